@@ -1,0 +1,54 @@
+# Needs Python 3.11 or later and make; everything else is installed into .venv, once.
+#   PYTHON=python3.13 make test     chooses the interpreter of a new .venv
+#   WORKERS=4 make test             runs the tests in more processes
+#   ARGS="-k expiry" make test      passes arguments on: to pytest, the demo or the benchmarks
+
+PYTHON ?= python3
+WORKERS ?= 2
+ARGS ?=
+
+BIN := .venv/bin
+STAMP := .venv/.stamp
+PLUGINS := $(wildcard plugins/*/pyproject.toml)
+GUARDS := $(wildcard tests/docs tests/guide)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types contracts guards docs bench clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(STAMP) ## run real flow analyses on a generated day of traffic
+	$(BIN)/python examples/demo.py $(ARGS)
+
+test: $(STAMP) ## run the whole test suite
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: lint types contracts guards docs ## everything that CI checks besides the whole suite
+
+lint: $(STAMP) ## check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP) ## check types
+	$(BIN)/mypy
+
+contracts: $(STAMP) ## check that every file imports downhill only
+	$(BIN)/lint-imports
+
+guards: $(STAMP) ## run the tests of the documentation and of the 2007 guide
+	$(if $(GUARDS),$(BIN)/python -m pytest -q $(GUARDS),@echo "no tests/docs and no tests/guide: nothing to run")
+
+docs: $(STAMP) ## build the documentation into docs/_build/html; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+bench: $(STAMP) ## run the benchmarks
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+clean: ## remove what was built or cached; .venv stays
+	rm -rf build dist docs/_build .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	find . -path ./.venv -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+$(STAMP): pyproject.toml $(PLUGINS) .ci/set-up
+	@PYTHON='$(PYTHON)' sh .ci/set-up $(dir $(PLUGINS))
+	@touch $@

@@ -1,0 +1,34 @@
+"""The smallest namespace: three operations, and the names under which others can ask for them."""
+
+from __future__ import annotations
+
+from rave_core import mime_type, op, typemap
+
+
+@op
+@typemap(str)
+@mime_type("text/plain")
+def hello(name: str) -> str:
+    """A greeting for ``name``."""
+    return f"Hello, {name}!"
+
+
+@op
+@typemap(str)
+@mime_type("text/plain")
+def goodbye(name: str) -> str:
+    """A farewell to ``name``."""
+    return f"Goodbye, {name}!"
+
+
+@op
+@typemap(int)
+@mime_type("text/plain")
+def fib(n: int) -> int:
+    """The Fibonacci number at place ``n``; 0 below the first. Each number is kept, so each is computed once."""
+    if n < 2:
+        return max(n, 0)
+    return fib(n - 2) + fib(n - 1)
+
+
+__export__ = {"fibonacci": fib, "greeting/hello": hello, "greeting/goodbye": goodbye}

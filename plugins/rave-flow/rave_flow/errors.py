@@ -1,0 +1,52 @@
+"""What can be wrong with flow data or with a question about it.
+
+    FlowError (ValueError)
+    ├── NoDirectoryError       where the flow files are is not configured, or is no directory
+    ├── NoFilesError           the directory holds no flow files
+    ├── AmbiguousFilesError    one log lies there twice, and would be counted twice
+    ├── UnreadableError        a file is damaged, or not what its name says
+    │   └── ColumnsError       a file lacks a column that every flow needs
+    ├── ChangedError           a file changed while it was read
+    ├── WindowError            a window of time ends before it starts, or would have too many bins
+    └── NothingFoundError      no flow matches
+
+Every message names the file, and the line where there is one.
+"""
+
+from __future__ import annotations
+
+
+class FlowError(ValueError):
+    """The root of the errors of this package."""
+
+
+class NoDirectoryError(FlowError):
+    """Where the flow files are is not configured, or is no directory."""
+
+
+class NoFilesError(FlowError):
+    """The directory holds no flow files."""
+
+
+class AmbiguousFilesError(FlowError):
+    """One log lies in the directory in two forms, so that its flows would be counted twice."""
+
+
+class UnreadableError(FlowError):
+    """A file is damaged, or is not what its name says."""
+
+
+class ColumnsError(UnreadableError):
+    """A file lacks a column that every flow needs."""
+
+
+class ChangedError(FlowError):
+    """A file changed while it was read: asking again reads the new one."""
+
+
+class WindowError(FlowError):
+    """A window of time ends before it starts, or would be cut into too many bins."""
+
+
+class NothingFoundError(FlowError):
+    """No flow matches; the message says what there is."""

@@ -1,0 +1,141 @@
+"""The operations that others can ask for, under the names in ``__export__``.
+
+Times are UTC, and one without a zone is UTC. Windows are half open: ``start`` is in, ``end`` is not, and a side that
+is left out is open. A flow belongs to the time at which it started. ``bytes`` and ``packets`` are those of both
+directions. ``source`` names a configured directory; what it holds is part of the key, so a new or changed file
+gives a new answer at once, put together from the hours that did not change.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from rave_core import crossover_strategy, expires, mime_type, op, op_file, progress, typemap
+from rave_flow import cached, reports
+from rave_flow.cached import CODE, Inventory, Selection
+from rave_flow.converters import Source
+from rave_flow.windows import Bins, Window, instant, readable_width
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from rave_core.expiry import Request
+
+ARROW = "application/vnd.apache.arrow.stream"
+HOURLY = cast("int", "1h")
+DEFAULT = cast("Source", "default")
+"""The source that is meant when none is named; the typemap makes a `Source` of it."""
+
+_by_end = crossover_strategy("5m", "5d", "3h", "end")
+_by_day = crossover_strategy("5m", "5d", "27h", "day")
+
+
+def settling(request: Request) -> float:
+    """Five minutes while flows of the window may still come in, five days once it ended three hours ago."""
+    return request.generated_at + 300 if request.arguments["end"] is None else _by_end(request)
+
+
+@op(version=CODE)
+@typemap(
+    n="flow_number", by="flow_measure", over="flow_dimension", start="flow_time", end="flow_time", source="flow_source"
+)
+@mime_type(ARROW)
+@expires(settling)
+def top(
+    n: int = 10,
+    by: str = "bytes",
+    over: str = "src",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    source: Source = DEFAULT,
+) -> pyarrow.Table:
+    """The n largest sources, destinations, addresses, ports, protocols or services.
+
+    Columns: the value (named as ``over``), bytes, packets, flows, and share, of ``by`` over all flows of the window.
+    Equal ones are in order of the value. Over ``address`` and ``port`` a flow counts for both of its ends, so shares
+    add up to more than 1.
+    """
+    window = Window(start, end)
+    inventory = Inventory.of(source.repository)
+    selection = inventory.select(window)
+    inventory.require(selection)
+    return _noted(cached.top(window, selection.slices, n, by, over), selection)
+
+
+@op(version=CODE)
+@typemap(bin="flow_width", start="flow_time", end="flow_time", proto="flow_protocol", source="flow_source")
+@mime_type(ARROW)
+@expires(settling)
+def count(
+    bin: int = HOURLY,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    proto: str | None = None,
+    source: Source = DEFAULT,
+) -> pyarrow.Table:
+    """Bytes, packets and flows in bins of time, those without flows included.
+
+    Columns: ts (when the bin begins), bytes, packets, flows. Bins count from ``start``, or from the whole multiple
+    of ``bin`` before the first flow.
+    """
+    window = Window(start, end)
+    inventory = Inventory.of(source.repository)
+    selection = inventory.select(window)
+    found = inventory.require(selection, proto)
+    bins = Bins.over(window, bin, found.first, found.last)
+    return _noted(cached.count(window, selection.slices, bins, proto), selection)
+
+
+@op_file(version=CODE)
+@typemap(by="flow_measure", start="flow_time", end="flow_time", bin="flow_width", source="flow_source")
+@mime_type("image/png")
+@expires(settling)
+def timeline(
+    out: str,
+    by: str = "bytes",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    bin: int | None = None,
+    source: Source = DEFAULT,
+) -> None:
+    """A picture of the traffic over time by protocol; the width of a bin is chosen to read well if not given."""
+    from rave_flow.charts import draw_timeline
+
+    window = Window(start, end)
+    inventory = Inventory.of(source.repository)
+    selection = inventory.select(window)
+    found = inventory.require(selection)
+    first, last = window.start or found.first, window.end or found.last
+    bins = Bins.over(window, bin or readable_width((last - first).total_seconds()), found.first, found.last)
+    draw_timeline(Path(out), cached.series(window, selection.slices, bins), bins, by, selection.skipped)
+
+
+@op(version=CODE)
+@typemap(day="flow_day", n="flow_number", source="flow_source")
+@mime_type(ARROW)
+@expires(_by_day)
+def daily(day: datetime, n: int = 5, source: Source = DEFAULT) -> pyarrow.Table:
+    """A day's report: totals, then each protocol with its n largest ports, put together from 24 cached hours.
+
+    Columns: level (``day``, ``protocol`` or ``port``), proto, port (of the responder), bytes, packets, flows,
+    share (of the day's bytes), busiest_hour (0 to 23, by bytes).
+    """
+    inventory = Inventory.of(source.repository)
+    selection = inventory.select(Window(day, day + timedelta(days=1)))
+    inventory.require(selection)
+    hours = []
+    for number in range(24):
+        progress(number, 24, f"hour {number:02d} of {day:%Y-%m-%d}")
+        start = instant(day.timestamp() + number * 3600)
+        hours.append(cached.hour(start, inventory.select(Window.of_hour(start)).slices))
+    progress(24, 24, "report")
+    return _noted(reports.daily(hours, n), selection)
+
+
+def _noted(table: pyarrow.Table, selection: Selection) -> pyarrow.Table:
+    return table.replace_schema_metadata(selection.notes)
+
+
+__export__: dict[str, Any] = {"top": top, "count": count, "timeline": timeline, "daily": daily}

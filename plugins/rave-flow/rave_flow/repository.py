@@ -1,0 +1,126 @@
+"""Where flow files lie: a directory, seen at one moment."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from rave_flow.errors import AmbiguousFilesError, NoDirectoryError, NoFilesError, UnreadableError
+
+READ = re.compile(r"^(?P<stem>conn(?!-summary).*)\.log(?:\.gz)?$|^(?P<table>.+)\.(?:csv|csv\.gz|parquet)$")
+"""File names that are read."""
+
+REFUSED = re.compile(r"^(?:conn(?!-summary).*\.log|.+\.csv)\.(?:bz2|lz4|xz|zst)$")
+"""File names that hold flows which can't be read: passing over them would give wrong numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file as it was when the directory was scanned; another size or time makes it another file.
+
+    Attributes:
+        path: absolute.
+        mtime_ns: time of last modification, in nanoseconds.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def at(cls, path: Path) -> SourceFile:
+        """The file at ``path``, now.
+
+        Raises:
+            OSError: there is none.
+        """
+        status = path.stat()
+        return cls(str(path), status.st_size, status.st_mtime_ns)
+
+    @property
+    def name(self) -> str:
+        """The file's name and its folder's, for messages."""
+        return "/".join(Path(self.path).parts[-2:])
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """The flow files of a directory at one moment, by path.
+
+    As an argument of an operation it stands for what the directory held: a new, changed or removed
+    file makes another key.
+    """
+
+    directory: str
+    files: tuple[SourceFile, ...]
+
+    @classmethod
+    def scan(cls, directory: str | os.PathLike[str]) -> Self:
+        """The flow files below ``directory`` now; hidden files and folders do not count.
+
+        Raises:
+            NoDirectoryError: it does not exist, or can't be read.
+            NoFilesError: it holds no file that is read.
+            AmbiguousFilesError: one log lies there in two forms.
+            UnreadableError: a log is compressed in a way that is not read.
+        """
+        root = Path(directory).expanduser().absolute()
+        if not root.is_dir():
+            raise NoDirectoryError(f"{root} is no directory: flow files are looked for there")
+        paths = sorted(_flow_files(root))
+        _refuse_doubles(paths)
+        if not paths:
+            raise NoFilesError(f"{root} holds no flow files: conn*.log, conn*.log.gz, *.csv, *.csv.gz or *.parquet")
+        return cls(str(root), tuple(SourceFile.at(path) for path in paths))
+
+
+def _flow_files(root: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise NoDirectoryError(f"{error.filename} can't be read: {error.strerror}") from error
+
+    for folder, folders, names in os.walk(root, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if REFUSED.match(name):
+                raise UnreadableError(f"{Path(folder, name)}: of compressed flow files only .gz is read; recompress it")
+            if READ.match(name) and not name.startswith("."):
+                yield Path(folder, name)
+
+
+def _refuse_doubles(paths: Iterable[Path]) -> None:
+    seen: dict[tuple[Path, str], Path] = {}
+    for path in paths:
+        found = READ.match(path.name)
+        key = (path.parent, (found["stem"] or found["table"]) if found else path.name)
+        if key in seen:
+            raise AmbiguousFilesError(f"{seen[key]} and {path.name} look like one log twice: keep one of them")
+        seen[key] = path
+
+
+def locate(name: str, settings: Any) -> str:
+    """The directory of the source called ``name``.
+
+    Args:
+        name: ``default``, or a key of the table ``directories`` in ``settings``.
+        settings: the table ``[plugins.flow]``: ``directory``, and ``directories`` by name.
+
+    Raises:
+        NoDirectoryError: nothing is configured under that name.
+    """
+    if name == "default":
+        directory = os.environ.get("RAVE_FLOW_DIRECTORY") or settings.get("directory")
+        if not directory:
+            raise NoDirectoryError(
+                "where the flow files are is not configured: set the environment variable RAVE_FLOW_DIRECTORY, "
+                'or directory = "…" under [plugins.flow] in rave.toml'
+            )
+        return str(directory)
+    named = settings.get("directories", {})
+    if name not in named:
+        known = ", ".join(["default", *sorted(named)])
+        raise NoDirectoryError(f"no flow source is called {name!r} in [plugins.flow.directories]; known: {known}")
+    return str(named[name])

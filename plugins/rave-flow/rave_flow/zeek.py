@@ -1,0 +1,150 @@
+"""Zeek connection logs in TSV, plain or gzip: the header, and a copy with only the lines that are whole."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from rave_flow.errors import ChangedError, UnreadableError
+from rave_flow.repository import SourceFile
+
+CHUNK = 4 << 20
+HASH = ord("#")
+
+
+@dataclass(slots=True)
+class Staged:
+    """What a log held.
+
+    Attributes:
+        fields: names of the columns, in order.
+        lines: how many lines of data there were, whole or not.
+        first_bad: where and why the first line was left out, or ``None``.
+    """
+
+    fields: tuple[str, ...]
+    lines: int = 0
+    first_bad: str | None = None
+
+
+def stage(file: SourceFile, target: Path) -> Staged:
+    """Copies the whole lines of ``file`` to ``target``, without comments, as the file was when it was scanned.
+
+    DuckDB alone would take a damaged gzip stream for a short one, and cut a line at a ``#``. What was appended
+    to a plain log since is left for the next scan.
+
+    Raises:
+        UnreadableError: damaged, or no Zeek connection log.
+        ChangedError: it is shorter than it was.
+    """
+    try:
+        with _opened(file) as source, target.open("wb") as copy:
+            return _copy(file, source, copy)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UnreadableError(f"{file.path}: damaged gzip: {error}") from error
+
+
+def _opened(file: SourceFile) -> BinaryIO:
+    if file.path.endswith(".gz"):
+        return cast("BinaryIO", gzip.open(file.path, "rb"))
+    return cast("BinaryIO", io.BufferedReader(_Limited(file)))
+
+
+class _Limited(io.FileIO):
+    """A file that ends where it ended when it was scanned."""
+
+    def __init__(self, file: SourceFile) -> None:
+        super().__init__(file.path, "rb")
+        self._file, self._left = file, file.size
+
+    def readinto(self, buffer: object) -> int:
+        """Reads no further than the scanned size."""
+        view = memoryview(cast("bytearray", buffer))[: self._left]
+        count = super().readinto(view) or 0
+        if not count and self._left:
+            raise ChangedError(f"{self._file.path} became shorter while it was read; ask again")
+        self._left -= count
+        return count
+
+
+def _copy(file: SourceFile, source: BinaryIO, copy: BinaryIO) -> Staged:
+    found: Staged | None = None
+    number = 0
+    for lines in _blocks(source):
+        if found is None:
+            found = Staged(_fields(file, lines))
+        copy.write(b"".join(_whole(file, found, lines, number)))
+        number += len(lines)
+    if found is None:
+        raise UnreadableError(f"{file.path}: is empty, not even a #fields line")
+    return found
+
+
+def _blocks(source: BinaryIO) -> Iterator[list[bytes]]:
+    """The lines, with their ends, many at a time."""
+    rest = b""
+    while chunk := source.read(CHUNK):
+        head, newline, rest = (rest + chunk).rpartition(b"\n")
+        if newline:
+            yield (head + newline).splitlines(keepends=True) if b"\r" not in head else _at_newlines(head + newline)
+    if rest:
+        yield [rest]
+
+
+def _at_newlines(text: bytes) -> list[bytes]:
+    return [line + b"\n" for line in text.split(b"\n")[:-1]]
+
+
+def _fields(file: SourceFile, lines: list[bytes]) -> tuple[str, ...]:
+    for line in lines:
+        if line.startswith(b"#fields\t"):
+            return tuple(line.decode("utf-8", "replace").rstrip("\r\n").split("\t")[1:])
+        if line.startswith(b"#path") and line.split() != [b"#path", b"conn"]:
+            raise UnreadableError(f"{file.path}: is no connection log, its #path is {line[5:].strip().decode()!r}")
+        if line.startswith(b"{"):
+            raise UnreadableError(f"{file.path}: Zeek logs in JSON are not read; TSV with a #fields line expected")
+        if not line.startswith(b"#"):
+            break
+    raise UnreadableError(f"{file.path}: no #fields line before the data, so its columns are unknown")
+
+
+def _whole(file: SourceFile, found: Staged, lines: list[bytes], before: int) -> list[bytes]:
+    """The lines that have all fields and an end; the others are counted."""
+    tabs = len(found.fields) - 1
+    whole = [line for line in lines if line.count(b"\t") == tabs and line[0] != HASH and b"\r" not in line]
+    if whole and not whole[-1].endswith(b"\n"):
+        whole.pop()
+    found.lines += len(whole)
+    if len(whole) != len(lines):
+        kept = set(whole)
+        others = [(number, line) for number, line in enumerate(lines, before + 1) if line not in kept]
+        _account(file, found, others)
+    return whole
+
+
+def _account(file: SourceFile, found: Staged, others: list[tuple[int, bytes]]) -> None:
+    for number, line in others:
+        if line.startswith(b"#"):
+            _check_again(file, found, line, number)
+        elif line.strip():
+            found.lines += 1
+            found.first_bad = found.first_bad or _fault(found, line, number)
+
+
+def _fault(found: Staged, line: bytes, number: int) -> str | None:
+    count = line.count(b"\t") + 1
+    if count != len(found.fields):
+        return f"line {number} has {count} fields instead of {len(found.fields)}"
+    if not line.endswith(b"\n"):
+        return f"line {number} has no end"
+    return f"line {number} holds a carriage return" if b"\r" in line else None
+
+
+def _check_again(file: SourceFile, found: Staged, line: bytes, number: int) -> None:
+    if line.startswith(b"#fields\t") and _fields(file, [line]) != found.fields:
+        raise UnreadableError(f"{file.path}, line {number}: other #fields than at the top; split the log there")

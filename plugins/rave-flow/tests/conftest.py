@@ -1,0 +1,126 @@
+"""What the tests share: a generated day, plain-Python readings of logs, and caches of their own."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rave_flow.generate import Scenario, write_day
+
+from rave_core import Runtime, Settings, using
+
+DAY = date(2024, 5, 14)
+REAL = Path("shared", "data", "rita-missing-host")
+Row = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with one generated day of 4000 flows; not to be changed."""
+    directory = tmp_path_factory.mktemp("generated")
+    write_day(directory, Scenario(DAY, 4000, seed=11))
+    return directory
+
+
+@pytest.fixture
+def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Runtime]]:
+    """Sends calls to fresh caches over the flow files in a directory, for the rest of the test."""
+    monkeypatch.delenv("RAVE_FLOW_DIRECTORY", raising=False)
+    with ExitStack() as stack:
+
+        def serve(directory: Path) -> Runtime:
+            caches = {"cache": [f"file://{tmp_path}/cache"], "products": [f"file://{tmp_path}/products"]}
+            runtime = Runtime(Settings(**caches, plugins={"flow": {"directory": str(directory)}}))
+            return stack.enter_context(using(stack.enter_context(runtime)))
+
+        yield serve
+
+
+@pytest.fixture
+def runs() -> Callable[[str], int]:
+    """How often the body of an operation has run, by its name."""
+
+    def count(name: str) -> int:
+        operations = vars(logging)["statistics"]["RAVE"]["Operations"]
+        return sum(record["Misses"] for full, record in operations.items() if full == name)
+
+    return count
+
+
+@pytest.fixture(scope="session")
+def parsed() -> Callable[[Path], list[Row]]:
+    """Reads Zeek logs line by line, independently of the code under test."""
+
+    def parse(directory: Path) -> list[Row]:
+        return [row for path in sorted(directory.rglob("conn*.log.gz")) for row in _rows(path)]
+
+    return parse
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    fields: list[str] = []
+    with gzip.open(path, "rt") as lines:
+        for line in lines:
+            if line.startswith("#fields"):
+                fields = line.rstrip("\n").split("\t")[1:]
+            if line.startswith("#"):
+                continue
+            raw = dict(zip(fields, line.rstrip("\n").split("\t"), strict=True))
+            yield {
+                "us": round(float(raw["ts"]) * 10**6),
+                "src": raw["id.orig_h"],
+                "dst": raw["id.resp_h"],
+                "src_port": int(raw["id.orig_p"]),
+                "dst_port": int(raw["id.resp_p"]),
+                "proto": raw["proto"],
+                "service": "(unknown)" if raw["service"] == "-" else raw["service"],
+                "bytes": int(raw["orig_ip_bytes"]) + int(raw["resp_ip_bytes"]),
+                "packets": int(raw["orig_pkts"]) + int(raw["resp_pkts"]),
+            }
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Two days of one internet-facing host, where the data lie beside the repository."""
+    for folder in Path(__file__).resolve().parents:
+        if (folder / REAL).is_dir():
+            return folder / REAL
+    pytest.skip(f"the recorded traffic is not here: no {REAL} beside the repository (it is not part of it)")
+
+
+@pytest.fixture
+def zeek(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a small Zeek log, gzip or plain by its name, and gives its directory."""
+
+    def write(lines: list[str], *, name: str = "conn.log", fields: str = FIELDS) -> Path:
+        directory = tmp_path / "logs"
+        directory.mkdir(exist_ok=True)
+        text = "\n".join(["#separator \\x09", "#path\tconn", "#fields\t" + "\t".join(fields.split()), *lines, ""])
+        content = text.encode()
+        (directory / name).write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
+        return directory
+
+    return write
+
+
+FIELDS = (
+    "ts id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes conn_state "
+    "orig_pkts orig_ip_bytes resp_pkts resp_ip_bytes"
+)
+
+
+@pytest.fixture(scope="session")
+def line() -> Callable[..., str]:
+    """One line of such a log: at a time, from an address, with so many IP bytes sent."""
+
+    def make(ts: float = 1715680800.5, src: str = "10.0.0.1", sent: int = 100, proto: str = "tcp") -> str:
+        values = [f"{ts:.6f}", src, 40000, "192.0.2.80", 443, proto, "ssl", 0.5, 10, 20, "SF", 3, sent, 2, 50]
+        return "\t".join(map(str, values))
+
+    return make

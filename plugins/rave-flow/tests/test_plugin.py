@@ -1,0 +1,89 @@
+"""What the package adds to RAVE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rave_flow import operations, plugin
+from rave_flow.converters import CONVERTERS
+
+from rave_core import Runtime
+from rave_core.registry import Registry
+
+
+def test_converters_version_and_command_are_registered_by_name() -> None:
+    """Each in its registry, so that other plugins can use them."""
+    converters: Registry[Any] = Registry("converter")
+    versions: Registry[Any] = Registry("version strategy")
+    commands: Registry[Any] = Registry("command")
+    plugin.rave_register_converters(converters)
+    plugin.rave_register_versions(versions)
+    plugin.rave_register_commands(commands)
+    assert set(converters) == set(CONVERTERS)
+    assert list(versions) == ["flow_code"]
+    assert list(commands) == ["flow"]
+
+
+def test_the_exports_are_those_of_the_guide() -> None:
+    """Four operations, each with a typemap and a MIME type."""
+    assert sorted(operations.__export__) == ["count", "daily", "timeline", "top"]
+    for operation in operations.__export__.values():
+        assert operation.spec.typemap is not None
+        assert operation.spec.mime_type in ("image/png", operations.ARROW)
+
+
+def test_the_version_follows_every_module(
+    serving: Callable[[Path], Runtime], generated: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A change in a module that operations call, not only in their own, makes another version."""
+    spec: Any = operations.top.spec
+    before = plugin.code(spec)
+    for path in Path(plugin.__file__).parent.glob("*.py"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(plugin, "__file__", str(tmp_path / "plugin.py"))
+    assert plugin.code(spec) == before
+    (tmp_path / "queries.py").write_text("# other code\n")
+    assert plugin.code(spec) != before
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "converted"),
+    [
+        ("flow_time", "2024-05-14T12:00:00+02:00", datetime(2024, 5, 14, 10, tzinfo=UTC)),
+        ("flow_time", date(2024, 5, 14), datetime(2024, 5, 14, tzinfo=UTC)),
+        ("flow_day", "2024-05-14", datetime(2024, 5, 14, tzinfo=UTC)),
+        ("flow_day", datetime(2024, 5, 14, tzinfo=UTC), datetime(2024, 5, 14, tzinfo=UTC)),
+        ("flow_width", "1h30m", 5400),
+        ("flow_width", timedelta(minutes=5), 300),
+        ("flow_number", "7", 7),
+        ("flow_measure", " Bytes ", "bytes"),
+        ("flow_protocol", "TCP", "tcp"),
+    ],
+)
+def test_a_converter_gives_one_value_for_all_ways_of_writing_it(name: str, value: object, converted: object) -> None:
+    """What is converted stays as it is when it is converted again."""
+    assert CONVERTERS[name].convert(value) == converted
+    assert CONVERTERS[name].convert(converted) == converted
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("flow_time", 5),
+        ("flow_day", "2024-05-14T01:00"),
+        ("flow_width", "0s"),
+        ("flow_number", True),
+        ("flow_number", "many"),
+        ("flow_measure", None),
+        ("flow_protocol", " "),
+        ("flow_protocol", 6),
+    ],
+)
+def test_a_converter_refuses_what_it_can_not_mean(name: str, value: object) -> None:
+    """By TypeError or ValueError, as the core expects."""
+    with pytest.raises((TypeError, ValueError)):
+        CONVERTERS[name].convert(value)

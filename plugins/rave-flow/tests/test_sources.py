@@ -1,0 +1,319 @@
+"""Reading files: what is understood, what is refused, and what is left out and counted."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from rave_flow.errors import (
+    AmbiguousFilesError,
+    ChangedError,
+    ColumnsError,
+    FlowError,
+    NoDirectoryError,
+    NoFilesError,
+    NothingFoundError,
+    UnreadableError,
+)
+from rave_flow.ingest import to_parquet
+from rave_flow.operations import top
+from rave_flow.repository import Repository, SourceFile
+
+from rave_core import Runtime
+from rave_core.errors import ArgumentError
+
+Serve = Callable[[Path], Runtime]
+Zeek = Callable[..., Path]
+Line = Callable[..., str]
+CSV = "Start_Time,saddr,sport,daddr,dport,protocol,total_bytes,total_packets\n"
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """An empty directory for logs."""
+    path = tmp_path / "logs"
+    path.mkdir()
+    return path
+
+
+def test_columns_may_stand_in_any_order_beside_unknown_ones(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """The #fields line of each file says what stands where; another file may have it otherwise."""
+    zeek([line(src="10.0.0.1")], name="conn.a.log")
+    fields = "_node_name dst_bytes id.resp_p id.resp_h orig_pkts resp_pkts src_bytes proto id.orig_p id.orig_h extra ts"
+    values = ["n", 7, 53, "10.0.0.53", 1, 2, 5, "UDP", 999, "10.0.0.9", "x\"#'", "1715680801.25"]
+    serving(zeek(["\t".join(map(str, values))], name="conn.b.log.gz", fields=fields))
+    assert top(over="proto").to_pylist() == [
+        {"proto": "tcp", "bytes": 150, "packets": 5, "flows": 1, "share": 150 / 162},
+        {"proto": "udp", "bytes": 12, "packets": 3, "flows": 1, "share": 12 / 162},
+    ]
+
+
+def test_a_missing_column_is_named_with_its_aliases(serving: Serve, zeek: Zeek) -> None:
+    """The error names the file, the column, and what it may be called."""
+    serving(zeek(["1\t2"], fields="ts src_adr"))
+    with pytest.raises(ColumnsError, match=r"conn\.log: no column 'src' \(known as src, id\.orig_h.*is it 'src_adr'"):
+        top()
+
+
+@pytest.mark.parametrize("damage", ["cut", "tail", "flipped", "checksum", "garbage", "plain"])
+def test_damaged_gzip_is_an_error(serving: Serve, zeek: Zeek, line: Line, damage: str) -> None:
+    """A stream that ends early, changed, or is none: never the numbers of what could be unpacked."""
+    logs = zeek([line(1715680800 + number, f"10.0.{number % 250}.1") for number in range(2000)], name="conn.log.gz")
+    path = logs / "conn.log.gz"
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    damaged = {
+        "cut": content[:middle],
+        "tail": content[:-3],
+        "flipped": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+        "checksum": content[:-6] + bytes([content[-6] ^ 1]) + content[-5:],
+        "garbage": content + b"garbage",
+        "plain": gzip.decompress(bytes(content)),
+    }
+    path.write_bytes(bytes(damaged[damage]))
+    serving(logs)
+    with pytest.raises(UnreadableError, match=r"conn\.log\.gz: damaged gzip"):
+        top()
+
+
+def test_cut_lines_are_left_out_and_counted(
+    serving: Serve, zeek: Zeek, line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A log that ends in mid-line, and has a field too many elsewhere, says how many lines are missing and where."""
+    logs = zeek([line(), line() + "\textra", line(), "nonsense"])
+    with (logs / "conn.log").open("a") as log:
+        log.write(line()[:40])
+    serving(logs)
+    with caplog.at_level(logging.WARNING, "rave_flow"):
+        answer = top()
+    assert answer["flows"].to_pylist() == [2]
+    assert answer.schema.metadata[b"rave.flow.skipped"] == b"3"
+    assert answer.schema.metadata[b"rave.flow.first_bad"] == b"logs/conn.log: line 5 has 16 fields instead of 15"
+    assert "3 of 5 lines skipped; first: line 5 has 16 fields" in caplog.text
+
+
+def test_a_whole_last_line_without_an_end_is_left_out(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """Its last number may be cut, so it does not count until its end is there."""
+    logs = zeek([line()])
+    with (logs / "conn.log").open("a") as log:
+        log.write(line())
+    serving(logs)
+    answer = top()
+    assert (answer["flows"][0].as_py(), answer.schema.metadata[b"rave.flow.skipped"]) == (1, b"1")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [(0, "soon"), (2, "70000"), (1, "-"), (12, "-5"), (12, "many"), (7, "-1"), (11, "1e400")]
+)
+def test_values_out_of_range_are_left_out_and_counted(
+    serving: Serve, zeek: Zeek, line: Line, column: int, value: str
+) -> None:
+    """A number that is none, or no address: the line is missing and counted, it does not become a zero."""
+    values = line().split("\t")
+    values[column] = value
+    serving(zeek([line(), "\t".join(values)]))
+    answer = top()
+    assert (answer["flows"][0].as_py(), answer.schema.metadata[b"rave.flow.skipped"]) == (1, b"1")
+
+
+def test_what_a_sensor_left_unset_counts_nothing(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """Zeek writes a dash where it measured nothing."""
+    values = line().split("\t")
+    values[6] = values[7] = values[12] = "-"
+    serving(zeek(["\t".join(values)]))
+    assert top(over="service").to_pylist() == [
+        {"service": "(unknown)", "bytes": 50, "packets": 5, "flows": 1, "share": 1.0}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"1\t2\n", "no #fields line"),
+        (b'{"ts": 1}\n', "JSON are not read"),
+        (b"#path\tdns\n#fields\tts\n", "#path is 'dns'"),
+        (b"#fields\tts\ta\n1\t2\n#fields\tts\tb\n", "line 3: other #fields"),
+    ],
+)
+def test_what_is_no_connection_log_is_an_error(serving: Serve, directory: Path, content: bytes, message: str) -> None:
+    """The error names the file and what is wrong with it."""
+    (directory / "conn.log").write_bytes(content)
+    serving(directory)
+    with pytest.raises(UnreadableError, match=rf"conn\.log.*{message}"):
+        top()
+
+
+def test_a_log_of_bad_lines_alone_is_an_error(serving: Serve, zeek: Zeek) -> None:
+    """Nothing to count is no reason to answer zero."""
+    serving(zeek(["a", "b"]))
+    with pytest.raises(UnreadableError, match="none of 2 lines could be read; line 4 has 1 fields"):
+        top()
+
+
+def test_an_hour_without_flows_is_no_error(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """A log with a header alone says that nothing happened."""
+    zeek([], name="conn.quiet.log")
+    serving(zeek([line()]))
+    assert top()["flows"].to_pylist() == [1]
+
+
+def test_csv_is_read_by_its_aliases(serving: Serve, directory: Path) -> None:
+    """Names in any case, protocols as numbers, times with a zone or as Unix seconds."""
+    rows = [
+        "2024-05-14T12:00:00+02:00,10.0.0.1,1,10.0.0.2,80,6,1000,10",
+        '1715680800.5,"10.0.0.1",1,10.0.0.2,80,UDP,500,5',
+        "2024-05-14 09:59:59.999999,10.0.0.1,1,10.0.0.2,80,6,7,1",
+    ]
+    (directory / "flows.csv").write_text(CSV + "\n".join(rows) + "\n")
+    (directory / "more.csv.gz").write_bytes(gzip.compress((CSV + rows[0] + "\n").encode()))
+    serving(directory)
+    answer = top(over="proto", start="2024-05-14T10:00", end="2024-05-14T11:00").to_pylist()
+    assert [(one["proto"], one["bytes"], one["flows"]) for one in answer] == [("tcp", 2000, 2), ("udp", 500, 1)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("1715680800,10.0.0.1,1,10.0.0.2,80,6,10\n", r"(?s)flows\.csv.*Line: 2"),
+        ("1715680800,10.0.0.1,1,10.0.0.2,80,6,1000,10", "last line has no end"),
+        ('1715680800,"10.0.0.1,1,10.0.0.2,80,6,1000,10\n', r"(?s)flows\.csv.*Line: 2"),
+    ],
+)
+def test_a_bad_csv_line_is_an_error(serving: Serve, directory: Path, rows: str, message: str) -> None:
+    """The error names the file and the line."""
+    (directory / "flows.csv").write_text(CSV + rows)
+    serving(directory)
+    with pytest.raises(UnreadableError, match=message):
+        top()
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
+def test_parquet_is_read_by_its_types(serving: Serve, directory: Path, zone: str | None) -> None:
+    """A time with a zone is the same instant, whatever the zone; extra columns do not matter."""
+    times = pyarrow.array([1715680800_000_000], pyarrow.timestamp("us", tz=zone))
+    columns = {"ts": times, "src": ["10.0.0.1"], "dst": ["10.0.0.2"], "src_port": [1], "dst_port": [53]}
+    more = {"proto": [17], "bytes": [80], "packets": [1], "colour": ["red"]}
+    pyarrow.parquet.write_table(pyarrow.table(columns | more), directory / "flows.parquet")
+    serving(directory)
+    answer = top(over="proto", start="2024-05-14T10:00", end="2024-05-14T10:00:01")
+    assert answer.to_pylist() == [{"proto": "udp", "bytes": 80, "packets": 1, "flows": 1, "share": 1.0}]
+
+
+def test_damaged_parquet_is_an_error(serving: Serve, directory: Path) -> None:
+    """The error names the file."""
+    (directory / "flows.parquet").write_bytes(b"PAR1 and no more")
+    serving(directory)
+    with pytest.raises(UnreadableError, match=r"flows\.parquet"):
+        top()
+
+
+def test_one_log_in_two_forms_is_refused(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """Its flows would count twice."""
+    zeek([line()])
+    serving(zeek([line()], name="conn.log.gz"))
+    with pytest.raises(AmbiguousFilesError, match="one log twice"):
+        top()
+
+
+def test_other_logs_and_hidden_files_do_not_count(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """Only connection logs do; their summary is none."""
+    logs = zeek([line()])
+    for name in ("dns.log", "conn-summary.log", ".conn.log", "notes.txt"):
+        (logs / name).write_text("nothing of use\n")
+    serving(logs)
+    assert top()["flows"].to_pylist() == [1]
+
+
+def test_a_compression_that_is_not_read_is_an_error(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """Passing over the file would give numbers that are too small."""
+    logs = zeek([line()])
+    (logs / "conn.11.log.zst").write_bytes(b"\x28\xb5\x2f\xfd")
+    serving(logs)
+    with pytest.raises(UnreadableError, match=r"conn\.11\.log\.zst.*only \.gz is read"):
+        top()
+
+
+def test_an_empty_directory_is_an_error(serving: Serve, directory: Path) -> None:
+    """The error names the directory and the files that would be read; it is the caller's to catch as ValueError."""
+    serving(directory)
+    with pytest.raises(NoFilesError, match=r"logs holds no flow files: conn\*\.log") as caught:
+        top()
+    assert isinstance(caught.value, ValueError)
+
+
+def test_a_window_without_flows_is_an_error(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """The error says from when to when there are any."""
+    serving(zeek([line()]))
+    with pytest.raises(NothingFoundError, match="no flows before 2020-01-01 00:00:00 UTC .* from 2024-05-14 10:00"):
+        top(end="2020-01-01")
+
+
+def test_logs_with_headers_alone_are_told(serving: Serve, zeek: Zeek) -> None:
+    """There are files, but no flow in any."""
+    serving(zeek([]))
+    with pytest.raises(NothingFoundError, match="no flows at any time .*; they are empty"):
+        top()
+
+
+def test_an_unconfigured_directory_is_told_with_both_ways(
+    tmp_path: Path, serving: Serve, monkeypatch: pytest.MonkeyPatch, zeek: Zeek, line: Line
+) -> None:
+    """The error names the variable and the setting, and goes away once the variable is set."""
+    logs = zeek([line()])
+    serving(Path())
+    runtime = serving(tmp_path / "absent")
+    with pytest.raises(NoDirectoryError, match="absent is no directory"):
+        top()
+    runtime.settings.plugins["flow"].clear()  # type: ignore[attr-defined]
+    with pytest.raises(NoDirectoryError, match=r"RAVE_FLOW_DIRECTORY, or directory = .* \[plugins\.flow\]"):
+        top()
+    monkeypatch.setenv("RAVE_FLOW_DIRECTORY", str(logs))
+    assert top()["flows"].to_pylist() == [1]
+
+
+def test_a_source_can_be_chosen_by_name(serving: Serve, zeek: Zeek, line: Line, directory: Path) -> None:
+    """Further directories have names; an unknown one is told with those that are known."""
+    runtime = serving(directory)
+    settings: Any = runtime.settings.plugins["flow"]
+    settings["directories"] = {"branch": str(zeek([line()]))}
+    assert top(source="branch")["flows"].to_pylist() == [1]
+    with pytest.raises(NoDirectoryError, match="'brunch' .* known: default, branch"):
+        top(source="brunch")
+    with pytest.raises(ArgumentError, match="name of a flow source"):
+        top(source=None)
+
+
+def test_what_was_appended_since_the_scan_waits_for_the_next(zeek: Zeek, line: Line, tmp_path: Path) -> None:
+    """A log that is being written is read as far as it went when the directory was scanned."""
+    logs = zeek([line(src="10.0.0.1")])
+    (file,) = Repository.scan(logs).files
+    with (logs / "conn.log").open("a") as log:
+        log.write(line(src="10.0.0.2") + "\n")
+    to_parquet(file, tmp_path / "flows.parquet")
+    assert pyarrow.parquet.read_table(tmp_path / "flows.parquet")["src"].to_pylist() == ["10.0.0.1"]
+
+
+@pytest.mark.parametrize("name", ["conn.log", "conn.log.gz", "flows.csv"])
+def test_a_file_that_was_rewritten_since_the_scan_is_an_error(directory: Path, name: str, tmp_path: Path) -> None:
+    """Its new content must not be kept under its old size and time."""
+    text = CSV + "1715680800,10.0.0.1,1,10.0.0.2,80,6,10,1\n"
+    fields = "#fields\tts\tsrc\tsrc_port\tdst\tdst_port\tproto\tbytes\tpackets\n"
+    content = {"conn.log": fields.encode(), "conn.log.gz": gzip.compress(fields.encode()), "flows.csv": text.encode()}
+    path = directory / name
+    path.write_bytes(content[name])
+    found = SourceFile.at(path)
+    with pytest.raises(ChangedError, match="ask again"):
+        to_parquet(SourceFile(found.path, found.size, found.mtime_ns - 1), tmp_path / "flows.parquet")
+
+
+def test_every_error_is_a_value_error() -> None:
+    """So that a caller needs to know none of their names."""
+    assert issubclass(FlowError, ValueError)
+    assert all(issubclass(kind, FlowError) for kind in FlowError.__subclasses__())

@@ -1,0 +1,69 @@
+"""``flow/timeline``: a real picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy
+import pytest
+from matplotlib.image import imread
+from rave_flow.charts import COLOURS, draw_timeline
+from rave_flow.errors import NothingFoundError
+from rave_flow.operations import timeline
+
+from rave_core import Runtime
+
+Serve = Callable[[Path], Runtime]
+
+
+def colours_of(path: Path) -> set[str]:
+    """The colours of more than a hundred pixels, as #RRGGBB."""
+    pixels = (imread(path)[:, :, :3] * 255).round().astype("uint8").reshape(-1, 3)
+    found, counts = numpy.unique(pixels, axis=0, return_counts=True)
+    return {"#" + bytes(colour).hex().upper() for colour in found[counts > 100]}
+
+
+@pytest.mark.parametrize("by", ["bytes", "packets", "flows"])
+def test_a_timeline_is_a_picture_of_the_protocols(serving: Serve, generated: Path, by: str) -> None:
+    """A PNG of 1320 by 600 pixels, with the colours of TCP and UDP in it."""
+    serving(generated)
+    path = Path(timeline(by))
+    assert path.suffix == ".png"
+    assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert imread(path).shape[:2] == (600, 1320)
+    assert {COLOURS["tcp"], COLOURS["udp"], "#FFFFFF"} <= colours_of(path)
+
+
+def test_a_timeline_is_kept(serving: Serve, generated: Path) -> None:
+    """The second time it is the same file, without drawing; another window is another file."""
+    serving(generated)
+    first = timeline.resolve(start="2024-05-14T08:00", end="2024-05-14T09:00")
+    assert timeline.resolve(start="2024-05-14T08:00Z", end="2024-05-14T09:00Z").status == "hit"
+    assert Path(timeline(start="2024-05-14T08:00", end="2024-05-14T10:00")) != Path(first.value)
+
+
+def test_a_timeline_is_the_same_every_time(serving: Serve, generated: Path, tmp_path: Path) -> None:
+    """Equal flows give equal bytes."""
+    serving(generated)
+    one, two = (Path(timeline(bin="30m", rave_tofile=tmp_path / name)).read_bytes() for name in ("1.png", "2.png"))
+    assert one == two
+
+
+def test_a_timeline_of_nothing_is_an_error(serving: Serve, generated: Path) -> None:
+    """An empty picture would look like a quiet day."""
+    serving(generated)
+    with pytest.raises(NothingFoundError, match="no flows"):
+        timeline(end="2020-01-01")
+
+
+def test_many_protocols_are_drawn_as_five_and_others(tmp_path: Path) -> None:
+    """Nine protocols of one bin each: the smaller ones are grey."""
+    import pyarrow
+    from rave_flow.windows import Bins
+
+    names = ["tcp", "udp", "icmp", "sctp", "ospf", "vrrp", "pim", "ax", "ay"]
+    amounts = [2 ** (20 - place) for place in range(9)]
+    series = pyarrow.table({"proto": names, "bin": [0] * 9, "bytes": amounts, "packets": amounts, "flows": [5] * 9})
+    draw_timeline(tmp_path / "many.png", series, Bins(1715644800, 3600, 1), "flows", skipped=3)
+    assert {"#999999", "#56B4E9", COLOURS["icmp"]} <= colours_of(tmp_path / "many.png")

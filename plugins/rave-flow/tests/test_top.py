@@ -1,0 +1,133 @@
+"""``flow/top`` against sums made line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rave_flow.errors import NothingFoundError, WindowError
+from rave_flow.operations import top
+
+from rave_core import Runtime, Settings, using
+from rave_core.errors import ArgumentError
+
+Row = dict[str, Any]
+MIDNIGHT = int(datetime(2024, 5, 14, tzinfo=UTC).timestamp())
+BOTH = {"address": ("src", "dst"), "port": ("src_port", "dst_port")}
+OVER = ["src", "dst", "address", "src_port", "dst_port", "port", "proto", "service"]
+
+
+def expected(rows: list[Row], n: int, by: str, over: str, start: int, end: int) -> list[Row]:
+    """The answer, the long way round."""
+    inside = [row for row in rows if start * 10**6 <= row["us"] < end * 10**6]
+    sums: dict[Any, Row] = {}
+    for row in inside:
+        for value in {row[column] for column in BOTH.get(over, (over,))}:
+            one = sums.setdefault(value, {over: value, "bytes": 0, "packets": 0, "flows": 0})
+            for name, amount in (("bytes", row["bytes"]), ("packets", row["packets"]), ("flows", 1)):
+                one[name] += amount
+    total = len(inside) if by == "flows" else sum(row[by] for row in inside)
+    ranked = sorted(sums.values(), key=lambda one: (-one[by], one[over]))[:n]
+    return [one | {"share": pytest.approx(one[by] / total if total else 0.0)} for one in ranked]
+
+
+@pytest.fixture(scope="module")
+def shared_caches(tmp_path_factory: pytest.TempPathFactory, generated: Path) -> Runtime:
+    """One runtime for the many examples of a property."""
+    caches = tmp_path_factory.mktemp("caches")
+    return Runtime(
+        Settings(
+            cache=[f"file://{caches}/c"],
+            products=[f"file://{caches}/p"],
+            plugins={"flow": {"directory": str(generated)}},
+        )
+    )
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    n=st.integers(1, 50),
+    by=st.sampled_from(["bytes", "packets", "flows"]),
+    over=st.sampled_from(OVER),
+    window=st.tuples(st.integers(0, 86400), st.integers(0, 86400)).map(sorted),
+)
+def test_top_equals_sums_made_line_by_line(
+    shared_caches: Runtime,
+    generated: Path,
+    parsed: Callable[[Path], list[Row]],
+    monkeypatch: pytest.MonkeyPatch,
+    n: int,
+    by: str,
+    over: str,
+    window: list[int],
+) -> None:
+    """For any n, measure, dimension and window the numbers and their order are those of plain Python."""
+    monkeypatch.delenv("RAVE_FLOW_DIRECTORY", raising=False)
+    start, end = (MIDNIGHT + second for second in window)
+    times = [datetime.fromtimestamp(second, UTC) for second in (start, end)]
+    wanted = expected(parsed(generated), n, by, over, start, end)
+    with using(shared_caches):
+        if start == end:
+            with pytest.raises(WindowError, match="not before its end"):
+                top(n, by, over, *times)
+        elif not wanted:
+            with pytest.raises(NothingFoundError, match="they reach from 2024-05-14"):
+                top(n, by, over, *times)
+        else:
+            assert top(n, by, over, *times).to_pylist() == wanted
+
+
+def test_top_of_recorded_traffic_equals_sums_made_line_by_line(
+    serving: Callable[[Path], Runtime], real_data: Path, parsed: Callable[[Path], list[Row]]
+) -> None:
+    """On two recorded days, over every dimension and by every measure."""
+    serving(real_data)
+    rows = parsed(real_data)
+    for over in OVER:
+        for by in ("bytes", "packets", "flows"):
+            assert top(20, by, over).to_pylist() == expected(rows, 20, by, over, 0, 2**40)
+
+
+def test_times_without_a_zone_are_utc(serving: Callable[[Path], Runtime], generated: Path) -> None:
+    """A time in another zone, the same in UTC, and the same without a zone are one argument."""
+    serving(generated)
+    keys = {
+        top.key(start=start).text
+        for start in ("2024-05-14T10:00", "2024-05-14T12:00+02:00", "2024-05-14T10:00:00Z", datetime(2024, 5, 14, 10))
+    }
+    assert len(keys) == 1
+
+
+def test_an_end_is_not_part_of_its_window(
+    serving: Callable[[Path], Runtime], zeek: Callable[..., Path], line: Callable[..., str]
+) -> None:
+    """A flow that starts exactly at an edge counts in the window that begins there, and in no other."""
+    serving(zeek([line(1715680800, "10.0.0.1"), line(1715684400, "10.0.0.2")]))
+    assert top(start="2024-05-14T10:00", end="2024-05-14T11:00")["src"].to_pylist() == ["10.0.0.1"]
+    assert top(start="2024-05-14T11:00", end="2024-05-14T12:00")["src"].to_pylist() == ["10.0.0.2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"by": "byte"}, "bytes, packets, flows"),
+        ({"over": "colour"}, "src, dst, address, src_port"),
+        ({"n": 0}, "from 1 to 1000000"),
+        ({"n": 2.5}, "whole number"),
+        ({"start": "yesterday"}, "yesterday"),
+        ({"source": 3}, "name of a flow source"),
+    ],
+)
+def test_a_bad_argument_is_refused_with_what_would_be_right(
+    serving: Callable[[Path], Runtime], generated: Path, arguments: dict[str, Any], message: str
+) -> None:
+    """The error names the argument and the values that are allowed."""
+    serving(generated)
+    with pytest.raises(ArgumentError, match=message) as caught:
+        top(**arguments)
+    assert caught.value.parameter in arguments

@@ -1,0 +1,339 @@
+"""A cache in a directory: one file for each frame, named for its key, with products beside them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from rave_backends.leases import Leases
+from rave_backends.paths import Tree
+from rave_backends.root import Root
+from rave_backends.sweeper import Sweeper
+from rave_backends.temporaries import Temporaries, remove
+from rave_core.backend import Backend, Purged, StoreURL, parse_flag, parse_size
+from rave_core.clock import Clock, SystemClock
+from rave_core.errors import ConfigurationError, ProductError
+from rave_core.model import Bytes, Entry
+
+Policy = Literal["lru", "cost"]
+
+_ABSENT = (FileNotFoundError, NotADirectoryError)
+_RECENTLY = 60.0
+_TRIES = 20
+_SHARE = 16  # how often the budget is looked at: each time this part of it was written
+
+
+class FilesystemBackend(Backend):
+    """Keeps frames and products below one directory, which many processes, users and hosts may share.
+
+    Opening never fails: where the directory can't be made or written to, ``get`` finds nothing new, ``put`` raises
+    ``OSError`` and ``check`` says why. Nothing is held open between calls, so a fork does no harm.
+
+    A directory that we make is ours alone (mode 0700) unless ``mode`` says otherwise, and gets a sealing key. See
+    `rave_backends.root.Root` for when there is one, and `rave_backends.paths` for where things lie.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        durable: bool = False,
+        max_bytes: int | None = None,
+        policy: Policy = "lru",
+        mode: int | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Opens the cache in ``root``.
+
+        Args:
+            root: its directory, made when missing.
+            durable: whether ``put`` returns only when the frame is on the disk.
+            max_bytes: the budget, of frames and products together; ``None`` for none. It may be exceeded by a
+                sixteenth for each writing process, and by products in their time of grace.
+            policy: what goes first when the budget is exceeded: ``lru``, the longest unused (reads count once a
+                minute); ``cost``, the cheapest to compute for each byte.
+            mode: permissions of directories, whatever the umask; files get the same without execution. ``None``:
+                0700 in a directory of ours, else what the umask leaves.
+            clock: the source of time; it must agree with the file system's.
+        """
+        self.max_bytes = max_bytes
+        self._clock = clock or SystemClock()
+        self._durable = durable
+        self._keeps_recency = policy == "lru" and max_bytes is not None
+        self._written = 0
+        self._tree = Tree(os.path.abspath(root))
+        self._temporaries = Temporaries(f"{self._tree.control}/tmp")  # noqa: S108  # below the root
+        self._root = Root(self._tree, self._temporaries, self._clock, mode)
+        self._leases = Leases(self._tree, self._root, self._temporaries)
+        self._sweeper = Sweeper(
+            self._tree, self._root, self._temporaries, self._leases, self._clock, by_cost=policy == "cost"
+        )
+        self._root.attach()
+
+    @classmethod
+    def from_url(cls, url: StoreURL) -> FilesystemBackend:
+        """The cache at ``file:///directory?durable=…&max_bytes=…&policy=…&mode=…``; also ``file://~/…``, ``file://./…``.
+
+        Raises:
+            ConfigurationError: the URL names no directory, or an option is wrong.
+        """
+        root, durable = _directory(url), url.take("durable", parse_flag, False)
+        policy: Policy = url.take("policy", _policy, "lru")
+        max_bytes, mode = url.take("max_bytes", parse_size, None), url.take("mode", _mode, None)
+        url.done()
+        return cls(root, durable=durable, max_bytes=max_bytes, policy=policy, mode=mode)
+
+    def __repr__(self) -> str:
+        return f"FilesystemBackend({self._tree.root!r})"
+
+    def get(self, key: str) -> bytearray | None:
+        """The frame kept under ``key``, whole, or ``None``."""
+        try:
+            file = os.open(self._tree.frame(key), os.O_RDONLY | os.O_CLOEXEC)
+        except _ABSENT:
+            return None
+        try:
+            info = os.fstat(file)
+            frame = bytearray(info.st_size)
+            if os.readv(file, [frame]) != info.st_size:
+                _read_rest(file, frame)
+            if self._keeps_recency and self._clock.now() - info.st_mtime > _RECENTLY:
+                with suppress(OSError):
+                    now = self._clock.now()
+                    os.utime(file, (now, now))
+            return frame
+        finally:
+            os.close(file)
+
+    def head(self, key: str, size: int) -> bytes | None:
+        """The first ``size`` bytes of the frame under ``key`` (fewer if it is shorter), or ``None``."""
+        try:
+            file = os.open(self._tree.frame(key), os.O_RDONLY | os.O_CLOEXEC)
+        except _ABSENT:
+            return None
+        try:
+            return os.pread(file, size, 0)
+        finally:
+            os.close(file)
+
+    def put(self, key: str, frame: Sequence[Bytes]) -> None:
+        """Keeps ``frame``, given in pieces, in place of what was there. A reader sees the old or the new, whole."""
+        path = self._tree.frame(key)
+        temporary = self._write(frame)
+        try:
+            self._place(temporary, path)
+        except BaseException:
+            remove(temporary)
+            raise
+        if self.max_bytes is not None:
+            self._account(sum(memoryview(piece).nbytes for piece in frame))
+
+    def delete(self, key: str) -> bool:
+        """Forgets ``key``; whether there was anything. Its product goes with a later purge."""
+        product = self._sweeper.product_of(key)
+        try:
+            os.unlink(self._tree.frame(key))
+        except _ABSENT:
+            return False
+        if product:
+            self._sweeper.retire(product)
+        return True
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys that start with ``prefix``, in no order. What comes or goes meanwhile may show or not."""
+        return self._tree.keys(prefix)
+
+    def close(self) -> None:
+        """Does nothing: nothing is held open."""
+
+    def set_aside(self, key: str) -> None:
+        """Moves a damaged frame to ``.rave/damaged``, where it stays for a week."""
+        product = self._sweeper.product_of(key)
+        if self._sweeper.set_aside(self._tree.frame(key)) and product:
+            self._sweeper.retire(product)
+
+    def secret(self) -> bytes | None:
+        """The sealing key, if only we can enter the directory and read the key; ``None`` where others can."""
+        return self._root.secret
+
+    def check(self) -> str | None:
+        """Why the directory can't be written to, in words; ``None`` when it can."""
+        return self._root.trouble()
+
+    def draft(self, suffix: str) -> Path:
+        """A path, not yet existing, ending in ``suffix``, in a directory of its own.
+
+        Raises:
+            ProductError: ``suffix`` is not the end of a file name.
+        """
+        if "/" in suffix or "\0" in suffix:
+            raise ProductError(f"{suffix!r} can't be the suffix of a product: the end of a file name expected")
+        directory = self._temporaries.path()
+        try:
+            os.mkdir(directory, 0o700)
+        except FileNotFoundError:
+            self._root.prepare()
+            os.mkdir(directory, 0o700)
+        return Path(f"{directory}/product{suffix}")
+
+    def commit(self, key: str, draft: Path, name: str, frame: Sequence[Bytes]) -> Path:
+        """Moves ``draft`` to the place of ``key`` under ``name``, then puts ``frame``, which makes it count.
+
+        When that fails the draft is where it was. An older product of ``key`` under another name goes with a later
+        purge, so give each its own name.
+
+        Raises:
+            ProductError: the draft is not a plain file in the place that ``draft`` gave.
+        """
+        source, target = os.fspath(draft), self._tree.product(key, name)
+        size = self._finish(source)
+        older = self._sweeper.product_of(key)
+        with self._sweeper.hands_off():
+            self._place(source, target)
+            try:
+                self.put(key, frame)
+            except BaseException:
+                with suppress(OSError):
+                    os.replace(target, source)
+                raise
+        if older and older != target:
+            self._sweeper.retire(older)
+        self.discard(draft)
+        if self.max_bytes is not None:
+            self._account(size)
+        return Path(target)
+
+    def locate(self, key: str, name: str) -> Path:
+        """Where the product ``name`` of ``key`` lies, whether it exists or not."""
+        return Path(self._tree.product(key, name))
+
+    def discard(self, draft: Path) -> None:
+        """Removes a draft and its directory. No error when it is gone."""
+        if self._is_draft(os.fspath(draft)):
+            remove(os.fspath(draft.parent))
+
+    def claim(self, key: str, record: bytes) -> bool:
+        """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``."""
+        return self._leases.claim(key, record)
+
+    def lease(self, key: str) -> bytes | None:
+        """The record of the lease of ``key``, or ``None`` when nobody holds one."""
+        return self._leases.lease(key)
+
+    def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
+        """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
+        return self._leases.swap_lease(key, seen, record)
+
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float) -> Purged:
+        """Removes what is dead, left over or beyond the budget; nothing where another purge is under way."""
+        return self._sweeper.purge(is_dead, grace, self.max_bytes)
+
+    def last_purge(self) -> float | None:
+        """Unix time of the last purge by any process, by its clock; ``None`` where there was none."""
+        return self._sweeper.last_purge()
+
+    def usage(self) -> tuple[int, int]:
+        """Entries, and bytes of frames and products."""
+        return self._sweeper.usage()
+
+    def _write(self, frame: Sequence[Bytes]) -> str:
+        mode, exact, durable = self._root.file_mode, self._root.exact, self._durable
+        try:
+            return self._temporaries.write(frame, mode=mode, exact=exact, durable=durable)
+        except FileNotFoundError:
+            self._root.prepare()
+            return self._temporaries.write(frame, mode=self._root.file_mode, exact=exact, durable=durable)
+
+    def _place(self, source: str, target: str) -> None:
+        made = False
+        for _ in range(_TRIES):  # a purge may remove an empty directory between making and using it
+            try:
+                os.replace(source, target)
+                break
+            except FileNotFoundError:
+                self._root.make(os.path.dirname(target))
+                made = True
+        else:
+            os.replace(source, target)
+        if self._durable:
+            self._sync_directories(os.path.dirname(target), upwards=made)
+
+    def _sync_directories(self, directory: str, *, upwards: bool) -> None:
+        _sync(directory)
+        while upwards and len(directory) > len(self._tree.root):
+            directory = os.path.dirname(directory)
+            _sync(directory)
+
+    def _finish(self, draft: str) -> int:
+        try:
+            info = os.lstat(draft)
+        except FileNotFoundError:
+            raise ProductError(f"there is no draft {draft}: nothing was written") from None
+        if not self._is_draft(draft) or not stat.S_ISREG(info.st_mode):
+            raise ProductError(f"{draft} can't become a product: a plain file where draft() said is expected")
+        # A file that has another name elsewhere keeps the permissions it has there.
+        if info.st_nlink == 1 and (self._root.exact or self._root.file_mode == 0o600):
+            os.chmod(draft, self._root.file_mode)
+        os.utime(draft)
+        if self._durable:
+            _sync(draft)
+        return info.st_size
+
+    def _is_draft(self, path: str) -> bool:
+        return os.path.dirname(os.path.dirname(path)) == self._temporaries.directory
+
+    def _account(self, size: int) -> None:
+        assert self.max_bytes is not None
+        self._written += size
+        if self._written > self.max_bytes // _SHARE:
+            self._written = 0
+            self._sweeper.make_room(self.max_bytes)
+
+
+def _read_rest(file: int, frame: bytearray) -> None:
+    # One call reads 2 GiB at most, and less when a signal comes.
+    start = os.lseek(file, 0, os.SEEK_CUR)
+    while size := os.readv(file, [memoryview(frame)[start:]]):
+        start += size
+    del frame[start:]
+
+
+def _sync(path: str) -> None:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _directory(url: StoreURL) -> str:
+    if url.host.startswith("~"):
+        path = os.path.expanduser(url.host + url.path)
+    elif url.host == ".":
+        path = os.path.abspath(url.host + url.path)
+    elif url.host in ("", "localhost"):
+        path = os.path.expanduser(url.path)
+    else:
+        raise ConfigurationError(f"{url}: {url.host!r} is another host; file:///{url.host}{url.path} may be meant")
+    if not os.path.isabs(path) or not path.strip("/"):
+        raise ConfigurationError(f"{url}: an absolute directory expected, as in file:///var/cache/rave")
+    return path
+
+
+def _policy(text: str) -> Policy:
+    if text == "lru":
+        return "lru"
+    if text == "cost":
+        return "cost"
+    raise ValueError("lru or cost expected")
+
+
+def _mode(text: str) -> int:
+    mode = int(text, 8) if text.isdecimal() else 0
+    if mode & ~0o3777 or mode & 0o700 != 0o700:
+        raise ValueError("an octal mode that gives its owner everything expected, such as 700 or 2770")
+    return mode

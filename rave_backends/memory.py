@@ -1,0 +1,243 @@
+"""A cache in this process's memory, bounded in bytes, which can also keep decoded values."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar, Literal
+from weakref import WeakSet
+
+from cachetools import Cache, LFUCache, LRUCache
+
+from rave_core.backend import GONE, Backend, Held, Purged, StoreURL, parse_size
+from rave_core.errors import ConfigurationError, DamagedError, LaterFormatError
+from rave_core.frame import peek
+from rave_core.model import Bytes, Entry
+
+Policy = Literal["lru", "lfu"]
+
+DEFAULT_BYTES = 256 << 20
+OVERHEAD = 512
+"""Bytes that an entry is taken to cost beside its frame and value: its key, and its places in the tables."""
+
+
+class _Item:
+    __slots__ = ("frame", "held", "size")
+
+    def __init__(self, frame: bytes, held: Held | None = None) -> None:
+        self.frame = frame
+        self.held = held
+        # Nobody can tell in a short time how much memory a decoded value takes: as much as its frame is a fair guess.
+        self.size = OVERHEAD + len(frame) * (2 if held else 1)
+
+    def let_go(self) -> None:
+        if self.held is not None:
+            self.held.value = GONE
+
+
+class _SecondChance(Cache[str, _Item]):
+    """Spares what was read through its ``Held`` since it was last up for eviction.
+
+    Such readers take no lock, they only set a flag. The flag counts as one use when it comes to evicting, which is
+    the CLOCK algorithm (Corbató 1968), here on top of the order that the policy keeps.
+    """
+
+    _choosing = False
+
+    def popitem(self) -> tuple[str, _Item]:
+        """Removes what the policy can best do without."""
+        for _ in range(len(self)):  # readers that set flags meanwhile do not make this endless
+            held = self._candidate()[1].held
+            if held is None or not held.used:
+                break
+            held.used = False
+            self[self._candidate()[0]]
+        key, item = super().popitem()
+        item.let_go()
+        return key, item
+
+    def __delitem__(self, key: str) -> None:
+        if not self._choosing:
+            super().__delitem__(key)
+
+    def peek(self, key: str) -> _Item | None:
+        """What is kept under ``key``, which does not count as use."""
+        return Cache.__getitem__(self, key) if key in self else None
+
+    def _candidate(self) -> tuple[str, _Item]:
+        # The order is the policy's own business: let it pick, and keep it from deleting.
+        self._choosing = True
+        try:
+            return super().popitem()
+        finally:
+            self._choosing = False
+
+
+class _LRU(_SecondChance, LRUCache[str, _Item]):
+    """Evicts what was not used for the longest time."""
+
+
+class _LFU(_SecondChance, LFUCache[str, _Item]):
+    """Evicts what was used the fewest times."""
+
+
+_POLICIES: dict[Policy, type[_SecondChance]] = {"lru": _LRU, "lfu": _LFU}
+_everyone: WeakSet[MemoryBackend] = WeakSet()
+
+
+class MemoryBackend(Backend):
+    """Keeps frames, and immutable values beside them, up to ``max_bytes`` in all.
+
+    A frame that is larger than the budget is not kept, silently: a memory tier is a help, not a promise. Neither is
+    a value whose frame would count twice and no longer fit. Safe for threads; after a fork each process goes on with
+    its own copy.
+    """
+
+    blocking: ClassVar[bool] = False
+
+    def __init__(self, *, max_bytes: int = DEFAULT_BYTES, policy: Policy = "lru") -> None:
+        self.max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._items = _POLICIES[policy](max_bytes, getsizeof=_size)
+        self._secret = os.urandom(32)
+        _everyone.add(self)
+
+    @classmethod
+    def from_url(cls, url: StoreURL) -> MemoryBackend:
+        """A cache of its own for ``memory://?max_bytes=256MiB&policy=lru|lfu``.
+
+        Raises:
+            ConfigurationError: the URL has a host or path, or an option is wrong.
+        """
+        if url.host or url.path.strip("/"):
+            raise ConfigurationError(f"{url}: memory has neither host nor path; memory:// expected")
+        max_bytes = url.take("max_bytes", parse_size, DEFAULT_BYTES)
+        backend = cls(max_bytes=max_bytes, policy=url.take("policy", _policy, "lru"))
+        url.done()
+        return backend
+
+    def __repr__(self) -> str:
+        return f"MemoryBackend(max_bytes={self.max_bytes})"
+
+    def get(self, key: str) -> bytes | None:
+        """The frame kept under ``key``, whole, or ``None``."""
+        with self._lock:
+            item = self._items.get(key)
+        return None if item is None else item.frame
+
+    def put(self, key: str, frame: Sequence[Bytes]) -> None:
+        """Keeps ``frame``, given in pieces, in place of what was there, unless it is larger than the budget."""
+        item = _Item(b"".join(frame))
+        with self._lock:
+            self._drop(key)
+            if item.size <= self.max_bytes:
+                self._items[key] = item
+
+    def delete(self, key: str) -> bool:
+        """Forgets ``key``; whether there was anything. What is already being read stays readable."""
+        with self._lock:
+            return self._drop(key)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys that start with ``prefix``, in no order, as they were when this was called."""
+        with self._lock:
+            found = [key for key in self._items if key.startswith(prefix)]
+        return iter(found)
+
+    def close(self) -> None:
+        """Forgets everything."""
+        with self._lock:
+            for key in list(self._items):
+                self._drop(key)
+
+    def secret(self) -> bytes:
+        """A key that is as old as this object, and goes with it."""
+        return self._secret
+
+    def held(self, key: str) -> Held | None:
+        """The value kept under ``key``, or ``None``."""
+        with self._lock:
+            item = self._items.get(key)
+        return None if item is None else item.held
+
+    def hold(self, key: str, value: object, entry: Entry) -> Held | None:
+        """Keeps ``value`` beside the frame of ``key``; ``None`` where there is no such frame, or no room for both."""
+        held = Held(value, entry)
+        with self._lock:
+            item = self._items.peek(key)
+            if item is None:
+                return None
+            both = _Item(item.frame, held)
+            if both.size > self.max_bytes:
+                return None
+            item.let_go()
+            self._items[key] = both
+        return held
+
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float) -> Purged:  # noqa: ARG002  # no products here
+        """Drops what is dead and what is no frame. The budget is kept at all times."""
+        removed = Purged()
+        with self._lock:
+            frames = [(key, item.frame) for key in self._items if (item := self._items.peek(key))]
+        for key, frame in frames:
+            try:
+                entries, leftovers = int(is_dead(peek(frame))), 0
+            except LaterFormatError:
+                continue
+            except DamagedError:
+                entries, leftovers = 0, 1
+            if (entries or leftovers) and self._drop_frame(key, frame):
+                removed += Purged(entries, len(frame), leftovers)
+        return removed
+
+    def last_purge(self) -> float | None:
+        """``None``: nobody else purges this memory."""
+        return None
+
+    def usage(self) -> tuple[int, int]:
+        """Entries, and bytes used, with what they are taken to cost beside their frames."""
+        with self._lock:
+            return len(self._items), int(self._items.currsize)
+
+    def _drop(self, key: str) -> bool:
+        item = self._items.pop(key, None)
+        if item is None:
+            return False
+        item.let_go()
+        return True
+
+    def _drop_frame(self, key: str, frame: bytes) -> bool:
+        with self._lock:
+            item = self._items.peek(key)
+            return item is not None and item.frame is frame and self._drop(key)
+
+
+def _size(item: _Item) -> int:
+    return item.size
+
+
+def _policy(text: str) -> Policy:
+    if text == "lru":
+        return "lru"
+    if text == "lfu":
+        return "lfu"
+    raise ValueError("lru or lfu expected")
+
+
+def _lock_all() -> None:
+    # A thread that is in the middle of a change does not exist in the child: no fork while there is one.
+    global _locked
+    _locked = list(_everyone)
+    for backend in _locked:
+        backend._lock.acquire()
+
+
+def _unlock_all() -> None:
+    for backend in _locked:
+        backend._lock.release()
+    _locked.clear()
+
+
+_locked: list[MemoryBackend] = []
+os.register_at_fork(before=_lock_all, after_in_parent=_unlock_all, after_in_child=_unlock_all)

@@ -1,0 +1,116 @@
+"""Where each key lies below the root of a filesystem cache.
+
+operation/version/ar/args.rave     the frame; ``ar`` are the first two characters of ``args``
+operation/version/ar/<name>        a product, beside its frame
+.rave/                             what belongs to the store: no key has a part that starts with a dot
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from rave_core.errors import BackendError, ProductError
+
+SUFFIX = ".rave"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One directory in which frames lie: the names of the frames, and of the other files, which are products."""
+
+    path: str
+    frames: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+
+class Tree:
+    """Maps the text of a key to paths below ``root``, and back."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.control = f"{root}/.rave"
+
+    def frame(self, key: str) -> str:
+        """The path of the frame of ``key``.
+
+        Raises:
+            BackendError: ``key`` would lead out of the tree, or a part of it is empty or too long for a file name.
+        """
+        head, _, last = key.rpartition("/")
+        if key[:1] in ("", ".", "/") or "/." in key or "//" in key or not last or "\0" in key:
+            raise BackendError(f"{key!r} is no key: parts joined by '/' expected, none empty or starting with a dot")
+        return f"{self.root}/{head}/{last[:2]}/{last}{SUFFIX}" if head else f"{self.root}/{last[:2]}/{last}{SUFFIX}"
+
+    def product(self, key: str, name: str) -> str:
+        """The path of the product ``name`` of ``key``.
+
+        Raises:
+            ProductError: ``name`` is not a plain file name that can lie beside frames.
+        """
+        if not name or name[0] == "." or "/" in name or "\0" in name or name.endswith(SUFFIX):
+            raise ProductError(
+                f"{key}: {name!r} can't be the name of a product: a file name expected, "
+                f"without '/', not starting with a dot, not ending in {SUFFIX}"
+            )
+        return f"{self.frame(key).rpartition('/')[0]}/{name}"
+
+    def key(self, directory: str, name: str) -> str | None:
+        """The key whose frame is ``name`` in ``directory``, or ``None`` where no frame can be."""
+        head, _, shard = directory[len(self.root) + 1 :].rpartition("/")
+        last = name[: -len(SUFFIX)]
+        if not last or not name.endswith(SUFFIX) or last[:2] != shard:
+            return None
+        return f"{head}/{last}" if head else last
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """The keys that start with ``prefix``, in no order. Directories that can't hold any are not looked into."""
+        if prefix.startswith((".", "/")) or "/." in prefix or "//" in prefix or "\0" in prefix:
+            return
+        whole, slash, _ = prefix.rpartition("/")
+        for leaf in self.leaves(f"{self.root}/{whole}" if slash else self.root, prefix):
+            for name in leaf.frames:
+                key = self.key(leaf.path, name)
+                if key is not None and key.startswith(prefix):
+                    yield key
+
+    def leaves(self, top: str | None = None, prefix: str = "", *, prune: bool = False) -> Iterator[Leaf]:
+        """Every directory below ``top`` that holds a file, and may hold keys that start with ``prefix``.
+
+        A directory comes after those below it. With ``prune``, the empty ones are removed on the way.
+        """
+        top = top or self.root
+        leaf, below = self._look_into(top)
+        for path in below:
+            # The last part of a directory is part of a key's head, or the beginning of its last part: either
+            # way a key below it starts with the directory's path.
+            text = path[len(self.root) + 1 :]
+            if text.startswith(prefix[: len(text)]):
+                yield from self.leaves(path, prefix, prune=prune)
+        if leaf.frames or leaf.others:
+            yield leaf
+        if prune and top != self.root:
+            remove_if_empty(top)
+
+    def _look_into(self, path: str) -> tuple[Leaf, list[str]]:
+        leaf, below = Leaf(path), []
+        try:
+            with os.scandir(path) as found:
+                for item in found:
+                    if item.name.startswith("."):
+                        continue
+                    if item.is_dir(follow_symlinks=False):
+                        below.append(item.path)
+                    elif path != self.root:  # CACHEDIR.TAG, and whatever a person put there
+                        (leaf.frames if item.name.endswith(SUFFIX) else leaf.others).append(item.name)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # gone meanwhile
+        return leaf, below
+
+
+def remove_if_empty(directory: str) -> None:
+    """Removes ``directory`` unless something lies in it, or came into it just now."""
+    with suppress(OSError):
+        os.rmdir(directory)

@@ -1,0 +1,38 @@
+"""The hook implementations of this package: the backends ``memory`` and ``file``, and layering."""
+
+from __future__ import annotations
+
+from rave_core.backend import Backend, BackendFactory, StoreURL
+from rave_core.hookspecs import hookimpl
+from rave_core.registry import Registry
+
+
+@hookimpl
+def rave_register_backends(registry: Registry[BackendFactory]) -> None:
+    """Adds ``memory`` and ``file``."""
+    registry.add("memory", open_memory, origin="rave_backends")
+    registry.add("file", open_filesystem, origin="rave_backends")
+
+
+@hookimpl(trylast=True)
+def rave_layer_backends(backends: list[Backend]) -> Backend:
+    """The backends as layers; a single one as it is."""
+    if len(backends) == 1:
+        return backends[0]
+    from rave_backends.layered import LayeredBackend
+
+    return LayeredBackend(backends)
+
+
+def open_memory(url: StoreURL) -> Backend:
+    """The backend at ``memory://?max_bytes=256MiB&policy=lru|lfu``."""
+    from rave_backends.memory import MemoryBackend
+
+    return MemoryBackend.from_url(url)
+
+
+def open_filesystem(url: StoreURL) -> Backend:
+    """The backend at ``file:///directory?durable=false&max_bytes=10GiB&policy=lru|cost&mode=700``."""
+    from rave_backends.filesystem import FilesystemBackend
+
+    return FilesystemBackend.from_url(url)

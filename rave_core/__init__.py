@@ -1,0 +1,44 @@
+"""RAVE: analysis functions whose results are kept, shared by a team, and served.
+
+from rave_core import op
+
+@op
+def add(a, b):
+    return a + b
+"""
+
+from rave_core.decorators import expires, mime_type, op, op_file, version
+from rave_core.errors import RaveError, RaveWarning
+from rave_core.expiry import crossover_strategy, duration_strategy, forever, nocache
+from rave_core.lineage import ThreadPool, carry, progress
+from rave_core.model import Options, Outcome
+from rave_core.operation import Operation
+from rave_core.runtime import Runtime, using
+from rave_core.settings import Settings
+from rave_core.typemap import list_of, one_of, typemap
+
+__all__ = [
+    "Operation",
+    "Options",
+    "Outcome",
+    "RaveError",
+    "RaveWarning",
+    "Runtime",
+    "Settings",
+    "ThreadPool",
+    "carry",
+    "crossover_strategy",
+    "duration_strategy",
+    "expires",
+    "forever",
+    "list_of",
+    "mime_type",
+    "nocache",
+    "one_of",
+    "op",
+    "op_file",
+    "progress",
+    "typemap",
+    "using",
+    "version",
+]

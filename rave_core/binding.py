@@ -1,0 +1,128 @@
+"""From what a caller wrote to a call: bound to parameters, defaulted, converted, and given its key."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from rave_core.errors import ArgumentError, UnencodableError
+from rave_core.fingerprint import digest
+from rave_core.model import Call, Key, OperationSpec
+from rave_core.typemap import FittedTypeMap
+
+_KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
+_VAR_POSITIONAL = inspect.Parameter.VAR_POSITIONAL
+_VAR_KEYWORD = inspect.Parameter.VAR_KEYWORD
+
+
+class Binder:
+    """Binds the arguments of one operation, under the name and version that it has in one runtime."""
+
+    def __init__(
+        self,
+        spec: OperationSpec,
+        name: str,
+        version: str,
+        *,
+        typemap: FittedTypeMap | None,
+        unencodable: Callable[[UnencodableError], None],
+    ) -> None:
+        self._spec = spec
+        self.name = name
+        self.version = version
+        self._typemap = typemap
+        self._unencodable = unencodable
+        self._kinds = {parameter.name: parameter.kind for parameter in spec.parameters}
+        self._plain = _plain_names(spec.parameters)
+        self._defaults = _defaults(spec.parameters)
+        self._closure = _closure(spec.function)
+        self.is_repeatable = not self._closure and not (
+            typemap and any(c.volatile for c in typemap.converters.values())
+        )
+        """Whether equal arguments always bind to the same call, so that a binding may be kept."""
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
+        """The call that these arguments make. Without a key where one of them has no canonical encoding.
+
+        Raises:
+            ArgumentError: the arguments do not fit the signature, or one can't be converted.
+        """
+        named = self._defaulted(self._given(args, kwargs))
+        final_args, final_kwargs = self._spread(named)
+        return Call(self._spec, self._key(named), final_args, final_kwargs, named)
+
+    def _given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments that the caller gave, by parameter."""
+        if not kwargs and self._plain is not None and len(args) == len(self._plain):
+            return dict(zip(self._plain, args, strict=True))
+        try:
+            bound = self._spec.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise ArgumentError(
+                f"{self.name}: {error}; its arguments are {self._spec.signature}", operation=self.name
+            ) from None
+        return bound.arguments
+
+    def _defaulted(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All arguments in the order of the signature: converted, with the defaults where nothing was given."""
+        typemap = self._typemap
+        converted = dict(given) if typemap is None else typemap.convert(given, self.name)
+        if len(converted) == len(self._kinds):
+            return converted
+        defaults = self._defaults if typemap is None else self._defaults | typemap.defaults
+        return {name: converted[name] if name in converted else defaults[name] for name in self._kinds}
+
+    def _spread(self, named: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if self._plain is not None:
+            return tuple(named.values()), {}
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        for name, value in named.items():
+            kind = self._kinds[name]
+            if kind is _VAR_POSITIONAL:
+                args.extend(value)
+            elif kind is _VAR_KEYWORD:
+                kwargs.update(value)
+            elif kind is _KEYWORD_ONLY:
+                kwargs[name] = value
+            else:
+                args.append(value)
+        return tuple(args), kwargs
+
+    def _key(self, named: Mapping[str, Any]) -> Key | None:
+        ignore = self._spec.ignore
+        items: Iterable[tuple[str, Any]] = named.items()
+        if ignore:
+            items = [item for item in items if item[0] not in ignore]
+        try:
+            if self._closure:
+                items = [*items, *((f"<closure>.{name}", cell.cell_contents) for name, cell in self._closure)]
+            return Key(self.name, self.version, digest(items))
+        except UnencodableError as error:
+            self._unencodable(error)
+        except ValueError:
+            self._unencodable(UnencodableError("a captured variable has no value yet", "args.<closure>"))
+        return None
+
+
+def _plain_names(parameters: tuple[inspect.Parameter, ...]) -> tuple[str, ...] | None:
+    """The names, where every parameter can be given by position; else ``None``."""
+    if any(p.kind in (_KEYWORD_ONLY, _VAR_POSITIONAL, _VAR_KEYWORD) for p in parameters):
+        return None
+    return tuple(p.name for p in parameters)
+
+
+def _defaults(parameters: tuple[inspect.Parameter, ...]) -> dict[str, Any]:
+    defaults: dict[str, Any] = {p.name: p.default for p in parameters if p.default is not p.empty}
+    defaults |= {p.name: () for p in parameters if p.kind is _VAR_POSITIONAL}
+    defaults |= {p.name: {} for p in parameters if p.kind is _VAR_KEYWORD}
+    return defaults
+
+
+def _closure(function: Callable[..., Any]) -> list[tuple[str, Any]]:
+    """The variables that a local function captured, which decide its result like arguments; its own name excepted."""
+    inner = inspect.unwrap(function)
+    cells = getattr(inner, "__closure__", None) or ()
+    names = inner.__code__.co_freevars if cells else ()
+    return [(name, cell) for name, cell in zip(names, cells, strict=True) if name != inner.__name__]

@@ -1,0 +1,344 @@
+"""Codecs: how a value becomes bytes and comes back, the same value of the same type.
+
+A codec is chosen by the type of the value and named in the entry's header. Those that are ``data_only`` can be
+decoded from anywhere; ``pickle`` runs what it reads, so only sealed entries are given to it.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import Any, Protocol
+
+from rave_core.codecs_numpy import NumpyCodec
+from rave_core.codecs_plain import PlainCodec
+from rave_core.codecs_tables import is_exactly, pandas_codecs, table_codecs
+from rave_core.errors import DamagedError, DuplicateError, EntryError, PluginError, SealError, UnstorableError, nearest
+from rave_core.model import Bytes
+
+
+class Codec(Protocol):
+    """Turns values of some types into segments of bytes and back. Safe for many threads at once.
+
+    Attributes:
+        name: stands in the header of every entry; never give it another meaning.
+        data_only: whether decoding can't run code, whatever the bytes are.
+    """
+
+    name: str
+    data_only: bool
+
+    def encode(self, value: object) -> list[Bytes] | None:
+        """The segments of ``value``, or ``None`` for "not mine".
+
+        ``decode`` must give an equal value of the same type back, through and through: if that is not
+        certain, the answer is ``None``. Segments may share memory with ``value``; the caller writes them before
+        the value can change.
+        """
+
+    def decode(self, segments: list[memoryview]) -> object:
+        """The value, made of fresh objects.
+
+        Each segment is read-only, or looks at memory that belongs to this call alone and may become
+        part of the value without a copy. Any exception says that the bytes are damaged, an
+        ``ImportError`` that a library is missing here.
+        """
+
+
+class TextCodec:
+    """``str``, as UTF-8; lone surrogates pass."""
+
+    name = "text"
+    data_only = True
+
+    def encode(self, value: object) -> list[Bytes] | None:
+        """The text's bytes; ``None`` for another type."""
+        return [value.encode("utf-8", "surrogatepass")] if type(value) is str else None
+
+    def decode(self, segments: list[memoryview]) -> object:
+        """The text."""
+        return str(segments[0], "utf-8", "surrogatepass")
+
+
+class BytesCodec:
+    """``bytes`` or ``bytearray``, as they are."""
+
+    data_only = True
+
+    def __init__(self, kind: type[bytes] | type[bytearray]) -> None:
+        self.name = kind.__name__
+        self._kind = kind
+
+    def encode(self, value: object) -> list[Bytes] | None:
+        """The value itself; ``None`` for another type."""
+        return [value] if type(value) is self._kind else None
+
+    def decode(self, segments: list[memoryview]) -> object:
+        """A copy, since a ``bytearray`` that others look at can't be resized."""
+        return self._kind(segments[0])
+
+
+class ScalarCodec:
+    """``None``, ``bool``, ``int`` of any size, ``float`` and ``complex`` to the bit."""
+
+    name = "scalar"
+    data_only = True
+
+    def encode(self, value: object) -> list[Bytes] | None:
+        """A letter for the type and the bits; ``None`` for another type."""
+        kind = type(value)
+        if kind is int:
+            number: Any = value
+            return [b"i" + number.to_bytes(number.bit_length() // 8 + 1, "little", signed=True)]
+        if kind is float:
+            return [struct.pack("<cd", b"f", value)]
+        if kind is bool or value is None:
+            return [repr(value).encode()]
+        if isinstance(value, complex) and kind is complex:
+            return [struct.pack("<cdd", b"c", value.real, value.imag)]
+        return None
+
+    def decode(self, segments: list[memoryview]) -> object:
+        """The number, or the constant."""
+        data = bytes(segments[0])
+        if data in _CONSTANTS:
+            return _CONSTANTS[data]
+        if data[:1] == b"i" and len(data) > 1:
+            return int.from_bytes(data[1:], "little", signed=True)
+        if data[:1] == b"f":
+            return struct.unpack("<d", data[1:])[0]
+        if data[:1] == b"c":
+            return complex(*struct.unpack("<dd", data[1:]))
+        raise ValueError(f"{data[:20]!r} is no scalar")
+
+
+_CONSTANTS = {b"None": None, b"True": True, b"False": False}
+
+
+class PickleCodec:
+    """Everything that pickles, by protocol 5; the memory of large arrays follows in segments of its own."""
+
+    name = "pickle"
+    data_only = False
+
+    min_segment = 4096
+    """A buffer below this many bytes stays within the pickle: a segment of its own would cost more."""
+
+    def encode(self, value: object) -> list[Bytes] | None:
+        """The pickle and its buffers.
+
+        Raises:
+            UnstorableError: ``value`` can't be pickled; the message says why.
+        """
+        import pickle
+
+        buffers: list[Bytes] = []
+
+        def inline(buffer: pickle.PickleBuffer) -> bool:
+            raw = buffer.raw()
+            if raw.nbytes < self.min_segment:
+                return True
+            buffers.append(raw)
+            return False
+
+        try:
+            return [pickle.dumps(value, protocol=5, buffer_callback=inline), *buffers]
+        except Exception as error:  # a value's own __reduce__ may raise anything
+            raise UnstorableError(f"{_type_name(value)} can't be pickled: {_reason(error)}") from error
+
+    def decode(self, segments: list[memoryview]) -> object:
+        """The value. Runs what the pickle says: for sealed bytes only."""
+        import pickle
+
+        # Arrays over read-only memory would be read-only.
+        buffers = [bytearray(each) if each.readonly else each for each in segments[1:]]
+        return pickle.loads(segments[0], buffers=buffers)  # noqa: S301  # the caller has checked the seal
+
+
+def _type_name(value: object) -> str:
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+_ADVICE = {
+    "generator": "return a list of what it yields",
+    "coroutine": "await it, or declare the operation with 'async def'",
+    "TextIOWrapper": "return what the file holds, or use @op_file",
+    "BufferedReader": "return what the file holds, or use @op_file",
+}
+
+
+def _reason(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    if isinstance(error, RecursionError):
+        return f"it is nested too deeply ({text})"
+    advice = next((advice for word, advice in _ADVICE.items() if word in text), "")
+    return f"{text} ({advice})" if advice else text
+
+
+def builtin_codecs() -> tuple[Codec, ...]:
+    """RAVE's own codecs in order of choice.
+
+    Where pickle is allowed it comes before what is slower than it, in Python, for the same value: pandas by way
+    of Arrow, and nested builtins.
+    """
+    flat: tuple[Codec, ...] = (TextCodec(), BytesCodec(bytes), BytesCodec(bytearray), ScalarCodec())
+    tables, pandas = (NumpyCodec(), *table_codecs()), pandas_codecs()
+    leaves = (*flat[1:3], *tables, *pandas)
+    return (*flat, *tables, PickleCodec(), *pandas, PlainCodec(leaves))
+
+
+class Codecs:
+    """The codecs of a runtime, by name and in order: those of plugins, in order of registration, then ``builtin``.
+
+    Add all before the first use: ``add`` is not safe beside ``choose``.
+    """
+
+    def __init__(self, builtin: Iterable[Codec] | None = None) -> None:
+        self._origins: dict[str, str] = {}
+        self._by_name: dict[str, Codec] = {}
+        self._order: list[Codec] = []
+        self._plugins = 0
+        for codec in builtin_codecs() if builtin is None else builtin:
+            self._register(codec, "rave_core", len(self._order))
+
+    def add(self, codec: Codec, origin: str) -> None:
+        """Adds a plugin's codec, to be asked after the plugins' before it and before the built-in ones.
+
+        Raises:
+            DuplicateError: the name is taken; the message names both sides.
+            PluginError: ``name`` is no text, or ``data_only`` no ``bool``.
+        """
+        self._register(codec, origin, self._plugins)
+        self._plugins += 1
+
+    def _register(self, codec: Codec, origin: str, place: int) -> None:
+        name: object = getattr(codec, "name", None)
+        if not isinstance(name, str) or not name or not isinstance(getattr(codec, "data_only", None), bool):
+            raise PluginError(f"codec {codec!r} of {origin}: a name (text) and data_only (True or False) expected")
+        if name in self._by_name:
+            raise DuplicateError(f"codec {name!r} of {origin} is already that of {self._origins[name]}: rename one")
+        self._origins[name] = origin
+        self._by_name[name] = codec
+        self._order.insert(place, codec)
+
+    def __iter__(self) -> Iterator[Codec]:
+        return iter(self._order)
+
+    def origin(self, name: str) -> str:
+        """Who brought the codec ``name``."""
+        return self._origins[name]
+
+    def choose(self, value: object, *, data_only: bool) -> tuple[str, list[Bytes]]:
+        """The name of the first codec that takes ``value``, and its segments, which may share memory with it.
+
+        Raises:
+            UnstorableError: none does; the message says why.
+        """
+        for codec in self._order:
+            if data_only and not codec.data_only:
+                continue
+            try:
+                segments = codec.encode(value)
+            except UnstorableError:
+                raise
+            except Exception as error:
+                whose = f"codec {codec.name!r} of {self._origins[codec.name]}"
+                raise UnstorableError(f"{whose} failed on {_type_name(value)}: {_reason(error)}") from error
+            if segments is not None:
+                return codec.name, segments
+        raise UnstorableError(self._why_not(value))
+
+    def _why_not(self, value: object) -> str:
+        plain = self._by_name.get("plain")
+        inner = plain.refusal(value) if isinstance(plain, PlainCodec) else ""
+        return (
+            f"no data-only codec keeps this {_type_name(value)}{': ' if inner else ''}{inner}; "
+            "a signing_key for this cache would allow pickle"
+        )
+
+    def decode(self, name: str, segments: list[memoryview], *, data_only: bool) -> object:
+        """The value that the codec ``name`` made ``segments`` of, sharing no mutable object with any other.
+
+        Raises:
+            SealError: the codec could run code, and only data is allowed.
+            DamagedError: the bytes are not what the codec wrote.
+            EntryError: no such codec, or a library that it needs is not installed here.
+        """
+        codec = self._by_name.get(name)
+        if codec is None:
+            raise EntryError(f"unknown codec {name!r}: {nearest(name, self._by_name)}")
+        if data_only and not codec.data_only:
+            raise SealError(f"refused to decode unsealed data by codec {name!r}, which can run code: set a signing_key")
+        try:
+            return codec.decode(segments)
+        except ImportError as error:
+            raise EntryError(f"codec {name!r}: {error}; install what is missing here") from error
+        except Exception as error:
+            raise DamagedError(f"codec {name!r} can't decode the payload: {_reason(error)}") from error
+
+
+MAX_ITEMS = 1000
+"""Items of nested tuples and frozensets that ``is_immutable`` looks at before it gives up."""
+
+_ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
+
+
+def is_immutable(value: object) -> bool:
+    """Whether nobody can change ``value``, so that one object may be handed to many.
+
+    Goes by exact types; ``False`` where it is not certain, or after ``MAX_ITEMS`` items. A pyarrow table counts: it
+    can't be changed but through memory that its maker kept hold of.
+    """
+    if type(value) in _ATOMS:
+        return True
+    pending, seen = [value], 0
+    while pending:
+        item = pending.pop()
+        kind = type(item)
+        if kind in _ATOMS:
+            continue
+        if isinstance(item, tuple | frozenset) and kind in (tuple, frozenset):
+            seen += len(item)
+            if seen > MAX_ITEMS:
+                return False
+            pending.extend(item)
+        elif not _is_immutable_object(item):
+            return False
+    return True
+
+
+def _is_immutable_object(value: Any) -> bool:
+    frozen, timed, zones = _immutable_types()
+    kind = type(value)
+    if kind in frozen:
+        return True
+    if kind in timed:
+        return type(value.tzinfo) in zones
+    if isinstance(value, Enum):
+        return True
+    if kind.__module__ == "numpy":
+        np: Any = sys.modules["numpy"]
+        return isinstance(value, np.generic) and not isinstance(value, np.void | np.object_)
+    return is_exactly(value, "pyarrow", "Table") or is_exactly(value, "pyarrow", "RecordBatch")
+
+
+@functools.cache
+def _immutable_types() -> tuple[frozenset[type], frozenset[type], frozenset[type]]:
+    import datetime as dt
+    import ipaddress as ip
+    import pathlib
+    from decimal import Decimal
+    from fractions import Fraction
+    from uuid import UUID
+    from zoneinfo import ZoneInfo
+
+    zones = frozenset({type(None), dt.timezone, ZoneInfo})
+    paths = {pathlib.PurePosixPath, pathlib.PureWindowsPath, pathlib.PosixPath, pathlib.WindowsPath}
+    addresses = {ip.IPv4Address, ip.IPv6Address, ip.IPv4Network, ip.IPv6Network, ip.IPv4Interface, ip.IPv6Interface}
+    numbers: set[type] = {Decimal, Fraction, UUID, range, dt.date, dt.timedelta}
+    frozen = frozenset(numbers | addresses | paths | zones)
+    return frozen, frozenset({dt.datetime, dt.time}), zones

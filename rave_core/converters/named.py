@@ -1,0 +1,54 @@
+"""The converters that the core supplies by name."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rave_core.converters.converter import Converter, FunctionConverter, parse_json
+from rave_core.converters.files import PATHS, FileContent, FileStat
+from rave_core.converters.precise import to_address, to_network, to_port, to_size
+from rave_core.converters.times import DURATION_SCHEMA, to_date, to_datetime, to_seconds
+
+
+def to_json(value: Any) -> Any:
+    """The value of a JSON text; any other value as it comes out of JSON, so that a tuple is a list.
+
+    Raises:
+        TypeError, ValueError: it is no JSON, or can't be any.
+    """
+    if isinstance(value, str):
+        return parse_json(value)
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except RecursionError as error:
+        raise ValueError("it nests too deep") from error
+
+
+iso_date: Final = FunctionConverter("iso_date", to_date, {"type": "string", "format": "date"}, date)
+"""A date, of ISO 8601 text."""
+
+iso_datetime: Final = FunctionConverter(
+    "iso_datetime", to_datetime, {"type": "string", "format": "date-time"}, datetime
+)
+"""A date and time, of ISO 8601 text."""
+
+_SIZE_SCHEMA: Final = {"type": ["integer", "string"], "examples": ["64KiB", 65536]}
+_PORT_SCHEMA: Final = {"type": "integer", "minimum": 0, "maximum": 65535}
+
+BUILTIN: Final[dict[str, Converter]] = {
+    "iso_date": iso_date,
+    "iso_datetime": iso_datetime,
+    "duration": FunctionConverter("duration", to_seconds, DURATION_SCHEMA),
+    "size": FunctionConverter("size", to_size, _SIZE_SCHEMA),
+    "ip_address": FunctionConverter("ip_address", to_address, {"type": "string"}),
+    "ip_network": FunctionConverter("ip_network", to_network, {"type": "string"}),
+    "port": FunctionConverter("port", to_port, _PORT_SCHEMA),
+    "json": FunctionConverter("json", to_json, takes_none=True),
+    "path": PATHS[Path],
+    "file_content": PATHS[FileContent],
+    "file_stat": PATHS[FileStat],
+}
+"""The core's own converters, by the name that a typemap may give."""

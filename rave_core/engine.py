@@ -1,0 +1,258 @@
+"""The data path: look up, else compute once and keep.
+
+There is one description of the path, a generator of steps, and two ways to walk it: `Engine.resolve` in the
+caller's thread, and `Engine.resolve_async` in an event loop, which never waits for a disk or a lock itself.
+
+    fresh in the cache?  →  one flight per key in this process  →  one lease per key among processes
+    →  look again  →  run the body  →  when does it expire?  →  encode, put  →  land
+
+Trouble in a cache never costs an answer: every failure of a store is reported, and the path goes on without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from rave_core.cache import Cache, Found, Place
+from rave_core.clock import Clock
+from rave_core.expiry import nocache
+from rave_core.files import Target
+from rave_core.leases import Lease, Leases
+from rave_core.lineage import DeepRefresh, Scope
+from rave_core.locks import Flight, Flights, Landing
+from rave_core.model import PLAIN, Call, Entry, Key, Options, Outcome, Status
+from rave_core.producer import Producer
+from rave_core.reports import Reports
+from rave_core.steps import Do, Path, Pause, Wait, walk, walk_async
+from rave_core.trip import Desk, Trip
+
+_log = logging.getLogger("rave")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A path's end at an operation's own exception. (Raised inside a generator, a StopIteration would be lost.)"""
+
+    error: Exception
+
+
+End: TypeAlias = Outcome[Any] | Failure
+
+
+class Engine:
+    """Answers calls. Safe for many threads and event loops at once."""
+
+    def __init__(self, clock: Clock, reports: Reports, producer: Producer) -> None:
+        self.flights = Flights()
+        self._clock = clock
+        self._reports = reports
+        self._statistics = reports.statistics.namespace
+        self._producer = producer
+
+    def resolve(self, desk: Desk, call: Call, options: Options, scope: Scope) -> Outcome[Any]:
+        """Answers ``call`` in this thread.
+
+        Raises:
+            Exception: whatever the operation's body raises.
+            ProductError: a file operation wrote nothing, or ``tofile`` can't be written.
+            RaveError: in strict mode, where a result could not be kept.
+        """
+        landed = self.flights.landed
+        found = None
+        if call.key is not None and options is PLAIN and scope.deep is None:
+            found = self._look(desk.cache, call.key)
+            if found is not None and found.entry.is_fresh(self._clock.now()):
+                return self._hit(desk, call, found, scope)
+        return self._ended(desk, walk(self._path(desk, call, options, scope, found, landed)))
+
+    async def resolve_async(self, desk: Desk, call: Call, options: Options, scope: Scope) -> Outcome[Any]:
+        """As `resolve`, for an operation whose body is a coroutine function."""
+        landed = self.flights.landed
+        found = None
+        if call.key is not None and options is PLAIN and scope.deep is None:
+            found = await Do(desk.cache.blocking, self._look, desk.cache, call.key).perform_async()
+            if found is not None and found.entry.is_fresh(self._clock.now()):
+                return self._hit(desk, call, found, scope)
+        return self._ended(desk, await walk_async(self._path(desk, call, options, scope, found, landed)))
+
+    def _ended(self, desk: Desk, end: End) -> Outcome[Any]:
+        if isinstance(end, Failure):
+            self._count(desk, "Errors")
+            raise end.error
+        return end
+
+    def _count(self, desk: Desk, what: str, by: float = 1) -> None:
+        if self._statistics["Enabled"]:
+            desk.record[what] += by
+
+    def _look(self, cache: Cache, key: Key) -> Found | None:
+        try:
+            return cache.find(key)
+        except Exception as error:  # noqa: BLE001  # a store may raise anything, and the answer can be computed
+            self._reports.backend_failed(cache.url, "read an entry", error)
+            return None
+
+    def _hit(self, desk: Desk, call: Call, found: Found, scope: Scope, status: Status = Status.HIT) -> Outcome[Any]:
+        if scope.is_computing:
+            scope.children[found.entry.key] = None
+        call.held = found.held if status is Status.HIT else None
+        if self._statistics["Enabled"]:
+            desk.record["Hits" if status is Status.HIT else "Stale"] += 1
+            desk.record["Seconds Saved"] += found.entry.seconds
+        return Outcome(found.value, status, call.key, found.entry)
+
+    def _path(
+        self, desk: Desk, call: Call, options: Options, scope: Scope, found: Found | None, landed: int
+    ) -> Path[End]:
+        """The whole way of a call that was not answered at first sight; ``found`` is a stale result already seen."""
+        deep = DeepRefresh() if options.deep_refresh else scope.deep
+        if options.tofile is not None:
+            return (yield from self._uncached(desk, call, scope, deep, Target(options.tofile)))
+        if call.key is None or desk.strategy is nocache:
+            if options.dry_run:
+                return Outcome(None, Status.MISS, call.key)
+            return (yield from self._uncached(desk, call, scope, deep, desk.cache))
+        trip = Trip(desk, call, call.key, options, scope, deep)
+        if scope.is_computing:
+            scope.children[trip.key.text] = None
+        if found is None and options is not PLAIN and not trip.must_run:
+            found = yield trip.do(self._look, desk.cache, trip.key)
+        if found is not None and found.entry.is_fresh(self._clock.now()):
+            return self._hit(desk, call, found, scope)
+        if options.dry_run:
+            return Outcome(None, Status.MISS, trip.key)
+        if found is not None and self._may_serve_stale(found.entry, desk.spec.stale_while_revalidate):
+            self._refresh_behind(trip)
+            return self._hit(desk, call, found, scope, Status.STALE)
+        return (yield from self._fly(trip, landed))
+
+    def _uncached(self, desk: Desk, call: Call, scope: Scope, deep: DeepRefresh | None, place: Place) -> Path[End]:
+        ran = yield from self._producer.run(desk, call, scope, deep, place)
+        if ran.error is not None:
+            return Failure(ran.error)
+        self._count(desk, "Uncached")
+        return Outcome(ran.value, Status.UNCACHED, call.key)
+
+    def _fly(self, trip: Trip, landed: int) -> Path[End]:
+        """Joins the flight of the key until there is an answer, or leads one."""
+        desk, call, text = trip.desk, trip.call, trip.key.text
+        if trip.scope.is_within(text):
+            return (yield from self._uncached(desk, call, trip.scope, trip.deep, desk.cache))
+        while True:
+            flight, leads = self.flights.join(text)
+            if leads:
+                return (yield from self._lead(trip, flight, landed))
+            landing = yield Wait(flight)
+            if trip.must_run:
+                continue
+            if landing.error is not None:
+                return Failure(landing.error)
+            found = yield trip.do(self._look, desk.cache, trip.key)
+            if found is not None and found.entry.is_fresh(self._clock.now()):
+                return self._hit(desk, call, found, trip.scope)
+            if landing.fetch is not None:
+                return Outcome(landing.fetch(), Status.UNCACHED, trip.key)
+            if landing.unkept:
+                return (yield from self._uncached(desk, call, trip.scope, trip.deep, desk.cache))
+
+    def _lead(self, trip: Trip, flight: Flight, landed: int) -> Path[End]:
+        """Runs the body for all who wait, once here and, where the store has leases, once among processes."""
+        desk = trip.desk
+        landing, lease, child = Landing(), None, None
+        try:
+            if desk.leases is not None:
+                lease, found = yield from self._claim(trip, desk.leases)
+            else:
+                # Someone may have landed between our look and our flight.
+                look = landed != self.flights.landed and not trip.must_run
+                found = (yield trip.do(self._look_fresh, trip)) if look else None
+            if found is not None:
+                return self._hit(desk, trip.call, found, trip.scope)
+            ran = yield from self._producer.run(desk, trip.call, trip.scope, trip.deep, desk.cache, lease)
+            if ran.error is not None:
+                landing = Landing(error=ran.error)
+                return (yield from self._fail(trip, ran.error))
+            outcome, landing = yield trip.do(self._producer.keep, trip, ran)
+            if trip.deep is not None:
+                trip.deep.done.add(trip.key.text)
+            if lease is not None and desk.leases is not None:
+                given_back, lease = lease, None
+                yield trip.do(self._release, desk, given_back)
+            return outcome
+        finally:
+            if lease is not None:
+                self._release(desk, lease)
+            self.flights.land(trip.key.text, flight, landing)
+
+    def _look_fresh(self, trip: Trip) -> Found | None:
+        found = self._look(trip.desk.cache, trip.key)
+        return found if found is not None and found.entry.is_fresh(self._clock.now()) else None
+
+    def _claim(self, trip: Trip, leases: Leases) -> Path[tuple[Lease | None, Found | None]]:
+        """The lease of the key, or what another process made of it; neither where the store is in trouble."""
+        watch = leases.watch(trip.key.text, trip.desk.name)
+        seconds = 0.002
+        while True:
+            lease = yield trip.do(self._attempt, trip.desk, watch.attempt)
+            if lease is False:
+                return None, None
+            # Even without having waited: another process may have put it between our look and our claim.
+            found = None if trip.must_run else (yield trip.do(self._look_fresh, trip))
+            if found is not None:
+                if lease is not None:
+                    yield trip.do(self._release, trip.desk, lease)
+                return None, found
+            if lease is not None:
+                if watch.took_over:
+                    self._reports.taken_over(trip.key.text)
+                return lease, None
+            yield Pause(self._clock, seconds)
+            seconds = min(seconds * 1.5, 0.2)
+
+    def _attempt(self, desk: Desk, attempt: Callable[[], Lease | None]) -> Lease | bool | None:
+        try:
+            return attempt()
+        except Exception as error:  # noqa: BLE001  # a store may raise anything; a lease only saves work
+            self._reports.backend_failed(desk.cache.url, "claim a lease", error)
+            return False
+
+    def _release(self, desk: Desk, lease: Lease) -> None:
+        try:
+            if desk.leases is not None:
+                desk.leases.release(lease)
+        except Exception as error:  # noqa: BLE001  # it ends by itself within the lease time
+            self._reports.backend_failed(desk.cache.url, "release a lease", error)
+
+    def _may_serve_stale(self, entry: Entry, seconds: float) -> bool:
+        return seconds > 0 and self._clock.now() < entry.expires_at + seconds
+
+    def _fail(self, trip: Trip, error: Exception) -> Path[End]:
+        """An operation's exception, or the stale result that it allows in its place."""
+        if trip.desk.spec.stale_if_error > 0:
+            found = yield trip.do(self._look, trip.desk.cache, trip.key)
+            if found is not None and self._may_serve_stale(found.entry, trip.desk.spec.stale_if_error):
+                self._count(trip.desk, "Errors")
+                return self._hit(trip.desk, trip.call, found, trip.scope, Status.STALE)
+        return Failure(error)
+
+    def _refresh_behind(self, trip: Trip) -> None:
+        """Starts to make a stale result anew in a thread of its own, unless that is under way here already."""
+        if self.flights.is_under_way(trip.key.text):
+            return
+        behind = replace(trip, scope=Scope(trip.scope.runtime), deep=None)
+        threading.Thread(target=self._refresh, args=(behind,), name="rave-refresh", daemon=True).start()
+
+    def _refresh(self, trip: Trip) -> None:
+        path = self._fly(trip, self.flights.landed)
+        try:
+            end = asyncio.run(walk_async(path)) if trip.desk.spec.is_async else walk(path)
+        except Exception:  # noqa: BLE001  # nobody waits for it; the stale result serves until its window ends
+            _log.exception("%s could not be refreshed behind its caller", trip.desk.name)
+            return
+        if isinstance(end, Failure):
+            _log.warning("%s could not be refreshed behind its caller: %r", trip.desk.name, end.error)

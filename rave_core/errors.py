@@ -1,0 +1,127 @@
+"""The error tree.
+
+    RaveError
+    ├── ConfigurationError   (ValueError)    a setting, a backend URL or one of its options is wrong
+    ├── DecorationError      (TypeError)     this can't be an operation, or its typemap does not fit
+    ├── ArgumentError        (TypeError)     a call's arguments do not fit the operation or its typemap
+    ├── OptionError          (TypeError)     an unknown or misplaced ``rave_…`` option
+    ├── UnknownNameError     (LookupError)   no operation, strategy, converter, … of that name
+    ├── PluginError          (ImportError)   a plugin failed to load or to register
+    │   └── DuplicateError                   two plugins claim one name
+    ├── ProductError         (OSError)       a file operation wrote nothing, or its output can't be written
+    ├── BackendError         (OSError)       a backend could not do what it was asked
+    ├── UnencodableError     (TypeError)     a value has no canonical encoding, so it can't be part of a key
+    ├── UnstorableError      (TypeError)     no codec can keep this value
+    └── EntryError           (ValueError)    an entry can't be used: never escapes to the caller of an operation
+        ├── DamagedError                     bytes changed, are missing, or belong to another key
+        ├── SealError                        the seal is absent or made with another key
+        └── LaterFormatError                 written by a later version of RAVE
+
+Every message says what is wrong, which name, and what would be right. An operation's own
+exception is never wrapped.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RaveError(Exception):
+    """The root of every error that RAVE itself raises."""
+
+
+class RaveWarning(UserWarning):
+    """A call was answered, but not as it should be: uncached, or with a store in trouble. Given once per cause."""
+
+
+class ConfigurationError(RaveError, ValueError):
+    """A setting, a backend URL or one of its options is wrong."""
+
+
+class DecorationError(RaveError, TypeError):
+    """What was decorated can't be an operation, or a decorator does not fit it."""
+
+
+class ArgumentError(RaveError, TypeError):
+    """The arguments of a call do not fit the operation's signature or typemap.
+
+    Attributes:
+        operation: the operation's name.
+        parameter: the argument's name, or ``None`` where the call as a whole does not fit.
+        wanted: the wanted type in words, or ``None``.
+    """
+
+    def __init__(
+        self, message: str, *, operation: str = "", parameter: str | None = None, wanted: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.parameter = parameter
+        self.wanted = wanted
+
+
+class OptionError(RaveError, TypeError):
+    """An unknown ``rave_…`` option, or one that does not apply to this operation."""
+
+
+class UnknownNameError(RaveError, LookupError):
+    """Nothing of that name is known; the message names the nearest that is."""
+
+
+class PluginError(RaveError, ImportError):
+    """A plugin failed to load, or registered something that can't be used."""
+
+
+class DuplicateError(PluginError):
+    """Two plugins, or two exports, claim one name; the message names both."""
+
+
+class ProductError(RaveError, OSError):
+    """A file operation wrote nothing, or its output can't be written where it should go."""
+
+
+class BackendError(RaveError, OSError):
+    """A backend could not do what it was asked; the engine computes instead."""
+
+
+class UnencodableError(RaveError, TypeError):
+    """A value has no canonical encoding; ``path`` says where it stands, as in ``args.config.model``."""
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
+        self.reason = reason
+        self.path = path
+
+    def under(self, step: str) -> UnencodableError:
+        """The same error, seen from the container that holds the value under ``step``."""
+        return UnencodableError(self.reason, step + self.path)
+
+
+class UnstorableError(RaveError, TypeError):
+    """No codec that this cache allows can keep the value."""
+
+
+class EntryError(RaveError, ValueError):
+    """An entry can't be used; the engine reports it and treats it as absent."""
+
+
+class DamagedError(EntryError):
+    """An entry's bytes changed, are missing, or belong to another key."""
+
+
+class SealError(EntryError):
+    """An entry's seal is absent, or was made with another signing key."""
+
+
+class LaterFormatError(EntryError):
+    """An entry was written by a later version of RAVE."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A closing phrase for messages: the nearest known name, or all of them when none is near."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(names)}" if names else "none is known"

@@ -1,0 +1,174 @@
+"""Where a file operation writes, and how what it wrote becomes a product."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from rave_core.backend import Backend, SupportsFiles
+from rave_core.cache import Cache, Encoded, Found, Place
+from rave_core.errors import ConfigurationError, DamagedError, ProductError
+from rave_core.frame import digest_file, pack, unpack
+from rave_core.model import Bytes, Entry, Key, OperationSpec
+from rave_core.reports import Reports
+from rave_core.seal import Seal
+
+CODEC = "file"
+_SUFFIXES = {
+    "application/octet-stream": ".bin",
+    "application/vnd.apache.arrow.file": ".arrow",
+    "application/vnd.apache.arrow.stream": ".arrows",
+    "application/vnd.apache.parquet": ".parquet",
+    "application/x-ndjson": ".ndjson",
+    "application/yaml": ".yaml",
+    "image/jpeg": ".jpg",
+    "image/tiff": ".tiff",
+    "text/markdown": ".md",
+    "text/plain": ".txt",
+}
+_types = mimetypes.MimeTypes()  # the standard library's own table: alike on every host
+
+
+def suffix_of(mime_type: str) -> str:
+    """The file suffix of a MIME type, with its dot; ``.bin`` for one that has none."""
+    plain = mime_type.partition(";")[0].strip().lower()
+    return _SUFFIXES.get(plain) or _types.guess_extension(plain) or ".bin"
+
+
+class ProductCache(Cache):
+    """The files made by file operations: each a file of its own, with its entry beside it."""
+
+    def __init__(self, backend: Backend, url: str, seal: Seal, reports: Reports) -> None:
+        super().__init__(backend, url, seal, reports)
+        if not isinstance(backend, SupportsFiles):
+            raise ConfigurationError(
+                f"products = {url!r} can't keep files; a backend that can is needed, as file:///path"
+            )
+        self._files: SupportsFiles = backend
+        self._checked: dict[str, tuple[int, int, int]] = {}
+
+    def _open(self, key: Key, frame: Bytes) -> Found:
+        entry, _ = unpack(frame, key.text, self.seal)
+        if entry.product is None or entry.product != os.path.basename(entry.product):
+            raise DamagedError(f"{key}: the entry names no product")
+        path = str(self._files.locate(key.text, entry.product))
+        try:
+            self._check(path, entry)
+        except FileNotFoundError:
+            raise DamagedError(f"{key}: the product {path} is gone") from None
+        return Found(path, entry)
+
+    def _check(self, path: str, entry: Entry) -> None:
+        """Compares a file with its entry: its size always, its digest once per process while it stays untouched."""
+        status = os.stat(path)
+        seen = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if status.st_size != entry.size:
+            raise DamagedError(f"{entry.key}: {path} has {status.st_size} bytes, {entry.size} expected")
+        if self._checked.get(path) == seen:
+            return
+        with open(path, "rb") as file:
+            if digest_file(file) != entry.digest:
+                raise DamagedError(f"{entry.key}: {path} does not have the digest that its entry holds")
+        self._remember(path, seen)
+
+    def _remember(self, path: str, seen: tuple[int, int, int]) -> None:
+        if len(self._checked) >= 10_000:
+            self._checked.clear()
+        self._checked[path] = seen
+
+    def prepare(self, spec: OperationSpec) -> tuple[Any, ...]:
+        """The path that the body writes to; outside of the store when that is in trouble."""
+        suffix = suffix_of(spec.mime_type)
+        try:
+            return (str(self._files.draft(suffix)),)
+        except OSError as error:
+            self._reports.backend_failed(self.url, "take a new product", error)
+            return (os.path.join(tempfile.mkdtemp(prefix="rave-"), f"product{suffix}"),)
+
+    def collect(self, spec: OperationSpec, prepared: tuple[Any, ...], returned: Any) -> Any:
+        """The path of what the body wrote; `ProductError` where that is nothing."""
+        return _written(spec, prepared[0])
+
+    def abandon(self, prepared: tuple[Any, ...]) -> None:
+        """Removes a draft."""
+        self._files.discard(Path(prepared[0]))
+
+    def encode(self, value: Any) -> Encoded:
+        """A draft is as it will be kept."""
+        return Encoded(value, CODEC, ())
+
+    def put(self, key: Key, entry: Entry, encoded: Encoded) -> Found:
+        """Moves the draft to its place and keeps its entry, which makes it count."""
+        draft = Path(encoded.value)
+        with draft.open("rb") as file:
+            content = digest_file(file)
+            size = os.fstat(file.fileno()).st_size
+        name = f"{key.arguments}-{uuid4().hex[:8]}{draft.suffix}"
+        entry = msgspec.structs.replace(entry, codec=CODEC, sizes=(size,), digest=content, product=name)
+        path = str(self._files.commit(key.text, draft, name, pack(entry, (), self.seal)))
+        status = os.stat(path)
+        self._remember(path, (status.st_ino, status.st_mtime_ns, status.st_size))
+        return Found(path, entry)
+
+    def fetcher(self, encoded: Encoded) -> Callable[[], Any]:
+        """The path of the draft, which stays where it is."""
+        return lambda: encoded.value
+
+
+class Target(Place):
+    """A file of the caller's (``rave_tofile``), written all at once or not at all, and never kept."""
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+        self._path = os.path.abspath(os.fspath(target))
+        self._in_place = os.path.exists(self._path) and not stat.S_ISREG(os.stat(self._path).st_mode)
+        _check_writable(self._path)
+
+    def prepare(self, spec: OperationSpec) -> tuple[Any, ...]:
+        """A path beside the target; elsewhere if the target is a device or a pipe."""
+        parent = None if self._in_place else os.path.dirname(self._path)
+        directory = tempfile.mkdtemp(prefix=".rave-", dir=parent)
+        return (os.path.join(directory, f"product{suffix_of(spec.mime_type)}"),)
+
+    def collect(self, spec: OperationSpec, prepared: tuple[Any, ...], returned: Any) -> Any:
+        """What the caller named, which now holds what the body wrote."""
+        draft = _written(spec, prepared[0])
+        if self._in_place:
+            with open(draft, "rb") as source, open(self._path, "wb") as sink:
+                shutil.copyfileobj(source, sink)
+        else:
+            os.replace(draft, self._path)
+        self.abandon(prepared)
+        return self.target
+
+    def abandon(self, prepared: tuple[Any, ...]) -> None:
+        """Removes the directory of the draft."""
+        shutil.rmtree(os.path.dirname(prepared[0]), ignore_errors=True)
+
+
+def _written(spec: OperationSpec, path: str) -> str:
+    if os.path.isfile(path) and not os.path.islink(path):
+        return path
+    what = "is not a regular file" if os.path.lexists(path) else "does not exist"
+    raise ProductError(
+        f"{spec.name} returned, but the output path that it was given {what}: a file operation writes to its first argument"
+    )
+
+
+def _check_writable(path: str) -> None:
+    parent = os.path.dirname(path)
+    if os.path.isdir(path):
+        raise ProductError(f"rave_tofile={path!r} is a directory; the name of a file is expected")
+    if not os.path.isdir(parent):
+        raise ProductError(f"rave_tofile={path!r}: there is no directory {parent!r}")
+    if not os.access(path if os.path.exists(path) else parent, os.W_OK):
+        raise ProductError(f"rave_tofile={path!r} can't be written: permission denied")

@@ -1,0 +1,172 @@
+"""The frame: an entry and its payload as bytes.
+
+    magic and format    8 bytes, the last is the format's number
+    header's length     4 bytes, little endian
+    seal               32 bytes, over all of the above and the header (see `seal`)
+    header              the `Entry`, in msgpack, which holds the payload's digest
+    payload             the codec's segments; none for a product, which is a file of its own
+
+Every segment starts at a multiple of 64 bytes, with zeros in front of it, so that arrays and tables can be used
+where they lie.
+
+The seal vouches for the header, and the header for the payload, so that a header can be trusted without
+reading what follows it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import BinaryIO, Protocol
+
+import msgspec
+
+from rave_core.errors import DamagedError, LaterFormatError
+from rave_core.model import Bytes, Entry
+
+MAGIC = b"\x8bRAVE\r\n"
+FORMAT = 1
+HEAD_SIZE = 4096
+"""As many bytes of a frame as surely hold the header of an ordinary entry."""
+
+_START = struct.Struct("<7sBI")
+_SEAL_SIZE = 32
+_ALIGN = 64
+_BODY = _START.size + _SEAL_SIZE
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Entry).decode
+
+
+class Sealer(Protocol):
+    """What vouches for a header."""
+
+    def sign(self, data: bytes) -> bytes:
+        """The 32 bytes that vouch for ``data``."""
+
+    def verify(self, data: bytes, mark: bytes) -> None:
+        """Raises ``SealError`` unless ``mark`` vouches for ``data``."""
+
+
+class Truncated(DamagedError):
+    """The bytes end before the header does; ``needed`` bytes of the frame hold it whole."""
+
+    def __init__(self, needed: int) -> None:
+        super().__init__(f"the frame ends within its header: {needed} bytes are needed")
+        self.needed = needed
+
+
+def digest(segments: Sequence[Bytes]) -> str:
+    """The digest of a payload, in hexadecimal: blake2b-256 of its segments as they stand in the frame."""
+    state = blake2b(digest_size=32)
+    for piece in _aligned(segments):
+        state.update(piece)
+    return state.hexdigest()
+
+
+def digest_file(file: BinaryIO) -> str:
+    """The digest of a file's content from where it stands, read in pieces of 1 MiB."""
+    state = blake2b(digest_size=32)
+    buffer = bytearray(1 << 20)
+    view = memoryview(buffer)
+    while size := file.readinto(buffer):  # type: ignore[attr-defined]  # every raw or buffered reader has it
+        state.update(view[:size])
+    return state.hexdigest()
+
+
+def pack(entry: Entry, segments: Sequence[Bytes], sealer: Sealer) -> list[Bytes]:
+    """The frame in pieces, ready to be written one after the other. ``entry.digest`` must be that of ``segments``."""
+    header = _encode(entry)
+    start = _START.pack(MAGIC, FORMAT, len(header))
+    head = start + sealer.sign(start + header) + header
+    return [head, *_aligned(segments, len(head))]
+
+
+def _aligned(segments: Sequence[Bytes], offset: int = 0) -> list[Bytes]:
+    """The segments, with zeros in front of each that does not start at a multiple of 64."""
+    pieces: list[Bytes] = []
+    for segment in segments:
+        if offset % _ALIGN:
+            pieces.append(bytes(-offset % _ALIGN))
+            offset += -offset % _ALIGN
+        pieces.append(segment)
+        offset += memoryview(segment).nbytes
+    return pieces
+
+
+def unpack(frame: Bytes, key: str, sealer: Sealer) -> tuple[Entry, list[memoryview]]:
+    """The entry and its payload's segments, which are views of ``frame``. Everything is checked.
+
+    Raises:
+        DamagedError: bytes changed or are missing, or the frame belongs to another key.
+        SealError: the seal does not vouch for the header.
+        LaterFormatError: a later version wrote it.
+    """
+    entry, body = open_head(frame, key, sealer)
+    view = memoryview(frame)[body:]
+    if entry.product is not None:
+        if len(view):
+            raise DamagedError(f"{key}: bytes follow the header of a product")
+        return entry, []
+    start, places = 0, []
+    for size in entry.sizes:
+        start += -start % _ALIGN
+        places.append(slice(start, start + size))
+        start += size
+    gap = -body % _ALIGN if places else 0
+    if len(view) != gap + start or any(view[:gap]):
+        raise DamagedError(f"{key}: {gap} zeros and {start} bytes expected after the header, {len(view)} bytes found")
+    view = view[gap:]
+    if digest([view]) != entry.digest:
+        raise DamagedError(f"{key}: the payload does not have the digest that its header holds")
+    return entry, [view[place] for place in places]
+
+
+def open_head(head: Bytes, key: str, sealer: Sealer) -> tuple[Entry, int]:
+    """The entry in the beginning of a frame, once its seal is checked, and where the payload starts.
+
+    Raises:
+        DamagedError: as for ``unpack``; ``Truncated`` where ``head`` is too short.
+        SealError: the seal does not vouch for the header.
+        LaterFormatError: a later version wrote it.
+    """
+    end = _header_end(head)
+    mark = bytes(head[_START.size : _BODY])
+    sealer.verify(bytes(head[: _START.size]) + bytes(head[_BODY:end]), mark)
+    entry = _parse(head, end)
+    if entry.key != key:
+        raise DamagedError(f"{key}: the entry belongs to another key, {entry.key}")
+    return entry, end
+
+
+def peek(head: Bytes) -> Entry:
+    """The entry in the beginning of a frame, with nothing checked: for listing and tidying, never for answers.
+
+    Raises:
+        DamagedError: no entry can be read; ``Truncated`` where ``head`` is too short.
+        LaterFormatError: a later version wrote it.
+    """
+    return _parse(head, _header_end(head))
+
+
+def _header_end(head: Bytes) -> int:
+    if len(head) < _BODY:
+        raise Truncated(HEAD_SIZE)
+    magic, number, length = _START.unpack_from(head)
+    if magic != MAGIC:
+        raise DamagedError("the bytes do not start as a frame does")
+    if number > FORMAT:
+        raise LaterFormatError(f"format {number} is later than {FORMAT}, the latest that this version of RAVE reads")
+    if number != FORMAT:
+        raise DamagedError(f"there is no frame format {number}")
+    end: int = _BODY + length
+    if len(head) < end:
+        raise Truncated(end)
+    return end
+
+
+def _parse(head: Bytes, end: int) -> Entry:
+    try:
+        return _decode(memoryview(head)[_BODY:end])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DamagedError(f"the header can't be read: {error}") from error

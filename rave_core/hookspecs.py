@@ -1,0 +1,105 @@
+"""What a plugin may implement. Each function here is a hook of the pluggy project ``rave``.
+
+A plugin is a module or object found through the entry-point group ``rave.plugins``; it implements any of these
+hooks under the same name, with ``hookimpl`` as decorator and any subset of the parameters.
+
+    from rave_core.hookspecs import hookimpl
+
+    @hookimpl
+    def rave_register_backends(registry):
+        registry.add("redis", open_redis, origin=__name__)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from rave_core.backend import Backend, BackendFactory
+    from rave_core.model import Call, Entry, Key, OperationSpec, Outcome
+    from rave_core.registry import Registry
+
+hookspec = pluggy.HookspecMarker("rave")
+hookimpl = pluggy.HookimplMarker("rave")
+
+
+# What has a name. Called once, when the plugins are loaded; a name that is taken is an error naming both sides.
+
+
+@hookspec
+def rave_register_backends(registry: Registry[BackendFactory]) -> None:
+    """Adds cache backends by URL scheme: ``registry.add("s3", factory, origin=__name__)``."""
+
+
+@hookspec
+def rave_register_codecs(registry: Registry[Any]) -> None:
+    """Adds codecs (`rave_core.codecs.Codec`) by name; they are asked before the built-in ones."""
+
+
+@hookspec
+def rave_register_strategies(registry: Registry[Callable[..., float]]) -> None:
+    """Adds expiration strategies by name, for ``@expires("name")`` and configuration."""
+
+
+@hookspec
+def rave_register_versions(registry: Registry[Callable[[OperationSpec], bytes]]) -> None:
+    """Adds version strategies by name: from an operation to bytes that change when its code does."""
+
+
+@hookspec
+def rave_register_converters(registry: Registry[Any]) -> None:
+    """Adds type converters by name, for ``@typemap("name")``."""
+
+
+@hookspec
+def rave_register_commands(registry: Registry[Any]) -> None:
+    """Adds click commands to the ``rave`` command line, by name."""
+
+
+# Questions. The first answer that is not ``None`` counts; ``None`` says "not mine".
+
+
+@hookspec(firstresult=True)
+def rave_layer_backends(backends: list[Backend]) -> Backend | None:
+    """One backend out of several, given small and near first, for a cache configured with a list of URLs."""
+
+
+@hookspec(firstresult=True)
+def rave_choose_backend(spec: OperationSpec) -> str | None:
+    """The URL of the backend that keeps this operation's results, in place of the configured one."""
+
+
+@hookspec(firstresult=True)
+def rave_default_strategy(spec: OperationSpec) -> Callable[..., float] | str | None:
+    """The expiration strategy of an operation that names none: a strategy, its name, or a duration."""
+
+
+@hookspec(firstresult=True)
+def rave_operation_version(spec: OperationSpec) -> bytes | None:
+    """The version of an operation that has no ``@version``, in place of the configured strategy."""
+
+
+@hookspec(firstresult=True)
+def rave_compute(call: Call) -> tuple[Any] | None:
+    """Computes a call in place of running its body. The value comes boxed, since ``None`` is a value."""
+
+
+# Observers. What they return is ignored; what they raise is logged and goes no further.
+
+
+@hookspec
+def rave_called(call: Call, outcome: Outcome[Any], seconds: float) -> None:
+    """A call was answered, after ``seconds``. Implementing it takes the shortcut for memory hits away."""
+
+
+@hookspec
+def rave_entry_stored(key: Key, entry: Entry) -> None:
+    """An entry was put into a cache."""
+
+
+@hookspec
+def rave_backend_failed(backend: str, action: str, error: Exception) -> None:
+    """A backend (by URL) failed to do something, and the engine did without."""

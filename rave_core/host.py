@@ -1,0 +1,55 @@
+"""Which process this is, in a form that others can judge: is it still alive?"""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import cache, lru_cache
+from pathlib import Path
+
+
+@cache
+def host_id() -> str:
+    """This host, this boot, and this process namespace: a process id means the same wherever this is equal."""
+    return f"{socket.gethostname()}/{_read('/proc/sys/kernel/random/boot_id')}/{_link('/proc/self/ns/pid')}"
+
+
+@lru_cache(maxsize=4)
+def process_start(pid: int) -> str:
+    """When process ``pid`` started, in the kernel's ticks, so that a reused id is not taken for it; empty if unknown.
+
+    Meant for one's own process: the answer is kept.
+    """
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return fields[19] if len(fields) > 19 else ""
+
+
+def is_alive(pid: int, start: str) -> bool:
+    """Whether the process of this host with that id, started then, still runs. A zombie does not."""
+    text = _read(f"/proc/{pid}/stat")
+    if text:
+        fields = text.rpartition(")")[2].split()
+        return fields[0] not in ("Z", "X") and (not start or fields[19] == start)
+    if Path("/proc/self/stat").exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""

@@ -1,0 +1,177 @@
+"""Who called whom: the scope of a running operation, and what it hands down to those it calls.
+
+A scope travels in a context variable. Threads do not inherit context variables by themselves: `carry` and
+`ThreadPool` hand the caller's scope on, so that deep refresh, lineage and progress reach into threads.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeAlias, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a computation is.
+
+    Attributes:
+        done, total: in units of its own; ``total`` is ``None`` while unknown.
+        text: what is being done, for people.
+    """
+
+    done: float
+    total: float | None = None
+    text: str = ""
+
+
+Listener: TypeAlias = Callable[[str, Progress], None]
+
+
+class DeepRefresh:
+    """One deep refresh: the keys that were made anew in it, each of which is computed once only."""
+
+    __slots__ = ("done",)
+
+    def __init__(self) -> None:
+        self.done: set[str] = set()
+
+
+class Scope:
+    """What surrounds a call: the runtime it goes to, and the computation that makes it, if any.
+
+    Attributes:
+        runtime: where calls from this scope go.
+        key: text of the key being computed, ``None`` outside of any computation and for an uncached one.
+        operation: name of the operation being computed.
+        children: texts of the keys asked for, in the order first asked.
+        deep: the deep refresh under way, or ``None``.
+        progress: the latest report from here or from a computation below.
+    """
+
+    __slots__ = ("children", "deep", "key", "listener", "operation", "parent", "progress", "runtime")
+
+    def __init__(
+        self,
+        runtime: Any,
+        *,
+        parent: Scope | None = None,
+        key: str | None = None,
+        operation: str = "",
+        deep: DeepRefresh | None = None,
+        listener: Listener | None = None,
+    ) -> None:
+        self.runtime = runtime
+        self.parent = parent
+        self.key = key
+        self.operation = operation
+        self.deep = deep
+        self.listener = listener
+        self.children: dict[str, None] = {}
+        self.progress: Progress | None = None
+
+    @property
+    def is_computing(self) -> bool:
+        """Whether a computation surrounds the call."""
+        return self.parent is not None
+
+    def is_within(self, key: str) -> bool:
+        """Whether ``key`` is being computed here or further up: asking for it would wait for ourselves."""
+        scope: Scope | None = self
+        while scope is not None:
+            if scope.key == key:
+                return True
+            scope = scope.parent
+        return False
+
+
+current: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("rave_scope", default=None)
+"""The scope of this thread or task; ``None`` where none was entered."""
+
+
+class Ambient:
+    """The scope of whoever has none in a context variable: of the `using` entered last, else the default one.
+
+    Attributes:
+        top: the scope of the latest `using` that is still entered, in any thread.
+        default: the scope of the process's own runtime, ``None`` until it is made.
+    """
+
+    def __init__(self) -> None:
+        self.top: Scope | None = None
+        self.default: Scope | None = None
+        self._entered: list[Scope] = []
+
+    def scope(self) -> Scope | None:
+        """The scope that a call from here stands in; ``None`` where it is the default one and not made yet."""
+        return current.get() or self.top or self.default
+
+    @contextmanager
+    def pushed(self, scope: Scope) -> Iterator[None]:
+        """Makes ``scope`` the latest in a ``with`` block."""
+        self._entered.append(scope)
+        self.top = scope
+        try:
+            yield
+        finally:
+            # Blocks of several threads need not end in the order in which they began.
+            last = len(self._entered) - 1 - self._entered[::-1].index(scope)
+            del self._entered[last]
+            self.top = self._entered[-1] if self._entered else None
+
+
+ambient = Ambient()
+
+
+def progress(done: float, total: float | None = None, text: str = "") -> None:
+    """Reports how far the running operation is; a call outside of any operation does nothing.
+
+    Args:
+        done: how much is done, in units of the operation's own.
+        total: how much there is in all, ``None`` while unknown.
+        text: what is being done, for people.
+    """
+    scope = current.get()
+    if scope is None or not scope.is_computing:
+        return
+    report, operation = Progress(done, total, text), scope.operation
+    while scope is not None:
+        scope.progress = report
+        if scope.listener is not None:
+            scope.listener(operation, report)
+            return
+        scope = scope.parent
+
+
+@contextmanager
+def entered(scope: Scope) -> Iterator[Scope]:
+    """Makes ``scope`` the current one in a ``with`` block."""
+    token = current.set(scope)
+    try:
+        yield scope
+    finally:
+        current.reset(token)
+
+
+def carry(function: Callable[P, R]) -> Callable[P, R]:
+    """``function``, to be called in another thread as if from here: with this scope, deep refresh included."""
+    context = contextvars.copy_context()
+
+    def carried(*args: P.args, **kwargs: P.kwargs) -> R:
+        return context.copy().run(function, *args, **kwargs)
+
+    return carried
+
+
+class ThreadPool(ThreadPoolExecutor):
+    """A thread pool whose tasks run in the scope of whoever submitted them (see `carry`)."""
+
+    def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Schedules ``function(*args, **kwargs)`` in the caller's scope."""
+        return super().submit(carry(function), *args, **kwargs)

@@ -1,0 +1,87 @@
+"""One computation per key in this process: a flight, which others may join and wait for.
+
+Flights are kept by key and never striped, since one operation may call another while it computes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """How a flight ended, for those who waited.
+
+    Attributes:
+        error: the exception of the operation, shared by all who waited; ``None`` when there was none.
+        fetch: gives each caller a value of its own, where the result could not be put into the cache.
+        unkept: the result is never kept, so that whoever waited runs by themselves, all at once.
+    """
+
+    error: Exception | None = None
+    fetch: Callable[[], Any] | None = None
+    unkept: bool = False
+
+
+class Flight:
+    """A computation under way in this process."""
+
+    __slots__ = ("_lock", "_waiters", "landing")
+
+    def __init__(self) -> None:
+        self.landing: Landing | None = None
+        self._lock = threading.Lock()
+        self._waiters: list[Callable[[], object]] = []
+
+    def when_landed(self, waiter: Callable[[], object]) -> None:
+        """Calls ``waiter`` once the flight has landed, from the landing thread; at once if it has."""
+        with self._lock:
+            if self.landing is None:
+                self._waiters.append(waiter)
+                return
+        waiter()
+
+    def land(self, landing: Landing) -> None:
+        """Ends the flight and wakes all who wait."""
+        with self._lock:
+            self.landing = landing
+            waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter()
+
+
+class Flights:
+    """The flights of one engine, by the text of their keys."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._flights: dict[str, Flight] = {}
+        self.landed = 0
+
+    def join(self, key: str) -> tuple[Flight, bool]:
+        """The flight of ``key``, and whether the caller started it and so must `land` it."""
+        with self._lock:
+            flight = self._flights.get(key)
+            if flight is not None:
+                return flight, False
+            flight = self._flights[key] = Flight()
+            return flight, True
+
+    def land(self, key: str, flight: Flight, landing: Landing) -> None:
+        """Ends a flight: whoever asks for ``key`` from now on starts another."""
+        with self._lock:
+            self._flights.pop(key, None)
+            self.landed += 1
+        flight.land(landing)
+
+    def is_under_way(self, key: str) -> bool:
+        """Whether ``key`` is being computed now."""
+        return key in self._flights
+
+    def under_way(self) -> list[str]:
+        """The texts of the keys being computed now."""
+        with self._lock:
+            return list(self._flights)

@@ -1,0 +1,232 @@
+"""The frozen nouns that every floor speaks of: what an operation is, what was asked, what is kept."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, Generic, TypeAlias, TypeVar
+from urllib.parse import quote, unquote
+
+import msgspec
+
+T = TypeVar("T")
+Bytes: TypeAlias = bytes | bytearray | memoryview
+
+FOREVER = math.inf
+"""The ``expires_at`` of what never expires."""
+
+
+class Kind(StrEnum):
+    """What an operation makes: a value, or a file."""
+
+    DATA = "data"
+    FILE = "file"
+
+
+class Status(StrEnum):
+    """How a call was answered."""
+
+    HIT = "hit"
+    MISS = "miss"
+    REFRESHED = "refreshed"
+    STALE = "stale"
+    UNCACHED = "uncached"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The name of one result: operation, version of its code, and its arguments.
+
+    ``text`` is the key's one readable form, alike for a file path, an object name and a URL:
+    the quoted operation, the version and the digest of the arguments, joined by ``/``. It sorts and
+    browses by operation.
+    """
+
+    operation: str
+    version: str
+    arguments: str
+    text: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        text = f"{quote_operation(self.operation)}/{self.version}/{self.arguments}"
+        object.__setattr__(self, "text", text)
+
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        """The key whose ``text`` this is.
+
+        Raises:
+            ValueError: ``text`` does not have the three parts of a key.
+        """
+        operation, version, arguments = (*text.rsplit("/", 2), "", "")[:3]
+        if not (operation and version and arguments):
+            raise ValueError(f"{text!r} is not a key: operation/version/arguments expected")
+        return cls(unquote(operation), version, arguments)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def quote_operation(name: str) -> str:
+    """``name`` as it stands in the text of a key: safe as a path, an object name and a URL, and reversible.
+
+    No part of it is empty or starts with a dot. A part over 180 bytes is cut and ends in its digest,
+    since file systems allow 255: of such a name only the beginning can be read back.
+    """
+    slash = "" if "" in name.split("/") else "/"
+    parts = quote(name, safe=slash + ":@,+=~").split("/")
+    return "/".join(_fitting("%2E" + part[1:] if part.startswith(".") else part) for part in parts)
+
+
+def _fitting(part: str) -> str:
+    if len(part) <= 180:
+        return part
+    return f"{part[:140]}~{blake2b(part.encode(), digest_size=16).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one call is to be answered; no part of the key.
+
+    Attributes:
+        refresh: compute this operation even if a result is kept.
+        deep_refresh: compute it and every operation that it calls, however deep, each once.
+        dry_run: give the kept result or ``None``; never run the body.
+        tofile: for a file operation: write exactly here, return it, keep nothing.
+    """
+
+    refresh: bool = False
+    deep_refresh: bool = False
+    dry_run: bool = False
+    tofile: Any = None
+
+
+PLAIN = Options()
+"""The options of an ordinary call."""
+
+
+@dataclass(frozen=True)
+class OperationSpec:
+    """What is known of an operation before it is called.
+
+    Attributes:
+        name: as given by ``name=``, else ``module:qualname``; the namespace's name is applied later.
+        fixed_name: whether ``name=`` was given, so that nothing may change it.
+        parameters: the caller's parameters (for a file operation without the output path), in order.
+        output_at: where among the function's positional arguments the output path of a file operation goes.
+        version: the note of ``@version``, or ``None`` for the default strategy.
+        expires: the note of ``@expires`` (a strategy, or its name), or ``None``.
+        stale_while_revalidate, stale_if_error: seconds after expiry, 0 for never.
+        ignore: names of parameters that are no part of the key.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    kind: Kind
+    parameters: tuple[inspect.Parameter, ...]
+    output_at: int = 0
+    fixed_name: bool = False
+    is_async: bool = False
+    typemap: Any = None
+    version: Any = None
+    expires: Any = None
+    mime_type: str = "application/octet-stream"
+    tags: tuple[str, ...] = ()
+    stale_while_revalidate: float = 0.0
+    stale_if_error: float = 0.0
+    ignore: frozenset[str] = frozenset()
+    code: Any = None
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """The caller's signature: without the output path of a file operation."""
+        return inspect.Signature(self.parameters)
+
+    @property
+    def doc(self) -> str:
+        """The function's docstring, cleaned, or the empty string."""
+        return inspect.getdoc(self.function) or ""
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One operation asked with converted arguments.
+
+    Attributes:
+        key: ``None`` when an argument has no canonical encoding: the call then runs uncached.
+        args, kwargs: what the body is called with, converted and defaulted.
+        held: the place in a memory tier where the answer was last seen, or ``None``.
+    """
+
+    spec: OperationSpec
+    key: Key | None
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    named: Mapping[str, Any]
+    held: Any = None
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is recorded beside a kept result, readable without its payload.
+
+    Attributes:
+        key: the text of the key.
+        arguments: parameter name to a short readable form, empty where recording is switched off.
+        created_at, expires_at: Unix seconds; ``expires_at`` is ``math.inf`` for never.
+        seconds: how long computing took.
+        codec: the name of the codec of the payload; ``file`` for a product.
+        sizes: bytes of each payload segment; of a product, the one size of the file.
+        digest: blake2b-256 of the payload, in hexadecimal.
+        children: texts of the keys this result was computed from, in the order first asked.
+        product: the file name of a product, relative to the place of its key; ``None`` for a value.
+        stale_while_revalidate, stale_if_error: seconds after ``expires_at``.
+    """
+
+    key: str
+    created_at: float
+    expires_at: float
+    codec: str
+    digest: str
+    sizes: tuple[int, ...] = ()
+    seconds: float = 0.0
+    arguments: dict[str, str] = {}
+    mime_type: str = "application/octet-stream"
+    children: tuple[str, ...] = ()
+    product: str | None = None
+    tags: tuple[str, ...] = ()
+    stale_while_revalidate: float = 0.0
+    stale_if_error: float = 0.0
+    python: str = ""
+    plugin: str = ""
+    version_note: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the payload."""
+        return sum(self.sizes)
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether the result is still valid at Unix time ``now``."""
+        return now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """The answer to a call, with how it came about.
+
+    Attributes:
+        value: what the call returns; ``None`` for a dry run that found nothing.
+        status: one of ``hit miss refreshed stale uncached``.
+        key: ``None`` where the call could not be given one.
+        entry: what is recorded of the result, or ``None`` where nothing is kept.
+    """
+
+    value: T
+    status: Status
+    key: Key | None = None
+    entry: Entry | None = None

@@ -1,0 +1,308 @@
+"""The operation: called like the function that it was made of, and answered from a cache where that can be."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+from rave_core.backend import GONE
+from rave_core.errors import OptionError, nearest
+from rave_core.lineage import Scope, ambient, current
+from rave_core.model import FOREVER, PLAIN, Call, Key, Kind, OperationSpec, Options, Outcome
+from rave_core.runtime import Runtime, current_scope
+from rave_core.trip import Desk
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_OPTIONS = {"rave_refresh", "rave_deep_refresh", "rave_dry_run", "rave_tofile"}
+_SCALARS = frozenset({int, str, bool, bytes, float, type(None)})
+_KEPT_CALLS = 4096
+_scope = current.get
+
+
+class _Unkept(Exception):
+    """The binding of these arguments is not kept: two values that are one to a dict could differ in their key."""
+
+
+class _Seat:
+    """An operation's desk in one runtime, with the shortcut for scalar arguments.
+
+    The shortcut is an `functools.lru_cache` from arguments to calls: it is bounded, typed and runs in C. A call knows
+    the place in a memory tier where its answer was last seen, so a hit needs no key, no lock and no further look-up.
+
+    Attributes:
+        scope: where the shortcut may be taken: outside of any computation, in this runtime; else ``None``.
+    """
+
+    __slots__ = ("desk", "now", "recall", "runtime", "scope", "statistics", "wiring")
+
+    def __init__(self, spec: OperationSpec, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.wiring = runtime.wiring
+        self.desk = self.wiring.desk(spec)
+        self.scope = None if runtime.observed else runtime.scope
+        self.now = runtime.clock.now
+        self.statistics = runtime.statistics.namespace
+        self.recall = functools.lru_cache(_KEPT_CALLS, typed=True)(self._bind)
+
+    def _bind(self, *args: Any, **kwargs: Any) -> Call:
+        binder = self.desk.binder
+        if not binder.is_repeatable or not all(map(_is_scalar, (*args, *kwargs.values()))):
+            raise _Unkept
+        if kwargs and not kwargs.keys().isdisjoint(_OPTIONS):
+            raise _Unkept
+        call = binder.bind(args, kwargs)
+        if call.key is None or not all(map(_is_scalar, (*call.args, *call.kwargs.values()))):
+            raise _Unkept
+        return call
+
+
+def _is_scalar(value: Any) -> bool:
+    kind = type(value)
+    if kind is float:
+        return bool(value)  # 0.0 and -0.0 are one to a dict, and two keys
+    return kind in _SCALARS and (kind is not str or len(value) < 1000)
+
+
+class Operation(Generic[P, R]):
+    """A function whose results are kept. Made by `op` and `op_file`.
+
+    Calling it answers from the cache or runs the body. ``rave_refresh``, ``rave_deep_refresh``, ``rave_dry_run`` and,
+    for a file operation, ``rave_tofile`` are options of one call (see `Options`); they are no part of the key.
+
+    Safe for many threads: of those who ask for one key at once, one runs the body and the others get its result. An
+    exception of the body goes unchanged to all who waited for it, and is not kept.
+
+    Attributes:
+        function: the function as it was decorated.
+        spec: what is known of the operation.
+    """
+
+    spec: OperationSpec
+    function: Callable[..., Any]
+
+    def __init__(self, spec: OperationSpec, amend: Callable[[str, object], Operation[P, R]]) -> None:
+        functools.update_wrapper(self, spec.function)
+        self.spec = spec
+        self.function = spec.function
+        self.__signature__ = _signature(spec)
+        self.__rave_amend__ = amend
+        self._seat: _Seat | None = None
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Answers a call: from the cache if it has a fresh result, else by running the body.
+
+        Raises:
+            ArgumentError: the arguments do not fit, or one can't be converted.
+            OptionError: an unknown ``rave_…`` option.
+            Exception: whatever the body raises.
+        """
+        scope = _scope() or ambient.top or ambient.default or current_scope()
+        seat = self._seat
+        call = None
+        if seat is not None and seat.scope is scope:
+            try:
+                call = seat.recall(*args, **kwargs)
+            except (_Unkept, TypeError):  # an unhashable argument, or one that the slow way will name
+                pass
+            else:
+                held = call.held
+                if held is not None:
+                    value = held.value
+                    if value is not GONE and (held.expires_at == FOREVER or seat.now() < held.expires_at):
+                        held.used = True
+                        if seat.statistics["Enabled"]:
+                            record = seat.desk.record
+                            record["Hits"] += 1
+                            record["Seconds Saved"] += held.seconds
+                        return cast("R", value)
+        return cast("R", self._resolve(scope, call, args, kwargs).value)
+
+    def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
+        """As a call, but gives an `Outcome`, which also tells how the answer came about."""
+        return self._resolve(current_scope(), None, args, kwargs)
+
+    def answering(self, options: Options) -> Callable[P, R]:
+        """The operation with these options: ``f.answering(Options(refresh=True))(1, 2)``."""
+
+        def answer(*args: P.args, **kwargs: P.kwargs) -> R:
+            return cast("R", self._resolve(current_scope(), None, args, kwargs, options).value)
+
+        return answer
+
+    def key(self, /, *args: P.args, **kwargs: P.kwargs) -> Key | None:
+        """The key that a call with these arguments has; ``None`` where an argument has no canonical encoding."""
+        return self._desk(current_scope()).binder.bind(args, kwargs).key
+
+    def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Forgets what is kept for a call with these arguments; whether there was anything.
+
+        Raises:
+            OSError: the store is in trouble.
+        """
+        desk = self._desk(current_scope())
+        key = desk.binder.bind(args, kwargs).key
+        return key is not None and desk.cache.forget(key)
+
+    def desk(self) -> Desk:
+        """How the current runtime sees the operation: its full name, version, cache and strategy.
+
+        Raises:
+            ConfigurationError: its strategy, version or a converter is named, and there is none of that name.
+        """
+        return self._desk(current_scope())
+
+    def _desk(self, scope: Scope) -> Desk:
+        runtime: Runtime = scope.runtime
+        seat = self._seat
+        if seat is None or seat.wiring is not runtime.wiring:
+            seat = self._seat = _Seat(self.spec, runtime)
+        return seat.desk
+
+    def _resolve(
+        self, scope: Scope, call: Call | None, args: Any, kwargs: Any, options: Options | None = None
+    ) -> Outcome[R]:
+        desk = self._desk(scope)
+        if options is None:
+            options, kwargs = _take_options(desk.name, kwargs)
+        if options.tofile is not None:
+            _check_tofile(self.spec, desk.name)
+        if call is None:
+            call = self._bind(desk, args, kwargs)
+        return self._answer(desk, call, options, scope)
+
+    def _bind(self, desk: Desk, args: Any, kwargs: Any) -> Call:
+        seat = self._seat
+        if seat is not None and seat.desk is desk:
+            try:
+                return seat.recall(*args, **kwargs)
+            except (_Unkept, TypeError):
+                pass
+        return desk.binder.bind(args, kwargs)
+
+    def _answer(self, desk: Desk, call: Call, options: Options, scope: Scope) -> Any:
+        runtime: Runtime = scope.runtime
+        engine = runtime.wiring.engine
+        if not runtime.observed:
+            return engine.resolve(desk, call, options, scope)
+        started = runtime.clock.monotonic()
+        outcome = engine.resolve(desk, call, options, scope)
+        runtime.reports.observe("rave_called", call=call, outcome=outcome, seconds=runtime.clock.monotonic() - started)
+        return outcome
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """The operation bound to an instance, which becomes its first argument and so part of the key."""
+        return self if instance is None else BoundOperation(self, instance)
+
+    def __rave_key__(self) -> tuple[str, str]:
+        """What stands for the operation where it is an argument of another: its name, and the version of its code."""
+        desk = self.desk()
+        return desk.name, desk.binder.version
+
+    def __reduce__(self) -> str:
+        return self.__qualname__
+
+    def __repr__(self) -> str:
+        return f"<operation {self.spec.name}{self.__signature__}>"
+
+
+class AsyncOperation(Operation[P, R]):
+    """An operation whose body is a coroutine function: calling it gives a coroutine, as the function would."""
+
+    _is_coroutine = getattr(asyncio.coroutines, "_is_coroutine", None)  # so that asyncio knows it for one before 3.12
+
+    def __init__(self, spec: OperationSpec, amend: Callable[[str, object], Operation[P, R]]) -> None:
+        super().__init__(spec, amend)
+        mark = getattr(inspect, "markcoroutinefunction", None)
+        if mark is not None:
+            mark(self)
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """A coroutine that answers the call; see `Operation`."""
+        return _value_of(self._resolve(current_scope(), None, args, kwargs))
+
+    def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """A coroutine that gives the `Outcome`."""
+        return self._resolve(current_scope(), None, args, kwargs)
+
+    def answering(self, options: Options) -> Callable[P, Any]:
+        """The operation with these options."""
+
+        def answer(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return _value_of(cast("Any", self._resolve(current_scope(), None, args, kwargs, options)))
+
+        return answer
+
+    async def _answer(self, desk: Desk, call: Call, options: Options, scope: Scope) -> Any:
+        runtime: Runtime = scope.runtime
+        started = runtime.clock.monotonic()
+        outcome = await runtime.wiring.engine.resolve_async(desk, call, options, scope)
+        if runtime.observed:
+            seconds = runtime.clock.monotonic() - started
+            runtime.reports.observe("rave_called", call=call, outcome=outcome, seconds=seconds)
+        return outcome
+
+
+async def _value_of(outcome: Awaitable[Outcome[R]]) -> R:
+    return (await outcome).value
+
+
+class BoundOperation(Generic[P, R]):
+    """An operation that was looked up on an instance, which is its first argument."""
+
+    def __init__(self, operation: Operation[Any, R], instance: Any) -> None:
+        functools.update_wrapper(self, operation)
+        self.operation = operation
+        self.instance = instance
+        self.spec = operation.spec
+        self.function = functools.partial(operation.function, instance)
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """As `Operation`."""
+        return self.operation(self.instance, *args, **kwargs)
+
+    def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
+        """As `Operation.resolve`."""
+        return self.operation.resolve(self.instance, *args, **kwargs)
+
+    def answering(self, options: Options) -> Callable[P, R]:
+        """As `Operation.answering`."""
+        return functools.partial(self.operation.answering(options), self.instance)
+
+    def key(self, /, *args: P.args, **kwargs: P.kwargs) -> Key | None:
+        """As `Operation.key`."""
+        return self.operation.key(self.instance, *args, **kwargs)
+
+    def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """As `Operation.invalidate`."""
+        return self.operation.invalidate(self.instance, *args, **kwargs)
+
+
+def _signature(spec: OperationSpec) -> inspect.Signature:
+    try:
+        returned = inspect.signature(spec.function).return_annotation
+    except (TypeError, ValueError):
+        returned = inspect.Signature.empty
+    if spec.kind is Kind.FILE:
+        returned = str
+    return spec.signature.replace(return_annotation=returned)
+
+
+def _take_options(name: str, kwargs: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
+    given = {key: value for key, value in kwargs.items() if key.startswith("rave_")}
+    if not given:
+        return PLAIN, kwargs
+    for key in given.keys() - _OPTIONS:
+        known = ", ".join(sorted(_OPTIONS))
+        raise OptionError(f"{name}: unknown option {key!r}; {nearest(key, _OPTIONS)} (known: {known})")
+    options = Options(**{key.removeprefix("rave_"): value for key, value in given.items()})
+    return options, {key: value for key, value in kwargs.items() if key not in given}
+
+
+def _check_tofile(spec: OperationSpec, name: str) -> None:
+    if spec.kind is not Kind.FILE:
+        raise OptionError(f"{name}: rave_tofile is for file operations (@op_file); this one returns its value")

@@ -1,0 +1,205 @@
+"""Discovery: stevedore finds what is installed, pluggy calls it. No other file touches either.
+
+One broken plugin does not stop the others: what is wrong with it is a `Problem`, shown by ``rave plugins`` and
+``rave doctor``, and fatal only where ``load_error_fatal`` is set.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+from stevedore import ExtensionManager
+
+from rave_core import converters, expiry, hookspecs, versions
+from rave_core.backend import BackendFactory
+from rave_core.codecs import Codecs
+from rave_core.errors import PluginError, nearest
+from rave_core.registry import Registry
+
+_log = logging.getLogger("rave")
+
+PLUGINS = "rave.plugins"
+NAMESPACES = "rave.namespaces"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong with a plugin or namespace.
+
+    Attributes:
+        name: of the entry point.
+        origin: what the entry point names, as in ``rave_flow.plugin``.
+        error: what is wrong, in words.
+    """
+
+    name: str
+    origin: str
+    error: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.origin}): {self.error}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A plugin that was found: a module or object with hooks."""
+
+    name: str
+    origin: str
+    plugin: object
+
+
+def found_entry_points(group: str) -> list[EntryPoint]:
+    """The installed entry points of ``group``, by name.
+
+    stevedore remembers them for as long as the process lives, and on disk by times rounded to two minutes; so that
+    a fresh install is seen, it is given the list as it is now.
+    """
+    ExtensionManager.ENTRY_POINT_CACHE[group] = list(entry_points(group=group))
+    manager: ExtensionManager[Any] = ExtensionManager.make_test_instance([], namespace=group)
+    unique = {(entry.name, entry.value): entry for entry in manager.list_entry_points()}
+    return [unique[key] for key in sorted(unique)]
+
+
+def load(entry: EntryPoint) -> tuple[Any, Problem | None]:
+    """What an entry point names, or the problem that kept it from loading; even an exit or an assertion."""
+    try:
+        return entry.load(), None
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's module may raise anything
+        _log.debug("%s could not be loaded", entry, exc_info=True)
+        return None, Problem(entry.name, entry.value, f"could not be loaded: {type(error).__name__}: {error}")
+
+
+class Plugins:
+    """The loaded plugins, what they registered, and what went wrong.
+
+    Attributes:
+        hooks: pluggy's relay, for questions and observers.
+        backends, strategies, versions, converters, commands: by name.
+        codecs: in the order in which they are asked.
+        problems: in the order found.
+    """
+
+    def __init__(self, found: Iterable[Found] = (), problems: Iterable[Problem] = ()) -> None:
+        self.problems: list[Problem] = list(problems)
+        self.backends: Registry[BackendFactory] = Registry("backend")
+        self.strategies: Registry[expiry.Strategy] = _registry("expiration strategy", expiry.BUILTIN)
+        self.versions: Registry[versions.VersionStrategy] = _registry("version strategy", versions.BUILTIN)
+        self.converters: Registry[converters.Converter] = _registry("converter", converters.BUILTIN)
+        self.commands: Registry[Any] = Registry("command")
+        self.codecs = Codecs()
+        self._manager = pluggy.PluginManager("rave")
+        self._manager.add_hookspecs(hookspecs)
+        self.hooks: Any = self._manager.hook
+        self.found: list[Found] = []
+        for each in found:
+            self._add(each)
+
+    @classmethod
+    def installed(cls, disabled: Sequence[str] = ()) -> Plugins:
+        """The plugins of the entry-point group ``rave.plugins``, but those named in ``disabled``. Kept per process."""
+        return _installed(tuple(disabled))
+
+    def implements(self, hook: str) -> bool:
+        """Whether any plugin implements ``hook``, so that a fast path can leave it out."""
+        return bool(getattr(self.hooks, hook).get_hookimpls())
+
+    def check(self) -> None:
+        """Refuses to go on if there are problems.
+
+        Raises:
+            PluginError: there are; the message lists them.
+        """
+        if self.problems:
+            raise PluginError("; ".join(map(str, self.problems)))
+
+    def _add(self, found: Found) -> None:
+        problem = self._register(found) or self._misspelt(found.plugin)
+        if problem:
+            if self._manager.has_plugin(found.name):
+                self._manager.unregister(name=found.name)
+            self._complain(found, problem)
+            return
+        self.found.append(found)
+        for hook, registry in (
+            ("rave_register_backends", self.backends),
+            ("rave_register_codecs", self.codecs),
+            ("rave_register_strategies", self.strategies),
+            ("rave_register_versions", self.versions),
+            ("rave_register_converters", self.converters),
+            ("rave_register_commands", self.commands),
+        ):
+            self._collect(found, hook, registry)
+
+    def _register(self, found: Found) -> str | None:
+        try:
+            self._manager.register(found.plugin, name=found.name)
+        except (ValueError, pluggy.PluginValidationError) as error:
+            return str(error)
+        return None
+
+    def _misspelt(self, plugin: object) -> str | None:
+        known = [name for name in vars(hookspecs) if name.startswith("rave_")]
+        for caller in self._manager.get_hookcallers(plugin) or ():
+            if not caller.has_spec():
+                return f"there is no hook {caller.name!r}; {nearest(caller.name, known)}"
+        for name in dir(plugin):
+            if name in known and not hasattr(getattr(plugin, name), "rave_impl") and callable(getattr(plugin, name)):
+                return f"{name} lacks its decorator @hookimpl (from rave_core.hookspecs), so it would never be called"
+        return None
+
+    def _collect(self, found: Found, hook: str, registry: object) -> None:
+        others = [plugin for plugin in self._manager.get_plugins() if plugin is not found.plugin]
+        try:
+            self._manager.subset_hook_caller(hook, others)(registry=registry)
+        except Exception as error:  # noqa: BLE001  # a stranger's hook may raise anything
+            _log.debug("%s of %s failed", hook, found.name, exc_info=True)
+            self._complain(found, f"{hook} failed: {type(error).__name__}: {error}")
+
+    def _complain(self, found: Found, error: str) -> None:
+        problem = Problem(found.name, found.origin, error)
+        self.problems.append(problem)
+        _log.warning("plugin %s", problem)
+
+
+def _registry(kind: str, builtin: dict[str, Any]) -> Registry[Any]:
+    registry: Registry[Any] = Registry(kind)
+    for name, thing in builtin.items():
+        registry.add(name, thing, origin="rave_core")
+    return registry
+
+
+@lru_cache(maxsize=8)
+def _installed(disabled: tuple[str, ...]) -> Plugins:
+    found, problems = [], []
+    for entry in found_entry_points(PLUGINS):
+        if entry.name in disabled:
+            continue
+        plugin, problem = load(entry)
+        if problem is None:
+            found.append(Found(entry.name, entry.value, plugin))
+        else:
+            problems.append(problem)
+            _log.warning("plugin %s", problem)
+    return Plugins(found, problems)
+
+
+@lru_cache(maxsize=1)
+def namespace_packages() -> dict[str, str]:
+    """The packages that are namespaces, to the names of these; nothing is imported.
+
+    Of two packages that claim one name, the first keeps it.
+    """
+    packages: dict[str, str] = {}
+    names: set[str] = set()
+    for entry in found_entry_points(NAMESPACES):
+        if entry.name not in names:
+            packages.setdefault(entry.value.partition(":")[0].strip(), entry.name)
+            names.add(entry.name)
+    return packages

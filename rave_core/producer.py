@@ -1,0 +1,162 @@
+"""Running a body and keeping what it gave: the part of the data path that a hit never sees."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rave_core.cache import Cache, Found, Place
+from rave_core.clock import Clock
+from rave_core.errors import ProductError
+from rave_core.expiry import Request, check_result
+from rave_core.leases import Lease
+from rave_core.lineage import DeepRefresh, Scope
+from rave_core.locks import Landing
+from rave_core.model import FOREVER, Call, Entry, OperationSpec, Outcome, Status
+from rave_core.reports import Reports
+from rave_core.steps import Do, Path, Run
+from rave_core.summary import summarize
+from rave_core.trip import Desk, Trip
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What running a body gave."""
+
+    value: Any
+    error: Exception | None
+    seconds: float
+    generated_at: float
+    children: tuple[str, ...]
+
+
+class Producer:
+    """Runs bodies and keeps results. Safe for many threads and event loops at once.
+
+    Attributes:
+        after_put: called with a cache after each entry that was put there, to tidy it now and then.
+    """
+
+    def __init__(self, clock: Clock, reports: Reports, hooks: Any, *, strict: bool, record_arguments: bool) -> None:
+        self.after_put: Callable[[Cache], None] = lambda cache: None
+        self._clock = clock
+        self._reports = reports
+        self._statistics = reports.statistics.namespace
+        self._compute = hooks.rave_compute if hooks.rave_compute.get_hookimpls() else None
+        self._strict = strict
+        self._record_arguments = record_arguments
+        self._python = platform.python_version()
+
+    def run(
+        self,
+        desk: Desk,
+        call: Call,
+        scope: Scope,
+        deep: DeepRefresh | None,
+        place: Place,
+        lease: Lease | None = None,
+    ) -> Path[Ran]:
+        """Runs the body, in a scope of its own."""
+        blocking, spec = desk.cache.blocking, desk.spec
+        child = Scope(scope.runtime, parent=scope, key=call.key and call.key.text, operation=desk.name, deep=deep)
+        if lease is not None:
+            lease.progress = lambda: child.progress
+        prepared = yield Do(blocking, place.prepare, spec)
+        started = self._clock.monotonic()
+        value, error = None, None
+        try:
+            value, error = yield Run(self._body(call), _with_output(spec, prepared, call.args), call.kwargs, child)
+            seconds = self._clock.monotonic() - started
+            if error is None:
+                value = yield Do(blocking, place.collect, spec, prepared, value)
+        except ProductError as problem:
+            error = problem
+        except BaseException:
+            place.abandon(prepared)
+            raise
+        if error is not None:
+            yield Do(blocking, place.abandon, prepared)
+        self._count(desk, "Seconds Computing", seconds)
+        return Ran(value, error, seconds, self._clock.now(), tuple(child.children))
+
+    def _body(self, call: Call) -> Callable[..., Any]:
+        function, compute = call.spec.function, self._compute
+        if compute is None:
+            return function
+
+        def computed(*args: Any, **kwargs: Any) -> Any:
+            boxed = compute(call=call)
+            return function(*args, **kwargs) if boxed is None else boxed[0]
+
+        async def computed_async(*args: Any, **kwargs: Any) -> Any:
+            boxed = compute(call=call)
+            return await function(*args, **kwargs) if boxed is None else boxed[0]
+
+        return computed_async if call.spec.is_async else computed
+
+    def keep(self, trip: Trip, ran: Ran) -> tuple[Outcome[Any], Landing]:
+        """Keeps what a body gave, if its strategy and the cache allow it."""
+        desk, key = trip.desk, trip.key
+        request = Request(desk.name, trip.call.named, key, ran.generated_at)
+        try:
+            expires_at = check_result(desk.strategy(request), desk.name, desk.strategy)
+            if expires_at <= ran.generated_at:
+                return self._unkept(trip, ran)
+            encoded = desk.cache.encode(ran.value)
+        except Exception as error:
+            if self._strict:
+                raise
+            self._reports.uncached(desk.spec, desk.name, error)
+            return self._unkept(trip, ran)
+        try:
+            found = desk.cache.put(key, self._entry(trip, ran, expires_at), encoded)
+        except Exception as error:
+            if self._strict:
+                raise
+            self._reports.backend_failed(desk.cache.url, "keep an entry", error)
+            self._count(desk, "Uncached")
+            return Outcome(ran.value, Status.UNCACHED, key), Landing(fetch=desk.cache.fetcher(encoded))
+        return self._kept(trip, found), Landing()
+
+    def _unkept(self, trip: Trip, ran: Ran) -> tuple[Outcome[Any], Landing]:
+        self._count(trip.desk, "Uncached")
+        return Outcome(ran.value, Status.UNCACHED, trip.key), Landing(unkept=True)
+
+    def _kept(self, trip: Trip, found: Found) -> Outcome[Any]:
+        status = Status.REFRESHED if trip.must_run else Status.MISS
+        self._count(trip.desk, "Refreshed" if trip.must_run else "Misses")
+        trip.call.held = found.held
+        self._reports.stored(trip.key, found.entry)
+        self.after_put(trip.desk.cache)
+        return Outcome(found.value, status, trip.key, found.entry)
+
+    def _entry(self, trip: Trip, ran: Ran, expires_at: float) -> Entry:
+        spec = trip.desk.spec
+        return Entry(
+            key=trip.key.text,
+            created_at=ran.generated_at,
+            expires_at=expires_at if expires_at < 2**53 else FOREVER,
+            codec="",
+            digest="",
+            seconds=ran.seconds,
+            arguments=summarize(trip.call.named) if self._record_arguments else {},
+            mime_type=spec.mime_type,
+            children=ran.children,
+            tags=spec.tags,
+            stale_while_revalidate=spec.stale_while_revalidate,
+            stale_if_error=spec.stale_if_error,
+            python=self._python,
+            plugin=trip.desk.plugin,
+            version_note=trip.desk.version_note,
+        )
+
+    def _count(self, desk: Desk, what: str, by: float = 1) -> None:
+        if self._statistics["Enabled"]:
+            desk.record[what] += by
+
+
+def _with_output(spec: OperationSpec, prepared: tuple[Any, ...], args: tuple[Any, ...]) -> tuple[Any, ...]:
+    at = spec.output_at
+    return (*args[:at], *prepared, *args[at:])

@@ -1,0 +1,104 @@
+"""Where settings are written down: the user's file, the project's file, and what they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rave_core.errors import ConfigurationError
+
+_OWN = "rave.toml"
+_SHARED = "pyproject.toml"
+
+
+def user_directory(kind: str, environ: Mapping[str, str]) -> Path:
+    """The user's directory for RAVE, of ``kind`` ``"cache"`` or ``"config"``; it need not exist."""
+    chosen = environ.get(f"XDG_{kind.upper()}_HOME", "")
+    if Path(chosen).is_absolute():
+        return Path(chosen) / "rave"
+    import platformdirs  # only here, since most runs of a test or a service never ask
+
+    ask = {"cache": platformdirs.user_cache_path, "config": platformdirs.user_config_path}[kind]
+    return ask("rave", appauthor=False)
+
+
+def files_in_force(environ: Mapping[str, str], directory: Path) -> list[Path]:
+    """The files that apply in ``directory``, the strongest last: the user's, then the project's.
+
+    Raises:
+        ConfigurationError: ``RAVE_CONFIG`` names no file, or the project's file can't be trusted.
+    """
+    user = user_directory("config", environ) / _OWN
+    project = _named(environ, directory) or _nearest_file(directory)
+    return [path for path in (user if _is_file(user) else None, project) if path]
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The settings of a file: all of it, or the table ``tool.rave`` of a ``pyproject.toml``.
+
+    Raises:
+        ConfigurationError: the file can't be read, or is no TOML; the message has the line.
+    """
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: can't be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: is no valid TOML: {error}") from error
+    if path.name != _SHARED:
+        return content
+    tool = content.get("tool", {})
+    table = tool.get("rave", {}) if isinstance(tool, dict) else {}
+    if isinstance(table, dict):
+        return table
+    raise ConfigurationError(f"{path}: 'tool.rave' is {table!r}: write a table, [tool.rave]")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a directory that is closed to us holds no file of ours
+        return False
+
+
+def _named(environ: Mapping[str, str], directory: Path) -> Path | None:
+    name = environ.get("RAVE_CONFIG", "")
+    if not name:
+        return None
+    path = directory / Path(name).expanduser()
+    if _is_file(path):
+        return path
+    raise ConfigurationError(f"environment RAVE_CONFIG: no file {str(path)!r}: name one, or unset it")
+
+
+def _nearest_file(directory: Path) -> Path | None:
+    for place in (directory, *directory.parents):
+        for path in (place / _OWN, place / _SHARED):
+            if _is_file(path) and (path.name == _OWN or _speaks_of_rave(path)):
+                return _trusted(path)
+    return None
+
+
+def _speaks_of_rave(path: Path) -> bool:
+    """Whether it may hold our table; a file that can't be ours need not even be valid."""
+    try:
+        mentions = re.search(rb"\brave\b", path.read_bytes())
+    except OSError:
+        return False
+    return bool(mentions) and bool(read_file(path))
+
+
+def _trusted(path: Path) -> Path:
+    """Refuses a file that anybody could have laid above us, as in /tmp: settings choose whose pickles we load."""
+    if os.name != "posix":
+        return path
+    is_foreign = path.stat().st_uid not in (0, os.geteuid())
+    if is_foreign and path.parent.stat().st_mode & 0o002:
+        raise ConfigurationError(
+            f"{path}: belongs to another user, in a directory where all may write: name it by RAVE_CONFIG to trust it"
+        )
+    return path

@@ -1,0 +1,260 @@
+"""The settings: one frozen object, and where each of its values came from.
+
+Sources, each stronger than the one before:
+
+1. the defaults,
+2. ``rave.toml`` in the user's configuration directory,
+3. the project's file: the nearest ``rave.toml``, or ``pyproject.toml`` with a table ``[tool.rave]``, in the
+   working directory or above it; ``RAVE_CONFIG`` names a file instead of this search,
+4. environment variables, ``RAVE_`` and the setting's name in capitals; an empty one counts as unset,
+5. what a command or a program gives.
+
+A store is named by a URL. That of a directory is written ``file:///var/cache/rave``, ``file://~/x`` from the
+home directory, or ``file://./x`` from the directory of the file that says so, elsewhere from the working directory.
+"""
+
+# ruff: noqa: RUF009  # a Setting is a descriptor, made to be shared as the default of its field
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from rave_core.errors import ConfigurationError, nearest
+from rave_core.setting_files import files_in_force, read_file, user_directory
+from rave_core.setting_types import (
+    Directories,
+    Duration,
+    File,
+    Files,
+    Flag,
+    OptionalDuration,
+    Setting,
+    Tables,
+    URLs,
+    Word,
+    Words,
+)
+
+_PREFIX = "RAVE_"
+_OTHER_VARIABLES = ("CONFIG",)
+_SECRET = re.compile(r"secret|password|passwd|token|credential|access_?key|api_?key|signature", re.IGNORECASE)
+_HIDDEN = "***"
+
+
+def default_cache(environ: Mapping[str, str] = os.environ) -> tuple[str, Path | str]:
+    """The caches of values: this process's memory over the user's cache directory."""
+    return ("memory://", user_directory("cache", environ) / "data")
+
+
+def default_products(environ: Mapping[str, str] = os.environ) -> tuple[Path | str]:
+    """The store of files: in the user's cache directory."""
+    return (user_directory("cache", environ) / "products",)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Settings:
+    """How RAVE behaves. Every value is checked and converted; safe to share between threads and to pickle.
+
+    Attributes:
+        origins: From the name of each setting to words: ``default``, ``rave.toml:/path``,
+            ``environment RAVE_CACHE`` or ``given``.
+        ignored_variables: Names of ``RAVE_…`` variables that are no settings, nor near to one.
+        cache: URLs of the stores of values, the nearest first.
+        products: URLs of the stores of files, the nearest first.
+        data_expire_after: Seconds that a value without a strategy of its own stays valid; ``None`` for ever.
+        products_expire_after: The same for files.
+        data_purge_every: Seconds between removals of expired values.
+        products_purge_every: The same for files.
+        products_grace: Seconds that a file's path stays readable after its entry is gone.
+        lease_time: Seconds after which the computation of a process that fell silent is taken over.
+        lease_heartbeat: Seconds between signs of life, at most half of ``lease_time``; ``None`` for a third of it.
+        version: Name of the version strategy of operations that do not name one.
+        signing_key_file: File with the key that seals entries in a shared store.
+        old_signing_key_files: Files with keys that are still accepted for reading.
+        data_only: Whether codecs that can run code, such as pickle, are refused.
+        record_arguments: Whether entries hold their arguments in a readable form.
+        strict: Whether a failed write to a store raises, instead of warning.
+        load_error_fatal: Whether a plugin that fails to load stops everything.
+        plugins: Free-form tables for plugins, by name: ``[plugins.NAME]``.
+        disabled_plugins: Names of plugins that are not loaded.
+        namespaces: Directories that are namespaces, by name.
+
+    Raises:
+        ConfigurationError: A value is wrong; the message says what would be right.
+    """
+
+    origins: Mapping[str, str] = field(init=False, compare=False, default_factory=dict)
+    ignored_variables: tuple[str, ...] = field(init=False, compare=False, default=())
+    cache: URLs = URLs(default_cache)
+    products: URLs = URLs(default_products)
+    data_expire_after: OptionalDuration = OptionalDuration(None)
+    products_expire_after: OptionalDuration = OptionalDuration(None)
+    data_purge_every: Duration = Duration(7200.0)
+    products_purge_every: Duration = Duration(7200.0)
+    products_grace: Duration = Duration(3600.0, zero=True)
+    lease_time: Duration = Duration(15.0)
+    lease_heartbeat: OptionalDuration = OptionalDuration(None)
+    version: Word = Word("file")
+    signing_key_file: File = File(None)
+    old_signing_key_files: Files = Files(())
+    data_only: Flag = Flag(False)
+    record_arguments: Flag = Flag(True)
+    strict: Flag = Flag(False)
+    load_error_fatal: Flag = Flag(False)
+    plugins: Tables = Tables(dict)
+    disabled_plugins: Words = Words(())
+    namespaces: Directories = Directories(dict)
+
+    def __post_init__(self) -> None:
+        _check_lease(self.lease_time, self.lease_heartbeat, self.origins)
+
+    @property
+    def heartbeat(self) -> float:
+        """Seconds between signs of life of a computation."""
+        return self.lease_time / 3 if self.lease_heartbeat is None else self.lease_heartbeat
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        cwd: str | os.PathLike[str] | None = None,
+        overrides: Mapping[str, object] | None = None,
+    ) -> Self:
+        """The settings in force, from all sources.
+
+        Args:
+            environ: The environment variables.
+            cwd: Where the search for the project's file begins; the working directory if ``None``.
+            overrides: Values by name that are stronger than all others.
+
+        Raises:
+            ConfigurationError: A file, a variable or a value is wrong; the message names source and
+                setting, and says what would be right.
+        """
+        directory = Path(cwd or Path.cwd()).absolute()
+        values: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        for source in _sources(environ, directory, overrides or {}):
+            _overlay(values, origins, source)
+        _check_lease(values["lease_time"], values["lease_heartbeat"], origins)
+        settings = cls(**values)
+        object.__setattr__(settings, "origins", origins)
+        object.__setattr__(settings, "ignored_variables", _ignored_variables(environ))
+        return settings
+
+    def explain(self) -> list[tuple[str, object, str]]:
+        """Name, value and origin of every setting, in order; passwords and the like are hidden."""
+        return [(name, _shown(getattr(self, name)), self.origins[name]) for name in known_settings()]
+
+    def __repr__(self) -> str:
+        changed = (f"{name}={value!r}" for name, value, origin in self.explain() if origin != "default")
+        return f"Settings({', '.join(changed)})"
+
+
+class _Source(NamedTuple):
+    """Values of one origin; ``directory`` is where its relative paths start."""
+
+    origin: str
+    directory: Path
+    values: Mapping[str, Any]
+
+
+def known_settings() -> dict[str, Setting[Any, Any]]:
+    """Every setting by name, in the order of the reference."""
+    return {name: value for name, value in vars(Settings).items() if isinstance(value, Setting)}
+
+
+def variable_of(name: str) -> str:
+    """The environment variable that sets the setting ``name``."""
+    return _PREFIX + name.upper()
+
+
+def _sources(environ: Mapping[str, str], directory: Path, overrides: Mapping[str, object]) -> Iterator[_Source]:
+    yield _Source("default", directory, _defaults(environ))
+    for path in files_in_force(environ, directory):
+        yield _Source(f"{path.name}:{path}", path.parent, read_file(path))
+    for name, setting in known_settings().items():
+        text = environ.get(variable_of(name), "")
+        if text.strip():
+            yield _Source(f"environment {variable_of(name)}", directory, {name: _read(setting, text)})
+    yield _Source("given", directory, overrides)
+
+
+def _defaults(environ: Mapping[str, str]) -> dict[str, object]:
+    places: dict[str, object] = {"cache": default_cache(environ), "products": default_products(environ)}
+    return {name: places.get(name) or setting.default() for name, setting in known_settings().items()}
+
+
+def _overlay(values: dict[str, Any], origins: dict[str, str], source: _Source) -> None:
+    known = known_settings()
+    for name, value in source.values.items():
+        if name not in known:
+            raise ConfigurationError(f"{source.origin}: unknown setting {name!r}: {nearest(name, known)}")
+        kept = known[name].checked(value, source.directory, source.origin)
+        if isinstance(kept, dict) and values.get(name):
+            values[name] = _merged(values[name], kept)
+            origins[name] += f", {source.origin}"
+        else:
+            values[name], origins[name] = kept, source.origin
+
+
+def _merged(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
+    """Both tables in one, tables inside them likewise."""
+    both = dict(weak)
+    for name, value in strong.items():
+        is_table = isinstance(value, Mapping) and isinstance(both.get(name), Mapping)
+        both[name] = _merged(both[name], value) if is_table else value
+    return both
+
+
+def _read(setting: Setting[Any, Any], text: str) -> object:
+    if setting.in_environment:
+        return setting.read(text)
+    variable = variable_of(setting.name)
+    raise ConfigurationError(f"environment {variable}: {setting.name!r} needs a table: write it in rave.toml")
+
+
+def _ignored_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    known = [variable_of(name).removeprefix(_PREFIX) for name in known_settings()] + [*_OTHER_VARIABLES]
+    ignored = []
+    for variable in sorted(environ):
+        name = variable.removeprefix(_PREFIX)
+        if name == variable or name in known:
+            continue
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if close:
+            raise ConfigurationError(
+                f"environment {variable}: unknown variable: did you mean {_PREFIX}{close[0]}? Else rename it"
+            )
+        ignored.append(variable)
+    return tuple(ignored)
+
+
+def _check_lease(lease_time: float, heartbeat: float | None, origins: Mapping[str, str]) -> None:
+    if heartbeat is not None and heartbeat > lease_time / 2:
+        raise ConfigurationError(
+            f"'lease_heartbeat' is {heartbeat:g} ({origins['lease_heartbeat']}) and 'lease_time' is {lease_time:g} "
+            f"({origins['lease_time']}): the heartbeat must be at most half of the lease, {lease_time / 2:g} here"
+        )
+
+
+def _shown(value: object, name: str = "") -> object:
+    """``value`` as people may see it; what ``name`` marks as secret is hidden."""
+    if _SECRET.search(name):
+        return _HIDDEN
+    if isinstance(value, Mapping):
+        return {key: _shown(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_shown(inner) for inner in value)
+    return _without_password(value) if isinstance(value, str) and "://" in value else value
+
+
+def _without_password(url: str) -> str:
+    hidden = re.sub(r"(?<=://)[^/?#]*@", f"{_HIDDEN}@", url)
+    return re.sub(rf"([?&][^=&]*(?:{_SECRET.pattern})[^=&]*=)[^&#]*", rf"\1{_HIDDEN}", hidden, flags=re.IGNORECASE)

@@ -1,0 +1,33 @@
+"""For authors of plugins: what a backend must do, as tests to subclass, and a clock for tests.
+
+Needs pytest and hypothesis, which only this package imports.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite("rave_core.testing.backend_contract", "rave_core.testing.capability_contracts")
+
+# ruff: noqa: E402  # what is rewritten must not be imported before
+from rave_core.testing.backend_contract import BackendContract
+from rave_core.testing.capability_contracts import (
+    FilesContract,
+    LeaseContract,
+    PurgeContract,
+    StatsContract,
+    ValuesContract,
+)
+from rave_core.testing.clock import FakeClock
+from rave_core.testing.state_machine import backend_machine
+
+__all__ = [
+    "BackendContract",
+    "FakeClock",
+    "FilesContract",
+    "LeaseContract",
+    "PurgeContract",
+    "StatsContract",
+    "ValuesContract",
+    "backend_machine",
+]

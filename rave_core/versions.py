@@ -1,0 +1,130 @@
+"""Version strategies: whether an operation changed since a result was kept (R11).
+
+The version is part of the key, so that going back to earlier code finds its results again. What counts is the
+code as it was loaded: the defining file is read when the operation is decorated, not when it is first called.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from types import CodeType
+from typing import Any, TypeAlias
+
+from rave_core.errors import DecorationError
+from rave_core.identity import file_of
+from rave_core.model import OperationSpec
+
+VersionStrategy: TypeAlias = Callable[[OperationSpec], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An operation's code as it was loaded.
+
+    Attributes:
+        path: the defining file, or ``None`` at a prompt or in a notebook.
+        digest: of the file's content; of the compiled function where there is no file.
+        mtime_ns: of the file, 0 where there is none.
+    """
+
+    path: str | None
+    digest: bytes
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explicit:
+    """The note that ``value``, and nothing else, is the version."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class ByStrategy:
+    """The note that a version comes from the strategy called ``name``: ``@op(version=strategy("mtime"))``."""
+
+    name: str
+
+
+def strategy(name: str) -> ByStrategy:
+    """Chooses a version strategy by name: ``file``, ``mtime``, or one that a plugin registered."""
+    return ByStrategy(name)
+
+
+def stamp(function: Callable[..., Any]) -> Code:
+    """The code of ``function``, read now."""
+    path = file_of(function)
+    if path is None:
+        return Code(None, _code_digest(getattr(function, "__code__", None), function), 0)
+    try:
+        status = os.stat(path)
+        return Code(path, _file_digest(path, status.st_mtime_ns, status.st_size), status.st_mtime_ns)
+    except OSError:
+        return Code(None, _code_digest(getattr(function, "__code__", None), function), 0)
+
+
+_digests: dict[str, tuple[int, int, bytes]] = {}
+
+
+def _file_digest(path: str, mtime_ns: int, size: int) -> bytes:
+    """The digest of a file's content, read once for all the operations in it."""
+    known = _digests.get(path)
+    if known is None or known[:2] != (mtime_ns, size):
+        with open(path, "rb") as file:
+            known = (mtime_ns, size, blake2b(file.read(), digest_size=20).digest())
+        _digests[path] = known
+    return known[2]
+
+
+def _code_digest(code: CodeType | None, function: Callable[..., Any]) -> bytes:
+    state = blake2b(digest_size=20)
+    if code is None:
+        state.update(f"{function.__module__}.{function.__qualname__}".encode())
+    else:
+        _feed(state, code)
+    return state.digest()
+
+
+def _feed(state: blake2b, code: CodeType) -> None:
+    state.update(code.co_code + repr((code.co_names, code.co_varnames, code.co_freevars, code.co_flags)).encode())
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            _feed(state, constant)
+        elif isinstance(constant, frozenset):
+            state.update(repr(sorted(map(repr, constant))).encode())
+        else:
+            state.update(repr(constant).encode())
+
+
+def file(spec: OperationSpec) -> bytes:
+    """The content of the defining file: any edit counts; a touch, a reinstall or another host does not."""
+    return b"file:" + bytes(spec.code.digest)
+
+
+def mtime(spec: OperationSpec) -> bytes:
+    """The modification time of the defining file, as RAVE did in 2007; its content where there is no file."""
+    return b"mtime:" + str(spec.code.mtime_ns).encode() if spec.code.mtime_ns else file(spec)
+
+
+BUILTIN: dict[str, VersionStrategy] = {"file": file, "mtime": mtime}
+"""The version strategies that come with the core, by name."""
+
+
+def explicit(value: object, encode: Callable[[object], bytes]) -> bytes:
+    """The version given by ``@version(value)``: by value where it can be encoded, else by its pickle.
+
+    Raises:
+        DecorationError: ``value`` can't even be pickled.
+    """
+    try:
+        return b"explicit:" + encode(value)
+    except TypeError:
+        pass
+    try:
+        return b"pickle:" + pickle.dumps(value, protocol=5)
+    except Exception as error:
+        raise DecorationError(f"@version({value!r}): the value can't be pickled: {error}") from error

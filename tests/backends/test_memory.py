@@ -1,0 +1,201 @@
+"""The memory backend."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from rave_backends.memory import OVERHEAD, MemoryBackend
+from rave_core.backend import GONE, StoreURL
+from rave_core.errors import ConfigurationError
+from rave_core.model import Entry
+from rave_core.testing import BackendContract, PurgeContract, StatsContract, ValuesContract, backend_machine
+
+ROOM_FOR_THREE = 3 * (OVERHEAD + 100)
+ENTRY = Entry(key="k", created_at=0.0, expires_at=5.0, codec="bytes", digest="")
+
+
+@pytest.fixture(params=["lru", "lfu"])
+def small(request):
+    """A backend of each policy with room for three frames of 100 bytes."""
+    return MemoryBackend(max_bytes=ROOM_FOR_THREE, policy=request.param)
+
+
+def fill(backend, *names):
+    """Puts a frame of 100 bytes under each name."""
+    for name in names:
+        backend.put(name, [b"x" * 100])
+
+
+class TestMemoryBackend(BackendContract, ValuesContract, PurgeContract, StatsContract):
+    lacks = frozenset({"files", "lease"})
+
+    def open_backend(self, place):
+        """A new one each time."""
+        return MemoryBackend()
+
+
+class TestLeastFrequentlyUsed(TestMemoryBackend):
+    def open_backend(self, place):
+        """A new one each time, of the other policy."""
+        return MemoryBackend(policy="lfu")
+
+
+TestMemoryAsADict = backend_machine(lambda place: MemoryBackend()).TestCase
+
+
+def test_the_least_recently_used_goes_first():
+    """Reading counts as use."""
+    backend = MemoryBackend(max_bytes=ROOM_FOR_THREE, policy="lru")
+    fill(backend, "a", "b", "c")
+    backend.get("a")
+    fill(backend, "d")
+    assert set(backend.keys()) == {"a", "c", "d"}
+
+
+def test_the_least_frequently_used_goes_first():
+    """What was read most stays, however long ago."""
+    backend = MemoryBackend(max_bytes=ROOM_FOR_THREE, policy="lfu")
+    fill(backend, "a", "b", "c")
+    for name in "aab":
+        backend.get(name)
+    fill(backend, "d")
+    assert set(backend.keys()) == {"a", "b", "d"}
+
+
+def test_the_budget_is_never_exceeded(small):
+    """However much is put, what is counted stays within it."""
+    for number in range(50):
+        small.put(str(number), [b"x" * (number * 7 % 150)])
+        assert small.usage()[1] <= ROOM_FOR_THREE
+
+
+def test_a_frame_beyond_the_budget_is_not_kept(small):
+    """Nothing else is evicted for it, and an older frame of its key does not stay in its place."""
+    fill(small, "a", "b")
+    small.put("a", [b"x" * ROOM_FOR_THREE])
+    assert list(small.keys()) == ["b"]
+
+
+def test_a_value_counts_as_much_as_its_frame(small):
+    """Holding a value makes the entry larger, so something else may have to go."""
+    fill(small, "a", "b", "c")
+    before = small.usage()[1]
+    assert small.hold("c", "value", ENTRY) is not None
+    assert small.usage() == (2, before - OVERHEAD)
+
+
+def test_a_value_for_which_there_is_no_room_is_not_held():
+    """Its frame stays."""
+    backend = MemoryBackend(max_bytes=OVERHEAD + 150)
+    fill(backend, "a")
+    assert backend.hold("a", "value", ENTRY) is None
+    assert backend.get("a") == b"x" * 100
+
+
+@pytest.mark.parametrize("policy", ["lru", "lfu"])
+def test_eviction_lets_go_of_the_value(policy):
+    """Who kept the ``Held`` sees ``GONE``."""
+    backend = MemoryBackend(max_bytes=OVERHEAD + 250, policy=policy)
+    fill(backend, "a")
+    held = backend.hold("a", "value", ENTRY)
+    assert held.value == "value"
+    fill(backend, "b")
+    assert list(backend.keys()) == ["b"]
+    assert held.value is GONE
+
+
+def test_reading_through_a_held_gives_a_second_chance():
+    """A flag set without any lock spares an entry once, and is cleared by that."""
+    backend = MemoryBackend(max_bytes=ROOM_FOR_THREE, policy="lru")
+    fill(backend, "a")
+    held = backend.hold("a", "value", ENTRY)
+    fill(backend, "b")
+    held.used = True
+    fill(backend, "c")
+    assert set(backend.keys()) == {"a", "c"}
+    assert (held.value, held.used) == ("value", False)
+    fill(backend, "d", "e")
+    assert held.value is GONE
+
+
+def test_a_second_chance_counts_as_one_use():
+    """Under LFU the spared entry has been used twice, so it outlasts what was used once."""
+    backend = MemoryBackend(max_bytes=4 * (OVERHEAD + 200), policy="lfu")
+    fill(backend, "a")
+    backend.hold("a", "value", ENTRY)
+    helds = {"a": backend.held("a")}
+    for name in "bcd":
+        fill(backend, name)
+        helds[name] = backend.hold(name, "value", ENTRY)
+    helds["b"].used = True
+    fill(backend, "e", "f")
+    assert "b" in set(backend.keys())
+    assert helds["b"].used is False
+
+
+def test_all_in_use_still_makes_room():
+    """When every entry was read through its ``Held``, the flags are cleared and one goes."""
+    backend = MemoryBackend(max_bytes=3 * (OVERHEAD + 200))
+    helds = []
+    for name in "abc":
+        fill(backend, name)
+        helds.append(backend.hold(name, "value", ENTRY))
+    for held in helds:
+        held.used = True
+    fill(backend, "d")
+    assert set(backend.keys()) == {"b", "c", "d"}
+
+
+def test_a_fork_amid_other_threads_leaves_a_working_child():
+    """A child that is forked while threads hold locks can still use its copy."""
+    backend = MemoryBackend()
+    stop = threading.Event()
+
+    def busy():
+        while not stop.is_set():
+            fill(backend, "a", "b")
+
+    threads = [threading.Thread(target=busy) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(10):
+            child = os.fork()
+            if child == 0:
+                fill(backend, "c")
+                os._exit(0 if backend.get("c") else 1)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_each_has_a_secret_of_its_own():
+    """What one process sealed means nothing to another."""
+    assert MemoryBackend().secret() != MemoryBackend().secret()
+
+
+def test_the_url_sets_budget_and_policy():
+    """Options are query parameters."""
+    assert MemoryBackend.from_url(StoreURL("memory://?max_bytes=1MiB&policy=lfu")).max_bytes == 1 << 20
+    assert MemoryBackend.from_url(StoreURL("memory://")).max_bytes == 256 << 20
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("memory://host", "neither host nor path"),
+        ("memory:///path", "neither host nor path"),
+        ("memory://?policy=cost", "lru or lfu expected"),
+        ("memory://?max_bytes=much", "is not a size"),
+        ("memory://?max_byte=1MiB", "max_bytes"),
+    ],
+)
+def test_a_wrong_url_is_refused(url, words):
+    """The message says what would be right."""
+    with pytest.raises(ConfigurationError, match=words):
+        MemoryBackend.from_url(StoreURL(url))
