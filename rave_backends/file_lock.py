@@ -48,7 +48,7 @@ def file_lock(
 
 def _take(path: str, kind: int, mode: int, exact: bool) -> int | None:
     while True:
-        file = _open(path, mode, exact)
+        file = open_lock(path, mode, exact)
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
             if _is_at(file, path):
@@ -62,7 +62,8 @@ def _take(path: str, kind: int, mode: int, exact: bool) -> int | None:
         os.close(file)  # the file was removed before it was locked: others lock another one
 
 
-def _open(path: str, mode: int, exact: bool) -> int:
+def open_lock(path: str, mode: int, exact: bool) -> int:
+    """The lock file ``path``, made where it is missing; with exactly ``mode`` if ``exact``, whatever the umask."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
     info = os.fstat(file)
     if exact and info.st_mode & 0o777 != mode and info.st_uid == os.geteuid():

@@ -31,7 +31,7 @@ class FilesystemBackend(Backend):
     """Keeps frames and products below one directory, which many processes, users and hosts may share.
 
     Opening never fails: where the directory can't be made or written to, ``get`` finds nothing new, ``put`` raises
-    ``OSError`` and ``check`` says why. Nothing is held open between calls, so a fork does no harm.
+    ``OSError`` and ``check`` says why. Only a lock file is held open between calls, which a forked child opens anew.
 
     A directory that we make is ours alone (mode 0700) unless ``mode`` says otherwise, and gets a sealing key. See
     `rave_backends.root.Root` for when there is one, and `rave_backends.paths` for where things lie.
@@ -68,7 +68,7 @@ class FilesystemBackend(Backend):
         self._tree = Tree(os.path.abspath(root))
         self._temporaries = Temporaries(f"{self._tree.control}/tmp")  # noqa: S108  # below the root
         self._root = Root(self._tree, self._temporaries, self._clock, mode)
-        self._leases = Leases(self._tree, self._root, self._temporaries)
+        self._leases = Leases(self._tree, self._root, self._temporaries, self._clock)
         self._sweeper = Sweeper(
             self._tree, self._root, self._temporaries, self._leases, self._clock, by_cost=policy == "cost"
         )
@@ -148,7 +148,8 @@ class FilesystemBackend(Backend):
         return self._tree.keys(prefix)
 
     def close(self) -> None:
-        """Does nothing: nothing is held open."""
+        """Gives back the leases held here."""
+        self._leases.close()
 
     def set_aside(self, key: str) -> None:
         """Moves a damaged frame to ``.rave/damaged``, where it stays for a week."""

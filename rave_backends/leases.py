@@ -1,14 +1,17 @@
-"""Leases as files: one file for each claimed key."""
+"""Leases: a byte of a lock file for each claimed key, and a file of its own once its record is renewed."""
 
 from __future__ import annotations
 
 import errno
 import os
+import threading
 from hashlib import blake2b
 
+from rave_backends.byte_locks import ByteLocks
 from rave_backends.paths import Tree
 from rave_backends.root import Root
 from rave_backends.temporaries import Temporaries, listdir, remove
+from rave_core.clock import Clock
 
 _NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK))
 _IDLE = 3600.0
@@ -17,21 +20,50 @@ _IDLE = 3600.0
 class Leases:
     """Which keys are claimed, by whom.
 
-    A claim is a link, which the file system lets one of many make, with the record already in it. Every other change
-    compares and replaces under one lock file, held for microseconds. Claiming needs no lock. On a file system
-    without links a claim that was interrupted reads as ``b""``, and a claimant that halts between making its file and
-    filling it, for as long as it takes others to give it up, may hold the key together with its successor.
+    Most computations are over before their first heartbeat, so a claim at first is only a lock on a byte
+    (`byte_locks`), which costs no disk and ends with its holder; to others its record reads as ``b""``. The first
+    renewal publishes the record, in a file that is linked to its place, which the file system lets one of many do.
+    Every later change compares and replaces under one lock file, held for microseconds.
+
+    Where there are no such locks, a claim is that file from the start. Without links as well, a claimant that halts
+    between making its file and filling it, for as long as it takes others to give it up, may hold the key together
+    with its successor.
     """
 
-    def __init__(self, tree: Tree, root: Root, temporaries: Temporaries) -> None:
+    def __init__(self, tree: Tree, root: Root, temporaries: Temporaries, clock: Clock) -> None:
         self._directory = f"{tree.control}/leases"
         self._root = root
         self._temporaries = temporaries
+        self._bytes = ByteLocks(f"{tree.control}/leases.bytes", root.open_lock, clock)
+        self._own: dict[str, bytes] = {}
+        self._unpublished: set[str] = set()
+        self._guard = threading.Lock()
 
     def claim(self, key: str, record: bytes) -> bool:
         """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``."""
+        taken = self._take(key)
+        if taken is None:
+            return self._publish(key, record)
+        if not taken:
+            return False
+        if _exists(self._path(key)):
+            self._bytes.free(key)
+            return False
+        self._own[key] = record
+        self._unpublished.add(key)
+        return True
+
+    def _take(self, key: str) -> bool | None:
+        try:
+            return self._bytes.take(key)
+        except FileNotFoundError:
+            self._root.prepare()
+            return self._bytes.take(key)
+
+    def _publish(self, key: str, record: bytes) -> bool:
+        """Makes the file of a lease, if there is none; whether it did."""
         path = self._path(key)
-        if os.path.lexists(path):
+        if _exists(path):
             return False
         data = b"%d\n%b" % (len(record), record)
         temporary = self._write(data)
@@ -48,7 +80,15 @@ class Leases:
         return True
 
     def lease(self, key: str) -> bytes | None:
-        """The record of the lease of ``key``, ``b""`` while it is being written, ``None`` when nobody holds one."""
+        """The record of the lease of ``key``, ``b""`` while it is not published, ``None`` when nobody holds one."""
+        record = self._published(key)
+        if record is not None:
+            return record
+        if key in self._unpublished and self._bytes.holds(key):
+            return self._own.get(key)
+        return b"" if self._bytes.is_taken(key) else None
+
+    def _published(self, key: str) -> bytes | None:
         try:
             with open(self._path(key), "rb") as file:
                 size, _, record = file.read().partition(b"\n")
@@ -61,10 +101,37 @@ class Leases:
 
         ``False`` as well when the lock could not be had within a second.
         """
+        with self._guard:
+            return self._swap(key, seen, record)
+
+    def _swap(self, key: str, seen: bytes, record: bytes | None) -> bool:
+        if key in self._unpublished and self._bytes.holds(key) and not _exists(self._path(key)):
+            return self._own.get(key) == seen and self._settle(
+                key, record, record is None or self._publish(key, record)
+            )
+        if not seen and not _exists(self._path(key)):
+            # Its holder fell silent before its first heartbeat: there is a lock, but no file to replace.
+            return record is not None and self._publish(key, record)
+        swapped = self._replace(key, seen, record)
+        if key in self._own and (swapped or self._published(key) != self._own[key]):
+            self._settle(key, record if swapped else None, swapped)
+        return swapped
+
+    def _settle(self, key: str, record: bytes | None, done: bool) -> bool:
+        """Notes what became of a lease of our own: renewed, given back, or lost to somebody else."""
+        self._unpublished.discard(key)
+        if done and record is not None:
+            self._own[key] = record
+        else:
+            self._own.pop(key, None)
+            self._bytes.free(key)
+        return done
+
+    def _replace(self, key: str, seen: bytes, record: bytes | None) -> bool:
         path = self._path(key)
         try:
             with self._root.lock("leases", seconds=1.0) as held:
-                if not held or self.lease(key) != seen:
+                if not held or self._published(key) != seen:
                     return False
                 if record is None:
                     os.unlink(path)
@@ -88,6 +155,12 @@ class Leases:
                     continue
         return removed
 
+    def close(self) -> None:
+        """Gives back what this process holds by a lock alone."""
+        self._unpublished.clear()
+        self._own.clear()
+        self._bytes.close()
+
     def _path(self, key: str) -> str:
         return f"{self._directory}/{blake2b(key.encode(), digest_size=20).hexdigest()}"
 
@@ -98,6 +171,14 @@ class Leases:
         except FileNotFoundError:
             self._root.prepare()
             return self._temporaries.write([data], mode=mode, exact=exact)
+
+
+def _exists(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _create(path: str, data: bytes, mode: int) -> bool:

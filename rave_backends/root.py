@@ -7,7 +7,7 @@ import os
 import stat
 from contextlib import AbstractContextManager
 
-from rave_backends.file_lock import file_lock
+from rave_backends.file_lock import file_lock, open_lock
 from rave_backends.paths import Tree
 from rave_backends.temporaries import Temporaries, remove
 from rave_core.clock import Clock
@@ -96,6 +96,14 @@ class Root:
         """Holds the lock ``name`` of this cache inside the ``with`` block; see `file_lock`."""
         path = f"{self.tree.control}/{name}.lock"
         return file_lock(path, self._clock, seconds=seconds, shared=shared, mode=self.file_mode, exact=self.exact)
+
+    def open_lock(self, path: str) -> int:
+        """The lock file ``path``, made as open as the root is where it is missing.
+
+        Raises:
+            OSError: it can't be opened.
+        """
+        return open_lock(path, self.file_mode, self.exact)
 
     def trouble(self) -> str | None:
         """What keeps the root from being written to, in words, or ``None``."""

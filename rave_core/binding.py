@@ -70,7 +70,7 @@ class Binder:
         converted = dict(given) if typemap is None else typemap.convert(given, self.name)
         if len(converted) == len(self._kinds):
             return converted
-        defaults = self._defaults if typemap is None else self._defaults | typemap.defaults
+        defaults = self._defaults if typemap is None else {**self._defaults, **typemap.defaults}
         return {name: converted[name] if name in converted else defaults[name] for name in self._kinds}
 
     def _spread(self, named: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from rave_core.backend import Backend, Held, SupportsValues
 from rave_core.codecs import Codecs, is_immutable
@@ -39,7 +38,13 @@ class Encoded:
 
 
 class Place(ABC):
-    """Where the result of one run goes."""
+    """Where the result of one run goes.
+
+    Attributes:
+        prepares: whether there is anything to `prepare` and `collect`; where not, they are left out.
+    """
+
+    prepares = True
 
     @abstractmethod
     def prepare(self, spec: OperationSpec) -> tuple[Any, ...]:
@@ -107,6 +112,8 @@ class Cache(Place):
 class ValueCache(Cache):
     """The results of data operations."""
 
+    prepares = False
+
     def __init__(
         self, backend: Backend, url: str, seal: Seal, reports: Reports, *, codecs: Codecs, data_only: bool
     ) -> None:
@@ -152,7 +159,7 @@ class ValueCache(Cache):
         """Keeps an encoded value."""
         segments = encoded.segments
         sizes = tuple(memoryview(segment).nbytes for segment in segments)
-        entry = msgspec.structs.replace(entry, codec=encoded.codec, sizes=sizes, digest=digest(segments))
+        entry = dataclasses.replace(entry, codec=encoded.codec, sizes=sizes, digest=digest(segments))
         self.backend.put(key.text, pack(entry, segments, self.seal))
         # A table may share memory with an array that its maker still changes: it is held once decoded.
         held = self._hold(key, encoded.value, entry) if encoded.codec not in _SHARING else None

@@ -177,7 +177,8 @@ class Engine:
             if ran.error is not None:
                 landing = Landing(error=ran.error)
                 return (yield from self._fail(trip, ran.error))
-            outcome, landing = yield trip.do(self._producer.keep, trip, ran)
+            kept: tuple[Outcome[Any], Landing] = yield trip.do(self._producer.keep, trip, ran)
+            outcome, landing = kept
             if trip.deep is not None:
                 trip.deep.done.add(trip.key.text)
             if lease is not None and desk.leases is not None:

@@ -281,6 +281,8 @@ def check_result(value: object, operation: str, strategy: object = None) -> floa
         DecorationError: it is no time, which is a ``TypeError`` too.
     """
     try:
+        if type(value) is float and value == value:  # the common case; nan is not equal to itself
+            return value
         if not isinstance(value, str):
             return _unix_time(value)
         reason = "text is no time"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import mimetypes
 import os
 import shutil
@@ -11,8 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-
-import msgspec
 
 from rave_core.backend import Backend, SupportsFiles
 from rave_core.cache import Cache, Encoded, Found, Place
@@ -113,7 +112,7 @@ class ProductCache(Cache):
             content = digest_file(file)
             size = os.fstat(file.fileno()).st_size
         name = f"{key.arguments}-{uuid4().hex[:8]}{draft.suffix}"
-        entry = msgspec.structs.replace(entry, codec=CODEC, sizes=(size,), digest=content, product=name)
+        entry = dataclasses.replace(entry, codec=CODEC, sizes=(size,), digest=content, product=name)
         path = str(self._files.commit(key.text, draft, name, pack(entry, (), self.seal)))
         status = os.stat(path)
         self._remember(path, (status.st_ino, status.st_mtime_ns, status.st_size))
@@ -160,7 +159,7 @@ def _written(spec: OperationSpec, path: str) -> str:
         return path
     what = "is not a regular file" if os.path.lexists(path) else "does not exist"
     raise ProductError(
-        f"{spec.name} returned, but the output path that it was given {what}: a file operation writes to its first argument"
+        f"{spec.name} returned, but its output path {what}; a file operation writes to its first argument"
     )
 
 

@@ -160,7 +160,7 @@ def _known(cls: type) -> Put | None:
         return BUILT_IN[cls]
     if cls in code.PARTS:
         return _parts(cls.__name__, code.PARTS[cls])
-    if cls.__module__.partition(".")[0] in _LIBRARIES:
+    if (root := str(cls.__module__).partition(".")[0]) in _LIBRARIES and root in sys.modules:
         # Such a value can't exist before its library is imported, so nothing is imported for the others.
         from rave_core import fingerprint_tables as tables
 

@@ -14,7 +14,6 @@ import threading
 import weakref
 from collections.abc import Callable
 from typing import Protocol
-from uuid import uuid4
 
 import msgspec
 
@@ -205,7 +204,7 @@ class Watch:
         """
         leases = self._leases
         record = LeaseRecord(
-            owner=uuid4().hex,
+            owner=os.urandom(12).hex(),
             host=host_id(),
             pid=os.getpid(),
             start=process_start(os.getpid()),

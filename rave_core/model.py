@@ -7,12 +7,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, Generic, TypeAlias, TypeVar
 from urllib.parse import quote, unquote
-
-import msgspec
 
 T = TypeVar("T")
 Bytes: TypeAlias = bytes | bytearray | memoryview
@@ -72,6 +70,7 @@ class Key:
         return self.text
 
 
+@lru_cache(maxsize=1024)
 def quote_operation(name: str) -> str:
     """``name`` as it stands in the text of a key: safe as a path, an object name and a URL, and reversible.
 
@@ -171,7 +170,8 @@ class Call:
     held: Any = None
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
     """What is recorded beside a kept result, readable without its payload.
 
     Attributes:
@@ -194,7 +194,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: str
     sizes: tuple[int, ...] = ()
     seconds: float = 0.0
-    arguments: dict[str, str] = {}
+    arguments: dict[str, str] = field(default_factory=dict)
     mime_type: str = "application/octet-stream"
     children: tuple[str, ...] = ()
     product: str | None = None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from rave_core.backend import GONE
 from rave_core.errors import OptionError, nearest
 from rave_core.lineage import Scope, ambient, current
 from rave_core.model import FOREVER, PLAIN, Call, Key, Kind, OperationSpec, Options, Outcome
 from rave_core.runtime import Runtime, current_scope
-from rave_core.trip import Desk
+
+if TYPE_CHECKING:
+    from rave_core.inspection import Explanation
+    from rave_core.planning import Plan
+    from rave_core.trip import Desk
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,7 +50,7 @@ class _Seat:
         self.scope = None if runtime.observed else runtime.scope
         self.now = runtime.clock.now
         self.statistics = runtime.statistics.namespace
-        self.recall = functools.lru_cache(_KEPT_CALLS, typed=True)(self._bind)
+        self.recall: Callable[..., Call] = functools.lru_cache(_KEPT_CALLS, typed=True)(self._bind)
 
     def _bind(self, *args: Any, **kwargs: Any) -> Call:
         binder = self.desk.binder
@@ -119,8 +122,8 @@ class Operation(Generic[P, R]):
                             record = seat.desk.record
                             record["Hits"] += 1
                             record["Seconds Saved"] += held.seconds
-                        return cast("R", value)
-        return cast("R", self._resolve(scope, call, args, kwargs).value)
+                        return value  # type: ignore[no-any-return]  # a memory tier does not know its types
+        return self._resolve(scope, call, args, kwargs).value
 
     def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         """As a call, but gives an `Outcome`, which also tells how the answer came about."""
@@ -130,7 +133,7 @@ class Operation(Generic[P, R]):
         """The operation with these options: ``f.answering(Options(refresh=True))(1, 2)``."""
 
         def answer(*args: P.args, **kwargs: P.kwargs) -> R:
-            return cast("R", self._resolve(current_scope(), None, args, kwargs, options).value)
+            return self._resolve(current_scope(), None, args, kwargs, options).value
 
         return answer
 
@@ -147,6 +150,34 @@ class Operation(Generic[P, R]):
         desk = self._desk(current_scope())
         key = desk.binder.bind(args, kwargs).key
         return key is not None and desk.cache.forget(key)
+
+    def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+        """Why a call with these arguments and options would hit or miss. Nothing is run; the store is read.
+
+        Raises:
+            ArgumentError, OptionError: as for the call itself.
+            OSError: the store is in trouble.
+        """
+        from rave_core.inspection import explain  # only here, since few programs ever ask
+
+        runtime: Runtime = current_scope().runtime
+        desk = self._desk(current_scope())
+        options, plain = _take_options(desk.name, kwargs)
+        return explain(desk, desk.binder.bind(args, plain), options, now=runtime.clock.now())
+
+    def plan(self, /, *args: P.args, **kwargs: P.kwargs) -> Plan:
+        """What a call with these arguments would have to run, and how long that may take. Nothing is run.
+
+        Raises:
+            ArgumentError: as for the call itself.
+            OSError: the store is in trouble.
+        """
+        from rave_core.planning import plan  # only here, since few programs ever ask
+
+        runtime: Runtime = current_scope().runtime
+        desk = self._desk(current_scope())
+        call = desk.binder.bind(args, kwargs)
+        return plan(desk, call, (runtime.cache, runtime.products), now=runtime.clock.now())
 
     def desk(self) -> Desk:
         """How the current runtime sees the operation: its full name, version, cache and strategy.
@@ -173,7 +204,8 @@ class Operation(Generic[P, R]):
             _check_tofile(self.spec, desk.name)
         if call is None:
             call = self._bind(desk, args, kwargs)
-        return self._answer(desk, call, options, scope)
+        outcome: Outcome[R] = self._answer(desk, call, options, scope)
+        return outcome
 
     def _bind(self, desk: Desk, args: Any, kwargs: Any) -> Call:
         seat = self._seat
@@ -204,7 +236,7 @@ class Operation(Generic[P, R]):
         return desk.name, desk.binder.version
 
     def __reduce__(self) -> str:
-        return self.__qualname__
+        return self.function.__qualname__
 
     def __repr__(self) -> str:
         return f"<operation {self.spec.name}{self.__signature__}>"
@@ -213,17 +245,13 @@ class Operation(Generic[P, R]):
 class AsyncOperation(Operation[P, R]):
     """An operation whose body is a coroutine function: calling it gives a coroutine, as the function would."""
 
-    _is_coroutine = getattr(asyncio.coroutines, "_is_coroutine", None)  # so that asyncio knows it for one before 3.12
-
     def __init__(self, spec: OperationSpec, amend: Callable[[str, object], Operation[P, R]]) -> None:
         super().__init__(spec, amend)
-        mark = getattr(inspect, "markcoroutinefunction", None)
-        if mark is not None:
-            mark(self)
+        _mark_as_coroutine_function(self)
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """A coroutine that answers the call; see `Operation`."""
-        return _value_of(self._resolve(current_scope(), None, args, kwargs))
+        return _value_of(cast("Any", self._resolve(current_scope(), None, args, kwargs)))
 
     def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """A coroutine that gives the `Outcome`."""
@@ -245,6 +273,15 @@ class AsyncOperation(Operation[P, R]):
             seconds = runtime.clock.monotonic() - started
             runtime.reports.observe("rave_called", call=call, outcome=outcome, seconds=seconds)
         return outcome
+
+
+def _mark_as_coroutine_function(operation: Any) -> None:
+    if hasattr(inspect, "markcoroutinefunction"):
+        inspect.markcoroutinefunction(operation)
+        return
+    from asyncio import coroutines  # before Python 3.12 this was asyncio's own mark
+
+    operation._is_coroutine = coroutines._is_coroutine  # type: ignore[attr-defined]  # not in its stubs
 
 
 async def _value_of(outcome: Awaitable[Outcome[R]]) -> R:
@@ -280,6 +317,14 @@ class BoundOperation(Generic[P, R]):
     def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """As `Operation.invalidate`."""
         return self.operation.invalidate(self.instance, *args, **kwargs)
+
+    def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+        """As `Operation.explain`."""
+        return self.operation.explain(self.instance, *args, **kwargs)
+
+    def plan(self, /, *args: P.args, **kwargs: P.kwargs) -> Plan:
+        """As `Operation.plan`."""
+        return self.operation.plan(self.instance, *args, **kwargs)
 
 
 def _signature(spec: OperationSpec) -> inspect.Signature:

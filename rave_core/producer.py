@@ -40,7 +40,7 @@ class Producer:
     """
 
     def __init__(self, clock: Clock, reports: Reports, hooks: Any, *, strict: bool, record_arguments: bool) -> None:
-        self.after_put: Callable[[Cache], None] = lambda cache: None
+        self.after_put: Callable[[Cache], None] = lambda _: None
         self._clock = clock
         self._reports = reports
         self._statistics = reports.statistics.namespace
@@ -60,23 +60,24 @@ class Producer:
     ) -> Path[Ran]:
         """Runs the body, in a scope of its own."""
         blocking, spec = desk.cache.blocking, desk.spec
-        child = Scope(scope.runtime, parent=scope, key=call.key and call.key.text, operation=desk.name, deep=deep)
+        key = call.key.text if call.key is not None else None
+        child = Scope(scope.runtime, parent=scope, key=key, operation=desk.name, deep=deep)
         if lease is not None:
             lease.progress = lambda: child.progress
-        prepared = yield Do(blocking, place.prepare, spec)
+        prepared: tuple[Any, ...] = (yield Do(blocking, place.prepare, spec)) if place.prepares else ()
         started = self._clock.monotonic()
         value, error = None, None
         try:
             value, error = yield Run(self._body(call), _with_output(spec, prepared, call.args), call.kwargs, child)
             seconds = self._clock.monotonic() - started
-            if error is None:
+            if error is None and place.prepares:
                 value = yield Do(blocking, place.collect, spec, prepared, value)
         except ProductError as problem:
             error = problem
         except BaseException:
             place.abandon(prepared)
             raise
-        if error is not None:
+        if error is not None and place.prepares:
             yield Do(blocking, place.abandon, prepared)
         self._count(desk, "Seconds Computing", seconds)
         return Ran(value, error, seconds, self._clock.now(), tuple(child.children))

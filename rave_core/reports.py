@@ -20,6 +20,7 @@ class Reports:
     def __init__(self, statistics: Statistics, hooks: Any) -> None:
         self.statistics = statistics
         self._hooks = hooks
+        self._stored_is_observed = bool(hooks.rave_entry_stored.get_hookimpls())
         self._warned: set[tuple[str, str]] = set()
 
     def backend_failed(self, backend: str, action: str, error: Exception) -> None:
@@ -46,7 +47,8 @@ class Reports:
     def stored(self, key: Key, entry: Entry) -> None:
         """An entry was put into a cache."""
         self.statistics.count("Stored Bytes", entry.size)
-        self.observe("rave_entry_stored", key=key, entry=entry)
+        if self._stored_is_observed:
+            self.observe("rave_entry_stored", key=key, entry=entry)
 
     def observe(self, hook: str, **facts: Any) -> None:
         """Calls an observer hook; what it raises is logged and goes no further."""

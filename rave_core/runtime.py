@@ -7,17 +7,18 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from rave_core.backend import Purged
-from rave_core.cache import Cache
 from rave_core.clock import Clock, SystemClock
 from rave_core.lineage import Scope, ambient, entered
-from rave_core.plugins import Plugins
-from rave_core.reports import Reports
 from rave_core.settings import Settings
 from rave_core.statistics import Statistics
-from rave_core.wiring import Wiring
+
+if TYPE_CHECKING:
+    from rave_core.backend import Purged
+    from rave_core.cache import Cache
+    from rave_core.plugins import Plugins
+    from rave_core.wiring import Wiring
 
 
 class Runtime:
@@ -43,6 +44,10 @@ class Runtime:
             ConfigurationError: a setting, a backend's URL or an option in it is wrong.
             PluginError: a plugin has a problem, and ``load_error_fatal`` is set.
         """
+        # What only a call needs is imported with the first of them: decorating must cost an importer next to nothing.
+        from rave_core.plugins import Plugins
+        from rave_core.reports import Reports
+
         self.settings = settings if settings is not None else Settings.load()
         self.plugins = plugins if plugins is not None else Plugins.installed(self.settings.disabled_plugins)
         if self.settings.load_error_fatal:
@@ -62,6 +67,8 @@ class Runtime:
         """What is open; opened anew after ``close`` and in a forked child."""
         wiring = self._wiring
         if wiring is None:
+            from rave_core.wiring import Wiring
+
             with self._lock:
                 if self._wiring is None:
                     self._wiring = Wiring(self.settings, self.plugins, self.clock, self.reports)

@@ -27,5 +27,8 @@ class _Short(reprlib.Repr):
 
 def summarize(named: Mapping[str, Any]) -> dict[str, str]:
     """Each argument in at most about 120 characters, by parameter, in the order of the signature."""
-    short = _Short()
-    return {name: short.repr(value) for name, value in named.items()}
+    return {name: repr(value) if type(value) in _BRIEF else _short.repr(value) for name, value in named.items()}
+
+
+_BRIEF = frozenset((bool, float, type(None)))
+_short = _Short()

@@ -223,7 +223,9 @@ def operation_name(spec: OperationSpec) -> tuple[str, str]:
 def _name_in(namespace: str, package: str, module: str, spec: OperationSpec) -> str:
     root = sys.modules.get(package)
     for exports in (spec.function.__globals__.get("__export__"), getattr(root, "__export__", None)):
-        for name in sorted(exports or {}):
+        if not isinstance(exports, dict):
+            continue
+        for name in sorted(exports):
             if getattr(exports[name], "spec", None) is spec:
                 return f"{namespace}/{name}"
     inner = module[len(package) + 1 :]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,7 @@ from typing import Any
 import pytest
 
 from rave_core import Runtime, Settings, using
+from rave_core.testing.clock import FakeClock
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +44,42 @@ def runtime(make_runtime: Callable[..., Runtime]) -> Iterator[Runtime]:
     """A runtime of the test's own, in use: memory over a directory, products in another."""
     with using(make_runtime()) as entered:
         yield entered
+
+
+@pytest.fixture
+def run_python(tmp_path: Path) -> Callable[..., str]:
+    """Runs Python in a process of its own over the directories of ``make_runtime``; gives what it printed, stripped.
+
+    Keywords but ``cwd`` and ``fails`` are environment variables. No bytecode is kept: a test edits too fast for it.
+    """
+
+    def run(*arguments: str, cwd: Path | None = None, fails: bool = False, **environment: str) -> str:
+        environ = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+        environ |= {"RAVE_CACHE": f"file://{tmp_path}/data", "RAVE_PRODUCTS": f"file://{tmp_path}/products"}
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=cwd or tmp_path, env=environ | environment, capture_output=True, text=True
+        )
+        assert (done.returncode != 0) is fails, done.stderr
+        return (done.stderr if fails else done.stdout).strip()
+
+    return run
+
+
+class _StillClock(FakeClock):
+    """Goes only when told to, even while a heartbeat waits: waiting takes real time and moves nothing."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Waits until ``event`` is set, ``seconds`` of real time at most."""
+        return event.wait(seconds)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock for a whole runtime with leases, whose heartbeat must not turn it."""
+    return _StillClock()
+
+
+@pytest.fixture
+def ran(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
+    """Gives what was printed since it was last asked, line by line: bodies print when they run."""
+    return lambda: capsys.readouterr().out.splitlines()

@@ -205,6 +205,7 @@ def test_a_damaged_frame_is_kept_for_a_look(store, root):
 def test_an_unfinished_claim_reads_as_empty(store, root):
     """A lease file that was cut short is taken for a claim in the making, which can be taken over."""
     store.claim(KEY, b"record")
+    store.swap_lease(KEY, b"record", b"record")
     (lease,) = (root / ".rave" / "leases").iterdir()
     for content in (b"", b"6\nrec", b"6"):
         lease.write_bytes(content)

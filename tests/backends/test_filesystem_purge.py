@@ -166,11 +166,13 @@ def test_damaged_frames_are_kept_for_a_week(store, root, clock):
 def test_idle_leases_are_removed(store, clock):
     """An hour after their last heartbeat."""
     store.claim(key_of("a"), b"record")
+    store.swap_lease(key_of("a"), b"record", b"renewed")
     clock.advance(3500)
     store.purge(alive, grace=0)
-    assert store.lease(key_of("a")) == b"record"
+    assert store.lease(key_of("a")) == b"renewed"
     clock.advance(200)
     assert store.purge(alive, grace=0).leftovers == 1
+    store.close()
     assert store.lease(key_of("a")) is None
 
 

@@ -143,7 +143,7 @@ def test_different_values_differ(left: object, right: object) -> None:
         (math.nan, struct.unpack("d", struct.pack("Q", 0xFFF8000000000007))[0]),
         (range(0, 3, 2), range(0, 4, 2)),
         (range(0), range(5, 5)),
-        (collections.defaultdict(list, a=1, b=2), collections.defaultdict(list, b=2, a=1)),
+        (collections.defaultdict(int, a=1, b=2), collections.defaultdict(int, b=2, a=1)),
         (types.SimpleNamespace(a=1, b=2), types.SimpleNamespace(b=2, a=1)),
         (memoryview(b"abcdef")[::2], memoryview(b"ace")),
         (["x" * 50] * 2, ["x" * 50, "".join(["x"] * 50)]),

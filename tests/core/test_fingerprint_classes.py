@@ -303,3 +303,12 @@ def test_a_dataclass_that_hides_a_part_is_refused() -> None:
 
     with pytest.raises(UnencodableError, match="Failure has no canonical encoding"):
         encode(Failure(1))
+
+
+@pytest.mark.parametrize("module", ["decimal", "numpy", "pandas.core.frame", None])
+def test_a_class_is_not_taken_for_the_one_whose_name_it_has(module: str | None) -> None:
+    """A class that claims another module is not encoded as that module's class of the name."""
+    for name in ("Decimal", "ndarray", "DataFrame"):
+        impostor = type(name, (), {"__module__": module})
+        with pytest.raises(UnencodableError, match=f"{name} has no canonical encoding"):
+            encode(impostor())

@@ -86,6 +86,10 @@ def to_parquet(file: SourceFile, target: Path) -> None:
             else:
                 lines, bad = _from_zeek(connection, file, Path(folder) / "log.tsv")
             _write(connection, file, target, lines, bad)
+    except FileNotFoundError as error:
+        raise ChangedError(f"{file.path} is gone since the directory was scanned; ask again") from error
+    except PermissionError as error:
+        raise UnreadableError(f"{file.path}: may not be read ({error.strerror})") from error
     except duckdb.Error as error:
         raise UnreadableError(f"{file.path}: {str(error).strip()}") from error
 

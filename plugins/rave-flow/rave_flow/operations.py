@@ -8,15 +8,15 @@ gives a new answer at once, put together from the hours that did not change.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from rave_core import crossover_strategy, expires, mime_type, op, op_file, progress, typemap
 from rave_flow import cached, reports
 from rave_flow.cached import CODE, Inventory, Selection
 from rave_flow.converters import Source
-from rave_flow.windows import Bins, Window, instant, readable_width
+from rave_flow.windows import Bins, Window, readable_width
 
 if TYPE_CHECKING:
     import pyarrow
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from rave_core.expiry import Request
 
 ARROW = "application/vnd.apache.arrow.stream"
-HOURLY = cast("int", "1h")
-DEFAULT = cast("Source", "default")
-"""The source that is meant when none is named; the typemap makes a `Source` of it."""
+
+Time: TypeAlias = datetime | date | str
+"""What a caller may give as a time; a typemap makes a datetime in UTC of it before a body runs."""
 
 _by_end = crossover_strategy("5m", "5d", "3h", "end")
 _by_day = crossover_strategy("5m", "5d", "27h", "day")
@@ -47,9 +47,9 @@ def top(
     n: int = 10,
     by: str = "bytes",
     over: str = "src",
-    start: datetime | None = None,
-    end: datetime | None = None,
-    source: Source = DEFAULT,
+    start: Time | None = None,
+    end: Time | None = None,
+    source: Source | str = "default",
 ) -> pyarrow.Table:
     """The n largest sources, destinations, addresses, ports, protocols or services.
 
@@ -57,11 +57,9 @@ def top(
     Equal ones are in order of the value. Over ``address`` and ``port`` a flow counts for both of its ends, so shares
     add up to more than 1.
     """
-    window = Window(start, end)
-    inventory = Inventory.of(source.repository)
-    selection = inventory.select(window)
+    inventory, selection = _selected(source, start, end)
     inventory.require(selection)
-    return _noted(cached.top(window, selection.slices, n, by, over), selection)
+    return _noted(cached.top(selection.window, selection.slices, n, by, over), selection)
 
 
 @op(version=CODE)
@@ -69,23 +67,21 @@ def top(
 @mime_type(ARROW)
 @expires(settling)
 def count(
-    bin: int = HOURLY,
-    start: datetime | None = None,
-    end: datetime | None = None,
+    bin: int | str = "1h",
+    start: Time | None = None,
+    end: Time | None = None,
     proto: str | None = None,
-    source: Source = DEFAULT,
+    source: Source | str = "default",
 ) -> pyarrow.Table:
     """Bytes, packets and flows in bins of time, those without flows included.
 
     Columns: ts (when the bin begins), bytes, packets, flows. Bins count from ``start``, or from the whole multiple
     of ``bin`` before the first flow.
     """
-    window = Window(start, end)
-    inventory = Inventory.of(source.repository)
-    selection = inventory.select(window)
+    inventory, selection = _selected(source, start, end)
     found = inventory.require(selection, proto)
-    bins = Bins.over(window, bin, found.first, found.last)
-    return _noted(cached.count(window, selection.slices, bins, proto), selection)
+    bins = Bins.over(selection.window, cast("int", bin), found.first, found.last)
+    return _noted(cached.count(selection.window, selection.slices, bins, proto), selection)
 
 
 @op_file(version=CODE)
@@ -95,43 +91,49 @@ def count(
 def timeline(
     out: str,
     by: str = "bytes",
-    start: datetime | None = None,
-    end: datetime | None = None,
-    bin: int | None = None,
-    source: Source = DEFAULT,
+    start: Time | None = None,
+    end: Time | None = None,
+    bin: int | str | None = None,
+    source: Source | str = "default",
 ) -> None:
     """A picture of the traffic over time by protocol; the width of a bin is chosen to read well if not given."""
     from rave_flow.charts import draw_timeline
 
-    window = Window(start, end)
-    inventory = Inventory.of(source.repository)
-    selection = inventory.select(window)
+    inventory, selection = _selected(source, start, end)
     found = inventory.require(selection)
-    first, last = window.start or found.first, window.end or found.last
-    bins = Bins.over(window, bin or readable_width((last - first).total_seconds()), found.first, found.last)
-    draw_timeline(Path(out), cached.series(window, selection.slices, bins), bins, by, selection.skipped)
+    window = selection.window
+    seconds = ((window.end or found.last) - (window.start or found.first)).total_seconds()
+    bins = Bins.over(window, cast("int", bin) or readable_width(seconds), found.first, found.last)
+    draw_timeline(Path(out), cached.series(selection.window, selection.slices, bins), bins, by, selection.skipped)
 
 
 @op(version=CODE)
 @typemap(day="flow_day", n="flow_number", source="flow_source")
 @mime_type(ARROW)
 @expires(_by_day)
-def daily(day: datetime, n: int = 5, source: Source = DEFAULT) -> pyarrow.Table:
+def daily(day: Time, n: int = 5, source: Source | str = "default") -> pyarrow.Table:
     """A day's report: totals, then each protocol with its n largest ports, put together from 24 cached hours.
 
     Columns: level (``day``, ``protocol`` or ``port``), proto, port (of the responder), bytes, packets, flows,
     share (of the day's bytes), busiest_hour (0 to 23, by bytes).
     """
-    inventory = Inventory.of(source.repository)
-    selection = inventory.select(Window(day, day + timedelta(days=1)))
+    midnight = cast("datetime", day)
+    inventory, selection = _selected(source, midnight, midnight + timedelta(days=1))
     inventory.require(selection)
     hours = []
     for number in range(24):
-        progress(number, 24, f"hour {number:02d} of {day:%Y-%m-%d}")
-        start = instant(day.timestamp() + number * 3600)
+        progress(number, 24, f"hour {number:02d} of {midnight:%Y-%m-%d}")
+        start = midnight + timedelta(hours=number)
         hours.append(cached.hour(start, inventory.select(Window.of_hour(start)).slices))
     progress(24, 24, "report")
     return _noted(reports.daily(hours, n), selection)
+
+
+def _selected(source: Source | str, start: Time | None, end: Time | None) -> tuple[Inventory, Selection]:
+    """What the source holds, and the part of it between two times, all converted already."""
+    window = Window(cast("datetime | None", start), cast("datetime | None", end))
+    inventory = Inventory.of(cast("Source", source).repository)
+    return inventory, inventory.select(window)
 
 
 def _noted(table: pyarrow.Table, selection: Selection) -> pyarrow.Table:

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from rave_flow.errors import AmbiguousFilesError, NoDirectoryError, NoFilesError, UnreadableError
+from rave_flow.errors import AmbiguousFilesError, ChangedError, NoDirectoryError, NoFilesError, UnreadableError
 
 READ = re.compile(r"^(?P<stem>conn(?!-summary).*)\.log(?:\.gz)?$|^(?P<table>.+)\.(?:csv|csv\.gz|parquet)$")
 """File names that are read."""
 
 REFUSED = re.compile(r"^(?:conn(?!-summary).*\.log|.+\.csv)\.(?:bz2|lz4|xz|zst)$")
 """File names that hold flows which can't be read: passing over them would give wrong numbers."""
+
+
+ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +70,26 @@ class Repository:
             NoFilesError: it holds no file that is read.
             AmbiguousFilesError: one log lies there in two forms.
             UnreadableError: a log is compressed in a way that is not read.
+            ChangedError: files keep coming and going while the directory is scanned.
         """
         root = Path(directory).expanduser().absolute()
         if not root.is_dir():
             raise NoDirectoryError(f"{root} is no directory: flow files are looked for there")
-        paths = sorted(_flow_files(root))
-        _refuse_doubles(paths)
-        if not paths:
+        files = _settled(root)
+        _refuse_doubles(Path(file.path) for file in files)
+        if not files:
             raise NoFilesError(f"{root} holds no flow files: conn*.log, conn*.log.gz, *.csv, *.csv.gz or *.parquet")
-        return cls(str(root), tuple(SourceFile.at(path) for path in paths))
+        return cls(str(root), files)
+
+
+def _settled(root: Path) -> tuple[SourceFile, ...]:
+    """The files below ``root``; a log that is renamed meanwhile, as in a rotation, is neither lost nor twice."""
+    for _ in range(ATTEMPTS):
+        try:
+            return tuple(SourceFile.at(path) for path in sorted(_flow_files(root)))
+        except FileNotFoundError:
+            continue
+    raise ChangedError(f"the files below {root} keep coming and going while they are listed; ask again")
 
 
 def _flow_files(root: Path) -> Iterator[Path]:

@@ -35,11 +35,39 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     with ExitStack() as stack:
 
         def serve(directory: Path) -> Runtime:
-            caches = {"cache": [f"file://{tmp_path}/cache"], "products": [f"file://{tmp_path}/products"]}
-            runtime = Runtime(Settings(**caches, plugins={"flow": {"directory": str(directory)}}))
-            return stack.enter_context(using(stack.enter_context(runtime)))
+            return stack.enter_context(using(stack.enter_context(_runtime(tmp_path, directory))))
 
         yield serve
+
+
+@pytest.fixture(scope="session")
+def runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], Runtime]]:
+    """One runtime for each directory, so that tests which only look at answers share what was read."""
+    made: dict[Path, Runtime] = {}
+
+    def of(directory: Path) -> Runtime:
+        if directory not in made:
+            made[directory] = _runtime(tmp_path_factory.mktemp("caches"), directory)
+        return made[directory]
+
+    yield of
+    for runtime in made.values():
+        runtime.close()
+
+
+def _runtime(caches: Path, directory: Path) -> Runtime:
+    urls = {"cache": [f"file://{caches}/cache"], "products": [f"file://{caches}/products"]}
+    return Runtime(Settings(**urls, plugins={"flow": {"directory": str(directory)}}))
+
+
+@pytest.fixture
+def sharing(
+    runtimes: Callable[[Path], Runtime], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Path], Runtime]]:
+    """Sends calls to caches that other tests use too, over the flow files in a directory, for the rest of the test."""
+    monkeypatch.delenv("RAVE_FLOW_DIRECTORY", raising=False)
+    with ExitStack() as stack:
+        yield lambda directory: stack.enter_context(using(runtimes(directory)))
 
 
 @pytest.fixture

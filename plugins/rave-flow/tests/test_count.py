@@ -21,14 +21,14 @@ MIDNIGHT = datetime(2024, 5, 14, tzinfo=UTC)
 @pytest.mark.parametrize("proto", [None, "udp"])
 @pytest.mark.parametrize("width", [600, 3600, 25000])
 def test_count_equals_sums_made_line_by_line(
-    serving: Callable[[Path], Runtime],
+    sharing: Callable[[Path], Runtime],
     generated: Path,
     parsed: Callable[[Path], list[Row]],
     width: int,
     proto: str | None,
 ) -> None:
     """Each bin of a day has the sums of the flows that started in it; the last bin ends with the window."""
-    serving(generated)
+    sharing(generated)
     rows = [row for row in parsed(generated) if proto in (None, row["proto"])]
     answer = count(width, MIDNIGHT, MIDNIGHT + timedelta(days=1), proto).to_pylist()
     assert len(answer) == -(-86400 // width)
@@ -61,24 +61,24 @@ def test_bins_count_from_the_start_of_the_window(
 
 
 def test_an_unknown_protocol_is_told_with_those_that_are_there(
-    serving: Callable[[Path], Runtime], generated: Path
+    sharing: Callable[[Path], Runtime], generated: Path
 ) -> None:
     """A misspelt protocol is an error, not a table of zeros."""
-    serving(generated)
+    sharing(generated)
     with pytest.raises(NothingFoundError, match="no 'tpc' flows at any time; there are icmp, tcp, udp"):
         count(proto="tpc")
 
 
-def test_too_many_bins_are_refused(serving: Callable[[Path], Runtime], generated: Path) -> None:
+def test_too_many_bins_are_refused(sharing: Callable[[Path], Runtime], generated: Path) -> None:
     """Bins of a second over many days would not fit in a table that anyone reads."""
-    serving(generated)
+    sharing(generated)
     with pytest.raises(WindowError, match="use wider ones"):
         count("1s", "2024-05-14", "2024-06-14")
 
 
 @pytest.mark.parametrize("width", [0, "0s", 0.5, "soon"])
-def test_a_width_is_whole_seconds(serving: Callable[[Path], Runtime], generated: Path, width: Any) -> None:
+def test_a_width_is_whole_seconds(sharing: Callable[[Path], Runtime], generated: Path, width: Any) -> None:
     """Anything but whole seconds, at least one, is refused."""
-    serving(generated)
+    sharing(generated)
     with pytest.raises(ArgumentError, match="'bin'"):
         count(width)

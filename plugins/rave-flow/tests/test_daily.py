@@ -58,10 +58,10 @@ def test_a_day_runs_each_hour_once_and_again_only_the_one_that_changed(
 
 
 def test_the_report_adds_up_to_sums_made_line_by_line(
-    serving: Serve, generated: Path, parsed: Callable[[Path], list[Row]]
+    sharing: Serve, generated: Path, parsed: Callable[[Path], list[Row]]
 ) -> None:
     """The day, every protocol and every port have the sums of their flows; shares are of the day's bytes."""
-    serving(generated)
+    sharing(generated)
     day = int(1715644800e6)
     rows = [row for row in parsed(generated) if day <= row["us"] < day + 86400 * 10**6]
     report = daily("2024-05-14", n=100_000).to_pylist()
@@ -80,9 +80,9 @@ def test_the_report_adds_up_to_sums_made_line_by_line(
         assert hours[(one["busiest_hour"], *place)] == max(hours[(hour, *place)] for hour in range(24))
 
 
-def test_the_report_is_cut_and_ordered(serving: Serve, generated: Path) -> None:
+def test_the_report_is_cut_and_ordered(sharing: Serve, generated: Path) -> None:
     """First the day, then each protocol by its bytes, with no more than n ports below it, the largest first."""
-    serving(generated)
+    sharing(generated)
     report = daily("2024-05-14", n=2).to_pylist()
     assert [one["level"] for one in report[:4]] == ["day", "protocol", "port", "port"]
     protocols = [one for one in report if one["level"] == "protocol"]
@@ -93,18 +93,18 @@ def test_the_report_is_cut_and_ordered(serving: Serve, generated: Path) -> None:
         assert len(ports) <= 2
 
 
-def test_a_recorded_day_adds_up(serving: Serve, real_data: Path, parsed: Callable[[Path], list[Row]]) -> None:
+def test_a_recorded_day_adds_up(sharing: Serve, real_data: Path, parsed: Callable[[Path], list[Row]]) -> None:
     """Flows that stand in the log of a later hour, since they lasted, count in the hour in which they started."""
-    serving(real_data)
+    sharing(real_data)
     day = int(1713571200e6)
     rows = [row for row in parsed(real_data) if day <= row["us"] < day + 86400 * 10**6]
     total = daily("2024-04-20").to_pylist()[0]
     assert (total["flows"], total["bytes"]) == (len(rows), sum(row["bytes"] for row in rows))
 
 
-def test_a_day_without_flows_is_told(serving: Serve, generated: Path) -> None:
+def test_a_day_without_flows_is_told(sharing: Serve, generated: Path) -> None:
     """The error says which days there are."""
-    serving(generated)
+    sharing(generated)
     with pytest.raises(NothingFoundError, match="from 2024-05-14 00:"):
         daily("2023-01-01")
 

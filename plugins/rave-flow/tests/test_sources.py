@@ -251,14 +251,14 @@ def test_an_empty_directory_is_an_error(serving: Serve, directory: Path) -> None
 def test_a_window_without_flows_is_an_error(serving: Serve, zeek: Zeek, line: Line) -> None:
     """The error says from when to when there are any."""
     serving(zeek([line()]))
-    with pytest.raises(NothingFoundError, match="no flows before 2020-01-01 00:00:00 UTC .* from 2024-05-14 10:00"):
+    with pytest.raises(NothingFoundError, match=r"no flows before 2020-01-01 00:00:00 UTC .* from 2024-05-14 10:00"):
         top(end="2020-01-01")
 
 
 def test_logs_with_headers_alone_are_told(serving: Serve, zeek: Zeek) -> None:
     """There are files, but no flow in any."""
     serving(zeek([]))
-    with pytest.raises(NothingFoundError, match="no flows at any time .*; they are empty"):
+    with pytest.raises(NothingFoundError, match=r"no flows at any time .*; they are empty"):
         top()
 
 
@@ -284,7 +284,7 @@ def test_a_source_can_be_chosen_by_name(serving: Serve, zeek: Zeek, line: Line, 
     settings: Any = runtime.settings.plugins["flow"]
     settings["directories"] = {"branch": str(zeek([line()]))}
     assert top(source="branch")["flows"].to_pylist() == [1]
-    with pytest.raises(NoDirectoryError, match="'brunch' .* known: default, branch"):
+    with pytest.raises(NoDirectoryError, match=r"'brunch' .* known: default, branch"):
         top(source="brunch")
     with pytest.raises(ArgumentError, match="name of a flow source"):
         top(source=None)
@@ -311,6 +311,31 @@ def test_a_file_that_was_rewritten_since_the_scan_is_an_error(directory: Path, n
     found = SourceFile.at(path)
     with pytest.raises(ChangedError, match="ask again"):
         to_parquet(SourceFile(found.path, found.size, found.mtime_ns - 1), tmp_path / "flows.parquet")
+
+
+def test_a_file_that_is_gone_since_the_scan_is_told(zeek: Zeek, line: Line, tmp_path: Path) -> None:
+    """As when logs are rotated between the scan and the reading."""
+    logs = zeek([line()])
+    (file,) = Repository.scan(logs).files
+    (logs / "conn.log").unlink()
+    with pytest.raises(ChangedError, match="is gone since"):
+        to_parquet(file, tmp_path / "flows.parquet")
+
+
+def test_a_log_that_is_rotated_during_the_scan_is_not_lost(
+    zeek: Zeek, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is listed, but renamed before it is looked at, is found under its new name."""
+    logs = zeek([line()])
+    look = SourceFile.at
+
+    def rotate_first(path: Path) -> SourceFile:
+        if path.name == "conn.log":
+            path.rename(logs / "conn.10.log")
+        return look(path)
+
+    monkeypatch.setattr(SourceFile, "at", rotate_first)
+    assert [Path(file.path).name for file in Repository.scan(logs).files] == ["conn.10.log"]
 
 
 def test_every_error_is_a_value_error() -> None:

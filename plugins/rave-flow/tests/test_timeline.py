@@ -25,9 +25,9 @@ def colours_of(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("by", ["bytes", "packets", "flows"])
-def test_a_timeline_is_a_picture_of_the_protocols(serving: Serve, generated: Path, by: str) -> None:
+def test_a_timeline_is_a_picture_of_the_protocols(sharing: Serve, generated: Path, by: str) -> None:
     """A PNG of 1320 by 600 pixels, with the colours of TCP and UDP in it."""
-    serving(generated)
+    sharing(generated)
     path = Path(timeline(by))
     assert path.suffix == ".png"
     assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
@@ -43,16 +43,16 @@ def test_a_timeline_is_kept(serving: Serve, generated: Path) -> None:
     assert Path(timeline(start="2024-05-14T08:00", end="2024-05-14T10:00")) != Path(first.value)
 
 
-def test_a_timeline_is_the_same_every_time(serving: Serve, generated: Path, tmp_path: Path) -> None:
+def test_a_timeline_is_the_same_every_time(sharing: Serve, generated: Path, tmp_path: Path) -> None:
     """Equal flows give equal bytes."""
-    serving(generated)
+    sharing(generated)
     one, two = (Path(timeline(bin="30m", rave_tofile=tmp_path / name)).read_bytes() for name in ("1.png", "2.png"))
     assert one == two
 
 
-def test_a_timeline_of_nothing_is_an_error(serving: Serve, generated: Path) -> None:
+def test_a_timeline_of_nothing_is_an_error(sharing: Serve, generated: Path) -> None:
     """An empty picture would look like a quiet day."""
-    serving(generated)
+    sharing(generated)
     with pytest.raises(NothingFoundError, match="no flows"):
         timeline(end="2020-01-01")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rave_flow.errors import NothingFoundError, WindowError
 from rave_flow.operations import top
 
-from rave_core import Runtime, Settings, using
+from rave_core import Runtime
 from rave_core.errors import ArgumentError
 
 Row = dict[str, Any]
@@ -36,19 +36,6 @@ def expected(rows: list[Row], n: int, by: str, over: str, start: int, end: int) 
     return [one | {"share": pytest.approx(one[by] / total if total else 0.0)} for one in ranked]
 
 
-@pytest.fixture(scope="module")
-def shared_caches(tmp_path_factory: pytest.TempPathFactory, generated: Path) -> Runtime:
-    """One runtime for the many examples of a property."""
-    caches = tmp_path_factory.mktemp("caches")
-    return Runtime(
-        Settings(
-            cache=[f"file://{caches}/c"],
-            products=[f"file://{caches}/p"],
-            plugins={"flow": {"directory": str(generated)}},
-        )
-    )
-
-
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     n=st.integers(1, 50),
@@ -57,45 +44,43 @@ def shared_caches(tmp_path_factory: pytest.TempPathFactory, generated: Path) -> 
     window=st.tuples(st.integers(0, 86400), st.integers(0, 86400)).map(sorted),
 )
 def test_top_equals_sums_made_line_by_line(
-    shared_caches: Runtime,
+    sharing: Callable[[Path], Runtime],
     generated: Path,
     parsed: Callable[[Path], list[Row]],
-    monkeypatch: pytest.MonkeyPatch,
     n: int,
     by: str,
     over: str,
     window: list[int],
 ) -> None:
     """For any n, measure, dimension and window the numbers and their order are those of plain Python."""
-    monkeypatch.delenv("RAVE_FLOW_DIRECTORY", raising=False)
+    sharing(generated)
     start, end = (MIDNIGHT + second for second in window)
     times = [datetime.fromtimestamp(second, UTC) for second in (start, end)]
     wanted = expected(parsed(generated), n, by, over, start, end)
-    with using(shared_caches):
-        if start == end:
-            with pytest.raises(WindowError, match="not before its end"):
-                top(n, by, over, *times)
-        elif not wanted:
-            with pytest.raises(NothingFoundError, match="they reach from 2024-05-14"):
-                top(n, by, over, *times)
-        else:
-            assert top(n, by, over, *times).to_pylist() == wanted
+    if start == end:
+        with pytest.raises(WindowError, match="not before its end"):
+            top(n, by, over, *times)
+    elif not wanted:
+        with pytest.raises(NothingFoundError, match="they reach from 2024-05-14"):
+            top(n, by, over, *times)
+    else:
+        assert top(n, by, over, *times).to_pylist() == wanted
 
 
 def test_top_of_recorded_traffic_equals_sums_made_line_by_line(
-    serving: Callable[[Path], Runtime], real_data: Path, parsed: Callable[[Path], list[Row]]
+    sharing: Callable[[Path], Runtime], real_data: Path, parsed: Callable[[Path], list[Row]]
 ) -> None:
     """On two recorded days, over every dimension and by every measure."""
-    serving(real_data)
+    sharing(real_data)
     rows = parsed(real_data)
     for over in OVER:
         for by in ("bytes", "packets", "flows"):
             assert top(20, by, over).to_pylist() == expected(rows, 20, by, over, 0, 2**40)
 
 
-def test_times_without_a_zone_are_utc(serving: Callable[[Path], Runtime], generated: Path) -> None:
+def test_times_without_a_zone_are_utc(sharing: Callable[[Path], Runtime], generated: Path) -> None:
     """A time in another zone, the same in UTC, and the same without a zone are one argument."""
-    serving(generated)
+    sharing(generated)
     keys = {
         top.key(start=start).text
         for start in ("2024-05-14T10:00", "2024-05-14T12:00+02:00", "2024-05-14T10:00:00Z", datetime(2024, 5, 14, 10))
@@ -124,10 +109,10 @@ def test_an_end_is_not_part_of_its_window(
     ],
 )
 def test_a_bad_argument_is_refused_with_what_would_be_right(
-    serving: Callable[[Path], Runtime], generated: Path, arguments: dict[str, Any], message: str
+    sharing: Callable[[Path], Runtime], generated: Path, arguments: dict[str, Any], message: str
 ) -> None:
     """The error names the argument and the values that are allowed."""
-    serving(generated)
+    sharing(generated)
     with pytest.raises(ArgumentError, match=message) as caught:
         top(**arguments)
     assert caught.value.parameter in arguments

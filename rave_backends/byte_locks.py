@@ -1,0 +1,128 @@
+"""Locks between processes that cost no disk: one byte of an empty file for each key.
+
+They are open file description locks (Linux; ``F_OFD_SETLK`` in fcntl(2)): the kernel lets go of them when the
+process that took them is gone, however it went, so nobody waits for the dead.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+import threading
+from collections.abc import Callable
+from hashlib import blake2b
+
+from rave_core.clock import Clock
+
+_TRUST = 1.0  # seconds for which the file is taken to be where it was
+_FLOCK = struct.Struct("@hhqqi4x")  # l_type, l_whence, l_start, l_len, l_pid
+_UNSUPPORTED = frozenset((errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTTY))
+_TAKE = getattr(fcntl, "F_OFD_SETLK", None)
+_ASK = getattr(fcntl, "F_OFD_GETLK", None)
+
+
+class ByteLocks:
+    """Who holds which key, among all that have the file open. Safe for many threads, which exclude each other too.
+
+    Where the system or the file system has no such locks, ``take`` says so by ``None``.
+    """
+
+    def __init__(self, path: str, opener: Callable[[str], int], clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._checked = 0.0
+        self._opener = opener
+        self._file: int | None = None
+        self._pid = 0
+        self._taken: set[str] = set()
+        self._guard = threading.Lock()
+
+    def take(self, key: str) -> bool | None:
+        """Takes ``key`` if nobody has it; whether it did. ``None`` where there are no such locks.
+
+        Raises:
+            OSError: the file can't be opened.
+        """
+        if _TAKE is None:
+            return None
+        with self._guard:
+            file = self._file if self._was_current_lately() else self._opened()
+            if key in self._taken or file is None:
+                return False
+            try:
+                fcntl.fcntl(file, _TAKE, _flock(fcntl.F_WRLCK, key))
+            except OSError as error:
+                if error.errno in _UNSUPPORTED:
+                    return None
+                if error.errno in (errno.EAGAIN, errno.EACCES):
+                    return False
+                raise
+            self._taken.add(key)
+            return True
+
+    def free(self, key: str) -> None:
+        """Gives ``key`` back, if this process took it."""
+        with self._guard:
+            if self._file is None or self._pid != os.getpid() or key not in self._taken:
+                return  # in a forked child the lock is the parent's
+            self._taken.discard(key)
+            fcntl.fcntl(self._file, _TAKE or 0, _flock(fcntl.F_UNLCK, key))
+
+    def holds(self, key: str) -> bool:
+        """Whether this process has ``key``."""
+        return key in self._taken and self._pid == os.getpid()
+
+    def is_taken(self, key: str) -> bool:
+        """Whether anybody has ``key``."""
+        if _ASK is None:
+            return False
+        with self._guard:
+            try:
+                file = self._opened()
+                if key in self._taken:
+                    return True
+                answer = fcntl.fcntl(file, _ASK, _flock(fcntl.F_WRLCK, key))
+            except OSError:
+                return False
+            return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+
+    def close(self) -> None:
+        """Gives everything back."""
+        with self._guard:
+            self._close()
+
+    def _was_current_lately(self) -> bool:
+        return self._pid == os.getpid() and self._clock.monotonic() < self._checked + _TRUST
+
+    def _opened(self) -> int:
+        """The file that others open too: opened anew after a fork, or where it was removed and made again."""
+        self._checked = self._clock.monotonic()
+        if self._file is not None and self._is_current(self._file):
+            return self._file
+        self._close()
+        self._file = self._opener(self._path)
+        self._pid = os.getpid()
+        return self._file
+
+    def _is_current(self, file: int) -> bool:
+        try:
+            return self._pid == os.getpid() and os.path.samestat(os.fstat(file), os.stat(self._path))
+        except OSError:
+            return False
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        self._taken.clear()
+        if file is not None:
+            os.close(file)
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+
+
+def _flock(kind: int, key: str) -> bytes:
+    start = int.from_bytes(blake2b(key.encode(), digest_size=8).digest()) >> 2
+    return _FLOCK.pack(kind, os.SEEK_SET, start, 1, 0)

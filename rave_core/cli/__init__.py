@@ -1,0 +1,1 @@
+"""The command line ``rave``. Imported only when it runs."""

@@ -1,0 +1,132 @@
+"""What the commands write: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+import msgspec
+
+MAX_ROWS = 200
+"""As many rows of a table are shown on a terminal."""
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a person looks at ``stream`` through a terminal that can move its cursor."""
+    try:
+        return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
+    except (AttributeError, ValueError):
+        return False
+
+
+def note(message: str) -> None:
+    """One line to standard error, which says that it is ours; a store or reader that is gone is no reason to fail."""
+    word, colon, rest = message.partition(": ")
+    colour = {"error": "red", "warning": "yellow"}.get(word) if colon else None
+    shown = f"{click.style(word, fg=colour)}: {rest}" if colour else message
+    click.echo(f"rave: {shown}", err=True)
+
+
+def one_line(text: str, most: int = 1000) -> str:
+    """``text`` in one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 4]} ..."
+
+
+def print_json(document: Any) -> None:
+    """One JSON document, readable; what JSON has no form for becomes text, infinite numbers ``null``."""
+    encoded = msgspec.json.encode(document, enc_hook=_plain)
+    click.echo(msgspec.json.format(encoded, indent=2).decode())
+
+
+def _plain(value: Any) -> Any:
+    """A form that JSON has: of arrays and scalars their values, of the rest their text."""
+    for method in ("tolist", "isoformat"):
+        convert = getattr(value, method, None)
+        if callable(convert):
+            return convert()
+    return str(value)
+
+
+def heading(text: str) -> None:
+    """A line above what belongs together."""
+    click.echo(click.style(text, bold=True))
+
+
+def print_facts(facts: Iterable[tuple[str, object]], *, indent: int = 2) -> None:
+    """Names and values, one below the other; long values go on under themselves."""
+    rows = [(name, str(value)) for name, value in facts]
+    width = max((len(name) for name, _ in rows), default=0)
+    room = max(shutil.get_terminal_size().columns - indent - width - 2, 30)
+    for name, value in rows:
+        lines = value.splitlines() or [""]
+        if is_terminal(sys.stdout):
+            lines = [part for line in lines for part in _wrapped(line, room)]
+        for number, line in enumerate(lines):
+            label = click.style((name if not number else "").ljust(width), dim=True)
+            click.echo(f"{' ' * indent}{label}  {line}".rstrip())
+
+
+def _wrapped(line: str, room: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(line, room, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[int] = ()) -> None:
+    """A table: on a terminal as wide as that, elsewhere aligned by blanks, whole.
+
+    Args:
+        columns: their names.
+        rows: of cells, shown as `cell` writes them.
+        right: indices of columns whose cells are numbers.
+    """
+    cells = [[cell(value) for value in row] for row in rows]
+    if is_terminal(sys.stdout):
+        _print_rich(columns, cells, set(right))
+        return
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    for row in (columns, *cells):
+        padded = [
+            text.rjust(width) if index in set(right) else text.ljust(width)
+            for index, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        click.echo("  ".join(padded).rstrip())
+
+
+def _print_rich(columns: Sequence[str], cells: list[list[str]], right: set[int]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", border_style="dim")
+    for index, name in enumerate(columns):
+        last = index == len(columns) - 1
+        table.add_column(
+            name,
+            justify="right" if index in right else "left",
+            no_wrap=index in right,
+            overflow="fold" if last else "ellipsis",
+        )
+    for row in cells[:MAX_ROWS]:
+        table.add_row(*map(Text, row))
+    Console(file=sys.stdout, highlight=False).print(table)
+    if len(cells) > MAX_ROWS:
+        note(f"{len(cells) - MAX_ROWS} more rows are not shown; pipe or --format csv gives all")
+
+
+def cell(value: object) -> str:
+    """A value as it stands in a table."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}" if math.isfinite(value) else str(value)
+    if hasattr(value, "isoformat"):
+        return str(value)
+    return value if isinstance(value, str) else str(value)

@@ -1,0 +1,163 @@
+"""What one run of the command line works with: its settings, its runtime, its catalog; made when first needed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rave_core.errors import ConfigurationError
+from rave_core.settings import Settings, known_settings
+
+if TYPE_CHECKING:
+    from rave_core.cache import Cache
+    from rave_core.exports import Catalog
+    from rave_core.runtime import Runtime
+
+_log = logging.getLogger("rave")
+_TABLES = ("plugins", "namespaces")
+
+
+class Session:
+    """One run of the command line.
+
+    Attributes:
+        verbose: 0, 1 for what happens, 2 for everything.
+    """
+
+    def __init__(self, context: click.Context, config: str | None, given: Iterable[str], verbose: int) -> None:
+        self.verbose = verbose
+        self._context = context
+        self._config = config
+        self._given = tuple(given)
+        self._handler = _Handler()
+        self._start_logging()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings in force, ``--config`` and ``--set`` included.
+
+        Raises:
+            ConfigurationError: one is wrong.
+        """
+        environ: Mapping[str, str] = os.environ
+        if self._config is not None:
+            environ = {**os.environ, "RAVE_CONFIG": os.path.abspath(self._config)}
+        return Settings.load(environ=environ, overrides=overrides(self._given))
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """The runtime of these settings, in use until the command ends.
+
+        Raises:
+            ConfigurationError: a setting is wrong.
+            PluginError: a plugin has a problem, and ``load_error_fatal`` is set.
+        """
+        from rave_core.runtime import Runtime, using
+
+        runtime = self._context.with_resource(Runtime(self.settings))
+        return self._context.with_resource(using(runtime))
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The installed namespaces. Their problems are logged, and so shown on standard error.
+
+        Raises:
+            PluginError: there is a problem, and ``load_error_fatal`` is set.
+        """
+        from rave_core.exports import Catalog
+
+        _ = self.runtime
+        return Catalog.installed(load_error_fatal=self.settings.load_error_fatal)
+
+    def caches(self, *, data: bool, products: bool) -> list[tuple[str, Cache]]:
+        """The caches that switches ``--data`` and ``--products`` choose, by name; neither means both."""
+        both = data == products
+        chosen = [("data", self.runtime.cache, data), ("products", self.runtime.products, products)]
+        return [(name, cache) for name, cache, wanted in chosen if wanted or both]
+
+    def hush(self) -> None:
+        """Keeps warnings from standard error, for a command that shows the problems itself."""
+        if not self.verbose:
+            self._handler.setLevel(logging.CRITICAL)
+
+    def _start_logging(self) -> None:
+        level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(self.verbose, 2)]
+        before, logger = _log.level, logging.getLogger() if self.verbose else _log
+        self._handler.setLevel(level)
+        logger.addHandler(self._handler)
+        _log.setLevel(level)
+
+        def stop() -> None:
+            logger.removeHandler(self._handler)
+            _log.setLevel(before)
+
+        self._context.call_on_close(stop)
+
+
+class _Handler(logging.Handler):
+    """Writes records to standard error as the command line writes everything there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes ``rave: warning: …``."""
+        from rave_core.cli.output import note
+
+        try:
+            note(f"{record.levelname.lower()}: {self.format(record)}")
+        except Exception:  # noqa: BLE001  # as every handler of the standard library does
+            self.handleError(record)
+
+
+def current_session() -> Session:
+    """The session of the command that runs now."""
+    return session_of(click.get_current_context())
+
+
+def session_of(context: click.Context) -> Session:
+    """The session of a context, made from the switches in front of the command."""
+    root = context.find_root()
+    if not isinstance(root.obj, Session):
+        params = root.params
+        root.obj = Session(root, params.get("config"), params.get("given") or (), params.get("verbose") or 0)
+    return root.obj
+
+
+def overrides(given: Iterable[str]) -> dict[str, Any]:
+    """The settings that ``--set NAME=VALUE`` gives; ``plugins.flow.directory=/data`` for those in tables.
+
+    Raises:
+        ConfigurationError: one is not written like that; names and values are checked later, with all others.
+    """
+    values: dict[str, Any] = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise ConfigurationError(f"--set {text!r}: NAME=VALUE expected, as in --set data_expire_after=2h")
+        first, *rest = name.strip().replace("-", "_" if "." not in name else "-").split(".")
+        if rest and first in _TABLES:
+            _put(values.setdefault(first, {}), rest, _toml(value))
+        else:
+            setting = known_settings().get(name)
+            values[name] = setting.read(value) if setting is not None and setting.in_environment else value
+    return values
+
+
+def _put(table: dict[str, Any], path: list[str], value: object) -> None:
+    for step in path[:-1]:
+        table = table.setdefault(step, {})
+        if not isinstance(table, dict):
+            raise ConfigurationError(f"--set: {step!r} is given both a value and a table; keep one")
+    table[path[-1]] = value
+
+
+def _toml(text: str) -> object:
+    """A value as TOML writes it; any other text is itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, KeyError):
+        return text

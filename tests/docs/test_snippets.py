@@ -1,0 +1,210 @@
+"""Every snippet of the documentation does what its page says.
+
+A page is one session, from its first line to its last, in an empty directory and with no settings:
+
+- ``python`` blocks are run, ``pycon`` blocks as well, and what they print is compared (``...`` stands for anything);
+- a block with a caption is written to the file of that name;
+- the commands of ``console`` blocks are run, and what they print is compared, if anything is shown. Each must succeed,
+  so one that shows a failure ends in ``; echo $?``.
+"""
+
+from __future__ import annotations
+
+import doctest
+import logging
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rave_core import runtime
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)
+SHOWN_ONLY = {"cd", "git", "make", "source", "python3", "chmod", "sudo"}
+PROSE = {"", "text", "toml", "ini", "json", "{toctree}", "{eval-rst}", "{figure}", "{image}", "{note}", "{warning}"}
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_ONLY_FIRST_FAILURE
+FENCE = re.compile(r"( *)(```+) *(.*)")
+OPTION = re.compile(r" *:(\w+): *(.*)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block of a page; ``line`` is the number of the line before its text."""
+
+    language: str
+    caption: str
+    text: str
+    line: int
+
+
+def blocks_of(path: Path) -> Iterator[Block]:
+    """The fenced blocks of a page, in order."""
+    lines = path.read_text("utf-8").splitlines()
+    at = 0
+    while at < len(lines):
+        opening = FENCE.fullmatch(lines[at])
+        at += 1
+        if opening is None:
+            continue
+        indent, mark, info = opening.groups()
+        start, options = at, dict[str, str]()
+        while info.startswith("{") and (option := OPTION.fullmatch(lines[at])):
+            options[option[1]] = option[2]
+            at += 1
+        first = at
+        while lines[at].strip() != mark:
+            at += 1
+        text = "".join(f"{line.removeprefix(indent)}\n" for line in lines[first:at])
+        language = info.removeprefix("{code-block}").strip() if info.startswith("{code-block}") else info
+        yield Block(language, options.get("caption", ""), text, start)
+        at += 1
+
+
+class Session:
+    """What somebody has who follows a page: a directory, an interpreter and a shell."""
+
+    def __init__(self, path: Path, directory: Path) -> None:
+        self.path = path
+        self.directory = directory
+        self.module = types.ModuleType("example")
+        self.environ = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(directory),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "COLUMNS": "100",
+            "NO_COLOR": "1",
+        }
+
+    def follow(self, block: Block) -> None:
+        """Does what a reader would do with the block."""
+        if block.caption:
+            file = self.directory / block.caption
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.text, "utf-8")
+        elif block.language == "python":
+            code = compile("\n" * block.line + block.text, self.path, "exec", dont_inherit=True)
+            exec(code, vars(self.module))
+        elif block.language == "pycon":
+            self._converse(block)
+        elif block.language == "console":
+            for command, expected in commands_of(block.text):
+                self._type(command, expected)
+        else:
+            assert block.language in PROSE, f"{self.path}:{block.line}: {block.language!r} would not be tested"
+
+    def _converse(self, block: Block) -> None:
+        name, parser = f"{self.path.name}:{block.line}", doctest.DocTestParser()
+        test = parser.get_doctest(block.text, {}, name, str(self.path), block.line)
+        test.globs = vars(self.module)
+        written: list[str] = []
+        result = doctest.DocTestRunner(optionflags=FLAGS).run(test, out=written.append, clear_globs=False)
+        assert result.attempted, f"{name}: no prompt in this block"
+        assert not result.failed, "".join(written)
+
+    def _type(self, command: str, expected: str) -> None:
+        first, *rest = shlex.split(command)
+        if first == "pip":
+            if rest in (["install", "-e", "."], ["install", "."]):
+                self._install()
+        elif first == "export":
+            name, _, value = rest[0].partition("=")
+            self.environ[name] = os.path.expandvars(value)
+        elif first not in SHOWN_ONLY:
+            ran = subprocess.run(
+                ["bash", "-c", command],
+                cwd=self.directory,
+                env=self.environ,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=100,
+                check=False,
+            )
+            assert ran.returncode == 0, f"$ {command}\n{ran.stdout}"
+            fits = not expected or doctest.OutputChecker().check_output(expected, ran.stdout, FLAGS)
+            assert fits, f"$ {command}\nexpected:\n{expected}\ngot:\n{ran.stdout}"
+
+    def _install(self) -> None:
+        """As much of an editable install as a later process looks at: the name, and the entry points."""
+        project = tomllib.loads((self.directory / "pyproject.toml").read_text("utf-8"))["project"]
+        info = self.directory / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir(exist_ok=True)
+        (info / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
+        groups = [
+            f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
+            for group, entries in project.get("entry-points", {}).items()
+        ]
+        (info / "entry_points.txt").write_text("\n".join(groups))
+
+
+def commands_of(text: str) -> Iterator[tuple[str, str]]:
+    """The commands after ``$``, each with the lines that it is shown to print; a comment after two blanks is cut."""
+    command, printed = "", list[str]()
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            if command:
+                yield command, "".join(printed)
+            command, printed = re.split(r"  +# ", line[2:])[0].strip(), []
+        else:
+            printed.append(f"{line}\n")
+    if command:
+        yield command, "".join(printed)
+
+
+@pytest.fixture
+def _own_runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The process's own runtime is made in the page's empty home, counts from 0, and is forgotten afterwards."""
+    monkeypatch.setattr(logging, "statistics", {}, raising=False)
+    runtime.reset()
+    yield
+    runtime.reset()
+
+
+@pytest.mark.usefixtures("_own_runtime")
+@pytest.mark.parametrize("path", [ROOT / "README.md", *PAGES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_does_what_it_says(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever follows the page from top to bottom sees what it shows."""
+    session = Session(path, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "example", session.module)
+    for block in blocks_of(path):
+        session.follow(block)
+
+
+def test_blocks_are_found_with_language_caption_and_place(tmp_path: Path) -> None:
+    """In lists as well, and with the options of a directive."""
+    page = tmp_path / "page.md"
+    page.write_text("a\n\n- b\n\n  ```python\n  x = 1\n  ```\n\n```{code-block} toml\n:caption: a/b.toml\n\n[t]\n```\n")
+    assert list(blocks_of(page)) == [
+        Block("python", "", "x = 1\n", 5),
+        Block("toml", "a/b.toml", "\n[t]\n", 9),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("python", "assert False"),
+        ("pycon", ">>> 1 + 1\n3\n"),
+        ("pycon", "no prompt\n"),
+        ("console", "$ false\n"),
+        ("console", "$ echo one\ntwo\n"),
+        ("py", "a language that nobody runs"),
+    ],
+)
+def test_a_wrong_snippet_fails(language: str, text: str, tmp_path: Path) -> None:
+    """The tests above can fail: code that raises, output that differs, a command that fails, an unknown language."""
+    session: Any = Session(tmp_path / "page.md", tmp_path)
+    with pytest.raises(AssertionError):
+        session.follow(Block(language, "", text, 0))
