@@ -57,7 +57,9 @@ def plain_add(a: int, b: int) -> int:
     return a + b
 
 
-def compare(name: str, peer: str, ours: Callable[[], object], theirs: Callable[[], object], number: int, limit: float) -> Result:
+def compare(
+    name: str, peer: str, ours: Callable[[], object], theirs: Callable[[], object], number: int, limit: float
+) -> Result:
     """Times both sides in turns; the best round of each counts."""
     best = [float("inf"), float("inf")]
     for _ in range(ROUNDS):
@@ -69,7 +71,9 @@ def compare(name: str, peer: str, ours: Callable[[], object], theirs: Callable[[
 def memory_hit(directory: Path) -> Iterator[Result]:
     """A hit in the memory tier with scalar arguments, against a dict in C."""
     cached = functools.lru_cache(typed=True)(plain_add)
-    with using(Runtime(Settings(cache=["memory://", f"file://{directory}/memory"], products=[f"file://{directory}/p"]))):
+    with using(
+        Runtime(Settings(cache=["memory://", f"file://{directory}/memory"], products=[f"file://{directory}/p"]))
+    ):
         add(1, 2)
         cached(1, 2)
         space = {"add": add, "cached": cached}

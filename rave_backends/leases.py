@@ -10,7 +10,7 @@ from hashlib import blake2b
 from rave_backends.byte_locks import ByteLocks
 from rave_backends.paths import Tree
 from rave_backends.root import Root
-from rave_backends.temporaries import Temporaries, listdir, remove
+from rave_backends.temporaries import Temporaries, is_abandoned, listdir, remove
 from rave_core.clock import Clock
 
 _NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK))
@@ -65,7 +65,7 @@ class Leases:
         path = self._path(key)
         if _exists(path):
             return False
-        data = b"%d\n%b" % (len(record), record)
+        data = self._content(record)
         temporary = self._write(data)
         try:
             os.link(temporary, path)
@@ -91,10 +91,10 @@ class Leases:
     def _published(self, key: str) -> bytes | None:
         try:
             with open(self._path(key), "rb") as file:
-                size, _, record = file.read().partition(b"\n")
+                head, _, record = file.read().partition(b"\n")
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return record if size == b"%d" % len(record) else b""
+        return record if head.split(b" ")[0] == b"%d" % len(record) else b""
 
     def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
         """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did.
@@ -136,19 +136,19 @@ class Leases:
                 if record is None:
                     os.unlink(path)
                 else:
-                    os.replace(self._write(b"%d\n%b" % (len(record), record)), path)
+                    os.replace(self._write(self._content(record)), path)
                 return True
         except FileNotFoundError:
             return False  # the whole directory is gone, and the lease with it
 
     def sweep(self, now: float) -> int:
-        """Removes leases that nobody renewed for an hour; how many. The records are opaque here, so age must do."""
+        """Removes the leases of this host's dead processes, and of others what was not renewed for an hour; how many."""
         removed = 0
         with self._root.lock("leases") as held:
             for name in listdir(self._directory) if held else ():
                 path = f"{self._directory}/{name}"
                 try:
-                    if now - os.stat(path).st_mtime > _IDLE:
+                    if now - os.stat(path).st_mtime > _IDLE or is_abandoned(_owner(path)):
                         os.unlink(path)
                         removed += 1
                 except FileNotFoundError:
@@ -163,6 +163,10 @@ class Leases:
 
     def _path(self, key: str) -> str:
         return f"{self._directory}/{blake2b(key.encode(), digest_size=20).hexdigest()}"
+
+    def _content(self, record: bytes) -> bytes:
+        """Size, writer and record: the size shows a record that is whole, the writer one whose process is gone."""
+        return b"%d %b\n%b" % (len(record), os.path.basename(self._temporaries.path()).encode(), record)
 
     def _write(self, data: bytes) -> str:
         mode, exact = self._root.file_mode, self._root.exact
@@ -179,6 +183,11 @@ def _exists(path: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _owner(path: str) -> str:
+    with open(path, "rb") as file:
+        return file.readline(200).strip().rpartition(b" ")[2].decode("ascii", "replace")
 
 
 def _create(path: str, data: bytes, mode: int) -> bool:

@@ -1,7 +1,7 @@
 """Where each key lies below the root of a filesystem cache.
 
-operation/version/ar/args.rave     the frame; ``ar`` are the first two characters of ``args``
-operation/version/ar/<name>        a product, beside its frame
+operation/version/a/args.rave      the frame; ``a`` is the first character of ``args``: one of 32
+operation/version/a/<name>         a product, beside its frame
 .rave/                             what belongs to the store: no key has a part that starts with a dot
 """
 
@@ -42,7 +42,7 @@ class Tree:
         head, _, last = key.rpartition("/")
         if key[:1] in ("", ".", "/") or "/." in key or "//" in key or not last or "\0" in key:
             raise BackendError(f"{key!r} is no key: parts joined by '/' expected, none empty or starting with a dot")
-        return f"{self.root}/{head}/{last[:2]}/{last}{SUFFIX}" if head else f"{self.root}/{last[:2]}/{last}{SUFFIX}"
+        return f"{self.root}/{head}/{last[:1]}/{last}{SUFFIX}" if head else f"{self.root}/{last[:1]}/{last}{SUFFIX}"
 
     def product(self, key: str, name: str) -> str:
         """The path of the product ``name`` of ``key``.
@@ -61,7 +61,7 @@ class Tree:
         """The key whose frame is ``name`` in ``directory``, or ``None`` where no frame can be."""
         head, _, shard = directory[len(self.root) + 1 :].rpartition("/")
         last = name[: -len(SUFFIX)]
-        if not last or not name.endswith(SUFFIX) or last[:2] != shard:
+        if not last or not name.endswith(SUFFIX) or last[:1] != shard:
             return None
         return f"{head}/{last}" if head else last
 

@@ -27,7 +27,7 @@ class Backend(ABC):
     """
 
     blocking: ClassVar[bool] = True
-    """Whether a call may wait for a disk or a network, so that an event loop must not make it itself."""
+    """Whether a call may wait for a disk or a network, so that no event loop may make it itself."""
 
     @abstractmethod
     def get(self, key: str) -> Bytes | None:
@@ -59,7 +59,7 @@ class Backend(ABC):
         self.delete(key)
 
     def secret(self) -> bytes | None:
-        """The sealing key of a store that only its owner can read and write, made with it; ``None`` for a shared one."""
+        """The sealing key of a store that only its owner can read and write; ``None`` for a shared one."""
         return None
 
     def check(self) -> str | None:
@@ -109,7 +109,7 @@ class SupportsFiles(Protocol):
     """A store that keeps products as ordinary files, with their frames (headers without payload) beside them."""
 
     def draft(self, suffix: str) -> Path:
-        """A path, not yet existing, ending in ``suffix``, in a directory of its own, from which ``commit`` can move it."""
+        """A new path that ends in ``suffix``, in a directory of its own, from which ``commit`` can move it."""
 
     def commit(self, key: str, draft: Path, name: str, frame: Sequence[Bytes]) -> Path:
         """Moves ``draft`` to the place of ``key`` under ``name``, then puts ``frame``, which makes it count."""

@@ -54,7 +54,7 @@ class Place(ABC):
     def collect(self, spec: OperationSpec, prepared: tuple[Any, ...], returned: Any) -> Any:
         """The result of a body that was given ``prepared`` and returned ``returned``."""
 
-    def abandon(self, prepared: tuple[Any, ...]) -> None:
+    def abandon(self, prepared: tuple[Any, ...]) -> None:  # noqa: B027  # most places have nothing to clear away
         """Clears away what was prepared for a body that failed."""
 
 

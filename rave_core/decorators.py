@@ -161,9 +161,8 @@ def _gather(function: Any, keywords: dict[str, Any]) -> dict[str, Any]:
     """What the keywords and the single decorators say, in one form."""
     notes = notes_of(function)
     for name, value in keywords.items():
-        if value is None or value is UNSET:
-            if not (name == "version" and value is None):
-                continue
+        if value is UNSET or (value is None and name != "version"):
+            continue
         if name in notes:
             raise DecorationError(f"{function.__qualname__} has both {name}= and @{name}; keep one")
         notes[name] = _KEYWORDS[name](value) if name in _KEYWORDS else value
@@ -222,7 +221,7 @@ def _check_function(function: Any, kind: Kind) -> None:
         at = 1 if _is_method(function, every) else 0
         if len(every) <= at or every[at].kind not in _POSITIONAL:
             raise DecorationError(
-                f"{function.__qualname__} can't be a file operation: it has no first parameter to get the output path in; "
+                f"{function.__qualname__} can't be a file operation: it has no first parameter for the output path; "
                 f"write def {function.__name__}(out_file, ...)"
             )
 

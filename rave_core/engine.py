@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -22,11 +21,11 @@ from rave_core.cache import Cache, Found, Place
 from rave_core.clock import Clock
 from rave_core.expiry import nocache
 from rave_core.files import Target
-from rave_core.leases import Lease, Leases
+from rave_core.leases import Lease, Leases, Watch
 from rave_core.lineage import DeepRefresh, Scope
 from rave_core.locks import Flight, Flights, Landing
 from rave_core.model import PLAIN, Call, Entry, Key, Options, Outcome, Status
-from rave_core.producer import Producer
+from rave_core.producer import Producer, Ran
 from rave_core.reports import Reports
 from rave_core.steps import Do, Path, Pause, Wait, walk, walk_async
 from rave_core.trip import Desk, Trip
@@ -39,6 +38,20 @@ class Failure:
     """A path's end at an operation's own exception. (Raised inside a generator, a StopIteration would be lost.)"""
 
     error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an attempt to claim a key gave: the lease, or what another process put meanwhile, or neither.
+
+    Attributes:
+        is_settled: whether to go on; if not, another process holds the lease. Neither, and settled: the store is in
+            trouble, and the body runs without a lease.
+    """
+
+    lease: Lease | None
+    found: Found | None
+    is_settled: bool
 
 
 End: TypeAlias = Outcome[Any] | Failure
@@ -120,7 +133,7 @@ class Engine:
         trip = Trip(desk, call, call.key, options, scope, deep)
         if scope.is_computing:
             scope.children[trip.key.text] = None
-        if found is None and options is not PLAIN and not trip.must_run:
+        if found is None and (options is not PLAIN or deep is not None) and not trip.must_run:
             found = yield trip.do(self._look, desk.cache, trip.key)
         if found is not None and found.entry.is_fresh(self._clock.now()):
             return self._hit(desk, call, found, scope)
@@ -133,6 +146,8 @@ class Engine:
 
     def _uncached(self, desk: Desk, call: Call, scope: Scope, deep: DeepRefresh | None, place: Place) -> Path[End]:
         ran = yield from self._producer.run(desk, call, scope, deep, place)
+        if scope.is_computing:
+            scope.children.update(dict.fromkeys(ran.children))
         if ran.error is not None:
             return Failure(ran.error)
         self._count(desk, "Uncached")
@@ -151,7 +166,7 @@ class Engine:
             if trip.must_run:
                 continue
             if landing.error is not None:
-                return Failure(landing.error)
+                return (yield from self._fail(trip, landing.error))
             found = yield trip.do(self._look, desk.cache, trip.key)
             if found is not None and found.entry.is_fresh(self._clock.now()):
                 return self._hit(desk, call, found, trip.scope)
@@ -163,7 +178,7 @@ class Engine:
     def _lead(self, trip: Trip, flight: Flight, landed: int) -> Path[End]:
         """Runs the body for all who wait, once here and, where the store has leases, once among processes."""
         desk = trip.desk
-        landing, lease, child = Landing(), None, None
+        landing, lease = Landing(), None
         try:
             if desk.leases is not None:
                 lease, found = yield from self._claim(trip, desk.leases)
@@ -177,13 +192,9 @@ class Engine:
             if ran.error is not None:
                 landing = Landing(error=ran.error)
                 return (yield from self._fail(trip, ran.error))
-            kept: tuple[Outcome[Any], Landing] = yield trip.do(self._producer.keep, trip, ran)
+            kept: tuple[Outcome[Any], Landing] = yield trip.do(self._finish, trip, ran, lease)
             outcome, landing = kept
-            if trip.deep is not None:
-                trip.deep.done.add(trip.key.text)
-            if lease is not None and desk.leases is not None:
-                given_back, lease = lease, None
-                yield trip.do(self._release, desk, given_back)
+            lease = None
             return outcome
         finally:
             if lease is not None:
@@ -194,33 +205,40 @@ class Engine:
         found = self._look(trip.desk.cache, trip.key)
         return found if found is not None and found.entry.is_fresh(self._clock.now()) else None
 
+    def _finish(self, trip: Trip, ran: Ran, lease: Lease | None) -> tuple[Outcome[Any], Landing]:
+        kept = self._producer.keep(trip, ran)
+        if trip.deep is not None:
+            trip.deep.done.add(trip.key.text)
+        if lease is not None:
+            self._release(trip.desk, lease)
+        return kept
+
     def _claim(self, trip: Trip, leases: Leases) -> Path[tuple[Lease | None, Found | None]]:
         """The lease of the key, or what another process made of it; neither where the store is in trouble."""
         watch = leases.watch(trip.key.text, trip.desk.name)
         seconds = 0.002
         while True:
-            lease = yield trip.do(self._attempt, trip.desk, watch.attempt)
-            if lease is False:
-                return None, None
-            # Even without having waited: another process may have put it between our look and our claim.
-            found = None if trip.must_run else (yield trip.do(self._look_fresh, trip))
-            if found is not None:
-                if lease is not None:
-                    yield trip.do(self._release, trip.desk, lease)
-                return None, found
-            if lease is not None:
-                if watch.took_over:
-                    self._reports.taken_over(trip.key.text)
-                return lease, None
+            claim: Claim = yield trip.do(self._attempt, trip, watch)
+            if claim.is_settled:
+                return claim.lease, claim.found
             yield Pause(self._clock, seconds)
             seconds = min(seconds * 1.5, 0.2)
 
-    def _attempt(self, desk: Desk, attempt: Callable[[], Lease | None]) -> Lease | bool | None:
+    def _attempt(self, trip: Trip, watch: Watch) -> Claim:
+        desk = trip.desk
         try:
-            return attempt()
+            lease = watch.attempt()
         except Exception as error:  # noqa: BLE001  # a store may raise anything; a lease only saves work
             self._reports.backend_failed(desk.cache.url, "claim a lease", error)
-            return False
+            return Claim(None, None, is_settled=True)
+        # Even without having waited: another process may have put it between our look and our claim.
+        found = None if trip.must_run else self._look_fresh(trip)
+        if lease is not None and found is not None:
+            self._release(desk, lease)
+            lease = None
+        if lease is not None and watch.took_over:
+            self._reports.taken_over(trip.key.text)
+        return Claim(lease, found, is_settled=lease is not None or found is not None)
 
     def _release(self, desk: Desk, lease: Lease) -> None:
         try:

@@ -125,10 +125,9 @@ def find_entry(caches: Iterable[Cache], name: str) -> Kept:
         entry = read_head(cache, name) if name.count("/") >= 2 else None
         if entry is not None:
             return Kept(cache, entry)
-    keys = {key: cache for cache in places for key in cache.backend.keys()}
-    found = [key for key in keys if key.startswith(name)] or [
-        key for key in keys if _arguments_of(key).startswith(name)
-    ]
+    keys = {key: cache for cache in places for key in cache.backend.keys("")}
+    found = [key for key in keys if key.startswith(name)]
+    found = found or [key for key in keys if key.rpartition("/")[2].startswith(name)]
     if len(found) == 1:
         entry = read_head(keys[found[0]], found[0])
         if entry is not None:

@@ -53,7 +53,7 @@ class ProductCache(Cache):
                 f"products = {url!r} can't keep files; a backend that can is needed, as file:///path"
             )
         self._files: SupportsFiles = backend
-        self._checked: dict[str, tuple[int, int, int]] = {}
+        self._checked: dict[str, tuple[int, ...]] = {}
 
     def _open(self, key: Key, frame: Bytes) -> Found:
         entry, _ = unpack(frame, key.text, self.seal)
@@ -68,8 +68,10 @@ class ProductCache(Cache):
 
     def _check(self, path: str, entry: Entry) -> None:
         """Compares a file with its entry: its size always, its digest once per process while it stays untouched."""
-        status = os.stat(path)
-        seen = (status.st_ino, status.st_mtime_ns, status.st_size)
+        status = os.lstat(path)
+        seen = _untouched(status)
+        if not stat.S_ISREG(status.st_mode):
+            raise DamagedError(f"{entry.key}: {path} is not a plain file any more")
         if status.st_size != entry.size:
             raise DamagedError(f"{entry.key}: {path} has {status.st_size} bytes, {entry.size} expected")
         if self._checked.get(path) == seen:
@@ -79,7 +81,7 @@ class ProductCache(Cache):
                 raise DamagedError(f"{entry.key}: {path} does not have the digest that its entry holds")
         self._remember(path, seen)
 
-    def _remember(self, path: str, seen: tuple[int, int, int]) -> None:
+    def _remember(self, path: str, seen: tuple[int, ...]) -> None:
         if len(self._checked) >= 10_000:
             self._checked.clear()
         self._checked[path] = seen
@@ -98,8 +100,10 @@ class ProductCache(Cache):
         return _written(spec, prepared[0])
 
     def abandon(self, prepared: tuple[Any, ...]) -> None:
-        """Removes a draft."""
-        self._files.discard(Path(prepared[0]))
+        """Removes a draft, and its directory with it."""
+        draft = Path(prepared[0])
+        self._files.discard(draft)
+        shutil.rmtree(draft.parent, ignore_errors=True)
 
     def encode(self, value: Any) -> Encoded:
         """A draft is as it will be kept."""
@@ -114,8 +118,7 @@ class ProductCache(Cache):
         name = f"{key.arguments}-{uuid4().hex[:8]}{draft.suffix}"
         entry = dataclasses.replace(entry, codec=CODEC, sizes=(size,), digest=content, product=name)
         path = str(self._files.commit(key.text, draft, name, pack(entry, (), self.seal)))
-        status = os.stat(path)
-        self._remember(path, (status.st_ino, status.st_mtime_ns, status.st_size))
+        self._remember(path, _untouched(os.lstat(path)))
         return Found(path, entry)
 
     def fetcher(self, encoded: Encoded) -> Callable[[], Any]:
@@ -141,17 +144,25 @@ class Target(Place):
     def collect(self, spec: OperationSpec, prepared: tuple[Any, ...], returned: Any) -> Any:
         """What the caller named, which now holds what the body wrote."""
         draft = _written(spec, prepared[0])
-        if self._in_place:
-            with open(draft, "rb") as source, open(self._path, "wb") as sink:
-                shutil.copyfileobj(source, sink)
-        else:
-            os.replace(draft, self._path)
+        try:
+            if self._in_place:
+                with open(draft, "rb") as source, open(self._path, "wb") as sink:
+                    shutil.copyfileobj(source, sink)
+            else:
+                os.replace(draft, self._path)
+        except OSError as error:
+            raise ProductError(f"rave_tofile={self._path!r} can't be written: {error.strerror}") from error
         self.abandon(prepared)
         return self.target
 
     def abandon(self, prepared: tuple[Any, ...]) -> None:
         """Removes the directory of the draft."""
         shutil.rmtree(os.path.dirname(prepared[0]), ignore_errors=True)
+
+
+def _untouched(status: os.stat_result) -> tuple[int, ...]:
+    """What stays equal while nobody touches a file; the time of change can't be set back, as others can."""
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
 def _written(spec: OperationSpec, path: str) -> str:

@@ -5,15 +5,13 @@ Knows nothing of the encoding: each function here gives the parts that ``fingerp
 
 from __future__ import annotations
 
-import os
-import sys
 import types
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from rave_core.errors import UnencodableError
+from rave_core.identity import module_of
 
 Parts = Iterator[tuple[Any, Any]]
 """Pairs of a step and a value. A text is a step as it stands; a 1-tuple holds a subscript, formatted only on error."""
@@ -21,15 +19,6 @@ Parts = Iterator[tuple[Any, Any]]
 _HEAPTYPE = 1 << 9
 _HIDDEN_SLOTS = ("__dict__", "__weakref__")
 _TYPING_NOTES = frozenset({"__orig_class__"})
-
-
-def home(module: str | None) -> str:
-    """The name of a module in an identity: for ``__main__`` the resolved path of its file, where it has one."""
-    # A child started by multiprocessing's spawn knows its parent's __main__ as __mp_main__.
-    if module not in ("__main__", "__mp_main__"):
-        return module or "builtins"
-    path = getattr(sys.modules.get(module), "__file__", None)
-    return os.path.realpath(path) if path and Path(path).exists() else "__main__"
 
 
 def class_name(cls: type) -> str:
@@ -43,7 +32,7 @@ def class_name(cls: type) -> str:
             f"the local class {cls.__qualname__} captures values, so its name does not tell what it is; "
             "move it to the level of the module"
         )
-    return f"{home(cls.__module__)}:{cls.__qualname__}"
+    return f"{module_of(cls)}:{cls.__qualname__}"
 
 
 def _captures(cls: type, member: Any) -> bool:
@@ -104,7 +93,7 @@ def attributes(value: Any, names: tuple[str, ...], computed: frozenset[str]) -> 
 
 def function_parts(function: types.FunctionType) -> Parts:
     """Name, code, defaults and captured values; neither its globals nor its attributes."""
-    yield "", f"{home(function.__module__)}:{function.__qualname__}"
+    yield "", f"{module_of(function)}:{function.__qualname__}"
     yield ".__code__", function.__code__
     yield ".__defaults__", function.__defaults__
     yield ".__kwdefaults__", function.__kwdefaults__

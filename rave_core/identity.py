@@ -33,9 +33,10 @@ def name_of(function: Callable[..., Any]) -> str:
 def module_of(thing: Any) -> str:
     """The module in which a function or class was defined, as ``name_of`` writes it."""
     module: str = getattr(thing, "__module__", None) or "builtins"
-    if module != "__main__":
+    # A child started by multiprocessing's spawn knows its parent's __main__ as __mp_main__.
+    if module not in ("__main__", "__mp_main__"):
         return module
-    main = sys.modules.get("__main__")
+    main = sys.modules.get(module)
     spec = getattr(main, "__spec__", None)
     if spec is not None and spec.name != "__main__":
         return str(spec.name)  # python -m package.module: the same name as when it is imported

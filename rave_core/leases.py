@@ -159,7 +159,7 @@ class Leases:
                 if self._thread is None:
                     self._thread = threading.Thread(
                         target=_keep_beating,
-                        args=(weakref.ref(self), self._clock, self._stop, self._heartbeat),
+                        args=(weakref.ref(self), self._stop, self._heartbeat),
                         name="rave-heartbeat",
                         daemon=True,
                     )
@@ -176,8 +176,8 @@ def _with_progress(lease: Lease) -> LeaseRecord:
     )
 
 
-def _keep_beating(leases: weakref.ref[Leases], clock: Clock, stop: threading.Event, seconds: float) -> None:
-    while not clock.wait(stop, seconds):
+def _keep_beating(leases: weakref.ref[Leases], stop: threading.Event, seconds: float) -> None:
+    while not stop.wait(seconds):  # in real time, since others watch; a fake clock's wait would let time run away
         alive = leases()
         if alive is None:
             return

@@ -230,6 +230,10 @@ class Operation(Generic[P, R]):
         """The operation bound to an instance, which becomes its first argument and so part of the key."""
         return self if instance is None else BoundOperation(self, instance)
 
+    @functools.cached_property
+    def _bound_signature(self) -> inspect.Signature:
+        return self.__signature__.replace(parameters=[*self.__signature__.parameters.values()][1:])
+
     def __rave_key__(self) -> tuple[str, str]:
         """What stands for the operation where it is an argument of another: its name, and the version of its code."""
         desk = self.desk()
@@ -297,6 +301,10 @@ class BoundOperation(Generic[P, R]):
         self.instance = instance
         self.spec = operation.spec
         self.function = functools.partial(operation.function, instance)
+        self.__signature__ = operation._bound_signature
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.instance, self.operation.function.__name__)
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """As `Operation`."""

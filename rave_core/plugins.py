@@ -122,7 +122,7 @@ class Plugins:
     def _add(self, found: Found) -> None:
         problem = self._register(found) or self._misspelt(found.plugin)
         if problem:
-            if self._manager.has_plugin(found.name):
+            if self._manager.get_plugin(found.name) is found.plugin:
                 self._manager.unregister(name=found.name)
             self._complain(found, problem)
             return

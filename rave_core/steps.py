@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeAlias, TypeVar
 
 from rave_core.clock import Clock
@@ -53,6 +55,41 @@ class Do(Step):
         return self.function(*self.args)
 
 
+class Take(Do):
+    """A `Do` that gives something which must be given back: where nobody waits for it any more, to ``give_back``.
+
+    A thread can't be cancelled with the task that waits for it.
+    """
+
+    __slots__ = ("give_back",)
+
+    def __init__(
+        self, blocking: bool, give_back: Callable[[Any], object], function: Callable[..., Any], *args: Any
+    ) -> None:
+        super().__init__(blocking, function, *args)
+        self.give_back = give_back
+
+    async def perform_async(self) -> Any:
+        """What the function returns."""
+        if not self.blocking:
+            return self.function(*self.args)
+        taken: Future[Any] = Future()
+        try:
+            await asyncio.to_thread(self._take, taken)
+        except asyncio.CancelledError:
+            if not taken.cancel():
+                self.give_back(taken.result())
+            raise
+        return taken.result()
+
+    def _take(self, taken: Future[Any]) -> None:
+        answer = self.function(*self.args)
+        try:
+            taken.set_result(answer)
+        except InvalidStateError:
+            self.give_back(answer)
+
+
 class Wait(Step):
     """Waits for a flight to land; gives its `Landing`."""
 
@@ -72,7 +109,12 @@ class Wait(Step):
         """How the flight landed."""
         loop = asyncio.get_running_loop()
         landed = asyncio.Event()
-        self.flight.when_landed(lambda: loop.call_soon_threadsafe(landed.set))
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
+                loop.call_soon_threadsafe(landed.set)
+
+        self.flight.when_landed(wake)
         await landed.wait()
         return self.flight.landing
 

@@ -157,7 +157,11 @@ class FittedTypeMap:
 
     @cached_property
     def _volatile(self) -> tuple[str, ...]:
-        return tuple(name for name in self._given_defaults if self.converters[name].volatile)
+        return tuple(
+            name
+            for name in self._given_defaults
+            if self.converters[name].volatile or not _is_hashable(self._converted_default(name))
+        )
 
     def _converted_default(self, name: str) -> Any:
         default = self._given_defaults[name]
@@ -208,6 +212,15 @@ def _refused(
         parameter=name,
         wanted=converter.name,
     )
+
+
+def _is_hashable(value: object) -> bool:
+    """Whether nobody who gets ``value`` can change it for others, as far as Python tells."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _optional(converter: Converter) -> Converter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 from collections.abc import Sequence
@@ -113,7 +114,7 @@ class Wiring:
 
     def _claim_name(self, name: str, spec: OperationSpec) -> None:
         other = self._names.setdefault(name, spec)
-        if other is not spec and _place(other) != _place(spec):
+        if other is not spec and _is_another(other, spec):
             raise DuplicateError(f"two operations are called {name!r}: {_place(other)} and {_place(spec)}; rename one")
         self._names[name] = spec
 
@@ -232,5 +233,19 @@ def _name_in(namespace: str, package: str, module: str, spec: OperationSpec) -> 
     return f"{namespace}/{inner}:{spec.function.__qualname__}" if inner else f"{namespace}/{spec.function.__qualname__}"
 
 
+def _is_another(one: OperationSpec, two: OperationSpec) -> bool:
+    """Whether two operations are two, and not one that was decorated or loaded again."""
+    first, second = one.function, two.function
+    if (first.__module__, first.__qualname__) != (second.__module__, second.__qualname__):
+        return True
+    # In a file that did not change, two functions in one place, such as lambdas, differ in their code.
+    return one.code.digest == two.code.digest and _code(one) != _code(two)
+
+
+def _code(spec: OperationSpec) -> Any:
+    return getattr(inspect.unwrap(spec.function), "__code__", None)
+
+
 def _place(spec: OperationSpec) -> str:
-    return f"{spec.function.__module__}:{spec.function.__qualname__}"
+    line = getattr(_code(spec), "co_firstlineno", 0)
+    return f"{spec.function.__module__}:{spec.function.__qualname__} (line {line})"

@@ -12,8 +12,10 @@ def span(seconds: float) -> str:
     seconds = abs(seconds)
     if math.isinf(seconds):
         return "for ever"
+    if seconds < 0.0009995:
+        return f"{seconds * 1e6:.0f} µs"
     if seconds < 0.0995:
-        return f"{seconds * 1000:.1f} ms" if seconds < 0.00095 else f"{seconds * 1000:.0f} ms"
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:
         return f"{seconds:.2g} s" if seconds < 0.995 else f"{seconds:.1f} s"
     minutes = round(seconds / 60)

@@ -78,7 +78,7 @@ class _Reader:
         if self._extra is not None:
             others = {name: texts for name, texts in named.items() if name not in self._parameters}
             given[self._extra] = {name: self._value(self._extra, texts) for name, texts in others.items()}
-        bound = inspect.BoundArguments(self._signature, {n: given[n] for n in self._parameters if n in given})  # type: ignore[arg-type]  # any ordered dict will do
+        bound = inspect.BoundArguments(self._signature, {n: given[n] for n in self._parameters if n in given})
         return bound.args, bound.kwargs
 
     def _sorted(self, texts: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
@@ -124,12 +124,14 @@ def _json_or_text(text: str) -> Any:
         return text
 
 
-class OperationName(click.ParamType):
+class OperationName(click.ParamType):  # type: ignore[type-arg]  # generic in later versions of click only
     """The name of an exported operation."""
 
     name = "NS/OP"
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  # click's
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:  # click's
         """The operations whose names begin like this."""
         return [
             CompletionItem(name, help=operation.spec.doc.partition("\n")[0])
@@ -138,12 +140,14 @@ class OperationName(click.ParamType):
         ]
 
 
-class NamedValue(click.ParamType):
+class NamedValue(click.ParamType):  # type: ignore[type-arg]  # likewise
     """An argument of the operation that was named before."""
 
     name = "NAME=VALUE"
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  # click's
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:  # click's
         """The parameters that are not given yet; after ``NAME=`` its values, where these are few."""
         operation = _operations(ctx).get(ctx.params.get("operation") or "")
         if operation is None:
@@ -167,6 +171,6 @@ def _operations(ctx: click.Context) -> Mapping[str, Operation[..., Any]]:
     session.hush()
     try:
         return dict(session.catalog)
-    except Exception:  # noqa: BLE001  # in the middle of a line nobody can read what went wrong
+    except Exception:  # in the middle of a line nobody can read what went wrong
         logging.getLogger("rave").debug("no completion", exc_info=True)
         return {}

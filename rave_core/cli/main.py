@@ -127,6 +127,12 @@ class Rave(click.Group):
         except OperationFailed:
             _show_traceback(ctx)
             raise
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, people get one line, and the rest if they ask
+            _show_traceback(ctx)
+            note(f"error: unexpected {type(error).__name__}: {one_line(str(error))}; 'rave -v' shows where")
+            raise Left(FAILED) from None
 
 
 def _what_is_wrong(name: str, command: object) -> str | None:

@@ -55,7 +55,7 @@ class Converter(ABC):
         """What is accepted, as a fragment of JSON Schema 2020-12; empty for anything."""
         return {}
 
-    def bound(self, named: Lookup) -> Converter:  # noqa: ARG002  # for those that hold names
+    def bound(self, named: Lookup) -> Converter:  # for those that hold names
         """The same converter, which looks up the names in it through ``named``."""
         return self
 

@@ -24,7 +24,7 @@ Some: TypeAlias = Any  # a Backend with the capability; Python can't write an in
 class NoSeal:
     """Vouches for everything: backends do not look at seals."""
 
-    def sign(self, data: bytes) -> bytes:  # noqa: ARG002  # whatever it is
+    def sign(self, data: bytes) -> bytes:  # whatever it is
         """32 bytes."""
         return bytes(32)
 

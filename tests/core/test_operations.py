@@ -82,6 +82,25 @@ def greedy(items):
     return sum(items)
 
 
+GATES: dict[str, threading.Event] = {}
+
+
+@op
+def held_up(x):
+    """Fails once it may."""
+    print("held_up")
+    GATES["entered"].set()
+    GATES["open"].wait(10)
+    raise OwnError(x)
+
+
+@pytest.fixture
+def gates() -> dict[str, threading.Event]:
+    """Tells when `held_up` runs, and lets it go on."""
+    GATES.update(entered=threading.Event(), open=threading.Event())
+    return GATES
+
+
 def test_equal_arguments_run_the_body_once(ran: Ran) -> None:
     """However they are passed: by position, by keyword, or left to the default."""
     assert add(1, 2) == add(1) == add(a=1) == add(b=2, a=1) == add(1, b=2) == 3
@@ -217,32 +236,23 @@ def test_an_exception_reaches_the_caller_unchanged_and_is_not_kept(ran: Ran, kin
     assert failing(kind, rave_dry_run=True) is None
 
 
-def test_all_who_waited_for_a_failing_run_get_its_exception(ran: Ran) -> None:
+def test_all_who_waited_for_a_failing_run_get_its_exception(ran: Ran, gates: dict[str, threading.Event]) -> None:
     """One run fails for all; none of them tries again by itself."""
-    entered, gate, caught = threading.Event(), threading.Event(), []
-
-    def body(x):
-        print("body")
-        entered.set()
-        gate.wait(10)
-        raise OwnError(x)
-
-    failing_slowly = op(name="t/failing_slowly", ignore=["x"])(_without_closure(body, entered=entered, gate=gate))
+    caught = []
 
     def ask() -> None:
         try:
-            failing_slowly(1)
+            held_up(1)
         except OwnError as error:
             caught.append(error)
 
     threads = [threading.Thread(target=ask) for _ in range(3)]
     threads[0].start()
-    entered.wait(10)
+    assert gates["entered"].wait(10)
     for thread in threads[1:]:
         thread.start()
-    _until(lambda: sum(thread.is_alive() for thread in threads) == 3)
-    threading.Event().wait(0.1)
-    gate.set()
+    threads[-1].join(0.2)
+    gates["open"].set()
     for thread in threads:
         thread.join(10)
     assert len(caught) == 3
@@ -328,26 +338,3 @@ def _spoil(value: Any) -> None:
     else:
         value[0] = 99
 
-
-def _without_closure(function: Any, **names: Any) -> Any:
-    """The function with ``names`` as globals, so that they are no part of a key."""
-    return type(function)(_code_of(function), {**globals(), **names}, function.__name__)
-
-
-def _code_of(function: Any) -> Any:
-    source = {"entered": "entered", "gate": "gate"}
-    assert set(function.__code__.co_freevars) <= set(source)
-    import inspect
-    import textwrap
-
-    space: dict[str, Any] = {}
-    exec(compile(textwrap.dedent(inspect.getsource(function)), __file__, "exec"), space)
-    return space[function.__name__].__code__
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("it never came to that")

@@ -1,0 +1,106 @@
+"""A day of network flow, asked twice: `make demo`.
+
+Makes a day of traffic in ``.demo``, asks four questions about it with the ``rave`` command, and asks them again, so
+that the difference is there to be seen. Everything that it makes lies in ``.demo``; ``make clean`` removes it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+DAY = "2024-05-14"
+FLOWS = "200000"
+PLACE = Path(__file__).resolve().parent.parent / ".demo"
+CONFIG = f"""\
+cache = ["memory://", "file://{PLACE}/cache?max_bytes=1GiB"]
+products = ["file://{PLACE}/products?max_bytes=1GiB"]
+
+[plugins.flow]
+directory = "{PLACE}/flows"
+"""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something to ask of the day, and the command that asks it."""
+
+    text: str
+    command: tuple[str, ...]
+
+
+QUESTIONS = (
+    Question("Who sends most?", ("run", "flow/top", "n=5", "by=bytes", "over=src", "--format", "table")),
+    Question("How does the day go, in six hours?", ("run", "flow/count", "bin=6h", "--format", "table")),
+    Question("What was asked for, hour by hour?", ("run", "flow/daily", f"day={DAY}", "n=2", "-o", "daily.csv")),
+    Question("And in a picture?", ("run", "flow/timeline", "-o", "timeline.png")),
+)
+
+
+def rave(*arguments: str) -> float:
+    """Runs the ``rave`` command of this environment in ``.demo``; the seconds it took.
+
+    Raises:
+        SystemExit: the command failed; it has said why.
+    """
+    command = shutil.which("rave", path=Path(sys.executable).parent)
+    environment = {**os.environ, "RAVE_CONFIG": str(PLACE / "rave.toml")}
+    started = time.perf_counter()
+    done = subprocess.run([command or "rave", *arguments], cwd=PLACE, env=environment, check=False)
+    if done.returncode:
+        raise SystemExit(f"rave {' '.join(arguments)}: exit code {done.returncode}")
+    return time.perf_counter() - started
+
+
+def heading(text: str) -> None:
+    """A line that stands out."""
+    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    print(f"\n{bold}{text}{plain}", flush=True)
+
+
+def ask() -> list[float]:
+    """Asks every question in a process of its own; the seconds of each."""
+    seconds = []
+    for question in QUESTIONS:
+        heading(question.text)
+        print(f"$ rave {' '.join(question.command)}", flush=True)
+        seconds.append(rave(*question.command))
+    return seconds
+
+
+def main() -> None:
+    """Makes the day if it is not there, and asks twice."""
+    PLACE.mkdir(exist_ok=True)
+    (PLACE / "rave.toml").write_text(CONFIG, encoding="utf-8")
+    if not (PLACE / "flows" / DAY).is_dir():
+        heading(f"A day of traffic: {FLOWS} flows of {DAY}")
+        rave("flow", "generate", str(PLACE / "flows"), "--day", DAY, "--flows", FLOWS)
+    for cache in ("cache", "products"):
+        shutil.rmtree(PLACE / cache, ignore_errors=True)
+    first = ask()
+    heading("The same questions again, from new processes")
+    again = [
+        rave(*question.command, *(() if "-o" in question.command else ("-o", os.devnull))) for question in QUESTIONS
+    ]
+    print(f"\n{'question':40}{'first':>9}{'again':>9}")
+    for question, one, two in zip(QUESTIONS, first, again, strict=True):
+        print(f"{question.text:40}{one:7.2f} s{two:7.2f} s")
+    print(f"\nThe picture: {PLACE / 'timeline.png'}\nThe table:   {PLACE / 'daily.csv'}")
+    heading("What to try next")
+    print(
+        f"export RAVE_CONFIG={PLACE / 'rave.toml'} PATH={Path(sys.executable).parent}:$PATH\n"
+        "rave list                                    # what there is to ask\n"
+        "rave describe flow/top                       # what it takes\n"
+        "rave run flow/top n=3 by=flows over=dst_port # another question\n"
+        "rave cache stats                             # what is kept, and what it saves\n"
+        "rave doctor                                  # whether all is well"
+    )
+
+
+if __name__ == "__main__":
+    main()

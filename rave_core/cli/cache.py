@@ -1,0 +1,269 @@
+"""``rave cache``: looks into the caches, and tidies them. Values are never decoded here."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from rave_core.backend import Purged, SupportsPurge, SupportsStats
+from rave_core.cache import Cache
+from rave_core.cli.output import is_terminal, print_facts, print_json, print_table
+from rave_core.cli.session import current_session
+from rave_core.cli.switches import json_option, places_option
+from rave_core.cli.usage import Usage, usage_of
+from rave_core.cli.verify import verify
+from rave_core.entries import Kept, entries, find_entry
+from rave_core.errors import OptionError
+from rave_core.model import Entry, Key
+from rave_core.words import size, span, until
+
+_ID = 12
+"""As many characters of an entry's digest as are shown; more than enough to find it by."""
+
+_SORTS: dict[str, Callable[[Entry], float]] = {
+    "age": lambda entry: -entry.created_at,
+    "size": lambda entry: -entry.size,
+    "seconds": lambda entry: -entry.seconds,
+}
+
+
+@click.group()
+def cache() -> None:
+    """Look into the caches, and tidy them.
+
+    There are two, one of values (--data) and one of files (--products); without either switch both are meant.
+    """
+
+
+def entry_document(entry: Entry) -> dict[str, Any]:
+    """What JSON says of an entry; times are Unix seconds, ``expires_at`` is ``null`` for never."""
+    key = Key.parse(entry.key)
+    return {
+        "key": entry.key,
+        "operation": key.operation,
+        "version": key.version,
+        "version_note": entry.version_note,
+        "arguments": entry.arguments,
+        "created_at": entry.created_at,
+        "expires_at": None if math.isinf(entry.expires_at) else entry.expires_at,
+        "seconds": entry.seconds,
+        "size": entry.size,
+        "codec": entry.codec,
+        "mime_type": entry.mime_type,
+        "product": entry.product,
+        "children": entry.children,
+        "tags": entry.tags,
+        "python": entry.python,
+        "plugin": entry.plugin,
+    }
+
+
+@cache.command("ls")
+@click.argument("prefix", default="")
+@click.option("--sort", type=click.Choice(list(_SORTS)), default="age", show_default=True, help="What comes first.")
+@places_option
+@json_option("{entries: [...]}, each as 'rave cache show --json' prints it")
+def list_entries(prefix: str, sort: str, data: bool, products: bool, as_json: bool) -> None:
+    """List the entries whose keys start with PREFIX.
+
+    A key starts with its operation, so 'flow/' means a namespace and 'flow/top/' an operation.
+    """
+    session = current_session()
+    found = [entry for _, place in session.caches(data=data, products=products) for entry in entries(place, prefix)]
+    found.sort(key=_SORTS[sort])
+    if as_json:
+        print_json({"entries": [entry_document(entry) for entry in found]})
+        return
+    if not found:
+        click.echo("Nothing is kept" + (f" under {prefix!r}." if prefix else "."), err=True)
+        return
+    now = session.runtime.clock.now()
+    rows = [_row(entry, now) for entry in found]
+    print_table(("ID", "AGE", "SIZE", "TOOK", "EXPIRES", "CALL"), rows, right=[1, 2, 3])
+
+
+def _row(entry: Entry, now: float) -> tuple[str, str, str, str, str, str]:
+    key = Key.parse(entry.key)
+    expires = until(entry.expires_at, now).removeprefix("expires ").removesuffix(" expires")
+    return (
+        key.arguments[:_ID],
+        span(now - entry.created_at),
+        size(entry.size),
+        span(entry.seconds),
+        expires,
+        f"{key.operation}({', '.join(f'{name}={value}' for name, value in entry.arguments.items())})",
+    )
+
+
+@cache.command()
+@click.argument("key")
+@json_option(
+    "{key, operation, version, version_note, arguments, created_at, expires_at, seconds, size, codec, mime_type, "
+    "product, children, tags, python, plugin, cache, path}"
+)
+def show(key: str, as_json: bool) -> None:
+    """Show an entry: what it was made from, when, and until when it is valid.
+
+    KEY is a key, the beginning of one, or the beginning of the ID that 'rave cache ls' shows.
+    """
+    session = current_session()
+    kept = find_entry([place for _, place in session.caches(data=True, products=True)], key)
+    if as_json:
+        print_json(entry_document(kept.entry) | {"cache": kept.cache.url, "path": _path(kept)})
+        return
+    click.echo(click.style(kept.entry.key, bold=True))
+    print_facts(_facts(kept, session.runtime.clock.now()))
+
+
+def _path(kept: Kept) -> str | None:
+    locate = getattr(kept.cache.backend, "locate", None)
+    return str(locate(kept.entry.key, kept.entry.product)) if kept.entry.product and locate is not None else None
+
+
+def _facts(kept: Kept, now: float) -> list[tuple[str, object]]:
+    from datetime import datetime
+
+    entry = kept.entry
+    created = datetime.fromtimestamp(entry.created_at).astimezone().isoformat(" ", "seconds")
+    facts: list[tuple[str, object]] = [
+        ("arguments", "\n".join(f"{name} = {value}" for name, value in entry.arguments.items()) or "-"),
+        ("made", f"{created}, {span(now - entry.created_at)} ago"),
+        ("validity", until(entry.expires_at, now)),
+        ("computing", f"took {span(entry.seconds)}"),
+        ("size", f"{size(entry.size)} as {entry.codec}, {entry.mime_type}"),
+        ("version", f"{Key.parse(entry.key).version} ({entry.version_note or 'strategy not recorded'})"),
+        ("python", entry.python + (f", plugin {entry.plugin}" if entry.plugin else "")),
+        ("cache", kept.cache.url),
+    ]
+    path = _path(kept)
+    facts += [("file", path)] if path else []
+    facts += [("tags", " ".join(entry.tags))] if entry.tags else []
+    facts += [("made from", "\n".join(entry.children))] if entry.children else []
+    return facts
+
+
+@cache.command("rm")
+@click.argument("names", metavar="[PREFIX|KEY ...]", nargs=-1)
+@click.option("--tag", metavar="T", help="Only entries of operations with this tag.")
+@click.option("--expired", is_flag=True, help="Only entries that are expired.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@places_option
+@json_option("{removed, bytes}")
+def remove(
+    names: tuple[str, ...], tag: str | None, expired: bool, yes: bool, data: bool, products: bool, as_json: bool
+) -> None:
+    """Remove the entries whose keys start with PREFIX, or the one that KEY or an ID means.
+
+    On a terminal it asks first; elsewhere it needs --yes. A file stays readable for its time of grace.
+    """
+    if not (names or tag or expired):
+        raise click.UsageError("say what to remove: a prefix, a key, --tag or --expired")
+    session = current_session()
+    places = [place for _, place in session.caches(data=data, products=products)]
+    chosen = {kept.entry.key: kept for kept in _chosen(places, names)}
+    now = session.runtime.clock.now()
+    doomed = [kept for kept in chosen.values() if _is_doomed(kept.entry, tag, expired, now)]
+    total = sum(kept.entry.size for kept in doomed)
+    if doomed and not yes:
+        _ask(f"Remove {_count(len(doomed))}, {size(total)}?")
+    removed = sum(kept.cache.forget(Key.parse(kept.entry.key)) for kept in doomed)
+    if as_json:
+        print_json({"removed": removed, "bytes": total})
+    else:
+        click.echo(f"Removed {_count(removed)}, {size(total)}.")
+
+
+def _chosen(places: list[Cache], names: Iterable[str]) -> Iterable[Kept]:
+    for name in names or ("",):
+        found = [Kept(place, entry) for place in places for entry in entries(place, name)]
+        yield from found or [find_entry(places, name)] if name else found
+
+
+def _is_doomed(entry: Entry, tag: str | None, expired: bool, now: float) -> bool:
+    return (tag is None or tag in entry.tags) and not (expired and entry.is_fresh(now))
+
+
+def _ask(question: str) -> None:
+    if not is_terminal(sys.stdin):
+        raise OptionError(f"{question.rstrip('?')}: nobody can be asked here; add --yes")
+    click.confirm(question, abort=True, err=True)
+
+
+def _count(number: int) -> str:
+    return f"{number} {'entry' if number == 1 else 'entries'}"
+
+
+@cache.command()
+@places_option
+@json_option("{entries, bytes, leftovers}")
+def purge(data: bool, products: bool, as_json: bool) -> None:
+    """Remove what expired, what crashes left behind, and what exceeds the byte budget.
+
+    This also happens by itself now and then; see the settings data_purge_every and products_purge_every.
+    """
+    session = current_session()
+    maintenance = session.runtime.wiring.maintenance
+    purged = Purged()
+    for _, place in session.caches(data=data, products=products):
+        purged += maintenance.purge(place)
+    if as_json:
+        print_json({"entries": purged.entries, "bytes": purged.bytes, "leftovers": purged.leftovers})
+    else:
+        leftovers = f" and {purged.leftovers} leftovers" if purged.leftovers else ""
+        click.echo(f"Removed {_count(purged.entries)}{leftovers}, {size(purged.bytes)}.")
+
+
+@cache.command()
+@places_option
+@json_option(
+    "{caches: [{name, url, entries, bytes, max_bytes, purged_at, "
+    "operations: [{operation, entries, bytes, oldest, newest, seconds}]}]}"
+)
+def stats(data: bool, products: bool, as_json: bool) -> None:
+    """Show how much each operation keeps, and what computing it took."""
+    session = current_session()
+    found = [(name, place, usage_of(place)) for name, place in session.caches(data=data, products=products)]
+    if as_json:
+        print_json({"caches": [_usage_document(name, place, usage) for name, place, usage in found]})
+        return
+    now = session.runtime.clock.now()
+    for number, (name, place, usage) in enumerate(found):
+        if number:
+            click.echo()
+        click.echo(f"{click.style(name, bold=True)}  {place.url}")
+        _print_usage(usage, place, now)
+
+
+def _print_usage(usage: Usage, place: Cache, now: float) -> None:
+    if usage.operations:
+        rows = [
+            (op.operation, op.entries, size(op.bytes), span(now - op.oldest), span(now - op.newest), span(op.seconds))
+            for op in usage.operations
+        ]
+        print_table(("OPERATION", "ENTRIES", "SIZE", "OLDEST", "NEWEST", "COMPUTING"), rows, right=[1, 2, 3, 4, 5])
+    budget = _budget(place)
+    of = f" of {size(budget)}" if budget is not None else ", without a limit"
+    click.echo(f"{_count(usage.entries)}, {size(usage.bytes)}{of}; computing them took {span(usage.seconds)}.")
+
+
+def _budget(place: Cache) -> int | None:
+    return place.backend.max_bytes if isinstance(place.backend, SupportsStats) else None
+
+
+def _usage_document(name: str, place: Cache, usage: Usage) -> dict[str, Any]:
+    return {
+        "name": name,
+        "url": place.url,
+        "entries": usage.entries,
+        "bytes": usage.bytes,
+        "max_bytes": _budget(place),
+        "purged_at": place.backend.last_purge() if isinstance(place.backend, SupportsPurge) else None,
+        "operations": usage.operations,
+    }
+
+
+cache.add_command(verify)

@@ -1,0 +1,182 @@
+"""``rave list`` and ``rave describe``: what can be run."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import click
+
+from rave_core.cli.arguments import OperationName
+from rave_core.cli.output import heading, print_facts, print_json, print_table
+from rave_core.cli.session import current_session
+from rave_core.cli.switches import json_option
+from rave_core.entries import entries_of
+from rave_core.errors import UnknownNameError, nearest
+from rave_core.exports import Catalog
+from rave_core.model import Key, Kind
+from rave_core.operation import Operation
+from rave_core.words import size
+
+_COUNTED = 10_000
+
+
+@click.command("list")
+@click.argument("namespace", metavar="[NS]", required=False)
+@json_option("{operations: [{name, summary, parameters, kind, mime_type, tags}], problems: [{name, origin, error}]}")
+def list_operations(namespace: str | None, as_json: bool) -> None:
+    """List the operations that are installed.
+
+    What is wrong with a namespace is told on standard error; the others are listed nevertheless.
+    """
+    catalog = current_session().catalog
+    if namespace is not None and namespace not in catalog.namespaces:
+        raise UnknownNameError(_no_namespace(namespace, catalog))
+    chosen = [(name, op) for name, op in catalog if namespace is None or name.startswith(f"{namespace}/")]
+    if as_json:
+        operations = [_summary_document(name, operation) for name, operation in chosen]
+        print_json({"operations": operations, "problems": [_problem(p) for p in catalog.problems]})
+        return
+    if not chosen:
+        click.echo("No operations are installed; 'pip install rave-example' adds the smallest namespace.", err=True)
+        return
+    rows = [(name, _parameters(operation), _makes(operation), _first_line(operation)) for name, operation in chosen]
+    print_table(("OPERATION", "PARAMETERS", "MAKES", "WHAT IT IS"), rows)
+
+
+def _no_namespace(namespace: str, catalog: Catalog) -> str:
+    failed = "".join(f"; {problem}" for problem in catalog.problems if problem.name.partition("/")[0] == namespace)
+    return f"no namespace is called {namespace!r}; {nearest(namespace, catalog.namespaces)}{failed}"
+
+
+def _problem(problem: Any) -> dict[str, str]:
+    return {"name": problem.name, "origin": problem.origin, "error": problem.error}
+
+
+def _summary_document(name: str, operation: Operation[..., Any]) -> dict[str, Any]:
+    spec = operation.spec
+    return {
+        "name": name,
+        "summary": _first_line(operation),
+        "parameters": [parameter.name for parameter in spec.parameters],
+        "kind": spec.kind,
+        "mime_type": spec.mime_type,
+        "tags": spec.tags,
+    }
+
+
+def _first_line(operation: Operation[..., Any]) -> str:
+    return operation.spec.doc.partition("\n")[0]
+
+
+def _parameters(operation: Operation[..., Any]) -> str:
+    return " ".join(_parameter(parameter) for parameter in operation.spec.parameters) or "-"
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        return str(parameter.replace(annotation=parameter.empty))
+    return parameter.name if parameter.default is parameter.empty else f"[{parameter.name}]"
+
+
+def _makes(operation: Operation[..., Any]) -> str:
+    spec = operation.spec
+    plain = "" if spec.mime_type == "application/octet-stream" else spec.mime_type
+    return " ".join(part for part in ("file" if spec.kind is Kind.FILE else "", plain) if part) or "value"
+
+
+@click.command()
+@click.argument("operation", metavar="NS/OP", type=OperationName())
+@json_option(
+    "{name, full_name, doc, signature, parameters: [{name, type, required, default, schema}], kind, mime_type, "
+    "expires, version: {strategy, value}, tags, cache, entries: {count, bytes, other_versions}}"
+)
+def describe(operation: str, as_json: bool) -> None:
+    """Describe an operation: parameters, result, keeping."""
+    found = current_session().catalog.find(operation)
+    document = _document(operation, found)
+    if as_json:
+        print_json(document)
+        return
+    heading(f"{operation}{document['signature']}")
+    if document["doc"]:
+        click.echo("\n".join(f"  {line}".rstrip() for line in document["doc"].splitlines()))
+    if document["parameters"]:
+        click.echo()
+        rows = [(p["name"], p["type"] or "any", _default(p)) for p in document["parameters"]]
+        print_table(("PARAMETER", "TYPE", "DEFAULT"), rows)
+    click.echo()
+    print_facts(_facts(document))
+
+
+def _default(parameter: dict[str, Any]) -> str:
+    if parameter["required"]:
+        return "(required)"
+    return "-" if parameter["default"] is None else str(parameter["default"])
+
+
+def _facts(document: dict[str, Any]) -> list[tuple[str, object]]:
+    kept = document["entries"]
+    others = f", {kept['other_versions']} of other versions" if kept["other_versions"] else ""
+    entries = f"{kept['count']} {'entry' if kept['count'] == 1 else 'entries'}, {size(kept['bytes'])}{others}"
+    return [
+        ("makes", f"{'a file' if document['kind'] == 'file' else 'a value'}, {document['mime_type']}"),
+        ("expires", document["expires"]),
+        ("version", f"{document['version']['strategy']} ({document['version']['value']})"),
+        ("tags", " ".join(document["tags"]) or "-"),
+        ("cache", document["cache"]),
+        ("kept", entries),
+    ]
+
+
+def _document(name: str, operation: Operation[..., Any]) -> dict[str, Any]:
+    spec, desk = operation.spec, operation.desk()
+    return {
+        "name": name,
+        "full_name": desk.name,
+        "doc": spec.doc,
+        "signature": _signature(operation),
+        "parameters": [_parameter_document(operation, parameter) for parameter in spec.parameters],
+        "kind": spec.kind,
+        "mime_type": spec.mime_type,
+        "expires": getattr(desk.strategy, "__name__", None) or repr(desk.strategy),
+        "version": {"strategy": desk.version_note, "value": desk.binder.version},
+        "tags": spec.tags,
+        "cache": desk.cache.url,
+        "entries": _entries(operation),
+    }
+
+
+def _signature(operation: Operation[..., Any]) -> str:
+    """The parameters with their defaults; their types stand elsewhere."""
+    plain = [parameter.replace(annotation=parameter.empty) for parameter in operation.spec.parameters]
+    return str(inspect.Signature(plain))
+
+
+def _parameter_document(operation: Operation[..., Any], parameter: inspect.Parameter) -> dict[str, Any]:
+    typemap = operation.spec.typemap
+    typed = typemap is not None and parameter.name in typemap.converters
+    schema = typemap.schema()["properties"].get(parameter.name, {}) if typed else {}
+    variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    has_default = parameter.default is not parameter.empty
+    return {
+        "name": parameter.name,
+        "type": typemap.converters[parameter.name].name if typed else None,
+        "required": not has_default and not variadic,
+        "default": schema.get("default", _plain(parameter.default)) if has_default else None,
+        "schema": schema,
+    }
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
+
+
+def _entries(operation: Operation[..., Any]) -> dict[str, int]:
+    desk = operation.desk()
+    count = bytes_ = others = 0
+    for entry in entries_of(desk.cache, desk.name, most=_COUNTED):
+        count += 1
+        bytes_ += entry.size
+        others += Key.parse(entry.key).version != desk.binder.version
+    return {"count": count, "bytes": bytes_, "other_versions": others}

@@ -1,0 +1,50 @@
+"""``rave doctor``: prints what `rave_core.cli.checkup` found."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import click
+
+from rave_core.cli.checkup import Finding, Level, examine
+from rave_core.cli.main import FAILED, Left
+from rave_core.cli.output import print_json
+from rave_core.cli.session import current_session
+from rave_core.cli.switches import json_option
+
+_MARKS = {Level.FINE: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.ERROR: ("✗", "red")}
+
+
+@click.command()
+@json_option("{healthy, findings: [{level, subject, text, advice}]}")
+def doctor(as_json: bool) -> None:
+    """Check that everything is as it should be, and tell what to do where it is not.
+
+    Exits with 1 if something is broken; a warning is no reason for that.
+    """
+    session = current_session()
+    session.hush()
+    findings = list(examine(session))
+    counts = Counter(finding.level for finding in findings)
+    if as_json:
+        print_json({"healthy": not counts[Level.ERROR], "findings": findings})
+    else:
+        for finding in findings:
+            _print(finding)
+        click.echo(f"\n{_summary(counts)}")
+    if counts[Level.ERROR]:
+        raise Left(FAILED)
+
+
+def _print(finding: Finding) -> None:
+    mark, colour = _MARKS[finding.level]
+    click.echo(f"{click.style(mark, fg=colour, bold=True)} {finding.subject}: {finding.text}")
+    if finding.advice:
+        click.echo(click.style(f"  {finding.advice}", dim=True))
+
+
+def _summary(counts: Counter[Level]) -> str:
+    if not counts[Level.WARNING] and not counts[Level.ERROR]:
+        return "Everything is as it should be."
+    parts = [(counts[Level.ERROR], "problem"), (counts[Level.WARNING], "warning")]
+    return ", ".join(f"{number} {word}{'s' if number != 1 else ''}" for number, word in parts if number) + "."

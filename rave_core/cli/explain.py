@@ -1,0 +1,133 @@
+"""``rave explain`` and ``rave plan``: what a call would do, without doing it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from rave_core.cli.arguments import Asked, NamedValue, OperationName, asked
+from rave_core.cli.output import heading, print_facts, print_json, print_table
+from rave_core.cli.session import current_session
+from rave_core.cli.switches import json_option
+from rave_core.inspection import Explanation
+from rave_core.model import Entry
+from rave_core.planning import Need, Plan, Step
+from rave_core.words import span, until
+
+_MARKS = {Need.CACHED: "cached", Need.RUN: "run", Need.SHARED: "as above"}
+_MOST_STEPS = 200
+
+
+@click.command()
+@click.argument("operation", metavar="NS/OP", type=OperationName())
+@click.argument("arguments", metavar="[NAME=VALUE ...]", nargs=-1, type=NamedValue())
+@json_option("{operation, arguments, status, reason, key, entry, nearest, differences, computing}")
+def explain(operation: str, arguments: tuple[str, ...], as_json: bool) -> None:
+    """Tell why a call would hit or miss.
+
+    A miss is told as the difference to the nearest entry that is kept: other arguments, another version of the
+    operation, or that it expired. Nothing is run.
+    """
+    wanted = asked(operation, arguments)
+    found = wanted.operation.explain(*wanted.args, **wanted.kwargs)
+    if as_json:
+        print_json(_explanation_document(found))
+        return
+    heading(_written(found.operation, found.arguments))
+    facts: list[tuple[str, object]] = [("answer", f"{found.status}: {found.reason}")]
+    facts += [(_label(d.what, d.name), str(d).partition(": ")[2] or str(d)) for d in found.differences]
+    facts += [("now", found.computing)] if found.computing else []
+    facts += [("key", found.key.text)] if found.key is not None else []
+    facts += [("nearest", found.nearest.key)] if found.nearest is not None else []
+    facts += _entry_facts(found.entry)
+    print_facts(facts)
+
+
+def _label(what: str, name: str) -> str:
+    return name if what == "argument" else what
+
+
+def _entry_facts(entry: Entry | None) -> list[tuple[str, object]]:
+    if entry is None:
+        return []
+    now = current_session().runtime.clock.now()
+    return [("computing", f"took {span(entry.seconds)}"), ("validity", until(entry.expires_at, now))]
+
+
+def _explanation_document(found: Explanation) -> dict[str, Any]:
+    from rave_core.cli.cache import entry_document
+
+    return {
+        "operation": found.operation,
+        "arguments": found.arguments,
+        "status": found.status,
+        "reason": found.reason,
+        "key": found.key.text if found.key is not None else None,
+        "entry": entry_document(found.entry) if found.entry is not None else None,
+        "nearest": entry_document(found.nearest) if found.nearest is not None else None,
+        "differences": [{"what": d.what, "name": d.name, "kept": d.kept, "asked": d.asked} for d in found.differences],
+        "computing": found.computing or None,
+    }
+
+
+@click.command()
+@click.argument("operation", metavar="NS/OP", type=OperationName())
+@click.argument("arguments", metavar="[NAME=VALUE ...]", nargs=-1, type=NamedValue())
+@json_option("{operation, seconds, to_run, steps: [{depth, operation, arguments, key, need, seconds, basis}]}")
+def plan(operation: str, arguments: tuple[str, ...], as_json: bool) -> None:
+    """Tell what a call would have to run, and for how long.
+
+    The steps are those of the last time, and so are their durations; a call that was never made is estimated from
+    others of its operation. Nothing is run.
+    """
+    wanted = asked(operation, arguments)
+    found = wanted.operation.plan(*wanted.args, **wanted.kwargs)
+    if as_json:
+        print_json(_plan_document(wanted, found))
+        return
+    rows = [_row(step) for step in found.steps[:_MOST_STEPS]]
+    print_table(("STEP", "NEEDS", "TIME", "AS"), rows, right=[2])
+    if len(found.steps) > _MOST_STEPS:
+        click.echo(f"... and {len(found.steps) - _MOST_STEPS} more steps")
+    click.echo(f"\n{_summary(found)}")
+
+
+def _row(step: Step) -> tuple[str, str, str, str]:
+    must_run = step.need is Need.RUN
+    time = ("?" if step.seconds is None else span(step.seconds)) if must_run else ""
+    return "  " * step.depth + _written(step.operation, step.arguments), _MARKS[step.need], time, step.basis
+
+
+def _summary(found: Plan) -> str:
+    distinct = sum(step.need is not Need.SHARED for step in found.steps)
+    if not found.to_run:
+        return "Nothing has to run: the result is kept."
+    steps = f"{found.to_run} of {distinct} steps" if distinct > 1 else "It"
+    verb = "have" if found.to_run > 1 and distinct > 1 else "has"
+    seconds = found.seconds
+    return f"{steps} {verb} to run; " + ("how long is not known." if seconds is None else f"about {span(seconds)}")
+
+
+def _plan_document(wanted: Asked, found: Plan) -> dict[str, Any]:
+    return {
+        "operation": wanted.name,
+        "seconds": found.seconds,
+        "to_run": found.to_run,
+        "steps": [
+            {
+                "depth": step.depth,
+                "operation": step.operation,
+                "arguments": step.arguments,
+                "key": step.key or None,
+                "need": step.need,
+                "seconds": step.seconds,
+                "basis": step.basis or None,
+            }
+            for step in found.steps
+        ],
+    }
+
+
+def _written(operation: str, arguments: Any) -> str:
+    return f"{operation}({', '.join(f'{name}={value}' for name, value in arguments.items())})"

@@ -1,0 +1,121 @@
+"""The progress of a running operation, on a terminal: a bar on standard error, drawn by a thread of its own."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from rave_core.cli.output import is_terminal, note
+from rave_core.host import host_id
+from rave_core.leases import LeaseRecord
+from rave_core.model import Call
+from rave_core.trip import Desk
+
+if TYPE_CHECKING:
+    from rave_core.lineage import Progress
+
+_PATIENCE = 0.3
+_EVERY = 0.1
+_LOOK_EVERY = 0.5
+
+
+class ProgressBar:
+    """Shows how far a call is, if it takes longer than a moment; nothing where standard error is no terminal.
+
+    What the operation reports comes through ``listen``; while another process computes the key, what that process
+    writes into its lease is shown in its place.
+    """
+
+    def __init__(self, desk: Desk, call: Call, *, verbose: bool = False) -> None:
+        self._desk = desk
+        self._key = call.key.text if call.key is not None else None
+        self._verbose = verbose
+        self._report: tuple[str, Progress] | None = None
+        self._done = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def listen(self, operation: str, progress: Progress) -> None:
+        """Takes a report; may be called by any thread."""
+        self._report = (operation, progress)
+
+    def __enter__(self) -> Self:
+        if is_terminal(sys.stderr):
+            self._start(self._draw)
+        elif self._verbose:
+            self._start(self._tell)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _start(self, target: Any) -> None:
+        self._thread = threading.Thread(target=target, name="rave-progress", daemon=True)
+        self._thread.start()
+
+    def _tell(self) -> None:
+        """Says once that another process computes the key."""
+        while not self._done.wait(_LOOK_EVERY):
+            holder = self._other()
+            if holder is not None:
+                note(f"{self._desk.name}: {_waiting(holder)}")
+                return
+
+    def _draw(self) -> None:
+        if self._done.wait(_PATIENCE):
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+        columns = (
+            SpinnerColumn(style="dim"),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=30),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[text]}", style="dim", markup=False),
+        )
+        console = Console(stderr=True, highlight=False)
+        with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=True) as shown:
+            task = shown.add_task(self._desk.name, total=None, text="")
+            look_at, holder = 0.0, None
+            while True:
+                if time.monotonic() >= look_at:
+                    look_at, holder = time.monotonic() + _LOOK_EVERY, self._other()
+                shown.update(task, **self._state(holder))
+                if self._done.wait(_EVERY):
+                    return
+
+    def _state(self, holder: LeaseRecord | None) -> dict[str, Any]:
+        if holder is not None:
+            return {"total": holder.total, "completed": holder.done or 0, "text": _waiting(holder)}
+        report = self._report
+        if report is None:
+            return {"total": None, "text": ""}
+        operation, progress = report
+        inner = f"{operation}: " if operation != self._desk.name else ""
+        return {"total": progress.total, "completed": progress.done, "text": f"{inner}{progress.text}".rstrip(": ")}
+
+    def _other(self) -> LeaseRecord | None:
+        """Another process that computes the key now."""
+        if self._key is None or self._desk.leases is None:
+            return None
+        try:
+            holder = self._desk.leases.holder(self._key)
+        except OSError:
+            return None
+        return None if holder is None or _is_ours(holder) else holder
+
+
+def _is_ours(holder: LeaseRecord) -> bool:
+    import os
+
+    return holder.pid == os.getpid() and holder.host == host_id()
+
+
+def _waiting(holder: LeaseRecord) -> str:
+    where = "" if holder.host == host_id() else f" on {holder.host.partition('/')[0]}"
+    return f"waiting for process {holder.pid}{where}" + (f": {holder.text}" if holder.text else "")

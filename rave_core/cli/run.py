@@ -1,0 +1,195 @@
+"""``rave run``: runs an operation, and writes its result."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from rave_core.cli import rendering
+from rave_core.cli.arguments import Asked, NamedValue, OperationName, asked
+from rave_core.cli.main import NOTHING, Left, OperationFailed
+from rave_core.cli.output import is_terminal, note
+from rave_core.cli.progress import ProgressBar
+from rave_core.cli.session import Session, current_session
+from rave_core.errors import OptionError, RaveError
+from rave_core.lineage import Scope, entered
+from rave_core.model import Kind, Options, Outcome, Status
+from rave_core.words import size, span
+
+
+@click.command()
+@click.argument("operation", metavar="NS/OP", type=OperationName())
+@click.argument("arguments", metavar="[NAME=VALUE ...]", nargs=-1, type=NamedValue())
+@click.option("--refresh", is_flag=True, help="Compute it even if a result is kept.")
+@click.option("--deep-refresh", is_flag=True, help="Compute it and every operation that it calls.")
+@click.option("--dry-run", "--only-cached", is_flag=True, help="Give the kept result, or exit with 3; run nothing.")
+@click.option("-o", "--output", metavar="FILE", help="Write the result to FILE; it is kept as usual. '-' is stdout.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(rendering.FORMATS),
+    help="How to write a value. Without it: by the suffix of FILE; else tables as a table on a terminal and as CSV "
+    "elsewhere, other values as text.",
+)
+def run(
+    operation: str,
+    arguments: tuple[str, ...],
+    refresh: bool,
+    deep_refresh: bool,
+    dry_run: bool,
+    output: str | None,
+    form: str | None,
+) -> None:
+    """Run an operation, or give its kept result.
+
+    Arguments are given as NAME=VALUE, or by VALUE alone in the order of the operation's parameters; its typemap reads
+    them, without one they are JSON, or else text. A NAME said several times makes a list. In front of values that
+    start with a dash write --.
+
+    A value is written to standard output, of a file the path. With -o the value, or the file itself, goes to FILE,
+    which is replaced all at once.
+    """
+    if dry_run and (refresh or deep_refresh):
+        raise click.UsageError("--dry-run runs nothing, so it can't refresh; leave one out")
+    session = current_session()
+    wanted = asked(operation, arguments)
+    target = _Target.checked(wanted, output, form)
+    outcome = _answer(session, wanted, Options(refresh=refresh, deep_refresh=deep_refresh, dry_run=dry_run))
+    if dry_run and outcome.entry is None:
+        note(f"no result is kept for this call of {operation}; 'rave explain' tells why")
+        raise Left(NOTHING)
+    written = target.write(outcome.value)
+    if session.verbose or is_terminal(sys.stderr):
+        note(f"{operation}: {_told(outcome)}{written}")
+
+
+def _answer(session: Session, wanted: Asked, options: Options) -> Outcome[Any]:
+    """Answers the call with its progress shown; an exception of the operation is told from one of ours."""
+    runtime, desk = session.runtime, wanted.operation.desk()
+    bar = ProgressBar(desk, wanted.call, verbose=bool(session.verbose))
+    scope = Scope(runtime, listener=bar.listen)
+    with entered(scope), bar:
+        try:
+            return _resolved(wanted, options)
+        except RaveError:
+            raise
+        except Exception as error:
+            raise OperationFailed(wanted.name, error) from error
+
+
+def _resolved(wanted: Asked, options: Options) -> Outcome[Any]:
+    keywords: dict[str, Any] = {
+        f"rave_{name}": True for name in ("refresh", "deep_refresh", "dry_run") if getattr(options, name)
+    }
+    outcome: Any = wanted.operation.resolve(*wanted.args, **wanted.kwargs, **keywords)
+    if wanted.operation.spec.is_async:
+        import asyncio
+
+        outcome = asyncio.run(outcome)
+    return outcome  # type: ignore[no-any-return]  # an operation found by name does not know its type
+
+
+def _told(outcome: Outcome[Any]) -> str:
+    """How an answer came about, in words."""
+    entry = outcome.entry
+    if entry is None:
+        return "computed, not kept" if outcome.status is Status.UNCACHED else outcome.status.value
+    if outcome.status in (Status.HIT, Status.STALE):
+        return f"{outcome.status}, saved {span(entry.seconds)}"
+    return f"{outcome.status}, {span(entry.seconds)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a result goes, and in what form."""
+
+    name: str
+    is_file: bool
+    path: str | None
+    form: str | None
+
+    @classmethod
+    def checked(cls, wanted: Asked, path: str | None, form: str | None) -> _Target:
+        """The target, refused before anything is run if it can't be written.
+
+        Raises:
+            OptionError: it can't be, or a format is asked of a file.
+        """
+        is_file = wanted.operation.spec.kind is Kind.FILE
+        if is_file and form is not None and form not in ("text", "json"):
+            raise OptionError(f"{wanted.name} makes a file of its own form, so --format {form} does not apply")
+        if path not in (None, "-"):
+            _check_writable(str(path))
+        return cls(wanted.name, is_file, path, form)
+
+    def write(self, value: Any) -> str:
+        """Writes the result; a phrase that tells where it went, empty for standard output."""
+        if self.path is None or (self.path == "-" and not self.is_file):
+            terminal = self.path is None and is_terminal(sys.stdout)
+            form = rendering.format_for(value, self.form, is_terminal=terminal)
+            rendering.show(value, form, self.name, is_terminal=is_terminal(sys.stdout))
+            return ""
+        if self.path == "-":
+            with open(value, "rb") as file:
+                shutil.copyfileobj(file, click.get_binary_stream("stdout"))
+            return ""
+        return f"; wrote {self.path}, {size(self._write_file(self.path, value))}"
+
+    def _write_file(self, path: str, value: Any) -> int:
+        if self.is_file:
+            return _replace(path, source=value)
+        form = rendering.format_for(value, self.form, path=path)
+        # A table in a file is what a pipe would get.
+        return _replace(path, content=rendering.rendered(value, "csv" if form == "table" else form, self.name))
+
+
+def _replace(path: str, *, source: str | None = None, content: bytes = b"") -> int:
+    """Writes a file all at once, a device or pipe as it comes; the bytes written."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as sink:
+            return _fill(sink, source, content)
+    final = os.path.realpath(path)
+    descriptor, draft = tempfile.mkstemp(prefix=".rave-", dir=os.path.dirname(final))
+    try:
+        with open(descriptor, "wb") as sink:
+            written = _fill(sink, source, content)
+        os.chmod(draft, _mode_of(final))
+        os.replace(draft, final)
+    except BaseException:
+        os.unlink(draft)
+        raise
+    return written
+
+
+def _fill(sink: Any, source: str | None, content: bytes) -> int:
+    if source is None:
+        return int(sink.write(content))
+    with open(source, "rb") as file:
+        shutil.copyfileobj(file, sink, 1 << 20)
+        return file.tell()
+
+
+def _mode_of(path: str) -> int:
+    """The permissions of the file that is there, else those that a new one gets."""
+    try:
+        return os.stat(path).st_mode & 0o777
+    except FileNotFoundError:
+        mask = os.umask(0o022)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def _check_writable(path: str) -> None:
+    parent = os.path.dirname(os.path.realpath(path))
+    if os.path.isdir(path):
+        raise OptionError(f"-o {path}: it is a directory; the name of a file is expected")
+    if not os.path.isdir(parent):
+        raise OptionError(f"-o {path}: there is no directory {parent}")
+    if not os.access(path if os.path.exists(path) else parent, os.W_OK):
+        raise OptionError(f"-o {path}: it can't be written: permission denied")

@@ -1,0 +1,327 @@
+"""Async operations: the same path, walked without holding up the event loop (R6)."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from rave_core import Outcome, Runtime, op, using
+from rave_core.errors import ArgumentError, OptionError
+
+pytestmark = pytest.mark.usefixtures("runtime")
+Ran = Callable[[], list[str]]
+
+
+class Gate:
+    """Lets a body tell that it runs, and holds it until it may go on, in whatever thread it is."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.open = threading.Event()
+
+    async def passed(self) -> None:
+        """Waits in a task."""
+        self.entered.set()
+        while not self.open.is_set():  # noqa: ASYNC110  # an event of threads, not of tasks
+            await asyncio.sleep(0.002)
+
+
+GATES: list[Gate] = []
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """The gate that `gated` goes through."""
+    GATES.append(Gate())
+    yield GATES[-1]
+    GATES.pop().open.set()
+
+
+@op
+async def gated(x):
+    """Held up by the gate."""
+    print("gated", x)
+    await GATES[-1].passed()
+    return [x]
+
+
+@op
+async def double(x):
+    """Quick."""
+    print("double", x)
+    await asyncio.sleep(0)
+    return 2 * x
+
+
+@op
+async def several(n):
+    """Asks for many at once, some of them twice."""
+    print("several")
+    return sum(await asyncio.gather(*(double(i % n) for i in range(2 * n))))
+
+
+@op
+async def failing():
+    """Raises."""
+    print("failing")
+    await asyncio.sleep(0.01)
+    raise KeyError("mine")
+
+
+@op
+def plain(x):
+    """A sync operation that a task calls."""
+    print("plain", x)
+    return x
+
+
+@op
+async def mixed(x):
+    """Calls both kinds."""
+    print("mixed")
+    return plain(x) + await double(x)
+
+
+def in_thread(main: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
+    """Runs a coroutine function in an event loop of its own thread; its result, or exception, goes into the list."""
+    results: list[Any] = []
+
+    def run() -> None:
+        try:
+            results.append(asyncio.run(main()))
+        except BaseException as error:
+            results.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, results
+
+
+def test_an_async_operation_is_kept_like_any_other(ran: Ran) -> None:
+    """Awaiting it gives the value; the body runs once, whichever loop asks."""
+    assert asyncio.run(double(1)) == asyncio.run(double(x=1)) == 2
+    assert ran() == ["double 1"]
+
+    async def outcomes() -> list[Outcome[Any]]:
+        return [await double.resolve(1), await double.resolve(2), await double.resolve(2, rave_refresh=True)]
+
+    assert [outcome.status for outcome in asyncio.run(outcomes())] == ["hit", "miss", "refreshed"]
+
+
+def test_errors_of_the_caller_come_at_the_call(ran: Ran) -> None:
+    """As with a coroutine function, wrong arguments don't wait to be awaited."""
+    with pytest.raises(ArgumentError):
+        double()
+    with pytest.raises(OptionError):
+        double(1, rave_unheard_of=True)
+
+
+def test_the_call_gives_something_to_await() -> None:
+    """Tools that look for coroutine functions find one."""
+    coroutine = double(1)
+    assert inspect.iscoroutine(coroutine)
+    assert asyncio.run(coroutine) == 2
+
+
+def test_tasks_that_ask_at_once_share_one_run(gate: Gate, ran: Ran) -> None:
+    """Ten tasks, one body; and each gets a value of its own."""
+
+    async def main() -> list[list[int]]:
+        tasks = [asyncio.create_task(gated(1)) for _ in range(10)]
+        while not gate.entered.is_set():
+            await asyncio.sleep(0.002)
+        gate.open.set()
+        return list(await asyncio.gather(*tasks))
+
+    values = asyncio.run(main())
+    assert values == [[1]] * 10
+    assert len({id(value) for value in values}) == 10
+    assert ran() == ["gated 1"]
+
+
+def test_event_loops_of_several_threads_share_one_run(gate: Gate, ran: Ran) -> None:
+    """A flight is joined across loops."""
+    first, one = in_thread(lambda: gated(1))
+    assert gate.entered.wait(10)
+    second, two = in_thread(lambda: gated(1))
+    second.join(0.1)
+    gate.open.set()
+    first.join(10)
+    second.join(10)
+    assert one == two == [[1]]
+    assert ran() == ["gated 1"]
+
+
+def test_the_event_loop_goes_on_while_a_body_or_a_disk_is_waited_for(gate: Gate) -> None:
+    """Others' tasks run while one waits for the run of another thread, too."""
+    leader, _ = in_thread(lambda: gated(1))
+    assert gate.entered.wait(10)
+
+    async def main() -> int:
+        follower = asyncio.create_task(gated(1))
+        ticks = 0
+        while ticks < 20:
+            await asyncio.sleep(0.002)
+            ticks += 1
+        assert not follower.done()
+        gate.open.set()
+        assert await follower == [1]
+        return ticks
+
+    assert asyncio.run(asyncio.wait_for(main(), 10)) == 20
+    leader.join(10)
+
+
+def test_a_slow_store_does_not_block_the_event_loop(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may wait for a disk is done in a thread."""
+    here, seen = threading.get_ident(), set()
+    for name in ("get", "put"):
+        whole = getattr(runtime.cache.backend, name)
+
+        def slow(*args: Any, whole: Any = whole) -> Any:
+            seen.add(threading.get_ident())
+            return whole(*args)
+
+        monkeypatch.setattr(runtime.cache.backend, name, slow)
+    asyncio.run(double(1))
+    assert seen
+    assert here not in seen
+
+
+def test_when_the_leader_is_cancelled_a_follower_takes_over(gate: Gate, ran: Ran) -> None:
+    """Cancelling one caller costs the others nothing but time."""
+
+    async def main() -> list[int]:
+        leader = asyncio.create_task(gated(1))
+        while not gate.entered.is_set():
+            await asyncio.sleep(0.002)
+        follower = asyncio.create_task(gated(1))
+        await asyncio.sleep(0.02)
+        leader.cancel()
+        gate.open.set()
+        with pytest.raises(asyncio.CancelledError):
+            await leader
+        found: list[int] = await follower
+        return found
+
+    assert asyncio.run(asyncio.wait_for(main(), 20)) == [1]
+    assert ran() == ["gated 1", "gated 1"]
+
+
+def test_a_cancelled_follower_does_not_disturb_the_leader(gate: Gate, ran: Ran) -> None:
+    """Not even when its event loop is closed by the time the leader lands."""
+    leader, results = in_thread(lambda: gated(1))
+    assert gate.entered.wait(10)
+    other, patient = in_thread(lambda: gated(1))
+
+    async def impatient() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(gated(1), 0.05)
+
+    asyncio.run(impatient())
+    gate.open.set()
+    leader.join(10)
+    other.join(10)
+    assert results == patient == [[1]]
+    assert ran() == ["gated 1"]
+
+
+def test_a_call_cancelled_before_its_lease_is_there_leaves_no_lease(
+    make_runtime: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that claims it can't be cancelled; what it brings must be given back all the same."""
+    used = make_runtime(cache=["file://" + make_runtime().settings.cache[-1].removeprefix("file://")])
+    claiming, go_on, claimed = threading.Event(), threading.Event(), threading.Event()
+    backend: Any = used.cache.backend
+    claim = backend.claim
+
+    def slow_claim(*args: Any) -> Any:
+        claiming.set()
+        go_on.wait(10)
+        try:
+            return claim(*args)
+        finally:
+            claimed.set()
+
+    monkeypatch.setattr(backend, "claim", slow_claim)
+
+    async def main() -> None:
+        task = asyncio.create_task(double(1))
+        while not claiming.is_set():
+            await asyncio.sleep(0.002)
+        task.cancel()
+        await asyncio.sleep(0.01)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with using(used):
+        key = double.key(1)
+        asyncio.run(main())
+        assert claimed.wait(10)
+        deadline = time.monotonic() + 3
+        while backend.lease(key.text) is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert backend.lease(key.text) is None
+
+
+def test_an_exception_goes_to_all_who_waited(ran: Ran) -> None:
+    """One run, one exception, for every task."""
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*(failing() for _ in range(5)), return_exceptions=True)
+
+    errors = asyncio.run(main())
+    assert len(errors) == 5
+    assert {type(error) for error in errors} == {KeyError}
+    assert ran() == ["failing"]
+
+
+@pytest.mark.parametrize("cache", [["memory://"], None])
+def test_a_deep_refresh_reaches_all_tasks(
+    make_runtime: Callable[..., Runtime], ran: Ran, cache: list[str] | None
+) -> None:
+    """Each operation once, though it is asked for twice at the same time."""
+    with using(make_runtime(**({"cache": cache} if cache else {}))):
+        once_each = Counter(["several", "double 0", "double 1", "double 2"])
+        assert asyncio.run(several(3)) == 12
+        assert Counter(ran()) == once_each
+        assert asyncio.run(several(3, rave_deep_refresh=True)) == 12
+        assert Counter(ran()) == once_each
+        assert asyncio.run(several(3, rave_refresh=True)) == 12
+        assert ran() == ["several"]
+
+
+def test_a_dry_run_of_an_async_operation(ran: Ran) -> None:
+    """``None`` or the kept value, awaited."""
+    assert asyncio.run(double(1, rave_dry_run=True)) is None
+    asyncio.run(double(1))
+    assert asyncio.run(double(1, rave_dry_run=True)) == 2
+    assert ran() == ["double 1"]
+
+
+def test_both_kinds_call_each_other(ran: Ran) -> None:
+    """A coroutine body may call a sync operation, which is kept in its own right."""
+    assert asyncio.run(mixed(2)) == 6
+    assert plain(2) == 2
+    assert ran() == ["mixed", "plain 2", "double 2"]
+
+
+def test_two_tasks_keep_their_scopes_apart() -> None:
+    """What one computation asks for is no child of another that runs at the same time."""
+
+    async def main() -> list[Outcome[Any]]:
+        return await asyncio.gather(several.resolve(2), mixed.resolve(7))
+
+    first, second = asyncio.run(main())
+    assert first.entry is not None
+    assert second.entry is not None
+    assert len(first.entry.children) == len(second.entry.children) == 2
+    assert not set(first.entry.children) & set(second.entry.children)

@@ -1,0 +1,160 @@
+"""The reference is complete: whatever has a name that users rely on stands on its page, and nothing else does.
+
+The names come from the code, so that a new hook, setting, error, command, … without a line in the reference fails here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+import rave_core
+from rave_backends.filesystem import FilesystemBackend
+from rave_backends.memory import MemoryBackend
+from rave_core import codecs, converters, decorators, errors, expiry, hookspecs, plugins, statistics, versions
+from rave_core.backend import StoreURL
+from rave_core.model import Entry, Options, Outcome, Status
+from rave_core.settings import known_settings, variable_of
+
+Page: typing.TypeAlias = Callable[[str], str]
+
+
+def assert_told(names: typing.Iterable[str], text: str) -> None:
+    """Every name stands in ``text`` as code."""
+    spoken = {word for code in re.findall(r"`([^`\n]+)`", text) for word in (code, *re.split(r"[^\w.-]+", code))}
+    missing = [name for name in names if name not in spoken]
+    assert not missing, f"missing from the page: {missing}"
+
+
+def rows(text: str, heading: str) -> Iterator[list[str]]:
+    """The cells of the table rows below a heading, up to the next heading."""
+    section = re.search(rf"^#+ {re.escape(heading)}$(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert section, f"no heading {heading!r}"
+    for line in section[1].splitlines():
+        if line.startswith("| `"):
+            yield [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def test_every_hook_has_a_section_and_no_section_is_of_another(page: Page) -> None:
+    """Each section has a parameter list like the specification, and an implementation."""
+    text = page("reference/hooks.md")
+    hooks = {name: getattr(hookspecs, name) for name in vars(hookspecs) if name.startswith("rave_")}
+    sections = dict(re.findall(r"^### `(\w+)`\n\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL))
+    assert sections.keys() == hooks.keys()
+    for name, section in sections.items():
+        assert section.startswith(f"`({', '.join(inspect.signature(hooks[name]).parameters)})`"), name
+        assert f"def {name}(" in section, name
+
+
+def test_every_setting_has_a_row_with_its_variable_and_default(page: Page) -> None:
+    """In the order of the code; a default in code marks is what the setting becomes."""
+    told = {cells[0].strip("`"): cells for cells in rows(page("reference/settings.md"), "All settings")}
+    assert list(told) == list(known_settings())
+    for name, setting in known_settings().items():
+        _, variable, default, _ = told[name]
+        assert variable == (f"`{variable_of(name)}`" if setting.in_environment else "–")
+        if re.fullmatch("`[^`]+`", default):
+            given = setting.convert(setting.read(default.strip("`")), Path())
+            assert given == setting.convert(setting.default(), Path()), name
+        else:
+            assert " " in default or not setting.default(), name
+
+
+@pytest.mark.parametrize(
+    ("heading", "url", "backend"),
+    [("`memory://`", "memory://", MemoryBackend), ("`file://`", "file://{}/store", FilesystemBackend)],
+)
+def test_every_option_of_a_backend_url_has_a_row(
+    heading: str, url: str, backend: typing.Any, page: Page, tmp_path: Path
+) -> None:
+    """What the backend asks its URL for is what the table lists."""
+    opened = StoreURL(url.format(tmp_path))
+    backend.from_url(opened).close()
+    told = {cells[0].strip("`") for cells in rows(page("reference/settings.md"), heading)}
+    assert told == opened._known
+
+
+def test_every_error_has_a_row_with_its_base(page: Page) -> None:
+    """And so have the two roots a mention."""
+    text = page("reference/errors.md")
+    tree = {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
+    told = dict(re.findall(r"^\| `(\w+)` \| `(\w+)` \|", text, re.MULTILINE))
+    assert told.keys() == tree.keys() - {"RaveError", "RaveWarning"}
+    for name, base in told.items():
+        assert base in [kind.__name__ for kind in tree[name].__mro__[1:]], name
+    assert_told(["RaveError", "RaveWarning"], text)
+
+
+def test_every_keyword_of_op_has_a_row(page: Page) -> None:
+    """In the order of the signature; op_file has the same ones."""
+    full = {name: typing.get_overloads(getattr(decorators, name))[1] for name in ("op", "op_file")}
+    keywords = [list(inspect.signature(overload).parameters) for overload in full.values()]
+    assert keywords[0] == keywords[1]
+    assert [cells[0].strip("`") for cells in rows(page("reference/decorators.md"), "`op`")] == keywords[0]
+
+
+def test_every_option_status_and_field_is_told(page: Page) -> None:
+    """Options by their keyword in a call."""
+    text = page("reference/options.md")
+    assert_told([f"rave_{field.name}" for field in fields(Options)], text)
+    assert_told([field.name for field in (*fields(Options), *fields(Outcome))], text)
+    assert_told(list(Status), text)
+
+
+@pytest.mark.parametrize(
+    ("names", "name"),
+    [
+        (converters.BUILTIN, "typemaps.md"),
+        (expiry.BUILTIN, "expiration.md"),
+        (["duration_strategy", "crossover_strategy", *(f.name for f in fields(expiry.Request))], "expiration.md"),
+        (versions.BUILTIN, "versions.md"),
+        ([codec.name for codec in codecs.builtin_codecs()], "keys-and-entries.md"),
+        ([field.name for field in fields(Entry)], "keys-and-entries.md"),
+        ([*statistics._new_namespace(rave_core.clock.SystemClock()), *statistics._new_record()], "statistics.md"),
+        ([plugins.PLUGINS], "hooks.md"),
+    ],
+)
+def test_every_name_is_told(names: typing.Iterable[str], name: str, page: Page) -> None:
+    """Converters, strategies, codecs, the fields of an entry, the statistics."""
+    assert_told(names, page(f"reference/{name}"))
+
+
+def test_every_public_name_is_told(page: Page) -> None:
+    """What ``rave_core`` exports stands in the Python API, by a description or a link to one."""
+    text = page("reference/python-api.md")
+    described = set(re.findall(r"auto\w+:: [\w.]+\.(\w+)", text))
+    assert_told(sorted(set(rave_core.__all__) - described), text)
+
+
+def commands(command: click.Command, context: click.Context, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Each command of our own that does something, with its full name; those of plugins are theirs to describe."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    main: ModuleType = importlib.import_module("rave_core.cli.main")
+    for name in main.COMMANDS if path == "rave" else command.list_commands(context):
+        inner = command.get_command(context, name)
+        assert inner is not None
+        yield from commands(inner, click.Context(inner, parent=context), f"{path} {name}")
+
+
+def test_every_command_has_a_section_with_its_options(page: Page) -> None:
+    """And no section is of another command."""
+    text = page("reference/commands.md")
+    rave: click.Group = importlib.import_module("rave_core.cli.main").rave
+    found = dict(commands(rave, click.Context(rave), "rave"))
+    sections = dict(re.findall(r"^### `(rave [^`]+)`\n\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL))
+    assert sections.keys() == found.keys()
+    for name, command in found.items():
+        options = [option for each in command.params if isinstance(each, click.Option) for option in each.opts]
+        assert_told([option for option in options if option not in ("-h", "--help")], sections[name])
+    assert_told([option for each in rave.params for option in each.opts if option not in ("-h", "--help")], text)

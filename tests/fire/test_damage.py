@@ -1,0 +1,323 @@
+"""Entries that are damaged, swapped, forged or of another format: always a miss with a report, never a wrong value."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pickle
+import random
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rave_core import op, op_file, using
+from rave_core.frame import FORMAT, digest, pack, peek
+from rave_core.seal import Seal
+
+VALUES = {
+    "text": "täxt",
+    "bytes": b"\0\xff" * 20,
+    "int": 2**70,
+    "float": 0.1,
+    "none": None,
+    "dict": {"a": [1, (2.5, None)], "b": {3}},
+    "datetime": datetime(2007, 2, 11, tzinfo=UTC),
+    "array": np.arange(12.0).reshape(3, 4),
+    "large array": np.arange(20_000),
+    "table": pa.table({"a": [1, 2, 3], "b": ["x", "y", None]}),
+}
+SMALL = ["text", "bytes", "int", "float", "none", "dict", "datetime", "array"]
+
+
+@op(name="fire/kept", version=1)
+def kept(name):
+    """One of the values."""
+    return VALUES[name]
+
+
+@op_file(name="fire/written", version=1, mime_type="text/plain")
+def written(out, size):
+    """A file of ``size`` bytes."""
+    Path(out).write_bytes(b"x" * size)
+
+
+@pytest.fixture
+def runtime(make_runtime, tmp_path):
+    """A runtime whose values lie in a directory alone, so that every call reads the file."""
+    with using(make_runtime(cache=[f"file://{tmp_path}/data"])) as entered:
+        yield entered
+
+
+class Store:
+    """One entry on the disk, to be spoiled; ``call`` asks for it and checks the answer."""
+
+    def __init__(self, runtime, operation, argument):
+        self.runtime, self.operation, self.argument = runtime, operation, argument
+        cache = runtime.products if operation is written else runtime.cache
+        self.call()
+        self.key = operation.key(argument).text
+        self.path = cache.backend._tree.frame(self.key)
+        self.damaged = os.path.join(cache.backend._tree.control, "damaged")
+        self.seal = cache.seal
+        self.good = Path(self.path).read_bytes()
+
+    def call(self):
+        """How the call was answered, once the answer has been checked."""
+        outcome = self.operation.resolve(self.argument)
+        if self.operation is written:
+            assert Path(outcome.value).read_bytes() == b"x" * self.argument
+            assert not Path(outcome.value).is_symlink()
+            return outcome.status
+        wanted = VALUES[self.argument]
+        assert type(outcome.value) is type(wanted)
+        assert pickle.dumps(outcome.value) == pickle.dumps(wanted) or outcome.value == wanted
+        return outcome.status
+
+    def reports(self):
+        """How many damaged entries were counted."""
+        return self.runtime.statistics.namespace["Damaged Entries"]
+
+    def is_missed(self, frame):
+        """Whether ``frame`` in the entry's place is a miss that is reported, after which the entry is whole again."""
+        Path(self.path).write_bytes(frame)
+        before = self.reports()
+        is_missed, reported = self.call() == "miss", self.reports()
+        return is_missed and reported > before and self.call() == "hit" and self.reports() == reported
+
+    def set_aside(self):
+        """The frames that were set aside."""
+        return [Path(self.damaged, name).read_bytes() for name in os.listdir(self.damaged)]
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_flipped_byte_is_a_miss(runtime, name):
+    """Each byte of a small entry, a sample of a large one: wherever it stands."""
+    store = Store(runtime, kept, name)
+    places = range(len(store.good))
+    if name not in SMALL or len(places) > 500:
+        places = [*range(44), *random.Random(1).sample(places, 60), len(store.good) - 1]
+    for place in places:
+        frame = bytearray(store.good)
+        frame[place] ^= 1 << place % 8
+        assert store.is_missed(frame), f"byte {place}"
+
+
+@pytest.mark.parametrize("name", ["text", "dict", "array"])
+def test_a_truncated_entry_is_a_miss(runtime, name):
+    """At every length from nothing to one byte short; what was there is set aside."""
+    store = Store(runtime, kept, name)
+    for length in range(len(store.good)):
+        assert store.is_missed(store.good[:length]), f"{length} bytes"
+        assert store.good[:length] in store.set_aside()
+
+
+@pytest.mark.parametrize("more", [b"\0", b"x", b"\0" * 64, b"x" * 5000])
+@pytest.mark.parametrize("name", ["none", "text", "array"])
+def test_bytes_behind_an_entry_are_a_miss(runtime, name, more):
+    """Even zeros; the frame is set aside."""
+    store = Store(runtime, kept, name)
+    assert store.is_missed(store.good + more)
+    assert store.set_aside() == [store.good + more]
+
+
+def test_another_key_s_entry_is_a_miss(runtime):
+    """A frame with its seal intact does not count under another key."""
+    other = Store(runtime, kept, "bytes")
+    store = Store(runtime, kept, "text")
+    assert store.is_missed(other.good)
+    assert store.set_aside() == [other.good]
+
+
+def test_an_entry_of_a_later_format_is_a_miss(runtime):
+    """It may be right, to a later version of RAVE: it is no damage to set aside."""
+    store = Store(runtime, kept, "text")
+    assert store.is_missed(store.good[:7] + bytes([FORMAT + 1]) + store.good[8:])
+    assert store.set_aside() == []
+
+
+def test_an_entry_sealed_with_another_key_is_a_miss(runtime):
+    """Whole, but made by nobody we know."""
+    store = Store(runtime, kept, "text")
+    assert store.is_missed(b"".join(pack(peek(store.good), [b"wrong"], Seal(b"another key"))))
+    assert store.is_missed(b"".join(pack(peek(store.good), [b"wrong"], Seal())))
+
+
+class Bomb:
+    """Leaves a mark when it is unpickled."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return open, (self.mark, "w")
+
+
+def _forged(store, payload, codec, seal):
+    entry = dataclasses.replace(peek(store.good), codec=codec, sizes=(len(payload),), digest=digest([payload]))
+    return b"".join(pack(entry, [payload], seal))
+
+
+@pytest.mark.parametrize("codec", ["pickle", "text", "plain", "numpy", "arrow"])
+def test_a_pickle_without_our_seal_is_never_run(runtime, tmp_path, codec):
+    """Whatever codec its header claims, and with any other seal."""
+    store = Store(runtime, kept, "text")
+    bomb = pickle.dumps(Bomb(str(tmp_path / "mark")), protocol=5)
+    for seal in (Seal(), Seal(b"another key")):
+        assert store.is_missed(_forged(store, bomb, codec, seal))
+    assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize("codec", ["scalar", "text", "plain", "numpy", "arrow", "arrow.batch", "pandas", "nonsense"])
+def test_a_pickle_under_a_data_codec_is_a_miss(runtime, tmp_path, codec):
+    """Even with our own seal the codec that the header names decides, and it finds no data of its kind."""
+    store = Store(runtime, kept, "text")
+    bomb = pickle.dumps(Bomb(str(tmp_path / "mark")), protocol=5)
+    assert store.is_missed(_forged(store, bomb, codec, store.seal))
+    assert not (tmp_path / "mark").exists()
+
+
+def test_a_shared_cache_without_a_key_unpickles_nothing(make_runtime, tmp_path):
+    """Its seal is only a checksum, so a pickle in it is refused."""
+    shared = make_runtime(cache=[f"file://{tmp_path}/shared?mode=2770"])
+    with using(shared):
+        store = Store(shared, kept, "text")
+        assert not store.seal.trusted
+        bomb = pickle.dumps(Bomb(str(tmp_path / "mark")), protocol=5)
+        assert store.is_missed(_forged(store, bomb, "pickle", store.seal))
+    assert not (tmp_path / "mark").exists()
+
+
+def test_damage_that_reached_memory_is_a_miss(make_runtime, tmp_path):
+    """A damaged frame was copied into the memory in front before it was looked at: it goes from there too."""
+    first = make_runtime(cache=[f"file://{tmp_path}/data"])
+    with using(first):
+        store = Store(first, kept, "dict")
+    Path(store.path).write_bytes(store.good[:-1] + b"!")
+    second = make_runtime()
+    with using(second):
+        assert [kept.resolve("dict").status for _ in range(2)] == ["miss", "hit"]
+        assert kept("dict") == VALUES["dict"]
+
+
+MUTATION = st.one_of(
+    st.tuples(st.just("set"), st.integers(0, 1000), st.binary(min_size=1, max_size=8)),
+    st.tuples(st.just("insert"), st.integers(0, 1000), st.binary(min_size=1, max_size=8)),
+    st.tuples(st.just("delete"), st.integers(0, 1000), st.binary(min_size=1, max_size=100)),
+)
+
+
+def _mutated(frame, mutations):
+    for what, place, data in mutations:
+        place = place % (len(frame) + 1)
+        end = place if what == "insert" else place + len(data)
+        frame = frame[:place] + (b"" if what == "delete" else data) + frame[end:]
+    return frame
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.sampled_from(SMALL), mutations=st.lists(MUTATION, min_size=1, max_size=4))
+def test_any_other_bytes_are_a_miss(runtime, name, mutations):
+    """Whatever is done to an entry: it is a hit exactly if its bytes are what they were."""
+    store = Store(runtime, kept, name)
+    frame = _mutated(store.good, mutations)
+    assert store.is_missed(frame) != (frame == store.good)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(header=st.binary(max_size=200))
+def test_a_header_of_any_bytes_is_a_miss(runtime, header):
+    """Even one that is sealed with our own key."""
+    store = Store(runtime, kept, "text")
+    start = store.good[:8] + len(header).to_bytes(4, "little")
+    assert store.is_missed(start + store.seal.sign(start + header) + header)
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 10_000])
+def test_a_damaged_product_header_is_a_miss(runtime, size):
+    """Each byte flipped, and each truncation, of what lies beside a product."""
+    store = Store(runtime, written, size)
+    for place in range(0, len(store.good), 1 if size == 100 else 17):
+        frame = bytearray(store.good)
+        frame[place] ^= 0x10
+        assert store.is_missed(frame), f"byte {place}"
+        assert store.is_missed(store.good[:place]), f"{place} bytes"
+    assert store.is_missed(store.good + b"\0")
+
+
+def _flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _flip_secretly(path):
+    status = path.stat()
+    _flip(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _link_to_the_same(path):
+    shutil.copy(path, path.parents[2] / "copy")
+    path.unlink()
+    path.symlink_to(path.parents[2] / "copy")
+
+
+def _link_to_another(path):
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+
+
+def _link_to_itself(path):
+    path.unlink()
+    path.symlink_to(path)
+
+
+def _make_directory(path):
+    path.unlink()
+    path.mkdir()
+
+
+def _make_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+SPOILS = [
+    Path.unlink,
+    _flip,
+    _flip_secretly,
+    lambda path: path.write_bytes(b""),
+    lambda path: path.write_bytes(path.read_bytes() + b"x"),
+    _link_to_the_same,
+    _link_to_another,
+    _link_to_itself,
+    _make_directory,
+    _make_pipe,
+]
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["seen before", "in a new process"])
+@pytest.mark.parametrize("spoil", SPOILS, ids=[getattr(spoil, "__name__", "") for spoil in SPOILS])
+def test_a_spoiled_product_is_a_miss(runtime, make_runtime, spoil, seen):
+    """Changed, cut, deleted, or replaced by something that is no plain file: it is made anew, and that is reported."""
+    store = Store(runtime, written, 100)
+    spoil(Path(written(100)))
+    before = store.reports()
+    with using(runtime if seen else make_runtime()):
+        assert store.call() == "miss"
+        assert store.reports() > before
+        assert store.call() == "hit"
+
+
+def test_a_pipe_in_the_place_of_an_empty_product_blocks_nobody(runtime, make_runtime):
+    """It has the right size, but is no plain file."""
+    store = Store(runtime, written, 0)
+    _make_pipe(Path(written(0)))
+    with using(make_runtime()):
+        assert store.call() == "miss"
