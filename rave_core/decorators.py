@@ -139,6 +139,11 @@ def mime_type(value: str) -> Callable[[F], F]:
 
 
 def _make(kind: Kind, function: Any, keywords: dict[str, Any]) -> Any:
+    known = ("name", *_KEYWORDS)
+    for keyword in keywords:
+        if keyword not in known:
+            decorator = "op_file" if kind is Kind.FILE else "op"
+            raise DecorationError(f"@{decorator} takes no keyword {keyword!r}; {nearest(keyword, known)}")
     if function is None:
         return functools.partial(_operation, kind=kind, keywords=keywords)
     return _operation(function, kind=kind, keywords=keywords)

@@ -27,7 +27,7 @@ from rave_core.locks import Flight, Flights, Landing
 from rave_core.model import PLAIN, Call, Entry, Key, Options, Outcome, Status
 from rave_core.producer import Producer, Ran
 from rave_core.reports import Reports
-from rave_core.steps import Do, Path, Pause, Wait, walk, walk_async
+from rave_core.steps import Do, Path, Pause, Take, Wait, walk, walk_async
 from rave_core.trip import Desk, Trip
 
 _log = logging.getLogger("rave")
@@ -161,7 +161,11 @@ class Engine:
         while True:
             flight, leads = self.flights.join(text)
             if leads:
-                return (yield from self._lead(trip, flight, landed))
+                try:
+                    return (yield from self._lead(trip, flight, landed))
+                finally:
+                    if flight.landing is None:  # the stack was at its end: here there is as much of it as for joining
+                        self.flights.land(text, flight, Landing())
             landing = yield Wait(flight)
             if trip.must_run:
                 continue
@@ -197,9 +201,12 @@ class Engine:
             lease = None
             return outcome
         finally:
-            if lease is not None:
-                self._release(desk, lease)
-            self.flights.land(trip.key.text, flight, landing)
+            try:
+                if lease is not None:
+                    lease.is_over = True  # so that a heartbeat gives it back where the stack is at its end
+                    self._release(desk, lease)
+            finally:
+                self.flights.land(trip.key.text, flight, landing)
 
     def _look_fresh(self, trip: Trip) -> Found | None:
         found = self._look(trip.desk.cache, trip.key)
@@ -215,10 +222,16 @@ class Engine:
 
     def _claim(self, trip: Trip, leases: Leases) -> Path[tuple[Lease | None, Found | None]]:
         """The lease of the key, or what another process made of it; neither where the store is in trouble."""
-        watch = leases.watch(trip.key.text, trip.desk.name)
+        desk = trip.desk
+        watch = leases.watch(trip.key.text, desk.name)
         seconds = 0.002
+
+        def give_back(claim: Claim) -> None:
+            if claim.lease is not None:
+                self._release(desk, claim.lease)
+
         while True:
-            claim: Claim = yield trip.do(self._attempt, trip, watch)
+            claim: Claim = yield Take(desk.cache.blocking, give_back, self._attempt, trip, watch)
             if claim.is_settled:
                 return claim.lease, claim.found
             yield Pause(self._clock, seconds)
@@ -232,7 +245,12 @@ class Engine:
             self._reports.backend_failed(desk.cache.url, "claim a lease", error)
             return Claim(None, None, is_settled=True)
         # Even without having waited: another process may have put it between our look and our claim.
-        found = None if trip.must_run else self._look_fresh(trip)
+        try:
+            found = None if trip.must_run else self._look_fresh(trip)
+        except BaseException:
+            if lease is not None:
+                self._release(desk, lease)
+            raise
         if lease is not None and found is not None:
             self._release(desk, lease)
             lease = None

@@ -118,6 +118,15 @@ class LaterFormatError(EntryError):
     """An entry was written by a later version of RAVE."""
 
 
+def told(error: BaseException) -> str:
+    """Type and text of an exception that may come from anywhere; its type alone where it has no text to give."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  # the code of a stranger
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A closing phrase for messages: the nearest known name, or all of them when none is near."""
     names = sorted(known)

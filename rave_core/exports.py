@@ -121,6 +121,9 @@ def _modules(package: Any, entry: EntryPoint, problems: list[Problem]) -> Iterat
     for name in getattr(package, "__all__", ()):
         full = f"{package.__name__}.{name}"
         if importlib.util.find_spec(full) is None:
+            if not hasattr(package, name):
+                lost = f"__all__ lists {name!r}, and there is no such module in {package.__name__}"
+                problems.append(Problem(entry.name, entry.value, lost))
             continue
         module, problem = load(EntryPoint(f"{entry.name}/{name}", full, NAMESPACES))
         if problem is not None:
@@ -144,8 +147,8 @@ def _exports(module: Any, entry: EntryPoint, problems: list[Problem]) -> Iterato
 
 
 def _what_is_wrong(name: Any, operation: Any) -> str | None:
-    if not isinstance(name, str) or not name or name != name.strip("/") or "//" in name:
-        return "an export name is a text that neither starts nor ends with a slash"
+    if not isinstance(name, str) or not {"", ".", ".."}.isdisjoint(name.split("/")):
+        return "an export name is a text without empty parts, '.' and '..' between its slashes"
     if not isinstance(operation, Operation):
         return f"{operation!r} is no operation; decorate it with @op or @op_file"
     try:

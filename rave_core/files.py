@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import errno
 import mimetypes
 import os
 import shutil
@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from rave_core.backend import Backend, SupportsFiles
-from rave_core.cache import Cache, Encoded, Found, Place
+from rave_core.cache import Cache, Encoded, EntryDraft, Found, Place
 from rave_core.errors import ConfigurationError, DamagedError, ProductError
 from rave_core.frame import digest_file, pack, unpack
 from rave_core.model import Bytes, Entry, Key, OperationSpec
@@ -34,6 +34,7 @@ _SUFFIXES = {
     "text/markdown": ".md",
     "text/plain": ".txt",
 }
+_NO_PLACE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO))
 _types = mimetypes.MimeTypes()  # the standard library's own table: alike on every host
 
 
@@ -54,6 +55,7 @@ class ProductCache(Cache):
             )
         self._files: SupportsFiles = backend
         self._checked: dict[str, tuple[int, ...]] = {}
+        self._strays: dict[str, Exception] = {}  # what was written outside of the store, and why
 
     def _open(self, key: Key, frame: Bytes) -> Found:
         entry, _ = unpack(frame, key.text, self.seal)
@@ -93,7 +95,23 @@ class ProductCache(Cache):
             return (str(self._files.draft(suffix)),)
         except OSError as error:
             self._reports.backend_failed(self.url, "take a new product", error)
-            return (os.path.join(tempfile.mkdtemp(prefix="rave-"), f"product{suffix}"),)
+            return self._outside(suffix, error)
+
+    def elsewhere(self, prepared: tuple[Any, ...], error: Exception) -> tuple[Any, ...] | None:
+        """A path outside of the store, where that ran out of space or vanished under the body."""
+        path = prepared[0]
+        is_full = isinstance(error, OSError) and error.errno in _NO_PLACE
+        if path in self._strays or not (is_full or not os.path.isdir(os.path.dirname(path))):
+            return None
+        try:
+            return self._outside(os.path.splitext(path)[1], error)
+        except OSError:
+            return None
+
+    def _outside(self, suffix: str, error: Exception) -> tuple[Any, ...]:
+        path = os.path.join(tempfile.mkdtemp(prefix="rave-"), f"product{suffix}")
+        self._strays[path] = error
+        return (path,)
 
     def collect(self, spec: OperationSpec, prepared: tuple[Any, ...], returned: Any) -> Any:
         """The path of what the body wrote; `ProductError` where that is nothing."""
@@ -102,6 +120,7 @@ class ProductCache(Cache):
     def abandon(self, prepared: tuple[Any, ...]) -> None:
         """Removes a draft, and its directory with it."""
         draft = Path(prepared[0])
+        self._strays.pop(prepared[0], None)
         self._files.discard(draft)
         shutil.rmtree(draft.parent, ignore_errors=True)
 
@@ -109,15 +128,18 @@ class ProductCache(Cache):
         """A draft is as it will be kept."""
         return Encoded(value, CODEC, ())
 
-    def put(self, key: Key, entry: Entry, encoded: Encoded) -> Found:
+    def put(self, key: Key, draft: EntryDraft, encoded: Encoded) -> Found:
         """Moves the draft to its place and keeps its entry, which makes it count."""
-        draft = Path(encoded.value)
-        with draft.open("rb") as file:
+        trouble = self._strays.pop(encoded.value, None)
+        if trouble is not None:
+            raise trouble
+        written = Path(encoded.value)
+        with written.open("rb") as file:
             content = digest_file(file)
             size = os.fstat(file.fileno()).st_size
-        name = f"{key.arguments}-{uuid4().hex[:8]}{draft.suffix}"
-        entry = dataclasses.replace(entry, codec=CODEC, sizes=(size,), digest=content, product=name)
-        path = str(self._files.commit(key.text, draft, name, pack(entry, (), self.seal)))
+        name = f"{key.arguments}-{uuid4().hex[:8]}{written.suffix}"
+        entry = draft(codec=CODEC, sizes=(size,), digest=content, product=name)
+        path = str(self._files.commit(key.text, written, name, pack(entry, (), self.seal)))
         self._remember(path, _untouched(os.lstat(path)))
         return Found(path, entry)
 
@@ -132,11 +154,13 @@ class Target(Place):
     def __init__(self, target: Any) -> None:
         self.target = target
         self._path = os.path.abspath(os.fspath(target))
-        self._in_place = os.path.exists(self._path) and not stat.S_ISREG(os.stat(self._path).st_mode)
         _check_writable(self._path)
+        self._in_place = os.path.exists(self._path) and (
+            not stat.S_ISREG(os.stat(self._path).st_mode) or not os.access(os.path.dirname(self._path), os.W_OK)
+        )
 
     def prepare(self, spec: OperationSpec) -> tuple[Any, ...]:
-        """A path beside the target; elsewhere if the target is a device or a pipe."""
+        """A path beside the target; elsewhere if the target is a device or a pipe, or nothing can be put beside it."""
         parent = None if self._in_place else os.path.dirname(self._path)
         directory = tempfile.mkdtemp(prefix=".rave-", dir=parent)
         return (os.path.join(directory, f"product{suffix_of(spec.mime_type)}"),)

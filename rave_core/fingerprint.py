@@ -29,7 +29,7 @@ from typing import Any, NoReturn
 
 from rave_core import fingerprint_code as code
 from rave_core import fingerprint_standard as standard
-from rave_core.errors import DuplicateError, UnencodableError
+from rave_core.errors import DuplicateError, UnencodableError, told
 from rave_core.fingerprint_builtins import (
     BUILT_IN,
     PLAIN,
@@ -186,7 +186,7 @@ def _unreadable(value: Any, error: Exception) -> NoReturn:
     # What a library or a plugin raises must not look like a mistake of the operation's caller.
     if isinstance(error, UnencodableError | RecursionError | MemoryError):
         raise error
-    what = f"{type(error).__name__}: {error}"
+    what = told(error)
     raise UnencodableError(f"asking a {type(value).__qualname__} for what it holds raised {what}") from error
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from rave_core.backend import SupportsLease
 from rave_core.entries import check_entry, entries_of
 from rave_core.errors import EntryError, UnencodableError
 from rave_core.expiry import nocache
 from rave_core.fingerprint import digest
+from rave_core.host import host_id
+from rave_core.leases import LeaseRecord, read_record
 from rave_core.model import PLAIN, Call, Entry, Key, Options, Status
 from rave_core.summary import summarize
 from rave_core.trip import Desk
@@ -194,9 +198,38 @@ def _version_difference(entry: Entry, version: str, desk: Desk, now: str) -> Dif
 
 
 def _computing(desk: Desk, call: Call) -> str:
-    if desk.leases is None or call.key is None:
-        return ""
-    holder = desk.leases.holder(call.key.text)
-    if holder is None:
-        return ""
-    return f"being computed by process {holder.pid} on {holder.host.partition('/')[0]}"
+    under_way = None if call.key is None else computation_of(desk, call.key.text)
+    return f"being computed by {under_way}" if under_way is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Computation:
+    """A computation that is under way, in any process.
+
+    Attributes:
+        record: what its holder says of itself; ``None`` until its first heartbeat in some stores.
+    """
+
+    record: LeaseRecord | None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this very process computes it."""
+        return self.record is not None and self.record.pid == os.getpid() and self.record.host == host_id()
+
+    def __str__(self) -> str:
+        if self.record is None:
+            return "another process"
+        where = "" if self.record.host == host_id() else f" on {self.record.host.partition('/')[0]}"
+        return f"process {self.record.pid}{where}"
+
+
+def computation_of(desk: Desk, key: str) -> Computation | None:
+    """The computation of ``key`` that is under way, as far as the store knows; ``None`` where there is none.
+
+    Raises:
+        OSError: the store is in trouble.
+    """
+    backend = desk.cache.backend
+    data = backend.lease(key) if isinstance(backend, SupportsLease) else None
+    return None if data is None else Computation(read_record(data))

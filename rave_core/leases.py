@@ -92,6 +92,7 @@ def read_record(data: bytes | None) -> LeaseRecord | None:
 class Lease:
     """A claim held by this process. ``lost`` once another took it over: the work goes on, and may be done twice.
 
+    ``is_over`` once the work is done: what could not be given back at once goes with the next heartbeat.
     ``progress`` is asked at each heartbeat how far the work is.
     """
 
@@ -100,6 +101,7 @@ class Lease:
         self.record = record
         self.data = data
         self.lost = False
+        self.is_over = False
         self.lock = threading.Lock()
         self.progress: Callable[[], Progress | None] = lambda: None
 
@@ -112,7 +114,7 @@ class Leases:
         self._clock = clock
         self._lease_time = lease_time
         self._heartbeat = heartbeat
-        self._held: dict[str, Lease] = {}
+        self._held: dict[str, Lease] = {}  # by the owner of its record, which is its own
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -124,10 +126,11 @@ class Leases:
 
     def release(self, lease: Lease) -> None:
         """Gives the lease back. One that was lost meanwhile stays with whoever has it now."""
-        self._held.pop(lease.key, None)
+        lease.is_over = True
         with lease.lock:
             if not lease.lost:
                 self._store.swap_lease(lease.key, lease.data, None)
+        self._held.pop(lease.record.owner, None)
 
     def holder(self, key: str) -> LeaseRecord | None:
         """Who computes ``key`` now, as far as the store knows; ``None`` for nobody."""
@@ -136,11 +139,14 @@ class Leases:
     def beat(self) -> None:
         """Renews every lease held here; one that another took over is marked lost."""
         for lease in list(self._held.values()):
+            if lease.is_over:
+                self._release_late(lease)
+                continue
             with lease.lock:
                 record = _with_progress(lease)
                 data = _encode(record)
                 try:
-                    renewed = self._held.get(lease.key) is not lease or self._store.swap_lease(
+                    renewed = self._held.get(lease.record.owner) is not lease or self._store.swap_lease(
                         lease.key, lease.data, data
                     )
                 except OSError as error:
@@ -149,11 +155,17 @@ class Leases:
                 lease.lost = not renewed
                 lease.record, lease.data = record, data
             if lease.lost:
-                self._held.pop(lease.key, None)
+                self._held.pop(lease.record.owner, None)
                 _log.warning("the lease of %s was taken over by another process", lease.key)
 
+    def _release_late(self, lease: Lease) -> None:
+        try:
+            self.release(lease)
+        except OSError as error:
+            _log.warning("the lease of %s could not be given back: %s", lease.key, error)
+
     def _hold(self, key: str, record: LeaseRecord, data: bytes) -> Lease:
-        lease = self._held[key] = Lease(key, record, data)
+        lease = self._held[record.owner] = Lease(key, record, data)
         if self._thread is None:
             with self._lock:
                 if self._thread is None:

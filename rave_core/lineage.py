@@ -7,6 +7,7 @@ A scope travels in a context variable. Threads do not inherit context variables 
 from __future__ import annotations
 
 import contextvars
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -101,12 +102,14 @@ class Ambient:
     Attributes:
         top: the scope of the latest `using` that is still entered, in any thread.
         default: the scope of the process's own runtime, ``None`` until it is made.
+        lock: guards the list of entered scopes; a forked child makes a new one.
     """
 
     def __init__(self) -> None:
         self.top: Scope | None = None
         self.default: Scope | None = None
         self._entered: list[Scope] = []
+        self.lock = threading.Lock()
 
     def scope(self) -> Scope | None:
         """The scope that a call from here stands in; ``None`` where it is the default one and not made yet."""
@@ -115,15 +118,17 @@ class Ambient:
     @contextmanager
     def pushed(self, scope: Scope) -> Iterator[None]:
         """Makes ``scope`` the latest in a ``with`` block."""
-        self._entered.append(scope)
-        self.top = scope
+        with self.lock:
+            self._entered.append(scope)
+            self.top = scope
         try:
             yield
         finally:
-            # Blocks of several threads need not end in the order in which they began.
-            last = len(self._entered) - 1 - self._entered[::-1].index(scope)
-            del self._entered[last]
-            self.top = self._entered[-1] if self._entered else None
+            with self.lock:
+                # Blocks of several threads need not end in the order in which they began.
+                last = len(self._entered) - 1 - self._entered[::-1].index(scope)
+                del self._entered[last]
+                self.top = self._entered[-1] if self._entered else None
 
 
 ambient = Ambient()

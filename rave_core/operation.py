@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 _OPTIONS = {"rave_refresh", "rave_deep_refresh", "rave_dry_run", "rave_tofile"}
 _SCALARS = frozenset({int, str, bool, bytes, float, type(None)})
-_KEPT_CALLS = 4096
+_KEPT_CALLS = 1024
 _scope = current.get
 
 
@@ -110,7 +110,7 @@ class Operation(Generic[P, R]):
         if seat is not None and seat.scope is scope:
             try:
                 call = seat.recall(*args, **kwargs)
-            except (_Unkept, TypeError):  # an unhashable argument, or one that the slow way will name
+            except Exception:  # noqa: BLE001, S110  # arguments that can't be hashed, in whatever way, go the slow way
                 pass
             else:
                 held = call.held
@@ -212,7 +212,7 @@ class Operation(Generic[P, R]):
         if seat is not None and seat.desk is desk:
             try:
                 return seat.recall(*args, **kwargs)
-            except (_Unkept, TypeError):
+            except Exception:  # noqa: BLE001, S110  # as above
                 pass
         return desk.binder.bind(args, kwargs)
 

@@ -120,7 +120,7 @@ class Plugins:
             raise PluginError("; ".join(map(str, self.problems)))
 
     def _add(self, found: Found) -> None:
-        problem = self._register(found) or self._misspelt(found.plugin)
+        problem = self._register(found)
         if problem:
             if self._manager.get_plugin(found.name) is found.plugin:
                 self._manager.unregister(name=found.name)
@@ -140,9 +140,9 @@ class Plugins:
     def _register(self, found: Found) -> str | None:
         try:
             self._manager.register(found.plugin, name=found.name)
-        except (ValueError, pluggy.PluginValidationError) as error:
-            return str(error)
-        return None
+            return self._misspelt(found.plugin)
+        except Exception as error:  # noqa: BLE001  # a stranger's object may raise anything, even when looked at
+            return str(error) or type(error).__name__
 
     def _misspelt(self, plugin: object) -> str | None:
         known = [name for name in vars(hookspecs) if name.startswith("rave_")]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from rave_core.cache import Cache, Found, Place
+from rave_core.cache import Cache, EntryDraft, Found, Place
 from rave_core.clock import Clock
-from rave_core.errors import ProductError
+from rave_core.errors import BackendError, ProductError
 from rave_core.expiry import Request, check_result
 from rave_core.leases import Lease
 from rave_core.lineage import DeepRefresh, Scope
@@ -59,28 +60,39 @@ class Producer:
         lease: Lease | None = None,
     ) -> Path[Ran]:
         """Runs the body, in a scope of its own."""
-        blocking, spec = desk.cache.blocking, desk.spec
+        blocking = desk.cache.blocking
         key = call.key.text if call.key is not None else None
         child = Scope(scope.runtime, parent=scope, key=key, operation=desk.name, deep=deep)
         if lease is not None:
             lease.progress = lambda: child.progress
-        prepared: tuple[Any, ...] = (yield Do(blocking, place.prepare, spec)) if place.prepares else ()
         started = self._clock.monotonic()
-        value, error = None, None
-        try:
-            value, error = yield Run(self._body(call), _with_output(spec, prepared, call.args), call.kwargs, child)
-            seconds = self._clock.monotonic() - started
-            if error is None and place.prepares:
-                value = yield Do(blocking, place.collect, spec, prepared, value)
-        except ProductError as problem:
-            error = problem
-        except BaseException:
-            place.abandon(prepared)
-            raise
-        if error is not None and place.prepares:
-            yield Do(blocking, place.abandon, prepared)
+        if place.prepares:
+            value, error = yield from self._write(call, child, place, blocking)
+        else:
+            value, error = yield Run(self._body(call), call.args, call.kwargs, child)
+        seconds = self._clock.monotonic() - started
         self._count(desk, "Seconds Computing", seconds)
         return Ran(value, error, seconds, self._clock.now(), tuple(child.children))
+
+    def _write(self, call: Call, child: Scope, place: Place, blocking: bool) -> Path[tuple[Any, Exception | None]]:
+        """Runs a body that writes to a path; once more elsewhere, if there it failed for want of a place to write."""
+        spec = call.spec
+        prepared: tuple[Any, ...] = yield Do(blocking, place.prepare, spec)
+        while True:
+            try:
+                value, error = yield Run(self._body(call), _with_output(spec, prepared, call.args), call.kwargs, child)
+                if error is None:
+                    return (yield Do(blocking, place.collect, spec, prepared, value)), None
+            except ProductError as problem:
+                error = problem
+            except BaseException:
+                place.abandon(prepared)
+                raise
+            again = yield Do(blocking, place.elsewhere, prepared, error)
+            yield Do(blocking, place.abandon, prepared)
+            if again is None:
+                return None, error
+            prepared = again
 
     def _body(self, call: Call) -> Callable[..., Any]:
         function, compute = call.spec.function, self._compute
@@ -112,10 +124,10 @@ class Producer:
             self._reports.uncached(desk.spec, desk.name, error)
             return self._unkept(trip, ran)
         try:
-            found = desk.cache.put(key, self._entry(trip, ran, expires_at), encoded)
+            found = desk.cache.put(key, self._draft(trip, ran, expires_at), encoded)
         except Exception as error:
             if self._strict:
-                raise
+                raise BackendError(f"{desk.name}: cache {desk.cache.url} could not keep an entry: {error}") from error
             self._reports.backend_failed(desk.cache.url, "keep an entry", error)
             self._count(desk, "Uncached")
             return Outcome(ran.value, Status.UNCACHED, key), Landing(fetch=desk.cache.fetcher(encoded))
@@ -133,14 +145,14 @@ class Producer:
         self.after_put(trip.desk.cache)
         return Outcome(found.value, status, trip.key, found.entry)
 
-    def _entry(self, trip: Trip, ran: Ran, expires_at: float) -> Entry:
+    def _draft(self, trip: Trip, ran: Ran, expires_at: float) -> EntryDraft:
+        """The entry, but for what only its encoding tells."""
         spec = trip.desk.spec
-        return Entry(
+        return partial(
+            Entry,
             key=trip.key.text,
             created_at=ran.generated_at,
             expires_at=expires_at if expires_at < 2**53 else FOREVER,
-            codec="",
-            digest="",
             seconds=ran.seconds,
             arguments=summarize(trip.call.named) if self._record_arguments else {},
             mime_type=spec.mime_type,

@@ -6,7 +6,7 @@ import logging
 import warnings
 from typing import Any
 
-from rave_core.errors import EntryError, RaveWarning
+from rave_core.errors import EntryError, RaveError, RaveWarning, told
 from rave_core.model import Entry, Key, OperationSpec
 from rave_core.statistics import Statistics
 
@@ -26,8 +26,10 @@ class Reports:
     def backend_failed(self, backend: str, action: str, error: Exception) -> None:
         """A backend could not do ``action`` (as in "read an entry"); the call was answered without it."""
         self.statistics.count("Backend Failures")
-        reason = f"{type(error).__name__}: {error}"
-        self._warn((backend, action), f"cache {backend} could not {action}: {reason}; the call is answered without it")
+        reason = told(error)
+        # One trouble of a store, a full disk for one, shows in all that is done with it.
+        cause = str(getattr(error, "errno", None) or type(error).__name__)
+        self._warn((backend, cause), f"cache {backend} could not {action}: {reason}; the call is answered without it")
         self.observe("rave_backend_failed", backend=backend, action=action, error=error)
 
     def damaged(self, backend: str, key: str, error: EntryError) -> None:
@@ -37,7 +39,8 @@ class Reports:
 
     def uncached(self, spec: OperationSpec, operation: str, error: Exception) -> None:
         """A call of ``operation`` was answered but is not kept: an argument or its value does not allow it."""
-        self._warn((operation, str(error)), f"{operation} runs uncached: {error}", spec)
+        reason = str(error) if isinstance(error, RaveError) else told(error)
+        self._warn((operation, reason), f"{operation} runs uncached: {reason}", spec)
 
     def taken_over(self, key: str) -> None:
         """The lease of a process that is gone was taken over."""

@@ -119,6 +119,7 @@ _default_lock = threading.Lock()
 def _after_fork() -> None:
     global _default_lock
     _default_lock = threading.Lock()
+    ambient.lock = threading.Lock()
     for runtime in list(_runtimes):
         runtime._forget_handles()
 

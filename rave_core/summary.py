@@ -27,7 +27,14 @@ class _Short(reprlib.Repr):
 
 def summarize(named: Mapping[str, Any]) -> dict[str, str]:
     """Each argument in at most about 120 characters, by parameter, in the order of the signature."""
-    return {name: repr(value) if type(value) in _BRIEF else _short.repr(value) for name, value in named.items()}
+    return {name: repr(value) if type(value) in _BRIEF else _shown(value) for name, value in named.items()}
+
+
+def _shown(value: Any) -> str:
+    try:
+        return _short.repr(value)
+    except Exception:  # noqa: BLE001  # a number with too many digits, or code of the value's own
+        return f"<{type(value).__module__}.{type(value).__qualname__}>"
 
 
 _BRIEF = frozenset((bool, float, type(None)))

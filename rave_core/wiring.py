@@ -239,7 +239,7 @@ def _is_another(one: OperationSpec, two: OperationSpec) -> bool:
     if (first.__module__, first.__qualname__) != (second.__module__, second.__qualname__):
         return True
     # In a file that did not change, two functions in one place, such as lambdas, differ in their code.
-    return one.code.digest == two.code.digest and _code(one) != _code(two)
+    return bool(one.code.digest == two.code.digest and _code(one) != _code(two))
 
 
 def _code(spec: OperationSpec) -> Any:

@@ -11,7 +11,8 @@ import click
 
 from rave_core.backend import Purged, SupportsPurge, SupportsStats
 from rave_core.cache import Cache
-from rave_core.cli.output import is_terminal, print_facts, print_json, print_table
+from rave_core.cli.ending import FAILED, Left
+from rave_core.cli.output import is_terminal, note, print_facts, print_json, print_table
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option, places_option
 from rave_core.cli.usage import Usage, usage_of
@@ -83,7 +84,7 @@ def list_entries(prefix: str, sort: str, data: bool, products: bool, as_json: bo
         return
     now = session.runtime.clock.now()
     rows = [_row(entry, now) for entry in found]
-    print_table(("ID", "AGE", "SIZE", "TOOK", "EXPIRES", "CALL"), rows, right=[1, 2, 3])
+    print_table(("ID", "AGE", "SIZE", "TOOK", "EXPIRES", "CALL"), rows, right=[1, 2, 3], cut=[5])
 
 
 def _row(entry: Entry, now: float) -> tuple[str, str, str, str, str, str]:
@@ -190,7 +191,9 @@ def _is_doomed(entry: Entry, tag: str | None, expired: bool, now: float) -> bool
 def _ask(question: str) -> None:
     if not is_terminal(sys.stdin):
         raise OptionError(f"{question.rstrip('?')}: nobody can be asked here; add --yes")
-    click.confirm(question, abort=True, err=True)
+    if not click.confirm(question, err=True):
+        note("nothing was removed")
+        raise Left(FAILED)
 
 
 def _count(number: int) -> str:
@@ -220,7 +223,7 @@ def purge(data: bool, products: bool, as_json: bool) -> None:
 @cache.command()
 @places_option
 @json_option(
-    "{caches: [{name, url, entries, bytes, max_bytes, purged_at, "
+    "{caches: [{name, url, entries, bytes, used_bytes, max_bytes, purged_at, "
     "operations: [{operation, entries, bytes, oldest, newest, seconds}]}]}"
 )
 def stats(data: bool, products: bool, as_json: bool) -> None:
@@ -245,22 +248,27 @@ def _print_usage(usage: Usage, place: Cache, now: float) -> None:
             for op in usage.operations
         ]
         print_table(("OPERATION", "ENTRIES", "SIZE", "OLDEST", "NEWEST", "COMPUTING"), rows, right=[1, 2, 3, 4, 5])
-    budget = _budget(place)
-    of = f" of {size(budget)}" if budget is not None else ", without a limit"
-    click.echo(f"{_count(usage.entries)}, {size(usage.bytes)}{of}; computing them took {span(usage.seconds)}.")
+    used, budget = _room(place)
+    stored = f"{size(usage.bytes)}" if used is None else f"{size(used)} with all that belongs to them"
+    limit = "" if used is None else f" of {size(budget)}" if budget is not None else ", without a limit"
+    click.echo(f"{_count(usage.entries)}, {stored}{limit}; computing them took {span(usage.seconds)}.")
 
 
-def _budget(place: Cache) -> int | None:
-    return place.backend.max_bytes if isinstance(place.backend, SupportsStats) else None
+def _room(place: Cache) -> tuple[int | None, int | None]:
+    """Bytes used in the store, and its budget; ``None`` where it does not know or has none."""
+    backend = place.backend
+    return (backend.usage()[1], backend.max_bytes) if isinstance(backend, SupportsStats) else (None, None)
 
 
 def _usage_document(name: str, place: Cache, usage: Usage) -> dict[str, Any]:
+    used, budget = _room(place)
     return {
         "name": name,
         "url": place.url,
         "entries": usage.entries,
         "bytes": usage.bytes,
-        "max_bytes": _budget(place),
+        "used_bytes": used,
+        "max_bytes": budget,
         "purged_at": place.backend.last_purge() if isinstance(place.backend, SupportsPurge) else None,
         "operations": usage.operations,
     }

@@ -14,6 +14,7 @@ from rave_core.cli.switches import json_option
 from rave_core.entries import entries_of
 from rave_core.errors import UnknownNameError, nearest
 from rave_core.exports import Catalog
+from rave_core.files import suffix_of
 from rave_core.model import Key, Kind
 from rave_core.operation import Operation
 from rave_core.words import size
@@ -41,7 +42,7 @@ def list_operations(namespace: str | None, as_json: bool) -> None:
         click.echo("No operations are installed; 'pip install rave-example' adds the smallest namespace.", err=True)
         return
     rows = [(name, _parameters(operation), _makes(operation), _first_line(operation)) for name, operation in chosen]
-    print_table(("OPERATION", "PARAMETERS", "MAKES", "WHAT IT IS"), rows)
+    print_table(("OPERATION", "PARAMETERS", "MAKES", "WHAT IT IS"), rows, cut=[1, 3])
 
 
 def _no_namespace(namespace: str, catalog: Catalog) -> str:
@@ -66,7 +67,11 @@ def _summary_document(name: str, operation: Operation[..., Any]) -> dict[str, An
 
 
 def _first_line(operation: Operation[..., Any]) -> str:
-    return operation.spec.doc.partition("\n")[0]
+    return _prose(operation).partition("\n")[0]
+
+
+def _prose(operation: Operation[..., Any]) -> str:
+    return operation.spec.doc.replace("``", "")
 
 
 def _parameters(operation: Operation[..., Any]) -> str:
@@ -80,9 +85,10 @@ def _parameter(parameter: inspect.Parameter) -> str:
 
 
 def _makes(operation: Operation[..., Any]) -> str:
+    """What comes of it, by the usual suffix of its MIME type, which is shorter and better known."""
     spec = operation.spec
-    plain = "" if spec.mime_type == "application/octet-stream" else spec.mime_type
-    return " ".join(part for part in ("file" if spec.kind is Kind.FILE else "", plain) if part) or "value"
+    form = "" if spec.mime_type == "application/octet-stream" else suffix_of(spec.mime_type).removeprefix(".")
+    return " ".join(part for part in (form, "file" if spec.kind is Kind.FILE else "") if part) or "value"
 
 
 @click.command()
@@ -134,7 +140,7 @@ def _document(name: str, operation: Operation[..., Any]) -> dict[str, Any]:
     return {
         "name": name,
         "full_name": desk.name,
-        "doc": spec.doc,
+        "doc": _prose(operation),
         "signature": _signature(operation),
         "parameters": [_parameter_document(operation, parameter) for parameter in spec.parameters],
         "kind": spec.kind,

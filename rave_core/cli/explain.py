@@ -87,7 +87,7 @@ def plan(operation: str, arguments: tuple[str, ...], as_json: bool) -> None:
         print_json(_plan_document(wanted, found))
         return
     rows = [_row(step) for step in found.steps[:_MOST_STEPS]]
-    print_table(("STEP", "NEEDS", "TIME", "AS"), rows, right=[2])
+    print_table(("STEP", "NEEDS", "TIME", "AS"), rows, right=[2], cut=[0])
     if len(found.steps) > _MOST_STEPS:
         click.echo(f"... and {len(found.steps) - _MOST_STEPS} more steps")
     click.echo(f"\n{_summary(found)}")
@@ -106,7 +106,7 @@ def _summary(found: Plan) -> str:
     steps = f"{found.to_run} of {distinct} steps" if distinct > 1 else "It"
     verb = "have" if found.to_run > 1 and distinct > 1 else "has"
     seconds = found.seconds
-    return f"{steps} {verb} to run; " + ("how long is not known." if seconds is None else f"about {span(seconds)}")
+    return f"{steps} {verb} to run; " + ("how long is not known." if seconds is None else f"about {span(seconds)}.")
 
 
 def _plan_document(wanted: Asked, found: Plan) -> dict[str, Any]:

@@ -1,8 +1,4 @@
-"""The command ``rave``: its subcommands, which are imported when they run, and how it ends.
-
-Exit codes: 0 done; 1 the operation failed; 2 bad usage or arguments; 3 a dry run found nothing; 130 interrupted;
-141 whoever read the output stopped reading.
-"""
+"""The command ``rave``: its subcommands, which are imported when they run, and how it ends."""
 
 from __future__ import annotations
 
@@ -15,6 +11,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from rave_core.cli.ending import DONE, FAILED, INTERRUPTED, UNREAD, USAGE, Left, OperationFailed
 from rave_core.cli.output import note, one_line
 from rave_core.errors import (
     ArgumentError,
@@ -24,8 +21,6 @@ from rave_core.errors import (
     RaveError,
     UnknownNameError,
 )
-
-DONE, FAILED, USAGE, NOTHING, INTERRUPTED, UNREAD = 0, 1, 2, 3, 130, 141
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("rave_core.cli.run:run", "Run an operation, or give its kept result."),
@@ -42,17 +37,6 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 """Each command of our own: where it is defined, and its line in the help."""
 
 _MISUSE = (ArgumentError, ConfigurationError, DecorationError, OptionError, UnknownNameError)
-
-
-class OperationFailed(click.ClickException):
-    """An operation's own exception, told in one line."""
-
-    def __init__(self, operation: str, error: Exception) -> None:
-        super().__init__(f"{operation} failed: {type(error).__name__}: {one_line(str(error))}".rstrip(": "))
-
-
-class Left(click.exceptions.Exit):
-    """The command was left early."""
 
 
 class Rave(click.Group):

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import click
 import msgspec
@@ -30,6 +30,12 @@ def note(message: str) -> None:
     colour = {"error": "red", "warning": "yellow"}.get(word) if colon else None
     shown = f"{click.style(word, fg=colour)}: {rest}" if colour else message
     click.echo(f"rave: {shown}", err=True)
+
+
+def binary_output() -> BinaryIO:
+    """Standard output for bytes, in step with what was written there as text."""
+    sys.stdout.flush()
+    return cast("BinaryIO", sys.stdout.buffer)
 
 
 def one_line(text: str, most: int = 1000) -> str:
@@ -78,17 +84,20 @@ def _wrapped(line: str, room: int) -> list[str]:
     return textwrap.wrap(line, room, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) or [""]
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[int] = ()) -> None:
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[int] = (), cut: Iterable[int] = ()
+) -> None:
     """A table: on a terminal as wide as that, elsewhere aligned by blanks, whole.
 
     Args:
         columns: their names.
         rows: of cells, shown as `cell` writes them.
         right: indices of columns whose cells are numbers.
+        cut: indices of columns that are cut on a terminal that is too narrow; others go on in the next line.
     """
     cells = [[cell(value) for value in row] for row in rows]
     if is_terminal(sys.stdout):
-        _print_rich(columns, cells, set(right))
+        _print_rich(columns, cells, set(right), set(cut))
         return
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     for row in (columns, *cells):
@@ -99,7 +108,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rig
         click.echo("  ".join(padded).rstrip())
 
 
-def _print_rich(columns: Sequence[str], cells: list[list[str]], right: set[int]) -> None:
+def _print_rich(columns: Sequence[str], cells: list[list[str]], right: set[int], cut: set[int]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -107,18 +116,18 @@ def _print_rich(columns: Sequence[str], cells: list[list[str]], right: set[int])
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", border_style="dim")
     for index, name in enumerate(columns):
-        last = index == len(columns) - 1
-        table.add_column(
-            name,
-            justify="right" if index in right else "left",
-            no_wrap=index in right,
-            overflow="fold" if last else "ellipsis",
-        )
+        table.add_column(name, justify="right" if index in right else "left", no_wrap=index in right, overflow="fold")
     for row in cells[:MAX_ROWS]:
-        table.add_row(*map(Text, row))
+        # Cut by cell, since rich does not narrow a column that must not wrap.
+        table.add_row(
+            *(
+                Text(text, no_wrap=True, overflow="ellipsis") if index in cut else Text(text)
+                for index, text in enumerate(row)
+            )
+        )
     Console(file=sys.stdout, highlight=False).print(table)
     if len(cells) > MAX_ROWS:
-        note(f"{len(cells) - MAX_ROWS} more rows are not shown; pipe or --format csv gives all")
+        note(f"{len(cells) - MAX_ROWS} more rows are not shown; a pipe gets all of them")
 
 
 def cell(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from rave_core import hookspecs
-from rave_core.cli.main import FAILED, Left
+from rave_core.cli.ending import FAILED, Left
 from rave_core.cli.output import heading, note, print_json, print_table
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option

@@ -8,8 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from rave_core.cli.output import is_terminal, note
-from rave_core.host import host_id
-from rave_core.leases import LeaseRecord
+from rave_core.inspection import Computation, computation_of
 from rave_core.model import Call
 from rave_core.trip import Desk
 
@@ -59,9 +58,9 @@ class ProgressBar:
     def _tell(self) -> None:
         """Says once that another process computes the key."""
         while not self._done.wait(_LOOK_EVERY):
-            holder = self._other()
-            if holder is not None:
-                note(f"{self._desk.name}: {_waiting(holder)}")
+            other = self._other()
+            if other is not None:
+                note(f"{self._desk.name}: {_waiting(other)}")
                 return
 
     def _draw(self) -> None:
@@ -81,17 +80,19 @@ class ProgressBar:
         console = Console(stderr=True, highlight=False)
         with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=True) as shown:
             task = shown.add_task(self._desk.name, total=None, text="")
-            look_at, holder = 0.0, None
+            look_at, other = 0.0, None
             while True:
                 if time.monotonic() >= look_at:
-                    look_at, holder = time.monotonic() + _LOOK_EVERY, self._other()
-                shown.update(task, **self._state(holder))
+                    look_at, other = time.monotonic() + _LOOK_EVERY, self._other()
+                shown.update(task, **self._state(other))
                 if self._done.wait(_EVERY):
                     return
 
-    def _state(self, holder: LeaseRecord | None) -> dict[str, Any]:
-        if holder is not None:
-            return {"total": holder.total, "completed": holder.done or 0, "text": _waiting(holder)}
+    def _state(self, other: Computation | None) -> dict[str, Any]:
+        if other is not None:
+            record = other.record
+            done, total = (record.done or 0, record.total) if record is not None else (0, None)
+            return {"total": total, "completed": done, "text": _waiting(other)}
         report = self._report
         if report is None:
             return {"total": None, "text": ""}
@@ -99,23 +100,15 @@ class ProgressBar:
         inner = f"{operation}: " if operation != self._desk.name else ""
         return {"total": progress.total, "completed": progress.done, "text": f"{inner}{progress.text}".rstrip(": ")}
 
-    def _other(self) -> LeaseRecord | None:
-        """Another process that computes the key now."""
-        if self._key is None or self._desk.leases is None:
-            return None
+    def _other(self) -> Computation | None:
+        """The computation of the key by another process."""
         try:
-            holder = self._desk.leases.holder(self._key)
+            found = None if self._key is None else computation_of(self._desk, self._key)
         except OSError:
             return None
-        return None if holder is None or _is_ours(holder) else holder
+        return None if found is None or found.is_ours else found
 
 
-def _is_ours(holder: LeaseRecord) -> bool:
-    import os
-
-    return holder.pid == os.getpid() and holder.host == host_id()
-
-
-def _waiting(holder: LeaseRecord) -> str:
-    where = "" if holder.host == host_id() else f" on {holder.host.partition('/')[0]}"
-    return f"waiting for process {holder.pid}{where}" + (f": {holder.text}" if holder.text else "")
+def _waiting(other: Computation) -> str:
+    doing = other.record.text if other.record is not None else ""
+    return f"waiting for {other}{f': {doing}' if doing else ''}"

@@ -13,10 +13,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-import click
 import msgspec
 
-from rave_core.cli.output import print_table
+from rave_core.cli.output import binary_output, print_table
 from rave_core.errors import OptionError
 
 FORMATS: Final = ("text", "json", "csv", "arrow", "parquet", "table")
@@ -208,7 +207,7 @@ def show(value: Any, form: str, name: str, *, is_terminal: bool) -> None:
     content = rendered(value, form, name)
     if is_terminal and (form in ("arrow", "parquet") or not _is_readable(content)):
         raise OptionError(f"{name}: the result is binary ({len(content)} bytes); write it with -o FILE, or pipe it")
-    click.get_binary_stream("stdout").write(content)
+    binary_output().write(content)
 
 
 def _is_readable(content: bytes) -> bool:

@@ -13,8 +13,8 @@ import click
 
 from rave_core.cli import rendering
 from rave_core.cli.arguments import Asked, NamedValue, OperationName, asked
-from rave_core.cli.main import NOTHING, Left, OperationFailed
-from rave_core.cli.output import is_terminal, note
+from rave_core.cli.ending import NOTHING, Left, OperationFailed
+from rave_core.cli.output import binary_output, is_terminal, note
 from rave_core.cli.progress import ProgressBar
 from rave_core.cli.session import Session, current_session
 from rave_core.errors import OptionError, RaveError
@@ -137,7 +137,7 @@ class _Target:
             return ""
         if self.path == "-":
             with open(value, "rb") as file:
-                shutil.copyfileobj(file, click.get_binary_stream("stdout"))
+                shutil.copyfileobj(file, binary_output())
             return ""
         return f"; wrote {self.path}, {size(self._write_file(self.path, value))}"
 

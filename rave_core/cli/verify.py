@@ -6,7 +6,7 @@ from collections import Counter
 
 import click
 
-from rave_core.cli.main import FAILED, Left
+from rave_core.cli.ending import FAILED, Left
 from rave_core.cli.output import print_json, print_table
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option, places_option

@@ -1,4 +1,4 @@
-"""For authors of plugins: what a backend must do, as tests to subclass, and a clock for tests.
+"""For authors of plugins: what a backend must do, as tests to subclass; a clock, and plugins, for tests.
 
 Needs pytest and hypothesis, which only this package imports.
 """
@@ -19,6 +19,7 @@ from rave_core.testing.capability_contracts import (
     ValuesContract,
 )
 from rave_core.testing.clock import FakeClock
+from rave_core.testing.plugins import isolated_plugins
 from rave_core.testing.state_machine import backend_machine
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "StatsContract",
     "ValuesContract",
     "backend_machine",
+    "isolated_plugins",
 ]

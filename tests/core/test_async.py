@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ class Gate:
     async def passed(self) -> None:
         """Waits in a task."""
         self.entered.set()
-        while not self.open.is_set():  # noqa: ASYNC110  # an event of threads, not of tasks
+        while not self.open.is_set():
             await asyncio.sleep(0.002)
 
 
@@ -234,10 +235,10 @@ def test_a_cancelled_follower_does_not_disturb_the_leader(gate: Gate, ran: Ran) 
 
 
 def test_a_call_cancelled_before_its_lease_is_there_leaves_no_lease(
-    make_runtime: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_runtime: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread that claims it can't be cancelled; what it brings must be given back all the same."""
-    used = make_runtime(cache=["file://" + make_runtime().settings.cache[-1].removeprefix("file://")])
+    used = make_runtime(cache=[f"file://{tmp_path}/data"])
     claiming, go_on, claimed = threading.Event(), threading.Event(), threading.Event()
     backend: Any = used.cache.backend
     claim = backend.claim

@@ -44,7 +44,7 @@ NAMED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "wanted"), NAMED, ids=str)
+@pytest.mark.parametrize(("name", "value", "wanted"), NAMED, ids=lambda part: str(part).partition(" at 0x")[0])
 def test_the_core_supplies_converters_by_name(name: str, value: object, wanted: object) -> None:
     """A typemap may name them as text."""
     assert same(converter_of(name).convert(value), wanted)
@@ -69,7 +69,7 @@ def test_the_core_supplies_converters_by_name(name: str, value: object, wanted: 
         ("json", float("nan")),
         ("path", ""),
     ],
-    ids=str,
+    ids=lambda part: str(part).partition(" at 0x")[0],
 )
 def test_a_named_converter_refuses_what_it_is_not(name: str, value: object) -> None:
     """Named converters are as sharp as types."""

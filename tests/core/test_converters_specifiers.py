@@ -123,7 +123,7 @@ def test_a_function_of_one_argument_is_a_type() -> None:
         (Port, "80", Port(80)),
         (typing.TypeVar("T", bound=int), "1", 1),
     ],
-    ids=lambda part: shown(part)[:40],
+    ids=lambda part: shown(part)[:40].partition(" at 0x")[0],
 )
 def test_hints_are_types(hint: object, value: object, wanted: object) -> None:
     """What annotations say is understood as far as a value can be converted to it."""
@@ -159,7 +159,7 @@ def test_a_hinted_class_takes_its_instances_alone() -> None:
         ("port", {"type": "integer", "minimum": 0, "maximum": 65535}),
         (tuple[int], {"type": "array", "prefixItems": [{"type": "integer"}], "minItems": 1, "maxItems": 1}),
     ],
-    ids=str,
+    ids=lambda part: str(part).partition(" at 0x")[0],
 )
 def test_a_type_has_a_schema(spec: object, schema: dict[str, object]) -> None:
     """A typemap also drives JSON Schema."""

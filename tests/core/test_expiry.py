@@ -134,7 +134,7 @@ def test_forever_and_nocache_are_constant() -> None:
         (np.datetime64("2007-04-20"), 432000),
         (math.inf, 300),
     ],
-    ids=str,
+    ids=lambda part: str(part).partition(" at 0x")[0],
 )
 def test_a_crossover_asks_how_old_the_argument_is(etime: object, wanted: float) -> None:
     """The guide's example: five minutes for times newer than three hours, else five days."""
@@ -152,7 +152,9 @@ def test_a_time_without_a_zone_is_local() -> None:
     assert daily(asked(etime=date(2007, 4, 27))) == NOON + 432000
 
 
-@pytest.mark.parametrize("etime", [None, "soon", True, math.nan, [1], 1j, datetime.min], ids=str)
+@pytest.mark.parametrize(
+    "etime", [None, "soon", True, math.nan, [1], 1j, datetime.min], ids=lambda part: str(part).partition(" at 0x")[0]
+)
 def test_an_argument_that_is_no_time_is_named(etime: object) -> None:
     """The TypeError names operation and argument."""
     strategy = crossover_strategy(FIVE_MINUTES, FIVE_DAYS, "3h", "etime")
@@ -243,7 +245,7 @@ def test_a_crossover_may_name_strategies_of_plugins() -> None:
         (lambda: 0, "takes one request"),
         (crossover_strategy("hurly", "5m", "3h", "etime"), "did you mean 'hourly'"),
     ],
-    ids=str,
+    ids=lambda part: str(part).partition(" at 0x")[0],
 )
 def test_what_is_no_strategy_is_refused(value: object, message: str) -> None:
     """The message names it, and the nearest known name."""
@@ -292,7 +294,11 @@ def test_a_strategy_may_give_a_datetime() -> None:
     assert check_result(datetime.fromtimestamp(NOON, UTC), "foo", soon) == NOON
 
 
-@pytest.mark.parametrize("value", [None, "soon", "2007-04-27", True, math.nan, 1j, duration_strategy(5)], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    [None, "soon", "2007-04-27", True, math.nan, 1j, duration_strategy(5)],
+    ids=lambda part: str(part).partition(" at 0x")[0],
+)
 def test_a_strategy_that_gives_no_time_is_named(value: object) -> None:
     """The TypeError names operation and strategy."""
     with pytest.raises(DecorationError, match="foo: strategy soon returned") as caught:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -208,9 +209,7 @@ def test_a_failing_body_leaves_the_old_target_as_it_was(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["data", "old", "products"]
 
 
-def test_a_relative_target_counts_from_where_the_call_was_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_relative_target_counts_from_where_the_call_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if the body goes elsewhere."""
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -234,22 +233,42 @@ def test_a_target_that_cannot_be_is_refused_before_the_body_runs(
     assert ran() == []
 
 
-def test_an_unwritable_directory_is_refused(tmp_path: Path) -> None:
-    """Said by name, before the body runs; asked as an ordinary user, since root may write anywhere."""
+@pytest.fixture
+def as_nobody(tmp_path: Path) -> Callable[[str], str]:
+    """Runs a script in a directory that nobody but root may write to; as an ordinary user, since root may."""
     closed = tmp_path / "closed"
     closed.mkdir()
+    (closed / "mine.txt").write_text("old")
+    (closed / "mine.txt").chmod(0o666)
     closed.chmod(0o555)
-    script = (
-        "import os, sys\n"
-        "from rave_core.errors import ProductError\nfrom rave_core.files import Target\n"
-        "if os.getuid() == 0: os.setuid(65534)\n"
-        "try: Target('out.txt')\nexcept ProductError as error: print(error)\n"
-    )
     for outer in (tmp_path, *list(tmp_path.parents)[:3]):
-        if outer.owner() == closed.owner() and outer != Path("/tmp"):
+        if outer.owner() == closed.owner() and outer != Path(tempfile.gettempdir()):
             outer.chmod(outer.stat().st_mode | 0o011)
-    done = subprocess.run([sys.executable, "-c", script], cwd=closed, capture_output=True, text=True)
-    assert "out.txt' can't be written: permission denied" in done.stdout, done.stderr
+
+    def run(script: str) -> str:
+        first = "import os\nfrom rave_core.errors import ProductError\nfrom rave_core.files import Target\n"
+        first += "from rave_core import op_file\nif os.getuid() == 0: os.setuid(65534)\n"
+        done = subprocess.run([sys.executable, "-c", first + script], cwd=closed, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_an_unwritable_directory_is_refused(as_nobody: Callable[[str], str]) -> None:
+    """Said by name, before the body runs."""
+    printed = as_nobody("try: Target('out.txt')\nexcept ProductError as error: print(error)\n")
+    assert "out.txt' can't be written: permission denied" in printed
+
+
+def test_a_writable_file_in_an_unwritable_directory_is_written(as_nobody: Callable[[str], str]) -> None:
+    """Nothing can be put beside it, so that it is written in place."""
+    script = (
+        "@op_file(name='t/f')\ndef f(out): pass\n"
+        "target = Target('mine.txt'); (draft,) = target.prepare(f.spec); open(draft, 'w').write('new')\n"
+        "print(target.collect(f.spec, (draft,), None), open('mine.txt').read(), os.path.exists(draft))\n"
+    )
+    assert as_nobody(script) == "mine.txt new False\n"
 
 
 def test_a_device_or_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:

@@ -139,7 +139,9 @@ def test_every_kind_of_parameter(ran: Ran) -> None:
 
 def test_parameters_may_be_called_like_our_own() -> None:
     """``self``, ``args``, ``function`` and ``options`` are ordinary names to an operation."""
-    odd = op(name="t/odd")(lambda args, kwargs, function=1, options=2, scope=3: (args, kwargs, function, options, scope))
+    odd = op(name="t/odd")(
+        lambda args, kwargs, function=1, options=2, scope=3: (args, kwargs, function, options, scope)
+    )
     assert odd(1, 2, options=5) == (1, 2, 1, 5, 3)
     keyed = op(name="t/keyed")(lambda **them: sorted(them))
     assert keyed(self=1, spec=2, operation=3) == keyed(self=1, spec=2, operation=3) == ["operation", "self", "spec"]
@@ -337,4 +339,3 @@ def _spoil(value: Any) -> None:
         value[1].append(9)
     else:
         value[0] = 99
-

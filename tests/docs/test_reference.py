@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import tomllib
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -20,7 +21,7 @@ import pytest
 import rave_core
 from rave_backends.filesystem import FilesystemBackend
 from rave_backends.memory import MemoryBackend
-from rave_core import codecs, converters, decorators, errors, expiry, hookspecs, plugins, statistics, versions
+from rave_core import codecs, converters, decorators, errors, expiry, hookspecs, plugins, statistics, testing, versions
 from rave_core.backend import StoreURL
 from rave_core.model import Entry, Options, Outcome, Status
 from rave_core.settings import known_settings, variable_of
@@ -102,21 +103,21 @@ def test_every_keyword_of_op_has_a_row(page: Page) -> None:
     assert [cells[0].strip("`") for cells in rows(page("reference/decorators.md"), "`op`")] == keywords[0]
 
 
-def test_every_option_status_and_field_is_told(page: Page) -> None:
-    """Options by their keyword in a call."""
+def test_every_option_field_and_status_has_a_row(page: Page) -> None:
+    """Options by their keyword in a call; the fields of an outcome, then the statuses."""
     text = page("reference/options.md")
-    assert_told([f"rave_{field.name}" for field in fields(Options)], text)
-    assert_told([field.name for field in (*fields(Options), *fields(Outcome))], text)
-    assert_told(list(Status), text)
+    options = [cells[0].strip("`").partition("=")[0] for cells in rows(text, "Options of a call")]
+    assert options == [f"rave_{field.name}" for field in fields(Options)]
+    told = [cells[0].strip("`") for cells in rows(text, "`Outcome`")]
+    assert told == [*(field.name for field in fields(Outcome)), *Status]
+    assert_told([field.name for field in fields(Options)], text)
 
 
 @pytest.mark.parametrize(
     ("names", "name"),
     [
-        (converters.BUILTIN, "typemaps.md"),
         (expiry.BUILTIN, "expiration.md"),
         (["duration_strategy", "crossover_strategy", *(f.name for f in fields(expiry.Request))], "expiration.md"),
-        (versions.BUILTIN, "versions.md"),
         ([codec.name for codec in codecs.builtin_codecs()], "keys-and-entries.md"),
         ([field.name for field in fields(Entry)], "keys-and-entries.md"),
         ([*statistics._new_namespace(rave_core.clock.SystemClock()), *statistics._new_record()], "statistics.md"),
@@ -124,15 +125,28 @@ def test_every_option_status_and_field_is_told(page: Page) -> None:
     ],
 )
 def test_every_name_is_told(names: typing.Iterable[str], name: str, page: Page) -> None:
-    """Converters, strategies, codecs, the fields of an entry, the statistics."""
+    """Strategies, codecs, the fields of an entry, the statistics."""
     assert_told(names, page(f"reference/{name}"))
 
 
+@pytest.mark.parametrize(
+    ("names", "name", "heading"),
+    [
+        (converters.BUILTIN, "typemaps.md", "Named converters"),
+        (versions.BUILTIN, "versions.md", "Strategies"),
+    ],
+)
+def test_every_name_has_a_row(names: typing.Iterable[str], name: str, heading: str, page: Page) -> None:
+    """Named converters and version strategies, in the order of the code."""
+    assert [cells[0].strip("`") for cells in rows(page(f"reference/{name}"), heading)] == list(names)
+
+
 def test_every_public_name_is_told(page: Page) -> None:
-    """What ``rave_core`` exports stands in the Python API, by a description or a link to one."""
+    """What ``rave_core`` and its testing kit export stands in the Python API, by a description or a link to one."""
     text = page("reference/python-api.md")
     described = set(re.findall(r"auto\w+:: [\w.]+\.(\w+)", text))
-    assert_told(sorted(set(rave_core.__all__) - described), text)
+    exported = {*rave_core.__all__, *testing.__all__}
+    assert_told(sorted(exported - described), text)
 
 
 def commands(command: click.Command, context: click.Context, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -158,3 +172,14 @@ def test_every_command_has_a_section_with_its_options(page: Page) -> None:
         options = [option for each in command.params if isinstance(each, click.Option) for option in each.opts]
         assert_told([option for option in options if option not in ("-h", "--help")], sections[name])
     assert_told([option for each in rave.params for option in each.opts if option not in ("-h", "--help")], text)
+
+
+@pytest.mark.parametrize("package", ["rave_core", "rave_backends"])
+def test_the_floors_are_those_of_the_import_contracts(package: str, page: Page, root: Path) -> None:
+    """From the top, floor by floor, with the same files on each."""
+    contracts = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    [layers] = [each["layers"] for each in contracts if each.get("containers") == [package]]
+    tables = re.findall(r"^\| files \|.*?\n\n", page("explanation/architecture.md"), re.MULTILINE | re.DOTALL)
+    table = tables[["rave_core", "rave_backends"].index(package)]
+    told = [sorted(re.findall(r"`(\w+)`", line.split(" | ")[0])) for line in table.splitlines()[2:] if line]
+    assert told == [sorted(layer.split(" | ")) for layer in layers]

@@ -172,7 +172,7 @@ def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
 
 @pytest.fixture
 def leftovers() -> Callable[[Path], list[str]]:
-    """What lies below a cache's directory that is neither the store's own nor an entry, a product or a damaged frame."""
+    """What lies below a cache's directory that is neither the store's own nor an entry or a product."""
 
     def list_them(root: Path) -> list[str]:
         below = [path.relative_to(root) for path in root.rglob("*") if not path.is_dir() or ".rave" in path.parts]

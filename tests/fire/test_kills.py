@@ -131,7 +131,7 @@ def call(start):
 @pytest.mark.parametrize("purge", ["purge first", "purge later"])
 @pytest.mark.parametrize("what", ["value", "page"])
 def test_a_kill_at_any_point_is_taken_over(start, log, leftovers, tmp_path, what, purge):
-    """Killed in front of each system call in turn: the next process answers right at once, and a purge leaves nothing."""
+    """Killed in front of each system call in turn: the next process answers at once, and a purge leaves nothing."""
     killer = start(OPERATIONS + KILLED_EVERYWHERE, what, purge, RAVE_PRODUCTS_GRACE="0")
     output, _ = killer.communicate(timeout=100)
     reports = [json.loads(line) for line in output.splitlines()]

@@ -19,8 +19,6 @@ import sys
 out, source, size = sys.argv[1:]
 open(out, "wb").write(open(source, "rb").read() + size.encode())
 """
-    "import sys; out, source, size = sys.argv[1:]; open(out, 'wb').write(open(source, 'rb').read() + size.encode())"
-)
 
 
 @op_file

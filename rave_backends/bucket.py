@@ -1,0 +1,272 @@
+"""One bucket of an object store: the only place that touches its client, obstore."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from rave_backends.bucket_errors import advice, code_of
+from rave_backends.profiles import default_profile, read_profile
+from rave_core.clock import Clock
+from rave_core.errors import BackendError, ConfigurationError
+from rave_core.model import Bytes
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+_REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_CONNECTING = 5.0
+_RETRIES = 3
+_PART = 8 << 20  # what is larger goes in parts
+_LISTED = 1000
+_REREAD = timedelta(minutes=5)
+
+_used_in: set[int] = set()  # the client's threads are the process's, whichever bucket they serve
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object as a list shows it; ``changed_at`` is Unix time by the store's clock."""
+
+    name: str
+    size: int
+    changed_at: float
+
+
+class Bucket:
+    """Objects by name. Safe for many threads; no call takes longer than ``timeout`` for each request that it makes.
+
+    Nothing is connected before the first call. Every call raises `BackendError` for trouble, naming the bucket, the
+    endpoint and what to do. The client does not work in a process that was forked from one in which it has already
+    worked: there every call raises at once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        profile: str | None = None,
+        timeout: float,
+        clock: Clock,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        """The bucket ``name``.
+
+        Raises:
+            ConfigurationError: obstore is not installed, or a name, the endpoint or the profile is wrong.
+        """
+        if find_spec("obstore") is None:
+            raise ConfigurationError("s3:// needs the package obstore: pip install rave-framework[s3]")
+        self.name = _checked(name, _NAME, "the name of a bucket")
+        self._clock = clock
+        self._environ = environ
+        self._timeout = timeout
+        self._profile = profile or default_profile(environ)
+        found = read_profile(self._profile, environ) if self._profile else {}
+        given = next((environ[key] for key in _ENDPOINTS if environ.get(key)), None)
+        self.endpoint = _endpoint(endpoint or given or found.get("endpoint_url"))
+        region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or found.get("region")
+        self._region = _checked(region, _REGION, "a region") if region else None
+        self._store: S3Store | None = None
+        self._lock = threading.Lock()
+
+    def __str__(self) -> str:
+        return f"bucket {self.name!r} at {self.endpoint or 'AWS'}"
+
+    def get(self, name: str) -> memoryview | None:
+        """The whole object, or ``None``."""
+        with self._words("get"):
+            try:
+                return memoryview(self._client().get(name).bytes())  # type: ignore[arg-type]  # it is a buffer
+            except FileNotFoundError as error:
+                return _absent(error)
+
+    def get_tagged(self, name: str) -> tuple[bytes, str] | None:
+        """The whole object with its ETag, or ``None``."""
+        with self._words("get"):
+            try:
+                result = self._client().get(name)
+                return bytes(result.bytes()), result.meta["e_tag"] or ""
+            except FileNotFoundError as error:
+                return _absent(error)
+
+    def beginning(self, name: str, size: int) -> bytes | None:
+        """The first ``size`` bytes of the object, fewer if it is shorter; or ``None``."""
+        if size <= 0:
+            return None if self.look(name) is None else b""
+        with self._words("get a part of"):
+            try:
+                return bytes(self._client().get_range(name, start=0, length=size))
+            except FileNotFoundError as error:
+                return _absent(error)
+            except _errors().GenericError as error:
+                if "416" in str(error):
+                    return b""  # no byte of an empty object can be asked for
+                if "non-partial" not in str(error):
+                    raise
+        whole = self.get(name)  # some stores answer with all of it where the range covers that
+        return None if whole is None else bytes(whole[:size])
+
+    def look(self, name: str) -> Listed | None:
+        """What is known of the object without its content, or ``None``."""
+        with self._words("look at"):
+            try:
+                return _listed(self._client().head(name))
+            except FileNotFoundError as error:
+                return _absent(error)
+
+    def put(self, name: str, pieces: Sequence[Bytes]) -> None:
+        """Puts an object in place of what was there. A reader sees the old or the new, whole."""
+        views = [memoryview(piece).cast("B") for piece in pieces]
+        with self._words("put"):
+            if sum(map(len, views)) <= _PART:
+                self._client().put(name, b"".join(views), use_multipart=False)
+            else:
+                self._client().put(name, iter(views), use_multipart=True, chunk_size=_PART, max_concurrency=4)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Puts an object where there is none; whether it did. Some stores do not know that, and always do."""
+        with self._words("create"):
+            try:
+                self._client().put(name, data, mode="create", use_multipart=False)
+            except _errors().AlreadyExistsError:
+                return False
+            return True
+
+    def replace(self, name: str, data: bytes, tag: str) -> bool:
+        """Puts an object in place of the one with the ETag ``tag``; whether it did."""
+        with self._words("replace"):
+            try:
+                self._client().put(name, data, mode={"e_tag": tag}, use_multipart=False)
+            except (_errors().PreconditionError, FileNotFoundError) as error:
+                _absent(error)
+                return False
+            return True
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Deletes objects; those that are not there are no error."""
+        if names:
+            with self._words("delete"):
+                try:
+                    self._client().delete(list(names))
+                except FileNotFoundError as error:
+                    _absent(error)
+
+    def list(self, directory: str) -> Iterator[list[Listed]]:
+        """The objects whose names start with ``directory`` (empty, or up to a slash), by the thousand at most."""
+        with self._words("list"):
+            stream = self._client().list(directory.rstrip("/") or None, chunk_size=_LISTED)
+        while True:
+            with self._words("list"):
+                chunk = next(stream, None)
+            if chunk is None:
+                return
+            yield [_listed(meta) for meta in chunk]
+
+    def close(self) -> None:
+        """Lets go of the client; a later call makes another."""
+        self._store = None
+
+    def _client(self) -> S3Store:
+        pid = os.getpid()
+        if _used_in - {pid}:
+            # The client's threads did not survive the fork: it would wait for them without end.
+            raise BackendError(
+                f"{self}: an object store can't be used in a process that was forked after it was first used; "
+                "start the process by spawn or forkserver, or use the store only after the fork"
+            )
+        _used_in.add(pid)
+        with self._lock:
+            if self._store is None:
+                self._store = self._made()
+            return self._store
+
+    def _made(self) -> S3Store:
+        from obstore.store import S3Store
+
+        config: dict[str, Any] = {"endpoint": self.endpoint, "region": self._region}
+        seconds = self._timeout / 3
+        return S3Store(
+            self.name,
+            config={key: value for key, value in config.items() if value},  # type: ignore[arg-type]  # by their names
+            client_options={
+                "allow_http": bool(self.endpoint and self.endpoint.startswith("http:")),
+                "connect_timeout": timedelta(seconds=min(_CONNECTING, 2 * seconds)),
+                "timeout": timedelta(seconds=2 * seconds),
+            },
+            # No retry starts after a third of the time, and none takes more than the other two.
+            retry_config={
+                "max_retries": _RETRIES,
+                "retry_timeout": timedelta(seconds=seconds),
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=50),
+                    "max_backoff": timedelta(seconds=min(1.0, seconds / _RETRIES)),
+                    "base": 2,
+                },
+            },
+            credential_provider=self._credentials if self._profile else None,
+        )
+
+    def _credentials(self) -> Any:
+        """The profile's keys, read again now and then, since somebody may renew them."""
+        found = read_profile(self._profile or "", self._environ)
+        return {
+            "access_key_id": found["aws_access_key_id"],
+            "secret_access_key": found["aws_secret_access_key"],
+            "token": found.get("aws_session_token"),
+            "expires_at": datetime.fromtimestamp(self._clock.now(), UTC) + _REREAD,
+        }
+
+    @contextmanager
+    def _words(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except BackendError:
+            raise
+        except (_errors().BaseError, OSError, ValueError) as error:
+            raise BackendError(f"{self}: can't {action} an object: {advice(error)}") from error
+
+
+def _errors() -> Any:
+    from obstore import exceptions
+
+    return exceptions
+
+
+def _absent(error: BaseException) -> None:
+    if code_of(error) == "NoSuchBucket":
+        raise error
+
+
+def _listed(meta: Mapping[str, Any]) -> Listed:
+    return Listed(meta["path"], meta["size"], meta["last_modified"].timestamp())
+
+
+def _checked(text: str, pattern: re.Pattern[str], what: str) -> str:
+    if not pattern.fullmatch(text):
+        raise ConfigurationError(
+            f"{text!r} can't be {what}: letters, digits and '-' expected, as in s3://bucket/prefix"
+        )
+    return text
+
+
+def _endpoint(text: str | None) -> str | None:
+    if text is None:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+        shown = text.replace(parts.netloc, parts.netloc.rpartition("@")[2])
+        raise ConfigurationError(f"{shown!r} can't be an endpoint: https://host or http://host:port expected")
+    return text.rstrip("/")

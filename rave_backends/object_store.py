@@ -1,0 +1,184 @@
+"""A cache in a bucket of an object store that speaks S3: one object for each frame, named for its key.
+
+prefix/operation/version/args.rave      the frame
+prefix/.rave/                           what belongs to the store: no key has a part that starts with a dot
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from rave_backends.bucket import Bucket
+from rave_backends.object_leases import ObjectLeases
+from rave_backends.object_sweeper import SUFFIX, ObjectSweeper
+from rave_core.backend import Backend, Purged, StoreURL
+from rave_core.clock import Clock, SystemClock
+from rave_core.durations import parse_duration
+from rave_core.errors import BackendError, ConfigurationError
+from rave_core.model import Bytes, Entry
+
+DEFAULT_TIMEOUT = 15.0
+"""Seconds that one request may take, repetitions included."""
+
+
+class ObjectStoreBackend(Backend):
+    """Keeps frames in a bucket, which many processes and hosts may share.
+
+    Opening connects to nothing; trouble shows in the calls, as `BackendError`, and in ``check``. The store counts as
+    shared, so it has no sealing key of its own. It keeps no products yet.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        profile: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        clock: Clock | None = None,
+    ) -> None:
+        """The cache in ``bucket``, in objects whose names start with ``prefix``, given without its last slash.
+
+        Args:
+            bucket: its name; it must exist.
+            prefix: what else is in the bucket stays untouched.
+            endpoint: the URL of a store that is not AWS. Default: what the environment or the profile says.
+            region: likewise.
+            profile: of ``~/.aws/credentials`` and ``~/.aws/config``, with an access key and its secret. Default:
+                the credentials in the environment, the profile that it names or the default one, or the host's role.
+            timeout: seconds that a request may take, repetitions included.
+            clock: the source of time.
+
+        Raises:
+            ConfigurationError: one of these is wrong, or obstore is not installed.
+        """
+        if prefix and not _is_name(prefix):
+            raise ConfigurationError(
+                f"{prefix!r} can't be a prefix: parts joined by '/' expected, none '.', '..' or empty"
+            )
+        clock = clock or SystemClock()
+        self._bucket = Bucket(bucket, endpoint=endpoint, region=region, profile=profile, timeout=timeout, clock=clock)
+        self._prefix = f"{prefix}/" if prefix else ""
+        control = f"{self._prefix}.rave/"
+        self._control = control
+        self._leases = ObjectLeases(self._bucket, control, clock)
+        self._sweeper = ObjectSweeper(self._bucket, self._prefix, control, self._leases)
+
+    @classmethod
+    def from_url(cls, url: StoreURL) -> ObjectStoreBackend:
+        """The cache at ``s3://bucket/prefix?endpoint=…&region=…&profile=…&timeout=…``.
+
+        Raises:
+            ConfigurationError: the URL names no bucket, or an option is wrong.
+        """
+        endpoint, region = url.take("endpoint", _text, None), url.take("region", _text, None)
+        profile, timeout = url.take("profile", _text, None), url.take("timeout", _timeout, DEFAULT_TIMEOUT)
+        url.done()
+        if not url.host:
+            raise ConfigurationError(f"{url}: no bucket is named; s3://bucket/prefix expected")
+        try:
+            return cls(
+                url.host, url.path.strip("/"), endpoint=endpoint, region=region, profile=profile, timeout=timeout
+            )
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{url}: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"ObjectStoreBackend('s3://{self._bucket.name}/{self._prefix}')"
+
+    def get(self, key: str) -> Bytes | None:
+        """The frame kept under ``key``, whole, or ``None``."""
+        return self._bucket.get(self._name(key))
+
+    def head(self, key: str, size: int) -> bytes | None:
+        """The first ``size`` bytes of the frame under ``key`` (fewer if it is shorter), or ``None``."""
+        return self._bucket.beginning(self._name(key), size)
+
+    def put(self, key: str, frame: Sequence[Bytes]) -> None:
+        """Keeps ``frame``, given in pieces, in place of what was there. A reader sees the old or the new, whole."""
+        self._bucket.put(self._name(key), frame)
+
+    def delete(self, key: str) -> bool:
+        """Forgets ``key``; whether there was anything, as far as could be seen just before."""
+        name = self._name(key)
+        if self._bucket.look(name) is None:
+            return False
+        self._bucket.delete([name])
+        return True
+
+    def set_aside(self, key: str) -> None:
+        """Deletes a damaged frame."""
+        self._bucket.delete([self._name(key)])
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys that start with ``prefix``, in no order. What comes or goes meanwhile may show or not.
+
+        The store lists by whole parts of a key: a prefix that ends in ``/`` is cheaper than one that does not.
+        """
+        directory, slash, _ = prefix.rpartition("/")
+        if slash and not _is_name(directory):
+            return
+        for chunk in self._bucket.list(f"{self._prefix}{directory}{slash}"):
+            for found in chunk:
+                key = found.name[len(self._prefix) : -len(SUFFIX)]
+                if found.name.endswith(SUFFIX) and key.startswith(prefix) and not found.name.startswith(self._control):
+                    yield key
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        self._bucket.close()
+
+    def check(self) -> str | None:
+        """Why the bucket can't be listed, read or written to, or what it lacks, in words; ``None`` when nothing."""
+        try:
+            next(self._bucket.list(self._control), None)
+            return None if self._leases.tried().creates else self._leases.trouble()
+        except BackendError as error:
+            return str(error)
+
+    def claim(self, key: str, record: bytes) -> bool:
+        """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``.
+
+        In a store that creates over what exists everybody gets ``True``; see `rave_backends.object_leases`.
+        """
+        return self._leases.claim(key, record)
+
+    def lease(self, key: str) -> bytes | None:
+        """The record of the lease of ``key``, or ``None`` when nobody holds one."""
+        return self._leases.lease(key)
+
+    def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
+        """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
+        return self._leases.swap(key, seen, record)
+
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float) -> Purged:
+        """Removes entries for which ``is_dead``, damaged ones, and what crashes left behind. There are no products."""
+        return self._sweeper.purge(is_dead)
+
+    def last_purge(self) -> float | None:
+        """Unix time of the last purge by any process, by the store's clock; ``None`` where there was none."""
+        return self._sweeper.last_purge()
+
+    def _name(self, key: str) -> str:
+        if not _is_name(key) or key[0] == "." or "/." in key:
+            raise BackendError(f"{key!r} is no key: parts joined by '/' expected, none empty or starting with a dot")
+        return f"{self._prefix}{key}{SUFFIX}"
+
+
+def _is_name(text: str) -> bool:
+    return text.isprintable() and not {"", ".", ".."} & set(text.split("/"))
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("it is empty; leave it out where nothing is meant")
+    return text
+
+
+def _timeout(text: str) -> float:
+    seconds = parse_duration(text)
+    if not 0.1 <= seconds <= 3600:
+        raise ValueError("a time from 0.1s to 1h expected")
+    return seconds

@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rave_core.cli.main import COMMANDS, rave
+
+
+def _json(result: Any) -> Any:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_operations_are_listed(shell: Callable[..., Any]) -> None:
+    """One line for each: name, parameters with the optional ones in brackets, what it makes, what it is."""
+    lines = shell("list", "lab").stdout.splitlines()
+    assert lines[0].split() == ["OPERATION", "PARAMETERS", "MAKES", "WHAT", "IT", "IS"]
+    assert "lab/add      a [b]                       value     The sum of two numbers." in lines
+    assert "lab/echo     value *rest [key] **others  value     What it was given." in lines
+    assert any(line.startswith("lab/sheet ") and " csv file " in line for line in lines)
+
+
+def test_the_list_as_json_has_its_documented_keys(shell: Callable[..., Any]) -> None:
+    """The facts of the list, and the problems, which are none here."""
+    document = _json(shell("list", "lab", "--json"))
+    assert document["problems"] == []
+    assert document["operations"][0] == {
+        "name": "lab/add",
+        "summary": "The sum of two numbers.",
+        "parameters": ["a", "b"],
+        "kind": "data",
+        "mime_type": "application/octet-stream",
+        "tags": ["sums"],
+    }
+
+
+def test_an_unknown_namespace_is_refused_with_the_nearest(shell: Callable[..., Any]) -> None:
+    """A slip of the finger gets a hint."""
+    result = shell("list", "lob")
+    assert result.exit_code == 2
+    assert result.stderr == "rave: error: no namespace is called 'lob'; did you mean 'lab'?\n"
+
+
+def test_a_broken_namespace_is_a_warning_and_the_rest_is_listed(shell: Any) -> None:
+    """One that can't be imported is told on standard error, and in the JSON."""
+    shell.install("broken", "raise RuntimeError('no luck')", "[rave.namespaces]\nbroken = broken\n")
+    result = shell("list")
+    assert result.exit_code == 0
+    assert "lab/add" in result.stdout
+    assert "rave: warning: namespace broken (broken): could not be loaded: RuntimeError: no luck" in result.stderr
+    problems = _json(shell("list", "--json"))["problems"]
+    assert [problem["name"] for problem in problems] == ["broken"]
+    refused = shell("list", "broken")
+    assert refused.exit_code == 2
+    assert "no luck" in refused.stderr
+
+
+def test_an_operation_is_described(shell: Callable[..., Any]) -> None:
+    """Signature, docstring, parameters with types and defaults, keeping, and how much is kept."""
+    shell("run", "lab/add", "1")
+    text = shell("describe", "lab/add").stdout
+    assert text.startswith("lab/add(a, b=10)\n  The sum of two numbers.\n\n  More about it.\n")
+    assert "a          int   (required)" in text
+    assert "version  explicit 1 (" in text
+    assert "kept     1 entry, " in text
+
+
+def test_a_description_as_json_has_its_documented_keys(shell: Callable[..., Any]) -> None:
+    """Parameters come with their JSON Schema."""
+    shell("run", "lab/add", "1")
+    document = _json(shell("describe", "lab/add", "--json"))
+    assert document["parameters"] == [
+        {"name": "a", "type": "int", "required": True, "default": None, "schema": {"type": "integer"}},
+        {"name": "b", "type": "int", "required": False, "default": 10, "schema": {"type": "integer", "default": 10}},
+    ]
+    assert document["entries"] == {"count": 1, "bytes": document["entries"]["bytes"], "other_versions": 0}
+    assert document["tags"] == ["sums"]
+    assert document["expires"] == "forever"
+
+
+def test_every_setting_is_shown_with_its_origin(shell: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file, a variable and a switch each show as the place that a value came from."""
+    Path("rave.toml").write_text('data_expire_after = "2h"')
+    monkeypatch.setenv("RAVE_STRICT", "yes")
+    document = _json(shell("--set", "version=mtime", "config", "--json"))["settings"]
+    assert document["data_expire_after"]["value"] == 7200
+    assert document["data_expire_after"]["origin"].startswith("rave.toml:/")
+    assert document["strict"] == {"value": True, "origin": "environment RAVE_STRICT"}
+    assert document["version"] == {"value": "mtime", "origin": "given"}
+    assert document["lease_time"] == {"value": 15, "origin": "default"}
+    text = shell("--set", "version=mtime", "config").stdout
+    assert "data_expire_after      7200 s" in text
+    assert "products_expire_after  never" in text
+
+
+def test_passwords_are_hidden(shell: Callable[..., Any]) -> None:
+    """Neither the table nor the JSON gives away what a URL or a plugin's table hides."""
+    given = ["--set", 'plugins.lab.password="hunter2"', "--set", "plugins.lab.size=3"]
+    for more in ([], ["--json"]):
+        result = shell(*given, "config", *more)
+        assert result.exit_code == 0
+        assert "hunter2" not in result.stdout
+        assert "***" in result.stdout
+    assert _json(shell(*given, "config", "--json"))["settings"]["plugins"]["value"]["lab"]["size"] == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("cach=x", "unknown setting 'cach': did you mean 'cache'?"),
+        ("strict=perhaps", "'strict' is 'perhaps': write true or false"),
+        ("strict", "--set 'strict': NAME=VALUE expected"),
+        ("namespaces=x", "'namespaces' is 'x'"),
+    ],
+)
+def test_a_wrong_setting_is_refused(shell: Callable[..., Any], given: str, message: str) -> None:
+    """The message names the setting and what would be right."""
+    result = shell("--set", given, "config")
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_plugins_are_shown_with_what_they_add(shell: Callable[..., Any]) -> None:
+    """Our own backends are a plugin like any other."""
+    document = _json(shell("plugins", "--json"))
+    assert {"name": "backends", "origin": "rave_backends.plugin"}.items() <= document["plugins"][0].items()
+    assert {"name": "file", "origin": "rave_backends"} in document["backends"]
+    assert {"name": "pickle", "origin": "rave_core"} in document["codecs"]
+    assert "lab" in [space["name"] for space in document["namespaces"]]
+    assert document["problems"] == []
+    text = shell("plugins").stdout
+    assert "rave_register_" not in text
+    assert "register_backends layer_backends" in text
+
+
+def test_a_broken_plugin_is_shown_and_fatal_only_if_asked(shell: Any) -> None:
+    """The rest works; --strict makes of it an exit code for scripts."""
+    shell.install(
+        "bad",
+        "from rave_core.hookspecs import hookimpl\n@hookimpl\ndef rave_regster_codecs(registry): ...\n",
+        "[rave.plugins]\nbad = bad\n",
+    )
+    result = shell("plugins")
+    assert result.exit_code == 0
+    assert "rave: warning: bad (bad): " in result.stderr
+    assert "rave_register_codecs" in result.stderr
+    assert shell("plugins", "--strict").exit_code == 1
+    assert [problem["name"] for problem in _json(shell("plugins", "--json"))["problems"]] == ["bad"]
+    assert shell("run", "lab/add", "1").stdout == "11\n"
+    assert shell("--set", "load_error_fatal=true", "run", "lab/add", "1").exit_code == 1
+
+
+def _findings(result: Any) -> dict[str, list[tuple[str, str]]]:
+    document = json.loads(result.stdout)
+    found: dict[str, list[tuple[str, str]]] = {}
+    for finding in document["findings"]:
+        found.setdefault(finding["level"], []).append((finding["subject"], finding["text"]))
+    return found
+
+
+def test_the_doctor_warns_of_a_cache_without_a_limit(shell: Callable[..., Any], tmp_path: Path) -> None:
+    """An unlimited cache is no error; with a budget there is nothing to warn of."""
+    findings = _findings(shell("doctor", "--json"))
+    assert [subject for subject, text in findings["warning"] if "no limit in size" in text] == [
+        "cache of data",
+        "cache of products",
+    ]
+    limited = [
+        "--set",
+        f"cache=file://{tmp_path}/data?max_bytes=1GiB",
+        "--set",
+        f"products=file://{tmp_path}/p?max_bytes=1GiB",
+    ]
+    result = shell(*limited, "doctor", "--json")
+    assert result.exit_code == 0
+    assert "warning" not in _findings(result)
+    assert shell(*limited, "doctor").stdout.endswith("Everything is as it should be.\n")
+
+
+def test_the_doctor_finds_a_directory_that_can_not_be_written(shell: Callable[..., Any], tmp_path: Path) -> None:
+    """A file where the cache should be is a problem, with exit code 1 and a mark."""
+    (tmp_path / "blocked").write_text("")
+    result = shell("--set", f"cache=file://{tmp_path}/blocked", "doctor")
+    assert result.exit_code == 1
+    assert "✗ cache of data: " in result.stdout
+    assert "1 problem" in result.stdout
+
+
+def test_the_doctor_tells_of_wrong_settings(shell: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting that keeps everything from starting is a finding like any other."""
+    monkeypatch.setenv("RAVE_LEASE_TIME", "soon")
+    result = shell("doctor")
+    assert result.exit_code == 1
+    assert "✗ settings: environment RAVE_LEASE_TIME: 'lease_time' is 'soon'" in result.stdout
+
+
+def test_the_doctor_warns_of_a_shared_cache_without_a_key(shell: Callable[..., Any], tmp_path: Path) -> None:
+    """Where others can write nothing is unpickled, and the doctor says so."""
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o777)
+    shared.chmod(0o777)
+    findings = _findings(shell("--set", f"cache=file://{shared}", "doctor", "--json"))
+    assert [text for subject, text in findings["warning"] if subject == "sealing"]
+
+
+def test_the_doctor_tells_of_plugins_and_variables(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A namespace that can't be loaded is a problem; a variable that sets nothing is worth a warning."""
+    monkeypatch.setenv("RAVE_XYZZY", "1")
+    shell.install("broken", "raise RuntimeError('no luck')", "[rave.namespaces]\nbroken = broken\n")
+    result = shell("doctor", "--json")
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    findings = _findings(result)
+    assert [subject for subject, _ in findings["error"]] == ["namespace broken"]
+    assert ("settings", "RAVE_XYZZY is set, but it is no setting") in findings["warning"]
+
+
+def test_the_doctor_tells_of_entries_from_the_future(
+    shell: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry that was made after now means that clocks differ."""
+    shell("run", "lab/add", "1")
+    import time
+
+    past = time.time() - 3600
+    from rave_core.clock import SystemClock
+
+    monkeypatch.setattr(SystemClock, "now", staticmethod(lambda: past))
+    assert ("cache of data", "1 entries were made in the future, by the clock of this host") in _findings(
+        shell("doctor", "--json")
+    )["warning"]
+
+
+def test_every_command_has_the_line_that_the_help_shows() -> None:
+    """The lines of the help are written apart, so that it need not import the commands; they agree."""
+    import click
+
+    context = click.Context(rave)
+    for name, (_, line) in COMMANDS.items():
+        command = rave.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert command.get_short_help_str(200).startswith(line.rstrip("."))
+
+
+def test_help_lists_every_command(shell: Callable[..., Any]) -> None:
+    """-h and --help are the same."""
+    text = shell("--help").stdout
+    assert all(f"\n  {name} " in text for name in COMMANDS)
+    assert shell("-h").stdout == text
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_printed(shell: Callable[..., Any], name: str) -> None:
+    """Each is for rave."""
+    result = shell("completion", name)
+    assert result.exit_code == 0
+    assert "_RAVE_COMPLETE" in result.stdout
+
+
+def test_a_command_of_a_plugin_is_added(shell: Any) -> None:
+    """It shows in the help, and runs; what it raises is handled as for our own."""
+    shell.install(
+        "extra",
+        """
+import click
+from rave_core.errors import UnknownNameError
+from rave_core.hookspecs import hookimpl
+
+@click.command()
+@click.argument("what")
+def greet(what):
+    "Greet someone."
+    if what == "nobody":
+        raise UnknownNameError("nobody is there")
+    click.echo(f"Hello, {what}!")
+
+@hookimpl
+def rave_register_commands(registry):
+    registry.add("greet", greet, origin=__name__)
+    registry.add("run", greet, origin=__name__)
+    registry.add("odd", 42, origin=__name__)
+""",
+        "[rave.plugins]\nextra = extra\n",
+    )
+    assert shell("greet", "world").stdout == "Hello, world!\n"
+    failed = shell("greet", "nobody")
+    assert failed.exit_code == 2
+    assert failed.stderr.endswith("rave: error: nobody is there\n")
+    shown = shell("--help")
+    assert "greet  Greet someone." in shown.stdout
+    assert "command 'run' of plugin extra is left out: rave has a command of that name" in shown.stderr
+    assert "command 'odd' of plugin extra is left out: 42 is no click command" in shown.stderr
+    assert shell("run", "lab/add", "1").stdout == "11\n"
