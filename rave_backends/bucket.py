@@ -89,9 +89,10 @@ class Bucket:
         """The whole object, or ``None``."""
         with self._words("get"):
             try:
-                return memoryview(self._client().get(name).bytes())  # type: ignore[arg-type]  # it is a buffer
+                return memoryview(self._client().get(name).bytes())
             except FileNotFoundError as error:
-                return _absent(error)
+                _refuse_missing_bucket(error)
+                return None
 
     def get_tagged(self, name: str) -> tuple[bytes, str] | None:
         """The whole object with its ETag, or ``None``."""
@@ -100,7 +101,8 @@ class Bucket:
                 result = self._client().get(name)
                 return bytes(result.bytes()), result.meta["e_tag"] or ""
             except FileNotFoundError as error:
-                return _absent(error)
+                _refuse_missing_bucket(error)
+                return None
 
     def beginning(self, name: str, size: int) -> bytes | None:
         """The first ``size`` bytes of the object, fewer if it is shorter; or ``None``."""
@@ -110,7 +112,8 @@ class Bucket:
             try:
                 return bytes(self._client().get_range(name, start=0, length=size))
             except FileNotFoundError as error:
-                return _absent(error)
+                _refuse_missing_bucket(error)
+                return None
             except _errors().GenericError as error:
                 if "416" in str(error):
                     return b""  # no byte of an empty object can be asked for
@@ -125,7 +128,8 @@ class Bucket:
             try:
                 return _listed(self._client().head(name))
             except FileNotFoundError as error:
-                return _absent(error)
+                _refuse_missing_bucket(error)
+                return None
 
     def put(self, name: str, pieces: Sequence[Bytes]) -> None:
         """Puts an object in place of what was there. A reader sees the old or the new, whole."""
@@ -151,7 +155,7 @@ class Bucket:
             try:
                 self._client().put(name, data, mode={"e_tag": tag}, use_multipart=False)
             except (_errors().PreconditionError, FileNotFoundError) as error:
-                _absent(error)
+                _refuse_missing_bucket(error)
                 return False
             return True
 
@@ -162,7 +166,7 @@ class Bucket:
                 try:
                     self._client().delete(list(names))
                 except FileNotFoundError as error:
-                    _absent(error)
+                    _refuse_missing_bucket(error)
 
     def list(self, directory: str) -> Iterator[list[Listed]]:
         """The objects whose names start with ``directory`` (empty, or up to a slash), by the thousand at most."""
@@ -245,7 +249,7 @@ def _errors() -> Any:
     return exceptions
 
 
-def _absent(error: BaseException) -> None:
+def _refuse_missing_bucket(error: BaseException) -> None:
     if code_of(error) == "NoSuchBucket":
         raise error
 

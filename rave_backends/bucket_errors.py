@@ -20,7 +20,7 @@ _BY_CODE = {
     "ExpiredTokenException": _EXPIRED,
     "InvalidToken": _EXPIRED,
     "TokenRefreshRequired": _EXPIRED,
-    "RequestTimeTooSkewed": "the clocks of this host and of the store differ by too much: set this one right, as by NTP",
+    "RequestTimeTooSkewed": "the clocks of this host and the store differ by too much: set this one right, as by NTP",
     "AuthorizationHeaderMalformed": _REGION,
     "PermanentRedirect": _REGION,
     "IllegalLocationConstraintException": _REGION,

@@ -71,7 +71,8 @@ class ObjectLeases:
             return True
         if self._bucket.replace(name, data, _tag(tag, tried.quoted)):
             return True
-        return bool(data) and self._bucket.get(name) == data  # repeated, as in `claim`
+        found = self._bucket.get_tagged(name) if data else None
+        return found is not None and found[0] == data  # repeated, as in `claim`
 
     def tried(self) -> Tries:
         """What the store knows of conditions, tried out once.

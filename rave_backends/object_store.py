@@ -134,6 +134,7 @@ class ObjectStoreBackend(Backend):
         """Why the bucket can't be listed, read or written to, or what it lacks, in words; ``None`` when nothing."""
         try:
             next(self._bucket.list(self._control), None)
+            self._bucket.put(f"{self._control}checked", [b""])
             return None if self._leases.tried().creates else self._leases.trouble()
         except BackendError as error:
             return str(error)

@@ -257,7 +257,7 @@ class Codecs:
         inner = plain.refusal(value) if isinstance(plain, PlainCodec) else ""
         return (
             f"no data-only codec keeps this {_type_name(value)}{': ' if inner else ''}{inner}; "
-            "a signing_key for this cache would allow pickle"
+            "a signing_key_file for this cache would allow pickle"
         )
 
     def decode(self, name: str, segments: list[memoryview], *, data_only: bool) -> object:

@@ -153,7 +153,7 @@ class Target(Place):
 
     def __init__(self, target: Any) -> None:
         self.target = target
-        self._path = os.path.abspath(os.fspath(target))
+        self._path = os.path.realpath(os.fspath(target))
         _check_writable(self._path)
         self._in_place = os.path.exists(self._path) and (
             not stat.S_ISREG(os.stat(self._path).st_mode) or not os.access(os.path.dirname(self._path), os.W_OK)

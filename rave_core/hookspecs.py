@@ -19,6 +19,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from rave_core.backend import Backend, BackendFactory
+    from rave_core.codecs import Codecs
     from rave_core.model import Call, Entry, Key, OperationSpec, Outcome
     from rave_core.registry import Registry
 
@@ -35,8 +36,11 @@ def rave_register_backends(registry: Registry[BackendFactory]) -> None:
 
 
 @hookspec
-def rave_register_codecs(registry: Registry[Any]) -> None:
-    """Adds codecs (`rave_core.codecs.Codec`) by name; they are asked before the built-in ones."""
+def rave_register_codecs(registry: Codecs) -> None:
+    """Adds codecs (`rave_core.codecs.Codec`), which are asked before the built-in ones.
+
+    A codec brings its own name: ``registry.add(codec, origin=__name__)``.
+    """
 
 
 @hookspec

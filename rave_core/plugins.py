@@ -155,7 +155,7 @@ class Plugins:
         return None
 
     def _collect(self, found: Found, hook: str, registry: object) -> None:
-        others = [plugin for plugin in self._manager.get_plugins() if plugin is not found.plugin]
+        others = [plugin for _, plugin in self._manager.list_name_plugin() if plugin not in (None, found.plugin)]
         try:
             self._manager.subset_hook_caller(hook, others)(registry=registry)
         except Exception as error:  # noqa: BLE001  # a stranger's hook may raise anything

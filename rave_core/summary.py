@@ -19,6 +19,8 @@ class _Short(reprlib.Repr):
     def repr_instance(self, x: Any, level: int) -> str:
         """A value's type, and its shape where it is an array or a table."""
         kind = type(x)
+        if isinstance(x, str):  # a path that stands for its content, for one
+            return self.repr_str(str(x), level)
         if kind.__module__ in ("builtins", "datetime", "decimal", "uuid", "ipaddress", "pathlib", "fractions"):
             return super().repr_instance(x, level)
         shape = getattr(x, "shape", None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,18 +64,10 @@ def run_python(tmp_path: Path) -> Callable[..., str]:
     return run
 
 
-class _StillClock(FakeClock):
-    """Goes only when told to, even while a heartbeat waits: waiting takes real time and moves nothing."""
-
-    def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Waits until ``event`` is set, ``seconds`` of real time at most."""
-        return event.wait(seconds)
-
-
 @pytest.fixture
 def clock() -> FakeClock:
-    """A clock for a whole runtime with leases, whose heartbeat must not turn it."""
-    return _StillClock()
+    """A clock that goes only when told to."""
+    return FakeClock()
 
 
 @pytest.fixture

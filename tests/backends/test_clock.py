@@ -36,15 +36,36 @@ def test_time_does_not_pass_backwards():
         FakeClock().advance(-1)
 
 
-def test_waiting_takes_no_time():
-    """It is the clock that moves, and only if the event is not set."""
+def test_who_waits_is_woken_when_the_clock_is_advanced():
+    """An hour passes in an instant, and waiting alone does not move the clock."""
+    clock = FakeClock(100.0)
+    waited = []
+    waiting = threading.Thread(target=lambda: waited.append(clock.wait(threading.Event(), 3600)))
+    waiting.start()
+    clock.advance(1800)
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    clock.advance(1800)
+    waiting.join(10)
+    assert waited == [False]
+    assert clock.now() == 3700.0
+
+
+def test_who_waits_is_woken_by_the_event():
+    """At once if it is set, and when another thread sets it."""
     clock = FakeClock(100.0)
     event = threading.Event()
-    assert clock.wait(event, 3600) is False
-    assert clock.now() == 3700.0
-    event.set()
+    threading.Timer(0.02, event.set).start()
     assert clock.wait(event, 3600) is True
-    assert clock.now() == 3700.0
+    assert clock.wait(event, 3600) is True
+    assert clock.now() == 100.0
+
+
+def test_a_short_wait_ends_by_itself():
+    """Who only lets a moment pass, as between two tries, does not wait for the test."""
+    clock = FakeClock(100.0)
+    assert clock.wait(threading.Event(), 0.01) is False
+    assert clock.now() == 100.0
 
 
 def test_it_starts_at_the_present():

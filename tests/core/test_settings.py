@@ -128,11 +128,17 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_right(given: dict[st
 
 def test_a_heartbeat_over_half_of_the_lease_is_refused(load: Load) -> None:
     """The error names both settings and where each came from; exactly half is right."""
-    with pytest.raises(ConfigurationError, match=r"5 \(default\).* 8 \(given\).*at most half of the lease, 4 here"):
-        Settings(lease_time=8)
-    with pytest.raises(ConfigurationError, match=r"5 \(default\).* 8 \(environment RAVE_LEASE_TIME\)"):
-        load(RAVE_LEASE_TIME="8s")
-    assert Settings(lease_time=10).lease_heartbeat == 5.0
+    with pytest.raises(ConfigurationError, match=r"5 \(given\).* 8 \(given\).*at most half of the lease, 4 here"):
+        Settings(lease_time=8, lease_heartbeat=5)
+    with pytest.raises(ConfigurationError, match=r"5 \(given\).* 8 \(environment RAVE_LEASE_TIME\)"):
+        load({"lease_heartbeat": 5}, RAVE_LEASE_TIME="8s")
+    assert Settings(lease_time=10, lease_heartbeat=5).heartbeat == 5.0
+
+
+def test_a_heartbeat_is_a_third_of_the_lease() -> None:
+    """Where it is not given, so that one setting is enough to change both."""
+    assert (Settings().lease_time, Settings().heartbeat) == (15.0, 5.0)
+    assert Settings(lease_time=3).heartbeat == 1.0
 
 
 # Sources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import threading
 from types import GeneratorType
 
@@ -27,19 +28,28 @@ class Unpicklable:
 
 
 class Liar:
-    """A mutable object that claims to be a number, or raises when it is asked what it is."""
+    """A mutable object that claims to be another, or raises when it is asked what it is."""
 
     @property
     def __class__(self):
         return self.claim()
 
 
-class Boolish(Liar):
-    """Claims to be a bool."""
+class Colour(enum.Enum):
+    """What never changes."""
+
+    RED = 1
+
+
+class Red(Liar):
+    """Claims to be a member of an enumeration, of which a memory tier hands out one for all."""
 
     def claim(self):
         """What it claims to be."""
-        return bool
+        return Colour
+
+    def __reduce__(self):
+        return Red, ()
 
 
 class Silent(Liar):
@@ -181,7 +191,7 @@ UNKEPT = {
     "unpicklable": Unpicklable,
     "deep": lambda: _nested(5000),
     "silent about its class": Silent,
-    "lying about its class": Boolish,
+    "lying about its class": Red,
 }
 
 
