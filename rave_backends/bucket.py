@@ -123,7 +123,7 @@ class Bucket:
         return None if whole is None else bytes(whole[:size])
 
     def look(self, name: str) -> Listed | None:
-        """What is known of the object without its content, or ``None``."""
+        """What is known of the object without its content, or ``None``, also where the whole bucket is missing."""
         with self._words("look at"):
             try:
                 return _listed(self._client().head(name))

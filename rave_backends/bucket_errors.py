@@ -9,6 +9,7 @@ _STATUS = re.compile(r"status code: (\d{3})")
 _WORDS = 300
 
 _CREDENTIALS = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile"
+_NONE = "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile"
 _EXPIRED = "the session token has expired or is not valid: get new credentials, as by 'aws sso login'"
 _REGION = "the bucket is in another region: give the right one, as ?region=eu-central-1"
 _BY_CODE = {
@@ -35,8 +36,10 @@ _BY_STATUS = {
     "501": "the store does not know this kind of request",
 }
 _BY_PHRASE = (
-    ("/latest/api/token", f"no credentials were found: {_CREDENTIALS.replace('correct', 'set')}"),
-    ("/latest/meta-data", f"no credentials were found: {_CREDENTIALS.replace('correct', 'set')}"),
+    ("/latest/api/token", _NONE),
+    ("/latest/meta-data", _NONE),
+    ("Missing AccessKeyId", _NONE),
+    ("Missing SecretAccessKey", _NONE),
     ("credential provider:", _CREDENTIALS),
     ("dns error", "the host of the endpoint has no address: correct the endpoint, or the network's name service"),
     ("TimedOut", "no answer in time: see whether the endpoint is right and up; a slow one needs a longer ?timeout="),

@@ -38,7 +38,8 @@ class LayeredBackend(Backend):
 
     It has the capabilities that its layers have: values come from the first layer that can keep them; leases, files,
     usage and the sealing key from the last. Trouble in one layer is remembered in ``last_failure`` and told by
-    ``check``; it is raised when no layer could do it, and when the last layer could not ``put``.
+    ``check``, until the last layer can ``put`` again; it is raised when no layer could do it, and when the last layer
+    could not ``put``.
     """
 
     def __init__(self, layers: Sequence[Backend]) -> None:
@@ -105,6 +106,8 @@ class LayeredBackend(Backend):
             lowest.put(key, frame)
         except OSError as error:
             failure = self._remember(lowest, "put", error)
+        else:
+            self._recovered(lowest)
         self._change(self.layers[-2::-1], "put", lambda layer: layer.put(key, frame))
         if failure is not None:
             raise failure
@@ -178,6 +181,10 @@ class LayeredBackend(Backend):
     def _remember(self, layer: Backend, action: str, error: OSError) -> OSError:
         self.last_failure = Failure(layer, action, error)
         return error
+
+    def _recovered(self, layer: Backend) -> None:
+        if self.last_failure is not None and self.last_failure.layer is layer:
+            self.last_failure = None
 
     def _delegate(self) -> None:
         """Takes over the capabilities of the layers, as attributes, so that ``isinstance`` with a protocol is right."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Any
 
 from rave_core.errors import PluginError, RaveError, UnknownNameError, nearest
 from rave_core.operation import Operation
-from rave_core.plugins import NAMESPACES, Problem, found_entry_points, load
+from rave_core.plugins import NAMESPACES, Problem, found_entry_points, load, load_directory
 
 _log = logging.getLogger("rave")
 
@@ -45,21 +46,25 @@ class Catalog:
         self.problems = problems
 
     @classmethod
-    def installed(cls, *, load_error_fatal: bool = False) -> Catalog:
-        """The namespaces of the entry-point group ``rave.namespaces``.
+    def installed(cls, directories: Mapping[str, str] | None = None, *, load_error_fatal: bool = False) -> Catalog:
+        """The namespaces of the entry-point group ``rave.namespaces``, and those that are plain directories.
+
+        Args:
+            directories: by name; the setting ``namespaces``.
+            load_error_fatal: whether a problem stops everything.
 
         Raises:
             PluginError: there is a problem, and ``load_error_fatal`` is set.
         """
         namespaces: dict[str, Namespace] = {}
         problems: list[Problem] = []
-        for entry in found_entry_points(NAMESPACES):
+        for entry, fetch in _found(directories or {}):
             other = namespaces.get(entry.name)
             if other is not None:
-                clash = f"namespace {entry.name!r} is claimed by both {other.origin} and {entry.value}; uninstall one"
+                clash = f"namespace {entry.name!r} is claimed by both {other.origin} and {entry.value}; keep one"
                 problems.append(Problem(entry.name, entry.value, clash))
                 continue
-            namespace = _load_namespace(entry, problems)
+            namespace = _load_namespace(entry, fetch(), problems)
             if namespace is not None:
                 namespaces[entry.name] = namespace
         for problem in problems:
@@ -89,8 +94,16 @@ class Catalog:
         raise UnknownNameError(f"no operation is called {name!r}; {nearest(name, known)}{failed}")
 
 
-def _load_namespace(entry: EntryPoint, problems: list[Problem]) -> Namespace | None:
-    package, problem = load(entry)
+def _found(directories: Mapping[str, str]) -> Iterator[tuple[EntryPoint, Callable[[], tuple[Any, Problem | None]]]]:
+    """The installed namespaces, then those in directories, each with what loads it."""
+    for entry in found_entry_points(NAMESPACES):
+        yield entry, partial(load, entry)
+    for name, directory in directories.items():
+        yield EntryPoint(name, directory, NAMESPACES), partial(load_directory, name, directory)
+
+
+def _load_namespace(entry: EntryPoint, loaded: tuple[Any, Problem | None], problems: list[Problem]) -> Namespace | None:
+    package, problem = loaded
     if problem is not None:
         problems.append(problem)
         return None

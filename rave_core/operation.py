@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from rave_core.backend import GONE
-from rave_core.errors import OptionError, nearest
+from rave_core.bound import BoundOperation
 from rave_core.lineage import Scope, ambient, current
-from rave_core.model import FOREVER, PLAIN, Call, Key, Kind, OperationSpec, Options, Outcome
+from rave_core.model import FOREVER, Call, Key, Kind, OperationSpec, Options, Outcome
+from rave_core.options import check_tofile, take_options
 from rave_core.runtime import Runtime, current_scope
+from rave_core.seat import Seat
 
 if TYPE_CHECKING:
     from rave_core.inspection import Explanation
@@ -21,54 +23,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_OPTIONS = {"rave_refresh", "rave_deep_refresh", "rave_dry_run", "rave_tofile"}
-_SCALARS = frozenset({int, str, bool, bytes, float, type(None)})
-_KEPT_CALLS = 1024
 _scope = current.get
-
-
-class _Unkept(Exception):
-    """The binding of these arguments is not kept: two values that are one to a dict could differ in their key."""
-
-
-class _Seat:
-    """An operation's desk in one runtime, with the shortcut for scalar arguments.
-
-    The shortcut is an `functools.lru_cache` from arguments to calls: it is bounded, typed and runs in C. A call knows
-    the place in a memory tier where its answer was last seen, so a hit needs no key, no lock and no further look-up.
-
-    Attributes:
-        scope: where the shortcut may be taken: outside of any computation, in this runtime; else ``None``.
-    """
-
-    __slots__ = ("desk", "now", "recall", "runtime", "scope", "statistics", "wiring")
-
-    def __init__(self, spec: OperationSpec, runtime: Runtime) -> None:
-        self.runtime = runtime
-        self.wiring = runtime.wiring
-        self.desk = self.wiring.desk(spec)
-        self.scope = None if runtime.observed else runtime.scope
-        self.now = runtime.clock.now
-        self.statistics = runtime.statistics.namespace
-        self.recall: Callable[..., Call] = functools.lru_cache(_KEPT_CALLS, typed=True)(self._bind)
-
-    def _bind(self, *args: Any, **kwargs: Any) -> Call:
-        binder = self.desk.binder
-        if not binder.is_repeatable or not all(map(_is_scalar, (*args, *kwargs.values()))):
-            raise _Unkept
-        if kwargs and not kwargs.keys().isdisjoint(_OPTIONS):
-            raise _Unkept
-        call = binder.bind(args, kwargs)
-        if call.key is None or not all(map(_is_scalar, (*call.args, *call.kwargs.values()))):
-            raise _Unkept
-        return call
-
-
-def _is_scalar(value: Any) -> bool:
-    kind = type(value)
-    if kind is float:
-        return bool(value)  # 0.0 and -0.0 are one to a dict, and two keys
-    return kind in _SCALARS and (kind is not str or len(value) < 1000)
 
 
 class Operation(Generic[P, R]):
@@ -94,7 +49,7 @@ class Operation(Generic[P, R]):
         self.function = spec.function
         self.__signature__ = _signature(spec)
         self.__rave_amend__ = amend
-        self._seat: _Seat | None = None
+        self._seat: Seat | None = None
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Answers a call: from the cache if it has a fresh result, else by running the body.
@@ -162,7 +117,7 @@ class Operation(Generic[P, R]):
 
         runtime: Runtime = current_scope().runtime
         desk = self._desk(current_scope())
-        options, plain = _take_options(desk.name, kwargs)
+        options, plain = take_options(desk.name, kwargs)
         return explain(desk, desk.binder.bind(args, plain), options, now=runtime.clock.now())
 
     def plan(self, /, *args: P.args, **kwargs: P.kwargs) -> Plan:
@@ -191,7 +146,7 @@ class Operation(Generic[P, R]):
         runtime: Runtime = scope.runtime
         seat = self._seat
         if seat is None or seat.wiring is not runtime.wiring:
-            seat = self._seat = _Seat(self.spec, runtime)
+            seat = self._seat = Seat(self.spec, runtime)
         return seat.desk
 
     def _resolve(
@@ -199,9 +154,9 @@ class Operation(Generic[P, R]):
     ) -> Outcome[R]:
         desk = self._desk(scope)
         if options is None:
-            options, kwargs = _take_options(desk.name, kwargs)
+            options, kwargs = take_options(desk.name, kwargs)
         if options.tofile is not None:
-            _check_tofile(self.spec, desk.name)
+            check_tofile(self.spec, desk.name)
         if call is None:
             call = self._bind(desk, args, kwargs)
         outcome: Outcome[R] = self._answer(desk, call, options, scope)
@@ -292,49 +247,6 @@ async def _value_of(outcome: Awaitable[Outcome[R]]) -> R:
     return (await outcome).value
 
 
-class BoundOperation(Generic[P, R]):
-    """An operation that was looked up on an instance, which is its first argument."""
-
-    def __init__(self, operation: Operation[Any, R], instance: Any) -> None:
-        functools.update_wrapper(self, operation)
-        self.operation = operation
-        self.instance = instance
-        self.spec = operation.spec
-        self.function = functools.partial(operation.function, instance)
-        self.__signature__ = operation._bound_signature
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return getattr, (self.instance, self.operation.function.__name__)
-
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """As `Operation`."""
-        return self.operation(self.instance, *args, **kwargs)
-
-    def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
-        """As `Operation.resolve`."""
-        return self.operation.resolve(self.instance, *args, **kwargs)
-
-    def answering(self, options: Options) -> Callable[P, R]:
-        """As `Operation.answering`."""
-        return functools.partial(self.operation.answering(options), self.instance)
-
-    def key(self, /, *args: P.args, **kwargs: P.kwargs) -> Key | None:
-        """As `Operation.key`."""
-        return self.operation.key(self.instance, *args, **kwargs)
-
-    def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """As `Operation.invalidate`."""
-        return self.operation.invalidate(self.instance, *args, **kwargs)
-
-    def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
-        """As `Operation.explain`."""
-        return self.operation.explain(self.instance, *args, **kwargs)
-
-    def plan(self, /, *args: P.args, **kwargs: P.kwargs) -> Plan:
-        """As `Operation.plan`."""
-        return self.operation.plan(self.instance, *args, **kwargs)
-
-
 def _signature(spec: OperationSpec) -> inspect.Signature:
     try:
         returned = inspect.signature(spec.function).return_annotation
@@ -343,19 +255,3 @@ def _signature(spec: OperationSpec) -> inspect.Signature:
     if spec.kind is Kind.FILE:
         returned = str
     return spec.signature.replace(return_annotation=returned)
-
-
-def _take_options(name: str, kwargs: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
-    given = {key: value for key, value in kwargs.items() if key.startswith("rave_")}
-    if not given:
-        return PLAIN, kwargs
-    for key in given.keys() - _OPTIONS:
-        known = ", ".join(sorted(_OPTIONS))
-        raise OptionError(f"{name}: unknown option {key!r}; {nearest(key, _OPTIONS)} (known: {known})")
-    options = Options(**{key.removeprefix("rave_"): value for key, value in given.items()})
-    return options, {key: value for key, value in kwargs.items() if key not in given}
-
-
-def _check_tofile(spec: OperationSpec, name: str) -> None:
-    if spec.kind is not Kind.FILE:
-        raise OptionError(f"{name}: rave_tofile is for file operations (@op_file); this one returns its value")

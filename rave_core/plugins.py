@@ -6,11 +6,15 @@ One broken plugin does not stop the others: what is wrong with it is a `Problem`
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -19,13 +23,15 @@ from stevedore import ExtensionManager
 from rave_core import converters, expiry, hookspecs, versions
 from rave_core.backend import BackendFactory
 from rave_core.codecs import Codecs
-from rave_core.errors import PluginError, nearest
+from rave_core.errors import PluginError, nearest, told
 from rave_core.registry import Registry
 
 _log = logging.getLogger("rave")
 
 PLUGINS = "rave.plugins"
 NAMESPACES = "rave.namespaces"
+DIRECTORIES = "rave_namespaces"
+"""The package below which namespaces from directories are imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,27 @@ def load(entry: EntryPoint) -> tuple[Any, Problem | None]:
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's module may raise anything
         _log.debug("%s could not be loaded", entry, exc_info=True)
         return None, Problem(entry.name, entry.value, f"could not be loaded: {type(error).__name__}: {error}")
+
+
+def load_directory(name: str, directory: str) -> tuple[Any, Problem | None]:
+    """The package in ``directory``, as a namespace that is not installed (R18), or the problem with it.
+
+    It is imported as ``rave_namespaces.NAME``, so that modules of two such namespaces never meet.
+    """
+    full, start = f"{DIRECTORIES}.{name}", f"{directory}/__init__.py"
+    parent = sys.modules.setdefault(DIRECTORIES, ModuleType(DIRECTORIES))
+    parent.__path__ = []
+    spec = importlib.util.spec_from_file_location(full, start, submodule_search_locations=[directory])
+    if not os.path.isfile(start) or spec is None or spec.loader is None:
+        return None, Problem(name, directory, "there is no __init__.py, which makes a directory a package")
+    package = sys.modules[full] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(package)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's module may raise anything
+        _log.debug("%s could not be loaded", directory, exc_info=True)
+        del sys.modules[full]
+        return None, Problem(name, directory, f"could not be loaded: {told(error)}")
+    return package, None
 
 
 class Plugins:

@@ -24,13 +24,14 @@ from rave_core.trip import Desk, Trip
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What running a body gave."""
+    """What running a body gave, and short forms of the arguments that it was given."""
 
     value: Any
     error: Exception | None
     seconds: float
     generated_at: float
     children: tuple[str, ...]
+    arguments: dict[str, str]
 
 
 class Producer:
@@ -65,6 +66,8 @@ class Producer:
         child = Scope(scope.runtime, parent=scope, key=key, operation=desk.name, deep=deep)
         if lease is not None:
             lease.progress = lambda: child.progress
+        # Before the body can change them.
+        arguments = summarize(call.named) if self._record_arguments else {}
         started = self._clock.monotonic()
         if place.prepares:
             value, error = yield from self._write(call, child, place, blocking)
@@ -72,7 +75,7 @@ class Producer:
             value, error = yield Run(self._body(call), call.args, call.kwargs, child)
         seconds = self._clock.monotonic() - started
         self._count(desk, "Seconds Computing", seconds)
-        return Ran(value, error, seconds, self._clock.now(), tuple(child.children))
+        return Ran(value, error, seconds, self._clock.now(), tuple(child.children), arguments)
 
     def _write(self, call: Call, child: Scope, place: Place, blocking: bool) -> Path[tuple[Any, Exception | None]]:
         """Runs a body that writes to a path; once more elsewhere, if there it failed for want of a place to write."""
@@ -154,7 +157,7 @@ class Producer:
             created_at=ran.generated_at,
             expires_at=expires_at if expires_at < 2**53 else FOREVER,
             seconds=ran.seconds,
-            arguments=summarize(trip.call.named) if self._record_arguments else {},
+            arguments=ran.arguments,
             mime_type=spec.mime_type,
             children=ran.children,
             tags=spec.tags,

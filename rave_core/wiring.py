@@ -20,7 +20,7 @@ from rave_core.fingerprint import encode, short_digest
 from rave_core.leases import Leases
 from rave_core.maintenance import Maintenance
 from rave_core.model import Kind, OperationSpec
-from rave_core.plugins import Plugins, namespace_packages
+from rave_core.plugins import DIRECTORIES, Plugins, namespace_packages
 from rave_core.producer import Producer
 from rave_core.reports import Reports
 from rave_core.seal import Seal, load_key
@@ -215,7 +215,11 @@ def operation_name(spec: OperationSpec) -> tuple[str, str]:
     package where it is not exported; so it is one operation, whether it is imported or asked for by name.
     """
     module = spec.function.__module__ or ""
-    for package, namespace in namespace_packages().items():
+    packages = namespace_packages()
+    if module.startswith(f"{DIRECTORIES}."):
+        namespace = module.split(".")[1]
+        packages = {f"{DIRECTORIES}.{namespace}": namespace}
+    for package, namespace in packages.items():
         if module == package or module.startswith(package + "."):
             return spec.name if spec.fixed_name else _name_in(namespace, package, module, spec), namespace
     return spec.name, ""

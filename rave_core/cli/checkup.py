@@ -18,7 +18,7 @@ from rave_core.cache import Cache
 from rave_core.entries import entries
 from rave_core.errors import RaveError
 from rave_core.model import Kind
-from rave_core.setting_files import files_in_force
+from rave_core.settings.sources import files_in_force
 from rave_core.words import size, span
 
 if TYPE_CHECKING:

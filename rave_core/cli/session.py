@@ -73,7 +73,7 @@ class Session:
         from rave_core.exports import Catalog
 
         _ = self.runtime
-        return Catalog.installed(load_error_fatal=self.settings.load_error_fatal)
+        return Catalog.installed(self.settings.namespaces, load_error_fatal=self.settings.load_error_fatal)
 
     def caches(self, *, data: bool, products: bool) -> list[tuple[str, Cache]]:
         """The caches that switches ``--data`` and ``--products`` choose, by name; neither means both."""

@@ -6,7 +6,6 @@ import threading
 
 from rave_core.clock import Clock, SystemClock
 
-
 _LOOK = 0.005
 
 

@@ -80,12 +80,13 @@ def moto():
 
 @pytest.fixture(scope="session")
 def rclone(tmp_path_factory):
-    """The endpoint and the directory of an S3 server that checks credentials and ignores conditions."""
+    """The endpoint and a bucket of an S3 server that checks credentials and ignores conditions."""
     port, directory = _free_port(), tmp_path_factory.mktemp("rclone")
+    (directory / "bucket").mkdir()
     keys = ("--auth-key", ",".join(KEYS), "--config", "")
     address = f"127.0.0.1:{port}"
     with _serving(port, _script("rclone"), "serve", "s3", "--addr", address, *keys, str(directory)) as endpoint:
-        yield endpoint, directory
+        yield endpoint, "bucket"
 
 
 @pytest.fixture

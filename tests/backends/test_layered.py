@@ -243,3 +243,17 @@ def test_no_layers_are_refused():
     """There must be somewhere to put things."""
     with pytest.raises(ConfigurationError, match="one backend at least"):
         LayeredBackend([])
+
+
+def test_a_failure_is_forgotten_once_the_last_layer_keeps_frames_again(tmp_path):
+    """A doctor who is asked later does not tell old stories."""
+    far = FilesystemBackend(tmp_path / "far")
+    store = LayeredBackend([MemoryBackend(), far])
+    broken = far.put
+    far.put = lambda key, frame: (_ for _ in ()).throw(OSError("the disk is full"))
+    with pytest.raises(OSError, match="full"):
+        store.put(A, [b"frame"])
+    assert "the disk is full" in store.check()
+    far.put = broken
+    store.put(A, [b"frame"])
+    assert store.check() is None

@@ -11,6 +11,7 @@ from rave_backends import plugin
 from rave_backends.filesystem import FilesystemBackend
 from rave_backends.layered import LayeredBackend
 from rave_backends.memory import MemoryBackend
+from rave_backends.object_store import ObjectStoreBackend
 from rave_core import hookspecs
 from rave_core.backend import BackendFactory, StoreURL
 from rave_core.registry import Registry
@@ -26,13 +27,14 @@ def manager():
 
 
 def test_backends_are_registered_by_scheme(tmp_path):
-    """``memory`` and ``file``, each opened from its URL."""
+    """``memory``, ``file`` and ``s3``, each opened from its URL."""
     registry: Registry[BackendFactory] = Registry("backend")
     manager().hook.rave_register_backends(registry=registry)
-    assert sorted(registry) == ["file", "memory"]
+    assert sorted(registry) == ["file", "memory", "s3"]
     assert registry.origin("file") == "rave_backends"
     assert isinstance(registry.find("memory")(StoreURL("memory://")), MemoryBackend)
     assert isinstance(registry.find("file")(StoreURL(f"file://{tmp_path}/c")), FilesystemBackend)
+    assert isinstance(registry.find("s3")(StoreURL("s3://bucket")), ObjectStoreBackend)
 
 
 def test_several_backends_become_layers():

@@ -238,3 +238,16 @@ def test_progress_stands_in_the_lease_for_other_processes(make_runtime: Callable
         assert (record.done, record.total, record.text) == (2, 5, "halfway")
         assert record.operation.endswith(":reporting")
         assert leases.holder(key) is None
+
+
+def test_an_entry_records_the_arguments_as_they_were_given(runtime: Runtime) -> None:
+    """A body that changes what it got does not change what is told of the call."""
+
+    @op(name="spoil")
+    def spoil(items: list[int]) -> int:
+        items.append(99)
+        return len(items)
+
+    outcome = spoil.resolve([1, 2])
+    assert outcome.entry is not None
+    assert outcome.entry.arguments == {"items": "[1, 2]"}

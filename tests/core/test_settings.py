@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from rave_core.errors import ConfigurationError
-from rave_core.setting_types import Setting
 from rave_core.settings import Settings, known_settings, variable_of
+from rave_core.settings.kinds import Setting
 
 Load = Callable[..., Settings]
 

@@ -8,8 +8,8 @@ from operator import itemgetter
 from struct import pack
 from typing import Any, TypeAlias
 
-from rave_core import fingerprint_code as code
 from rave_core.errors import UnencodableError
+from rave_core.fingerprint import code
 
 Write: TypeAlias = Callable[[Any], object]
 Put: TypeAlias = Callable[[Any, Write, set[int]], None]

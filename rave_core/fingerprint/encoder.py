@@ -27,10 +27,9 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Any, NoReturn
 
-from rave_core import fingerprint_code as code
-from rave_core import fingerprint_standard as standard
 from rave_core.errors import DuplicateError, UnencodableError, told
-from rave_core.fingerprint_builtins import (
+from rave_core.fingerprint import code, standard
+from rave_core.fingerprint.builtins import (
     BUILT_IN,
     PLAIN,
     PUTS,
@@ -162,7 +161,7 @@ def _known(cls: type) -> Put | None:
         return _parts(cls.__name__, code.PARTS[cls])
     if (root := str(cls.__module__).partition(".")[0]) in _LIBRARIES and root in sys.modules:
         # Such a value can't exist before its library is imported, so nothing is imported for the others.
-        from rave_core import fingerprint_tables as tables
+        from rave_core.fingerprint import tables
 
         found = tables.parts_of(cls)
         return _parts(*found) if found else None

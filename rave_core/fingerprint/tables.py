@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any
 
-from rave_core.fingerprint_arrays import (
+from rave_core.fingerprint.arrays import (
     array_parts,
     dtype_parts,
     items_parts,
@@ -21,7 +21,7 @@ from rave_core.fingerprint_arrays import (
     scalar_parts,
     ufunc_parts,
 )
-from rave_core.fingerprint_standard import clock_fields, date_fields
+from rave_core.fingerprint.standard import clock_fields, date_fields
 
 Parts = Iterator[tuple[Any, Any]]
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Any, Protocol
 
-from rave_core.codecs_numpy import NumpyCodec
-from rave_core.codecs_plain import PlainCodec
-from rave_core.codecs_tables import is_exactly, pandas_codecs, table_codecs
+from rave_core.codecs.arrays import NumpyCodec
+from rave_core.codecs.plain import PlainCodec
+from rave_core.codecs.tables import is_exactly, pandas_codecs, table_codecs
 from rave_core.errors import DamagedError, DuplicateError, EntryError, PluginError, SealError, UnstorableError, nearest
 from rave_core.model import Bytes
 

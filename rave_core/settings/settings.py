@@ -25,8 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from rave_core.errors import ConfigurationError, nearest
-from rave_core.setting_files import files_in_force, read_file, user_directory
-from rave_core.setting_types import (
+from rave_core.settings.kinds import (
     Directories,
     Duration,
     File,
@@ -39,6 +38,7 @@ from rave_core.setting_types import (
     Word,
     Words,
 )
+from rave_core.settings.sources import files_in_force, read_file, user_directory
 
 _PREFIX = "RAVE_"
 _OTHER_VARIABLES = ("CONFIG",)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from rave_core.errors import UnencodableError
-from rave_core.fingerprint_code import partial_parts, reduced_parts
+from rave_core.fingerprint.code import partial_parts, reduced_parts
 
 
 def date_fields(value: Any) -> tuple[int, ...]:
