@@ -161,12 +161,18 @@ class Bucket:
 
     def delete(self, names: Sequence[str]) -> None:
         """Deletes objects; those that are not there are no error."""
-        if names:
+        for left in range(_RETRIES if names else -1, -1, -1):
             with self._words("delete"):
                 try:
                     self._client().delete(list(names))
+                    return
                 except FileNotFoundError as error:
                     _refuse_missing_bucket(error)
+                    return
+                except _errors().GenericError as error:
+                    # Of many deletions in one request each may fail for itself, as while somebody overwrites.
+                    if not left or "DeleteObjects request failed for key" not in str(error):
+                        raise
 
     def list(self, directory: str) -> Iterator[list[Listed]]:
         """The objects whose names start with ``directory`` (empty, or up to a slash), by the thousand at most."""
@@ -241,6 +247,11 @@ class Bucket:
             raise
         except (_errors().BaseError, OSError, ValueError) as error:
             raise BackendError(f"{self}: can't {action} an object: {advice(error)}") from error
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":
+                raise
+            # The client gives up like this on an answer that makes no sense; no handler of Exception would see it.
+            raise BackendError(f"{self}: can't {action} an object: its answer makes no sense: {error}") from error
 
 
 def _errors() -> Any:

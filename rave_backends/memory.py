@@ -175,7 +175,7 @@ class MemoryBackend(Backend):
             self._items[key] = both
         return held
 
-    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float) -> Purged:  # noqa: ARG002  # no products here
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float) -> Purged:  # no products here
         """Drops what is dead and what is no frame. The budget is kept at all times."""
         removed = Purged()
         with self._lock:

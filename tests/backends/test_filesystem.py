@@ -21,7 +21,7 @@ from rave_core.testing import (
 from rave_core.testing.capability_contracts import frame_of, key_of
 
 KEY = "ns/op/0123456789abcdef/" + "ab" * 16
-PLACE = "ns/op/0123456789abcdef/ab"
+PLACE = "ns/op/0123456789abcdef/a"
 
 
 def mode_of(path):
@@ -180,7 +180,7 @@ def test_a_product_that_has_another_name_keeps_its_permissions(store, tmp_path):
 
 def test_a_failed_commit_leaves_the_draft(store, root):
     """So that its caller can still be given what was made, and no product lies about without an entry."""
-    (root / "ns/op/0123456789abcdef/ab" / ("ab" * 16 + ".rave")).mkdir(parents=True)
+    (root / "ns/op/0123456789abcdef/a" / ("ab" * 16 + ".rave")).mkdir(parents=True)
     draft = store.draft(".txt")
     draft.write_text("content")
     with pytest.raises(OSError, match="directory"):

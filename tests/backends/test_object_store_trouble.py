@@ -128,6 +128,38 @@ def test_what_the_store_says_is_put_into_advice(answer, said, answering, aws):
     assert said in str(caught.value)
 
 
+def deleting(serve, key, outcomes):
+    """A backend whose store answers each deletion with the next outcome, and the list of those it gave."""
+    failed = f"<Error><Key>{key}</Key><Code>UnknownError</Code><Message>for now</Message></Error>"
+    deleted = f"<Deleted><Key>{key}</Key></Deleted>"
+    given = []
+
+    def answer(client):
+        client.recv(65536)
+        given.append(outcomes[len(given)])
+        body = f"<DeleteResult>{deleted if given[-1] else failed}</DeleteResult>"
+        client.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+
+    return opened(f"s3://bucket?endpoint={serve(answer)}&timeout=2"), given
+
+
+def test_a_deletion_that_fails_for_one_object_is_repeated(serve, aws):
+    """As while somebody overwrites it: a store may answer so, and means only that one. Not without end."""
+    backend, given = deleting(serve, f"{key_of('a')}.rave", [False, False, True, *[False] * 9])
+    backend.set_aside(key_of("a"))
+    assert given == [False, False, True]
+    with pytest.raises(BackendError, match="for now"):
+        backend.set_aside(key_of("a"))
+    assert len(given) == 7
+
+
+def test_an_answer_that_makes_no_sense_is_an_error_like_others(serve, aws):
+    """The client panics over one about an object that it was not asked for; an operation must not end with it."""
+    backend, _ = deleting(serve, "another", [False])
+    with pytest.raises(BackendError, match="makes no sense"):
+        backend.set_aside(key_of("a"))
+
+
 @every_call
 def test_a_dead_endpoint_answers_in_time(call, free_port, aws):
     """Nobody listens there."""

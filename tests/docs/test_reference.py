@@ -21,6 +21,7 @@ import pytest
 import rave_core
 from rave_backends.filesystem import FilesystemBackend
 from rave_backends.memory import MemoryBackend
+from rave_backends.object_store import ObjectStoreBackend
 from rave_core import codecs, converters, decorators, errors, expiry, hookspecs, plugins, statistics, testing, versions
 from rave_core.backend import StoreURL
 from rave_core.model import Entry, Options, Outcome, Status
@@ -72,7 +73,11 @@ def test_every_setting_has_a_row_with_its_variable_and_default(page: Page) -> No
 
 @pytest.mark.parametrize(
     ("heading", "url", "backend"),
-    [("`memory://`", "memory://", MemoryBackend), ("`file://`", "file://{}/store", FilesystemBackend)],
+    [
+        ("`memory://`", "memory://", MemoryBackend),
+        ("`file://`", "file://{}/store", FilesystemBackend),
+        ("`s3://`", "s3://bucket/prefix", ObjectStoreBackend),
+    ],
 )
 def test_every_option_of_a_backend_url_has_a_row(
     heading: str, url: str, backend: typing.Any, page: Page, tmp_path: Path
