@@ -32,6 +32,7 @@ lint: $(STAMP) ## check style and formatting
 
 types: $(STAMP) ## check types
 	$(BIN)/mypy
+	$(BIN)/mypy -p rave_flow -p rave_example
 
 contracts: $(STAMP) ## check that every file imports downhill only
 	$(BIN)/lint-imports

@@ -101,6 +101,7 @@ def test_what_is_no_key_is_refused(backend, key):
         backend.put(key, [b"x"])
 
 
+@pytest.mark.slow
 def test_a_purge_in_many_parts_removes_all_that_is_dead(backend):
     """More objects than one list or one deletion holds."""
     dead = [key_of(f"dead{number}") for number in range(1050)]
