@@ -47,7 +47,7 @@ bench: $(STAMP) ## run the benchmarks
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean: ## remove what was built or cached; .venv stays
-	rm -rf build dist docs/_build .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf build dist docs/_build .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find . -path ./.venv -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 $(STAMP): pyproject.toml $(PLUGINS) .ci/set-up

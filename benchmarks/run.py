@@ -22,6 +22,7 @@ import diskcache
 from rave_core import Runtime, Settings, op, using
 
 ROUNDS = 15
+PLACE = Path(__file__).resolve().parent.parent / ".bench"
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,10 @@ def imports(_: Path) -> Iterator[Result]:
 def main() -> int:
     """Prints the table, or JSON with ``--json``; 1 if a limit is passed."""
     results = []
-    with tempfile.TemporaryDirectory(prefix="rave-bench-") as directory:
+    # Not in the system's temporary directory: where a test run has just deleted thousands of files, ext4 makes
+    # whoever creates the next ones wait, and only one of the two sides here creates files.
+    PLACE.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=PLACE) as directory:
         for measure in (memory_hit, disk, imports):
             results.extend(measure(Path(directory)))
     if "--json" in sys.argv:
