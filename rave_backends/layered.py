@@ -154,6 +154,10 @@ class LayeredBackend(Backend):
             troubles.append(f"earlier, {self.last_failure}")
         return "; ".join(troubles) or None
 
+    def notice(self) -> str | None:
+        """What any layer lacks; ``None`` when none does."""
+        return "; ".join(filter(None, (layer.notice() for layer in self.layers))) or None
+
     def _promote(self, key: str, frame: Bytes, layers: Sequence[Backend], seen: int) -> None:
         with self._lock:
             # What was read may be older than what somebody has put since: then the copy would hide the new one.

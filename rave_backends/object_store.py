@@ -131,13 +131,20 @@ class ObjectStoreBackend(Backend):
         self._bucket.close()
 
     def check(self) -> str | None:
-        """Why the bucket can't be listed, read or written to, or what it lacks, in words; ``None`` when nothing."""
+        """Why the bucket can't be listed, read or written to, in words; ``None`` when it can."""
         try:
             next(self._bucket.list(self._control), None)
             self._bucket.put(f"{self._control}checked", [b""])
-            return None if self._leases.tried().creates else self._leases.trouble()
         except BackendError as error:
             return str(error)
+        return None
+
+    def notice(self) -> str | None:
+        """That the store creates over what exists, if it does, so that every host computes for itself."""
+        try:
+            return None if self._leases.tried().creates else self._leases.trouble()
+        except BackendError:
+            return None  # told by ``check``
 
     def claim(self, key: str, record: bytes) -> bool:
         """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``.

@@ -6,6 +6,7 @@ says by having the methods of one of the ``Supports…`` protocols; the core ask
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,10 @@ class Backend(ABC):
 
     def check(self) -> str | None:
         """What is wrong with the store right now, in words for ``rave doctor``; ``None`` when nothing is."""
+        return None
+
+    def notice(self) -> str | None:
+        """What the store, which works, lacks or does less well than it might, in words; ``None`` when nothing."""
         return None
 
 
@@ -177,9 +182,9 @@ class StoreURL:
     """A backend's URL, taken apart. A factory takes the options it knows, then calls ``done``.
 
     Attributes:
-        text: the URL as it was written, without passwords.
+        text: the URL as it was written, without credentials, for messages.
         scheme, host: lower case scheme; host with port, without credentials.
-        path: unquoted, with ``~`` expanded for ``file``.
+        path: unquoted.
     """
 
     def __init__(self, text: str) -> None:
@@ -189,7 +194,8 @@ class StoreURL:
         self.scheme = parts.scheme.lower()
         self.host = parts.netloc.rpartition("@")[2]
         self.path = unquote(parts.path)
-        self.text = text.replace(parts.netloc, self.host, 1) if "@" in parts.netloc else text
+        self.text = _CREDENTIALS.sub("", text)
+        self._credentials = unquote(parts.netloc.rpartition("@")[0])
         self._options: dict[str, str] = {}
         self._known: set[str] = set()
         for name, value in parse_qsl(parts.query, keep_blank_values=True):
@@ -212,18 +218,30 @@ class StoreURL:
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"{self.text}: option {name}={text!r}: {error}") from error
 
+    def take_credentials(self) -> tuple[str, str]:
+        """User and password in front of the host, empty where there are none."""
+        user, _, password = self._credentials.partition(":")
+        self._credentials = ""
+        return user, password
+
     def done(self) -> None:
-        """Refuses the options that nobody took, naming the nearest known one.
+        """Refuses what nobody took: options, naming the nearest known one, and credentials.
 
         Raises:
-            ConfigurationError: there is one.
+            ConfigurationError: there is something.
         """
+        if self._credentials:
+            raise ConfigurationError(
+                f"{self.text}: a {self.scheme}:// URL takes no user or password; settings are often shown and shared"
+            )
         for name in self._options:
             raise ConfigurationError(f"{self.text}: unknown option {name!r}; {nearest(name, self._known)}")
 
     def __str__(self) -> str:
         return self.text
 
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#&]*@")  # of an endpoint among the options, too
 
 BackendFactory: TypeAlias = Callable[[StoreURL], Backend]
 

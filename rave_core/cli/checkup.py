@@ -108,6 +108,9 @@ def _store(subject: str, cache: Cache) -> Iterator[Finding]:
         yield _error(subject, f"{cache.url}: {trouble}", "until then every call is computed")
     else:
         yield _fine(subject, f"{cache.url} can be read and written")
+        notice = cache.backend.notice()
+        if notice:
+            yield _warning(subject, notice)
 
 
 def _limits(subject: str, cache: Cache, setting: str, urls: tuple[str, ...]) -> Iterator[Finding]:
