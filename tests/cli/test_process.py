@@ -33,7 +33,9 @@ def _on_terminal(shell: Any, *arguments: str, answer: bytes = b"", stdout: Any =
     process = shell.start(*arguments, stdin=theirs, stdout=stdout or theirs, stderr=theirs, env=environment)
     os.close(theirs)
     try:
-        seen = _read_all(ours, lambda: os.write(ours, answer) if answer else process.send_signal(signal.SIGINT))
+        seen = _read_all(
+            ours, lambda: os.write(ours, answer) if answer else process.send_signal(signal.SIGINT), again=not answer
+        )
         return process.wait(30), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
     finally:
         process.kill()
@@ -41,9 +43,15 @@ def _on_terminal(shell: Any, *arguments: str, answer: bytes = b"", stdout: Any =
         os.close(ours)
 
 
-def _read_all(terminal: int, answer: Callable[[], object]) -> bytes:
+def _read_all(terminal: int, answer: Callable[[], object], *, again: bool) -> bytes:
     seen, asked = b"", False
-    while select.select([terminal], [], [], 30)[0]:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if not select.select([terminal], [], [], 1)[0]:
+            # An interrupt may come too early, before the prompt listens: a person would press the key again.
+            if asked and again:
+                answer()
+            continue
         try:
             part = os.read(terminal, 65536)
         except OSError:  # the other end is closed

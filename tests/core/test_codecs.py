@@ -295,7 +295,15 @@ def test_arrays_of_any_dtype_come_back_writable(array: Any) -> None:
 
 @pytest.mark.parametrize(
     "scalar",
-    [np.float64(-0.0), np.int8(3), np.bool_(True), np.str_("ab"), np.bytes_(b"a"), np.datetime64("NaT"), np.float16(1)],
+    [
+        np.float64(-0.0),
+        np.int8(3),
+        np.bool_(True),
+        np.str_("ab"),
+        np.bytes_(b"a"),
+        np.datetime64("NaT", "s"),
+        np.float16(1),
+    ],
 )
 def test_numpy_scalars_stay_numpy_scalars(scalar: Any) -> None:
     """A numpy scalar does not become an array or a Python number."""
