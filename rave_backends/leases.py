@@ -99,7 +99,8 @@ class Leases:
     def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
         """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did.
 
-        ``False`` as well when the lock could not be had within a second.
+        Raises:
+            TimeoutError: the lock could not be had within a second; nothing changed.
         """
         with self._guard:
             return self._swap(key, seen, record)
@@ -131,7 +132,9 @@ class Leases:
         path = self._path(key)
         try:
             with self._root.lock("leases", seconds=1.0) as held:
-                if not held or self._published(key) != seen:
+                if not held:
+                    raise TimeoutError(errno.ETIMEDOUT, "the lock over all leases could not be had", path)
+                if self._published(key) != seen:
                     return False
                 if record is None:
                     os.unlink(path)

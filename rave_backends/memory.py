@@ -11,7 +11,7 @@ from weakref import WeakSet
 from cachetools import Cache, LFUCache, LRUCache
 
 from rave_core.backend import GONE, Backend, Held, Purged, StoreURL, parse_size
-from rave_core.errors import ConfigurationError, DamagedError, LaterFormatError
+from rave_core.errors import ConfigurationError, DamagedError, EntryError, LaterFormatError
 from rave_core.frame import peek
 from rave_core.model import Bytes, Entry
 
@@ -162,11 +162,14 @@ class MemoryBackend(Backend):
         return None if item is None else item.held
 
     def hold(self, key: str, value: object, entry: Entry) -> Held | None:
-        """Keeps ``value`` beside the frame of ``key``; ``None`` where there is no such frame, or no room for both."""
+        """Keeps ``value`` beside the frame of ``key``; ``None`` where there is no such frame, or no room for both.
+
+        A value that was decoded while another frame took the place of its own is not kept beside that.
+        """
         held = Held(value, entry)
         with self._lock:
             item = self._items.peek(key)
-            if item is None:
+            if item is None or not _may_be_of(item.frame, entry):
                 return None
             both = _Item(item.frame, held)
             if both.size > self.max_bytes:
@@ -217,6 +220,13 @@ def _size(item: _Item) -> int:
     return item.size
 
 
+def _may_be_of(frame: bytes, entry: Entry) -> bool:
+    try:
+        return peek(frame) == entry
+    except EntryError:
+        return True  # bytes that are no frame say nothing of whose they are
+
+
 def _policy(text: str) -> Policy:
     if text == "lru":
         return "lru"
@@ -228,6 +238,7 @@ def _policy(text: str) -> Policy:
 def _lock_all() -> None:
     # A thread that is in the middle of a change does not exist in the child: no fork while there is one.
     global _locked
+    _forking.acquire()  # two threads may fork at once
     _locked = list(_everyone)
     for backend in _locked:
         backend._lock.acquire()
@@ -237,7 +248,9 @@ def _unlock_all() -> None:
     for backend in _locked:
         backend._lock.release()
     _locked.clear()
+    _forking.release()
 
 
 _locked: list[MemoryBackend] = []
+_forking = threading.Lock()
 os.register_at_fork(before=_lock_all, after_in_parent=_unlock_all, after_in_child=_unlock_all)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from types import CellType, ModuleType
 from typing import Any
 
 from rave_core.errors import ArgumentError, UnencodableError
@@ -121,8 +122,26 @@ def _defaults(parameters: tuple[inspect.Parameter, ...]) -> dict[str, Any]:
 
 
 def _closure(function: Callable[..., Any]) -> list[tuple[str, Any]]:
-    """The variables that a local function captured, which decide its result like arguments; its own name excepted."""
-    inner = inspect.unwrap(function)
-    cells = getattr(inner, "__closure__", None) or ()
-    names = inner.__code__.co_freevars if cells else ()
-    return [(name, cell) for name, cell in zip(names, cells, strict=True) if name != inner.__name__]
+    """What a function captured, and those that it wraps, which decides its result like arguments; own names excepted."""
+    captured: list[tuple[str, Any]] = []
+    while function is not None:
+        owner = getattr(function, "__self__", None)
+        if owner is not None and not isinstance(owner, ModuleType):
+            captured.append(("self", CellType(owner)))
+        cells = getattr(function, "__closure__", None) or ()
+        names = function.__code__.co_freevars if cells else ()
+        wrapped = getattr(function, "__wrapped__", None)
+        captured += [
+            (name, cell)
+            for name, cell in zip(names, cells, strict=True)
+            if name != function.__name__ and not (wrapped is not None and _holds(cell, wrapped))
+        ]
+        function = wrapped
+    return captured
+
+
+def _holds(cell: CellType, value: object) -> bool:
+    try:
+        return cell.cell_contents is value
+    except ValueError:
+        return False

@@ -15,9 +15,6 @@ from rave_core.model import Bytes, Entry, Key, OperationSpec
 from rave_core.reports import Reports
 from rave_core.seal import Seal
 
-_SHARING = ("arrow", "arrow.batch")
-
-
 EntryDraft: TypeAlias = Callable[..., Entry]
 """An entry but for ``codec``, ``sizes``, ``digest`` and ``product``, which it takes by keyword."""
 
@@ -169,7 +166,7 @@ class ValueCache(Cache):
         entry = draft(codec=encoded.codec, sizes=sizes, digest=digest(segments))
         self.backend.put(key.text, pack(entry, segments, self.seal))
         # A table may share memory with an array that its maker still changes: it is held once decoded.
-        held = self._hold(key, encoded.value, entry) if encoded.codec not in _SHARING else None
+        held = self._hold(key, encoded.value, entry) if is_immutable(encoded.value, tables=False) else None
         return Found(encoded.value, entry, held)
 
     def fetcher(self, encoded: Encoded) -> Callable[[], Any]:

@@ -282,7 +282,10 @@ class Engine:
         if self.flights.is_under_way(trip.key.text):
             return
         behind = replace(trip, scope=Scope(trip.scope.runtime), deep=None)
-        threading.Thread(target=self._refresh, args=(behind,), name="rave-refresh", daemon=True).start()
+        try:
+            threading.Thread(target=self._refresh, args=(behind,), name="rave-refresh", daemon=True).start()
+        except RuntimeError as error:  # no more threads; the stale result is an answer all the same
+            _log.warning("%s could not be refreshed behind its caller: %s", trip.desk.name, error)
 
     def _refresh(self, trip: Trip) -> None:
         path = self._fly(trip, self.flights.landed)

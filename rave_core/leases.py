@@ -143,8 +143,7 @@ class Leases:
                 self._release_late(lease)
                 continue
             with lease.lock:
-                record = _with_progress(lease)
-                data = _encode(record)
+                record, data = _renewed(lease)
                 try:
                     renewed = self._held.get(lease.record.owner) is not lease or self._store.swap_lease(
                         lease.key, lease.data, data
@@ -169,14 +168,28 @@ class Leases:
         if self._thread is None:
             with self._lock:
                 if self._thread is None:
-                    self._thread = threading.Thread(
-                        target=_keep_beating,
-                        args=(weakref.ref(self), self._stop, self._heartbeat),
-                        name="rave-heartbeat",
-                        daemon=True,
-                    )
-                    self._thread.start()
+                    self._thread = self._started()
         return lease
+
+    def _started(self) -> threading.Thread | None:
+        beat = (weakref.ref(self), self._stop, self._heartbeat)
+        thread = threading.Thread(target=_keep_beating, args=beat, name="rave-heartbeat", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads now, or none at all since the interpreter shuts down
+            _log.warning("leases are held without a heartbeat: %s", error)
+            return None
+        return thread
+
+
+def _renewed(lease: Lease) -> tuple[LeaseRecord, bytes]:
+    try:
+        record = _with_progress(lease)
+        return record, _encode(record)
+    except Exception as error:  # noqa: BLE001  # a body may report anything, and its lease must live nevertheless
+        _log.warning("the progress of %s can't be told to others: %s", lease.key, error)
+        record = msgspec.structs.replace(lease.record, beat=lease.record.beat + 1)
+        return record, _encode(record)
 
 
 def _with_progress(lease: Lease) -> LeaseRecord:
@@ -229,7 +242,11 @@ class Watch:
         seen = leases._store.lease(self._key)
         if seen is None or not self._is_stale(seen):
             return None
-        if not leases._store.swap_lease(self._key, seen, data):
+        try:
+            swapped = leases._store.swap_lease(self._key, seen, data)
+        except TimeoutError:
+            return None
+        if not swapped:
             return None
         self.took_over = True
         return leases._hold(self._key, record, data)

@@ -27,6 +27,12 @@ class Maintenance:
 
     def after_put(self, cache: Cache) -> None:
         """Starts a purge of ``cache`` in a thread of its own if one is due; costs next to nothing otherwise."""
+        try:
+            self._start_if_due(cache)
+        except Exception:  # noqa: BLE001  # a store may raise anything, threads may run out, and the entry is put
+            _log.exception("cache %s could not be purged", cache.url)
+
+    def _start_if_due(self, cache: Cache) -> None:
         due = self._due.get(id(cache))
         if due is None:
             self._due[id(cache)] = due = self._first_due(cache)

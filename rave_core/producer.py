@@ -17,7 +17,7 @@ from rave_core.lineage import DeepRefresh, Scope
 from rave_core.locks import Landing
 from rave_core.model import FOREVER, Call, Entry, OperationSpec, Outcome, Status
 from rave_core.reports import Reports
-from rave_core.steps import Do, Path, Run
+from rave_core.steps import Do, Path, Run, Take
 from rave_core.summary import summarize
 from rave_core.trip import Desk, Trip
 
@@ -80,7 +80,7 @@ class Producer:
     def _write(self, call: Call, child: Scope, place: Place, blocking: bool) -> Path[tuple[Any, Exception | None]]:
         """Runs a body that writes to a path; once more elsewhere, if there it failed for want of a place to write."""
         spec = call.spec
-        prepared: tuple[Any, ...] = yield Do(blocking, place.prepare, spec)
+        prepared: tuple[Any, ...] = yield Take(blocking, place.abandon, place.prepare, spec)
         while True:
             try:
                 value, error = yield Run(self._body(call), _with_output(spec, prepared, call.args), call.kwargs, child)

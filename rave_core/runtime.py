@@ -109,6 +109,8 @@ class Runtime:
     def _forget_handles(self) -> None:
         """In a forked child: the parent's handles, and its locks, which another thread may have held."""
         self._lock = threading.Lock()
+        for seat in self._wiring.seats if self._wiring is not None else ():
+            seat.scope = None  # else it would answer from the parent's memory what the child has deleted
         self._wiring = None
 
 

@@ -28,13 +28,14 @@ class Seat:
         scope: where the shortcut may be taken: outside of any computation, in this runtime; else ``None``.
     """
 
-    __slots__ = ("desk", "now", "recall", "runtime", "scope", "statistics", "wiring")
+    __slots__ = ("__weakref__", "desk", "now", "recall", "runtime", "scope", "statistics", "wiring")
 
     def __init__(self, spec: OperationSpec, runtime: Runtime) -> None:
         self.runtime = runtime
         self.wiring = runtime.wiring
         self.desk = self.wiring.desk(spec)
         self.scope = None if runtime.observed else runtime.scope
+        self.wiring.seats.add(self)
         self.now = runtime.clock.now
         self.statistics = runtime.statistics.namespace
         self.recall: Callable[..., Call] = functools.lru_cache(_KEPT_CALLS, typed=True)(self._bind)
@@ -55,4 +56,4 @@ def _is_scalar(value: Any) -> bool:
     kind = type(value)
     if kind is float:
         return bool(value)  # 0.0 and -0.0 are one to a dict, and two keys
-    return kind in _SCALARS and (kind is not str or len(value) < 1000)
+    return kind in _SCALARS and (kind not in (str, bytes) or len(value) < 1000)

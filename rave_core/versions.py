@@ -86,6 +86,10 @@ def _code_digest(code: CodeType | None, function: Callable[..., Any]) -> bytes:
         state.update(f"{function.__module__}.{function.__qualname__}".encode())
     else:
         _feed(state, code)
+    while (wrapped := getattr(function, "__wrapped__", None)) is not None:
+        function = wrapped
+        if isinstance(inner := getattr(function, "__code__", None), CodeType):
+            _feed(state, inner)
     return state.digest()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ class Wiring:
         cache, products: the configured caches of values and of files.
         engine: answers calls.
         maintenance: purges.
+        seats: of the operations that were called here; see `rave_core.seat.Seat`.
     """
 
     def __init__(self, settings: Settings, plugins: Plugins, clock: Clock, reports: Reports) -> None:
@@ -48,6 +50,7 @@ class Wiring:
         self._caches: dict[tuple[Kind, tuple[str, ...]], Cache] = {}
         self._leases: dict[int, Leases | None] = {}
         self._names: dict[str, OperationSpec] = {}
+        self.seats: weakref.WeakSet[Any] = weakref.WeakSet()
         producer = Producer(
             clock,
             reports,

@@ -15,7 +15,6 @@ from hypothesis import settings as hypothesis_settings
 from rave_core import Runtime, Settings, using
 from rave_core.testing.clock import FakeClock
 
-
 # How long an example takes tells more of the machine than of the code.
 hypothesis_settings.register_profile("rave", deadline=None)
 hypothesis_settings.load_profile("rave")

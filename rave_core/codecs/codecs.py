@@ -287,11 +287,11 @@ MAX_ITEMS = 1000
 _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
-def is_immutable(value: object) -> bool:
+def is_immutable(value: object, *, tables: bool = True) -> bool:
     """Whether nobody can change ``value``, so that one object may be handed to many.
 
-    Goes by exact types; ``False`` where it is not certain, or after ``MAX_ITEMS`` items. A pyarrow table counts: it
-    can't be changed but through memory that its maker kept hold of.
+    Goes by exact types; ``False`` where it is not certain, or after ``MAX_ITEMS`` items. A pyarrow table counts if
+    ``tables``: it can't be changed but through memory that its maker kept hold of.
     """
     if type(value) in _ATOMS:
         return True
@@ -306,7 +306,7 @@ def is_immutable(value: object) -> bool:
             if seen > MAX_ITEMS:
                 return False
             pending.extend(item)
-        elif not _is_immutable_object(item):
+        elif not (_is_table(item) if kind.__module__.startswith("pyarrow") and tables else _is_immutable_object(item)):
             return False
     return True
 
@@ -323,6 +323,10 @@ def _is_immutable_object(value: Any) -> bool:
     if kind.__module__ == "numpy":
         np: Any = sys.modules["numpy"]
         return isinstance(value, np.generic) and not isinstance(value, np.void | np.object_)
+    return False
+
+
+def _is_table(value: object) -> bool:
     return is_exactly(value, "pyarrow", "Table") or is_exactly(value, "pyarrow", "RecordBatch")
 
 

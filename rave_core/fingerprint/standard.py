@@ -28,12 +28,16 @@ def clock_fields(value: Any, moment: Any) -> tuple[Any, ...]:
     if value.tzinfo is None:
         return wall
     offset = value.utcoffset()
-    return (*wall, None if offset is None else delta_fields(offset), zone_name(value.tzinfo, moment))
+    kind = f"{type(value.tzinfo).__module__}.{type(value.tzinfo).__qualname__}"
+    return (*wall, None if offset is None else delta_fields(offset), kind, zone_name(value.tzinfo, moment))
 
 
 def zone_name(zone: Any, moment: Any) -> str | None:
-    """The name of a time zone: its IANA key where it has one, else what it calls itself at ``moment``."""
-    return getattr(zone, "key", None) or getattr(zone, "zone", None) or zone.tzname(moment)  # type: ignore[no-any-return]
+    """The name of a time zone: its IANA key or what it shows itself as, else what it calls itself at ``moment``."""
+    name = getattr(zone, "key", None) or getattr(zone, "zone", None)
+    if name is None and type(zone).__repr__ is not object.__repr__:
+        name = repr(zone)  # two zones of dateutil's may both be "CET" at the moment
+    return name or zone.tzname(moment)
 
 
 def _datetime(value: Any) -> tuple[Any, ...]:

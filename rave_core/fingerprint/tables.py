@@ -58,6 +58,7 @@ def extension_parts(array: Any) -> Parts:
     if name in ("NumpyExtensionArray", "PandasArray"):
         yield from items_parts(array.to_numpy())
     elif name in ("DatetimeArray", "TimedeltaArray") or name == "PeriodArray":
+        yield ".freq", getattr(array, "freqstr", None)
         yield "", array.asi8
     elif name == "Categorical":
         yield ".codes", numpy.asarray(array.codes)
