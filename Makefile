@@ -32,7 +32,7 @@ lint: $(STAMP) ## check style and formatting
 
 types: $(STAMP) ## check types
 	$(BIN)/mypy
-	$(BIN)/mypy -p rave_flow -p rave_example
+	$(BIN)/mypy -p rave_flow -p rave_example -p rave_valkey
 
 contracts: $(STAMP) ## check that every file imports downhill only
 	$(BIN)/lint-imports

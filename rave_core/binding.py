@@ -61,7 +61,7 @@ class Binder:
             bound = self._spec.signature.bind(*args, **kwargs)
         except TypeError as error:
             raise ArgumentError(
-                f"{self.name}: {error}; its arguments are {self._spec.signature}", operation=self.name
+                f"{self.name}: {error}; its arguments are {self._spec.usage}", operation=self.name
             ) from None
         return bound.arguments
 
@@ -122,9 +122,10 @@ def _defaults(parameters: tuple[inspect.Parameter, ...]) -> dict[str, Any]:
 
 
 def _closure(function: Callable[..., Any]) -> list[tuple[str, Any]]:
-    """What a function captured, and those that it wraps, which decides its result like arguments; own names excepted."""
+    """What a function and those that it wraps captured, which decides its result like arguments; own names excepted."""
     captured: list[tuple[str, Any]] = []
-    while function is not None:
+    following: Any = function
+    while (function := following) is not None:
         owner = getattr(function, "__self__", None)
         if owner is not None and not isinstance(owner, ModuleType):
             captured.append(("self", CellType(owner)))
@@ -136,7 +137,7 @@ def _closure(function: Callable[..., Any]) -> list[tuple[str, Any]]:
             for name, cell in zip(names, cells, strict=True)
             if name != function.__name__ and not (wrapped is not None and _holds(cell, wrapped))
         ]
-        function = wrapped
+        following = wrapped
     return captured
 
 

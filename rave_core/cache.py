@@ -141,8 +141,8 @@ class ValueCache(Cache):
         value = self._codecs.decode(entry.codec, segments, data_only=self._data_only)
         return Found(value, entry, self._hold(key, value, entry))
 
-    def _hold(self, key: Key, value: Any, entry: Entry) -> Held | None:
-        if self._values is None or not is_immutable(value):
+    def _hold(self, key: Key, value: Any, entry: Entry, *, tables: bool = True) -> Held | None:
+        if self._values is None or not is_immutable(value, tables=tables):
             return None
         return self._values.hold(key.text, value, entry)
 
@@ -166,7 +166,7 @@ class ValueCache(Cache):
         entry = draft(codec=encoded.codec, sizes=sizes, digest=digest(segments))
         self.backend.put(key.text, pack(entry, segments, self.seal))
         # A table may share memory with an array that its maker still changes: it is held once decoded.
-        held = self._hold(key, encoded.value, entry) if is_immutable(encoded.value, tables=False) else None
+        held = self._hold(key, encoded.value, entry, tables=False)
         return Found(encoded.value, entry, held)
 
     def fetcher(self, encoded: Encoded) -> Callable[[], Any]:

@@ -133,8 +133,8 @@ def find_entry(caches: Iterable[Cache], name: str) -> Kept:
         if entry is not None:
             return Kept(keys[found[0]], entry)
     if len(found) > 1:
-        some = ", ".join(sorted(found)[:3])
-        raise UnknownNameError(f"{name!r} means {len(found)} entries ({some}, ...); give more of the key")
+        some = ", ".join(sorted(found)[:3]) + (", ..." if len(found) > 3 else "")
+        raise UnknownNameError(f"{name!r} means {len(found)} entries ({some}); give one key, or more of one")
     hint = nearest(name, keys) if 0 < len(keys) <= 20 else "'rave cache ls' shows what is kept"
     raise UnknownNameError(f"no entry is called {name!r}; {hint}")
 

@@ -89,9 +89,18 @@ class Catalog:
         namespace = self.namespaces.get(space)
         if namespace is not None and rest in namespace.operations:
             return namespace.operations[rest]
-        known = [full for full, _ in self]
-        failed = "".join(f"; {problem}" for problem in self.problems if problem.name.partition("/")[0] == space)
-        raise UnknownNameError(f"no operation is called {name!r}; {nearest(name, known)}{failed}")
+        raise UnknownNameError(f"no operation is called {name!r}; {self._hint(space, rest, name)}")
+
+    def _hint(self, space: str, rest: str, name: str) -> str:
+        failed = "; ".join(str(problem) for problem in self.problems if problem.name.partition("/")[0] == space)
+        namespace, known = self.namespaces.get(space), [full for full, _ in self]
+        if namespace is None and failed:
+            return failed
+        if namespace is not None and not rest:
+            return f"{space!r} is a namespace, with {', '.join(f'{space}/{own}' for own in namespace.operations)}"
+        same = [full for full in known if full.endswith(f"/{name}")]
+        meant = f"did you mean {same[0]!r}?" if same else nearest(name, known)
+        return f"{meant}; {failed}" if failed else meant
 
 
 def _found(directories: Mapping[str, str]) -> Iterator[tuple[EntryPoint, Callable[[], tuple[Any, Problem | None]]]]:

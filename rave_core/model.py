@@ -147,6 +147,11 @@ class OperationSpec:
         return inspect.Signature(self.parameters)
 
     @property
+    def usage(self) -> str:
+        """The signature for people: names and defaults, without types, which the typemap knows better."""
+        return str(inspect.Signature([p.replace(annotation=p.empty) for p in self.parameters]))
+
+    @property
     def doc(self) -> str:
         """The function's docstring, cleaned, or the empty string."""
         return inspect.getdoc(self.function) or ""

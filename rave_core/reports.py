@@ -35,7 +35,10 @@ class Reports:
     def damaged(self, backend: str, key: str, error: EntryError) -> None:
         """An entry could not be used and counts as absent."""
         self.statistics.count("Damaged Entries")
-        self._warn((key, type(error).__name__), f"an entry of {backend} is not used, and will be made anew: {error}")
+        reason = str(error).removeprefix(f"{key}: ")
+        self._warn(
+            (key, type(error).__name__), f"entry {key} of {backend} is not used, and will be made anew: {reason}"
+        )
 
     def uncached(self, spec: OperationSpec, operation: str, error: Exception) -> None:
         """A call of ``operation`` was answered but is not kept: an argument or its value does not allow it."""

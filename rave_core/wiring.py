@@ -83,7 +83,8 @@ class Wiring:
         data_only = self._settings.data_only or not seal.trusted
         if data_only and not self._settings.data_only:
             _log.warning(
-                "cache %s is shared, without a signing_key_file: values that need pickle are neither kept nor read",
+                "cache %s counts as shared, and there is no signing_key_file: values that need pickle are neither kept "
+                "nor read; set one, or choose a directory that only you can enter",
                 url,
             )
         return ValueCache(backend, url, seal, self._reports, codecs=self._plugins.codecs, data_only=data_only)

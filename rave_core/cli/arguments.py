@@ -58,6 +58,7 @@ class _Reader:
     def __init__(self, name: str, operation: Operation[..., Any]) -> None:
         self._name = name
         self._signature = operation.spec.signature
+        self._usage = operation.spec.usage
         self._parameters = self._signature.parameters
         self._typemap = operation.spec.typemap
         self._extra = next((p.name for p in self._parameters.values() if p.kind is p.VAR_KEYWORD), None)
@@ -68,7 +69,7 @@ class _Reader:
         named, places = self._sorted(texts)
         free = [p.name for p in self._parameters.values() if p.kind in _BY_PLACE and p.name not in named]
         if len(places) > len(free) and self._rest is None:
-            raise self._refusal(f"{places[len(free)]!r} is one value too many; its arguments are {self._signature}")
+            raise self._refusal(f"{places[len(free)]!r} is one value too many; its arguments are {self._usage}")
         named |= {name: [text] for name, text in zip(free, places, strict=False)}
         given: dict[str, Any] = {
             name: self._value(name, named[name]) for name in self._parameters if name in named and name != self._rest

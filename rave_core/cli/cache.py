@@ -161,6 +161,8 @@ def remove(
 
     On a terminal it asks first; elsewhere it needs --yes. A file stays readable for its time of grace.
     """
+    if not all(names):
+        raise click.UsageError("an empty prefix would mean every entry: give the beginning of a key")
     if not (names or tag or expired):
         raise click.UsageError("say what to remove: a prefix, a key, --tag or --expired")
     session = current_session()
@@ -216,7 +218,8 @@ def purge(data: bool, products: bool, as_json: bool) -> None:
     if as_json:
         print_json({"entries": purged.entries, "bytes": purged.bytes, "leftovers": purged.leftovers})
     else:
-        leftovers = f" and {purged.leftovers} leftovers" if purged.leftovers else ""
+        left = purged.leftovers
+        leftovers = f" and {left} {'leftover' if left == 1 else 'leftovers'} of crashes" if left else ""
         click.echo(f"Removed {_count(purged.entries)}{leftovers}, {size(purged.bytes)}.")
 
 
@@ -249,9 +252,9 @@ def _print_usage(usage: Usage, place: Cache, now: float) -> None:
         ]
         print_table(("OPERATION", "ENTRIES", "SIZE", "OLDEST", "NEWEST", "COMPUTING"), rows, right=[1, 2, 3, 4, 5])
     used, budget = _room(place)
-    stored = f"{size(usage.bytes)}" if used is None else f"{size(used)} with all that belongs to them"
+    taken = f"{size(usage.bytes)}" if used is None else f"with their headers {size(used)}"
     limit = "" if used is None else f" of {size(budget)}" if budget is not None else ", without a limit"
-    click.echo(f"{_count(usage.entries)}, {stored}{limit}; computing them took {span(usage.seconds)}.")
+    click.echo(f"{_count(usage.entries)}, {taken}{limit}; computing them took {span(usage.seconds)}.")
 
 
 def _room(place: Cache) -> tuple[int | None, int | None]:

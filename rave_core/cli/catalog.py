@@ -38,6 +38,9 @@ def list_operations(namespace: str | None, as_json: bool) -> None:
         operations = [_summary_document(name, operation) for name, operation in chosen]
         print_json({"operations": operations, "problems": [_problem(p) for p in catalog.problems]})
         return
+    if not chosen and namespace is not None:
+        click.echo(f"Namespace {namespace!r} has no operations.", err=True)
+        return
     if not chosen:
         click.echo("No operations are installed; 'pip install rave-example' adds the smallest namespace.", err=True)
         return
@@ -141,7 +144,7 @@ def _document(name: str, operation: Operation[..., Any]) -> dict[str, Any]:
         "name": name,
         "full_name": desk.name,
         "doc": _prose(operation),
-        "signature": _signature(operation),
+        "signature": spec.usage,
         "parameters": [_parameter_document(operation, parameter) for parameter in spec.parameters],
         "kind": spec.kind,
         "mime_type": spec.mime_type,
@@ -151,12 +154,6 @@ def _document(name: str, operation: Operation[..., Any]) -> dict[str, Any]:
         "cache": desk.cache.url,
         "entries": _entries(operation),
     }
-
-
-def _signature(operation: Operation[..., Any]) -> str:
-    """The parameters with their defaults; their types stand elsewhere."""
-    plain = [parameter.replace(annotation=parameter.empty) for parameter in operation.spec.parameters]
-    return str(inspect.Signature(plain))
 
 
 def _parameter_document(operation: Operation[..., Any], parameter: inspect.Parameter) -> dict[str, Any]:

@@ -61,6 +61,12 @@ def _error(subject: str, text: str, advice: str = "") -> Finding:
     return Finding(Level.ERROR, subject, text, advice)
 
 
+def _correction(session: Session) -> str:
+    # While they can't be read, 'rave config' can't show them either, and the message says where the mistake is.
+    readable = "settings" in vars(session)
+    return "correct it; 'rave config' shows where each value comes from" if readable else "correct it there"
+
+
 def examine(session: Session) -> Iterator[Finding]:
     """Every finding, in the order of the report. What fails ends the part that depends on it, not the report."""
     from importlib.metadata import version
@@ -70,7 +76,7 @@ def examine(session: Session) -> Iterator[Finding]:
         yield from _settings(session)
         runtime = session.runtime
     except RaveError as error:
-        yield _error("settings", str(error), "correct it; 'rave config' shows where each value comes from")
+        yield _error("settings", str(error), _correction(session))
         return
     for name, kind, urls in (
         ("data", Kind.DATA, session.settings.cache),

@@ -93,6 +93,14 @@ class Rave(click.Group):
             code = _told(error)
         sys.exit(code if isinstance(code, int) else DONE)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As every group; where it ends with the help, what showing that set up is taken down here."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception:
+            ctx.close()
+            raise
+
     def invoke(self, ctx: click.Context) -> None:
         """Runs the chosen command, and makes of every end that it can have an exit code and a tidy line."""
         try:
@@ -106,7 +114,7 @@ class Rave(click.Group):
             raise Left(UNREAD) from None
         except (RaveError, OSError) as error:
             _show_traceback(ctx)
-            note(f"error: {one_line(str(error))}")
+            note(f"error: {one_line(_words(error))}")
             raise Left(USAGE if isinstance(error, _MISUSE) else FAILED) from None
         except OperationFailed:
             _show_traceback(ctx)
@@ -133,9 +141,19 @@ def _told(error: click.ClickException) -> int:
         note(error.message)
         return FAILED
     context = getattr(error, "ctx", None)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     hint = f"; see '{context.command_path} --help'" if context is not None else ""
     note(f"error: {one_line(error.format_message()).rstrip('.')}{hint}")
     return error.exit_code
+
+
+def _words(error: Exception) -> str:
+    """The message; of what the system refused the file and the reason, without the number."""
+    if isinstance(error, OSError) and error.filename and error.strerror and not isinstance(error, RaveError):
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _show_traceback(ctx: click.Context) -> None:

@@ -98,7 +98,8 @@ class ProgressBar:
             return {"total": None, "text": ""}
         operation, progress = report
         inner = f"{operation}: " if operation != self._desk.name else ""
-        return {"total": progress.total, "completed": progress.done, "text": f"{inner}{progress.text}".rstrip(": ")}
+        text = f"{inner}{progress.text}".rstrip(": ")
+        return {"total": _number(progress.total), "completed": _number(progress.done) or 0, "text": text}
 
     def _other(self) -> Computation | None:
         """The computation of the key by another process."""
@@ -107,6 +108,11 @@ class ProgressBar:
         except OSError:
             return None
         return None if found is None or found.is_ours else found
+
+
+def _number(reported: Any) -> float | None:
+    """What an operation reported, if it can be drawn: a slip there must not spoil the screen."""
+    return reported if isinstance(reported, (int, float)) else None
 
 
 def _waiting(other: Computation) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import tomllib
+import warnings
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rave_core.errors import ConfigurationError
+from rave_core.errors import ConfigurationError, RaveWarning
 from rave_core.settings import Settings, known_settings
 
 if TYPE_CHECKING:
@@ -92,6 +93,9 @@ class Session:
         self._handler.setLevel(level)
         logger.addHandler(self._handler)
         _log.setLevel(level)
+        # Each of these warnings is logged too: once is enough.
+        self._context.with_resource(warnings.catch_warnings())
+        warnings.simplefilter("ignore", RaveWarning)
 
         def stop() -> None:
             logger.removeHandler(self._handler)

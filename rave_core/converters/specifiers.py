@@ -168,7 +168,7 @@ def _calling(function: Any) -> Converter:
     except ValueError:
         pass  # some built-in ones have no signature: the first call will tell
     if not isinstance(function, type):
-        return FunctionConverter(name, function)
+        return FunctionConverter(name, function, volatile=True)  # it may read a file, a clock, a variable
     return FunctionConverter(name, lambda value: value if isinstance(value, function) else function(value))
 
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from rave_core.converters.converter import Converter, FunctionConverter, kind_of
 from rave_core.converters.scalars import plain
 from rave_core.durations import parse_duration
+
+_T = TypeVar("_T")
+
+
+def _read(read: Callable[[str], _T], text: str, example: str) -> _T:
+    try:
+        return read(text.strip())
+    except ValueError as error:
+        raise ValueError(f"{error}; ISO 8601 expected, as {example}") from error
 
 
 def to_datetime(value: Any) -> datetime:
@@ -20,7 +30,7 @@ def to_datetime(value: Any) -> datetime:
     """
     value = _unboxed(value)
     if isinstance(value, str):
-        return datetime.fromisoformat(value.strip())
+        return _read(datetime.fromisoformat, value, "2007-04-27T12:00")
     if type(value) is datetime:
         return value
     if isinstance(value, datetime):
@@ -41,7 +51,7 @@ def to_date(value: Any) -> date:
         try:
             return date.fromisoformat(value.strip())
         except ValueError:
-            value = datetime.fromisoformat(value.strip())
+            value = _read(datetime.fromisoformat, value, "2007-04-27")
     if isinstance(value, datetime):
         if value.time() != time():
             raise TypeError("it is not midnight, and a date would lose the time of day")
@@ -58,7 +68,7 @@ def to_time(value: Any) -> time:
         TypeError, ValueError: anything else.
     """
     if isinstance(value, str):
-        return time.fromisoformat(value.strip())
+        return _read(time.fromisoformat, value, "12:30")
     if isinstance(value, time):
         return value
     raise TypeError(f"{kind_of(value)} is no time of day; ISO 8601 expected, as 12:30")

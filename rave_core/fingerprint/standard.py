@@ -28,16 +28,19 @@ def clock_fields(value: Any, moment: Any) -> tuple[Any, ...]:
     if value.tzinfo is None:
         return wall
     offset = value.utcoffset()
-    kind = f"{type(value.tzinfo).__module__}.{type(value.tzinfo).__qualname__}"
-    return (*wall, None if offset is None else delta_fields(offset), kind, zone_name(value.tzinfo, moment))
+    known = (*wall, None if offset is None else delta_fields(offset), zone_name(value.tzinfo, moment))
+    if getattr(value.tzinfo, "key", None) is not None:
+        return known
+    # A fixed offset called "CET" is not the zone of that key.
+    return (*known, f"{type(value.tzinfo).__module__}.{type(value.tzinfo).__qualname__}")
 
 
 def zone_name(zone: Any, moment: Any) -> str | None:
     """The name of a time zone: its IANA key or what it shows itself as, else what it calls itself at ``moment``."""
     name = getattr(zone, "key", None) or getattr(zone, "zone", None)
-    if name is None and type(zone).__repr__ is not object.__repr__:
+    if name is None and getattr(type(zone), "__repr__", None) is not object.__repr__:
         name = repr(zone)  # two zones of dateutil's may both be "CET" at the moment
-    return name or zone.tzname(moment)
+    return name or zone.tzname(moment)  # type: ignore[no-any-return]  # whatever a zone calls itself
 
 
 def _datetime(value: Any) -> tuple[Any, ...]:

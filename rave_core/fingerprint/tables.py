@@ -45,8 +45,10 @@ def series_parts(series: Any) -> Parts:
 
 
 def index_parts(index: Any) -> Parts:
-    """Names and content, level by level; a range is the index of its numbers."""
+    """Names, frequency and content, level by level; a range is the index of its numbers."""
     yield ".names", list(index.names)
+    if (frequency := getattr(index, "freqstr", None)) is not None:
+        yield ".freq", frequency
     for level in range(index.nlevels):
         yield (level,), index.get_level_values(level).array
 
@@ -58,7 +60,6 @@ def extension_parts(array: Any) -> Parts:
     if name in ("NumpyExtensionArray", "PandasArray"):
         yield from items_parts(array.to_numpy())
     elif name in ("DatetimeArray", "TimedeltaArray") or name == "PeriodArray":
-        yield ".freq", getattr(array, "freqstr", None)
         yield "", array.asi8
     elif name == "Categorical":
         yield ".codes", numpy.asarray(array.codes)

@@ -230,7 +230,8 @@ def _ignored_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
         if close:
             raise ConfigurationError(
-                f"environment {variable}: unknown variable: did you mean {_PREFIX}{close[0]}? Else rename it"
+                f"environment {variable}: unknown variable: did you mean {_PREFIX}{close[0]}? "
+                "If it is not for RAVE, give it a less similar name"
             )
         ignored.append(variable)
     return tuple(ignored)

@@ -14,7 +14,7 @@ import pytest
 from rave_core.backend import GONE
 from rave_core.clock import SystemClock
 from rave_core.errors import ProductError
-from rave_core.frame import FORMAT, digest, pack
+from rave_core.frame import FORMAT, digest, pack, peek
 from rave_core.model import FOREVER, Bytes, Entry, Key
 
 T = TypeVar("T")
@@ -196,12 +196,20 @@ class ValuesContract:
 
     def test_a_held_value_is_handed_out(self, backend: Some) -> None:
         """The same object comes back, and the frame is still there."""
-        backend.put(key_of("a"), frame_of(key_of("a")))
-        held = backend.hold(key_of("a"), "value", _entry("a"))
+        frame = frame_of(key_of("a"), expires_at=5.0)
+        backend.put(key_of("a"), frame)
+        held = backend.hold(key_of("a"), "value", peek(b"".join(frame)))
         assert backend.held(key_of("a")) is held
         assert held.value == "value"
         assert held.expires_at == 5.0
-        assert bytes(backend.get(key_of("a"))) == b"".join(frame_of(key_of("a")))
+        assert bytes(backend.get(key_of("a"))) == b"".join(frame)
+
+    def test_a_value_of_another_frame_is_not_held(self, backend: Some) -> None:
+        """What was decoded before somebody put a newer frame would hide that one."""
+        old, new = (frame_of(key_of("a"), created_at=at) for at in (1.0, 2.0))
+        backend.put(key_of("a"), new)
+        assert backend.hold(key_of("a"), "old", peek(b"".join(old))) is None
+        assert backend.held(key_of("a")) is None
 
     @pytest.mark.parametrize("action", ["put", "delete", "set_aside", "hold"])
     def test_a_value_that_is_let_go_says_so(self, backend: Some, action: str) -> None:

@@ -98,7 +98,12 @@ def test_removing_by_digest_tag_and_expiry(filled: Callable[..., Any], keys: Cal
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [([], "say what to remove"), (["lab/"], "add --yes"), (["nope", "--yes"], "no entry is called 'nope'")],
+    [
+        ([], "say what to remove"),
+        (["", "--yes"], "an empty prefix would mean every entry"),
+        (["lab/"], "add --yes"),
+        (["nope", "--yes"], "no entry is called 'nope'"),
+    ],
 )
 def test_removing_needs_to_know_what_and_a_yes(
     filled: Callable[..., Any], keys: Callable[..., list[str]], arguments: list[str], message: str
@@ -135,6 +140,7 @@ def test_statistics_add_up(filled: Callable[..., Any]) -> None:
 
 def test_verifying_sound_caches_says_so(filled: Callable[..., Any]) -> None:
     """Values and files are read whole."""
+    assert filled("cache", "verify", "nope/").stderr == "Nothing is kept under 'nope/'.\n"
     result = filled("cache", "verify")
     assert (result.exit_code, result.stdout) == (0, "Checked 4: 4 sound\n")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pty
 import re
@@ -65,6 +66,24 @@ def _read_all(terminal: int, answer: Callable[[], object], *, again: bool) -> by
     return seen
 
 
+ODD = """
+import time
+from rave_core import op, progress
+
+@op(version=1)
+def unkept():
+    return lambda: 1
+
+@op(version=1)
+def slip():
+    progress(1, "of many")
+    time.sleep(0.8)
+    return 1
+
+__export__ = {"unkept": unkept, "slip": slip}
+"""
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -98,6 +117,34 @@ def test_a_failing_operation_is_told_alike_however_rave_is_started(shell: Any) -
         assert done.returncode == 1
         assert "raise ValueError(message)" in done.stderr
         assert done.stderr.endswith("rave: lab/fail failed: ValueError: no luck\n")
+
+
+def test_a_group_without_a_command_shows_its_help(shell: Any) -> None:
+    """As it stands, line by line, and on standard error, since nothing was done."""
+    for arguments in ([], ["cache"]):
+        result = shell(*arguments)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == shell(*arguments, "--help").stdout
+    assert not any(
+        type(handler).__module__ == "rave_core.cli.session" for handler in logging.getLogger("rave").handlers
+    )
+
+
+def test_what_is_logged_is_not_warned_of_again(shell: Any) -> None:
+    """A value that can't be kept is told in one line, without the place in the source that warnings show."""
+    shell.install("odd", ODD, "[rave.namespaces]\nodd = odd\n")
+    told = shell.run("run", "odd/unkept").stderr
+    assert told.startswith("rave: warning: odd/unkept runs uncached: ")
+    assert told.count("\n") == 1
+
+
+def test_a_slip_in_what_is_reported_does_not_spoil_the_screen(shell: Any) -> None:
+    """A text in place of the total is no reason for a traceback over the bar."""
+    shell.install("odd", ODD, "[rave.namespaces]\nodd = odd\n")
+    code, seen = _on_terminal(shell, "run", "odd/slip")
+    assert code == 0
+    assert "odd/slip" in seen
+    assert "Traceback" not in seen
 
 
 def test_every_report_is_one_json_document(shell: Any) -> None:

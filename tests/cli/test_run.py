@@ -45,6 +45,8 @@ def test_without_a_typemap_arguments_are_json_or_else_text(shell: Callable[..., 
     ("arguments", "message"),
     [
         (["lab/ad", "1"], "no operation is called 'lab/ad'; did you mean 'lab/add'?"),
+        (["lab"], "no operation is called 'lab'; 'lab' is a namespace, with lab/add, lab/brief, "),
+        (["total", "1"], "no operation is called 'total'; did you mean 'lab/total'?"),
         (["lab/add"], "lab/add: missing a required argument: 'a'; its arguments are"),
         (["lab/add", "1", "2", "3"], "lab/add: '3' is one value too many; its arguments are (a, b=10)"),
         (["lab/add", "a=x"], "lab/add: argument 'a' is 'x', wanted int"),
