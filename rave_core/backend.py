@@ -188,14 +188,17 @@ class StoreURL:
     """
 
     def __init__(self, text: str) -> None:
-        parts = urlsplit(text)
+        try:
+            parts = urlsplit(text)
+        except ValueError as error:
+            raise ConfigurationError(f"backend {_CREDENTIALS.sub('', text)!r} is no URL: {error}") from None
         if not parts.scheme or "://" not in text:
             raise ConfigurationError(f"backend {text!r} is no URL: memory:// or file:///path expected")
         self.scheme = parts.scheme.lower()
         self.host = parts.netloc.rpartition("@")[2]
         self.path = unquote(parts.path)
         self.text = _CREDENTIALS.sub("", text)
-        self._credentials = unquote(parts.netloc.rpartition("@")[0])
+        self._credentials = parts.netloc.rpartition("@")[0]
         self._options: dict[str, str] = {}
         self._known: set[str] = set()
         for name, value in parse_qsl(parts.query, keep_blank_values=True):
@@ -222,7 +225,7 @@ class StoreURL:
         """User and password in front of the host, empty where there are none."""
         user, _, password = self._credentials.partition(":")
         self._credentials = ""
-        return user, password
+        return unquote(user), unquote(password)
 
     def done(self) -> None:
         """Refuses what nobody took: options, naming the nearest known one, and credentials.
@@ -241,7 +244,7 @@ class StoreURL:
         return self.text
 
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/?#&]*@")  # of an endpoint among the options, too
+_CREDENTIALS = re.compile(r"(?<=://)[^/&]*@")  # of an endpoint among the options, too
 
 BackendFactory: TypeAlias = Callable[[StoreURL], Backend]
 

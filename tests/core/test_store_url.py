@@ -25,6 +25,13 @@ def test_what_is_no_url_is_refused(text: str) -> None:
         StoreURL(text)
 
 
+def test_a_host_that_is_none_is_refused_without_showing_the_password() -> None:
+    """As any other mistake in a URL: not with an error of the parser's own."""
+    with pytest.raises(ConfigurationError, match="is no URL: Invalid IPv6 URL") as caught:
+        StoreURL("valkey://me:secret@[::1")
+    assert "secret" not in str(caught.value)
+
+
 def test_an_option_that_nobody_takes_is_refused() -> None:
     """The message names it and the nearest that is known."""
     url = StoreURL("memory://?max_byte=1")
@@ -52,6 +59,6 @@ def test_credentials_that_nobody_takes_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="a s3:// URL takes no user or password") as caught:
         StoreURL("s3://me:secret@bucket").done()
     assert "secret" not in str(caught.value)
-    url = StoreURL("valkey://me:s%40crets@host")
-    assert url.take_credentials() == ("me", "s@crets")
+    url = StoreURL("valkey://m%3Ae:s%40crets@host")
+    assert url.take_credentials() == ("m:e", "s@crets")
     url.done()
