@@ -165,6 +165,10 @@ class FilesystemBackend(Backend):
         """Why the directory can't be written to, in words; ``None`` when it can."""
         return self._root.trouble()
 
+    def notice(self) -> str | None:
+        """That the directory was private and counts as shared now, if so; ``None`` else."""
+        return self._root.doubt()
+
     def draft(self, suffix: str) -> Path:
         """A path, not yet existing, ending in ``suffix``, in a directory of its own.
 

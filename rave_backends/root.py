@@ -118,6 +118,16 @@ class Root:
             return f"the cache directory {self.path} can't take much more: less than 1 MiB of the disk is free"
         return None
 
+    def doubt(self) -> str | None:
+        """Why a root that was private counts as shared, and what makes it private again; ``None`` where nothing did."""
+        key = f"{self.tree.control}/key"
+        if self.secret or not os.path.lexists(key):
+            return None
+        return (
+            f"{self.path} has a sealing key, but others can enter it or read the key, so it counts as shared; "
+            f"'chmod 700 {self.path}; chmod 600 {key}' makes it private again"
+        )
+
     def _make_root(self) -> None:
         try:
             os.makedirs(os.path.dirname(self.path) or "/", exist_ok=True)

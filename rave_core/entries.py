@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from base64 import b32encode
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import blake2b
 from itertools import islice
 
 from rave_core.backend import SupportsFiles
@@ -113,8 +115,13 @@ def _read(cache: Cache, keys: Iterable[str]) -> Iterator[Entry]:
             yield entry
 
 
+def short_id(key: str) -> str:
+    """Twelve characters that stand for the text of a key where people have to type it: a digest of all of it."""
+    return b32encode(blake2b(key.encode(), digest_size=10).digest())[:12].decode().lower()
+
+
 def find_entry(caches: Iterable[Cache], name: str) -> Kept:
-    """The one entry that ``name`` means: a key, or the beginning of one or of the digest of its arguments.
+    """The one entry that ``name`` means: a key, or the beginning of one or of its short ID.
 
     Raises:
         UnknownNameError: none or several are meant.
@@ -127,7 +134,7 @@ def find_entry(caches: Iterable[Cache], name: str) -> Kept:
             return Kept(cache, entry)
     keys = {key: cache for cache in places for key in cache.backend.keys("")}
     found = [key for key in keys if key.startswith(name)]
-    found = found or [key for key in keys if key.rpartition("/")[2].startswith(name)]
+    found = found or [key for key in keys if short_id(key).startswith(name)]
     if len(found) == 1:
         entry = read_head(keys[found[0]], found[0])
         if entry is not None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import reprlib
 from collections.abc import Mapping
 from typing import Any
 
 
 class _Short(reprlib.Repr):
-    """Built-in values as they are written, cut short; everything else by its type, without running its code."""
+    """Built-in values as they are written, cut short; dataclasses by their fields, and all else by its type.
+
+    No code of the value's own is run.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,10 +25,22 @@ class _Short(reprlib.Repr):
         kind = type(x)
         if isinstance(x, str):  # a path that stands for its content, for one
             return self.repr_str(str(x), level)
-        if kind.__module__ in ("builtins", "datetime", "decimal", "uuid", "ipaddress", "pathlib", "fractions"):
+        if kind.__module__ in ("builtins", "decimal", "uuid", "ipaddress", "pathlib", "fractions"):
             return super().repr_instance(x, level)
+        if kind.__module__ == "datetime":
+            return str(x)
+        if dataclasses.is_dataclass(kind):
+            return self._dataclass(x, level)
         shape = getattr(x, "shape", None)
         return f"<{kind.__module__}.{kind.__qualname__}{f' {shape}' if isinstance(shape, tuple) else ''}>"
+
+    def _dataclass(self, x: Any, level: int) -> str:
+        if level <= 1:
+            return f"{type(x).__qualname__}(...)"
+        fields = [field for field in dataclasses.fields(x) if field.repr]
+        parts = [f"{field.name}={self.repr1(getattr(x, field.name), level - 1)}" for field in fields[:_FIELDS]]
+        more = ", ..." if len(fields) > _FIELDS else ""
+        return f"{type(x).__qualname__}({', '.join(parts)}{more})"
 
 
 def summarize(named: Mapping[str, Any]) -> dict[str, str]:
@@ -39,5 +55,6 @@ def _shown(value: Any) -> str:
         return f"<{type(value).__module__}.{type(value).__qualname__}>"
 
 
+_FIELDS = 4
 _BRIEF = frozenset((bool, float, type(None)))
 _short = _Short()

@@ -17,12 +17,11 @@ from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option, places_option
 from rave_core.cli.usage import Usage, usage_of
 from rave_core.cli.verify import verify
-from rave_core.entries import Kept, entries, find_entry
+from rave_core.entries import Kept, entries, find_entry, short_id
 from rave_core.errors import OptionError
 from rave_core.model import Entry, Key
 from rave_core.words import size, span, until
 
-_ID = 12
 """As many characters of an entry's digest as are shown; more than enough to find it by."""
 
 _SORTS: dict[str, Callable[[Entry], float]] = {
@@ -91,7 +90,7 @@ def _row(entry: Entry, now: float) -> tuple[str, str, str, str, str, str]:
     key = Key.parse(entry.key)
     expires = until(entry.expires_at, now).removeprefix("expires ").removesuffix(" expires")
     return (
-        key.arguments[:_ID],
+        short_id(entry.key),
         span(now - entry.created_at),
         size(entry.size),
         span(entry.seconds),

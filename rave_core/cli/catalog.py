@@ -42,7 +42,10 @@ def list_operations(namespace: str | None, as_json: bool) -> None:
         click.echo(f"Namespace {namespace!r} has no operations.", err=True)
         return
     if not chosen:
-        click.echo("No operations are installed; 'pip install rave-example' adds the smallest namespace.", err=True)
+        click.echo(
+            "No operations are installed; 'pip install ./plugins/rave-example' in a checkout adds the smallest.",
+            err=True,
+        )
         return
     rows = [(name, _parameters(operation), _makes(operation), _first_line(operation)) for name, operation in chosen]
     print_table(("OPERATION", "PARAMETERS", "MAKES", "WHAT IT IS"), rows, cut=[1, 3])

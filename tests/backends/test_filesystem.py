@@ -261,3 +261,17 @@ def test_a_wrong_url_is_refused_and_makes_nothing(url, words):
     with pytest.raises(ConfigurationError, match=words):
         FilesystemBackend.from_url(StoreURL(url))
     assert not os.path.exists("/x")
+
+
+@pytest.mark.parametrize("opened", ["root", "key"])
+def test_a_private_cache_that_others_can_read_now_says_so(root, opened):
+    """It counts as shared, and the way back is told; nothing is said of a cache that is as it was made."""
+    assert FilesystemBackend(root).notice() is None
+    key = root / ".rave" / "key"
+    (root if opened == "root" else key).chmod(0o755)
+    store = FilesystemBackend(root)
+    assert store.secret() is None
+    assert f"chmod 700 {root}; chmod 600 {key}" in store.notice()
+    root.chmod(0o700)
+    key.chmod(0o600)
+    assert FilesystemBackend(root).notice() is None

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from rave_core.entries import short_id
+
 
 @pytest.fixture
 def filled(shell: Any) -> Any:
@@ -87,10 +89,10 @@ def test_removing_by_prefix_leaves_the_rest(filled: Callable[..., Any], keys: Ca
     assert keys("lab/add/") == []
 
 
-def test_removing_by_digest_tag_and_expiry(filled: Callable[..., Any], keys: Callable[..., list[str]]) -> None:
+def test_removing_by_id_tag_and_expiry(filled: Callable[..., Any], keys: Callable[..., list[str]]) -> None:
     """An ID means one entry, a tag those of its operations, --expired those that are."""
     key = keys("lab/words/")[0]
-    assert _json(filled("cache", "rm", key.rpartition("/")[2][:12], "--yes", "--json"))["removed"] == 1
+    assert _json(filled("cache", "rm", short_id(key)[:8], "--yes", "--json"))["removed"] == 1
     assert _json(filled("cache", "rm", "--expired", "--yes", "--json"))["removed"] == 0
     assert _json(filled("cache", "rm", "--tag", "sums", "--yes", "--json"))["removed"] == 2
     assert [key.rsplit("/", 2)[0] for key in keys()] == ["lab/sheet"]
