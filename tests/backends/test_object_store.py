@@ -262,7 +262,7 @@ def test_without_a_signing_key_only_data_is_kept(s3_url, tmp_path, caplog):
     """A bucket counts as shared: nothing is unpickled from it unless it is sealed."""
     with using(Runtime(Settings(cache=[s3_url], products=[f"file://{tmp_path}/p"]))) as runtime:
         assert runtime.cache.seal.trusted is False
-    assert "without a signing_key_file" in caplog.text
+    assert "there is no signing_key_file" in caplog.text
 
 
 def test_two_processes_run_a_key_once(s3_url, tmp_path, start_python):

@@ -107,6 +107,9 @@ class Server:
         except BackendError:
             raise
         except (ValkeyError, OSError, ValueError) as error:
+            # After a protocol error the server answers, and then hangs up: nobody may be given that connection again.
+            if "Protocol error" in str(error):
+                self.close()
             raise BackendError(f"{self}: can't {action}: {advice(error)}") from error
 
 
