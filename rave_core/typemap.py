@@ -33,10 +33,6 @@ _VARIADIC: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYW
 _EMPTY: Final = inspect.Parameter.empty
 
 
-def _as_is(value: object) -> object:
-    return value
-
-
 class FittedTypeMap:
     """The converters of an operation's parameters, by name.
 
@@ -200,7 +196,7 @@ class FittedTypeMap:
         return {}
 
 
-_AS_IS: Final[tuple[type | None, Callable[[Any], Any]]] = (None, _as_is)
+_AS_IS: Final[tuple[type | None, Callable[[Any], Any]]] = (None, lambda value: value)
 
 
 def _refused(

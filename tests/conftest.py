@@ -70,6 +70,14 @@ def run_python(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.fixture
+def as_root() -> None:
+    """For tests that mount a file system or give up root's rights: CI runs as root, and must; elsewhere they say so."""
+    if os.geteuid() != 0:
+        assert not os.environ.get("CI"), "CI runs these tests as root, so that none of them is left out"
+        pytest.skip("this test mounts a file system, or gives up root's rights: run it as root, as CI does")
+
+
+@pytest.fixture
 def clock() -> FakeClock:
     """A clock that goes only when told to."""
     return FakeClock()
