@@ -133,11 +133,11 @@ class PickleCodec:
         Raises:
             UnstorableError: ``value`` can't be pickled; the message says why.
         """
-        import pickle
+        from rave_core.codecs.pickling import dumps
 
         buffers: list[Bytes] = []
 
-        def inline(buffer: pickle.PickleBuffer) -> bool:
+        def inline(buffer: Any) -> bool:
             raw = buffer.raw()
             if raw.nbytes < self.min_segment:
                 return True
@@ -145,7 +145,7 @@ class PickleCodec:
             return False
 
         try:
-            return [pickle.dumps(value, protocol=5, buffer_callback=inline), *buffers]
+            return [dumps(value, inline), *buffers]
         except Exception as error:  # a value's own __reduce__ may raise anything
             raise UnstorableError(f"{_type_name(value)} can't be pickled: {_reason(error)}") from error
 
