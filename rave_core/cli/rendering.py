@@ -11,6 +11,7 @@ import dataclasses
 import io
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +29,7 @@ SUFFIXES: Final = {
     ".ipc": "arrow",
     ".parquet": "parquet",
 }
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BINARY = (bytes, bytearray, memoryview)
 _STRUCTURED = (list, tuple, dict, set, frozenset, bool, type(None))
 
@@ -89,7 +91,7 @@ def rows_of(value: Any, name: str, form: str) -> Rows:
     """
     kind = _kind(value)
     if kind.startswith("pyarrow."):
-        return Rows(list(value.schema.names), zip(*(column.to_pylist() for column in value.columns), strict=True))
+        return Rows(list(value.schema.names), zip(*map(_cells, value.columns), strict=True))
     if kind == "pandas.DataFrame":
         frame = value if type(value.index).__name__ == "RangeIndex" else value.reset_index()
         return Rows([str(column) for column in frame.columns], frame.itertuples(index=False, name=None))
@@ -100,6 +102,17 @@ def rows_of(value: Any, name: str, form: str) -> Rows:
         named = ({str(column): item for column, item in row.items()} for row in value)
         return Rows(columns, ([row.get(column) for column in columns] for row in named))
     raise _unfit(value, form, name, "a table")
+
+
+def _cells(column: Any) -> list[Any]:
+    """The values of an Arrow column. Times with a zone are made here, since pyarrow would import pandas for them."""
+    zone = getattr(column.type, "tz", None)
+    if zone != "UTC" or column.type.unit == "ns":
+        return column.to_pylist()  # type: ignore[no-any-return]  # pyarrow is not typed
+    import pyarrow
+
+    passed = column.cast(pyarrow.timestamp("us", zone)).cast(pyarrow.int64()).to_pylist()
+    return [None if each is None else _EPOCH + timedelta(microseconds=each) for each in passed]
 
 
 def _text(value: Any, name: str) -> bytes:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import subprocess
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -107,3 +109,24 @@ def test_the_format_is_chosen_by_wish_then_suffix_then_reader() -> None:
     assert format_for(table, None, is_terminal=True) == "table"
     assert format_for(table, None) == "csv"
     assert format_for("text", None, is_terminal=True) == "text"
+
+
+TIMES = """
+import struct, sys, datetime as dt, pyarrow as pa
+from rave_core.cli.rendering import rows_of
+when = dt.datetime(2024, 5, 14, 12, 0, 0, 250000, tzinfo=dt.UTC)
+for unit, per_second in (("s", 1), ("ms", 1000), ("us", 1000000)):
+    exact = when.replace(microsecond=0) if unit == "s" else when
+    early = dt.datetime(1601, 1, 1, tzinfo=dt.UTC)
+    # From memory: pa.array imports pandas, too.
+    passed = struct.pack("3q", int(exact.timestamp() * per_second), 0, int(early.timestamp() * per_second))
+    buffers = [pa.py_buffer(bytes([0b101])), pa.py_buffer(passed)]
+    table = pa.table({"ts": pa.Array.from_buffers(pa.timestamp(unit, "UTC"), 3, buffers)})
+    assert [row[0] for row in rows_of(table, "op", "csv").rows] == [exact, None, early], unit
+assert "pandas" not in sys.modules
+"""
+
+
+def test_times_of_a_table_are_shown_without_importing_pandas() -> None:
+    """A second and a half for every table with times in it would be too much; the times are the same, to the bit."""
+    subprocess.run([sys.executable, "-c", TIMES], check=True)
