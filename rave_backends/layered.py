@@ -13,6 +13,7 @@ from rave_core.backend import (
     Purged,
     SupportsFiles,
     SupportsLease,
+    SupportsPeek,
     SupportsPurge,
     SupportsStats,
     SupportsValues,
@@ -36,7 +37,7 @@ class Failure:
 class LayeredBackend(Backend):
     """Looks in each layer in turn, and copies what it finds into those above. The last layer is the one that counts.
 
-    It has the capabilities that its layers have: values come from the first layer that can keep them; leases, files,
+    It has the capabilities that its layers have: values and peeks come from the first layer that can; leases, files,
     usage and the sealing key from the last. Trouble in one layer is remembered in ``last_failure`` and told by
     ``check``, until the last layer can ``put`` again; it is raised when no layer could do it, and when the last layer
     could not ``put``.
@@ -195,6 +196,9 @@ class LayeredBackend(Backend):
         values = _those(self.layers, SupportsValues)
         if values:
             self._take(values[0], "held", "hold")
+        peekable = _those(self.layers, SupportsPeek)
+        if peekable:
+            self._take(peekable[0], "peek")
         leases = _those(self.layers, SupportsLease)
         if leases:
             self._take(leases[-1], "claim", "lease", "swap_lease")

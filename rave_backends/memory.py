@@ -126,6 +126,10 @@ class MemoryBackend(Backend):
             item = self._items.get(key)
         return None if item is None else item.frame
 
+    def peek(self, key: str) -> bytes | None:
+        """The frame kept under ``key``, the very same object until another takes its place, or ``None``."""
+        return self.get(key)
+
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
         """Keeps ``frame``, given in pieces, in place of what was there, unless it is larger than the budget."""
         item = _Item(b"".join(frame))

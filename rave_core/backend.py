@@ -110,6 +110,14 @@ class SupportsValues(Protocol):
 
 
 @runtime_checkable
+class SupportsPeek(Protocol):
+    """A store with a memory tier that answers without waiting for anything."""
+
+    def peek(self, key: str) -> Bytes | None:
+        """The frame that memory holds under ``key``, the same object until another takes its place; or ``None``."""
+
+
+@runtime_checkable
 class SupportsFiles(Protocol):
     """A store that keeps products as ordinary files, with their frames (headers without payload) beside them."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from rave_core.backend import Backend, Held, SupportsValues
+from rave_core.backend import Backend, Held, SupportsPeek, SupportsValues
 from rave_core.codecs import Codecs, is_immutable
 from rave_core.errors import DamagedError, EntryError, LaterFormatError, SealError
 from rave_core.frame import digest, pack, unpack
@@ -67,6 +67,11 @@ class Cache(Place):
 
     `find`, `put` and `forget` pass on whatever the backend raises; an entry that can't be used is reported here
     and counts as absent.
+
+    Attributes:
+        blocking: whether a call may wait for a disk or a network.
+        peek: gives the frame that memory holds under the text of a key, without waiting; see
+            `rave_core.backend.SupportsPeek`.
     """
 
     def __init__(self, backend: Backend, url: str, seal: Seal, reports: Reports) -> None:
@@ -74,6 +79,7 @@ class Cache(Place):
         self.url = url
         self.seal = seal
         self.blocking = backend.blocking
+        self.peek: Callable[[str], Bytes | None] = backend.peek if isinstance(backend, SupportsPeek) else _nothing
         self._reports = reports
 
     def find(self, key: Key) -> Found | None:
@@ -177,3 +183,7 @@ class ValueCache(Cache):
         return lambda: self._codecs.decode(
             encoded.codec, [memoryview(copy) for copy in copies], data_only=self._data_only
         )
+
+
+def _nothing(_key: str) -> None:
+    """What a store without a memory tier gives at a peek."""

@@ -27,7 +27,7 @@ from rave_core.locks import Flight, Flights, Landing
 from rave_core.model import PLAIN, Call, Entry, Key, Options, Outcome, Status
 from rave_core.producer import Producer, Ran
 from rave_core.reports import Reports
-from rave_core.steps import Do, Path, Pause, Take, Wait, walk, walk_async
+from rave_core.steps import Do, Path, Pause, Runner, Take, Wait, walk, walk_async
 from rave_core.trip import Desk, Trip
 
 _log = logging.getLogger("rave")
@@ -78,9 +78,9 @@ class Engine:
         landed = self.flights.landed
         found = None
         if call.key is not None and options is PLAIN and scope.deep is None:
-            found = self._look(desk.cache, call.key)
+            found = self.look(desk.cache, call.key)
             if found is not None and found.entry.is_fresh(self._clock.now()):
-                return self._hit(desk, call, found, scope)
+                return self.hit(desk, call, found, scope)
         return self._ended(desk, walk(self._path(desk, call, options, scope, found, landed)))
 
     async def resolve_async(self, desk: Desk, call: Call, options: Options, scope: Scope) -> Outcome[Any]:
@@ -88,10 +88,21 @@ class Engine:
         landed = self.flights.landed
         found = None
         if call.key is not None and options is PLAIN and scope.deep is None:
-            found = await Do(desk.cache.blocking, self._look, desk.cache, call.key).perform_async()
+            found = await Do(desk.cache.blocking, self.look, desk.cache, call.key).perform_async()
             if found is not None and found.entry.is_fresh(self._clock.now()):
-                return self._hit(desk, call, found, scope)
+                return self.hit(desk, call, found, scope)
         return self._ended(desk, await walk_async(self._path(desk, call, options, scope, found, landed)))
+
+    async def compute_async(self, desk: Desk, call: Call, options: Options, scope: Scope, run: Runner) -> Outcome[Any]:
+        """As `resolve_async`, for a call that the kept results do not answer: a stale one is made anew at once.
+
+        Args:
+            desk, call, options, scope: as there.
+            run: runs the body, coroutine function or not.
+        """
+        return self._ended(
+            desk, await walk_async(self._path(desk, call, options, scope, None, self.flights.landed), run)
+        )
 
     def _ended(self, desk: Desk, end: End) -> Outcome[Any]:
         if isinstance(end, Failure):
@@ -103,21 +114,27 @@ class Engine:
         if self._statistics["Enabled"]:
             desk.record[what] += by
 
-    def _look(self, cache: Cache, key: Key) -> Found | None:
+    def look(self, cache: Cache, key: Key) -> Found | None:
+        """What is kept under ``key``, fresh or not; trouble in the store is reported, and gives ``None``."""
         try:
             return cache.find(key)
         except Exception as error:  # noqa: BLE001  # a store may raise anything, and the answer can be computed
             self._reports.backend_failed(cache.url, "read an entry", error)
             return None
 
-    def _hit(self, desk: Desk, call: Call, found: Found, scope: Scope, status: Status = Status.HIT) -> Outcome[Any]:
+    def hit(self, desk: Desk, call: Call, found: Found, scope: Scope, status: Status = Status.HIT) -> Outcome[Any]:
+        """The answer that is a kept result: counted, and noted as one that the surrounding computation needs."""
         if scope.is_computing:
             scope.children[found.entry.key] = None
         call.held = found.held if status is Status.HIT else None
+        self.count_hit(desk, found.entry, status)
+        return Outcome(found.value, status, call.key, found.entry)
+
+    def count_hit(self, desk: Desk, entry: Entry, status: Status = Status.HIT) -> None:
+        """Counts a kept result that answered a call."""
         if self._statistics["Enabled"]:
             desk.record["Hits" if status is Status.HIT else "Stale"] += 1
-            desk.record["Seconds Saved"] += found.entry.seconds
-        return Outcome(found.value, status, call.key, found.entry)
+            desk.record["Seconds Saved"] += entry.seconds
 
     def _path(
         self, desk: Desk, call: Call, options: Options, scope: Scope, found: Found | None, landed: int
@@ -134,14 +151,14 @@ class Engine:
         if scope.is_computing:
             scope.children[trip.key.text] = None
         if found is None and (options is not PLAIN or deep is not None) and not trip.must_run:
-            found = yield trip.do(self._look, desk.cache, trip.key)
+            found = yield trip.do(self.look, desk.cache, trip.key)
         if found is not None and found.entry.is_fresh(self._clock.now()):
-            return self._hit(desk, call, found, scope)
+            return self.hit(desk, call, found, scope)
         if options.dry_run:
             return Outcome(None, Status.MISS, trip.key)
         if found is not None and self._may_serve_stale(found.entry, desk.spec.stale_while_revalidate):
             self._refresh_behind(trip)
-            return self._hit(desk, call, found, scope, Status.STALE)
+            return self.hit(desk, call, found, scope, Status.STALE)
         return (yield from self._fly(trip, landed))
 
     def _uncached(self, desk: Desk, call: Call, scope: Scope, deep: DeepRefresh | None, place: Place) -> Path[End]:
@@ -171,9 +188,9 @@ class Engine:
                 continue
             if landing.error is not None:
                 return (yield from self._fail(trip, landing.error))
-            found = yield trip.do(self._look, desk.cache, trip.key)
+            found = yield trip.do(self.look, desk.cache, trip.key)
             if found is not None and found.entry.is_fresh(self._clock.now()):
-                return self._hit(desk, call, found, trip.scope)
+                return self.hit(desk, call, found, trip.scope)
             if landing.fetch is not None:
                 return Outcome(landing.fetch(), Status.UNCACHED, trip.key)
             if landing.unkept:
@@ -191,7 +208,7 @@ class Engine:
                 look = landed != self.flights.landed and not trip.must_run
                 found = (yield trip.do(self._look_fresh, trip)) if look else None
             if found is not None:
-                return self._hit(desk, trip.call, found, trip.scope)
+                return self.hit(desk, trip.call, found, trip.scope)
             ran = yield from self._producer.run(desk, trip.call, trip.scope, trip.deep, desk.cache, lease)
             if ran.error is not None:
                 landing = Landing(error=ran.error)
@@ -209,7 +226,7 @@ class Engine:
                 self.flights.land(trip.key.text, flight, landing)
 
     def _look_fresh(self, trip: Trip) -> Found | None:
-        found = self._look(trip.desk.cache, trip.key)
+        found = self.look(trip.desk.cache, trip.key)
         return found if found is not None and found.entry.is_fresh(self._clock.now()) else None
 
     def _finish(self, trip: Trip, ran: Ran, lease: Lease | None) -> tuple[Outcome[Any], Landing]:
@@ -271,10 +288,10 @@ class Engine:
     def _fail(self, trip: Trip, error: Exception) -> Path[End]:
         """An operation's exception, or the stale result that it allows in its place."""
         if trip.desk.spec.stale_if_error > 0:
-            found = yield trip.do(self._look, trip.desk.cache, trip.key)
+            found = yield trip.do(self.look, trip.desk.cache, trip.key)
             if found is not None and self._may_serve_stale(found.entry, trip.desk.spec.stale_if_error):
                 self._count(trip.desk, "Errors")
-                return self._hit(trip.desk, trip.call, found, trip.scope, Status.STALE)
+                return self.hit(trip.desk, trip.call, found, trip.scope, Status.STALE)
         return Failure(error)
 
     def _refresh_behind(self, trip: Trip) -> None:

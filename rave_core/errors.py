@@ -10,8 +10,10 @@
     │   └── DuplicateError                   two plugins claim one name
     ├── ProductError         (OSError)       a file operation wrote nothing, or its output can't be written
     ├── BackendError         (OSError)       a backend could not do what it was asked
+    ├── TimeLimitError       (TimeoutError)  a computation was ended, or given up, at its time limit
     ├── UnencodableError     (TypeError)     a value has no canonical encoding, so it can't be part of a key
     ├── UnstorableError      (TypeError)     no codec can keep this value
+    ├── UnrenderableError    (TypeError)     a result can't take the form that was asked for
     └── EntryError           (ValueError)    an entry can't be used: never escapes to the caller of an operation
         ├── DamagedError                     bytes changed, are missing, or belong to another key
         ├── SealError                        the seal is absent or made with another key
@@ -85,6 +87,10 @@ class BackendError(RaveError, OSError):
     """A backend could not do what it was asked; the engine computes instead."""
 
 
+class TimeLimitError(RaveError, TimeoutError):
+    """A computation was ended, or given up where it can't be ended, at its time limit."""
+
+
 class UnencodableError(RaveError, TypeError):
     """A value has no canonical encoding; ``path`` says where it stands, as in ``args.config.model``."""
 
@@ -100,6 +106,25 @@ class UnencodableError(RaveError, TypeError):
 
 class UnstorableError(RaveError, TypeError):
     """No codec that this cache allows can keep the value."""
+
+
+class UnrenderableError(RaveError, TypeError):
+    """A result can't take a form.
+
+    Attributes:
+        form: the form: ``csv``, for one.
+        needs: what the form needs and what the value is, in words.
+        instead: forms that would do, or empty.
+    """
+
+    def __init__(self, form: str, needs: str, instead: str = "") -> None:
+        super().__init__(form, needs, instead)  # all three, so that it can be pickled
+        self.form = form
+        self.needs = needs
+        self.instead = instead
+
+    def __str__(self) -> str:
+        return f"{self.form} needs {self.needs}" + (f"; {self.instead} would do" if self.instead else "")
 
 
 class EntryError(RaveError, ValueError):

@@ -141,21 +141,34 @@ class Leases:
         for lease in list(self._held.values()):
             if lease.is_over:
                 self._release_late(lease)
-                continue
-            with lease.lock:
-                record, data = _renewed(lease)
-                try:
-                    renewed = self._held.get(lease.record.owner) is not lease or self._store.swap_lease(
-                        lease.key, lease.data, data
-                    )
-                except OSError as error:
-                    _log.warning("the lease of %s could not be renewed: %s", lease.key, error)
-                    continue
-                lease.lost = not renewed
-                lease.record, lease.data = record, data
-            if lease.lost:
-                self._held.pop(lease.record.owner, None)
-                _log.warning("the lease of %s was taken over by another process", lease.key)
+            else:
+                self._renew(lease)
+
+    def publish(self) -> None:
+        """Renews the leases that say less than is known: never renewed yet, or with progress since.
+
+        A store may keep a claim to itself until it is first renewed; whoever reports on work under way calls this
+        now and then, so that others can see it before the next heartbeat.
+        """
+        for lease in list(self._held.values()):
+            if not lease.is_over and (not lease.record.beat or _has_progressed(lease)):
+                self._renew(lease)
+
+    def _renew(self, lease: Lease) -> None:
+        with lease.lock:
+            record, data = _renewed(lease)
+            try:
+                renewed = self._held.get(lease.record.owner) is not lease or self._store.swap_lease(
+                    lease.key, lease.data, data
+                )
+            except OSError as error:
+                _log.warning("the lease of %s could not be renewed: %s", lease.key, error)
+                return
+            lease.lost = not renewed
+            lease.record, lease.data = record, data
+        if lease.lost:
+            self._held.pop(lease.record.owner, None)
+            _log.warning("the lease of %s was taken over by another process", lease.key)
 
     def _release_late(self, lease: Lease) -> None:
         try:
@@ -180,6 +193,15 @@ class Leases:
             _log.warning("leases are held without a heartbeat: %s", error)
             return None
         return thread
+
+
+def _has_progressed(lease: Lease) -> bool:
+    progress, record = lease.progress(), lease.record
+    return progress is not None and (progress.done, progress.total, progress.text) != (
+        record.done,
+        record.total,
+        record.text,
+    )
 
 
 def _renewed(lease: Lease) -> tuple[LeaseRecord, bytes]:
@@ -250,6 +272,15 @@ class Watch:
             return None
         self.took_over = True
         return leases._hold(self._key, record, data)
+
+    def is_free(self) -> bool:
+        """Whether an attempt may succeed: nobody holds the lease, or its holder is gone. It claims nothing.
+
+        Raises:
+            OSError: the store is in trouble.
+        """
+        seen = self._leases._store.lease(self._key)
+        return seen is None or self._is_stale(seen)
 
     def _is_stale(self, seen: bytes) -> bool:
         now = self._leases._clock.monotonic()

@@ -143,15 +143,25 @@ def progress(done: float, total: float | None = None, text: str = "") -> None:
         text: what is being done, for people.
     """
     scope = current.get()
-    if scope is None or not scope.is_computing:
-        return
-    report, operation = Progress(done, total, text), scope.operation
-    while scope is not None:
-        scope.progress = report
-        if scope.listener is not None:
-            scope.listener(operation, report)
+    if scope is not None and scope.is_computing:
+        announce(scope, scope.operation, Progress(done, total, text))
+
+
+def announce(scope: Scope, operation: str, report: Progress) -> None:
+    """Notes a report in ``scope`` and in those around it, up to the nearest listener, which hears of it.
+
+    Args:
+        scope: of the computation that the report is about.
+        operation: who reports: the one computed in ``scope``, or one that it called.
+        report: how far it is.
+    """
+    around: Scope | None = scope
+    while around is not None:
+        around.progress = report
+        if around.listener is not None:
+            around.listener(operation, report)
             return
-        scope = scope.parent
+        around = around.parent
 
 
 @contextmanager

@@ -92,6 +92,14 @@ class Operation(Generic[P, R]):
 
         return answer
 
+    def bind(self, /, *args: P.args, **kwargs: P.kwargs) -> Call:
+        """The call that these arguments make: converted, with the defaults, and with its key.
+
+        Raises:
+            ArgumentError: the arguments do not fit, or one can't be converted.
+        """
+        return self._bind(self._desk(current_scope()), args, kwargs)
+
     def key(self, /, *args: P.args, **kwargs: P.kwargs) -> Key | None:
         """The key that a call with these arguments has; ``None`` where an argument has no canonical encoding."""
         return self._desk(current_scope()).binder.bind(args, kwargs).key

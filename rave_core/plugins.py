@@ -6,15 +6,11 @@ One broken plugin does not stop the others: what is wrong with it is a `Problem`
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-import os
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -23,15 +19,13 @@ from stevedore import ExtensionManager
 from rave_core import converters, expiry, hookspecs, versions
 from rave_core.backend import BackendFactory
 from rave_core.codecs import Codecs
-from rave_core.errors import PluginError, nearest, told
+from rave_core.errors import PluginError, nearest
 from rave_core.registry import Registry
 
 _log = logging.getLogger("rave")
 
 PLUGINS = "rave.plugins"
 NAMESPACES = "rave.namespaces"
-DIRECTORIES = "rave_namespaces"
-"""The package below which namespaces from directories are imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,33 +76,12 @@ def load(entry: EntryPoint) -> tuple[Any, Problem | None]:
         return None, Problem(entry.name, entry.value, f"could not be loaded: {type(error).__name__}: {error}")
 
 
-def load_directory(name: str, directory: str) -> tuple[Any, Problem | None]:
-    """The package in ``directory``, as a namespace that is not installed (R18), or the problem with it.
-
-    It is imported as ``rave_namespaces.NAME``, so that modules of two such namespaces never meet.
-    """
-    full, start = f"{DIRECTORIES}.{name}", f"{directory}/__init__.py"
-    parent = sys.modules.setdefault(DIRECTORIES, ModuleType(DIRECTORIES))
-    parent.__path__ = []
-    spec = importlib.util.spec_from_file_location(full, start, submodule_search_locations=[directory])
-    if not os.path.isfile(start) or spec is None or spec.loader is None:
-        return None, Problem(name, directory, "there is no __init__.py, which makes a directory a package")
-    package = sys.modules[full] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(package)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's module may raise anything
-        _log.debug("%s could not be loaded", directory, exc_info=True)
-        del sys.modules[full]
-        return None, Problem(name, directory, f"could not be loaded: {told(error)}")
-    return package, None
-
-
 class Plugins:
     """The loaded plugins, what they registered, and what went wrong.
 
     Attributes:
         hooks: pluggy's relay, for questions and observers.
-        backends, strategies, versions, converters, commands: by name.
+        backends, strategies, versions, converters: by name.
         codecs: in the order in which they are asked.
         problems: in the order found.
     """
@@ -119,7 +92,6 @@ class Plugins:
         self.strategies: Registry[expiry.Strategy] = _registry("expiration strategy", expiry.BUILTIN)
         self.versions: Registry[versions.VersionStrategy] = _registry("version strategy", versions.BUILTIN)
         self.converters: Registry[converters.Converter] = _registry("converter", converters.BUILTIN)
-        self.commands: Registry[Any] = Registry("command")
         self.codecs = Codecs()
         self._manager = pluggy.PluginManager("rave")
         self._manager.add_hookspecs(hookspecs)
@@ -127,6 +99,18 @@ class Plugins:
         self.found: list[Found] = []
         for each in found:
             self._add(each)
+
+    @cached_property
+    def commands(self) -> Registry[Any]:
+        """The commands of ``rave``, by name.
+
+        Collected, and their problems added, when they are first asked for: they import what only a command needs, and
+        whoever calls operations from a program has no use for that.
+        """
+        registry: Registry[Any] = Registry("command")
+        for each in self.found:
+            self._collect(each, "rave_register_commands", registry)
+        return registry
 
     @classmethod
     def installed(cls, disabled: Sequence[str] = ()) -> Plugins:
@@ -160,7 +144,6 @@ class Plugins:
             ("rave_register_strategies", self.strategies),
             ("rave_register_versions", self.versions),
             ("rave_register_converters", self.converters),
-            ("rave_register_commands", self.commands),
         ):
             self._collect(found, hook, registry)
 

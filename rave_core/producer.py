@@ -72,7 +72,7 @@ class Producer:
         if place.prepares:
             value, error = yield from self._write(call, child, place, blocking)
         else:
-            value, error = yield Run(self._body(call), call.args, call.kwargs, child)
+            value, error = yield Run(call, self._body(call), call.args, call.kwargs, child)
         seconds = self._clock.monotonic() - started
         self._count(desk, "Seconds Computing", seconds)
         return Ran(value, error, seconds, self._clock.now(), tuple(child.children), arguments)
@@ -83,7 +83,8 @@ class Producer:
         prepared: tuple[Any, ...] = yield Take(blocking, place.abandon, place.prepare, spec)
         while True:
             try:
-                value, error = yield Run(self._body(call), _with_output(spec, prepared, call.args), call.kwargs, child)
+                args = _with_output(spec, prepared, call.args)
+                value, error = yield Run(call, self._body(call), args, call.kwargs, child)
                 if error is None:
                     return (yield Do(blocking, place.collect, spec, prepared, value)), None
             except ProductError as problem:

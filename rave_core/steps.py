@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeAlias, TypeVar
 
 from rave_core.clock import Clock
 from rave_core.lineage import Scope, current
 from rave_core.locks import Flight, Landing
+from rave_core.model import Call
 
 T = TypeVar("T")
 
@@ -138,13 +139,21 @@ class Pause(Step):
 
 
 class Run(Step):
-    """Runs an operation's body in a scope of its own; gives what it returned, and its exception or ``None``."""
+    """Runs an operation's body in a scope of its own; gives what it returned, and its exception or ``None``.
 
-    __slots__ = ("args", "function", "kwargs", "scope")
+    Attributes:
+        call: what is answered by it.
+        function: the body, or what a plugin's ``rave_compute`` put in its place.
+        args, kwargs: what it is called with: the call's, and the output path of a file operation among them.
+        scope: what surrounds the calls that the body makes.
+    """
+
+    __slots__ = ("args", "call", "function", "kwargs", "scope")
 
     def __init__(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], scope: Scope
+        self, call: Call, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], scope: Scope
     ) -> None:
+        self.call = call
         self.function = function
         self.args = args
         self.kwargs = kwargs
@@ -186,13 +195,25 @@ def walk(path: Path[T]) -> T:
         return end.value  # type: ignore[no-any-return]  # a generator's value is not typed
 
 
-async def walk_async(path: Path[T]) -> T:
-    """Walks a path to its end in this task; gives its result. Cancelling the task lets the path clean up."""
+Runner: TypeAlias = Callable[[Run], Awaitable[tuple[Any, Exception | None]]]
+"""Runs a body elsewhere than in the task that walks the path."""
+
+
+async def walk_async(path: Path[T], run: Runner | None = None) -> T:
+    """Walks a path to its end in this task; gives its result. Cancelling the task lets the path clean up.
+
+    Args:
+        path: the path.
+        run: runs the bodies on it; without it they are coroutine functions, and run in this task.
+    """
     try:
         step = next(path)
         while True:
             try:
-                answer = await step.perform_async()
+                if run is not None and isinstance(step, Run):
+                    answer = await run(step)
+                else:
+                    answer = await step.perform_async()
             except BaseException as error:  # noqa: BLE001  # the path must clean up after itself, whatever happened
                 step = path.throw(error)
             else:

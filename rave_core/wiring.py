@@ -13,6 +13,7 @@ from rave_core.backend import Backend, StoreURL, SupportsLease
 from rave_core.binding import Binder
 from rave_core.cache import Cache, ValueCache
 from rave_core.clock import Clock
+from rave_core.directories import DIRECTORIES, as_loaded, generation_of
 from rave_core.engine import Engine
 from rave_core.errors import ConfigurationError, DuplicateError, UnencodableError, UnknownNameError
 from rave_core.expiry import Strategy, duration_strategy, forever, strategy_of
@@ -21,7 +22,7 @@ from rave_core.fingerprint import encode, short_digest
 from rave_core.leases import Leases
 from rave_core.maintenance import Maintenance
 from rave_core.model import Kind, OperationSpec
-from rave_core.plugins import DIRECTORIES, Plugins, namespace_packages
+from rave_core.plugins import Plugins, namespace_packages
 from rave_core.producer import Producer
 from rave_core.reports import Reports
 from rave_core.seal import Seal, load_key
@@ -122,6 +123,16 @@ class Wiring:
             raise DuplicateError(f"two operations are called {name!r}: {_place(other)} and {_place(spec)}; rename one")
         self._names[name] = spec
 
+    def release(self, namespace: str) -> None:
+        """Lets go of operations that code of a namespace defined which does not serve any more, or never did.
+
+        Their names are free again, and nothing here keeps them alive; calls of them go on.
+        """
+        for name, spec in list(self._names.items()):
+            generation = generation_of(spec.function)
+            if generation is not None and generation.name == namespace and not generation.serves:
+                self._names.pop(name, None)
+
     def _choose(self, spec: OperationSpec) -> Cache:
         url = self._plugins.hooks.rave_choose_backend(spec=spec)
         if url is not None:
@@ -153,7 +164,7 @@ class Wiring:
             raise ConfigurationError(f"{name}: {error}") from error
 
     def _version(self, spec: OperationSpec) -> tuple[str, str]:
-        note = spec.version
+        note, spec = spec.version, as_loaded(spec)
         if isinstance(note, Explicit):
             return short_digest(explicit(note.value, encode)), f"explicit {str(note.value)[:60]}"
         if not isinstance(note, ByStrategy):
@@ -230,7 +241,8 @@ def operation_name(spec: OperationSpec) -> tuple[str, str]:
 
 
 def _name_in(namespace: str, package: str, module: str, spec: OperationSpec) -> str:
-    root = sys.modules.get(package)
+    generation = generation_of(spec.function)
+    root = sys.modules.get(package) if generation is None else generation.package
     for exports in (spec.function.__globals__.get("__export__"), getattr(root, "__export__", None)):
         if not isinstance(exports, dict):
             continue
@@ -244,6 +256,9 @@ def _name_in(namespace: str, package: str, module: str, spec: OperationSpec) -> 
 def _is_another(one: OperationSpec, two: OperationSpec) -> bool:
     """Whether two operations are two, and not one that was decorated or loaded again."""
     first, second = one.function, two.function
+    before, after = generation_of(first), generation_of(second)
+    if before is not None and after is not None and before is not after and before.name == after.name:
+        return False  # it was moved within its namespace
     if (first.__module__, first.__qualname__) != (second.__module__, second.__qualname__):
         return True
     # In a file that did not change, two functions in one place, such as lambdas, differ in their code.

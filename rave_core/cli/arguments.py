@@ -11,12 +11,10 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from rave_core.converters.converter import parse_json
-from rave_core.errors import ArgumentError, nearest
 from rave_core.model import Call
 from rave_core.operation import Operation
+from rave_core.reading import ArgumentReader
 
-_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -48,81 +46,22 @@ def asked(name: str, texts: Sequence[str]) -> Asked:
     from rave_core.cli.session import current_session
 
     operation = current_session().catalog.find(name)
-    args, kwargs = _Reader(name, operation).read(texts)
+    args, kwargs = _read(ArgumentReader(name, operation.spec), texts)
     return Asked(name, operation, args, kwargs, operation.desk().binder.bind(args, kwargs))
 
 
-class _Reader:
-    """Reads the arguments of one operation."""
-
-    def __init__(self, name: str, operation: Operation[..., Any]) -> None:
-        self._name = name
-        self._signature = operation.spec.signature
-        self._usage = operation.spec.usage
-        self._parameters = self._signature.parameters
-        self._typemap = operation.spec.typemap
-        self._extra = next((p.name for p in self._parameters.values() if p.kind is p.VAR_KEYWORD), None)
-        self._rest = next((p.name for p in self._parameters.values() if p.kind is p.VAR_POSITIONAL), None)
-
-    def read(self, texts: Sequence[str]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Positional and keyword arguments."""
-        named, places = self._sorted(texts)
-        free = [p.name for p in self._parameters.values() if p.kind in _BY_PLACE and p.name not in named]
-        if len(places) > len(free) and self._rest is None:
-            raise self._refusal(f"{places[len(free)]!r} is one value too many; its arguments are {self._usage}")
-        named |= {name: [text] for name, text in zip(free, places, strict=False)}
-        given: dict[str, Any] = {
-            name: self._value(name, named[name]) for name in self._parameters if name in named and name != self._rest
-        }
-        if self._rest is not None and len(places) > len(free):
-            given[self._rest] = tuple(self._one(self._rest, text) for text in places[len(free) :])
-        if self._extra is not None:
-            others = {name: texts for name, texts in named.items() if name not in self._parameters}
-            given[self._extra] = {name: self._value(self._extra, texts) for name, texts in others.items()}
-        bound = inspect.BoundArguments(self._signature, {n: given[n] for n in self._parameters if n in given})
-        return bound.args, bound.kwargs
-
-    def _sorted(self, texts: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
-        """The texts that name a parameter, each with all its values, and those that stand by place."""
-        named: dict[str, list[str]] = {}
-        places: list[str] = []
-        for text in texts:
-            name, sign, value = text.partition("=")
-            if not sign or not name.isidentifier():
-                places.append(text)
-            elif self._takes(name):
-                named.setdefault(name, []).append(value)
-            else:
-                known = [p.name for p in self._parameters.values() if p.kind not in _VARIADIC]
-                raise self._refusal(f"there is no argument {name!r}; {nearest(name, known)}", name)
-        return named, places
-
-    def _takes(self, name: str) -> bool:
-        parameter = self._parameters.get(name)
-        return self._extra is not None if parameter is None or parameter.kind in _VARIADIC else True
-
-    def _value(self, name: str, texts: list[str]) -> Any:
-        if len(texts) == 1:
-            return self._one(name, texts[0])
-        # Said several times it is a list, whose items the typemap converts; what takes no list refuses it.
-        return (
-            texts if self._typemap is not None and name in self._typemap.converters else list(map(_json_or_text, texts))
-        )
-
-    def _one(self, name: str, text: str) -> Any:
-        if self._typemap is not None and name in self._typemap.converters:
-            return self._typemap.parse(name, text, self._name)
-        return _json_or_text(text)
-
-    def _refusal(self, message: str, parameter: str | None = None) -> ArgumentError:
-        return ArgumentError(f"{self._name}: {message}", operation=self._name, parameter=parameter)
-
-
-def _json_or_text(text: str) -> Any:
-    try:
-        return parse_json(text)
-    except ValueError:
-        return text
+def _read(reader: ArgumentReader, texts: Sequence[str]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword arguments: texts that name a parameter, and those that stand by place."""
+    named: dict[str, list[str]] = {}
+    places: list[str] = []
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name.isidentifier():
+            places.append(text)
+            continue
+        reader.check(name)
+        named.setdefault(name, []).append(value)
+    return reader.read_texts(named, places)
 
 
 class OperationName(click.ParamType):  # type: ignore[type-arg]  # generic in later versions of click only

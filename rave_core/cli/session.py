@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rave_core.runtime import Runtime
 
 _log = logging.getLogger("rave")
-_TABLES = ("plugins", "namespaces")
+_TABLES = ("plugins", "namespaces", "service")
 
 
 class Session:

@@ -7,16 +7,14 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar, cast, overload
-from urllib.parse import quote, unquote
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
+from rave_core.backend import parse_size
 from rave_core.durations import parse_duration
 from rave_core.errors import ConfigurationError
 
 Given = TypeVar("Given", contravariant=True)
 Kept = TypeVar("Kept", covariant=True)
-PathText: TypeAlias = "str | os.PathLike[str]"
-Several: TypeAlias = "PathText | Iterable[PathText]"
 
 
 class Setting(ABC, Generic[Given, Kept]):
@@ -119,6 +117,66 @@ class Word(Setting[str, str]):
         raise self.refusal()
 
 
+class Text(Setting[str, str]):
+    """Any text; empty for none."""
+
+    wanted = "a text"
+
+    def convert(self, value: object, _directory: Path, /) -> str:
+        """The text, without the blanks around it."""
+        if isinstance(value, str):
+            return value.strip()
+        raise self.refusal()
+
+
+class Choice(Setting[str, str]):
+    """One of a few words."""
+
+    def __init__(self, default: str, *words: str) -> None:
+        super().__init__(default)
+        self.words = words
+
+    def convert(self, value: object, _directory: Path, /) -> str:
+        """The word."""
+        if value in self.words:
+            return str(value)
+        raise ValueError(f"write one of {', '.join(map(repr, self.words))}")
+
+
+class Count(Setting["int | str", int]):
+    """A whole number, at least ``least``."""
+
+    wanted = "a whole number"
+
+    def __init__(self, default: int, *, least: int = 1) -> None:
+        super().__init__(default)
+        self.least = least
+
+    def convert(self, value: object, _directory: Path, /) -> int:
+        """The number."""
+        if isinstance(value, bool) or not isinstance(value, (int, str)):
+            raise self.refusal()
+        try:
+            number = int(value)
+        except ValueError:
+            raise self.refusal() from None
+        if number < self.least:
+            raise ValueError(f"write a whole number, {self.least} at least")
+        return number
+
+
+class Size(Setting["int | str", int]):
+    """A number of bytes, more than 0."""
+
+    wanted = "a size such as '64MiB' or a number of bytes"
+
+    def convert(self, value: object, _directory: Path, /) -> int:
+        """Bytes of a number, or of a text as ``parse_size`` reads it."""
+        if isinstance(value, bool) or not isinstance(value, (int, str)):
+            raise self.refusal()
+        return parse_size(str(value))
+
+
 class Duration(Setting["str | float", float]):
     """A length of time in seconds, more than 0 or, with ``zero``, at least 0."""
 
@@ -146,16 +204,6 @@ class OptionalDuration(Setting["str | float | None", "float | None"]):
         return None if value is None or value == "never" else parse_duration(cast("str | float", value))
 
 
-class File(Setting["PathText | None", "str | None"]):
-    """The absolute path of a file, or ``None``."""
-
-    wanted = "the path of a file"
-
-    def convert(self, value: object, directory: Path, /) -> str | None:
-        """The path, ``~`` expanded, relative to ``directory``."""
-        return None if value is None else _located(value, directory, self.wanted)
-
-
 class Words(Setting["str | Iterable[str]", "tuple[str, ...]"]):
     """Names; one alone needs no list."""
 
@@ -163,7 +211,7 @@ class Words(Setting["str | Iterable[str]", "tuple[str, ...]"]):
 
     def convert(self, value: object, _directory: Path, /) -> tuple[str, ...]:
         """The names, in order."""
-        words = _listed(value, self.wanted)
+        words = listed(value, self.wanted)
         if all(isinstance(word, str) and word.strip() for word in words):
             return tuple(words)
         raise self.refusal()
@@ -171,50 +219,6 @@ class Words(Setting["str | Iterable[str]", "tuple[str, ...]"]):
     def read(self, text: str) -> object:
         """The names between blanks."""
         return text.split()
-
-
-class Files(Setting[Several, "tuple[str, ...]"]):
-    """Absolute paths of files; one alone needs no list."""
-
-    wanted = "a list of paths of files"
-
-    def convert(self, value: object, directory: Path, /) -> tuple[str, ...]:
-        """The paths, ``~`` expanded, relative to ``directory``."""
-        return tuple(_located(path, directory, self.wanted) for path in _listed(value, self.wanted))
-
-    def read(self, text: str) -> object:
-        """The paths between colons, as in ``PATH``."""
-        return [path for path in text.split(os.pathsep) if path]
-
-
-class URLs(Setting[Several, "tuple[str, ...]"]):
-    """URLs of backends, the nearest first; one alone needs no list, a ``Path`` means its ``file://`` URL."""
-
-    wanted = "URLs such as 'memory://' or 'file:///var/cache/rave', at least one"
-
-    def convert(self, value: object, directory: Path, /) -> tuple[str, ...]:
-        """The URLs, those of files made absolute."""
-        urls = tuple(_absolute_url(url, directory) for url in _listed(value, self.wanted))
-        if urls:
-            return urls
-        raise self.refusal()
-
-    def read(self, text: str) -> object:
-        """The URLs between blanks."""
-        return text.split()
-
-
-class Directories(Setting["Mapping[str, PathText]", "Mapping[str, str]"]):
-    """Names and the absolute directories that they stand for."""
-
-    wanted = "a table of names and directories"
-    in_environment = False
-
-    def convert(self, value: object, directory: Path, /) -> Mapping[str, str]:
-        """A copy, with ``~`` expanded and paths relative to ``directory``."""
-        if not isinstance(value, Mapping):
-            raise self.refusal()
-        return {_key(name, self.wanted): _located(path, directory, self.wanted) for name, path in value.items()}
 
 
 class Tables(Setting["Mapping[str, Mapping[str, object]]", "Mapping[str, Mapping[str, object]]"]):
@@ -226,11 +230,29 @@ class Tables(Setting["Mapping[str, Mapping[str, object]]", "Mapping[str, Mapping
     def convert(self, value: object, _directory: Path, /) -> Mapping[str, Mapping[str, object]]:
         """A deep copy."""
         if isinstance(value, Mapping) and all(isinstance(table, Mapping) for table in value.values()):
-            return {_key(name, self.wanted): dict(copy.deepcopy(table)) for name, table in value.items()}
+            return {key_of(name, self.wanted): dict(copy.deepcopy(table)) for name, table in value.items()}
         raise self.refusal()
 
 
-def _listed(value: object, wanted: str) -> list[Any]:
+class Table(Setting["Mapping[str, object]", "Mapping[str, object]"]):
+    """A free-form table."""
+
+    wanted = "a table"
+    in_environment = False
+
+    def convert(self, value: object, directory: Path, /) -> Mapping[str, object]:
+        """A deep copy."""
+        if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+            return dict(copy.deepcopy(value))
+        raise self.refusal()
+
+
+def listed(value: object, wanted: str) -> list[Any]:
+    """The items of a list; one alone needs none.
+
+    Raises:
+        ValueError: it is neither.
+    """
     if isinstance(value, (str, os.PathLike)):
         return [value]
     if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)):
@@ -238,41 +260,12 @@ def _listed(value: object, wanted: str) -> list[Any]:
     raise ValueError(f"write {wanted}")
 
 
-def _key(name: object, wanted: str) -> str:
+def key_of(name: object, wanted: str) -> str:
+    """A name of a table's entry.
+
+    Raises:
+        ValueError: it is no text, or empty.
+    """
     if isinstance(name, str) and name:
         return name
     raise ValueError(f"{name!r} is no name: write {wanted}")
-
-
-def _located(path: object, directory: Path, wanted: str) -> str:
-    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
-    if not isinstance(text, str) or not text.strip() or "\0" in text:
-        raise ValueError(f"{path!r} is no path: write {wanted}")
-    return os.path.normpath(directory / _at_home(text))
-
-
-def _at_home(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"{text!r} starts at a home directory that is unknown") from error
-
-
-def _absolute_url(url: object, directory: Path) -> str:
-    if isinstance(url, os.PathLike):
-        return f"file://{quote(_located(url, directory, URLs.wanted))}"
-    scheme, colon, rest = url.partition("://") if isinstance(url, str) else ("", "", "")
-    if not colon or not scheme or any(blank in rest for blank in "\t\r\n"):
-        raise ValueError(f"{url!r} is no URL: write {URLs.wanted}")
-    return str(url) if scheme.lower() != "file" else _absolute_file_url(rest, directory)
-
-
-def _absolute_file_url(rest: str, directory: Path) -> str:
-    path, mark, query = rest.partition("?")
-    path = path.removeprefix("localhost")
-    if not path.startswith(("/", "~", "./", "../")) and path != ".":
-        raise ValueError(
-            f"'file://{rest}' names a host, not a path: write file:///{path or 'path'}, file://~/{path} or file://./{path}"
-        )
-    located = _located(unquote(path), directory, URLs.wanted)
-    return f"file://{quote(located)}{mark}{query}"

@@ -25,19 +25,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from rave_core.errors import ConfigurationError, nearest
-from rave_core.settings.kinds import (
-    Directories,
-    Duration,
-    File,
-    Files,
-    Flag,
-    OptionalDuration,
-    Setting,
-    Tables,
-    URLs,
-    Word,
-    Words,
-)
+from rave_core.settings.kinds import Duration, Flag, OptionalDuration, Setting, Table, Tables, Word, Words
+from rave_core.settings.places import Directories, File, Files, URLs
 from rave_core.settings.sources import files_in_force, read_file, user_directory
 
 _PREFIX = "RAVE_"
@@ -83,6 +72,7 @@ class Settings:
         plugins: Free-form tables for plugins, by name: ``[plugins.NAME]``.
         disabled_plugins: Names of plugins that are not loaded.
         namespaces: Directories that are namespaces, by name.
+        service: The table ``[service]`` of the HTTP service, which checks it when it starts.
 
     Raises:
         ConfigurationError: A value is wrong; the message says what would be right.
@@ -109,6 +99,7 @@ class Settings:
     plugins: Tables = Tables(dict)
     disabled_plugins: Words = Words(())
     namespaces: Directories = Directories(dict)
+    service: Table = Table(dict)
 
     def __post_init__(self) -> None:
         _check_lease(self.lease_time, self.lease_heartbeat, self.origins)

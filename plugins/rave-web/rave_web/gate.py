@@ -1,0 +1,67 @@
+"""The gate: middleware that knows where a request comes from, and what headers its response needs."""
+
+from __future__ import annotations
+
+import logging
+from contextvars import ContextVar
+from typing import Any, Final
+
+from falcon.asgi import Request, Response
+
+from rave_core.errors import RaveError
+from rave_core.runtime import current
+from rave_http.proxies import Proxies, address_of
+from rave_http.settings import ServiceSettings
+from rave_web.settings import Network, WebSettings
+
+granted: Final[ContextVar[frozenset[str]]] = ContextVar("rave_web_granted", default=frozenset())
+"""What the network grants from which the request at hand comes."""
+
+_HSTS: Final = "Strict-Transport-Security"
+_log = logging.getLogger("rave.http")
+
+
+class Gate:
+    """Falcon middleware. It knows its settings once the worker has started."""
+
+    def __init__(self) -> None:
+        self._grants: list[tuple[Network, frozenset[str]]] = []
+        self._proxies = Proxies(())
+        self._headers: list[tuple[str, str]] = []
+        self._hsts = ""
+
+    async def process_startup(self, _scope: dict[str, Any], _event: dict[str, Any]) -> None:
+        """Reads the settings, which the service has by now. What is wrong keeps the worker from serving."""
+        settings = current().settings
+        try:
+            own = WebSettings.of(settings)
+            self._proxies = Proxies(ServiceSettings.of(settings).trusted_proxies)
+        except RaveError as error:
+            _log.error("%s", error)
+            raise
+        self._grants, self._headers = own.grants(), own.texts()
+        self._hsts = "" if own.hsts is None else f"max-age={int(own.hsts)}"
+
+    async def process_request(self, req: Request, _resp: Response) -> None:
+        """Notes what the network grants that the request comes from."""
+        if self._grants:
+            granted.set(self._granted_to(req))
+
+    async def process_response(self, req: Request, resp: Response, _resource: object, _succeeded: bool) -> None:
+        """Adds the headers; and keeps an answer that not everybody may have from caches that everybody shares."""
+        for name, value in self._headers:
+            resp.set_header(name, value)
+        # A browser must not believe this of a connection that anybody could have written on.
+        if self._hsts and req.scheme == "https":
+            resp.set_header(_HSTS, self._hsts)
+        if self._grants and granted.get():
+            control = resp.get_header("Cache-Control", default="")
+            if control.startswith("public"):
+                resp.set_header("Cache-Control", control.replace("public", "private", 1))
+
+    def _granted_to(self, req: Request) -> frozenset[str]:
+        peer = req.scope.get("client")
+        address = address_of(self._proxies.client(req.scope["headers"], str(peer[0]) if peer else ""))
+        if address is None:
+            return frozenset()
+        return frozenset[str]().union(*(each for network, each in self._grants if address in network))

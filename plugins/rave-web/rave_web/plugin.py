@@ -1,0 +1,49 @@
+"""What this package adds to the service: each hook of the group ``rave.http``, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rave_http.hookspecs import hookimpl
+from rave_web.gate import Gate, granted
+
+if TYPE_CHECKING:
+    from rave_core.registry import Registry
+    from rave_http.access import Principal
+    from rave_http.executors import Executor, ExecutorContext, ExecutorFactory
+    from rave_http.rendering import Rendering
+
+
+@hookimpl
+def rave_register_executors(registry: Registry[ExecutorFactory]) -> None:
+    """Adds ``coroutines``."""
+    registry.add("coroutines", open_coroutines, origin=__name__)
+
+
+def open_coroutines(context: ExecutorContext) -> Executor:
+    """Room for as many coroutines as ``[plugins.web]`` says."""
+    from rave_web.coroutines import CoroutineExecutor
+    from rave_web.settings import WebSettings
+
+    return CoroutineExecutor(WebSettings.of(context.settings).coroutines)
+
+
+@hookimpl
+def rave_http_middleware() -> Sequence[object]:
+    """The gate that every request comes through."""
+    return [Gate()]
+
+
+@hookimpl
+def rave_http_authorize(principal: Principal, permission: str) -> bool | None:
+    """Grants what the network grants from which the request comes; of everything else it says nothing."""
+    return True if principal.kind == "anonymous" and permission in granted.get() else None
+
+
+@hookimpl
+def rave_http_render(value: Any, mime_type: str) -> Sequence[Rendering] | None:
+    """Offers tables as Markdown."""
+    from rave_web.markdown import forms_of
+
+    return forms_of(value, mime_type)

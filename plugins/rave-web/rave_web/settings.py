@@ -1,0 +1,101 @@
+"""The settings of this package: the table ``[plugins.web]``."""
+
+# ruff: noqa: RUF009  # a Setting is a descriptor, made to be shared as the default of its field
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+from rave_core.errors import ConfigurationError, nearest
+from rave_core.settings import Settings
+from rave_core.settings.kinds import Count, OptionalDuration, Setting, Table, listed
+from rave_http.settings import PERMISSIONS
+
+TABLE = "[plugins.web]"
+Network: TypeAlias = "IPv4Network | IPv6Network"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSettings:
+    """What ``[plugins.web]`` says; checked.
+
+    Attributes:
+        origins: as `rave_core.Settings.origins`.
+        networks: from an address or network to what requests from there are permitted without credentials.
+        headers: for every response, by name.
+        hsts: seconds for which browsers shall ask by HTTPS only; ``None`` says nothing about that.
+        coroutines: bodies that the executor ``coroutines`` runs at once in each worker.
+
+    Raises:
+        ConfigurationError: a value is wrong; the message says what would be right.
+    """
+
+    origins: Mapping[str, str] = field(init=False, compare=False, default_factory=dict)
+    networks: Table = Table(dict)
+    headers: Table = Table(dict)
+    hsts: OptionalDuration = OptionalDuration(None)
+    coroutines: Count = Count(100)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The settings of this package among all settings.
+
+        Raises:
+            ConfigurationError: one is unknown or wrong.
+        """
+        origin = f"{settings.origins.get('plugins', 'given')} {TABLE}"
+        known = {name: value for name, value in vars(cls).items() if isinstance(value, Setting)}
+        values: dict[str, Any] = {}
+        for name, value in settings.plugins.get("web", {}).items():
+            if name not in known:
+                raise ConfigurationError(f"{origin}: unknown setting {name!r}: {nearest(name, known)}")
+            values[name] = known[name].checked(value, Path.cwd(), origin)
+        found = cls(**values)
+        found.grants()
+        found.texts()
+        return found
+
+    def grants(self) -> list[tuple[Network, frozenset[str]]]:
+        """Each network, and the permissions of requests that come from it.
+
+        Raises:
+            ConfigurationError: one is no network, or no permission.
+        """
+        return [(_network(name), _permissions(name, given)) for name, given in self.networks.items()]
+
+    def texts(self) -> list[tuple[str, str]]:
+        """The headers, names and values.
+
+        Raises:
+            ConfigurationError: one can't be sent.
+        """
+        for name, value in self.headers.items():
+            if not (isinstance(value, str) and value.isascii() and value.isprintable() and _is_token(name)):
+                raise ConfigurationError(f"{TABLE}: headers: {name!r} is {value!r}: write a name and a printable text")
+        return [(name, str(value)) for name, value in self.headers.items()]
+
+
+def _network(name: str) -> Network:
+    try:
+        return ip_network(name)
+    except ValueError as error:
+        raise ConfigurationError(f"{TABLE}: networks has {name!r}: {error}; write it as '10.1.0.0/16'") from error
+
+
+def _permissions(name: str, given: object) -> frozenset[str]:
+    try:
+        words = listed(given, "a list of permissions, such as ['view', 'run']")
+    except ValueError as error:
+        raise ConfigurationError(f"{TABLE}: networks: {name!r} is {given!r}: {error}") from error
+    for word in words:
+        if word not in PERMISSIONS:
+            hint = nearest(str(word), PERMISSIONS)
+            raise ConfigurationError(f"{TABLE}: networks: {name!r}: unknown permission {word!r}: {hint}")
+    return frozenset(words)
+
+
+def _is_token(name: str) -> bool:
+    return bool(name) and name.isascii() and all(each.isalnum() or each == "-" for each in name)

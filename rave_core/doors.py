@@ -1,0 +1,44 @@
+"""Modules that are not what `sys.modules` says: doors, which lead to others, and some under an assumed name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+
+class Disguised(ModuleType):
+    """A module that is imported under one name, and believes in another one, with which it is made.
+
+    The import system asks the module itself for its name, in order to import what is in it; its code, and the functions
+    and classes there, take the name from its dict.
+    """
+
+    @property
+    def __name__(self) -> str:  # type: ignore[override]  # meant to be read only
+        own = vars(self)
+        return str(own["__spec__"].name if own.get("__spec__") else own["__name__"])
+
+
+class Door(ModuleType):
+    """A module whose attributes are those of another one, which is found anew each time that one is asked for."""
+
+    def __init__(self, name: str, way: Callable[[], ModuleType]) -> None:
+        """Makes a door that ``way`` leads through; what that raises comes out of every use."""
+        super().__init__(name)
+        object.__getattribute__(self, "__dict__")["way"] = way
+
+    def __getattribute__(self, name: str) -> Any:
+        return getattr(_behind(self), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if type(value) is not Door:  # which the import system would put in the place of the module behind it
+            setattr(_behind(self), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(_behind(self), name)
+
+
+def _behind(door: Door) -> ModuleType:
+    found: ModuleType = object.__getattribute__(door, "__dict__")["way"]()
+    return found

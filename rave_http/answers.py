@@ -1,0 +1,164 @@
+"""Answers: a product, a ticket or a problem as a response, alike wherever it was asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from falcon.asgi import Request, Response
+
+from rave_core.model import Status
+from rave_http.delivery import deliver
+from rave_http.headers import NO_STORE, cache_control, cache_status
+from rave_http.notes import RequestNote
+from rave_http.problems import MEDIA_TYPE, Problem
+from rave_http.representations import Product, Representation
+
+if TYPE_CHECKING:
+    from rave_http.arguments import Asked
+    from rave_http.computations import Computation
+    from rave_http.service import Service
+
+JSON: Final = "application/json"
+HTML: Final = "text/html; charset=utf-8"
+URI_LIST: Final = "text/uri-list"
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'"
+
+
+def send_json(resp: Response, document: Any, *, status: str = "200 OK", media_type: str = JSON) -> None:
+    """A document as JSON, never kept by anybody."""
+    resp.status = status
+    resp.content_type = media_type
+    resp.data = msgspec.json.encode(document)
+    resp.set_header("Cache-Control", NO_STORE)
+
+
+def send_page(resp: Response, page: bytes, *, status: str = "200 OK", nonce: str = "") -> None:
+    """A page of our own, which may load nothing from elsewhere."""
+    resp.status = status
+    resp.content_type = HTML
+    resp.data = page
+    resp.set_header("Cache-Control", NO_STORE)
+    script = f"; script-src 'nonce-{nonce}'" if nonce else ""
+    resp.set_header("Content-Security-Policy", f"{_POLICY}{script}")
+    resp.set_header("X-Content-Type-Options", "nosniff")
+
+
+def prefers(req: Request, *offered: str) -> str:
+    """The offered media type that a client likes best; the first where it says nothing that fits."""
+    accept = req.get_header("Accept")
+    if accept is None or accept == "*/*":
+        return offered[0]
+    return req.client_prefers(offered) or offered[0]
+
+
+async def send_product(
+    service: Service, req: Request, resp: Response, product: Product, found: Representation, status: str
+) -> None:
+    """A product in one representation, with how long it is good for and how it came about.
+
+    Args:
+        service: this worker's.
+        req, resp: the request and its response.
+        product: what is sent.
+        found: its representation.
+        status: ``hit``, ``stale``, ``miss``, ``refreshed`` or ``uncached``.
+    """
+    note: RequestNote = req.scope["rave"]
+    entry, now = product.entry, service.clock.now()
+    if entry is None or status == Status.UNCACHED:
+        resp.set_header("Cache-Control", NO_STORE)
+        resp.set_header("Cache-Status", cache_status(status, None, now))
+    else:
+        private = service.access.is_private(note.principal)
+        resp.set_header("Cache-Control", cache_control(entry, now, private=private))
+        resp.set_header("Cache-Status", cache_status(status, entry, now))
+    resp.set_header("Vary", "Accept, Prefer")
+    await deliver(req, resp, found, service.sendfile)
+
+
+def ticket_document(
+    service: Service,
+    *,
+    status: str,
+    key: str,
+    operation: str,
+    created_at: float | None,
+    progress: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A ticket as JSON: where its product is, or will be."""
+    href = service.url(f"/-/products/{key}")
+    return {
+        "status": status,
+        "href": href,
+        "key": key,
+        "operation": operation,
+        "progress": progress,
+        "created": None
+        if created_at is None
+        else datetime.fromtimestamp(created_at, UTC).isoformat(timespec="seconds"),
+        "links": {
+            "product": href,
+            "events": f"{href}/events",
+            "meta": f"{href}/meta",
+            "operation": service.url_of(operation),
+        },
+    }
+
+
+def send_problem(service: Service, req: Request, resp: Response, problem: Problem) -> None:
+    """A problem: as JSON, or as a page for a browser."""
+    resp.status = problem.status
+    resp.set_header("Cache-Control", NO_STORE)
+    for name, value in problem.headers.items():
+        resp.set_header(name, value)
+    document = problem.document(base=service.base, instance=req.path)
+    note: RequestNote | None = req.scope.get("rave")
+    if note is not None and note.request_id:
+        document["request_id"] = note.request_id
+    if prefers(req, JSON, "text/html") == "text/html":
+        from rave_http.ui import problem_page
+
+        send_page(resp, problem_page(document, base=service.base), status=str(problem.status))
+        return
+    resp.content_type = MEDIA_TYPE
+    resp.data = msgspec.json.encode(document)
+
+
+def send_ticket(service: Service, req: Request, resp: Response, computation: Computation) -> None:
+    """202: a ticket for what is being made here."""
+    key = computation.key or ""
+    report = computation.progress
+    progress = None if report is None else {"done": report.done, "total": report.total, "text": report.text}
+    document = ticket_document(
+        service,
+        status=computation.status,
+        key=key,
+        operation=computation.name,
+        created_at=computation.started_at,
+        progress=progress,
+    )
+    seconds = max(1, min(10, round((service.clock.now() - computation.started_at) / 4)))
+    show_ticket(service, req, resp, document, computation.asked, seconds)
+
+
+def show_ticket(
+    service: Service, req: Request, resp: Response, document: dict[str, Any], asked: Asked | None, seconds: int
+) -> None:
+    """202: a ticket as JSON, as a bare URL, or as a page that asks again by itself."""
+    form = prefers(req, JSON, URI_LIST, "text/html")
+    if form == URI_LIST:
+        resp.content_type = URI_LIST
+        resp.data = f"{document['href']}\r\n".encode()
+        resp.set_header("Cache-Control", NO_STORE)
+    elif form == "text/html":
+        from rave_http.ui import ticket_page
+
+        send_page(resp, ticket_page(document, asked, seconds=seconds, base=service.base))
+    else:
+        send_json(resp, document)
+    resp.status = "202 Accepted"
+    resp.set_header("Location", document["href"])
+    resp.set_header("Retry-After", str(seconds))
+    resp.set_header("Vary", "Accept, Prefer")

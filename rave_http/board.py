@@ -1,0 +1,173 @@
+"""The board: a directory that the workers of one service share, for their sockets, their metrics and small facts."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from rave_core.clock import SystemClock
+from rave_core.errors import ConfigurationError
+
+_PREFIX: Final = "rave-board-"
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
+_LONGEST_SOCKET: Final = 107  # what Linux takes as the path of a socket; others take 103
+_LONGEST_NAME: Final = len("worker-4194304.socket.new")
+_SETTLED: Final = 3600.0  # seconds after which a board that nobody holds is no longer one that is just being made
+
+
+class Board:
+    """A directory of one service. Made before the workers are forked, and removed by its maker when all is over.
+
+    The maker and its children hold a lock on the directory, which keeps cleaners of temporary directories away for as
+    long as any of them lives. Every method may wait for a disk.
+
+    Attributes:
+        directory: where everything is; nobody else may enter it.
+        metrics: the directory of the files in which each worker counts.
+    """
+
+    def __init__(self, directory: Path | str) -> None:
+        self.directory = Path(directory)
+        self.metrics = self.directory / "metrics"
+        self._maker: int | None = None
+        self._hold: int | None = None
+
+    @classmethod
+    def create(cls) -> Board:
+        """A new board of this process. Boards of services that are dead are removed on the way.
+
+        It stands in the directory that systemd made for the service, else in the system's temporary directory; not in
+        ``XDG_RUNTIME_DIR``, which goes away when the user who started the service logs out.
+
+        Raises:
+            ConfigurationError: no such directory has a path that is short enough for sockets.
+        """
+        parent = _parent()
+        _sweep(parent)
+        board = cls(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        board._maker = os.getpid()
+        board._hold = os.open(board.directory, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(board._hold, fcntl.LOCK_SH)
+        board.metrics.mkdir(mode=0o700)
+        return board
+
+    def remove(self) -> None:
+        """Removes the directory, if this process made it; twice is no error."""
+        if self._maker != os.getpid():
+            return
+        self._maker = None
+        shutil.rmtree(self.directory, ignore_errors=True)
+        if self._hold is not None:
+            os.close(self._hold)
+            self._hold = None
+
+    def write(self, name: str, document: object) -> None:
+        """Puts ``document`` up under ``name``, whole or not at all, for every worker to read.
+
+        Args:
+            name: of small letters, digits and hyphens.
+            document: anything that JSON has a form for.
+
+        Raises:
+            ValueError: ``name`` is not of that form.
+            OSError: the directory is gone, or full.
+        """
+        path = self._fact(name)
+        descriptor, temporary = tempfile.mkstemp(prefix=f"{name}.", suffix=".new", dir=self.directory)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(msgspec.json.encode(document))
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def read(self, name: str) -> Any:
+        """What stands under ``name``; ``None`` where nothing does.
+
+        Raises:
+            ValueError: ``name`` is not of the form that ``write`` takes.
+        """
+        try:
+            return msgspec.json.decode(self._fact(name).read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def update(self, name: str, change: Callable[[Any], object]) -> None:
+        """Replaces what stands under ``name`` by what ``change`` makes of it; changes by others are not lost.
+
+        Raises:
+            ValueError: ``name`` is not of the form that ``write`` takes.
+            OSError: the directory is gone, or full.
+        """
+        with self.locked(name):
+            self.write(name, change(self.read(name)))
+
+    @contextlib.contextmanager
+    def locked(self, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[None]:
+        """Holds the lock ``name`` among all workers, alone or with others who share it.
+
+        Raises:
+            BlockingIOError: others hold it, and ``wait`` is false.
+            OSError: the directory is gone.
+        """
+        flags = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+        descriptor = os.open(self._fact(name).with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, flags)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def socket(self, worker: str) -> Path:
+        """Where the worker of that name listens."""
+        return self.directory / f"{worker}.socket"
+
+    def workers(self) -> list[str]:
+        """The names of all workers that listen, in order; some may be dead."""
+        return sorted(path.stem for path in self.directory.glob("*.socket"))
+
+    def forget(self, worker: str) -> None:
+        """Removes the socket of a worker that is dead; twice is no error."""
+        self.socket(worker).unlink(missing_ok=True)
+
+    def _fact(self, name: str) -> Path:
+        if not _NAME.match(name):
+            raise ValueError(f"a fact on the board is named with small letters, digits and hyphens, not {name!r}")
+        return self.directory / f"{name}.json"
+
+
+def _parent() -> Path:
+    """Where boards are made."""
+    given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    for place in filter(None, (given, tempfile.gettempdir(), "/tmp")):  # noqa: S108  # mkdtemp makes the directory
+        longest = len(os.fsencode(place)) + len(f"/{_PREFIX}12345678/") + _LONGEST_NAME
+        if longest <= _LONGEST_SOCKET and os.access(place, os.W_OK | os.X_OK):
+            return Path(place)
+    raise ConfigurationError(
+        f"the workers' sockets need a directory with a path of at most {_LONGEST_SOCKET} bytes: "
+        f"set TMPDIR to a shorter one than {tempfile.gettempdir()!r}"
+    )
+
+
+def _sweep(parent: Path) -> None:
+    """Removes boards of ours that nobody holds."""
+    for left in parent.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # another's, held, or gone meanwhile
+            descriptor = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                found = os.fstat(descriptor)
+                if found.st_uid == os.geteuid() and SystemClock.now() - found.st_mtime > _SETTLED:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(descriptor)

@@ -1,0 +1,146 @@
+"""The progress of ``rave-get`` on a terminal, and its lines on standard error."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+    from rave_http.client.progress import Progress
+
+_PATIENCE = 0.3
+_EVERY = 0.05
+
+
+class Bar:
+    """Shows how far a product is, if it takes longer than a moment; nothing where standard error is no terminal."""
+
+    def __init__(self, name: str, *, is_quiet: bool) -> None:
+        """For the product called ``name``; ``is_quiet`` shows nothing."""
+        self._name = name
+        self._is_drawn = not is_quiet and is_terminal(sys.stderr)
+        self._href = ""
+        self._started = time.monotonic()
+        self._drawn_at = 0.0
+        self._rich: RichProgress | None = None
+        self._task: TaskID | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._started
+
+    def show(self, progress: Progress) -> None:
+        """Shows how far it is."""
+        self._href = progress.href or self._href
+        now = time.monotonic()
+        if not self._is_drawn or self.seconds < _PATIENCE or now - self._drawn_at < _EVERY:
+            return
+        self._drawn_at = now
+        if self._rich is None:
+            self._start()
+        if self._rich is not None and self._task is not None:
+            self._rich.update(self._task, **_state(progress))
+
+    def stop(self) -> None:
+        """Removes the bar for good."""
+        self._is_drawn = False
+        if self._rich is not None:
+            self._rich.stop()
+            self._rich = None
+
+    def tell_ticket(self) -> None:
+        """Says where the product can be asked for later, if there is a ticket."""
+        if self._href:
+            note(f"ask for it later at {self._href}")
+
+    def show_log(self) -> None:
+        """Shows what the client logs."""
+        logger = logging.getLogger("rave.client")
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+        logger.handlers = [_Lines()]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = (
+            SpinnerColumn(style="dim"),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=30),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[text]}", style="dim", markup=False),
+        )
+        console = Console(stderr=True, highlight=False)
+        self._rich = RichProgress(
+            *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=True
+        )
+        self._task = self._rich.add_task("", total=None, text="")
+        self._rich.start()
+
+
+def _state(progress: Progress) -> dict[str, Any]:
+    """What the bar has to show."""
+    phase, text = str(progress.phase), one_line(progress.text, 200)
+    if phase == "retrying":
+        return {"description": "waiting for the service", "text": text}
+    if phase == "downloading":
+        done = size(int(progress.done or 0))
+        text = done if progress.total is None else f"{done} of {size(int(progress.total))}"
+    return {"description": phase, "total": progress.total, "completed": progress.done or 0, "text": text}
+
+
+class _Lines(logging.Handler):
+    """Logs to standard error, whatever that is when something is logged."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one line."""
+        note(one_line(record.getMessage()))
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a person looks at ``stream`` through a terminal that can move its cursor."""
+    try:
+        return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
+    except (AttributeError, ValueError):
+        return False
+
+
+def note(message: str) -> None:
+    """One line to standard error, which says that it is ours."""
+    word, colon, rest = message.partition(": ")
+    shown = f"{click.style(word, fg='red')}: {rest}" if colon and word == "error" else message
+    click.echo(f"rave-get: {shown}", err=True)
+
+
+def one_line(text: str, most: int = 1000) -> str:
+    """``text`` in one line, without what a terminal would act upon: it may come from anywhere."""
+    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
+    return line if len(line) <= most else f"{line[: most - 4]} ..."
+
+
+def size(count: int) -> str:
+    """A number of bytes in decimal units: ``512 B``, ``4.1 kB``, ``27 MB``."""
+    value, unit = float(count), "B"
+    for bigger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, bigger
+    return f"{count} B" if unit == "B" else f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"

@@ -1,0 +1,72 @@
+"""``rave serve``: the service in the foreground."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from rave_core.cli.output import note
+from rave_core.cli.session import overrides
+
+_FILE = click.Path(exists=True, dir_okay=False)
+_DIRECTORY = click.Path(exists=True, file_okay=False)
+
+
+def _namespaces(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
+    """Names and absolute directories of ``--namespace NAME=DIR``."""
+    found = {}
+    for text in value:
+        name, sign, directory = text.partition("=")
+        if not sign or not name or not os.path.isdir(os.path.expanduser(directory)):
+            wrong = "there is no such directory" if sign and name else "NAME=DIR expected"
+            raise click.BadParameter(f"{text!r}: {wrong}", context, parameter)
+        found[name] = os.path.abspath(os.path.expanduser(directory))
+    return found
+
+
+@click.command()
+@click.option("--bind", metavar="ADDR:PORT", help="Listen there; also [IPv6]:PORT or unix:/PATH.  [127.0.0.1:8888]")
+@click.option("--workers", metavar="N", type=int, help="Processes that answer requests.  [2]")
+@click.option("--threads", metavar="N", type=int, help="Operations that each of them runs at once.  [5]")
+@click.option("--executor", metavar="NAME", help="Where operations run: threads, processes, or a plugin's.  [threads]")
+@click.option("--url-base", metavar="URL", help="What stands in front of every URL that is given out.")
+@click.option("--namespace", metavar="NAME=DIR", multiple=True, callback=_namespaces, help="Serve a directory; repeat.")
+@click.option("--namespace-config", metavar="FILE", type=_FILE, help="INI file with a section [namespaces].")
+@click.option("--namespace-root", metavar="DIR", type=_DIRECTORY, help="What %(nsroot)s in it stands for.")
+@click.option("--wait", metavar="TIME", help="How long a plain request waits before it gets a ticket.  [20s]")
+@click.option("--allow-anonymous", is_flag=True, default=None, help="Serve an outside address without authentication.")
+@click.option("--access-log", metavar="DEST", help="Log requests as JSON: to a file, or - for standard output.")
+@click.option("--log-config", metavar="FILE", type=_FILE, help="Logging configuration: INI, TOML or JSON.")
+@click.option("--load-error-fatal", is_flag=True, default=None, help="Do not start if a namespace does not load.")
+@click.option("--pidfile", metavar="FILE", type=click.Path(dir_okay=False), help="Write the process ID there.")
+def serve(namespace: dict[str, str], log_config: str | None, pidfile: str | None, **switches: Any) -> None:
+    """Serve the operations of all namespaces over HTTP, in the foreground.
+
+    Each switch is stronger than the setting of the same name in the table [service] of rave.toml. SIGHUP reloads,
+    SIGTERM stops and lets computations finish, Ctrl-C stops at once. The log goes to standard error.
+    """
+    from rave_http.cli.start import given, prepare
+    from rave_http.launch import Launch, absolute, environment
+    from rave_http.logs import Log
+    from rave_http.pid_file import PidFile
+
+    root = click.get_current_context().find_root().params
+    settings = overrides(root.get("given") or ())
+    settings["namespaces"] = {**settings.get("namespaces", {}), **namespace}
+    here = os.getcwd()
+    launch = Launch(
+        directory=here,
+        working_directory=here,
+        environ=environment(root.get("config")),
+        settings=settings,
+        service=given(switches),
+        log=Log(absolute(log_config) if log_config else None),
+    )
+    file = PidFile(pidfile) if pidfile else None
+    if file is not None:
+        file.check()
+    prepared = prepare(launch, warn=lambda text: note(f"warning: {text}"))
+    launch.log.start()
+    prepared.run(pid_file=file, on_ready=lambda: note(f"{prepared.banner()}; Ctrl-C stops it"))

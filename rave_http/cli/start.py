@@ -1,0 +1,112 @@
+"""What ``rave serve`` and ``raved`` have in common: from what was asked for to a service that is ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rave_core.errors import ConfigurationError
+from rave_core.settings import Settings
+from rave_http import preflight
+from rave_http.launch import Launch, absolute
+from rave_http.listening import Listener, listen
+from rave_http.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from rave_http.pid_file import PidFile
+
+_PATHS = ("namespace_config", "namespace_root", "keys_file")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A service that was checked, and listens.
+
+    Attributes:
+        launch: what was asked for.
+        settings, service: what came of it.
+        listener: which accepts nothing yet.
+        findings: of the checks.
+    """
+
+    launch: Launch
+    settings: Settings
+    service: ServiceSettings
+    listener: Listener
+    findings: preflight.Findings
+
+    def run(
+        self,
+        *,
+        pid_file: PidFile | None,
+        on_ready: Callable[[], None],
+        on_serving: Callable[[], None] = lambda: None,
+    ) -> NoReturn:
+        """Serves until a signal ends it, and exits.
+
+        Args:
+            pid_file: written and removed.
+            on_ready: called when the first worker serves.
+            on_serving: called in each worker when it does.
+
+        Raises:
+            ConfigurationError: the PID file is held by another process.
+        """
+        from rave_http.server import Server
+
+        server = Server(
+            self.launch,
+            self.settings,
+            self.service,
+            self.listener,
+            pid_file=pid_file,
+            on_ready=on_ready,
+            on_serving=on_serving,
+        )
+        server.run()
+
+    def banner(self) -> str:
+        """Where it serves, and what."""
+        count = self.findings.namespaces
+        spaces = f"{count} namespace{'' if count == 1 else 's'}" if count else "no namespaces"
+        url = self.service.url_base.rstrip("/") or self.listener.url
+        where = url if url == self.listener.url else f"{url} (from {self.listener.url})"
+        return f"serves {spaces} at {where}; API: {url}/-/openapi.json"
+
+
+def prepare(launch: Launch, *, warn: Callable[[str], None]) -> Prepared:
+    """Checks what was asked for, and listens.
+
+    Args:
+        launch: what was asked for.
+        warn: is told what is amiss, and no reason not to start.
+
+    Raises:
+        ConfigurationError: the service can't start; the message says why in one line.
+    """
+    try:
+        import rave_http.server  # noqa: F401  # so that what is missing is told here
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(preflight.INSTALL.format(error.name)) from error
+    settings, service = launch.read()
+    listener = listen(service.bind)
+    try:
+        findings = preflight.check(launch, settings, service, outside=listener.outside)
+    except BaseException:
+        listener.close()
+        raise
+    for warning in findings.warnings:
+        warn(warning)
+    return Prepared(launch, settings, service, listener, findings)
+
+
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the service among the switches of a command that were given, paths made absolute."""
+    chosen = {name: value for name, value in values.items() if value is not None}
+    for name in _PATHS:
+        if name in chosen:
+            chosen[name] = absolute(chosen[name])
+    if chosen.get("access_log", "-") not in ("-", ""):
+        chosen["access_log"] = absolute(chosen["access_log"])
+    return chosen

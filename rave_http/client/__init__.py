@@ -1,0 +1,54 @@
+"""The client of the service: needs nothing of RAVE but itself, and requests.
+
+from rave_http.client import Client
+
+with Client("http://127.0.0.1:8888", key="rave_…") as client:
+    print(client.get("flow/top", n=5, by="bytes", rave_format="csv").text)
+"""
+
+from rave_http.client.client import Client
+from rave_http.client.errors import (
+    BadRequest,
+    BadURL,
+    Busy,
+    ClientError,
+    ConnectionFailed,
+    Forbidden,
+    Gone,
+    NotFound,
+    NotKept,
+    OperationFailed,
+    ServiceError,
+    TimeLimitReached,
+    Unauthorized,
+    UnexpectedAnswer,
+    WaitTimeout,
+)
+from rave_http.client.options import Options
+from rave_http.client.product import Product
+from rave_http.client.progress import Phase, Progress
+from rave_http.client.ticket import Ticket
+
+__all__ = [
+    "BadRequest",
+    "BadURL",
+    "Busy",
+    "Client",
+    "ClientError",
+    "ConnectionFailed",
+    "Forbidden",
+    "Gone",
+    "NotFound",
+    "NotKept",
+    "OperationFailed",
+    "Options",
+    "Phase",
+    "Product",
+    "Progress",
+    "ServiceError",
+    "Ticket",
+    "TimeLimitReached",
+    "Unauthorized",
+    "UnexpectedAnswer",
+    "WaitTimeout",
+]

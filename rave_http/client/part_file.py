@@ -1,0 +1,187 @@
+"""The part file: a product on its way to a file, beside it, kept when it is interrupted so that it can be continued.
+
+``.NAME.part`` holds the bytes, ``.NAME.part.json`` what they are the beginning of. Whoever continues it holds its lock;
+another process that wants the same file meanwhile takes one under a name of its own, which it does not keep.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import stat
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import IO, Any, Final
+
+from rave_http.client.sinks import Facts, Sink, digest_of
+from rave_http.client.transport import logger
+
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_LONGEST_NAME: Final = 200
+
+
+class PartFile(Sink):
+    """The file in which a product grows. For one thread."""
+
+    def __init__(self, target: Path, identity: str, *, resume: bool = True) -> None:
+        """Opens it, with what an interrupted run left of the same product.
+
+        Args:
+            target: the file that it will be, as far as that is known: it names the part file.
+            identity: tells requests apart; what was left by another is not continued.
+            resume: whether to continue, and to leave it for continuing.
+
+        Raises:
+            OSError: it can't be written there.
+        """
+        self._identity = identity
+        stem, mode = _fitting(target.name), _mode_of(target)
+        self._path = target.with_name(f".{stem}.part")
+        self._file: IO[bytes] | None = _kept(self._path, mode) if resume else None
+        self._is_kept = self._file is not None
+        if self._file is None:
+            self._path = target.with_name(f".{stem}.{os.urandom(6).hex()}.part")
+            self._file = os.fdopen(os.open(self._path, _FLAGS | os.O_EXCL, mode), "r+b")
+        else:
+            self._read_note()
+
+    def begin(self, facts: Facts) -> None:
+        """See ``Sink``."""
+        super().begin(facts)
+        if self._is_kept:
+            # Before any byte, so that no bytes stand beside a note on others.
+            self._write_note()
+
+    def forget(self) -> None:
+        """See ``Sink``."""
+        self.file.seek(0)
+        self.file.truncate()
+        self.size, self.facts = 0, Facts()
+
+    def write(self, part: bytes) -> None:
+        """See ``Sink``."""
+        self.file.write(part)
+        self.size += len(part)
+
+    def digest(self, algorithm: str) -> bytes:
+        """See ``Sink``."""
+        self.file.flush()
+        self.file.seek(0)
+        try:
+            return digest_of(self.file, algorithm)
+        finally:
+            self.file.seek(self.size)
+
+    def commit(self, target: Path) -> None:
+        """Puts the file in the place of ``target`` all at once, with the permissions of what is there.
+
+        Raises:
+            OSError: it can't be put there.
+        """
+        self.file.flush()
+        if target.exists():
+            os.fchmod(self.file.fileno(), _mode_of(target))
+        os.replace(self._path, target)
+        self._note.unlink(missing_ok=True)
+        self._close()
+
+    def leave(self) -> None:
+        """Ends without a product: what can be continued stays, the rest is removed."""
+        if self._file is None:
+            return
+        if not (self._is_kept and self.can_go_on):
+            self._path.unlink(missing_ok=True)
+            self._note.unlink(missing_ok=True)
+        with suppress(OSError):  # a full disk, which has been told already
+            self._close()
+
+    @property
+    def file(self) -> IO[bytes]:
+        """The open file."""
+        assert self._file is not None, "the part file is closed"
+        return self._file
+
+    @property
+    def _note(self) -> Path:
+        return self._path.with_name(f"{self._path.name}.json")
+
+    def _close(self) -> None:
+        file, self._file = self.file, None
+        file.close()
+
+    def _write_note(self) -> None:
+        self._note.unlink(missing_ok=True)
+        if self.facts.etag:
+            _write_private(self._note, json.dumps({"identity": self._identity, **asdict(self.facts)}))
+
+    def _read_note(self) -> None:
+        """Takes up what is there, if its note says that it is the beginning of what is wanted now."""
+        facts = _facts_in(self._note, self._identity)
+        size = os.fstat(self.file.fileno()).st_size
+        if facts is None or not facts.etag or (facts.total is not None and size > facts.total):
+            self.forget()
+            return
+        self.facts, self.size = facts, size
+        self.file.seek(size)
+
+
+def _fitting(name: str) -> str:
+    """A name that is still one with what is put around it."""
+    encoded = os.fsencode(name)
+    return name if len(encoded) <= _LONGEST_NAME else hashlib.sha256(encoded).hexdigest()
+
+
+def _kept(path: Path, mode: int) -> IO[bytes] | None:
+    """The part file of that name, locked; ``None`` where it is not ours to use."""
+    try:
+        descriptor = os.open(path, _FLAGS, mode)
+    except OSError:
+        return None  # a link, or another user's; where nothing can be written the next name fails too, and says so
+    file = os.fdopen(descriptor, "r+b")
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_ours(os.fstat(descriptor)) and os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+            return file
+    except OSError:
+        pass
+    file.close()
+    return None
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    """Whether nobody else could have put other bytes there."""
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_nlink == 1
+
+
+def _facts_in(note: Path, identity: str) -> Facts | None:
+    try:
+        descriptor = os.open(note, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb") as file:
+            found: dict[str, Any] = json.load(file) if _is_ours(os.fstat(descriptor)) else {}
+        if found.pop("identity") != identity:
+            return None
+        facts = replace(Facts(), **found)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return None
+    texts_fit = all(isinstance(each, str) for each in (facts.url, facts.etag, facts.media_type))
+    return facts if texts_fit and (facts.total is None or isinstance(facts.total, int)) else None
+
+
+def _write_private(path: Path, text: str) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        logger.debug("%s can't be written, so that the next run will begin anew: %s", path, error)
+
+
+def _mode_of(path: Path) -> int:
+    """The permissions of the file that is there, else those of a new one, of which the umask takes away."""
+    try:
+        return os.stat(path).st_mode & 0o777
+    except OSError:
+        return 0o666

@@ -1,0 +1,122 @@
+"""The ticket: the promise of a product, which is nothing but its URL."""
+
+from __future__ import annotations
+
+import os
+
+from rave_http.client.ask import Ask
+from rave_http.client.deadline import Limits
+from rave_http.client.options import Options
+from rave_http.client.product import Product
+from rave_http.client.progress import Listener, Progress
+from rave_http.client.pursuit import Pursuit
+from rave_http.client.record import READY, TicketRecord
+from rave_http.client.requester import Requester
+from rave_http.client.retrieval import into_file, into_memory
+
+
+class Ticket:
+    """A product that is being made. For one thread; any number of tickets may have the same URL.
+
+    It outlives whoever makes the product: another worker, or the service after a restart, answers its URL alike.
+    """
+
+    def __init__(self, requester: Requester, ask: Ask, record: TicketRecord, options: Options) -> None:
+        """Made by `Client.request` and `Client.ticket`."""
+        self._requester = requester
+        self._ask = ask
+        self._record = record
+        self._options = options
+
+    @property
+    def href(self) -> str:
+        """The product's URL."""
+        return self._record.href
+
+    @property
+    def key(self) -> str:
+        """The text of the product's key."""
+        return self._record.key
+
+    @property
+    def operation(self) -> str:
+        """``namespace/operation``; empty where the service did not say."""
+        return self._record.operation
+
+    @property
+    def status(self) -> str:
+        """What the service said last, in its words; ``ready`` once the product is there."""
+        return self._record.status
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the product was there when it was asked for last."""
+        return self._record.status == READY
+
+    @property
+    def progress(self) -> Progress:
+        """How far it was when it was asked for last."""
+        return self._record.progress
+
+    def poll(self) -> bool:
+        """Asks once, and waits for nothing; whether the product is there.
+
+        Raises:
+            ServiceError: the operation failed, or there is another problem.
+            ConnectionFailed: the service can't be reached.
+        """
+        pursuit = self._pursuit(0.0, None)
+        try:
+            response = pursuit.look()
+        finally:
+            self._keep(pursuit)
+        if response is None:
+            return False
+        response.close()
+        return True
+
+    def wait(self, timeout: float | None = None, on_progress: Listener | None = None) -> Product:
+        """The product with its bytes, once it is there.
+
+        Args:
+            timeout: seconds until it has to be ready; without one the limit that it was asked with holds.
+            on_progress: is told how far it is.
+
+        Raises:
+            WaitTimeout: it was not ready in time.
+            ServiceError: the operation failed, or there is another problem.
+            ConnectionFailed: the service is out of reach for too long.
+        """
+        pursuit = self._pursuit(timeout, on_progress)
+        try:
+            return into_memory(pursuit)
+        finally:
+            self._keep(pursuit)
+
+    def fetch(
+        self, path: str | os.PathLike[str], timeout: float | None = None, on_progress: Listener | None = None
+    ) -> Product:
+        """The product in a file, once it is there; otherwise as `wait`.
+
+        Raises:
+            ClientError: as of `wait`; what came of the product stays beside the file, to be continued.
+            OSError: the file can't be written.
+        """
+        pursuit = self._pursuit(timeout, on_progress)
+        try:
+            return into_file(pursuit, path, self._ask, resume=self._options.resume)
+        finally:
+            self._keep(pursuit)
+
+    def __repr__(self) -> str:
+        return f"<Ticket {self.href} {self.status}>"
+
+    def _pursuit(self, timeout: float | None, listener: Listener | None) -> Pursuit:
+        options = self._options
+        limits = Limits.after(options.timeout if timeout is None else timeout, options.total_timeout)
+        listener = listener or options.on_progress
+        return Pursuit(self._requester, self._ask, limits, listener=listener, record=self._record)
+
+    def _keep(self, pursuit: Pursuit) -> None:
+        """Keeps what was learned; a ticket that was lost stays what it was."""
+        self._record = pursuit.record or self._record

@@ -1,0 +1,39 @@
+"""A body on its way: what a thread of an executor, and the main thread of a child process, do with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from rave_core.errors import told
+from rave_core.steps import Run
+from rave_http.executors.executor import Result
+
+
+class Body:
+    """One run of a body, in whatever thread."""
+
+    def __init__(self, step: Run) -> None:
+        self._step = step
+        self._is_given_up = False
+        self._task: asyncio.Task[Result] | None = None
+
+    def perform(self) -> Result:
+        """Runs the body to its end in this thread: that of a coroutine function in an event loop of its own."""
+        try:
+            return asyncio.run(self._coroutine()) if self._step.call.spec.is_async else self._step.perform()
+        except BaseException as error:  # noqa: BLE001  # sys.exit() in a body must not end the service
+            return None, RuntimeError(f"{self._step.scope.operation} was left by {told(error)}")
+
+    def give_up(self) -> None:
+        """Nobody waits for it any more. A coroutine is cancelled, from any thread; another body can't be."""
+        self._is_given_up = True
+        if self._task is not None:
+            with contextlib.suppress(RuntimeError):  # its loop was closed: it has come to its end
+                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+
+    async def _coroutine(self) -> Result:
+        self._task = asyncio.current_task()
+        if self._is_given_up:
+            raise asyncio.CancelledError
+        return await self._step.perform_async()

@@ -1,0 +1,214 @@
+"""What a child tells besides its answers, by a pipe of its own: how far its body is, and what is logged there.
+
+The latest report of progress comes with the answer as well, so that it is neither lost nor late.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import logging.handlers
+import os
+import pickle
+import threading
+import warnings
+from collections.abc import Mapping
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+import msgspec
+
+from rave_core.clock import Clock
+from rave_core.errors import RaveWarning
+from rave_core.lineage import Progress, Scope, announce
+
+INTERVAL: Final = 0.1
+"""Seconds between two reports of one child."""
+
+_PROGRESS: Final = b"P"
+_LOGGED: Final = b"L"
+_log = logging.getLogger("rave.http")
+
+
+class Report(msgspec.Struct, frozen=True, array_like=True):
+    """A report of progress on its way.
+
+    Attributes:
+        job: its number.
+        operation: who reports: the job's operation, or one that it called.
+        done, total, text: as in `rave_core.lineage.Progress`.
+    """
+
+    job: int
+    operation: str
+    done: float
+    total: float | None
+    text: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Report).decode
+
+
+class Teller:
+    """In a child: sends what the body reports, at most every `INTERVAL`. Safe for the threads of a body."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._job = 0
+        self._latest: bytes | None = None
+        self._is_sent = True
+        self._sent_at = -INTERVAL
+        self._is_due = threading.Event()
+        self._is_silent = False
+        os.register_at_fork(after_in_child=self._fall_silent)
+        threading.Thread(target=self._send_late, name="rave-progress", daemon=True).start()
+
+    def tell(self, job: int, operation: str, progress: Progress) -> None:
+        """Sends a report, now or a moment later; one that can't be written down is left out."""
+        try:
+            total = None if progress.total is None else _number(progress.total)
+            data = _encode(Report(job, operation, _number(progress.done), total, str(progress.text)))
+        except Exception as error:  # noqa: BLE001  # a body may report anything, and must not fail for it
+            _log.debug("the progress of %s can't be told to others: %s", operation, error)
+            return
+        with self._lock:
+            self._job, self._latest, self._is_sent = job, data, False
+            self._send_if_due()
+            if not self._is_sent:
+                self._is_due.set()
+
+    def latest(self, job: int) -> bytes | None:
+        """The latest report of a job that has ended, sent or not; ``None`` if there was none."""
+        with self._lock:
+            if self._job != job:
+                return None
+            self._is_sent = True
+            return self._latest
+
+    def log(self, record: logging.LogRecord) -> None:
+        """Sends a record of the log."""
+        data = pickle.dumps(vars(record))
+        with self._lock:
+            self._send(_LOGGED + data)
+
+    def _send_if_due(self) -> None:
+        now = self._clock.monotonic()
+        if self._latest is not None and not self._is_sent and now - self._sent_at >= INTERVAL:
+            self._sent_at, self._is_sent = now, True
+            self._send(_PROGRESS + self._latest)
+
+    def _fall_silent(self) -> None:
+        """In a process that a body forked: two that write to one pipe would write into each other's words."""
+        self._lock = threading.Lock()
+        self._is_silent = True
+
+    def _send(self, data: bytes) -> None:
+        if self._is_silent:
+            return
+        with contextlib.suppress(OSError):  # nobody is there to hear it
+            self._connection.send_bytes(data)
+
+    def _send_late(self) -> None:
+        never = threading.Event()
+        while self._is_due.wait():
+            self._is_due.clear()
+            self._clock.wait(never, INTERVAL)
+            with self._lock:
+                self._send_if_due()
+
+
+class _Forwarder(logging.handlers.QueueHandler):
+    """Hands what is logged to the parent, in words."""
+
+    def __init__(self, teller: Teller) -> None:
+        super().__init__(None)  # type: ignore[arg-type]  # the queue, which only `enqueue` would use
+        self._teller = teller
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Sends it."""
+        self._teller.log(record)
+
+
+def forward_log(teller: Teller, levels: Mapping[str, int]) -> None:
+    """Lets what is logged in this process, and what is warned of, go to the parent's log.
+
+    Args:
+        teller: sends it.
+        levels: those of the parent; see `log_levels`.
+    """
+    root, forwarder = logging.getLogger(), _Forwarder(teller)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    root.addHandler(forwarder)
+    # A process that a body forks says what it has to say on standard error.
+    os.register_at_fork(after_in_child=partial(root.removeHandler, forwarder))
+    logging.captureWarnings(True)
+    warnings.simplefilter("ignore", RaveWarning)  # it is in the log already
+
+
+def log_levels() -> dict[str, int]:
+    """The levels that were set in this process, by logger; that of the root under the empty name."""
+    loggers = list(logging.root.manager.loggerDict.items())
+    own = {name: each.level for name, each in loggers if isinstance(each, logging.Logger) and each.level}
+    return {"": logging.root.level, **own}
+
+
+class Hearing:
+    """Here: hands what one child tells to the scope of its job and to the log, in a thread of its own.
+
+    It ends with the child.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._job = 0
+        self._scope: Scope | None = None
+        self._heard: bytes | None = None
+        self._lock = threading.Lock()
+        threading.Thread(target=self._listen, name="rave-child-news", daemon=True).start()
+
+    def begin(self, job: int, scope: Scope) -> None:
+        """From now on reports of ``job`` go to ``scope``."""
+        with self._lock:
+            self._job, self._scope, self._heard = job, scope, None
+
+    def end(self, latest: bytes | None = None) -> None:
+        """Hands over the latest report of the job, if it has not come yet; what comes afterwards is dropped."""
+        with self._lock:
+            if latest is not None and latest != self._heard:
+                self._hand_over(latest)
+            self._scope = None
+
+    def _listen(self) -> None:
+        with self._connection, contextlib.suppress(EOFError, OSError):
+            while True:
+                data = self._connection.recv_bytes()
+                try:
+                    if data[:1] == _LOGGED:
+                        _log_again(pickle.loads(data[1:]))  # noqa: S301  # from our own child
+                    else:
+                        with self._lock:
+                            self._hand_over(data[1:])
+                except Exception:  # noqa: BLE001  # a listener, or a handler of the log, may raise anything
+                    _log.exception("what a child process told was lost")
+
+    def _hand_over(self, data: bytes) -> None:
+        report = _decode(data)
+        if self._scope is not None and report.job == self._job:
+            self._heard = data
+            announce(self._scope, report.operation, Progress(report.done, report.total, report.text))
+
+
+def _log_again(fields: dict[str, Any]) -> None:
+    record = logging.makeLogRecord(fields)
+    logger = logging.getLogger(record.name)
+    if logger.isEnabledFor(record.levelno):
+        logger.handle(record)
+
+
+def _number(given: Any) -> float:
+    return given if type(given) in (int, float) else float(given)

@@ -1,0 +1,189 @@
+"""The executor ``threads``: bodies run in threads of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import itertools
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from rave_core.errors import TimeLimitError
+from rave_core.steps import Run
+from rave_http.executors.body import Body
+from rave_http.executors.executor import SPARE, BusyError, Executor, Result, WorkerLostError
+
+T = TypeVar("T")
+_log = logging.getLogger("rave.http")
+
+
+class Crew:
+    """Threads that do one job at a time each. Safe for many threads.
+
+    A thread is started when a job comes and none is idle. They are daemons, other than those of
+    `concurrent.futures`: a body that never ends must not keep its process from ending.
+    """
+
+    def __init__(self, name: str, most: int) -> None:
+        """Starts nothing yet.
+
+        Args:
+            name: what the threads are called, with a number behind it.
+            most: threads at once.
+        """
+        self._name = name
+        self._most = most
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._idle: list[_Member] = []
+        self._size = 0
+        self._is_dismissed = False
+
+    def start(self, job: Callable[[], T]) -> Future[T]:
+        """Begins a job at once, in a thread of the crew.
+
+        Raises:
+            BusyError: every thread has a job, and there may be no more of them; or the crew was dismissed.
+        """
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+        self._member().jobs.put(partial(_do, job, future))
+        return future
+
+    def dismiss(self) -> None:
+        """Ends each thread as soon as it is idle."""
+        with self._lock:
+            self._is_dismissed = True
+            idle, self._idle = self._idle, []
+        for member in idle:
+            member.jobs.put(None)
+
+    def _member(self) -> _Member:
+        with self._lock:
+            if self._is_dismissed:
+                raise BusyError("this worker stops")
+            if self._idle:
+                return self._idle.pop()
+            if self._size >= self._most:
+                raise BusyError(f"all of {self._most} threads are in use, some by bodies that were given up and run on")
+            self._size += 1
+        member = _Member(f"{self._name}-{next(self._numbers)}", self._rest)
+        try:
+            member.start()
+        except RuntimeError as error:  # no more threads
+            with self._lock:
+                self._size -= 1
+            raise BusyError(f"no thread could be started: {error}") from error
+        return member
+
+    def _rest(self, member: _Member) -> None:
+        with self._lock:
+            if not self._is_dismissed:
+                self._idle.append(member)
+                return
+        member.jobs.put(None)
+
+
+class _Member(threading.Thread):
+    """One thread of a crew."""
+
+    def __init__(self, name: str, rest: Callable[[_Member], None]) -> None:
+        super().__init__(name=name, daemon=True)
+        self.jobs: SimpleQueue[Callable[[], Callable[[], None]] | None] = SimpleQueue()
+        self._rest = rest
+
+    def run(self) -> None:
+        """Does jobs until there is none."""
+        while self._did_one():
+            pass
+
+    def _did_one(self) -> bool:
+        """A frame of its own, so that an idle thread holds on to nothing."""
+        job = self.jobs.get()
+        if job is None:
+            return False
+        hand_over = job()
+        self._rest(self)  # first, so that whoever gets the result finds a thread for the next job
+        hand_over()
+        return True
+
+
+def _do(job: Callable[[], Any], future: Future[Any]) -> Callable[[], None]:
+    """Does a job; gives what hands its result over."""
+    try:
+        return partial(future.set_result, job())
+    except BaseException as error:  # noqa: BLE001  # it belongs to whoever waits
+        return partial(future.set_exception, error)
+
+
+class ThreadExecutor(Executor):
+    """Runs bodies in threads.
+
+    A thread can't be killed: a body at its time limit, or one whose caller is gone, is given up. A coroutine is
+    cancelled then; another body runs on and keeps its thread, while others take its place, until so many run on that
+    there is no room (see `SPARE`).
+
+    Attributes:
+        abandoned: bodies that were given up and still run.
+    """
+
+    name = "threads"
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self._crew = Crew("rave-body", SPARE * slots)
+        self._running: set[asyncio.Future[Result]] = set()
+        self._abandoned: set[Future[Result]] = set()
+
+    @property
+    def abandoned(self) -> int:
+        """How many bodies were given up and still run."""
+        return len(self._abandoned)
+
+    async def run(self, step: Run, *, time_limit: float | None) -> Result:
+        """Runs a body in a thread, with the context variables of this task."""
+        body = Body(step)
+        try:
+            future = self._crew.start(partial(contextvars.copy_context().run, body.perform))
+        except BusyError as error:
+            return None, error
+        running = asyncio.wrap_future(future)
+        self._running.add(running)
+        try:
+            await asyncio.wait({running}, timeout=time_limit)
+            is_closing = running.cancelled()
+        finally:
+            self._running.discard(running)
+            is_late = not future.done()
+            if is_late:
+                running.cancel()
+                self._give_up(step.scope.operation, body, future)
+        if not is_late:
+            return future.result()
+        if is_closing:
+            return None, WorkerLostError(f"{step.scope.operation} was given up, since its worker stops")
+        return None, TimeLimitError(f"{step.scope.operation} took longer than its time limit of {time_limit} s")
+
+    def renew(self) -> None:
+        """Nothing to do: a body is a function of this process, and is new when its namespace is."""
+
+    async def close(self, grace: float) -> None:
+        """Lets running bodies finish for ``grace`` seconds; gives up the rest, which end with the process."""
+        if self._running:
+            _, late = await asyncio.wait(list(self._running), timeout=grace)
+            for running in late:
+                running.cancel()
+        self._crew.dismiss()
+
+    def _give_up(self, operation: str, body: Body, future: Future[Result]) -> None:
+        body.give_up()
+        self._abandoned.add(future)
+        future.add_done_callback(self._abandoned.discard)
+        _log.warning(
+            "%s was given up, but its body may run on in its thread; so do %d bodies now", operation, self.abandoned
+        )

@@ -1,0 +1,34 @@
+"""What an exception of a computation is to a client: which problem, told in which words."""
+
+from __future__ import annotations
+
+from rave_core.errors import TimeLimitError, told
+from rave_http.executors import BusyError
+from rave_http.problems import Problem
+from rave_http.tickets import Failed
+
+
+def failure_of(error: Exception, now: float) -> Failed:
+    """How a computation failed, for whoever waits and for the record of its ticket.
+
+    Args:
+        error: what the operation raised.
+        now: Unix seconds.
+    """
+    slug = "operation-failed"
+    if isinstance(error, TimeLimitError):
+        slug = "time-limit"
+    elif isinstance(error, BusyError):
+        slug = "busy"
+    return Failed(slug=slug, detail=told(error)[:2000], at=now)
+
+
+def problem_of(failed: Failed, retry_after: float) -> Problem:
+    """The problem that tells a failure; ``retry_after`` is in seconds."""
+    kind, _, message = failed.detail.partition(": ")
+    return Problem(
+        failed.slug,
+        failed.detail,
+        headers={"Retry-After": str(max(1, round(retry_after))), "Cache-Control": "no-store"},
+        exception={"class": kind, "message": message},
+    )

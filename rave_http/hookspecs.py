@@ -1,0 +1,48 @@
+"""What a plugin of the service may implement. Each function here is a hook of the pluggy project ``rave_http``.
+
+A plugin is a module or object found through the entry-point group ``rave.http``; it implements any of these hooks
+under the same name, with ``hookimpl`` as decorator and any subset of the parameters.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rave_core.registry import Registry
+    from rave_http.access import Principal
+    from rave_http.executors import ExecutorFactory
+    from rave_http.rendering import Rendering
+
+hookspec = pluggy.HookspecMarker("rave_http")
+hookimpl = pluggy.HookimplMarker("rave_http")
+
+
+@hookspec
+def rave_register_executors(registry: Registry[ExecutorFactory]) -> None:
+    """Adds executors by name, for the setting ``executor``: ``registry.add("dask", factory, origin=__name__)``."""
+
+
+@hookspec
+def rave_http_middleware() -> Sequence[object] | None:
+    """Falcon middleware for the service, made once in each worker; the first is the outermost."""
+
+
+@hookspec(firstresult=True)
+def rave_http_authorize(principal: Principal, permission: str, namespace: str) -> bool | None:
+    """Whether a principal has a permission in a namespace (``*`` for the service itself); ``None`` says "not mine".
+
+    It is asked for every request, in the event loop, so it must not wait for anything.
+    """
+
+
+@hookspec
+def rave_http_render(value: Any, mime_type: str) -> Sequence[Rendering] | None:
+    """Forms that a value can take beyond the built-in ones, the best first; they go before those.
+
+    Asked in a thread. ``value`` is shared, so it must not be changed. ``None`` says "not mine".
+    """

@@ -1,0 +1,251 @@
+"""Notices changes in the directories of namespaces, so that nobody has to tell the service (R18).
+
+Whether a directory changed is found out by looking at it: the times, sizes and inodes of its files, and where it really
+is. The system's watcher only says when a look is worth while. Looks are taken now and then without it, too: it does not
+tell of links set elsewhere, of directories that appear, or of what another host does to a shared file system; and it
+may not be to be had, which then costs some tenths of a second and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from watchfiles import awatch
+
+from rave_core.clock import Clock
+from rave_core.errors import told
+
+_log = logging.getLogger("rave.http")
+
+PULSE: Final = 0.4
+"""Seconds between glances, and between looks where the system's watcher is not to be had."""
+_SWEEP: Final = 1.0
+_SHARE: Final = 10
+"""A look that takes long is taken less often: the directory's files may take one such part of a processor."""
+_QUIET: Final = 0.12
+_LONGEST_UNREST: Final = 1.0
+_DEAF_FOR: Final = 60.0
+_RESTLESS: Final = 3
+_LONGEST_PAUSE: Final = 60.0
+
+_IGNORED_DIRECTORIES: Final = frozenset(
+    {
+        *("__pycache__", ".git", ".hg", ".svn", ".venv", ".tox", ".nox", ".idea", ".vscode", "node_modules"),
+        *(".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".ipynb_checkpoints"),
+    }
+)
+_IGNORED_FILES: Final = re.compile(
+    r".*\.py[co] | .*~ | \.?\#.* | .*\.sw[a-z] | 4913 | .*\.tmp | .*___jb_(tmp|old)___ | \.nfs.* | \.DS_Store",
+    re.VERBOSE,
+)
+
+Place: TypeAlias = tuple[str, int, int]
+"""Where a directory really is: its path without links, its device and its inode, which are 0 where there is none."""
+_NOWHERE: Final = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a directory looks like: enough to see that it changed.
+
+    Attributes:
+        place: where it really is.
+        files: by path: time of change, size, inode, time of change of the inode.
+    """
+
+    place: Place
+    files: Mapping[str, tuple[int, int, int, int]]
+
+
+def look(directory: str) -> Look:
+    """Looks at every file of a directory but those that tools leave behind. Reads none of them."""
+    place = glance(directory)
+    files: dict[str, tuple[int, int, int, int]] = {}
+    seen: set[tuple[int, int]] = set()
+    for path, inner, names in os.walk(place[0], followlinks=True):
+        with contextlib.suppress(OSError):
+            inner[:] = [each for each in inner if each not in _IGNORED_DIRECTORIES]
+            status = os.stat(path)
+            if (status.st_dev, status.st_ino) in seen:  # links can go round in circles
+                inner.clear()
+                continue
+            seen.add((status.st_dev, status.st_ino))
+        for name in names:
+            if not _IGNORED_FILES.fullmatch(name):
+                with contextlib.suppress(OSError):
+                    status = os.stat(file := os.path.join(path, name))
+                    files[file] = (status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns)
+    return Look(place, files)
+
+
+def glance(directory: str) -> Place:
+    """Where a directory really is."""
+    real = os.path.realpath(directory)
+    try:
+        status = os.stat(real)
+    except OSError:
+        return real, *_NOWHERE
+    return real, status.st_dev, status.st_ino
+
+
+class Watcher:
+    """Watches directories from one event loop, and has what belongs to a name loaded when its directory changed.
+
+    A change counts when the directory has been quiet for a moment, so that a checkout of many files counts once; after
+    a second of unrest it counts anyway.
+    """
+
+    def __init__(
+        self, directories: Mapping[str, str], load: Callable[[str], object], *, clock: Clock, polling: bool = False
+    ) -> None:
+        """Looks at the directories as they are now, which is what later looks are compared to.
+
+        Args:
+            directories: by name.
+            load: is called with a name, in a thread, when its directory changed; before it reads anything, it has to
+                call `looked`.
+            clock: measures how long looks take.
+            polling: whether to do without the system's watcher.
+        """
+        self._directories = dict(directories)
+        self._load = load
+        self._clock = clock
+        self._polling = polling
+        self._seen = {name: look(directory) for name, directory in directories.items()}
+        self._due = dict.fromkeys(directories, 0.0)
+        self._held = dict.fromkeys(directories, 0.0)
+        self._restless = dict.fromkeys(directories, 0)
+        self._deaf_until = 0.0
+        self._told = ""
+        self._touched: set[str] = set()
+
+    def forget(self, name: str) -> None:
+        """Does not watch a directory after all. To be called before `run`."""
+        del self._directories[name], self._seen[name]
+
+    def looked(self, name: str) -> None:
+        """What the directory looks like now is what is about to be loaded."""
+        self._seen[name] = look(self._directories[name])
+
+    async def run(self) -> None:
+        """Watches until it is cancelled.
+
+        Raises:
+            Exception: whatever ``load`` raises; it can be run again afterwards.
+        """
+        # A line for each change that it notices would say less than ours.
+        logging.getLogger("watchfiles").setLevel(logging.WARNING)
+        woken = asyncio.Event()
+        heard: frozenset[Place] = frozenset()
+        listener: asyncio.Task[None] | None = None
+        try:
+            while True:
+                wanted = self._worth_hearing()
+                if wanted != heard:
+                    await _end(listener)
+                    listener, heard = asyncio.create_task(self._listen({place[0] for place in wanted}, woken)), wanted
+                    self._due = dict.fromkeys(self._due, self._clock.monotonic())  # what came before it was heard
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), PULSE)
+                woken.clear()
+                for name in await asyncio.to_thread(self._look_around):
+                    await self._changed(name)
+        finally:
+            await _end(listener)
+
+    def _worth_hearing(self) -> frozenset[Place]:
+        """The directories that the system's watcher can be asked to tell of."""
+        if self._polling or self._clock.monotonic() < self._deaf_until:
+            return frozenset()
+        return frozenset(each.place for each in self._seen.values() if each.place[1:] != _NOWHERE)
+
+    async def _listen(self, roots: Collection[str], woken: asyncio.Event) -> None:
+        """Notes which directories the system's watcher speaks of."""
+        if not roots:
+            return
+        try:
+            async for changes in awatch(
+                *roots, watch_filter=None, step=20, debounce=100, ignore_permission_denied=True
+            ):
+                paths = [path for _, path in changes]
+                touched = {
+                    name for name, each in self._seen.items() if any(_counts(path, each.place) for path in paths)
+                }
+                if touched:
+                    self._touched |= touched
+                    woken.set()
+        except Exception as error:  # noqa: BLE001  # no watches left, a directory that is gone: looks will do
+            self._deaf_until = self._clock.monotonic() + _DEAF_FOR
+            if told(error) != self._told:
+                self._told = told(error)
+                _log.warning(
+                    "no word from the system's watcher, so namespaces are looked at more often: %s", self._told
+                )
+
+    def _look_around(self) -> list[str]:
+        """The names whose directories changed, of those that are worth a look now."""
+        touched, self._touched = self._touched, set()
+        now, interval = self._clock.monotonic(), _SWEEP if self._worth_hearing() else PULSE
+        found = []
+        for name, directory in self._directories.items():
+            is_due = name in touched or now >= self._due[name] or glance(directory) != self._seen[name].place
+            if now < self._held[name] or not is_due:
+                continue
+            started = self._clock.monotonic()
+            if look(directory) != self._seen[name]:
+                found.append(name)
+            ended = self._clock.monotonic()
+            self._due[name] = ended + max(interval, _SHARE * (ended - started))
+        return found
+
+    async def _changed(self, name: str) -> None:
+        """Waits until a directory is quiet, and has it loaded."""
+        if await self._settled(name) == self._seen[name]:
+            return
+        await asyncio.to_thread(self._load, name)
+        if await asyncio.to_thread(look, self._directories[name]) == self._seen[name]:
+            self._restless[name] = 0
+            return
+        # It changed while it was loaded. If that happens again and again, it does so itself.
+        self._restless[name] += 1
+        if self._restless[name] >= _RESTLESS:
+            pause = min(_LONGEST_PAUSE, 2.0 ** (self._restless[name] - _RESTLESS))
+            self._held[name] = self._clock.monotonic() + pause
+        if self._restless[name] == _RESTLESS:
+            _log.warning(
+                "namespace %s: its directory changes each time that it is loaded, so it is loaded ever less often, "
+                "down to once in %g s; its code must not write to %s",
+                name,
+                _LONGEST_PAUSE,
+                self._directories[name],
+            )
+
+    async def _settled(self, name: str) -> Look:
+        until = self._clock.monotonic() + _LONGEST_UNREST
+        before = await asyncio.to_thread(look, self._directories[name])
+        while True:
+            await asyncio.sleep(_QUIET)
+            after = await asyncio.to_thread(look, self._directories[name])
+            if after == before or self._clock.monotonic() >= until:
+                return after
+            before = after
+
+
+async def _end(listener: asyncio.Task[None] | None) -> None:
+    if listener is not None:
+        listener.cancel()
+        await asyncio.gather(listener, return_exceptions=True)
+
+
+def _counts(path: str, place: Place) -> bool:
+    """Whether a path is one of the files of a directory that are looked at."""
+    root = place[0] + os.sep
+    *inner, name = path.removeprefix(root).split(os.sep)
+    return path.startswith(root) and _IGNORED_DIRECTORIES.isdisjoint(inner) and not _IGNORED_FILES.fullmatch(name)

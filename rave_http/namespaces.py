@@ -1,0 +1,217 @@
+"""Live namespaces: what the service serves, loaded anew whenever a directory changes (R18)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from rave_core.clock import Clock
+from rave_core.errors import ConfigurationError, UnknownNameError, nearest
+from rave_core.exports import Catalog, Namespace
+from rave_core.operation import Operation
+from rave_core.plugins import Problem
+from rave_http.namespace_watch import Watcher
+
+_log = logging.getLogger("rave.http")
+_AGAIN: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceState:
+    """How a namespace is doing.
+
+    Attributes:
+        name: of the namespace.
+        kind: ``installed`` for a package, ``directory`` for one that is loaded anew when it changes.
+        origin: the package or the directory.
+        generation: how often its code was taken: 1 from the start, 0 as long as it could not be loaded.
+        loaded_at: when the code that serves was loaded, in Unix seconds; 0 as long as there is none.
+        operations: what it serves, as ``namespace/operation``, in order.
+        problems: of its code as it was loaded last, whether that was taken or not.
+        error: why it was not taken; empty if it was.
+        failed_at: when it was not taken, in Unix seconds, else ``None``.
+    """
+
+    name: str
+    kind: str
+    origin: str
+    generation: int = 0
+    loaded_at: float = 0.0
+    operations: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    error: str = ""
+    failed_at: float | None = None
+
+
+class LiveNamespaces:
+    """The namespaces of one worker.
+
+    Code of a directory is loaded beside that which serves, and takes over when it is loaded whole; else it is reported,
+    and what serves goes on. Calls that are under way end with the code they began with. Directories are loaded one at a
+    time: for as long as the imports of one take, changes of the others wait, and nothing else does.
+
+    Safe for many threads. Runs the code of namespaces, so `rave_core.using` has to be entered around everything here.
+
+    Attributes:
+        on_change: called with the new state after each load, taken or refused, in the thread that loaded.
+    """
+
+    def __init__(
+        self, directories: Mapping[str, str], *, clock: Clock, load_error_fatal: bool, polling: bool = False
+    ) -> None:
+        """Loads all of them, which can take long.
+
+        Args:
+            directories: those that are namespaces, by name.
+            clock: tells when something was loaded.
+            load_error_fatal: whether a problem stops everything.
+            polling: whether to watch without the help of the system.
+
+        Raises:
+            PluginError: there is a problem, and ``load_error_fatal`` is set.
+        """
+        self.on_change: list[Callable[[NamespaceState], None]] = []
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._directories = dict(directories)
+        self._watcher = Watcher(directories, self.reload, clock=clock, polling=polling)
+        catalog = Catalog.installed(directories, load_error_fatal=load_error_fatal)
+        for name, directory in directories.items():
+            if name in catalog.namespaces and catalog.namespaces[name].origin != directory:
+                del self._directories[name]
+                self._watcher.forget(name)
+        self._view = _View.of(catalog, self._first_states(catalog), generation=1)
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is served now, and the problems. Replaced as a whole, and never changed."""
+        return self._view.catalog
+
+    @property
+    def generation(self) -> int:
+        """Grows with every change that is taken."""
+        return self._view.generation
+
+    def states(self) -> list[NamespaceState]:
+        """How each namespace is doing, by name."""
+        return list(self._view.states.values())
+
+    def find(self, name: str) -> Operation[..., Any] | None:
+        """The operation that is exported as ``namespace/operation``, if any."""
+        return self._view.operations.get(name)
+
+    def by_full_name(self, full_name: str) -> tuple[str, Operation[..., Any]] | None:
+        """The exported operation whose keys begin with ``full_name``, after the name that it is exported by."""
+        return self._view.by_full_name.get(full_name)
+
+    def reload(self, name: str) -> NamespaceState:
+        """Loads the code of a directory as it is now; gives how that went. Waits while another one is loaded.
+
+        Raises:
+            UnknownNameError: no namespace is called so.
+            ConfigurationError: it is an installed package.
+        """
+        if name not in self._directories:
+            raise self._refusal(name)
+        with self._lock:
+            self._watcher.looked(name)
+            view, started = self._view, self._clock.monotonic()
+            catalog = view.catalog.with_namespace(name, self._directories[name])
+            before, after = view.states[name], catalog.namespaces.get(name)
+            is_taken = after is not None and after is not view.catalog.namespaces.get(name)
+            state = self._taken(before, after) if after is not None and is_taken else self._refused(before, catalog)
+            generation = view.generation + is_taken
+            self._view = _View.of(catalog, {**view.states, name: state}, generation=generation)
+        _report(before, state, self._clock.monotonic() - started)
+        self._tell(state)
+        return state
+
+    async def watch(self) -> None:
+        """Loads what changes, within a second or two, until it is cancelled."""
+        while True:
+            try:
+                await self._watcher.run()
+            except Exception:  # noqa: BLE001  # logged; a watcher that ends would leave old code serving for good
+                _log.exception("watching the namespaces failed; it starts again in %g s", _AGAIN)
+            await asyncio.sleep(_AGAIN)
+
+    def _first_states(self, catalog: Catalog) -> dict[str, NamespaceState]:
+        failed = {problem.name.partition("/")[0]: problem.origin for problem in reversed(catalog.problems)}
+        origins = failed | {each.name: each.origin for each in catalog.namespaces.values()} | self._directories
+        states = {}
+        for name, origin in sorted(origins.items()):
+            state = NamespaceState(name, "directory" if name in self._directories else "installed", origin)
+            namespace = catalog.namespaces.get(name)
+            state = self._refused(state, catalog) if namespace is None else self._taken(state, namespace)
+            states[name] = replace(state, problems=_problems_of(name, catalog))
+        return states
+
+    def _taken(self, before: NamespaceState, namespace: Namespace) -> NamespaceState:
+        return replace(
+            before,
+            generation=before.generation + 1,
+            loaded_at=self._clock.now(),
+            operations=tuple(f"{namespace.name}/{name}" for name in namespace.operations),
+            problems=namespace.problems,
+            error="",
+            failed_at=None,
+        )
+
+    def _refused(self, before: NamespaceState, catalog: Catalog) -> NamespaceState:
+        problems = _problems_of(before.name, catalog)
+        return replace(before, problems=problems, error="; ".join(map(str, problems)), failed_at=self._clock.now())
+
+    def _refusal(self, name: str) -> Exception:
+        if name in self._view.states:
+            return ConfigurationError(
+                f"namespace {name!r} is the installed package {self._view.states[name].origin}, which is loaded anew "
+                "when the service is restarted by the signal HUP"
+            )
+        return UnknownNameError(f"no namespace is called {name!r}; {nearest(name, self._view.states)}")
+
+    def _tell(self, state: NamespaceState) -> None:
+        for listener in self.on_change:
+            try:
+                listener(state)
+            except Exception:  # noqa: BLE001  # logged; the others are to hear of it, too
+                _log.exception("%r failed to hear of namespace %s", listener, state.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """All that is known at one moment: readers take it as a whole."""
+
+    catalog: Catalog
+    states: Mapping[str, NamespaceState]
+    generation: int
+    operations: Mapping[str, Operation[..., Any]]
+    by_full_name: Mapping[str, tuple[str, Operation[..., Any]]]
+
+    @classmethod
+    def of(cls, catalog: Catalog, states: Mapping[str, NamespaceState], *, generation: int) -> _View:
+        """The view of a catalog. Of several names of one operation, that in its keys counts, else the first."""
+        by_full_name: dict[str, tuple[str, Operation[..., Any]]] = {}
+        for name, operation in catalog:
+            full = operation.desk().name
+            if full == name or full not in by_full_name:
+                by_full_name[full] = name, operation
+        return cls(catalog, states, generation, dict(catalog), by_full_name)
+
+
+def _problems_of(name: str, catalog: Catalog) -> tuple[Problem, ...]:
+    return tuple(problem for problem in catalog.problems if problem.name.partition("/")[0] == name)
+
+
+def _report(before: NamespaceState, after: NamespaceState, seconds: float) -> None:
+    """Logs how a load went; a mistake once, however often it is met."""
+    if not after.error:
+        _log.info("namespace %s: generation %d, loaded in %.2f s", after.name, after.generation, seconds)
+        for problem in after.problems:
+            _log.warning("namespace %s", problem)
+    elif after.error != before.error:
+        kept = f"generation {after.generation} serves on" if after.generation else "nothing of it is served"
+        _log.error("namespace %s: its change is not taken, %s: %s", after.name, kept, after.error)

@@ -1,0 +1,46 @@
+"""Pages for a browser, made from the templates of this package. Nothing else touches jinja2.
+
+Every template extends ``base.html``, which says what it offers. What goes into a page is escaped; a template that
+misses a fact fails, so that no page is quietly half empty.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+MEDIA_TYPE = "text/html; charset=utf-8"
+_FOLDER = Path(__file__).parent / "templates"
+
+
+def page(template: str, **facts: Any) -> bytes:
+    """A page in UTF-8, for example ``page("table.html", title="lab/people")``.
+
+    The first page of each template reads its file, a later one does not; so make the first in a thread.
+
+    Args:
+        template: a file in ``templates/``.
+        facts: what the template speaks of; ``base``, what stands in front of the path of every link, is ``""`` if
+            not given.
+
+    Raises:
+        jinja2.TemplateNotFound: there is no such template.
+        jinja2.UndefinedError: it needs a fact that was not given.
+    """
+    return _environment().get_template(template).render({"base": "", **facts}).encode("utf-8", "replace")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Made at the first page: a service that shows none has no use for it."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        auto_reload=False,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

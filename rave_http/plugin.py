@@ -1,0 +1,20 @@
+"""What the service adds to RAVE: the commands ``rave serve`` and ``rave key``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rave_core.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from rave_core.registry import Registry
+
+
+@hookimpl
+def rave_register_commands(registry: Registry[Any]) -> None:
+    """Adds the commands; what they run is imported when they run, whether its packages are installed or not."""
+    from rave_http.cli.key import key
+    from rave_http.cli.serve import serve
+
+    registry.add("serve", serve, origin=__name__)
+    registry.add("key", key, origin=__name__)

@@ -1,0 +1,79 @@
+"""Discovery of the service's own plugins: the entry-point group ``rave.http``, whose hooks the core does not know."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import pluggy
+
+from rave_core.errors import PluginError, nearest
+from rave_core.plugins import Found, Problem, found_entry_points, load
+from rave_core.registry import Registry
+from rave_http import hookspecs
+from rave_http.executors import BUILTIN, ExecutorFactory
+
+GROUP = "rave.http"
+_log = logging.getLogger("rave.http")
+
+
+class HttpPlugins:
+    """The loaded plugins of the service, what they registered, and what went wrong.
+
+    Attributes:
+        hooks: pluggy's relay.
+        executors: by name.
+        problems: in the order found. A broken plugin does not stop the others.
+    """
+
+    def __init__(self, found: Iterable[Found] = (), problems: Iterable[Problem] = ()) -> None:
+        self.problems = list(problems)
+        self.executors: Registry[ExecutorFactory] = Registry("executor")
+        for name, factory in BUILTIN.items():
+            self.executors.add(name, factory, origin="rave_http")
+        self._manager = pluggy.PluginManager("rave_http")
+        self._manager.add_hookspecs(hookspecs)
+        self.hooks: Any = self._manager.hook
+        for each in found:
+            self._add(each)
+
+    @classmethod
+    def installed(cls) -> HttpPlugins:
+        """The plugins of the group ``rave.http``."""
+        found, problems = [], []
+        for entry in found_entry_points(GROUP):
+            plugin, problem = load(entry)
+            if problem is None:
+                found.append(Found(entry.name, entry.value, plugin))
+            else:
+                problems.append(problem)
+                _log.warning("plugin %s", problem)
+        return cls(found, problems)
+
+    def check(self) -> None:
+        """Refuses to go on if there are problems.
+
+        Raises:
+            PluginError: there are; the message lists them.
+        """
+        if self.problems:
+            raise PluginError("; ".join(map(str, self.problems)))
+
+    def _add(self, found: Found) -> None:
+        try:
+            self._manager.register(found.plugin, name=found.name)
+            self._refuse_misspelt(found.plugin)
+            others = [plugin for _, plugin in self._manager.list_name_plugin() if plugin not in (None, found.plugin)]
+            self._manager.subset_hook_caller("rave_register_executors", others)(registry=self.executors)
+        except Exception as error:  # noqa: BLE001  # a stranger's object may raise anything, even when looked at
+            if self._manager.get_plugin(found.name) is found.plugin:
+                self._manager.unregister(name=found.name)
+            self.problems.append(Problem(found.name, found.origin, str(error) or type(error).__name__))
+            _log.warning("plugin %s", self.problems[-1])
+
+    def _refuse_misspelt(self, plugin: object) -> None:
+        known = [name for name in vars(hookspecs) if name.startswith("rave_")]
+        for caller in self._manager.get_hookcallers(plugin) or ():
+            if not caller.has_spec():
+                raise PluginError(f"there is no hook {caller.name!r}; {nearest(caller.name, known)}")

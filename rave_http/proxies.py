@@ -1,0 +1,73 @@
+"""The proxies in front of the service, whose word about a request is believed; nobody else's is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TypeAlias
+
+from rave_core.errors import ConfigurationError
+
+Address: TypeAlias = "IPv4Address | IPv6Address"
+RawHeaders: TypeAlias = "Iterable[tuple[bytes, bytes]]"
+"""Names in lower case and values, as ASGI gives them."""
+
+_REMEMBERED = 1024
+
+
+class Proxies:
+    """The addresses of trusted proxies. Whoever comes by a Unix socket is one: its file says who may."""
+
+    def __init__(self, names: Iterable[str], origin: str = "settings") -> None:
+        """Takes addresses and networks.
+
+        Raises:
+            ConfigurationError: one is neither; the message names ``origin`` and what would be right.
+        """
+        self._networks = [_network(name, origin) for name in names]
+        self._contain = lru_cache(_REMEMBERED)(self._is_among)
+
+    def trust(self, peer: str) -> bool:
+        """Whether ``peer``, an address or ``""`` for a Unix socket, is a trusted proxy."""
+        return not peer or self._contain(peer)
+
+    def client(self, headers: RawHeaders, peer: str) -> str:
+        """The address of whoever asked: ``peer``, or who is behind it where it is a trusted proxy.
+
+        ``X-Forwarded-For`` is read from its end, where our own proxy writes, up to the first address that is no
+        trusted proxy: what stands before that anybody could have written.
+        """
+        if not self.trust(peer):
+            return peer
+        hops = [hop for name, value in headers if name == b"x-forwarded-for" for hop in value.split(b",")]
+        for hop in reversed(hops):
+            address = address_of(hop.strip().decode("latin-1"))
+            if address is None:
+                return peer
+            peer = str(address)
+            if not self.trust(peer):
+                return peer
+        return peer
+
+    def _is_among(self, peer: str) -> bool:
+        address = address_of(peer)
+        return address is not None and any(address in network for network in self._networks)
+
+
+def address_of(text: str) -> Address | None:
+    """The address that ``text`` names, an IPv4 address in the clothes of IPv6 as itself; ``None`` where it is none."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _network(name: str, origin: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(name.strip())
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{origin}: 'trusted_proxies' has {name!r}: {error}; write addresses or networks, such as '10.1.0.0/16'"
+        ) from error

@@ -1,0 +1,159 @@
+"""Representations: a product's bytes in one media type, made once and kept as long as there is room."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Final
+
+from cachetools import LRUCache
+
+from rave_core.files import suffix_of
+from rave_core.model import Bytes, Entry, Kind, OperationSpec
+from rave_http.headers import http_date
+from rave_http.problems import Problem
+from rave_http.rendering import Rendering, choose, negotiate_file, renderings
+
+_OVERHEAD: Final = 1024
+_ACTIVE = ("text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/xml")
+_LARGEST_SHARE: Final = 8  # what is larger than this part of the budget is made afresh each time
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """A product in one media type.
+
+    Attributes:
+        media_type: with its charset, for a text.
+        etag: a strong validator, in quotes: the digest of the bytes.
+        size: in bytes.
+        body: the bytes; ``None`` for a file.
+        path: of the file; ``None`` for bytes.
+        filename: what a browser may call it when it saves it.
+        created_at: Unix seconds; ``None`` where nothing is recorded of the product.
+        validators: the headers by which a client asks whether it changed.
+        headers: those, and what else goes with the bytes, but for their length.
+    """
+
+    media_type: str
+    etag: str
+    size: int
+    body: bytes | None = None
+    path: str | None = None
+    filename: str = ""
+    created_at: float | None = None
+    validators: tuple[tuple[str, str], ...] = field(init=False)
+    headers: tuple[tuple[str, str], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        validators = [("ETag", self.etag)]
+        if self.created_at is not None:
+            validators.append(("Last-Modified", http_date(self.created_at)))
+        others = [
+            ("Content-Type", self.media_type),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Content-Disposition", f'inline; filename="{self.filename}"'),
+        ]
+        if self.media_type.startswith(_ACTIVE):
+            others.append(("Content-Security-Policy", "sandbox allow-scripts"))
+        object.__setattr__(self, "validators", tuple(validators))
+        object.__setattr__(self, "headers", tuple(validators + others))
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A result, with what is known of it.
+
+    Attributes:
+        name: ``namespace/operation``.
+        value: the value, or the path of the file; shared, so never to be changed.
+        entry: what is recorded of it; ``None`` where no cache keeps it.
+        frame: the frame that memory holds of it, if any: as long as it does, this is the product.
+    """
+
+    name: str
+    spec: OperationSpec
+    value: Any
+    entry: Entry | None
+    frame: Bytes | None = None
+
+
+class Representations:
+    """Makes representations, and keeps the recent ones. Safe for threads."""
+
+    def __init__(self, max_bytes: int, hooks: Any) -> None:
+        """Keeps up to ``max_bytes``; ``hooks`` are asked for forms of values beyond the built-in ones."""
+        self._hooks = hooks
+        self._largest = max_bytes // _LARGEST_SHARE
+        self._kept: LRUCache[tuple[str, ...], Representation] = LRUCache(max_bytes, getsizeof=_size)
+        self._lock = threading.Lock()
+
+    async def of(self, product: Product, *, accept: str | None, form: str | None) -> Representation:
+        """The representation of a product that suits a client best.
+
+        Raises:
+            Problem: the product can take no form that the client accepts.
+            UnrenderableError: it can't take its form after all.
+        """
+        if product.spec.kind is Kind.FILE:
+            negotiate_file(product.spec.mime_type, accept, form)
+            return await asyncio.to_thread(_of_file, product)
+        return await asyncio.to_thread(self._of_value, product, accept, form)
+
+    def _of_value(self, product: Product, accept: str | None, form: str | None) -> Representation:
+        offered = renderings(product.value, product.spec.mime_type, operation=product.name, hooks=self._hooks)
+        chosen = choose(offered, accept=accept, form=form)
+        entry = product.entry
+        if entry is None:
+            return _rendered(product, chosen)
+        place = (entry.key, entry.digest, repr(entry.created_at), chosen.media_type)
+        with self._lock:
+            found = self._kept.get(place)
+        if found is None:
+            found = _rendered(product, chosen)
+            if found.size <= self._largest:
+                with self._lock:
+                    self._kept[place] = found
+        return found
+
+
+def _rendered(product: Product, chosen: Rendering) -> Representation:
+    body = chosen.render(product.value)
+    digest = blake2b(body, digest_size=16).hexdigest()
+    suffix = suffix_of(chosen.media_type)
+    return Representation(
+        chosen.media_type,
+        f'"{digest}"',
+        len(body),
+        body=body,
+        filename=f"{_plain_name(product.name)}{suffix}",
+        created_at=_created_at(product),
+    )
+
+
+def _of_file(product: Product) -> Representation:
+    path = str(product.value)
+    try:
+        size = os.stat(path).st_size
+    except OSError as error:
+        raise Problem("conflict", "The product's file went away just now; ask again") from error
+    digest = product.entry.digest[:32] if product.entry is not None else f"{size:x}-{os.stat(path).st_mtime_ns:x}"
+    name = f"{_plain_name(product.name)}{os.path.splitext(path)[1]}"
+    return Representation(
+        product.spec.mime_type, f'"{digest}"', size, path=path, filename=name, created_at=_created_at(product)
+    )
+
+
+def _created_at(product: Product) -> float | None:
+    return product.entry.created_at if product.entry is not None else None
+
+
+def _plain_name(name: str) -> str:
+    return "".join(each if each.isascii() and (each.isalnum() or each in "-_") else "-" for each in name)
+
+
+def _size(representation: Representation) -> int:
+    return representation.size + _OVERHEAD

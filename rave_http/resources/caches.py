@@ -1,0 +1,154 @@
+"""``/-/cache`` and ``/-/cache/purge``: what is kept, by operation, and removing some of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+from falcon.asgi import Request, Response
+
+from rave_core.backend import SupportsStats
+from rave_core.cache import Cache
+from rave_core.durations import parse_duration
+from rave_core.entries import entries, prefix_of
+from rave_core.model import Entry, Key
+from rave_http.access import SERVICE
+from rave_http.answers import send_json
+from rave_http.arguments import read_body
+from rave_http.problems import Problem
+from rave_http.queries import read
+from rave_http.service import Service
+from rave_http.tickets import OPERATION
+
+_PURGEABLE = ("namespace", "operation", "version", "older_than")
+
+
+class CacheFacts:
+    """``/-/cache``."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """Both caches, and for each operation that whoever asks may see: entries, bytes, and seconds of computing."""
+        read(req)
+        self._service.require(req, "view")
+        send_json(resp, await self.document(req))
+
+    on_head = on_get
+
+    async def document(self, req: Request) -> dict[str, Any]:
+        """What is kept, as far as whoever asks may see it."""
+        service = self._service
+        document: dict[str, Any] = {"caches": {}, "operations": {}}
+        for name, cache in (("data", service.runtime.cache), ("products", service.runtime.products)):
+            facts, operations = await asyncio.to_thread(_facts, cache)
+            document["caches"][name] = facts
+            for full_name, record in operations.items():
+                known = service.namespaces.by_full_name(full_name)
+                if known is not None and service.may(req, "view", known[0].partition("/")[0]):
+                    document["operations"][known[0]] = record
+        return document
+
+
+class Purge:
+    """``/-/cache/purge``."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def on_post(self, req: Request, resp: Response) -> None:
+        """Removes entries by namespace, operation, version and age; says how many.
+
+        With none of these, what has expired goes, as it would by itself in time.
+        """
+        service = self._service
+        asked = await self._read(req)
+        service.require(req, "purge", asked.get("namespace") or _namespace(asked) or SERVICE, audited=True)
+        if not asked:
+            purged = await asyncio.to_thread(service.runtime.purge)
+            send_json(resp, {"removed": purged.entries, "bytes": purged.bytes})
+            return
+        age = _age(asked.get("older_than"))
+        names = [name for name in self._names(asked) if service.may(req, "purge", name.partition("/")[0])]
+        removed = bytes_ = 0
+        for name in names:
+            operation = service.namespaces.find(name)
+            if operation is not None:
+                desk = operation.desk()
+                count, size = await asyncio.to_thread(
+                    _remove, desk.cache, desk.name, asked.get("version"), service.clock.now() - age
+                )
+                removed, bytes_ = removed + count, bytes_ + size
+        send_json(resp, {"removed": removed, "bytes": bytes_})
+
+    def _names(self, asked: dict[str, str]) -> list[str]:
+        operation = asked.get("operation")
+        namespace = asked.get("namespace")
+        if operation is not None and self._service.namespaces.find(operation) is None:
+            raise Problem("not-found", f"There is no operation {operation[:300]!r}")
+        names = [name for name, _ in self._service.namespaces.catalog]
+        if namespace is not None:
+            names = [name for name in names if name.partition("/")[0] == namespace]
+        return [name for name in names if operation in (None, name)]
+
+    async def _read(self, req: Request) -> dict[str, str]:
+        body = await self._service.read_body(req)
+        request = read_body("purge", req.query_string, req.content_type, body)
+        given: dict[str, Any] = dict(request.asked.texts)
+        if request.asked.document is not None:
+            given = request.asked.document
+        for name, value in given.items():
+            if name not in _PURGEABLE or not isinstance(value, str):
+                detail = f"{name[:80]!r} is no text, or unknown; {', '.join(_PURGEABLE)} are known"
+                raise Problem("bad-arguments", detail, errors=[{"parameter": name, "detail": detail}])
+        return {name: str(value) for name, value in given.items()}
+
+
+def _namespace(asked: dict[str, str]) -> str:
+    return asked.get("operation", "").partition("/")[0]
+
+
+def _age(text: str | None) -> float:
+    try:
+        return 0.0 if text is None else parse_duration(text)
+    except ValueError as error:
+        detail = str(error)
+        raise Problem("bad-arguments", detail, errors=[{"parameter": "older_than", "detail": detail}]) from None
+
+
+def _facts(cache: Cache) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """A cache in numbers, and each of its operations."""
+    facts: dict[str, Any] = {"url": cache.url, "problem": cache.backend.check(), "notice": cache.backend.notice()}
+    if isinstance(cache.backend, SupportsStats):
+        count, size = cache.backend.usage()
+        facts |= {"entries": count, "bytes": size, "max_bytes": cache.backend.max_bytes}
+    operations: dict[str, dict[str, Any]] = {}
+    for entry in entries(cache):
+        record = operations.setdefault(_operation(entry), {"entries": 0, "bytes": 0, "seconds": 0.0})
+        record["entries"] += 1
+        record["bytes"] += entry.size
+        record["seconds"] += entry.seconds
+    operations.pop(OPERATION, None)
+    return facts, operations
+
+
+def _operation(entry: Entry) -> str:
+    return Key.parse(entry.key).operation
+
+
+def _remove(cache: Cache, operation: str, version: str | None, before: float) -> tuple[int, int]:
+    """Removes what is kept of one operation; how many entries, and bytes."""
+    removed = size = 0
+    for entry in _chosen(cache, operation, version, before):
+        if cache.backend.delete(entry.key):
+            removed, size = removed + 1, size + entry.size
+    return removed, size
+
+
+def _chosen(cache: Cache, operation: str, version: str | None, before: float) -> Iterator[Entry]:
+    for entry in entries(cache, prefix_of(operation)):
+        key = Key.parse(entry.key)
+        if key.operation == operation and version in (None, key.version) and entry.created_at <= before:
+            yield entry

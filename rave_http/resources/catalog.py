@@ -1,0 +1,103 @@
+"""``/``, ``/{namespace}``, ``/-/ops`` and ``/-/ops/{namespace}/{operation}``: what there is to ask for."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from falcon.asgi import Request, Response
+
+from rave_http.access import HIDDEN
+from rave_http.answers import JSON, prefers, send_json, send_page
+from rave_http.descriptions import describe, listing
+from rave_http.problems import Problem
+from rave_http.queries import read
+from rave_http.service import Service
+
+_SEARCH: Final = ("namespace", "text", "tag", "cursor", "limit")
+
+
+class Catalog:
+    """``/``, and by way of the operations' sink ``/{namespace}``."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """The operations: as a page for a browser, else as JSON."""
+        await self.show(req, resp, None)
+
+    on_head = on_get
+
+    async def show(self, req: Request, resp: Response, namespace: str | None) -> None:
+        """The operations of one namespace, or of all."""
+        service = self._service
+        asked = read(req, "text", "tag", "cursor", "limit")
+        catalog = service.namespaces.catalog
+        if namespace is not None and not (namespace in catalog.namespaces and service.may(req, "view", namespace)):
+            raise Problem("not-found", HIDDEN)
+        if prefers(req, JSON, "text/html") == "text/html":
+            from rave_http.ui import catalog_page
+
+            page = catalog_page(
+                catalog,
+                base=service.base,
+                may_view=lambda space: service.may(req, "view", space),
+                states=service.namespaces.states(),
+                namespace=namespace,
+                text=asked.get("text", ""),
+                tag=asked.get("tag", ""),
+            )
+            send_page(resp, page)
+        else:
+            send_json(resp, _listing(service, req, asked, namespace))
+        resp.set_header("Vary", "Accept")
+
+
+class OperationList:
+    """``/-/ops``."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """Some of the operations, by name; ``next`` is the cursor of the rest."""
+        asked = read(req, *_SEARCH)
+        send_json(resp, _listing(self._service, req, asked, asked.pop("namespace", None)))
+
+    on_head = on_get
+
+
+class Description:
+    """``/-/ops/{namespace}/{operation}``."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def on_get(self, req: Request, resp: Response, name: str) -> None:
+        """All that a caller has to know of an operation."""
+        read(req)
+        service = self._service
+        operation = service.namespaces.find(name)
+        if operation is None or not service.may(req, "view", name.partition("/")[0]):
+            raise Problem("not-found", HIDDEN)
+        req.scope["rave"].operation = name
+        send_json(resp, describe(name, operation, base=service.base))
+
+    on_head = on_get
+
+
+def _listing(service: Service, req: Request, asked: dict[str, str], namespace: str | None) -> dict[str, Any]:
+    limit = asked.get("limit", "100")
+    if not limit.isdecimal() or not limit.isascii() or len(limit) > 9:
+        detail = f"limit={limit[:40]!r} is no number"
+        raise Problem("bad-arguments", detail, errors=[{"parameter": "limit", "detail": detail}])
+    return listing(
+        service.namespaces.catalog,
+        may_view=lambda space: service.may(req, "view", space),
+        namespace=namespace,
+        text=asked.get("text"),
+        tag=asked.get("tag"),
+        cursor=asked.get("cursor"),
+        limit=int(limit),
+        base=service.base,
+    )

@@ -1,0 +1,84 @@
+"""``/-/namespaces`` and ``/-/namespaces/{namespace}/reload``: what is loaded, and loading it anew."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from falcon.asgi import Request, Response
+
+from rave_core.errors import ConfigurationError, UnknownNameError
+from rave_http.access import HIDDEN
+from rave_http.answers import send_json
+from rave_http.namespaces import NamespaceState
+from rave_http.problems import Problem
+from rave_http.queries import read
+from rave_http.service import Service
+
+
+class Namespaces:
+    """``/-/namespaces``."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """Each namespace: where it comes from, its generation, its operations, and what is wrong with it."""
+        read(req)
+        service = self._service
+        states = [each for each in service.namespaces.states() if service.may(req, "view", each.name)]
+        send_json(resp, {"namespaces": [state_document(each) for each in states]})
+
+    on_head = on_get
+
+
+class Reload:
+    """``/-/namespaces/{namespace}/reload``."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        service.peers.answer("reload", self._reload)
+
+    async def on_post(self, req: Request, resp: Response, namespace: str) -> None:
+        """Loads a namespace anew in every worker, without waiting for a change; the state in each."""
+        service = self._service
+        known = {each.name: each for each in service.namespaces.states()}
+        if namespace not in known or not service.may(req, "view", namespace):
+            raise Problem("not-found", HIDDEN)
+        service.require(req, "reload", namespace, audited=True)
+        if known[namespace].kind != "directory":
+            raise Problem(
+                "conflict",
+                f"{namespace!r} is an installed package; send the service HUP to see what was installed anew",
+            )
+        answers = await service.peers.ask("reload", timeout=60.0, namespace=namespace)
+        failed = [answer for answer in answers.values() if answer.get("error")]
+        document: dict[str, Any] = {"namespace": namespace, "workers": dict(answers), "silent": answers.silent}
+        if failed:
+            raise Problem("conflict", f"{namespace!r} could not be loaded anew: {failed[0]['error']}", **document)
+        send_json(resp, document)
+
+    async def _reload(self, facts: dict[str, Any]) -> dict[str, Any]:
+        try:
+            state = await asyncio.to_thread(self._service.namespaces.reload, str(facts["namespace"]))
+        except (UnknownNameError, ConfigurationError) as error:
+            return {"error": str(error)}
+        return state_document(state)
+
+
+def state_document(state: NamespaceState) -> dict[str, Any]:
+    """The state of a namespace as JSON."""
+    return {
+        "name": state.name,
+        "kind": state.kind,
+        "origin": state.origin,
+        "generation": state.generation,
+        "loaded": datetime.fromtimestamp(state.loaded_at, UTC).isoformat(timespec="milliseconds"),
+        "operations": list(state.operations),
+        "problems": [{"name": each.name, "origin": each.origin, "error": each.error} for each in state.problems],
+        "error": state.error,
+        "failed": None
+        if state.failed_at is None
+        else datetime.fromtimestamp(state.failed_at, UTC).isoformat(timespec="milliseconds"),
+    }

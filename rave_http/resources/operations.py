@@ -1,0 +1,313 @@
+"""``/{namespace}/{operation}``: a result: at once where it is kept, else after a wait, else by a ticket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any, Final
+
+from falcon.asgi import Request, Response
+
+from rave_core.cache import Found
+from rave_core.errors import nearest
+from rave_core.expiry import nocache
+from rave_core.model import PLAIN, Call, Options, Status
+from rave_core.operation import Operation
+from rave_core.trip import Desk
+from rave_http import arguments
+from rave_http.access import HIDDEN
+from rave_http.answers import send_json, send_product, send_ticket, ticket_document
+from rave_http.arguments import Controls, read_body, read_query
+from rave_http.computations import Computation
+from rave_http.delivery import is_plain
+from rave_http.failures import problem_of
+from rave_http.headers import Preferences, cache_control, cache_status, directives, preferences
+from rave_http.notes import RequestNote
+from rave_http.problems import Problem
+from rave_http.representations import Product, Representation
+from rave_http.resources.catalog import Catalog
+from rave_http.service import Service
+
+METHODS: Final = ("GET", "HEAD", "POST", "QUERY", "OPTIONS")
+_READY: Final = 4096
+_AGAIN: Final = {"Retry-After": "1"}
+_log = logging.getLogger("rave.http")
+
+
+@dataclass(slots=True)
+class _Ready:
+    """An answer that memory holds whole: it is good as long as the frame that it was made of is the one kept."""
+
+    generation: int
+    namespace: str
+    operation: str
+    kept: _Kept
+    product: Product
+    representation: Representation
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What one request wants."""
+
+    name: str
+    namespace: str
+    operation: Operation[..., Any]
+    request: arguments.Request
+    preferences: Preferences
+    only_cached: bool
+    place: tuple[str, ...] | None
+
+    @property
+    def controls(self) -> Controls:
+        """The ``rave.…`` parameters."""
+        return self.request.controls
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A kept result that answers a call.
+
+    Attributes:
+        frame: the frame that memory held just before it was found, if any.
+    """
+
+    desk: Desk
+    call: Call
+    found: Found
+    frame: Any
+    status: Status = Status.HIT
+
+
+class Operations:
+    """The sink of the application: whatever is no path of the system is an operation, a namespace, or nothing."""
+
+    def __init__(self, service: Service, catalog: Catalog) -> None:
+        self._service = service
+        self._catalog = catalog
+        self._ready: dict[tuple[str, ...], _Ready] = {}
+
+    async def __call__(self, req: Request, resp: Response | None, **_: Any) -> None:
+        """Answers a request."""
+        assert resp is not None  # there is none for WebSockets only
+        place = None
+        if req.method in ("GET", "HEAD") and req.get_header("Prefer") is None:
+            place = (req.path, req.query_string, req.get_header("Accept") or "")
+            ready = self._ready.get(place)
+            if ready is not None and self._is_current(ready):
+                await self._send_ready(req, resp, ready)
+                return
+        await self._answer(req, resp, place)
+
+    def _is_current(self, ready: _Ready) -> bool:
+        service, kept = self._service, ready.kept
+        entry = kept.found.entry
+        return (
+            ready.generation == service.namespaces.generation
+            and kept.desk.cache.peek(entry.key) is kept.frame
+            and service.clock.now() < entry.expires_at
+        )
+
+    async def _send_ready(self, req: Request, resp: Response, ready: _Ready) -> None:
+        service = self._service
+        note: RequestNote = req.scope["rave"]
+        note.operation, note.cache, note.key = ready.operation, "hit", ready.kept.found.entry.key
+        service.require(req, "view", ready.namespace)
+        service.hit(ready.kept.desk, ready.kept.call, ready.kept.found, Status.HIT)
+        if not is_plain(req):
+            await send_product(service, req, resp, ready.product, ready.representation, "hit")
+            return
+        entry, now = ready.kept.found.entry, service.clock.now()
+        resp.set_headers(ready.representation.headers)
+        resp.set_headers(
+            (
+                ("Vary", "Accept, Prefer"),
+                ("Accept-Ranges", "bytes"),
+                ("Cache-Control", cache_control(entry, now, private=service.access.is_private(note.principal))),
+                ("Cache-Status", cache_status("hit", entry, now)),
+            )
+        )
+        resp.data = ready.representation.body
+
+    async def _answer(self, req: Request, resp: Response, place: tuple[str, ...] | None) -> None:
+        name = req.path[1:]
+        namespace, slash, _ = name.partition("/")
+        if not slash and req.method in ("GET", "HEAD"):
+            await self._catalog.show(req, resp, namespace)
+            return
+        operation = self._find(req, name, namespace)
+        if req.method == "OPTIONS":
+            resp.status = "204 No Content"
+            resp.set_header("Allow", ", ".join(METHODS))
+            resp.set_header("Accept-Post", f"{arguments.JSON}, {arguments.FORM}")
+            return
+        request = await self._read(req, name)
+        prefer = preferences(req.get_header("Prefer") or request.controls.prefer)
+        cached = request.controls.only_cached or "only-if-cached" in directives(req.get_header("Cache-Control"))
+        wanted = _Wanted(name, namespace, operation, request, prefer, cached, place)
+        call = await self._bound(wanted)
+        note: RequestNote = req.scope["rave"]
+        if call.key is not None:
+            note.key = call.key.text
+        await self._climb(req, resp, wanted, call)
+
+    def _find(self, req: Request, name: str, namespace: str) -> Operation[..., Any]:
+        service = self._service
+        if namespace == "-" or not service.may(req, "view", namespace):
+            raise Problem("not-found", HIDDEN)
+        operation = service.namespaces.find(name)
+        if operation is None:
+            known = [each for each, _ in service.namespaces.catalog if service.may(req, "view", each.partition("/")[0])]
+            raise Problem("not-found", f"There is no operation {name[:200]!r}; {nearest(name[:200], known)}")
+        req.scope["rave"].operation = name
+        if req.method not in METHODS:
+            raise Problem(
+                "method-not-allowed",
+                f"An operation is asked by {', '.join(METHODS[:3])}, not by {req.method[:20]}",
+                headers={"Allow": ", ".join(METHODS)},
+            )
+        return operation
+
+    async def _read(self, req: Request, name: str) -> arguments.Request:
+        if req.method in ("GET", "HEAD"):
+            return read_query(name, req.query_string)
+        body = await self._service.read_body(req)
+        return read_body(name, req.query_string, req.content_type, body)
+
+    async def _bound(self, wanted: _Wanted) -> Call:
+        if wanted.operation.desk().binder.is_repeatable:
+            return arguments.bind(wanted.request.asked, wanted.operation)
+        # It may read files, whose content is what it stands for.
+        return await asyncio.to_thread(arguments.bind, wanted.request.asked, wanted.operation)
+
+    async def _climb(self, req: Request, resp: Response, wanted: _Wanted, call: Call) -> None:
+        """One ladder: what is kept, else what is made while the client waits, else a ticket."""
+        service, desk = self._service, wanted.operation.desk()
+        options = wanted.controls.options
+        found = frame = None
+        if call.key is not None and options is None and desk.strategy is not nocache:
+            frame = desk.cache.peek(call.key.text)
+            found = await asyncio.to_thread(service.engine.look, desk.cache, call.key)
+        now = service.clock.now()
+        if found is not None and found.entry.is_fresh(now):
+            await self._send_kept(req, resp, wanted, _Kept(desk, call, found, frame))
+            return
+        if found is not None and now < found.entry.expires_at + desk.spec.stale_while_revalidate:
+            await self._refresh_behind(req, wanted, call, desk)
+            await self._send_kept(req, resp, wanted, _Kept(desk, call, found, frame, Status.STALE))
+            return
+        if wanted.only_cached:
+            raise Problem("not-kept", f"No result of this call of {wanted.name} is kept")
+        computation = self._start(req, wanted, call, options or PLAIN)
+        await self._wait(req, resp, wanted, computation)
+
+    async def _refresh_behind(self, req: Request, wanted: _Wanted, call: Call, desk: Desk) -> None:
+        """Starts to make a stale result anew, if there is room for it; whoever asked has an answer already."""
+        service = self._service
+        if wanted.only_cached or not service.may(req, "run", wanted.namespace):
+            return
+        try:
+            service.computations.join(wanted.name, wanted.request.asked, desk, call)
+        except Problem as problem:
+            _log.info("%s is not refreshed now: %s", wanted.name, problem)
+
+    def _start(self, req: Request, wanted: _Wanted, call: Call, options: Options) -> Computation:
+        service = self._service
+        service.require(req, "run", wanted.namespace)
+        if options is not PLAIN:
+            service.require(req, "refresh", wanted.namespace, audited=True)
+        under_way = call.key is not None and options is PLAIN and service.computations.find(call.key.text)
+        if not under_way:
+            service.charge(req)
+        return service.computations.join(wanted.name, wanted.request.asked, wanted.operation.desk(), call, options)
+
+    async def _wait(self, req: Request, resp: Response, wanted: _Wanted, computation: Computation) -> None:
+        service = self._service
+        # What is never kept can't be promised: there is nothing but to wait.
+        is_promising = computation.key is not None and computation.desk.strategy is not nocache
+        seconds = self._patience(wanted.preferences) if is_promising else service.settings.max_wait
+        if await service.wait(computation, seconds):
+            applied = wanted.preferences.applied(waited=True)
+            if applied:
+                resp.set_header("Preference-Applied", applied)
+            await self._send_made(req, resp, wanted, computation)
+            return
+        if not is_promising:
+            raise Problem(
+                "busy",
+                f"{wanted.name} did not end in {seconds:g} s, and there are no tickets for results that are not kept",
+                headers={"Retry-After": "5"},
+            )
+        await self._send_ticket(req, resp, wanted, computation)
+
+    def _patience(self, prefer: Preferences) -> float:
+        settings = self._service.settings
+        if prefer.respond_async or prefer.minimal:
+            return 0.0
+        return min(settings.wait if prefer.wait is None else prefer.wait, settings.max_wait)
+
+    async def _send_made(self, req: Request, resp: Response, wanted: _Wanted, computation: Computation) -> None:
+        service = self._service
+        note: RequestNote = req.scope["rave"]
+        if computation.failed is not None:
+            raise problem_of(computation.failed, service.settings.failure_time)
+        if computation.task.cancelled():
+            raise Problem("busy", "The worker stopped before the result was there; ask again", headers=_AGAIN)
+        outcome = computation.task.result()
+        note.cache = "wait"
+        product = Product(wanted.name, wanted.operation.spec, outcome.value, outcome.entry)
+        found = await service.representations.of(product, accept=req.get_header("Accept"), form=wanted.controls.form)
+        await send_product(service, req, resp, product, found, outcome.status)
+
+    async def _send_kept(self, req: Request, resp: Response, wanted: _Wanted, kept: _Kept) -> None:
+        service, found = self._service, kept.found
+        note: RequestNote = req.scope["rave"]
+        note.cache = kept.status.value
+        service.hit(kept.desk, kept.call, found, kept.status)
+        if wanted.preferences.minimal:
+            self._send_reference(resp, wanted, found)
+            return
+        product = Product(wanted.name, wanted.operation.spec, found.value, found.entry)
+        representation = await service.representations.of(
+            product, accept=req.get_header("Accept"), form=wanted.controls.form
+        )
+        self._remember(wanted, kept, product, representation)
+        await send_product(service, req, resp, product, representation, kept.status)
+
+    def _remember(self, wanted: _Wanted, kept: _Kept, product: Product, representation: Representation) -> None:
+        """Keeps an answer ready, where it can be seen without waiting whether it still is one."""
+        is_sure = kept.frame is not None and kept.desk.cache.peek(kept.found.entry.key) is kept.frame
+        if wanted.place is None or not is_sure or kept.status is not Status.HIT or representation.body is None:
+            return
+        if wanted.only_cached or not kept.desk.binder.is_repeatable:
+            return
+        generation = self._service.namespaces.generation
+        if len(self._ready) >= _READY:
+            self._ready.clear()  # what is asked for often is back in a moment
+        self._ready[wanted.place] = _Ready(generation, wanted.namespace, wanted.name, kept, product, representation)
+
+    def _send_reference(self, resp: Response, wanted: _Wanted, found: Found) -> None:
+        """303: where the product is (what the guide's raved answers)."""
+        service = self._service
+        document = ticket_document(
+            service, status="ready", key=found.entry.key, operation=wanted.name, created_at=found.entry.created_at
+        )
+        send_json(resp, document, status="303 See Other")
+        resp.set_header("Location", document["href"])
+        resp.set_header("Preference-Applied", "return=minimal")
+        resp.set_header("Vary", "Accept, Prefer")
+
+    async def _send_ticket(self, req: Request, resp: Response, wanted: _Wanted, computation: Computation) -> None:
+        key = computation.call.key
+        assert key is not None
+        computation.is_promised = True
+        await asyncio.to_thread(self._service.tickets.give, key, computation.asked)
+        if computation.task.done():  # it ended before it was promised
+            await asyncio.to_thread(self._service.tickets.end, key.text, computation.failed)
+        req.scope["rave"].cache = "ticket"
+        self._service.metrics.tickets.inc()
+        send_ticket(self._service, req, resp, computation)
+        applied = wanted.preferences.applied(ticket=True)
+        if applied:
+            resp.set_header("Preference-Applied", applied)

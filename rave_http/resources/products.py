@@ -1,0 +1,250 @@
+"""``/-/products/{key}``: what a ticket points to: the product, what is known of it, and how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+from falcon.asgi import Request, Response, SSEvent
+
+from rave_core.model import FOREVER, Entry, Key, Status
+from rave_core.operation import Operation
+from rave_http.answers import send_json, send_product, show_ticket, ticket_document
+from rave_http.arguments import read_query
+from rave_http.headers import Preferences, preferences
+from rave_http.notes import RequestNote
+from rave_http.problems import Problem
+from rave_http.products import State, Whereabouts
+from rave_http.representations import Product
+from rave_http.service import Service
+
+PREFIX: Final = "/-/products/"
+_VIEWS: Final = {"": ("GET", "HEAD", "DELETE"), "meta": ("GET", "HEAD"), "events": ("GET",)}
+_HEARTBEAT: Final = 10.0
+_LOOK: Final = 0.5
+
+
+class Products:
+    """The sink of all paths below ``/-/products/``: a key has slashes in it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, req: Request, resp: Response | None, **_: Any) -> None:
+        """Answers a request."""
+        assert resp is not None  # there is none for WebSockets only
+        path, view = _split(req.path.removeprefix(PREFIX))
+        key, name, operation = self._service.products.identify(path)
+        note: RequestNote = req.scope["rave"]
+        note.operation, note.key = name, key.text
+        self._service.require(req, "view", name.partition("/")[0])
+        _check_method(req, resp, _VIEWS[view])
+        if req.method == "OPTIONS":
+            return
+        if view == "meta":
+            await self._meta(resp, key, name, operation)
+        elif view == "events":
+            await self._events(req, resp, key, name, operation)
+        elif req.method == "DELETE":
+            await self._delete(req, resp, key, name, operation)
+        else:
+            await self._product(req, resp, key, name, operation)
+
+    async def _product(self, req: Request, resp: Response, key: Key, name: str, operation: Operation[..., Any]) -> None:
+        service = self._service
+        controls = read_query(name, req.query_string)
+        if controls.asked.texts:
+            first = controls.asked.texts[0][0]
+            raise Problem("bad-arguments", f"A product takes no argument {first[:80]!r}: it is made already")
+        place = await self._place(req, key, name, operation)
+        if place.state is State.MAKING and place.computation is not None:
+            prefer = preferences(req.get_header("Prefer") or controls.controls.prefer)
+            if await service.wait(place.computation, self._patience(prefer)):
+                place = await service.products.locate(key, name, operation)
+        if place.state is State.MAKING or place.state is State.ORPHANED:
+            self._send_ticket(req, resp, place)
+            return
+        if place.state is not State.READY:
+            raise service.products.refuse(place)
+        await self._send(req, resp, place, controls.controls.form)
+
+    def _patience(self, prefer: Preferences) -> float:
+        """Whoever polls a ticket is answered at once, unless they say that they want to wait."""
+        return 0.0 if prefer.wait is None else min(prefer.wait, self._service.settings.max_wait)
+
+    async def _place(self, req: Request, key: Key, name: str, operation: Operation[..., Any]) -> Whereabouts:
+        """What has become of the key; what nobody makes any more is made here, for whoever may."""
+        service = self._service
+        place = await service.products.locate(key, name, operation)
+        if place.state is State.ORPHANED and service.may(req, "run", name.partition("/")[0]):
+            service.charge(req)
+            return await service.products.take_over(place)
+        return place
+
+    async def _send(self, req: Request, resp: Response, place: Whereabouts, form: str | None) -> None:
+        service = self._service
+        if place.found is not None:
+            value, entry = place.found.value, cast("Entry | None", place.found.entry)
+            status = Status.HIT if place.found.entry.is_fresh(service.clock.now()) else Status.STALE
+        else:  # no cache keeps it: the computation that just ended does, for a moment
+            assert place.computation is not None
+            outcome = place.computation.task.result()
+            value, entry, status = outcome.value, outcome.entry, outcome.status
+        req.scope["rave"].cache = status.value
+        product = Product(place.name, place.operation.spec, value, entry)
+        found = await service.representations.of(product, accept=req.get_header("Accept"), form=form)
+        await send_product(service, req, resp, product, found, status)
+
+    def _send_ticket(self, req: Request, resp: Response, place: Whereabouts) -> None:
+        service = self._service
+        req.scope["rave"].cache = "ticket"
+        asked = place.ticket.asked if place.ticket is not None else None
+        if place.computation is not None:
+            asked = place.computation.asked
+        since = _since(place)
+        elapsed = 0.0 if since is None else service.clock.now() - since
+        show_ticket(service, req, resp, self._document(place), asked, max(1, min(10, round(elapsed / 4))))
+
+    def _document(self, place: Whereabouts) -> dict[str, Any]:
+        status = "queued" if place.state is State.ORPHANED else place.state.value
+        if place.state is State.MAKING and place.computation is not None:
+            status = place.computation.status
+        return ticket_document(
+            self._service,
+            status=status,
+            key=place.key.text,
+            operation=place.name,
+            created_at=_since(place),
+            progress=place.progress(),
+        )
+
+    async def _meta(self, resp: Response, key: Key, name: str, operation: Operation[..., Any]) -> None:
+        place = await self._service.products.locate(key, name, operation)
+        if place.state is State.UNKNOWN or (place.state is State.EXPIRED and place.found is None):
+            raise self._service.products.refuse(place)
+        document = self._document(place)
+        if place.found is not None:
+            document |= _facts(place.found.entry)
+        if place.failed is not None:
+            document["failed"] = {"detail": place.failed.detail, "at": _time(place.failed.at)}
+        send_json(resp, document)
+
+    async def _delete(self, req: Request, resp: Response, key: Key, name: str, operation: Operation[..., Any]) -> None:
+        service = self._service
+        service.require(req, "purge", name.partition("/")[0], audited=True)
+        if not await asyncio.to_thread(operation.desk().cache.forget, key):
+            raise Problem("not-found", f"There is no product {key.text[:300]!r}")
+        resp.status = "204 No Content"
+        resp.set_header("Cache-Control", "no-store")
+
+    async def _events(self, req: Request, resp: Response, key: Key, name: str, operation: Operation[..., Any]) -> None:
+        service = self._service
+        if service.streams >= service.settings.max_events or service.is_draining:
+            raise Problem(
+                "busy", "Too many event streams are open; ask for the product itself", headers={"Retry-After": "5"}
+            )
+        place = await self._place(req, key, name, operation)
+        if place.state in (State.UNKNOWN, State.EXPIRED):
+            raise service.products.refuse(place)
+        resp.set_header("Cache-Control", "no-store")
+        resp.set_header("X-Accel-Buffering", "no")
+        resp.sse = self._stream(place)
+
+    async def _stream(self, place: Whereabouts) -> AsyncIterator[SSEvent | None]:
+        """What becomes of a product, until it is there or failed. A ``None`` is a sign of life."""
+        service = self._service
+        service.streams += 1
+        service.metrics.event_streams.inc()
+        last: dict[str, Any] | None = None
+        quiet = 0.0
+        try:
+            while place.state in (State.MAKING, State.ORPHANED):
+                if service.is_draining:
+                    return  # the client asks again, and another worker answers
+                document = self._document(place)
+                if document != last:
+                    last, quiet = document, 0.0
+                    yield SSEvent(event="progress", json=document, retry=1000)
+                quiet += await self._pause(place)
+                if quiet >= _HEARTBEAT:
+                    quiet = 0.0
+                    yield None
+                place = await service.products.locate(place.key, place.name, place.operation)
+            yield self._end(place)
+        finally:
+            service.streams -= 1
+            service.metrics.event_streams.dec()
+
+    async def _pause(self, place: Whereabouts) -> float:
+        """Waits for news of a product, a moment at most; the seconds that went by."""
+        started = self._service.clock.monotonic()
+        if place.computation is None:
+            await asyncio.sleep(_LOOK)
+        else:
+            with place.computation.news() as event:
+                waiters = {place.computation.task, asyncio.create_task(event.wait())}
+                await asyncio.wait(waiters, timeout=_HEARTBEAT / 2, return_when=asyncio.FIRST_COMPLETED)
+                for waiter in waiters - {place.computation.task}:
+                    waiter.cancel()
+            await asyncio.sleep(0.1)  # reports may come by the thousand
+        return self._service.clock.monotonic() - started
+
+    def _end(self, place: Whereabouts) -> SSEvent:
+        if place.state is State.READY:
+            return SSEvent(event="done", json=self._document(place))
+        problem = self._service.products.refuse(place)
+        instance = f"{PREFIX}{place.key.text}"
+        return SSEvent(event="failed", json=problem.document(base=self._service.base, instance=instance))
+
+
+def _split(path: str) -> tuple[str, str]:
+    """The key, and what is asked of it: ``meta``, ``events``, or the product itself (empty)."""
+    head, _, view = path.rpartition("/")
+    return (head, view) if view in ("meta", "events") else (path, "")
+
+
+def _check_method(req: Request, resp: Response, allowed: tuple[str, ...]) -> None:
+    allow = ", ".join((*allowed, "OPTIONS"))
+    if req.method == "OPTIONS":
+        resp.status = "204 No Content"
+        resp.set_header("Allow", allow)
+    elif req.method not in allowed:
+        raise Problem(
+            "method-not-allowed", f"{req.method[:20]} does not apply to this; {allow} do", headers={"Allow": allow}
+        )
+
+
+def _since(place: Whereabouts) -> float | None:
+    """When it was asked for, in Unix seconds."""
+    if place.computation is not None:
+        return place.computation.started_at
+    if place.holder is not None:
+        return place.holder.since
+    if place.ticket is not None:
+        return place.ticket.created_at
+    return place.found.entry.created_at if place.found is not None else None
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    """What is recorded of a result."""
+    return {
+        "arguments": entry.arguments,
+        "version": {"strategy": entry.version_note},
+        "made": _time(entry.created_at),
+        "expires": None if entry.expires_at == FOREVER else _time(entry.expires_at),
+        "seconds": entry.seconds,
+        "size": entry.size,
+        "digest": f"blake2b-256:{entry.digest}",
+        "mime_type": entry.mime_type,
+        "codec": entry.codec,
+        "tags": entry.tags,
+        "children": entry.children,
+        "python": entry.python,
+        "plugin": entry.plugin,
+    }
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,74 @@
+"""``/-/metrics`` and ``/-/statistics``: what is counted, across all workers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from falcon.asgi import Request, Response
+
+from rave_core.errors import UnknownNameError
+from rave_http.answers import send_json
+from rave_http.arguments import read_body
+from rave_http.problems import Problem
+from rave_http.queries import read
+from rave_http.service import Service
+
+
+class Metrics:
+    """``/-/metrics``."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        service.peers.answer("sync", self._sync)
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """The metrics of all workers, for Prometheus."""
+        read(req)
+        service = self._service
+        service.require(req, "metrics")
+        await service.peers.ask("sync", timeout=1.0)
+        resp.data, resp.content_type = await asyncio.to_thread(
+            service.metrics.exposition, req.get_header("Accept") or ""
+        )
+        resp.set_header("Cache-Control", "no-store")
+
+    on_head = on_get
+
+    async def _sync(self, _: dict[str, Any]) -> bool:
+        await asyncio.to_thread(self._service.metrics.sync)
+        return True
+
+
+class Statistics:
+    """``/-/statistics``: ``logging.statistics`` of all workers, with pause and resume."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """What RAVE counted in all workers, and all that anybody put into ``logging.statistics`` of each."""
+        read(req)
+        self._service.require(req, "metrics")
+        send_json(resp, await self._service.statistics.document())
+
+    on_head = on_get
+
+    async def on_post(self, req: Request, resp: Response) -> None:
+        """Pauses or resumes collection in one of its namespaces, in every worker: ``{"pause": "RAVE"}``."""
+        service = self._service
+        service.require(req, "debug", audited=True)
+        request = read_body("statistics", req.query_string, req.content_type, await service.read_body(req))
+        given: dict[str, Any] = dict(request.asked.texts) or request.asked.document or {}
+        if len(given) != 1 or not given.keys() <= {"pause", "resume"} or not all(map(_is_name, given.values())):
+            raise Problem("bad-arguments", 'Write what to pause or to resume, as in {"pause": "RAVE"}')
+        ((action, name),) = given.items()
+        try:
+            await (service.statistics.pause if action == "pause" else service.statistics.resume)(name)
+        except UnknownNameError as error:
+            raise Problem("not-found", str(error)) from error
+        send_json(resp, {"name": name, "enabled": action == "resume"})
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value)

@@ -1,0 +1,71 @@
+"""``/-/ui`` and ``/-/ui/{namespace}/{operation}``: the service for people who look rather than read."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+from urllib.parse import parse_qs
+
+from falcon.asgi import Request, Response
+
+from rave_http.access import HIDDEN
+from rave_http.answers import send_page
+from rave_http.forms import GO, run_query, run_url
+from rave_http.problems import Problem
+from rave_http.service import Service
+from rave_http.ui import operation_page
+
+_MOST_FIELDS: Final = 1000
+
+
+class Home:
+    """``/-/ui``: the catalog."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """Leads to the catalog, which a browser gets as a page."""
+        resp.status = "302 Found"
+        resp.set_header("Location", self._service.url("/"))
+        resp.set_header("Cache-Control", "no-store")
+
+    on_head = on_get
+
+
+class Form:
+    """``/-/ui/{namespace}/{operation}``: a form made of the operation's typemap (R16)."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def on_get(self, req: Request, resp: Response, name: str) -> None:
+        """The form; a form that was sent leads to the URL that a program would ask."""
+        service = self._service
+        namespace = name.partition("/")[0]
+        operation = service.namespaces.find(name)
+        if operation is None or not service.may(req, "view", namespace):
+            raise Problem("not-found", HIDDEN)
+        req.scope["rave"].operation = name
+        try:
+            given = parse_qs(req.query_string, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+        except ValueError:
+            raise Problem("bad-request", "The form can't be read: too many fields, or not UTF-8") from None
+        if GO in given:
+            resp.status = "303 See Other"
+            resp.set_header("Location", run_url(name, run_query(operation, given), base=service.base))
+            resp.set_header("Cache-Control", "no-store")
+            return
+        nonce = secrets.token_urlsafe(16)
+        page = operation_page(
+            name,
+            operation,
+            base=service.base,
+            origin=f"{req.forwarded_scheme}://{req.forwarded_host}",
+            given=given,
+            may_refresh=service.may(req, "refresh", namespace),
+            nonce=nonce,
+        )
+        send_page(resp, page, nonce=nonce)
+
+    on_head = on_get

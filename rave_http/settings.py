@@ -1,0 +1,161 @@
+"""The settings of the service: the table ``[service]`` of ``rave.toml``, and the switches of a command."""
+
+# ruff: noqa: RUF009  # a Setting is a descriptor, made to be shared as the default of its field
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from rave_core.errors import ConfigurationError, nearest
+from rave_core.settings import Settings
+from rave_core.settings.kinds import (
+    Choice,
+    Count,
+    Duration,
+    Flag,
+    OptionalDuration,
+    Setting,
+    Size,
+    Table,
+    Tables,
+    Text,
+    Word,
+    Words,
+)
+from rave_core.settings.places import File
+
+PERMISSIONS = ("view", "run", "refresh", "purge", "reload", "metrics", "debug")
+"""What may be permitted, each for a namespace or, as ``*``, for all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings:
+    """How the service behaves. Every value is checked and converted; safe to share and to pickle.
+
+    Attributes:
+        origins: from the name of each setting to words that say where its value came from.
+        bind: the address to listen on: ``host:port``, ``[v6]:port``, or ``unix:/path``.
+        workers: processes that answer requests.
+        threads: bodies of operations that run at once in each worker.
+        processes: the same for the executor ``processes``.
+        executor: where bodies run: ``threads``, ``processes``, or one that a plugin registered.
+        url_base: what stands in front of every URL that the service gives out; without it they start at the root.
+        wait: seconds that a plain request waits for a product that is being made, before it gets a ticket.
+        max_wait: seconds that a request may ask to wait, at most.
+        max_waiting: requests that may wait at once in each worker; a further one gets a ticket right away.
+        queue: computations that may wait for their turn in each worker; a further one is refused.
+        time_limit: seconds that one computation may take; ``None`` for no limit.
+        operations: for single operations, by ``namespace/operation``: ``time_limit`` and ``executor``.
+        grace: seconds that running computations get to finish when a worker stops.
+        failure_time: seconds that a failure is remembered, so that a failing operation is not run again and again.
+        ticket_time: seconds that a ticket can be asked for after it was last given out.
+        max_body: bytes of a request's body.
+        memory: bytes of ready representations that each worker keeps.
+        max_events: event streams in each worker.
+        sendfile: who sends files: the service itself (``off``), or the server in front of it.
+        sendfile_prefix: what nginx calls the products' directory: the prefix of its internal location.
+        anonymous: permissions of whoever brings no credentials. Where it is not set, and other hosts reach the service,
+            they have none, unless ``allow_anonymous`` is set.
+        allow_anonymous: whether an address that other hosts reach may be served without authentication.
+        keys_file: the file of the API keys; ``None`` for the one in the user's configuration directory.
+        proxy_header: the header in which a trusted proxy names the user; empty for none.
+        trusted_proxies: addresses or networks whose ``proxy_header``, ``X-Forwarded-For`` and ``-Proto`` are believed.
+        permissions: by principal (``*`` for everybody with credentials), then by namespace: lists of permissions.
+        cors_origins: origins whose pages may read answers; ``*`` for all.
+        rate_limit: computations that one principal may start, as in ``60/minute``; empty for no limit.
+        access_log: where requests are logged as JSON: ``-`` for standard output, a path, or empty for nowhere.
+        namespace_config: an INI file with a section ``[namespaces]``; ``None`` for none.
+        namespace_root: what ``%(nsroot)s`` in it stands for.
+        reload: whether changes in namespaces that are directories are noticed.
+        load_error_fatal: whether a namespace that does not load keeps the service from starting.
+
+    Raises:
+        ConfigurationError: a value is wrong; the message says what would be right.
+    """
+
+    origins: Mapping[str, str] = field(init=False, compare=False, default_factory=dict)
+    bind: Word = Word("127.0.0.1:8888")
+    workers: Count = Count(2)
+    threads: Count = Count(5)
+    processes: Count = Count(2)
+    executor: Word = Word("threads")
+    url_base: Text = Text("")
+    wait: Duration = Duration(20.0, zero=True)
+    max_wait: Duration = Duration(60.0, zero=True)
+    max_waiting: Count = Count(1000, least=0)
+    queue: Count = Count(100, least=0)
+    time_limit: OptionalDuration = OptionalDuration(None)
+    operations: Tables = Tables(dict)
+    grace: Duration = Duration(30.0)
+    failure_time: Duration = Duration(5.0, zero=True)
+    ticket_time: Duration = Duration(86400.0)
+    max_body: Size = Size("1MiB")
+    memory: Size = Size("64MiB")
+    max_events: Count = Count(200, least=0)
+    sendfile: Choice = Choice("off", "off", "x-accel", "x-sendfile")
+    sendfile_prefix: Text = Text("/-/files/")
+    anonymous: Words = Words(("view", "run", "metrics"))
+    allow_anonymous: Flag = Flag(False)
+    keys_file: File = File(None)
+    proxy_header: Text = Text("")
+    trusted_proxies: Words = Words(("127.0.0.1", "::1"))
+    permissions: Table = Table(dict)
+    cors_origins: Words = Words(())
+    rate_limit: Text = Text("")
+    access_log: Text = Text("")
+    namespace_config: File = File(None)
+    namespace_root: File = File(None)
+    reload: Flag = Flag(True)
+    load_error_fatal: Flag = Flag(False)
+
+    @classmethod
+    def of(cls, settings: Settings, overrides: Mapping[str, object] | None = None) -> Self:
+        """The service's settings among all settings, and the values that a command gives, which are stronger.
+
+        Raises:
+            ConfigurationError: one is unknown or wrong; the message names it, its origin, and what would be right.
+        """
+        values: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        table = settings.origins.get("service", "given")
+        sources = ((f"{table} [service]", settings.service), ("given", overrides or {}))
+        known = known_service_settings()
+        for origin, source in sources:
+            for name, value in source.items():
+                if name not in known:
+                    raise ConfigurationError(f"{origin}: unknown setting {name!r}: {nearest(name, known)}")
+                values[name] = known[name].checked(value, _directory(origin), origin)
+                origins[name] = origin
+        found = cls(**values)
+        found.origins.update(origins)  # type: ignore[attr-defined]  # ours to fill, others' to read
+        return found
+
+    def guarded(self, outside: str) -> Self:
+        """These settings as they count at an address: nobody becomes public by a default.
+
+        Args:
+            outside: the address at which other hosts reach the service; empty for none.
+        """
+        if not outside or self.allow_anonymous or self.origins["anonymous"] != "default":
+            return self
+        found = copy.copy(self)
+        found.__dict__["anonymous"] = ()
+        return found
+
+    def explain(self) -> list[tuple[str, object, str]]:
+        """Name, value and origin of every setting, in order."""
+        return [(name, getattr(self, name), self.origins[name]) for name in known_service_settings()]
+
+
+def known_service_settings() -> dict[str, Setting[Any, Any]]:
+    """Every setting of the service by name, in the order of the reference."""
+    return {name: value for name, value in vars(ServiceSettings).items() if isinstance(value, Setting)}
+
+
+def _directory(origin: str) -> Path:
+    """Where relative paths start: at the file that the value stands in, else at the working directory."""
+    _, colon, path = origin.removesuffix(" [service]").partition(":")
+    return Path(path).parent if colon and path.startswith("/") else Path.cwd()

@@ -1,0 +1,44 @@
+"""Traces across services (W3C Trace Context): the ``traceparent`` that comes in, and the one that is passed on."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextvars import ContextVar
+from typing import Final
+
+current_trace: ContextVar[str] = ContextVar("current_trace", default="")
+"""The ``traceparent`` of the request that is being answered; empty outside of any. Bodies of operations see it too."""
+
+HEADER: Final = b"traceparent"
+_PARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
+_NO_TRACE: Final = b"0" * 32
+_NO_SPAN: Final = b"0" * 16
+_SAMPLED: Final = 1
+
+
+def traceparent() -> str:
+    """The header ``traceparent`` to send to services that an operation asks; empty where no request is answered."""
+    return current_trace.get()
+
+
+def trace_id(parent: str) -> str:
+    """The trace that ``parent``, a well-formed ``traceparent``, is part of."""
+    return parent[3:35]
+
+
+def child_of(parent: bytes | None) -> str:
+    """A ``traceparent`` of our own: in the caller's trace, or in a new one where ``parent`` is absent or malformed."""
+    span = os.urandom(8).hex()
+    if parent is not None:
+        match = _PARENT.fullmatch(parent)
+        if match is not None and _is_valid(match[1], match[2], match[3], match[5]):
+            # Of the flags, only this one has a meaning that is settled; the others have to be zero.
+            sampled = int(match[4], 16) & _SAMPLED
+            return f"00-{match[2].decode()}-{span}-{sampled:02x}"
+    return f"00-{os.urandom(16).hex()}-{span}-00"
+
+
+def _is_valid(version: bytes, trace: bytes, span: bytes, rest: bytes | None) -> bool:
+    """Whether fields of the right form mean something. A later version may have more of them; it is read as ours."""
+    return version != b"ff" and trace != _NO_TRACE and span != _NO_SPAN and (rest is None or version != b"00")

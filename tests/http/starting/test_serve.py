@@ -1,0 +1,429 @@
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from click.testing import CliRunner
+
+from rave_core.cli.main import COMMANDS, rave
+from rave_core.errors import ConfigurationError
+from rave_http.cli.serve import serve
+from rave_http.listening import listen
+
+SWITCHES = (
+    *("--bind", "--workers", "--threads", "--executor", "--url-base", "--wait", "--allow-anonymous", "--access-log"),
+    *("--namespace", "--namespace-config", "--namespace-root", "--log-config", "--load-error-fatal", "--pidfile"),
+)
+
+
+def _said(process: Any) -> str:
+    _, told = process.communicate(timeout=30)
+    return str(told)
+
+
+def test_every_switch_has_its_help() -> None:
+    """Those of the interface, each with a line that says what it does."""
+    text = CliRunner().invoke(serve, ["--help"], terminal_width=200).output
+    told = {line.split()[0]: line.split("  ")[-1] for line in text.splitlines() if line.startswith("  --")}
+    assert told.keys() == {"--help", *SWITCHES}
+    assert all(told.values())
+
+
+def test_it_serves_and_says_where(place: Any) -> None:
+    """The banner has the address; workers have the board, and hear of signals. Nothing of that is left at the end."""
+    process = place.serve()
+    facts = place.ask()
+    assert facts["parent"] == process.pid
+    assert facts["attached"] is True
+    assert facts["metrics"] == f"{facts['board']}/metrics"
+    assert Path(facts["metrics"]).is_dir()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert not Path(facts["board"]).exists()
+
+
+def test_the_process_that_forks_has_opened_and_imported_nothing(place: Any) -> None:
+    """Of ours, so that workers start afresh; and nothing but the service listens, gunicorn's control socket least."""
+    process = place.serve("--load-error-fatal")
+    assert place.ask()["imported"] == []
+    arbiter = psutil.Process(process.pid)
+    assert not any(f"{place.directory}/" in file.path for file in arbiter.open_files())
+    listening = {
+        connection.laddr
+        for each in (arbiter, *arbiter.children())
+        for connection in each.net_connections("all")
+        if connection.status == psutil.CONN_LISTEN or (connection.family == socket.AF_UNIX and connection.laddr)
+    }
+    assert listening == {("127.0.0.1", place.port)}
+    assert not Path(os.environ["HOME"], ".gunicorn").exists()
+
+
+def test_switches_are_stronger_than_the_settings_file(place: Any) -> None:
+    """Of [service] and of the core; what has no switch comes from the file."""
+    place.write("rave.toml", '[service]\nwait = "3s"\nthreads = 7\n[namespaces]\nlab = "lab"\n')
+    spaces = place.directory / "spaces"
+    spaces.mkdir()
+    (place.directory / "lab").mkdir()
+    place.serve("--wait", "4s", "--namespace", f"other={spaces}")
+    facts = place.ask()
+    assert (facts["wait"], facts["threads"]) == (4.0, 7)
+    assert facts["namespaces"] == {"lab": f"{place.directory}/lab", "other": str(spaces)}
+
+
+@pytest.mark.parametrize(
+    ("toml", "switches", "told"),
+    [
+        ("", ["--bind", "nowhere"], "'nowhere' is no address to listen on: write HOST:PORT, [IPv6]:PORT or unix:/PATH"),
+        ("", ["--bind", "host.invalid:80"], "host.invalid:80 can't be listened on: the host is unknown"),
+        ("", ["--bind", "192.0.2.1:0"], "192.0.2.1:0 can't be listened on: Cannot assign requested address"),
+        ("[service]\nworkerz = 3\n", [], "unknown setting 'workerz': did you mean 'workers'?"),
+        ("", ["--wait", "long"], "'wait' is 'long'"),
+        ("", ["--namespace-config", "missing.ini"], "'missing.ini' does not exist"),
+        ("", ["--namespace", "lab"], "'lab': NAME=DIR expected"),
+        ("", ["--namespace", "lab=nowhere"], "'lab=nowhere': there is no such directory"),
+        ("", ["--pidfile", "no/where.pid"], "there is no directory"),
+    ],
+)
+def test_what_is_wrong_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str, switches: list[str], told: str
+) -> None:
+    """With exit code 2, whether the mistake is in the file or in a switch."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(COMMANDS, "serve", ("rave_http.cli.serve:serve", ""))
+    (tmp_path / "rave.toml").write_text(toml)
+    result = CliRunner().invoke(rave, ["serve", *switches])
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert result.stderr.startswith("rave: error: ")
+    assert told in result.stderr
+
+
+CHECKS = """
+import os, sys
+import rave_http.service  # once, and not in the child of each check
+from rave_core.errors import ConfigurationError
+from rave_core.settings import Settings
+from rave_http.launch import Launch
+from rave_http.logs import Log
+from rave_http.preflight import check
+from rave_http.settings import ServiceSettings
+
+here = os.getcwd()
+for settings, service, log, outside in eval(sys.argv[1]):
+    launch = Launch(
+        directory=here, working_directory=here, environ=os.environ, settings=settings, service=service, log=Log(log)
+    )
+    try:
+        findings = check(launch, *launch.read(), outside=outside)
+    except ConfigurationError as error:
+        print(error)
+    else:
+        print(findings.namespaces, *findings.warnings)
+"""
+
+
+def test_what_takes_opening_to_see_is_checked_too(place: Any) -> None:
+    """In a process that ends with it, so that the one that asked stays clean; the answer has one line."""
+    place.write("none.ini", "[loggers]\n")
+    wrong: list[tuple[dict[str, Any], dict[str, Any], str | None, str, str]] = [
+        ({}, {"executor": "threats"}, None, "", "no executor is called 'threats'; did you mean 'threads'?"),
+        ({}, {"trusted_proxies": ["x"]}, None, "", "given: 'trusted_proxies' has 'x'"),
+        ({"cache": "tape://"}, {}, None, "", "tape://: no backend is called 'tape'"),
+        ({}, {}, f"{place.directory}/none.ini", "", f"{place.directory}/none.ini: is no logging configuration that"),
+        ({}, {"namespace_config": f"{place.directory}/none.ini"}, None, "", f"{place.directory}/none.ini"),
+        ({}, {}, None, "[::]:1", "[::]:1 can be reached from outside and no authentication is configured"),
+        ({}, {"proxy_header": "X-User"}, None, "[::]:1", "2\n"),
+        ({"cache": "memory://"}, {}, None, "", "2 the workers can't share what they compute, since 'cache' is kept in"),
+        ({"cache": "memory://"}, {"workers": 1}, None, "", "2\n"),
+    ]
+    command = [sys.executable, "-c", CHECKS, repr([case[:4] for case in wrong])]
+    done = subprocess.run(command, cwd=place.directory, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    for line, (*_, told) in zip(done.stdout.splitlines(keepends=True), wrong, strict=True):
+        assert line.startswith(told)
+
+
+def test_a_namespace_that_does_not_load_is_fatal_only_where_that_is_asked_for(place: Any) -> None:
+    """The message has what the namespace's code raised."""
+    broken = place.directory / "broken"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise RuntimeError('no luck')")
+    switches = ("--namespace", f"broken={broken}")
+    place.serve(*switches)
+    code, said = place.run("serve", "--bind", "127.0.0.1:0", *switches, "--load-error-fatal")
+    assert code == 2
+    assert "could not be loaded: RuntimeError: no luck" in said
+
+
+def test_a_port_in_use_is_named(place: Any) -> None:
+    """At once, and not after five tries."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", place.port))
+        other.listen()
+        code, said = place.run("serve", "--bind", place.bind)
+    assert code == 2
+    assert said == (
+        f"rave: error: {place.bind} can't be listened on: another process listens there; stop it, or choose another "
+        "port\n"
+    )
+
+
+def test_an_outside_address_needs_authentication(place: Any) -> None:
+    """It is refused with advice, unless it is asked for aloud."""
+    code, said = place.run("serve", "--bind", f"0.0.0.0:{place.port}")
+    assert code == 2
+    assert said == (
+        f"rave: error: 0.0.0.0:{place.port} can be reached from outside and no authentication is configured: create a "
+        "key with 'rave key create USER', set proxy_header, or say --allow-anonymous\n"
+    )
+    place.serve("--bind", f"0.0.0.0:{place.port}", "--allow-anonymous")
+    assert place.ask()["allow_anonymous"] is True
+
+
+def test_a_socket_in_the_file_system_is_for_our_group_alone(place: Any) -> None:
+    """One that a crash left is replaced, one that is in use is not; it is gone after the end."""
+    path = place.directory / "rave.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    process = place.serve("--bind", f"unix:{path}")
+    assert path.stat().st_mode & 0o777 == 0o660
+    with pytest.raises(ConfigurationError, match="another process listens there"):
+        listen(f"unix:{path}")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert not path.exists()
+    path.write_text("")
+    with pytest.raises(ConfigurationError, match="it is no socket"):
+        listen(f"unix:{path}")
+
+
+def test_what_is_amiss_with_the_caches_is_told(place: Any) -> None:
+    """A store that can't be written keeps nothing, and the service does without."""
+    place.serve(RAVE_PRODUCTS="file:///proc/nowhere")
+    assert place.told[0].startswith("rave: warning: nothing can be kept in 'products', file:///proc/nowhere: ")
+
+
+def test_term_lets_a_request_finish(place: Any, until: Callable[..., Any]) -> None:
+    """It is answered though the service stops, and nobody is let in any more."""
+    process = place.serve()
+    answers: list[Any] = []
+    asking = threading.Thread(target=lambda: answers.append(place.ask("/slow/1.5")))
+    asking.start()
+    until((place.directory / "asked").exists)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    asking.join(20)
+    assert answers
+    with pytest.raises(ConnectionRefusedError):
+        place.ask()
+
+
+@pytest.mark.parametrize("name", ["QUIT", "INT"])
+def test_quit_ends_at_once(place: Any, until: Callable[..., Any], name: str) -> None:
+    """A request under way is cut off."""
+    process = place.serve()
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", place.port)) as connection:
+        connection.request("GET", "/slow/60")
+        until((place.directory / "asked").exists)
+        process.send_signal(getattr(signal, f"SIG{name}"))
+        assert process.wait(10) == 0
+        with pytest.raises((OSError, http.client.HTTPException)):
+            connection.getresponse()
+
+
+def test_a_worker_that_overstays_its_grace_is_cut_off(place: Any, until: Callable[..., Any]) -> None:
+    """The grace time is the setting's, with a margin in which a worker can still end well."""
+    place.write("rave.toml", '[service]\ngrace = "1s"\n')
+    process = place.serve()
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", place.port)) as connection:
+        connection.request("GET", "/slow/60")
+        until((place.directory / "asked").exists)
+        process.send_signal(signal.SIGTERM)
+        told = _said(process)
+    assert process.returncode == 0
+    assert "Forcing close of 1 connections" in told
+    assert "SIGKILL" not in told
+
+
+def test_hup_serves_with_new_settings(place: Any, until: Callable[..., Any], is_running: Callable[[int], bool]) -> None:
+    """New workers take over, and a request of an old one is answered; switches keep their strength.
+
+    Of the new settings one is which proxies are believed, here about encryption.
+    """
+    place.write("rave.toml", '[service]\nwait = "3s"\nthreads = 7\n')
+    process = place.serve("--threads", "9")
+    before = place.ask(headers={"X-Forwarded-Proto": "https"})
+    assert before["scheme"] == "https"
+    answers: list[Any] = []
+    asking = threading.Thread(target=lambda: answers.append(place.ask("/slow/3")))
+    asking.start()
+    until((place.directory / "asked").exists)
+    place.write("rave.toml", '[service]\nwait = "5s"\nthreads = 8\ntrusted_proxies = []\n')
+    process.send_signal(signal.SIGHUP)
+    until(lambda: place.ask()["wait"] == 5.0)
+    asking.join(20)
+    assert answers[0]["pid"] == before["pid"]
+    after = place.ask(headers={"X-Forwarded-Proto": "https"})
+    assert (after["threads"], after["parent"], after["scheme"]) == (9, process.pid, "http")
+    until(lambda: not is_running(before["pid"]))
+
+
+def test_hup_with_wrong_settings_changes_nothing(place: Any, until: Callable[..., Any]) -> None:
+    """The log says what is wrong, and the same workers go on; mended, the next HUP reloads."""
+    place.write("rave.toml", '[service]\nwait = "3s"\n')
+    process = place.serve()
+    before = place.ask()
+    place.write("rave.toml", '[service]\nwait = "soon"\n')
+    process.send_signal(signal.SIGHUP)
+    line = next(line for line in process.stderr if "reload is refused" in line)
+    assert "'wait' is 'soon'" in line
+    assert place.ask()["pid"] == before["pid"]
+    place.write("rave.toml", '[service]\nwait = "4s"\n')
+    process.send_signal(signal.SIGHUP)
+    until(lambda: place.ask()["wait"] == 4.0)
+
+
+def test_workers_that_can_not_start_do_not_take_the_service_down(place: Any, until: Callable[..., Any]) -> None:
+    """Old workers serve until new ones do, which are tried again and again."""
+    process = place.serve()
+    before = place.ask()
+    trouble = place.write("trouble", "out of luck")
+    process.send_signal(signal.SIGHUP)
+    assert any("RuntimeError: out of luck" in line for line in process.stderr)
+    assert any("exited with code 1" in line for line in process.stderr)
+    assert place.ask()["pid"] == before["pid"]
+    trouble.unlink()
+    until(lambda: place.ask()["pid"] != before["pid"])
+
+
+def test_a_worker_that_can_not_start_at_first_ends_it(place: Any) -> None:
+    """With exit code 1, and the reason in the log."""
+    place.write("trouble", "out of luck")
+    code, said = place.run("serve", "--bind", place.bind, "--workers", "2")
+    assert code == 1
+    assert "RuntimeError: out of luck" in said
+    assert "HaltServer" not in said
+
+
+def test_many_hups_leave_as_many_workers_as_there_should_be(place: Any, until: Callable[..., Any]) -> None:
+    """However fast they come, and whatever was only half started; no request is refused meanwhile."""
+    process = place.serve("--workers", "2")
+    for _ in range(3):
+        process.send_signal(signal.SIGHUP)
+        place.ask()
+    arbiter = psutil.Process(process.pid)
+    until(lambda: len(arbiter.children()) == 2)
+    assert place.ask()["pid"] in {child.pid for child in arbiter.children()}
+
+
+def test_a_killed_worker_is_replaced(place: Any, until: Callable[..., Any]) -> None:
+    """As soon as it is gone."""
+    place.serve()
+    before = place.ask()["pid"]
+    os.kill(before, signal.SIGKILL)
+    until(lambda: place.ask()["pid"] != before)
+
+
+def test_term_right_after_the_start_is_not_lost(place: Any) -> None:
+    """A worker that has no handlers yet gets the signal when it has; nobody waits for the grace time."""
+    process = place.start("serve", "--bind", place.bind, "--workers", "4")
+    place.pids.append(process.pid)
+    for line in process.stderr:
+        if "Booting worker" in line:
+            process.send_signal(signal.SIGTERM)
+            break
+    process.communicate(timeout=15)
+    assert process.returncode == 0
+
+
+def test_usr1_opens_the_log_files_again(place: Any, until: Callable[..., Any]) -> None:
+    """In the arbiter and in every worker, and the application hears of it too."""
+    place.write("log.toml", _LOG.format(path=place.directory / "rave.log"))
+    process = place.serve("--log-config", "log.toml")
+    (place.directory / "rave.log").rename(place.directory / "rave.log.1")
+    process.send_signal(signal.SIGUSR1)
+    until(lambda: list(place.directory.glob("reopened-*")))
+    place.ask("/log/hello")
+    assert "told to say hello" in (place.directory / "rave.log").read_text()
+
+
+_LOG = """
+[formatters.plain]
+format = "%(levelname)s {{%(name)s}} %(message)s"
+[handlers.file]
+class = "logging.FileHandler"
+filename = "{path}"
+formatter = "plain"
+[root]
+level = "INFO"
+handlers = ["file"]
+"""
+
+_INI = """
+[loggers]
+keys = root
+[handlers]
+keys = file
+[formatters]
+keys = plain
+[logger_root]
+level = INFO
+handlers = file
+[handler_file]
+class = FileHandler
+formatter = plain
+args = ({path!r}, "a")
+[formatter_plain]
+format = %(levelname)s {{%(name)s}} %(message)s
+"""
+
+
+def test_a_log_configuration_counts_in_arbiter_and_workers(place: Any) -> None:
+    """gunicorn's lines and ours go the same way, and none elsewhere."""
+    path = place.directory / "rave.log"
+    place.write("log.ini", _INI.format(path=str(path)))
+    process = place.serve("--log-config", "log.ini")
+    place.ask("/log/hello")
+    process.send_signal(signal.SIGTERM)
+    assert _said(process) == ""
+    log = path.read_text()
+    assert "WARNING {rave.http} told to say hello" in log
+    assert "INFO {rave.server} Booting worker" in log
+    assert "INFO {rave.server} Shutting down" in log
+
+
+def test_systemd_hears_of_it_when_it_serves(place: Any) -> None:
+    """READY comes with the first worker that serves, not before; RELOADING and STOPPING frame what they name."""
+    path = str(place.directory / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as system:
+        system.bind(path)
+        system.settimeout(20)
+        process = place.serve(NOTIFY_SOCKET=path)
+        assert system.recv(1000) == b"READY=1"
+        process.send_signal(signal.SIGHUP)
+        assert system.recv(1000).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+        assert system.recv(1000) == b"READY=1"
+        process.send_signal(signal.SIGTERM)
+        assert system.recv(1000) == b"STOPPING=1"
+        assert process.wait(20) == 0
+
+
+def test_it_listens_where_systemd_does(place: Any) -> None:
+    """A socket that is passed on counts more than the address of the settings, and is checked like one."""
+    with socket.socket() as passed:
+        passed.bind(("127.0.0.1", place.port))
+        passed.listen()
+        process = place.start("serve", passed=passed.fileno())
+        place.pids.append(process.pid)
+        assert any(f"serves 2 namespaces at http://{place.bind}" in line for line in process.stderr)
+    assert place.ask()["parent"] == process.pid

@@ -1,0 +1,108 @@
+"""Headers read and written."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from rave_core.model import Entry
+from rave_http.headers import (
+    Preferences,
+    cache_control,
+    cache_status,
+    directives,
+    etags,
+    http_date,
+    preferences,
+    read_date,
+)
+from rave_http.problems import Problem
+
+
+def entry(expires_at: float = math.inf, **facts: float) -> Entry:
+    """An entry made at 1,000."""
+    return Entry(key="a/b/c", created_at=1000.0, expires_at=expires_at, codec="json", digest="", **facts)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, Preferences()),
+        ("wait=10", Preferences(wait=10.0)),
+        ("respond-async, wait=5", Preferences(wait=5.0, respond_async=True)),
+        ("return=minimal", Preferences(minimal=True)),
+        ("return=representation", Preferences()),
+        ('RETURN="minimal"; foo', Preferences(minimal=True)),
+        ("wait=1, wait=9", Preferences(wait=1.0)),
+        ("handling=lenient;x=y", Preferences()),
+    ],
+)
+def test_preferences_are_read(text: str | None, expected: Preferences) -> None:
+    """What is known is read, what is not is passed over, and the first of a name counts."""
+    assert preferences(text) == expected
+
+
+@pytest.mark.parametrize("text", ["wait=x", "wait=-1", "wait=1.5", "wait=", "wait=99999999999"])
+def test_a_wait_that_is_no_number_is_refused(text: str) -> None:
+    """The problem quotes what was sent."""
+    with pytest.raises(Problem, match="wait="):
+        preferences(text)
+
+
+def test_what_was_honoured_is_echoed() -> None:
+    """Only preferences that had an effect are named."""
+    prefer = Preferences(wait=5.0, respond_async=True)
+    assert prefer.applied(ticket=True) == "respond-async"
+    assert prefer.applied(waited=True) == "wait=5"
+    assert Preferences().applied(ticket=True) == ""
+
+
+def test_the_remaining_lifetime_is_the_max_age() -> None:
+    """What is good for 100 s more may be kept by others for as long."""
+    assert cache_control(entry(1100.9), 1000.0, private=False) == "public, max-age=100"
+    assert cache_control(entry(900.0), 1000.0, private=True) == "private, max-age=0"
+    assert cache_control(entry(), 1000.0, private=False) == "public, max-age=31536000"
+
+
+def test_stale_windows_are_told() -> None:
+    """Caches in front may do what our own engine does."""
+    found = entry(1100.0, stale_while_revalidate=30.0, stale_if_error=600.0)
+    assert cache_control(found, 1000.0, private=False).endswith("stale-while-revalidate=30, stale-if-error=600")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        ("hit", "rave; hit; ttl=60"),
+        ("miss", "rave; fwd=miss; stored; ttl=60"),
+        ("refreshed", "rave; fwd=request; stored; ttl=60"),
+    ],
+)
+def test_the_cache_says_what_it_did(outcome: str, expected: str) -> None:
+    """RFC 9211 tells hits from misses, with the time to live."""
+    assert cache_status(outcome, entry(1060.0), 1000.0) == expected
+
+
+def test_a_stale_hit_has_a_negative_time_to_live() -> None:
+    """What expired ten seconds ago says so."""
+    assert cache_status("stale", entry(990.0), 1000.0) == "rave; hit; ttl=-10"
+
+
+def test_dates_come_back() -> None:
+    """A date that was written is read again; others are no dates."""
+    assert read_date(http_date(1_700_000_000.7)) == 1_700_000_000
+    assert read_date("yesterday") is None
+    assert read_date("") is None
+
+
+def test_entity_tags_are_compared_without_their_weakness() -> None:
+    """A proxy that compresses marks our tags as weak; it is the same product."""
+    assert etags('W/"a", "b" , junk, "c,d"') == ['"a"', '"b"', '"c,d"']
+    assert etags("*") == ["*"]
+
+
+def test_directives_are_names_in_any_case() -> None:
+    """``only-if-cached`` is found among others."""
+    assert "only-if-cached" in directives("No-Cache, ONLY-IF-CACHED, max-age=0")
+    assert not directives(None)

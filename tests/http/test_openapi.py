@@ -1,0 +1,351 @@
+"""OpenAPI: a valid document that promises no more and no less than the service keeps."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from rave_core import list_of, op, op_file
+from rave_core.exports import Catalog
+from rave_core.operation import Operation
+from rave_core.typemap import any as any_value
+from rave_core.typemap import typemap
+from rave_http import headers
+from rave_http.arguments import CONTROLS, bind, read_body, read_query
+from rave_http.descriptions import Operations
+from rave_http.openapi import document
+from rave_http.openapi.texts import Writing, text_schema, writing_of
+from rave_http.problems import PROBLEMS, Problem
+
+pytestmark = pytest.mark.usefixtures("runtime")
+
+
+@op(name="zoo/typed")
+@typemap(
+    n=int,
+    day="iso_datetime",
+    many=list_of(int),
+    some=set[int],
+    nested=dict[str, int],
+    pair=tuple[int, str],
+    sure=bool,
+    mode=Literal["a", "b"],
+)
+def typed(
+    n: Any,
+    many: Any,
+    day: Any = None,
+    some: Any = frozenset(),
+    nested: Any = None,
+    pair: Any = (1, "a"),
+    sure: Any = True,
+    mode: Any = "a",
+) -> None:
+    """Typed parameters.
+
+    Args:
+        n: how many.
+    """
+
+
+@op(name="zoo/free")
+def free(value: Any, key: Any = 5) -> None:
+    """Untyped parameters."""
+
+
+@op(name="zoo/variadic")
+@typemap(rest=int, others=float)
+def variadic(*rest: Any, **others: Any) -> None:
+    """Any number of them."""
+
+
+@op_file(name="zoo/picture", mime_type="image/png")
+def picture(out: str) -> None:
+    """A picture."""
+
+
+ZOO: list[tuple[str, Operation[..., Any]]] = [
+    ("zoo/typed", typed),
+    ("zoo/free", free),
+    ("zoo/variadic", variadic),
+    ("zoo/deep/er/picture", picture),
+    ("zoo/a-b", free),
+    ("zoo/a_b", free),
+    ("zoo/a.b", free),
+    ("zoo/a/b", free),
+    ("zoo/{x} <ü>?#", free),
+]
+
+
+def made(catalog: Operations | None = None, *, base: str = "", hidden: str = "") -> dict[str, Any]:
+    """The document of the installed namespaces and of the zoo, as it comes out of JSON."""
+    chosen = [*Catalog.installed(), *ZOO] if catalog is None else catalog
+    found = document(chosen, base=base, version="1.0", title="RAVE", may_view=lambda space: space != hidden)
+    whole: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
+    return whole
+
+
+def operations_of(found: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and operation."""
+    for path, item in found["paths"].items():
+        for method, operation in item.items():
+            if method != "parameters":
+                yield path, method, operation
+
+
+def query_of(found: dict[str, Any], path: str) -> dict[str, dict[str, Any]]:
+    """The parameters of a GET that are not references, by name."""
+    return {each["name"]: each for each in found["paths"][path]["get"]["parameters"] if "name" in each}
+
+
+def test_the_document_is_valid() -> None:
+    """By the validator of the specification, with real namespaces and a zoo of parameters."""
+    OpenAPIV31SpecValidator(made()).validate()
+    OpenAPIV31SpecValidator(made([])).validate()
+
+
+def test_every_schema_is_a_schema() -> None:
+    """JSON Schema 2020-12 is what OpenAPI 3.1 speaks."""
+
+    def schemas(part: Any) -> Iterator[Any]:
+        for key, inner in part.items() if isinstance(part, dict) else enumerate(part if isinstance(part, list) else ()):
+            if key == "schema":
+                yield inner
+            yield from schemas(inner)
+
+    found = made()
+    for schema in [*schemas(found["paths"]), *found["components"]["schemas"].values()]:
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_reference_leads_somewhere_and_every_path_is_there() -> None:
+    """No dangling reference; the system's own paths beside the operations."""
+    found = made()
+    text = json.dumps(found)
+    for group, name in set(re.findall(r'"#/components/(\w+)/([^"]+)"', text)):
+        assert name in found["components"][group], f"{group}/{name}"
+    system = {path for path in found["paths"] if path.startswith("/-/")}
+    assert system == {
+        "/-/ops",
+        "/-/ops/{ns}/{op}",
+        "/-/products/{key}",
+        "/-/products/{key}/meta",
+        "/-/products/{key}/events",
+        "/-/cache",
+        "/-/cache/purge",
+        "/-/namespaces",
+        "/-/namespaces/{ns}/reload",
+        "/-/openapi.json",
+        "/-/livez",
+        "/-/readyz",
+        "/-/metrics",
+        "/-/statistics",
+        "/-/version",
+        "/-/problems/{slug}",
+    }
+    assert {"/", "/{ns}", "/flow/top", "/zoo/deep/er/picture", "/zoo/%7Bx%7D%20%3C%C3%BC%3E%3F%23"} < set(
+        found["paths"]
+    )
+
+
+def test_operation_ids_are_unique_and_stable() -> None:
+    """No two names give the same one, and none depends on what else there is."""
+    identifiers = {(path, method): operation["operationId"] for path, method, operation in operations_of(made())}
+    assert len(set(identifiers.values())) == len(identifiers)
+    alone = made([("flow/top", Catalog.installed().find("flow/top"))])
+    assert alone["paths"]["/flow/top"]["get"]["operationId"] == "get.flow.top" == identifiers["/flow/top", "get"]
+
+
+def test_equal_catalogs_give_equal_documents() -> None:
+    """In whatever order the operations come, byte for byte."""
+    catalog = [*Catalog.installed(), *ZOO]
+    assert json.dumps(made(catalog)) == json.dumps(made(catalog[::-1]))
+    assert list(made()["paths"]) == sorted(made()["paths"])
+
+
+def test_what_may_not_be_seen_is_not_told() -> None:
+    """Neither paths nor tags nor schemas name it."""
+    assert "flow" not in json.dumps(made(hidden="flow"))
+
+
+def test_tags_are_namespaces() -> None:
+    """And one for the service, whose name no namespace can have."""
+    found = made()
+    assert [tag["name"] for tag in found["tags"]] == ["example", "flow", "zoo", "-"]
+    assert found["paths"]["/flow/top"]["post"]["tags"] == ["flow"]
+
+
+def test_parameters_are_written_as_the_service_reads_them() -> None:
+    """Scalars as they are, lists repeated, the rest as JSON; a list that is required has an item at least."""
+    query = query_of(made(), "/zoo/typed")
+    assert query["n"] == {
+        "name": "n",
+        "in": "query",
+        "required": True,
+        "description": "how many.",
+        "schema": {"title": "n", "description": "how many.", "type": "integer"},
+    }
+    assert (query["many"]["style"], query["many"]["explode"], query["many"]["schema"]["minItems"]) == ("form", True, 1)
+    assert query["day"]["schema"]["anyOf"][-2:] == [{"type": "null"}, {"const": ""}]
+    assert query["nested"]["content"]["application/json"]["schema"]["anyOf"][0]["type"] == "object"
+    assert query["pair"]["explode"] is True
+    assert "uniqueItems" not in json.dumps(query["some"])
+    others = query_of(made(), "/zoo/variadic")
+    assert others["rest"]["schema"] == {"title": "rest", "type": "array", "items": {"type": "integer"}}
+    assert others["others"]["schema"]["additionalProperties"] == {"type": "number"}
+
+
+def test_a_body_is_json_or_a_form() -> None:
+    """With the whole schema; what a form can't hold has none."""
+    paths = made()["paths"]
+    body = paths["/zoo/free"]["post"]["requestBody"]
+    assert body["required"] is True
+    schema = body["content"]["application/json"]["schema"]
+    assert (schema["required"], schema["additionalProperties"]) == (["value"], False)
+    form = body["content"]["application/x-www-form-urlencoded"]["schema"]
+    assert form["properties"]["value"]["type"] == "string"
+    assert list(paths["/zoo/typed"]["post"]["requestBody"]["content"]) == ["application/json"]
+    assert paths["/flow/top"]["post"]["requestBody"]["required"] is False
+
+
+def test_responses_name_every_status_that_can_come() -> None:
+    """Of each kind of problem that an operation can end in."""
+    item = made()["paths"]["/flow/top"]
+    shared = {"200", "202", "303", "400", "401", "403", "404", "406", "409", "410", "414", "429", "500", "503", "504"}
+    assert set(item["get"]["responses"]) == shared | {"206", "304", "416"}
+    assert set(item["post"]["responses"]) == shared | {"413", "415"}
+    known = {f"Problem{kind.status}" for kind in PROBLEMS.values()}
+    assert known < set(made()["components"]["responses"])
+    assert set(item["get"]["responses"]["200"]["content"]) >= {"application/vnd.apache.arrow.stream", "text/csv"}
+
+
+def test_control_parameters_are_told_once() -> None:
+    """All that the service reads are components; operations refer to them, but to the one whose answer is a 504."""
+    found = made()
+    components = found["components"]["parameters"]
+    assert set(CONTROLS) == {each["name"] for each in components.values() if each["name"].startswith("rave.")}
+    referred = {
+        each["$ref"].rpartition("/")[2] for each in found["paths"]["/flow/top"]["get"]["parameters"] if "$ref" in each
+    }
+    assert {components[name]["name"] for name in referred} == {*CONTROLS, "Prefer"} - {"rave.only_cached"}
+    forms = [components[name] for name in referred if components[name]["name"] == "rave.f"]
+    assert {"csv", "arrow", "text/html"} < set(forms[0]["schema"]["enum"])
+
+
+def test_a_ticket_links_to_its_product() -> None:
+    """So that tools can follow it."""
+    found = made()
+    links = found["components"]["responses"]["Ticket"]["links"]
+    known = {operation["operationId"] for _, _, operation in operations_of(found)}
+    assert {link["operationId"] for link in links.values()} < known
+
+
+def test_the_base_is_where_the_service_is() -> None:
+    """Paths are relative to it."""
+    assert made(base="https://host/rave")["servers"] == [{"url": "https://host/rave"}]
+    assert made()["servers"] == [{"url": "/"}]
+
+
+def test_credentials_are_optional() -> None:
+    """What nobody may do without shows by a 401."""
+    found = made()
+    assert {} in found["security"]
+    assert found["components"]["securitySchemes"]["apiKey"]["name"] == "X-API-Key"
+
+
+@pytest.mark.parametrize(
+    ("specifier", "writing", "good", "bad"),
+    [
+        (int, Writing.SCALAR, ["1"], ["x", "1.5", "", "null"]),
+        (float, Writing.SCALAR, ["1.5", "1"], ["x", ""]),
+        (str, Writing.SCALAR, ["", "x"], []),
+        (int | None, Writing.SCALAR, ["1", "", "null"], ["x"]),
+        (str | None, Writing.SCALAR, ["x", "", "null"], []),
+        (Literal["a", "b"], Writing.SCALAR, ["a"], ["c", ""]),
+        (list[int], Writing.LIST, ["1"], ["x"]),
+        (list[int] | None, Writing.LIST, ["1"], ["x"]),
+        (dict[str, int], Writing.JSON, ['{"a": 1}'], ["x", "[1]", '{"a": "x"}']),
+        (any_value, Writing.JSON, ["x", "1", ""], []),
+    ],
+    ids=str,
+)
+def test_texts_are_taken_as_the_document_says(
+    specifier: object, writing: Writing, good: list[str], bad: list[str]
+) -> None:
+    """What the schema of a text allows, the service reads; what it does not, is a problem."""
+    operation = op(name="zoo/one", typemap=(specifier,))(lambda value: None)
+    parameter = query_of(made([("zoo/one", operation)]), "/zoo/one")["value"]
+    schema = parameter.get("schema") or parameter["content"]["application/json"]["schema"]
+    assert writing_of(schema) is writing
+    validator = Draft202012Validator(schema)
+    for text in (*good, *bad):
+        assert validator.is_valid(_read(text, schema, writing)) is (text in good), text
+        assert _is_taken(operation, text) is (text in good), text
+
+
+def _is_taken(operation: Operation[..., Any], text: str) -> bool:
+    """Whether the service binds a query with this text."""
+    try:
+        bind(read_query("zoo/one", f"value={text}").asked, operation)
+    except Problem:
+        return False
+    return True
+
+
+def _read(text: str, schema: dict[str, Any], writing: Writing) -> Any:
+    """The value that tools take a text for, given the schema of its parameter."""
+    if "string" in json.dumps(schema) or (writing is Writing.SCALAR and "enum" in schema):
+        return text
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    return [value] if writing is Writing.LIST else value
+
+
+def test_a_body_that_breaks_the_rules_is_a_problem() -> None:
+    """``additionalProperties: false`` holds, and so does what is required."""
+    for text in (b'{"value": 1, "other": 2}', b"{}", b"[]", b'{"value": 1, "rave.f": "csv"}'):
+        with pytest.raises(Problem):
+            bind(read_body("zoo/free", "", "application/json", text).asked, free)
+
+
+def test_any_prefer_header_is_taken() -> None:
+    """The document gives it no form, since unknown preferences are ignored."""
+    assert "Prefer" in made()["components"]["parameters"]
+    for text in ("", "x", ";;,", "return=other", "a=b; c", '"'):
+        headers.preferences(text)
+
+
+def test_null_is_dropped_where_any_text_is_taken() -> None:
+    """An optional text that is left out is null; the text "null" is a text."""
+    assert text_schema({"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}) == {"type": "string"}
+
+
+def test_a_large_catalog_is_described_quickly() -> None:
+    """200 operations in a fraction of a second of computing, though it is kept until something changes."""
+    catalog = [(f"{name}{place}", operation) for place in range(29) for name, operation in Catalog.installed()]
+    assert len(catalog) >= 200
+    made_once: Callable[[], object] = lambda: document(  # noqa: E731  # said twice below
+        catalog, base="", version="1", title="RAVE", may_view=lambda _: True
+    )
+    made_once()
+    started = time.process_time()
+    made_once()
+    assert time.process_time() - started < 0.25
+
+
+def test_the_document_says_how_head_and_errors_work() -> None:
+    """What holds everywhere is said once, in words."""
+    description = made()["info"]["description"]
+    assert "HEAD" in description
+    assert "RFC 9457" in description
+    assert inspect.cleandoc(description) == description

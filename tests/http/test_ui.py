@@ -1,0 +1,473 @@
+"""The pages: sound HTML, whatever the facts; nothing from elsewhere; nothing that is not escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from rave_core import list_of, op, op_file, typemap
+from rave_core.exports import Catalog
+from rave_core.operation import Operation
+from rave_core.plugins import Problem as LoadProblem
+from rave_http.arguments import Asked
+from rave_http.forms import GO
+from rave_http.problems import PROBLEMS, Problem
+from rave_http.ui import (
+    ComputationFacts,
+    StatusFacts,
+    WorkerFacts,
+    catalog_page,
+    operation_page,
+    problem_kind_page,
+    problem_page,
+    status_page,
+    ticket_page,
+)
+
+pytestmark = pytest.mark.usefixtures("runtime")
+
+EVIL = """"><script>alert('1')</script>&amp;<b>"""
+VOID = {"meta", "link", "input", "br", "hr", "img", "path", "rect"}
+BASE = "https://host/rave"
+TICKET = {
+    "status": "making",
+    "href": f"{BASE}/-/products/lab/slow/v1/abc",
+    "key": "lab/slow/v1/abc",
+    "operation": "lab/slow",
+    "progress": {"done": 3, "total": 12, "text": "step three"},
+    "created": "2026-11-25T12:00:00+00:00",
+    "links": {},
+}
+NOON = 1795608000.0
+"""The moment in which the ticket was created."""
+
+
+@op(name="ui/evil", tags=[EVIL])
+@typemap(many=list_of(str))
+def evil(a: Any = EVIL, many: Any = (EVIL,), *rest: Any, **others: Any) -> None:
+    """<script>alert("docstring")</script> ``<b>`` & more.
+
+    <img src=x onerror=alert(1)> in ``<code>``.
+
+    - <li>
+
+    Args:
+        a: <i>help</i>
+    """
+
+
+@op_file(name="ui/picture", mime_type="image/png", stale_while_revalidate="5m")
+def picture(out: str, width: int) -> None:
+    """A picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How loading a namespace went."""
+
+    name: str
+    kind: str = "directory"
+    origin: str = "/srv/lab"
+    generation: int = 1
+    loaded_at: float = 0.0
+    problems: tuple[LoadProblem, ...] = ()
+    error: str = ""
+
+
+@dataclass
+class Page(HTMLParser):
+    """A page, read by the rules that matter here: what is opened is closed, IDs are unique, labels have fields."""
+
+    source: str
+    ids: list[str] = field(default_factory=list)
+    pointed: list[str] = field(default_factory=list)
+    fields: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    open_tags: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    scripts: int = 0
+    text: str = ""
+    plain: str = ""
+
+    def __post_init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.feed(self.source)
+        self.close()
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Notes what is opened, named and pointed to."""
+        found = dict(attrs)
+        assert len(found) == len(attrs), f"<{tag}> says an attribute twice: {attrs}"
+        assert not any(name.startswith("on") for name in found), attrs
+        if tag not in VOID:
+            self.open_tags.append(tag)
+        self.ids += [found["id"] or ""] if "id" in found else []
+        pointers = (
+            found.get("for"),
+            found.get("aria-labelledby"),
+            found.get("aria-describedby"),
+            found.get("data-copy"),
+        )
+        self.pointed += [each for pointer in pointers if pointer for each in pointer.split()]
+        if tag in ("input", "select", "textarea") and found.get("type") != "hidden":
+            self.fields[found.get("name") or ""] = found
+        self.links += [found[name] or "" for name in ("href", "action", "src") if name in found]
+        self.scripts += tag == "script"
+
+    def handle_endtag(self, tag: str) -> None:
+        """Checks that the innermost open tag is closed."""
+        if tag not in VOID:
+            assert self.open_tags, f"</{tag}> closes nothing"
+            opened = self.open_tags.pop()
+            assert opened == tag, f"</{tag}> closes <{opened}>"
+
+    def handle_data(self, data: str) -> None:
+        """Collects what is read."""
+        if not {"style", "script"} & set(self.open_tags):
+            self.text += f" {data}"
+            self.plain += data
+
+
+def read(page: bytes, *, scripts: int = 0) -> Page:
+    """A page that is sound, and says nothing that it should not."""
+    found = Page(page.decode())
+    assert found.open_tags == []
+    assert len(set(found.ids)) == len(found.ids), found.ids
+    assert set(found.pointed) <= set(found.ids)
+    for name, attributes in found.fields.items():
+        is_labelled = attributes.get("id") in found.pointed or attributes.get("aria-label")
+        assert is_labelled or attributes.get("type") == "checkbox", f"the field {name!r} has no label"
+    assert found.scripts == scripts
+    assert '<html lang="en">' in found.source
+    assert 'name="viewport"' in found.source
+    own = ("/", BASE, "#", "data:image/svg+xml,", "http-equiv")
+    assert all(link.startswith(own) for link in found.links), found.links
+    assert not re.search(r"url\(|@import|javascript:", found.source)
+    return found
+
+
+def everything() -> list[tuple[str, Operation[..., Any]]]:
+    """The installed operations, and two that are hard to show."""
+    return [*Catalog.installed(), ("ui/evil", evil), ("ui/picture", picture)]
+
+
+def catalog(base: str = BASE, **keywords: Any) -> Page:
+    """The catalog, for whoever may see everything."""
+    return read(catalog_page(everything(), base=base, **({"may_view": lambda _: True} | keywords)))
+
+
+def test_the_catalog_shows_namespaces_and_operations() -> None:
+    """With summaries, what they take and make, and links to their forms."""
+    found = catalog()
+    for text in (
+        "flow",
+        "timeline",
+        "A picture of the traffic over time",
+        "[by] [start]",
+        "png",
+        "file",
+        "*rest **others",
+    ):
+        assert text in found.text
+    assert f"{BASE}/-/ui/flow/top" in found.links
+    assert f"{BASE}/flow" in found.links
+    assert "9 operations" in found.text
+    assert f"{BASE}/" in found.links
+
+
+def test_the_catalog_can_be_searched_without_a_script() -> None:
+    """By a plain form; what was searched for stands in it, and a search without result says so."""
+    found = catalog(text="largest sources")
+    assert found.fields["text"]["value"] == "largest sources"
+    assert "1 operation" in found.text
+    assert "Nothing fits." in catalog(text="no such thing").text
+    assert "Nothing fits." not in catalog(tag=EVIL).text
+
+
+def test_the_catalog_tells_of_namespaces_in_trouble() -> None:
+    """And not of those that whoever looks may not see."""
+    states = [
+        State("flow", error="SyntaxError: invalid syntax"),
+        State("ui", problems=(LoadProblem("ui/lost", "ui", "it is no operation"),)),
+        State("hidden", error="secret"),
+    ]
+    found = catalog(states=states, may_view=lambda space: space != "hidden")
+    assert "2 namespaces have a problem." in found.text
+    assert "SyntaxError: invalid syntax" in found.text
+    assert "it is no operation" in found.text
+    assert "secret" not in found.text
+    assert "have a problem" not in catalog(states=[State("flow")]).text
+
+
+def test_a_namespace_has_a_page_of_its_own() -> None:
+    """With its operations alone, and where it comes from."""
+    found = catalog(namespace="flow", states=[State("flow", generation=3)])
+    assert "4 operations · /srv/lab · generation 3" in found.text
+    assert "fibonacci" not in found.text
+    assert f"{BASE}/flow" in found.links  # the search stays in it
+
+
+def test_an_empty_catalog_says_what_to_do() -> None:
+    """There may be nothing at all."""
+    assert "There are no operations that you may see." in catalog(may_view=lambda _: False).text
+
+
+def form(name: str, operation: Operation[..., Any], **keywords: Any) -> Page:
+    """The page of an operation."""
+    page = operation_page(name, operation, base=BASE, **keywords)
+    return read(page, scripts=1 if keywords.get("nonce") else 0)
+
+
+def test_an_operations_page_has_a_field_for_each_parameter() -> None:
+    """Sent by GET to the page itself, which leads on; the form of the result can be chosen."""
+    found = form("flow/top", Catalog.installed().find("flow/top"))
+    assert set(found.fields) == {"n", "by", "over", "start", "end", "source", "rave.f"}
+    assert found.fields["n"]["type"] == "number"
+    assert found.fields["n"]["max"] == "1000000"
+    assert found.fields["start"]["type"] == "datetime-local"
+    assert f'action="{BASE}/-/ui/flow/top" method="get"' in found.source
+    assert f'name="{GO}"' in found.source
+    assert "parquet (application/vnd.apache.parquet)" in found.text
+
+
+def test_an_operations_page_tells_the_facts() -> None:
+    """What it makes, when that expires, which version it is, and how a program asks."""
+    found = form("ui/picture", picture)
+    for text in ("a file image/png", "Expires never", "the old result for 5 min, while a new one is made", "by file"):
+        assert text in found.text
+    assert f"curl -L '{BASE}/ui/picture?width=WIDTH' -o picture.png" in found.plain
+    assert f"rave-get '{BASE}/ui/picture?width=WIDTH' -o picture.png" in found.plain
+    assert 'client.fetch("ui/picture", "picture.png", width="WIDTH")' in found.text
+    assert "required" in found.fields["width"]
+
+
+def test_examples_ask_what_stands_in_the_form() -> None:
+    """Quoted for the shell; in Python with the types that the arguments have."""
+    given = {"n": ["3"], "by": ["flows"], "source": ["it's"]}
+    found = form("flow/top", Catalog.installed().find("flow/top"), given=given)
+    assert f"curl -L '{BASE}/flow/top?n=3&by=flows&source=it%27s' -o top.arrows" in found.plain
+    assert 'client.fetch("flow/top", "top.arrows", n=3, by="flows", source="it\'s")' in found.text
+
+
+def test_what_was_wrong_stands_beside_its_field() -> None:
+    """And the field has what was given, so that it can be mended."""
+    operation = Catalog.installed().find("flow/top")
+    found = form("flow/top", operation, given={"n": ["ten"]}, errors={"n": "wanted flow_number"})
+    assert found.fields["n"]["value"] == "ten"
+    assert found.fields["n"]["aria-invalid"] == "true"
+    assert "wanted flow_number" in found.text
+
+
+def test_the_page_works_without_its_script() -> None:
+    """The script needs the nonce of the page's policy; refreshing needs a permission."""
+    operation = Catalog.installed().find("example/fibonacci")
+    assert '<script nonce="abc">' in form("example/fibonacci", operation, nonce="abc").source
+    assert "rave.refresh" not in form("example/fibonacci", operation).fields
+    assert "rave.refresh" in form("example/fibonacci", operation, may_refresh=True).fields
+
+
+def ticket(asked: Asked | None = None, *, now: float = NOON + 60, **changes: Any) -> Page:
+    """The page of a ticket, a minute after it was created."""
+    return read(ticket_page(TICKET | changes, asked, seconds=3, base=BASE, now=now))
+
+
+def test_a_tickets_page_looks_for_its_product() -> None:
+    """It refreshes itself, and tells how far the product is and for how long it may still take."""
+    found = ticket(Asked(operation="lab/slow", texts=(("name", "x"), ("seconds", "1"))))
+    assert f'<meta http-equiv="refresh" content="3; url={TICKET["href"]}">' in found.source
+    assert 'value="0.2500" max="1"' in found.source
+    for text in ("Being made", "lab/slow", "step three", "25 %, about 3 min left", "name x", "asked for 1 min ago"):
+        assert text in found.text
+    assert f"{BASE}/-/ui/lab/slow?name=x&seconds=1" in found.links
+    assert TICKET["href"] in found.links
+
+
+def test_a_ticket_that_says_little_is_shown_all_the_same() -> None:
+    """Without progress, without total, without arguments, without a time."""
+    assert "Waiting for its turn" in ticket(status="queued", progress=None).text
+    assert "<progress aria-label" in ticket(progress=None).source
+    assert "7 done" in ticket(progress={"done": 7, "total": None, "text": ""}).text
+    assert "asked for" not in ticket(created=None).text
+    assert "a moment ago" in ticket(now=NOON + 0.2).text
+    assert "100 %" in ticket(progress={"done": 30, "total": 12, "text": ""}).text
+
+
+def test_arguments_of_a_ticket_are_short() -> None:
+    """Of a document too, and however large."""
+    found = ticket(Asked(operation="lab/slow", document={"a": {"b": [1, "<i>"]}, "long": "x" * 10_000}))
+    assert '{"b":[1,"<i>"]}' in found.text
+    assert len(found.text) < 1500
+
+
+def test_a_problem_tells_what_is_wrong_and_what_to_do() -> None:
+    """In words, with a way on."""
+    problem = Problem(
+        "bad-arguments",
+        "there is no argument 'm'",
+        errors=[{"parameter": "n", "detail": "too large", "schema": {"type": "integer", "maximum": 5}}],
+        request_id="abc-1",
+    )
+    document = problem.document(base=BASE, instance="/flow/top")
+    found = read(problem_page(document, base=BASE, query="n=6&m=1"))
+    for text in (
+        "400 · bad-arguments",
+        "there is no argument 'm'",
+        "n too large",
+        "Wanted is an integer up to 5",
+        "abc-1",
+    ):
+        assert text in found.text
+    assert f"{BASE}/-/ui/flow/top?n=6&m=1" in found.links
+    assert f"{BASE}/-/problems/bad-arguments" in found.links
+
+
+@pytest.mark.parametrize("slug", PROBLEMS)
+def test_every_kind_of_problem_has_its_page(slug: str) -> None:
+    """Title, status and advice; and so has every problem of it, whatever is known."""
+    kind = PROBLEMS[slug]
+    found = read(problem_kind_page(slug, kind, base=BASE))
+    assert f"{kind.status} · {slug} {kind.title} {kind.advice}" in found.text
+    found = read(problem_page(Problem(slug, "why", available=["text/csv"]).document(), base=BASE))
+    assert "why" in found.text
+    assert "It can be had as text/csv ." in found.text
+
+
+def test_a_strange_problem_is_shown_too() -> None:
+    """A plugin may make its own."""
+    found = read(
+        problem_page({"title": "Odd", "status": 418, "operation": f"{BASE}/lab/x", "traceback": "line 1"}, base=BASE)
+    )
+    assert "418 Odd" in found.text
+    assert "Ask the operation" in found.text
+    assert "line 1" in found.text
+
+
+def status(**facts: Any) -> Page:
+    """The page of the service's state."""
+    chosen = {"version": "1.0", "statistics": {}, "caches": {}} | facts
+    return read(status_page(StatusFacts(**chosen), base=BASE, now=NOON))
+
+
+def test_the_status_page_shows_the_whole_service() -> None:
+    """Workers, what they make, how well the caches serve, and the namespaces."""
+    record = {"Hits": 6, "Stale": 2, "Misses": 2, "Refreshed": 0, "Uncached": 0, "Errors": 1, "Seconds Saved": 30.0}
+    found = status(
+        workers=[
+            WorkerFacts(name="worker-1", pid=1, uptime=120.0, computing=1, queued=2, memory=50_000_000),
+            WorkerFacts(name="worker-2", state="silent"),
+        ],
+        computations=[
+            ComputationFacts(
+                operation="lab/slow",
+                worker="worker-1",
+                state="making",
+                elapsed=42.3,
+                href=f"{BASE}/-/products/x",
+                progress={"done": 1, "total": 4, "text": "step one"},
+            ),
+            ComputationFacts(operation="lab/other", worker="worker-1", state="queued", elapsed=0.1),
+        ],
+        statistics={**record, "Operations": {"lab/slow": record}},
+        caches={
+            "caches": {
+                "data": {"url": "memory://", "problem": "it is full", "entries": 3, "bytes": 1000, "max_bytes": 2000}
+            },
+            "operations": {
+                "lab/slow": {"entries": 3, "bytes": 1000, "seconds": 1.0},
+                "lab/old": {"entries": 1, "bytes": 5},
+            },
+        },
+        namespaces=[State("lab", loaded_at=NOON - 3600), State("bad", error="SyntaxError", generation=0)],
+        degraded=["data: it is full"],
+        seconds=5,
+    )
+    for text in ("1 of 2", "1 and 2 queued", "80 %", "step one", "42 s", "queued", "it is full", "1.0 kB of 2.0 kB"):
+        assert text in found.text
+    for text in ("lab/old", "change not loaded SyntaxError", "1 h ago", "silent", "50 MB", "Not everything works"):
+        assert text in found.text
+    assert '<meta http-equiv="refresh" content="5">' in found.source
+
+
+def test_the_status_of_an_idle_service_is_calm() -> None:
+    """Nothing is known yet, and nothing is wrong."""
+    found = status()
+    for text in ("Everything works as it should.", "Nothing is being computed.", "Nothing was asked for yet"):
+        assert text in found.text
+    assert "http-equiv" not in found.source
+
+
+def test_statistics_that_failed_spoil_nothing() -> None:
+    """A cell that reads as an error counts nothing."""
+    found = status(
+        statistics={"Hits": "error: ZeroDivisionError", "Operations": {"a/b": {"Hits": "error", "Misses": 3}}}
+    )
+    assert "a/b 3 0 %" in found.text
+
+
+EVIL_PAGES: dict[str, Callable[[], bytes]] = {
+    "catalog": lambda: catalog_page(
+        [(f"{EVIL}/{EVIL}", evil)],
+        base="",
+        may_view=lambda _: True,
+        states=[State(EVIL, origin=EVIL, generation=2, error=EVIL, problems=(LoadProblem(EVIL, EVIL, EVIL),))],
+        text="script",
+        tag=EVIL,
+    ),
+    "namespace": lambda: catalog_page(
+        [(f"{EVIL}/{EVIL}", evil)], base="", may_view=lambda _: True, namespace=EVIL, states=[State(EVIL, error=EVIL)]
+    ),
+    "operation": lambda: operation_page(
+        f"{EVIL}/{EVIL}",
+        evil,
+        base="",
+        origin=EVIL,
+        given={"a": [EVIL], "many": [EVIL, "\n"], EVIL: [EVIL], "rave.f": [EVIL]},
+        errors={"a": EVIL},
+    ),
+    "ticket": lambda: ticket_page(
+        {**TICKET, "operation": f"{EVIL}/{EVIL}", "href": EVIL, "progress": {"done": 1, "total": 2, "text": EVIL}},
+        Asked(operation="x", texts=((EVIL, EVIL),)),
+        seconds=1,
+        base="",
+        now=NOON,
+    ),
+    "problem": lambda: problem_page(
+        Problem(
+            "bad-arguments", EVIL, errors=[{"parameter": EVIL, "detail": EVIL, "schema": {"enum": [EVIL]}}]
+        ).document(base=EVIL, instance=f"/{EVIL}/{EVIL}")
+        | {"title": EVIL, "available": [EVIL], "traceback": EVIL, "request_id": EVIL, "operation": EVIL},
+        base="",
+        query=EVIL,
+    ),
+    "status": lambda: status_page(
+        StatusFacts(
+            version=EVIL,
+            workers=[WorkerFacts(name=EVIL, state=EVIL)],
+            computations=[
+                ComputationFacts(operation=EVIL, worker=EVIL, state=EVIL, elapsed=1, href=EVIL, arguments=EVIL)
+            ],
+            statistics={"Operations": {EVIL: {}}},
+            caches={"caches": {EVIL: {"url": EVIL, "problem": EVIL}}},
+            namespaces=[State(EVIL, kind=EVIL, origin=EVIL, error=EVIL)],
+            degraded=[EVIL],
+        ),
+        base="",
+        now=NOON,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EVIL_PAGES)
+def test_hostile_facts_are_only_text(name: str) -> None:
+    """Names, docstrings, values and messages: no tag of theirs is one of the page's, and no attribute ends early."""
+    found = Page(EVIL_PAGES[name]().decode())
+    assert found.open_tags == []
+    assert found.scripts == 0
+    assert "alert('1')" in found.text
+    assert not re.search(r"<(b|i|img|li>\.)\b", found.source.partition("<main>")[2])
+    assert len(set(found.ids)) == len(found.ids)
