@@ -39,7 +39,7 @@ from importlib.util import decode_source, spec_from_file_location
 from inspect import unwrap
 from types import CodeType, ModuleType
 from typing import Any
-from weakref import WeakValueDictionary, finalize, ref
+from weakref import WeakValueDictionary, ref
 
 from rave_core.doors import Disguised, Door
 from rave_core.errors import told
@@ -60,7 +60,6 @@ class Generation:
         directory: where the code is; links are resolved, so that a link that is set elsewhere does not change it.
         files: its source.
         modules: those that were imported, by the names under which they are.
-        is_retired: whether it neither serves nor is about to.
     """
 
     def __init__(self, name: str, directory: str) -> None:
@@ -69,11 +68,9 @@ class Generation:
         self.directory = os.path.realpath(directory)
         self.root = f"{DIRECTORIES}.{name}@{next(_numbers)}"
         self.modules: dict[str, ModuleType] = {}
-        self.is_retired = False
         self.files = Snapshot(self.directory)
         for path in self.files:
             linecache.cache.pop(path, None)  # checkcache() misses an edit that keeps time and size
-        finalize(self, _forget, self.root).atexit = False
 
     @property
     def package(self) -> ModuleType | None:
@@ -84,6 +81,11 @@ class Generation:
     def serves(self) -> bool:
         """Whether it is the one that its namespace's name stands for."""
         return _finder.serving.get(self.name) is self
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether it neither serves nor is about to."""
+        return not self.serves and not _finder.is_loading(self)
 
     @property
     def trouble(self) -> str | None:
@@ -128,19 +130,6 @@ class Generation:
     def take_over(self) -> None:
         """From now on the namespace's name stands for this code. Calls of what served before go on with their own."""
         _finder.serving[self.name] = self
-
-    def retire(self) -> None:
-        """Leaves `sys.modules` to others: it lives on for as long as anything of it is in use, such as a call.
-
-        What does can go on importing from it, so its modules can't be taken out before it is gone; but they can be
-        replaced by doors that do not keep it.
-        """
-        self.is_retired = True
-        for full, module in list(sys.modules.items()):
-            if f"{full}.".startswith(f"{self.root}.") and type(module) is not Door:
-                self.modules.setdefault(full, module)
-                sys.modules[full] = self.door(full)
-        vars(sys.modules[DIRECTORIES]).pop(self.root.partition(".")[2], None)
 
     def door(self, fullname: str) -> Door:
         """What stands for a module of it that it holds itself."""
@@ -239,23 +228,15 @@ class _DoorLoader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Replaces it, if there is something behind the door."""
         name = module.__name__
-        _finder.module(name)
+        if _finder.module(name, True) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         del sys.modules[name]
         _finder.door(name)
 
 
-def _module_of(generation: ref[Generation], fullname: str) -> ModuleType:
+def _module_of(generation: ref[Generation], fullname: str, _: bool) -> ModuleType | None:
     found = generation()
-    if found is None or fullname not in found.modules:
-        raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
-    return found.modules[fullname]
-
-
-def _forget(root: str) -> None:
-    """Takes a generation that is gone out of `sys.modules`."""
-    for full in list(sys.modules):
-        if f"{full}.".startswith(f"{root}."):
-            sys.modules.pop(full, None)
+    return found.modules.get(fullname) if found is not None else None
 
 
 class _Finder:
@@ -303,21 +284,34 @@ class _Finder:
         self._known[generation.root] = generation
         self._candidates[generation.name] = generation
 
+    def is_loading(self, generation: Generation) -> bool:
+        """Whether it has begun, and not come to its end."""
+        return self._candidates.get(generation.name) is generation
+
     def end(self, generation: Generation) -> None:
-        """Retires what does not serve, be it ``generation`` or one before it, and closes doors that lead nowhere."""
-        name = generation.name
+        """Lets go of what does not serve.
+
+        Code that is still in use, such as by a call, can go on importing from itself, so its modules can't be taken
+        out of `sys.modules` before it is gone; but they can be replaced by doors, which do not keep it.
+        """
+        name, parent = generation.name, vars(sys.modules[DIRECTORIES])
         self._candidates.pop(name, None)
-        for each in list(self._known.values()):
-            if each.name == name and not each.serves:
-                each.retire()
         serving = self.serving.get(name)
-        for full in list(sys.modules):
-            if f"{full}.".startswith(f"{DIRECTORIES}.{name}."):
-                behind = serving and serving.root + full.removeprefix(f"{DIRECTORIES}.{name}")
-                if behind not in sys.modules:
-                    sys.modules.pop(full, None)
-        if serving is None:
-            vars(sys.modules[DIRECTORIES]).pop(name, None)
+        for full, module in sys.modules.copy().items():
+            root = full.removeprefix(f"{DIRECTORIES}.").partition(".")[0]
+            if not full.startswith(f"{DIRECTORIES}.{name}") or root.partition("@")[0] != name:
+                continue
+            owner = self._known.get(f"{DIRECTORIES}.{root}")
+            if self._leads_nowhere(full, root, serving if root == name else owner):
+                sys.modules.pop(full, None)
+                parent.pop(root, None)
+            elif owner is not None and owner is not serving and type(module) is not Door:
+                owner.modules.setdefault(full, module)
+                sys.modules[full] = owner.door(full)
+                parent.pop(root, None)
+
+    def _leads_nowhere(self, full: str, root: str, generation: Generation | None) -> bool:
+        return generation is None or f"{generation.root}{full[len(DIRECTORIES) + 1 + len(root) :]}" not in sys.modules
 
     def door(self, stable: str) -> None:
         """Sees to it that there is a door of that name."""
@@ -326,19 +320,18 @@ class _Finder:
         if not inner:
             setattr(sys.modules[DIRECTORIES], name, door)
 
-    def module(self, stable: str) -> ModuleType:
-        """The module that a stable name stands for here and now.
+    def module(self, stable: str, is_import: bool) -> ModuleType | None:
+        """The module that a stable name stands for here and now, imported if ``is_import`` says so and it is not.
 
         Raises:
-            ModuleNotFoundError: there is none.
-            BaseException: it is imported, and its code raises that.
+            BaseException: whatever its import raises.
         """
         _, name, *inner = stable.split(".")
         generation = self.current(name)
         if generation is None:
-            raise ModuleNotFoundError(f"No module named {stable!r}", name=stable)
+            return None
         full = ".".join((generation.root, *inner))
-        return sys.modules.get(full) or importlib.import_module(full)
+        return sys.modules.get(full) or (importlib.import_module(full) if is_import else None)
 
     def _after_fork(self) -> None:
         self.lock = threading.RLock()

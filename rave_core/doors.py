@@ -21,24 +21,36 @@ class Disguised(ModuleType):
 
 
 class Door(ModuleType):
-    """A module whose attributes are those of another one, which is found anew each time that one is asked for."""
+    """A module whose attributes are those of another one, which is found anew each time that one is asked for.
 
-    def __init__(self, name: str, way: Callable[[], ModuleType]) -> None:
-        """Makes a door that ``way`` leads through; what that raises comes out of every use."""
+    Where there is nothing behind it, it has none: those who look at every module must not stumble over it.
+    """
+
+    def __init__(self, name: str, way: Callable[[bool], ModuleType | None]) -> None:
+        """Makes a door.
+
+        Args:
+            name: as it is in `sys.modules`.
+            way: gives what is behind it. It is told whether that is to be imported if need be: an ``import`` of the
+                door, which asks for ``__spec__``, gets what comes of it, and others see only what is there.
+        """
         super().__init__(name)
         object.__getattribute__(self, "__dict__")["way"] = way
 
     def __getattribute__(self, name: str) -> Any:
-        return getattr(_behind(self), name)
+        return getattr(_behind(self, name), name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if type(value) is not Door:  # which the import system would put in the place of the module behind it
-            setattr(_behind(self), name, value)
+            setattr(_behind(self, name), name, value)
 
     def __delattr__(self, name: str) -> None:
-        delattr(_behind(self), name)
+        delattr(_behind(self, name), name)
 
 
-def _behind(door: Door) -> ModuleType:
-    found: ModuleType = object.__getattribute__(door, "__dict__")["way"]()
+def _behind(door: Door, attribute: str) -> ModuleType:
+    own = object.__getattribute__(door, "__dict__")
+    found: ModuleType | None = own["way"](attribute == "__spec__")
+    if found is None:
+        raise AttributeError(f"module {own['__name__']!r} has no attribute {attribute!r}: there is no such module now")
     return found

@@ -19,6 +19,7 @@ from rave_core.errors import ConfigurationError, DuplicateError, UnencodableErro
 from rave_core.expiry import Strategy, duration_strategy, forever, strategy_of
 from rave_core.files import ProductCache
 from rave_core.fingerprint import encode, short_digest
+from rave_core.fingerprint.builtins import PUTS
 from rave_core.leases import Leases
 from rave_core.maintenance import Maintenance
 from rave_core.model import Kind, OperationSpec
@@ -132,6 +133,7 @@ class Wiring:
             generation = generation_of(spec.function)
             if generation is not None and generation.name == namespace and not generation.serves:
                 self._names.pop(name, None)
+        PUTS.clear()  # which knows its classes
 
     def _choose(self, spec: OperationSpec) -> Cache:
         url = self._plugins.hooks.rave_choose_backend(spec=spec)

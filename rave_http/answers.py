@@ -67,13 +67,14 @@ async def send_product(
     """
     note: RequestNote = req.scope["rave"]
     entry, now = product.entry, service.clock.now()
-    if entry is None or status == Status.UNCACHED:
+    if status == Status.UNCACHED:
+        entry = None
+    if entry is None or status == Status.REFRESHED:  # whoever asks for that anew means it again
         resp.set_header("Cache-Control", NO_STORE)
-        resp.set_header("Cache-Status", cache_status(status, None, now))
     else:
         private = service.access.is_private(note.principal)
         resp.set_header("Cache-Control", cache_control(entry, now, private=private))
-        resp.set_header("Cache-Status", cache_status(status, entry, now))
+    resp.set_header("Cache-Status", cache_status(status, entry, now))
     resp.set_header("Vary", "Accept, Prefer")
     await deliver(req, resp, found, service.sendfile)
 
@@ -120,7 +121,7 @@ def send_problem(service: Service, req: Request, resp: Response, problem: Proble
     if prefers(req, JSON, "text/html") == "text/html":
         from rave_http.ui import problem_page
 
-        send_page(resp, problem_page(document, base=service.base), status=str(problem.status))
+        send_page(resp, problem_page(document, query=req.query_string, base=service.base), status=str(problem.status))
         return
     resp.content_type = MEDIA_TYPE
     resp.data = msgspec.json.encode(document)

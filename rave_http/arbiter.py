@@ -81,18 +81,29 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
             os.environ["NOTIFY_SOCKET"] = notify
         self.systemd = self.app.is_socket_passed
 
+    def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
+        """The signals that came, each once: several reloads at once are one."""
+        return list(dict.fromkeys(super().wait_for_signals(timeout)))
+
     def reload(self) -> None:
-        """Replaces all workers by new ones with the settings as they are now, unless these are wrong."""
+        """Begins to replace all workers by new ones with the settings as they are now, unless these are wrong."""
         self._tell_systemd(f"RELOADING=1\nMONOTONIC_USEC={int(_clock.monotonic() * 1e6)}")
-        if self.app.renew():
+        if not self.app.begin_reload():
+            self._tell_systemd("READY=1")
+
+    def _go_on_with_reload(self) -> None:
+        """Has workers replaced as soon as the settings are known to be right."""
+        is_right = self.app.end_reload()
+        if is_right:
             self.setup(self.app)
             self._retire(worker for worker in self._present() if not worker.is_serving())
             self._earlier, self._resume_at = self.worker_age, 0.0
-        else:
+        elif is_right is not None:
             self._tell_systemd("READY=1")
 
     def manage_workers(self) -> None:
         """Starts workers that are missing, and stops those for which there are new ones that serve."""
+        self._go_on_with_reload()
         present = self._present()
         current = [worker for worker in present if worker.age > self._earlier]
         serving = [worker for worker in current if worker.is_serving()]

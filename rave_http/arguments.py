@@ -15,6 +15,7 @@ from rave_core.errors import ArgumentError, nearest
 from rave_core.model import Call, Options
 from rave_core.operation import Operation
 from rave_core.reading import ArgumentReader
+from rave_http.descriptions import wrong_arguments
 from rave_http.problems import Problem
 
 CONTROLS: Final = ("rave.f", "rave.prefer", "rave.refresh", "rave.deep_refresh", "rave.only_cached")
@@ -118,12 +119,20 @@ def bind(asked: Asked, operation: Operation[..., Any]) -> Call:
     reader = ArgumentReader(asked.operation, operation.spec)
     try:
         if asked.document is not None:
+            _refuse_wrong(operation, asked.document)
             args, kwargs = reader.read_document(asked.document)
         else:
             args, kwargs = reader.read_texts(_named(reader, asked.texts))
         return operation.bind(*args, **kwargs)
     except ArgumentError as error:
         raise _misfit(reader, error) from error
+
+
+def _refuse_wrong(operation: Operation[..., Any], document: Mapping[str, Any]) -> None:
+    """Refuses values of another JSON type than the schema promises: unlike a text, JSON says what it means."""
+    wrong = wrong_arguments(operation, document)
+    if wrong:
+        raise Problem("bad-arguments", str(wrong[0]["detail"]), errors=wrong)
 
 
 def _misfit(reader: ArgumentReader, error: ArgumentError) -> Problem:

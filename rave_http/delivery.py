@@ -55,6 +55,7 @@ async def deliver(req: Request, resp: Response, representation: Representation, 
         resp.set_headers(representation.validators)
         resp.status = "304 Not Modified"
         return
+    part = _range(req, representation)
     resp.set_headers(representation.headers)
     if representation.path is not None:
         offload = sendfile.header(representation.path)
@@ -63,7 +64,7 @@ async def deliver(req: Request, resp: Response, representation: Representation, 
             resp.data = b""
             return
     resp.set_header("Accept-Ranges", "bytes")
-    await _send(req, resp, representation, _range(req, representation))
+    await _send(req, resp, representation, part)
 
 
 async def _send(req: Request, resp: Response, found: Representation, part: tuple[int, int] | None) -> None:

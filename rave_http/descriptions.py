@@ -6,6 +6,7 @@ import heapq
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote, unquote
 
@@ -116,12 +117,8 @@ def listing(
         detail = f"limit={limit} is not between 1 and {MOST_LISTED}"
         raise Problem("bad-request", detail, errors=[{"parameter": "limit", "detail": detail}])
     after = "" if cursor is None else _after(cursor)
-    fitting = (
-        (name, operation)
-        for name, operation in search(catalog, may_view=may_view, namespace=namespace, text=text, tag=tag)
-        if name > after
-    )
-    page = heapq.nsmallest(limit + 1, fitting, key=lambda pair: pair[0])
+    found = search(catalog, may_view=may_view, namespace=namespace, text=text, tag=tag)
+    page = heapq.nsmallest(limit + 1, (pair for pair in found if pair[0] > after), key=lambda pair: pair[0])
     more = len(page) > limit
     return {
         "operations": [summary(name, operation, base=base) for name, operation in page[:limit]],
@@ -154,8 +151,10 @@ def parameters(operation: Operation[..., Any]) -> dict[str, Any]:
     """What a call takes, as a JSON Schema 2020-12 object, with what the docstring says of each parameter."""
     spec = operation.spec
     schema = sound(_untyped(spec) if spec.typemap is None else spec.typemap.schema())
-    said = prose(spec.doc).parameters
-    properties = schema["properties"]
+    said, properties = prose(spec.doc).parameters, schema["properties"]
+    for parameter in spec.parameters:
+        if isinstance(parameter.default, Enum):
+            _note_member(properties[parameter.name], parameter.default)
     for name, fragment in properties.items():
         notes = {"title": name, "description": said[name]} if name in said else {"title": name}
         properties[name] = notes | _with_default(fragment)
@@ -252,6 +251,13 @@ def _untyped(spec: OperationSpec) -> dict[str, Any]:
     needed = [p.name for p in spec.parameters if p.default is p.empty and p.kind not in _VARIADIC]
     others = any(parameter.kind is parameter.VAR_KEYWORD for parameter in spec.parameters)
     return {"type": "object", "properties": properties, "required": needed, "additionalProperties": others}
+
+
+def _note_member(fragment: dict[str, Any], member: Enum) -> None:
+    """Notes a default that is a member of an enum, for which JSON has no form, as the schema names members."""
+    named = [each for each in (member.value, member.name) if each in fragment.get("enum", ())]
+    if named:
+        fragment["default"] = named[0]
 
 
 def _with_default(fragment: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -200,7 +200,8 @@ def _field(
 
 def _default(parameter: inspect.Parameter, schema: Mapping[str, Any]) -> str | None:
     """The default as it was written, which reads better than what a typemap makes of it."""
-    default = parameter.default if isinstance(parameter.default, (str, int, float)) else schema.get("default")
+    is_plain = isinstance(parameter.default, (str, int, float)) and not isinstance(parameter.default, Enum)
+    default = parameter.default if is_plain else schema.get("default")
     if isinstance(default, list) and writing_of(schema) is Writing.LIST:
         return ", ".join(text for text in map(_text, default) if text)
     return _text(default)
@@ -253,7 +254,7 @@ def _examples(schema: Mapping[str, Any]) -> list[str]:
 
 def _wanted(schema: Mapping[str, Any], control: Control) -> str:
     if control is Control.JSON:
-        return "JSON, or any other text" if accepts_anything(schema) else f"{in_words(schema)}, as JSON"
+        return "JSON, or any other text" if accepts_anything(schema) else f"{in_words(_without_null(schema))}, as JSON"
     if control is Control.LINES:
         branch = next((each for each in branches_of(schema) if each.get("type") == "array"), {})
         items = branch.get("items", True)

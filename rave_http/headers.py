@@ -79,15 +79,16 @@ def directives(text: str | None) -> frozenset[str]:
 
 
 def cache_control(entry: Entry, now: float, *, private: bool) -> str:
-    """How long the product of ``entry`` may be kept by others: its remaining lifetime, and its stale windows."""
+    """How long the product of ``entry`` may be kept by others: its remaining lifetime, and its stale windows.
+
+    Of what is stale already, they are what is left of them: whoever keeps it counts from now.
+    """
     left = entry.expires_at - now
     age = _YEAR if math.isinf(left) else max(0, int(left))
     words = ["private" if private else "public", f"max-age={min(age, _YEAR)}"]
-    if entry.stale_while_revalidate > 0:
-        words.append(f"stale-while-revalidate={int(entry.stale_while_revalidate)}")
-    if entry.stale_if_error > 0:
-        words.append(f"stale-if-error={int(entry.stale_if_error)}")
-    return ", ".join(words)
+    windows = (("stale-while-revalidate", entry.stale_while_revalidate), ("stale-if-error", entry.stale_if_error))
+    rests = ((name, int(window + min(left, 0.0))) for name, window in windows)
+    return ", ".join([*words, *(f"{name}={rest}" for name, rest in rests if rest > 0)])
 
 
 def cache_status(outcome: str, entry: Entry | None, now: float) -> str:

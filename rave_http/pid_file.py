@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,8 @@ from rave_core.clock import SystemClock
 from rave_core.errors import ConfigurationError
 from rave_core.host import is_alive, process_start
 
+_clock = SystemClock()
+_PATIENCE: Final = 2.0  # seconds
 _SLACK: Final = 2.0  # seconds by which the times of a file and of a process may be off
 _LONGEST: Final = 32
 
@@ -92,7 +95,7 @@ class PidFile:
         pid = _pid_in(descriptor)
         if pid is None:
             raise ConfigurationError(f"{self.path} is no PID file: it does not hold a number; name another one")
-        if _is_locked(descriptor) or _is_as_old(pid, os.fstat(descriptor).st_mtime):
+        if _is_held(descriptor, pid) or _is_as_old(pid, os.fstat(descriptor).st_mtime):
             raise ConfigurationError(f"raved already runs as pid {pid} ({self.path}): stop it, or name another file")
 
     def _write(self, *, over: int | None) -> int | None:
@@ -128,6 +131,16 @@ def _is_at(path: str, descriptor: int) -> bool:
         return False
 
 
+def _is_held(descriptor: int, pid: int) -> bool:
+    """Whether another process holds the file; one that is about to replace it gets a moment to do that."""
+    end = _clock.monotonic() + _PATIENCE
+    while _is_locked(descriptor):
+        if is_alive(pid, "") or _clock.monotonic() > end:
+            return True
+        _clock.wait(threading.Event(), 0.01)
+    return False
+
+
 def _is_locked(descriptor: int) -> bool:
     """Locks the file; tells whether another process holds it. A file system without locks holds nothing."""
     try:
@@ -148,4 +161,4 @@ def _is_as_old(pid: int, written: float) -> bool:
         age = uptime - int(process_start(pid)) / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError):
         return True
-    return age > SystemClock.now() - written - _SLACK
+    return age > _clock.now() - written - _SLACK

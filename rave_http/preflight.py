@@ -6,6 +6,7 @@ child of their own, which then ends.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import select
@@ -24,6 +25,7 @@ from rave_http.settings import ServiceSettings
 if TYPE_CHECKING:
     from rave_core.runtime import Runtime
 
+_clock = SystemClock()
 _LIMIT: Final = 120.0  # seconds
 _SIGNALS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD)
 ADVICE: Final = (
@@ -47,32 +49,79 @@ class Findings(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def check(launch: Launch, settings: Settings, service: ServiceSettings, *, outside: str) -> Findings:
-    """Checks everything that can be checked without serving.
+class Check:
+    """Checks under way, in a child of this process. For one thread."""
 
-    Args:
-        launch: the log that it asks for is tried.
-        settings, service: as `Launch.read` gave them.
-        outside: the address at which others reach the service; empty for none.
+    def __init__(self, launch: Launch, settings: Settings, service: ServiceSettings, *, outside: str) -> None:
+        """Starts to check everything that can be checked without serving.
 
-    Raises:
-        ConfigurationError: the service can't start; the message says why.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        _report(writing, launch, settings, service, outside)
-    os.close(writing)
-    try:
-        findings = _received(reading)
-    finally:
-        os.close(reading)
-        _end(child)
-    if findings.error:
-        raise ConfigurationError(findings.error)
-    return findings
+        Args:
+            launch: the log that it asks for is tried.
+            settings, service: as `Launch.read` gave them.
+            outside: the address at which others reach the service; empty for none.
+        """
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._content = b""
+        self._end = _clock.monotonic() + _LIMIT
+        self._reading, writing = os.pipe()
+        self._child = os.fork()
+        if not self._child:
+            _report(writing, launch, settings, service, outside)
+        os.close(writing)
+
+    def wait(self) -> Findings:
+        """What was found, when it is.
+
+        Raises:
+            ConfigurationError: the service can't start; the message says why.
+        """
+        try:
+            while not self._read(max(self._end - _clock.monotonic(), 0)):
+                pass
+        except BaseException:
+            self.abandon()
+            raise
+        return self.result()
+
+    def is_done(self) -> bool:
+        """Whether there is a result; without waiting for one."""
+        return self._read(0)
+
+    def result(self) -> Findings:
+        """What was found.
+
+        Raises:
+            ConfigurationError: as for `wait`.
+        """
+        is_late = _clock.monotonic() >= self._end
+        self.abandon()
+        try:
+            findings = msgspec.json.decode(self._content, type=Findings)
+        except msgspec.DecodeError:
+            reason = f"take longer than {_LIMIT:g} s" if is_late else "ended early: they were killed, or crashed"
+            raise ConfigurationError(f"the checks of caches and plugins {reason}") from None
+        if findings.error:
+            raise ConfigurationError(findings.error)
+        return findings
+
+    def abandon(self) -> None:
+        """Ends what is under way; twice is no error."""
+        if self._child:
+            os.close(self._reading)
+            # A process that reaps all of its children may have been faster.
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(self._child, signal.SIGKILL)
+                os.waitpid(self._child, 0)
+            self._child = 0
+
+    def _read(self, seconds: float) -> bool:
+        """Takes in what the child tells, for that long; whether that was all, or there is no more time."""
+        if select.select([self._reading], [], [], seconds)[0]:
+            part = os.read(self._reading, 1 << 16)
+            self._content += part
+            return not part
+        return _clock.monotonic() >= self._end
 
 
 def _report(writing: int, launch: Launch, settings: Settings, service: ServiceSettings, outside: str) -> None:
@@ -103,10 +152,9 @@ def _look(launch: Launch, settings: Settings, service: ServiceSettings, outside:
     os.chdir(launch.working_directory)
     launch.log.start()
     logging.disable()  # each worker logs what it finds
-    clock = SystemClock()
     plugins = HttpPlugins.installed()
     plugins.executors.find(service.executor)
-    access = Access(service, KeyStore.of(service, clock), plugins.hooks, clock)
+    access = Access(service, KeyStore.of(service, _clock), plugins.hooks, _clock)
     if outside and not (service.allow_anonymous or access.is_configured):
         raise ConfigurationError(ADVICE.format(outside))
     with Runtime(settings) as runtime:
@@ -143,24 +191,3 @@ def _troubles(runtime: Runtime) -> list[str]:
     stores = (("cache", runtime.cache), ("products", runtime.products))
     found = [(name, place.url, place.backend.check()) for name, place in stores]
     return [f"nothing can be kept in {name!r}, {url}: {trouble}" for name, url, trouble in found if trouble]
-
-
-def _received(reading: int) -> Findings:
-    content, clock = b"", SystemClock()
-    end = clock.monotonic() + _LIMIT
-    while select.select([reading], [], [], max(end - clock.monotonic(), 0))[0]:
-        part = os.read(reading, 1 << 16)
-        if not part:
-            break
-        content += part
-    else:
-        raise ConfigurationError(f"opening the caches and loading the plugins takes longer than {_LIMIT:g} s")
-    try:
-        return msgspec.json.decode(content, type=Findings)
-    except msgspec.DecodeError:
-        raise ConfigurationError("the checks before the start ended early: they were killed, or crashed") from None
-
-
-def _end(child: int) -> None:
-    os.kill(child, signal.SIGKILL)  # it has told what it had to tell
-    os.waitpid(child, 0)

@@ -79,6 +79,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._pid_file = pid_file
         self._on_ready = on_ready
         self._on_serving = on_serving
+        self._reload: tuple[preflight.Check, Settings, ServiceSettings] | None = None
         self.board: Board | None = None
         super().__init__(prog="rave")
 
@@ -107,6 +108,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         raise SystemExit(0)
 
     def _tidy(self) -> None:
+        self._give_up_reload()
         if self.board is not None:
             self.board.remove()
         if self._pid_file is not None:
@@ -135,25 +137,45 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             _log.exception("a worker can't start")
         raise SystemExit(Arbiter.WORKER_BOOT_ERROR)
 
-    def renew(self) -> bool:
-        """Reads the settings anew, for workers yet to be forked; tells whether they can be used."""
+    def begin_reload(self) -> bool:
+        """Reads the settings anew, and begins to check them; whether there is anything to check."""
+        self._give_up_reload()
         try:
             settings, service = self._launch.read()
-            findings = preflight.check(self._launch, settings, service, outside=self._outside)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not take the service down
+            _refuse(error)
+            return False
+        check = preflight.Check(self._launch, settings, service, outside=self._outside)
+        self._reload = (check, settings, service)
+        return True
+
+    def end_reload(self) -> bool | None:
+        """Takes the settings over that were checked, for workers yet to be forked.
+
+        Returns:
+            Whether they can be used; ``None`` while that is not known, and where no reload is under way.
+        """
+        if self._reload is None or not self._reload[0].is_done():
+            return None
+        (check, settings, service), self._reload = self._reload, None
+        try:
+            findings = check.result()
             self._launch.log.start()
-        except (RaveError, OSError) as error:
-            _log.error("the reload is refused, and the service goes on as it is: %s", error)
+        except Exception as error:  # noqa: BLE001  # as above
+            _refuse(error)
             return False
-        except Exception:  # noqa: BLE001  # whatever it is, it must not take the service down
-            _log.exception("the reload failed, and the service goes on as it is")
-            return False
-        if service.bind != self._service.bind:
-            _log.warning("the service goes on listening where it does; a restart moves it to %s", service.bind)
         for warning in findings.warnings:
             _log.warning("%s", warning)
+        if service.bind != self._service.bind:
+            _log.warning("the service goes on listening where it does; a restart moves it to %s", service.bind)
         self._settings, self._service = settings, service
         self.do_load_config()
         return True
+
+    def _give_up_reload(self) -> None:
+        if self._reload is not None:
+            self._reload[0].abandon()
+            self._reload = None
 
     def ready(self) -> None:
         """Is called by the arbiter when the first worker serves."""
@@ -193,6 +215,13 @@ class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
 
     def close_on_exec(self) -> None:
         """Nothing: no file that Python opens is passed on."""
+
+
+def _refuse(error: Exception) -> None:
+    expected = isinstance(error, (RaveError, OSError))
+    _log.error(
+        "the reload is refused, and the service goes on as it is: %s", error, exc_info=None if expected else error
+    )
 
 
 def _attach(worker: Worker) -> None:

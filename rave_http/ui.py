@@ -108,21 +108,19 @@ def catalog_page(
     """
     seen = [state for state in states if may_view(state.name)]
     found = list(search(catalog, may_view=may_view, namespace=namespace, text=text, tag=tag))
-    groups: dict[str, list[dict[str, Any]]] = {}
-    if not (text or tag):
-        groups = {state.name: [] for state in seen if namespace in (None, state.name)}
+    # A namespace without operations is shown, too, unless something is searched for.
+    groups: dict[str, list[dict[str, Any]]] = {state.name: [] for state in seen if not (text or tag)}
     for name, operation in found:
         groups.setdefault(name.partition("/")[0], []).append(_row(name, operation))
     facts = {
         "base": base,
-        "groups": sorted(groups.items()),
+        "groups": sorted(pair for pair in groups.items() if namespace in (None, pair[0])),
         "count": len(found),
         "states": {state.name: state for state in seen},
         "troubled": [state for state in seen if state.error or state.problems],
         "namespace": namespace,
         "text": text,
         "tag": tag,
-        "tags": sorted({each for _, operation in found for each in operation.spec.tags}),
         "filtered": bool(text or tag),
     }
     return page("catalog.html" if namespace is None else "namespace.html", **facts)
@@ -156,26 +154,33 @@ def operation_page(
     """
     fields = form_fields(operation, given, errors)
     address = f"{base if '://' in base else origin + base}"
-    forms = [(short_name(each), each) for each in media_types(operation.spec)]
+    made = media_types(operation.spec)
     facts = {
-        "base": base,
+        "fields": fields,
+        "form": next(iter((given or {}).get("rave.f", ())), ""),
+        "may_refresh": may_refresh,
+        "address": address,
+        "snippets": snippets(name, fields, sample_query(fields), address=address, suffix=suffix_of(made[0])),
+        "nonce": nonce,
+    }
+    return page("operation.html", base=base, **_about(name, operation, base), **facts)
+
+
+def _about(name: str, operation: Operation[..., Any], base: str) -> dict[str, Any]:
+    """The facts of an operation's page that depend on nothing but the operation."""
+    spec = operation.spec
+    forms = ((short_name(each), each) for each in media_types(spec))
+    return {
         "name": name,
         "namespace": name.partition("/")[0],
         "path": quote(name),
         "about": describe(name, operation, base=base),
-        "prose": prose(operation.spec.doc),
-        "fields": fields,
-        "go": GO,
+        "prose": prose(spec.doc),
         "forms": [(short, kind) for short, kind in forms if short],
-        "own": "" if own_type(operation.spec) == UNTOLD else own_type(operation.spec),
-        "form": next(iter((given or {}).get("rave.f", ())), ""),
-        "may_refresh": may_refresh,
-        "address": address,
-        "snippets": snippets(name, fields, sample_query(fields), address=address, suffix=suffix_of(forms[0][1])),
-        "nonce": nonce,
+        "own": "" if own_type(spec) == UNTOLD else own_type(spec),
+        "go": GO,
         "duration": span,
     }
-    return page("operation.html", **facts)
 
 
 def ticket_page(

@@ -35,7 +35,15 @@ iso_datetime: Final = FunctionConverter(
 )
 """A date and time, of ISO 8601 text."""
 
-_SIZE_SCHEMA: Final = {"type": ["integer", "string"], "examples": ["64KiB", 65536]}
+_SIZE_SCHEMA: Final = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": 2**62},
+        {"type": "string", "pattern": "^[1-9][0-9]{0,5}(?:[kMGT]?B|[KMGT]iB)?$"},
+    ],
+    "examples": ["64KiB", 65536],
+}
+_ADDRESS_SCHEMA: Final = {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
+_NETWORK_SCHEMA: Final = {"type": "string", "examples": ["10.0.0.0/8", "2001:db8::/32"]}
 _PORT_SCHEMA: Final = {"type": "integer", "minimum": 0, "maximum": 65535}
 
 BUILTIN: Final[dict[str, Converter]] = {
@@ -43,8 +51,8 @@ BUILTIN: Final[dict[str, Converter]] = {
     "iso_datetime": iso_datetime,
     "duration": FunctionConverter("duration", to_seconds, DURATION_SCHEMA),
     "size": FunctionConverter("size", to_size, _SIZE_SCHEMA),
-    "ip_address": FunctionConverter("ip_address", to_address, {"type": "string"}),
-    "ip_network": FunctionConverter("ip_network", to_network, {"type": "string"}),
+    "ip_address": FunctionConverter("ip_address", to_address, _ADDRESS_SCHEMA),
+    "ip_network": FunctionConverter("ip_network", to_network, _NETWORK_SCHEMA),
     "port": FunctionConverter("port", to_port, _PORT_SCHEMA),
     "json": FunctionConverter("json", to_json, takes_none=True),
     "path": PATHS[Path],

@@ -112,7 +112,17 @@ def _unboxed(value: Any) -> Any:
     return value
 
 
-DURATION_SCHEMA: Final = {"type": ["number", "string"], "examples": ["2h30m", 300]}
+_PART: Final = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+DURATION_SCHEMA: Final = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1e12},
+        {
+            "type": "string",
+            "pattern": f"^(?:{_PART}|(?=[0-9])(?:{_PART}d)?(?:{_PART}h)?(?:{_PART}m)?(?:{_PART}s)?)$",
+        },
+    ],
+    "examples": ["2h30m", 300],
+}
 
 TIMES: Final[dict[type, Converter]] = {
     date: FunctionConverter("date", to_date, {"type": "string", "format": "date"}, date),

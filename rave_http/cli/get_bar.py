@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 0.3
 _EVERY = 0.05
+_logger = logging.getLogger("rave.client")
 
 
 class Bar:
@@ -32,6 +33,7 @@ class Bar:
         self._drawn_at = 0.0
         self._rich: RichProgress | None = None
         self._task: TaskID | None = None
+        self._lines = _Lines()
 
     @property
     def seconds(self) -> float:
@@ -63,17 +65,17 @@ class Bar:
             note(f"ask for it later at {self._href}")
 
     def show_log(self) -> None:
-        """Shows what the client logs."""
-        logger = logging.getLogger("rave.client")
-        logger.setLevel(logging.DEBUG)
-        logger.propagate = False
-        logger.handlers = [_Lines()]
+        """Shows what the client logs, until the bar is left."""
+        _logger.setLevel(logging.DEBUG)
+        _logger.addHandler(self._lines)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        _logger.setLevel(logging.NOTSET)
+        _logger.removeHandler(self._lines)
 
     def _start(self) -> None:
         from rich.console import Console

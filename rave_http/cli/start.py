@@ -92,7 +92,7 @@ def prepare(launch: Launch, *, warn: Callable[[str], None]) -> Prepared:
     settings, service = launch.read()
     listener = listen(service.bind)
     try:
-        findings = preflight.check(launch, settings, service, outside=listener.outside)
+        findings = preflight.Check(launch, settings, service, outside=listener.outside).wait()
     except BaseException:
         listener.close()
         raise

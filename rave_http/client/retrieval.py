@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 import requests
 
@@ -17,6 +17,8 @@ from rave_http.client.part_file import PartFile
 from rave_http.client.product import Product, product_of
 from rave_http.client.pursuit import Pursuit
 from rave_http.client.sinks import Facts, MemorySink, Sink, StreamSink
+
+_OPEN: Final = ("/dev/fd/", "/dev/std", "/proc/self/fd/")
 
 
 def into_memory(pursuit: Pursuit, response: requests.Response | None = None) -> Product:
@@ -69,8 +71,8 @@ def into_file(pursuit: Pursuit, target: str | os.PathLike[str], ask: Ask, *, res
     """
     is_directory = os.path.isdir(target)
     path = Path(target, stem_of(ask.url)) if is_directory else Path(os.path.realpath(target))
-    if path.exists() and not path.is_file() and not is_directory:
-        with open(path, "wb") as stream:
+    if not is_directory and _is_open_ended(target, path):
+        with open(target, "wb") as stream:
             return into_stream(pursuit, stream)
     part = PartFile(path, _identity(ask), resume=resume)
     try:
@@ -83,6 +85,11 @@ def into_file(pursuit: Pursuit, target: str | os.PathLike[str], ask: Ask, *, res
         return found
     finally:
         part.leave()
+
+
+def _is_open_ended(target: str | os.PathLike[str], path: Path) -> bool:
+    """Whether it is a device or pipe, or what is open already, so that nothing can be put in its place."""
+    return os.path.abspath(target).startswith(_OPEN) or (path.exists() and not path.is_file())
 
 
 def _product(

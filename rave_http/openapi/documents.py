@@ -156,10 +156,8 @@ def _controls() -> dict[str, dict[str, Any]]:
         "once where it is not there, 'return=minimal' gives a reference to it. Others are ignored."
     )
     accept = "The media types that the result may have; a 406 lists those that it can have."
-    form = "The form of the product: a short name or a media type, in place of the header 'Accept'."
     return {
         **{name: _parameter(name, "query", *facts) for name, facts in found.items()},
-        "Form": _parameter("rave.f", "query", form, TEXT),
         "Prefer": _parameter("Prefer", "header", prefer, TEXT),
         # No operation refers to it, since OpenAPI lets the media types of the responses speak for it.
         "Accept": _parameter("Accept", "header", accept, {**TEXT, "default": "*/*"}),

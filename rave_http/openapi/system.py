@@ -53,6 +53,25 @@ def path_parameters() -> dict[str, dict[str, Any]]:
 
 def _products() -> dict[str, dict[str, Any]]:
     key = [ref("Key", "parameters")]
+    meta = _read("getProductMeta", "What is recorded of a product.", ref("Meta"), errors=(410, 500, 503))
+    events = _operation(
+        "watchProduct",
+        "The progress of a product, as server-sent events until it is there.",
+        {"200": answer("Events.", None, _EVENTS), **problems(*_ACCESS, 400, 410, 500, 503)},
+    )
+    delete = _operation(
+        "purgeProduct",
+        "Purges a product.",
+        {"204": answer("It was purged.", None), **problems(*_ACCESS, 400, 409, 500, 503)},
+    )
+    return {
+        "/-/products/{key}": {"parameters": key, "get": _product(), "delete": delete},
+        "/-/products/{key}/meta": {"parameters": key, "get": meta},
+        "/-/products/{key}/events": {"parameters": key, "get": events},
+    }
+
+
+def _product() -> dict[str, Any]:
     found = {
         "200": product("The product.", ["*/*"]),
         "202": ref("Ticket", "responses"),
@@ -60,24 +79,9 @@ def _products() -> dict[str, dict[str, Any]]:
         "304": ref("NotModified", "responses"),
         **problems(*_ACCESS, 400, 406, 409, 410, 416, 429, 500, 503, 504),
     }
-    meta = _read("getProductMeta", "What is recorded of a product.", ref("Meta"), errors=(410, 500, 503))
-    events = _operation(
-        "watchProduct",
-        "The progress of a product, as server-sent events until it is there.",
-        {"200": answer("Events.", None, _EVENTS), **problems(*_ACCESS, 400, 410, 500, 503)},
-    )
-    forms = [ref("Form", "parameters"), ref("Prefer", "parameters")]
-    get = _operation("getProduct", "What a ticket promises: the product, or how far it is.", found, parameters=forms)
-    delete = _operation(
-        "purgeProduct",
-        "Purges a product.",
-        {"204": answer("It was purged.", None), **problems(*_ACCESS, 400, 409, 500, 503)},
-    )
-    return {
-        "/-/products/{key}": {"parameters": key, "get": get, "delete": delete},
-        "/-/products/{key}/meta": {"parameters": key, "get": meta},
-        "/-/products/{key}/events": {"parameters": key, "get": events},
-    }
+    get = _operation("getProduct", "What a ticket promises: the product, or how far it is.", found)
+    description = "It has the forms that its operation gives, chosen by 'rave.f' or 'Accept' as there."
+    return get | {"description": description, "parameters": [ref("Prefer", "parameters")]}
 
 
 def _administration() -> dict[str, dict[str, Any]]:
@@ -149,13 +153,9 @@ def _change(identifier: str, summary: str, asked: str, told: str, *, needs_body:
     return _operation(identifier, summary, found) | {"requestBody": {"required": needs_body, "content": content}}
 
 
-def _operation(
-    identifier: str, summary: str, responses: Mapping[str, Any], *, parameters: Sequence[Mapping[str, Any]] = ()
-) -> dict[str, Any]:
-    found: dict[str, Any] = {"operationId": identifier, "summary": summary, "tags": [TAG]}
-    if parameters:
-        found["parameters"] = list(parameters)
-    return found | {"responses": dict(sorted(responses.items()))}
+def _operation(identifier: str, summary: str, responses: Mapping[str, Any]) -> dict[str, Any]:
+    found = {"operationId": identifier, "summary": summary, "tags": [TAG]}
+    return {**found, "responses": dict(sorted(responses.items()))}
 
 
 def _path(name: str, description: str, schema: Mapping[str, Any]) -> dict[str, Any]:

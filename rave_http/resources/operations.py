@@ -29,7 +29,7 @@ from rave_http.representations import Product, Representation
 from rave_http.resources.catalog import Catalog
 from rave_http.service import Service
 
-METHODS: Final = ("GET", "HEAD", "POST", "QUERY", "OPTIONS")
+METHODS: Final = ("GET", "HEAD", "POST", "OPTIONS")
 _READY: Final = 4096
 _AGAIN: Final = {"Retry-After": "1"}
 _log = logging.getLogger("rave.http")
@@ -140,6 +140,8 @@ class Operations:
         if req.method == "OPTIONS":
             resp.status = "204 No Content"
             resp.set_header("Allow", ", ".join(METHODS))
+            # QUERY is advertised by a header of its own: OpenAPI 3.1, which Allow agrees with, does not know it.
+            resp.set_header("Accept-Query", f"{arguments.JSON}, {arguments.FORM}")
             resp.set_header("Accept-Post", f"{arguments.JSON}, {arguments.FORM}")
             return
         request = await self._read(req, name)
@@ -161,7 +163,7 @@ class Operations:
             known = [each for each, _ in service.namespaces.catalog if service.may(req, "view", each.partition("/")[0])]
             raise Problem("not-found", f"There is no operation {name[:200]!r}; {nearest(name[:200], known)}")
         req.scope["rave"].operation = name
-        if req.method not in METHODS:
+        if req.method not in METHODS and req.method != "QUERY":
             raise Problem(
                 "method-not-allowed",
                 f"An operation is asked by {', '.join(METHODS[:3])}, not by {req.method[:20]}",

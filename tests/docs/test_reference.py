@@ -25,9 +25,25 @@ from rave_backends.object_store import ObjectStoreBackend
 from rave_core import codecs, converters, decorators, errors, expiry, hookspecs, plugins, statistics, testing, versions
 from rave_core.backend import StoreURL
 from rave_core.model import Entry, Options, Outcome, Status
-from rave_core.settings import known_settings, variable_of
+from rave_core.settings import kinds, known_settings, variable_of
+from rave_core.settings.places import File
+from rave_http.settings import known_service_settings
 
 Page: typing.TypeAlias = Callable[[str], str]
+HEADING = "All settings of the service"
+TYPES: dict[type, str] = {
+    kinds.Word: "text",
+    kinds.Text: "text",
+    kinds.Count: "number",
+    kinds.Size: "size",
+    kinds.Duration: "duration",
+    kinds.OptionalDuration: "duration, or `never`",
+    kinds.Words: "list",
+    kinds.Flag: "flag",
+    kinds.Table: "table",
+    kinds.Tables: "tables",
+    File: "path",
+}
 
 
 def assert_told(names: typing.Iterable[str], text: str) -> None:
@@ -69,6 +85,25 @@ def test_every_setting_has_a_row_with_its_variable_and_default(page: Page) -> No
             assert given == setting.convert(setting.default(), Path()), name
         else:
             assert " " in default or not setting.default(), name
+
+
+def test_every_setting_of_the_service_has_a_row_with_its_type_and_default(page: Page) -> None:
+    """In the order of the code; a default in code marks is what the setting becomes."""
+    told = {cells[0].strip("`"): cells for cells in rows(page("reference/service-settings.md"), HEADING)}
+    assert list(told) == list(known_service_settings())
+    for name, setting in known_service_settings().items():
+        _, kind, default, _ = told[name]
+        assert kind == (_words(setting) if isinstance(setting, kinds.Choice) else TYPES[type(setting)]), name
+        if re.fullmatch("`[^`]+`", default):
+            given = setting.convert(setting.read(default.strip("`")), Path())
+            assert given == setting.convert(setting.default(), Path()), name
+        else:
+            assert " " in default or not setting.default(), name
+
+
+def _words(choice: kinds.Choice) -> str:
+    *words, last = (f"`{word}`" for word in choice.words)
+    return f"{', '.join(words)} or {last}"
 
 
 @pytest.mark.parametrize(

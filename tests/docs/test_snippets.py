@@ -5,7 +5,10 @@ A page is one session, from its first line to its last, in an empty directory an
 - ``python`` blocks are run, ``pycon`` blocks as well, and what they print is compared (``...`` stands for anything);
 - a block with a caption is written to the file of that name;
 - the commands of ``console`` blocks are run, and what they print is compared, if anything is shown. Each must succeed,
-  so one that shows a failure ends in ``; echo $?``.
+  so one that shows a failure ends in ``; echo $?``;
+- ``rave serve`` is left running, as in a terminal of its own, until the page starts it again or ends. A page calls its
+  port 8888; here it is a free one. What is asked of a service is asked again for a while if the answer is not the one
+  that is shown, since a service takes a moment to follow what is changed.
 """
 
 from __future__ import annotations
@@ -15,12 +18,16 @@ import logging
 import os
 import re
 import shlex
+import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 import tomllib
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +39,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)
 SHOWN_ONLY = {"cd", "git", "make", "source", "python3", "sudo"}
 PROSE = {"", "text", "toml", "ini", "json", "{toctree}", "{eval-rst}", "{figure}", "{image}", "{note}", "{warning}"}
+PORT = "8888"  # of the service on every page
+ASKED_AGAIN = {"curl", "rave-get"}
+PATIENCE = 20.0  # seconds
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_ONLY_FIRST_FAILURE
 FENCE = re.compile(r"( *)(```+) *(.*)")
 OPTION = re.compile(r" *:(\w+): *(.*)")
@@ -78,6 +88,9 @@ class Session:
         self.path = path
         self.directory = directory
         self.module = types.ModuleType("example")
+        self.port = _free_port()
+        self.log = directory.parent / "service.log"
+        self._service: subprocess.Popen[bytes] | None = None
         self.environ = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -85,10 +98,12 @@ class Session:
             "PYTHONDONTWRITEBYTECODE": "1",
             "COLUMNS": "100",
             "NO_COLOR": "1",
+            "NO_PROXY": "127.0.0.1",
         }
 
     def follow(self, block: Block) -> None:
         """Does what a reader would do with the block."""
+        block = replace(block, text=block.text.replace(PORT, self.port))
         if block.caption:
             file = self.directory / block.caption
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -121,21 +136,53 @@ class Session:
         elif first == "export":
             name, _, value = rest[0].partition("=")
             self.environ[name] = os.path.expandvars(value)
+        elif command.startswith("rave serve") and ";" not in command:
+            self._serve(command, expected)
         elif first not in SHOWN_ONLY:
-            ran = subprocess.run(
-                ["bash", "-c", command],
-                cwd=self.directory,
-                env=self.environ,
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=100,
-                check=False,
+            until = time.monotonic() + (PATIENCE if first in ASKED_AGAIN else 0)
+            while not self._did(command, expected, is_last=time.monotonic() >= until):
+                time.sleep(0.2)
+
+    def _did(self, command: str, expected: str, *, is_last: bool) -> bool:
+        """Runs a command; whether it came out as shown, which the last time it must."""
+        ran = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.directory,
+            env=self.environ,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=100,
+            check=False,
+        )
+        is_right = ran.returncode == 0 and (not expected or is_like(ran.stdout, expected))
+        log = self.log.read_text() if self.log.exists() else ""
+        told = f"$ {command}\nexpected:\n{expected}\ngot ({ran.returncode}):\n{ran.stdout}\nlog:\n{log}"
+        assert is_right or not is_last, told
+        return is_right
+
+    def _serve(self, command: str, expected: str) -> None:
+        """Starts a service, and waits until it serves."""
+        self.close()
+        bind = "" if "--bind" in command else f" --bind 127.0.0.1:{self.port}"
+        with self.log.open("wb") as log:
+            self._service = subprocess.Popen(
+                ["bash", "-c", f"exec {command}{bind}"], cwd=self.directory, env=self.environ, stdout=log, stderr=log
             )
-            assert ran.returncode == 0, f"$ {command}\n{ran.stdout}"
-            assert not expected or is_like(ran.stdout, expected), (
-                f"$ {command}\nexpected:\n{expected}\ngot:\n{ran.stdout}"
-            )
+        until = time.monotonic() + 60
+        while not re.search(r"^rave: serves ", self.log.read_text(), re.MULTILINE):
+            assert self._service.poll() is None, f"$ {command}\n{self.log.read_text()}"
+            assert time.monotonic() < until, f"$ {command}\n{self.log.read_text()}"
+            time.sleep(0.05)
+        assert not expected or is_like(self.log.read_text(), expected), f"$ {command}\n{self.log.read_text()}"
+
+    def close(self) -> None:
+        """Stops the service, and a daemon that the page has left behind."""
+        for file in self.directory.glob("*.pid"):
+            os.kill(int(file.read_text()), signal.SIGTERM)
+        if self._service is not None and self._service.poll() is None:
+            self._service.send_signal(signal.SIGTERM)
+            assert self._service.wait(60) == 0, self.log.read_text()
 
     def _install(self) -> None:
         """As much of an editable install as a later process looks at: the name, and the entry points."""
@@ -148,6 +195,12 @@ class Session:
             for group, entries in project.get("entry-points", {}).items()
         ]
         (info / "entry_points.txt").write_text("\n".join(groups))
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 def is_like(printed: str, expected: str) -> bool:
@@ -189,8 +242,13 @@ def test_a_page_does_what_it_says(path: Path, tmp_path: Path, monkeypatch: pytes
     session = Session(path, here)
     monkeypatch.chdir(here)
     monkeypatch.setitem(sys.modules, "example", session.module)
-    for block in blocks_of(path):
-        session.follow(block)
+    if "$ curl " in path.read_text("utf-8") and shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    try:
+        for block in blocks_of(path):
+            session.follow(block)
+    finally:
+        session.close()
 
 
 def test_blocks_are_found_with_language_caption_and_place(tmp_path: Path) -> None:
@@ -211,6 +269,7 @@ def test_blocks_are_found_with_language_caption_and_place(tmp_path: Path) -> Non
         ("pycon", "no prompt\n"),
         ("console", "$ false\n"),
         ("console", "$ echo one\ntwo\n"),
+        ("console", "$ rave serve --no-such-switch\n"),
         ("py", "a language that nobody runs"),
     ],
 )

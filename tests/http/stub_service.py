@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rave_http.client import Client
+from rave_http.client import Client, deadline
 from tests.http.stub_handler import Handler, Seen, Work
 
 
@@ -113,6 +113,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubService]:
     """A stand-in for the service."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "RAVE_KEY"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(deadline, "_FIRST_PAUSE", 0.01)
     service = StubService()
     yield service
     service.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,18 +18,19 @@ from rave_http.problems import Problem
 @op(name="args/typed")
 @typemap(int, list_of(str), bool)
 def typed(n: int, words: list[str] = [], flag: bool = False) -> Any:  # noqa: B006  # never changed
+    """Arguments of several types."""
     return n, words, flag
 
 
 @op(name="args/free")
 def free(value: Any, *rest: Any, **more: Any) -> Any:
+    """Any arguments."""
     return value, rest, more
 
 
 @pytest.fixture(autouse=True)
-def _in_use(runtime: Runtime) -> Iterator[None]:
+def _in_use(runtime: Runtime) -> None:
     """Every call here is bound in a runtime of the test's own."""
-    yield
 
 
 def called(query: str, operation: Any = typed) -> tuple[Any, ...]:
@@ -169,7 +169,9 @@ def test_every_query_keeps_its_names_and_texts(pairs: dict[str, str]) -> None:
 @given(st.dictionaries(st.text(), st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=5)))
 def test_any_json_object_gives_a_call_or_a_problem(document: dict[str, Any]) -> None:
     """No object makes anything else than a call or a problem."""
+    status = 200
     try:
         bind(read_body("args/op", "", JSON, json.dumps(document).encode()).asked, typed)
     except Problem as problem:
-        assert problem.status == 400
+        status = problem.status
+    assert status in (200, 400)

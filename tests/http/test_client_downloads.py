@@ -24,7 +24,6 @@ from rave_http.client import (
     Ticket,
     UnexpectedAnswer,
     WaitTimeout,
-    download,
 )
 from rave_http.client.names import stem_of, suffix_of
 
@@ -34,12 +33,6 @@ if TYPE_CHECKING:
 pytest_plugins = ("tests.http.stub_service",)
 
 BODY = bytes(range(256)) * 1000
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failures are counted out quickly."""
-    monkeypatch.setattr(download, "backoff", lambda tries: 0.001)
 
 
 def _ranges(stub: StubService) -> list[str | None]:

@@ -102,6 +102,7 @@ def test_a_field_says_what_it_takes() -> None:
     assert [choice.value for choice in found["color"].choices] == ["red", "blue"]
     assert [choice.value for choice in found["sure"].choices] == ["true", "false"]
     assert (found["by"].default, found["sure"].default, found["at"].default) == ("bytes", "true", None)
+    assert (found["color"].default, found["nested"].wanted) == ("red", "an object, as JSON")
     assert found["span"].placeholder == "e.g. 2h30m or 300"
     assert (found["many"].placeholder, found["many"].wanted) == ("1\n2", "an integer, one in each line")
     assert not found["rest"].is_required

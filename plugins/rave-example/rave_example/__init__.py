@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rave_core import mime_type, op, typemap
+from rave_core.converters.converter import FunctionConverter
+
+
+def to_place(value: Any) -> int:
+    """A place in a sequence: a whole number up to 90, whose number fits into 64 bits."""
+    number = int(value)
+    if number > 90:
+        raise ValueError("a whole number up to 90 expected")
+    return number
+
+
+place = FunctionConverter("place", to_place, {"type": "integer", "maximum": 90})
 
 
 @op
@@ -22,7 +36,7 @@ def goodbye(name: str) -> str:
 
 
 @op
-@typemap(int)
+@typemap(place)
 @mime_type("text/plain")
 def fib(n: int) -> int:
     """The Fibonacci number at place ``n``; 0 below the first. Each number is kept, so each is computed once."""

@@ -142,7 +142,16 @@ def _choice(names: Mapping[str, object]) -> Callable[[Any], str]:
 
 _TEXT: Schema = {"type": "string"}
 _TIME: Schema = {"type": "string", "format": "date-time"}
-_WIDTH: Schema = {"type": ["string", "integer"], "examples": ["5m", "1h"]}
+_WIDTH: Schema = {
+    "anyOf": [
+        {
+            "type": "string",
+            "pattern": r"^(?=.*[1-9])(?=[0-9])(?:[0-9]{1,5}d)?(?:[0-9]{1,6}h)?(?:[0-9]{1,6}m)?(?:[0-9]{1,9}s?)?$",
+        },
+        {"type": "integer", "minimum": 1, "maximum": 10**10},
+    ],
+    "examples": ["5m", "1h"],
+}
 
 CONVERTERS: dict[str, Converter] = {
     "flow_measure": FunctionConverter("flow_measure", _choice(MEASURES), {"enum": list(MEASURES)}),
@@ -151,7 +160,7 @@ CONVERTERS: dict[str, Converter] = {
     "flow_day": FunctionConverter("flow_day", to_day, {"type": "string", "format": "date"}),
     "flow_width": FunctionConverter("flow_width", to_width, _WIDTH),
     "flow_number": FunctionConverter("flow_number", to_number, {"type": "integer", "minimum": 1, "maximum": 1_000_000}),
-    "flow_protocol": FunctionConverter("flow_protocol", to_protocol, _TEXT),
+    "flow_protocol": FunctionConverter("flow_protocol", to_protocol, {"type": "string", "pattern": r"\S"}),
     "flow_source": FunctionConverter("flow_source", to_source, _TEXT, volatile=True),
 }
 """The converters by the names under which they are registered."""

@@ -78,6 +78,6 @@ def _cell(text: str) -> str:
 
 
 def _is_numeric(values: Iterable[Any]) -> bool:
-    """Whether all that is there is a number, and something is."""
-    given = [value for value in values if value is not None]
+    """Whether all that is there is a number, and something is. What is missing is ``None``, or says so as text."""
+    given = [value for value in values if isinstance(value, Number) or cell_text(value)]
     return bool(given) and all(isinstance(value, Number) and not isinstance(value, bool) for value in given)

@@ -74,7 +74,7 @@ workers = 1
 anonymous = []
 [service.operations]
 "lab/nap" = {{executor = "coroutines"}}
-"lab/sleep" = {{executor = "coroutines", time_limit = "200ms"}}
+"lab/sleep" = {{executor = "coroutines", time_limit = 0.2}}
 "lab/plain" = {{executor = "coroutines"}}
 [plugins.web]
 {web}
@@ -134,7 +134,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         'coroutines = 50\nhsts = "1d"\nheaders = {"Referrer-Policy" = "same-origin"}\n'
         '[plugins.web.networks]\n"127.0.0.0/8" = ["view", "run"]\n"127.0.0.1" = ["view", "metrics"]\n'
     )
-    running = launch(tmp_path_factory.mktemp("web"), web)
+    place = tmp_path_factory.mktemp("web")
+    running = launch(place, web)
+    assert running.process.poll() is None, (place / "log").read_text()
     yield running
     stop(running)
 

@@ -26,6 +26,28 @@ import requests
 EXAMPLES = Path(__file__).parents[3] / "examples" / "service"
 MARK = "adapt"
 WWW = "www-data"
+MORE = '''
+
+@op
+@typemap(str)
+@expires(duration_strategy(2))
+@mime_type("text/plain")
+def lasting(name: str) -> str:
+    """Is good for two seconds."""
+    return f"{name} {time.time()}"
+
+
+@op(stale_while_revalidate=30)
+@typemap(str)
+@expires(duration_strategy(2))
+@mime_type("text/plain")
+def lenient(name: str) -> str:
+    """The same, and may be served stale for half a minute."""
+    return f"{name} {time.time()}"
+
+
+__export__ |= {"lasting": lasting, "lenient": lenient}
+'''
 MODULES = ("mpm_event", "authz_core", "authn_core", "authn_file", "auth_basic", "authz_user")
 
 
@@ -114,6 +136,11 @@ class Behind:
         path = self.place / "runs.log"
         return sum(what in line for line in path.read_text("utf-8").splitlines()) if path.exists() else 0
 
+    def headers(self, target: str) -> dict[str, str]:
+        """The headers of its own answer, by their names in small letters."""
+        lines = asked(self.socket, target).partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+        return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+
     def workers(self) -> list[psutil.Process]:
         """Its workers."""
         return list(psutil.Process(self.process.pid).children())
@@ -182,6 +209,12 @@ def _adapted() -> Callable[[str, Mapping[str, str]], str]:
     return adapted
 
 
+@pytest.fixture(name="needed", scope="session")
+def _needed() -> Callable[[str, str], str]:
+    """Where a program of a package is; without it the test is skipped, or fails in CI."""
+    return needed
+
+
 @pytest.fixture(name="until", scope="session")
 def _until() -> Callable[..., Any]:
     """Waits for a condition to give something true, and gives that: ``until(condition, seconds=20)``."""
@@ -200,7 +233,7 @@ def make_place(request: pytest.FixtureRequest) -> Iterator[Callable[[], Path]]:
         made.append(place)
         place.chmod(0o711)
         (place / "lab").mkdir()
-        (place / "lab" / "__init__.py").write_text(source.LAB)
+        (place / "lab" / "__init__.py").write_text(source.LAB + MORE)
         (place / "cache").mkdir(mode=0o750)
         return place
 
@@ -245,12 +278,15 @@ def _key(place: Path, user: str) -> str:
 
 
 def asked(path: Path, target: str) -> bytes:
-    """The first bytes of what the service on the Unix socket ``path`` answers."""
+    """What the service on the Unix socket ``path`` answers, up to the end of its headers at least."""
+    answer = b""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(30)
         client.connect(str(path))
         client.sendall(f"GET {target} HTTP/1.1\r\nHost: rave\r\nConnection: close\r\n\r\n".encode())
-        return client.recv(4096)
+        while b"\r\n\r\n" not in answer and (more := client.recv(4096)):
+            answer += more
+    return answer
 
 
 def end(process: subprocess.Popen[Any], number: signal.Signals) -> None:
@@ -265,8 +301,11 @@ def end(process: subprocess.Popen[Any], number: signal.Signals) -> None:
 
 
 @pytest.fixture(scope="session")
-def start_nginx(make_place: Callable[[], Path]) -> Iterator[Callable[..., Front]]:
-    """Starts nginx with a file of the examples in front of a service: ``start_nginx("nginx-direct.conf", service)``."""
+def start_nginx(make_place: Callable[[], Path], start_behind: object) -> Iterator[Callable[..., Front]]:
+    """Starts nginx with a file of the examples in front of a service: ``start_nginx("nginx-direct.conf", service)``.
+
+    It ends before the service, which would wait for connections that nginx keeps.
+    """
     program = needed("nginx", "nginx")
     with contextlib.ExitStack() as stack:
 
@@ -289,13 +328,13 @@ def start_nginx(make_place: Callable[[], Path]) -> Iterator[Callable[..., Front]
 
 
 @pytest.fixture(scope="session")
-def start_apache(make_place: Callable[[], Path]) -> Iterator[Callable[..., Front]]:
+def start_apache(make_place: Callable[[], Path], start_behind: object) -> Iterator[Callable[..., Front]]:
     """Starts Apache likewise: ``start_apache("apache-direct.conf", service, "proxy", …)``."""
     program = needed("apache2", "apache2")
     with contextlib.ExitStack() as stack:
 
-        def start(name: str, service: Behind, *modules: str, more: str = "") -> Front:
-            place, port = make_place(), service.port
+        def start(name: str, service: Behind, *modules: str, is_public: bool = True, more: str = "") -> Front:
+            place, port = make_place(), service.port if is_public else free_port()
             changes = {
                 "/run/rave.sock": str(service.socket),
                 "rave.example.org": "127.0.0.1",

@@ -38,11 +38,10 @@ def test_every_way_of_asking_is_the_same_question(shared_service: Service) -> No
         shared_service.get(f"/lab/square?n={n}"),
         shared_service.get(f"/lab/square?n=%20{n}"),
         shared_service.ask("POST", "/lab/square", json={"n": n}),
-        shared_service.ask("POST", "/lab/square", json={"n": str(n)}),
         shared_service.ask("POST", "/lab/square", data={"n": n}),
         shared_service.ask("QUERY", "/lab/square", json={"n": n}),
     ]
-    assert [answer.status_code for answer in answers] == [200] * 6
+    assert [answer.status_code for answer in answers] == [200] * 5
     assert len({answer.headers["ETag"] for answer in answers}) == 1
     assert len(shared_service.runs(f"square {n}")) == 1
 
@@ -60,7 +59,8 @@ def test_options_list_the_methods(shared_service: Service) -> None:
     """OPTIONS says how an operation may be asked, and in which forms a body may come."""
     answer = shared_service.ask("OPTIONS", "/lab/square")
     assert answer.status_code == 204
-    assert {"GET", "HEAD", "POST", "QUERY", "OPTIONS"} == set(answer.headers["Allow"].split(", "))
+    assert {"GET", "HEAD", "POST", "OPTIONS"} == set(answer.headers["Allow"].split(", "))
+    assert "application/json" in answer.headers["Accept-Query"]
 
 
 def test_whoever_can_not_wait_gets_a_ticket_that_becomes_the_product(

@@ -115,7 +115,7 @@ from rave_core.errors import ConfigurationError
 from rave_core.settings import Settings
 from rave_http.launch import Launch
 from rave_http.logs import Log
-from rave_http.preflight import check
+from rave_http.preflight import Check
 from rave_http.settings import ServiceSettings
 
 here = os.getcwd()
@@ -124,7 +124,7 @@ for settings, service, log, outside in eval(sys.argv[1]):
         directory=here, working_directory=here, environ=os.environ, settings=settings, service=service, log=Log(log)
     )
     try:
-        findings = check(launch, *launch.read(), outside=outside)
+        findings = Check(launch, *launch.read(), outside=outside).wait()
     except ConfigurationError as error:
         print(error)
     else:
