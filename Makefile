@@ -18,7 +18,7 @@ GUARDS := $(wildcard tests/docs tests/guide)
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: $(STAMP) ## run real flow analyses on a generated day of traffic
+demo: $(STAMP) ## run real flow analyses on a generated day of traffic, and serve them
 	$(BIN)/python examples/demo.py $(ARGS)
 
 test: $(STAMP) ## run the whole test suite

@@ -1,13 +1,18 @@
-"""A day of network flow, asked twice: `make demo`.
+"""A day of network flow, asked twice, and then served over HTTP: `make demo`.
 
 Makes a day of traffic in ``.demo``, asks four questions about it with the ``rave`` command, and asks them again, so
-that the difference is there to be seen. Everything that it makes lies in ``.demo``; ``make clean`` removes it.
+that the difference is there to be seen. Then it starts the service, and says what to open in a browser; Ctrl-C ends it.
+Everything that it makes lies in ``.demo``; ``make clean`` removes it.
+
+``make demo ARGS=--no-serve`` leaves the service out, ``ARGS="--port 9000"`` has it listen there.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -57,6 +62,34 @@ def rave(*arguments: str) -> float:
     return time.perf_counter() - started
 
 
+def serve(port: int) -> None:
+    """Runs the service until Ctrl-C."""
+    url = f"http://127.0.0.1:{port}"
+    heading("The same operations over HTTP")
+    print(
+        f"Open in a browser:\n"
+        f"  {url}/                                      # what there is to ask, each with a form\n"
+        f"  {url}/flow/top?n=10                         # a table, kept already\n"
+        f"  {url}/flow/timeline                         # the picture\n"
+        f"  {url}/flow/daily?day={DAY}&rave.f=html  # the day's report\n"
+        f"  {url}/-/ui/status                           # how the service is\n"
+        f"or, in another terminal:\n"
+        f"  curl '{url}/flow/top?n=5&rave.f=csv'\n"
+        f"  {Path(sys.executable).parent / 'rave-get'} '{url}/flow/timeline?by=flows' -o flows.png\n"
+        "Ctrl-C stops it.",
+        flush=True,
+    )
+    environment = {**os.environ, "RAVE_CONFIG": str(PLACE / "rave.toml")}
+    command = [shutil.which("rave", path=Path(sys.executable).parent) or "rave", "serve", "--bind", f"127.0.0.1:{port}"]
+    process = subprocess.Popen(command, cwd=PLACE, env=environment)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service gets it too, and ends by itself
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    if process.wait():
+        raise SystemExit(
+            f"rave serve: exit code {process.returncode}; is port {port} taken? ARGS='--port 9000' is another"
+        )
+
+
 def heading(text: str) -> None:
     """A line that stands out."""
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
@@ -74,7 +107,11 @@ def ask() -> list[float]:
 
 
 def main() -> None:
-    """Makes the day if it is not there, and asks twice."""
+    """Makes the day if it is not there, asks twice, and serves."""
+    parser = argparse.ArgumentParser(description="A day of network flow, asked twice, and then served over HTTP.")
+    parser.add_argument("--no-serve", action="store_true", help="end without starting the service")
+    parser.add_argument("--port", type=int, default=8888, help="where the service listens (8888)")
+    arguments = parser.parse_args()
     PLACE.mkdir(exist_ok=True)
     (PLACE / "rave.toml").write_text(CONFIG, encoding="utf-8")
     if not (PLACE / "flows" / DAY).is_dir():
@@ -100,6 +137,8 @@ def main() -> None:
         "rave cache stats                             # what is kept, and what it saves\n"
         "rave doctor                                  # whether all is well"
     )
+    if not arguments.no_serve:
+        serve(arguments.port)
 
 
 if __name__ == "__main__":

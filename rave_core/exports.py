@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -172,9 +173,9 @@ def _from_directory(entry: EntryPoint, problems: list[Problem], before: Namespac
 def _fetch_from(generation: Generation, entry: EntryPoint, full: str) -> tuple[Any, Problem | None]:
     try:
         return generation.load(full), None
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001  # a stranger's module may raise anything
+    except BaseException as error:  # a stranger's module may raise anything
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise  # elsewhere Python gives none: the module has raised it
         _log.debug("%s could not be loaded", entry.value, exc_info=True)
         return None, Problem(entry.name, entry.value, f"could not be loaded: {generation.told(error)}")
 

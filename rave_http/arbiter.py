@@ -1,4 +1,4 @@
-"""The process that keeps the workers, and the worker: gunicorn's own, with a reload that can't take the service down.
+"""The process that keeps the workers: gunicorn's own, with a reload that can't take the service down.
 
 gunicorn stops the old workers before it knows whether new ones can start, and halts when one can't. Here the old ones
 serve until as many new ones do, however often these have to be started; and one that fails is tried again a little
@@ -15,52 +15,13 @@ from typing import Any, Final
 from gunicorn import systemd  # type: ignore[import-untyped]  # gunicorn has no types
 from gunicorn.arbiter import Arbiter as GunicornArbiter  # type: ignore[import-untyped]  # as above
 from gunicorn.errors import HaltServer  # type: ignore[import-untyped]  # as above
-from gunicorn.workers.gasgi import ASGIWorker  # type: ignore[import-untyped]  # as above
 
 from rave_core.clock import SystemClock
+from rave_http.worker import HELD, Worker
 
 _PAUSE: Final = 2.0  # seconds until workers are started again after one failed to
 _FATAL: Final = (GunicornArbiter.WORKER_BOOT_ERROR, GunicornArbiter.APP_LOAD_ERROR)
-_HELD: Final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGUSR1, signal.SIGABRT)
 _clock = SystemClock()
-
-
-class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A worker that tells the arbiter when it serves.
-
-    Attributes:
-        has_served: whether it was seen to; in the arbiter and in the worker itself.
-        is_retired: whether the arbiter told it to stop.
-    """
-
-    has_served = False
-    is_retired = False
-
-    def notify(self) -> None:
-        """Gives a sign of life; the first one wakes the arbiter, which waits for it."""
-        super().notify()
-        if not self.has_served:
-            self.has_served = True
-            self.app.worker_serves()
-            os.kill(self.ppid, signal.SIGCHLD)
-
-    def handle_usr1_signal(self) -> None:
-        """Opens the files of the log again, and those that the application writes."""
-        super().handle_usr1_signal()
-        reopen = getattr(self.asgi, "reopen", None)
-        if reopen is not None:
-            reopen()
-
-    async def _serve(self) -> None:
-        """Serves; a signal that came before the loop ran, which uvloop would have lost, comes now."""
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
-        await super()._serve()
-
-    def is_serving(self) -> bool:
-        """Whether it gave a sign of life; for the arbiter."""
-        # Until then the time of the file is Unix time, which is later than any by the monotonic clock.
-        self.has_served = self.has_served or self.tmp.last_update() <= _clock.monotonic()
-        return self.has_served
 
 
 class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
@@ -71,7 +32,15 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
         self._resume_at = 0.0
         self._is_ready = False
         self._is_stopping = False
+        self._has_terminal = _has_terminal()
         super().__init__(app)
+
+    def handle_hup(self) -> None:
+        """Reloads; but where the terminal is gone from which the service was started, it ends."""
+        if self._has_terminal and not _has_terminal():
+            self.log.info("The terminal is gone")
+            raise StopIteration
+        super().handle_hup()
 
     def start(self) -> None:
         """Gets ready to fork; systemd hears nothing of that yet, since nothing serves."""
@@ -80,10 +49,6 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
         if notify is not None:
             os.environ["NOTIFY_SOCKET"] = notify
         self.systemd = self.app.is_socket_passed
-
-    def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
-        """The signals that came, each once: several reloads at once are one."""
-        return list(dict.fromkeys(super().wait_for_signals(timeout)))
 
     def reload(self) -> None:
         """Begins to replace all workers by new ones with the settings as they are now, unless these are wrong."""
@@ -122,7 +87,7 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
     def spawn_worker(self) -> Any:
         """Forks a worker; its process ID. In the worker this ends with the process."""
         # A signal that reaches the worker before its loop runs would be lost on it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+        signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
         try:
             return super().spawn_worker()
         except SystemExit as end:
@@ -131,7 +96,7 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
                 raise SystemExit(1) from None
             raise
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
     def reap_workers(self) -> None:
         """Takes notice of workers that ended; of one that failed to start at the very beginning by halting, once."""
@@ -170,3 +135,11 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
 
     def _tell_systemd(self, state: str) -> None:
         systemd.sd_notify(state, self.log)
+
+
+def _has_terminal() -> bool:
+    """Whether standard input is a terminal at which somebody may still sit."""
+    try:
+        return os.isatty(0) and os.tcgetpgrp(0) > 0
+    except OSError:
+        return False

@@ -25,13 +25,14 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # as above
 from rave_core.errors import RaveError
 from rave_core.settings import Settings
 from rave_http import logs, preflight
-from rave_http.arbiter import Arbiter, Worker
+from rave_http.arbiter import Arbiter
 from rave_http.board import Board
 from rave_http.launch import Launch
 from rave_http.listening import BACKLOG, Listener
 from rave_http.metrics_files import share, worker_died
 from rave_http.pid_file import PidFile
 from rave_http.settings import ServiceSettings
+from rave_http.worker import Worker
 
 _log = logging.getLogger("rave.server")
 
@@ -82,6 +83,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._reload: tuple[preflight.Check, Settings, ServiceSettings] | None = None
         self.board: Board | None = None
         super().__init__(prog="rave")
+
+    @property
+    def url_base(self) -> str:
+        """What stands in front of every URL that is given out, without a slash at its end."""
+        return self._service.url_base.rstrip("/")
 
     def run(self) -> NoReturn:
         """Serves until a signal ends it; exits with 0, or with 1 if the service failed.
@@ -186,7 +192,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._on_serving()
 
     def _hooks(self) -> dict[str, Callable[..., None]]:
-        return {"post_fork": self._forked, "post_worker_init": _attach, "child_exit": self._died}
+        return {"post_fork": self._forked, "child_exit": self._died}
 
     def _forked(self, _arbiter: Arbiter, worker: Worker) -> None:
         if self._pid_file is not None:
@@ -222,13 +228,6 @@ def _refuse(error: Exception) -> None:
     _log.error(
         "the reload is refused, and the service goes on as it is: %s", error, exc_info=None if expected else error
     )
-
-
-def _attach(worker: Worker) -> None:
-    """Lets the application hear of SIGTERM before gunicorn does, if it wants to."""
-    attach = getattr(worker.asgi, "attach", None)
-    if attach is not None:
-        attach(worker)
 
 
 def _configuration(service: ServiceSettings) -> dict[str, object]:

@@ -90,6 +90,7 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self._notes: set[asyncio.Task[None]] = set()
         self._stack = contextlib.ExitStack()
+        self._loop: asyncio.AbstractEventLoop
 
     @property
     def engine(self) -> Engine:
@@ -109,7 +110,8 @@ class Service:
             PluginError: a namespace has a problem, and ``load_error_fatal`` is set.
         """
         self._stack.enter_context(using(self.runtime))
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_IO_THREADS, "rave-io"))
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(_IO_THREADS, "rave-io"))
         own = self.settings
         directories = directories_of(self.runtime.settings, own)
         self.namespaces = await asyncio.to_thread(
@@ -264,8 +266,11 @@ class Service:
         """A namespace was loaded anew, or could not be. Called in the thread that loaded it."""
         self._tell_metrics()
         if not state.error:
-            for executor in self._executors.values():
-                executor.renew()
+            self._loop.call_soon_threadsafe(self._renew)
+
+    def _renew(self) -> None:
+        for executor in self._executors.values():
+            executor.renew()
 
     def _tell_metrics(self) -> None:
         states = self.namespaces.states()

@@ -82,6 +82,8 @@ def raved(no_daemon: bool, pidfile: str | None, **switches: Any) -> None:
     if no_daemon:
         launch.log.start()
         prepared.run(pid_file=file, on_ready=lambda: _say(prepared.banner()))
+    if prepared.service.access_log == "-":
+        _say("warning: requests are logged nowhere: access_log is '-', and a daemon has no standard output")
     _run_as_daemon(prepared, file)
 
 

@@ -32,7 +32,7 @@ class Client:
     def __init__(
         self,
         url: str,
-        key: str = "",
+        key: str | None = None,
         *,
         timeout: float | None = None,
         total_timeout: float | None = None,
@@ -62,7 +62,7 @@ class Client:
         self.url = without_user(url).rstrip("/")
         self._options = Options(timeout=timeout, total_timeout=total_timeout)
         self._transport = Transport(
-            Credentials(url, key, headers),
+            Credentials(url, key or "", headers),
             user_agent=user_agent,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,

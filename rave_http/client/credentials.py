@@ -70,6 +70,15 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def is_service_url(url: str) -> bool:
+    """Whether this is a whole URL of http or https, as it may not be where somebody else made it."""
+    try:
+        _parsed(url)
+    except BadURL:
+        return False
+    return True
+
+
 def without_user(url: str) -> str:
     """The URL without the user that it names, fit to be shown.
 

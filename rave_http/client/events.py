@@ -6,7 +6,7 @@ import codecs
 import json
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -80,7 +80,7 @@ class EventReader:
         return Event(name, _json("\n".join(data))) if data or name != "message" else None
 
 
-def events(response: requests.Response, limit: Deadline) -> Iterator[Event]:
+def events(response: requests.Response, limit: Deadline) -> Generator[Event, None, None]:
     """The events of a stream until it ends, or until ``limit``.
 
     Raises:

@@ -12,7 +12,7 @@ import requests
 
 from rave_http.client.ask import Ask
 from rave_http.client.deadline import Deadline, Limits, backoff, jittered
-from rave_http.client.errors import ConnectionFailed, UnexpectedAnswer, WaitTimeout, error_of
+from rave_http.client.errors import BadURL, ConnectionFailed, UnexpectedAnswer, WaitTimeout, error_of
 from rave_http.client.events import MEDIA_TYPE, Event, events
 from rave_http.client.progress import Listener, Phase, Progress
 from rave_http.client.record import PRODUCTS, READY, TicketRecord
@@ -199,26 +199,28 @@ class Pursuit:
                 if response.status_code == 200 and MEDIA_TYPE in response.headers.get("Content-Type", ""):
                     return self._listen(response, record)
             self._no_streams_until = Deadline.after(_STREAMS_AGAIN)
-        except (ConnectionFailed, UnexpectedAnswer):
+        except (BadURL, ConnectionFailed, UnexpectedAnswer):
             pass  # asking the ticket itself tells what is the matter, and bears an outage
         return False
 
     def _listen(self, response: requests.Response, record: TicketRecord) -> bool:
-        for event in events(response, self._limits.ready):
-            if event.name == "done":
-                return True
-            if event.name == "failed":
-                self._fail(event, record)
-                return False
-            if event.name == "progress":
-                self._take_progress(event.data, record)
+        with closing(events(response, self._limits.ready)) as stream:
+            for event in stream:
+                if event.name == "done":
+                    return True
+                if event.name == "failed":
+                    self._fail(event, record)
+                    return False
+                if event.name == "progress":
+                    self._take_progress(event.data, record)
         return False
 
     def _take_progress(self, data: Any, record: TicketRecord) -> None:
         """Tells of the progress in an event: bare, or in a ticket as it would be given out now."""
-        inner = data.get("progress") if isinstance(data, dict) else None
-        progress = Progress.of(inner if isinstance(inner, dict) else data, record.href)
-        self.record = replace(record, progress=progress)
+        found = data if isinstance(data, dict) else {}
+        progress = Progress.of(found.get("progress", found), record.href)
+        status = found.get("status")
+        self.record = replace(record, progress=progress, status=status if isinstance(status, str) else record.status)
         self.tell(progress)
 
     def _fail(self, event: Event, record: TicketRecord) -> None:

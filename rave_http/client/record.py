@@ -10,6 +10,7 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import requests
 
+from rave_http.client.credentials import is_service_url
 from rave_http.client.errors import UnexpectedAnswer
 from rave_http.client.progress import NO_PROGRESS, Progress
 from rave_http.client.requester import retry_after
@@ -59,6 +60,8 @@ class TicketRecord:
         if not isinstance(place, str) or not place:
             raise UnexpectedAnswer(f"{response.url}: a ticket without the product's URL")
         href = urljoin(response.url, place)
+        if not is_service_url(href):
+            raise UnexpectedAnswer(f"{response.url}: a ticket for {href!r}, which is no URL of a service")
         pause = retry_after(response)
         return cls(
             href,

@@ -76,7 +76,10 @@ class Requester:
             try:
                 response = self.transport.send(ask, limits.total)
             except ConnectionFailed as error:
-                if not outage.bears(was_cut=error.was_cut, is_final=error.is_final) or limits.ready.passed:
+                is_borne = outage.bears(was_cut=error.was_cut, is_final=error.is_final)
+                # A connection that was kept open may have been closed at any time, which is worth one more try.
+                is_stale = error.was_cut and outage.tries == 1
+                if not is_borne or (limits.ready.passed and not is_stale):
                     raise
                 pause, reason = backoff(outage.tries), str(error)
             else:

@@ -17,7 +17,7 @@ import requests
 from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, ReadTimeoutError
 
 from rave_http.client.ask import Ask
-from rave_http.client.credentials import Credentials
+from rave_http.client.credentials import Credentials, is_service_url
 from rave_http.client.deadline import Deadline, now
 from rave_http.client.errors import BadURL, ConnectionFailed, UnexpectedAnswer
 
@@ -136,7 +136,7 @@ def read_small(response: requests.Response, most: int = 1 << 18) -> bytes:
 
 
 def _redirected(ask: Ask, status: int, url: str) -> Ask:
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not is_service_url(url):
         raise UnexpectedAnswer(f"{ask.url}: redirected to {url!r}, which is no URL of a service")
     if status in _KEEP_METHOD:
         return Ask(url, ask.headers, ask.body)

@@ -19,6 +19,8 @@ import click
 import pytest
 
 import rave_core
+import rave_http.hookspecs
+import rave_http.plugins
 from rave_backends.filesystem import FilesystemBackend
 from rave_backends.memory import MemoryBackend
 from rave_backends.object_store import ObjectStoreBackend
@@ -65,7 +67,8 @@ def rows(text: str, heading: str) -> Iterator[list[str]]:
 def test_every_hook_has_a_section_and_no_section_is_of_another(page: Page) -> None:
     """Each section has a parameter list like the specification, and an implementation."""
     text = page("reference/hooks.md")
-    hooks = {name: getattr(hookspecs, name) for name in vars(hookspecs) if name.startswith("rave_")}
+    specs = {**vars(hookspecs), **vars(rave_http.hookspecs)}
+    hooks = {name: spec for name, spec in specs.items() if name.startswith("rave_")}
     sections = dict(re.findall(r"^### `(\w+)`\n\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL))
     assert sections.keys() == hooks.keys()
     for name, section in sections.items():
@@ -161,7 +164,7 @@ def test_every_option_field_and_status_has_a_row(page: Page) -> None:
         ([codec.name for codec in codecs.builtin_codecs()], "keys-and-entries.md"),
         ([field.name for field in fields(Entry)], "keys-and-entries.md"),
         ([*statistics._new_namespace(rave_core.clock.SystemClock()), *statistics._new_record()], "statistics.md"),
-        ([plugins.PLUGINS], "hooks.md"),
+        ([plugins.PLUGINS, rave_http.plugins.GROUP], "hooks.md"),
     ],
 )
 def test_every_name_is_told(names: typing.Iterable[str], name: str, page: Page) -> None:

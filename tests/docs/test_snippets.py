@@ -7,8 +7,8 @@ A page is one session, from its first line to its last, in an empty directory an
 - the commands of ``console`` blocks are run, and what they print is compared, if anything is shown. Each must succeed,
   so one that shows a failure ends in ``; echo $?``;
 - ``rave serve`` is left running, as in a terminal of its own, until the page starts it again or ends. A page calls its
-  port 8888; here it is a free one. What is asked of a service is asked again for a while if the answer is not the one
-  that is shown, since a service takes a moment to follow what is changed.
+  port 8888; here it is a free one. While a service runs, a command is given again for a while if what it prints is not
+  what is shown, since the service takes a moment to follow what is changed.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ class Session:
         elif command.startswith("rave serve") and ";" not in command:
             self._serve(command, expected)
         elif first not in SHOWN_ONLY:
-            until = time.monotonic() + (PATIENCE if first in ASKED_AGAIN else 0)
+            is_asked = self._service is not None or first in ASKED_AGAIN
+            until = time.monotonic() + (PATIENCE if is_asked else 0)
             while not self._did(command, expected, is_last=time.monotonic() >= until):
                 time.sleep(0.2)
 
@@ -239,6 +240,7 @@ def test_a_page_does_what_it_says(path: Path, tmp_path: Path, monkeypatch: pytes
     here = tmp_path / "here"
     here.mkdir()
     (tmp_path / "rave.toml").touch()  # so that no file further up counts
+    (Path.home() / ".curlrc").write_text("no-progress-meter\n")  # as on a terminal
     session = Session(path, here)
     monkeypatch.chdir(here)
     monkeypatch.setitem(sys.modules, "example", session.module)

@@ -51,7 +51,7 @@ def test_a_product_in_the_making_is_followed_by_its_events(stub: StubService, cl
 
 
 @pytest.mark.parametrize(
-    "answer", ["not offered", "refused", "busy", "no stream", "ends early", "garbage", "done too early"]
+    "answer", ["not offered", "refused", "busy", "no stream", "elsewhere", "ends early", "garbage", "done too early"]
 )
 def test_without_an_event_stream_the_ticket_is_asked_again(stub: StubService, client: Client, answer: str) -> None:
     """However the stream fails, and after the time that the service says."""
@@ -67,6 +67,7 @@ def test_without_an_event_stream_the_ticket_is_asked_again(stub: StubService, cl
         "refused": lambda handler: handler.send(404),
         "busy": lambda handler: handler.send(503, Retry_After="60"),
         "no stream": lambda handler: handler.send(200, b"hello", "text/plain"),
+        "elsewhere": lambda handler: handler.send(302, Location="http://[/"),
         "ends early": lambda handler: (handler.start_stream(), handler.hang_up()),
         "garbage": garble,
     }
@@ -191,6 +192,7 @@ def test_a_ticket_in_another_form_is_understood_by_its_headers(
 
 def test_a_ticket_that_leads_nowhere_is_no_answer_of_a_service(stub: StubService, client: Client) -> None:
     """Something else listens there."""
-    stub.script("/lab/top", lambda handler: handler.send(202, b"{}", "application/json"))
-    with pytest.raises(UnexpectedAnswer, match="a ticket without the product's URL"):
-        client.get("lab/top")
+    for body, message in ((b"{}", "a ticket without"), (b'{"href": "file:///etc"}', "a ticket for 'file:///etc'")):
+        stub.script("/lab/top", lambda handler, body=body: handler.send(202, body, "application/json"))
+        with pytest.raises(UnexpectedAnswer, match=message):
+            client.get("lab/top")

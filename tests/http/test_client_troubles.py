@@ -21,6 +21,7 @@ from rave_http.client import (
     Phase,
     Progress,
     ServiceError,
+    Ticket,
     Unauthorized,
     UnexpectedAnswer,
     WaitTimeout,
@@ -111,6 +112,18 @@ def test_a_connection_that_is_cut_is_made_again(stub: StubService, client: Clien
         return
     with pytest.raises(ConnectionFailed, match="hung up"):
         client.get("lab/top")
+
+
+def test_a_poll_bears_a_connection_that_was_closed_meanwhile(stub: StubService, client: Client) -> None:
+    """Connections are kept open, and the service may close them; but a poll waits for nothing else."""
+    work = stub.make("top")
+    ticket = client.request("lab/top")
+    assert isinstance(ticket, Ticket)
+    stub.script(f"{PRODUCTS}{work.key}", lambda handler: handler.hang_up())
+    assert not ticket.poll()
+    stub.stop()
+    with pytest.raises(ConnectionFailed, match="Connection refused"):
+        ticket.poll()
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,12 @@ os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
 os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 """
 
+AT_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
 
 def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
     """Waits until ``condition`` holds; what it gave."""
@@ -127,21 +133,31 @@ class Place:
         return f"127.0.0.1:{self.port}"
 
     def start(
-        self, command: str, *arguments: str, passed: int | None = None, open_too: int | None = None, **environment: str
+        self,
+        command: str,
+        *arguments: str,
+        passed: int | None = None,
+        open_too: int | None = None,
+        terminal: int | None = None,
+        **environment: str,
     ) -> subprocess.Popen[str]:
         """Starts ``rave serve`` or ``raved``.
 
-        The listening socket ``passed`` is passed on as systemd does it, the file ``open_too`` as careless callers do.
+        The listening socket ``passed`` is passed on as systemd does it, the file ``open_too`` as careless callers do;
+        with a ``terminal`` it runs in a session there.
         """
         start = [sys.executable, "-c", DRIVER, str(self.directory), command, *arguments]
         if passed is not None:
             start[1:1] = ["-c", PASS, str(passed)]
+        if terminal is not None:
+            start[1:1] = ["-c", AT_TERMINAL]
         process = subprocess.Popen(
             start,
             cwd=self.directory,
             pass_fds=[each for each in (passed, open_too) if each is not None],
             env={**os.environ, "STAND_IN": str(self.directory), **environment},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if terminal is None else terminal,
+            start_new_session=terminal is not None,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -216,14 +232,28 @@ def is_running(pid: int) -> bool:
         return False
 
 
+@pytest.fixture(scope="session")
+def make_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Place]]:
+    """Makes places; whatever was started in one is gone when all tests have ended."""
+    made = []
+
+    def make() -> Place:
+        directory = tmp_path_factory.mktemp("place").resolve()
+        (directory / "stand_in.py").write_text(STAND_IN)
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            made.append(Place(directory, found.getsockname()[1]))
+        return made[-1]
+
+    yield make
+    for place in made:
+        place.end()
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def place(make_place: Callable[[], Place]) -> Iterator[Place]:
     """Where services of the test are started; they are gone when it ends."""
-    (tmp_path / "stand_in.py").write_text(STAND_IN)
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    place = Place(tmp_path, port)
+    place = make_place()
     yield place
     place.end()
 

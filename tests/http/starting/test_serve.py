@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -427,3 +429,73 @@ def test_it_listens_where_systemd_does(place: Any) -> None:
         place.pids.append(process.pid)
         assert any(f"serves 2 namespaces at http://{place.bind}" in line for line in process.stderr)
     assert place.ask()["parent"] == process.pid
+
+
+def test_it_ends_with_its_terminal(place: Any) -> None:
+    """Who closes the window in which it runs ends it, though otherwise the same signal reloads."""
+    ours, theirs = pty.openpty()
+    process = place.start("serve", "--bind", place.bind, "--workers", "1", terminal=theirs)
+    place.pids.append(process.pid)
+    os.close(theirs)
+    assert any(" serves " in line for line in process.stderr)
+    os.close(ours)
+    assert "The terminal is gone" in _said(process)
+    assert process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def served(make_place: Callable[[], Any]) -> Any:
+    """A place with a service that several tests ask."""
+    place = make_place()
+    place.serve()
+    return place
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status", "slug"),
+    [
+        ("GET /%s HTTP/1.1" % ("x" * 9000), 414, "/-/problems/uri-too-long"),  # shorter like this
+        ("GET", 400, "/-/problems/bad-request"),
+        ("GET / HTTP/1.1\r\nA: " + "x" * 9000, 431, "about:blank"),
+    ],
+)
+def test_what_is_no_request_is_answered_with_a_problem(served: Any, request_line: str, status: int, slug: str) -> None:
+    """Too long, too large, or no HTTP at all: the form of the answer is that of all others."""
+    with socket.create_connection(("127.0.0.1", served.port), 20) as connection:
+        connection.sendall(f"{request_line}\r\nHost: x\r\n\r\n".encode())
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        problem = json.loads(response.read())
+    assert response.status == problem["status"] == status
+    assert response.getheader("Content-Type") == "application/problem+json"
+    assert problem["type"].endswith(slug)
+    assert problem["detail"]
+
+
+PLUGIN = """
+import sys
+from rave_core.plugins import Found, Plugins
+import rave_http.plugin
+found = Plugins([Found("http", "rave_http.plugin", rave_http.plugin)])
+before = [name for name in ("click", "falcon", "gunicorn", "rave_http.cli") if name in sys.modules]
+commands = list(found.commands)
+print(before, commands, [name for name in ("falcon", "gunicorn", "prometheus_client") if name in sys.modules])
+"""
+
+
+def test_the_commands_cost_nothing_until_they_are_asked_for(run_python: Callable[..., str]) -> None:
+    """Who calls operations from a program imports no click; and showing the commands imports no server."""
+    assert run_python("-c", PLUGIN) == "[] ['serve', 'key'] []"
+
+
+def test_what_is_not_installed_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command is there all the same, and says what to install."""
+    monkeypatch.setitem(COMMANDS, "serve", ("rave_http.cli.serve:serve", ""))
+    monkeypatch.setitem(sys.modules, "gunicorn", None)
+    for name in [name for name in sys.modules if name in ("rave_http.server", "rave_http.arbiter", "rave_http.worker")]:
+        monkeypatch.delitem(sys.modules, name)
+    result = CliRunner().invoke(rave, ["serve"])
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "rave: error: the service needs gunicorn, which is not installed: pip install 'rave-framework[http]'\n"
+    )

@@ -1,0 +1,96 @@
+"""The process that answers requests: gunicorn's ASGI worker, which tells when it serves and misses no signal."""
+
+from __future__ import annotations
+
+import http
+import os
+import signal
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+from gunicorn.asgi.protocol import ASGIProtocol  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.workers import gasgi  # type: ignore[import-untyped]  # as above
+
+from rave_core.clock import SystemClock
+from rave_http.problems import MEDIA_TYPE, PROBLEMS
+
+HELD: Final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGUSR1, signal.SIGABRT)
+"""Signals that whoever forks a worker has to hold back; it takes them when it can."""
+
+_SLUGS: Final = {kind.status: slug for slug, kind in PROBLEMS.items() if slug in ("bad-request", "uri-too-long")}
+_clock = SystemClock()
+
+
+class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
+    """One connection. What is no request that could be passed on is answered with a problem, as everything else is."""
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
+        slug, phrase = _SLUGS.get(status), http.HTTPStatus(status).phrase
+        problem = {
+            "type": f"{self.worker.app.url_base}/-/problems/{slug}" if slug else "about:blank",
+            "title": PROBLEMS[slug].title if slug else phrase,
+            "status": status,
+            "detail": message,
+        }
+        body = msgspec.json.encode(problem)
+        headers = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body))), ("Connection", "close")]
+        lines = (f"{name}: {value}\r\n" for name, value in (*headers, *extra_headers))
+        self._safe_write(f"HTTP/1.1 {status} {phrase}\r\n{''.join(lines)}\r\n".encode("latin-1") + body)
+
+
+class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
+    """A worker. Its application may have ``attach(worker)``, called before anything else, and ``reopen()``.
+
+    Attributes:
+        has_served: whether it was seen to; in the arbiter and in the worker itself.
+        is_retired: whether the arbiter told it to stop.
+    """
+
+    has_served = False
+    is_retired = False
+
+    def load_wsgi(self) -> None:
+        """Makes the application, and lets it have the worker."""
+        super().load_wsgi()
+        attach = getattr(self.asgi, "attach", None)
+        if attach is not None:
+            attach(self)
+
+    def init_signals(self) -> None:
+        """Sets the handlers up. A hangup is the arbiter's matter, even where a terminal tells it to everybody."""
+        super().init_signals()
+        signal.signal(signal.SIGHUP, _do_nothing)
+
+    async def _serve(self) -> None:
+        """Serves; a signal that came before the loop ran, which uvloop would have lost, comes now."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+        await super()._serve()
+
+    def notify(self) -> None:
+        """Gives a sign of life; the first one wakes the arbiter, which waits for it."""
+        super().notify()
+        if not self.has_served:
+            self.has_served = True
+            self.app.worker_serves()
+            os.kill(self.ppid, signal.SIGCHLD)
+
+    def handle_usr1_signal(self) -> None:
+        """Opens the files of the log again, and those that the application writes."""
+        super().handle_usr1_signal()
+        reopen = getattr(self.asgi, "reopen", None)
+        if reopen is not None:
+            reopen()
+
+    def is_serving(self) -> bool:
+        """Whether it gave a sign of life; for the arbiter."""
+        # Until then the time of the file is Unix time, which is later than any by the monotonic clock.
+        self.has_served = self.has_served or self.tmp.last_update() <= _clock.monotonic()
+        return self.has_served
+
+
+def _do_nothing(*_: Any) -> None:
+    """Unlike a signal that is ignored, one that has a handler has its usual effect on programs that are started."""
+
+
+gasgi.ASGIProtocol = Protocol  # gunicorn has no setting for it
