@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import http
+import math
 import os
 import signal
 from collections.abc import Iterable
@@ -19,11 +21,16 @@ HELD: Final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGUSR1, si
 """Signals that whoever forks a worker has to hold back; it takes them when it can."""
 
 _SLUGS: Final = {kind.status: slug for slug, kind in PROBLEMS.items() if slug in ("bad-request", "uri-too-long")}
+_STEP: Final = 0.1  # seconds
 _clock = SystemClock()
 
 
 class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     """One connection. What is no request that could be passed on is answered with a problem, as everything else is."""
+
+    def _will_close(self, request: Any, response_requires_close: bool) -> bool:
+        """Whether the connection is closed after the response, which then says so."""
+        return self.worker.is_stopping or super()._will_close(request, response_requires_close)
 
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
         slug, phrase = _SLUGS.get(status), http.HTTPStatus(status).phrase
@@ -45,10 +52,12 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     Attributes:
         has_served: whether it was seen to; in the arbiter and in the worker itself.
         is_retired: whether the arbiter told it to stop.
+        is_stopping: whether it takes no new connections, and announces the end of those that it has.
     """
 
     has_served = False
     is_retired = False
+    is_stopping = False
 
     def load_wsgi(self) -> None:
         """Makes the application, and lets it have the worker."""
@@ -74,6 +83,26 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             self.has_served = True
             self.app.worker_serves()
             os.kill(self.ppid, signal.SIGCHLD)
+
+    def handle_exit_signal(self) -> None:
+        """Begins to stop; twice is no error. A client that was promised that its connection is kept can still use it.
+
+        gunicorn would close it right after the response that promised it, and the client's next request would be lost.
+        """
+        if not self.is_stopping:
+            self.is_stopping = True
+            for server in self.servers:
+                server.close()
+            self._farewell = self.loop.create_task(self._take_leave())
+
+    async def _take_leave(self) -> None:
+        """Waits until the connections are gone, and no longer than an idle one is kept; gunicorn does the rest."""
+        begin = self.loop.time()
+        while self.nr_conns and self.loop.time() < begin + self.cfg.keepalive + _STEP:
+            await asyncio.sleep(_STEP)
+        spent = math.ceil(self.loop.time() - begin)
+        self.cfg.set("graceful_timeout", max(self.cfg.graceful_timeout - spent, 0))
+        self.alive = False
 
     def handle_usr1_signal(self) -> None:
         """Opens the files of the log again, and those that the application writes."""

@@ -22,7 +22,7 @@ _logger = logging.getLogger("rave.client")
 
 
 class Bar:
-    """Shows how far a product is, if it takes longer than a moment; nothing where standard error is no terminal."""
+    """Shows how far a product is, if there is a ticket, or it takes longer than a moment; on a terminal alone."""
 
     def __init__(self, name: str, *, is_quiet: bool) -> None:
         """For the product called ``name``; ``is_quiet`` shows nothing."""
@@ -43,14 +43,22 @@ class Bar:
     def show(self, progress: Progress) -> None:
         """Shows how far it is."""
         self._href = progress.href or self._href
-        now = time.monotonic()
-        if not self._is_drawn or self.seconds < _PATIENCE or now - self._drawn_at < _EVERY:
+        if not self._is_drawn or not self._is_due(progress):
             return
-        self._drawn_at = now
         if self._rich is None:
             self._start()
         if self._rich is not None and self._task is not None:
             self._rich.update(self._task, **_state(progress))
+
+    def _is_due(self, progress: Progress) -> bool:
+        """Whether to show it: news of a ticket always, since there may be none for long; of bytes now and then."""
+        if str(progress.phase) == "computing":
+            return True
+        now = time.monotonic()
+        if self.seconds < _PATIENCE or now - self._drawn_at < _EVERY:
+            return False
+        self._drawn_at = now
+        return True
 
     def stop(self) -> None:
         """Removes the bar for good."""

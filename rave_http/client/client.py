@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Self
-from urllib.parse import urljoin
 
 from rave_http.client.ask import Ask, ask_operation, ask_url
-from rave_http.client.credentials import Credentials, without_user
+from rave_http.client.credentials import Credentials, whole_url, without_user
 from rave_http.client.deadline import Limits
 from rave_http.client.options import Options, take_options
 from rave_http.client.product import Product
@@ -126,7 +125,7 @@ class Client:
             BadURL: it is no URL.
         """
         options = options or self._options
-        ask = Ask(without_user(urljoin(f"{self.url}/", url)), options.headers)
+        ask = Ask(without_user(whole_url(f"{self.url}/", url)), options.headers)
         return Ticket(self._requester, ask, TicketRecord.at(ask.url), options)
 
     def open_url(
@@ -152,7 +151,7 @@ class Client:
             OSError: it can't be written.
         """
         options = options or self._options
-        ask = ask_url(without_user(urljoin(f"{self.url}/", url)), texts, options.controls).having(options.headers)
+        ask = ask_url(without_user(whole_url(f"{self.url}/", url)), texts, options.controls).having(options.headers)
         pursuit = self._pursuit(ask, options)
         if to is None:
             return into_memory(pursuit)

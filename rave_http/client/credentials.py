@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from rave_http.client.errors import BadURL
 
@@ -70,13 +70,18 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def is_service_url(url: str) -> bool:
-    """Whether this is a whole URL of http or https, as it may not be where somebody else made it."""
+def whole_url(base: str, place: str) -> str:
+    """The URL of ``place``, seen from ``base``.
+
+    Raises:
+        BadURL: it is none of http or https.
+    """
     try:
-        _parsed(url)
-    except BadURL:
-        return False
-    return True
+        found = urljoin(base, place)
+    except ValueError as error:
+        raise BadURL(f"{place!r} is no URL: {error}") from None
+    _parsed(found)
+    return found
 
 
 def without_user(url: str) -> str:

@@ -12,7 +12,7 @@ import requests
 
 from rave_http.client.ask import Ask
 from rave_http.client.deadline import Deadline, Limits, backoff, jittered
-from rave_http.client.errors import BadURL, ConnectionFailed, UnexpectedAnswer, WaitTimeout, error_of
+from rave_http.client.errors import ConnectionFailed, UnexpectedAnswer, WaitTimeout, error_of
 from rave_http.client.events import MEDIA_TYPE, Event, events
 from rave_http.client.progress import Listener, Phase, Progress
 from rave_http.client.record import PRODUCTS, READY, TicketRecord
@@ -199,7 +199,7 @@ class Pursuit:
                 if response.status_code == 200 and MEDIA_TYPE in response.headers.get("Content-Type", ""):
                     return self._listen(response, record)
             self._no_streams_until = Deadline.after(_STREAMS_AGAIN)
-        except (BadURL, ConnectionFailed, UnexpectedAnswer):
+        except (ConnectionFailed, UnexpectedAnswer):
             pass  # asking the ticket itself tells what is the matter, and bears an outage
         return False
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 
-from rave_http.client.credentials import is_service_url
-from rave_http.client.errors import UnexpectedAnswer
+from rave_http.client.credentials import whole_url
+from rave_http.client.errors import BadURL, UnexpectedAnswer
 from rave_http.client.progress import NO_PROGRESS, Progress
 from rave_http.client.requester import retry_after
 from rave_http.client.transport import read_small
@@ -59,9 +59,10 @@ class TicketRecord:
         place = document.get("href") or response.headers.get("Location")
         if not isinstance(place, str) or not place:
             raise UnexpectedAnswer(f"{response.url}: a ticket without the product's URL")
-        href = urljoin(response.url, place)
-        if not is_service_url(href):
-            raise UnexpectedAnswer(f"{response.url}: a ticket for {href!r}, which is no URL of a service")
+        try:
+            href = whole_url(response.url, place)
+        except BadURL as error:
+            raise UnexpectedAnswer(f"{response.url}: a ticket for nowhere: {error}") from error
         pause = retry_after(response)
         return cls(
             href,
@@ -85,7 +86,10 @@ def _events_of(document: Mapping[str, Any], href: str) -> str:
     if document:
         links = document.get("links")
         place = links.get("events") if isinstance(links, dict) else None
-        return urljoin(href, place) if isinstance(place, str) and place else ""
+        try:
+            return whole_url(href, place) if isinstance(place, str) and place else ""
+        except BadURL:
+            return ""
     parts = urlsplit(href)
     return urlunsplit(parts._replace(path=f"{parts.path}/events")) if PRODUCTS in parts.path else ""
 

@@ -11,13 +11,13 @@ from http.client import IncompleteRead
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, ReadTimeoutError
 
 from rave_http.client.ask import Ask
-from rave_http.client.credentials import Credentials, is_service_url
+from rave_http.client.credentials import Credentials, whole_url
 from rave_http.client.deadline import Deadline, now
 from rave_http.client.errors import BadURL, ConnectionFailed, UnexpectedAnswer
 
@@ -50,7 +50,7 @@ class Transport:
         """
         self.credentials = credentials
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
-        self._session = requests.Session()
+        self._session = _Session()
         # No cookies: they would be one more credential, and the one thing in a session that threads can't share.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # Ranges and lengths count the bytes of the product, not those of a compressed form.
@@ -75,7 +75,7 @@ class Transport:
             if response.status_code not in _REDIRECTS or not place:
                 return response
             read_small(response)
-            ask = _redirected(ask, response.status_code, urljoin(ask.url, place))
+            ask = _redirected(ask, response.status_code, place)
         raise UnexpectedAnswer(f"{ask.url}: redirected more than {_MOST_REDIRECTS} times")
 
     def close(self) -> None:
@@ -104,6 +104,13 @@ class Transport:
             raise _failure(error, ask.url) from error
         logger.debug("%s %s: %s, %.0f ms", ask.method, ask.url, response.status_code, (now() - started) * 1000)
         return response
+
+
+class _Session(requests.Session):
+    """A session that leaves redirects alone, and what they lead to unread: it would send credentials there."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere."""
 
 
 def read_some(response: requests.Response, most: int) -> bytes:
@@ -135,9 +142,11 @@ def read_small(response: requests.Response, most: int = 1 << 18) -> bytes:
     return bytes(found)
 
 
-def _redirected(ask: Ask, status: int, url: str) -> Ask:
-    if not is_service_url(url):
-        raise UnexpectedAnswer(f"{ask.url}: redirected to {url!r}, which is no URL of a service")
+def _redirected(ask: Ask, status: int, place: str) -> Ask:
+    try:
+        url = whole_url(ask.url, place)
+    except BadURL as error:
+        raise UnexpectedAnswer(f"{ask.url}: redirected to nowhere: {error}") from error
     if status in _KEEP_METHOD:
         return Ask(url, ask.headers, ask.body)
     return Ask(url, {name: value for name, value in ask.headers.items() if name != "Content-Type"})

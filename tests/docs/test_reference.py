@@ -20,6 +20,7 @@ import pytest
 
 import rave_core
 import rave_http.hookspecs
+import rave_http.plugin
 import rave_http.plugins
 from rave_backends.filesystem import FilesystemBackend
 from rave_backends.memory import MemoryBackend
@@ -27,8 +28,11 @@ from rave_backends.object_store import ObjectStoreBackend
 from rave_core import codecs, converters, decorators, errors, expiry, hookspecs, plugins, statistics, testing, versions
 from rave_core.backend import StoreURL
 from rave_core.model import Entry, Options, Outcome, Status
+from rave_core.registry import Registry
 from rave_core.settings import kinds, known_settings, variable_of
 from rave_core.settings.places import File
+from rave_http.cli.get import rave_get
+from rave_http.cli.raved import raved
 from rave_http.settings import known_service_settings
 
 Page: typing.TypeAlias = Callable[[str], str]
@@ -198,7 +202,10 @@ def commands(command: click.Command, context: click.Context, path: str) -> Itera
         yield path, command
         return
     main: ModuleType = importlib.import_module("rave_core.cli.main")
-    for name in main.COMMANDS if path == "rave" else command.list_commands(context):
+    service: Registry[click.Command] = Registry("command")
+    rave_http.plugin.rave_register_commands(service)
+    ours = [*main.COMMANDS, *service]
+    for name in ours if path == "rave" else command.list_commands(context):
         inner = command.get_command(context, name)
         assert inner is not None
         yield from commands(inner, click.Context(inner, parent=context), f"{path} {name}")
@@ -215,6 +222,19 @@ def test_every_command_has_a_section_with_its_options(page: Page) -> None:
         options = [option for each in command.params if isinstance(each, click.Option) for option in each.opts]
         assert_told([option for option in options if option not in ("-h", "--help")], sections[name])
     assert_told([option for each in rave.params for option in each.opts if option not in ("-h", "--help")], text)
+
+
+@pytest.mark.parametrize(("name", "command"), [("raved", raved), ("rave-get", rave_get)])
+def test_a_command_that_is_a_program_of_its_own_has_a_section_with_its_options(
+    name: str, command: click.Command, page: Page
+) -> None:
+    """And the section tells of no other options."""
+    found = re.search(rf"^### `{name}`\n\n(.*?)(?=^##|\Z)", page("reference/commands.md"), re.MULTILINE | re.DOTALL)
+    assert found
+    options = {option for each in command.params if isinstance(each, click.Option) for option in each.opts}
+    assert_told(options, found[1])
+    told = set(re.findall(r"`(--?[\w-]+)", "".join(re.findall(r"^\| `-.*?\|", found[1], re.MULTILINE))))
+    assert told <= options
 
 
 @pytest.mark.parametrize("package", ["rave_core", "rave_backends"])

@@ -6,9 +6,9 @@ A page is one session, from its first line to its last, in an empty directory an
 - a block with a caption is written to the file of that name;
 - the commands of ``console`` blocks are run, and what they print is compared, if anything is shown. Each must succeed,
   so one that shows a failure ends in ``; echo $?``;
-- ``rave serve`` is left running, as in a terminal of its own, until the page starts it again or ends. A page calls its
-  port 8888; here it is a free one. While a service runs, a command is given again for a while if what it prints is not
-  what is shown, since the service takes a moment to follow what is changed.
+- ``rave serve`` is left running, as in a terminal of its own, until the page starts a service again or ends. A page
+  says port 8888; here it is a free one. While a service runs, a command is given again for a while if what it prints
+  is not what is shown, since the service takes a moment to follow what is changed.
 """
 
 from __future__ import annotations
@@ -139,6 +139,8 @@ class Session:
         elif command.startswith("rave serve") and ";" not in command:
             self._serve(command, expected)
         elif first not in SHOWN_ONLY:
+            if first == "raved":
+                self.close()  # it takes the port
             is_asked = self._service is not None or first in ASKED_AGAIN
             until = time.monotonic() + (PATIENCE if is_asked else 0)
             while not self._did(command, expected, is_last=time.monotonic() >= until):

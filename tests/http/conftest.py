@@ -133,6 +133,9 @@ __export__ = {
 '''
 
 
+_SERVES = "ASGI server listening"
+
+
 def free_port() -> int:
     """A port that nobody listens on just now."""
     with socket.socket() as probe:
@@ -234,12 +237,16 @@ def launch(
     table = {"bind": f"127.0.0.1:{port}", "workers": 2, **service}
     (place / "rave.toml").write_text(_toml(place, table))
     full = {**os.environ, "RAVE_CONFIG": str(place / "rave.toml"), "PYTHONDONTWRITEBYTECODE": "1", **(environ or {})}
-    with (place / "service.log").open("ab") as log:
+    log_file = place / "service.log"
+    earlier = log_file.read_text().count(_SERVES) if log_file.exists() else 0
+    with log_file.open("ab") as log:
         command = [str(Path(sys.executable).parent / "rave"), "serve"]
         process = subprocess.Popen(command, cwd=place, env=full, stdout=log, stderr=log)
     running = RunningService(process, f"http://127.0.0.1:{port}", place, full)
     try:
         wait_until(lambda: _is_ready(running), what="the service")
+        count = int(table["workers"])
+        wait_until(lambda: running.log.count(_SERVES) >= earlier + count, what="the last worker")
     except BaseException:
         running.stop(signal.SIGKILL)
         raise

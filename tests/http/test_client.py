@@ -185,6 +185,8 @@ def test_what_is_no_url_is_refused(url: str) -> None:
     """When the client is made."""
     with pytest.raises(BadURL, match="is no URL"):
         Client(url)
+    with pytest.raises(BadURL, match="is no URL"):
+        Client("http://h").open_url("http://[::1")
 
 
 def test_the_client_needs_nothing_of_rave() -> None:

@@ -192,7 +192,10 @@ def test_a_ticket_in_another_form_is_understood_by_its_headers(
 
 def test_a_ticket_that_leads_nowhere_is_no_answer_of_a_service(stub: StubService, client: Client) -> None:
     """Something else listens there."""
-    for body, message in ((b"{}", "a ticket without"), (b'{"href": "file:///etc"}', "a ticket for 'file:///etc'")):
+    for body, message in (
+        (b"{}", "a ticket without"),
+        (b'{"href": "file:///etc"}', "a ticket for nowhere: 'file:///etc' is no URL"),
+    ):
         stub.script("/lab/top", lambda handler, body=body: handler.send(202, body, "application/json"))
         with pytest.raises(UnexpectedAnswer, match=message):
             client.get("lab/top")

@@ -261,8 +261,7 @@ def test_a_terminal_gets_a_bar_and_no_bytes(stub: StubService, tmp_path: Path) -
         if "stirring" in screen and "25%" in screen:
             work.finish(b"\x00\xff")
 
-    stub.heartbeat = 0.05
-    code, screen = _on_terminal([*COMMAND, f"{stub.url}/lab/top"], go_on, lambda: work.report(1, 4, "stirring"))
+    code, screen = _on_terminal([*COMMAND, f"{stub.url}/lab/top"], go_on)
     assert code == 2
     assert "computing" in screen
     hint = "rave-get: error: the product is image/png, which a terminal can't show: write it to a file with -o FILE"
@@ -274,9 +273,7 @@ def test_a_terminal_gets_a_bar_and_no_bytes(stub: StubService, tmp_path: Path) -
     assert re.search(r"rave-get: made, 2 B in \d\.\d s; wrote ", screen)
 
 
-def _on_terminal(
-    command: list[str], watch: Callable[[str], object] = str, nudge: Callable[[], object] = int
-) -> tuple[int, str]:
+def _on_terminal(command: list[str], watch: Callable[[str], object] = str) -> tuple[int, str]:
     """Runs a command on a terminal of its own; exit code and screen, without what moves the cursor."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
@@ -285,14 +282,13 @@ def _on_terminal(
     screen, deadline = b"", time.monotonic() + 15
     try:
         while time.monotonic() < deadline:
-            if select.select([ours], [], [], 0.05)[0]:
-                try:
-                    screen += os.read(ours, 65536)
-                except OSError:  # the other end is closed
-                    break
-                watch(_plain(screen))
-            else:
-                nudge()
+            if not select.select([ours], [], [], 1)[0]:
+                continue
+            try:
+                screen += os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            watch(_plain(screen))
         return process.wait(5), _plain(screen)
     finally:
         process.kill()

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -155,7 +156,7 @@ class Place:
             start,
             cwd=self.directory,
             pass_fds=[each for each in (passed, open_too) if each is not None],
-            env={**os.environ, "STAND_IN": str(self.directory), **environment},
+            env={**os.environ, **self._home(), "STAND_IN": str(self.directory), **environment},
             stdin=subprocess.DEVNULL if terminal is None else terminal,
             start_new_session=terminal is not None,
             stdout=subprocess.PIPE,
@@ -164,6 +165,10 @@ class Place:
         )
         self.processes.append(process)
         return process
+
+    def _home(self) -> dict[str, str]:
+        home = str(self.directory / "home")
+        return {"HOME": home, "XDG_CACHE_HOME": f"{home}/cache", "XDG_CONFIG_HOME": f"{home}/config"}
 
     def run(self, command: str, *arguments: str, **environment: str) -> tuple[int, str]:
         """Runs it to the end of the process that was started; exit code and what it wrote to standard error."""
@@ -210,18 +215,27 @@ class Place:
         """Kills what is left, and makes sure that nothing is."""
         own = [process.pid for process in self.processes if process.poll() is None]
         for pid in {*self.pids, *own}:
-            with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
                 process = psutil.Process(pid)
                 family = [process, *process.children(recursive=True)]
+                boards = _boards(pid)
                 for each in family:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         each.kill()
                 psutil.wait_procs(family, timeout=10)
+                for board in boards:
+                    shutil.rmtree(board, ignore_errors=True)
         for started in self.processes:
             started.wait()
             for stream in (started.stdout, started.stderr):
                 if stream is not None:
                     stream.close()
+
+
+def _boards(pid: int) -> list[str]:
+    """The directories that a service would have removed at its end."""
+    held = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    return [path for path in held if "/rave-board-" in path]
 
 
 def is_running(pid: int) -> bool:

@@ -41,7 +41,7 @@ def test_the_daemon_is_on_its_own(place: Any) -> None:
     assert process.cwd() == "/"
     assert "Umask:\t0022" in Path(f"/proc/{pid}/status").read_text()
     assert {os.readlink(f"/proc/{pid}/fd/{stream}") for stream in (0, 1, 2)} == {"/dev/null"}
-    log = Path(os.environ["XDG_CACHE_HOME"], "rave", "raved.log")
+    log = place.directory / "home" / "cache" / "rave" / "raved.log"
     where = "in the system's log" if os.path.exists("/dev/log") else f"in {log}"
     url = f"http://{place.bind}"
     assert said == (

@@ -1,0 +1,226 @@
+"""Asking the service, with an eye on what may go wrong on the way."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlencode
+
+IDLE: Final = 3.0
+"""Seconds after which a connection is not used again: the service lets go of it after five."""
+
+PATIENCE: Final = 45.0
+_ALLOWED: Final = {(503, "busy"), (504, "not-kept"), (504, "time-limit")}
+_PROBLEM: Final = "application/problem+json"
+
+
+class WrongError(Exception):
+    """The service did what it must not do."""
+
+
+class CutError(Exception):
+    """A connection ended before the answer was complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a connection ended.
+
+    Attributes:
+        act: what was being done.
+        path: what was asked for.
+        alive_at: when it was last known to work.
+        asked_at: when the request began; ``seen_at`` when its end was seen. All in Unix seconds.
+        was_used: whether an earlier request was answered on it.
+        error: what was seen.
+    """
+
+    act: str
+    path: str
+    alive_at: float
+    asked_at: float
+    seen_at: float
+    was_used: bool
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the service answered.
+
+    Attributes:
+        asked_at, seen_at: when it was asked, and when the answer was complete; Unix seconds.
+    """
+
+    path: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    asked_at: float
+    seen_at: float
+
+    @property
+    def json(self) -> Any:
+        """The body, as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def slug(self) -> str:
+        """The kind of problem; empty where it is none."""
+        if not self.headers.get("content-type", "").startswith(_PROBLEM):
+            return ""
+        return str(self.json["type"]).rpartition("/")[2]
+
+    def wrong(self, why: str) -> WrongError:
+        """The complaint that this is not the right answer."""
+        return WrongError(f"{why}: {self.path[:200]} gave {self.status} {dict(self.headers)} {self.body[:300]!r}")
+
+    def need(self, *statuses: int) -> None:
+        """Complains of any other status."""
+        if self.status not in statuses:
+            raise self.wrong(f"{' or '.join(map(str, statuses))} expected")
+
+    def need_body(self, expected: bytes) -> None:
+        """Complains of any other body."""
+        self.need(200)
+        if self.body != expected:
+            raise self.wrong(f"{len(expected)} other bytes expected, {expected[:100]!r}")
+
+
+@dataclass
+class Tally:
+    """What all clients counted. Safe for threads.
+
+    Attributes:
+        acts: how often each act came to which end.
+        statuses: how often each status was answered.
+        cuts: connections that ended early.
+        wrongs: what must not happen.
+        hits: seconds that answers took which memory held.
+    """
+
+    acts: dict[str, dict[str, int]] = field(default_factory=dict)
+    statuses: dict[str, int] = field(default_factory=dict)
+    cuts: list[Cut] = field(default_factory=list)
+    wrongs: list[str] = field(default_factory=list)
+    hits: list[float] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def act(self, name: str, end: str) -> None:
+        """Counts an act."""
+        with self._lock:
+            ends = self.acts.setdefault(name, {})
+            ends[end] = ends.get(end, 0) + 1
+
+    def answered(self, answer: Answer) -> None:
+        """Counts an answer."""
+        label = f"{answer.status} {answer.slug}".strip() if answer.status >= 400 else str(answer.status)
+        with self._lock:
+            self.statuses[label] = self.statuses.get(label, 0) + 1
+
+    def wrong(self, complaint: str) -> None:
+        """Notes what must not happen."""
+        with self._lock:
+            self.wrongs.append(complaint)
+
+    def cut(self, cut: Cut) -> None:
+        """Notes a connection that ended early."""
+        with self._lock:
+            self.cuts.append(cut)
+
+    def hit(self, seconds: float) -> None:
+        """Notes how long a hit took."""
+        with self._lock:
+            self.hits.append(seconds)
+
+
+class Client:
+    """One client, with one connection that it keeps. For one thread."""
+
+    def __init__(self, port: int, tally: Tally) -> None:
+        self.port = port
+        self.tally = tally
+        self.act = ""
+        self._connection: http.client.HTTPConnection | None = None
+        self._alive_at = 0.0
+
+    def get(self, path: str, arguments: Mapping[str, Any] | None = None, **headers: str) -> Answer:
+        """A GET; in the names of headers ``_`` stands for ``-``."""
+        return self.ask("GET", path, arguments, **headers)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        body: bytes | None = None,
+        **headers: str,
+    ) -> Answer:
+        """Any request.
+
+        Raises:
+            CutError: the connection ended.
+            WrongError: the answer is a failure of the service that its documentation does not tell of.
+        """
+        if arguments:
+            path = f"{path}?{urlencode(arguments)}"
+        now = time.time()
+        if self._connection is not None and now - self._alive_at > IDLE:
+            self.close()
+        was_used = self._connection is not None
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            answer = self._exchange(method, path, body, named, now)
+        except (OSError, http.client.HTTPException) as error:
+            alive_at = self._alive_at if was_used else now
+            self.close()
+            self.tally.cut(
+                Cut(self.act, path, alive_at, now, time.time(), was_used, f"{type(error).__name__}: {error}")
+            )
+            raise CutError(str(error)) from error
+        self._check(answer)
+        return answer
+
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], now: float) -> Answer:
+        if self._connection is None:
+            self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = self._connection
+        connection.request(method, path, body=body, headers=dict(headers))
+        response = connection.getresponse()
+        data = response.read()
+        self._alive_at = time.time()
+        if response.will_close:
+            self.close()
+        found = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(path, response.status, found, data, now, self._alive_at)
+
+    def _check(self, answer: Answer) -> None:
+        """What is true of every answer."""
+        self.tally.answered(answer)
+        if "x-request-id" not in answer.headers:
+            raise answer.wrong("a request ID expected")
+        if answer.status >= 400 and answer.body and not answer.slug:
+            raise answer.wrong("a problem expected")
+        if answer.status < 500 or (self.act == "failure" and answer.slug == "operation-failed"):
+            return
+        if answer.body and (answer.status, answer.slug) not in _ALLOWED:
+            raise answer.wrong("an undocumented failure")
+        if answer.status == 503 and "retry-after" not in answer.headers:
+            raise answer.wrong("advice expected when to ask again")
+
+    def raw(self) -> socket.socket:
+        """A connection of its own, for those who do not behave."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

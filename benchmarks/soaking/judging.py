@@ -1,0 +1,65 @@
+"""Judging a soak: which ended connections and repeated runs the chaos explains, and what else went wrong."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from soaking.asking import Cut
+from soaking.chaos import Moments
+
+SEEN_WITHIN: Final = 2.0
+"""Seconds after a kill within which a request that it cut has to see that."""
+
+_SLACK: Final = 0.3
+_HUP_LASTS: Final = 20.0
+_MISTAKE = re.compile(r"Traceback|\b(ERROR|CRITICAL)\b")
+_EXPECTED = re.compile(r"namespace trial: its change is not taken|Worker \(pid:\d+\) was sent SIGKILL")
+
+
+def explain(cut: Cut, moments: Moments) -> str:
+    """What explains an ended connection: ``kill``, ``hup``, or nothing (empty).
+
+    A kill does when it came after the connection was last known to work; and whoever waited on it then has to hear of
+    it at once. A reload does for a connection that had been used, and on which no byte of an answer came: the old
+    worker may close such a one, and whoever keeps connections has to expect that. A new connection it must not cost.
+    """
+    for kill in moments.kills:
+        if cut.alive_at - _SLACK <= kill.at <= cut.seen_at and cut.seen_at - max(kill.at, cut.asked_at) <= SEEN_WITHIN:
+            return "kill"
+    if cut.was_used and "Incomplete" not in cut.error:
+        for hup in moments.hups:
+            if cut.alive_at - _SLACK <= hup + _HUP_LASTS and hup <= cut.seen_at:
+                return "hup"
+    return ""
+
+
+def cut_complaints(cuts: Sequence[Cut], moments: Moments) -> tuple[dict[str, int], list[str]]:
+    """How many connections ended for which reason, and those that ended for none."""
+    reasons = Counter(explain(cut, moments) or "unexplained" for cut in cuts)
+    return dict(reasons), [f"a connection ended for no reason: {cut}" for cut in cuts if not explain(cut, moments)]
+
+
+def repeated_runs(log: Path, moments: Moments) -> tuple[int, int, list[str]]:
+    """Bodies that ran, those that ran again since a kill ended the run before, and those that did without one."""
+    runs: dict[str, list[int]] = defaultdict(list)
+    for line in log.read_text("utf-8").splitlines():
+        _, pid, what = line.split(" ", 2)
+        runs[what].append(int(pid))
+    killed = {kill.pid for kill in moments.kills}
+    again, complaints = 0, []
+    for what, pids in runs.items():
+        for earlier, later in zip(pids, pids[1:], strict=False):
+            if earlier in killed:
+                again += 1
+            else:
+                complaints.append(f"{what} ran in {earlier}, which was not killed, and again in {later}")
+    return sum(map(len, runs.values())), again, complaints
+
+
+def mistakes(log: str) -> list[str]:
+    """The lines of the service's log that tell of anything but what was done to it."""
+    return [line for line in log.splitlines() if _MISTAKE.search(line) and not _EXPECTED.search(line)]

@@ -1,0 +1,169 @@
+"""Acts that take their time: tickets, waits and event streams, each followed to its end."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from soaking.acts import Actor
+from soaking.asking import PATIENCE, Answer, Cut, CutError, WrongError
+
+MARGIN: Final = 30.0
+"""Seconds, beyond its work, within which a ticket has to end: time for others' work, and for kills on the way."""
+
+
+def ticket(actor: Actor) -> str:
+    """A ticket, asked again and again."""
+    name, seconds = actor.unique(), actor.chance.choice((0.1, 0.5, 1.5))
+    arguments = {"name": name, "seconds": seconds}
+    answer = actor.client.get("/lab/slow", arguments, Prefer="respond-async")
+    if answer.status == 503:
+        return "busy"
+    return _slept(wait_for(actor, _href(answer), seconds), name, seconds)
+
+
+def shared_ticket(actor: Actor) -> str:
+    """A ticket for what many ask for at the same moment."""
+    name = f"crowd{int(time.time() / 3)}"
+    answer = actor.client.get("/lab/slow", {"name": name, "seconds": 1.0}, Prefer="respond-async")
+    if answer.status == 503:
+        return "busy"
+    if answer.status == 202:
+        answer = wait_for(actor, _href(answer), 1.0)
+    return _slept(answer, name, 1.0)
+
+
+def wait(actor: Actor) -> str:
+    """A wait for what takes longer or shorter than that, and a ticket in the first case."""
+    name, seconds = actor.unique(), actor.chance.choice((0.1, 0.5, 1.5))
+    arguments = {"name": name, "seconds": seconds}
+    prefer = actor.chance.choice(("wait=1", "wait=5", ""))
+    answer = actor.client.get("/lab/slow", arguments, **({"Prefer": prefer} if prefer else {}))
+    if answer.status == 503:
+        return "busy"
+    if answer.status == 200:
+        return _slept(answer, name, seconds)
+    return f"{_slept(wait_for(actor, _href(answer), seconds), name, seconds)} by ticket"
+
+
+def events(actor: Actor) -> str:
+    """Progress as events, until the product is there."""
+    name, seconds = actor.unique(), actor.chance.choice((0.5, 1.5))
+    answer = actor.client.get("/lab/slow", {"name": name, "seconds": seconds}, Prefer="respond-async")
+    if answer.status == 503:
+        return "busy"
+    href, deadline = _href(answer), time.monotonic() + seconds + MARGIN
+    steps = -1
+    while time.monotonic() < deadline:
+        try:
+            for event, document in _stream(actor, f"{href}/events"):
+                if event == "failed":
+                    raise WrongError(f"the events of {href} told of a failure: {document}")
+                if event == "done":
+                    return _slept(actor.client.get(href), name, seconds)
+                steps = _further(href, document["progress"], steps)
+        except CutError:
+            pass
+        steps = -1  # whoever takes it over begins anew
+        time.sleep(0.1)
+    raise WrongError(f"the events of {href} came to no end within {seconds + MARGIN:g} s")
+
+
+def _further(href: str, progress: dict[str, object] | None, before: int) -> int:
+    done = -1 if progress is None else int(str(progress["done"]))
+    if progress is not None and not 0 <= done <= 10:
+        raise WrongError(f"the events of {href} told of {progress}")
+    return max(done, before)
+
+
+def edited_ticket(actor: Actor) -> str:
+    """A ticket for an operation that may be edited before it ends."""
+    name = actor.unique()
+    answer = actor.client.get("/trial/pace", {"name": name}, Prefer="respond-async")
+    if answer.status == 503:
+        return "busy"
+    if answer.status == 404 and actor.editions.may_be_away(answer):
+        return "away"
+    end = wait_for(actor, _href(answer), 0.5)
+    if end.status == 410 or (end.status == 404 and actor.editions.may_be_away(end)):
+        return "gone" if end.status == 410 else "away"
+    end.need(200)
+    found = end.json
+    # The ticket is for the edition of the moment at which it was given out.
+    actor.editions.check(answer, found["edition"])
+    if found["name"] != name:
+        raise end.wrong(f"{name} expected")
+    return "ok"
+
+
+def failing_ticket(actor: Actor) -> str:
+    """A ticket that ends in a problem."""
+    actor.client.act = "failure"
+    message = actor.unique()
+    answer = actor.client.get("/lab/fails", {"message": message}, Prefer="respond-async")
+    if answer.status == 503:
+        return "busy"
+    end = answer if answer.status == 500 else wait_for(actor, _href(answer), 0.0)
+    end.need(500, 410)
+    if end.status == 500 and end.json["detail"] != f"ValueError: {message}":
+        raise end.wrong("its class and message expected")
+    return "ok" if end.status == 500 else "gone"
+
+
+def wait_for(actor: Actor, href: str, seconds: float) -> Answer:
+    """The end of a ticket: the product, or a problem."""
+    deadline = time.monotonic() + seconds + MARGIN
+    last = "nothing but ended connections"
+    while time.monotonic() < deadline:
+        try:
+            answer = actor.client.get(href)
+        except CutError:
+            continue
+        if answer.status not in (202, 503):
+            return answer
+        last = f"{answer.status} {answer.body[:300]!r}"
+        time.sleep(actor.chance.uniform(0.05, 0.4))
+    raise WrongError(f"{href} came to no end within {seconds + MARGIN:g} s; at last it gave {last}")
+
+
+def _href(answer: Answer) -> str:
+    answer.need(202)
+    href = answer.json["href"]
+    if answer.headers["location"] != href or answer.headers["cache-control"] != "no-store":
+        raise answer.wrong("a ticket expected")
+    return str(href)
+
+
+def _slept(answer: Answer, name: str, seconds: float) -> str:
+    answer.need_body(f"{name} slept {seconds:g}".encode())
+    return "ok"
+
+
+def _stream(actor: Actor, path: str) -> Iterator[tuple[str, dict[str, object]]]:
+    """The events of a stream, until it ends."""
+    asked_at = time.time()
+    connection = http.client.HTTPConnection("127.0.0.1", actor.client.port, timeout=PATIENCE)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        if response.status != 200:
+            body = response.read()
+            if response.status == 503:
+                return
+            raise WrongError(f"{path} gave {response.status} {body[:300]!r}")
+        event = ""
+        while line := response.readline():
+            word, _, rest = line.decode().strip().partition(": ")
+            if word == "event":
+                event = rest
+            elif word == "data":
+                yield event, json.loads(rest)
+    except (OSError, http.client.HTTPException) as error:
+        cut = Cut("events", path, asked_at, asked_at, time.time(), False, f"{type(error).__name__}: {error}")
+        actor.client.tally.cut(cut)
+        raise CutError(str(error)) from error
+    finally:
+        connection.close()
