@@ -129,7 +129,7 @@ class Soak:
     def _guarded(self, job: Callable[[threading.Event], None], stopped: threading.Event) -> None:
         try:
             job(stopped)
-        except Exception:
+        except Exception:  # noqa: BLE001  # the others go on, and the report tells of it
             self.tally.wrong(f"the soak itself failed: {traceback.format_exc()}")
 
     def _ask(self, name: str, stopped: threading.Event) -> None:
@@ -166,18 +166,17 @@ class Soak:
             "statuses": dict(sorted(self.tally.statuses.items())),
             "acts": {name: dict(sorted(ends.items())) for name, ends in sorted(self.tally.acts.items())},
             "disturbances": {
-                **{"hups": len(self.moments.hups), "kills": len(self.moments.kills)},
-                **{"edits": len(delays), "broken_edits": self.editions.breaks},
+                "hups": len(self.moments.hups),
+                "kills": len(self.moments.kills),
+                "edits": len(delays),
+                "broken_edits": self.editions.breaks,
             },
             "ended_connections": cuts,
             "bodies": {"ran": runs, "ran_again_after_a_kill": again},
             "edit_served_everywhere_s": {"median": round(statistics.median(delays), 2), "worst": round(max(delays), 2)},
             "hit_ms": {"p50": round(hits[len(hits) // 2] * 1e3, 2), "p99": round(hits[len(hits) * 99 // 100] * 1e3, 2)},
-            "memory": {
-                **memory.document(),
-                "workers_replaced": len(self.disturbed.lives),
-                "disturbed_peak_MB": round(most / 1e6, 2),
-            },
+            "memory": memory.document(),
+            "workers_after_disturbances": {"seen": len(self.disturbed.lives), "largest_MB": round(most / 1e6, 2)},
             "wrong": complaints,
         }
 

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, Final
 
 from rave_core.clock import Clock
@@ -20,9 +19,11 @@ from rave_core.leases import LeaseRecord, Leases
 from rave_core.lineage import Progress, Scope
 from rave_core.model import PLAIN, Call, Options, Outcome, Status
 from rave_core.runtime import Runtime
+from rave_core.steps import Run
 from rave_core.trip import Desk
 from rave_http.arguments import Asked
 from rave_http.executors import Executor
+from rave_http.executors.executor import Result
 from rave_http.failures import failure_of
 from rave_http.metrics import Metrics
 from rave_http.problems import Problem
@@ -44,6 +45,7 @@ class Computation:
         progress: the latest report, or ``None``.
         failed: how it failed, once it did.
         is_elsewhere: whether another process makes the product just now, or a body that runs here.
+        is_running: whether its own body runs, or has run: until then another process may have made the product.
         is_promised: whether a ticket was given out for it.
     """
 
@@ -59,6 +61,7 @@ class Computation:
         self.progress: Progress | None = None
         self.failed: Failed | None = None
         self.is_elsewhere = False
+        self.is_running = False
         self.is_promised = False
         self.task: asyncio.Task[Outcome[Any]]
         self._loop = asyncio.get_running_loop()
@@ -259,10 +262,12 @@ class Computations:
             computation.began = started = self._clock.monotonic()
             self._metrics.computation_started(computation.name)
             scope = Scope(runtime, listener=computation.listen)
-            engine = runtime.wiring.engine
-            outcome = await engine.compute_async(
-                desk, call, computation.options, scope, partial(executor.run, time_limit=limit)
-            )
+
+            async def run(step: Run) -> Result:
+                computation.is_running = True
+                return await executor.run(step, time_limit=limit)
+
+            outcome = await runtime.wiring.engine.compute_async(desk, call, computation.options, scope, run)
         if runtime.observed:
             seconds = self._clock.monotonic() - started
             runtime.reports.observe("rave_called", call=call, outcome=outcome, seconds=seconds)

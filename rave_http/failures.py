@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import traceback
+from typing import Any, Final
+
 from rave_core.errors import TimeLimitError, told
 from rave_http.executors import BusyError
 from rave_http.problems import Problem
 from rave_http.tickets import Failed
+
+_LONGEST: Final = 20_000
 
 
 def failure_of(error: Exception, now: float) -> Failed:
@@ -23,12 +28,22 @@ def failure_of(error: Exception, now: float) -> Failed:
     return Failed(slug=slug, detail=told(error)[:2000], at=now)
 
 
-def problem_of(failed: Failed, retry_after: float) -> Problem:
-    """The problem that tells a failure; ``retry_after`` is in seconds."""
+def problem_of(failed: Failed, retry_after: float, error: BaseException | None = None) -> Problem:
+    """The problem that tells a failure.
+
+    Args:
+        failed: the failure.
+        retry_after: in seconds.
+        error: the exception, for those who may see where it came from.
+    """
     kind, _, message = failed.detail.partition(": ")
+    more: dict[str, Any] = (
+        {} if error is None else {"traceback": "".join(traceback.format_exception(error))[-_LONGEST:]}
+    )
     return Problem(
         failed.slug,
         failed.detail,
-        headers={"Retry-After": str(max(1, round(retry_after))), "Cache-Control": "no-store"},
+        headers={"Retry-After": str(max(1, round(retry_after)))},
         exception={"class": kind, "message": message},
+        **more,
     )

@@ -32,7 +32,12 @@ ADVICE: Final = (
     "{} can be reached from outside and no authentication is configured: create a key with 'rave key create USER', "
     "set proxy_header, or say --allow-anonymous"
 )
-INSTALL: Final = "the service needs {}, which is not installed: pip install 'rave-framework[http]'"
+
+
+def install_advice(error: ModuleNotFoundError) -> str:
+    """What to do about a package that is missing."""
+    package = (error.name or "").partition(".")[0]
+    return f"the service needs {package}, which is not installed: pip install 'rave-framework[http]'"
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -133,7 +138,7 @@ def _report(writing: int, launch: Launch, settings: Settings, service: ServiceSe
     except (RaveError, OSError) as error:
         findings = Findings(error=str(error))
     except ModuleNotFoundError as error:
-        findings = Findings(error=INSTALL.format(error.name))
+        findings = Findings(error=install_advice(error))
     except BaseException as error:  # noqa: BLE001  # the code of a stranger may raise anything
         findings = Findings(error=told(error))
     try:

@@ -12,7 +12,7 @@ from cachetools import TTLCache
 
 from rave_core.cache import Found
 from rave_core.leases import LeaseRecord, Watch
-from rave_core.model import Call, Key
+from rave_core.model import PLAIN, Call, Key
 from rave_core.operation import Operation
 from rave_core.trip import Desk
 from rave_http.access import HIDDEN
@@ -97,7 +97,8 @@ class Products:
         """What has become of a key. Nothing is started; see `take_over`."""
         service = self._service
         here = service.computations.find(key.text)
-        if here is not None and here.ended is None and here.began is not None:
+        if here is not None and here.ended is None and here.options is not PLAIN:
+            # What is kept is about to be replaced.
             return Whereabouts(State.MAKING, key, name, operation, computation=here)
         desk = operation.desk()
         found = await asyncio.to_thread(service.engine.look, desk.cache, key)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from cachetools import LRUCache
 
 from rave_core.files import suffix_of
-from rave_core.model import Bytes, Entry, Kind, OperationSpec
+from rave_core.model import Entry, Kind, OperationSpec
 from rave_http.headers import http_date
 from rave_http.problems import Problem
 from rave_http.rendering import Rendering, choose, negotiate_file, renderings
 
 _OVERHEAD: Final = 1024
+_OFFERS: Final = 4096
 _ACTIVE = ("text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/xml")
 _LARGEST_SHARE: Final = 8  # what is larger than this part of the budget is made afresh each time
+
+_Place: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +75,34 @@ class Product:
         name: ``namespace/operation``.
         value: the value, or the path of the file; shared, so never to be changed.
         entry: what is recorded of it; ``None`` where no cache keeps it.
-        frame: the frame that memory holds of it, if any: as long as it does, this is the product.
     """
 
     name: str
     spec: OperationSpec
     value: Any
     entry: Entry | None
-    frame: Bytes | None = None
 
 
 class Representations:
-    """Makes representations, and keeps the recent ones. Safe for threads."""
+    """Makes representations, in threads, and keeps the recent ones. For the event loop of one worker."""
 
-    def __init__(self, max_bytes: int, hooks: Any) -> None:
-        """Keeps up to ``max_bytes``; ``hooks`` are asked for forms of values beyond the built-in ones."""
+    def __init__(self, max_bytes: int, hooks: Any, *, base: str = "") -> None:
+        """Keeps up to ``max_bytes``.
+
+        Args:
+            max_bytes: for all that is kept.
+            hooks: are asked for forms of values beyond the built-in ones.
+            base: what stands in front of the path of every link on a page.
+        """
         self._hooks = hooks
+        self._base = base
         self._largest = max_bytes // _LARGEST_SHARE
-        self._kept: LRUCache[tuple[str, ...], Representation] = LRUCache(max_bytes, getsizeof=_size)
-        self._lock = threading.Lock()
+        self._kept: LRUCache[_Place, Representation] = LRUCache(max_bytes, getsizeof=_size)
+        self._offered: LRUCache[_Place, Sequence[Rendering]] = LRUCache(_OFFERS)
+        self._under_way: dict[_Place, asyncio.Task[Representation]] = {}
 
     async def of(self, product: Product, *, accept: str | None, form: str | None) -> Representation:
-        """The representation of a product that suits a client best.
+        """The representation of a product that suits a client best. Of many who ask at once, one has it made.
 
         Raises:
             Problem: the product can take no form that the client accepts.
@@ -101,23 +111,43 @@ class Representations:
         if product.spec.kind is Kind.FILE:
             negotiate_file(product.spec.mime_type, accept, form)
             return await asyncio.to_thread(_of_file, product)
-        return await asyncio.to_thread(self._of_value, product, accept, form)
+        place = _place(product)
+        chosen = choose(await self._offers(product, place), accept=accept, form=form)
+        if place is None:
+            return await asyncio.to_thread(_rendered, product, chosen)
+        place = (*place, chosen.media_type)
+        found = self._kept.get(place)
+        return found if found is not None else await self._made(place, product, chosen)
 
-    def _of_value(self, product: Product, accept: str | None, form: str | None) -> Representation:
-        offered = renderings(product.value, product.spec.mime_type, operation=product.name, hooks=self._hooks)
-        chosen = choose(offered, accept=accept, form=form)
-        entry = product.entry
-        if entry is None:
-            return _rendered(product, chosen)
-        place = (entry.key, entry.digest, repr(entry.created_at), chosen.media_type)
-        with self._lock:
-            found = self._kept.get(place)
-        if found is None:
-            found = _rendered(product, chosen)
-            if found.size <= self._largest:
-                with self._lock:
-                    self._kept[place] = found
-        return found
+    async def _offers(self, product: Product, place: _Place | None) -> Sequence[Rendering]:
+        """The forms of a product, which are those of every equal one."""
+        offered = self._offered.get(place) if place is not None else None
+        if offered is None:
+            make = partial(renderings, operation=product.name, hooks=self._hooks, base=self._base)
+            offered = await asyncio.to_thread(make, product.value, product.spec.mime_type)
+            if place is not None:
+                self._offered[place] = offered
+        return offered
+
+    async def _made(self, place: _Place, product: Product, chosen: Rendering) -> Representation:
+        task = self._under_way.get(place)
+        if task is None:
+            task = asyncio.create_task(asyncio.to_thread(_rendered, product, chosen))
+            self._under_way[place] = task
+            task.add_done_callback(lambda done: self._keep(place, done))
+        # Who leaves must not take it from the others who wait for it.
+        return await asyncio.shield(task)
+
+    def _keep(self, place: _Place, task: asyncio.Task[Representation]) -> None:
+        self._under_way.pop(place, None)
+        if not task.cancelled() and task.exception() is None and task.result().size <= self._largest:
+            self._kept[place] = task.result()
+
+
+def _place(product: Product) -> _Place | None:
+    """What names a product among all that were ever made; ``None`` for one that no cache keeps."""
+    entry = product.entry
+    return None if entry is None else (product.name, entry.key, entry.digest, repr(entry.created_at))
 
 
 def _rendered(product: Product, chosen: Rendering) -> Representation:

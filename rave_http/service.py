@@ -63,6 +63,8 @@ class Service:
             ConfigurationError: a setting is wrong.
             PluginError: a plugin has a problem, and ``load_error_fatal`` is set.
         """
+        # Pictures are drawn without a screen, in namespaces that are loaded later.
+        os.environ.setdefault("MPLBACKEND", "Agg")
         self.settings = own
         self.base = own.url_base.rstrip("/")
         self.runtime = Runtime(settings)
@@ -78,7 +80,7 @@ class Service:
         self.peers = Peers(board, f"worker-{os.getpid()}")
         self.statistics = StatisticsReport(self.peers, board, clock=self.clock)
         self.sendfile = _sendfile(own, self.runtime)
-        self.representations = Representations(own.memory, self.plugins.hooks)
+        self.representations = Representations(own.memory, self.plugins.hooks, base=self.base)
         self.tickets = Tickets(self.runtime.cache, self.clock, keep=own.ticket_time)
         self.products = Products(self)
         self.streams = 0
@@ -325,7 +327,8 @@ def _peer(req: Request) -> str:
 
 
 def _too_large(most: int) -> Problem:
-    return Problem("too-large", f"The body has more than {most} bytes")
+    # The rest of it is not read, so that nothing else can come over the same connection.
+    return Problem("too-large", f"The body has more than {most} bytes", headers={"Connection": "close"})
 
 
 def _sendfile(own: ServiceSettings, runtime: Runtime) -> Sendfile:

@@ -30,7 +30,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
         """Whether the connection is closed after the response, which then says so."""
-        return self.worker.is_stopping or super()._will_close(request, response_requires_close)
+        return bool(self.worker.is_stopping or super()._will_close(request, response_requires_close))
 
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
         slug, phrase = _SLUGS.get(status), http.HTTPStatus(status).phrase
@@ -98,7 +98,8 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     async def _take_leave(self) -> None:
         """Waits until the connections are gone, and no longer than an idle one is kept; gunicorn does the rest."""
         begin = self.loop.time()
-        while self.nr_conns and self.loop.time() < begin + self.cfg.keepalive + _STEP:
+        end = begin + min(self.cfg.keepalive + _STEP, self.cfg.graceful_timeout)
+        while self.nr_conns and self.loop.time() < end:
             await asyncio.sleep(_STEP)
         spent = math.ceil(self.loop.time() - begin)
         self.cfg.set("graceful_timeout", max(self.cfg.graceful_timeout - spent, 0))

@@ -181,9 +181,8 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             alive_at = self._alive_at if was_used else now
             self.close()
-            self.tally.cut(
-                Cut(self.act, path, alive_at, now, time.time(), was_used, f"{type(error).__name__}: {error}")
-            )
+            seen = f"{type(error).__name__}: {error}"
+            self.tally.cut(Cut(self.act, path, alive_at, now, time.time(), was_used, seen))
             raise CutError(str(error)) from error
         self._check(answer)
         return answer

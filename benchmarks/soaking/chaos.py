@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import psutil
 from running import Started
+
 from soaking import sources
 from soaking.editions import Editions
 

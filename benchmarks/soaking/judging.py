@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ def repeated_runs(log: Path, moments: Moments) -> tuple[int, int, list[str]]:
     killed = {kill.pid for kill in moments.kills}
     again, complaints = 0, []
     for what, pids in runs.items():
-        for earlier, later in zip(pids, pids[1:], strict=False):
+        for earlier, later in itertools.pairwise(pids):
             if earlier in killed:
                 again += 1
             else:

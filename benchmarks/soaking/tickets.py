@@ -6,7 +6,7 @@ import http.client
 import json
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from soaking.acts import Actor
 from soaking.asking import PATIENCE, Answer, Cut, CutError, WrongError
@@ -56,7 +56,6 @@ def events(actor: Actor) -> str:
     if answer.status == 503:
         return "busy"
     href, deadline = _href(answer), time.monotonic() + seconds + MARGIN
-    steps = -1
     while time.monotonic() < deadline:
         try:
             for event, document in _stream(actor, f"{href}/events"):
@@ -64,19 +63,16 @@ def events(actor: Actor) -> str:
                     raise WrongError(f"the events of {href} told of a failure: {document}")
                 if event == "done":
                     return _slept(actor.client.get(href), name, seconds)
-                steps = _further(href, document["progress"], steps)
+                _check_progress(href, document["progress"])
         except CutError:
             pass
-        steps = -1  # whoever takes it over begins anew
         time.sleep(0.1)
     raise WrongError(f"the events of {href} came to no end within {seconds + MARGIN:g} s")
 
 
-def _further(href: str, progress: dict[str, object] | None, before: int) -> int:
-    done = -1 if progress is None else int(str(progress["done"]))
-    if progress is not None and not 0 <= done <= 10:
+def _check_progress(href: str, progress: Any) -> None:
+    if progress is not None and not (progress["total"] == 10 and progress["text"] == f"step {progress['done']:g}"):
         raise WrongError(f"the events of {href} told of {progress}")
-    return max(done, before)
 
 
 def edited_ticket(actor: Actor) -> str:
@@ -142,7 +138,7 @@ def _slept(answer: Answer, name: str, seconds: float) -> str:
     return "ok"
 
 
-def _stream(actor: Actor, path: str) -> Iterator[tuple[str, dict[str, object]]]:
+def _stream(actor: Actor, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The events of a stream, until it ends."""
     asked_at = time.time()
     connection = http.client.HTTPConnection("127.0.0.1", actor.client.port, timeout=PATIENCE)

@@ -88,7 +88,7 @@ def prepare(launch: Launch, *, warn: Callable[[str], None]) -> Prepared:
     try:
         import rave_http.server  # noqa: F401  # so that what is missing is told here
     except ModuleNotFoundError as error:
-        raise ConfigurationError(preflight.INSTALL.format(error.name)) from error
+        raise ConfigurationError(preflight.install_advice(error)) from error
     settings, service = launch.read()
     listener = listen(service.bind)
     try:

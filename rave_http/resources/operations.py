@@ -253,7 +253,8 @@ class Operations:
         service = self._service
         note: RequestNote = req.scope["rave"]
         if computation.failed is not None:
-            raise problem_of(computation.failed, service.settings.failure_time)
+            error = computation.task.exception() if service.may(req, "debug", wanted.namespace) else None
+            raise problem_of(computation.failed, service.settings.failure_time, error)
         if computation.task.cancelled():
             raise Problem("busy", "The worker stopped before the result was there; ask again", headers=_AGAIN)
         outcome = computation.task.result()

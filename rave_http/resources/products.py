@@ -171,7 +171,8 @@ class Products:
                 if quiet >= _HEARTBEAT:
                     quiet = 0.0
                     yield None
-                place = await service.products.locate(place.key, place.name, place.operation)
+                if place.computation is None or not place.computation.is_running or place.computation.ended is not None:
+                    place = await service.products.locate(place.key, place.name, place.operation)
             yield self._end(place)
         finally:
             service.streams -= 1

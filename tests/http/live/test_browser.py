@@ -13,7 +13,11 @@ import pytest
 
 Service = Any  # RunningService of the conftest
 BROWSER = shutil.which("chromium")
-SWITCHES = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--virtual-time-budget=8000"]
+SWITCHES = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--virtual-time-budget=8000",
+]
 
 
 @pytest.fixture

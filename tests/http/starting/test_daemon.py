@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -130,17 +130,25 @@ def test_of_many_that_claim_it_at_once_one_gets_it(path: Path, is_stale: bool) -
     assert not path.exists()
 
 
-def test_a_child_that_leaves_the_file_does_not_give_it_up(path: Path) -> None:
-    """A worker lets go of it, and the service still holds it; nor does its end remove it."""
-    file = PidFile(path)
-    file.claim()
-    child = os.fork() if sys.version_info < (3, 12) else 0
-    if child:
-        os.waitpid(child, 0)
-    elif sys.version_info < (3, 12):
-        file.leave()
-        file.release()
-        os._exit(0)
-    with pytest.raises(ConfigurationError):
-        PidFile(path).check()
+LEAVE = """
+import os, sys
+from rave_core.errors import ConfigurationError
+from rave_http.pid_file import PidFile
+file = PidFile(sys.argv[1])
+file.claim()
+child = os.fork()
+if not child:
+    file.leave()
     file.release()
+    os._exit(0)
+os.waitpid(child, 0)
+try:
+    PidFile(sys.argv[1]).check()
+except ConfigurationError as error:
+    print(error)
+"""
+
+
+def test_a_child_that_leaves_the_file_does_not_give_it_up(path: Path, run_python: Callable[..., str]) -> None:
+    """A worker lets go of it, and the service still holds it; nor does the worker's end remove it."""
+    assert "raved already runs as pid" in run_python("-c", LEAVE, str(path))

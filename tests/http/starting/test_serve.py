@@ -230,6 +230,29 @@ def test_term_lets_a_request_finish(place: Any, until: Callable[..., Any]) -> No
         place.ask()
 
 
+def test_a_connection_that_was_to_be_kept_gets_one_more_answer(place: Any, until: Callable[..., Any]) -> None:
+    """A client may have sent its next request before it could know of the end; the answer announces that."""
+    process = place.serve()
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", place.port, timeout=20)) as connection:
+        connection.request("GET", "/")
+        connection.getresponse().read()
+        process.send_signal(signal.SIGTERM)
+        until(lambda: not _accepts(place.port))
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("Connection")) == (200, "close")
+        answer.read()
+    assert process.wait(4) == 0  # not after the time that an idle connection is kept
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("name", ["QUIT", "INT"])
 def test_quit_ends_at_once(place: Any, until: Callable[..., Any], name: str) -> None:
     """A request under way is cut off."""
