@@ -20,6 +20,7 @@ import argparse
 import json
 import random
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -48,7 +49,7 @@ SETTINGS: Final = {
     "queue": 40,
     "grace": 10,
     "memory": "8MiB",
-    "anonymous": ["view", "run", "refresh", "purge", "metrics", "debug"],
+    "anonymous": ["view", "run", "refresh", "purge", "metrics"],
     "operations": {"lab/heavy": {"executor": "processes"}},
 }
 MEMORY: Final = "16MiB"
@@ -118,7 +119,9 @@ class Soak:
         """Lets all clients ask for some time, and ``others`` do what they do."""
         stopped = threading.Event()
         clients = [partial(self._ask, f"{self.seed}-{time.time_ns()}-{number}") for number in range(self.clients)]
-        threads = [threading.Thread(target=self._guarded, args=(job, stopped)) for job in (*clients, *others)]
+        threads = [
+            threading.Thread(target=self._guarded, args=(job, stopped), daemon=True) for job in (*clients, *others)
+        ]
         for thread in threads:
             thread.start()
         stopped.wait(seconds)
@@ -203,6 +206,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=10, help="that ask at once")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the service ends, too
     report = soak(given.minutes, given.seed, given.clients)
     if given.json:
         print(json.dumps(report, indent=2))

@@ -1,14 +1,20 @@
 """Namespaces that are plain directories (R18): their code, loaded as often as it changes.
 
-Each load of a directory is a generation. It works from a copy of the source, read at one moment, so that an edit
-meanwhile can't mix two states of the code, and what an operation imports only when it runs is as old as itself. No
-bytecode is read or written: its time stamps are too coarse for edits, and the directory may not be ours to write to.
+A load is a generation: a snapshot of the sources, and the modules that are made of it. What an operation imports only
+when it runs comes from the snapshot too, so that an edit can't mix two states of the code. No bytecode is read or
+written: its time stamps are too coarse for edits, and the directory may not be ours to write to.
 
-The modules of a generation are imported under a name of its own, ``rave_namespaces.NAME@7.sub``, by which relative
-imports inside of it go; so generations stand beside each other, and those of two namespaces never meet. But each module
-believes that it is called ``rave_namespaces.NAME.sub``, which is what classes, pickles and keys say. Under that name
-`sys.modules` holds a door: it leads to the module of the generation that serves, and while a new one loads, in the
-thread that loads it, to that one.
+One generation serves while the next one loads, and calls of one that was replaced run on. Since all of them share one
+`sys.modules`, there are four rules:
+
+1. A module is imported under a name of its generation's own, ``NAME@7.sub``. Relative imports go by it, so code imports
+   what is as old as itself, and modules of two namespaces never meet.
+2. The module believes that it is called ``rave_namespaces.NAME.sub`` (`Disguised`). By this name its classes and
+   functions are known: to keys and pickles, for which every generation, worker and run has to call them alike.
+3. Under this name `sys.modules` has a `Door`, for those who look a class up by its name, such as pickle, dataclasses
+   and typing. It leads to the generation that serves, and in the context that loads one to that.
+4. The modules of a generation that does not serve any more, or is not taken, are replaced in `sys.modules` by doors
+   that keep nothing alive. So calls under way can import to their end, and what nobody calls is let go.
 
 What the code of a namespace has to know:
 
@@ -21,12 +27,14 @@ What the code of a namespace has to know:
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import itertools
 import linecache
 import os
 import sys
 import threading
 import traceback
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,11 +43,9 @@ from functools import partial
 from hashlib import blake2b
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, SourceFileLoader
-from importlib.util import decode_source, spec_from_file_location
 from inspect import unwrap
 from types import CodeType, ModuleType
 from typing import Any
-from weakref import WeakValueDictionary, ref
 
 from rave_core.doors import Disguised, Door
 from rave_core.errors import told
@@ -48,7 +54,7 @@ from rave_core.snapshot import Snapshot
 from rave_core.versions import Code
 
 DIRECTORIES = "rave_namespaces"
-"""The package below which namespaces from directories are imported."""
+"""The package in which modules of namespaces from directories believe to be."""
 _PACKAGE = "__init__.py"
 
 
@@ -57,46 +63,39 @@ class Generation:
 
     Attributes:
         name: of the namespace.
-        directory: where the code is; links are resolved, so that a link that is set elsewhere does not change it.
-        files: its source.
-        modules: those that were imported, by the names under which they are.
+        sources: what it is loaded from.
+        root: what its package is called in `sys.modules`.
+        is_retired: whether its namespace's name stands for another one, after it was loaded or refused.
     """
 
-    def __init__(self, name: str, directory: str) -> None:
-        """Reads the source; imports nothing."""
+    def __init__(self, name: str, sources: Snapshot) -> None:
         self.name = name
-        self.directory = os.path.realpath(directory)
-        self.root = f"{DIRECTORIES}.{name}@{next(_numbers)}"
-        self.modules: dict[str, ModuleType] = {}
-        self.files = Snapshot(self.directory)
-        for path in self.files:
-            linecache.cache.pop(path, None)  # checkcache() misses an edit that keeps time and size
+        self.sources = sources
+        self.root = f"{name}@{next(_numbers)}"
+        self.is_retired = False
+        self._modules: dict[str, ModuleType] = {}
+        weakref.finalize(self, _forget, self.root).atexit = False
+
+    @property
+    def directory(self) -> str:
+        """Where the code is, or was."""
+        return self.sources.directory
 
     @property
     def package(self) -> ModuleType | None:
         """The directory as a package, once its import has begun."""
-        return self.modules.get(self.root)
-
-    @property
-    def serves(self) -> bool:
-        """Whether it is the one that its namespace's name stands for."""
-        return _finder.serving.get(self.name) is self
-
-    @property
-    def is_retired(self) -> bool:
-        """Whether it neither serves nor is about to."""
-        return not self.serves and not _finder.is_loading(self)
+        return sys.modules.get(self.root)
 
     @property
     def trouble(self) -> str | None:
         """Why the directory is no package, if it is none."""
+        if os.path.join(self.directory, _PACKAGE) in self.sources.files:
+            return None
         try:
             os.listdir(self.directory)
         except OSError as error:
             return f"can't be read: {told(error)}"
-        if os.path.join(self.directory, _PACKAGE) in self.files:
-            return None
-        return f"there is no {_PACKAGE}, which makes a directory a package"
+        return f"there is no {_PACKAGE} to be read, which makes a directory a package"
 
     def load(self, fullname: str = "") -> ModuleType:
         """Imports one of its modules, or the package itself.
@@ -107,12 +106,20 @@ class Generation:
         return importlib.import_module(fullname or self.root)
 
     def find(self, fullname: str) -> ModuleSpec | None:
-        """How to import a module of it; ``None`` where it is no Python source."""
-        place = os.path.join(self.directory, *fullname[len(self.root) + 1 :].split("."))
-        for path, inside in ((os.path.join(place, _PACKAGE), [place.rstrip(os.sep)]), (f"{place}.py", None)):
-            if path in self.files or os.path.isfile(path):
+        """How to import a module of it; ``None`` where it is no Python source.
+
+        Raises:
+            ModuleNotFoundError: there is a source that it was not loaded with.
+        """
+        place = os.path.join(self.directory, *fullname.split(".")[1:])
+        for path, inside in ((os.path.join(place, _PACKAGE), [place]), (f"{place}.py", None)):
+            if path in self.sources.files:
                 loader = _Loader(self, fullname, path)
-                return spec_from_file_location(fullname, path, loader=loader, submodule_search_locations=inside)
+                return importlib.util.spec_from_file_location(
+                    fullname, path, loader=loader, submodule_search_locations=inside
+                )
+            if os.path.isfile(path):
+                raise ModuleNotFoundError(f"{path} can't be read, or is newer than what imports it", name=fullname)
         return None
 
     def stable(self, text: str) -> str:
@@ -121,9 +128,10 @@ class Generation:
 
     def told(self, error: BaseException) -> str:
         """What an exception says, and the file and the line of this directory where it arose."""
-        if isinstance(error, SyntaxError) and error.filename in self.files:
+        files = self.sources.files
+        if isinstance(error, SyntaxError) and error.filename in files:
             return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in self.files]
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
         place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
         return self.stable(told(error)) + place
 
@@ -131,28 +139,37 @@ class Generation:
         """From now on the namespace's name stands for this code. Calls of what served before go on with their own."""
         _finder.serving[self.name] = self
 
-    def door(self, fullname: str) -> Door:
-        """What stands for a module of it that it holds itself."""
-        return Door(fullname, partial(_module_of, ref(self), fullname))
+    def retire(self) -> None:
+        """Leaves doors in `sys.modules`; from now on the generation lives for as long as somebody has its code."""
+        self.is_retired = True
+        for name, module in _below(self.root):
+            if type(module) is not Door:
+                self._modules[name] = module
+                sys.modules[name] = Door(name, partial(_retired, weakref.ref(self), name))
 
 
 @contextmanager
-def loading(name: str, directory: str) -> Iterator[Generation]:
-    """The code of ``directory`` as it is now, to be loaded in the block; there, doors lead to it.
+def loading(name: str, directory: str, sources: Snapshot | None = None) -> Iterator[Generation]:
+    """The code of ``directory``, to be loaded in the block; there, doors lead to it.
 
     It is forgotten at the end, unless it took over; until then nobody else notices it. One block runs at a time in the
     process: others wait, for as long as imports take. Whatever is raised in the block passes.
+
+    Args:
+        name: of the namespace.
+        directory: where its code is.
+        sources: the code as it was once; ``None`` for what is there now.
     """
     with _finder.lock:
         importlib.invalidate_caches()
-        generation = Generation(name, directory)
+        generation = Generation(name, Snapshot.of(directory) if sources is None else sources)
+        before = _finder.begin(generation)
         token = _loading.set(generation)
-        _finder.begin(generation)
         try:
             yield generation
         finally:
             _loading.reset(token)
-            _finder.end(generation)
+            _finder.end(generation, before)
 
 
 def generation_of(function: Callable[..., Any]) -> Generation | None:
@@ -187,60 +204,47 @@ class _Loader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Executes it. It may look for itself under its stable name, so there is a door."""
-        generation, name = self.generation, self.name
-        _finder.door(generation.stable(name))
-        generation.modules[name] = module
-        try:
-            super().exec_module(module)
-        except BaseException:
-            del generation.modules[name]
-            raise
-        if generation.is_retired:
-            sys.modules[name] = generation.door(name)
+        _finder.door(self.generation.stable(self.name))
+        super().exec_module(module)
+        if self.generation.is_retired:
+            self.generation.retire()
 
     def get_code(self, fullname: str) -> CodeType:
         """What the source compiles to, never from a file of bytecode."""
-        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        data = self.get_data(self.path)
+        code: CodeType = self.source_to_code(data, self.path)
+        # For tracebacks and `inspect`, which would read the file as it is by then. Without a time it is not checked.
+        lines = importlib.util.decode_source(data).splitlines(keepends=True)
+        linecache.cache[self.path] = len(data), None, lines, self.path
         return code
 
-    def get_source(self, fullname: str) -> str:
-        """The source as the generation has it, by whichever name: tracebacks ask by the stable one."""
-        return decode_source(self.get_data(self.path))
-
     def get_data(self, path: str) -> bytes:
-        """The source as the generation has it; any other file as it is now."""
-        if path != self.path:
-            return super().get_data(path)
-        return self.generation.files.read(path).data
+        """A source as the generation has it; any other file as it is now."""
+        source = self.generation.sources.files.get(path)
+        return super().get_data(path) if source is None else source.data
 
     def code(self) -> Code:
         """The code for the versions of operations, in the form of `rave_core.versions.stamp`."""
-        source = self.generation.files.read(self.path)
+        source = self.generation.sources.files[self.path]
         return Code(self.path, blake2b(source.data, digest_size=20).digest(), source.mtime_ns)
 
 
 class _DoorLoader(Loader):
-    """Puts a door into `sys.modules` where there was none."""
+    """Imports the module behind a door that is not there yet, and puts the door into `sys.modules`."""
 
     def create_module(self, spec: ModuleSpec) -> None:
         """The usual module, which does not stay."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Replaces it, if there is something behind the door."""
+        """Replaces it."""
         name = module.__name__
-        if _finder.module(name, True) is None:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         del sys.modules[name]
+        _finder.module(name, is_import=True)
         _finder.door(name)
 
 
-def _module_of(generation: ref[Generation], fullname: str, _: bool) -> ModuleType | None:
-    found = generation()
-    return found.modules.get(fullname) if found is not None else None
-
-
 class _Finder:
-    """Finds the modules of all generations that anybody still uses.
+    """Finds the modules of all generations that anybody still uses, and the doors.
 
     Attributes:
         lock: of whoever loads.
@@ -250,68 +254,40 @@ class _Finder:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.serving: dict[str, Generation] = {}
-        self._candidates: dict[str, Generation] = {}
-        self._known: WeakValueDictionary[str, Generation] = WeakValueDictionary()
+        self._by_root: weakref.WeakValueDictionary[str, Generation] = weakref.WeakValueDictionary()
         os.register_at_fork(after_in_child=self._after_fork)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """How to import what lies below `DIRECTORIES`."""
-        if not fullname.startswith(f"{DIRECTORIES}."):
-            return None
-        root = ".".join(fullname.split(".", 2)[:2])
-        generation = self._known.get(root)
+        """How to import a module by the name of its generation's own, or by its stable name."""
+        root, _, inner = fullname.partition(".")
+        generation = self._by_root.get(root)
         if generation is not None:
             return generation.find(fullname)
-        if "@" in root or self.current(root.partition(".")[2]) is None:
+        own = self._own(fullname) if root == DIRECTORIES and inner else None
+        if own is None or importlib.util.find_spec(own) is None:
             return None
         return ModuleSpec(fullname, _DoorLoader(), is_package=True)
 
-    def current(self, name: str) -> Generation | None:
-        """The generation of a namespace that loads in this context, else the one that serves, else one that loads."""
-        here = _loading.get()
-        if here is not None and here.name == name:
-            return here
-        return self.serving.get(name) or self._candidates.get(name)
-
-    def begin(self, generation: Generation) -> None:
-        """Finds modules of ``generation`` from now on."""
+    def begin(self, generation: Generation) -> Generation | None:
+        """Finds modules of ``generation`` from now on; gives the one that serves."""
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
         parent = sys.modules.setdefault(DIRECTORIES, ModuleType(DIRECTORIES))
         parent.__path__ = []
-        self._known[generation.root] = generation
-        self._candidates[generation.name] = generation
+        self._by_root[generation.root] = generation
+        return self.serving.get(generation.name)
 
-    def is_loading(self, generation: Generation) -> bool:
-        """Whether it has begun, and not come to its end."""
-        return self._candidates.get(generation.name) is generation
-
-    def end(self, generation: Generation) -> None:
-        """Lets go of what does not serve.
-
-        Code that is still in use, such as by a call, can go on importing from itself, so its modules can't be taken
-        out of `sys.modules` before it is gone; but they can be replaced by doors, which do not keep it.
-        """
-        name, parent = generation.name, vars(sys.modules[DIRECTORIES])
-        self._candidates.pop(name, None)
-        serving = self.serving.get(name)
-        for full, module in sys.modules.copy().items():
-            root = full.removeprefix(f"{DIRECTORIES}.").partition(".")[0]
-            if not full.startswith(f"{DIRECTORIES}.{name}") or root.partition("@")[0] != name:
-                continue
-            owner = self._known.get(f"{DIRECTORIES}.{root}")
-            if self._leads_nowhere(full, root, serving if root == name else owner):
-                sys.modules.pop(full, None)
-                parent.pop(root, None)
-            elif owner is not None and owner is not serving and type(module) is not Door:
-                owner.modules.setdefault(full, module)
-                sys.modules[full] = owner.door(full)
-                parent.pop(root, None)
-
-    def _leads_nowhere(self, full: str, root: str, generation: Generation | None) -> bool:
-        return generation is None or f"{generation.root}{full[len(DIRECTORIES) + 1 + len(root) :]}" not in sys.modules
+    def end(self, generation: Generation, before: Generation | None) -> None:
+        """Retires what does not serve, and removes doors to modules that were not imported again."""
+        serving = self.serving.get(generation.name)
+        for each in (before, generation):
+            if each is not None and each is not serving:
+                each.retire()
+        for stable, _ in _below(f"{DIRECTORIES}.{generation.name}"):
+            if self.module(stable, is_import=False) is None:
+                sys.modules.pop(stable, None)
 
     def door(self, stable: str) -> None:
         """Sees to it that there is a door of that name."""
@@ -326,16 +302,38 @@ class _Finder:
         Raises:
             BaseException: whatever its import raises.
         """
-        _, name, *inner = stable.split(".")
-        generation = self.current(name)
-        if generation is None:
+        own = self._own(stable)
+        if own is None:
             return None
-        full = ".".join((generation.root, *inner))
-        return sys.modules.get(full) or (importlib.import_module(full) if is_import else None)
+        return sys.modules.get(own) or (importlib.import_module(own) if is_import else None)
+
+    def _own(self, stable: str) -> str | None:
+        """The name by which that module is imported."""
+        _, name, *inner = stable.split(".")
+        generation = _loading.get()
+        if generation is None or generation.name != name:
+            generation = self.serving.get(name)
+        return None if generation is None else ".".join((generation.root, *inner))
 
     def _after_fork(self) -> None:
         self.lock = threading.RLock()
-        self._candidates.clear()
+
+
+def _below(root: str) -> list[tuple[str, ModuleType]]:
+    """The package ``root`` and the modules in it, by their names in `sys.modules`."""
+    return [(name, module) for name, module in sys.modules.copy().items() if f"{name}.".startswith(f"{root}.")]
+
+
+def _retired(generation: weakref.ref[Generation], name: str, _: bool) -> ModuleType | None:
+    """The way of a door to a module of a generation that was retired."""
+    found = generation()
+    return found._modules.get(name) if found is not None else None
+
+
+def _forget(root: str) -> None:
+    """Removes the doors of a generation that is gone."""
+    for name, _ in _below(root):
+        sys.modules.pop(name, None)
 
 
 _numbers = itertools.count(1)

@@ -10,7 +10,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import EntryPoint
 from types import ModuleType
@@ -21,6 +21,7 @@ from rave_core.errors import PluginError, RaveError, UnknownNameError, nearest, 
 from rave_core.operation import Operation
 from rave_core.plugins import NAMESPACES, Problem, found_entry_points, load
 from rave_core.runtime import current
+from rave_core.snapshot import Snapshot
 
 _log = logging.getLogger("rave")
 _NAME = re.compile(r"\w[\w-]*")
@@ -38,12 +39,14 @@ class Namespace:
         origin: the package or the directory that it was loaded from.
         operations: export name (without the namespace) to operation, in the order of the names.
         problems: of those of its parts that could not be loaded.
+        sources: what it was loaded from, where that is a directory; it can be loaded from them again.
     """
 
     name: str
     origin: str
     operations: Mapping[str, Operation[..., Any]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    sources: Snapshot | None = None
 
 
 class Catalog:
@@ -90,8 +93,10 @@ class Catalog:
             raise PluginError("; ".join(map(str, problems)))
         return cls(namespaces, problems)
 
-    def with_namespace(self, name: str, directory: str) -> Catalog:
+    def with_namespace(self, name: str, directory: str, *, sources: Snapshot | None = None) -> Catalog:
         """A catalog in which the code that is in ``directory`` now takes the place of the namespace ``name``.
+
+        With ``sources`` it is the code that was there once: what `Namespace.sources` was then.
 
         It does so only if it loads whole: if there is any problem with it, the namespace stays as it is, the same
         object, and the problems are the new catalog's. Where what is there has problems itself, or there is nothing,
@@ -101,7 +106,7 @@ class Catalog:
         load a directory wait. Problems are not logged.
         """
         before, problems = self.namespaces.get(name), list[Problem]()
-        namespace = _from_directory(EntryPoint(name, directory, NAMESPACES), problems, before)
+        namespace = _from_directory(EntryPoint(name, directory, NAMESPACES), problems, before, sources)
         namespaces = self.namespaces if namespace is None else {**self.namespaces, name: namespace}
         others = [each for each in self.problems if not _is_of(each, name, directory)]
         return Catalog(namespaces, others + problems)
@@ -153,11 +158,13 @@ def _installed(entry: EntryPoint, problems: list[Problem]) -> Namespace | None:
     return _load_namespace(entry, fetch, problems)
 
 
-def _from_directory(entry: EntryPoint, problems: list[Problem], before: Namespace | None = None) -> Namespace | None:
+def _from_directory(
+    entry: EntryPoint, problems: list[Problem], before: Namespace | None = None, sources: Snapshot | None = None
+) -> Namespace | None:
     """The namespace in a directory, if it may take the place of what was there ``before``."""
     if not _is_well_named(entry, problems):
         return None
-    with loading(entry.name, entry.value) as generation:
+    with loading(entry.name, entry.value, sources) as generation:
         if generation.trouble:
             problems.append(Problem(entry.name, entry.value, generation.trouble))
             return None
@@ -167,7 +174,7 @@ def _from_directory(entry: EntryPoint, problems: list[Problem], before: Namespac
             generation.take_over()
     if namespace is not None:
         current().wiring.release(entry.name)
-    return namespace if is_taken else None
+    return replace(namespace, sources=generation.sources) if is_taken else None
 
 
 def _fetch_from(generation: Generation, entry: EntryPoint, full: str) -> tuple[Any, Problem | None]:

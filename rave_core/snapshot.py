@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from rave_core.clock import SystemClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,36 +22,38 @@ class Source:
     mtime_ns: int
 
 
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The Python files that can be imported from a directory, by path."""
+    """The Python files that can be imported from a directory, as they were read.
 
-    def __init__(self, directory: str) -> None:
-        """Reads them. What can't be read is left for whoever asks for it."""
-        self._files: dict[str, Source | OSError] = {}
-        seen = {directory}
-        for place, inner, files in os.walk(directory, followlinks=True):
-            inner[:] = [each for each in inner if "." not in each and _is_new(os.path.join(place, each), seen)]
-            for path in (os.path.join(place, each) for each in files if each.endswith(".py")):
-                self._files[path] = _read(path)
+    Attributes:
+        directory: where it really is, so that a link that is set elsewhere does not change it.
+        files: by path, those that could be read.
+        read_at: when reading began, in seconds of the monotonic clock, which the processes of one host share.
+    """
 
-    def __contains__(self, path: object) -> bool:
-        return path in self._files
+    directory: str
+    files: Mapping[str, Source]
+    read_at: float
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._files)
+    @classmethod
+    def of(cls, directory: str) -> Snapshot:
+        """What a directory holds now; no file where it can't be read."""
+        began, real = SystemClock.monotonic(), os.path.realpath(directory)
+        found = ((path, _read(path)) for path in _modules(real))
+        return cls(real, {path: source for path, source in found if source is not None}, began)
 
-    def read(self, path: str) -> Source:
-        """A file as it was. One that was not there yet is read now, and stays as it is now.
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(len(source.data) for source in self.files.values())
 
-        Raises:
-            OSError: it could not be read.
-        """
-        found = self._files.get(path)
-        if found is None:
-            found = self._files.setdefault(path, _read(path))
-        if isinstance(found, OSError):
-            raise found
-        return found
+
+def _modules(directory: str) -> Iterator[str]:
+    seen = {directory}
+    for place, inner, files in os.walk(directory, followlinks=True):
+        inner[:] = [each for each in inner if "." not in each and _is_new(os.path.join(place, each), seen)]
+        yield from (os.path.join(place, each) for each in files if each.endswith(".py"))
 
 
 def _is_new(directory: str, seen: set[str]) -> bool:
@@ -60,9 +64,9 @@ def _is_new(directory: str, seen: set[str]) -> bool:
     return is_new
 
 
-def _read(path: str) -> Source | OSError:
+def _read(path: str) -> Source | None:
     try:
         with open(path, "rb") as file:
             return Source(file.read(), os.fstat(file.fileno()).st_mtime_ns)
-    except OSError as error:
-        return error
+    except OSError:
+        return None

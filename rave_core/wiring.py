@@ -131,7 +131,7 @@ class Wiring:
         """
         for name, spec in list(self._names.items()):
             generation = generation_of(spec.function)
-            if generation is not None and generation.name == namespace and not generation.serves:
+            if generation is not None and generation.name == namespace and generation.is_retired:
                 self._names.pop(name, None)
         PUTS.clear()  # which knows its classes
 

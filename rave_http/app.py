@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable
@@ -66,6 +67,7 @@ class Application:
     def __init__(self, service: Service) -> None:
         self.service = service
         self._worker: Any = None
+        self._settling: asyncio.Task[None] | None = None
         self._access_log = AccessLog.of(service.settings.access_log)
         app = falcon.asgi.App(middleware=[_Life(self), *_cors(service), *_plugged(service)])
         app.req_options.strip_url_path_trailing_slash = False
@@ -103,9 +105,19 @@ class Application:
 
         def stop() -> None:
             worker.handle_exit_signal()
-            self.service.drain()
+            if not self.service.is_draining:
+                self.service.drain()
+                # It stays for what is computed as if that were a connection: the lifespan's end has half a minute only.
+                worker.nr_conns += 1
+                self._settling = worker.loop.create_task(self._settle(worker))
 
         worker.loop.add_signal_handler(signal.SIGTERM, stop)
+
+    async def _settle(self, worker: Any) -> None:
+        try:
+            await self.service.computations.drain(self.service.settings.grace)
+        finally:
+            worker.nr_conns -= 1
 
 
 class _Life:

@@ -68,6 +68,7 @@ class Check:
         sys.stdout.flush()
         sys.stderr.flush()
         self._content = b""
+        self._is_over = False
         self._end = _clock.monotonic() + _LIMIT
         self._reading, writing = os.pipe()
         self._child = os.fork()
@@ -114,9 +115,9 @@ class Check:
         """Ends what is under way; twice is no error."""
         if self._child:
             os.close(self._reading)
-            # A process that reaps all of its children may have been faster.
-            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            if not self._is_over:
                 os.kill(self._child, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):  # the arbiter reaps whatever it finds
                 os.waitpid(self._child, 0)
             self._child = 0
 
@@ -125,7 +126,9 @@ class Check:
         if select.select([self._reading], [], [], seconds)[0]:
             part = os.read(self._reading, 1 << 16)
             self._content += part
-            return not part
+            # The line's end is the end, even if something that a plugin started keeps the pipe open.
+            self._is_over = not part or part.endswith(b"\n")
+            return self._is_over
         return _clock.monotonic() >= self._end
 
 
@@ -143,7 +146,7 @@ def _report(writing: int, launch: Launch, settings: Settings, service: ServiceSe
         findings = Findings(error=told(error))
     try:
         with open(writing, "wb") as file:
-            file.write(msgspec.json.encode(findings))
+            file.write(msgspec.json.encode(findings) + b"\n")
     finally:
         os._exit(0)
 

@@ -148,10 +148,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._give_up_reload()
         try:
             settings, service = self._launch.read()
+            check = preflight.Check(self._launch, settings, service, outside=self._outside)
         except Exception as error:  # noqa: BLE001  # whatever it is, it must not take the service down
             _refuse(error)
             return False
-        check = preflight.Check(self._launch, settings, service, outside=self._outside)
         self._reload = (check, settings, service)
         return True
 

@@ -156,6 +156,9 @@ def known_service_settings() -> dict[str, Setting[Any, Any]]:
 
 
 def _directory(origin: str) -> Path:
-    """Where relative paths start: at the file that the value stands in, else at the working directory."""
-    _, colon, path = origin.removesuffix(" [service]").partition(":")
+    """Where relative paths start: at the file that the value stands in, else at the working directory.
+
+    Where several files have the table, it is the strongest of them.
+    """
+    _, colon, path = origin.removesuffix(" [service]").rpartition(", ")[2].partition(":")
     return Path(path).parent if colon and path.startswith("/") else Path.cwd()

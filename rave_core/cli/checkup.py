@@ -208,6 +208,7 @@ def _plugins(session: Session) -> Iterator[Finding]:
         yield _error("namespaces", str(error))
         return
     plugins = session.runtime.plugins
+    _ = plugins.commands  # they are asked for only now, and may be a problem
     for problem in plugins.problems:
         yield _error(f"plugin {problem.name}", f"{problem.error} ({problem.origin})", "repair or uninstall it")
     for problem in catalog.problems:

@@ -34,6 +34,7 @@ def plugins(strict: bool, as_json: bool) -> None:
 
 
 def _document(found: Plugins, catalog: Any) -> dict[str, Any]:
+    registered = _registered(found)  # first, since commands are asked for only now, and may be a problem
     problems: list[Problem] = [*found.problems, *catalog.problems]
     return {
         "plugins": [{"name": each.name, "origin": each.origin, "hooks": _hooks(each)} for each in found.found],
@@ -41,7 +42,7 @@ def _document(found: Plugins, catalog: Any) -> dict[str, Any]:
             {"name": space.name, "origin": space.origin, "operations": list(space.operations)}
             for space in catalog.namespaces.values()
         ],
-        **_registered(found),
+        **registered,
         "problems": [{"name": problem.name, "origin": problem.origin, "error": problem.error} for problem in problems],
     }
 

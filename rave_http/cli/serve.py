@@ -1,14 +1,24 @@
-"""``rave serve``: the service in the foreground."""
+"""``rave serve``: the service in the foreground.
+
+``rave`` finds the command by loading all plugins, and with them namespaces, which a process that forks workers must not
+have: they would never see newer code. So the command starts over in the same process, by this module, without them.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from rave_core.cli.main import COMMANDS, main
 from rave_core.cli.output import note
 from rave_core.cli.session import overrides
+
+if TYPE_CHECKING:
+    from rave_http.launch import Launch
 
 _FILE = click.Path(exists=True, dir_okay=False)
 _DIRECTORY = click.Path(exists=True, file_okay=False)
@@ -24,6 +34,14 @@ def _namespaces(context: click.Context, parameter: click.Parameter, value: tuple
             raise click.BadParameter(f"{text!r}: {wrong}", context, parameter)
         found[name] = os.path.abspath(os.path.expanduser(directory))
     return found
+
+
+def _start_over() -> None:
+    """Becomes a process of the same arguments that has loaded nothing; not where a program of others called us."""
+    if Path(sys.argv[0]).stem in ("rave", "main") and "serve" in sys.argv:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execv(sys.executable, [sys.executable, "-P", "-m", __name__, *sys.argv[1:]])  # noqa: S606  # it is ourselves
 
 
 @click.command()
@@ -47,16 +65,30 @@ def serve(namespace: dict[str, str], log_config: str | None, pidfile: str | None
     Each switch is stronger than the setting of the same name in the table [service] of rave.toml. SIGHUP reloads,
     SIGTERM stops and lets computations finish, Ctrl-C stops at once. The log goes to standard error.
     """
-    from rave_http.cli.start import given, prepare
+    if "serve" not in COMMANDS:
+        _start_over()
+    from rave_http.cli.start import prepare
+    from rave_http.pid_file import PidFile
+
+    launch = _launch(namespace, log_config, switches)
+    file = PidFile(pidfile) if pidfile else None
+    if file is not None:
+        file.check()
+    prepared = prepare(launch, warn=lambda text: note(f"warning: {text}"))
+    launch.log.start()
+    prepared.run(pid_file=file, on_ready=lambda: note(f"{prepared.banner()}; Ctrl-C stops it"))
+
+
+def _launch(namespaces: dict[str, str], log_config: str | None, switches: dict[str, Any]) -> Launch:
+    from rave_http.cli.start import given
     from rave_http.launch import Launch, absolute, environment
     from rave_http.logs import Log
-    from rave_http.pid_file import PidFile
 
     root = click.get_current_context().find_root().params
     settings = overrides(root.get("given") or ())
-    settings["namespaces"] = {**settings.get("namespaces", {}), **namespace}
+    settings["namespaces"] = {**settings.get("namespaces", {}), **namespaces}
     here = os.getcwd()
-    launch = Launch(
+    return Launch(
         directory=here,
         working_directory=here,
         environ=environment(root.get("config")),
@@ -64,9 +96,8 @@ def serve(namespace: dict[str, str], log_config: str | None, pidfile: str | None
         service=given(switches),
         log=Log(absolute(log_config) if log_config else None),
     )
-    file = PidFile(pidfile) if pidfile else None
-    if file is not None:
-        file.check()
-    prepared = prepare(launch, warn=lambda text: note(f"warning: {text}"))
-    launch.log.start()
-    prepared.run(pid_file=file, on_ready=lambda: note(f"{prepared.banner()}; Ctrl-C stops it"))
+
+
+if __name__ == "__main__":
+    COMMANDS["serve"] = ("rave_http.cli.serve:serve", "Serve the operations of all namespaces over HTTP.")
+    main()

@@ -36,6 +36,7 @@ from rave_http.cli.raved import raved
 from rave_http.settings import known_service_settings
 
 Page: typing.TypeAlias = Callable[[str], str]
+HOUSE = ["rave_core", "rave_backends", "rave_http"]
 HEADING = "All settings of the service"
 TYPES: dict[type, str] = {
     kinds.Word: "text",
@@ -237,12 +238,12 @@ def test_a_command_that_is_a_program_of_its_own_has_a_section_with_its_options(
     assert told <= options
 
 
-@pytest.mark.parametrize("package", ["rave_core", "rave_backends"])
+@pytest.mark.parametrize("package", HOUSE)
 def test_the_floors_are_those_of_the_import_contracts(package: str, page: Page, root: Path) -> None:
     """From the top, floor by floor, with the same files on each."""
     contracts = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
     [layers] = [each["layers"] for each in contracts if each.get("containers") == [package]]
     tables = re.findall(r"^\| files \|.*?\n\n", page("explanation/architecture.md"), re.MULTILINE | re.DOTALL)
-    table = tables[["rave_core", "rave_backends"].index(package)]
+    table = tables[HOUSE.index(package)]
     told = [sorted(re.findall(r"`(\w+)`", line.split(" | ")[0])) for line in table.splitlines()[2:] if line]
     assert told == [sorted(layer.split(" | ")) for layer in layers]

@@ -16,6 +16,7 @@ from rave_http.client import (
     Client,
     ClientError,
     Phase,
+    Product,
     Progress,
     UnexpectedAnswer,
     WaitTimeout,
@@ -49,6 +50,14 @@ def test_a_download_that_is_cut_goes_on_where_it_stopped(
     assert _ranges(stub) == [None, "bytes=100-", "bytes=50100-", "bytes=50100-"]
     assert [seen.headers.get("If-Range") for seen in stub.seen[1:]] == [work.etag] * 3
     assert [seen.query for seen in stub.seen] == [{}] * 4
+
+
+def test_a_request_that_is_answered_by_a_product_goes_on_too(stub: StubService, client: Client) -> None:
+    """It holds no more than what came of the first answer otherwise."""
+    stub.make("top", BODY, cuts=deque([100, 200]))
+    product = client.request("lab/top")
+    assert isinstance(product, Product)
+    assert product.content == BODY
 
 
 def test_a_download_that_falls_silent_goes_on_too(stub: StubService, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_too_many_cuts_are_an_error_that_the_next_call_makes_good(
     assert _names(tmp_path) == [".x.part", ".x.part.json"]
     stub.works["top"].cuts.clear()
     stub.seen.clear()
-    assert client.fetch("lab/top", tmp_path / "x", n=1, rave_refresh=False).content == BODY
+    assert client.fetch("lab/top", tmp_path / "x", n=1, rave_refresh=True).content == BODY
     assert _ranges(stub) == ["bytes=100-"]
     assert _names(tmp_path) == ["x"]
 

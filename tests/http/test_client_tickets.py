@@ -19,6 +19,7 @@ from rave_http.client import (
     UnexpectedAnswer,
     WaitTimeout,
 )
+from rave_http.client.deadline import now
 
 if TYPE_CHECKING:
     from tests.http.stub_handler import Handler
@@ -107,14 +108,24 @@ def test_a_failure_is_told_by_the_ticket(stub: StubService, client: Client) -> N
 def test_a_wait_ends_in_time_with_its_ticket(stub: StubService, client: Client) -> None:
     """Heart-beats do not prolong it; the ticket can be asked for later, by another client."""
     work = stub.make("top")
-    stub.heartbeat = 0.05
+    stub.heartbeat = 1
+    started = now()
     with pytest.raises(WaitTimeout, match="not ready in time") as caught:
-        client.get("lab/top", rave_timeout=0.3)
+        client.get("lab/top", rave_timeout=1.2)
+    assert now() - started < 1.8
     assert caught.value.href == f"{stub.url}/-/products/{work.key}"
     assert isinstance(caught.value, TimeoutError)
     work.finish(b"made")
     with Client(stub.url) as other:
         assert other.ticket(caught.value.href).wait().content == b"made"
+
+
+def test_a_stream_that_is_wrong_again_and_again_is_not_asked_in_a_hurry(stub: StubService, client: Client) -> None:
+    """It says that the product is there, which is not so: once that may be a matter of moments."""
+    work = stub.make("top", says_done_early=True, retry_after="60")
+    with pytest.raises(WaitTimeout):
+        client.get("lab/top", rave_timeout=0.3)
+    assert len(stub.asked(f"{PRODUCTS}{work.key}")) <= 3
 
 
 @pytest.mark.parametrize("timeout", [0, 0.2])

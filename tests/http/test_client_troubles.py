@@ -271,7 +271,7 @@ def test_cookies_are_not_kept(stub: StubService, client: Client) -> None:
 
 def test_events_are_read_however_they_are_cut_into_pieces() -> None:
     """By line ends of every kind, with comments, a mark at the start, and data of several lines."""
-    stream = '\ufeff: hello\r\nevent: progress\r\ndata: {"done":\rdata: 1}\n\n\n'.encode()
+    stream = '\ufeffevent: progress\r\n: hello\r\ndata: {"done":\rdata: 1}\n\n\n'.encode()
     stream += b'event:done\ndata\nid: 7\r\n\r\ndata: "\xc3\xa4"\n\nevent: progress\ndata: {\n\nevent: half'
     wanted = [Event("progress", {"done": 1}), Event("done", None), Event("message", "ä"), Event("progress", None)]
     for size in (1, 2, 3, 7, len(stream)):

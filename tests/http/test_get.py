@@ -205,6 +205,7 @@ def test_each_request_is_told_if_asked(stub: StubService, get: Callable[..., End
     lines = get(f"{stub.url}/lab/top", "-v").err.splitlines()
     assert re.fullmatch(rf"rave-get: GET {stub.url}/lab/top: 200, \d+ ms", lines[0])
     assert re.fullmatch(r"rave-get: made, 4 B in \d\.\d s", lines[1])
+    assert get(f"{stub.url}/lab/top").err == ""
 
 
 def test_an_interrupted_run_is_continued_by_the_next(stub: StubService, tmp_path: Path) -> None:
@@ -228,7 +229,10 @@ def test_an_interrupted_run_is_continued_by_the_next(stub: StubService, tmp_path
 def test_ctrl_c_leaves_the_ticket(stub: StubService, tmp_path: Path) -> None:
     """Exit code 130, and where to go on."""
     work = stub.make("top")
-    process = subprocess.Popen([*COMMAND, f"{stub.url}/lab/top"], stderr=subprocess.PIPE, text=True)
+    # Whoever runs the tests in the background of a shell has them ignore the signal, and all that they start.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{code}; from rave_http.cli.get import main; main()", f"{stub.url}/lab/top"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     _until(lambda: stub.asked(f"/-/products/{work.key}/events"))
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)

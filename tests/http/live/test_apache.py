@@ -14,6 +14,9 @@ import requests
 Behind = Any  # of the conftest
 Front = Any  # as above
 MODULES = ("proxy", "proxy_http", "headers")
+EARLY = pytest.mark.xfail(
+    strict=False, reason="the service closes the connection on a body it did not read, which Apache takes for a failure"
+)
 PASSWORD = """
 <Location "/rave-proxy/">
     AuthType Basic
@@ -81,6 +84,14 @@ def test_problems_are_those_of_the_service(front: Front) -> None:
     for path, status in (("/lab/nothing", 404), ("/lab/square?m=1", 400), ("/-/metrics", 401)):
         answer = front.get(path)
         assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
+
+
+@EARLY
+def test_a_body_that_is_too_large_is_refused_by_the_service(front: Front) -> None:
+    """Its problem reaches the client, though it did not read the body to its end."""
+    headers = {"Content-Type": "application/json"}
+    answer = front.ask("POST", "/lab/square", data=b" " * ((1 << 20) + 1), headers=headers)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
 
 
 def test_the_log_has_client_and_request(front: Front, service: Behind) -> None:

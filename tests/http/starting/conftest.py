@@ -83,7 +83,7 @@ if command == "raved":
     from rave_http.cli.raved import main
 else:
     from rave_core.cli.main import COMMANDS, main
-    COMMANDS["serve"] = ("rave_http.cli.serve:serve", "Serve.")
+    COMMANDS["serve"] = ("rave_http.cli.serve:serve", "")  # as it does itself when it starts over
     sys.argv[0:1] = ["rave", "serve"]
 main()
 """
@@ -159,6 +159,20 @@ class Place:
             env={**os.environ, **self._home(), "STAND_IN": str(self.directory), **environment},
             stdin=subprocess.DEVNULL if terminal is None else terminal,
             start_new_session=terminal is not None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def start_installed(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Starts ``rave`` as it is installed, around the real application; what is in the directory looks installed."""
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("rave")), *arguments],
+            cwd=self.directory,
+            env={**os.environ, **self._home(), "PYTHONPATH": str(self.directory), **environment},
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

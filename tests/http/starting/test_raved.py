@@ -48,7 +48,7 @@ def test_the_daemon_is_on_its_own(place: Any) -> None:
         f"raved: serves 2 namespaces at {url}; API: {url}/-/openapi.json, as pid {pid}; the log is {where}\n"
     )
     facts = place.ask()
-    assert (facts["parent"], facts["cwd"]) == (pid, "/")
+    assert (facts["parent"], facts["cwd"], facts["imported"]) == (pid, "/", [])
 
 
 def test_what_the_caller_had_open_is_closed(place: Any) -> None:

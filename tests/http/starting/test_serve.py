@@ -18,7 +18,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from rave_core.cli.main import COMMANDS, rave
+from rave_core.cli.main import rave
 from rave_core.errors import ConfigurationError
 from rave_http.cli.serve import serve
 from rave_http.listening import listen
@@ -71,6 +71,28 @@ def test_the_process_that_forks_has_opened_and_imported_nothing(place: Any) -> N
     assert not (place.directory / "home" / ".gunicorn").exists()
 
 
+SPY = """
+import os
+with open(os.environ["SPIED"], "a") as file:
+    print(os.getpid(), file=file)
+"""
+
+
+def test_plugins_that_the_command_line_loaded_are_not_in_the_workers(place: Any) -> None:
+    """The command is found through them; the workers load their own, so that a reload sees newer ones."""
+    info = place.directory / "spy-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: spy\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[rave.plugins]\nspy = spy\n")
+    place.write("spy.py", SPY)
+    spied = place.directory / "spied"
+    process = place.start_installed("serve", "--bind", place.bind, "--workers", "1", SPIED=str(spied))
+    place.pids.append(process.pid)
+    assert any(f"serves 2 namespaces at http://{place.bind}" in line for line in process.stderr)
+    (worker,) = psutil.Process(process.pid).children()
+    assert str(worker.pid) in spied.read_text().split()
+
+
 def test_switches_are_stronger_than_the_settings_file(place: Any) -> None:
     """Of [service] and of the core; what has no switch comes from the file."""
     place.write("rave.toml", '[service]\nwait = "3s"\nthreads = 7\n[namespaces]\nlab = "lab"\n')
@@ -102,7 +124,6 @@ def test_what_is_wrong_is_refused_in_one_line(
 ) -> None:
     """With exit code 2, whether the mistake is in the file or in a switch."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(COMMANDS, "serve", ("rave_http.cli.serve:serve", ""))
     (tmp_path / "rave.toml").write_text(toml)
     result = CliRunner().invoke(rave, ["serve", *switches])
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
@@ -513,7 +534,6 @@ def test_the_commands_cost_nothing_until_they_are_asked_for(run_python: Callable
 
 def test_what_is_not_installed_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command is there all the same, and says what to install."""
-    monkeypatch.setitem(COMMANDS, "serve", ("rave_http.cli.serve:serve", ""))
     monkeypatch.setitem(sys.modules, "gunicorn", None)
     for name in [name for name in sys.modules if name in ("rave_http.server", "rave_http.arbiter", "rave_http.worker")]:
         monkeypatch.delitem(sys.modules, name)
