@@ -50,7 +50,7 @@ from typing import Any
 from rave_core.doors import Disguised, Door
 from rave_core.errors import told
 from rave_core.model import OperationSpec
-from rave_core.snapshot import Snapshot
+from rave_core.snapshot import Snapshot, Source
 from rave_core.versions import Code
 
 DIRECTORIES = "rave_namespaces"
@@ -112,15 +112,20 @@ class Generation:
             ModuleNotFoundError: there is a source that it was not loaded with.
         """
         place = os.path.join(self.directory, *fullname.split(".")[1:])
-        for path, inside in ((os.path.join(place, _PACKAGE), [place]), (f"{place}.py", None)):
-            if path in self.sources.files:
-                loader = _Loader(self, fullname, path)
-                return importlib.util.spec_from_file_location(
-                    fullname, path, loader=loader, submodule_search_locations=inside
-                )
-            if os.path.isfile(path):
-                raise ModuleNotFoundError(f"{path} can't be read, or is newer than what imports it", name=fullname)
+        package, module, files = os.path.join(place, _PACKAGE), f"{place}.py", self.sources.files
+        if package in files:
+            return self._spec(fullname, package, files[package], [place])
+        if module in files:
+            return self._spec(fullname, module, files[module], None)
+        if any(path.startswith(place + os.sep) for path in files):  # a package without __init__
+            return self._spec(fullname, package, Source(b"", 0), [place])
+        if os.path.isfile(package) or os.path.isfile(module):  # which others would find
+            raise ModuleNotFoundError(f"{place} can't be read, or is newer than what imports it", name=fullname)
         return None
+
+    def _spec(self, fullname: str, path: str, source: Source, inside: list[str] | None) -> ModuleSpec | None:
+        loader = _Loader(self, fullname, path, source)
+        return importlib.util.spec_from_file_location(fullname, path, loader=loader, submodule_search_locations=inside)
 
     def stable(self, text: str) -> str:
         """A text without what tells this generation from others."""
@@ -194,9 +199,10 @@ def _loader_of(function: Callable[..., Any]) -> _Loader | None:
 class _Loader(SourceFileLoader):
     """Executes a module of a generation from the source that this has."""
 
-    def __init__(self, generation: Generation, fullname: str, path: str) -> None:
+    def __init__(self, generation: Generation, fullname: str, path: str, source: Source) -> None:
         super().__init__(fullname, path)
         self.generation = generation
+        self.source = source
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """A module that believes in the name that it shares with those of other generations."""
@@ -211,7 +217,7 @@ class _Loader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         """What the source compiles to, never from a file of bytecode."""
-        data = self.get_data(self.path)
+        data = self.source.data
         code: CodeType = self.source_to_code(data, self.path)
         # For tracebacks and `inspect`, which would read the file as it is by then. Without a time it is not checked.
         lines = importlib.util.decode_source(data).splitlines(keepends=True)
@@ -219,14 +225,12 @@ class _Loader(SourceFileLoader):
         return code
 
     def get_data(self, path: str) -> bytes:
-        """A source as the generation has it; any other file as it is now."""
-        source = self.generation.sources.files.get(path)
-        return super().get_data(path) if source is None else source.data
+        """The source as the generation has it; any other file as it is now."""
+        return self.source.data if path == self.path else super().get_data(path)
 
     def code(self) -> Code:
         """The code for the versions of operations, in the form of `rave_core.versions.stamp`."""
-        source = self.generation.sources.files[self.path]
-        return Code(self.path, blake2b(source.data, digest_size=20).digest(), source.mtime_ns)
+        return Code(self.path, blake2b(self.source.data, digest_size=20).digest(), self.source.mtime_ns)
 
 
 class _DoorLoader(Loader):

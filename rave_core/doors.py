@@ -1,4 +1,4 @@
-"""Modules that are not what `sys.modules` says: doors, which lead to others, and some under an assumed name."""
+"""Modules that are not what `sys.modules` says; what for, `rave_core.directories` tells."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 class Disguised(ModuleType):
     """A module that is imported under one name, and believes in another one, with which it is made.
 
-    The import system asks the module itself for its name, in order to import what is in it; its code, and the functions
-    and classes there, take the name from its dict.
+    Whoever asks the module for its name gets that by which it is imported; above all the import system, which makes
+    names of what is in it from that. Its code, and its functions and classes, take the name from its dict.
     """
 
     @property
@@ -31,8 +31,9 @@ class Door(ModuleType):
 
         Args:
             name: as it is in `sys.modules`.
-            way: gives what is behind it. It is told whether that is to be imported if need be: an ``import`` of the
-                door, which asks for ``__spec__``, gets what comes of it, and others see only what is there.
+            way: gives what is behind it. It is told whether that is to be imported if need be: so it is where
+                ``__spec__`` is asked for, as by an ``import`` of the door. Others see only what is there: an import
+                for anyone who looks would come too early, or find a module that is gone.
         """
         super().__init__(name)
         object.__getattribute__(self, "__dict__")["way"] = way

@@ -164,17 +164,18 @@ def _from_directory(
     """The namespace in a directory, if it may take the place of what was there ``before``."""
     if not _is_well_named(entry, problems):
         return None
+    taken = None
     with loading(entry.name, entry.value, sources) as generation:
         if generation.trouble:
             problems.append(Problem(entry.name, entry.value, generation.trouble))
             return None
         namespace = _load_namespace(entry, partial(_fetch_from, generation), problems)
-        is_taken = namespace is not None and _may_replace(before, namespace)
-        if is_taken:
+        if namespace is not None and _may_replace(before, namespace):
             generation.take_over()
+            taken = replace(namespace, sources=generation.sources)
     if namespace is not None:
         current().wiring.release(entry.name)
-    return replace(namespace, sources=generation.sources) if is_taken else None
+    return taken
 
 
 def _fetch_from(generation: Generation, entry: EntryPoint, full: str) -> tuple[Any, Problem | None]:

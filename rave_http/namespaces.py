@@ -1,19 +1,24 @@
-"""Live namespaces: what the service serves, loaded anew whenever a directory changes (R18)."""
+"""Live namespaces: what the service serves, loaded anew whenever a directory changes (R18).
+
+A change that is broken leaves the code serving that was taken before: in a worker that has it, and, by way of what is
+kept on the board, in one that starts meanwhile.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rave_core.clock import Clock
-from rave_core.errors import ConfigurationError, UnknownNameError, nearest
+from rave_core.errors import ConfigurationError, PluginError, UnknownNameError, nearest
 from rave_core.exports import Catalog, Namespace
 from rave_core.operation import Operation
 from rave_core.plugins import Problem
+from rave_http.kept_sources import KeptSources
 from rave_http.namespace_watch import Watcher
 
 _log = logging.getLogger("rave.http")
@@ -28,11 +33,12 @@ class NamespaceState:
         name: of the namespace.
         kind: ``installed`` for a package, ``directory`` for one that is loaded anew when it changes.
         origin: the package or the directory.
-        generation: how often its code was taken: 1 from the start, 0 as long as it could not be loaded.
+        generation: how often this worker took its code: 1 from the start, also if that was code that was kept; 0 as
+            long as there is none.
         loaded_at: when the code that serves was loaded, in Unix seconds; 0 as long as there is none.
         operations: what it serves, as ``namespace/operation``, in order.
         problems: of its code as it was loaded last, whether that was taken or not.
-        error: why it was not taken; empty if it was.
+        error: why that was not taken; empty if it was.
         failed_at: when it was not taken, in Unix seconds, else ``None``.
     """
 
@@ -61,30 +67,44 @@ class LiveNamespaces:
     """
 
     def __init__(
-        self, directories: Mapping[str, str], *, clock: Clock, load_error_fatal: bool, polling: bool = False
+        self,
+        directories: Mapping[str, str],
+        *,
+        clock: Clock,
+        load_error_fatal: bool,
+        polling: bool = False,
+        kept: KeptSources | None = None,
     ) -> None:
         """Loads all of them, which can take long.
 
         Args:
             directories: those that are namespaces, by name.
             clock: tells when something was loaded.
-            load_error_fatal: whether a problem stops everything.
+            load_error_fatal: whether a problem stops everything, but one with a directory whose code was kept.
             polling: whether to watch without the help of the system.
+            kept: the code that was taken by workers of this service.
 
         Raises:
-            PluginError: there is a problem, and ``load_error_fatal`` is set.
+            PluginError: there is such a problem, and ``load_error_fatal`` is set.
         """
         self.on_change: list[Callable[[NamespaceState], None]] = []
         self._clock = clock
+        self._kept = kept
         self._lock = threading.Lock()
         self._directories = dict(directories)
         self._watcher = Watcher(directories, self.reload, clock=clock, polling=polling)
-        catalog = Catalog.installed(directories, load_error_fatal=load_error_fatal)
+        catalog = Catalog.installed(directories)
         for name, directory in directories.items():
             if name in catalog.namespaces and catalog.namespaces[name].origin != directory:
                 del self._directories[name]
                 self._watcher.forget(name)
-        self._view = _View.of(catalog, self._first_states(catalog), generation=1)
+        catalog, earlier = self._with_kept(catalog)
+        fatal = [problem for problem in catalog.problems if _space(problem) not in earlier]
+        if load_error_fatal and fatal:
+            raise PluginError("; ".join(map(str, fatal)))
+        self._view = _View.of(catalog, self._first_states(catalog, earlier), generation=1)
+        for name in self._directories.keys() & catalog.namespaces.keys() - earlier:
+            self._keep(catalog.namespaces[name])
 
     @property
     def catalog(self) -> Catalog:
@@ -126,6 +146,8 @@ class LiveNamespaces:
             state = self._taken(before, after) if after is not None and is_taken else self._refused(before, catalog)
             generation = view.generation + is_taken
             self._view = _View.of(catalog, {**view.states, name: state}, generation=generation)
+            if after is not None and is_taken:
+                self._keep(after)
         _report(before, state, self._clock.monotonic() - started)
         self._tell(state)
         return state
@@ -139,14 +161,40 @@ class LiveNamespaces:
                 _log.exception("watching the namespaces failed; it starts again in %g s", _AGAIN)
             await asyncio.sleep(_AGAIN)
 
-    def _first_states(self, catalog: Catalog) -> dict[str, NamespaceState]:
-        failed = {problem.name.partition("/")[0]: problem.origin for problem in reversed(catalog.problems)}
+    def _with_kept(self, catalog: Catalog) -> tuple[Catalog, set[str]]:
+        """A catalog in which code that was kept stands for what is broken now, and the names where that is so."""
+        problems, earlier = catalog.problems, set[str]()
+        broken = self._directories.keys() & map(_space, problems)
+        for name in sorted(broken):
+            sources = self._kept.find(name, self._directories[name]) if self._kept is not None else None
+            if sources is None:
+                continue
+            tried = catalog.with_namespace(name, self._directories[name], sources=sources)
+            for problem in _problems_of(name, tried):
+                _log.error("namespace %s: the code that was taken before has a problem, too: %s", name, problem)
+            if tried.namespaces.get(name) is not catalog.namespaces.get(name):
+                catalog = tried
+                earlier.add(name)
+        return Catalog(catalog.namespaces, problems), earlier
+
+    def _keep(self, namespace: Namespace) -> None:
+        """Keeps the code of a directory that was taken, if it is whole."""
+        if self._kept is not None and namespace.sources is not None and not namespace.problems:
+            self._kept.keep(namespace.name, namespace.origin, namespace.sources)
+
+    def _first_states(self, catalog: Catalog, earlier: Collection[str]) -> dict[str, NamespaceState]:
+        failed = {_space(problem): problem.origin for problem in reversed(catalog.problems)}
         origins = failed | {each.name: each.origin for each in catalog.namespaces.values()} | self._directories
         states = {}
         for name, origin in sorted(origins.items()):
             state = NamespaceState(name, "directory" if name in self._directories else "installed", origin)
             namespace = catalog.namespaces.get(name)
-            state = self._refused(state, catalog) if namespace is None else self._taken(state, namespace)
+            if namespace is not None:
+                state = self._taken(state, namespace)
+            if namespace is None or name in earlier:
+                state = self._refused(state, catalog)
+            if name in earlier:
+                _log.error("namespace %s: its change is not taken, the code before it serves: %s", name, state.error)
             states[name] = replace(state, problems=_problems_of(name, catalog))
         return states
 
@@ -203,7 +251,12 @@ class _View:
 
 
 def _problems_of(name: str, catalog: Catalog) -> tuple[Problem, ...]:
-    return tuple(problem for problem in catalog.problems if problem.name.partition("/")[0] == name)
+    return tuple(problem for problem in catalog.problems if _space(problem) == name)
+
+
+def _space(problem: Problem) -> str:
+    """The namespace that a problem is of."""
+    return problem.name.partition("/")[0]
 
 
 def _report(before: NamespaceState, after: NamespaceState, seconds: float) -> None:

@@ -29,6 +29,7 @@ from rave_http.board import Board
 from rave_http.computations import PULSE, Computation, Computations
 from rave_http.delivery import Sendfile
 from rave_http.executors import Executor, ExecutorContext, ExecutorFactory
+from rave_http.kept_sources import KeptSources
 from rave_http.keys import KeyStore
 from rave_http.metrics import Metrics
 from rave_http.namespace_files import read_namespaces
@@ -117,7 +118,11 @@ class Service:
         own = self.settings
         directories = directories_of(self.runtime.settings, own)
         self.namespaces = await asyncio.to_thread(
-            LiveNamespaces, directories, clock=self.clock, load_error_fatal=own.load_error_fatal
+            LiveNamespaces,
+            directories,
+            clock=self.clock,
+            load_error_fatal=own.load_error_fatal,
+            kept=KeptSources(self.board),
         )
         self.namespaces.on_change.append(self._changed)
         self._tell_metrics()

@@ -18,7 +18,7 @@ from rave_http.cli.get_bar import Bar, is_terminal, note, one_line, size
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rave_http.client import Client, Options, Product
+    from rave_http.client import Client, ClientError, Options, Product
     from rave_http.client.sinks import Facts
 
 FAILED: Final = 1
@@ -123,7 +123,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _get(url: str, texts: list[tuple[str, str]], switches: dict[str, Any], bar: Bar) -> Product:
     """Gets the product to where it should go; tells what went wrong, and leaves with its exit code."""
-    from rave_http.client import BadRequest, BadURL, ClientError, NotKept
+    from rave_http.client import ClientError
 
     try:
         with _client(url, switches) as client:
@@ -132,27 +132,30 @@ def _get(url: str, texts: list[tuple[str, str]], switches: dict[str, Any], bar: 
             )
         sys.stdout.flush()
         return product
-    except NotKept as error:
-        _fail(error, bar)
-        raise Left(NOTHING) from None
-    except (BadRequest, BadURL) as error:
-        _fail(error, bar)
-        raise Left(USAGE) from None
     except BrokenPipeError:
         raise
     except ClientError as error:
-        _fail(error, bar)
-        bar.tell_ticket()
-        raise Left(FAILED) from None
+        _fail(str(error), bar)
+        code = _code_of(error)
+        if code == FAILED:
+            bar.tell_ticket()
+        raise Left(code) from None
     except OSError as error:
-        bar.stop()
-        note(f"error: {one_line(f'{error.filename}: {error.strerror}' if error.filename else str(error))}")
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), bar)
         raise Left(FAILED) from None
 
 
-def _fail(error: Exception, bar: Bar) -> None:
+def _code_of(error: ClientError) -> int:
+    from rave_http.client import BadRequest, BadURL, NotKept
+
+    if isinstance(error, NotKept):
+        return NOTHING
+    return USAGE if isinstance(error, (BadRequest, BadURL)) else FAILED
+
+
+def _fail(message: str, bar: Bar) -> None:
     bar.stop()
-    note(f"error: {one_line(str(error))}")
+    note(f"error: {one_line(message)}")
 
 
 def _client(url: str, switches: dict[str, Any]) -> Client:

@@ -237,9 +237,8 @@ class Operations:
             return
         if not is_promising:
             raise Problem(
-                "busy",
+                "time-limit",
                 f"{wanted.name} did not end in {seconds:g} s, and there are no tickets for results that are not kept",
-                headers={"Retry-After": "5"},
             )
         await self._send_ticket(req, resp, wanted, computation)
 

@@ -189,9 +189,7 @@ class Handler(BaseHTTPRequestHandler):
     def _send_product(self, work: Work, body: bytes) -> None:
         start = self._range(work)
         if start is not None and start >= len(body):
-            self.send_problem(
-                problem("range-not-satisfiable", 416, f"{len(body)} bytes"), Content_Range=f"bytes */{len(body)}"
-            )
+            self.send_problem(problem("range-not-satisfiable", 416, ""), Content_Range=f"bytes */{len(body)}")
             return
         self.send_response(200 if start is None else 206)
         if start is not None:

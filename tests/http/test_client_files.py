@@ -106,6 +106,25 @@ def _interrupt(stub: StubService, client: Client, target: Path, size: int) -> No
     stub.seen.clear()
 
 
+def _change(directory: Path, change: str) -> None:
+    """Changes what an interrupted call left there."""
+    part, note = directory / ".x.part", directory / ".x.part.json"
+    if change == "note":
+        note.write_text('{"identity"')
+    elif change == "no note":
+        note.unlink()
+    elif change == "longer":
+        part.write_bytes(bytes(len(BODY) + 1))
+    elif change == "link":
+        part.rename(directory / "y")
+        part.symlink_to("y")
+    elif change == "dangling":
+        part.unlink()
+        part.symlink_to("y")
+    elif change == "twins":
+        os.link(part, directory / "y")
+
+
 _CHANGES = ["argument", "form", "note", "no note", "longer", "no resume", "link", "dangling", "twins"]
 
 
@@ -116,21 +135,7 @@ def test_only_the_beginning_of_the_same_is_continued(
     """Asked by the same request, noted whole, and written by nobody else."""
     target = tmp_path / "x"
     _interrupt(stub, client, target, 1000)
-    part, note = tmp_path / ".x.part", tmp_path / ".x.part.json"
-    if change == "note":
-        note.write_text('{"identity"')
-    elif change == "no note":
-        note.unlink()
-    elif change == "longer":
-        part.write_bytes(bytes(len(BODY) + 1))
-    elif change == "link":
-        part.rename(tmp_path / "y")
-        part.symlink_to("y")
-    elif change == "dangling":
-        part.unlink()
-        part.symlink_to("y")
-    elif change == "twins":
-        os.link(part, tmp_path / "y")
+    _change(tmp_path, change)
     arguments = {"argument": {"n": 1}, "form": {"rave_accept": "text/csv"}, "no resume": {"rave_resume": False}}
     product = client.fetch("lab/top", target, **arguments.get(change, {}))
     assert product.content == BODY

@@ -51,29 +51,29 @@ def test_a_product_in_the_making_is_followed_by_its_events(stub: StubService, cl
     assert [each.path for each in stub.seen] == ["/lab/top", f"{PRODUCTS}{work.key}/events", f"{PRODUCTS}{work.key}"]
 
 
-@pytest.mark.parametrize(
-    "answer", ["not offered", "refused", "busy", "no stream", "elsewhere", "ends early", "garbage", "done too early"]
-)
+def _garble(handler: Handler) -> None:
+    handler.start_stream()
+    handler.wfile.write(b"\xff\xfe\nevent progress\ndata: {\n\nevent: progress\ndata: [1]\n\n")
+    handler.hang_up()
+
+
+_STREAMS: dict[str, Any] = {
+    "refused": lambda handler: handler.send(404),
+    "busy": lambda handler: handler.send(503, Retry_After="60"),
+    "no stream": lambda handler: handler.send(200, b"hello", "text/plain"),
+    "elsewhere": lambda handler: handler.send(302, Location="http://[/"),
+    "ends early": lambda handler: (handler.start_stream(), handler.hang_up()),
+    "garbage": _garble,
+}
+
+
+@pytest.mark.parametrize("answer", ["not offered", *_STREAMS, "done too early"])
 def test_without_an_event_stream_the_ticket_is_asked_again(stub: StubService, client: Client, answer: str) -> None:
     """However the stream fails, and after the time that the service says."""
     work = stub.make("top", offers_events=answer != "not offered", says_done_early=answer == "done too early")
     events = f"{PRODUCTS}{work.key}/events"
-
-    def garble(handler: Handler) -> None:
-        handler.start_stream()
-        handler.wfile.write(b"\xff\xfe\nevent progress\ndata: {\n\nevent: progress\ndata: [1]\n\n")
-        handler.hang_up()
-
-    answers: dict[str, Any] = {
-        "refused": lambda handler: handler.send(404),
-        "busy": lambda handler: handler.send(503, Retry_After="60"),
-        "no stream": lambda handler: handler.send(200, b"hello", "text/plain"),
-        "elsewhere": lambda handler: handler.send(302, Location="http://[/"),
-        "ends early": lambda handler: (handler.start_stream(), handler.hang_up()),
-        "garbage": garble,
-    }
-    if answer in answers:
-        stub.script(events, *[answers[answer]] * 3)
+    if answer in _STREAMS:
+        stub.script(events, *[_STREAMS[answer]] * 3)
     polls = iter(range(100))
 
     def listen(progress: Progress) -> None:

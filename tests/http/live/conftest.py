@@ -23,31 +23,10 @@ import psutil
 import pytest
 import requests
 
-EXAMPLES = Path(__file__).parents[3] / "examples" / "service"
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parents[2] / "examples" / "service"
 MARK = "adapt"
 WWW = "www-data"
-MORE = '''
-
-@op
-@typemap(str)
-@expires(duration_strategy(2))
-@mime_type("text/plain")
-def lasting(name: str) -> str:
-    """Is good for two seconds."""
-    return f"{name} {time.time()}"
-
-
-@op(stale_while_revalidate=30)
-@typemap(str)
-@expires(duration_strategy(2))
-@mime_type("text/plain")
-def lenient(name: str) -> str:
-    """The same, and may be served stale for half a minute."""
-    return f"{name} {time.time()}"
-
-
-__export__ |= {"lasting": lasting, "lenient": lenient}
-'''
 MODULES = ("mpm_event", "authz_core", "authn_core", "authn_file", "auth_basic", "authz_user")
 
 
@@ -159,7 +138,6 @@ class Front:
     base: str
     service: Behind
     place: Path
-    process: subprocess.Popen[bytes]
     session: requests.Session = field(default_factory=requests.Session)
 
     def get(self, path: str, **options: Any) -> requests.Response:
@@ -215,17 +193,11 @@ def _needed() -> Callable[[str, str], str]:
     return needed
 
 
-@pytest.fixture(name="until", scope="session")
-def _until() -> Callable[..., Any]:
-    """Waits for a condition to give something true, and gives that: ``until(condition, seconds=20)``."""
-    return until
-
-
 @pytest.fixture(scope="session")
 def make_place(request: pytest.FixtureRequest) -> Iterator[Callable[[], Path]]:
     """Makes directories with the namespace of the tests, which the group of a server in front may enter."""
     made = []
-    source = request.config.pluginmanager.getplugin(str(Path(__file__).parents[1] / "conftest.py"))
+    source = request.config.pluginmanager.getplugin(str(HERE.parent / "conftest.py"))
 
     def make() -> Path:
         # Short, since sockets go there, and not below the directories of pytest, which nobody else may enter.
@@ -233,7 +205,7 @@ def make_place(request: pytest.FixtureRequest) -> Iterator[Callable[[], Path]]:
         made.append(place)
         place.chmod(0o711)
         (place / "lab").mkdir()
-        (place / "lab" / "__init__.py").write_text(source.LAB + MORE)
+        (place / "lab" / "__init__.py").write_text(source.LAB + (HERE / "more-operations.txt").read_text("utf-8"))
         (place / "cache").mkdir(mode=0o750)
         return place
 
@@ -261,6 +233,12 @@ def start_behind(make_place: Callable[[], Path]) -> Iterator[Callable[..., Behin
             return behind
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def behind(start_behind: Callable[..., Behind]) -> Behind:
+    """One service for all tests that need nothing but the example's settings, with two users."""
+    return start_behind("/rave", users=["carol", "dave"])
 
 
 def serves(process: subprocess.Popen[Any], behind: Behind) -> bool:
@@ -320,9 +298,7 @@ def start_nginx(make_place: Callable[[], Path], start_behind: object) -> Iterato
             user = f"user {WWW} {grp.getgrgid(os.getegid()).gr_name};" if os.geteuid() == 0 else ""
             (place / "nginx.conf").write_text(_around("nginx-main.conf", place=str(place), user=user))
             command = [program, "-p", str(place), "-e", f"{place}/error.log", "-c", f"{place}/nginx.conf"]
-            process = _started(command, place, port)
-            stack.callback(end, process, signal.SIGQUIT)
-            return _front(stack, Front(f"http://127.0.0.1:{port}", "/rave", service, place, process))
+            return _front(stack, command, signal.SIGQUIT, Front(f"http://127.0.0.1:{port}", "/rave", service, place))
 
         yield start
 
@@ -347,15 +323,15 @@ def start_apache(make_place: Callable[[], Path], start_behind: object) -> Iterat
             loads = "\n".join(f"LoadModule {each}_module {_module(each)}" for each in (*MODULES, *modules))
             text = _around("apache-main.conf", place=str(place), user=user, modules=loads, port=str(port))
             (place / "apache.conf").write_text(text)
-            process = _started([program, "-f", f"{place}/apache.conf", "-DFOREGROUND"], place, port)
-            stack.callback(end, process, signal.SIGTERM)
-            return _front(stack, Front(f"http://127.0.0.1:{port}", "/rave-proxy", service, place, process))
+            command = [program, "-f", f"{place}/apache.conf", "-DFOREGROUND"]
+            front = Front(f"http://127.0.0.1:{port}", "/rave-proxy", service, place)
+            return _front(stack, command, signal.SIGTERM, front)
 
         yield start
 
 
 def _around(name: str, **values: str) -> str:
-    text = (Path(__file__).parent / name).read_text("utf-8")
+    text = (HERE / name).read_text("utf-8")
     for word, value in values.items():
         text = text.replace(f"@{word}@", value)
     return text
@@ -369,19 +345,17 @@ def _module(name: str) -> str:
     return path
 
 
-def _started(command: list[str], place: Path, port: int) -> subprocess.Popen[bytes]:
-    with (place / "said.log").open("wb") as said:
-        process = subprocess.Popen(command, cwd=place, stdout=said, stderr=said)
+def _front(stack: contextlib.ExitStack, command: list[str], stop: signal.Signals, front: Front) -> Front:
+    """Starts a server, and waits until it listens."""
+    with (front.place / "said.log").open("wb") as said:
+        process = subprocess.Popen(command, cwd=front.place, stdout=said, stderr=said)
+    stack.callback(end, process, stop)
+    stack.callback(front.session.close)
 
     def listens() -> bool:
-        assert process.poll() is None, (place / "said.log").read_text()
+        assert process.poll() is None, (front.place / "said.log").read_text()
         with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", port)) == 0
+            return client.connect_ex(("127.0.0.1", int(front.url.rpartition(":")[2]))) == 0
 
     until(listens, what=command[0])
-    return process
-
-
-def _front(stack: contextlib.ExitStack, front: Front) -> Front:
-    stack.callback(front.session.close)
     return front

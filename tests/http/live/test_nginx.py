@@ -26,24 +26,18 @@ EARLY = pytest.mark.xfail(
 
 
 @pytest.fixture(scope="module")
-def service(start_behind: Callable[..., Behind]) -> Behind:
-    """The service, as the example's settings have it."""
-    return start_behind("/rave", users=["carol"])
-
-
-@pytest.fixture(scope="module")
-def direct(start_nginx: Callable[..., Front], service: Behind) -> Front:
+def direct(start_nginx: Callable[..., Front], behind: Behind) -> Front:
     """nginx, which tells nothing of users."""
-    return start_nginx("nginx-direct.conf", service)
+    return start_nginx("nginx-direct.conf", behind)
 
 
 @pytest.fixture(scope="module")
-def users(start_nginx: Callable[..., Front], service: Behind) -> Front:
+def users(start_nginx: Callable[..., Front], behind: Behind) -> Front:
     """nginx, which asks users for their passwords."""
     hashed = subprocess.run(["openssl", "passwd", "-apr1", "secret"], capture_output=True, text=True, check=True).stdout
-    path = service.place / "rave.users"
+    path = behind.place / "rave.users"
     path.write_text(f"alice:{hashed}bob:{hashed}")
-    return start_nginx("nginx-users.conf", service, is_public=False, **{"/etc/nginx/rave.users": str(path)})
+    return start_nginx("nginx-users.conf", behind, is_public=False, **{"/etc/nginx/rave.users": str(path)})
 
 
 def name() -> str:
@@ -122,18 +116,18 @@ def test_a_body_that_is_too_large_is_refused_by_the_service(direct: Front) -> No
         assert absent.json()["type"] == f"{direct.url}/rave/-/problems/not-found"
 
 
-def test_what_is_stale_tells_what_is_left_of_its_window(direct: Front, until: Callable[..., Any]) -> None:
+def test_what_is_stale_tells_what_is_left_of_its_window(direct: Front, wait_until: Callable[..., Any]) -> None:
     """Who keeps it counts from now, so the minute that the operation allows is shorter by the time gone by."""
     path = f"/lab/brief?name={name()}"
     assert "stale-while-revalidate=60" in direct.get(path).headers["Cache-Control"]
-    stale = until(lambda: (found := direct.get(path)) and "ttl=-" in found.headers["Cache-Status"] and found)
+    stale = wait_until(lambda: (found := direct.get(path)) and "ttl=-" in found.headers["Cache-Status"] and found)
     left = int(stale.headers["Cache-Control"].partition("max-age=0, stale-while-revalidate=")[2])
     assert 50 < left < 60
 
 
-def test_what_is_computed_anew_is_kept_by_nobody(direct: Front, service: Behind) -> None:
+def test_what_is_computed_anew_is_kept_by_nobody(direct: Front, behind: Behind) -> None:
     """Who asks for the same URL again means it again; what was computed is kept for all others."""
-    headers = {"X-API-Key": service.keys["carol"]}
+    headers = {"X-API-Key": behind.keys["carol"]}
     anew = direct.get("/lab/square?n=9&rave.refresh", headers=headers)
     assert anew.headers["Cache-Control"] == "no-store"
     assert anew.headers["Cache-Status"].startswith("rave; fwd=request; stored")
@@ -151,56 +145,56 @@ def test_what_is_not_there_is_a_problem_of_the_service(direct: Front) -> None:
     assert direct.session.send(prepared, timeout=10).json()["square"] == 49
 
 
-def test_a_request_id_goes_through_and_back(direct: Front, service: Behind) -> None:
+def test_a_request_id_goes_through_and_back(direct: Front, behind: Behind) -> None:
     """The client's own stands in the log of the service and in the answer."""
     wanted = name()
     answer = direct.get("/lab/square?n=8", headers={"X-Request-ID": wanted})
     assert answer.headers["X-Request-ID"] == wanted
-    assert service.accesses(wanted)["path"] == "/lab/square"
+    assert behind.accesses(wanted)["path"] == "/lab/square"
 
 
-def test_the_log_has_the_client_and_not_what_it_says_of_itself(direct: Front, service: Behind) -> None:
+def test_the_log_has_the_client_and_not_what_it_says_of_itself(direct: Front, behind: Behind) -> None:
     """nginx adds the true address to what the client sent, and the service takes the last that it does not trust."""
     wanted = name()
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10, source_address=("127.0.0.2", 0))
+    connection = http.client.HTTPConnection("127.0.0.1", behind.port, timeout=10, source_address=("127.0.0.2", 0))
     connection.request("GET", "/rave/-/version", headers={"X-Forwarded-For": "192.0.2.66", "X-Request-ID": wanted})
     assert connection.getresponse().status == 200
     connection.close()
-    assert service.accesses(wanted)["client"] == "127.0.0.2"
+    assert behind.accesses(wanted)["client"] == "127.0.0.2"
 
 
-def test_nobody_names_himself(direct: Front, service: Behind) -> None:
+def test_nobody_names_himself(direct: Front, behind: Behind) -> None:
     """Without users, nginx takes away the header by which it would name them, and variants of it."""
     wanted = name()
     smuggled = {"X-Remote-User": "operator", "X_Remote_User": "operator", "X-Request-ID": wanted}
     assert direct.get("/-/metrics", headers=smuggled).status_code == 401
-    assert service.accesses(wanted)["principal"] == "-"
+    assert behind.accesses(wanted)["principal"] == "-"
 
 
-def test_an_api_key_comes_through(direct: Front, service: Behind) -> None:
+def test_an_api_key_comes_through(direct: Front, behind: Behind) -> None:
     """In either header; and the answer is for its user alone."""
-    key, wanted = service.keys["carol"], name()
+    key, wanted = behind.keys["carol"], name()
     for header in ({"Authorization": f"Bearer {key}"}, {"X-API-Key": key}):
         answer = direct.get("/lab/square?n=7", headers={**header, "X-Request-ID": wanted})
         assert answer.headers["Cache-Control"].startswith("private, ")
-    assert service.accesses(wanted)["principal"] == "carol"
+    assert behind.accesses(wanted)["principal"] == "carol"
     assert direct.get("/lab/square?n=7", headers={"X-API-Key": key[:-1]}).status_code == 401
 
 
-def test_users_of_nginx_are_users_of_the_service(users: Front, service: Behind) -> None:
+def test_users_of_nginx_are_users_of_the_service(users: Front, behind: Behind) -> None:
     """The name is the one whose password nginx checked, whatever header the client sends."""
     wanted = name()
     headers = {"X-Remote-User": "operator", "X-Request-ID": wanted}
     answer = users.get("/lab/square?n=7", auth=("alice", "secret"), headers=headers)
     assert answer.json()["square"] == 49
-    assert service.accesses(wanted)["principal"] == "alice"
+    assert behind.accesses(wanted)["principal"] == "alice"
     assert users.get("/-/metrics", auth=("alice", "secret"), headers=headers).status_code == 403
     assert users.get("/lab/square?n=7", headers=headers).status_code == 401
     assert users.get("/lab/square?n=7", auth=("operator", "wrong"), headers=headers).status_code == 401
 
 
 @pytest.mark.slow
-def test_a_restart_of_the_workers_is_not_seen(direct: Front, service: Behind) -> None:
+def test_a_restart_of_the_workers_is_not_seen(direct: Front, behind: Behind) -> None:
     """HUP under load: every request is answered, though connections to the old workers are kept."""
     statuses: list[int] = []
     over = threading.Event()
@@ -209,13 +203,13 @@ def test_a_restart_of_the_workers_is_not_seen(direct: Front, service: Behind) ->
         while not over.is_set():
             statuses.append(direct.fresh("/lab/square?n=7").status_code)
 
-    before = {each.pid for each in service.workers()}
+    before = {each.pid for each in behind.workers()}
     with ThreadPoolExecutor(4) as pool:
         asking = [pool.submit(ask) for _ in range(4)]
-        service.process.send_signal(1)
+        behind.process.send_signal(1)
         try:
             deadline = time.monotonic() + 20
-            while before & {each.pid for each in service.workers()}:
+            while before & {each.pid for each in behind.workers()}:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
         finally:
@@ -224,12 +218,12 @@ def test_a_restart_of_the_workers_is_not_seen(direct: Front, service: Behind) ->
     assert set(statuses) == {200}
 
 
-def test_a_service_that_is_away_is_a_problem_that_passes(start_nginx: Callable[..., Front], service: Behind) -> None:
+def test_a_service_that_is_away_is_a_problem_that_passes(start_nginx: Callable[..., Front], behind: Behind) -> None:
     """503 with Retry-After, which clients understand, and not nginx's own page."""
     with socket.socket(socket.AF_UNIX) as nobody:
-        nobody.bind(str(service.place / "nobody.sock"))
+        nobody.bind(str(behind.place / "nobody.sock"))
     front = start_nginx(
-        "nginx-direct.conf", service, is_public=False, **{"/run/rave.sock": str(service.place / "nobody.sock")}
+        "nginx-direct.conf", behind, is_public=False, **{"/run/rave.sock": str(behind.place / "nobody.sock")}
     )
     answer = front.get("/lab/square?n=7")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")

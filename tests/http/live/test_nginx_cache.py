@@ -15,10 +15,10 @@ Front = Any  # as above
 
 
 @pytest.fixture(scope="module")
-def front(start_nginx: Callable[..., Front], start_behind: Callable[..., Behind]) -> Front:
-    """nginx with a cache of its own, and the service."""
-    service = start_behind("/rave", users=["carol", "dave"])
-    return start_nginx("nginx-cache.conf", service, **{"/var/cache/nginx/rave": f"{service.place}/kept"})
+def front(start_nginx: Callable[..., Front], behind: Behind) -> Front:
+    """nginx with a cache of its own."""
+    kept = {"/var/cache/nginx/rave": f"{behind.place}/kept"}
+    return start_nginx("nginx-cache.conf", behind, is_public=False, **kept)
 
 
 def name() -> str:
@@ -37,14 +37,14 @@ def passed(front: Front, query: str) -> int:
     return sum(query in each["query"] for each in map(json.loads, lines))
 
 
-def test_of_fifty_who_ask_at_once_one_goes_through(front: Front, until: Callable[..., Any]) -> None:
+def test_of_fifty_who_ask_at_once_one_goes_through(front: Front, wait_until: Callable[..., Any]) -> None:
     """The body runs once, the service answers one request, and nginx the others."""
     query = f"name={name()}&seconds=1"
     with ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(lambda _: front.fresh(f"/lab/slow?{query}"), range(50)))
     assert {answer.text for answer in answers} == {f"{query[5:].partition('&')[0]} slept"}
     assert sorted(map(how, answers)) == ["fwd=miss"] + ["hit"] * 49
-    until(lambda: passed(front, query), what="the line of the log")
+    wait_until(lambda: passed(front, query), what="the line of the log")
     assert (front.service.runs(query[5:].partition("&")[0]), passed(front, query)) == (1, 1)
 
 
@@ -80,13 +80,13 @@ def test_what_one_user_may_see_is_not_given_to_others(front: Front) -> None:
     assert front.get(path, headers={"X-API-Key": "rave_nobody"}).status_code == 401
 
 
-def test_it_is_stale_for_as_long_as_the_operation_says(front: Front, until: Callable[..., Any]) -> None:
+def test_it_is_stale_for_as_long_as_the_operation_says(front: Front, wait_until: Callable[..., Any]) -> None:
     """Past its life nginx serves the old result at once, and has a new one made meanwhile."""
     path = f"/lab/lenient?name={name()}"
     old = front.get(path).text
-    answer = until(lambda: (found := front.get(path)) and "detail=" in how(found) and found, what="a stale answer")
+    answer = wait_until(lambda: (found := front.get(path)) and "detail=" in how(found) and found, what="a stale answer")
     assert answer.text == old
-    renewed = until(lambda: (found := front.get(path)).text != old and found, what="the new result")
+    renewed = wait_until(lambda: (found := front.get(path)).text != old and found, what="the new result")
     assert renewed.status_code == 200
 
 

@@ -38,12 +38,6 @@ def front(start_nginx: Callable[..., Front], service: Behind) -> Front:
     return front
 
 
-@pytest.fixture(scope="module")
-def alone(start_behind: Callable[..., Behind]) -> Behind:
-    """The service, which sends files itself."""
-    return start_behind("/rave")
-
-
 @contextmanager
 def connected(service: Behind, target: str) -> Iterator[socket.socket]:
     """A connection on which ``target`` was asked for."""
@@ -140,18 +134,18 @@ def test_the_service_does_not_grow_while_nginx_sends(front: Front, service: Behi
     assert max(grown) < FLAT
 
 
-def test_the_service_sends_to_slow_clients_without_growing(alone: Behind) -> None:
+def test_the_service_sends_to_slow_clients_without_growing(behind: Behind) -> None:
     """Two that hardly read hold up neither memory nor anybody else, and get what they asked for once they read on."""
-    alone.headers(LARGE)
+    behind.headers(LARGE)
     for number in range(20):
-        alone.headers(f"/lab/square?n={number}")
+        behind.headers(f"/lab/square?n={number}")
     seconds = []
-    with growth(alone.workers()) as grown, connected(alone, LARGE) as one, connected(alone, LARGE) as other:
+    with growth(behind.workers()) as grown, connected(behind, LARGE) as one, connected(behind, LARGE) as other:
         for number in range(100):
             for client in (one, other):
                 client.recv(1 << 14)
             started = time.monotonic()
-            assert alone.headers(f"/lab/square?n={number % 20}")["cache-status"].startswith("rave; hit")
+            assert behind.headers(f"/lab/square?n={number % 20}")["cache-status"].startswith("rave; hit")
             seconds.append(time.monotonic() - started)
         rest = 0
         while chunk := one.recv(MEBIBYTE):

@@ -210,10 +210,10 @@ def test_a_reload_is_told(running: Systemd) -> None:
     assert (begun, when.partition("=")[0], ended) == ("RELOADING=1", "MONOTONIC_USEC", "READY=1")
 
 
-def test_each_log_has_its_own(running: Systemd, until: Callable[..., Any]) -> None:
+def test_each_log_has_its_own(running: Systemd, wait_until: Callable[..., Any]) -> None:
     """The service and its processes, refusals, and requests; nothing of theirs goes to the journal."""
     assert b" 401 " in running.ask("/-/metrics")
-    until(lambda: "/-/metrics" in running.log("access.log"))
+    wait_until(lambda: "/-/metrics" in running.log("access.log"))
     assert "INFO" in running.log("rave.log")
     assert "rave.server: " in running.log("rave.log")
     assert "refused: 'metrics' '/-/metrics' by anonymous" in running.log("audit.log")
@@ -222,12 +222,12 @@ def test_each_log_has_its_own(running: Systemd, until: Callable[..., Any]) -> No
     assert [line for line in journal.splitlines() if not line.startswith("rave: serves ")] == []
 
 
-def test_logs_are_rotated_without_a_loss(running: Systemd, until: Callable[..., Any]) -> None:
+def test_logs_are_rotated_without_a_loss(running: Systemd, wait_until: Callable[..., Any]) -> None:
     """After USR1 to the first process, all of them go on in new files."""
     assert running.process is not None
     logs, family = running.place / "log", psutil.Process(running.process.pid)
     running.ask("/-/version")
-    until(lambda: "/-/version" in running.log("access.log"), what="the line of the log")
+    wait_until(lambda: "/-/version" in running.log("access.log"), what="the line of the log")
     for name in LOGS:
         (logs / name).rename(logs / f"{name}.1")
     running.process.send_signal(signal.SIGUSR1)
@@ -237,7 +237,7 @@ def test_logs_are_rotated_without_a_loss(running: Systemd, until: Callable[..., 
         opened = [file.path for each in (family, *family.children()) for file in each.open_files()]
         return all((logs / name).exists() for name in LOGS) and not any(path.endswith(".1") for path in opened)
 
-    until(is_new, what="the new files")
+    wait_until(is_new, what="the new files")
     running.ask("/-/metrics")
     assert json.loads((logs / "access.log").read_text().splitlines()[0])["path"] == "/-/metrics"
     assert "'/-/metrics'" in (logs / "audit.log").read_text()
