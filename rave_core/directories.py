@@ -109,7 +109,7 @@ class Generation:
         """How to import a module of it; ``None`` where it is no Python source.
 
         Raises:
-            ModuleNotFoundError: there is a source that it was not loaded with.
+            ImportError: there is a source that it was not loaded with.
         """
         place = os.path.join(self.directory, *fullname.split(".")[1:])
         package, module, files = os.path.join(place, _PACKAGE), f"{place}.py", self.sources.files
@@ -120,7 +120,7 @@ class Generation:
         if any(path.startswith(place + os.sep) for path in files):  # a package without __init__
             return self._spec(fullname, package, Source(b"", 0), [place])
         if os.path.isfile(package) or os.path.isfile(module):  # which others would find
-            raise ModuleNotFoundError(f"{place} can't be read, or is newer than what imports it", name=fullname)
+            raise ImportError(f"{place} can't be read, or is newer than what imports it", name=fullname)
         return None
 
     def _spec(self, fullname: str, path: str, source: Source, inside: list[str] | None) -> ModuleSpec | None:

@@ -75,6 +75,8 @@ async def send_product(
         private = service.access.is_private(note.principal)
         resp.set_header("Cache-Control", cache_control(entry, now, private=private))
     resp.set_header("Cache-Status", cache_status(status, entry, now))
+    if entry is not None:
+        resp.set_header("Content-Location", service.url(f"/-/products/{entry.key}"))
     resp.set_header("Vary", "Accept, Prefer")
     await deliver(req, resp, found, service.sendfile)
 

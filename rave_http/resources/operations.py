@@ -126,6 +126,7 @@ class Operations:
                 ("Accept-Ranges", "bytes"),
                 ("Cache-Control", cache_control(entry, now, private=service.access.is_private(note.principal))),
                 ("Cache-Status", cache_status("hit", entry, now)),
+                ("Content-Location", f"{service.base}/-/products/{entry.key}"),
             )
         )
         resp.data = ready.representation.body

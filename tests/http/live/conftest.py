@@ -94,11 +94,6 @@ class Behind:
         """Where it listens."""
         return self.place / "rave.sock"
 
-    @property
-    def log(self) -> str:
-        """What it wrote so far."""
-        return (self.place / "service.log").read_text("utf-8")
-
     def accesses(self, request_id: str) -> dict[str, Any]:
         """The line of the access log about one request, once it is written."""
         path = self.place / "access.log"
@@ -152,11 +147,6 @@ class Front:
     def fresh(self, path: str, **options: Any) -> requests.Response:
         """A GET by a connection of its own, from any thread."""
         return requests.get(f"{self.url}{self.base}{path}", allow_redirects=False, timeout=60, **options)
-
-    @property
-    def log(self) -> str:
-        """What the server complained of."""
-        return (self.place / "error.log").read_text("utf-8")
 
 
 def rave(place: Path) -> list[str]:
@@ -229,7 +219,7 @@ def start_behind(make_place: Callable[[], Path]) -> Iterator[Callable[..., Behin
                 process = subprocess.Popen([*rave(place), "serve"], cwd=place, env=environ, stdout=log, stderr=log)
             stack.callback(end, process, signal.SIGTERM)
             behind = Behind(place, process, port, url_base, keys)
-            until(lambda: serves(process, behind), what="the service")
+            until(lambda: serves(behind), what="the service")
             return behind
 
         yield start
@@ -241,9 +231,9 @@ def behind(start_behind: Callable[..., Behind]) -> Behind:
     return start_behind("/rave", users=["carol", "dave"])
 
 
-def serves(process: subprocess.Popen[Any], behind: Behind) -> bool:
+def serves(behind: Behind) -> bool:
     """Whether a service answers; it fails if that one has ended."""
-    assert process.poll() is None, behind.log
+    assert behind.process.poll() is None, (behind.place / "service.log").read_text("utf-8")
     try:
         return b" 200 " in asked(behind.socket, "/-/readyz")
     except (FileNotFoundError, ConnectionRefusedError):

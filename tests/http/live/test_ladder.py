@@ -28,6 +28,8 @@ def test_a_product_comes_in_one_request_and_is_kept(shared_service: Service) -> 
     assert first.headers["Cache-Status"] == "rave; fwd=miss; stored"
     assert second.headers["Cache-Status"] == "rave; hit"
     assert first.headers["ETag"] == second.headers["ETag"]
+    assert first.headers["Content-Location"] == second.headers["Content-Location"]
+    assert shared_service.get(first.headers["Content-Location"]).content == first.content
     assert len(shared_service.runs(f"square {n}")) == 1
 
 

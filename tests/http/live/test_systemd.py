@@ -32,7 +32,7 @@ KNOWN = {
     "Install": {"WantedBy"},
     "Service": {
         *("Type", "TimeoutStartSec", "User", "Group", "ExecStart", "ExecReload", "KillMode", "TimeoutStopSec"),
-        *("Restart", "RestartSec", "OOMPolicy", "LimitNOFILE", "UMask"),
+        *("Restart", "RestartSec", "RestartPreventExitStatus", "OOMPolicy", "LimitNOFILE", "UMask"),
         *("RuntimeDirectory", "CacheDirectory", "StateDirectory", "LogsDirectory"),
         *("RuntimeDirectoryMode", "CacheDirectoryMode", "StateDirectoryMode", "LogsDirectoryMode"),
         *("NoNewPrivileges", "PrivateDevices", "PrivateTmp", "ProtectControlGroups", "ProtectHome"),
