@@ -48,11 +48,11 @@ SETTINGS: Final = {
     "workers": 2,
     "queue": 40,
     "grace": 10,
-    "memory": "8MiB",
+    "memory": "2MiB",
     "anonymous": ["view", "run", "refresh", "purge", "metrics"],
     "operations": {"lab/heavy": {"executor": "processes"}},
 }
-MEMORY: Final = "16MiB"
+MEMORY: Final = "2MiB"
 """Of the memory tier: so little that it is full long before a minute is over."""
 
 PAUSE: Final = 0.01

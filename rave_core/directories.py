@@ -21,7 +21,7 @@ What the code of a namespace has to know:
 - Modules import each other relatively, as in ``from .words import greeting``. ``import words`` does not find them.
 - A value of a class of the namespace that old code returns after new code took over can't be pickled any more, since
   its class is not the one that its name stands for: such a call is answered, and not kept.
-- Threads started while the code loads see, by the doors, the generation that serves.
+- Threads started while the code loads see, by the doors, the generation that serves; nothing, if it is the first one.
 """
 
 from __future__ import annotations

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import platform
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from importlib.metadata import version
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
@@ -54,11 +56,38 @@ class _ComputationMetrics(NamedTuple):
     seconds: Histogram
 
 
-class Metrics:
-    """What one worker counts. One for each process, made after the fork; safe for many threads.
+class _Durations:
+    """How long the requests of one route took.
 
-    Where the process that forked the workers called `rave_http.metrics_files.share`, the counts of all workers are
-    given out, else those of this one. A label is only ever one of a bounded set: what a client made up is ``other``.
+    Attributes:
+        seconds: all of them together.
+        buckets: how many took no longer than each of the bounds, but longer than the one before; last, the others.
+    """
+
+    __slots__ = ("buckets", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.buckets = [0] * (len(_REQUEST_SECONDS) + 1)
+
+
+class _Count:
+    """How many requests had one label, and the durations of all requests of its route."""
+
+    __slots__ = ("durations", "value")
+
+    def __init__(self, durations: _Durations) -> None:
+        self.value = 0
+        self.durations = durations
+
+
+class Metrics:
+    """What one worker counts. One for each process, made after the fork; safe for many threads, but for `observe`.
+
+    Requests are counted in plain numbers, since counting them in files that others can read takes ten times as long;
+    `sync` brings them there. Where the process that forked the workers called `rave_http.metrics_files.share`, the
+    counts of all workers are given out, else those of this one. A label is only ever one of a bounded set: what a
+    client made up is ``other``.
 
     Attributes:
         event_streams: event streams under way; ``inc`` at the start of each, ``dec`` at its end.
@@ -75,21 +104,23 @@ class Metrics:
         self._followed: list[_Followed] = []
         self._exported: frozenset[str] = frozenset()
         self._namespaces: set[str] = set()
-        self._of_requests: dict[tuple[str, int, str, str], tuple[Counter, Histogram]] = {}
-        self._of_outcomes: dict[tuple[str, str], Counter] = {}
+        self._of_requests: dict[tuple[str, int, str, str], _Count] = {}
+        self._of_routes: dict[str, _Durations] = {}
+        self._of_outcomes: dict[tuple[str, str], int] = {}
         self._of_computations: dict[str, _ComputationMetrics] = {}
         self._declare_requests(registry)
         self._declare_computations(registry)
         self._declare_state(registry)
 
     def observe(self, method: str, path: str, note: RequestNote, seconds: float) -> None:
-        """Counts one request that was answered, or given up, after ``seconds``."""
+        """Counts one request that was answered, or given up, after ``seconds``. For one thread: the event loop's."""
         label = (method, note.status // 100, route_of(path), note.cache)
         counted = self._of_requests.get(label)
         if counted is None:
             counted = self._request_metrics(*label)
-        counted[0].inc()
-        counted[1].observe(seconds)
+        counted.value += 1
+        counted.durations.seconds += seconds
+        counted.durations.buckets[bisect_left(_REQUEST_SECONDS, seconds)] += 1
         if note.cache and note.operation:
             self._count_outcome(note.operation, note.cache)
         if note.started + seconds - self._synced_at > _SYNC_SECONDS:
@@ -135,7 +166,7 @@ class Metrics:
         """Takes whether this worker is ready for requests."""
         self._ready.set(is_ready)
 
-    def follow(self, counter: Counter, total: Callable[[], float]) -> None:
+    def follow(self, counter: _Counting, total: Callable[[], float]) -> None:
         """Lets ``counter`` grow with a number that is counted elsewhere, which ``total`` gives."""
         self._followed.append(_Followed(counter, total))
 
@@ -217,23 +248,34 @@ class Metrics:
         for name, (metric, text) in _STATISTICS.items():
             self.follow(Counter(metric, text, registry=registry), _statistic(name))
 
-    def _request_metrics(self, method: str, status: int, route: str, cache: str) -> tuple[Counter, Histogram]:
+    def _request_metrics(self, method: str, status: int, route: str, cache: str) -> _Count:
         method = method if method in _METHODS else _OTHER
         status = status if 1 <= status <= 5 else 0
         cache = cache if not cache or cache in _OUTCOMES else _OTHER
         label = (method, status, route, cache)
         if label not in self._of_requests:
-            counter = self._requests.labels(method, f"{status}xx", route, cache)
-            self._of_requests[label] = (counter, self._request_seconds.labels(route))
+            counted = self._of_requests[label] = _Count(self._durations(route))
+            self.follow(self._requests.labels(method, f"{status}xx", route, cache), partial(getattr, counted, "value"))
         return self._of_requests[label]
 
+    def _durations(self, route: str) -> _Durations:
+        if route not in self._of_routes:
+            durations = self._of_routes[route] = _Durations()
+            histogram = self._request_seconds.labels(route)
+            # It has no method to take more than one observation at once.
+            self.follow(histogram._sum, partial(getattr, durations, "seconds"))
+            for at, bucket in enumerate(histogram._buckets):
+                self.follow(bucket, partial(durations.buckets.__getitem__, at))
+        return self._of_routes[route]
+
     def _count_outcome(self, operation: str, outcome: str) -> None:
-        counter = self._of_outcomes.get((operation, outcome))
-        if counter is None:
+        label = (operation, outcome)
+        if label not in self._of_outcomes:
             if operation not in self._exported or outcome not in _OUTCOMES:
                 return
-            counter = self._of_outcomes[operation, outcome] = self._cache_outcomes.labels(operation, outcome)
-        counter.inc()
+            self._of_outcomes[label] = 0
+            self.follow(self._cache_outcomes.labels(operation, outcome), partial(self._of_outcomes.__getitem__, label))
+        self._of_outcomes[label] += 1
 
     def _computation_metrics(self, operation: str) -> _ComputationMetrics:
         name = operation if operation in self._exported or operation in self._of_computations else _OTHER
@@ -250,10 +292,17 @@ class Metrics:
         return found
 
 
+class _Counting(Protocol):
+    """What can be made to grow: a counter, or one of the numbers of a histogram."""
+
+    def inc(self, amount: float) -> None:
+        """Makes it grow."""
+
+
 class _Followed:
     """A counter that grows with a number counted elsewhere."""
 
-    def __init__(self, counter: Counter, total: Callable[[], float]) -> None:
+    def __init__(self, counter: _Counting, total: Callable[[], float]) -> None:
         self._counter = counter
         self._total = total
         self._seen = 0.0

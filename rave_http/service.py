@@ -294,6 +294,7 @@ class Service:
     async def _pulse(self) -> None:
         await self.computations.publish()
         await asyncio.to_thread(self.keys.look)
+        self.metrics.sync()
 
     def _run(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
         """Does some work again and again; what goes wrong with it is logged, and it goes on."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from itertools import islice
+from typing import Any, Final, TypeAlias
 
 from falcon.asgi import Request, Response
 
@@ -21,7 +22,11 @@ from rave_http.queries import read
 from rave_http.service import Service
 from rave_http.tickets import OPERATION
 
-_PURGEABLE = ("namespace", "operation", "version", "older_than")
+_PURGEABLE: Final = ("namespace", "operation", "version", "older_than")
+_MOST: Final = 100_000
+
+_Counted: TypeAlias = tuple[str, dict[str, Any], dict[str, dict[str, Any]]]
+"""A cache's name, its facts, and those of each of its operations."""
 
 
 class CacheFacts:
@@ -29,6 +34,7 @@ class CacheFacts:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._counting: asyncio.Task[list[_Counted]] | None = None
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Both caches, and for each operation that whoever asks may see: entries, bytes, and seconds of computing."""
@@ -42,14 +48,23 @@ class CacheFacts:
         """What is kept, as far as whoever asks may see it."""
         service = self._service
         document: dict[str, Any] = {"caches": {}, "operations": {}}
-        for name, cache in (("data", service.runtime.cache), ("products", service.runtime.products)):
-            facts, operations = await asyncio.to_thread(_facts, cache)
+        for name, facts, operations in await self._counted():
             document["caches"][name] = facts
             for full_name, record in operations.items():
                 known = service.namespaces.by_full_name(full_name)
                 if known is not None and service.may(req, "view", known[0].partition("/")[0]):
                     document["operations"][known[0]] = record
         return document
+
+    async def _counted(self) -> list[_Counted]:
+        """Each cache in numbers: counted once for all who ask at the same time, since it can take long."""
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(asyncio.to_thread(self._count))
+        return await asyncio.shield(self._counting)
+
+    def _count(self) -> list[_Counted]:
+        runtime = self._service.runtime
+        return [(name, *_facts(cache)) for name, cache in (("data", runtime.cache), ("products", runtime.products))]
 
 
 class Purge:
@@ -125,11 +140,13 @@ def _facts(cache: Cache) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         count, size = cache.backend.usage()
         facts |= {"entries": count, "bytes": size, "max_bytes": cache.backend.max_bytes}
     operations: dict[str, dict[str, Any]] = {}
-    for entry in entries(cache):
+    for entry in islice(entries(cache), _MOST):
         record = operations.setdefault(_operation(entry), {"entries": 0, "bytes": 0, "seconds": 0.0})
         record["entries"] += 1
         record["bytes"] += entry.size
         record["seconds"] += entry.seconds
+    # By operation only so many entries are counted, since each of them has to be read.
+    facts["complete"] = sum(record["entries"] for record in operations.values()) < _MOST
     operations.pop(OPERATION, None)
     return facts, operations
 

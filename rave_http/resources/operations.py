@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from falcon.asgi import Request, Response
@@ -12,7 +12,7 @@ from falcon.asgi import Request, Response
 from rave_core.cache import Found
 from rave_core.errors import nearest
 from rave_core.expiry import nocache
-from rave_core.model import PLAIN, Call, Options, Status
+from rave_core.model import FOREVER, PLAIN, Call, Options, Status
 from rave_core.operation import Operation
 from rave_core.trip import Desk
 from rave_http import arguments
@@ -30,7 +30,8 @@ from rave_http.resources.catalog import Catalog
 from rave_http.service import Service
 
 METHODS: Final = ("GET", "HEAD", "POST", "OPTIONS")
-_READY: Final = 4096
+_OVERHEAD: Final = 4096
+_LARGEST_SHARE: Final = 8  # what is larger than this part of the budget is not held ready
 _AGAIN: Final = {"Retry-After": "1"}
 _log = logging.getLogger("rave.http")
 
@@ -45,6 +46,30 @@ class _Ready:
     kept: _Kept
     product: Product
     representation: Representation
+    _moment: tuple[float, bool] | None = field(default=None, init=False)
+    _headers: tuple[tuple[str, str], ...] = field(default=(), init=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes that are held for it, about."""
+        frame = len(self.kept.frame) if self.kept.frame is not None else 0
+        return _OVERHEAD + frame + self.representation.size
+
+    def headers(self, now: float, *, private: bool) -> tuple[tuple[str, str], ...]:
+        """The headers of the whole, which change once a second at most."""
+        entry = self.kept.found.entry
+        left = entry.expires_at - now
+        moment = (left if left == FOREVER else int(left), private)
+        if moment != self._moment:
+            self._moment = moment
+            self._headers = (
+                *self.representation.headers,
+                ("Vary", "Accept, Prefer"),
+                ("Accept-Ranges", "bytes"),
+                ("Cache-Control", cache_control(entry, now, private=private)),
+                ("Cache-Status", cache_status("hit", entry, now)),
+            )
+        return self._headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +112,7 @@ class Operations:
         self._service = service
         self._catalog = catalog
         self._ready: dict[tuple[str, ...], _Ready] = {}
+        self._held = 0
 
     async def __call__(self, req: Request, resp: Response | None, **_: Any) -> None:
         """Answers a request."""
@@ -118,17 +144,8 @@ class Operations:
         if not is_plain(req):
             await send_product(service, req, resp, ready.product, ready.representation, "hit")
             return
-        entry, now = ready.kept.found.entry, service.clock.now()
-        resp.set_headers(ready.representation.headers)
-        resp.set_headers(
-            (
-                ("Vary", "Accept, Prefer"),
-                ("Accept-Ranges", "bytes"),
-                ("Cache-Control", cache_control(entry, now, private=service.access.is_private(note.principal))),
-                ("Cache-Status", cache_status("hit", entry, now)),
-                ("Content-Location", f"{service.base}/-/products/{entry.key}"),
-            )
-        )
+        private = service.access.is_private(note.principal)
+        resp.set_headers(ready.headers(service.clock.now(), private=private))
         resp.data = ready.representation.body
 
     async def _answer(self, req: Request, resp: Response, place: tuple[str, ...] | None) -> None:
@@ -283,12 +300,20 @@ class Operations:
         is_sure = kept.frame is not None and kept.desk.cache.peek(kept.found.entry.key) is kept.frame
         if wanted.place is None or not is_sure or kept.status is not Status.HIT or representation.body is None:
             return
+        if max(representation.size, kept.found.entry.size) > _SMALL:
+            return  # so many are kept ready that they must be small
         if wanted.only_cached or not kept.desk.binder.is_repeatable:
             return
-        generation = self._service.namespaces.generation
-        if len(self._ready) >= _READY:
+        service = self._service
+        ready = _Ready(service.namespaces.generation, wanted.namespace, wanted.name, kept, product, representation)
+        if ready.size > service.settings.memory // _LARGEST_SHARE:
+            return
+        before = self._ready.pop(wanted.place, None)
+        self._held += ready.size - (before.size if before is not None else 0)
+        if self._held > service.settings.memory:
             self._ready.clear()  # what is asked for often is back in a moment
-        self._ready[wanted.place] = _Ready(generation, wanted.namespace, wanted.name, kept, product, representation)
+            self._held = ready.size
+        self._ready[wanted.place] = ready
 
     def _send_reference(self, resp: Response, wanted: _Wanted, found: Found) -> None:
         """303: where the product is (what the guide's raved answers)."""

@@ -148,7 +148,7 @@ def test_what_the_core_counts_is_exposed_too(metrics: Metrics) -> None:
 
 def test_busy_workers_keep_the_counters_of_the_core_up_to_date(metrics: Metrics) -> None:
     """Nobody has to ask a worker for what it counted before it is killed."""
-    statistics = Statistics.install()
+    statistics, stored = Statistics.install(), metrics._followed[-1]
     statistics.count("Stored Bytes", 5)
     asked = note(200)
     asked.started = 100.0
@@ -156,10 +156,10 @@ def test_busy_workers_keep_the_counters_of_the_core_up_to_date(metrics: Metrics)
     statistics.count("Stored Bytes", 5)
     asked.started = 100.5
     metrics.observe("GET", "/", asked, 0.1)
-    assert metrics._followed[-1]._seen == 5
+    assert stored._seen == 5
     asked.started = 101.5
     metrics.observe("GET", "/", asked, 0.1)
-    assert metrics._followed[-1]._seen == 10
+    assert stored._seen == 10
 
 
 def test_namespaces_show_generation_and_trouble(metrics: Metrics) -> None:

@@ -219,7 +219,7 @@ def start_behind(make_place: Callable[[], Path]) -> Iterator[Callable[..., Behin
                 process = subprocess.Popen([*rave(place), "serve"], cwd=place, env=environ, stdout=log, stderr=log)
             stack.callback(end, process, signal.SIGTERM)
             behind = Behind(place, process, port, url_base, keys)
-            until(lambda: serves(behind), what="the service")
+            until(lambda: serves(behind), seconds=60, what="the service")
             return behind
 
         yield start
