@@ -10,7 +10,7 @@ from falcon.asgi import Request, Response
 
 from rave_core.model import Status
 from rave_http.delivery import deliver
-from rave_http.headers import NO_STORE, cache_control, cache_status
+from rave_http.headers import NO_STORE, cache_status
 from rave_http.notes import RequestNote
 from rave_http.problems import MEDIA_TYPE, Problem
 from rave_http.representations import Product, Representation
@@ -73,7 +73,7 @@ async def send_product(
         resp.set_header("Cache-Control", NO_STORE)
     else:
         private = service.access.is_private(note.principal)
-        resp.set_header("Cache-Control", cache_control(entry, now, private=private))
+        resp.set_header("Cache-Control", service.cache_control(entry, now, private=private))
     resp.set_header("Cache-Status", cache_status(status, entry, now))
     if entry is not None:
         resp.set_header("Content-Location", service.url(f"/-/products/{entry.key}"))

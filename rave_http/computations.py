@@ -242,6 +242,8 @@ class Computations:
             outcome = await self._computed(computation)
         except Exception as error:
             computation.failed = failure_of(error, self._clock.now())
+            # Whoever asked is told what, and this is where.
+            _log.warning("%s failed: %s", computation.name, computation.failed.detail, exc_info=error)
             raise
         finally:
             computation.ended = self._clock.monotonic()

@@ -7,6 +7,7 @@ where that one fails.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import os
@@ -33,6 +34,8 @@ Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 CLIENT_LEFT: Final = 499
 """The status by which metrics and the access log tell that the client left before the answer was complete."""
 
+_REST: Final = 8 << 20  # bytes of a body that are taken after the answer to it
+_REST_SECONDS: Final = 5.0
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~+/=-]{1,128}")
 _log = logging.getLogger("rave.http")
 
@@ -97,6 +100,8 @@ class Envelope:
             if exchange.is_left:
                 note.status = CLIENT_LEFT
             self._tell(scope, headers, note)
+        if not exchange.is_taken and (b"content-length" in headers or b"transfer-encoding" in headers):
+            await exchange.take_rest(headers)
 
     def _request_id(self, given: bytes | None) -> str:
         if given is not None and _REQUEST_ID.fullmatch(given):
@@ -134,14 +139,16 @@ class _Exchange:
     Attributes:
         is_complete: whether the whole response was sent.
         is_left: whether the client left before it was.
+        is_taken: whether the whole body of the request was received, or none will come any more.
     """
 
-    __slots__ = ("_header", "_receive", "_send", "is_complete", "is_left", "note")
+    __slots__ = ("_header", "_receive", "_send", "is_complete", "is_left", "is_taken", "note")
 
     def __init__(self, note: RequestNote, receive: Receive, send: Send) -> None:
         self.note = note
         self.is_complete = False
         self.is_left = False
+        self.is_taken = False
         self._header = (b"x-request-id", note.request_id.encode())
         self._receive = receive
         self._send = send
@@ -151,7 +158,22 @@ class _Exchange:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self.is_left = not self.is_complete
+            self.is_taken = True
+        elif not message.get("more_body", False):
+            self.is_taken = True
         return message
+
+    async def take_rest(self, headers: dict[bytes, bytes]) -> None:
+        """Takes what is left of a body that was answered already, up to a limit, and forgets it.
+
+        A proxy that is still sending when the connection closes tells its client of that, and not of the answer.
+        Whoever waits to be told to go on (``Expect``) sends nothing any more.
+        """
+        left = 0 if b"expect" in headers else _REST
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REST_SECONDS):
+                while left > 0 and not self.is_taken:
+                    left -= len((await self.receive()).get("body", b""))
 
     def send(self, message: Message) -> Awaitable[None]:
         """Sends a message of the response. No coroutine of its own: each would cost every message some time."""

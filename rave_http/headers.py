@@ -14,7 +14,6 @@ from rave_http.problems import Problem
 
 NO_STORE: Final = "no-store"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-_YEAR = 365 * 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +77,20 @@ def directives(text: str | None) -> frozenset[str]:
     return frozenset(part.partition("=")[0].strip().lower() for part in text.split(","))
 
 
-def cache_control(entry: Entry, now: float, *, private: bool) -> str:
+def cache_control(entry: Entry, now: float, *, private: bool, forever: float) -> str:
     """How long the product of ``entry`` may be kept by others: its remaining lifetime, and its stale windows.
 
     Of what is stale already, they are what is left of them: whoever keeps it counts from now.
+
+    Args:
+        entry: what is recorded of the product.
+        now: Unix seconds.
+        private: whether only whoever asked may keep it.
+        forever: seconds that others may keep what never expires. Its address says nothing of the version of the code,
+            and whoever keeps it does not hear when that changes.
     """
     left = entry.expires_at - now
-    age = _YEAR if math.isinf(left) else max(0, int(left))
-    words = ["private" if private else "public", f"max-age={min(age, _YEAR)}"]
+    words = ["private" if private else "public", f"max-age={int(forever if math.isinf(left) else max(left, 0.0))}"]
     windows = (("stale-while-revalidate", entry.stale_while_revalidate), ("stale-if-error", entry.stale_if_error))
     rests = ((name, int(window + min(left, 0.0))) for name, window in windows)
     return ", ".join([*words, *(f"{name}={rest}" for name, rest in rests if rest > 0)])

@@ -19,7 +19,7 @@ from rave_core.cache import Found
 from rave_core.durations import parse_duration
 from rave_core.engine import Engine
 from rave_core.errors import ConfigurationError, UnknownNameError
-from rave_core.model import Call, Outcome, Status
+from rave_core.model import Call, Entry, Outcome, Status
 from rave_core.runtime import Runtime, using
 from rave_core.settings import Settings
 from rave_core.trip import Desk
@@ -30,6 +30,7 @@ from rave_http.computations import PULSE, Computation, Computations
 from rave_http.delivery import Sendfile
 from rave_http.executors import Executor, ExecutorContext, ExecutorFactory
 from rave_http.kept_sources import KeptSources
+from rave_http.headers import cache_control
 from rave_http.keys import KeyStore
 from rave_http.metrics import Metrics
 from rave_http.namespace_files import read_namespaces
@@ -171,6 +172,10 @@ class Service:
     def url_of(self, operation: str) -> str:
         """The URL of an operation."""
         return self.url(f"/{quote(operation)}")
+
+    def cache_control(self, entry: Entry, now: float, *, private: bool) -> str:
+        """How long others may keep the product of ``entry``; see `rave_http.headers.cache_control`."""
+        return cache_control(entry, now, private=private, forever=self.settings.max_age_forever)
 
     def principal(self, req: Request) -> Principal:
         """Who asks.

@@ -22,7 +22,7 @@ from rave_http.arguments import Controls, read_body, read_query
 from rave_http.computations import Computation
 from rave_http.delivery import is_plain
 from rave_http.failures import problem_of
-from rave_http.headers import Preferences, cache_control, cache_status, directives, preferences
+from rave_http.headers import Preferences, cache_status, directives, preferences
 from rave_http.notes import RequestNote
 from rave_http.problems import Problem
 from rave_http.representations import Product, Representation
@@ -55,7 +55,7 @@ class _Ready:
         frame = len(self.kept.frame) if self.kept.frame is not None else 0
         return _OVERHEAD + frame + self.representation.size
 
-    def headers(self, now: float, *, private: bool) -> tuple[tuple[str, str], ...]:
+    def headers(self, service: Service, now: float, *, private: bool) -> tuple[tuple[str, str], ...]:
         """The headers of the whole, which change once a second at most."""
         entry = self.kept.found.entry
         left = entry.expires_at - now
@@ -66,8 +66,9 @@ class _Ready:
                 *self.representation.headers,
                 ("Vary", "Accept, Prefer"),
                 ("Accept-Ranges", "bytes"),
-                ("Cache-Control", cache_control(entry, now, private=private)),
+                ("Cache-Control", service.cache_control(entry, now, private=private)),
                 ("Cache-Status", cache_status("hit", entry, now)),
+                ("Content-Location", service.url(f"/-/products/{entry.key}")),
             )
         return self._headers
 
@@ -145,7 +146,7 @@ class Operations:
             await send_product(service, req, resp, ready.product, ready.representation, "hit")
             return
         private = service.access.is_private(note.principal)
-        resp.set_headers(ready.headers(service.clock.now(), private=private))
+        resp.set_headers(ready.headers(service, service.clock.now(), private=private))
         resp.data = ready.representation.body
 
     async def _answer(self, req: Request, resp: Response, place: tuple[str, ...] | None) -> None:
@@ -300,8 +301,6 @@ class Operations:
         is_sure = kept.frame is not None and kept.desk.cache.peek(kept.found.entry.key) is kept.frame
         if wanted.place is None or not is_sure or kept.status is not Status.HIT or representation.body is None:
             return
-        if max(representation.size, kept.found.entry.size) > _SMALL:
-            return  # so many are kept ready that they must be small
         if wanted.only_cached or not kept.desk.binder.is_repeatable:
             return
         service = self._service

@@ -60,15 +60,15 @@ def test_what_was_honoured_is_echoed() -> None:
 
 def test_the_remaining_lifetime_is_the_max_age() -> None:
     """What is good for 100 s more may be kept by others for as long."""
-    assert cache_control(entry(1100.9), 1000.0, private=False) == "public, max-age=100"
-    assert cache_control(entry(900.0), 1000.0, private=True) == "private, max-age=0"
-    assert cache_control(entry(), 1000.0, private=False) == "public, max-age=31536000"
+    assert cache_control(entry(1100.9), 1000.0, private=False, forever=3600.0) == "public, max-age=100"
+    assert cache_control(entry(900.0), 1000.0, private=True, forever=3600.0) == "private, max-age=0"
+    assert cache_control(entry(), 1000.0, private=False, forever=3600.0) == "public, max-age=3600"
 
 
 def test_stale_windows_are_told() -> None:
     """Caches in front may do what our own engine does."""
     found = entry(1100.0, stale_while_revalidate=30.0, stale_if_error=600.0)
-    assert cache_control(found, 1000.0, private=False).endswith("stale-while-revalidate=30, stale-if-error=600")
+    assert cache_control(found, 1000.0, private=False, forever=3600.0).endswith("stale-while-revalidate=30, stale-if-error=600")
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,6 @@ import requests
 Behind = Any  # of the conftest
 Front = Any  # as above
 MODULES = ("proxy", "proxy_http", "headers")
-EARLY = pytest.mark.xfail(
-    strict=False, reason="the service closes the connection on a body it did not read, which Apache takes for a failure"
-)
 PASSWORD = """
 <Location "/rave-proxy/">
     AuthType Basic
@@ -86,7 +83,6 @@ def test_problems_are_those_of_the_service(front: Front) -> None:
         assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
 
 
-@EARLY
 def test_a_body_that_is_too_large_is_refused_by_the_service(front: Front) -> None:
     """Its problem reaches the client, though it did not read the body to its end."""
     headers = {"Content-Type": "application/json"}

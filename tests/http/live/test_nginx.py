@@ -20,9 +20,6 @@ Behind = Any  # of the conftest
 Front = Any  # as above
 MEBIBYTE = 1 << 20
 JSON = {"Content-Type": "application/json"}
-EARLY = pytest.mark.xfail(
-    strict=False, reason="the service closes the connection on a body it did not read, which nginx takes for a failure"
-)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +101,6 @@ def test_bodies_come_through(direct: Front) -> None:
     assert larger.json()["status"] == 413
 
 
-@EARLY
 def test_a_body_that_is_too_large_is_refused_by_the_service(direct: Front) -> None:
     """Its problem reaches the client, though it did not read the body to its end; so does that of a wrong path."""
     for _ in range(5):
