@@ -53,6 +53,32 @@ def prefers(req: Request, *offered: str) -> str:
     return req.client_prefers(offered) or offered[0]
 
 
+def product_headers(
+    service: Service, product: Product, status: str, now: float, *, private: bool
+) -> list[tuple[str, str]]:
+    """The headers that tell how long a product is good for, for whom, and how it came about.
+
+    Args:
+        service: this worker's.
+        product: what is sent.
+        status: ``hit``, ``stale``, ``miss``, ``refreshed`` or ``uncached``.
+        now: Unix seconds.
+        private: whether it is for whoever asked alone.
+    """
+    entry = product.entry if status != Status.UNCACHED else None
+    kept = NO_STORE  # also of what was made anew: whoever asks for that anew means it again
+    if entry is not None and status != Status.REFRESHED:
+        kept = service.cache_control(entry, now, private=private)
+    headers = [
+        ("Cache-Control", kept),
+        ("Cache-Status", cache_status(status, entry, now)),
+        ("Vary", "Accept, Prefer"),
+    ]
+    if entry is not None:
+        headers.append(("Content-Location", service.url(f"/-/products/{entry.key}")))
+    return headers
+
+
 async def send_product(
     service: Service, req: Request, resp: Response, product: Product, found: Representation, status: str
 ) -> None:
@@ -66,18 +92,8 @@ async def send_product(
         status: ``hit``, ``stale``, ``miss``, ``refreshed`` or ``uncached``.
     """
     note: RequestNote = req.scope["rave"]
-    entry, now = product.entry, service.clock.now()
-    if status == Status.UNCACHED:
-        entry = None
-    if entry is None or status == Status.REFRESHED:  # whoever asks for that anew means it again
-        resp.set_header("Cache-Control", NO_STORE)
-    else:
-        private = service.access.is_private(note.principal)
-        resp.set_header("Cache-Control", service.cache_control(entry, now, private=private))
-    resp.set_header("Cache-Status", cache_status(status, entry, now))
-    if entry is not None:
-        resp.set_header("Content-Location", service.url(f"/-/products/{entry.key}"))
-    resp.set_header("Vary", "Accept, Prefer")
+    private = service.access.is_private(note.principal)
+    resp.set_headers(product_headers(service, product, status, service.clock.now(), private=private))
     await deliver(req, resp, found, service.sendfile)
 
 

@@ -31,6 +31,7 @@ from rave_http.resources import (
     status,
     ui,
 )
+from rave_http.resources.ready import ReadyAnswers, Shortcut
 from rave_http.service import Service
 from rave_http.settings import ServiceSettings
 
@@ -69,12 +70,18 @@ class Application:
         self._worker: Any = None
         self._settling: asyncio.Task[None] | None = None
         self._access_log = AccessLog.of(service.settings.access_log)
-        app = falcon.asgi.App(middleware=[_Life(self), *_cors(service), *_plugged(service)])
+        others = [*_cors(service), *_plugged(service)]
+        ready = ReadyAnswers(service)
+        app = falcon.asgi.App(middleware=[_Life(self), *others])
         app.req_options.strip_url_path_trailing_slash = False
         _handle_errors(app, service)
-        _route(app, service)
+        _route(app, service, ready)
         self._envelope = Envelope(
-            app, metrics=service.metrics, access_log=self._access_log, proxies=service.access.proxies, base=service.base
+            app if others else Shortcut(app, service, ready),  # other middleware has to see every request
+            metrics=service.metrics,
+            access_log=self._access_log,
+            proxies=service.access.proxies,
+            base=service.base,
         )
 
     async def __call__(
@@ -185,13 +192,13 @@ def _handle_errors(app: falcon.asgi.App[Request, Response], service: Service) ->
     app.add_error_handler(Problem, handle_problem)
 
 
-def _route(app: falcon.asgi.App[Request, Response], service: Service) -> None:
+def _route(app: falcon.asgi.App[Request, Response], service: Service, ready: ReadyAnswers) -> None:
     """Routes for the system's own paths, which never change; all others are asked of the catalog, which may."""
     root = catalog.Catalog(service)
     app.add_route("/", root)
     app.add_route("/-/ops", catalog.OperationList(service))
     app.add_route("/-/ops/{name:path}", catalog.Description(service))
-    kept, ready = caches.CacheFacts(service), health.Ready(service)
+    kept, readiness = caches.CacheFacts(service), health.Ready(service)
     app.add_route("/-/cache", kept)
     app.add_route("/-/cache/purge", caches.Purge(service))
     app.add_route("/-/namespaces", namespaces.Namespaces(service))
@@ -199,13 +206,13 @@ def _route(app: falcon.asgi.App[Request, Response], service: Service) -> None:
     app.add_route("/-/openapi.json", documents.OpenAPI(service))
     app.add_route("/-/problems/{slug}", documents.ProblemPage(service))
     app.add_route("/-/livez", health.Live())
-    app.add_route("/-/readyz", ready)
+    app.add_route("/-/readyz", readiness)
     app.add_route("/-/version", health.Version())
     app.add_route("/-/metrics", reports.Metrics(service))
     app.add_route("/-/statistics", reports.Statistics(service))
     app.add_route("/-/ui", ui.Home(service))
-    app.add_route("/-/ui/status", status.Status(service, kept, ready))
+    app.add_route("/-/ui/status", status.Status(service, kept, readiness))
     app.add_route("/-/ui/{name:path}", ui.Form(service))
     # The sink that was added last is asked first.
-    app.add_sink(operations.Operations(service, root), "/")
+    app.add_sink(operations.Operations(service, root, ready), "/")
     app.add_sink(products.Products(service), products.PREFIX)

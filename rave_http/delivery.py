@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Self
 from urllib.parse import quote
@@ -119,10 +120,9 @@ class _Chunks:
         self._file.close()
 
 
-def is_plain(req: Request) -> bool:
-    """Whether a request asks for the whole, whatever the client has already."""
-    # Plain, since every hit comes through here.
-    for name, _ in req.scope["headers"]:  # noqa: SIM110  # a generator takes twice as long
+def is_plain(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request with these headers asks for the whole, whatever the client has already."""
+    for name, _ in headers:  # noqa: SIM110  # a generator takes twice as long, and every hit comes through here
         if name in _CONDITIONS:
             return False
     return True

@@ -29,8 +29,8 @@ from rave_http.board import Board
 from rave_http.computations import PULSE, Computation, Computations
 from rave_http.delivery import Sendfile
 from rave_http.executors import Executor, ExecutorContext, ExecutorFactory
-from rave_http.kept_sources import KeptSources
 from rave_http.headers import cache_control
+from rave_http.kept_sources import KeptSources
 from rave_http.keys import KeyStore
 from rave_http.metrics import Metrics
 from rave_http.namespace_files import read_namespaces

@@ -54,8 +54,8 @@ class ServiceSettings:
         ticket_time: seconds that a ticket can be asked for after it was last given out.
         max_body: bytes of a request's body.
         memory: bytes of ready representations that each worker keeps.
-        max_age_forever: seconds that caches in front and browsers may keep a result that never expires. They do not hear
-            of a change of the code, which the service itself sees at once.
+        max_age_forever: seconds that browsers and caches in front may keep a result that never expires: they do not
+            hear of a change of the code, which the service itself sees at once.
         max_events: event streams in each worker.
         sendfile: who sends files: the service itself (``off``), or the server in front of it.
         sendfile_prefix: what nginx calls the products' directory: the prefix of its internal location.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from falcon.asgi import Request, Response
@@ -12,7 +12,7 @@ from falcon.asgi import Request, Response
 from rave_core.cache import Found
 from rave_core.errors import nearest
 from rave_core.expiry import nocache
-from rave_core.model import FOREVER, PLAIN, Call, Options, Status
+from rave_core.model import PLAIN, Call, Options, Status
 from rave_core.operation import Operation
 from rave_core.trip import Desk
 from rave_http import arguments
@@ -20,57 +20,18 @@ from rave_http.access import HIDDEN
 from rave_http.answers import send_json, send_product, send_ticket, ticket_document
 from rave_http.arguments import Controls, read_body, read_query
 from rave_http.computations import Computation
-from rave_http.delivery import is_plain
 from rave_http.failures import problem_of
-from rave_http.headers import Preferences, cache_status, directives, preferences
+from rave_http.headers import Preferences, directives, preferences
 from rave_http.notes import RequestNote
 from rave_http.problems import Problem
 from rave_http.representations import Product, Representation
 from rave_http.resources.catalog import Catalog
+from rave_http.resources.ready import Place, Ready, ReadyAnswers, place_of
 from rave_http.service import Service
 
 METHODS: Final = ("GET", "HEAD", "POST", "OPTIONS")
-_OVERHEAD: Final = 4096
-_LARGEST_SHARE: Final = 8  # what is larger than this part of the budget is not held ready
 _AGAIN: Final = {"Retry-After": "1"}
 _log = logging.getLogger("rave.http")
-
-
-@dataclass(slots=True)
-class _Ready:
-    """An answer that memory holds whole: it is good as long as the frame that it was made of is the one kept."""
-
-    generation: int
-    namespace: str
-    operation: str
-    kept: _Kept
-    product: Product
-    representation: Representation
-    _moment: tuple[float, bool] | None = field(default=None, init=False)
-    _headers: tuple[tuple[str, str], ...] = field(default=(), init=False)
-
-    @property
-    def size(self) -> int:
-        """Bytes that are held for it, about."""
-        frame = len(self.kept.frame) if self.kept.frame is not None else 0
-        return _OVERHEAD + frame + self.representation.size
-
-    def headers(self, service: Service, now: float, *, private: bool) -> tuple[tuple[str, str], ...]:
-        """The headers of the whole, which change once a second at most."""
-        entry = self.kept.found.entry
-        left = entry.expires_at - now
-        moment = (left if left == FOREVER else int(left), private)
-        if moment != self._moment:
-            self._moment = moment
-            self._headers = (
-                *self.representation.headers,
-                ("Vary", "Accept, Prefer"),
-                ("Accept-Ranges", "bytes"),
-                ("Cache-Control", service.cache_control(entry, now, private=private)),
-                ("Cache-Status", cache_status("hit", entry, now)),
-                ("Content-Location", service.url(f"/-/products/{entry.key}")),
-            )
-        return self._headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +44,7 @@ class _Wanted:
     request: arguments.Request
     preferences: Preferences
     only_cached: bool
-    place: tuple[str, ...] | None
+    place: Place | None
 
     @property
     def controls(self) -> Controls:
@@ -109,47 +70,25 @@ class _Kept:
 class Operations:
     """The sink of the application: whatever is no path of the system is an operation, a namespace, or nothing."""
 
-    def __init__(self, service: Service, catalog: Catalog) -> None:
+    def __init__(self, service: Service, catalog: Catalog, ready: ReadyAnswers) -> None:
         self._service = service
         self._catalog = catalog
-        self._ready: dict[tuple[str, ...], _Ready] = {}
-        self._held = 0
+        self._ready = ready
 
     async def __call__(self, req: Request, resp: Response | None, **_: Any) -> None:
         """Answers a request."""
         assert resp is not None  # there is none for WebSockets only
-        place = None
-        if req.method in ("GET", "HEAD") and req.get_header("Prefer") is None:
-            place = (req.path, req.query_string, req.get_header("Accept") or "")
-            ready = self._ready.get(place)
-            if ready is not None and self._is_current(ready):
-                await self._send_ready(req, resp, ready)
-                return
-        await self._answer(req, resp, place)
-
-    def _is_current(self, ready: _Ready) -> bool:
-        service, kept = self._service, ready.kept
-        entry = kept.found.entry
-        return (
-            ready.generation == service.namespaces.generation
-            and kept.desk.cache.peek(entry.key) is kept.frame
-            and service.clock.now() < entry.expires_at
-        )
-
-    async def _send_ready(self, req: Request, resp: Response, ready: _Ready) -> None:
-        service = self._service
-        note: RequestNote = req.scope["rave"]
-        note.operation, note.cache, note.key = ready.operation, "hit", ready.kept.found.entry.key
-        service.require(req, "view", ready.namespace)
-        service.hit(ready.kept.desk, ready.kept.call, ready.kept.found, Status.HIT)
-        if not is_plain(req):
-            await send_product(service, req, resp, ready.product, ready.representation, "hit")
+        place = place_of(req.scope)
+        ready = self._ready.find(place)
+        if ready is None:
+            await self._answer(req, resp, place)
             return
-        private = service.access.is_private(note.principal)
-        resp.set_headers(ready.headers(service, service.clock.now(), private=private))
-        resp.data = ready.representation.body
+        service = self._service
+        service.require(req, "view", ready.namespace)
+        ready.count(service, req.scope["rave"])
+        await send_product(service, req, resp, ready.product, ready.representation, Status.HIT)
 
-    async def _answer(self, req: Request, resp: Response, place: tuple[str, ...] | None) -> None:
+    async def _answer(self, req: Request, resp: Response, place: Place | None) -> None:
         name = req.path[1:]
         namespace, slash, _ = name.partition("/")
         if not slash and req.method in ("GET", "HEAD"):
@@ -298,21 +237,13 @@ class Operations:
 
     def _remember(self, wanted: _Wanted, kept: _Kept, product: Product, representation: Representation) -> None:
         """Keeps an answer ready, where it can be seen without waiting whether it still is one."""
-        is_sure = kept.frame is not None and kept.desk.cache.peek(kept.found.entry.key) is kept.frame
-        if wanted.place is None or not is_sure or kept.status is not Status.HIT or representation.body is None:
+        service, frame, desk = self._service, kept.frame, kept.desk
+        is_sure = frame is not None and desk.cache.peek(kept.found.entry.key) is frame and kept.status is Status.HIT
+        if wanted.place is None or wanted.only_cached or not is_sure or not desk.binder.is_repeatable:
             return
-        if wanted.only_cached or not kept.desk.binder.is_repeatable:
-            return
-        service = self._service
-        ready = _Ready(service.namespaces.generation, wanted.namespace, wanted.name, kept, product, representation)
-        if ready.size > service.settings.memory // _LARGEST_SHARE:
-            return
-        before = self._ready.pop(wanted.place, None)
-        self._held += ready.size - (before.size if before is not None else 0)
-        if self._held > service.settings.memory:
-            self._ready.clear()  # what is asked for often is back in a moment
-            self._held = ready.size
-        self._ready[wanted.place] = ready
+        generation = service.namespaces.generation
+        ready = Ready(generation, wanted.namespace, desk, kept.call, kept.found, frame, product, representation)
+        self._ready.keep(wanted.place, ready)
 
     def _send_reference(self, resp: Response, wanted: _Wanted, found: Found) -> None:
         """303: where the product is (what the guide's raved answers)."""
