@@ -198,7 +198,7 @@ class LayeredBackend(Backend):
             self._take(values[0], "held", "hold")
         peekable = _those(self.layers, SupportsPeek)
         if peekable:
-            self._take(peekable[0], "peek")
+            self._take(peekable[0], "peek", "drop")
         leases = _those(self.layers, SupportsLease)
         if leases:
             self._take(leases[-1], "claim", "lease", "swap_lease")

@@ -130,6 +130,12 @@ class MemoryBackend(Backend):
         """The frame kept under ``key``, the very same object until another takes its place, or ``None``."""
         return self.get(key)
 
+    def drop(self, prefix: str) -> None:
+        """Forgets the keys that start with ``prefix``."""
+        with self._lock:
+            for key in [key for key in self._items if key.startswith(prefix)]:
+                self._drop(key)
+
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
         """Keeps ``frame``, given in pieces, in place of what was there, unless it is larger than the budget."""
         item = _Item(b"".join(frame))

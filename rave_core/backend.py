@@ -116,6 +116,9 @@ class SupportsPeek(Protocol):
     def peek(self, key: str) -> Bytes | None:
         """The frame that memory holds under ``key``, the same object until another takes its place; or ``None``."""
 
+    def drop(self, prefix: str) -> None:
+        """Forgets what memory holds under keys that start with ``prefix``; a store below it keeps what it has."""
+
 
 @runtime_checkable
 class SupportsFiles(Protocol):

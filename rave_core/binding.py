@@ -46,12 +46,35 @@ class Binder:
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
         """The call that these arguments make. Without a key where one of them has no canonical encoding.
 
+        A call of this operation may stand alone in their place: its arguments are taken as they were bound.
+
         Raises:
             ArgumentError: the arguments do not fit the signature, or one can't be converted.
         """
-        named = self._defaulted(self._given(args, kwargs))
-        final_args, final_kwargs = self._spread(named)
-        return Call(self._spec, self._key(named), final_args, final_kwargs, named)
+        if len(args) == 1 and type(args[0]) is Call and args[0].spec is self._spec:
+            return self._bound_again(args[0], kwargs)
+        given = self._given(args, kwargs)
+        return self._made(self._defaulted(given if self._typemap is None else self._typemap.convert(given, self.name)))
+
+    def bind_converted(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
+        """As `bind`, for arguments that are converted already: a converter may not bear to be asked twice.
+
+        Raises:
+            ArgumentError: the arguments do not fit the signature.
+        """
+        return self._made(self._defaulted(self._given(args, kwargs)))
+
+    def _bound_again(self, call: Call, kwargs: Mapping[str, Any]) -> Call:
+        if kwargs:
+            raise ArgumentError(
+                f"{self.name}: a bound call has all its arguments; {next(iter(kwargs))!r} is one too many",
+                operation=self.name,
+            )
+        return self._made(call.named)  # its key is another where another runtime bound it
+
+    def _made(self, named: Mapping[str, Any]) -> Call:
+        args, kwargs = self._spread(named)
+        return Call(self._spec, self._key(named), args, kwargs, named)
 
     def _given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         """The arguments that the caller gave, by parameter."""
@@ -65,12 +88,11 @@ class Binder:
             ) from None
         return bound.arguments
 
-    def _defaulted(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All arguments in the order of the signature: converted, with the defaults where nothing was given."""
-        typemap = self._typemap
-        converted = dict(given) if typemap is None else typemap.convert(given, self.name)
+    def _defaulted(self, converted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """All arguments in the order of the signature, with the converted defaults where nothing was given."""
         if len(converted) == len(self._kinds):
             return converted
+        typemap = self._typemap
         defaults = self._defaults if typemap is None else {**self._defaults, **typemap.defaults}
         return {name: converted[name] if name in converted else defaults[name] for name in self._kinds}
 

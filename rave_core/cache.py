@@ -70,8 +70,8 @@ class Cache(Place):
 
     Attributes:
         blocking: whether a call may wait for a disk or a network.
-        peek: gives the frame that memory holds under the text of a key, without waiting; see
-            `rave_core.backend.SupportsPeek`.
+        peek, drop: give the frame that memory holds under the text of a key, and have memory forget those that start
+            with a text, without waiting; see `rave_core.backend.SupportsPeek`.
     """
 
     def __init__(self, backend: Backend, url: str, seal: Seal, reports: Reports) -> None:
@@ -80,6 +80,7 @@ class Cache(Place):
         self.seal = seal
         self.blocking = backend.blocking
         self.peek: Callable[[str], Bytes | None] = backend.peek if isinstance(backend, SupportsPeek) else _nothing
+        self.drop: Callable[[str], None] = backend.drop if isinstance(backend, SupportsPeek) else _nothing
         self._reports = reports
 
     def find(self, key: Key) -> Found | None:

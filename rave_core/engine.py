@@ -31,6 +31,8 @@ from rave_core.steps import Do, Path, Pause, Runner, Take, Wait, walk, walk_asyn
 from rave_core.trip import Desk, Trip
 
 _log = logging.getLogger("rave")
+_LONG_AGO = -1
+"""A count of landings for a look of which it is not known when it was: any result may have landed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +96,15 @@ class Engine:
         return self._ended(desk, await walk_async(self._path(desk, call, options, scope, found, landed)))
 
     async def compute_async(self, desk: Desk, call: Call, options: Options, scope: Scope, run: Runner) -> Outcome[Any]:
-        """As `resolve_async`, for a call that the kept results do not answer: a stale one is made anew at once.
+        """As `resolve_async`, for a call that the kept results did not answer: a stale one is made anew at once.
+
+        The caller may have looked long ago. What has landed since answers the call, unless it asks for a refresh.
 
         Args:
             desk, call, options, scope: as there.
             run: runs the body, coroutine function or not.
         """
-        return self._ended(
-            desk, await walk_async(self._path(desk, call, options, scope, None, self.flights.landed), run)
-        )
+        return self._ended(desk, await walk_async(self._path(desk, call, options, scope, None, _LONG_AGO), run))
 
     def _ended(self, desk: Desk, end: End) -> Outcome[Any]:
         if isinstance(end, Failure):

@@ -35,6 +35,8 @@ class Operation(Generic[P, R]):
     Safe for many threads: of those who ask for one key at once, one runs the body and the others get its result. An
     exception of the body goes unchanged to all who waited for it, and is not kept.
 
+    What takes arguments also takes one `Call` in their place, as `bind` gave it: it is not converted again.
+
     Attributes:
         function: the function as it was decorated.
         spec: what is known of the operation.

@@ -15,7 +15,10 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class ArgumentReader:
-    """Reads the arguments of one operation. What it gives is ready for a call, which converts it."""
+    """Reads the arguments of one operation.
+
+    The typemap converts every argument once: a text here, where it is read as one; a value of JSON where it is bound.
+    """
 
     def __init__(self, name: str, spec: OperationSpec) -> None:
         """Reads for ``spec``, which messages call ``name``."""
@@ -50,14 +53,14 @@ class ArgumentReader:
     def read_texts(
         self, named: Mapping[str, Sequence[str]], places: Sequence[str] = ()
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Positional and keyword arguments from texts.
+        """Positional and keyword arguments from texts: converted, so for `Binder.bind_converted`.
 
         Args:
             named: by parameter: all the texts given for it; the items of ``*args`` may stand under their name.
             places: texts that stand for the parameters that are not named, in order.
 
         Raises:
-            ArgumentError: they do not fit.
+            ArgumentError: they do not fit, or one can't be converted.
         """
         named = dict(named)
         free = [p.name for p in self._parameters.values() if p.kind in _BY_PLACE and p.name not in named]
@@ -74,7 +77,7 @@ class ArgumentReader:
         return self._bound(given)
 
     def read_document(self, document: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Positional and keyword arguments from a JSON object, whose values are taken as they are.
+        """Positional and keyword arguments from a JSON object: its values as they are, so for `Binder.bind`.
 
         Raises:
             ArgumentError: a name is unknown, or ``*args`` is no list.
@@ -116,13 +119,19 @@ class ArgumentReader:
     def _value(self, parameter: str, name: str, texts: Sequence[str]) -> Any:
         if len(texts) == 1:
             return self._one(parameter, texts[0])
-        # Said several times it is a list, whose items the typemap converts.
         if self._typemap is None or parameter not in self._typemap.converters:
             return list(map(_json_or_text, texts))
         if not _takes_list(self.schema(parameter)):
             wanted = self._typemap.converters[parameter].name
             raise self._refusal(f"argument {name!r} is given {len(texts)} times, wanted {wanted} once", name)
-        return list(texts)
+        return self._list(parameter, name, texts)
+
+    def _list(self, parameter: str, name: str, texts: Sequence[str]) -> Any:
+        """What was said several times: a list of texts, converted as one that is given in Python."""
+        assert self._typemap is not None
+        if parameter == self._extra:
+            return self._typemap.convert({parameter: {name: list(texts)}}, self._name)[parameter][name]
+        return self._typemap.convert({parameter: list(texts)}, self._name)[parameter]
 
     def _one(self, name: str, text: str) -> Any:
         if self._typemap is not None and name in self._typemap.converters:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from falcon.asgi import Request, Response
 
-from rave_core.model import Status
+from rave_core.model import PLAIN, Status
+from rave_http.computations import Computation, progress_document
 from rave_http.delivery import deliver
 from rave_http.headers import NO_STORE, cache_status
 from rave_http.notes import RequestNote
 from rave_http.problems import MEDIA_TYPE, Problem
 from rave_http.representations import Product, Representation
+from rave_http.times import iso
 
 if TYPE_CHECKING:
     from rave_http.arguments import Asked
-    from rave_http.computations import Computation
     from rave_http.service import Service
 
 JSON: Final = "application/json"
 HTML: Final = "text/html; charset=utf-8"
 URI_LIST: Final = "text/uri-list"
+AFTER: Final = "rave.after"
+"""The parameter by which the ticket of a refresh says which product it means: one that is made after that time."""
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'"
 
 
@@ -31,6 +33,13 @@ def send_json(resp: Response, document: Any, *, status: str = "200 OK", media_ty
     resp.status = status
     resp.content_type = media_type
     resp.data = msgspec.json.encode(document)
+    resp.set_header("Cache-Control", NO_STORE)
+
+
+def send_link(resp: Response, url: str) -> None:
+    """A bare URL, for scripts."""
+    resp.content_type = URI_LIST
+    resp.data = f"{url}\r\n".encode()
     resp.set_header("Cache-Control", NO_STORE)
 
 
@@ -105,22 +114,22 @@ def ticket_document(
     operation: str,
     created_at: float | None,
     progress: dict[str, Any] | None = None,
+    after: float | None = None,
 ) -> dict[str, Any]:
-    """A ticket as JSON: where its product is, or will be."""
-    href = service.url(f"/-/products/{key}")
+    """A ticket as JSON: where its product is, or will be. With ``after``, that of one made after this Unix time."""
+    path, query = service.url(f"/-/products/{key}"), "" if after is None else f"?{AFTER}={after:.6f}"
+    href = f"{path}{query}"
     return {
         "status": status,
         "href": href,
         "key": key,
         "operation": operation,
         "progress": progress,
-        "created": None
-        if created_at is None
-        else datetime.fromtimestamp(created_at, UTC).isoformat(timespec="seconds"),
+        "created": None if created_at is None else iso(created_at),
         "links": {
             "product": href,
-            "events": f"{href}/events",
-            "meta": f"{href}/meta",
+            "events": f"{path}/events{query}",
+            "meta": f"{path}/meta{query}",
             "operation": service.url_of(operation),
         },
     }
@@ -148,8 +157,8 @@ def send_problem(service: Service, req: Request, resp: Response, problem: Proble
 def send_ticket(service: Service, req: Request, resp: Response, computation: Computation) -> None:
     """202: a ticket for what is being made here."""
     key = computation.key or ""
-    report = computation.progress
-    progress = None if report is None else {"done": report.done, "total": report.total, "text": report.text}
+    report, is_refresh = computation.progress, computation.options is not PLAIN
+    progress = None if report is None else progress_document(report)
     document = ticket_document(
         service,
         status=computation.status,
@@ -157,9 +166,15 @@ def send_ticket(service: Service, req: Request, resp: Response, computation: Com
         operation=computation.name,
         created_at=computation.started_at,
         progress=progress,
+        after=computation.started_at if is_refresh else None,
     )
-    seconds = max(1, min(10, round((service.clock.now() - computation.started_at) / 4)))
-    show_ticket(service, req, resp, document, computation.asked, seconds)
+    show_ticket(service, req, resp, document, computation.asked, retry_after(service, computation.started_at))
+
+
+def retry_after(service: Service, since: float | None) -> int:
+    """Seconds after which it is worth while to ask again for what was first asked for at the Unix time ``since``."""
+    elapsed = 0.0 if since is None else service.clock.now() - since
+    return max(1, min(10, round(elapsed / 4)))
 
 
 def show_ticket(
@@ -168,9 +183,7 @@ def show_ticket(
     """202: a ticket as JSON, as a bare URL, or as a page that asks again by itself."""
     form = prefers(req, JSON, URI_LIST, "text/html")
     if form == URI_LIST:
-        resp.content_type = URI_LIST
-        resp.data = f"{document['href']}\r\n".encode()
-        resp.set_header("Cache-Control", NO_STORE)
+        send_link(resp, document["href"])
     elif form == "text/html":
         from rave_http.ui import ticket_page
 

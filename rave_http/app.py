@@ -12,11 +12,12 @@ import falcon
 import falcon.asgi
 from falcon.asgi import Request, Response
 
-from rave_core.errors import ArgumentError, RaveError, UnrenderableError
+from rave_core.errors import ArgumentError, BackendError, RaveError, UnrenderableError
 from rave_core.settings import Settings
 from rave_http.access_log import AccessLog
 from rave_http.answers import send_problem
 from rave_http.board import Board
+from rave_http.cross_site import CrossSiteGuard
 from rave_http.envelope import Envelope
 from rave_http.problems import Problem
 from rave_http.resources import (
@@ -70,14 +71,17 @@ class Application:
         self._worker: Any = None
         self._settling: asyncio.Task[None] | None = None
         self._access_log = AccessLog.of(service.settings.access_log)
-        others = [*_cors(service), *_plugged(service)]
+        others = [*_cors(service), *service.plugins.middleware(is_sound)]
+        if service.settings.load_error_fatal:
+            service.plugins.check()
         ready = ReadyAnswers(service)
-        app = falcon.asgi.App(middleware=[_Life(self), *others])
+        app = falcon.asgi.App(middleware=[_Life(self), CrossSiteGuard(service), *others])
         app.req_options.strip_url_path_trailing_slash = False
         _handle_errors(app, service)
         _route(app, service, ready)
         self._envelope = Envelope(
-            app if others else Shortcut(app, service, ready),  # other middleware has to see every request
+            # Other middleware has to see every request; the guard has nothing to say of those that change nothing.
+            app if others else Shortcut(app, service, ready),
             metrics=service.metrics,
             access_log=self._access_log,
             proxies=service.access.proxies,
@@ -153,15 +157,27 @@ def _cors(service: Service) -> list[Any]:
     if not origins:
         return []
     exposed = ["ETag", "Location", "Retry-After", "Cache-Status", "Content-Range", "X-Request-ID"]
-    return [falcon.CORSMiddleware(allow_origins="*" if "*" in origins else origins, expose_headers=exposed)]
+    if "*" in origins:
+        return [falcon.CORSMiddleware(allow_origins="*", expose_headers=exposed)]
+    return [_VaryByOrigin(), falcon.CORSMiddleware(allow_origins=origins, expose_headers=exposed)]
 
 
-def _plugged(service: Service) -> list[Any]:
-    """The middleware of plugins; a hook that fails is left out."""
-    found: list[Any] = []
-    for each in service.plugins.hooks.rave_http_middleware():
-        found.extend(each or ())
-    return found
+class _VaryByOrigin:
+    """Tells caches that answers differ by origin, whatever else they say that answers differ by."""
+
+    async def process_response(self, req: Request, resp: Response, resource: object, req_succeeded: bool) -> None:
+        """Says so of every answer: also of one that was not asked for by a page, which another cache may give one."""
+        resp.append_header("Vary", "Origin")
+
+
+def is_sound(middleware: Any) -> bool:
+    """Whether Falcon takes a piece of middleware.
+
+    Raises:
+        Exception: it does not; it says why.
+    """
+    falcon.asgi.App(middleware=[middleware])
+    return True
 
 
 def _handle_errors(app: falcon.asgi.App[Request, Response], service: Service) -> None:
@@ -186,8 +202,19 @@ def _handle_errors(app: falcon.asgi.App[Request, Response], service: Service) ->
         else:
             await handle_unexpected(req, resp, error, None)
 
+    async def handle_store(req: Request, resp: Response, error: OSError, _: Any) -> None:
+        # What it says names paths and addresses, which are for the log.
+        note = req.scope["rave"]
+        _log.error("%s %s failed (request %s): %s", req.method, req.path, note.request_id, error)
+        detail = f"What is kept could not be reached for request {note.request_id}; the log says why"
+        send_problem(service, req, resp, Problem("store-trouble", detail, headers={"Retry-After": "5"}))
+
     app.add_error_handler(Exception, handle_unexpected)
     app.add_error_handler(RaveError, handle_rave)
+    app.add_error_handler(OSError, handle_store)
+    app.add_error_handler(BackendError, handle_store)
+    for kind in (TimeoutError, ConnectionError):  # OSErrors that no store raises
+        app.add_error_handler(kind, handle_unexpected)
     app.add_error_handler(falcon.HTTPError, handle_http)
     app.add_error_handler(Problem, handle_problem)
 

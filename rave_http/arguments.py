@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from rave_core.backend import parse_flag
-from rave_core.converters.converter import parse_json
 from rave_core.errors import ArgumentError, nearest
 from rave_core.model import Call, Options
 from rave_core.operation import Operation
@@ -68,46 +68,66 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Question:
     """What a request asks of an operation."""
 
     asked: Asked
     controls: Controls = field(default=PLAIN_CONTROLS)
 
 
-def read_query(operation: str, query: str) -> Request:
+def read_query(operation: str, query: str) -> Question:
     """What the query string of a request asks.
 
     Raises:
         Problem: it can't be read, or a control parameter is unknown, wrong, or given twice.
     """
     if not query:
-        return Request(Asked(operation=operation))
-    texts, controls = _sorted(_pairs(query))
-    return Request(Asked(operation=operation, texts=tuple(texts)), _controls(controls))
+        return Question(Asked(operation=operation))
+    texts, controls = _parted(_pairs(query))
+    return Question(Asked(operation=operation, texts=tuple(texts)), _controls(controls))
 
 
-def read_body(operation: str, query: str, content_type: str | None, body: bytes) -> Request:
+def read_body(
+    operation: str, query: str, content_type: str | None, body: bytes, *, content_encoding: str | None = None
+) -> Question:
     """What a request with a body asks; its query may hold control parameters, and nothing else.
+
+    Args:
+        operation: ``namespace/operation``.
+        query: the query string.
+        content_type, content_encoding: the headers, ``None`` where they are not sent.
+        body: as it was sent.
 
     Raises:
         Problem: one of them can't be read.
     """
-    texts, controls = _sorted(_pairs(query)) if query else ([], [])
+    _refuse_encoded(content_encoding)
+    texts, controls = _parted(_pairs(query)) if query else ([], [])
     if texts:
         detail = f"The arguments of a POST stand in its body; {texts[0][0]!r} in the query is one too many"
         raise Problem("bad-arguments", detail, errors=[{"parameter": texts[0][0], "detail": detail}])
     kind = (content_type or "").partition(";")[0].strip().lower()
     if kind == FORM:
-        more, others = _sorted(_pairs(_text(body)))
-        return Request(Asked(operation=operation, texts=tuple(more)), _controls([*controls, *others]))
+        more, others = _parted(_pairs(_text(body)))
+        return Question(Asked(operation=operation, texts=tuple(more)), _controls([*controls, *others]))
     if kind == JSON or (not body and not kind):
-        return Request(Asked(operation=operation, document=_document(body)), _controls(controls))
+        return Question(Asked(operation=operation, document=_document(body)), _controls(controls))
     raise Problem(
         "unsupported-media-type",
         f"A body of type {kind[:80] or 'unknown'!r} is not understood; {JSON} or {FORM} is",
         headers={"Accept-Post": f"{JSON}, {FORM}"},
     )
+
+
+def _refuse_encoded(content_encoding: str | None) -> None:
+    codings = [coding.strip().lower() for coding in (content_encoding or "").split(",")]
+    wrong = next((coding for coding in codings if coding not in ("", "identity")), None)
+    if wrong is not None:
+        raise Problem(
+            "unsupported-media-type",
+            f"A body with the content encoding {wrong[:80]!r} is not understood; send it as it is",
+            headers={"Accept-Encoding": "identity"},
+        )
 
 
 def bind(asked: Asked, operation: Operation[..., Any]) -> Call:
@@ -118,11 +138,11 @@ def bind(asked: Asked, operation: Operation[..., Any]) -> Call:
     """
     reader = ArgumentReader(asked.operation, operation.spec)
     try:
-        if asked.document is not None:
-            _refuse_wrong(operation, asked.document)
-            args, kwargs = reader.read_document(asked.document)
-        else:
-            args, kwargs = reader.read_texts(_named(reader, asked.texts))
+        if asked.document is None:
+            # The shortcut of `Operation.bind` goes by arguments that are still to be converted.
+            return operation.desk().binder.bind_converted(*reader.read_texts(_named(reader, asked.texts)))
+        _refuse_wrong(operation, asked.document)
+        args, kwargs = reader.read_document(asked.document)
         return operation.bind(*args, **kwargs)
     except ArgumentError as error:
         raise _misfit(reader, error) from error
@@ -171,9 +191,11 @@ def _document(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        document = parse_json(_text(body))
+        document = json.loads(_text(body), object_pairs_hook=_members, parse_constant=_refuse_constant)
     except ValueError as error:
         raise Problem("bad-request", f"The body is no JSON: {str(error)[:200]}") from None
+    except RecursionError:
+        raise Problem("bad-request", "The body is no JSON: the JSON nests too deep") from None
     if not isinstance(document, dict):
         raise Problem("bad-request", "The body is no JSON object; one with the arguments by name is expected")
     dotted = next((name for name in document if name.startswith("rave.")), None)
@@ -182,6 +204,20 @@ def _document(body: bytes) -> dict[str, Any]:
     if _is_deeper(document, _MOST_DEPTH):
         raise Problem("bad-request", f"The body nests deeper than {_MOST_DEPTH} levels")
     return document
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The members of a JSON object, of which none may be there twice: readers differ in which of the two counts."""
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise Problem("bad-request", f"The body has the member {name[:80]!r} twice in one object")
+        members[name] = value
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
@@ -198,7 +234,7 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return True
 
 
-def _sorted(pairs: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+def _parted(pairs: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Arguments, and control parameters: a name with a dot can't be an argument's."""
     texts: list[tuple[str, str]] = []
     controls: list[tuple[str, str]] = []

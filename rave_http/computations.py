@@ -47,6 +47,7 @@ class Computation:
         is_elsewhere: whether another process makes the product just now, or a body that runs here.
         is_running: whether its own body runs, or has run: until then another process may have made the product.
         is_promised: whether a ticket was given out for it.
+        is_stale: whether it failed, and a stale result is its answer nevertheless.
     """
 
     def __init__(self, name: str, asked: Asked, desk: Desk, call: Call, options: Options, started_at: float) -> None:
@@ -63,6 +64,7 @@ class Computation:
         self.is_elsewhere = False
         self.is_running = False
         self.is_promised = False
+        self.is_stale = False
         self.task: asyncio.Task[Outcome[Any]]
         self._loop = asyncio.get_running_loop()
         self._news: list[asyncio.Event] = []
@@ -141,7 +143,7 @@ class Computations:
         self._failure_time = failure_time
         self._places: dict[str, asyncio.Semaphore] = {}
         self._under_way: dict[object, Computation] = {}
-        self._ended: dict[str, Computation] = {}
+        self._recent: dict[str, Computation] = {}
 
     def __iter__(self) -> Iterator[Computation]:
         """Those under way."""
@@ -149,32 +151,46 @@ class Computations:
 
     def find(self, key: str) -> Computation | None:
         """The computation of ``key`` that is under way here, or ended so shortly ago that it is remembered."""
-        for slot in ((key, False), (key, True)):
-            if slot in self._under_way:
-                return self._under_way[slot]
-        ended = self._ended.get(key)
-        if ended is not None and self._is_forgotten(ended):
-            del self._ended[key]
-            return None
-        return ended
+        plain = self._under_way.get((key, PLAIN))
+        if plain is not None:
+            return plain
+        others = (each for each in self._under_way.values() if each.key == key)
+        return next(others, None) or self._recent.get(key)
 
-    def join(self, name: str, asked: Asked, desk: Desk, call: Call, options: Options = PLAIN) -> Computation:
+    def join(
+        self,
+        name: str,
+        asked: Asked,
+        desk: Desk,
+        call: Call,
+        options: Options = PLAIN,
+        *,
+        on_start: Callable[[], None] = lambda: None,
+    ) -> Computation:
         """The computation of a call: the one under way, the one that just failed, or a new one.
+
+        Args:
+            name: ``namespace/operation``.
+            asked: the call as it was written.
+            desk: where its operation is answered.
+            call: the call.
+            options: how it is to be answered.
+            on_start: called before a new one is started; what it raises keeps it from that.
 
         Raises:
             Problem: the queue is full, or the worker is about to stop.
         """
-        is_refresh = options is not PLAIN
         # What is never kept is computed for each who asks.
         slot: object = object()
         if call.key is not None and desk.strategy is not nocache:
-            slot = (call.key.text, is_refresh)
+            slot = (call.key.text, options)
         found = self._under_way.get(slot)
-        if found is None and call.key is not None and not is_refresh:
+        if found is None and call.key is not None and options is PLAIN:
             found = self._failure(call.key.text)
         if found is not None:
             return found
         self._refuse_if_busy(name)
+        on_start()
         computation = Computation(name, asked, desk, call, options, self._clock.now())
         self._under_way[slot] = computation
         self._metrics.computation_queued(name)
@@ -184,9 +200,12 @@ class Computations:
         return computation
 
     def _failure(self, key: str) -> Computation | None:
-        """The computation of ``key`` that failed here so shortly ago that it is not run again."""
-        found = self.find(key)
-        return found if found is not None and found.failed is not None else None
+        """The computation of ``key`` that failed here so shortly ago that it is not run again.
+
+        It may have an answer nevertheless: a stale result that its operation allows in such a case.
+        """
+        found = self._recent.get(key)
+        return found if found is not None and (found.failed is not None or found.is_stale) else None
 
     async def wait(self, computation: Computation, seconds: float | None) -> bool:
         """Waits for the end of a computation, ``seconds`` at most (``None``: as long as it takes); whether it ended.
@@ -214,7 +233,11 @@ class Computations:
     async def drain(self, seconds: float) -> None:
         """Starts nothing more, lets what is under way come to its end for ``seconds``, and gives up the rest."""
         self.is_draining.set()
-        tasks = {each.task for each in self._under_way.values()}
+        tasks = set()
+        for each in list(self._under_way.values()):
+            if each.began is None:
+                each.task.cancel()  # whoever asks for it next has another worker make it
+            tasks.add(each.task)
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=seconds)
@@ -250,6 +273,7 @@ class Computations:
             seconds = None if computation.began is None else computation.ended - computation.began
             self._metrics.computation_ended(computation.name, seconds, failed=outcome is None)
             self._under_way.pop(slot, None)
+            computation.is_stale = outcome is not None and outcome.status is Status.STALE
             self._remember(computation, outcome)
             computation.tell()
             self.on_end(computation, outcome)
@@ -272,7 +296,7 @@ class Computations:
             outcome = await runtime.wiring.engine.compute_async(desk, call, computation.options, scope, run)
         if runtime.observed:
             seconds = self._clock.monotonic() - started
-            runtime.reports.observe("rave_called", call=call, outcome=outcome, seconds=seconds)
+            await asyncio.to_thread(runtime.reports.observe, "rave_called", call=call, outcome=outcome, seconds=seconds)
         return outcome
 
     async def _let_others(self, computation: Computation) -> None:
@@ -290,22 +314,22 @@ class Computations:
                     _follow(computation, await asyncio.to_thread(leases.holder, key))
                 await asyncio.sleep(seconds)
                 seconds = min(seconds * 1.5, 0.2)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  # a store may raise anything; a lease only saves work
             _log.warning("the lease of %s can't be read: %s", key, error)
         computation.is_elsewhere = False
 
     def _remember(self, computation: Computation, outcome: Outcome[Any] | None) -> None:
         """Keeps a failure, and a result that no cache keeps, for those who ask a moment later."""
         key = computation.key
-        is_lost = computation.failed is not None or (outcome is not None and outcome.status is Status.UNCACHED)
-        if key is None or not is_lost:
+        is_lost = computation.failed is not None or computation.is_stale
+        if key is None or not (is_lost or (outcome is not None and outcome.status is Status.UNCACHED)):
             return
-        for other in [each for each, ended in self._ended.items() if self._is_forgotten(ended)]:
-            del self._ended[other]
-        self._ended[key] = computation
+        self._recent[key] = computation
+        asyncio.get_running_loop().call_later(self._failure_time, self._forget, key, computation)
 
-    def _is_forgotten(self, computation: Computation) -> bool:
-        return computation.ended is None or self._clock.monotonic() - computation.ended > self._failure_time
+    def _forget(self, key: str, computation: Computation) -> None:
+        if self._recent.get(key) is computation:
+            del self._recent[key]
 
 
 def _follow(computation: Computation, holder: LeaseRecord | None) -> None:
@@ -315,3 +339,8 @@ def _follow(computation: Computation, holder: LeaseRecord | None) -> None:
     progress = Progress(holder.done, holder.total, holder.text)
     if progress != computation.progress:
         computation.listen(holder.operation, progress)
+
+
+def progress_document(progress: Progress) -> dict[str, Any]:
+    """How far a computation is, as tickets tell it."""
+    return {"done": progress.done, "total": progress.total, "text": progress.text}

@@ -16,6 +16,7 @@ from rave_http.headers import etags, http_date, read_date
 from rave_http.problems import Problem
 from rave_http.representations import Representation
 
+_SAFE: Final = ("GET", "HEAD", "QUERY")
 _CHUNK: Final = 256 << 10
 _CONDITIONS: Final = frozenset((b"if-none-match", b"if-modified-since", b"range"))
 _RANGE = re.compile(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})\s*\Z", re.IGNORECASE)
@@ -129,7 +130,9 @@ def is_plain(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 def _is_known(req: Request, found: Representation) -> bool:
-    """Whether the client has this representation already."""
+    """Whether the client has this representation already. Only what is safe may be answered by that."""
+    if req.method not in _SAFE:
+        return False
     none_match = req.get_header("If-None-Match")
     if none_match is not None:
         tags = etags(none_match)

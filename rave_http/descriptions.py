@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import heapq
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote, unquote
 
+from rave_core.errors import nearest
 from rave_core.expiry import Strategy, forever, nocache
 from rave_core.files import suffix_of
 from rave_core.model import Kind, OperationSpec
@@ -24,9 +26,11 @@ Operations: TypeAlias = Iterable[tuple[str, Operation[..., Any]]]
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 MOST_LISTED: Final = 1000
+MOST_COMPARED: Final = 1000
 CURSOR: Final = r"^([2-7][0-9a-f])+$"
 """Every text of this form is a cursor; it is opaque to clients."""
 
+_FEW: Final = 20
 _TABLES: Final = (
     "application/json",
     "text/csv",
@@ -113,17 +117,35 @@ def listing(
     Raises:
         Problem: the cursor or the limit can't be used.
     """
+    check_limit(limit)
+    found = search(catalog, may_view=may_view, namespace=namespace, text=text, tag=tag)
+    page, following = part(found, cursor, limit)
+    return {"operations": [summary(name, operation, base=base) for name, operation in page], "next": following}
+
+
+def check_limit(limit: int) -> None:
+    """Returns if so many operations can be listed at once.
+
+    Raises:
+        Problem: they can't.
+    """
     if not 1 <= limit <= MOST_LISTED:
         detail = f"limit={limit} is not between 1 and {MOST_LISTED}"
         raise Problem("bad-request", detail, errors=[{"parameter": "limit", "detail": detail}])
+
+
+_Named = TypeVar("_Named", bound=tuple[str, Any])
+
+
+def part(pairs: Iterable[_Named], cursor: str | None, limit: int) -> tuple[list[_Named], str | None]:
+    """Some of what has names, by name, from behind the last one of the part before; and the cursor of the next part.
+
+    Raises:
+        Problem: the cursor can't be used.
+    """
     after = "" if cursor is None else _after(cursor)
-    found = search(catalog, may_view=may_view, namespace=namespace, text=text, tag=tag)
-    page = heapq.nsmallest(limit + 1, (pair for pair in found if pair[0] > after), key=lambda pair: pair[0])
-    more = len(page) > limit
-    return {
-        "operations": [summary(name, operation, base=base) for name, operation in page[:limit]],
-        "next": _cursor(page[limit - 1][0]) if more else None,
-    }
+    found = heapq.nsmallest(limit + 1, (pair for pair in pairs if pair[0] > after), key=lambda pair: pair[0])
+    return found[:limit], _cursor(found[limit - 1][0]) if len(found) > limit else None
 
 
 def search(
@@ -145,6 +167,30 @@ def search(
             if not all(word in hay for word in words):
                 continue
         yield name, operation
+
+
+def nearest_operation(catalog: Operations, name: str, may_view: Callable[[str], bool]) -> str:
+    """A closing phrase for messages: the operation whose name is nearest to ``name``, in its own namespace if possible.
+
+    Of very many names only those are compared that are nearest in length, since comparing takes time.
+
+    Args:
+        catalog: what there is.
+        name: ``namespace/operation``, of which there is none.
+        may_view: whether whoever asks may see the namespace of that name.
+    """
+    space, names = name.partition("/")[0], [each for each, _ in catalog]
+    visible = {each: may_view(each) for each in {full.partition("/")[0] for full in names}}
+    seen = [full for full in names if visible[full.partition("/")[0]]]
+    if len(seen) <= _FEW:
+        return nearest(name, seen)
+    own = [full for full in seen if full.partition("/")[0] == space]
+    for among in (own, seen):
+        some = heapq.nsmallest(MOST_COMPARED, among, key=lambda full: abs(len(full) - len(name)))
+        close = difflib.get_close_matches(name, some, n=1)
+        if close:
+            return f"did you mean {close[0]!r}?"
+    return "the catalog at '/' lists those that there are"
 
 
 def parameters(operation: Operation[..., Any]) -> dict[str, Any]:

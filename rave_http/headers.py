@@ -30,15 +30,20 @@ class Preferences:
     respond_async: bool = False
     minimal: bool = False
 
-    def applied(self, *, waited: bool = False, ticket: bool = False) -> str:
-        """The header ``Preference-Applied``; empty when no preference had an effect."""
+    def applied(self, *, waited: float = 0.0, ticket: bool = False) -> str:
+        """The header ``Preference-Applied``; empty when no preference had an effect.
+
+        Args:
+            waited: seconds that the client was to wait at most.
+            ticket: whether it got a ticket.
+        """
         words = []
         if self.minimal and ticket:
             words.append("return=minimal")
         if self.respond_async and ticket:
             words.append("respond-async")
-        if self.wait is not None and waited:
-            words.append(f"wait={self.wait:g}")
+        if self.wait is not None and not self.minimal:
+            words.append(f"wait={waited:g}")
         return ", ".join(words)
 
 

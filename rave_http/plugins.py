@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pluggy
@@ -32,6 +32,7 @@ class HttpPlugins:
         self.executors: Registry[ExecutorFactory] = Registry("executor")
         for name, factory in BUILTIN.items():
             self.executors.add(name, factory, origin="rave_http")
+        self._origins: dict[str, str] = {}
         self._manager = pluggy.PluginManager("rave_http")
         self._manager.add_hookspecs(hookspecs)
         self.hooks: Any = self._manager.hook
@@ -60,7 +61,37 @@ class HttpPlugins:
         if self.problems:
             raise PluginError("; ".join(map(str, self.problems)))
 
+    def middleware(self, is_sound: Callable[[object], bool]) -> list[object]:
+        """The middleware of all plugins, the outermost first; that of one which fails is left out, and a problem.
+
+        Args:
+            is_sound: raises whatever it likes, or gives false, for what is no middleware.
+        """
+        found: list[object] = []
+        impls = self.hooks.rave_http_middleware.get_hookimpls()
+        for impl in reversed(impls):  # pluggy asks whoever came last first
+            others = [each.plugin for each in impls if each.plugin is not impl.plugin]
+            try:
+                given = [
+                    each
+                    for answer in self._manager.subset_hook_caller("rave_http_middleware", others)()
+                    for each in answer or ()
+                ]
+                unsound = [each for each in given if not is_sound(each)]
+                if unsound:
+                    raise PluginError(f"{unsound[0]!r} is no middleware")
+            except Exception as error:  # noqa: BLE001  # a stranger's hook may raise anything
+                self._note(impl.plugin_name, f"rave_http_middleware failed: {str(error) or type(error).__name__}")
+            else:
+                found.extend(given)
+        return found
+
+    def _note(self, name: str, error: str) -> None:
+        self.problems.append(Problem(name, self._origins[name], error))
+        _log.warning("plugin %s", self.problems[-1])
+
     def _add(self, found: Found) -> None:
+        self._origins[found.name] = found.origin
         try:
             self._manager.register(found.plugin, name=found.name)
             self._refuse_misspelt(found.plugin)
@@ -69,8 +100,7 @@ class HttpPlugins:
         except Exception as error:  # noqa: BLE001  # a stranger's object may raise anything, even when looked at
             if self._manager.get_plugin(found.name) is found.plugin:
                 self._manager.unregister(name=found.name)
-            self.problems.append(Problem(found.name, found.origin, str(error) or type(error).__name__))
-            _log.warning("plugin %s", self.problems[-1])
+            self._note(found.name, str(error) or type(error).__name__)
 
     def _refuse_misspelt(self, plugin: object) -> None:
         known = [name for name in vars(hookspecs) if name.startswith("rave_")]

@@ -120,6 +120,12 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "The queue of computations is full, or the service is shutting down. Ask again after the time in "
         "'Retry-After'.",
     ),
+    "store-trouble": Kind(
+        503,
+        "A store is in trouble",
+        "The service could not read or change what is kept just now; its log has the details under the request ID. "
+        "Ask again after the time in 'Retry-After'.",
+    ),
     "time-limit": Kind(
         504,
         "The computation took too long",

@@ -1,13 +1,34 @@
-"""The parameters of the system's own paths: few, each given once, and no others."""
+"""Queries: reading them within limits, and the parameters of the system's own paths: few, each once, and no others."""
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import parse_qsl
 
 from falcon.asgi import Request
 
 from rave_core.errors import nearest
 from rave_http.problems import Problem
+
+_MOST: Final = 100
+
+
+def pairs(query: str, *, most: int) -> list[tuple[str, str]]:
+    """The names and texts in a query, or in the body of a form, in their order.
+
+    Args:
+        query: as it was sent.
+        most: how many there may be.
+
+    Raises:
+        Problem: there are more, or one is not UTF-8 behind its percent signs.
+    """
+    try:
+        return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=most)
+    except UnicodeDecodeError:
+        raise Problem("bad-request", "The parameters are not UTF-8 behind their percent signs") from None
+    except ValueError:
+        raise Problem("bad-request", f"There are more than {most} parameters") from None
 
 
 def read(req: Request, *known: str) -> dict[str, str]:
@@ -27,12 +48,8 @@ def read_text(query: str, *known: str) -> dict[str, str]:
     """
     if not query:
         return {}
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=100)
-    except ValueError:
-        raise Problem("bad-request", "The parameters can't be read: too many, or not UTF-8") from None
     found: dict[str, str] = {}
-    for name, text in pairs:
+    for name, text in pairs(query, most=_MOST):
         if name not in known or name in found:
             hint = "is given twice" if name in found else f"is unknown; {nearest(name[:80], known)}"
             detail = f"the parameter {name[:80]!r} {hint}"

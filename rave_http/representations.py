@@ -20,7 +20,7 @@ from rave_http.rendering import Rendering, choose, negotiate_file, renderings
 
 _OVERHEAD: Final = 1024
 _OFFERS: Final = 4096
-_ACTIVE = ("text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/xml")
+_ACTIVE: Final = frozenset({"text/html", "text/xml", "text/xsl", "application/xml"})
 _LARGEST_SHARE: Final = 8  # what is larger than this part of the budget is made afresh each time
 
 _Place: TypeAlias = tuple[str, ...]
@@ -32,7 +32,7 @@ class Representation:
 
     Attributes:
         media_type: with its charset, for a text.
-        etag: a strong validator, in quotes: the digest of the bytes.
+        etag: a strong validator, in quotes: the digest of the bytes and their media type.
         size: in bytes.
         body: the bytes; ``None`` for a file.
         path: of the file; ``None`` for bytes.
@@ -61,7 +61,7 @@ class Representation:
             ("X-Content-Type-Options", "nosniff"),
             ("Content-Disposition", f'inline; filename="{self.filename}"'),
         ]
-        if self.media_type.startswith(_ACTIVE):
+        if _is_active(self.media_type):
             others.append(("Content-Security-Policy", "sandbox allow-scripts"))
         object.__setattr__(self, "validators", tuple(validators))
         object.__setattr__(self, "headers", tuple(validators + others))
@@ -140,23 +140,25 @@ class Representations:
 
     def _keep(self, place: _Place, task: asyncio.Task[Representation]) -> None:
         self._under_way.pop(place, None)
-        if not task.cancelled() and task.exception() is None and task.result().size <= self._largest:
+        if not task.cancelled() and task.exception() is None and _size(task.result()) <= self._largest:
             self._kept[place] = task.result()
 
 
 def _place(product: Product) -> _Place | None:
     """What names a product among all that were ever made; ``None`` for one that no cache keeps."""
     entry = product.entry
-    return None if entry is None else (product.name, entry.key, entry.digest, repr(entry.created_at))
+    if entry is None:
+        return None
+    # The declared type is part of it: that may change while what is kept stays good.
+    return product.name, product.spec.mime_type, entry.key, entry.digest, repr(entry.created_at)
 
 
 def _rendered(product: Product, chosen: Rendering) -> Representation:
     body = chosen.render(product.value)
-    digest = blake2b(body, digest_size=16).hexdigest()
     suffix = suffix_of(chosen.media_type)
     return Representation(
         chosen.media_type,
-        f'"{digest}"',
+        _etag(chosen.media_type, body),
         len(body),
         body=body,
         filename=f"{_plain_name(product.name)}{suffix}",
@@ -170,11 +172,29 @@ def _of_file(product: Product) -> Representation:
         size = os.stat(path).st_size
     except OSError as error:
         raise Problem("conflict", "The product's file went away just now; ask again") from error
-    digest = product.entry.digest[:32] if product.entry is not None else f"{size:x}-{os.stat(path).st_mtime_ns:x}"
+    digest = product.entry.digest if product.entry is not None else f"{size:x}-{os.stat(path).st_mtime_ns:x}"
     name = f"{_plain_name(product.name)}{os.path.splitext(path)[1]}"
     return Representation(
-        product.spec.mime_type, f'"{digest}"', size, path=path, filename=name, created_at=_created_at(product)
+        product.spec.mime_type,
+        _etag(product.spec.mime_type, digest.encode()),
+        size,
+        path=path,
+        filename=name,
+        created_at=_created_at(product),
     )
+
+
+def _etag(media_type: str, content: bytes) -> str:
+    """A strong validator: no two media types share one, whatever the bytes."""
+    digest = blake2b(media_type.encode() + b"\0", digest_size=16)
+    digest.update(content)
+    return f'"{digest.hexdigest()}"'
+
+
+def _is_active(media_type: str) -> bool:
+    """Whether a browser may run what such a document holds: it gets a sandbox, since it is not ours."""
+    bare = media_type.partition(";")[0].strip().lower()
+    return bare in _ACTIVE or bare.endswith("+xml")
 
 
 def _created_at(product: Product) -> float | None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
@@ -16,9 +16,8 @@ from falcon.asgi import Request
 
 from rave_core.backend import StoreURL
 from rave_core.cache import Found
-from rave_core.durations import parse_duration
 from rave_core.engine import Engine
-from rave_core.errors import ConfigurationError, UnknownNameError
+from rave_core.errors import ConfigurationError
 from rave_core.model import Call, Entry, Outcome, Status
 from rave_core.runtime import Runtime, using
 from rave_core.settings import Settings
@@ -28,7 +27,7 @@ from rave_http.audit import audit
 from rave_http.board import Board
 from rave_http.computations import PULSE, Computation, Computations
 from rave_http.delivery import Sendfile
-from rave_http.executors import Executor, ExecutorContext, ExecutorFactory
+from rave_http.executors import ExecutorContext, Executors
 from rave_http.headers import cache_control
 from rave_http.kept_sources import KeptSources
 from rave_http.keys import KeyStore
@@ -48,6 +47,7 @@ from rave_http.tickets import Tickets
 
 _log = logging.getLogger("rave.http")
 _IO_THREADS: Final = 16
+_FORGET: Final = "forget"
 
 
 class Service:
@@ -89,8 +89,7 @@ class Service:
         self.waiting = 0
         self.namespaces: LiveNamespaces
         self.computations: Computations
-        self._executors: dict[str, Executor] = {}
-        self._chosen: dict[str, tuple[Executor, float | None]] = {}
+        self._executors: Executors
         self._tasks: list[asyncio.Task[None]] = []
         self._notes: set[asyncio.Task[None]] = set()
         self._stack = contextlib.ExitStack()
@@ -127,18 +126,17 @@ class Service:
         )
         self.namespaces.on_change.append(self._changed)
         self._tell_metrics()
-        context = ExecutorContext(self.runtime.settings, own, directories)
-        names = {own.executor, *(str(each["executor"]) for each in own.operations.values() if "executor" in each)}
-        self._executors = {name: self._executor(name)(context) for name in sorted(names)}
+        self._executors = Executors(self.plugins.executors, ExecutorContext(self.runtime.settings, own, directories))
         self.computations = Computations(
             self.runtime,
             self.clock,
-            choose=self._choose,
+            choose=self._executors.choose,
             metrics=self.metrics,
             queue=own.queue,
             failure_time=own.failure_time,
         )
         self.computations.on_end = self._ended
+        self.peers.answer(_FORGET, self._forget)
         await self.peers.open()
         await self.statistics.open()
         self._run(self._pulse, PULSE)
@@ -152,8 +150,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for executor in self._executors.values():
-            await executor.close(1.0)
+        await self._executors.close(1.0)
         await asyncio.gather(*self._notes, return_exceptions=True)
         await self.peers.close()
         await asyncio.to_thread(self.metrics.sync)
@@ -228,7 +225,8 @@ class Service:
             self.engine.count_hit(desk, found.entry, status)
         else:
             outcome = self.engine.hit(desk, call, found, self.runtime.scope, status)
-            self.runtime.reports.observe("rave_called", call=call, outcome=outcome, seconds=0.0)
+            observe = partial(self.runtime.reports.observe, "rave_called", call=call, outcome=outcome, seconds=0.0)
+            self._loop.run_in_executor(None, observe)  # a plugin's code may take its time
 
     async def wait(self, computation: Computation, seconds: float) -> bool:
         """Waits for a computation, unless too many wait already; whether it ended."""
@@ -259,30 +257,11 @@ class Service:
                 raise _too_large(most)
         return body
 
-    def _executor(self, name: str) -> ExecutorFactory:
-        try:
-            return self.plugins.executors.find(name)
-        except UnknownNameError as error:
-            raise ConfigurationError(f"[service] executor: {error}") from error
-
-    def _choose(self, name: str) -> tuple[Executor, float | None]:
-        """The executor and the time limit of an operation."""
-        chosen = self._chosen.get(name)
-        if chosen is None:
-            own = self.settings.operations.get(name, {})
-            limit = parse_duration(own["time_limit"]) if "time_limit" in own else self.settings.time_limit  # type: ignore[arg-type]  # checked at the start
-            chosen = self._chosen[name] = self._executors[str(own.get("executor", self.settings.executor))], limit
-        return chosen
-
     def _changed(self, state: NamespaceState) -> None:
         """A namespace was loaded anew, or could not be. Called in the thread that loaded it."""
         self._tell_metrics()
         if not state.error:
-            self._loop.call_soon_threadsafe(self._renew)
-
-    def _renew(self) -> None:
-        for executor in self._executors.values():
-            executor.renew()
+            self._loop.call_soon_threadsafe(self._executors.renew)
 
     def _tell_metrics(self) -> None:
         states = self.namespaces.states()
@@ -290,11 +269,28 @@ class Service:
         self.metrics.namespaces({state.name: (state.generation, bool(state.error)) for state in states})
 
     def _ended(self, computation: Computation, outcome: Outcome[Any] | None) -> None:
-        if computation.is_promised and computation.key is not None:
-            note = partial(self.tickets.end, computation.key, computation.failed)
-            task = asyncio.create_task(asyncio.to_thread(note))
-            self._notes.add(task)
-            task.add_done_callback(self._notes.discard)
+        if outcome is not None and outcome.status is Status.REFRESHED and computation.key is not None:
+            self._behind(self.forget(computation.key))
+        # One that was cut off has neither made its product nor failed: its ticket stays open, for others to make it.
+        is_over = outcome is not None or computation.failed is not None
+        if is_over and computation.is_promised and computation.key is not None:
+            self._behind(asyncio.to_thread(self.tickets.end, computation.key, computation.failed))
+
+    def _behind(self, work: Coroutine[Any, Any, None]) -> None:
+        """Has something done that nobody waits for, but the worker before it stops."""
+        task = asyncio.create_task(work)
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
+
+    async def forget(self, prefix: str) -> None:
+        """Has the other workers forget what their memory holds under keys that start with ``prefix``: it changed."""
+        await self.peers.ask(_FORGET, prefix=prefix, by=self.peers.name)
+
+    async def _forget(self, facts: dict[str, Any]) -> bool:
+        if facts["by"] != self.peers.name:
+            for cache in (self.runtime.cache, self.runtime.products):
+                cache.drop(str(facts["prefix"]))
+        return True
 
     async def _pulse(self) -> None:
         await self.computations.publish()

@@ -7,8 +7,9 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
+from rave_core.durations import parse_duration
 from rave_core.errors import ConfigurationError, nearest
 from rave_core.settings import Settings
 from rave_core.settings.kinds import (
@@ -29,6 +30,7 @@ from rave_core.settings.places import File
 
 PERMISSIONS = ("view", "run", "refresh", "purge", "reload", "metrics", "debug")
 """What may be permitted, each for a namespace or, as ``*``, for all."""
+_OF_OPERATIONS = ("time_limit", "executor")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +136,31 @@ class ServiceSettings:
                 origins[name] = origin
         found = cls(**values)
         found.origins.update(origins)  # type: ignore[attr-defined]  # ours to fill, others' to read
+        found._check_operations()
         return found
+
+    def limit_of(self, operation: str) -> float | None:
+        """Seconds that a computation of ``namespace/operation`` may take; ``None`` for no limit."""
+        own = self.operations.get(operation, {})
+        if "time_limit" not in own:
+            return self.time_limit
+        return None if own["time_limit"] == "never" else parse_duration(cast("str | float", own["time_limit"]))
+
+    def _check_operations(self) -> None:
+        origin = self.origins["operations"]
+        for name, own in self.operations.items():
+            where = f"{origin}: operations.{name!r}"
+            for setting in own:
+                if setting not in _OF_OPERATIONS:
+                    raise ConfigurationError(
+                        f"{where}: unknown setting {setting!r}: {nearest(setting, _OF_OPERATIONS)}"
+                    )
+            try:
+                self.limit_of(name)
+            except ValueError as error:
+                raise ConfigurationError(f"{where}: time_limit: {error}, or 'never'") from error
+            if not isinstance(own.get("executor", ""), str):
+                raise ConfigurationError(f"{where}: executor is {own['executor']!r}: write a name, as 'processes'")
 
     def guarded(self, outside: str) -> Self:
         """These settings as they count at an address: nobody becomes public by a default.

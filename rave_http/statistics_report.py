@@ -44,6 +44,25 @@ def merge_statistics(by_worker: Mapping[str, Mapping[str, Any]], *, clock: Clock
     return {NAMESPACE: extrapolate(total.namespace), "workers": dict(by_worker)}
 
 
+def of_operations(document: Mapping[str, Any], may_see: Callable[[str], bool]) -> dict[str, Any]:
+    """A document of `merge_statistics` with the records of some operations only; the sums are those of all.
+
+    Args:
+        document: what is not changed.
+        may_see: whether the record of the operation of that full name stays.
+    """
+
+    def chosen(spaces: Mapping[str, Any]) -> dict[str, Any]:
+        space = spaces.get(NAMESPACE)
+        operations = space.get("Operations") if isinstance(space, dict) else None
+        if not isinstance(space, dict) or not isinstance(operations, dict):
+            return dict(spaces)
+        left = {name: record for name, record in operations.items() if may_see(name)}
+        return {**spaces, NAMESPACE: {**space, "Operations": left}}
+
+    return {**chosen(document), "workers": {name: chosen(each) for name, each in document["workers"].items()}}
+
+
 class StatisticsReport:
     """The statistics of one worker among those of its peers. For its event loop alone.
 

@@ -17,7 +17,7 @@ from rave_core.clock import SystemClock
 from rave_core.files import suffix_of
 from rave_core.operation import Operation
 from rave_core.words import span
-from rave_http.descriptions import UNTOLD, Operations, describe, media_types, own_type, search, short_name
+from rave_http.descriptions import UNTOLD, Operations, describe, media_types, own_type, part, search, short_name
 from rave_http.docstrings import prose
 from rave_http.forms import GO, Field, form_fields, run_query, run_url, sample_query
 from rave_http.json_schema import accepts_anything, in_words
@@ -49,6 +49,8 @@ __all__ = [
 _EXTENSIONS: Final[dict[str, Any]] = dict.fromkeys(("detail", "operation", "request_id", "traceback"), "") | {
     "available": []
 }
+ROWS: Final = 200
+"""Operations in one part of the catalog's page."""
 _LONGEST_QUERY: Final = 2000
 _LONGEST: Final = 300
 """Characters of an argument that a page about its product shows."""
@@ -95,8 +97,10 @@ def catalog_page(
     namespace: str | None = None,
     text: str = "",
     tag: str = "",
+    cursor: str | None = None,
+    limit: int = ROWS,
 ) -> bytes:
-    """What there is to ask for, with a search; a page of its own for one namespace.
+    """What there is to ask for, with a search; a page of its own for one namespace. Long lists come in parts.
 
     Args:
         catalog: the operations.
@@ -104,18 +108,29 @@ def catalog_page(
         may_view: whether whoever asks may see the namespace of that name.
         states: how loading the namespaces went; those that may not be seen are left out.
         namespace: only this one.
-        text, tag: what is searched for, as `descriptions.listing` does.
+        text, tag, cursor, limit: what is searched for, and which part of that, as `descriptions.listing` does.
+
+    Raises:
+        Problem: the cursor can't be used.
     """
     seen = [state for state in states if may_view(state.name)]
     found = list(search(catalog, may_view=may_view, namespace=namespace, text=text, tag=tag))
     # A namespace without operations is shown, too, unless something is searched for.
-    groups: dict[str, list[dict[str, Any]]] = {state.name: [] for state in seen if not (text or tag)}
-    for name, operation in found:
-        groups.setdefault(name.partition("/")[0], []).append(_row(name, operation))
+    filled = {name.partition("/")[0] for name, _ in found} if not (text or tag) else {state.name for state in seen}
+    empty = [(state.name, None) for state in seen if state.name not in filled and namespace in (None, state.name)]
+    rows, following = part([*found, *empty], cursor, limit)
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for name, operation in rows:
+        group = groups.setdefault(name.partition("/")[0], [])
+        if operation is not None:
+            group.append(_row(name, operation))
     facts = {
         "base": base,
-        "groups": sorted(pair for pair in groups.items() if namespace in (None, pair[0])),
+        "groups": list(groups.items()),
         "count": len(found),
+        "following": _list_url(base, namespace, text=text, tag=tag, cursor=following) if following else "",
+        "first": _list_url(base, namespace, text=text, tag=tag) if cursor else "",
+        "spaces": len(filled) + len(empty),
         "states": {state.name: state for state in seen},
         "troubled": [state for state in seen if state.error or state.problems],
         "namespace": namespace,
@@ -124,6 +139,11 @@ def catalog_page(
         "filtered": bool(text or tag),
     }
     return page("catalog.html" if namespace is None else "namespace.html", **facts)
+
+
+def _list_url(base: str, namespace: str | None, **asked: str) -> str:
+    query = urlencode({name: text for name, text in asked.items() if text})
+    return f"{base}/{quote(namespace or '')}{'?' if query else ''}{query}"
 
 
 def operation_page(

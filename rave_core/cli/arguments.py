@@ -24,8 +24,8 @@ class Asked:
 
     Attributes:
         name: as it was asked for.
-        args, kwargs: read from texts, ready for a call.
-        call: what they bind to.
+        args, kwargs: what to call it with: the call, which is converted and must not be again, and ``rave_…`` options.
+        call: what the texts bind to.
     """
 
     name: str
@@ -47,11 +47,13 @@ def asked(name: str, texts: Sequence[str]) -> Asked:
 
     operation = current_session().catalog.find(name)
     args, kwargs = _read(ArgumentReader(name, operation.spec), texts)
-    return Asked(name, operation, args, kwargs, operation.desk().binder.bind(args, kwargs))
+    options = {key: kwargs.pop(key) for key in list(kwargs) if key.startswith("rave_")}
+    call = operation.desk().binder.bind_converted(args, kwargs)
+    return Asked(name, operation, (call,), options, call)
 
 
 def _read(reader: ArgumentReader, texts: Sequence[str]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Positional and keyword arguments: texts that name a parameter, and those that stand by place."""
+    """Converted arguments, by position and by keyword, of texts that name a parameter and of those that do not."""
     named: dict[str, list[str]] = {}
     places: list[str] = []
     for text in texts:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
 from rave_core.backend import SupportsStats
 from rave_core.cache import Cache
 from rave_core.durations import parse_duration
-from rave_core.entries import entries, prefix_of
+from rave_core.entries import entries, entries_of, prefix_of
+from rave_core.errors import BackendError
 from rave_core.model import Entry, Key
-from rave_http.access import SERVICE
+from rave_http.access import HIDDEN, SERVICE
 from rave_http.answers import send_json
 from rave_http.arguments import read_body
 from rave_http.problems import Problem
@@ -24,9 +28,24 @@ from rave_http.tickets import OPERATION
 
 _PURGEABLE: Final = ("namespace", "operation", "version", "older_than")
 _MOST: Final = 100_000
+_SCHEMES: Final = re.compile(r"(?:^| over )([a-z][a-z0-9+.-]*):")
 
-_Counted: TypeAlias = tuple[str, dict[str, Any], dict[str, dict[str, Any]]]
-"""A cache's name, its facts, and those of each of its operations."""
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A cache in numbers.
+
+    Attributes:
+        name: ``data`` or ``products``.
+        facts: of the cache itself.
+        operations: the facts of each of its operations, by their full names.
+        trouble: why it could not be counted, if so.
+    """
+
+    name: str
+    facts: dict[str, Any]
+    operations: dict[str, dict[str, Any]]
+    trouble: OSError | None = None
 
 
 class CacheFacts:
@@ -37,20 +56,31 @@ class CacheFacts:
         self._counting: asyncio.Task[list[_Counted]] | None = None
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """Both caches, and for each operation that whoever asks may see: entries, bytes, and seconds of computing."""
+        """Both caches, and for each operation that whoever asks may see: entries, bytes, and seconds of computing.
+
+        It needs ``metrics``, since the header of every entry is read for it; URLs are for those who may ``debug``.
+        """
         read(req)
-        self._service.require(req, "view")
-        send_json(resp, await self.document(req))
+        self._service.require(req, "metrics")
+        counted = await self._counted()
+        for each in counted:
+            if each.trouble is not None:
+                raise BackendError(str(each.trouble)) from each.trouble  # afresh, since others share that one
+        send_json(resp, self._document(req, counted))
 
     on_head = on_get
 
     async def document(self, req: Request) -> dict[str, Any]:
-        """What is kept, as far as whoever asks may see it."""
+        """What is kept, as far as whoever asks may see it; of a store in trouble only that it is."""
+        return self._document(req, await self._counted())
+
+    def _document(self, req: Request, counted: list[_Counted]) -> dict[str, Any]:
         service = self._service
         document: dict[str, Any] = {"caches": {}, "operations": {}}
-        for name, facts, operations in await self._counted():
-            document["caches"][name] = facts
-            for full_name, record in operations.items():
+        is_open = service.may(req, "debug")
+        for each in counted:
+            document["caches"][each.name] = each.facts if is_open else _discreet(each.facts)
+            for full_name, record in each.operations.items():
                 known = service.namespaces.by_full_name(full_name)
                 if known is not None and service.may(req, "view", known[0].partition("/")[0]):
                     document["operations"][known[0]] = record
@@ -64,7 +94,7 @@ class CacheFacts:
 
     def _count(self) -> list[_Counted]:
         runtime = self._service.runtime
-        return [(name, *_facts(cache)) for name, cache in (("data", runtime.cache), ("products", runtime.products))]
+        return [_count(name, cache) for name, cache in (("data", runtime.cache), ("products", runtime.products))]
 
 
 class Purge:
@@ -80,6 +110,10 @@ class Purge:
         """
         service = self._service
         asked = await self._read(req)
+        for namespace in {asked.get("namespace", ""), _namespace(asked)} - {""}:
+            # A refusal would tell that there is such a namespace.
+            if not (service.may(req, "view", namespace) and self._knows(namespace)):
+                raise Problem("not-found", HIDDEN)
         service.require(req, "purge", asked.get("namespace") or _namespace(asked) or SERVICE, audited=True)
         if not asked:
             purged = await asyncio.to_thread(service.runtime.purge)
@@ -95,8 +129,12 @@ class Purge:
                 count, size = await asyncio.to_thread(
                     _remove, desk.cache, desk.name, asked.get("version"), service.clock.now() - age
                 )
+                await service.forget(prefix_of(desk.name))
                 removed, bytes_ = removed + count, bytes_ + size
         send_json(resp, {"removed": removed, "bytes": bytes_})
+
+    def _knows(self, namespace: str) -> bool:
+        return any(state.name == namespace for state in self._service.namespaces.states())
 
     def _names(self, asked: dict[str, str]) -> list[str]:
         operation = asked.get("operation")
@@ -133,8 +171,29 @@ def _age(text: str | None) -> float:
         raise Problem("bad-arguments", detail, errors=[{"parameter": "older_than", "detail": detail}]) from None
 
 
+def _count(name: str, cache: Cache) -> _Counted:
+    try:
+        return _Counted(name, *_facts(cache))
+    except OSError as error:
+        return _Counted(name, {"url": cache.url, "problem": str(error), "notice": None}, {}, error)
+
+
+def _discreet(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a cache without what tells where it lies."""
+    url, problem, notice = facts["url"], facts["problem"], facts["notice"]
+    return facts | {
+        "url": " over ".join(_SCHEMES.findall(url)),
+        "problem": problem and "it is in trouble",
+        "notice": notice and "there is something to note",
+    }
+
+
 def _facts(cache: Cache) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """A cache in numbers, and each of its operations."""
+    """A cache in numbers, and each of its operations.
+
+    Raises:
+        OSError: the store is in trouble.
+    """
     facts: dict[str, Any] = {"url": cache.url, "problem": cache.backend.check(), "notice": cache.backend.notice()}
     if isinstance(cache.backend, SupportsStats):
         count, size = cache.backend.usage()
@@ -165,7 +224,7 @@ def _remove(cache: Cache, operation: str, version: str | None, before: float) ->
 
 
 def _chosen(cache: Cache, operation: str, version: str | None, before: float) -> Iterator[Entry]:
-    for entry in entries(cache, prefix_of(operation)):
+    for entry in entries_of(cache, operation, most=sys.maxsize):
         key = Key.parse(entry.key)
-        if key.operation == operation and version in (None, key.version) and entry.created_at <= before:
+        if version in (None, key.version) and entry.created_at <= before:
             yield entry

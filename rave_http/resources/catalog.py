@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
 from rave_http.access import HIDDEN
 from rave_http.answers import JSON, prefers, send_json, send_page
-from rave_http.descriptions import describe, listing
+from rave_http.descriptions import check_limit, describe, listing
 from rave_http.problems import Problem
 from rave_http.queries import read
 from rave_http.service import Service
@@ -33,23 +34,27 @@ class Catalog:
         service = self._service
         asked = read(req, "text", "tag", "cursor", "limit")
         catalog = service.namespaces.catalog
+        limit = _limit(asked)
         if namespace is not None and not (namespace in catalog.namespaces and service.may(req, "view", namespace)):
             raise Problem("not-found", HIDDEN)
         if prefers(req, JSON, "text/html") == "text/html":
-            from rave_http.ui import catalog_page
+            from rave_http.ui import ROWS, catalog_page
 
-            page = catalog_page(
+            page = await asyncio.to_thread(
+                catalog_page,
                 catalog,
                 base=service.base,
-                may_view=lambda space: service.may(req, "view", space),
+                may_view=_visible(service, req).__contains__,
                 states=service.namespaces.states(),
                 namespace=namespace,
                 text=asked.get("text", ""),
                 tag=asked.get("tag", ""),
+                cursor=asked.get("cursor"),
+                limit=ROWS if limit is None else limit,
             )
             send_page(resp, page)
         else:
-            send_json(resp, _listing(service, req, asked, namespace))
+            send_json(resp, await _listing(service, req, asked, namespace))
         resp.set_header("Vary", "Accept")
 
 
@@ -62,7 +67,7 @@ class OperationList:
     async def on_get(self, req: Request, resp: Response) -> None:
         """Some of the operations, by name; ``next`` is the cursor of the rest."""
         asked = read(req, *_SEARCH)
-        send_json(resp, _listing(self._service, req, asked, asked.pop("namespace", None)))
+        send_json(resp, await _listing(self._service, req, asked, asked.get("namespace")))
 
     on_head = on_get
 
@@ -86,18 +91,39 @@ class Description:
     on_head = on_get
 
 
-def _listing(service: Service, req: Request, asked: dict[str, str], namespace: str | None) -> dict[str, Any]:
-    limit = asked.get("limit", "100")
-    if not limit.isdecimal() or not limit.isascii() or len(limit) > 9:
-        detail = f"limit={limit[:40]!r} is no number"
-        raise Problem("bad-arguments", detail, errors=[{"parameter": "limit", "detail": detail}])
-    return listing(
+async def _listing(service: Service, req: Request, asked: dict[str, str], namespace: str | None) -> dict[str, Any]:
+    limit = _limit(asked)
+    return await asyncio.to_thread(
+        listing,
         service.namespaces.catalog,
-        may_view=lambda space: service.may(req, "view", space),
+        may_view=_visible(service, req).__contains__,
         namespace=namespace,
         text=asked.get("text"),
         tag=asked.get("tag"),
         cursor=asked.get("cursor"),
-        limit=int(limit),
+        limit=100 if limit is None else limit,
         base=service.base,
     )
+
+
+def _visible(service: Service, req: Request) -> frozenset[str]:
+    """The namespaces that whoever asks may see: asked for once, since each has many operations, and not in a thread."""
+    namespaces = service.namespaces
+    names = {*namespaces.catalog.namespaces, *(state.name for state in namespaces.states())}
+    return frozenset(name for name in names if service.may(req, "view", name))
+
+
+def _limit(asked: dict[str, str]) -> int | None:
+    """How many operations are asked for at once; ``None`` where that is not said.
+
+    Raises:
+        Problem: so many can't be.
+    """
+    text = asked.get("limit")
+    if text is None:
+        return None
+    if not text.isdecimal() or not text.isascii() or len(text) > 9:
+        detail = f"limit={text[:40]!r} is no number"
+        raise Problem("bad-arguments", detail, errors=[{"parameter": "limit", "detail": detail}])
+    check_limit(int(text))
+    return int(text)

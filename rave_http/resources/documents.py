@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from hashlib import blake2b
 from importlib.metadata import version
-from typing import Any
+from typing import Final, TypeAlias
 
+import msgspec
+from cachetools import LRUCache
 from falcon.asgi import Request, Response
 
 from rave_http.access import HIDDEN
 from rave_http.answers import JSON, prefers, send_json, send_page
+from rave_http.headers import etags
 from rave_http.openapi import document
 from rave_http.problems import PROBLEMS, Problem
 from rave_http.queries import read
 from rave_http.service import Service
+
+_KEPT: Final = 8
+
+_Sight: TypeAlias = tuple[int, frozenset[str]]
+"""What a document depends on: the generation of the namespaces, and those of them that may be seen."""
+_Written: TypeAlias = tuple[bytes, str]
+"""A document as it is sent, and its validator."""
 
 
 class OpenAPI:
@@ -20,7 +32,7 @@ class OpenAPI:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._made: tuple[int, frozenset[str], dict[str, Any]] | None = None
+        self._made: LRUCache[_Sight, asyncio.Task[_Written]] = LRUCache(_KEPT)
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """The operations that whoever asks may see, and the system's own paths, as OpenAPI 3.1."""
@@ -28,18 +40,40 @@ class OpenAPI:
         service = self._service
         visible = frozenset(each for each in service.namespaces.catalog.namespaces if service.may(req, "view", each))
         generation = service.namespaces.generation
-        if self._made is None or self._made[:2] != (generation, visible):
-            made = document(
-                service.namespaces.catalog,
-                base=service.base,
-                version=version("rave-framework"),
-                title="RAVE",
-                may_view=visible.__contains__,
-            )
-            self._made = generation, visible, made
-        send_json(resp, self._made[2])
+        body, etag = await self._written((generation, visible))
+        # Who may see what can change at any time, so nobody may show it without asking.
+        resp.set_headers({"ETag": etag, "Cache-Control": "private, no-cache"})
+        if not {"*", etag}.isdisjoint(etags(req.get_header("If-None-Match") or "")):
+            resp.status = "304 Not Modified"
+            return
+        resp.content_type = JSON
+        resp.data = body
 
     on_head = on_get
+
+    async def _written(self, sight: _Sight) -> _Written:
+        """The document for those who see the same; of many who ask at once, one has it written."""
+        task = self._made.get(sight)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            for other in [each for each in self._made if each[0] != sight[0]]:
+                del self._made[other]  # of code that serves no more
+            task = self._made[sight] = asyncio.create_task(asyncio.to_thread(self._write, sight[1]))
+        # Who leaves must not take it from the others who wait for it.
+        return await asyncio.shield(task)
+
+    def _write(self, visible: frozenset[str]) -> _Written:
+        service = self._service
+        made = document(
+            service.namespaces.catalog,
+            base=service.base,
+            version=version("rave-framework"),
+            title="RAVE",
+            may_view=visible.__contains__,
+        )
+        # In parts, since nothing else goes on while one is written.
+        made["paths"] = {path: msgspec.Raw(msgspec.json.encode(item)) for path, item in made["paths"].items()}
+        body = msgspec.json.encode(made)
+        return body, f'"{blake2b(body, digest_size=16).hexdigest()}"'
 
 
 class ProblemPage:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import platform
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
 from rave_http.answers import send_json
 from rave_http.queries import read
 from rave_http.service import Service
+
+_NAMESPACE: Final = "namespace "
 
 
 class Live:
@@ -34,13 +36,15 @@ class Ready:
     async def on_get(self, req: Request, resp: Response) -> None:
         """200 where requests are answered, though perhaps not as they should be: ``degraded`` names the parts.
 
+        Namespaces that whoever asks may not see are not named there.
+
         503 while the worker is about to stop. A store in trouble is no reason to be taken out of service, since calls
         are answered without it.
         """
         read(req)
         service = self._service
         parts = await asyncio.to_thread(self._parts)
-        degraded = sorted(name for name, state in parts.items() if state != "ok")
+        degraded = sorted({self._shown(req, name) for name, state in parts.items() if state != "ok"})
         status = "stopping" if service.is_draining else "degraded" if degraded else "ok"
         document = {"status": status, "degraded": degraded, "parts": parts if service.may(req, "debug") else None}
         send_json(resp, document, status="503 Service Unavailable" if service.is_draining else "200 OK")
@@ -49,10 +53,18 @@ class Ready:
 
     on_head = on_get
 
-    async def degraded(self) -> list[str]:
-        """The parts that do not work as they should, in words."""
+    async def degraded(self, req: Request) -> list[str]:
+        """The parts that do not work as they should, by name; what is wrong with each for those who may ``debug``."""
         parts = await asyncio.to_thread(self._parts)
-        return [f"{name}: {state}" for name, state in sorted(parts.items()) if state != "ok"]
+        wrong = [(name, state) for name, state in sorted(parts.items()) if state != "ok"]
+        if self._service.may(req, "debug"):
+            return [f"{name}: {state}" for name, state in wrong]
+        return sorted({self._shown(req, name) for name, _ in wrong})
+
+    def _shown(self, req: Request, part: str) -> str:
+        """What a part is called before whoever asks."""
+        namespace = part.removeprefix(_NAMESPACE)
+        return part if namespace == part or self._service.may(req, "view", namespace) else "namespaces"
 
     def _parts(self) -> dict[str, Any]:
         service = self._service
@@ -64,7 +76,7 @@ class Ready:
                 parts[name] = str(error)
         for state in service.namespaces.states():
             wrong = state.error or "; ".join(problem.error for problem in state.problems)
-            parts[f"namespace {state.name}"] = wrong or "ok"
+            parts[f"{_NAMESPACE}{state.name}"] = wrong or "ok"
         problems = [*service.runtime.plugins.problems, *service.plugins.problems]
         parts["plugins"] = "; ".join(map(str, problems)) or "ok"
         return parts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Any
 
 from falcon.asgi import Request, Response
@@ -15,6 +14,7 @@ from rave_http.namespaces import NamespaceState
 from rave_http.problems import Problem
 from rave_http.queries import read
 from rave_http.service import Service
+from rave_http.times import iso
 
 
 class Namespaces:
@@ -74,11 +74,9 @@ def state_document(state: NamespaceState) -> dict[str, Any]:
         "kind": state.kind,
         "origin": state.origin,
         "generation": state.generation,
-        "loaded": datetime.fromtimestamp(state.loaded_at, UTC).isoformat(timespec="milliseconds"),
+        "loaded": iso(state.loaded_at),
         "operations": list(state.operations),
         "problems": [{"name": each.name, "origin": each.origin, "error": each.error} for each in state.problems],
         "error": state.error,
-        "failed": None
-        if state.failed_at is None
-        else datetime.fromtimestamp(state.failed_at, UTC).isoformat(timespec="milliseconds"),
+        "failed": None if state.failed_at is None else iso(state.failed_at),
     }

@@ -17,7 +17,16 @@ from rave_core.operation import Operation
 from rave_core.trip import Desk
 from rave_http import arguments
 from rave_http.access import HIDDEN
-from rave_http.answers import send_json, send_product, send_ticket, ticket_document
+from rave_http.answers import (
+    JSON,
+    URI_LIST,
+    prefers,
+    send_json,
+    send_link,
+    send_product,
+    send_ticket,
+    ticket_document,
+)
 from rave_http.arguments import Controls, read_body, read_query
 from rave_http.computations import Computation
 from rave_http.failures import problem_of
@@ -31,6 +40,7 @@ from rave_http.service import Service
 
 METHODS: Final = ("GET", "HEAD", "POST", "OPTIONS")
 _AGAIN: Final = {"Retry-After": "1"}
+_SMALL: Final = 4096
 _log = logging.getLogger("rave.http")
 
 
@@ -41,7 +51,7 @@ class _Wanted:
     name: str
     namespace: str
     operation: Operation[..., Any]
-    request: arguments.Request
+    request: arguments.Question
     preferences: Preferences
     only_cached: bool
     place: Place | None
@@ -129,16 +139,18 @@ class Operations:
             )
         return operation
 
-    async def _read(self, req: Request, name: str) -> arguments.Request:
+    async def _read(self, req: Request, name: str) -> arguments.Question:
         if req.method in ("GET", "HEAD"):
             return read_query(name, req.query_string)
         body = await self._service.read_body(req)
         return read_body(name, req.query_string, req.content_type, body)
 
     async def _bound(self, wanted: _Wanted) -> Call:
-        if wanted.operation.desk().binder.is_repeatable:
-            return arguments.bind(wanted.request.asked, wanted.operation)
-        # It may read files, whose content is what it stands for.
+        asked = wanted.request.asked
+        is_small = asked.document is None and sum(len(text) for _, text in asked.texts) < _SMALL
+        if is_small and wanted.operation.desk().binder.is_repeatable:
+            return arguments.bind(asked, wanted.operation)
+        # It may read files, whose content is what it stands for, or take its time over what is large.
         return await asyncio.to_thread(arguments.bind, wanted.request.asked, wanted.operation)
 
     async def _climb(self, req: Request, resp: Response, wanted: _Wanted, call: Call) -> None:
@@ -177,20 +189,19 @@ class Operations:
         service.require(req, "run", wanted.namespace)
         if options is not PLAIN:
             service.require(req, "refresh", wanted.namespace, audited=True)
-        under_way = call.key is not None and options is PLAIN and service.computations.find(call.key.text)
-        if not under_way:
-            service.charge(req)
-        return service.computations.join(wanted.name, wanted.request.asked, wanted.operation.desk(), call, options)
+        desk, asked = wanted.operation.desk(), wanted.request.asked
+        return service.computations.join(wanted.name, asked, desk, call, options, on_start=lambda: service.charge(req))
 
     async def _wait(self, req: Request, resp: Response, wanted: _Wanted, computation: Computation) -> None:
         service = self._service
         # What is never kept can't be promised: there is nothing but to wait.
         is_promising = computation.key is not None and computation.desk.strategy is not nocache
         seconds = self._patience(wanted.preferences) if is_promising else service.settings.max_wait
-        if await service.wait(computation, seconds):
-            applied = wanted.preferences.applied(waited=True)
-            if applied:
-                resp.set_header("Preference-Applied", applied)
+        is_done = await service.wait(computation, seconds)
+        applied = wanted.preferences.applied(waited=seconds, ticket=not is_done)
+        if applied and (is_done or is_promising):
+            resp.set_header("Preference-Applied", applied)
+        if is_done:
             await self._send_made(req, resp, wanted, computation)
             return
         if not is_promising:
@@ -202,7 +213,7 @@ class Operations:
 
     def _patience(self, prefer: Preferences) -> float:
         settings = self._service.settings
-        if prefer.respond_async or prefer.minimal:
+        if prefer.minimal or (prefer.respond_async and prefer.wait is None):
             return 0.0
         return min(settings.wait if prefer.wait is None else prefer.wait, settings.max_wait)
 
@@ -226,7 +237,7 @@ class Operations:
         note.cache = kept.status.value
         service.hit(kept.desk, kept.call, found, kept.status)
         if wanted.preferences.minimal:
-            self._send_reference(resp, wanted, found)
+            self._send_reference(req, resp, wanted, found)
             return
         product = Product(wanted.name, wanted.operation.spec, found.value, found.entry)
         representation = await service.representations.of(
@@ -245,13 +256,17 @@ class Operations:
         ready = Ready(generation, wanted.namespace, desk, kept.call, kept.found, frame, product, representation)
         self._ready.keep(wanted.place, ready)
 
-    def _send_reference(self, resp: Response, wanted: _Wanted, found: Found) -> None:
+    def _send_reference(self, req: Request, resp: Response, wanted: _Wanted, found: Found) -> None:
         """303: where the product is (what the guide's raved answers)."""
         service = self._service
         document = ticket_document(
             service, status="ready", key=found.entry.key, operation=wanted.name, created_at=found.entry.created_at
         )
-        send_json(resp, document, status="303 See Other")
+        if prefers(req, JSON, URI_LIST) == URI_LIST:
+            send_link(resp, document["href"])
+        else:
+            send_json(resp, document)
+        resp.status = "303 See Other"
         resp.set_header("Location", document["href"])
         resp.set_header("Preference-Applied", "return=minimal")
         resp.set_header("Vary", "Accept, Prefer")
@@ -266,6 +281,3 @@ class Operations:
         req.scope["rave"].cache = "ticket"
         self._service.metrics.tickets.inc()
         send_ticket(self._service, req, resp, computation)
-        applied = wanted.preferences.applied(ticket=True)
-        if applied:
-            resp.set_header("Preference-Applied", applied)

@@ -4,26 +4,47 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from falcon.asgi import Request, Response, SSEvent
 
 from rave_core.model import FOREVER, Entry, Key, Status
 from rave_core.operation import Operation
-from rave_http.answers import send_json, send_product, show_ticket, ticket_document
-from rave_http.arguments import read_query
+from rave_http.answers import AFTER, retry_after, send_json, send_product, show_ticket, ticket_document
 from rave_http.headers import Preferences, preferences
 from rave_http.notes import RequestNote
 from rave_http.problems import Problem
 from rave_http.products import State, Whereabouts
+from rave_http.queries import read
 from rave_http.representations import Product
 from rave_http.service import Service
+from rave_http.times import iso
 
 PREFIX: Final = "/-/products/"
 _VIEWS: Final = {"": ("GET", "HEAD", "DELETE"), "meta": ("GET", "HEAD"), "events": ("GET",)}
 _HEARTBEAT: Final = 10.0
-_LOOK: Final = 0.5
+_LOOK: Final = 0.7
+_LATER: Final = {"Retry-After": "5"}
+_PARAMETERS: Final = ("rave.f", "rave.prefer", AFTER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What one request asks for.
+
+    Attributes:
+        form: the wanted form of the product, or ``None``.
+        prefer: what a header ``Prefer`` would say, or ``None``.
+        after: Unix time after which the product has to be made, or ``None``: the ticket of a refresh says so.
+    """
+
+    key: Key
+    name: str
+    operation: Operation[..., Any]
+    form: str | None
+    prefer: str | None
+    after: float | None
 
 
 class Products:
@@ -35,52 +56,51 @@ class Products:
     async def __call__(self, req: Request, resp: Response | None, **_: Any) -> None:
         """Answers a request."""
         assert resp is not None  # there is none for WebSockets only
+        service = self._service
         path, view = _split(req.path.removeprefix(PREFIX))
-        key, name, operation = self._service.products.identify(path)
+        key, name, operation = service.products.identify(path, lambda namespace: service.may(req, "view", namespace))
         note: RequestNote = req.scope["rave"]
         note.operation, note.key = name, key.text
-        self._service.require(req, "view", name.partition("/")[0])
         _check_method(req, resp, _VIEWS[view])
         if req.method == "OPTIONS":
             return
+        asked = read(req, *_PARAMETERS)
+        target = _Target(key, name, operation, asked.get("rave.f"), asked.get("rave.prefer"), _after(asked))
         if view == "meta":
-            await self._meta(resp, key, name, operation)
+            await self._meta(resp, target)
         elif view == "events":
-            await self._events(req, resp, key, name, operation)
+            await self._events(req, resp, target)
         elif req.method == "DELETE":
-            await self._delete(req, resp, key, name, operation)
+            await self._delete(req, resp, target)
         else:
-            await self._product(req, resp, key, name, operation)
+            await self._product(req, resp, target)
 
-    async def _product(self, req: Request, resp: Response, key: Key, name: str, operation: Operation[..., Any]) -> None:
+    async def _product(self, req: Request, resp: Response, target: _Target) -> None:
         service = self._service
-        controls = read_query(name, req.query_string)
-        if controls.asked.texts:
-            first = controls.asked.texts[0][0]
-            raise Problem("bad-arguments", f"A product takes no argument {first[:80]!r}: it is made already")
-        place = await self._place(req, key, name, operation)
+        place = await self._place(req, target)
         if place.state is State.MAKING and place.computation is not None:
-            prefer = preferences(req.get_header("Prefer") or controls.controls.prefer)
+            prefer = preferences(req.get_header("Prefer") or target.prefer)
             if await service.wait(place.computation, self._patience(prefer)):
-                place = await service.products.locate(key, name, operation)
+                place = await self._locate(target)
         if place.state is State.MAKING or place.state is State.ORPHANED:
-            self._send_ticket(req, resp, place)
+            self._send_ticket(req, resp, place, target)
             return
         if place.state is not State.READY:
             raise service.products.refuse(place)
-        await self._send(req, resp, place, controls.controls.form)
+        await self._send(req, resp, place, target.form)
+
+    async def _locate(self, target: _Target) -> Whereabouts:
+        return await self._service.products.locate(target.key, target.name, target.operation, after=target.after)
 
     def _patience(self, prefer: Preferences) -> float:
         """Whoever polls a ticket is answered at once, unless they say that they want to wait."""
         return 0.0 if prefer.wait is None else min(prefer.wait, self._service.settings.max_wait)
 
-    async def _place(self, req: Request, key: Key, name: str, operation: Operation[..., Any]) -> Whereabouts:
+    async def _place(self, req: Request, target: _Target) -> Whereabouts:
         """What has become of the key; what nobody makes any more is made here, for whoever may."""
-        service = self._service
-        place = await service.products.locate(key, name, operation)
-        if place.state is State.ORPHANED and service.may(req, "run", name.partition("/")[0]):
-            service.charge(req)
-            return await service.products.take_over(place)
+        place = await self._locate(target)
+        if place.state is State.ORPHANED and self._service.may(req, "run", target.name.partition("/")[0]):
+            return await self._service.products.take_over(place)
         return place
 
     async def _send(self, req: Request, resp: Response, place: Whereabouts, form: str | None) -> None:
@@ -97,17 +117,15 @@ class Products:
         found = await service.representations.of(product, accept=req.get_header("Accept"), form=form)
         await send_product(service, req, resp, product, found, status)
 
-    def _send_ticket(self, req: Request, resp: Response, place: Whereabouts) -> None:
-        service = self._service
+    def _send_ticket(self, req: Request, resp: Response, place: Whereabouts, target: _Target) -> None:
         req.scope["rave"].cache = "ticket"
         asked = place.ticket.asked if place.ticket is not None else None
         if place.computation is not None:
             asked = place.computation.asked
-        since = _since(place)
-        elapsed = 0.0 if since is None else service.clock.now() - since
-        show_ticket(service, req, resp, self._document(place), asked, max(1, min(10, round(elapsed / 4))))
+        document = self._document(place, target.after)
+        show_ticket(self._service, req, resp, document, asked, retry_after(self._service, _since(place)))
 
-    def _document(self, place: Whereabouts) -> dict[str, Any]:
+    def _document(self, place: Whereabouts, after: float | None = None) -> dict[str, Any]:
         status = "queued" if place.state is State.ORPHANED else place.state.value
         if place.state is State.MAKING and place.computation is not None:
             status = place.computation.status
@@ -118,41 +136,42 @@ class Products:
             operation=place.name,
             created_at=_since(place),
             progress=place.progress(),
+            after=after,
         )
 
-    async def _meta(self, resp: Response, key: Key, name: str, operation: Operation[..., Any]) -> None:
-        place = await self._service.products.locate(key, name, operation)
+    async def _meta(self, resp: Response, target: _Target) -> None:
+        place = await self._locate(target)
         if place.state is State.UNKNOWN or (place.state is State.EXPIRED and place.found is None):
             raise self._service.products.refuse(place)
-        document = self._document(place)
+        document = self._document(place, target.after)
         if place.found is not None:
             document |= _facts(place.found.entry)
         if place.failed is not None:
-            document["failed"] = {"detail": place.failed.detail, "at": _time(place.failed.at)}
+            document["failed"] = {"detail": place.failed.detail, "at": iso(place.failed.at)}
         send_json(resp, document)
 
-    async def _delete(self, req: Request, resp: Response, key: Key, name: str, operation: Operation[..., Any]) -> None:
+    async def _delete(self, req: Request, resp: Response, target: _Target) -> None:
         service = self._service
-        service.require(req, "purge", name.partition("/")[0], audited=True)
-        if not await asyncio.to_thread(operation.desk().cache.forget, key):
-            raise Problem("not-found", f"There is no product {key.text[:300]!r}")
+        service.require(req, "purge", target.name.partition("/")[0], audited=True)
+        is_forgotten = await asyncio.to_thread(target.operation.desk().cache.forget, target.key)
+        await service.forget(target.key.text)
+        if not is_forgotten:
+            raise Problem("not-found", f"There is no product {target.key.text[:300]!r}")
         resp.status = "204 No Content"
         resp.set_header("Cache-Control", "no-store")
 
-    async def _events(self, req: Request, resp: Response, key: Key, name: str, operation: Operation[..., Any]) -> None:
+    async def _events(self, req: Request, resp: Response, target: _Target) -> None:
         service = self._service
         if service.streams >= service.settings.max_events or service.is_draining:
-            raise Problem(
-                "busy", "Too many event streams are open; ask for the product itself", headers={"Retry-After": "5"}
-            )
-        place = await self._place(req, key, name, operation)
+            raise Problem("busy", "Too many event streams are open; ask for the product itself", headers=_LATER)
+        place = await self._place(req, target)
         if place.state in (State.UNKNOWN, State.EXPIRED):
             raise service.products.refuse(place)
         resp.set_header("Cache-Control", "no-store")
         resp.set_header("X-Accel-Buffering", "no")
-        resp.sse = self._stream(place)
+        resp.sse = self._stream(place, target)
 
-    async def _stream(self, place: Whereabouts) -> AsyncIterator[SSEvent | None]:
+    async def _stream(self, place: Whereabouts, target: _Target) -> AsyncIterator[SSEvent | None]:
         """What becomes of a product, until it is there or failed. A ``None`` is a sign of life."""
         service = self._service
         service.streams += 1
@@ -163,7 +182,7 @@ class Products:
             while place.state in (State.MAKING, State.ORPHANED):
                 if service.is_draining:
                     return  # the client asks again, and another worker answers
-                document = self._document(place)
+                document = self._document(place, target.after)
                 if document != last:
                     last, quiet = document, 0.0
                     yield SSEvent(event="progress", json=document, retry=1000)
@@ -172,7 +191,7 @@ class Products:
                     quiet = 0.0
                     yield None
                 if place.computation is None or not place.computation.is_running or place.computation.ended is not None:
-                    place = await service.products.locate(place.key, place.name, place.operation)
+                    place = await self._locate(target)
             yield self._end(place)
         finally:
             service.streams -= 1
@@ -233,8 +252,8 @@ def _facts(entry: Entry) -> dict[str, Any]:
     return {
         "arguments": entry.arguments,
         "version": {"strategy": entry.version_note},
-        "made": _time(entry.created_at),
-        "expires": None if entry.expires_at == FOREVER else _time(entry.expires_at),
+        "made": iso(entry.created_at),
+        "expires": None if entry.expires_at == FOREVER else iso(entry.expires_at),
         "seconds": entry.seconds,
         "size": entry.size,
         "digest": f"blake2b-256:{entry.digest}",
@@ -247,5 +266,12 @@ def _facts(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+def _after(asked: dict[str, str]) -> float | None:
+    text = asked.get(AFTER)
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        detail = f"{AFTER}={text[:40]!r} is no Unix time"
+        raise Problem("bad-arguments", detail, errors=[{"parameter": AFTER, "detail": detail}]) from None

@@ -13,6 +13,7 @@ from rave_http.arguments import read_body
 from rave_http.problems import Problem
 from rave_http.queries import read
 from rave_http.service import Service
+from rave_http.statistics_report import of_operations
 
 
 class Metrics:
@@ -23,7 +24,10 @@ class Metrics:
         service.peers.answer("sync", self._sync)
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """The metrics of all workers, for Prometheus."""
+        """The metrics of all workers, for Prometheus.
+
+        They are for whoever runs the service: they name all operations, whatever namespaces whoever asks may see.
+        """
         read(req)
         service = self._service
         service.require(req, "metrics")
@@ -47,10 +51,14 @@ class Statistics:
         self._service = service
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """What RAVE counted in all workers, and all that anybody put into ``logging.statistics`` of each."""
+        """What RAVE counted in all workers, and all that anybody put into ``logging.statistics`` of each.
+
+        What was counted of operations that whoever asks may not see is left out, unless they may ``debug``.
+        """
         read(req)
-        self._service.require(req, "metrics")
-        send_json(resp, await self._service.statistics.document())
+        service = self._service
+        service.require(req, "metrics")
+        send_json(resp, visible_statistics(service, req, await service.statistics.document()))
 
     on_head = on_get
 
@@ -68,6 +76,23 @@ class Statistics:
         except UnknownNameError as error:
             raise Problem("not-found", str(error)) from error
         send_json(resp, {"name": name, "enabled": action == "resume"})
+
+
+def visible_statistics(service: Service, req: Request, document: dict[str, Any]) -> dict[str, Any]:
+    """The statistics of all workers, as `StatisticsReport.document` gives them, as far as whoever asks may see them.
+
+    An operation that is not exported is no namespace's: it is shown to those who may see all of these.
+    """
+    namespaces = service.namespaces
+    visible = {state.name for state in namespaces.states() if service.may(req, "view", state.name)}
+    if len(visible) == len(namespaces.states()) or service.may(req, "debug"):
+        return document
+
+    def may_see(full_name: str) -> bool:
+        known = namespaces.by_full_name(full_name)
+        return known is not None and known[0].partition("/")[0] in visible
+
+    return of_operations(document, may_see)
 
 
 def _is_name(value: object) -> bool:

@@ -11,9 +11,11 @@ from falcon.asgi import Request, Response
 
 from rave_core.statistics import NAMESPACE
 from rave_http.answers import send_page
+from rave_http.computations import progress_document
 from rave_http.queries import read
 from rave_http.resources.caches import CacheFacts
 from rave_http.resources.health import Ready
+from rave_http.resources.reports import visible_statistics
 from rave_http.service import Service
 from rave_http.status import ComputationFacts, StatusFacts, WorkerFacts, status_page
 
@@ -38,8 +40,13 @@ class Status:
         answers = await service.peers.ask("status", timeout=1.0)
         workers = [WorkerFacts(**answer["worker"]) for answer in answers.values()]
         workers += [WorkerFacts(name=name, state="silent") for name in answers.silent]
-        computations = [ComputationFacts(**each) for answer in answers.values() for each in answer["computations"]]
-        statistics = await service.statistics.document()
+        computations = [
+            ComputationFacts(**each)
+            for answer in answers.values()
+            for each in answer["computations"]
+            if service.may(req, "view", each["operation"].partition("/")[0])
+        ]
+        statistics = visible_statistics(service, req, await service.statistics.document())
         facts = StatusFacts(
             version=version("rave-framework"),
             workers=workers,
@@ -47,7 +54,7 @@ class Status:
             statistics=statistics[NAMESPACE],
             caches=await self._caches.document(req),
             namespaces=[each for each in service.namespaces.states() if service.may(req, "view", each.name)],
-            degraded=await self._ready.degraded(),
+            degraded=await self._ready.degraded(req),
             seconds=10,
         )
         send_page(resp, status_page(facts, base=service.base, now=service.clock.now()))
@@ -82,7 +89,7 @@ class Status:
             "elapsed": service.clock.now() - each.started_at,
             "href": service.url(f"/-/products/{each.key}") if each.key else "",
             "arguments": ", ".join(f"{name}={str(value)[:60]}" for name, value in asked.items())[:200],
-            "progress": None if report is None else {"done": report.done, "total": report.total, "text": report.text},
+            "progress": None if report is None else progress_document(report),
         }
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import secrets
 from typing import Final
-from urllib.parse import parse_qs
 
 from falcon.asgi import Request, Response
 
 from rave_http.access import HIDDEN
 from rave_http.answers import send_page
 from rave_http.forms import GO, run_query, run_url
+from rave_http.origins import address_of
 from rave_http.problems import Problem
+from rave_http.queries import pairs
 from rave_http.service import Service
 from rave_http.ui import operation_page
 
@@ -47,10 +48,9 @@ class Form:
         if operation is None or not service.may(req, "view", namespace):
             raise Problem("not-found", HIDDEN)
         req.scope["rave"].operation = name
-        try:
-            given = parse_qs(req.query_string, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
-        except ValueError:
-            raise Problem("bad-request", "The form can't be read: too many fields, or not UTF-8") from None
+        given: dict[str, list[str]] = {}
+        for field, text in pairs(req.query_string, most=_MOST_FIELDS):
+            given.setdefault(field, []).append(text)
         if GO in given:
             resp.status = "303 See Other"
             resp.set_header("Location", run_url(name, run_query(operation, given), base=service.base))
@@ -61,7 +61,7 @@ class Form:
             name,
             operation,
             base=service.base,
-            origin=f"{req.forwarded_scheme}://{req.forwarded_host}",
+            origin=self._origin(req),
             given=given,
             may_refresh=service.may(req, "refresh", namespace),
             nonce=nonce,
@@ -69,3 +69,9 @@ class Form:
         send_page(resp, page, nonce=nonce)
 
     on_head = on_get
+
+    def _origin(self, req: Request) -> str:
+        """How whoever asked reached the service: for examples on a page, so that they can be copied."""
+        peer = req.scope.get("client")
+        is_trusted = self._service.access.proxies.trust(str(peer[0]) if peer else "")
+        return address_of(req.scope["headers"], scheme=req.scheme, is_trusted=is_trusted)

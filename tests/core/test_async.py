@@ -15,6 +15,9 @@ import pytest
 
 from rave_core import Outcome, Runtime, op, using
 from rave_core.errors import ArgumentError, OptionError
+from rave_core.lineage import Scope
+from rave_core.model import PLAIN, Options, Status
+from rave_core.steps import Run
 
 pytestmark = pytest.mark.usefixtures("runtime")
 Ran = Callable[[], list[str]]
@@ -298,6 +301,33 @@ def test_a_deep_refresh_reaches_all_tasks(
         assert Counter(ran()) == once_each
         assert asyncio.run(several(3, rave_refresh=True)) == 12
         assert ran() == ["several"]
+
+
+@pytest.mark.parametrize("cache", [["memory://"], None])
+def test_what_landed_after_the_callers_look_is_not_computed_again(
+    make_runtime: Callable[..., Runtime], ran: Ran, cache: list[str] | None
+) -> None:
+    """Of two who looked and found nothing one computes, though the other comes when that has landed, leases or none."""
+    used = make_runtime(**({"cache": cache} if cache else {}))
+
+    async def compute(options: Options = PLAIN) -> Outcome[Any]:
+        desk, engine = double.desk(), used.wiring.engine
+        return await engine.compute_async(desk, double.bind(1), options, Scope(used), Run.perform_async)
+
+    async def main() -> list[Status]:
+        key = double.key(1)
+        assert key is not None
+        assert used.wiring.engine.look(used.cache, key) is None  # both looked
+        outcomes = [await compute(), await compute(), await compute(Options(refresh=True))]
+        outcomes += await asyncio.gather(compute(), compute())
+        assert {outcome.value for outcome in outcomes} == {2}
+        return [outcome.status for outcome in outcomes]
+
+    with using(used):
+        first, second, refreshed, *others = asyncio.run(main())
+    assert [second, *others] == [Status.HIT] * 3
+    assert Status.HIT not in (first, refreshed)
+    assert ran() == ["double 1", "double 1"]
 
 
 def test_a_dry_run_of_an_async_operation(ran: Ran) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rave_core import Runtime, list_of, op, typemap
+from rave_core.model import Call
 from rave_http.arguments import FORM, JSON, Asked, bind, read_body, read_query
 from rave_http.problems import Problem
 
@@ -26,6 +28,29 @@ def typed(n: int, words: list[str] = [], flag: bool = False) -> Any:  # noqa: B0
 def free(value: Any, *rest: Any, **more: Any) -> Any:
     """Any arguments."""
     return value, rest, more
+
+
+def doubled(value: Any) -> int:
+    """A converter that must not be asked twice."""
+    CONVERTED.append(value)
+    return int(value) * 2
+
+
+def metres(value: Any) -> int:
+    """A converter that refuses what it gives."""
+    if not isinstance(value, str):
+        raise TypeError("a text expected")
+    return int(value.removesuffix("km")) * 1000
+
+
+@op(name="args/scaled")
+@typemap(doubled, list_of(doubled), metres)
+def scaled(n: int, many: Any = (), distance: Any = "1km") -> Any:
+    """Converted arguments."""
+    return n, many, distance
+
+
+CONVERTED: list[Any] = []
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +156,49 @@ def test_a_form_is_read_like_a_query() -> None:
 def test_an_empty_body_is_no_arguments() -> None:
     """A POST without a body asks without arguments."""
     assert read_body("args/op", "", None, b"").asked == Asked(operation="args/op", document={})
+
+
+def test_a_query_a_form_json_and_python_convert_once_and_agree() -> None:
+    """The converter is asked once for each value, and all have one key and one value."""
+    query = "n=3&many=1&many=2&distance=3km"
+    document = json.dumps({"n": 3, "many": [1, 2], "distance": "3km"}).encode()
+    ways: tuple[Callable[[], Call], ...] = (
+        lambda: bind(read_query("args/scaled", query).asked, scaled),
+        lambda: bind(read_body("args/scaled", "", FORM, query.encode()).asked, scaled),
+        lambda: bind(read_body("args/scaled", "", JSON, document).asked, scaled),
+        lambda: scaled.bind(3, [1, 2], "3km"),
+    )
+    calls, counts = [], []
+    for ask in ways:
+        CONVERTED.clear()
+        calls.append(ask())
+        counts.append(len(CONVERTED))
+    assert counts == [3] * 4
+    assert {call.key for call in calls} == {scaled.key(3, [1, 2], "3km")}
+    assert [call.args for call in calls] == [(6, [2, 4], 3000)] * 4
+
+
+@pytest.mark.parametrize("body", [b'{"n": 1, "n": 2}', b'{"a": [{"n": 1, "n": 1}]}', b'{"n": 1, "\\u006e": 2}'])
+def test_a_member_that_is_there_twice_is_a_bad_request_that_names_it(body: bytes) -> None:
+    """Readers differ in which of the two counts, so neither does; at any depth, however it is written."""
+    assert "'n' twice" in refused("bad-request", "", JSON, body).detail
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "identity, br", "deflate,gzip"])
+@pytest.mark.parametrize(("kind", "body"), [(JSON, b'{"n": 1}'), (FORM, b"n=1"), (None, b"")])
+def test_an_encoded_body_is_not_taken(coding: str, kind: str | None, body: bytes) -> None:
+    """415 says that a body is to be sent as it is, whatever its type."""
+    with pytest.raises(Problem) as caught:
+        read_body("args/op", "", kind, body, content_encoding=coding)
+    assert caught.value.slug == "unsupported-media-type"
+    assert caught.value.headers == {"Accept-Encoding": "identity"}
+
+
+@pytest.mark.parametrize("coding", [None, "", "identity", "Identity"])
+def test_a_body_that_is_not_encoded_is_taken(coding: str | None) -> None:
+    """To say so, or nothing, is the same."""
+    request = read_body("args/op", "", JSON, b'{"n": 1}', content_encoding=coding)
+    assert request.asked.document == {"n": 1}
 
 
 @pytest.mark.parametrize("body", [b"{", b"[1]", b'"x"', b"{\xff}", b'{"rave.refresh": true}', b'{"n": NaN}'])

@@ -53,8 +53,8 @@ def test_a_wait_that_is_no_number_is_refused(text: str) -> None:
 def test_what_was_honoured_is_echoed() -> None:
     """Only preferences that had an effect are named."""
     prefer = Preferences(wait=5.0, respond_async=True)
-    assert prefer.applied(ticket=True) == "respond-async"
-    assert prefer.applied(waited=True) == "wait=5"
+    assert prefer.applied(waited=5.0, ticket=True) == "respond-async, wait=5"
+    assert prefer.applied(waited=3.0) == "wait=3", "a wait that was shortened"
     assert Preferences().applied(ticket=True) == ""
 
 

@@ -1,0 +1,51 @@
+"""Which executor runs which operation, and for how long: as the settings say, for each operation or for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rave_core.errors import ConfigurationError, UnknownNameError
+from rave_core.registry import Registry
+from rave_http.executors.executor import Executor, ExecutorContext, ExecutorFactory
+
+
+class Executors:
+    """The executors that one worker uses. For its event loop alone."""
+
+    def __init__(self, registry: Registry[ExecutorFactory], context: ExecutorContext) -> None:
+        """Makes those that the settings name.
+
+        Raises:
+            ConfigurationError: there is none of that name.
+        """
+        self._service = context.service
+        own = {str(each["executor"]) for each in self._service.operations.values() if "executor" in each}
+        names = sorted({self._service.executor, *own})
+        self._executors: Mapping[str, Executor] = {name: _find(registry, name)(context) for name in names}
+        self._chosen: dict[str, tuple[Executor, float | None]] = {}
+
+    def choose(self, operation: str) -> tuple[Executor, float | None]:
+        """The executor of ``namespace/operation``, and the seconds that it may take, ``None`` for no limit."""
+        chosen = self._chosen.get(operation)
+        if chosen is None:
+            name = self._service.operations.get(operation, {}).get("executor", self._service.executor)
+            chosen = self._executors[str(name)], self._service.limit_of(operation)
+            self._chosen[operation] = chosen
+        return chosen
+
+    def renew(self) -> None:
+        """Code has changed: what starts from now on runs the new code."""
+        for executor in self._executors.values():
+            executor.renew()
+
+    async def close(self, grace: float) -> None:
+        """Ends all of them; what runs gets ``grace`` seconds."""
+        for executor in self._executors.values():
+            await executor.close(grace)
+
+
+def _find(registry: Registry[ExecutorFactory], name: str) -> ExecutorFactory:
+    try:
+        return registry.find(name)
+    except UnknownNameError as error:
+        raise ConfigurationError(f"[service] executor: {error}") from error
