@@ -148,7 +148,9 @@ class Purge:
 
     async def _read(self, req: Request) -> dict[str, str]:
         body = await self._service.read_body(req)
-        request = read_body("purge", req.query_string, req.content_type, body)
+        request = read_body(
+            "purge", req.query_string, req.content_type, body, content_encoding=req.get_header("Content-Encoding")
+        )
         given: dict[str, Any] = dict(request.asked.texts)
         if request.asked.document is not None:
             given = request.asked.document

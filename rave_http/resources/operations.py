@@ -143,7 +143,9 @@ class Operations:
         if req.method in ("GET", "HEAD"):
             return read_query(name, req.query_string)
         body = await self._service.read_body(req)
-        return read_body(name, req.query_string, req.content_type, body)
+        return read_body(
+            name, req.query_string, req.content_type, body, content_encoding=req.get_header("Content-Encoding")
+        )
 
     async def _bound(self, wanted: _Wanted) -> Call:
         asked = wanted.request.asked

@@ -66,7 +66,13 @@ class Statistics:
         """Pauses or resumes collection in one of its namespaces, in every worker: ``{"pause": "RAVE"}``."""
         service = self._service
         service.require(req, "debug", audited=True)
-        request = read_body("statistics", req.query_string, req.content_type, await service.read_body(req))
+        request = read_body(
+            "statistics",
+            req.query_string,
+            req.content_type,
+            await service.read_body(req),
+            content_encoding=req.get_header("Content-Encoding"),
+        )
         given: dict[str, Any] = dict(request.asked.texts) or request.asked.document or {}
         if len(given) != 1 or not given.keys() <= {"pause", "resume"} or not all(map(_is_name, given.values())):
             raise Problem("bad-arguments", 'Write what to pause or to resume, as in {"pause": "RAVE"}')

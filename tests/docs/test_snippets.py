@@ -143,11 +143,14 @@ class Session:
                 self.close()  # it takes the port
             is_asked = self._service is not None or first in ASKED_AGAIN
             until = time.monotonic() + (PATIENCE if is_asked else 0)
-            while not self._did(command, expected, is_last=time.monotonic() >= until):
+            trouble = first_trouble = self._trouble(command, expected)
+            while trouble:
+                assert time.monotonic() < until, first_trouble
                 time.sleep(0.2)
+                trouble = self._trouble(command, expected)
 
-    def _did(self, command: str, expected: str, *, is_last: bool) -> bool:
-        """Runs a command; whether it came out as shown, which the last time it must."""
+    def _trouble(self, command: str, expected: str) -> str:
+        """Runs a command; how it came out, if that is not as shown."""
         ran = subprocess.run(
             ["bash", "-c", command],
             cwd=self.directory,
@@ -158,11 +161,10 @@ class Session:
             timeout=100,
             check=False,
         )
-        is_right = ran.returncode == 0 and (not expected or is_like(ran.stdout, expected))
+        if ran.returncode == 0 and (not expected or is_like(ran.stdout, expected)):
+            return ""
         log = self.log.read_text() if self.log.exists() else ""
-        told = f"$ {command}\nexpected:\n{expected}\ngot ({ran.returncode}):\n{ran.stdout}\nlog:\n{log}"
-        assert is_right or not is_last, told
-        return is_right
+        return f"$ {command}\nexpected:\n{expected}\ngot ({ran.returncode}):\n{ran.stdout}\nlog:\n{log}"
 
     def _serve(self, command: str, expected: str) -> None:
         """Starts a service, and waits until it serves."""
