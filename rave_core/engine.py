@@ -307,7 +307,7 @@ class Engine:
             _log.warning("%s could not be refreshed behind its caller: %s", trip.desk.name, error)
 
     def _refresh(self, trip: Trip) -> None:
-        path = self._fly(trip, self.flights.landed)
+        path = self._fly(trip, _LONG_AGO)
         try:
             end = asyncio.run(walk_async(path)) if trip.desk.spec.is_async else walk(path)
         except Exception:  # noqa: BLE001  # nobody waits for it; the stale result serves until its window ends

@@ -180,6 +180,11 @@ def _check_limits(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
             yield f"it has {len(value)} {noun}, and {_range(least, most)} are wanted"
 
 
+def _check_pattern(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
+    if isinstance(value, str) and re.search(schema["pattern"], value) is None:
+        yield f"{_shown(value)} is not written as it has to be, by the pattern {schema['pattern']}"
+
+
 def _equal(one: Any, other: Any) -> bool:
     return one == other and isinstance(one, bool) is isinstance(other, bool)
 
@@ -290,6 +295,7 @@ _CHECKS: Final[dict[str, Callable[[Mapping[str, Any], Any], Iterator[str]]]] = {
     "anyOf": _check_any_of,
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _check_limits),
     **dict.fromkeys(("minItems", "maxItems", "minLength", "maxLength"), _check_limits),
+    "pattern": _check_pattern,
 }
 
 _WORDS: Final = {

@@ -34,12 +34,18 @@ def system_paths() -> dict[str, dict[str, Any]]:
         **_products(),
         **_administration(),
         **_state(),
-        "/-/openapi.json": {"get": _read("getOpenapi", "This document.", {"type": "object"})},
+        "/-/openapi.json": {"get": _document()},
         "/-/problems/{slug}": {
             "parameters": [_path("slug", "A kind of problem.", {"enum": list(SLUGS)})],
             "get": _read("describeProblem", "What a kind of problem means, and what to do.", ref("ProblemKind"), HTML),
         },
     }
+
+
+def _document() -> dict[str, Any]:
+    found = _read("getOpenapi", "This document.", {"type": "object"})
+    found["responses"] = dict(sorted({**found["responses"], "304": ref("NotModified", "responses")}.items()))
+    return found
 
 
 def path_parameters() -> dict[str, dict[str, Any]]:
@@ -104,7 +110,7 @@ def _state() -> dict[str, dict[str, Any]]:
     ready["responses"]["503"] = answer("Not now.", ref("Health"), "application/problem+json", HTML)
     metrics = _operation(
         "getMetrics",
-        "Metrics for Prometheus, of all workers.",
+        "Metrics for Prometheus, of all workers; they name all operations.",
         {"200": answer("Metrics.", None, *_METRICS), **problems(*_ACCESS, 400, 406, 500, 503)},
     )
     return {

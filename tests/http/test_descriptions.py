@@ -27,6 +27,7 @@ from rave_http.descriptions import (
     expiry_in_words,
     listing,
     media_types,
+    nearest_operation,
     parameters,
     short_name,
     summary,
@@ -335,3 +336,28 @@ def test_a_default_of_another_type_may_be_said_aloud() -> None:
     assert (
         wrong_arguments(operation, {"n": "other"})[0]["detail"] == 'argument \'n\': "other" is not an integer or "auto"'
     )
+
+
+def test_the_nearest_operation_is_looked_for_in_its_namespace_first() -> None:
+    """Then among all that may be seen; of very many names no more are compared than can be in a moment."""
+    names = [
+        *(f"many/operation{n:05}" for n in range(10_000)),
+        "lab/square",
+        "lab/squares",
+        "bad/sqare",
+        "hidden/sqaure",
+    ]
+    operation = op(name="lab/any")(lambda: None)
+    catalog = [(name, operation) for name in names]
+    seen: list[str] = []
+
+    def may_view(space: str) -> bool:
+        seen.append(space)
+        return space != "hidden"
+
+    assert nearest_operation(catalog, "lab/sqare", may_view) == "did you mean 'lab/square'?"
+    assert nearest_operation(catalog, "lob/squares", may_view) == "did you mean 'lab/squares'?"
+    assert "hidden" not in nearest_operation(catalog, "hidden/sqaure", may_view)
+    assert nearest_operation(catalog, "many/zzzz", may_view).startswith("the catalog")
+    assert nearest_operation(catalog[-4:], "x", may_view) == "known: bad/sqare, lab/square, lab/squares"
+    assert len(seen) == 4 * 4 + 3, "each namespace is asked about once"
