@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import pluggy
@@ -40,10 +40,12 @@ class HttpPlugins:
             self._add(each)
 
     @classmethod
-    def installed(cls) -> HttpPlugins:
-        """The plugins of the group ``rave.http``."""
+    def installed(cls, disabled: Collection[str] = ()) -> HttpPlugins:
+        """The plugins of the group ``rave.http``, but those named in ``disabled``."""
         found, problems = [], []
         for entry in found_entry_points(GROUP):
+            if entry.name in disabled:
+                continue
             plugin, problem = load(entry)
             if problem is None:
                 found.append(Found(entry.name, entry.value, plugin))

@@ -160,7 +160,7 @@ def _look(launch: Launch, settings: Settings, service: ServiceSettings, outside:
     os.chdir(launch.working_directory)
     launch.log.start()
     logging.disable()  # each worker logs what it finds
-    plugins = HttpPlugins.installed()
+    plugins = HttpPlugins.installed(settings.disabled_plugins)
     plugins.executors.find(service.executor)
     access = Access(service, KeyStore.of(service, _clock), plugins.hooks, _clock)
     if outside and not (service.allow_anonymous or access.is_configured):

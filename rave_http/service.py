@@ -71,7 +71,7 @@ class Service:
         self.base = own.url_base.rstrip("/")
         self.runtime = Runtime(settings)
         self.clock = self.runtime.clock
-        self.plugins = HttpPlugins.installed()
+        self.plugins = HttpPlugins.installed(settings.disabled_plugins)
         if own.load_error_fatal:
             self.plugins.check()
         self.keys = KeyStore.of(own, self.clock, strict=False)
