@@ -136,6 +136,13 @@ __export__ = {
 _SERVES = "ASGI server listening"
 
 
+def _session() -> requests.Session:
+    """Connections of their own: any worker may answer, and none is open when the service stops."""
+    session = requests.Session()
+    session.headers["Connection"] = "close"
+    return session
+
+
 def free_port() -> int:
     """A port that nobody listens on just now."""
     with socket.socket() as probe:
@@ -162,7 +169,7 @@ class RunningService:
     url: str
     place: Path
     environ: Mapping[str, str]
-    session: requests.Session = field(default_factory=requests.Session)
+    session: requests.Session = field(default_factory=lambda: _session())
 
     def get(self, path: str, **options: Any) -> requests.Response:
         """A GET; redirections are not followed."""
