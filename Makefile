@@ -13,7 +13,7 @@ PLUGINS := $(wildcard plugins/*/pyproject.toml)
 GUARDS := $(wildcard tests/docs tests/guide)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts guards docs bench clean
+.PHONY: help demo test check lint types contracts guards docs bench soak clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,7 +32,7 @@ lint: $(STAMP) ## check style and formatting
 
 types: $(STAMP) ## check types
 	$(BIN)/mypy
-	$(BIN)/mypy -p rave_flow -p rave_example -p rave_valkey
+	$(BIN)/mypy -p rave_flow -p rave_example -p rave_valkey -p rave_web
 
 contracts: $(STAMP) ## check that every file imports downhill only
 	$(BIN)/lint-imports
@@ -45,6 +45,10 @@ docs: $(STAMP) ## build the documentation into docs/_build/html; a warning is an
 
 bench: $(STAMP) ## run the benchmarks
 	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python benchmarks/service.py $(ARGS)
+
+soak: $(STAMP) ## fifteen minutes of mixed load on a service, with reloads, edits and kills
+	$(BIN)/python benchmarks/soak.py --minutes 15 $(ARGS)
 
 clean: ## remove what was built or cached; .venv stays
 	rm -rf build dist docs/_build .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

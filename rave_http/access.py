@@ -27,7 +27,7 @@ HIDDEN: Final = "there is nothing here that you may see"
 
 _ANONYMOUS = "anonymous"
 _EVERYBODY = "*"
-_DEFAULT = ("view", "run")
+_DEFAULT = ("view", "run", "metrics")
 _NOBODY = frozenset({"", "-", "(null)", _ANONYMOUS})
 """What proxies write where nobody logged in: Apache writes ``(null)``, logs have ``-``."""
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")

@@ -71,7 +71,7 @@ class Application:
         self._worker: Any = None
         self._settling: asyncio.Task[None] | None = None
         self._access_log = AccessLog.of(service.settings.access_log)
-        others = [*_cors(service), *service.plugins.middleware(is_sound)]
+        others = [*_cors(service), *service.plugins.middleware(service.runtime.settings, is_sound)]
         if service.settings.load_error_fatal:
             service.plugins.check()
         ready = ReadyAnswers(service)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rave_core.registry import Registry
+    from rave_core.settings import Settings
     from rave_http.access import Principal
     from rave_http.executors import ExecutorFactory
     from rave_http.rendering import Rendering
@@ -28,7 +29,7 @@ def rave_register_executors(registry: Registry[ExecutorFactory]) -> None:
 
 
 @hookspec
-def rave_http_middleware() -> Sequence[object] | None:
+def rave_http_middleware(settings: Settings) -> Sequence[object] | None:
     """Falcon middleware for the service, made once in each worker; the first is the outermost."""
 
 

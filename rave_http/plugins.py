@@ -11,6 +11,7 @@ import pluggy
 from rave_core.errors import PluginError, nearest
 from rave_core.plugins import Found, Problem, found_entry_points, load
 from rave_core.registry import Registry
+from rave_core.settings import Settings
 from rave_http import hookspecs
 from rave_http.executors import BUILTIN, ExecutorFactory
 
@@ -63,10 +64,11 @@ class HttpPlugins:
         if self.problems:
             raise PluginError("; ".join(map(str, self.problems)))
 
-    def middleware(self, is_sound: Callable[[object], bool]) -> list[object]:
+    def middleware(self, settings: Settings, is_sound: Callable[[object], bool]) -> list[object]:
         """The middleware of all plugins, the outermost first; that of one which fails is left out, and a problem.
 
         Args:
+            settings: all of them, for those that depend on any.
             is_sound: raises whatever it likes, or gives false, for what is no middleware.
         """
         found: list[object] = []
@@ -76,7 +78,7 @@ class HttpPlugins:
             try:
                 given = [
                     each
-                    for answer in self._manager.subset_hook_caller("rave_http_middleware", others)()
+                    for answer in self._manager.subset_hook_caller("rave_http_middleware", others)(settings=settings)
                     for each in answer or ()
                 ]
                 unsound = [each for each in given if not is_sound(each)]

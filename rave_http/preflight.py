@@ -156,12 +156,15 @@ def _look(launch: Launch, settings: Settings, service: ServiceSettings, outside:
     from rave_http.access import Access
     from rave_http.keys import KeyStore
     from rave_http.plugins import HttpPlugins
+    from rave_http.rates import Rates
 
     os.chdir(launch.working_directory)
     launch.log.start()
     logging.disable()  # each worker logs what it finds
     plugins = HttpPlugins.installed(settings.disabled_plugins)
-    plugins.executors.find(service.executor)
+    for name in {service.executor, *(str(own["executor"]) for own in service.operations.values() if "executor" in own)}:
+        plugins.executors.find(name)
+    Rates.of(service)
     access = Access(service, KeyStore.of(service, _clock), plugins.hooks, _clock)
     if outside and not (service.allow_anonymous or access.is_configured):
         raise ConfigurationError(ADVICE.format(outside))

@@ -10,7 +10,6 @@ from typing import Any, Final
 from falcon.asgi import Request, Response
 
 from rave_core.cache import Found
-from rave_core.errors import nearest
 from rave_core.expiry import nocache
 from rave_core.model import PLAIN, Call, Options, Status
 from rave_core.operation import Operation
@@ -29,6 +28,7 @@ from rave_http.answers import (
 )
 from rave_http.arguments import Controls, read_body, read_query
 from rave_http.computations import Computation
+from rave_http.descriptions import nearest_operation
 from rave_http.failures import problem_of
 from rave_http.headers import Preferences, directives, preferences
 from rave_http.notes import RequestNote
@@ -124,12 +124,16 @@ class Operations:
 
     def _find(self, req: Request, name: str, namespace: str) -> Operation[..., Any]:
         service = self._service
-        if namespace == "-" or not service.may(req, "view", namespace):
+        catalog = service.namespaces.catalog
+        if namespace not in catalog.namespaces or not service.may(req, "view", namespace):
             raise Problem("not-found", HIDDEN)
+        if name == namespace:
+            detail = f"{namespace!r} is a namespace: GET lists its operations"
+            raise Problem("method-not-allowed", detail, headers={"Allow": "GET, HEAD"})
         operation = service.namespaces.find(name)
         if operation is None:
-            known = [each for each, _ in service.namespaces.catalog if service.may(req, "view", each.partition("/")[0])]
-            raise Problem("not-found", f"There is no operation {name[:200]!r}; {nearest(name[:200], known)}")
+            hint = nearest_operation(catalog, name[:200], lambda space: service.may(req, "view", space))
+            raise Problem("not-found", f"There is no operation {name[:200]!r}; {hint}")
         req.scope["rave"].operation = name
         if req.method not in METHODS and req.method != "QUERY":
             raise Problem(

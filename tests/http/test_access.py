@@ -212,7 +212,7 @@ def test_permissions_of_a_namespace_take_the_place_of_the_general_ones(access: C
 
 
 def test_a_principal_without_an_entry_has_that_of_everybody(access: Callable[..., Access]) -> None:
-    """Without one they may view and run; entries for namespaces alone give nothing elsewhere."""
+    """Without one they may view, run and read metrics; entries for namespaces alone give nothing elsewhere."""
     made = access(anonymous=[])
     assert [made.allows(BOB, name, "flow") for name in ("view", "run", "refresh")] == [True, True, False]
     made = access(permissions={"*": {"flow": "view"}})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rave_core import Settings
 from rave_core.errors import PluginError
 from rave_core.plugins import Found
 from rave_http.app import is_sound
@@ -49,7 +50,7 @@ def test_the_middleware_of_a_failing_plugin_is_left_out_and_told_of() -> None:
             plugin("last", lambda: [last]),
         ]
     )
-    assert made.middleware(is_sound) == [last, first]
+    assert made.middleware(Settings(), is_sound) == [last, first]
     assert {problem.name: problem.origin for problem in made.problems} == {
         each: f"{each}.module" for each in ("number", "odd", "fails")
     }

@@ -10,6 +10,7 @@ from rave_web.gate import Gate, granted
 
 if TYPE_CHECKING:
     from rave_core.registry import Registry
+    from rave_core.settings import Settings
     from rave_http.access import Principal
     from rave_http.executors import Executor, ExecutorContext, ExecutorFactory
     from rave_http.rendering import Rendering
@@ -30,9 +31,12 @@ def open_coroutines(context: ExecutorContext) -> Executor:
 
 
 @hookimpl
-def rave_http_middleware() -> Sequence[object]:
-    """The gate that every request comes through."""
-    return [Gate()]
+def rave_http_middleware(settings: Settings) -> Sequence[object] | None:
+    """The gate that every request comes through; none where there is nothing for it to do, since it costs some time."""
+    from rave_web.settings import WebSettings
+
+    own = WebSettings.of(settings)
+    return [Gate()] if own.networks or own.headers or own.hsts is not None else None
 
 
 @hookimpl
