@@ -78,16 +78,27 @@ class Products:
     async def _product(self, req: Request, resp: Response, target: _Target) -> None:
         service = self._service
         place = await self._place(req, target)
-        if place.state is State.MAKING and place.computation is not None:
+        if place.state is State.MAKING:
             prefer = preferences(req.get_header("Prefer") or target.prefer)
-            if await service.wait(place.computation, self._patience(prefer)):
-                place = await self._locate(target)
+            place = await self._awaited(place, target, self._patience(prefer))
         if place.state is State.MAKING or place.state is State.ORPHANED:
             self._send_ticket(req, resp, place, target)
             return
         if place.state is not State.READY:
             raise service.products.refuse(place)
         await self._send(req, resp, place, target.form)
+
+    async def _awaited(self, place: Whereabouts, target: _Target, seconds: float) -> Whereabouts:
+        """What becomes of a product within ``seconds``, whoever makes it."""
+        service = self._service
+        if place.computation is not None:
+            is_done = await service.wait(place.computation, seconds)
+            return await self._locate(target) if is_done else place
+        end = service.clock.monotonic() + seconds
+        while place.state is State.MAKING and service.clock.monotonic() < end and not service.is_draining:
+            await asyncio.sleep(_LOOK)
+            place = await self._locate(target)
+        return place
 
     async def _locate(self, target: _Target) -> Whereabouts:
         return await self._service.products.locate(target.key, target.name, target.operation, after=target.after)

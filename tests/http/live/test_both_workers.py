@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import requests
@@ -154,6 +155,18 @@ def test_a_stale_answer_to_a_failure_is_the_product_and_spares_the_operation(
     assert len(service.runs("shaky s")) == 2
     href = service.get("/lab/shaky?name=s", headers=ASYNC).headers["Content-Location"]
     assert (service.get(href).status_code, service.get(href).text) == (200, "s works")
+
+
+def test_a_wait_for_a_ticket_is_honoured_by_every_worker(
+    start_service: Callable[..., Service], wait_until: Callable[..., Any]
+) -> None:
+    """``Prefer: wait`` on a product's address waits, whether it is made here or elsewhere."""
+    service = start_service()
+    href = service.get("/lab/slow?name=wait&seconds=2.5", headers=ASYNC).json()["href"]
+    wait_until(lambda: service.runs("slow wait"))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: service.get(href, headers={"Prefer": "wait=10"}), range(8)))
+    assert {(answer.status_code, answer.text) for answer in answers} == {(200, "wait slept")}
 
 
 def test_the_longest_names_have_products_too(start_service: Callable[..., Service], tmp_path: Any) -> None:

@@ -1,0 +1,102 @@
+"""Crowds: those who wait or listen cost those nothing who ask for what is kept; the exact ratios are `make bench`'s."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import requests
+
+Service = Any  # RunningService of the conftest
+
+
+def p99(url: str, count: int = 400) -> float:
+    """Milliseconds that all but one in a hundred requests stay below, over one connection."""
+    took = []
+    with requests.Session() as session:
+        for _ in range(count):
+            started = time.perf_counter()
+            assert session.get(url, timeout=10).status_code == 200
+            took.append((time.perf_counter() - started) * 1000)
+    return statistics.quantiles(took, n=100)[98]
+
+
+async def beside(service: Service, paths: list[str], measure: Callable[[], float]) -> float:
+    """What ``measure`` gives while all ``paths`` are being asked for."""
+    port = int(service.url.rpartition(":")[2])
+    writers = []
+    for path in paths:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        await writer.drain()
+        writers.append(writer)
+    await asyncio.sleep(1)
+    try:
+        return await asyncio.to_thread(measure)
+    finally:
+        for writer in writers:
+            writer.close()
+
+
+def test_a_crowd_that_waits_and_listens_does_not_slow_what_is_kept(start_service: Callable[..., Service]) -> None:
+    """With 200 waiting requests and 50 event streams a hit takes about as long as without them."""
+    service = start_service(workers=1, wait="60s")
+    hit = f"{service.url}/lab/square?n=7"
+    p99(hit)
+    idle = min(p99(hit) for _ in range(3))
+    slow = "/lab/slow?name=crowd&seconds=25"
+    href = service.get(slow, headers={"Prefer": "respond-async"}).json()["href"]
+    paths = [slow] * 200 + [f"{href}/events"] * 50
+    busy = asyncio.run(beside(service, paths, lambda: min(p99(hit) for _ in range(3))))
+    assert busy < 4 * idle + 5  # a machine that does other things as well makes both of them slow, now and then
+    assert len(service.runs("slow crowd")) == 1
+
+
+def test_a_flood_of_cold_keys_is_answered_or_refused_in_good_order(start_service: Callable[..., Service]) -> None:
+    """Of 300 keys at once, each is computed, promised, or refused with advice; nothing else comes of it."""
+    service = start_service(workers=1, queue=50, wait="0.5s")
+
+    def ask(n: int) -> int:
+        answer = requests.get(f"{service.url}/lab/slow?name=flood{n}&seconds=0.2", timeout=30)
+        assert answer.status_code != 503 or int(answer.headers["Retry-After"]) >= 1
+        return answer.status_code
+
+    with ThreadPoolExecutor(100) as pool:
+        seen = Counter(pool.map(ask, range(300)))
+    assert set(seen) <= {200, 202, 503}
+    assert seen[503] > 0
+    assert seen[200] + seen[202] >= 50
+    assert service.get("/lab/square?n=1").status_code == 200
+
+
+def test_clients_that_stall_do_not_hold_up_others(start_service: Callable[..., Service]) -> None:
+    """Half requests, and a client that reads nothing of a large product, leave the rest alone."""
+    service = start_service(workers=1)
+    host, port = "127.0.0.1", int(service.url.rpartition(":")[2])
+    stalled = [socket.create_connection((host, port)) for _ in range(50)]
+    for number, connection in enumerate(stalled):
+        rest = "/lab/files/document?size=30000000 HTTP/1.1\r\nHost: x\r\n\r\n" if number % 2 else "/lab/square?n="
+        connection.sendall(f"GET {rest}".encode())
+    time.sleep(1)
+    started = time.monotonic()
+    assert [service.get(f"/lab/square?n={n}").status_code for n in range(20)] == [200] * 20
+    assert time.monotonic() - started < 5
+    for connection in stalled:
+        connection.close()
+
+
+def test_a_herd_on_an_expired_key_costs_one_run(start_service: Callable[..., Service]) -> None:
+    """While a stale result is made anew, all get it at once, and it is made once."""
+    service = start_service(workers=1)
+    service.get("/lab/brief?name=herd")
+    time.sleep(1.1)
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(lambda _: requests.get(f"{service.url}/lab/brief?name=herd", timeout=10), range(40)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(service.runs("brief herd")) <= 3  # one for each second that the herd may take
