@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 from contextvars import ContextVar
 from typing import Final
@@ -15,6 +16,10 @@ _PARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2}
 _NO_TRACE: Final = b"0" * 32
 _NO_SPAN: Final = b"0" * 16
 _SAMPLED: Final = 1
+
+# To ask the system for each name would take a good part of the time that an answer from memory takes.
+_chance = random.Random()  # noqa: S311  # names, not secrets
+os.register_at_fork(after_in_child=_chance.seed)  # or workers would give the same names
 
 
 def traceparent() -> str:
@@ -29,14 +34,14 @@ def trace_id(parent: str) -> str:
 
 def child_of(parent: bytes | None) -> str:
     """A ``traceparent`` of our own: in the caller's trace, or in a new one where ``parent`` is absent or malformed."""
-    span = os.urandom(8).hex()
+    span = f"{_chance.getrandbits(64):016x}"
     if parent is not None:
         match = _PARENT.fullmatch(parent)
         if match is not None and _is_valid(match[1], match[2], match[3], match[5]):
             # Of the flags, only this one has a meaning that is settled; the others have to be zero.
             sampled = int(match[4], 16) & _SAMPLED
             return f"00-{match[2].decode()}-{span}-{sampled:02x}"
-    return f"00-{os.urandom(16).hex()}-{span}-00"
+    return f"00-{_chance.getrandbits(128):032x}-{span}-00"
 
 
 def _is_valid(version: bytes, trace: bytes, span: bytes, rest: bytes | None) -> bool:

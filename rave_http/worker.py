@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import http
 import math
 import os
@@ -22,6 +23,8 @@ HELD: Final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGUSR1, si
 
 _SLUGS: Final = {kind.status: slug for slug, kind in PROBLEMS.items() if slug in ("bad-request", "uri-too-long")}
 _STEP: Final = 0.1  # seconds
+_ARENAS: Final = 2
+_M_ARENA_MAX: Final = -8  # of the C library's malloc.h
 _clock = SystemClock()
 
 
@@ -58,6 +61,11 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     has_served = False
     is_retired = False
     is_stopping = False
+
+    def init_process(self) -> None:
+        """Begins to live."""
+        _limit_arenas()
+        super().init_process()
 
     def load_wsgi(self) -> None:
         """Makes the application, and lets it have the worker."""
@@ -117,6 +125,17 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         # Until then the time of the file is Unix time, which is later than any by the monotonic clock.
         self.has_served = self.has_served or self.tmp.last_update() <= _clock.monotonic()
         return self.has_served
+
+
+def _limit_arenas() -> None:
+    """Has threads take memory from the same few places.
+
+    Left alone, glibc gives each thread one of its own, up to eight for each processor. What a thread needed once, for a
+    large product, say, stays there when it is free again, so that a worker grows for hours.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def _do_nothing(*_: Any) -> None:

@@ -17,8 +17,13 @@ SEEN_WITHIN: Final = 2.0
 
 _SLACK: Final = 0.3
 _HUP_LASTS: Final = 20.0
+_HEAD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
 _MISTAKE = re.compile(r"Traceback|\b(ERROR|CRITICAL)\b")
-_EXPECTED = re.compile(r"namespace trial: its change is not taken|Worker \(pid:\d+\) was sent SIGKILL")
+_EXPECTED = re.compile(
+    r"lab/fails failed: ValueError"
+    r"|namespace trial: its change is not taken"
+    r"|Worker \(pid:\d+\) was sent SIGKILL"
+)
 
 
 def explain(cut: Cut, moments: Moments) -> str:
@@ -62,5 +67,11 @@ def repeated_runs(log: Path, moments: Moments) -> tuple[int, int, list[str]]:
 
 
 def mistakes(log: str) -> list[str]:
-    """The lines of the service's log that tell of anything but what was done to it."""
-    return [line for line in log.splitlines() if _MISTAKE.search(line) and not _EXPECTED.search(line)]
+    """What the service's log tells of, but for what was done to it and what was asked to fail; by its first lines."""
+    records: list[str] = []
+    for line in log.splitlines():
+        if _HEAD.match(line) or not records:
+            records.append(line)
+        else:
+            records[-1] += f"\n{line}"
+    return [record[:1000] for record in records if _MISTAKE.search(record) and not _EXPECTED.search(record)]
