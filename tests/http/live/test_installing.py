@@ -46,4 +46,4 @@ def test_hup_shows_what_was_installed_meanwhile(
     service.process.send_signal(signal.SIGHUP)
     answer = wait_until(lambda: (a := service.get("/late/greet?name=Ada")).status_code == 200 and a)
     assert answer.text == "Welcome, Ada"
-    assert "late/greet" in {operation["name"] for operation in service.get("/-/ops").json()["operations"]}
+    wait_until(lambda: "late/greet" in {each["name"] for each in service.get("/-/ops").json()["operations"]})

@@ -12,9 +12,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(300)
 def test_two_minutes_of_everything_lose_nothing_and_give_nothing_wrong() -> None:
-    """No product is lost or wrong, nothing grows, and nothing is left over; `make soak` takes longer."""
-    command = [sys.executable, str(ROOT / "benchmarks" / "soak.py"), "--minutes", "2"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+    """No product is lost or wrong, nothing grows, and nothing is left over; `make soak` takes longer.
+
+    With what comes before and after the load, it takes about two minutes.
+    """
+    command = [sys.executable, str(ROOT / "benchmarks" / "soak.py"), "--minutes", "1.7"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-3000:]}"

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 HERE = Path(__file__).parent
@@ -46,7 +46,9 @@ class Running:
 
     def get(self, path: str, *, headers: dict[str, str] | None = None, timeout: float = 10.0, **query: Any) -> Any:
         """One answer, over a connection of its own, so that either worker may give it."""
-        return httpx.get(self.url + path, params=query, headers=headers, timeout=timeout, trust_env=False)
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.get(self.url + path, params=query, headers=headers, timeout=timeout)
 
     def workers(self) -> set[int]:
         """The ids of both workers, once both answer."""

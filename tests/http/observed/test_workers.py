@@ -8,8 +8,8 @@ import signal
 import time
 from typing import Any
 
-import httpx
 import pytest
+import requests
 
 REQUESTS = 'rave_requests_total{"cache": "hit", "method": "GET", "route": "operation", "status": "2xx"}'
 OUTCOMES = 'rave_cache_outcomes_total{"operation": "flow/top", "outcome": "hit"}'
@@ -100,7 +100,7 @@ def test_what_can_not_be_paused_is_refused(shared: Any) -> None:
 def test_a_stuck_worker_delays_by_the_time_limit_only(shared: Any) -> None:
     """Its peers tell it apart as silent, and answer for the others."""
     stuck, other = shared.workers()
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(requests.ReadTimeout):
         shared.get("/block", seconds=3, timeout=0.3)
     started = time.monotonic()
     report = shared.get("/-/statistics", timeout=5).json()
@@ -126,7 +126,7 @@ def test_requests_are_in_the_access_log(shared: Any) -> None:
     """Both workers append to one file; a request that its client gave up is there with status 499."""
     for number in range(20):
         shared.get("/flow/top", headers={"x-request-id": f"mine-{number}"})
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(requests.ReadTimeout):
         shared.get("/wait", timeout=0.2)
 
     def lines() -> Any:
