@@ -58,7 +58,7 @@ def events(actor: Actor) -> str:
     href, deadline = _href(answer), time.monotonic() + seconds + MARGIN
     while time.monotonic() < deadline:
         try:
-            for event, document in _stream(actor, f"{href}/events"):
+            for event, document in _stream(actor, f"{href}/events", deadline):
                 if event == "failed":
                     raise WrongError(f"the events of {href} told of a failure: {document}")
                 if event == "done":
@@ -138,8 +138,8 @@ def _slept(answer: Answer, name: str, seconds: float) -> str:
     return "ok"
 
 
-def _stream(actor: Actor, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The events of a stream, until it ends."""
+def _stream(actor: Actor, path: str, deadline: float) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events of a stream, until it ends or its time is up; signs of life come in between."""
     asked_at = time.time()
     connection = http.client.HTTPConnection("127.0.0.1", actor.client.port, timeout=PATIENCE)
     try:
@@ -151,7 +151,7 @@ def _stream(actor: Actor, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 return
             raise WrongError(f"{path} gave {response.status} {body[:300]!r}")
         event = ""
-        while line := response.readline():
+        while time.monotonic() < deadline and (line := response.readline()):
             word, _, rest = line.decode().strip().partition(": ")
             if word == "event":
                 event = rest

@@ -180,9 +180,9 @@ class Products:
             raise service.products.refuse(place)
         resp.set_header("Cache-Control", "no-store")
         resp.set_header("X-Accel-Buffering", "no")
-        resp.sse = self._stream(place, target)
+        resp.sse = self._stream(req, place, target)
 
-    async def _stream(self, place: Whereabouts, target: _Target) -> AsyncIterator[SSEvent | None]:
+    async def _stream(self, req: Request, place: Whereabouts, target: _Target) -> AsyncIterator[SSEvent | None]:
         """What becomes of a product, until it is there or failed. A ``None`` is a sign of life."""
         service = self._service
         service.streams += 1
@@ -202,8 +202,13 @@ class Products:
                     quiet = 0.0
                     yield None
                 if place.computation is None or not place.computation.is_running or place.computation.ended is not None:
-                    place = await self._locate(target)
-            yield self._end(place)
+                    place = await self._place(req, target)  # whoever makes it may be killed meanwhile
+            if place.state is State.READY:
+                yield SSEvent(event="done", json=self._document(place))
+            else:
+                yield self._failed(service.products.refuse(place), target)
+        except Problem as problem:  # it can't be made any more
+            yield self._failed(problem, target)
         finally:
             service.streams -= 1
             service.metrics.event_streams.dec()
@@ -222,12 +227,9 @@ class Products:
             await asyncio.sleep(0.1)  # reports may come by the thousand
         return self._service.clock.monotonic() - started
 
-    def _end(self, place: Whereabouts) -> SSEvent:
-        if place.state is State.READY:
-            return SSEvent(event="done", json=self._document(place))
-        problem = self._service.products.refuse(place)
-        instance = f"{PREFIX}{place.key.text}"
-        return SSEvent(event="failed", json=problem.document(base=self._service.base, instance=instance))
+    def _failed(self, problem: Problem, target: _Target) -> SSEvent:
+        document = problem.document(base=self._service.base, instance=f"{PREFIX}{target.key.text}")
+        return SSEvent(event="failed", json=document)
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -35,6 +35,26 @@ def test_a_ticket_outlives_the_worker_that_computes(
     assert len(service.runs("slow killed")) == 2
 
 
+def test_an_open_stream_of_events_outlives_the_worker_that_computes(
+    start_service: Callable[..., Service], wait_until: Callable[..., Any]
+) -> None:
+    """The worker that gives the events takes the computation over, and tells of its end; nobody else asks."""
+
+    def of(answer: requests.Response) -> str:  # a request ID begins with what its worker alone has
+        return answer.headers["X-Request-ID"].partition("-")[0]
+
+    service = start_service()
+    ticket = service.get("/lab/slow?name=followed&seconds=3", headers=ASYNC)
+    run = wait_until(lambda: service.runs("slow followed"))[0]
+    events = f"{service.url}{ticket.json()['href']}/events"
+    while of(stream := requests.get(events, stream=True, timeout=20)) == of(ticket):
+        stream.close()
+    with stream:
+        os.kill(int(run.split()[0]), signal.SIGKILL)
+        assert b"event: done" in stream.content
+    assert len(service.runs("slow followed")) == 2
+
+
 def test_a_ticket_outlives_the_service(start_service: Callable[..., Service], wait_until: Callable[..., Any]) -> None:
     """After kill -9 of everything, a service that starts anew makes good on the promise."""
     service = start_service(workers=1)
