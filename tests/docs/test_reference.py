@@ -216,7 +216,8 @@ def test_every_command_has_a_section_with_its_options(page: Page) -> None:
     """And no section is of another command."""
     text = page("reference/commands.md")
     rave: click.Group = importlib.import_module("rave_core.cli.main").rave
-    found = dict(commands(rave, click.Context(rave), "rave"))
+    with click.Context(rave) as context:
+        found = dict(commands(rave, context, "rave"))
     sections = dict(re.findall(r"^### `(rave [^`]+)`\n\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL))
     assert sections.keys() == found.keys()
     for name, command in found.items():
