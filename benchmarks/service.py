@@ -291,7 +291,7 @@ async def _beside_a_crowd(service: Started, hit: str) -> float:
 
 def main() -> int:
     """Prints the table, or JSON with ``--json``; 1 if a limit is passed."""
-    results = []
+    results: list[Result] = []
     PLACE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="service-", dir=PLACE) as directory:
         for measure, needed in ((hits, "wrk"), (files, "nginx"), (crowd, None), (misses, None)):

@@ -79,6 +79,7 @@ class Soak:
         mark: by which every process of the service is known.
         clients: how many ask at once.
         minutes: of load, in all.
+        phase: how often load has begun.
     """
 
     service: Started
@@ -89,6 +90,7 @@ class Soak:
     tally: Tally = field(default_factory=Tally)
     moments: Moments = field(default_factory=Moments)
     editions: Editions = field(default_factory=Editions)
+    phase: int = 0
     calm: Watch = field(init=False)
     disturbed: Watch = field(init=False)
 
@@ -118,7 +120,8 @@ class Soak:
     def _load(self, seconds: float, *others: Callable[[threading.Event], None]) -> None:
         """Lets all clients ask for some time, and ``others`` do what they do."""
         stopped = threading.Event()
-        clients = [partial(self._ask, f"{self.seed}-{time.time_ns()}-{number}") for number in range(self.clients)]
+        self.phase += 1
+        clients = [partial(self._ask, f"{self.seed}-{self.phase}-{number}") for number in range(self.clients)]
         threads = [
             threading.Thread(target=self._guarded, args=(job, stopped), daemon=True) for job in (*clients, *others)
         ]
@@ -158,8 +161,22 @@ class Soak:
         runs, again, run_wrongs = repeated_runs(self.service.place / "runs.log", self.moments)
         memory = Memory.of(self.calm.lives.values(), min(60.0, self.calm_seconds / 2))
         most = max((life.peak(0.0) for life in self.disturbed.lives.values()), default=0)
-        complaints = [*self.tally.wrongs, *cut_wrongs, *run_wrongs, *complaints, *memory.complaints(most)]
-        complaints += [f"the log tells of a mistake: {line}" for line in mistakes(self.service.log)]
+        if len(self.calm.lives) != SETTINGS["workers"]:
+            complaints.append(f"a worker was replaced, though nobody touched any: {sorted(self.calm.lives)}")
+        return {
+            **self._figures(),
+            "ended_connections": cuts,
+            "bodies": {"ran": runs, "ran_again_after_a_kill": again},
+            "memory": memory.document(),
+            "workers_after_disturbances": {"seen": len(self.disturbed.lives), "largest_MB": round(most / 1e6, 2)},
+            "wrong": [
+                *(*self.tally.wrongs, *cut_wrongs, *run_wrongs, *complaints, *memory.complaints(most)),
+                *(f"the log tells of a mistake: {record}" for record in mistakes(self.service.log)),
+            ],
+        }
+
+    def _figures(self) -> dict[str, Any]:
+        """What was counted and timed."""
         hits = sorted(self.tally.hits) or [0.0]
         delays = self.editions.delays or [0.0]
         return {
@@ -174,13 +191,8 @@ class Soak:
                 "edits": len(delays),
                 "broken_edits": self.editions.breaks,
             },
-            "ended_connections": cuts,
-            "bodies": {"ran": runs, "ran_again_after_a_kill": again},
             "edit_served_everywhere_s": {"median": round(statistics.median(delays), 2), "worst": round(max(delays), 2)},
             "hit_ms": {"p50": round(hits[len(hits) // 2] * 1e3, 2), "p99": round(hits[len(hits) * 99 // 100] * 1e3, 2)},
-            "memory": memory.document(),
-            "workers_after_disturbances": {"seen": len(self.disturbed.lives), "largest_MB": round(most / 1e6, 2)},
-            "wrong": complaints,
         }
 
 
