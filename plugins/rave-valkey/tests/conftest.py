@@ -121,7 +121,7 @@ def start_python(tmp_path):
     started = []
 
     def start(script, *args):
-        path = Path(tmp_path, "script.py")
+        path = Path(tmp_path, f"script{len(started)}.py")  # an earlier one may still be about to read its own
         path.write_text(script)
         process = subprocess.Popen([sys.executable, path, *map(str, args)], stdout=subprocess.PIPE, text=True)
         started.append(process)
