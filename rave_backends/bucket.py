@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _CONNECTING = 5.0
 _RETRIES = 3
 _PART = 8 << 20  # what is larger goes in parts
+_AT_ONCE = 2
 _LISTED = 1000
 _REREAD = timedelta(minutes=5)
 
@@ -138,7 +140,53 @@ class Bucket:
             if sum(map(len, views)) <= _PART:
                 self._client().put(name, b"".join(views), use_multipart=False)
             else:
-                self._client().put(name, iter(views), use_multipart=True, chunk_size=_PART, max_concurrency=4)
+                self._client().put(name, iter(views), use_multipart=True, chunk_size=_PART, max_concurrency=_AT_ONCE)
+
+    def upload(self, name: str, path: Path, attributes: Mapping[str, str]) -> None:
+        """Puts the content of a file, in parts: little of it is in memory. ``attributes`` are headers for readers.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
+        with path.open("rb") as file, self._words("upload"):
+            many = os.fstat(file.fileno()).st_size > _PART
+            self._client().put(
+                name,
+                file,
+                attributes=dict(attributes),
+                use_multipart=many,
+                chunk_size=_PART,
+                max_concurrency=_AT_ONCE,
+            )
+
+    def download(self, name: str, path: Path) -> None:
+        """Writes an object to a new file, part by part, each in a request of its own.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+        found = self.look(name)
+        if found is None:
+            raise FileNotFoundError(f"{self}: there is no object {name!r}")
+        with path.open("xb") as file:
+            for start in range(0, found.size, _PART):
+                part = self._part(name, start, min(_PART, found.size - start))
+                file.write(part)
+
+    def _part(self, name: str, start: int, length: int) -> memoryview:
+        with self._words("download"):
+            try:
+                return memoryview(self._client().get_range(name, start=start, length=length))
+            except FileNotFoundError as error:
+                _refuse_missing_bucket(error)
+                raise BackendError(f"{self}: the object {name!r} went while it was downloaded") from error
+
+    def sign(self, name: str, seconds: float) -> str:
+        """A URL by which anybody can GET the object for ``seconds``. Nothing is looked up."""
+        from obstore import sign
+
+        with self._words("sign a URL of"):
+            return sign(self._client(), "GET", name, timedelta(seconds=seconds))
 
     def create(self, name: str, data: bytes) -> bool:
         """Puts an object where there is none; whether it did. Some stores do not know that, and always do."""

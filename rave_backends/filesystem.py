@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from rave_backends.paths import Tree
 from rave_backends.root import Root
 from rave_backends.sweeper import Sweeper
 from rave_backends.temporaries import Temporaries, remove
-from rave_core.backend import Backend, Purged, StoreURL, parse_flag, parse_size
+from rave_core.backend import Backend, Purged, StoreURL, parse_age, parse_flag, parse_size
 from rave_core.clock import Clock, SystemClock
 from rave_core.errors import ConfigurationError, ProductError
 from rave_core.model import Bytes, Entry
@@ -45,6 +46,7 @@ class FilesystemBackend(Backend):
         max_bytes: int | None = None,
         policy: Policy = "lru",
         mode: int | None = None,
+        max_age: float | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Opens the cache in ``root``.
@@ -58,12 +60,15 @@ class FilesystemBackend(Backend):
                 minute); ``cost``, the cheapest to compute for each byte.
             mode: permissions of directories, whatever the umask; files get the same without execution. ``None``:
                 0700 in a directory of ours, else what the umask leaves.
+            max_age: seconds after which an entry that was put here counts as absent, so that layers below are asked
+                again; then reads do not count for ``lru``, since what is used is put again. ``None`` for never.
             clock: the source of time; it must agree with the file system's.
         """
         self.max_bytes = max_bytes
         self._clock = clock or SystemClock()
         self._durable = durable
-        self._keeps_recency = policy == "lru" and max_bytes is not None
+        self.max_age = max_age
+        self._keeps_recency = policy == "lru" and max_bytes is not None and max_age is None
         self._written = 0
         self._tree = Tree(os.path.abspath(root))
         self._temporaries = Temporaries(f"{self._tree.control}/tmp")  # noqa: S108  # below the root
@@ -76,7 +81,7 @@ class FilesystemBackend(Backend):
 
     @classmethod
     def from_url(cls, url: StoreURL) -> FilesystemBackend:
-        """The cache at ``file:///directory?durable=…&max_bytes=…&policy=…&mode=…``; also ``file://~/…``, ``file://./…``.
+        """The cache at ``file:///directory?durable=…&max_bytes=…&policy=…&mode=…&max_age=…``; also ``file://~/…``, ``file://./…``.
 
         Raises:
             ConfigurationError: the URL names no directory, or an option is wrong.
@@ -84,20 +89,26 @@ class FilesystemBackend(Backend):
         root, durable = _directory(url), url.take("durable", parse_flag, False)
         policy: Policy = url.take("policy", _policy, "lru")
         max_bytes, mode = url.take("max_bytes", parse_size, None), url.take("mode", _mode, None)
+        max_age = url.take("max_age", parse_age, None)
         url.done()
-        return cls(root, durable=durable, max_bytes=max_bytes, policy=policy, mode=mode)
+        return cls(root, durable=durable, max_bytes=max_bytes, policy=policy, mode=mode, max_age=max_age)
 
     def __repr__(self) -> str:
         return f"FilesystemBackend({self._tree.root!r})"
 
     def get(self, key: str) -> bytearray | None:
         """The frame kept under ``key``, whole, or ``None``."""
+        return self._read(key, self.max_age)
+
+    def _read(self, key: str, max_age: float | None) -> bytearray | None:
         try:
             file = os.open(self._tree.frame(key), os.O_RDONLY | os.O_CLOEXEC)
         except _ABSENT:
             return None
         try:
             info = os.fstat(file)
+            if max_age is not None and abs(self._clock.now() - info.st_mtime) > max_age:
+                return None
             frame = bytearray(info.st_size)
             if os.readv(file, [frame]) != info.st_size:
                 _read_rest(file, frame)
@@ -116,6 +127,8 @@ class FilesystemBackend(Backend):
         except _ABSENT:
             return None
         try:
+            if self.max_age is not None and abs(self._clock.now() - os.fstat(file).st_mtime) > self.max_age:
+                return None
             return os.pread(file, size, 0)
         finally:
             os.close(file)
@@ -215,6 +228,14 @@ class FilesystemBackend(Backend):
     def locate(self, key: str, name: str) -> Path:
         """Where the product ``name`` of ``key`` lies, whether it exists or not."""
         return Path(self._tree.product(key, name))
+
+    def fetch(self, key: str, name: str) -> Path:
+        """Where the product ``name`` of ``key`` lies: nothing needs to be brought."""
+        return self.locate(key, name)
+
+    def aged(self, key: str) -> bytearray | None:
+        """The frame under ``key``, also if it is older than ``max_age``; or ``None``."""
+        return self._read(key, math.inf)
 
     def discard(self, draft: Path) -> None:
         """Removes a draft and its directory. No error when it is gone."""

@@ -5,19 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rave_backends.breaker import Breaker
+from rave_backends.product_layers import ProductLayers
 from rave_core.backend import (
     Backend,
     Purged,
+    SupportsAging,
     SupportsFiles,
     SupportsLease,
+    SupportsObjects,
     SupportsPeek,
     SupportsPurge,
     SupportsStats,
+    SupportsUrl,
     SupportsValues,
 )
+from rave_core.clock import Clock, SystemClock
 from rave_core.errors import ConfigurationError
 from rave_core.model import Bytes, Entry
 
@@ -38,12 +45,15 @@ class LayeredBackend(Backend):
     """Looks in each layer in turn, and copies what it finds into those above. The last layer is the one that counts.
 
     It has the capabilities that its layers have: values and peeks come from the first layer that can; leases, files,
-    usage and the sealing key from the last. Trouble in one layer is remembered in ``last_failure`` and told by
-    ``check``, until the last layer can ``put`` again; it is raised when no layer could do it, and when the last layer
-    could not ``put``.
+    usage and the sealing key from the last. Where products lie elsewhere, files in a layer above are their copies.
+    Trouble in one layer is remembered in ``last_failure`` and told by ``check``, until the last layer can ``put``
+    again; it is raised when no layer could do it, and when the last layer could not ``put``.
+
+    A remote layer in trouble is left alone for a while (see `rave_backends.breaker`): meanwhile the others answer,
+    also with what is over the age that counts in them.
     """
 
-    def __init__(self, layers: Sequence[Backend]) -> None:
+    def __init__(self, layers: Sequence[Backend], *, clock: Clock | None = None) -> None:
         """Layers ``layers``, given near first.
 
         Raises:
@@ -53,6 +63,8 @@ class LayeredBackend(Backend):
             raise ConfigurationError("a layered cache needs one backend at least; none was given")
         self.layers = tuple(layers)
         self.last_failure: Failure | None = None
+        clock = clock or SystemClock()
+        self._guards = {id(layer): Breaker(layer, clock).call for layer in layers if layer.remote}
         self._changes = 0
         self._lock = threading.Lock()
         self._delegate()
@@ -70,7 +82,7 @@ class LayeredBackend(Backend):
         errors = []
         for depth, layer in enumerate(self.layers):
             try:
-                frame = layer.get(key)
+                frame: Bytes | None = self._guard(layer)(layer.get, key)
             except OSError as error:
                 errors.append(self._remember(layer, "get", error))
                 continue
@@ -79,14 +91,14 @@ class LayeredBackend(Backend):
                     self._promote(key, frame, self.layers[:depth], seen)
                 return frame
         self._raise_if_all(errors)
-        return None
+        return self._aged(key) if errors else None
 
     def head(self, key: str, size: int) -> Bytes | None:
         """The first ``size`` bytes of the frame under ``key``; nothing is copied upwards."""
         errors = []
         for layer in self.layers:
             try:
-                head = layer.head(key, size)
+                head: Bytes | None = self._guard(layer)(layer.head, key, size)
             except OSError as error:
                 errors.append(self._remember(layer, "head", error))
                 continue
@@ -104,7 +116,7 @@ class LayeredBackend(Backend):
         lowest = self.layers[-1]
         failure = None
         try:
-            lowest.put(key, frame)
+            self._guard(lowest)(lowest.put, key, frame)
         except OSError as error:
             failure = self._remember(lowest, "put", error)
         else:
@@ -159,6 +171,24 @@ class LayeredBackend(Backend):
         """What any layer lacks; ``None`` when none does."""
         return "; ".join(filter(None, (layer.notice() for layer in self.layers))) or None
 
+    def _guard(self, layer: Backend) -> Callable[..., Any]:
+        """What calls a method of ``layer``, unless that is left alone."""
+        return self._guards.get(id(layer), _call)
+
+    def _aged(self, key: str) -> Bytes | None:
+        """What a layer holds of which it should ask those below, which can't be asked."""
+        for layer in _those(self.layers, SupportsAging):
+            if layer.max_age is None:
+                continue
+            try:
+                frame: Bytes | None = layer.aged(key)
+            except OSError as error:
+                self._remember(layer, "get", error)
+                continue
+            if frame is not None:
+                return frame
+        return None
+
     def _promote(self, key: str, frame: Bytes, layers: Sequence[Backend], seen: int) -> None:
         with self._lock:
             # What was read may be older than what somebody has put since: then the copy would hide the new one.
@@ -174,7 +204,7 @@ class LayeredBackend(Backend):
         errors = []
         for layer in layers:
             try:
-                do(layer)
+                self._guard(layer)(do, layer)
             except OSError as error:
                 errors.append(self._remember(layer, action, error))
         return errors
@@ -202,10 +232,7 @@ class LayeredBackend(Backend):
         leases = _those(self.layers, SupportsLease)
         if leases:
             self._take(leases[-1], "claim", "lease", "swap_lease")
-        files = _those(self.layers, SupportsFiles)
-        if files:
-            self._take(files[-1], "draft", "locate", "discard")
-            setattr(self, "commit", self._committing(files[-1]))  # noqa: B010  # likewise
+        self._delegate_files()
         stats = _those(self.layers, SupportsStats)
         if stats:
             self._take(stats[-1], "usage", "max_bytes")
@@ -213,17 +240,46 @@ class LayeredBackend(Backend):
             for name, method in (("purge", self._purge), ("last_purge", self._last_purge)):
                 setattr(self, name, method)
 
-    def _take(self, layer: object, *names: str) -> None:
-        for name in names:
-            setattr(self, name, getattr(layer, name))
+    def _delegate_files(self) -> None:
+        """Files come from the last layer that has them, and are copies where a layer below has objects."""
+        files, objects = _those(self.layers, SupportsFiles), _those(self.layers, SupportsObjects)
+        if objects:
+            self._take(objects[-1], "upload", "download")
+        if objects and isinstance(objects[-1], SupportsUrl):
+            self._take(objects[-1], "url")
+        if not files:
+            return
+        place: Any = files[-1]
+        below = [layer for layer in objects if self.layers.index(layer) > self.layers.index(place)]
+        if below:
+            place = ProductLayers(files[-1], _Guarded(below[-1], self._guard(below[-1])))
+        self._take(place, "draft", "locate", "fetch", "discard")
+        setattr(self, "commit", self._committing(place, files[-1]))  # noqa: B010  # likewise
 
-    def _committing(self, files: Any) -> Callable[[str, Path, str, Sequence[Bytes]], Path]:
+    def _take(self, layer: object, *names: str) -> None:
+        guard = self._guards.get(id(layer))
+        for name in names:
+            method = getattr(layer, name)
+            setattr(self, name, partial(guard, method) if guard is not None and callable(method) else method)
+
+    def _committing(self, place: Any, files: Any) -> Callable[[str, Path, str, Sequence[Bytes]], Path]:
         above = self.layers[: self.layers.index(files)][::-1]
 
         def commit(key: str, draft: Path, name: str, frame: Sequence[Bytes]) -> Path:
-            """Commits to the layer that keeps files, then puts the frame into those above it."""
-            product: Path = files.commit(key, draft, name, frame)
+            """Commits to the layers that keep products, then puts the frame into those above them."""
+            try:
+                product: Path = place.commit(key, draft, name, frame)
+            except OSError as error:
+                self._remember(self.layers[-1], "commit", error)
+                if not files.locate(key, name).exists():
+                    raise
+                failure: OSError | None = error
+            else:
+                self._recovered(self.layers[-1])
+                failure = None
             self._change(above, "put", lambda layer: layer.put(key, frame))
+            if failure is not None:
+                raise failure
             return product
 
         return commit
@@ -248,6 +304,21 @@ class LayeredBackend(Backend):
         """When the layer was purged that waits for the longest time, of those that know; ``None`` where none does."""
         times = [layer.last_purge() for layer in _those(self.layers, SupportsPurge)]
         return min([time for time in times if time is not None], default=None)
+
+
+class _Guarded:
+    """A layer, each call of which goes through its breaker."""
+
+    def __init__(self, layer: Backend, guard: Callable[..., Any]) -> None:
+        self._layer = layer
+        self._guard = guard
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(self._guard, getattr(self._layer, name))
+
+
+def _call(do: Callable[..., Any], *args: Any) -> Any:
+    return do(*args)
 
 
 def _those(layers: Sequence[Any], capability: type[Any]) -> list[Any]:

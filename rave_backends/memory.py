@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,8 @@ from weakref import WeakSet
 
 from cachetools import Cache, LFUCache, LRUCache
 
-from rave_core.backend import GONE, Backend, Held, Purged, StoreURL, parse_size
+from rave_core.backend import GONE, Backend, Held, Purged, StoreURL, parse_age, parse_size
+from rave_core.clock import Clock, SystemClock
 from rave_core.errors import ConfigurationError, DamagedError, EntryError, LaterFormatError
 from rave_core.frame import peek
 from rave_core.model import Bytes, Entry
@@ -23,10 +25,11 @@ OVERHEAD = 512
 
 
 class _Item:
-    __slots__ = ("frame", "held", "size")
+    __slots__ = ("frame", "held", "since", "size")
 
-    def __init__(self, frame: bytes, held: Held | None = None) -> None:
+    def __init__(self, frame: bytes, since: float, held: Held | None = None) -> None:
         self.frame = frame
+        self.since = since  # monotonic
         self.held = held
         # Nobody can tell in a short time how much memory a decoded value takes: as much as its frame is a fair guess.
         self.size = OVERHEAD + len(frame) * (2 if held else 1)
@@ -96,8 +99,26 @@ class MemoryBackend(Backend):
 
     blocking: ClassVar[bool] = False
 
-    def __init__(self, *, max_bytes: int = DEFAULT_BYTES, policy: Policy = "lru") -> None:
+    def __init__(
+        self,
+        *,
+        max_bytes: int = DEFAULT_BYTES,
+        policy: Policy = "lru",
+        max_age: float | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """An empty memory.
+
+        Args:
+            max_bytes: the budget.
+            policy: what goes first when it is exceeded: ``lru``, the longest unused; ``lfu``, the least used.
+            max_age: seconds after which an entry that was put here counts as absent, so that layers below are asked
+                again; ``None`` for never.
+            clock: the source of time.
+        """
         self.max_bytes = max_bytes
+        self.max_age = max_age
+        self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._items = _POLICIES[policy](max_bytes, getsizeof=_size)
         self._secret = os.urandom(32)
@@ -105,7 +126,7 @@ class MemoryBackend(Backend):
 
     @classmethod
     def from_url(cls, url: StoreURL) -> MemoryBackend:
-        """A cache of its own for ``memory://?max_bytes=256MiB&policy=lru|lfu``.
+        """A cache of its own for ``memory://?max_bytes=256MiB&policy=lru|lfu&max_age=…``.
 
         Raises:
             ConfigurationError: the URL has a host or path, or an option is wrong.
@@ -113,18 +134,33 @@ class MemoryBackend(Backend):
         if url.host or url.path.strip("/"):
             raise ConfigurationError(f"{url}: memory has neither host nor path; memory:// expected")
         max_bytes = url.take("max_bytes", parse_size, DEFAULT_BYTES)
-        backend = cls(max_bytes=max_bytes, policy=url.take("policy", _policy, "lru"))
+        policy: Policy = url.take("policy", _policy, "lru")
+        max_age = url.take("max_age", parse_age, None)
         url.done()
-        return backend
+        return cls(max_bytes=max_bytes, policy=policy, max_age=max_age)
 
     def __repr__(self) -> str:
         return f"MemoryBackend(max_bytes={self.max_bytes})"
 
     def get(self, key: str) -> bytes | None:
         """The frame kept under ``key``, whole, or ``None``."""
+        item = self._find(key)
+        return None if item is None else item.frame
+
+    def aged(self, key: str) -> bytes | None:
+        """The frame under ``key``, also if it is older than ``max_age``; or ``None``."""
         with self._lock:
             item = self._items.get(key)
         return None if item is None else item.frame
+
+    def _find(self, key: str) -> _Item | None:
+        with self._lock:
+            item = self._items.get(key)
+        return None if item is not None and self._left(item) <= 0 else item
+
+    def _left(self, item: _Item) -> float:
+        """Seconds for which an item still counts."""
+        return math.inf if self.max_age is None else item.since + self.max_age - self._clock.monotonic()
 
     def peek(self, key: str) -> bytes | None:
         """The frame kept under ``key``, the very same object until another takes its place, or ``None``."""
@@ -138,7 +174,7 @@ class MemoryBackend(Backend):
 
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
         """Keeps ``frame``, given in pieces, in place of what was there, unless it is larger than the budget."""
-        item = _Item(b"".join(frame))
+        item = _Item(b"".join(frame), self._clock.monotonic())
         with self._lock:
             self._drop(key)
             if item.size <= self.max_bytes:
@@ -167,8 +203,7 @@ class MemoryBackend(Backend):
 
     def held(self, key: str) -> Held | None:
         """The value kept under ``key``, or ``None``."""
-        with self._lock:
-            item = self._items.get(key)
+        item = self._find(key)
         return None if item is None else item.held
 
     def hold(self, key: str, value: object, entry: Entry) -> Held | None:
@@ -181,7 +216,11 @@ class MemoryBackend(Backend):
             item = self._items.peek(key)
             if item is None or not _may_be_of(item.frame, entry):
                 return None
-            both = _Item(item.frame, held)
+            left = self._left(item)
+            if left <= 0:
+                return None
+            held.expires_at = min(held.expires_at, self._clock.now() + left)
+            both = _Item(item.frame, item.since, held)
             if both.size > self.max_bytes:
                 return None
             item.let_go()

@@ -1,20 +1,24 @@
 """A cache in a bucket of an object store that speaks S3: one object for each frame, named for its key.
 
 prefix/operation/version/args.rave      the frame
+prefix/operation/version/<name>         a product, beside its frame
 prefix/.rave/                           what belongs to the store: no key has a part that starts with a dot
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
 
 from rave_backends.bucket import Bucket
 from rave_backends.object_leases import ObjectLeases
-from rave_backends.object_sweeper import SUFFIX, ObjectSweeper
+from rave_backends.object_sweeper import SUFFIX, ObjectSweeper, product_name
 from rave_core.backend import Backend, Purged, StoreURL
 from rave_core.clock import Clock, SystemClock
 from rave_core.durations import parse_duration
 from rave_core.errors import BackendError, ConfigurationError
+from rave_core.frame import peek
 from rave_core.model import Bytes, Entry
 
 DEFAULT_TIMEOUT = 15.0
@@ -25,8 +29,10 @@ class ObjectStoreBackend(Backend):
     """Keeps frames in a bucket, which many processes and hosts may share.
 
     Opening connects to nothing; trouble shows in the calls, as `BackendError`, and in ``check``. The store counts as
-    shared, so it has no sealing key of its own. It keeps no products yet.
+    shared, so it has no sealing key of its own. Products are objects, with their media type, beside their frames.
     """
+
+    remote: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -146,6 +152,34 @@ class ObjectStoreBackend(Backend):
         except BackendError:
             return None  # told by ``check``
 
+    def upload(self, key: str, product: Path, name: str, frame: Sequence[Bytes]) -> None:
+        """Keeps the content of the file ``product`` as ``name`` of ``key``, then puts ``frame``: it makes it count.
+
+        Raises:
+            ProductError: ``name`` can't be the name of a product.
+        """
+        target = product_name(self._name(key), name)
+        media_type = peek(b"".join(frame)).mime_type
+        self._bucket.upload(target, product, {"Content-Type": media_type} if media_type else {})
+        self.put(key, frame)
+
+    def download(self, key: str, name: str, path: Path) -> None:
+        """Writes the product ``name`` of ``key`` to the new file ``path``.
+
+        Raises:
+            FileNotFoundError: there is no such product.
+            ProductError: ``name`` can't be the name of a product.
+        """
+        self._bucket.download(product_name(self._name(key), name), path)
+
+    def url(self, key: str, name: str, *, seconds: float) -> str:
+        """A URL by which whoever has it can GET the product ``name`` of ``key`` for ``seconds``. Nothing is looked up.
+
+        Raises:
+            ProductError: ``name`` can't be the name of a product.
+        """
+        return self._bucket.sign(product_name(self._name(key), name), seconds)
+
     def claim(self, key: str, record: bytes) -> bool:
         """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``.
 
@@ -162,8 +196,11 @@ class ObjectStoreBackend(Backend):
         return self._leases.swap(key, seen, record)
 
     def purge(self, is_dead: Callable[[Entry], bool], *, grace: float) -> Purged:
-        """Removes entries for which ``is_dead``, damaged ones, and what crashes left behind. There are no products."""
-        return self._sweeper.purge(is_dead)
+        """Removes entries for which ``is_dead``, damaged ones, and what crashes left behind.
+
+        A product without an entry is noticed by one purge, and removed by one that comes ``grace`` seconds later.
+        """
+        return self._sweeper.purge(is_dead, grace)
 
     def last_purge(self) -> float | None:
         """Unix time of the last purge by any process, by the store's clock; ``None`` where there was none."""

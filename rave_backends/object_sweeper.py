@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum, auto
+from hashlib import blake2b
 
 from rave_backends.bucket import Bucket, Listed
 from rave_backends.object_leases import ObjectLeases
 from rave_core.backend import Purged
-from rave_core.errors import DamagedError, LaterFormatError
+from rave_core.errors import DamagedError, EntryError, LaterFormatError, ProductError
 from rave_core.frame import HEAD_SIZE, Truncated, peek
 from rave_core.model import Entry
 
 SUFFIX = ".rave"
+SETTLED = 60.0
+"""Seconds after which whoever uploaded a product has put its entry, or never will."""
+
 _READERS = 8
+_PRODUCT = re.compile(r"(?P<frame>.+/[^/]+/[A-Za-z0-9_-]+)-[0-9a-f]{8}\.[A-Za-z0-9.]+")
+
+
+def product_name(frame: str, name: str) -> str:
+    """The name of the object for the product ``name``, which lies beside the object ``frame``.
+
+    Raises:
+        ProductError: it can't be the name of a product.
+    """
+    if not name or not name.isprintable() or name[0] == "." or "/" in name or name.endswith(SUFFIX):
+        raise ProductError(
+            f"{frame.removesuffix(SUFFIX)}: {name!r} can't be the name of a product: a file name expected, "
+            f"without '/', not starting with a dot, not ending in {SUFFIX}"
+        )
+    return f"{frame.rpartition('/')[0]}/{name}"
 
 
 class _Verdict(Enum):
@@ -28,6 +48,9 @@ class ObjectSweeper:
     """Lists all objects, a thousand at a time, judges them by their first bytes, and deletes in bulk.
 
     An entry that is replaced between being judged and being deleted may be lost: that costs computing it again.
+
+    A product that no entry names is retired: an object ``.rave/retired/…`` with its name says since when, by the clock
+    of the store. It is removed by a purge that comes after its time of grace.
     """
 
     def __init__(self, bucket: Bucket, prefix: str, control: str, leases: ObjectLeases) -> None:
@@ -36,15 +59,72 @@ class ObjectSweeper:
         self._control = control
         self._leases = leases
 
-    def purge(self, is_dead: Callable[[Entry], bool]) -> Purged:
-        """Removes dead entries, damaged ones, and leases and probes that nobody renewed for an hour."""
-        removed = Purged()
+    def purge(self, is_dead: Callable[[Entry], bool], grace: float) -> Purged:
+        """Removes dead entries, damaged ones, leases and probes that nobody renewed for an hour, retired products."""
+        removed, retired = self._sweep_retired(max(grace, SETTLED))
         with ThreadPoolExecutor(_READERS, thread_name_prefix="rave-purge") as readers:
             for chunk in self._bucket.list(self._prefix):
+                products = [found for found in chunk if self._is_product(found)]
+                list(readers.map(lambda found: self._retire_orphan(found, retired), products))
                 judged = list(zip(chunk, readers.map(lambda found: self._judge(found, is_dead), chunk), strict=True))
                 removed += self._remove(judged)
         self._bucket.put(f"{self._control}purged", [b""])
         return removed
+
+    def _sweep_retired(self, grace: float) -> tuple[Purged, frozenset[str]]:
+        """Removes the products that were retired ``grace`` seconds ago; also gives the marks of those that stay."""
+        stamp = f"{self._control}clock"
+        self._bucket.put(stamp, [b""])
+        clock = self._bucket.look(stamp)
+        removed, left = Purged(), set()
+        for chunk in self._bucket.list(f"{self._control}retired/"):
+            for mark in chunk:
+                if clock is None or clock.changed_at - mark.changed_at < grace:
+                    left.add(mark.name)
+                else:
+                    removed += self._remove_retired(mark)
+        return removed, frozenset(left)
+
+    def _remove_retired(self, mark: Listed) -> Purged:
+        product = bytes(self._bucket.get(mark.name) or b"").decode(errors="replace")
+        found = self._bucket.look(product) if self._of_product(product) else None
+        if found is None or self._is_named(product):
+            self._bucket.delete([mark.name])
+            return Purged()
+        self._bucket.delete([product, mark.name])
+        return Purged(bytes=found.size, leftovers=1)
+
+    def _retire_orphan(self, found: Listed, retired: frozenset[str]) -> None:
+        if self._mark(found.name) not in retired and not self._is_named(found.name):
+            self._retire(found.name)
+
+    def _retire(self, product: str) -> None:
+        """Has the time of grace of a product start, unless it has already."""
+        self._bucket.create(self._mark(product), product.encode())
+
+    def _mark(self, product: str) -> str:
+        return f"{self._control}retired/{blake2b(product.encode(), digest_size=20).hexdigest()}"
+
+    def _is_product(self, found: Listed) -> bool:
+        return not found.name.startswith(self._control) and self._of_product(found.name) is not None
+
+    def _of_product(self, name: str) -> str | None:
+        """The frame that may name this object as its product; ``None`` for what is no product."""
+        inner = name.removeprefix(self._prefix)
+        match = None if inner.endswith(SUFFIX) else _PRODUCT.fullmatch(inner)
+        return f"{self._prefix}{match['frame']}{SUFFIX}" if match else None
+
+    def _is_named(self, product: str) -> bool:
+        """Whether an entry names this product, or may: one that can't be read keeps it."""
+        frame = self._of_product(product)
+        found = self._bucket.look(frame) if frame is not None else None
+        if found is None:
+            return False
+        try:
+            entry = self._entry(found)
+        except EntryError:
+            return True
+        return entry is not None and entry.product == product.rpartition("/")[2]
 
     def last_purge(self) -> float | None:
         """Unix time of the last purge by the store's clock; ``None`` where there was none."""
@@ -74,7 +154,12 @@ class ObjectSweeper:
             return _Verdict.ALIVE
         except DamagedError:
             return _Verdict.DAMAGED
-        return _Verdict.DEAD if entry is not None and is_dead(entry) else _Verdict.ALIVE
+        if entry is None or not is_dead(entry):
+            return _Verdict.ALIVE
+        product = f"{found.name.rpartition('/')[0]}/{entry.product}"
+        if self._of_product(product) == found.name:
+            self._retire(product)
+        return _Verdict.DEAD
 
     def _entry(self, found: Listed) -> Entry | None:
         """The entry in an object, nothing of it checked; ``None`` where the object is gone."""

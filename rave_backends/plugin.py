@@ -17,8 +17,8 @@ def rave_register_backends(registry: Registry[BackendFactory]) -> None:
 
 @hookimpl(trylast=True)
 def rave_layer_backends(backends: list[Backend]) -> Backend:
-    """The backends as layers; a single one as it is."""
-    if len(backends) == 1:
+    """The backends as layers; a single one as it is, unless it is remote and may need to be left alone for a while."""
+    if len(backends) == 1 and not backends[0].remote:
         return backends[0]
     from rave_backends.layered import LayeredBackend
 
@@ -26,14 +26,14 @@ def rave_layer_backends(backends: list[Backend]) -> Backend:
 
 
 def open_memory(url: StoreURL) -> Backend:
-    """The backend at ``memory://?max_bytes=256MiB&policy=lru|lfu``."""
+    """The backend at ``memory://?max_bytes=256MiB&policy=lru|lfu&max_age=…``."""
     from rave_backends.memory import MemoryBackend
 
     return MemoryBackend.from_url(url)
 
 
 def open_filesystem(url: StoreURL) -> Backend:
-    """The backend at ``file:///directory?durable=false&max_bytes=10GiB&policy=lru|cost&mode=700``."""
+    """The backend at ``file:///directory?durable=false&max_bytes=10GiB&policy=lru|cost&mode=700&max_age=…``."""
     from rave_backends.filesystem import FilesystemBackend
 
     return FilesystemBackend.from_url(url)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, runtime_checkable
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from rave_core.durations import parse_duration
 from rave_core.errors import ConfigurationError, nearest
 from rave_core.model import Bytes, Entry
 
@@ -29,6 +30,9 @@ class Backend(ABC):
 
     blocking: ClassVar[bool] = True
     """Whether a call may wait for a disk or a network, so that no event loop may make it itself."""
+
+    remote: ClassVar[bool] = False
+    """Whether calls go over a network, so that one in trouble is best left alone for a while."""
 
     @abstractmethod
     def get(self, key: str) -> Bytes | None:
@@ -133,8 +137,56 @@ class SupportsFiles(Protocol):
     def locate(self, key: str, name: str) -> Path:
         """Where the product ``name`` of ``key`` lies, whether it exists or not."""
 
+    def fetch(self, key: str, name: str) -> Path:
+        """As ``locate``, once it is there: a store whose products lie elsewhere brings a copy.
+
+        Raises:
+            FileNotFoundError: there is no such product.
+        """
+
     def discard(self, draft: Path) -> None:
         """Removes a draft and its directory. No error when it is gone."""
+
+
+@runtime_checkable
+class SupportsObjects(Protocol):
+    """A store elsewhere that keeps products as objects, with their frames beside them; in layers, below files."""
+
+    def upload(self, key: str, product: Path, name: str, frame: Sequence[Bytes]) -> None:
+        """Keeps the content of the file ``product`` as ``name`` of ``key``, then puts ``frame``: it makes it count."""
+
+    def download(self, key: str, name: str, path: Path) -> None:
+        """Writes the product ``name`` of ``key`` to the new file ``path``.
+
+        Raises:
+            FileNotFoundError: there is no such product.
+        """
+
+
+@runtime_checkable
+class SupportsUrl(Protocol):
+    """A store whose products anybody can be let get from the store itself."""
+
+    def url(self, key: str, name: str, *, seconds: float) -> str:
+        """A URL by which whoever has it can GET the product ``name`` of ``key`` for ``seconds``. Nothing is looked up.
+
+        It is a secret for as long as it is good.
+        """
+
+
+@runtime_checkable
+class SupportsAging(Protocol):
+    """A tier in which entries count for a time only, after which the layers below are asked again.
+
+    What is over that age counts as absent in all other methods.
+    """
+
+    @property
+    def max_age(self) -> float | None:
+        """Seconds for which an entry counts after it was put here; ``None`` for as long as it is kept."""
+
+    def aged(self, key: str) -> Bytes | None:
+        """The frame under ``key`` whatever its age, for when nothing below can be asked; or ``None``."""
 
 
 @runtime_checkable
@@ -279,6 +331,18 @@ def parse_size(text: str) -> int:
         return int(size)
     except (ValueError, KeyError):
         raise ValueError(f"{text!r} is not a size; 512, 64KiB, 256MiB or 1GiB expected") from None
+
+
+def parse_age(text: str) -> float:
+    """Seconds from a duration such as ``"5m"``, one at least.
+
+    Raises:
+        ValueError: not such a duration.
+    """
+    seconds = parse_duration(text)
+    if not 1 <= seconds < 2**53:
+        raise ValueError("a time of 1s or more expected, as in 30s or 5m")
+    return seconds
 
 
 def parse_flag(text: str) -> bool:

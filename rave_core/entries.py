@@ -203,8 +203,8 @@ def _judge(cache: Cache, key: str) -> Verdict | None:
 def _check_product(cache: Cache, entry: Entry, name: str) -> None:
     if not isinstance(cache.backend, SupportsFiles) or name != os.path.basename(name):
         raise DamagedError(f"{entry.key}: the entry is of a file, which this cache can't hold")
-    path = cache.backend.locate(entry.key, name)
     try:
+        path = cache.backend.fetch(entry.key, name)
         with path.open("rb") as file:
             content, size = digest_file(file), os.fstat(file.fileno()).st_size
     except FileNotFoundError:

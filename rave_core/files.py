@@ -9,11 +9,13 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from rave_core.backend import Backend, SupportsFiles
+from rave_core.backend import Backend, SupportsFiles, SupportsUrl
 from rave_core.cache import Cache, Encoded, EntryDraft, Found, Place
 from rave_core.errors import ConfigurationError, DamagedError, ProductError
 from rave_core.frame import digest_file, pack, unpack
@@ -57,16 +59,29 @@ class ProductCache(Cache):
         self._checked: dict[str, tuple[int, ...]] = {}
         self._strays: dict[str, Exception] = {}  # what was written outside of the store, and why
 
+    def elsewhere_for(self, seconds: float) -> Cache:
+        """This cache, but that it leaves products where they lie: a found value is a `Remote`.
+
+        It is this very cache where the store does not give out URLs of its products.
+        """
+        backend = self.backend
+        return _RemoteProducts(self, backend, seconds) if isinstance(backend, SupportsUrl) else self
+
     def _open(self, key: Key, frame: Bytes) -> Found:
+        entry, name = self._named(key, frame)
+        try:
+            path = str(self._files.fetch(key.text, name))
+            self._check(path, entry)
+        except FileNotFoundError:
+            raise DamagedError(f"{key}: the product {name} is gone") from None
+        return Found(path, entry)
+
+    def _named(self, key: Key, frame: Bytes) -> tuple[Entry, str]:
+        """The entry in a frame, and the name of its product."""
         entry, _ = unpack(frame, key.text, self.seal)
         if entry.product is None or entry.product != os.path.basename(entry.product):
             raise DamagedError(f"{key}: the entry names no product")
-        path = str(self._files.locate(key.text, entry.product))
-        try:
-            self._check(path, entry)
-        except FileNotFoundError:
-            raise DamagedError(f"{key}: the product {path} is gone") from None
-        return Found(path, entry)
+        return entry, entry.product
 
     def _check(self, path: str, entry: Entry) -> None:
         """Compares a file with its entry: its size always, its digest once per process while it stays untouched."""
@@ -139,13 +154,53 @@ class ProductCache(Cache):
             size = os.fstat(file.fileno()).st_size
         name = f"{key.arguments}-{uuid4().hex[:8]}{written.suffix}"
         entry = draft(codec=CODEC, sizes=(size,), digest=content, product=name)
-        path = str(self._files.commit(key.text, written, name, pack(entry, (), self.seal)))
+        path = str(self._commit(key, written, name, pack(entry, (), self.seal)))
         self._remember(path, _untouched(os.lstat(path)))
         return Found(path, entry)
+
+    def _commit(self, key: Key, draft: Path, name: str, frame: list[Bytes]) -> Path:
+        try:
+            return self._files.commit(key.text, draft, name, frame)
+        except OSError as error:
+            kept = self._files.locate(key.text, name)
+            if not kept.exists():
+                raise
+            # It is a file here, and could not be kept elsewhere: an answer, but not for other hosts.
+            self._reports.backend_failed(self.url, "keep a product", error)
+            return kept
 
     def fetcher(self, encoded: Encoded) -> Callable[[], Any]:
         """The path of the draft, which stays where it is."""
         return lambda: encoded.value
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A product that was left where it lies.
+
+    Attributes:
+        url: gives a URL from which anybody can get it for some time; a secret. It may wait for a network.
+        size: in bytes.
+        suffix: of its name, with the dot.
+    """
+
+    url: Callable[[], str]
+    size: int
+    suffix: str
+
+
+class _RemoteProducts(ProductCache):
+    """The same products, of which nothing is brought here, and so nothing checked but the entry."""
+
+    def __init__(self, products: ProductCache, store: SupportsUrl, seconds: float) -> None:
+        super().__init__(products.backend, products.url, products.seal, products._reports)
+        self._store = store
+        self._seconds = seconds
+
+    def _open(self, key: Key, frame: Bytes) -> Found:
+        entry, name = self._named(key, frame)
+        url = partial(self._store.url, key.text, name, seconds=self._seconds)
+        return Found(Remote(url, entry.size, os.path.splitext(name)[1]), entry)
 
 
 class Target(Place):

@@ -68,7 +68,7 @@ def rave_register_commands(registry: Registry[Any]) -> None:
 
 @hookspec(firstresult=True)
 def rave_layer_backends(backends: list[Backend]) -> Backend | None:
-    """One backend out of several, given small and near first, for a cache configured with a list of URLs."""
+    """One backend out of those that a cache's URLs name, small and near first; also asked where they name one only."""
 
 
 @hookspec(firstresult=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import sys
 import weakref
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any
+from urllib.parse import quote
 
-from rave_core.backend import Backend, StoreURL, SupportsLease
+from rave_core.backend import Backend, StoreURL, SupportsFiles, SupportsLease, SupportsObjects
 from rave_core.binding import Binder
 from rave_core.cache import Cache, ValueCache
 from rave_core.clock import Clock
@@ -27,11 +30,14 @@ from rave_core.plugins import Plugins, namespace_packages
 from rave_core.producer import Producer
 from rave_core.reports import Reports
 from rave_core.seal import Seal, load_key
-from rave_core.settings import Settings
+from rave_core.settings import Settings, user_directory
 from rave_core.trip import Desk
 from rave_core.versions import ByStrategy, Explicit, explicit
 
 _log = logging.getLogger("rave")
+
+COPIES = "max_bytes=10GiB"
+"""The options of the directory with copies of products that are kept elsewhere, where the settings name none."""
 
 
 class Wiring:
@@ -75,6 +81,8 @@ class Wiring:
         place = (kind, tuple(urls))
         if place not in self._caches:
             backend = open_backend(urls, self._plugins)
+            if kind is Kind.FILE and isinstance(backend, SupportsObjects) and not isinstance(backend, SupportsFiles):
+                backend = layers_of([open_backend([_copies_url(urls)], self._plugins), backend], self._plugins)
             self._caches[place] = self._cache(kind, backend, " over ".join(map(shown_url, urls)))
         return self._caches[place]
 
@@ -190,7 +198,7 @@ class Wiring:
 
 
 def open_backend(urls: Sequence[str], plugins: Plugins) -> Backend:
-    """The backend at ``urls``, small and near first; several make one by way of ``rave_layer_backends``.
+    """The backend at ``urls``, small and near first, as ``rave_layer_backends`` puts them into layers.
 
     Raises:
         ConfigurationError: a URL, its scheme or one of its options is wrong, or nothing layers backends.
@@ -204,12 +212,21 @@ def open_backend(urls: Sequence[str], plugins: Plugins) -> Backend:
             hint = "" if plugins.backends else "; is rave-framework installed in this environment?"
             raise ConfigurationError(f"{url}: {error}{hint}") from error
         opened.append(factory(url))
-    if len(opened) == 1:
-        return opened[0]
-    layered: Backend | None = plugins.hooks.rave_layer_backends(backends=opened)
-    if layered is None:
-        raise ConfigurationError(f"no plugin puts {len(opened)} backends into layers; give one URL")
-    return layered
+    return layers_of(opened, plugins)
+
+
+def layers_of(backends: list[Backend], plugins: Plugins) -> Backend:
+    """Backends, near first, as one.
+
+    Raises:
+        ConfigurationError: there are several, and no plugin puts them into layers.
+    """
+    layered: Backend | None = plugins.hooks.rave_layer_backends(backends=backends)
+    if layered is not None:
+        return layered
+    if len(backends) == 1:
+        return backends[0]
+    raise ConfigurationError(f"no plugin puts {len(backends)} backends into layers; give one URL")
 
 
 def open_seal(settings: Settings, backend: Backend) -> Seal:
@@ -218,6 +235,12 @@ def open_seal(settings: Settings, backend: Backend) -> Seal:
         return Seal(load_key(settings.signing_key_file), *map(load_key, settings.old_signing_key_files))
     secret = backend.secret()
     return Seal(secret) if secret else Seal()
+
+
+def _copies_url(urls: Sequence[str]) -> str:
+    """Where copies of products lie that are kept elsewhere: a directory of the user's for each such store."""
+    store = blake2b(" ".join(map(shown_url, urls)).encode(), digest_size=8).hexdigest()
+    return f"file://{quote(str(user_directory('cache', os.environ) / 'copies' / store))}?{COPIES}"
 
 
 def shown_url(text: str) -> str:

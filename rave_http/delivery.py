@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from falcon.asgi import Request, Response
 
-from rave_http.headers import etags, http_date, read_date
+from rave_http.headers import NO_STORE, etags, http_date, read_date
 from rave_http.problems import Problem
 from rave_http.representations import Representation
 
@@ -47,6 +47,8 @@ class Sendfile:
 async def deliver(req: Request, resp: Response, representation: Representation, sendfile: Sendfile) -> None:
     """Fills a response with a representation: 200, 304, 206, or a problem for a range beyond the end.
 
+    Whoever GETs what lies elsewhere is sent there, which is for ranges too.
+
     The order is If-None-Match, If-Modified-Since, If-Range, Range (RFC 9110, 13.2.2). Several ranges, and units other
     than bytes, give the whole.
 
@@ -56,6 +58,9 @@ async def deliver(req: Request, resp: Response, representation: Representation, 
     if _is_known(req, representation):
         resp.set_headers(representation.validators)
         resp.status = "304 Not Modified"
+        return
+    if representation.url is not None:
+        _refer(req, resp, representation, representation.url)
         return
     part = _range(req, representation)
     resp.set_headers(representation.headers)
@@ -67,6 +72,17 @@ async def deliver(req: Request, resp: Response, representation: Representation, 
             return
     resp.set_header("Accept-Ranges", "bytes")
     await _send(req, resp, representation, part)
+
+
+def _refer(req: Request, resp: Response, found: Representation, url: str) -> None:
+    if req.method == "HEAD":  # the URL is good for GET alone
+        resp.set_headers(found.headers)
+        resp.set_header("Content-Length", str(found.size))
+        return
+    resp.status = "307 Temporary Redirect" if req.method == "GET" else "303 See Other"
+    resp.set_header("Location", url)
+    resp.set_header("Cache-Control", NO_STORE)
+    resp.data = b""
 
 
 async def _send(req: Request, resp: Response, found: Representation, part: tuple[int, int] | None) -> None:

@@ -147,7 +147,7 @@ class Products:
         self, key: Key, name: str, operation: Operation[..., Any], here: Computation | None, after: float | None
     ) -> Whereabouts:
         service, desk = self._service, operation.desk()
-        found = service.engine.look(desk.cache, key)
+        found = service.look(desk.cache, key)
         is_here = here is not None and here.ended is None
         if after is not None and found is not None and found.entry.created_at < after:
             if is_here or self._holder(key, desk)[0]:
@@ -166,7 +166,7 @@ class Products:
         """What is kept beneath the memory of this worker, which may not have heard of the newest."""
         if desk.cache.blocking:
             desk.cache.drop(key.text)
-        return self._service.engine.look(desk.cache, key)
+        return self._service.look(desk.cache, key)
 
     def _elsewhere(
         self, key: Key, name: str, operation: Operation[..., Any], desk: Desk, found: Found | None
@@ -179,7 +179,7 @@ class Products:
             return Whereabouts(State.MAKING, key, name, operation, holder=holder, ticket=ticket)
         if ticket is not None and ticket.ended_at is None:
             # Another process may have finished between our look at the cache and at its lease.
-            again = service.engine.look(desk.cache, key)
+            again = service.look(desk.cache, key)
             if again is not None and again.entry.is_fresh(now):
                 return Whereabouts(State.READY, key, name, operation, found=again)
             return Whereabouts(State.ORPHANED, key, name, operation, ticket=ticket)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from cachetools import LRUCache
 
-from rave_core.files import suffix_of
+from rave_core.files import Remote, suffix_of
 from rave_core.model import Entry, Kind, OperationSpec
 from rave_http.headers import http_date
 from rave_http.problems import Problem
@@ -36,6 +36,7 @@ class Representation:
         size: in bytes.
         body: the bytes; ``None`` for a file.
         path: of the file; ``None`` for bytes.
+        url: of a file that lies elsewhere, good for some time for whoever has it; ``None`` for what we send.
         filename: what a browser may call it when it saves it.
         created_at: Unix seconds; ``None`` where nothing is recorded of the product.
         validators: the headers by which a client asks whether it changed.
@@ -47,6 +48,7 @@ class Representation:
     size: int
     body: bytes | None = None
     path: str | None = None
+    url: str | None = None
     filename: str = ""
     created_at: float | None = None
     validators: tuple[tuple[str, str], ...] = field(init=False)
@@ -167,6 +169,8 @@ def _rendered(product: Product, chosen: Rendering) -> Representation:
 
 
 def _of_file(product: Product) -> Representation:
+    if isinstance(product.value, Remote):
+        return _of_remote(product, product.value)
     path = str(product.value)
     try:
         size = os.stat(path).st_size
@@ -180,6 +184,22 @@ def _of_file(product: Product) -> Representation:
         size,
         path=path,
         filename=name,
+        created_at=_created_at(product),
+    )
+
+
+def _of_remote(product: Product, remote: Remote) -> Representation:
+    try:
+        url = remote.url()
+    except OSError as error:
+        raise Problem("busy", f"The store of the file is in trouble: {error}", headers={"Retry-After": "5"}) from error
+    assert product.entry is not None  # it was found by its entry
+    return Representation(
+        product.spec.mime_type,
+        _etag(product.spec.mime_type, product.entry.digest.encode()),
+        remote.size,
+        url=url,
+        filename=f"{_plain_name(product.name)}{remote.suffix}",
         created_at=_created_at(product),
     )
 

@@ -15,10 +15,11 @@ from urllib.parse import quote
 from falcon.asgi import Request
 
 from rave_core.backend import StoreURL
-from rave_core.cache import Found
+from rave_core.cache import Cache, Found
 from rave_core.engine import Engine
 from rave_core.errors import ConfigurationError
-from rave_core.model import Call, Entry, Outcome, Status
+from rave_core.files import ProductCache
+from rave_core.model import Call, Entry, Key, Outcome, Status
 from rave_core.runtime import Runtime, using
 from rave_core.settings import Settings
 from rave_core.trip import Desk
@@ -227,6 +228,16 @@ class Service:
             outcome = self.engine.hit(desk, call, found, self.runtime.scope, status)
             observe = partial(self.runtime.reports.observe, "rave_called", call=call, outcome=outcome, seconds=0.0)
             self._loop.run_in_executor(None, observe)  # a plugin's code may take its time
+
+    def look(self, cache: Cache, key: Key) -> Found | None:
+        """What is kept under ``key``, fresh or not. It may wait for a store.
+
+        A file that whoever asks is sent elsewhere for is left where it lies.
+        """
+        seconds = self.settings.product_urls
+        if seconds is not None and isinstance(cache, ProductCache):
+            cache = cache.elsewhere_for(seconds)
+        return self.engine.look(cache, key)
 
     async def wait(self, computation: Computation, seconds: float) -> bool:
         """Waits for a computation, unless too many wait already; whether it ended."""

@@ -61,6 +61,8 @@ class ServiceSettings:
         max_events: event streams in each worker.
         sendfile: who sends files: the service itself (``off``), or the server in front of it.
         sendfile_prefix: what nginx calls the products' directory: the prefix of its internal location.
+        product_urls: seconds for which a URL of the object store is good to which whoever asks for a kept file is sent;
+            ``None`` to send such files from here.
         anonymous: permissions of whoever brings no credentials. Where it is not set, and other hosts reach the service,
             they have none, unless ``allow_anonymous`` is set.
         allow_anonymous: whether an address that other hosts reach may be served without authentication.
@@ -102,6 +104,7 @@ class ServiceSettings:
     max_events: Count = Count(200, least=0)
     sendfile: Choice = Choice("off", "off", "x-accel", "x-sendfile")
     sendfile_prefix: Text = Text("/-/files/")
+    product_urls: OptionalDuration = OptionalDuration(None)
     anonymous: Words = Words(("view", "run", "metrics"))
     allow_anonymous: Flag = Flag(False)
     keys_file: File = File(None)

@@ -12,10 +12,13 @@ pytest.register_assert_rewrite("rave_core.testing.backend_contract", "rave_core.
 # ruff: noqa: E402  # what is rewritten must not be imported before
 from rave_core.testing.backend_contract import BackendContract
 from rave_core.testing.capability_contracts import (
+    AgingContract,
     FilesContract,
     LeaseContract,
+    ObjectsContract,
     PurgeContract,
     StatsContract,
+    UrlContract,
     ValuesContract,
 )
 from rave_core.testing.clock import FakeClock
@@ -23,12 +26,15 @@ from rave_core.testing.plugins import isolated_plugins
 from rave_core.testing.state_machine import backend_machine
 
 __all__ = [
+    "AgingContract",
     "BackendContract",
     "FakeClock",
     "FilesContract",
     "LeaseContract",
+    "ObjectsContract",
     "PurgeContract",
     "StatsContract",
+    "UrlContract",
     "ValuesContract",
     "backend_machine",
     "isolated_plugins",

@@ -1,7 +1,7 @@
 """What every backend must do, as pytest classes to subclass.
 
     class TestMine(BackendContract, LeaseContract):
-        lacks = {"files", "values", "purge", "stats"}
+        lacks = {"aging", "files", "objects", "purge", "stats", "url", "values"}
 
         def open_backend(self, place):
             return MyBackend(place)
@@ -23,28 +23,37 @@ import pytest
 
 from rave_core.backend import (
     Backend,
+    SupportsAging,
     SupportsFiles,
     SupportsLease,
+    SupportsObjects,
     SupportsPurge,
     SupportsStats,
+    SupportsUrl,
     SupportsValues,
 )
 from rave_core.model import Key
 from rave_core.testing.capability_contracts import (
+    AgingContract,
     FilesContract,
     LeaseContract,
+    ObjectsContract,
     PurgeContract,
     StatsContract,
+    UrlContract,
     ValuesContract,
     key_of,
     together,
 )
 
 _CAPABILITIES = {
+    "aging": (SupportsAging, AgingContract),
     "files": (SupportsFiles, FilesContract),
     "lease": (SupportsLease, LeaseContract),
+    "objects": (SupportsObjects, ObjectsContract),
     "purge": (SupportsPurge, PurgeContract),
     "stats": (SupportsStats, StatsContract),
+    "url": (SupportsUrl, UrlContract),
     "values": (SupportsValues, ValuesContract),
 }
 HOSTILE_NAMES = (
@@ -57,7 +66,7 @@ class BackendContract(ABC):
     """The basics: subclass it, with a name that pytest collects, and say how to open the backend."""
 
     lacks: ClassVar[Set[str]] = frozenset()
-    """Of ``files lease purge stats values`` those that the backend does not support."""
+    """Of ``aging files lease objects purge stats url values`` those that the backend does not support."""
 
     persistent: ClassVar[bool] = False
     """Whether what was put is there when the backend is closed and opened again in the same place."""

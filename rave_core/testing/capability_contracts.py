@@ -7,7 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
+from urllib.request import urlopen
 
 import pytest
 
@@ -186,6 +188,68 @@ class FilesContract:
             backend.locate(key_of("a"), name)
 
 
+class ObjectsContract:
+    """Of a `rave_core.backend.SupportsObjects`."""
+
+    @pytest.mark.parametrize("content", [b"", b"content", bytes(range(256)) * 80_000], ids=["empty", "small", "large"])
+    def test_an_uploaded_product_comes_back(self, backend: Some, tmp_path: Path, content: bytes) -> None:
+        """Byte for byte, also one of 20 MB; its frame is there, and its file here is left alone."""
+        product, frame = _upload(backend, tmp_path, "a-0a1b2c3d.bin", content)
+        backend.download(key_of("a"), "a-0a1b2c3d.bin", tmp_path / "back")
+        assert (tmp_path / "back").read_bytes() == content
+        assert product.read_bytes() == content
+        assert bytes(backend.get(key_of("a"))) == b"".join(frame)
+        assert list(backend.keys()) == [key_of("a")]
+
+    def test_a_product_that_is_not_there_is_not_found(self, backend: Some, tmp_path: Path) -> None:
+        """And nothing is written."""
+        with pytest.raises(FileNotFoundError):
+            backend.download(key_of("a"), "a-0a1b2c3d.bin", tmp_path / "back")
+        assert not (tmp_path / "back").exists()
+
+    def test_an_object_outlives_its_successor_and_its_entry(self, backend: Some, tmp_path: Path) -> None:
+        """Whoever was told of it can still get it, until a purge that comes after its time of grace."""
+        _upload(backend, tmp_path, "a-0a1b2c3d.bin", b"older")
+        _upload(backend, tmp_path, "a-99999999.bin", b"newer")
+        backend.delete(key_of("a"))
+        backend.purge(_never, grace=3600)
+        for name, content in (("a-0a1b2c3d.bin", b"older"), ("a-99999999.bin", b"newer")):
+            backend.download(key_of("a"), name, tmp_path / name)
+            assert (tmp_path / name).read_bytes() == content
+
+    @pytest.mark.parametrize("name", ["", ".", "..", "../a", "/a", "a/b", ".rave", "x.rave", "a\0b"], ids=ascii)
+    def test_an_object_is_not_named_by_a_path(self, backend: Some, tmp_path: Path, name: str) -> None:
+        """A product lies beside its frame, nowhere else."""
+        (tmp_path / "product").write_bytes(b"content")
+        with pytest.raises(ProductError):
+            backend.upload(key_of("a"), tmp_path / "product", name, frame_of(key_of("a"), product=name))
+        with pytest.raises(ProductError):
+            backend.download(key_of("a"), name, tmp_path / "back")
+        assert backend.get(key_of("a")) is None
+
+
+class UrlContract:
+    """Of a `rave_core.backend.SupportsUrl`, whose URLs are of HTTP."""
+
+    def test_whoever_has_the_url_gets_the_product(self, backend: Some, tmp_path: Path) -> None:
+        """With the media type of its entry, and without any other credentials."""
+        _upload(backend, tmp_path, "a-0a1b2c3d.csv", b"1,2\n", mime_type="text/csv")
+        with urlopen(backend.url(key_of("a"), "a-0a1b2c3d.csv", seconds=60)) as answer:  # noqa: S310  # of our own store
+            assert answer.read() == b"1,2\n"
+            assert answer.headers["Content-Type"] == "text/csv"
+
+
+class AgingContract:
+    """Of a `rave_core.backend.SupportsAging`."""
+
+    def test_without_a_limit_of_age_all_counts(self, backend: Some) -> None:
+        """What is there is there, however one asks."""
+        assert backend.max_age is None
+        backend.put(key_of("a"), [b"frame"])
+        assert bytes(backend.aged(key_of("a"))) == b"frame"
+        assert backend.aged(key_of("b")) is None
+
+
 class ValuesContract:
     """Of a `rave_core.backend.SupportsValues`."""
 
@@ -320,6 +384,14 @@ def _commit(backend: Some, name: str, file_name: str, content: bytes) -> Any:
     draft = backend.draft(".txt")
     draft.write_bytes(content)
     return backend.commit(key_of(name), draft, file_name, frame_of(key_of(name), content, product=file_name))
+
+
+def _upload(backend: Some, tmp_path: Path, name: str, content: bytes, **fields: Any) -> tuple[Path, list[Bytes]]:
+    product = tmp_path / "uploaded"
+    product.write_bytes(content)
+    frame = frame_of(key_of("a"), content, product=name, **fields)
+    backend.upload(key_of("a"), product, name, frame)
+    return product, frame
 
 
 def _entry(name: str) -> Entry:

@@ -166,7 +166,7 @@ class Operations:
         found = frame = None
         if call.key is not None and options is None and desk.strategy is not nocache:
             frame = desk.cache.peek(call.key.text)
-            found = await asyncio.to_thread(service.engine.look, desk.cache, call.key)
+            found = await asyncio.to_thread(service.look, desk.cache, call.key)
         now = service.clock.now()
         if found is not None and found.entry.is_fresh(now):
             await self._send_kept(req, resp, wanted, _Kept(desk, call, found, frame))
@@ -255,7 +255,12 @@ class Operations:
     def _remember(self, wanted: _Wanted, kept: _Kept, product: Product, representation: Representation) -> None:
         """Keeps an answer ready, where it can be seen without waiting whether it still is one."""
         service, frame, desk = self._service, kept.frame, kept.desk
-        is_sure = frame is not None and desk.cache.peek(kept.found.entry.key) is frame and kept.status is Status.HIT
+        is_sure = (
+            representation.url is None
+            and frame is not None
+            and desk.cache.peek(kept.found.entry.key) is frame
+            and kept.status is Status.HIT
+        )
         if wanted.place is None or wanted.only_cached or not is_sure or not desk.binder.is_repeatable:
             return
         generation = service.namespaces.generation

@@ -11,6 +11,7 @@ from rave_backends.filesystem import FilesystemBackend
 from rave_core.backend import StoreURL
 from rave_core.errors import BackendError, ConfigurationError, ProductError
 from rave_core.testing import (
+    AgingContract,
     BackendContract,
     FilesContract,
     LeaseContract,
@@ -36,8 +37,8 @@ def commit(store, name="p.txt", key=KEY):
     return store.commit(key, draft, name, frame_of(key, name.encode(), product=name))
 
 
-class TestFilesystemBackend(BackendContract, LeaseContract, FilesContract, PurgeContract, StatsContract):
-    lacks = frozenset({"values"})
+class TestFilesystemBackend(BackendContract, AgingContract, LeaseContract, FilesContract, PurgeContract, StatsContract):
+    lacks = frozenset({"objects", "url", "values"})
     persistent = True
 
     def open_backend(self, place):

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from rave_backends.breaker import FAILURES, FIRST_PAUSE
 from rave_backends.filesystem import FilesystemBackend
 from rave_backends.layered import LayeredBackend
 from rave_backends.memory import MemoryBackend
+from rave_backends.object_store import ObjectStoreBackend
+from rave_backends.plugin import open_filesystem, open_memory
 from rave_core.backend import (
     GONE,
+    StoreURL,
     SupportsFiles,
     SupportsLease,
     SupportsPurge,
     SupportsStats,
     SupportsValues,
 )
-from rave_core.errors import ConfigurationError
+from rave_core.errors import BackendError, ConfigurationError
+from rave_core.frame import peek
 from rave_core.model import Entry
 from rave_core.testing import (
     BackendContract,
@@ -60,6 +65,7 @@ class Broken(MemoryBackend):
 class TestLayeredBackend(
     BackendContract, LeaseContract, FilesContract, ValuesContract, PurgeContract, StatsContract
 ):  # fmt: skip
+    lacks = frozenset({"aging", "objects", "url"})
     persistent = True
 
     def open_backend(self, place):
@@ -68,7 +74,7 @@ class TestLayeredBackend(
 
 
 class TestLayersOfMemory(BackendContract, ValuesContract, PurgeContract, StatsContract):
-    lacks = frozenset({"files", "lease"})
+    lacks = frozenset({"aging", "files", "lease", "objects", "url"})
 
     def open_backend(self, place):
         """Three, none of which lasts."""
@@ -237,6 +243,110 @@ def test_trouble_in_any_layer_is_told(tmp_path):
     layered = LayeredBackend([MemoryBackend(), FilesystemBackend(tmp_path / "file")])
     assert "FilesystemBackend(" in layered.check()
     assert "not a directory" in layered.check()
+
+
+class Remote(Broken):
+    """A layer at the other end of a network."""
+
+    remote = True
+
+
+def test_a_remote_layer_in_trouble_is_left_alone(upper, clock):
+    """The others go on without it, and it comes back by itself."""
+    lower = Remote()
+    layered = LayeredBackend([upper, lower], clock=clock)
+    lower.put(A, [b"frame"])
+    lower.broken = "get"
+    for _ in range(FAILURES):
+        assert layered.get(A) is None
+    lower.broken = ""
+    assert layered.get(A) is None
+    with pytest.raises(BackendError, match="left alone"):
+        layered.put(key_of("b"), [b"b"])
+    assert layered.get(key_of("b")) == b"b"
+    clock.advance(FIRST_PAUSE)
+    assert layered.get(A) == b"frame"
+    layered.put(key_of("b"), [b"b"])
+    assert lower.get(key_of("b")) == b"b"
+    assert layered.last_failure is None
+
+
+def test_a_local_layer_is_never_left_alone(layered, lower):
+    """A disk that is full can still be read."""
+    lower.put(A, [b"frame"])
+    lower.broken = "put"
+    for _ in range(FAILURES + 1):
+        with pytest.raises(OSError, match="no put today"):
+            layered.put(key_of("b"), [b"b"])
+    assert layered.get(A) == b"frame"
+
+
+def test_the_leases_of_a_layer_in_trouble_are_refused_at_once(tmp_path, clock, free_port, aws):
+    """No caller waits for a claim that can't be had."""
+    far = ObjectStoreBackend("bucket", endpoint=f"http://127.0.0.1:{free_port}", timeout=0.5)
+    layered = LayeredBackend([MemoryBackend(), far], clock=clock)
+    for _ in range(FAILURES):
+        with pytest.raises(BackendError, match="can't be reached"):
+            layered.claim(A, b"record")
+    with pytest.raises(BackendError, match="left alone"):
+        layered.claim(A, b"record")
+
+
+@pytest.fixture(params=["memory", "file"])
+def aging(request, tmp_path, clock):
+    """A tier in which entries count for ten seconds."""
+    if request.param == "memory":
+        return MemoryBackend(max_age=10.0, clock=clock)
+    return FilesystemBackend(tmp_path / "cache", max_age=10.0, clock=clock)
+
+
+def test_a_tier_asks_again_what_is_over_its_age(aging, lower, clock):
+    """So what another host has put below is seen, and counts anew from then."""
+    layered = LayeredBackend([aging, lower], clock=clock)
+    layered.put(A, [b"old"])
+    lower.put(A, [b"new"])
+    assert layered.get(A) == b"old"
+    clock.advance(11)
+    assert aging.head(A, 3) is None
+    assert layered.get(A) == b"new"
+
+
+def test_what_is_over_its_age_answers_while_nothing_below_does(aging, lower, clock):
+    """Better than to compute it again; it is not renewed by that."""
+    layered = LayeredBackend([aging, lower], clock=clock)
+    layered.put(A, [b"old"])
+    clock.advance(11)
+    lower.broken = "get"
+    assert layered.get(A) == b"old"
+    assert aging.get(A) is None
+    lower.broken = ""
+    lower.delete(A)
+    assert layered.get(A) is None
+
+
+def test_a_value_in_memory_is_over_its_age_too(lower, clock):
+    """Whoever holds it sees when it stops to count, which no entry outlives."""
+    memory = MemoryBackend(max_age=10.0, clock=clock)
+    layered = LayeredBackend([memory, lower], clock=clock)
+    clock.jump(1000.0 - clock.now())
+    frame = b"".join(frame_of(A, expires_at=5000.0))
+    layered.put(A, [frame])
+    clock.advance(4)
+    held = layered.hold(A, "value", peek(frame))
+    assert held.expires_at == 1010.0
+    assert layered.held(A) is held
+    clock.advance(7)
+    assert layered.held(A) is None
+    assert layered.hold(A, "value", peek(frame)) is None
+
+
+@pytest.mark.parametrize("scheme", ["memory://", "file:///tmp/never-made"])
+@pytest.mark.parametrize("age", ["0", "-5m", "soon", ""])
+def test_an_age_that_is_none_is_refused(scheme, age):
+    """By the name of the option."""
+    open_it = open_memory if scheme == "memory://" else open_filesystem
+    with pytest.raises(ConfigurationError, match="option max_age="):
+        open_it(StoreURL(f"{scheme}?max_age={age}"))
 
 
 def test_no_layers_are_refused():

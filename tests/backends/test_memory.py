@@ -11,7 +11,14 @@ from rave_backends.memory import OVERHEAD, MemoryBackend
 from rave_core.backend import GONE, StoreURL
 from rave_core.errors import ConfigurationError
 from rave_core.model import Entry
-from rave_core.testing import BackendContract, PurgeContract, StatsContract, ValuesContract, backend_machine
+from rave_core.testing import (
+    AgingContract,
+    BackendContract,
+    PurgeContract,
+    StatsContract,
+    ValuesContract,
+    backend_machine,
+)
 
 ROOM_FOR_THREE = 3 * (OVERHEAD + 100)
 ENTRY = Entry(key="k", created_at=0.0, expires_at=5.0, codec="bytes", digest="")
@@ -29,8 +36,8 @@ def fill(backend, *names):
         backend.put(name, [b"x" * 100])
 
 
-class TestMemoryBackend(BackendContract, ValuesContract, PurgeContract, StatsContract):
-    lacks = frozenset({"files", "lease"})
+class TestMemoryBackend(BackendContract, AgingContract, ValuesContract, PurgeContract, StatsContract):
+    lacks = frozenset({"files", "lease", "objects", "url"})
 
     def open_backend(self, place):
         """A new one each time."""

@@ -20,12 +20,19 @@ from rave_core import Runtime, Settings, op, using
 from rave_core.backend import StoreURL
 from rave_core.clock import SystemClock
 from rave_core.errors import BackendError, ConfigurationError
-from rave_core.testing import BackendContract, LeaseContract, PurgeContract, backend_machine
+from rave_core.testing import (
+    BackendContract,
+    LeaseContract,
+    ObjectsContract,
+    PurgeContract,
+    UrlContract,
+    backend_machine,
+)
 from rave_core.testing.capability_contracts import frame_of, key_of
 
 
-class TestObjectStore(BackendContract, LeaseContract, PurgeContract):
-    lacks = frozenset({"files", "stats", "values"})
+class TestObjectStore(BackendContract, LeaseContract, ObjectsContract, PurgeContract, UrlContract):
+    lacks = frozenset({"aging", "files", "stats", "values"})
     persistent = True
 
     @pytest.fixture(autouse=True)
@@ -83,7 +90,7 @@ def test_what_else_is_in_the_bucket_is_left_alone(backend):
     backend._bucket.put("team/notes.txt", [b"not ours"])
     assert list(backend.keys()) == []
     backend.purge(lambda entry: True, grace=0)
-    assert objects(backend) == ["team/.rave/purged", "team/notes.txt"]
+    assert objects(backend) == ["team/.rave/clock", "team/.rave/purged", "team/notes.txt"]
 
 
 def test_a_frame_of_20_mb_comes_back(backend):
@@ -228,12 +235,6 @@ open_object_store(StoreURL(sys.argv[1]))
 print("obstore" in sys.modules)
 """
     assert start_python(script, s3_url).stdout.read() == "False\n"
-
-
-def test_products_are_refused(s3_url, tmp_path):
-    """An object store keeps no files yet."""
-    with pytest.raises(ConfigurationError, match="can't keep files"):
-        Runtime(Settings(cache=["memory://"], products=[s3_url])).products
 
 
 def test_an_operation_is_answered_from_the_bucket(s3_url, tmp_path, ran):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
+from typing import ClassVar
 
 from rave_core.backend import Backend, Purged, StoreURL, parse_flag
 from rave_core.durations import parse_duration
@@ -40,6 +41,8 @@ class ValkeyBackend(Backend):
     Opening connects to nothing; trouble shows in the calls, as `BackendError`, and in ``check``. The store counts as
     shared, so it has no sealing key of its own. It keeps no products. Its budget is the server's own ``maxmemory``.
     """
+
+    remote: ClassVar[bool] = True
 
     def __init__(self, address: Address, prefix: str = "rave", *, timeout: float = DEFAULT_TIMEOUT) -> None:
         """The cache at ``address``, in keys whose names start with ``prefix`` and a colon.
