@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +92,84 @@ def clock() -> FakeClock:
 def ran(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
     """Gives what was printed since it was last asked, line by line: bodies print when they run."""
     return lambda: capsys.readouterr().out.splitlines()
+
+
+KEYS = ("AKRAVE", "SKRAVE")
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of the loopback on which nobody listens."""
+    return _free_port()
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """The endpoint of an S3 emulator, which knows conditional writes and checks no credentials."""
+    port = _free_port()
+    with _serving(port, _script("moto_server"), "-H", "127.0.0.1", "-p", str(port)) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The endpoint and a bucket of an S3 server that checks credentials and ignores conditions."""
+    port, directory = _free_port(), tmp_path_factory.mktemp("rclone")
+    (directory / "bucket").mkdir()
+    keys = ("--auth-key", ",".join(KEYS), "--config", "")
+    address = f"127.0.0.1:{port}"
+    with _serving(port, _script("rclone"), "serve", "s3", "--addr", address, *keys, str(directory)) as endpoint:
+        yield endpoint, "bucket"
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Sets the credentials that both servers know, and keeps the client from asking anybody else for some."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS[1])
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    return monkeypatch
+
+
+@pytest.fixture
+def bucket(moto: str, aws: pytest.MonkeyPatch) -> str:
+    """The name of a new, empty bucket of moto."""
+    name = f"rave-{uuid.uuid4().hex}"
+    urllib.request.urlopen(urllib.request.Request(f"{moto}/{name}", method="PUT")).close()
+    return name
+
+
+@pytest.fixture
+def s3_url(moto: str, bucket: str) -> str:
+    """The URL of an empty cache in moto."""
+    return f"s3://{bucket}/team?endpoint={moto}"
+
+
+@contextmanager
+def _serving(port: int, *command: str) -> Iterator[str]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            assert process.poll() is None, f"{command[0]} ended at once with {process.returncode}"
+            with socket.socket() as trying:
+                if trying.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def _script(name: str) -> str:
+    path = Path(sys.executable).with_name(name)
+    assert path.exists(), f"{name} is not installed: pip install -e '.[dev]'"
+    return str(path)
