@@ -1,37 +1,26 @@
-"""One bucket of an object store: the only place that touches its client, obstore."""
+"""One bucket of an object store. Beside `rave_backends.accounts` nothing else touches its client, obstore."""
 
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
+from rave_backends.accounts import Account
 from rave_backends.bucket_errors import advice, code_of
-from rave_backends.profiles import default_profile, read_profile
-from rave_core.clock import Clock
-from rave_core.errors import BackendError, ConfigurationError
+from rave_core.errors import BackendError
 from rave_core.model import Bytes
 
-if TYPE_CHECKING:
-    from obstore.store import S3Store
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
-_REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _CONNECTING = 5.0
 _RETRIES = 3
 _PART = 8 << 20  # what is larger goes in parts
 _AT_ONCE = 2
 _LISTED = 1000
-_REREAD = timedelta(minutes=5)
 
 _used_in: set[int] = set()  # the client's threads are the process's, whichever bucket they serve
 
@@ -45,6 +34,15 @@ class Listed:
     changed_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """An object's content, and what tells it from its successors: its ETag, and its version where there is one."""
+
+    content: bytes
+    tag: str
+    version: str | None
+
+
 class Bucket:
     """Objects by name. Safe for many threads; no call takes longer than ``timeout`` for each request that it makes.
 
@@ -53,39 +51,16 @@ class Bucket:
     worked: there every call raises at once.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        endpoint: str | None = None,
-        region: str | None = None,
-        profile: str | None = None,
-        timeout: float,
-        clock: Clock,
-        environ: Mapping[str, str] = os.environ,
-    ) -> None:
-        """The bucket ``name``.
-
-        Raises:
-            ConfigurationError: obstore is not installed, or a name, the endpoint or the profile is wrong.
-        """
-        if find_spec("obstore") is None:
-            raise ConfigurationError("s3:// needs the package obstore: pip install rave-framework[s3]")
-        self.name = _checked(name, _NAME, "the name of a bucket")
-        self._clock = clock
-        self._environ = environ
+    def __init__(self, account: Account, *, timeout: float) -> None:
+        """The bucket of ``account``."""
+        self.name = account.name
+        self._account = account
         self._timeout = timeout
-        self._profile = profile or default_profile(environ)
-        found = read_profile(self._profile, environ) if self._profile else {}
-        given = next((environ[key] for key in _ENDPOINTS if environ.get(key)), None)
-        self.endpoint = _endpoint(endpoint or given or found.get("endpoint_url"))
-        region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or found.get("region")
-        self._region = _checked(region, _REGION, "a region") if region else None
-        self._store: S3Store | None = None
+        self._store: Any = None
         self._lock = threading.Lock()
 
     def __str__(self) -> str:
-        return f"bucket {self.name!r} at {self.endpoint or 'AWS'}"
+        return str(self._account)
 
     def get(self, name: str) -> memoryview | None:
         """The whole object, or ``None``."""
@@ -96,12 +71,13 @@ class Bucket:
                 _refuse_missing_bucket(error)
                 return None
 
-    def get_tagged(self, name: str) -> tuple[bytes, str] | None:
-        """The whole object with its ETag, or ``None``."""
+    def get_tagged(self, name: str) -> Tagged | None:
+        """The whole object, and what tells it from its successors; or ``None``."""
         with self._words("get"):
             try:
                 result = self._client().get(name)
-                return bytes(result.bytes()), result.meta["e_tag"] or ""
+                content, meta = bytes(result.bytes()), result.meta
+                return Tagged(content, meta["e_tag"] or "", meta.get("version"))
             except FileNotFoundError as error:
                 _refuse_missing_bucket(error)
                 return None
@@ -197,11 +173,12 @@ class Bucket:
                 return False
             return True
 
-    def replace(self, name: str, data: bytes, tag: str) -> bool:
-        """Puts an object in place of the one with the ETag ``tag``; whether it did."""
+    def replace(self, name: str, data: bytes, tag: str, version: str | None = None) -> bool:
+        """Puts an object in place of the one with the ETag ``tag`` and this version; whether it did."""
+        mode = {"e_tag": tag, "version": version} if version else {"e_tag": tag}
         with self._words("replace"):
             try:
-                self._client().put(name, data, mode={"e_tag": tag}, use_multipart=False)
+                self._client().put(name, data, mode=mode, use_multipart=False)
             except (_errors().PreconditionError, FileNotFoundError) as error:
                 _refuse_missing_bucket(error)
                 return False
@@ -237,7 +214,7 @@ class Bucket:
         """Lets go of the client; a later call makes another."""
         self._store = None
 
-    def _client(self) -> S3Store:
+    def _client(self) -> Any:
         pid = os.getpid()
         if _used_in - {pid}:
             # The client's threads did not survive the fork: it would wait for them without end.
@@ -251,41 +228,28 @@ class Bucket:
                 self._store = self._made()
             return self._store
 
-    def _made(self) -> S3Store:
-        from obstore.store import S3Store
-
-        config: dict[str, Any] = {"endpoint": self.endpoint, "region": self._region}
+    def _made(self) -> Any:
         seconds = self._timeout / 3
-        return S3Store(
-            self.name,
-            config={key: value for key, value in config.items() if value},  # type: ignore[arg-type]  # by their names
-            client_options={
-                "allow_http": bool(self.endpoint and self.endpoint.startswith("http:")),
-                "connect_timeout": timedelta(seconds=min(_CONNECTING, 2 * seconds)),
-                "timeout": timedelta(seconds=2 * seconds),
-            },
-            # No retry starts after a third of the time, and none takes more than the other two.
-            retry_config={
-                "max_retries": _RETRIES,
-                "retry_timeout": timedelta(seconds=seconds),
-                "backoff": {
-                    "init_backoff": timedelta(milliseconds=50),
-                    "max_backoff": timedelta(seconds=min(1.0, seconds / _RETRIES)),
-                    "base": 2,
+        endpoint = self._account.endpoint or ""
+        return self._account.client(
+            {
+                "client_options": {
+                    "allow_http": endpoint.startswith("http:"),
+                    "connect_timeout": timedelta(seconds=min(_CONNECTING, 2 * seconds)),
+                    "timeout": timedelta(seconds=2 * seconds),
                 },
-            },
-            credential_provider=self._credentials if self._profile else None,
+                # No retry starts after a third of the time, and none takes more than the other two.
+                "retry_config": {
+                    "max_retries": _RETRIES,
+                    "retry_timeout": timedelta(seconds=seconds),
+                    "backoff": {
+                        "init_backoff": timedelta(milliseconds=50),
+                        "max_backoff": timedelta(seconds=min(1.0, seconds / _RETRIES)),
+                        "base": 2,
+                    },
+                },
+            }
         )
-
-    def _credentials(self) -> Any:
-        """The profile's keys, read again now and then, since somebody may renew them."""
-        found = read_profile(self._profile or "", self._environ)
-        return {
-            "access_key_id": found["aws_access_key_id"],
-            "secret_access_key": found["aws_secret_access_key"],
-            "token": found.get("aws_session_token"),
-            "expires_at": datetime.fromtimestamp(self._clock.now(), UTC) + _REREAD,
-        }
 
     @contextmanager
     def _words(self, action: str) -> Iterator[None]:
@@ -294,7 +258,7 @@ class Bucket:
         except BackendError:
             raise
         except (_errors().BaseError, OSError, ValueError) as error:
-            raise BackendError(f"{self}: can't {action} an object: {advice(error)}") from error
+            raise BackendError(f"{self}: can't {action} an object: {advice(error, self._account)}") from error
         except BaseException as error:
             if type(error).__name__ != "PanicException":
                 raise
@@ -309,27 +273,9 @@ def _errors() -> Any:
 
 
 def _refuse_missing_bucket(error: BaseException) -> None:
-    if code_of(error) == "NoSuchBucket":
+    if code_of(error) in ("NoSuchBucket", "ContainerNotFound") or "container does not exist" in str(error):
         raise error
 
 
 def _listed(meta: Mapping[str, Any]) -> Listed:
     return Listed(meta["path"], meta["size"], meta["last_modified"].timestamp())
-
-
-def _checked(text: str, pattern: re.Pattern[str], what: str) -> str:
-    if not pattern.fullmatch(text):
-        raise ConfigurationError(
-            f"{text!r} can't be {what}: letters, digits and '-' expected, as in s3://bucket/prefix"
-        )
-    return text
-
-
-def _endpoint(text: str | None) -> str | None:
-    if text is None:
-        return None
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
-        shown = text.replace(parts.netloc, parts.netloc.rpartition("@")[2])
-        raise ConfigurationError(f"{shown!r} can't be an endpoint: https://host or http://host:port expected")
-    return text.rstrip("/")

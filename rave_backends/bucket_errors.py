@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 
+from rave_backends.accounts import Account
+
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _WORDS = 300
 
-_CREDENTIALS = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile"
-_NONE = "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile"
+_CREDENTIALS = "{credentials}"  # as each kind of store has it
+_NONE = "no credentials were found: {no_credentials}"
+_NO_BUCKET = "there is no such bucket or container: create it, or correct the name in the URL"
 _EXPIRED = "the session token has expired or is not valid: get new credentials, as by 'aws sso login'"
 _REGION = "the bucket is in another region: give the right one, as ?region=eu-central-1"
 _BY_CODE = {
-    "NoSuchBucket": "there is no such bucket: create it, or correct the name in the URL",
+    "NoSuchBucket": _NO_BUCKET,
+    "ContainerNotFound": _NO_BUCKET,
+    "AuthenticationFailed": f"the store refuses the credentials: {_CREDENTIALS}",
+    "NoAuthenticationInformation": f"the store wants credentials: {_CREDENTIALS}",
+    "AuthorizationFailure": f"access is denied: {_CREDENTIALS}",
+    "AuthorizationPermissionMismatch": f"access is denied: {_CREDENTIALS}",
     "InvalidAccessKeyId": f"the store does not know the access key: {_CREDENTIALS}",
     "SignatureDoesNotMatch": f"the secret key is not that of the access key: {_CREDENTIALS}",
     "AccessDenied": "access is denied: let these credentials list the bucket, and get, put and delete its objects",
@@ -36,6 +44,9 @@ _BY_STATUS = {
     "501": "the store does not know this kind of request",
 }
 _BY_PHRASE = (
+    ("container does not exist", _NO_BUCKET),
+    ("computeMetadata", _NONE),
+    ("metadata/identity", _NONE),
     ("/latest/api/token", _NONE),
     ("/latest/meta-data", _NONE),
     ("Missing AccessKeyId", _NONE),
@@ -49,8 +60,15 @@ _BY_PHRASE = (
 )
 
 
-def advice(error: BaseException) -> str:
+def advice(error: BaseException, account: Account) -> str:
     """What is wrong, and what would be right, as far as that can be told from the client's error."""
+    words = _advice(error)
+    for name in ("credentials", "no_credentials"):
+        words = words.replace(f"{{{name}}}", getattr(account, name))
+    return words
+
+
+def _advice(error: BaseException) -> str:
     text = str(error)
     code, status = code_of(error), _STATUS.search(text)
     if code in _BY_CODE:

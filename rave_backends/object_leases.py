@@ -7,7 +7,7 @@ import os
 import threading
 from hashlib import blake2b
 
-from rave_backends.bucket import Bucket
+from rave_backends.bucket import Bucket, Tagged
 from rave_core.clock import Clock
 
 _log = logging.getLogger("rave")
@@ -57,22 +57,22 @@ class ObjectLeases:
             return True
         name = self._name(key)
         found = self._bucket.get_tagged(name)
-        if found is None or found[0] != seen:
+        if found is None or found.content != seen:
             return False
-        if not self._replace(name, record or b"", found[1], tried):
+        if not self._replace(name, record or b"", found, tried):
             return False
         if record is None:
             self._bucket.delete([name])
         return True
 
-    def _replace(self, name: str, data: bytes, tag: str, tried: Tries) -> bool:
+    def _replace(self, name: str, data: bytes, seen: Tagged, tried: Tries) -> bool:
         if not tried.replaces:
             self._bucket.put(name, [data])
             return True
-        if self._bucket.replace(name, data, _tag(tag, tried.quoted)):
+        if self._bucket.replace(name, data, _tag(seen.tag, tried.quoted), seen.version):
             return True
         found = self._bucket.get_tagged(name) if data else None
-        return found is not None and found[0] == data  # repeated, as in `claim`
+        return found is not None and found.content == data  # repeated, as in `claim`
 
     def tried(self) -> Tries:
         """What the store knows of conditions, tried out once.
@@ -101,11 +101,11 @@ class ObjectLeases:
             if self._bucket.create(name, b"two"):
                 return Tries(creates=False, replaces=False, quoted=True)
             found = self._bucket.get_tagged(name)
-            tag = found[1] if found else ""
+            tag, version = (found.tag, found.version) if found else ("", None)
             wrong = "0" * 32
             for quoted in (True, False):  # the standard wants quotes, and some stores do not
-                if self._bucket.replace(name, b"three", _tag(tag, quoted)):
-                    lies = self._bucket.replace(name, b"four", _tag(wrong, quoted))
+                if self._bucket.replace(name, b"three", _tag(tag, quoted), version):
+                    lies = self._bucket.replace(name, b"four", _tag(wrong, quoted), version)
                     return Tries(creates=True, replaces=not lies, quoted=quoted)
             return Tries(creates=True, replaces=False, quoted=True)
         finally:

@@ -1,4 +1,4 @@
-"""A cache in a bucket of an object store that speaks S3: one object for each frame, named for its key.
+"""A cache in a bucket of an object store: one object for each frame, named for its key.
 
 prefix/operation/version/args.rave      the frame
 prefix/operation/version/<name>         a product, beside its frame
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from rave_backends.accounts import Account, AzureAccount, GoogleAccount, S3Account
 from rave_backends.bucket import Bucket
 from rave_backends.object_leases import ObjectLeases
 from rave_backends.object_sweeper import SUFFIX, ObjectSweeper, product_name
@@ -20,6 +21,9 @@ from rave_core.durations import parse_duration
 from rave_core.errors import BackendError, ConfigurationError
 from rave_core.frame import peek
 from rave_core.model import Bytes, Entry
+
+_ACCOUNTS: dict[str, Callable[..., Account]] = {"s3": S3Account, "gs": GoogleAccount, "az": AzureAccount}
+_OPTIONS = {"s3": ("endpoint", "region", "profile"), "gs": ("endpoint",), "az": ("account", "endpoint")}
 
 DEFAULT_TIMEOUT = 15.0
 """Seconds that one request may take, repetitions included."""
@@ -35,37 +39,26 @@ class ObjectStoreBackend(Backend):
     remote: ClassVar[bool] = True
 
     def __init__(
-        self,
-        bucket: str,
-        prefix: str = "",
-        *,
-        endpoint: str | None = None,
-        region: str | None = None,
-        profile: str | None = None,
-        timeout: float = DEFAULT_TIMEOUT,
-        clock: Clock | None = None,
+        self, account: Account, prefix: str = "", *, timeout: float = DEFAULT_TIMEOUT, clock: Clock | None = None
     ) -> None:
-        """The cache in ``bucket``, in objects whose names start with ``prefix``, given without its last slash.
+        """The cache in the bucket of ``account``, in objects whose names start with ``prefix``.
 
         Args:
-            bucket: its name; it must exist.
-            prefix: what else is in the bucket stays untouched.
-            endpoint: the URL of a store that is not AWS. Default: what the environment or the profile says.
-            region: likewise.
-            profile: of ``~/.aws/credentials`` and ``~/.aws/config``, with an access key and its secret. Default:
-                the credentials in the environment, the profile that it names or the default one, or the host's role.
+            account: which bucket, and as whom to ask.
+            prefix: given without its last slash. What else is in the bucket stays untouched.
             timeout: seconds that a request may take, repetitions included.
             clock: the source of time.
 
         Raises:
-            ConfigurationError: one of these is wrong, or obstore is not installed.
+            ConfigurationError: the prefix is wrong.
         """
         if prefix and not _is_name(prefix):
             raise ConfigurationError(
                 f"{prefix!r} can't be a prefix: parts joined by '/' expected, none '.', '..' or empty"
             )
         clock = clock or SystemClock()
-        self._bucket = Bucket(bucket, endpoint=endpoint, region=region, profile=profile, timeout=timeout, clock=clock)
+        self._bucket = Bucket(account, timeout=timeout)
+        self._scheme = account.scheme
         self._prefix = f"{prefix}/" if prefix else ""
         control = f"{self._prefix}.rave/"
         self._control = control
@@ -74,25 +67,25 @@ class ObjectStoreBackend(Backend):
 
     @classmethod
     def from_url(cls, url: StoreURL) -> ObjectStoreBackend:
-        """The cache at ``s3://bucket/prefix?endpoint=…&region=…&profile=…&timeout=…``.
+        """The cache at ``s3://bucket/prefix?endpoint=…&region=…&profile=…&timeout=…``, and likewise.
+
+        ``gs://bucket/prefix?endpoint=…&timeout=…``, ``az://container/prefix?account=…&endpoint=…&timeout=…``.
 
         Raises:
             ConfigurationError: the URL names no bucket, or an option is wrong.
         """
-        endpoint, region = url.take("endpoint", _text, None), url.take("region", _text, None)
-        profile, timeout = url.take("profile", _text, None), url.take("timeout", _timeout, DEFAULT_TIMEOUT)
+        options = {name: url.take(name, _text, None) for name in _OPTIONS[url.scheme]}
+        timeout = url.take("timeout", _timeout, DEFAULT_TIMEOUT)
         url.done()
         if not url.host:
-            raise ConfigurationError(f"{url}: no bucket is named; s3://bucket/prefix expected")
+            raise ConfigurationError(f"{url}: no bucket is named; {url.scheme}://bucket/prefix expected")
         try:
-            return cls(
-                url.host, url.path.strip("/"), endpoint=endpoint, region=region, profile=profile, timeout=timeout
-            )
+            return cls(_ACCOUNTS[url.scheme](url.host, **options), url.path.strip("/"), timeout=timeout)
         except ConfigurationError as error:
             raise ConfigurationError(f"{url}: {error}") from error
 
     def __repr__(self) -> str:
-        return f"ObjectStoreBackend('s3://{self._bucket.name}/{self._prefix}')"
+        return f"ObjectStoreBackend('{self._scheme}://{self._bucket.name}/{self._prefix}')"
 
     def get(self, key: str) -> Bytes | None:
         """The frame kept under ``key``, whole, or ``None``."""

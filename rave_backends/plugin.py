@@ -1,4 +1,4 @@
-"""The hook implementations of this package: the backends ``memory``, ``file`` and ``s3``, and layering."""
+"""The hook implementations of this package: the backends ``memory``, ``file``, ``s3``, ``gs``, ``az``, and layering."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from rave_core.registry import Registry
 
 @hookimpl
 def rave_register_backends(registry: Registry[BackendFactory]) -> None:
-    """Adds ``memory``, ``file`` and ``s3``."""
+    """Adds ``memory``, ``file``, and the object stores ``s3``, ``gs`` and ``az``."""
     registry.add("memory", open_memory, origin="rave_backends")
     registry.add("file", open_filesystem, origin="rave_backends")
-    registry.add("s3", open_object_store, origin="rave_backends")
+    for scheme in ("s3", "gs", "az"):
+        registry.add(scheme, open_object_store, origin="rave_backends")
 
 
 @hookimpl(trylast=True)
@@ -40,7 +41,7 @@ def open_filesystem(url: StoreURL) -> Backend:
 
 
 def open_object_store(url: StoreURL) -> Backend:
-    """The backend at ``s3://bucket/prefix?endpoint=https://…&region=…&profile=…&timeout=15s``."""
+    """The backend at ``s3://bucket/prefix?endpoint=https://…&region=…&profile=…&timeout=15s``; also of ``gs://`` and ``az://``."""
     from rave_backends.object_store import ObjectStoreBackend
 
     return ObjectStoreBackend.from_url(url)

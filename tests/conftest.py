@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +14,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +126,51 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
         yield endpoint, "bucket"
 
 
+AZURE = (
+    "devstoreaccount1",
+    base64.b64encode(b"an account key of sixty-four bytes, which only tests will use, now").decode(),
+)
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an account of Azure's own emulator, which checks credentials and knows conditional writes."""
+    command = shutil.which("azurite-blob")
+    assert command is not None, "azurite-blob is not installed: npm install --global azurite"
+    port, place = _free_port(), tmp_path_factory.mktemp("azurite")
+    address = ("--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(place))
+    accounts = {"AZURITE_ACCOUNTS": ":".join(AZURE)}
+    with _serving(port, command, *address, "--silent", "--skipApiVersionCheck", **accounts) as endpoint:
+        yield f"{endpoint}/{AZURE[0]}"
+
+
+@pytest.fixture
+def azure(azurite: str, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Sets the credentials that the emulator knows."""
+    for name in [name for name in os.environ if name.startswith("AZURE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", AZURE[0])
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", AZURE[1])
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", azurite)
+    return monkeypatch
+
+
+@pytest.fixture
+def container(azurite: str, azure: pytest.MonkeyPatch) -> str:
+    """The name of a new, empty container of the emulator."""
+    name, now = f"rave-{uuid.uuid4().hex}", datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    account, key = AZURE
+    headers = {"x-ms-date": now, "x-ms-version": "2021-08-06", "Content-Length": "0"}
+    signed = (
+        f"PUT{12 * chr(10)}x-ms-date:{now}\nx-ms-version:2021-08-06\n/{account}/{account}/{name}\nrestype:container"
+    )
+    mark = base64.b64encode(hmac.digest(base64.b64decode(key), signed.encode(), "sha256")).decode()
+    headers["Authorization"] = f"SharedKey {account}:{mark}"
+    url = f"{azurite}/{name}?restype=container"
+    urllib.request.urlopen(urllib.request.Request(url, method="PUT", headers=headers)).close()
+    return name
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Sets the credentials that both servers know, and keeps the client from asking anybody else for some."""
@@ -149,8 +198,9 @@ def s3_url(moto: str, bucket: str) -> str:
 
 
 @contextmanager
-def _serving(port: int, *command: str) -> Iterator[str]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _serving(port: int, *command: str, **environ: str) -> Iterator[str]:
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, env={**os.environ, **environ}, stdout=quiet, stderr=quiet)
     try:
         for _ in range(600):
             assert process.poll() is None, f"{command[0]} ended at once with {process.returncode}"

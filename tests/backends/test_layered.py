@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rave_backends.accounts import S3Account
 from rave_backends.breaker import FAILURES, FIRST_PAUSE
 from rave_backends.filesystem import FilesystemBackend
 from rave_backends.layered import LayeredBackend
@@ -283,7 +284,7 @@ def test_a_local_layer_is_never_left_alone(layered, lower):
 
 def test_the_leases_of_a_layer_in_trouble_are_refused_at_once(tmp_path, clock, free_port, aws):
     """No caller waits for a claim that can't be had."""
-    far = ObjectStoreBackend("bucket", endpoint=f"http://127.0.0.1:{free_port}", timeout=0.5)
+    far = ObjectStoreBackend(S3Account("bucket", endpoint=f"http://127.0.0.1:{free_port}"), timeout=0.5)
     layered = LayeredBackend([MemoryBackend(), far], clock=clock)
     for _ in range(FAILURES):
         with pytest.raises(BackendError, match="can't be reached"):

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import settings
 
+from rave_backends.accounts import S3Account
 from rave_backends.bucket import Bucket
 from rave_backends.object_store import ObjectStoreBackend
 from rave_backends.plugin import open_object_store
@@ -41,7 +42,7 @@ class TestObjectStore(BackendContract, LeaseContract, ObjectsContract, PurgeCont
 
     def open_backend(self, place):
         """A prefix of the bucket for each place."""
-        return ObjectStoreBackend(self.bucket, f"of/{place.name}", endpoint=self.moto)
+        return ObjectStoreBackend(S3Account(self.bucket, endpoint=self.moto), f"of/{place.name}")
 
 
 def test_it_does_what_a_dict_does(moto, bucket):
@@ -49,7 +50,7 @@ def test_it_does_what_a_dict_does(moto, bucket):
     places: dict[str, str] = {}
 
     def opening(place):
-        return ObjectStoreBackend(bucket, places.setdefault(str(place), uuid.uuid4().hex), endpoint=moto)
+        return ObjectStoreBackend(S3Account(bucket, endpoint=moto), places.setdefault(str(place), uuid.uuid4().hex))
 
     case = backend_machine(opening, persistent=True).TestCase
     case.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
@@ -75,7 +76,7 @@ def test_an_object_is_named_for_its_key(backend):
 
 def test_caches_in_one_bucket_do_not_meet(moto, bucket):
     """Not even where the name of one starts with that of the other."""
-    backends = [ObjectStoreBackend(bucket, prefix, endpoint=moto) for prefix in ("a", "ab", "c/a", "")]
+    backends = [ObjectStoreBackend(S3Account(bucket, endpoint=moto), prefix) for prefix in ("a", "ab", "c/a", "")]
     for number, backend in enumerate(backends[:3]):
         backend.put("k/0/a", [b"%d" % number])
         assert backend.claim("k/0/a", b"%d" % number)
@@ -123,7 +124,7 @@ def test_a_purge_in_many_parts_removes_all_that_is_dead(backend):
 
 def test_a_purge_removes_leases_that_nobody_renews(s3_url, bucket, moto, clock):
     """After an hour; those of the living stay."""
-    backend = ObjectStoreBackend(bucket, "team", endpoint=moto, clock=clock)
+    backend = ObjectStoreBackend(S3Account(bucket, endpoint=moto), "team", clock=clock)
     backend.claim(key_of("a"), b"record")
     assert backend.purge(lambda entry: False, grace=0).leftovers == 0
     clock.advance(3700)
@@ -158,7 +159,7 @@ def test_trying_the_store_out_leaves_nothing(backend):
 class Unconditional(Bucket):
     """A store that creates on a condition, and never replaces on one."""
 
-    def replace(self, name, data, tag):
+    def replace(self, name, data, tag, version=None):
         """Refuses each tag, as a store does that takes no form of it for right."""
         return False
 
@@ -220,7 +221,7 @@ def _in_a_fork(act):
 def test_without_obstore_the_error_names_what_to_install(monkeypatch):
     """When the cache opens, not when it is first used."""
     found = importlib.util.find_spec
-    monkeypatch.setattr("rave_backends.bucket.find_spec", lambda name: None if name == "obstore" else found(name))
+    monkeypatch.setattr("rave_backends.accounts.find_spec", lambda name: None if name == "obstore" else found(name))
     with pytest.raises(ConfigurationError, match=re.escape("pip install rave-framework[s3]")):
         open_object_store(StoreURL("s3://bucket"))
 

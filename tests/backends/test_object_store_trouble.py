@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import pytest
 
+from rave_backends.accounts import S3Account
 from rave_backends.bucket_errors import advice
 from rave_backends.plugin import open_object_store
 from rave_core import Runtime, Settings, op, using
@@ -254,7 +255,8 @@ class TestProfiles:
         backend = opened(f"{lying.partition('?')[0]}?profile=team")
         backend.put(key_of("a"), [b"x"])
         assert bytes(backend.get(key_of("a"))) == b"x"
-        assert (backend._bucket.endpoint, backend._bucket._region) == (rclone[0], "eu-central-1")
+        account = backend._bucket._account
+        assert (account.endpoint, account._region) == (rclone[0], "eu-central-1")
 
     def test_a_named_profile_is_stronger_than_the_environment(self, lying, aws, tmp_path):
         """And the environment stronger than the default one."""
@@ -291,7 +293,7 @@ class TestProfiles:
 
 def test_an_error_of_no_known_kind_is_told_as_it_is():
     """In one line, without the client's own workings."""
-    assert advice(ValueError("strange\n  things\n\nDebug source:\nmore")) == "strange things"
+    assert advice(ValueError("strange\n  things\n\nDebug source:\nmore"), S3Account("bucket")) == "strange things"
 
 
 def _write(aws, tmp_path, text):

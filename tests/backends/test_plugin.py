@@ -27,10 +27,10 @@ def manager():
 
 
 def test_backends_are_registered_by_scheme(tmp_path):
-    """``memory``, ``file`` and ``s3``, each opened from its URL."""
+    """Memory, files and three kinds of object stores, each opened from its URL."""
     registry: Registry[BackendFactory] = Registry("backend")
     manager().hook.rave_register_backends(registry=registry)
-    assert sorted(registry) == ["file", "memory", "s3"]
+    assert sorted(registry) == ["az", "file", "gs", "memory", "s3"]
     assert registry.origin("file") == "rave_backends"
     assert isinstance(registry.find("memory")(StoreURL("memory://")), MemoryBackend)
     assert isinstance(registry.find("file")(StoreURL(f"file://{tmp_path}/c")), FilesystemBackend)
