@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from rave_backends.leases import Leases
-from rave_backends.paths import Tree
+from rave_backends.paths import Tree, directory_of
 from rave_backends.root import Root
 from rave_backends.sweeper import Sweeper
 from rave_backends.temporaries import Temporaries, remove
 from rave_core.backend import Backend, Purged, StoreURL, parse_age, parse_flag, parse_size
 from rave_core.clock import Clock, SystemClock
-from rave_core.errors import ConfigurationError, ProductError
+from rave_core.errors import ProductError
 from rave_core.model import Bytes, Entry
 
 Policy = Literal["lru", "cost"]
@@ -86,7 +86,7 @@ class FilesystemBackend(Backend):
         Raises:
             ConfigurationError: the URL names no directory, or an option is wrong.
         """
-        root, durable = _directory(url), url.take("durable", parse_flag, False)
+        root, durable = directory_of(url), url.take("durable", parse_flag, False)
         policy: Policy = url.take("policy", _policy, "lru")
         max_bytes, mode = url.take("max_bytes", parse_size, None), url.take("mode", _mode, None)
         max_age = url.take("max_age", parse_age, None)
@@ -334,20 +334,6 @@ def _sync(path: str) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-
-
-def _directory(url: StoreURL) -> str:
-    if url.host.startswith("~"):
-        path = os.path.expanduser(url.host + url.path)
-    elif url.host == ".":
-        path = os.path.abspath(url.host + url.path)
-    elif url.host in ("", "localhost"):
-        path = os.path.expanduser(url.path)
-    else:
-        raise ConfigurationError(f"{url}: {url.host!r} is another host; file:///{url.host}{url.path} may be meant")
-    if not os.path.isabs(path) or not path.strip("/"):
-        raise ConfigurationError(f"{url}: an absolute directory expected, as in file:///var/cache/rave")
-    return path
 
 
 def _policy(text: str) -> Policy:

@@ -19,6 +19,9 @@ SUFFIX = ".rave"
 SETTLED = 60.0
 """Seconds after which whoever uploaded a product has put its entry, or never will."""
 
+FORSAKEN = 600.0
+"""Seconds after which a purger that gave no sign of life, as it does with each thousand objects, is gone."""
+
 _READERS = 8
 _PRODUCT = re.compile(r"(?P<frame>.+/[^/]+/[A-Za-z0-9_-]+)-[0-9a-f]{8}\.[A-Za-z0-9.]+")
 
@@ -60,10 +63,41 @@ class ObjectSweeper:
         self._leases = leases
 
     def purge(self, is_dead: Callable[[Entry], bool], grace: float) -> Purged:
-        """Removes dead entries, damaged ones, leases and probes that nobody renewed for an hour, retired products."""
-        removed, retired = self._sweep_retired(max(grace, SETTLED))
+        """Removes dead entries, damaged ones, leases and probes that nobody renewed for an hour, retired products.
+
+        Nothing while another purger is at work, on whatever host.
+        """
+        now = self._store_time()
+        if not self._enter(now):
+            return Purged()
+        try:
+            return self._purge(is_dead, max(grace, SETTLED), now)
+        finally:
+            self._bucket.delete([f"{self._control}purging"])
+
+    def _enter(self, now: float) -> bool:
+        """Whether this is the only purger. A store without conditions lets all in, which costs requests only."""
+        mark = f"{self._control}purging"
+        if self._bucket.create(mark, b""):
+            return True
+        found = self._bucket.look(mark)
+        if found is not None and now - found.changed_at < FORSAKEN:
+            return False
+        self._bucket.put(mark, [b""])  # two may come here at once, and both purge
+        return True
+
+    def _store_time(self) -> float:
+        """Unix time by the clock of the store."""
+        stamp = f"{self._control}clock"
+        self._bucket.put(stamp, [b""])
+        found = self._bucket.look(stamp)
+        return found.changed_at if found is not None else 0.0
+
+    def _purge(self, is_dead: Callable[[Entry], bool], grace: float, now: float) -> Purged:
+        removed, retired = self._sweep_retired(grace, now)
         with ThreadPoolExecutor(_READERS, thread_name_prefix="rave-purge") as readers:
             for chunk in self._bucket.list(self._prefix):
+                self._bucket.put(f"{self._control}purging", [b""])
                 products = [found for found in chunk if self._is_product(found)]
                 list(readers.map(lambda found: self._retire_orphan(found, retired), products))
                 judged = list(zip(chunk, readers.map(lambda found: self._judge(found, is_dead), chunk), strict=True))
@@ -71,15 +105,12 @@ class ObjectSweeper:
         self._bucket.put(f"{self._control}purged", [b""])
         return removed
 
-    def _sweep_retired(self, grace: float) -> tuple[Purged, frozenset[str]]:
+    def _sweep_retired(self, grace: float, now: float) -> tuple[Purged, frozenset[str]]:
         """Removes the products that were retired ``grace`` seconds ago; also gives the marks of those that stay."""
-        stamp = f"{self._control}clock"
-        self._bucket.put(stamp, [b""])
-        clock = self._bucket.look(stamp)
         removed, left = Purged(), set()
         for chunk in self._bucket.list(f"{self._control}retired/"):
             for mark in chunk:
-                if clock is None or clock.changed_at - mark.changed_at < grace:
+                if now - mark.changed_at < grace:
                     left.add(mark.name)
                 else:
                     removed += self._remove_retired(mark)

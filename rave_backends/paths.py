@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from rave_core.errors import BackendError, ProductError
+from rave_core.backend import StoreURL
+from rave_core.errors import BackendError, ConfigurationError, ProductError
 
 SUFFIX = ".rave"
 
@@ -114,3 +115,22 @@ def remove_if_empty(directory: str) -> None:
     """Removes ``directory`` unless something lies in it, or came into it just now."""
     with suppress(OSError):
         os.rmdir(directory)
+
+
+def directory_of(url: StoreURL) -> str:
+    """The directory that ``file://`` names: absolute, from the home (``~``), or from the working directory (``.``).
+
+    Raises:
+        ConfigurationError: it names none, or another host.
+    """
+    if url.host.startswith("~"):
+        path = os.path.expanduser(url.host + url.path)
+    elif url.host == ".":
+        path = os.path.abspath(url.host + url.path)
+    elif url.host in ("", "localhost"):
+        path = os.path.expanduser(url.path)
+    else:
+        raise ConfigurationError(f"{url}: {url.host!r} is another host; file:///{url.host}{url.path} may be meant")
+    if not os.path.isabs(path) or not path.strip("/"):
+        raise ConfigurationError(f"{url}: an absolute directory expected, as in file:///var/cache/rave")
+    return path

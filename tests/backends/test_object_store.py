@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import settings
 
+from rave_backends import object_sweeper
 from rave_backends.accounts import S3Account
 from rave_backends.bucket import Bucket
 from rave_backends.object_store import ObjectStoreBackend
@@ -120,6 +121,30 @@ def test_a_purge_in_many_parts_removes_all_that_is_dead(backend):
     assert (removed.entries, removed.leftovers) == (1050, 0)
     assert removed.bytes == sum(len(b"".join(frame_of(key, expires_at=1.0))) for key in dead)
     assert list(backend.keys()) == [key_of("live")]
+
+
+def test_two_purgers_do_not_work_at_once(backend, s3_url):
+    """While one judges an entry, another, as of another host, leaves at once; afterwards it may."""
+    backend.put(key_of("a"), frame_of(key_of("a"), expires_at=1.0))
+    other, meanwhile = open_object_store(StoreURL(s3_url)), []
+
+    def is_dead(_):
+        meanwhile.append(other.purge(lambda entry: True, grace=0))
+        return False
+
+    assert backend.purge(is_dead, grace=0).entries == 0
+    assert [purged.entries for purged in meanwhile] == [0]
+    assert other.purge(lambda entry: True, grace=0).entries == 1
+
+
+def test_a_purger_that_died_is_forgotten(backend, monkeypatch):
+    """After ten minutes without a sign of life, by the clock of the store."""
+    backend.put(key_of("a"), frame_of(key_of("a"), expires_at=1.0))
+    backend._bucket.create("team/.rave/purging", b"")
+    assert backend.purge(lambda entry: True, grace=0).entries == 0
+    monkeypatch.setattr(object_sweeper, "FORSAKEN", 0.0)
+    assert backend.purge(lambda entry: True, grace=0).entries == 1
+    assert "team/.rave/purging" not in objects(backend)
 
 
 def test_a_purge_removes_leases_that_nobody_renews(s3_url, bucket, moto, clock):
