@@ -133,10 +133,23 @@ AZURE = (
 
 
 @pytest.fixture(scope="session")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def need() -> Callable[[str, str], str]:
+    """Gives the path of a program; without it the tests are skipped and say how to install it, and fail in CI."""
+
+    def found(program: str, how: str) -> str:
+        path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+        if path is None:
+            assert not os.environ.get("CI"), f"CI installs {program} by .ci/servers, so that no test is left out"
+            pytest.skip(f"needs {program}: {how}")
+        return path
+
+    return found
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory, need: Callable[[str, str], str]) -> Iterator[str]:
     """The URL of an account of Azure's own emulator, which checks credentials and knows conditional writes."""
-    command = shutil.which("azurite-blob")
-    assert command is not None, "azurite-blob is not installed: npm install --global azurite"
+    command = need("azurite-blob", "npm install --global azurite")
     port, place = _free_port(), tmp_path_factory.mktemp("azurite")
     address = ("--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(place))
     accounts = {"AZURITE_ACCOUNTS": ":".join(AZURE)}

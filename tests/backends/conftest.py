@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -64,11 +63,10 @@ def tmpfs(tmp_path, as_root):
 class Ceph:
     """Ceph's S3 gateway over a cluster of one node, in memory. Its keys are those that `aws` sets."""
 
+    PACKAGES = "ceph-mon ceph-osd radosgw ceph-common"
     TOOLS = ("ceph", "ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph-authtool", "monmaptool")
 
     def __init__(self, place, free_port):
-        missing = [tool for tool in self.TOOLS if shutil.which(tool) is None]
-        assert not missing, f"not installed: {', '.join(missing)}; sh .ci/servers installs Ceph as root with apt-get"
         self.place, self.port, self.mon = place, free_port(), free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.started = []
@@ -132,8 +130,10 @@ class Ceph:
 
 
 @pytest.fixture(scope="session")
-def ceph(tmp_path_factory):
+def ceph(tmp_path_factory, need):
     """The endpoint of Ceph's S3 gateway."""
+    for tool in Ceph.TOOLS:
+        need(tool, f"apt-get install --no-install-recommends {Ceph.PACKAGES}")
 
     def free_port():
         with socket.create_server(("127.0.0.1", 0)) as listening:
