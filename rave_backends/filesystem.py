@@ -60,8 +60,8 @@ class FilesystemBackend(Backend):
                 minute); ``cost``, the cheapest to compute for each byte.
             mode: permissions of directories, whatever the umask; files get the same without execution. ``None``:
                 0700 in a directory of ours, else what the umask leaves.
-            max_age: seconds after which an entry that was put here counts as absent, so that layers below are asked
-                again; then reads do not count for ``lru``, since what is used is put again. ``None`` for never.
+            max_age: seconds after which an entry counts as absent, so that layers below are asked again; then reads do
+                not count for ``lru``, since what is used is put again. ``None`` for never.
             clock: the source of time; it must agree with the file system's.
         """
         self.max_bytes = max_bytes
@@ -88,8 +88,8 @@ class FilesystemBackend(Backend):
         """
         root, durable = directory_of(url), url.take("durable", parse_flag, False)
         policy: Policy = url.take("policy", _policy, "lru")
-        max_bytes, mode = url.take("max_bytes", parse_size, None), url.take("mode", _mode, None)
-        max_age = url.take("max_age", parse_age, None)
+        max_bytes, max_age = url.take("max_bytes", parse_size, None), url.take("max_age", parse_age, None)
+        mode = url.take("mode", _mode, None)
         url.done()
         return cls(root, durable=durable, max_bytes=max_bytes, policy=policy, mode=mode, max_age=max_age)
 
@@ -229,9 +229,7 @@ class FilesystemBackend(Backend):
         """Where the product ``name`` of ``key`` lies, whether it exists or not."""
         return Path(self._tree.product(key, name))
 
-    def fetch(self, key: str, name: str) -> Path:
-        """Where the product ``name`` of ``key`` lies: nothing needs to be brought."""
-        return self.locate(key, name)
+    fetch = locate  # nothing needs to be brought
 
     def aged(self, key: str) -> bytearray | None:
         """The frame under ``key``, also if it is older than ``max_age``; or ``None``."""
