@@ -22,12 +22,14 @@ from rave_core.testing.capability_contracts import (
     ValuesContract,
 )
 from rave_core.testing.clock import FakeClock
+from rave_core.testing.network import BadNetwork
 from rave_core.testing.plugins import isolated_plugins
 from rave_core.testing.state_machine import backend_machine
 
 __all__ = [
     "AgingContract",
     "BackendContract",
+    "BadNetwork",
     "FakeClock",
     "FilesContract",
     "LeaseContract",
