@@ -30,7 +30,7 @@ from rave_core.testing import (
     UrlContract,
     backend_machine,
 )
-from rave_core.testing.capability_contracts import frame_of, key_of
+from rave_core.testing.capability_contracts import frame_of, key_of, together
 
 
 class TestObjectStore(BackendContract, LeaseContract, ObjectsContract, PurgeContract, UrlContract):
@@ -40,6 +40,11 @@ class TestObjectStore(BackendContract, LeaseContract, ObjectsContract, PurgeCont
     @pytest.fixture(autouse=True)
     def _where(self, moto, bucket):
         self.moto, self.bucket = moto, bucket
+
+    def test_one_of_many_claimants_wins(self, backend):
+        """At least one: under load this emulator itself lets two create at once. `test_ceph` has the whole race."""
+        assert True in together(16, lambda number: backend.claim(key_of("a"), b"%d" % number))
+        assert backend.claim(key_of("a"), b"late") is False
 
     def open_backend(self, place):
         """A prefix of the bucket for each place."""

@@ -193,7 +193,7 @@ def test_a_plugin_may_put_backends_into_layers_itself(using_plugins: Any) -> Non
         cache=["memory://", "shelf://two"],
     ) as runtime:
         assert isinstance(runtime.cache.backend, Shelf)
-    assert [len(each) for each in seen] == [2]
+    assert sorted(len(each) for each in seen) == [1, 2]  # products have one, and are asked for too
 
 
 def test_a_codec_of_a_plugin_goes_before_our_own(using_plugins: Any, ran: Ran) -> None:
