@@ -199,16 +199,23 @@ class Bucket:
                     if not left or "DeleteObjects request failed for key" not in str(error):
                         raise
 
-    def list(self, directory: str) -> Iterator[list[Listed]]:
-        """The objects whose names start with ``directory`` (empty, or up to a slash), by the thousand at most."""
+    def list(self, directory: str, *, after: str | None = None) -> Iterator[list[Listed]]:
+        """The objects whose names start with ``directory`` (empty, or up to a slash), by the thousand at most.
+
+        They come by name; those up to the name ``after`` are left out.
+        """
         with self._words("list"):
-            stream = self._client().list(directory.rstrip("/") or None, chunk_size=_LISTED)
+            stream = self._client().list(directory.rstrip("/") or None, offset=after, chunk_size=_LISTED)
         while True:
             with self._words("list"):
                 chunk = next(stream, None)
             if chunk is None:
                 return
-            yield [_listed(meta) for meta in chunk]
+            found = [_listed(meta) for meta in chunk]
+            # Azure's emulator, for one, lists from the start whatever it is asked.
+            found = [each for each in found if after is None or each.name > after]
+            if found:
+                yield found
 
     def close(self) -> None:
         """Lets go of the client; a later call makes another."""

@@ -8,24 +8,23 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
+from rave_backends.budget import Account, Budget, Limit, Policy
+from rave_backends.eviction import stamp, uses
+from rave_backends.frame_files import read_whole
 from rave_backends.leases import Leases
 from rave_backends.paths import Tree, directory_of
-from rave_backends.root import Root
+from rave_backends.root import Root, parse_mode
 from rave_backends.sweeper import Sweeper
 from rave_backends.temporaries import Temporaries, remove
-from rave_core.backend import Backend, Purged, StoreURL, parse_age, parse_flag, parse_size
+from rave_core.backend import Backend, Holding, Purged, StoreURL, parse_age, parse_flag
 from rave_core.clock import Clock, SystemClock
 from rave_core.errors import ProductError
 from rave_core.model import Bytes, Entry
 
-Policy = Literal["lru", "cost"]
-
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 _RECENTLY = 60.0
 _TRIES = 20
-_SHARE = 16  # how often the budget is looked at: each time this part of it was written
 
 
 class FilesystemBackend(Backend):
@@ -45,6 +44,7 @@ class FilesystemBackend(Backend):
         durable: bool = False,
         max_bytes: int | None = None,
         policy: Policy = "lru",
+        budget: Budget | None = None,
         mode: int | None = None,
         max_age: float | None = None,
         clock: Clock | None = None,
@@ -56,42 +56,43 @@ class FilesystemBackend(Backend):
             durable: whether ``put`` returns only when the frame is on the disk.
             max_bytes: the budget, of frames and products together; ``None`` for none. It may be exceeded by a
                 sixteenth for each writing process, and by products in their time of grace.
-            policy: what goes first when the budget is exceeded: ``lru``, the longest unused (reads count once a
-                minute); ``cost``, the cheapest to compute for each byte.
+            policy: what goes first when the budget is exceeded: ``lru``, the longest unused; ``lfu``, the least
+                often used; ``cost``, the cheapest to compute for each byte. Reads count once a minute.
+            budget: in place of both, a budget of more limits.
             mode: permissions of directories, whatever the umask; files get the same without execution. ``None``:
                 0700 in a directory of ours, else what the umask leaves.
             max_age: seconds after which an entry counts as absent, so that layers below are asked again; then reads do
-                not count for ``lru``, since what is used is put again. ``None`` for never.
+                not count, since what is used is put again. ``None`` for never.
             clock: the source of time; it must agree with the file system's.
         """
-        self.max_bytes = max_bytes
+        self.budget = budget or Budget(Limit(max_bytes), policy=policy)
         self._clock = clock or SystemClock()
         self._durable = durable
         self.max_age = max_age
-        self._keeps_recency = policy == "lru" and max_bytes is not None and max_age is None
-        self._written = 0
+        self._keeps_use = bool(self.budget) and self.budget.policy != "cost" and max_age is None
+        self._account = Account()
         self._tree = Tree(os.path.abspath(root))
         self._temporaries = Temporaries(f"{self._tree.control}/tmp")  # noqa: S108  # below the root
         self._root = Root(self._tree, self._temporaries, self._clock, mode)
         self._leases = Leases(self._tree, self._root, self._temporaries, self._clock)
-        self._sweeper = Sweeper(
-            self._tree, self._root, self._temporaries, self._leases, self._clock, by_cost=policy == "cost"
-        )
+        self._sweeper = Sweeper(self._tree, self._root, self._temporaries, self._leases, self._clock)
         self._root.attach()
 
     @classmethod
     def from_url(cls, url: StoreURL) -> FilesystemBackend:
-        """The cache at ``file:///directory?durable=…&max_bytes=…&policy=…&mode=…&max_age=…``; also ``file://~/…``, ``file://./…``.
+        """The cache at ``file:///directory?durable=…&mode=…&max_age=…``, with a `Budget`; also ``file://~/…``, ``file://./…``.
 
         Raises:
             ConfigurationError: the URL names no directory, or an option is wrong.
         """
         root, durable = directory_of(url), url.take("durable", parse_flag, False)
-        policy: Policy = url.take("policy", _policy, "lru")
-        max_bytes, max_age = url.take("max_bytes", parse_size, None), url.take("max_age", parse_age, None)
-        mode = url.take("mode", _mode, None)
+        budget, max_age, mode = (
+            Budget.from_url(url),
+            url.take("max_age", parse_age, None),
+            url.take("mode", parse_mode, None),
+        )
         url.done()
-        return cls(root, durable=durable, max_bytes=max_bytes, policy=policy, mode=mode, max_age=max_age)
+        return cls(root, durable=durable, budget=budget, mode=mode, max_age=max_age)
 
     def __repr__(self) -> str:
         return f"FilesystemBackend({self._tree.root!r})"
@@ -100,31 +101,30 @@ class FilesystemBackend(Backend):
         """The frame kept under ``key``, whole, or ``None``."""
         return self._read(key, self.max_age)
 
-    def _read(self, key: str, max_age: float | None) -> bytearray | None:
+    def _open(self, key: str) -> int | None:
         try:
-            file = os.open(self._tree.frame(key), os.O_RDONLY | os.O_CLOEXEC)
+            return os.open(self._tree.frame(key), os.O_RDONLY | os.O_CLOEXEC)
         except _ABSENT:
+            return None
+
+    def _read(self, key: str, max_age: float | None) -> bytearray | None:
+        if (file := self._open(key)) is None:
             return None
         try:
             info = os.fstat(file)
             if max_age is not None and abs(self._clock.now() - info.st_mtime) > max_age:
                 return None
-            frame = bytearray(info.st_size)
-            if os.readv(file, [frame]) != info.st_size:
-                _read_rest(file, frame)
-            if self._keeps_recency and self._clock.now() - info.st_mtime > _RECENTLY:
+            frame = read_whole(file, info.st_size)
+            if self._keeps_use and self._clock.now() - info.st_mtime > _RECENTLY:
                 with suppress(OSError):
-                    now = self._clock.now()
-                    os.utime(file, (now, now))
+                    stamp(file, self._clock.now(), uses(info) + 1)
             return frame
         finally:
             os.close(file)
 
     def head(self, key: str, size: int) -> bytes | None:
         """The first ``size`` bytes of the frame under ``key`` (fewer if it is shorter), or ``None``."""
-        try:
-            file = os.open(self._tree.frame(key), os.O_RDONLY | os.O_CLOEXEC)
-        except _ABSENT:
+        if (file := self._open(key)) is None:
             return None
         try:
             if self.max_age is not None and abs(self._clock.now() - os.fstat(file).st_mtime) > self.max_age:
@@ -138,12 +138,13 @@ class FilesystemBackend(Backend):
         path = self._tree.frame(key)
         temporary = self._write(frame)
         try:
+            if self.budget.policy == "lfu":
+                stamp(temporary, self._clock.now(), 1)
             self._place(temporary, path)
         except BaseException:
             remove(temporary)
             raise
-        if self.max_bytes is not None:
-            self._account(sum(memoryview(piece).nbytes for piece in frame))
+        self._spend(key, sum(memoryview(piece).nbytes for piece in frame))
 
     def delete(self, key: str) -> bool:
         """Forgets ``key``; whether there was anything. Its product goes with a later purge."""
@@ -221,8 +222,7 @@ class FilesystemBackend(Backend):
         if older and older != target:
             self._sweeper.retire(older)
         self.discard(draft)
-        if self.max_bytes is not None:
-            self._account(size)
+        self._spend(key, size, entries=0)
         return Path(target)
 
     def locate(self, key: str, name: str) -> Path:
@@ -252,17 +252,41 @@ class FilesystemBackend(Backend):
         """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
         return self._leases.swap_lease(key, seen, record)
 
-    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float) -> Purged:
-        """Removes what is dead, left over or beyond the budget; nothing where another purge is under way."""
-        return self._sweeper.purge(is_dead, grace, self.max_bytes)
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
+        """Removes what is dead, left over or beyond the budget; nothing where another purge is under way.
+
+        With ``seconds`` it stops after about so many; the next one with a limit goes on from there.
+        """
+        return self._sweeper.purge(is_dead, grace, self.budget, seconds)
 
     def last_purge(self) -> float | None:
         """Unix time of the last purge by any process, by its clock; ``None`` where there was none."""
         return self._sweeper.last_purge()
 
+    @property
+    def max_bytes(self) -> int | None:
+        """The byte budget of everything; ``None`` for none."""
+        return self.budget.whole.max_bytes
+
     def usage(self) -> tuple[int, int]:
         """Entries, and bytes of frames and products."""
         return self._sweeper.usage()
+
+    def holdings(self) -> Iterator[Holding]:
+        """What each operation and version keeps, in no order, in several parts each."""
+        return self._sweeper.inventory.holdings()
+
+    def pins(self) -> list[str]:
+        """The beginnings of keys of which nothing is evicted, in order."""
+        return self._sweeper.pins.all()
+
+    def pin(self, prefix: str) -> None:
+        """Keys that start with ``prefix`` are not evicted from now on, by any process; they still expire."""
+        self._sweeper.pins.add(prefix)
+
+    def unpin(self, prefix: str) -> bool:
+        """Takes a pin away; whether it was there."""
+        return self._sweeper.pins.remove(prefix)
 
     def _write(self, frame: Sequence[Bytes]) -> str:
         mode, exact, durable = self._root.file_mode, self._root.exact, self._durable
@@ -310,20 +334,9 @@ class FilesystemBackend(Backend):
     def _is_draft(self, path: str) -> bool:
         return os.path.dirname(os.path.dirname(path)) == self._temporaries.directory
 
-    def _account(self, size: int) -> None:
-        assert self.max_bytes is not None
-        self._written += size
-        if self._written > self.max_bytes // _SHARE:
-            self._written = 0
-            self._sweeper.make_room(self.max_bytes)
-
-
-def _read_rest(file: int, frame: bytearray) -> None:
-    # One call reads 2 GiB at most, and less when a signal comes.
-    start = os.lseek(file, 0, os.SEEK_CUR)
-    while size := os.readv(file, [memoryview(frame)[start:]]):
-        start += size
-    del frame[start:]
+    def _spend(self, key: str, size: int, *, entries: int = 1) -> None:
+        if self.budget and self._account.note(self.budget, key, size, entries=entries):
+            self._sweeper.make_room(self.budget)
 
 
 def _sync(path: str) -> None:
@@ -332,18 +345,3 @@ def _sync(path: str) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-
-
-def _policy(text: str) -> Policy:
-    if text == "lru":
-        return "lru"
-    if text == "cost":
-        return "cost"
-    raise ValueError("lru or cost expected")
-
-
-def _mode(text: str) -> int:
-    mode = int(text, 8) if text.isdecimal() else 0
-    if mode & ~0o3777 or mode & 0o700 != 0o700:
-        raise ValueError("an octal mode that gives its owner everything expected, such as 700 or 2770")
-    return mode

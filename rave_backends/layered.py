@@ -16,9 +16,11 @@ from rave_core.backend import (
     Purged,
     SupportsAging,
     SupportsFiles,
+    SupportsHoldings,
     SupportsLease,
     SupportsObjects,
     SupportsPeek,
+    SupportsPins,
     SupportsPurge,
     SupportsStats,
     SupportsUrl,
@@ -236,6 +238,10 @@ class LayeredBackend(Backend):
         stats = _those(self.layers, SupportsStats)
         if stats:
             self._take(stats[-1], "usage", "max_bytes")
+        if isinstance(self.layers[-1], SupportsHoldings):
+            self._take(self.layers[-1], "holdings")
+        if pinning := _those(self.layers, SupportsPins):
+            self._take(pinning[-1], "pins", "pin", "unpin")
         if _those(self.layers, SupportsPurge):
             for name, method in (("purge", self._purge), ("last_purge", self._last_purge)):
                 setattr(self, name, method)
@@ -284,7 +290,7 @@ class LayeredBackend(Backend):
 
         return commit
 
-    def _purge(self, is_dead: Callable[[Entry], bool], *, grace: float) -> Purged:
+    def _purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
         """Purges every layer that can be.
 
         Raises:
@@ -293,7 +299,7 @@ class LayeredBackend(Backend):
         removed: list[Purged] = []
 
         def purge(layer: Any) -> None:
-            removed.append(layer.purge(is_dead, grace=grace))
+            removed.append(layer.purge(is_dead, grace=grace, seconds=seconds))
 
         errors = self._each(_those(self.layers, SupportsPurge), "purge", purge)
         if errors and not removed:

@@ -227,8 +227,8 @@ class MemoryBackend(Backend):
             self._items[key] = both
         return held
 
-    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float) -> Purged:  # no products here
-        """Drops what is dead and what is no frame. The budget is kept at all times."""
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
+        """Drops what is dead and what is no frame. The budget is kept at all times, and there are no products."""
         removed = Purged()
         with self._lock:
             frames = [(key, item.frame) for key in self._items if (item := self._items.peek(key))]

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from rave_backends.accounts import Account, AzureAccount, GoogleAccount, S3Account
 from rave_backends.bucket import Bucket
+from rave_backends.budget import Budget
 from rave_backends.object_leases import ObjectLeases
 from rave_backends.object_sweeper import SUFFIX, ObjectSweeper, product_name
 from rave_core.backend import Backend, Purged, StoreURL
@@ -39,13 +40,21 @@ class ObjectStoreBackend(Backend):
     remote: ClassVar[bool] = True
 
     def __init__(
-        self, account: Account, prefix: str = "", *, timeout: float = DEFAULT_TIMEOUT, clock: Clock | None = None
+        self,
+        account: Account,
+        prefix: str = "",
+        *,
+        budget: Budget | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        clock: Clock | None = None,
     ) -> None:
         """The cache in the bucket of ``account``, in objects whose names start with ``prefix``.
 
         Args:
             account: which bucket, and as whom to ask.
             prefix: given without its last slash. What else is in the bucket stays untouched.
+            budget: how much is kept, looked at by each purge. Reads leave no trace in an object store: ``lru`` goes by
+                when an entry was put, and ``lfu`` is not known.
             timeout: seconds that a request may take, repetitions included.
             clock: the source of time.
 
@@ -63,11 +72,12 @@ class ObjectStoreBackend(Backend):
         control = f"{self._prefix}.rave/"
         self._control = control
         self._leases = ObjectLeases(self._bucket, control, clock)
-        self._sweeper = ObjectSweeper(self._bucket, self._prefix, control, self._leases)
+        self._sweeper = ObjectSweeper(self._bucket, self._prefix, control, self._leases, clock)
+        self.budget = budget or Budget()
 
     @classmethod
     def from_url(cls, url: StoreURL) -> ObjectStoreBackend:
-        """The cache at ``s3://bucket/prefix?endpoint=…&region=…&profile=…&timeout=…``, and likewise.
+        """The cache at ``s3://bucket/prefix?endpoint=…&region=…&profile=…&timeout=…``, with a `Budget`; and likewise.
 
         ``gs://bucket/prefix?endpoint=…&timeout=…``, ``az://container/prefix?account=…&endpoint=…&timeout=…``.
 
@@ -76,11 +86,12 @@ class ObjectStoreBackend(Backend):
         """
         options = {name: url.take(name, _text, None) for name in _OPTIONS[url.scheme]}
         timeout = url.take("timeout", _timeout, DEFAULT_TIMEOUT)
+        budget = Budget.from_url(url, policies=("lru", "cost"))
         url.done()
         if not url.host:
             raise ConfigurationError(f"{url}: no bucket is named; {url.scheme}://bucket/prefix expected")
         try:
-            return cls(_ACCOUNTS[url.scheme](url.host, **options), url.path.strip("/"), timeout=timeout)
+            return cls(_ACCOUNTS[url.scheme](url.host, **options), url.path.strip("/"), budget=budget, timeout=timeout)
         except ConfigurationError as error:
             raise ConfigurationError(f"{url}: {error}") from error
 
@@ -188,16 +199,29 @@ class ObjectStoreBackend(Backend):
         """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
         return self._leases.swap(key, seen, record)
 
-    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float) -> Purged:
-        """Removes entries for which ``is_dead``, damaged ones, and what crashes left behind.
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
+        """Removes entries for which ``is_dead``, damaged ones, what crashes left behind, and what exceeds the budget.
 
+        With ``seconds`` it stops after about so many; the next one with a limit goes on from there.
         A product without an entry is noticed by one purge, and removed by one that comes ``grace`` seconds later.
         """
-        return self._sweeper.purge(is_dead, grace)
+        return self._sweeper.purge(is_dead, grace, self.budget, seconds)
 
     def last_purge(self) -> float | None:
         """Unix time of the last purge by any process, by the store's clock; ``None`` where there was none."""
         return self._sweeper.last_purge()
+
+    def pins(self) -> list[str]:
+        """The beginnings of keys of which nothing is evicted, in order."""
+        return self._sweeper.pins.all()
+
+    def pin(self, prefix: str) -> None:
+        """Keys that start with ``prefix`` are not evicted from now on, by any process; they still expire."""
+        self._sweeper.pins.add(prefix)
+
+    def unpin(self, prefix: str) -> bool:
+        """Takes a pin away; whether it was there."""
+        return self._sweeper.pins.remove(prefix)
 
     def _name(self, key: str) -> str:
         if not _is_name(key) or key[0] == "." or "/." in key:

@@ -1,16 +1,21 @@
-"""Tidies an object store: what expired, what can't be read, and what crashes left behind."""
+"""Tidies an object store: what expired, can't be read, was left behind by crashes, or exceeds the budget."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from enum import Enum, auto
 from hashlib import blake2b
 
 from rave_backends.bucket import Bucket, Listed
+from rave_backends.budget import Budget
 from rave_backends.object_leases import ObjectLeases
+from rave_backends.object_pins import ObjectPins
+from rave_backends.ranking import Ranking
 from rave_core.backend import Purged
+from rave_core.clock import Clock
 from rave_core.errors import DamagedError, EntryError, LaterFormatError, ProductError
 from rave_core.frame import HEAD_SIZE, Truncated, peek
 from rave_core.model import Entry
@@ -40,6 +45,11 @@ def product_name(frame: str, name: str) -> str:
     return f"{frame.rpartition('/')[0]}/{name}"
 
 
+def _number(name: str) -> int:
+    """64 bits that stand for the name of an object."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
+
+
 class _Verdict(Enum):
     ALIVE = auto()
     DEAD = auto()
@@ -56,22 +66,31 @@ class ObjectSweeper:
     of the store. It is removed by a purge that comes after its time of grace.
     """
 
-    def __init__(self, bucket: Bucket, prefix: str, control: str, leases: ObjectLeases) -> None:
+    def __init__(self, bucket: Bucket, prefix: str, control: str, leases: ObjectLeases, clock: Clock) -> None:
+        self.pins = ObjectPins(bucket, control)
+        self._clock = clock
         self._bucket = bucket
         self._prefix = prefix
         self._control = control
         self._leases = leases
 
-    def purge(self, is_dead: Callable[[Entry], bool], grace: float) -> Purged:
+    def purge(
+        self, is_dead: Callable[[Entry], bool], grace: float, budget: Budget, seconds: float | None = None
+    ) -> Purged:
         """Removes dead entries, damaged ones, leases and probes that nobody renewed for an hour, retired products.
 
-        Nothing while another purger is at work, on whatever host.
+        Then what exceeds ``budget``. Nothing while another purger is at work, on whatever host. With ``seconds`` it
+        stops after about so many, but not before a thousand objects; whoever purges with a limit next goes on there.
         """
         now = self._store_time()
         if not self._enter(now):
             return Purged()
         try:
-            return self._purge(is_dead, max(grace, SETTLED), now)
+            removed = self._round(is_dead, max(grace, SETTLED), now, seconds)
+            if removed.is_complete:
+                removed += self._evict(budget)
+                self._bucket.put(f"{self._control}purged", [b""])
+            return removed
         finally:
             self._bucket.delete([f"{self._control}purging"])
 
@@ -93,17 +112,73 @@ class ObjectSweeper:
         found = self._bucket.look(stamp)
         return found.changed_at if found is not None else 0.0
 
-    def _purge(self, is_dead: Callable[[Entry], bool], grace: float, now: float) -> Purged:
+    def _round(self, is_dead: Callable[[Entry], bool], grace: float, now: float, seconds: float | None) -> Purged:
+        cursor, started = f"{self._control}cursor", self._clock.monotonic()
+        after = bytes(self._bucket.get(cursor) or b"").decode(errors="replace") if seconds is not None else ""
         removed, retired = self._sweep_retired(grace, now)
         with ThreadPoolExecutor(_READERS, thread_name_prefix="rave-purge") as readers:
-            for chunk in self._bucket.list(self._prefix):
+            for chunk in self._bucket.list(self._prefix, after=after or None):
                 self._bucket.put(f"{self._control}purging", [b""])
                 products = [found for found in chunk if self._is_product(found)]
                 list(readers.map(lambda found: self._retire_orphan(found, retired), products))
                 judged = list(zip(chunk, readers.map(lambda found: self._judge(found, is_dead), chunk), strict=True))
                 removed += self._remove(judged)
-        self._bucket.put(f"{self._control}purged", [b""])
+                if seconds is not None and self._clock.monotonic() - started >= seconds:
+                    self._bucket.put(cursor, [chunk[-1].name.encode()])
+                    return replace(removed, is_complete=False)
+        self._bucket.delete([cursor])
         return removed
+
+    def _evict(self, budget: Budget) -> Purged:
+        """Removes what exceeds the budget; when the objects are listed again it is known what that is."""
+        if not budget:
+            return Purged()
+        ranking = Ranking(budget, self.pins.all())
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="rave-purge") as readers:
+            for chunk in self._frames():
+                scores = readers.map(self._cost, chunk) if budget.policy == "cost" else [f.changed_at for f in chunk]
+                for found, score in zip(chunk, scores, strict=True):
+                    key = found.name[len(self._prefix) : -len(SUFFIX)]
+                    part = ranking.part_of(key)
+                    ranking.add(0, _number(found.name), key=key, part=part, score=score, size=found.size)
+        victims = ranking.victims().get(0, set())
+        removed = Purged()
+        for chunk in self._frames() if victims else ():
+            doomed = [found for found in chunk if _number(found.name) in victims]
+            removed += self._remove([(found, self._condemn(found)) for found in doomed])
+        return removed
+
+    def _frames(self) -> Iterator[list[Listed]]:
+        """The objects that are frames, each with the size of its product in its own: products come just before."""
+        products: dict[str, int] = {}
+        for chunk in self._bucket.list(self._prefix):
+            frames = []
+            for found in chunk:
+                frame = self._of_product(found.name)
+                if found.name.startswith(self._control):
+                    continue
+                if frame is not None:
+                    products[frame] = products.get(frame, 0) + found.size
+                elif found.name.endswith(SUFFIX):
+                    frames.append(replace(found, size=found.size + products.pop(found.name, 0)))
+            yield frames
+
+    def _cost(self, found: Listed) -> float:
+        """Seconds of computing for each byte."""
+        entry = self._entry_or_none(found)
+        return entry.seconds / max(found.size, 1) if entry is not None else 0.0
+
+    def _condemn(self, found: Listed) -> _Verdict:
+        entry = self._entry_or_none(found)
+        if entry is not None and entry.product:
+            self._retire(f"{found.name.rpartition('/')[0]}/{entry.product}")
+        return _Verdict.DEAD
+
+    def _entry_or_none(self, found: Listed) -> Entry | None:
+        try:
+            return self._entry(found)
+        except EntryError:
+            return None
 
     def _sweep_retired(self, grace: float, now: float) -> tuple[Purged, frozenset[str]]:
         """Removes the products that were retired ``grace`` seconds ago; also gives the marks of those that stay."""

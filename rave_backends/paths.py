@@ -2,6 +2,7 @@
 
 operation/version/a/args.rave      the frame; ``a`` is the first character of ``args``: one of 32
 operation/version/a/<name>         a product, beside its frame
+operation/version/a/.inventory     what of the frames' headers was counted already
 .rave/                             what belongs to the store: no key has a part that starts with a dot
 """
 
@@ -16,14 +17,21 @@ from rave_core.backend import StoreURL
 from rave_core.errors import BackendError, ConfigurationError, ProductError
 
 SUFFIX = ".rave"
+INVENTORY = ".inventory"
+_LAST = chr(0x10FFFF)
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One directory in which frames lie: the names of the frames, and of the other files, which are products."""
+    """One directory in which frames lie.
+
+    Attributes:
+        frames: the names of the frames, with the numbers of their files (inodes).
+        others: the names of the other files, which are products.
+    """
 
     path: str
-    frames: list[str] = field(default_factory=list)
+    frames: dict[str, int] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
 
 
@@ -77,25 +85,31 @@ class Tree:
                 if key is not None and key.startswith(prefix):
                     yield key
 
-    def leaves(self, top: str | None = None, prefix: str = "", *, prune: bool = False) -> Iterator[Leaf]:
+    def leaves(
+        self, top: str | None = None, prefix: str = "", *, prune: bool = False, after: str = ""
+    ) -> Iterator[Leaf]:
         """Every directory below ``top`` that holds a file, and may hold keys that start with ``prefix``.
 
-        A directory comes after those below it. With ``prune``, the empty ones are removed on the way.
+        They come by name, a directory after those below it. With ``prune``, the empty ones are removed on the way.
+        Those up to the directory ``after``, which need not exist any more, are left out.
         """
         top = top or self.root
-        leaf, below = self._look_into(top)
-        for path in below:
+        leaf, below = self.look_into(top)
+        for path in sorted(below):
             # The last part of a directory is part of a key's head, or the beginning of its last part: either
             # way a key below it starts with the directory's path.
             text = path[len(self.root) + 1 :]
-            if text.startswith(prefix[: len(text)]):
-                yield from self.leaves(path, prefix, prune=prune)
+            if text.startswith(prefix[: len(text)]) and _is_after(path, after):
+                yield from self.leaves(path, prefix, prune=prune, after=after)
         if leaf.frames or leaf.others:
             yield leaf
+        elif prune and not below:
+            remove_file(f"{top}/{INVENTORY}")
         if prune and top != self.root:
             remove_if_empty(top)
 
-    def _look_into(self, path: str) -> tuple[Leaf, list[str]]:
+    def look_into(self, path: str) -> tuple[Leaf, list[str]]:
+        """The files of a directory, and the directories in it; nothing where it is gone."""
         leaf, below = Leaf(path), []
         try:
             with os.scandir(path) as found:
@@ -104,11 +118,26 @@ class Tree:
                         continue
                     if item.is_dir(follow_symlinks=False):
                         below.append(item.path)
-                    elif path != self.root:  # CACHEDIR.TAG, and whatever a person put there
-                        (leaf.frames if item.name.endswith(SUFFIX) else leaf.others).append(item.name)
+                    elif path == self.root:  # CACHEDIR.TAG, and whatever a person put there
+                        continue
+                    elif item.name.endswith(SUFFIX):
+                        leaf.frames[item.name] = item.inode()
+                    else:
+                        leaf.others.append(item.name)
         except (FileNotFoundError, NotADirectoryError):
             pass  # gone meanwhile
         return leaf, below
+
+
+def _is_after(path: str, other: str) -> bool:
+    """Whether ``path``, or anything below it, comes after the directory ``other`` in the order of ``leaves``."""
+    return not other or [*path.split("/"), _LAST] > [*other.split("/"), _LAST]
+
+
+def remove_file(path: str) -> None:
+    """Removes the file ``path`` if it is there."""
+    with suppress(OSError):
+        os.unlink(path)
 
 
 def remove_if_empty(directory: str) -> None:

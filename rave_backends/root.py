@@ -181,3 +181,15 @@ class Root:
 
 def _only_ours(info: os.stat_result) -> bool:
     return info.st_uid == os.geteuid() and not info.st_mode & 0o077
+
+
+def parse_mode(text: str) -> int:
+    """The permissions of a directory, from octal digits.
+
+    Raises:
+        ValueError: they are none, or shut the owner out.
+    """
+    mode = int(text, 8) if text.isdecimal() else 0
+    if mode & ~0o3777 or mode & 0o700 != 0o700:
+        raise ValueError("an octal mode that gives its owner everything expected, such as 700 or 2770")
+    return mode

@@ -1,25 +1,29 @@
-"""What removes things from a filesystem cache: the dead, the abandoned, and what exceeds the byte budget."""
+"""What removes things from a filesystem cache: the dead, the abandoned, and what exceeds the budget."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 
+from rave_backends.budget import Budget
+from rave_backends.eviction import Eviction
+from rave_backends.frame_files import read_entry
+from rave_backends.inventory import Inventory, Records
 from rave_backends.leases import Leases
-from rave_backends.paths import SUFFIX, Leaf, Tree
+from rave_backends.paths import SUFFIX, Leaf, Tree, remove_file
+from rave_backends.pins import Pins
 from rave_backends.root import Root
 from rave_backends.temporaries import DAY, Temporaries, listdir
 from rave_core.backend import Purged
 from rave_core.clock import Clock
 from rave_core.errors import DamagedError, EntryError, LaterFormatError
-from rave_core.frame import HEAD_SIZE, Truncated, peek
 from rave_core.model import Entry
 
-_ENOUGH = 0.9
 _WEEK = 7 * DAY
+_STRIDE = 1.0  # seconds after which it is noted how far a purge got
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,34 +43,50 @@ class Sweeper:
     computing it again.
     """
 
-    def __init__(
-        self, tree: Tree, root: Root, temporaries: Temporaries, leases: Leases, clock: Clock, by_cost: bool
-    ) -> None:
+    def __init__(self, tree: Tree, root: Root, temporaries: Temporaries, leases: Leases, clock: Clock) -> None:
         self._tree = tree
         self._root = root
         self._temporaries = temporaries
         self._leases = leases
         self._clock = clock
-        self._by_cost = by_cost
+        self.inventory = Inventory(tree, root, temporaries)
+        self.pins = Pins(tree, root, temporaries)
+        self._eviction = Eviction(tree, self.inventory)
 
-    def purge(self, is_dead: Callable[[Entry], bool], grace: float, max_bytes: int | None) -> Purged:
-        """Removes dead entries, leftovers, and what exceeds ``max_bytes``. Nothing while another purger is at work."""
+    def purge(
+        self, is_dead: Callable[[Entry], bool], grace: float, budget: Budget, seconds: float | None = None
+    ) -> Purged:
+        """Removes dead entries, leftovers, and what exceeds ``budget``. Nothing while another purger is at work.
+
+        With ``seconds`` it stops after about so many, but not before it has dealt with one directory; whoever purges
+        with a limit next goes on after that. How far it got is known as well when it is killed.
+        """
         with self._alone() as alone:
             if not alone:
                 return Purged()
             now = self._clock.now()
             leftovers = self._temporaries.sweep(now) + self._leases.sweep(now) + self._sweep_damaged(now)
-            removed = Purged(leftovers=leftovers)
-            kept: list[_Found] = []
-            for leaf in self._tree.leaves(prune=True):
-                alive, gone = self._tidy(leaf, is_dead, grace)
-                removed += gone
-                if max_bytes is not None:
-                    kept += alive
-            if max_bytes is not None:
-                removed += self._shrink(kept, max_bytes, grace)
-            self._stamp()
+            removed = Purged(leftovers=leftovers) + self._round(is_dead, grace, seconds)
+            if removed.is_complete:
+                removed += self._shrink(budget, grace)
+                self._stamp()
             return removed
+
+    def _round(self, is_dead: Callable[[Entry], bool], grace: float, seconds: float | None) -> Purged:
+        cursor = f"{self._tree.control}/purging"
+        started = noted = self._clock.monotonic()
+        removed = Purged()
+        for leaf in self._tree.leaves(prune=True, after="" if seconds is None else _text(cursor)):
+            removed += self._tidy(leaf, is_dead, grace)
+            now = self._clock.monotonic()
+            is_over = seconds is not None and now - started >= seconds
+            if is_over or now - noted >= _STRIDE:
+                noted = now
+                self._note(cursor, leaf.path)
+            if is_over:
+                return replace(removed, is_complete=False)
+        remove_file(cursor)
+        return removed
 
     def last_purge(self) -> float | None:
         """Unix time of the last purge; ``None`` where there was none."""
@@ -75,20 +95,16 @@ class Sweeper:
         except FileNotFoundError:
             return None
 
-    def make_room(self, max_bytes: int) -> Purged:
-        """Evicts down to nine tenths of ``max_bytes`` if that is exceeded; products go with the next purge."""
+    def make_room(self, budget: Budget) -> Purged:
+        """Evicts down to nine tenths of each limit that is exceeded; products go with the next purge."""
         with self._alone() as alone:
-            if not alone:
-                return Purged()
-            kept = [found for leaf in self._tree.leaves() for found in self._survey(leaf)]
-            return self._shrink(kept, max_bytes, grace=math.inf)
+            return self._shrink(budget, grace=math.inf) if alone else Purged()
 
     def usage(self) -> tuple[int, int]:
-        """Entries, and bytes of frames and products."""
+        """Entries, and bytes of frames and products that they name."""
         entries = size = 0
-        for leaf in self._tree.leaves():
-            entries += len(leaf.frames)
-            size += sum(_size(f"{leaf.path}/{name}") for name in (*leaf.frames, *leaf.others))
+        for held in self.inventory.holdings():
+            entries, size = entries + held.entries, size + held.used
         return entries, size
 
     @contextmanager
@@ -144,12 +160,12 @@ class Sweeper:
         paths = [f"{self._tree.control}/damaged/{name}" for name in listdir(f"{self._tree.control}/damaged")]
         return sum(_age(path, now) > _WEEK and _unlink(path) for path in paths)
 
-    def _tidy(self, leaf: Leaf, is_dead: Callable[[Entry], bool], grace: float) -> tuple[list[_Found], Purged]:
+    def _tidy(self, leaf: Leaf, is_dead: Callable[[Entry], bool], grace: float) -> Purged:
         others = leaf.others if leaf.others and self._settle() else []
         # A product that had no frame when it was listed has one now, or never will.
-        frames = [name for name in listdir(leaf.path) if name.endswith(SUFFIX)] if others else leaf.frames
-        alive: list[_Found] = []
-        removed = Purged()
+        frames = [name for name in listdir(leaf.path) if name.endswith(SUFFIX)] if others else list(leaf.frames)
+        records, products, removed = Records(), set[str | None](), Purged()
+        can_tell = True
         for name in frames:
             try:
                 found = self._look(f"{leaf.path}/{name}")
@@ -158,16 +174,17 @@ class Sweeper:
                 continue
             if found is None:
                 continue
-            if found.entry is not None and is_dead(found.entry):
+            if found.entry is None:
+                can_tell = False
+            elif is_dead(found.entry):
                 removed += self._remove(found, grace)
             else:
-                alive.append(found)
-        if all(found.entry is not None for found in alive):
-            removed += self._sweep_orphans(leaf.path, others, alive, grace)
-        return alive, removed
+                products.add(found.product)
+                records.add(name, found.info, found.size, found.entry)
+        self.inventory.save(leaf.path, records)
+        return removed + self._sweep_orphans(leaf.path, others, products, grace) if can_tell else removed
 
-    def _sweep_orphans(self, directory: str, others: list[str], alive: list[_Found], grace: float) -> Purged:
-        named = {found.product for found in alive}
+    def _sweep_orphans(self, directory: str, others: list[str], named: set[str | None], grace: float) -> Purged:
         now = self._clock.now()
         removed = Purged()
         for path in (f"{directory}/{name}" for name in others):
@@ -183,20 +200,6 @@ class Sweeper:
                 return held
         except OSError:
             return False
-
-    def _survey(self, leaf: Leaf) -> Iterator[_Found]:
-        for name in leaf.frames:
-            path = f"{leaf.path}/{name}"
-            try:
-                if self._by_cost or leaf.others:
-                    found = self._look(path)
-                else:
-                    info = os.stat(path)
-                    found = _Found(path, info, size=info.st_size)
-            except (OSError, DamagedError):
-                continue  # gone meanwhile, or for the next purge
-            if found is not None:
-                yield found
 
     def _look(self, path: str) -> _Found | None:
         try:
@@ -228,17 +231,21 @@ class Sweeper:
             self.retire(found.product)
         return Purged(entries=1, bytes=size)
 
-    def _shrink(self, kept: list[_Found], max_bytes: int, grace: float) -> Purged:
-        total = sum(found.size for found in kept)
+    def _shrink(self, budget: Budget, grace: float) -> Purged:
         removed = Purged()
-        if total <= max_bytes:
-            return removed
-        for found in sorted(kept, key=_cost if self._by_cost else _last_use):
-            if total <= _ENOUGH * max_bytes:
-                break
-            removed += self._remove(found, grace)
-            total -= found.size
+        if budget:
+            for path in self._eviction.victims(budget, self.pins.all()):
+                try:
+                    found = self._look(path)
+                except DamagedError:
+                    continue  # for the next purge
+                removed += self._remove(found, grace) if found else Purged()
         return removed
+
+    def _note(self, path: str, text: str) -> None:
+        with suppress(OSError):
+            mode, exact = self._root.file_mode, self._root.exact
+            os.replace(self._temporaries.write([os.fsencode(text)], mode=mode, exact=exact), path)
 
     def _stamp(self) -> None:
         stamp = self._temporaries.write([], mode=self._root.file_mode, exact=self._root.exact)
@@ -247,33 +254,12 @@ class Sweeper:
         os.replace(stamp, f"{self._tree.control}/purged")
 
 
-def read_entry(path: str) -> tuple[Entry, os.stat_result]:
-    """The entry in the frame file ``path``, nothing of it checked, and the file's status.
-
-    Raises:
-        OSError: it can't be read.
-        DamagedError: it does not start with a header that can be read.
-        LaterFormatError: a later version wrote it.
-    """
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _text(path: str) -> str:
     try:
-        info = os.fstat(file)
-        try:
-            return peek(os.pread(file, HEAD_SIZE, 0)), info
-        except Truncated as short:
-            if short.needed > info.st_size:
-                raise
-            return peek(os.pread(file, short.needed, 0)), info
-    finally:
-        os.close(file)
-
-
-def _last_use(found: _Found) -> float:
-    return found.info.st_mtime
-
-
-def _cost(found: _Found) -> float:
-    return found.entry.seconds / max(found.size, 1) if found.entry else math.inf
+        with open(path, "rb") as file:
+            return os.fsdecode(file.read())
+    except OSError:
+        return ""
 
 
 def _age(path: str, now: float) -> float:

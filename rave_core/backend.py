@@ -20,13 +20,16 @@ __all__ = [
     "Backend",
     "BackendFactory",
     "Held",
+    "Holding",
     "Purged",
     "StoreURL",
     "SupportsAging",
     "SupportsFiles",
+    "SupportsHoldings",
     "SupportsLease",
     "SupportsObjects",
     "SupportsPeek",
+    "SupportsPins",
     "SupportsPurge",
     "SupportsStats",
     "SupportsUrl",
@@ -223,10 +226,11 @@ class SupportsLease(Protocol):
 class SupportsPurge(Protocol):
     """A store that can be tidied beyond deleting keys."""
 
-    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float) -> Purged:
-        """Removes entries for which ``is_dead``, what crashes left behind, and what exceeds the byte budget.
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
+        """Removes entries for which ``is_dead``, what crashes left behind, and what exceeds the budget.
 
-        Products stay readable for ``grace`` seconds after their entry is gone.
+        Products stay readable for ``grace`` seconds after their entry is gone. After ``seconds`` it may stop with what
+        it did, and the next purge, by whatever process, goes on from there; each gets some way.
         """
 
     def last_purge(self) -> float | None:
@@ -245,16 +249,73 @@ class SupportsStats(Protocol):
         """The byte budget, or ``None`` when there is none."""
 
 
+@runtime_checkable
+class SupportsHoldings(Protocol):
+    """A store that knows what each operation keeps without reading every header."""
+
+    def holdings(self) -> Iterator[Holding]:
+        """What is kept of each operation and version, in no order; of one there may be several, to be added up."""
+
+
+@runtime_checkable
+class SupportsPins(Protocol):
+    """A store with a budget, from which some entries can be exempt."""
+
+    def pins(self) -> list[str]:
+        """The beginnings of keys of which nothing is evicted, in order."""
+
+    def pin(self, prefix: str) -> None:
+        """Keys that start with ``prefix`` are not evicted from now on, by any process; they still expire."""
+
+    def unpin(self, prefix: str) -> bool:
+        """Takes a pin away; whether there was that one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a store keeps of one operation in one version.
+
+    Attributes:
+        prefix: what the keys start with: operation and version.
+        entries: how many.
+        size: bytes of payloads and products.
+        used: bytes in the store, with headers.
+        oldest, newest: when the first and the last of them were made, in Unix seconds.
+        seconds: what computing all of it took.
+    """
+
+    prefix: str
+    entries: int
+    size: int
+    used: int
+    oldest: float
+    newest: float
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What a purge removed."""
+    """What a purge removed.
+
+    Attributes:
+        entries: that were dead, or exceeded the budget.
+        bytes: of these.
+        leftovers: of crashes, damage, and products without an entry.
+        is_complete: whether it looked at everything, or stopped when its time was over.
+    """
 
     entries: int = 0
     bytes: int = 0
     leftovers: int = 0
+    is_complete: bool = True
 
     def __add__(self, other: Purged) -> Purged:
-        return Purged(self.entries + other.entries, self.bytes + other.bytes, self.leftovers + other.leftovers)
+        return Purged(
+            self.entries + other.entries,
+            self.bytes + other.bytes,
+            self.leftovers + other.leftovers,
+            self.is_complete and other.is_complete,
+        )
 
 
 BackendFactory: TypeAlias = Callable[[StoreURL], Backend]

@@ -11,6 +11,9 @@ from rave_core.clock import Clock
 from rave_core.model import Entry
 from rave_core.settings import Settings
 
+SLICE = 60.0
+"""Seconds for which a purge by itself goes on at a time, and rests where that was not enough."""
+
 _log = logging.getLogger("rave")
 
 
@@ -44,8 +47,10 @@ class Maintenance:
             self._due[id(cache)] = self._clock.monotonic() + self._interval(cache)
         threading.Thread(target=self._purge_quietly, args=(cache,), name="rave-purge", daemon=True).start()
 
-    def purge(self, cache: Cache) -> Purged:
-        """Removes what expired from ``cache``, what crashes left behind, and what exceeds its byte budget.
+    def purge(self, cache: Cache, *, seconds: float | None = None) -> Purged:
+        """Removes what expired from ``cache``, what crashes left behind, and what exceeds its budget.
+
+        With ``seconds`` it may stop after about so many; the next such purge goes on from there.
 
         Raises:
             OSError: the store is in trouble.
@@ -53,7 +58,7 @@ class Maintenance:
         backend = cache.backend
         if not isinstance(backend, SupportsPurge):
             return Purged()
-        return backend.purge(self._is_dead, grace=self._grace)
+        return backend.purge(self._is_dead, grace=self._grace, seconds=seconds)
 
     def _is_dead(self, entry: Entry) -> bool:
         return self._clock.now() >= entry.expires_at + max(entry.stale_while_revalidate, entry.stale_if_error)
@@ -70,8 +75,10 @@ class Maintenance:
 
     def _purge_quietly(self, cache: Cache) -> None:
         try:
-            purged = self.purge(cache)
+            purged = self.purge(cache, seconds=SLICE)
         except Exception:  # noqa: BLE001  # nobody waits for it, and the next one may do better
             _log.exception("cache %s could not be purged", cache.url)
             return
+        if not purged.is_complete:
+            self._due[id(cache)] = self._clock.monotonic() + SLICE
         _log.info("cache %s: purged %d entries, %d bytes", cache.url, purged.entries, purged.bytes)

@@ -48,13 +48,20 @@ class StoreURL:
             ConfigurationError: ``convert`` refused it (by ``ValueError`` or ``TypeError``).
         """
         self._known.add(name)
-        if name not in self._options:
-            return default
+        return self._given(name, convert) if name in self._options else default
+
+    def _given(self, name: str, convert: Callable[[str], T]) -> T:
         text = self._options.pop(name)
         try:
             return convert(text)
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"{self.text}: option {name}={text!r}: {error}") from error
+
+    def take_each(self, prefix: str, convert: Callable[[str], T]) -> dict[str, T]:
+        """The options ``prefix.NAME``, converted, by ``NAME``; as for ``take``."""
+        self._known.add(f"{prefix}.NAME")
+        names = [name for name in self._options if name.startswith(f"{prefix}.") and name != f"{prefix}."]
+        return {name[len(prefix) + 1 :]: self._given(name, convert) for name in names}
 
     def take_credentials(self) -> tuple[str, str]:
         """User and password in front of the host, empty where there are none."""
@@ -126,3 +133,18 @@ def parse_flag(text: str) -> bool:
     if lowered in ("0", "false", "no", "off"):
         return False
     raise ValueError(f"{text!r} is not a yes or no; true or false expected")
+
+
+def parse_count(text: str) -> int:
+    """A number of things, one at least: ``"1000"``, ``"50k"``, ``"2M"``.
+
+    Raises:
+        ValueError: not such a number.
+    """
+    found = _COUNT.fullmatch(text.strip())
+    if not found or not (count := int(found[1]) * {"": 1, "k": 10**3, "M": 10**6}[found[2]]):
+        raise ValueError(f"{text!r} is not a number of entries; 1000, 50k or 2M expected")
+    return count
+
+
+_COUNT = re.compile(r"([0-9]{1,15})(|k|M)")

@@ -13,13 +13,14 @@ from rave_core.backend import Purged, SupportsPurge, SupportsStats
 from rave_core.cache import Cache
 from rave_core.cli.ending import FAILED, Left
 from rave_core.cli.output import is_terminal, note, print_facts, print_json, print_table
+from rave_core.cli.pin import pin
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option, places_option
-from rave_core.cli.usage import Usage, usage_of
 from rave_core.cli.verify import verify
 from rave_core.entries import Kept, entries, find_entry, short_id
 from rave_core.errors import OptionError
 from rave_core.model import Entry, Key
+from rave_core.usage import Usage, usage_of
 from rave_core.words import size, span, until
 
 """As many characters of an entry's digest as are shown; more than enough to find it by."""
@@ -202,10 +203,11 @@ def _count(number: int) -> str:
 
 
 @cache.command()
+@click.option("--seconds", type=click.FloatRange(min=0), help="Stop after about this time; the next such call goes on.")
 @places_option
-@json_option("{entries, bytes, leftovers}")
-def purge(data: bool, products: bool, as_json: bool) -> None:
-    """Remove what expired, what crashes left behind, and what exceeds the byte budget.
+@json_option("{entries, bytes, leftovers, complete}")
+def purge(seconds: float | None, data: bool, products: bool, as_json: bool) -> None:
+    """Remove what expired, what crashes left behind, and what exceeds the budget.
 
     This also happens by itself now and then; see the settings data_purge_every and products_purge_every.
     """
@@ -213,13 +215,15 @@ def purge(data: bool, products: bool, as_json: bool) -> None:
     maintenance = session.runtime.wiring.maintenance
     purged = Purged()
     for _, place in session.caches(data=data, products=products):
-        purged += maintenance.purge(place)
+        purged += maintenance.purge(place, seconds=seconds)
     if as_json:
-        print_json({"entries": purged.entries, "bytes": purged.bytes, "leftovers": purged.leftovers})
+        facts = {"entries": purged.entries, "bytes": purged.bytes, "leftovers": purged.leftovers}
+        print_json(facts | {"complete": purged.is_complete})
     else:
         left = purged.leftovers
         leftovers = f" and {left} {'leftover' if left == 1 else 'leftovers'} of crashes" if left else ""
-        click.echo(f"Removed {_count(purged.entries)}{leftovers}, {size(purged.bytes)}.")
+        more = "" if purged.is_complete else " Not everything was looked at yet; the same command goes on."
+        click.echo(f"Removed {_count(purged.entries)}{leftovers}, {size(purged.bytes)}.{more}")
 
 
 @cache.command()
@@ -276,4 +280,5 @@ def _usage_document(name: str, place: Cache, usage: Usage) -> dict[str, Any]:
     }
 
 
+cache.add_command(pin)
 cache.add_command(verify)

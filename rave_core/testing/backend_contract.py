@@ -1,7 +1,7 @@
 """What every backend must do, as pytest classes to subclass.
 
     class TestMine(BackendContract, LeaseContract):
-        lacks = {"aging", "files", "objects", "purge", "stats", "url", "values"}
+        lacks = {"aging", "files", "holdings", "objects", "pins", "purge", "stats", "url", "values"}
 
         def open_backend(self, place):
             return MyBackend(place)
@@ -25,8 +25,10 @@ from rave_core.backend import (
     Backend,
     SupportsAging,
     SupportsFiles,
+    SupportsHoldings,
     SupportsLease,
     SupportsObjects,
+    SupportsPins,
     SupportsPurge,
     SupportsStats,
     SupportsUrl,
@@ -36,8 +38,10 @@ from rave_core.model import Key
 from rave_core.testing.capability_contracts import (
     AgingContract,
     FilesContract,
+    HoldingsContract,
     LeaseContract,
     ObjectsContract,
+    PinsContract,
     PurgeContract,
     StatsContract,
     UrlContract,
@@ -49,8 +53,10 @@ from rave_core.testing.capability_contracts import (
 _CAPABILITIES = {
     "aging": (SupportsAging, AgingContract),
     "files": (SupportsFiles, FilesContract),
+    "holdings": (SupportsHoldings, HoldingsContract),
     "lease": (SupportsLease, LeaseContract),
     "objects": (SupportsObjects, ObjectsContract),
+    "pins": (SupportsPins, PinsContract),
     "purge": (SupportsPurge, PurgeContract),
     "stats": (SupportsStats, StatsContract),
     "url": (SupportsUrl, UrlContract),
@@ -66,7 +72,7 @@ class BackendContract(ABC):
     """The basics: subclass it, with a name that pytest collects, and say how to open the backend."""
 
     lacks: ClassVar[Set[str]] = frozenset()
-    """Of ``aging files lease objects purge stats url values`` those that the backend does not support."""
+    """Of ``aging files holdings lease objects pins purge stats url values`` those that the backend does not support."""
 
     persistent: ClassVar[bool] = False
     """Whether what was put is there when the backend is closed and opened again in the same place."""

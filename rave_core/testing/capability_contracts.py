@@ -360,6 +360,64 @@ class PurgeContract:
         live = {key_of(f"live{number}") for number in range(20)}
         assert live <= set(backend.keys())
 
+    def test_a_purge_in_slices_comes_to_an_end(self, backend: Some) -> None:
+        """However little time each has, it gets some way, and says when it is through."""
+        for number in range(20):
+            backend.put(key_of(str(number)), frame_of(key_of(str(number))))
+        removed = 0
+        for _ in range(200):
+            purged = backend.purge(_always, grace=0, seconds=0.0)
+            removed += purged.entries
+            if purged.is_complete:
+                break
+        assert purged.is_complete
+        assert removed >= 20
+        assert list(backend.keys()) == []
+
+
+class PinsContract:
+    """Of a `rave_core.backend.SupportsPins`."""
+
+    def test_pins_are_remembered_in_order(self, backend: Some) -> None:
+        """Each once, whatever characters it has."""
+        assert backend.pins() == []
+        for prefix in ("b/", "a/b@c+d/v1/", "b/", "ünï/"):
+            backend.pin(prefix)
+        assert backend.pins() == ["a/b@c+d/v1/", "b/", "ünï/"]
+
+    def test_a_pin_can_be_taken_away(self, backend: Some) -> None:
+        """Once."""
+        backend.pin("a/")
+        assert backend.unpin("a/") is True
+        assert backend.unpin("a/") is False
+        assert backend.pins() == []
+
+    def test_a_pin_is_no_entry(self, backend: Some) -> None:
+        """It neither shows among the keys nor goes with a purge."""
+        backend.pin("a/")
+        assert list(backend.keys()) == []
+        backend.purge(_always, grace=0)
+        assert backend.pins() == ["a/"]
+
+
+class HoldingsContract:
+    """Of a `rave_core.backend.SupportsHoldings`."""
+
+    def test_what_is_held_adds_up(self, backend: Some) -> None:
+        """Entries, bytes and seconds of each operation and version."""
+        assert list(backend.holdings()) == []
+        for number in range(12):
+            key = key_of(str(number))
+            backend.put(key, frame_of(key, b"x" * 100, created_at=float(number), seconds=0.5))
+        backend.delete(key_of("0"))
+        held = list(backend.holdings())
+        assert {part.prefix for part in held} == {key_of("0").rpartition("/")[0]}
+        assert sum(part.entries for part in held) == 11
+        assert sum(part.size for part in held) == 1100
+        assert sum(part.used for part in held) > 1100
+        assert sum(part.seconds for part in held) == 5.5
+        assert (min(part.oldest for part in held), max(part.newest for part in held)) == (1.0, 11.0)
+
 
 class StatsContract:
     """Of a `rave_core.backend.SupportsStats`."""

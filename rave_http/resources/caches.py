@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from falcon.asgi import Request, Response
@@ -15,9 +14,10 @@ from falcon.asgi import Request, Response
 from rave_core.backend import SupportsStats
 from rave_core.cache import Cache
 from rave_core.durations import parse_duration
-from rave_core.entries import entries, entries_of, prefix_of
+from rave_core.entries import entries_of, prefix_of
 from rave_core.errors import BackendError
 from rave_core.model import Entry, Key
+from rave_core.usage import usage_of
 from rave_http.access import HIDDEN, SERVICE
 from rave_http.answers import send_json
 from rave_http.arguments import read_body
@@ -200,20 +200,14 @@ def _facts(cache: Cache) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     if isinstance(cache.backend, SupportsStats):
         count, size = cache.backend.usage()
         facts |= {"entries": count, "bytes": size, "max_bytes": cache.backend.max_bytes}
-    operations: dict[str, dict[str, Any]] = {}
-    for entry in islice(entries(cache), _MOST):
-        record = operations.setdefault(_operation(entry), {"entries": 0, "bytes": 0, "seconds": 0.0})
-        record["entries"] += 1
-        record["bytes"] += entry.size
-        record["seconds"] += entry.seconds
-    # By operation only so many entries are counted, since each of them has to be read.
-    facts["complete"] = sum(record["entries"] for record in operations.values()) < _MOST
-    operations.pop(OPERATION, None)
+    usage = usage_of(cache, most=_MOST)
+    operations = {
+        each.operation: {"entries": each.entries, "bytes": each.bytes, "seconds": each.seconds}
+        for each in usage.operations
+        if each.operation != OPERATION
+    }
+    facts["complete"] = usage.is_complete
     return facts, operations
-
-
-def _operation(entry: Entry) -> str:
-    return Key.parse(entry.key).operation
 
 
 def _remove(cache: Cache, operation: str, version: str | None, before: float) -> tuple[int, int]:

@@ -8,11 +8,11 @@ import pytest
 
 from rave_backends.accounts import S3Account
 from rave_backends.object_store import ObjectStoreBackend
-from rave_core.testing import BackendContract, LeaseContract, ObjectsContract, PurgeContract, UrlContract
+from rave_core.testing import BackendContract, LeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract
 
 
-class TestCeph(BackendContract, LeaseContract, ObjectsContract, PurgeContract, UrlContract):
-    lacks = frozenset({"aging", "files", "stats", "values"})
+class TestCeph(BackendContract, LeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract):
+    lacks = frozenset({"aging", "files", "holdings", "stats", "values"})
     persistent = True
 
     @pytest.fixture(autouse=True)

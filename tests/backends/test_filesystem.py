@@ -14,7 +14,9 @@ from rave_core.testing import (
     AgingContract,
     BackendContract,
     FilesContract,
+    HoldingsContract,
     LeaseContract,
+    PinsContract,
     PurgeContract,
     StatsContract,
     backend_machine,
@@ -37,7 +39,16 @@ def commit(store, name="p.txt", key=KEY):
     return store.commit(key, draft, name, frame_of(key, name.encode(), product=name))
 
 
-class TestFilesystemBackend(BackendContract, AgingContract, LeaseContract, FilesContract, PurgeContract, StatsContract):
+class TestFilesystemBackend(
+    BackendContract,
+    AgingContract,
+    FilesContract,
+    HoldingsContract,
+    LeaseContract,
+    PinsContract,
+    PurgeContract,
+    StatsContract,
+):
     lacks = frozenset({"objects", "url", "values"})
     persistent = True
 
@@ -250,7 +261,10 @@ def test_the_url_sets_every_option(root):
     [
         ("file://server/share", "another host"),
         ("file:///", "absolute directory"),
-        ("file:///x?policy=lfu", "lru or cost expected"),
+        ("file:///x?policy=mru", "lru or lfu or cost expected"),
+        ("file:///x?max_entries=0", "not a number of entries"),
+        ("file:///x?max_bytes.flow=much", "not a size"),
+        ("file:///x?max_byte.flow=1MiB", "max_byte.flow"),
         ("file:///x?mode=rwx", "octal mode"),
         ("file:///x?mode=077", "octal mode"),
         ("file:///x?max_bytes=0", "not a size"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from dataclasses import replace
 
 import pytest
 
+from rave_backends.budget import Limit
 from rave_backends.filesystem import FilesystemBackend
 from rave_core.backend import Purged
 from rave_core.testing import FakeClock
@@ -121,6 +123,7 @@ def test_what_a_dead_process_left_is_removed(store, root, start_python):
     script = """
 import os, sys
 from pathlib import Path
+from rave_backends.budget import Limit
 from rave_backends.filesystem import FilesystemBackend
 store = FilesystemBackend(sys.argv[1])
 store.draft(".txt").write_text("half")
@@ -223,7 +226,7 @@ def test_the_longest_unused_go_first(root, clock):
         os.utime(store._tree.frame(key_of(name)), (clock.now(), clock.now()))
         clock.advance(100)
     store.get(key_of("a"))
-    store.max_bytes = 40_000
+    store.budget = replace(store.budget, whole=Limit(40_000))
     assert store.purge(alive, grace=0).entries == 2
     assert set(store.keys()) == {key_of(name) for name in "ade"}
 
@@ -233,7 +236,7 @@ def test_the_cheapest_to_compute_go_first(root):
     store = FilesystemBackend(root, max_bytes=1 << 30, policy="cost")
     for name, seconds in (("a", 5.0), ("b", 0.1), ("c", 3.0), ("d", 0.2), ("e", 9.0)):
         put_sized(store, name, seconds=seconds)
-    store.max_bytes = 40_000
+    store.budget = replace(store.budget, whole=Limit(40_000))
     store.purge(alive, grace=0)
     assert set(store.keys()) == {key_of(name) for name in "ace"}
 
@@ -246,7 +249,7 @@ def test_products_count(root):
         draft.write_bytes(b"x" * 10_000)
         store.commit(key_of(name), draft, f"{name}.txt", frame_of(key_of(name), product=f"{name}.txt"))
     assert store.usage()[1] > 30_000
-    store.max_bytes = 15_000
+    store.budget = replace(store.budget, whole=Limit(15_000))
     assert store.purge(alive, grace=0).entries == 2
     assert len([name for name in files(root) if name.endswith(".txt")]) == 1
 

@@ -26,7 +26,9 @@ from rave_core.model import Entry
 from rave_core.testing import (
     BackendContract,
     FilesContract,
+    HoldingsContract,
     LeaseContract,
+    PinsContract,
     PurgeContract,
     StatsContract,
     ValuesContract,
@@ -64,7 +66,14 @@ class Broken(MemoryBackend):
 
 
 class TestLayeredBackend(
-    BackendContract, LeaseContract, FilesContract, ValuesContract, PurgeContract, StatsContract
+    BackendContract,
+    FilesContract,
+    HoldingsContract,
+    LeaseContract,
+    PinsContract,
+    PurgeContract,
+    StatsContract,
+    ValuesContract,
 ):  # fmt: skip
     lacks = frozenset({"aging", "objects", "url"})
     persistent = True
@@ -75,7 +84,7 @@ class TestLayeredBackend(
 
 
 class TestLayersOfMemory(BackendContract, ValuesContract, PurgeContract, StatsContract):
-    lacks = frozenset({"aging", "files", "lease", "objects", "url"})
+    lacks = frozenset({"aging", "files", "holdings", "lease", "objects", "pins", "url"})
 
     def open_backend(self, place):
         """Three, none of which lasts."""

@@ -37,7 +37,7 @@ def fill(backend, *names):
 
 
 class TestMemoryBackend(BackendContract, AgingContract, ValuesContract, PurgeContract, StatsContract):
-    lacks = frozenset({"files", "lease", "objects", "url"})
+    lacks = frozenset({"files", "holdings", "lease", "objects", "pins", "url"})
 
     def open_backend(self, place):
         """A new one each time."""

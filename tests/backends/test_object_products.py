@@ -22,6 +22,7 @@ from rave_core.testing import (
     FilesContract,
     LeaseContract,
     ObjectsContract,
+    PinsContract,
     PurgeContract,
     StatsContract,
     UrlContract,
@@ -37,11 +38,12 @@ class TestFilesOverObjects(
     FilesContract,
     LeaseContract,
     ObjectsContract,
+    PinsContract,
     PurgeContract,
     StatsContract,
     UrlContract,
 ):  # fmt: skip
-    lacks = frozenset({"aging", "values"})
+    lacks = frozenset({"aging", "holdings", "values"})
     persistent = True
 
     @pytest.fixture(autouse=True)

@@ -26,6 +26,7 @@ from rave_core.testing import (
     BackendContract,
     LeaseContract,
     ObjectsContract,
+    PinsContract,
     PurgeContract,
     UrlContract,
     backend_machine,
@@ -33,8 +34,8 @@ from rave_core.testing import (
 from rave_core.testing.capability_contracts import frame_of, key_of, together
 
 
-class TestObjectStore(BackendContract, LeaseContract, ObjectsContract, PurgeContract, UrlContract):
-    lacks = frozenset({"aging", "files", "stats", "values"})
+class TestObjectStore(BackendContract, LeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract):
+    lacks = frozenset({"aging", "files", "holdings", "stats", "values"})
     persistent = True
 
     @pytest.fixture(autouse=True)

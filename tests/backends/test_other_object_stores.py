@@ -16,12 +16,12 @@ import pytest
 from rave_backends.plugin import open_object_store
 from rave_core.backend import StoreURL
 from rave_core.errors import BackendError, ConfigurationError
-from rave_core.testing import BackendContract, LeaseContract, ObjectsContract, PurgeContract, UrlContract
+from rave_core.testing import BackendContract, LeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract
 from rave_core.testing.capability_contracts import key_of
 
 
-class TestAzure(BackendContract, LeaseContract, ObjectsContract, PurgeContract, UrlContract):
-    lacks = frozenset({"aging", "files", "stats", "values"})
+class TestAzure(BackendContract, LeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract):
+    lacks = frozenset({"aging", "files", "holdings", "stats", "values"})
     persistent = True
 
     @pytest.fixture(autouse=True)
@@ -99,7 +99,7 @@ def google(moto, monkeypatch):
 
 
 class TestGoogle(BackendContract):
-    lacks = frozenset({"aging", "files", "stats", "values"})
+    lacks = frozenset({"aging", "files", "holdings", "stats", "values"})
     persistent = True
 
     @pytest.fixture(autouse=True)

@@ -166,8 +166,11 @@ class ValkeyBackend(Backend):
         following = () if record is None else (record, _FORGOTTEN)
         return bool(self._server.run("swap a lease", "EVAL", _SWAP, 1, self._lease(key), seen, *following))
 
-    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float) -> Purged:  # noqa: ARG002  # no products
-        """Removes entries for which ``is_dead``, and damaged ones. There are no products; leases go by themselves."""
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:  # noqa: ARG002  # no products
+        """Removes entries for which ``is_dead``, and damaged ones. There are no products; leases go by themselves.
+
+        It is not cut into pieces: a server with a limit of its own holds no more than a memory does.
+        """
         return self._sweeper.purge(is_dead)
 
     def last_purge(self) -> float | None:

@@ -24,7 +24,7 @@ from rave_core.testing.capability_contracts import frame_of, key_of, together
 
 
 class TestValkey(BackendContract, LeaseContract, PurgeContract):
-    lacks = frozenset({"aging", "files", "objects", "stats", "url", "values"})
+    lacks = frozenset({"aging", "files", "holdings", "objects", "pins", "stats", "url", "values"})
     persistent = True
 
     @pytest.fixture(autouse=True)
