@@ -6,86 +6,20 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar
 from weakref import WeakSet
 
-from cachetools import Cache, LFUCache, LRUCache
-
-from rave_core.backend import GONE, Backend, Held, Purged, StoreURL, parse_age, parse_size
+from rave_backends.budget import Budget, Limit, Policy
+from rave_backends.shelves import Item, Shelves, worth
+from rave_core.backend import Backend, Held, Purged, StoreURL, parse_age
 from rave_core.clock import Clock, SystemClock
 from rave_core.errors import ConfigurationError, DamagedError, EntryError, LaterFormatError
 from rave_core.frame import peek
 from rave_core.model import Bytes, Entry
 
-Policy = Literal["lru", "lfu"]
-
 DEFAULT_BYTES = 256 << 20
-OVERHEAD = 512
-"""Bytes that an entry is taken to cost beside its frame and value: its key, and its places in the tables."""
 
 
-class _Item:
-    __slots__ = ("frame", "held", "since", "size")
-
-    def __init__(self, frame: bytes, since: float, held: Held | None = None) -> None:
-        self.frame = frame
-        self.since = since  # monotonic
-        self.held = held
-        # Nobody can tell in a short time how much memory a decoded value takes: as much as its frame is a fair guess.
-        self.size = OVERHEAD + len(frame) * (2 if held else 1)
-
-    def let_go(self) -> None:
-        if self.held is not None:
-            self.held.value = GONE
-
-
-class _SecondChance(Cache[str, _Item]):
-    """Spares what was read through its ``Held`` since it was last up for eviction.
-
-    Such readers take no lock, they only set a flag. The flag counts as one use when it comes to evicting, which is
-    the CLOCK algorithm (Corbató 1968), here on top of the order that the policy keeps.
-    """
-
-    _choosing = False
-
-    def popitem(self) -> tuple[str, _Item]:
-        """Removes what the policy can best do without."""
-        for _ in range(len(self)):  # readers that set flags meanwhile do not make this endless
-            held = self._candidate()[1].held
-            if held is None or not held.used:
-                break
-            held.used = False
-            self[self._candidate()[0]]
-        key, item = super().popitem()
-        item.let_go()
-        return key, item
-
-    def __delitem__(self, key: str) -> None:
-        if not self._choosing:
-            super().__delitem__(key)
-
-    def peek(self, key: str) -> _Item | None:
-        """What is kept under ``key``, which does not count as use."""
-        return Cache.__getitem__(self, key) if key in self else None
-
-    def _candidate(self) -> tuple[str, _Item]:
-        # The order is the policy's own business: let it pick, and keep it from deleting.
-        self._choosing = True
-        try:
-            return super().popitem()
-        finally:
-            self._choosing = False
-
-
-class _LRU(_SecondChance, LRUCache[str, _Item]):
-    """Evicts what was not used for the longest time."""
-
-
-class _LFU(_SecondChance, LFUCache[str, _Item]):
-    """Evicts what was used the fewest times."""
-
-
-_POLICIES: dict[Policy, type[_SecondChance]] = {"lru": _LRU, "lfu": _LFU}
 _everyone: WeakSet[MemoryBackend] = WeakSet()
 
 
@@ -104,6 +38,7 @@ class MemoryBackend(Backend):
         *,
         max_bytes: int = DEFAULT_BYTES,
         policy: Policy = "lru",
+        budget: Budget | None = None,
         max_age: float | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -111,33 +46,35 @@ class MemoryBackend(Backend):
 
         Args:
             max_bytes: the budget.
-            policy: what goes first when it is exceeded: ``lru``, the longest unused; ``lfu``, the least used.
+            policy: what goes first when it is exceeded: ``lru``, the longest unused; ``lfu``, the least used; ``cost``,
+                the cheapest to compute for each byte.
+            budget: in place of both, a budget of more limits. Where only the whole is exceeded, the namespace that has
+                most does with less.
             max_age: seconds after which an entry that was put here counts as absent, so that layers below are asked
                 again; ``None`` for never.
             clock: the source of time.
         """
-        self.max_bytes = max_bytes
+        self.budget = budget or Budget(Limit(max_bytes), policy=policy)
+        self.max_bytes = self.budget.whole.max_bytes or DEFAULT_BYTES
         self.max_age = max_age
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
-        self._items = _POLICIES[policy](max_bytes, getsizeof=_size)
+        self._items = Shelves(self.budget, self.max_bytes)
         self._secret = os.urandom(32)
         _everyone.add(self)
 
     @classmethod
     def from_url(cls, url: StoreURL) -> MemoryBackend:
-        """A cache of its own for ``memory://?max_bytes=256MiB&policy=lru|lfu&max_age=…``.
+        """A cache of its own for ``memory://?max_age=…``, with a `Budget` of 256 MiB by default.
 
         Raises:
             ConfigurationError: the URL has a host or path, or an option is wrong.
         """
         if url.host or url.path.strip("/"):
             raise ConfigurationError(f"{url}: memory has neither host nor path; memory:// expected")
-        max_bytes = url.take("max_bytes", parse_size, DEFAULT_BYTES)
-        policy: Policy = url.take("policy", _policy, "lru")
-        max_age = url.take("max_age", parse_age, None)
+        budget, max_age = Budget.from_url(url, max_bytes=DEFAULT_BYTES), url.take("max_age", parse_age, None)
         url.done()
-        return cls(max_bytes=max_bytes, policy=policy, max_age=max_age)
+        return cls(budget=budget, max_age=max_age)
 
     def __repr__(self) -> str:
         return f"MemoryBackend(max_bytes={self.max_bytes})"
@@ -153,12 +90,12 @@ class MemoryBackend(Backend):
             item = self._items.get(key)
         return None if item is None else item.frame
 
-    def _find(self, key: str) -> _Item | None:
+    def _find(self, key: str) -> Item | None:
         with self._lock:
             item = self._items.get(key)
         return None if item is not None and self._left(item) <= 0 else item
 
-    def _left(self, item: _Item) -> float:
+    def _left(self, item: Item) -> float:
         """Seconds for which an item still counts."""
         return math.inf if self.max_age is None else item.since + self.max_age - self._clock.monotonic()
 
@@ -174,11 +111,12 @@ class MemoryBackend(Backend):
 
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
         """Keeps ``frame``, given in pieces, in place of what was there, unless it is larger than the budget."""
-        item = _Item(b"".join(frame), self._clock.monotonic())
+        content = b"".join(frame)
+        value = worth(content) if self.budget.policy == "cost" else 0.0
+        item = Item(content, self._clock.monotonic(), worth=value)
         with self._lock:
             self._drop(key)
-            if item.size <= self.max_bytes:
-                self._items[key] = item
+            self._items.put(key, item)
 
     def delete(self, key: str) -> bool:
         """Forgets ``key``; whether there was anything. What is already being read stays readable."""
@@ -220,12 +158,10 @@ class MemoryBackend(Backend):
             if left <= 0:
                 return None
             held.expires_at = min(held.expires_at, self._clock.now() + left)
-            both = _Item(item.frame, item.since, held)
-            if both.size > self.max_bytes:
-                return None
-            item.let_go()
-            self._items[key] = both
-        return held
+            fits = self._items.put(key, Item(item.frame, item.since, held, worth=item.worth))
+            if self._items.peek(key) is not item:
+                item.let_go()
+        return held if fits else None
 
     def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
         """Drops what is dead and what is no frame. The budget is kept at all times, and there are no products."""
@@ -250,10 +186,10 @@ class MemoryBackend(Backend):
     def usage(self) -> tuple[int, int]:
         """Entries, and bytes used, with what they are taken to cost beside their frames."""
         with self._lock:
-            return len(self._items), int(self._items.currsize)
+            return len(self._items), self._items.size
 
     def _drop(self, key: str) -> bool:
-        item = self._items.pop(key, None)
+        item = self._items.pop(key)
         if item is None:
             return False
         item.let_go()
@@ -265,23 +201,11 @@ class MemoryBackend(Backend):
             return item is not None and item.frame is frame and self._drop(key)
 
 
-def _size(item: _Item) -> int:
-    return item.size
-
-
 def _may_be_of(frame: bytes, entry: Entry) -> bool:
     try:
         return peek(frame) == entry
     except EntryError:
         return True  # bytes that are no frame say nothing of whose they are
-
-
-def _policy(text: str) -> Policy:
-    if text == "lru":
-        return "lru"
-    if text == "lfu":
-        return "lfu"
-    raise ValueError("lru or lfu expected")
 
 
 def _lock_all() -> None:

@@ -7,10 +7,13 @@ import threading
 
 import pytest
 
-from rave_backends.memory import OVERHEAD, MemoryBackend
+from rave_backends.budget import Budget, Limit
+from rave_backends.memory import MemoryBackend
+from rave_backends.shelves import OVERHEAD
 from rave_core.backend import GONE, StoreURL
 from rave_core.errors import ConfigurationError
-from rave_core.model import Entry
+from rave_core.frame import peek
+from rave_core.model import Entry, Key
 from rave_core.testing import (
     AgingContract,
     BackendContract,
@@ -19,6 +22,7 @@ from rave_core.testing import (
     ValuesContract,
     backend_machine,
 )
+from rave_core.testing.capability_contracts import frame_of, key_of
 
 ROOM_FOR_THREE = 3 * (OVERHEAD + 100)
 ENTRY = Entry(key="k", created_at=0.0, expires_at=5.0, codec="bytes", digest="")
@@ -197,7 +201,7 @@ def test_the_url_sets_budget_and_policy():
     [
         ("memory://host", "neither host nor path"),
         ("memory:///path", "neither host nor path"),
-        ("memory://?policy=cost", "lru or lfu expected"),
+        ("memory://?policy=mru", "lru or lfu or cost expected"),
         ("memory://?max_bytes=much", "is not a size"),
         ("memory://?max_byte=1MiB", "max_bytes"),
     ],
@@ -206,3 +210,60 @@ def test_a_wrong_url_is_refused(url, words):
     """The message says what would be right."""
     with pytest.raises(ConfigurationError, match=words):
         MemoryBackend.from_url(StoreURL(url))
+
+
+def named(operation, number, **fields):
+    """The key and the frame of an entry of an operation."""
+    key = Key(operation, "v1", f"k{number}").text
+    return key, frame_of(key, **fields)
+
+
+def test_a_budget_of_entries_is_kept():
+    """Whatever their size."""
+    backend = MemoryBackend(budget=Budget(Limit(1 << 20, max_entries=3)))
+    for number in range(9):
+        backend.put(*named("a/b", number))
+    assert sorted(key[-2:] for key in backend.keys("")) == ["k6", "k7", "k8"]
+
+
+def test_the_cheapest_to_compute_goes_first():
+    """By seconds for each byte; what is no frame costs nothing."""
+    backend = MemoryBackend(budget=Budget(Limit(1 << 20, max_entries=2), policy="cost"))
+    backend.put(key_of("no frame"), [b"x"])
+    for number, seconds in enumerate((3.0, 0.5, 7.0, 0.2)):
+        backend.put(*named("a/b", number, seconds=seconds))
+    assert sorted(key[-2:] for key in backend.keys("")) == ["k0", "k2"]
+
+
+def test_replacing_under_cost_forgets_what_was_replaced():
+    """Over and over, neither the order nor the memory that it takes goes wrong."""
+    backend = MemoryBackend(budget=Budget(Limit(1 << 20, max_entries=2), policy="cost"))
+    for number in range(1000):
+        backend.put(*named("a/b", number % 2, seconds=float(number % 7)))
+    assert len(backend._items._rest._heap) <= 2 * 2 + 65
+    backend.put(*named("a/b", 0, seconds=9.0))
+    backend.put(*named("a/b", 1, seconds=8.0))
+    backend.put(*named("a/b", 2, seconds=8.5))
+    assert sorted(key[-2:] for key in backend.keys("")) == ["k0", "k2"]
+
+
+def test_a_namespace_does_not_crowd_out_the_others():
+    """It has a budget of its own, and where all together have too much, whoever has most does with less."""
+    backend = MemoryBackend(budget=Budget(Limit(20_000), {"flow": Limit(8_000), "web": Limit(max_entries=2)}))
+    for number in range(9):
+        for operation in ("flow/top", "web/page", "other/thing"):
+            backend.put(*named(operation, number, created_at=1.0))
+    counts = {name: sum(key.startswith(name) for key in backend.keys("")) for name in ("flow/", "web/", "other/")}
+    assert counts["web/"] == 2
+    assert counts["flow/"] >= 5
+    assert counts["other/"] >= 5
+    assert backend.usage()[1] <= 20_000
+
+
+def test_a_value_that_does_not_fit_beside_its_frame_leaves_the_frame():
+    """And the value that was held before stays held."""
+    key, frame = named("a/b", 1)
+    backend = MemoryBackend(max_bytes=OVERHEAD + len(b"".join(frame)) + 10)
+    backend.put(key, frame)
+    assert backend.hold(key, "value", peek(b"".join(frame))) is None
+    assert backend.get(key) == b"".join(frame)

@@ -172,3 +172,39 @@ def test_an_entry_sealed_with_another_key_is_foreign_and_stays(filled: Callable[
     result = filled(*other, "cache", "verify", "--repair", "--json")
     assert (result.exit_code, _json(result)["foreign"]) == (1, 4)
     assert filled("cache", "verify").exit_code == 0
+
+
+def test_pins_are_set_shown_and_taken_away(filled: Callable[..., Any]) -> None:
+    """In both caches, unless one is chosen."""
+    assert filled("cache", "pin").stderr == "Nothing is pinned.\n"
+    assert filled("cache", "pin", "lab/add/", "--data").stdout == "data  lab/add/\n"
+    assert _json(filled("cache", "pin", "lab/sheet/", "--json"))["pins"] == {
+        "data": ["lab/add/", "lab/sheet/"],
+        "products": ["lab/sheet/"],
+    }
+    assert filled("cache", "pin", "--remove", "lab/sheet/").stdout == "data  lab/add/\n"
+    gone = filled("cache", "pin", "--remove", "lab/sheet/")
+    assert gone.exit_code == 1
+    assert "not pinned before: lab/sheet/" in gone.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [((), "say which pins"), (("", "--remove"), "an empty prefix would mean every entry")],
+)
+def test_pins_to_take_away_are_named(filled: Callable[..., Any], arguments: tuple[str, ...], words: str) -> None:
+    """Nothing is guessed."""
+    result = filled("cache", "pin", *(arguments or ("--remove",)))
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_a_purge_with_a_time_limit_says_that_it_stopped(filled: Callable[..., Any]) -> None:
+    """The same command goes on, until it is through."""
+    first = filled("cache", "purge", "--data", "--seconds", "0")
+    assert first.stdout == "Removed 0 entries, 0 B. Not everything was looked at yet; the same command goes on.\n"
+    for _ in range(5):
+        told = _json(filled("cache", "purge", "--data", "--seconds", "0", "--json"))
+        if told["complete"]:
+            break
+    assert told == {"entries": 0, "bytes": 0, "leftovers": 0, "complete": True}

@@ -1,0 +1,196 @@
+"""Entries in memory, in the order in which they can go."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterator
+
+from cachetools import Cache, LFUCache, LRUCache
+
+from rave_backends.budget import Budget, Policy
+from rave_core.backend import GONE, Held
+from rave_core.errors import EntryError
+from rave_core.frame import peek
+
+OVERHEAD = 512
+"""Bytes that an entry is taken to cost beside its frame and value: its key, and its places in the tables."""
+
+
+class Item:
+    """One entry in memory: its frame, and its decoded value beside it where there is one.
+
+    Attributes:
+        since: when it was put, by the monotonic clock.
+        worth: what it is worth keeping, for ``cost``: seconds of computing for each byte.
+        size: what it counts for, in bytes.
+    """
+
+    __slots__ = ("frame", "held", "since", "size", "worth")
+
+    def __init__(self, frame: bytes, since: float, held: Held | None = None, *, worth: float = 0.0) -> None:
+        self.frame = frame
+        self.since = since
+        self.worth = worth
+        self.held = held
+        # Nobody can tell in a short time how much memory a decoded value takes: as much as its frame is a fair guess.
+        self.size = OVERHEAD + len(frame) * (2 if held else 1)
+
+    def let_go(self) -> None:
+        """Says to whoever holds the value's place that it is gone."""
+        if self.held is not None:
+            self.held.value = GONE
+
+
+class Shelf(Cache[str, Item]):
+    """Items up to a size in all, of which a policy says which goes first.
+
+    Spares what was read through its ``Held`` since it was last up for eviction.
+
+    Such readers take no lock, they only set a flag. The flag counts as one use when it comes to evicting, which is
+    the CLOCK algorithm (Corbató 1968), here on top of the order that the policy keeps.
+    """
+
+    _choosing = False
+
+    def popitem(self) -> tuple[str, Item]:
+        """Removes what the policy can best do without, and gives it.
+
+        Raises:
+            KeyError: nothing is there.
+        """
+        for _ in range(len(self)):  # readers that set flags meanwhile do not make this endless
+            held = self._candidate()[1].held
+            if held is None or not held.used:
+                break
+            held.used = False
+            self[self._candidate()[0]]
+        key, item = super().popitem()
+        item.let_go()
+        return key, item
+
+    def __delitem__(self, key: str) -> None:
+        if not self._choosing:
+            super().__delitem__(key)
+
+    def peek(self, key: str) -> Item | None:
+        """What is kept under ``key``, which does not count as use."""
+        return Cache.__getitem__(self, key) if key in self else None
+
+    def _candidate(self) -> tuple[str, Item]:
+        # The order is the policy's own business: let it pick, and keep it from deleting.
+        self._choosing = True
+        try:
+            return super().popitem()
+        finally:
+            self._choosing = False
+
+
+class _LRU(Shelf, LRUCache[str, Item]):
+    """Evicts what was not used for the longest time."""
+
+
+class _LFU(Shelf, LFUCache[str, Item]):
+    """Evicts what was used the fewest times."""
+
+
+class _Cost(Shelf):
+    """Evicts what is cheapest to compute again for each byte."""
+
+    def __init__(self, maxsize: int, getsizeof: Callable[[Item], int]) -> None:
+        super().__init__(maxsize, getsizeof)
+        self._heap: list[tuple[float, int, str, Item]] = []
+        self._numbers = itertools.count()
+
+    def __setitem__(self, key: str, item: Item) -> None:
+        super().__setitem__(key, item)
+        if len(self._heap) > 2 * len(self) + _SLACK:  # mostly of items that are gone
+            self._heap = [line for line in self._heap if self.peek(line[2]) is line[3]]
+            heapq.heapify(self._heap)
+        heapq.heappush(self._heap, (item.worth, next(self._numbers), key, item))
+
+    def popitem(self) -> tuple[str, Item]:
+        """Removes the cheapest, and gives it."""
+        while self._heap:
+            _, _, key, item = heapq.heappop(self._heap)
+            if self.peek(key) is item:
+                del self[key]
+                item.let_go()
+                return key, item
+        raise KeyError("nothing is kept")
+
+
+_SLACK = 64
+_SHELVES: dict[Policy, type[Shelf]] = {"lru": _LRU, "lfu": _LFU, "cost": _Cost}
+
+
+class Shelves:
+    """A shelf for each part of a budget, and one for the rest. Not safe for threads: whoever has it has a lock."""
+
+    def __init__(self, budget: Budget, max_bytes: int) -> None:
+        self._budget = budget
+        self._max_bytes = max_bytes
+        kind = _SHELVES[budget.policy]
+        limits = {"": budget.whole, **budget.parts}
+        self._shelves = {
+            part: kind(min(limit.max_bytes or max_bytes, max_bytes), getsizeof=_size) for part, limit in limits.items()
+        }
+        self._rest = self._shelves[""]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._shelves.values()))
+
+    def __iter__(self) -> Iterator[str]:
+        for shelf in self._shelves.values():
+            yield from shelf
+
+    @property
+    def size(self) -> int:
+        """What everything counts for, in bytes."""
+        return int(sum(shelf.currsize for shelf in self._shelves.values()))
+
+    def get(self, key: str) -> Item | None:
+        """What is kept under ``key``, which counts as use."""
+        return self._shelf(key).get(key)
+
+    def peek(self, key: str) -> Item | None:
+        """What is kept under ``key``, which does not count as use."""
+        return self._shelf(key).peek(key)
+
+    def put(self, key: str, item: Item) -> bool:
+        """Keeps ``item``, and evicts what there is no room for beside it; whether it fits at all."""
+        part = self._budget.part_of(key)
+        shelf = self._shelves[part]
+        if item.size > shelf.maxsize:
+            return False
+        shelf[key] = item
+        most = self._budget.limit_of(part).max_entries
+        while part and most is not None and len(shelf) > most:
+            shelf.popitem()
+        self._keep_to_the_whole()
+        return self.peek(key) is item
+
+    def pop(self, key: str) -> Item | None:
+        """Takes away what is kept under ``key``."""
+        item: Item | None = self._shelf(key).pop(key, None)
+        return item
+
+    def _keep_to_the_whole(self) -> None:
+        most = self._budget.whole.max_entries
+        while (most is not None and len(self) > most) or (len(self._shelves) > 1 and self.size > self._max_bytes):
+            max(self._shelves.values(), key=lambda shelf: shelf.currsize).popitem()  # the fullest can best do with less
+
+    def _shelf(self, key: str) -> Shelf:
+        return self._rest if len(self._shelves) == 1 else self._shelves[self._budget.part_of(key)]
+
+
+def _size(item: Item) -> int:
+    return item.size
+
+
+def worth(frame: bytes) -> float:
+    """Seconds of computing for each byte of a frame; 0 for what is none."""
+    try:
+        return peek(frame).seconds / max(len(frame), 1)
+    except EntryError:
+        return 0.0
