@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("rave_core.testing.backend_contract", "rave_core.testing.capability_contracts")
+pytest.register_assert_rewrite(
+    "rave_core.testing.backend_contract",
+    "rave_core.testing.capability_contracts",
+    "rave_core.testing.process_contracts",
+    "rave_core.testing.trouble_contracts",
+)
 
 # ruff: noqa: E402  # what is rewritten must not be imported before
 from rave_core.testing.backend_contract import BackendContract
@@ -26,19 +31,27 @@ from rave_core.testing.capability_contracts import (
 from rave_core.testing.clock import FakeClock
 from rave_core.testing.network import BadNetwork
 from rave_core.testing.plugins import isolated_plugins
+from rave_core.testing.process_contracts import ClockContract, CrashContract, ProcessContract
 from rave_core.testing.state_machine import backend_machine
+from rave_core.testing.trouble_contracts import DamageContract, NetworkContract, SpaceContract
 
 __all__ = [
     "AgingContract",
     "BackendContract",
     "BadNetwork",
+    "ClockContract",
+    "CrashContract",
+    "DamageContract",
     "FakeClock",
     "FilesContract",
     "HoldingsContract",
     "LeaseContract",
+    "NetworkContract",
     "ObjectsContract",
     "PinsContract",
+    "ProcessContract",
     "PurgeContract",
+    "SpaceContract",
     "StatsContract",
     "UrlContract",
     "ValuesContract",

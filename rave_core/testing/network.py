@@ -21,6 +21,7 @@ class BadNetwork:
         delay: seconds that each piece of an answer waits.
         cut_after: bytes of answers after which each connection is reset; ``None`` for never.
         damage: whether one bit is flipped in each piece of an answer.
+        is_refusing: whether new connections are reset at once.
         is_silent: whether connections are taken, and nothing passes in any direction.
         address: host and port to connect to in place of the server's.
     """
@@ -40,6 +41,7 @@ class BadNetwork:
         self.delay = 0.0
         self.cut_after: int | None = None
         self.damage = False
+        self.is_refusing = False
         self.is_silent = False
 
     def __enter__(self) -> Self:
@@ -62,6 +64,10 @@ class BadNetwork:
         while not self._over.is_set():
             try:
                 client, _ = self._listening.accept()
+                if self.is_refusing:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                    client.close()
+                    continue
                 server = socket.create_connection(self._server, timeout=10)
             except OSError:
                 continue  # closed, or the server is away: the client sees its connection closed

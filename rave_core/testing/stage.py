@@ -1,0 +1,165 @@
+"""A process of its own in which processes are killed, race each other, or live by another time.
+
+It never opens a backend itself: each of its children does, after the fork, as each process of a team would. What to
+play, and how a backend is opened, comes as JSON on standard input; what was seen goes as JSON to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+from rave_core.backend import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended.
+
+    Attributes:
+        was_killed: by SIGKILL.
+        answer: what it gave, ``None`` where it was killed.
+        problem: the exception that it ended with, in words; empty where there was none.
+    """
+
+    was_killed: bool
+    answer: Any = None
+    problem: str = ""
+
+
+class Child:
+    """A process that does one thing and tells what came of it."""
+
+    def __init__(self, act: Callable[[], Any]) -> None:
+        """Starts it; ``act`` gives something that JSON can say."""
+        self._pipe, told = os.pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            os.close(self._pipe)
+            _perform(act, told)
+        os.close(told)
+
+    def end(self) -> Ended:
+        """Waits for it."""
+        with os.fdopen(self._pipe, "rb") as pipe:
+            said = pipe.read()
+        _, status = os.waitpid(self._pid, 0)
+        if os.WIFSIGNALED(status):
+            is_kill = os.WTERMSIG(status) == signal.SIGKILL
+            return Ended(is_kill, problem="" if is_kill else f"ended by signal {os.WTERMSIG(status)}")
+        return Ended(was_killed=False, **json.loads(said))
+
+
+def _perform(act: Callable[[], Any], told: int) -> None:
+    try:
+        said: dict[str, Any] = {"answer": act()}
+    except BaseException:  # noqa: BLE001  # told to the parent, whatever it is
+        said = {"problem": traceback.format_exc(limit=-6)}
+    os.write(told, json.dumps(said).encode())
+    os._exit(0)
+
+
+class Stage:
+    """How backends are opened here, each time anew."""
+
+    def __init__(self, opening: str, place: str) -> None:
+        """``opening`` is source that defines ``open_backend(place)``."""
+        self._opening = opening
+        self._place = place
+
+    @contextmanager
+    def opened(self) -> Iterator[Any]:
+        """A backend over the common place; for a child alone."""
+        named: dict[str, Any] = {}
+        exec(self._opening, named)  # noqa: S102  # a test's own words
+        backend = named["open_backend"](self._place)
+        try:
+            yield backend
+        finally:
+            backend.close()
+
+    def play(self, act: Callable[[Any], Any]) -> Any:
+        """What ``act`` gives, in a child of its own, for a backend opened there.
+
+        Raises:
+            AssertionError: it failed.
+        """
+        ended = Child(lambda: self._act(act)).end()
+        assert not ended.problem, ended.problem
+        return ended.answer
+
+    def start(self, act: Callable[[Any], Any]) -> Child:
+        """As ``play``, without waiting for it."""
+        return Child(lambda: self._act(act))
+
+    def _act(self, act: Callable[[Any], Any]) -> Any:
+        with self.opened() as backend:
+            return act(backend)
+
+    def lines(self, act: Callable[[Any], Any]) -> int:
+        """How many lines of its own code a backend goes through in ``act``."""
+
+        def count(backend: Any) -> int:
+            with _counting(backend, 0) as counted:
+                act(backend)
+            return counted[0]
+
+        return int(self.play(count))
+
+    def killed_at(self, number: int, act: Callable[[Any], Any]) -> Ended:
+        """How a process ends that is killed in front of the ``number``th of these lines."""
+
+        def dying(backend: Any) -> None:
+            with _counting(backend, number):
+                act(backend)
+
+        return self.start(dying).end()
+
+
+@contextmanager
+def _counting(backend: Backend, deadly: int) -> Iterator[list[int]]:
+    """Counts the lines of the backend's package that this thread goes through, and dies in front of one of them."""
+    home, counted, known = _home(type(backend)), [0], dict[CodeType, bool]()
+
+    def line(_frame: FrameType, event: str, _argument: object) -> Any:
+        if event == "line":
+            counted[0] += 1
+            if counted[0] == deadly:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return line
+
+    def call(frame: FrameType, _event: str, _argument: object) -> Any:
+        code = frame.f_code
+        if code not in known:
+            known[code] = code.co_filename.startswith(home)
+        return line if known[code] else None
+
+    sys.settrace(call)
+    try:
+        yield counted
+    finally:
+        sys.settrace(None)
+
+
+def _home(kind: type[object]) -> str:
+    """Where the code of a backend lies: the folder of its package, or its one file."""
+    top = sys.modules[kind.__module__.partition(".")[0]]
+    if hasattr(top, "__path__"):
+        return f"{next(iter(top.__path__))}{os.sep}"
+    return str(Path(str(top.__file__)))
+
+
+def chosen(total: int, most: int) -> list[int]:
+    """At which of ``total`` lines a process is killed, counted from 1: at ``most`` of them, evenly."""
+    if total <= most:
+        return list(range(1, total + 1))
+    return sorted({1 + round(step * (total - 1) / (most - 1)) for step in range(most)})
