@@ -229,6 +229,32 @@ def test_any_other_bytes_are_a_miss(runtime, name, mutations):
     assert store.is_missed(frame) != (frame == store.good)
 
 
+TAMPERINGS = {
+    "forged": lambda store, other, frame, number: frame,
+    "replayed": lambda store, other, frame, number: other.good,
+    "truncated": lambda store, other, frame, number: frame[: number % len(frame)],
+    "truncated, ours": lambda store, other, frame, number: other.good[: number % len(other.good)],
+    "downgraded": lambda store, other, frame, number: frame[:7] + bytes([number % FORMAT]) + frame[8:],
+    "of a later format": lambda store, other, frame, number: frame[:7] + bytes([FORMAT + 1 + number % 200]) + frame[8:],
+}
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    how=st.sampled_from(sorted(TAMPERINGS)),
+    codec=st.sampled_from(["pickle", "text", "plain", "numpy", "arrow", "nonsense"]),
+    key=st.one_of(st.none(), st.binary(min_size=1, max_size=64)),
+    number=st.integers(0, 5000),
+)
+def test_nothing_that_was_tampered_with_is_unpickled(runtime, tmp_path, how, codec, key, number):
+    """Forged with another key, put under another key, cut anywhere, or claiming an older format: a miss, never run."""
+    bomb = pickle.dumps(Bomb(str(tmp_path / "mark")), protocol=5)
+    store, other = Store(runtime, kept, "text"), Store(runtime, kept, "dict")
+    frame = _forged(store, bomb, codec, Seal() if key is None else Seal(key))
+    assert store.is_missed(TAMPERINGS[how](store, other, frame, number))
+    assert not (tmp_path / "mark").exists()
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(header=st.binary(max_size=200))
 def test_a_header_of_any_bytes_is_a_miss(runtime, header):
