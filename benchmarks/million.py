@@ -33,7 +33,7 @@ KNOWN = 1000
 """Entries that are asked for; the others are there to be many."""
 
 ROUNDS = 4
-RATIO, PURGE_SECONDS, STATS_SECONDS, PURGER_MB = 1.5, 60.0, 5.0, 200.0
+RATIO, PURGE_SECONDS, STATS_SECONDS, LIST_SECONDS, PURGER_MB = 1.5, 60.0, 5.0, 10.0, 200.0
 MEASURED = """
 import resource, sys, time
 started = time.perf_counter()
@@ -63,11 +63,11 @@ class Told:
     megabytes: float
 
 
-def rave(url: str, *arguments: str) -> Told:
+def rave(url: str, *arguments: str, places: bool = True) -> Told:
     """Runs ``rave cache … --json`` on the cache at ``url``."""
     environ = {**os.environ, "RAVE_CACHE": url}
     started = time.perf_counter()
-    command = [sys.executable, "-c", MEASURED, "cache", *arguments, "--data", "--json"]
+    command = [sys.executable, "-c", MEASURED, "cache", *arguments, *(["--data"] if places else []), "--json"]
     done = subprocess.run(command, env=environ, check=True, capture_output=True, text=True)
     took = time.perf_counter() - started
     return Told(json.loads(done.stdout), took, float(done.stderr.split()[-1]))
@@ -201,6 +201,11 @@ def measure(place: Path, number: int, report: Report, options: str) -> None:
         report.line(f"rave cache stats, after {KNOWN} more entries everywhere", told.seconds, "s", STATS_SECONDS)
         report.line("  its memory", told.megabytes, "MB", PURGER_MB)
         assert entries_of(told) == number - expected + KNOWN
+        told = rave(url, "ls", "--limit", "20")
+        report.line("rave cache ls --limit 20, the newest of all", told.seconds, "s", LIST_SECONDS)
+        report.line("  its memory", told.megabytes, "MB", PURGER_MB)
+        told = rave(url, "show", key.text, places=False)
+        report.line("rave cache show, of one by its key", told.seconds, "s", STATS_SECONDS)
 
 
 def main() -> None:

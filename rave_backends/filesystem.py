@@ -17,14 +17,12 @@ from rave_backends.paths import Tree, directory_of
 from rave_backends.root import Root, parse_mode
 from rave_backends.sweeper import Sweeper
 from rave_backends.temporaries import Temporaries, remove
-from rave_core.backend import Backend, Holding, Purged, StoreURL, parse_age, parse_flag
+from rave_core.backend import Backend, Holding, Outline, Purged, StoreURL, parse_age, parse_flag
 from rave_core.clock import Clock, SystemClock
 from rave_core.errors import ProductError
 from rave_core.model import Bytes, Entry
 
-_ABSENT = (FileNotFoundError, NotADirectoryError)
-_RECENTLY = 60.0
-_TRIES = 20
+_ABSENT, _RECENTLY, _TRIES = (FileNotFoundError, NotADirectoryError), 60.0, 20
 
 
 class FilesystemBackend(Backend):
@@ -273,8 +271,12 @@ class FilesystemBackend(Backend):
         return self._sweeper.usage()
 
     def holdings(self) -> Iterator[Holding]:
-        """What each operation and version keeps, in no order, in several parts each."""
+        """What each operation and version keeps, in several parts each."""
         return self._sweeper.inventory.holdings()
+
+    def outlines(self, prefix: str = "") -> Iterator[Outline]:
+        """Each entry whose key starts with ``prefix``, in no order, also those that can't be read."""
+        return self._sweeper.inventory.outlines(prefix)
 
     def pins(self) -> list[str]:
         """The beginnings of keys of which nothing is evicted, in order."""

@@ -21,7 +21,7 @@ from rave_backends.frame_files import read_entry
 from rave_backends.paths import INVENTORY, Leaf, Tree, remove_file
 from rave_backends.root import Root
 from rave_backends.temporaries import Temporaries, remove
-from rave_core.backend import Holding
+from rave_core.backend import Holding, Outline
 from rave_core.errors import EntryError
 from rave_core.model import Entry
 
@@ -98,6 +98,17 @@ class Inventory:
                     newest=max(found.created),
                     seconds=sum(found.seconds),
                 )
+
+    def outlines(self, prefix: str) -> Iterator[Outline]:
+        """The entries whose keys start with ``prefix``, by what is recorded of them."""
+        for leaf in self._tree.below(prefix):
+            found = self.records(leaf)
+            for name, created, size, seconds in zip(
+                found.names, found.created, found.sizes, found.seconds, strict=True
+            ):
+                key = self._tree.key(leaf.path, name)
+                if key is not None and key.startswith(prefix):
+                    yield Outline(key, created, size, seconds)
 
     def records(self, leaf: Leaf) -> Records:
         """What is known of the frames of ``leaf``; headers that nobody recorded are read, and recorded if many are."""

@@ -239,7 +239,7 @@ class LayeredBackend(Backend):
         if stats:
             self._take(stats[-1], "usage", "max_bytes")
         if isinstance(self.layers[-1], SupportsHoldings):
-            self._take(self.layers[-1], "holdings")
+            self._take(self.layers[-1], "holdings", "outlines")
         if pinning := _those(self.layers, SupportsPins):
             self._take(pinning[-1], "pins", "pin", "unpin")
         if _those(self.layers, SupportsPurge):

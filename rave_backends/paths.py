@@ -76,14 +76,17 @@ class Tree:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys that start with ``prefix``, in no order. Directories that can't hold any are not looked into."""
-        if prefix.startswith((".", "/")) or "/." in prefix or "//" in prefix or "\0" in prefix:
-            return
-        whole, slash, _ = prefix.rpartition("/")
-        for leaf in self.leaves(f"{self.root}/{whole}" if slash else self.root, prefix):
+        for leaf in self.below(prefix):
             for name in leaf.frames:
                 key = self.key(leaf.path, name)
                 if key is not None and key.startswith(prefix):
                     yield key
+
+    def below(self, prefix: str) -> Iterator[Leaf]:
+        """The directories that may hold keys that start with ``prefix``."""
+        if not prefix.startswith((".", "/")) and not any(part in prefix for part in ("/.", "//", "\0")):
+            whole, slash, _ = prefix.rpartition("/")
+            yield from self.leaves(f"{self.root}/{whole}" if slash else self.root, prefix)
 
     def leaves(
         self, top: str | None = None, prefix: str = "", *, prune: bool = False, after: str = ""

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from rave_core.model import Bytes, Entry
 from rave_core.store_url import StoreURL, parse_age, parse_flag, parse_size
@@ -21,6 +21,7 @@ __all__ = [
     "BackendFactory",
     "Held",
     "Holding",
+    "Outline",
     "Purged",
     "StoreURL",
     "SupportsAging",
@@ -256,6 +257,9 @@ class SupportsHoldings(Protocol):
     def holdings(self) -> Iterator[Holding]:
         """What is kept of each operation and version, in no order; of one there may be several, to be added up."""
 
+    def outlines(self, prefix: str = "") -> Iterator[Outline]:
+        """Each entry whose key starts with ``prefix``, in no order, also those that can't be read."""
+
 
 @runtime_checkable
 class SupportsPins(Protocol):
@@ -290,6 +294,15 @@ class Holding:
     used: int
     oldest: float
     newest: float
+    seconds: float
+
+
+class Outline(NamedTuple):
+    """What is known of an entry without its header: when it was made, bytes of the payload, seconds of computing."""
+
+    key: str
+    created_at: float
+    size: int
     seconds: float
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import os
 from base64 import b32encode
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +12,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from itertools import islice
 
-from rave_core.backend import SupportsFiles
+from rave_core.backend import Outline, SupportsFiles, SupportsHoldings
 from rave_core.cache import Cache
 from rave_core.errors import DamagedError, EntryError, LaterFormatError, SealError, UnknownNameError, nearest
 from rave_core.frame import HEAD_SIZE, Truncated, digest_file, peek, unpack
@@ -94,6 +96,25 @@ def entries(cache: Cache, prefix: str = "") -> Iterator[Entry]:
         OSError: the store is in trouble.
     """
     yield from _read(cache, cache.backend.keys(prefix))
+
+
+def foremost(
+    cache: Cache, prefix: str, most: int, order: Callable[[Entry | Outline], float]
+) -> tuple[list[Entry], int]:
+    """The ``most`` entries of the lowest ``order`` whose keys start with ``prefix``, sorted, and how many there are.
+
+    Where the store knows enough of its entries without their headers, only those of the foremost are read.
+
+    Raises:
+        OSError: the store is in trouble.
+    """
+    number = itertools.count()
+    if isinstance(cache.backend, SupportsHoldings):
+        counted = (outline for outline in cache.backend.outlines(prefix) if next(number) >= 0)
+        keys = [outline.key for outline in heapq.nsmallest(most, counted, key=order)]
+        return sorted(_read(cache, keys), key=order), next(number)
+    found = (entry for entry in entries(cache, prefix) if next(number) >= 0)
+    return heapq.nsmallest(most, found, key=order), next(number)
 
 
 def entries_of(cache: Cache, operation: str, *, most: int) -> Iterator[Entry]:

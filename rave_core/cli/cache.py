@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from rave_core.backend import Purged, SupportsPurge, SupportsStats
+from rave_core.backend import Outline, Purged, SupportsPurge, SupportsStats
 from rave_core.cache import Cache
 from rave_core.cli.ending import FAILED, Left
 from rave_core.cli.output import is_terminal, note, print_facts, print_json, print_table
@@ -17,15 +17,14 @@ from rave_core.cli.pin import pin
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option, places_option
 from rave_core.cli.verify import verify
-from rave_core.entries import Kept, entries, find_entry, short_id
+from rave_core.entries import Kept, entries, find_entry, foremost, short_id
 from rave_core.errors import OptionError
 from rave_core.model import Entry, Key
 from rave_core.usage import Usage, usage_of
 from rave_core.words import size, span, until
 
-"""As many characters of an entry's digest as are shown; more than enough to find it by."""
-
-_SORTS: dict[str, Callable[[Entry], float]] = {
+_SHOWN = 1000
+_SORTS: dict[str, Callable[[Entry | Outline], float]] = {
     "age": lambda entry: -entry.created_at,
     "size": lambda entry: -entry.size,
     "seconds": lambda entry: -entry.seconds,
@@ -66,18 +65,24 @@ def entry_document(entry: Entry) -> dict[str, Any]:
 @cache.command("ls")
 @click.argument("prefix", default="")
 @click.option("--sort", type=click.Choice(list(_SORTS)), default="age", show_default=True, help="What comes first.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help=f"Show at most so many; {_SHOWN} by default, all of them with --json."
+)
 @places_option
-@json_option("{entries: [...]}, each as 'rave cache show --json' prints it")
-def list_entries(prefix: str, sort: str, data: bool, products: bool, as_json: bool) -> None:
+@json_option("{entries: [...], total}, each entry as 'rave cache show --json' prints it")
+def list_entries(prefix: str, sort: str, limit: int | None, data: bool, products: bool, as_json: bool) -> None:
     """List the entries whose keys start with PREFIX.
 
     A key starts with its operation, so 'flow/' means a namespace and 'flow/top/' an operation.
     """
     session = current_session()
-    found = [entry for _, place in session.caches(data=data, products=products) for entry in entries(place, prefix)]
-    found.sort(key=_SORTS[sort])
+    most = limit or (sys.maxsize if as_json else _SHOWN)
+    places = [place for _, place in session.caches(data=data, products=products)]
+    lists = [foremost(place, prefix, most, _SORTS[sort]) for place in places]
+    found = sorted((entry for some, _ in lists for entry in some), key=_SORTS[sort])[:most]
+    total = sum(count for _, count in lists)
     if as_json:
-        print_json({"entries": [entry_document(entry) for entry in found]})
+        print_json({"entries": [entry_document(entry) for entry in found], "total": total})
         return
     if not found:
         click.echo("Nothing is kept" + (f" under {prefix!r}." if prefix else "."), err=True)
@@ -85,6 +90,8 @@ def list_entries(prefix: str, sort: str, data: bool, products: bool, as_json: bo
     now = session.runtime.clock.now()
     rows = [_row(entry, now) for entry in found]
     print_table(("ID", "AGE", "SIZE", "TOOK", "EXPIRES", "CALL"), rows, right=[1, 2, 3], cut=[5])
+    if total > most:
+        note(f"{total - len(found)} more are not shown; --limit shows more")
 
 
 def _row(entry: Entry, now: float) -> tuple[str, str, str, str, str, str]:

@@ -418,6 +418,18 @@ class HoldingsContract:
         assert sum(part.seconds for part in held) == 5.5
         assert (min(part.oldest for part in held), max(part.newest for part in held)) == (1.0, 11.0)
 
+    def test_each_entry_has_its_outline(self, backend: Some) -> None:
+        """Those whose keys start with a prefix, also of an entry that can't be read."""
+        for number in range(3):
+            key = key_of(str(number))
+            backend.put(key, frame_of(key, b"x" * 100, created_at=float(number), seconds=0.5))
+        other = Key("contract:other", "0123456789abcdef", "a").text
+        backend.put(other, [b"no frame"])
+        found = sorted(backend.outlines("contract:operation/"))
+        assert found == sorted((key_of(str(number)), float(number), 100, 0.5) for number in range(3))
+        assert [outline.key for outline in backend.outlines("contract:other/")] == [other]
+        assert len(list(backend.outlines())) == 4
+
 
 class StatsContract:
     """Of a `rave_core.backend.SupportsStats`."""

@@ -208,3 +208,14 @@ def test_a_purge_with_a_time_limit_says_that_it_stopped(filled: Callable[..., An
         if told["complete"]:
             break
     assert told == {"entries": 0, "bytes": 0, "leftovers": 0, "complete": True}
+
+
+def test_a_long_list_is_cut_and_says_so(filled: Callable[..., Any]) -> None:
+    """What comes first by the order that was asked for is shown."""
+    everything = _json(filled("cache", "ls", "--sort", "size", "--json"))
+    assert (len(everything["entries"]), everything["total"]) == (4, 4)
+    some = filled("cache", "ls", "--sort", "size", "--limit", "2")
+    assert len(some.stdout.splitlines()) == 3
+    assert "2 more are not shown; --limit shows more" in some.stderr
+    cut = _json(filled("cache", "ls", "--sort", "size", "--limit", "2", "--json"))
+    assert cut == {"entries": everything["entries"][:2], "total": 4}
