@@ -132,36 +132,37 @@ class Inventory:
         )
 
 
-def _parquet(slices: Sequence[Slice]) -> list[Path]:
+def parquet_of(slices: Sequence[Slice]) -> list[Path]:
+    """The files in which the slices lie, made where they are not kept."""
     return [Path(ingest(piece.file)) for piece in slices]
 
 
 @op(version=CODE)
 def extent(window: Window, slices: tuple[Slice, ...]) -> queries.Extent | None:
     """How many flows there are in the window, when the first and last of them started, and their protocols."""
-    return queries.extent(_parquet(slices), window)
+    return queries.extent(parquet_of(slices), window)
 
 
 @op(version=CODE)
 def top(window: Window, slices: tuple[Slice, ...], n: int, by: str, over: str) -> pyarrow.Table:
     """See `rave_flow.queries.top`."""
-    return queries.top(_parquet(slices), window, n, by, over)
+    return queries.top(parquet_of(slices), window, n, by, over)
 
 
 @op(version=CODE)
 def count(window: Window, slices: tuple[Slice, ...], bins: Bins, proto: str | None) -> pyarrow.Table:
     """See `rave_flow.queries.count`."""
-    return queries.count(_parquet(slices), window, bins, proto)
+    return queries.count(parquet_of(slices), window, bins, proto)
 
 
 @op(version=CODE)
 def series(window: Window, slices: tuple[Slice, ...], bins: Bins) -> pyarrow.Table:
     """See `rave_flow.queries.series`."""
-    return queries.series(_parquet(slices), window, bins)
+    return queries.series(parquet_of(slices), window, bins)
 
 
 @op(version=CODE)
 @expires(crossover_strategy("5m", "30d", "4h", "start"))
 def hour(start: datetime, slices: tuple[Slice, ...]) -> pyarrow.Table:
     """Totals by protocol and port of the hour that begins at ``start``: see `rave_flow.queries.hour`."""
-    return queries.hour(_parquet(slices), Window.of_hour(start))
+    return queries.hour(parquet_of(slices), Window.of_hour(start))

@@ -12,6 +12,7 @@ from rave_core.converters.converter import FunctionConverter, Schema
 from rave_flow.errors import FlowError
 from rave_flow.queries import DIMENSIONS, MEASURES
 from rave_flow.repository import Repository, locate
+from rave_flow.scans import CONTACTS
 from rave_flow.windows import utc
 
 
@@ -89,6 +90,60 @@ def to_day(value: Any) -> datetime:
     return datetime.combine(iso_date.convert(value), time(), UTC)
 
 
+def to_hour(value: Any) -> datetime:
+    """The start of an hour in UTC, as 2024-05-14T13:00.
+
+    Raises:
+        TypeError, ValueError: anything else, also a time within an hour.
+    """
+    start = to_instant(value)
+    if start.minute or start.second or start.microsecond:
+        raise ValueError("the start of an hour expected, as 2024-05-14T13:00")
+    return start
+
+
+def _fraction(value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError("a number expected, as 0.8")
+    return float(value)
+
+
+def to_probability(value: Any) -> float:
+    """A number between 0 and 1, both excluded.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    number = _fraction(value)
+    if not 0 < number < 1:
+        raise ValueError("a number between 0 and 1, both excluded, expected")
+    return number
+
+
+def to_score(value: Any) -> float:
+    """A number from 0 to 1.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    number = _fraction(value)
+    if not 0 <= number <= 1:
+        raise ValueError("a number from 0 to 1 expected")
+    return number
+
+
+def to_connections(value: Any) -> int:
+    """A whole number from 4 to 1,000,000: fewer connections have no quartiles of intervals.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    number = to_number(value)
+    if number < 4:
+        raise ValueError("a number from 4 to 1000000 expected")
+    return number
+
+
 def to_width(value: Any) -> int:
     """The whole seconds of a duration, at least 1: of numbers, of text such as ``5m``, of ``timedelta``.
 
@@ -160,6 +215,15 @@ CONVERTERS: dict[str, Converter] = {
     "flow_day": FunctionConverter("flow_day", to_day, {"type": "string", "format": "date"}),
     "flow_width": FunctionConverter("flow_width", to_width, _WIDTH),
     "flow_number": FunctionConverter("flow_number", to_number, {"type": "integer", "minimum": 1, "maximum": 1_000_000}),
+    "flow_hour": FunctionConverter("flow_hour", to_hour, _TIME),
+    "flow_probability": FunctionConverter(
+        "flow_probability", to_probability, {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+    ),
+    "flow_score": FunctionConverter("flow_score", to_score, {"type": "number", "minimum": 0, "maximum": 1}),
+    "flow_connections": FunctionConverter(
+        "flow_connections", to_connections, {"type": "integer", "minimum": 4, "maximum": 1_000_000}
+    ),
+    "flow_contact": FunctionConverter("flow_contact", _choice(CONTACTS), {"enum": list(CONTACTS)}),
     "flow_protocol": FunctionConverter("flow_protocol", to_protocol, {"type": "string", "pattern": r"\S"}),
     "flow_source": FunctionConverter("flow_source", to_source, _TEXT, volatile=True),
 }

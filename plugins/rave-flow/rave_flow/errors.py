@@ -8,6 +8,8 @@
     │   └── ColumnsError       a file lacks a column that every flow needs
     ├── ChangedError           a file changed while it was read
     ├── WindowError            a window of time ends before it starts, or would have too many bins
+    ├── ParameterError         the parameters of a test contradict each other
+    ├── NoStateError           whether connections failed can't be told from these files
     └── NothingFoundError      no flow matches
 
 Every message names the file, and the line where there is one.
@@ -46,6 +48,14 @@ class ChangedError(FlowError):
 
 class WindowError(FlowError):
     """A window of time ends before it starts, or would be cut into too many bins."""
+
+
+class ParameterError(FlowError):
+    """The parameters of a test are out of their range, or contradict each other."""
+
+
+class NoStateError(FlowError):
+    """Whether connections succeeded can't be told, since the flows have no state."""
 
 
 class NothingFoundError(FlowError):

@@ -8,33 +8,23 @@ gives a new answer at once, put together from the hours that did not change.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from rave_core import crossover_strategy, expires, mime_type, op, op_file, progress, typemap
 from rave_flow import cached, reports
-from rave_flow.cached import CODE, Inventory, Selection
+from rave_flow.cached import CODE
 from rave_flow.converters import Source
+from rave_flow.detections import beacons, new_services, scans
+from rave_flow.selecting import ARROW, Time, noted, selected, settling
 from rave_flow.windows import Bins, Window, readable_width
 
 if TYPE_CHECKING:
     import pyarrow
 
-    from rave_core.expiry import Request
-
-ARROW = "application/vnd.apache.arrow.stream"
-
-Time: TypeAlias = datetime | date | str
-"""What a caller may give as a time; a typemap makes a datetime in UTC of it before a body runs."""
-
-_by_end = crossover_strategy("5m", "5d", "3h", "end")
 _by_day = crossover_strategy("5m", "5d", "27h", "day")
-
-
-def settling(request: Request) -> float:
-    """Five minutes while flows of the window may still come in, five days once it ended three hours ago."""
-    return request.generated_at + 300 if request.arguments["end"] is None else _by_end(request)
+_by_hour = crossover_strategy("5m", "5d", "4h", "hour")
 
 
 @op(version=CODE)
@@ -57,9 +47,9 @@ def top(
     Equal ones are in order of the value. Over ``address`` and ``port`` a flow counts for both of its ends, so shares
     add up to more than 1.
     """
-    inventory, selection = _selected(source, start, end)
+    inventory, selection = selected(source, start, end)
     inventory.require(selection)
-    return _noted(cached.top(selection.window, selection.slices, n, by, over), selection)
+    return noted(cached.top(selection.window, selection.slices, n, by, over), selection)
 
 
 @op(version=CODE)
@@ -78,10 +68,10 @@ def count(
     Columns: ts (when the bin begins), bytes, packets, flows. Bins count from ``start``, or from the whole multiple
     of ``bin`` before the first flow.
     """
-    inventory, selection = _selected(source, start, end)
+    inventory, selection = selected(source, start, end)
     found = inventory.require(selection, proto)
     bins = Bins.over(selection.window, cast("int", bin), found.first, found.last)
-    return _noted(cached.count(selection.window, selection.slices, bins, proto), selection)
+    return noted(cached.count(selection.window, selection.slices, bins, proto), selection)
 
 
 @op_file(version=CODE)
@@ -99,7 +89,7 @@ def timeline(
     """A picture of the traffic over time by protocol; the width of a bin is chosen to read well if not given."""
     from rave_flow.charts import draw_timeline
 
-    inventory, selection = _selected(source, start, end)
+    inventory, selection = selected(source, start, end)
     found = inventory.require(selection)
     window = selection.window
     seconds = ((window.end or found.last) - (window.start or found.first)).total_seconds()
@@ -118,7 +108,7 @@ def daily(day: Time, n: int = 5, source: Source | str = "default") -> pyarrow.Ta
     share (of the day's bytes), busiest_hour (0 to 23, by bytes).
     """
     midnight = cast("datetime", day)
-    inventory, selection = _selected(source, midnight, midnight + timedelta(days=1))
+    inventory, selection = selected(source, midnight, midnight + timedelta(days=1))
     inventory.require(selection)
     hours = []
     for number in range(24):
@@ -126,18 +116,32 @@ def daily(day: Time, n: int = 5, source: Source | str = "default") -> pyarrow.Ta
         start = midnight + timedelta(hours=number)
         hours.append(cached.hour(start, inventory.select(Window.of_hour(start)).slices))
     progress(24, 24, "report")
-    return _noted(reports.daily(hours, n), selection)
+    return noted(reports.daily(hours, n), selection)
 
 
-def _selected(source: Source | str, start: Time | None, end: Time | None) -> tuple[Inventory, Selection]:
-    """What the source holds, and the part of it between two times, all converted already."""
-    window = Window(cast("datetime | None", start), cast("datetime | None", end))
-    inventory = Inventory.of(cast("Source", source).repository)
-    return inventory, inventory.select(window)
+@op(version=CODE)
+@typemap(hour="flow_hour", n="flow_number", source="flow_source")
+@mime_type(ARROW)
+@expires(_by_hour)
+def hourly(hour: Time, n: int = 5, source: Source | str = "default") -> pyarrow.Table:
+    """An hour's report: totals, then each protocol with its n largest ports, of the hour that ``daily`` keeps too.
+
+    Columns: level (``hour``, ``protocol`` or ``port``), proto, port (of the responder), bytes, packets, flows,
+    share (of the hour's bytes).
+    """
+    start = cast("datetime", hour)
+    inventory, selection = selected(source, start, start + timedelta(hours=1))
+    inventory.require(selection)
+    return noted(reports.hourly(cached.hour(start, selection.slices), n), selection)
 
 
-def _noted(table: pyarrow.Table, selection: Selection) -> pyarrow.Table:
-    return table.replace_schema_metadata(selection.notes)
-
-
-__export__: dict[str, Any] = {"top": top, "count": count, "timeline": timeline, "daily": daily}
+__export__: dict[str, Any] = {
+    "top": top,
+    "count": count,
+    "timeline": timeline,
+    "daily": daily,
+    "hourly": hourly,
+    "scans": scans,
+    "beacons": beacons,
+    "new_services": new_services,
+}

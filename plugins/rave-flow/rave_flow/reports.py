@@ -54,3 +54,17 @@ def daily(hours: Sequence[pyarrow.Table], n: int) -> pyarrow.Table:
     with connected() as connection:
         connection.register("hours", pyarrow.concat_tables(numbered))
         return connection.sql(_REPORT, params=[n]).to_arrow_table()
+
+
+def hourly(hour: pyarrow.Table, n: int) -> pyarrow.Table:
+    """The report of an hour, from what `rave_flow.queries.hour` gave: as `daily`, without the busiest hour.
+
+    Columns: level (``hour``, ``protocol`` or ``port``), proto, port (of the responder), bytes, packets, flows,
+    share (of the hour's bytes). The largest come first.
+    """
+    import pyarrow.compute
+
+    report = daily([hour], n).drop_columns(["busiest_hour"])
+    levels = report.column("level")
+    renamed = pyarrow.compute.if_else(pyarrow.compute.equal(levels, "day"), "hour", levels)
+    return report.set_column(0, "level", renamed)

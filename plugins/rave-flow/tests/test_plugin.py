@@ -28,9 +28,10 @@ def test_converters_version_and_command_are_registered_by_name() -> None:
     assert list(commands) == ["flow"]
 
 
-def test_the_exports_are_those_of_the_guide() -> None:
-    """Four operations, each with a typemap and a MIME type."""
-    assert sorted(operations.__export__) == ["count", "daily", "timeline", "top"]
+def test_every_export_has_a_typemap_and_a_mime_type() -> None:
+    """So that each can be asked for over HTTP."""
+    names = ["beacons", "count", "daily", "hourly", "new_services", "scans", "timeline", "top"]
+    assert sorted(operations.__export__) == names
     for operation in operations.__export__.values():
         assert operation.spec.typemap is not None
         assert operation.spec.mime_type in ("image/png", operations.ARROW)
