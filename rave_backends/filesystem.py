@@ -133,8 +133,7 @@ class FilesystemBackend(Backend):
 
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
         """Keeps ``frame``, given in pieces, in place of what was there. A reader sees the old or the new, whole."""
-        path = self._tree.frame(key)
-        temporary = self._write(frame)
+        path, temporary = self._tree.frame(key), self._write(frame)
         try:
             if self.budget.policy == "lfu":
                 stamp(temporary, self._clock.now(), 1)
@@ -313,10 +312,11 @@ class FilesystemBackend(Backend):
             self._sync_directories(os.path.dirname(target), upwards=made)
 
     def _sync_directories(self, directory: str, *, upwards: bool) -> None:
-        _sync(directory)
-        while upwards and len(directory) > len(self._tree.root):
-            directory = os.path.dirname(directory)
+        with suppress(FileNotFoundError):  # a purge took it away, with the dead entry that was put
             _sync(directory)
+            while upwards and len(directory) > len(self._tree.root):
+                directory = os.path.dirname(directory)
+                _sync(directory)
 
     def _finish(self, draft: str) -> int:
         try:

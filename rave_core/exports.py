@@ -270,6 +270,8 @@ def _exports(
 def _what_is_wrong(name: Any, operation: Any) -> str | None:
     if not isinstance(name, str) or not {"", ".", ".."}.isdisjoint(name.split("/")):
         return "an export name is a text without empty parts, '.' and '..' between its slashes"
+    if isinstance(operation, RaveError):  # of a namespace that makes its operations: why it could not make this one
+        return str(operation)
     if not isinstance(operation, Operation):
         return f"{operation!r} is no operation; decorate it with @op or @op_file"
     try:

@@ -270,3 +270,18 @@ def test_a_purge_of_a_vanished_root_does_nothing(store, root):
     subprocess.run(["rm", "-r", root], check=True)
     assert store.purge(dead, grace=0) == Purged()
     assert not root.exists()
+
+
+def test_a_durable_put_bears_a_purge_that_takes_its_directory(root, monkeypatch):
+    """What was put was dead, and is gone with all above it before the directories are synced."""
+    store = FilesystemBackend(root, durable=True)
+    replace = os.replace
+
+    def place(source, target):
+        replace(source, target)
+        if target.endswith(".rave"):
+            store.purge(dead, grace=0)
+
+    monkeypatch.setattr(os, "replace", place)
+    store.put(key_of("a"), frame_of(key_of("a")))
+    assert list(store.keys()) == []
