@@ -97,10 +97,10 @@ class Filler:
 @contextmanager
 def opened(url: str) -> Iterator[Runtime]:
     """A runtime whose only tier is the directory, with the known entries in it."""
-    with Runtime(Settings(cache=[url], products=["file:///nowhere"])) as runtime, using(runtime):
+    with Runtime(Settings(cache=[url], products=[f"{url.partition('?')[0]}-products"])) as runtime, using(runtime):
         for number in range(KNOWN):
             lookup(number)
-    with Runtime(Settings(cache=[url], products=["file:///nowhere"])) as runtime:
+    with Runtime(Settings(cache=[url], products=[f"{url.partition('?')[0]}-products"])) as runtime:
         yield runtime
 
 

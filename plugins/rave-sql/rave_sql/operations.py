@@ -1,0 +1,173 @@
+"""Queries as operations: one for each ``.sql`` file of a directory."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rave_core import Operation, list_of, one_of, op
+from rave_core.converters import Converter
+from rave_core.converters.converter import FunctionConverter
+from rave_core.errors import ConfigurationError, RaveError
+from rave_sql.arrow import to_table
+from rave_sql.database import Database
+from rave_sql.errors import QueryError, StatementError
+from rave_sql.header import Parameter
+from rave_sql.query import Query
+from rave_sql.settings import DEFAULT, url_of
+from rave_sql.watermark import Watermark, watermark
+
+if TYPE_CHECKING:
+    import pyarrow
+
+TYPES: dict[str, Any] = {
+    "int": int, "float": float, "text": str, "bool": bool, "decimal": Decimal, "date": "iso_date",
+    "datetime": "iso_datetime",
+}  # fmt: skip
+"""The types that a parameter can have beside converters by their names."""
+
+CURRENT = "current"
+_LIST = "list of "
+
+
+def queries(
+    directory: str | Path, *, namespace: str, database: str = DEFAULT
+) -> dict[str, Operation[..., Any] | RaveError]:
+    """The ``.sql`` files below a directory as operations, for ``__export__``: by their path without the suffix.
+
+    A file that is wrong has its error in place of an operation: the namespace then reports it, and has the others.
+
+    Args:
+        directory: where they lie; hidden files and folders do not count.
+        namespace: what they are exported under, so that each has one name however it is called.
+        database: the name of the database of those that name none.
+
+    Raises:
+        ConfigurationError: the directory does not exist.
+    """
+    root = Path(directory)
+    if not root.is_dir():
+        raise ConfigurationError(f"{root} is no directory: queries are looked for there")
+    made: dict[str, Operation[..., Any] | RaveError] = {}
+    for path in sorted(root.rglob("*.sql")):
+        place = path.relative_to(root)
+        if any(part.startswith(".") for part in place.parts):
+            continue
+        name = place.with_suffix("").as_posix()
+        try:
+            made[name] = operation(Query.read(path, place.as_posix()), f"{namespace}/{name}", database)
+        except RaveError as error:
+            made[name] = error
+    return made
+
+
+def operation(query: Query, name: str, database: str) -> Operation[..., Any]:
+    """A query as an operation, which gives a table.
+
+    Raises:
+        QueryError, ConfigurationError, DecorationError: something in its comment or its SQL is wrong.
+        DatabaseError: its database is not configured.
+    """
+    database = query.header.database or database
+    kind = url_of(database).partition(":")[0].partition("+")[0]
+    query.check_statement(kind)
+    parameters = dict(query.header.parameters)
+    signature = inspect.Signature([_parameter(each, told) for each, told in parameters.items()] + [_MARK])
+
+    def run(*, watermark: Watermark, **arguments: Any) -> pyarrow.Table:
+        return answer(query, database, watermark, arguments)
+
+    run.__signature__ = signature  # type: ignore[attr-defined]  # inspect looks for it
+    run.__doc__ = _doc(query)
+    run.__name__ = run.__qualname__ = name.rpartition("/")[2]
+    types = {each: _type(told, query.where) for each, told in parameters.items()}
+    decorate = op(
+        name=name,
+        version=("rave_sql 1", query.sql, repr(query.header)),
+        expires=query.header.expires,
+        mime_type=query.header.mime_type,
+        typemap={**types, "watermark": _marker(query, database)},
+    )
+    return decorate(run)
+
+
+_MARK = inspect.Parameter("watermark", inspect.Parameter.KEYWORD_ONLY, default=CURRENT)
+
+
+def answer(query: Query, database: str, mark: Watermark, parameters: Mapping[str, Any]) -> pyarrow.Table:
+    """The table that a query gives now. Where it was cut, its metadata say ``rave.sql.cut``: the limit of rows.
+
+    Raises:
+        DatabaseError, StatementError, TimeLimitError: the database does not give it.
+    """
+    if mark.error is not None:
+        raise mark.error
+    found, header = opened(database, url_of(database)), query.header
+    kinds = {name: told.type for name, told in header.parameters}
+    columns, rows = found.read(query.sql, parameters, most=header.max_rows + 1, seconds=header.time_limit, kinds=kinds)
+    is_cut = len(rows) > header.max_rows
+    if is_cut and header.cut == "refuse":
+        raise StatementError(
+            f"{query.where}: more than max_rows = {header.max_rows} rows; narrow it, or raise the limit"
+        )
+    try:
+        table = to_table(columns, rows[: header.max_rows], found.dialect)
+    except ValueError as error:
+        raise StatementError(f"{query.where}: {error}") from error
+    return table.replace_schema_metadata({"rave.sql.cut": str(header.max_rows)} if is_cut else None)
+
+
+@lru_cache(maxsize=64)
+def opened(name: str, url: str) -> Database:
+    """The database of that name and URL; nothing is connected by it."""
+    return Database(name, url)
+
+
+def _marker(query: Query, database: str) -> Converter:
+    """What makes the present watermark of the argument ``watermark``, on each call anew."""
+
+    def convert(value: Any) -> Watermark:
+        if isinstance(value, Watermark):
+            return value
+        if value != CURRENT:
+            raise ValueError(f"{CURRENT!r} expected: results are those of the present state of the database")
+        try:
+            found = opened(database, url_of(database))
+        except RaveError as error:
+            return Watermark(database, error=error)
+        return watermark(found, query.header.watermark, seconds=query.header.time_limit)
+
+    schema = {"enum": [CURRENT]}
+    return FunctionConverter("sql_watermark", convert, schema, volatile=True)
+
+
+def _parameter(name: str, told: Parameter) -> inspect.Parameter:
+    default = inspect.Parameter.empty if told.is_required else told.default
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+
+
+def _type(told: Parameter, where: str) -> Any:
+    name = told.type
+    is_list = name.startswith(_LIST)
+    kind = TYPES.get(name.removeprefix(_LIST), name.removeprefix(_LIST))
+    if isinstance(kind, str):
+        from rave_core.runtime import current
+
+        try:
+            current().plugins.converters.find(kind)
+        except RaveError as error:
+            raise QueryError(f"{where}: type {name!r}: {error}; of SQL's own there are {', '.join(TYPES)}") from error
+    if is_list:
+        return list_of(kind)
+    return one_of(kind, None) if not told.is_required and told.default is None else kind
+
+
+def _doc(query: Query) -> str:
+    header = query.header
+    told = [f"    {name}: {each.description}" for name, each in header.parameters if each.description]
+    parts = [header.title or f"The query {query.where}.", header.description.strip()]
+    return "\n\n".join(filter(None, [*parts, "\n".join(["Args:", *told]) if told else ""]))
