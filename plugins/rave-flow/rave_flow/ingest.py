@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import logging
 import tempfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,12 +15,14 @@ from typing import TYPE_CHECKING, cast
 from rave_flow.columns import COLUMNS, literal, resolve, selection
 from rave_flow.errors import ChangedError, ColumnsError, UnreadableError
 from rave_flow.repository import SourceFile
+from rave_flow.streams import is_compressed, opened
 from rave_flow.zeek import stage
 
 if TYPE_CHECKING:
     import duckdb
 
 log = logging.getLogger(__name__)
+CSV = (".csv", ".csv.gz", ".csv.zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def to_parquet(file: SourceFile, target: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="rave-flow-") as folder, connected() as connection:
             if file.path.endswith(".parquet"):
                 lines, bad = _from_parquet(connection, file)
-            elif file.path.endswith((".csv", ".csv.gz")):
+            elif file.path.endswith(CSV):
                 lines, bad = _from_csv(connection, file)
             else:
                 lines, bad = _from_zeek(connection, file, Path(folder) / "log.tsv")
@@ -96,14 +96,18 @@ def to_parquet(file: SourceFile, target: Path) -> None:
 
 def _from_zeek(connection: duckdb.DuckDBPyConnection, file: SourceFile, copy: Path) -> tuple[int, str]:
     found = stage(file, copy)
-    if not file.path.endswith(".gz"):
+    if not is_compressed(file):
         _check_grown(file)
     else:
         _check_unchanged(file)
-    source = (
-        f"read_csv({literal(str(copy))}, auto_detect=false, header=false, delim='\t', nullstr='-', "
-        f"quote='', escape='', ignore_errors=true, columns={_text_columns(found.fields)})"
-    )
+    if found.is_json:
+        options = "format='newline_delimited', ignore_errors=true, maximum_object_size=4194304"
+        source = f"read_json({literal(str(copy))}, {options}, columns={_text_columns(found.fields)})"
+    else:
+        source = (
+            f"read_csv({literal(str(copy))}, auto_detect=false, header=false, delim='\t', nullstr='-', "
+            f"quote='', escape='', ignore_errors=true, columns={_text_columns(found.fields)})"
+        )
     _view(connection, file, source, found.fields, {})
     return found.lines, found.first_bad or ""
 
@@ -139,14 +143,14 @@ def _text_columns(names: Sequence[str]) -> str:
 
 def _csv_header(file: SourceFile) -> list[str]:
     """The names in the first line. All is read: DuckDB lets damaged gzip pass, and can't see a cut last line."""
-    try:
-        with gzip.open(file.path) if file.path.endswith(".gz") else Path(file.path).open("rb") as source:
-            first, last = source.readline(), b""
-            while chunk := source.read(4 << 20):
-                last = chunk
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UnreadableError(f"{file.path}: damaged gzip: {error}") from error
-    if not (last or first).endswith(b"\n"):
+    first, last = b"", b""
+    with opened(file) as source:
+        while chunk := source.read(4 << 20):
+            if b"\n" not in first:
+                first += chunk
+            last = chunk
+    first = first.partition(b"\n")[0]
+    if not last.endswith(b"\n"):
         raise UnreadableError(f"{file.path}: the last line has no end, so it may be cut; complete it or add a newline")
     header = next(csv.reader(io.StringIO(first.decode("utf-8-sig", "replace"))), [])
     if len(set(header)) != len(header):
@@ -161,7 +165,7 @@ def _write(
     connection.execute(f"CREATE TEMP TABLE flows AS {query}")
     rows = _number(connection, "SELECT count(*) FROM flows")
     total = _number(connection, "SELECT count(*) FROM parsed") if lines is None else lines
-    if file.path.endswith((".csv", ".csv.gz", ".parquet")):
+    if file.path.endswith((*CSV, ".parquet")):
         _check_unchanged(file)
     skipped = total - rows
     if skipped and not rows:

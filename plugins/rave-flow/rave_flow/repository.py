@@ -11,10 +11,12 @@ from typing import Any, Self
 
 from rave_flow.errors import AmbiguousFilesError, ChangedError, NoDirectoryError, NoFilesError, UnreadableError
 
-READ = re.compile(r"^(?P<stem>conn(?!-summary).*)\.log(?:\.gz)?$|^(?P<table>.+)\.(?:csv|csv\.gz|parquet)$")
+READ = re.compile(
+    r"^(?P<stem>conn(?!-summary).*)\.(?:log|json)(?:\.gz|\.zst)?$|^(?P<table>.+)\.(?:csv|csv\.gz|csv\.zst|parquet)$"
+)
 """File names that are read."""
 
-REFUSED = re.compile(r"^(?:conn(?!-summary).*\.log|.+\.csv)\.(?:bz2|lz4|xz|zst)$")
+REFUSED = re.compile(r"^(?:conn(?!-summary).*\.(?:log|json)|.+\.csv)\.(?:bz2|lz4|xz|zip)$")
 """File names that hold flows which can't be read: passing over them would give wrong numbers."""
 
 
@@ -78,7 +80,7 @@ class Repository:
         files = _settled(root)
         _refuse_doubles(Path(file.path) for file in files)
         if not files:
-            raise NoFilesError(f"{root} holds no flow files: conn*.log, conn*.log.gz, *.csv, *.csv.gz or *.parquet")
+            raise NoFilesError(f"{root} holds no flow files: conn*.log, conn*.json, *.csv (or .gz, .zst), *.parquet")
         return cls(str(root), files)
 
 
@@ -100,7 +102,9 @@ def _flow_files(root: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if REFUSED.match(name):
-                raise UnreadableError(f"{Path(folder, name)}: of compressed flow files only .gz is read; recompress it")
+                raise UnreadableError(
+                    f"{Path(folder, name)}: of compressed flow files only .gz and .zst are read; recompress it"
+                )
             if READ.match(name) and not name.startswith("."):
                 yield Path(folder, name)
 

@@ -1,17 +1,16 @@
-"""Zeek connection logs in TSV, plain or gzip: the header, and a copy with only the lines that are whole."""
+"""Zeek connection logs, in TSV or JSON: the columns, and a copy with only the lines that are whole."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from rave_flow.errors import ChangedError, UnreadableError
+from rave_flow.columns import ALIASES
+from rave_flow.errors import UnreadableError
 from rave_flow.repository import SourceFile
+from rave_flow.streams import opened
 
 CHUNK = 4 << 20
 HASH = ord("#")
@@ -22,14 +21,16 @@ class Staged:
     """What a log held.
 
     Attributes:
-        fields: names of the columns, in order.
+        fields: names of the columns; of TSV in order.
         lines: how many lines of data there were, whole or not.
         first_bad: where and why the first line was left out, or ``None``.
+        is_json: whether the lines are objects.
     """
 
     fields: tuple[str, ...]
     lines: int = 0
     first_bad: str | None = None
+    is_json: bool = False
 
 
 def stage(file: SourceFile, target: Path) -> Staged:
@@ -42,34 +43,8 @@ def stage(file: SourceFile, target: Path) -> Staged:
         UnreadableError: damaged, or no Zeek connection log.
         ChangedError: it is shorter than it was.
     """
-    try:
-        with _opened(file) as source, target.open("wb") as copy:
-            return _copy(file, source, copy)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UnreadableError(f"{file.path}: damaged gzip: {error}") from error
-
-
-def _opened(file: SourceFile) -> BinaryIO:
-    if file.path.endswith(".gz"):
-        return cast("BinaryIO", gzip.open(file.path, "rb"))
-    return cast("BinaryIO", io.BufferedReader(_Limited(file)))
-
-
-class _Limited(io.FileIO):
-    """A file that ends where it ended when it was scanned."""
-
-    def __init__(self, file: SourceFile) -> None:
-        super().__init__(file.path, "rb")
-        self._file, self._left = file, file.size
-
-    def readinto(self, buffer: object) -> int:
-        """Reads no further than the scanned size."""
-        view = memoryview(cast("bytearray", buffer))[: self._left]
-        count = super().readinto(view) or 0
-        if not count and self._left:
-            raise ChangedError(f"{self._file.path} became shorter while it was read; ask again")
-        self._left -= count
-        return count
+    with opened(file) as source, target.open("wb") as copy:
+        return _copy(file, source, copy)
 
 
 def _copy(file: SourceFile, source: BinaryIO, copy: BinaryIO) -> Staged:
@@ -77,11 +52,13 @@ def _copy(file: SourceFile, source: BinaryIO, copy: BinaryIO) -> Staged:
     number = 0
     for lines in _blocks(source):
         if found is None:
-            found = Staged(_fields(file, lines))
-        copy.write(b"".join(_whole(file, found, lines, number)))
+            found = Staged((), is_json=True) if _is_json(lines) else Staged(_fields(file, lines))
+        copy.write(b"".join((_objects if found.is_json else _whole)(file, found, lines, number)))
         number += len(lines)
     if found is None:
         raise UnreadableError(f"{file.path}: is empty, not even a #fields line")
+    if found.is_json and not found.fields:
+        raise UnreadableError(f"{file.path}: no line of it is whole")
     return found
 
 
@@ -106,11 +83,35 @@ def _fields(file: SourceFile, lines: list[bytes]) -> tuple[str, ...]:
             return tuple(line.decode("utf-8", "replace").rstrip("\r\n").split("\t")[1:])
         if line.startswith(b"#path") and line.split() != [b"#path", b"conn"]:
             raise UnreadableError(f"{file.path}: is no connection log, its #path is {line[5:].strip().decode()!r}")
-        if line.startswith(b"{"):
-            raise UnreadableError(f"{file.path}: Zeek logs in JSON are not read; TSV with a #fields line expected")
         if not line.startswith(b"#"):
             break
     raise UnreadableError(f"{file.path}: no #fields line before the data, so its columns are unknown")
+
+
+def _is_json(lines: list[bytes]) -> bool:
+    return next((line.startswith(b"{") for line in lines if line.strip()), False)
+
+
+_KNOWN = tuple(dict.fromkeys(alias for aliases in ALIASES.values() for alias in aliases))
+
+
+def _objects(_: SourceFile, found: Staged, lines: list[bytes], before: int) -> list[bytes]:
+    """The lines that begin and end as objects do; the others are counted. What is in them is seen when they are read.
+
+    Zeek leaves unset fields out, so the columns are those that any line has.
+    """
+    whole = []
+    for number, line in enumerate(lines, before + 1):
+        if not line.strip():
+            continue
+        found.lines += 1
+        if line.startswith(b"{") and line.rstrip(b"\r\n").endswith(b"}") and line.endswith(b"\n"):
+            whole.append(line)
+        else:
+            found.first_bad = found.first_bad or f"line {number} is no whole JSON object"
+    text = b"".join(whole)
+    found.fields += tuple(name for name in _KNOWN if name not in found.fields and f'"{name}":'.encode() in text)
+    return whole
 
 
 def _whole(file: SourceFile, found: Staged, lines: list[bytes], before: int) -> list[bytes]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +139,8 @@ def test_what_a_sensor_left_unset_counts_nothing(serving: Serve, zeek: Zeek, lin
     [
         (b"", "is empty"),
         (b"1\t2\n", "no #fields line"),
-        (b'{"ts": 1}\n', "JSON are not read"),
+        (b'{"ts": 1}\n', "no column 'src'"),
+        (b'{"ts": 1', "no line of it is whole"),
         (b"#path\tdns\n#fields\tts\n", "#path is 'dns'"),
         (b"#fields\tts\ta\n1\t2\n#fields\tts\tb\n", "line 3: other #fields"),
     ],
@@ -234,9 +237,9 @@ def test_other_logs_and_hidden_files_do_not_count(serving: Serve, zeek: Zeek, li
 def test_a_compression_that_is_not_read_is_an_error(serving: Serve, zeek: Zeek, line: Line) -> None:
     """Passing over the file would give numbers that are too small."""
     logs = zeek([line()])
-    (logs / "conn.11.log.zst").write_bytes(b"\x28\xb5\x2f\xfd")
+    (logs / "conn.11.log.xz").write_bytes(b"\xfd7zXZ")
     serving(logs)
-    with pytest.raises(UnreadableError, match=r"conn\.11\.log\.zst.*only \.gz is read"):
+    with pytest.raises(UnreadableError, match=r"conn\.11\.log\.xz.*only \.gz and \.zst are read"):
         top()
 
 
@@ -342,3 +345,84 @@ def test_every_error_is_a_value_error() -> None:
     """So that a caller needs to know none of their names."""
     assert issubclass(FlowError, ValueError)
     assert all(issubclass(kind, FlowError) for kind in FlowError.__subclasses__())
+
+
+def as_json(text: str, *, iso: bool = False) -> str:
+    """A Zeek log in TSV as Zeek would have written it in JSON: without what is unset."""
+    fields: list[str] = []
+    objects = []
+    numbers = {"id.orig_p", "id.resp_p", "duration", "orig_pkts", "orig_ip_bytes", "resp_pkts", "resp_ip_bytes"}
+    for line in text.splitlines():
+        if line.startswith("#fields"):
+            fields = line.split("\t")[1:]
+        elif not line.startswith("#"):
+            found = {name: value for name, value in zip(fields, line.split("\t"), strict=True) if value != "-"}
+            row: dict[str, Any] = {name: float(value) if name in numbers else value for name, value in found.items()}
+            row |= {name: int(float(found[name])) for name in numbers - {"duration"} if name in found}
+            row["ts"] = float(found["ts"])
+            if iso:
+                micros = datetime.fromtimestamp(row["ts"], UTC)
+                row["ts"] = micros.isoformat(timespec="microseconds").replace("+00:00", "Z")
+            objects.append(json.dumps(row))
+    return "\n".join([*objects, ""])
+
+
+@pytest.mark.parametrize("iso", [False, True])
+@pytest.mark.parametrize("name", ["conn.log", "conn.json", "conn.log.gz", "conn.json.zst"])
+def test_a_log_in_json_gives_the_numbers_of_tsv(
+    serving: Serve, sharing: Serve, generated: Path, directory: Path, name: str, iso: bool
+) -> None:
+    """Flow for flow, also where Zeek writes times as ISO 8601, and whatever the log is compressed with."""
+    logs = sorted(generated.rglob("conn*.log.gz"))[8:10]
+    text = "".join(as_json(gzip.decompress(log.read_bytes()).decode(), iso=iso) for log in logs)
+    tsv = directory / "tsv"
+    tsv.mkdir()
+    for log in logs:
+        (tsv / log.name).write_bytes(log.read_bytes())
+    serving(tsv)
+    expected = [top(n=1000, over=over).to_pylist() for over in ("src", "dst_port", "service")]
+    other = directory / "json"
+    other.mkdir()
+    (other / name).write_bytes(packed(text.encode(), name))
+    serving(other)
+    assert [top(n=1000, over=over).to_pylist() for over in ("src", "dst_port", "service")] == expected
+
+
+def packed(content: bytes, name: str) -> bytes:
+    """Compressed as the name says."""
+    if name.endswith(".gz"):
+        return gzip.compress(content, mtime=0)
+    return bytes(pyarrow.compress(content, codec="zstd", asbytes=True)) if name.endswith(".zst") else content
+
+
+def test_json_lines_that_are_cut_are_counted(serving: Serve, directory: Path, line: Line, zeek: Zeek) -> None:
+    """In the metadata of the answer, with the first of them."""
+    whole = as_json(zeek([line(), line(src="10.0.0.2")], name="x.log").joinpath("x.log").read_text())
+    bad = '{"ts": 1715680800.5, "id.orig_h": "10.0.0.3"\n{"ts": "soon", "id.orig_h": "10.0.0.4"}\n'
+    (directory / "conn.log").write_text(whole + bad + '{"ts": 1715680800.5, "id.or')
+    serving(directory)
+    table = top()
+    assert sorted(table["src"].to_pylist()) == ["10.0.0.1", "10.0.0.2"]
+    assert table.schema.metadata[b"rave.flow.skipped"] == b"3"
+    assert table.schema.metadata[b"rave.flow.first_bad"].endswith(b"line 3 is no whole JSON object")
+
+
+@pytest.mark.parametrize("name", ["conn.log.zst", "flows.csv.zst", "conn.json.zst"])
+def test_zstd_is_read_and_its_damage_noticed(
+    serving: Serve, directory: Path, line: Line, zeek: Zeek, name: str
+) -> None:
+    """As of gzip: a stream that was cut is an error, not a short log."""
+    rows = [line(ts=1715680800.5 + number) for number in range(2000)]
+    text = zeek(rows, name="x.log").joinpath("x.log").read_text()
+    if name.startswith("flows"):
+        flow = "2024-05-14T10:00:00,10.0.0.1,4000,192.0.2.80,443,tcp,150,5\n"
+        text = CSV + flow * 2000
+    elif "json" in name:
+        text = as_json(text)
+    content = packed(text.encode(), name)
+    (directory / name).write_bytes(content)
+    serving(directory)
+    assert top()["flows"].to_pylist() == [2000]
+    (directory / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(UnreadableError, match="damaged zstd"):
+        top()
