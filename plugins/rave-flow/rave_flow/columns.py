@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from rave_flow.errors import ColumnsError
+from rave_flow.flags import sql_of
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "ts": ("ts", "timestamp", "start_time", "stime", "first"),
@@ -23,15 +24,16 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "dst_packets": ("dst_packets", "resp_pkts", "opkt"),
     "packets": ("packets", "total_packets"),
     "state": ("state", "conn_state"),
+    "flags": ("flags", "flg", "tcp_flags", "history"),
 }
 """The names under which each column is looked for, the first found counts. Zeek's bytes are those of whole
 IP packets, like those of NetFlow; the payload's are taken only where a file has no others."""
 
 NEEDED = ("ts", "src", "src_port", "dst", "dst_port", "proto")
-OPTIONAL = ("duration", "service", "state")
+OPTIONAL = ("duration", "service", "state", "flags")
 COLUMNS = (
     "ts", "duration", "src", "src_port", "dst", "dst_port", "proto", "service",
-    "bytes", "packets", "src_bytes", "dst_bytes", "state",
+    "bytes", "packets", "src_bytes", "dst_bytes", "state", "flags",
 )  # fmt: skip
 """The columns of every relation of flows, in order."""
 
@@ -99,6 +101,8 @@ def selection(chosen: Mapping[str, str], types: Mapping[str, str]) -> str:
     raw = {ours: quoted(theirs) for ours, theirs in chosen.items()}
     kinds = {ours: types.get(theirs, "VARCHAR") for ours, theirs in chosen.items()}
     read = {name: _expression(name, raw[name], kinds[name]) for name in raw}
+    if "flags" in chosen:
+        read["flags"] = sql_of(raw["flags"], is_history=chosen["flags"].lower() == "history")
     good = [f"{read[name]} IS NOT NULL" for name in ("ts", "src", "dst", "proto")]
     good += [f"({raw[name]} IS NULL OR {read[name]} IS NOT NULL)" for name in read if name in _NUMBERS]
     for amount in ("bytes", "packets"):
@@ -155,4 +159,4 @@ def _total(read: Mapping[str, str], amount: str) -> str:
 
 
 def _absent(name: str) -> str:
-    return f"CAST(NULL AS {_NUMBERS.get(name, 'VARCHAR')})"
+    return f"CAST(NULL AS {'UTINYINT' if name == 'flags' else _NUMBERS.get(name, 'VARCHAR')})"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import ipaddress
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from rave_flow.addresses import number_of
 from rave_flow.columns import COLUMNS, literal, resolve, selection
 from rave_flow.errors import ChangedError, ColumnsError, UnreadableError
 from rave_flow.repository import SourceFile
@@ -174,12 +176,45 @@ def _write(
         first_bad = first_bad or "a value is out of its range or no number"
         log.warning("%s: %d of %d lines skipped; first: %s", file.path, skipped, total, first_bad)
     facts = f"{{skipped: '{skipped}', first_bad: {literal(first_bad)}}}"
-    connection.execute(f"COPY flows TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd, KV_METADATA {facts})")
+    _number_addresses(connection)
+    joined = "flows JOIN numbers AS s ON src = s.address JOIN numbers AS d ON dst = d.address"
+    halves = "s.high AS src_high, s.low AS src_low, d.high AS dst_high, d.low AS dst_low"
+    options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {facts}"
+    connection.execute(
+        f"COPY (SELECT flows.*, {halves} FROM {joined} ORDER BY ts) TO {literal(str(target))} ({options})"  # noqa: S608 -- ours
+    )
+
+
+def _number_addresses(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes the table ``numbers``: of each address the two halves of its number, NULL for what is no address."""
+    import pyarrow
+
+    found = connection.sql(
+        "SELECT DISTINCT address FROM (SELECT src AS address FROM flows UNION ALL SELECT dst FROM flows)"
+    )
+    addresses = found.to_arrow_table().column("address").to_pylist()
+    numbers = [_number_of(address) for address in addresses]
+    halves = [(None, None) if number is None else divmod(number, 2**64) for number in numbers]
+    table = pyarrow.table(
+        {
+            "address": pyarrow.array(addresses, pyarrow.string()),
+            "high": pyarrow.array([high for high, _ in halves], pyarrow.uint64()),
+            "low": pyarrow.array([low for _, low in halves], pyarrow.uint64()),
+        }
+    )
+    connection.register("numbers", table)
+
+
+def _number_of(text: str) -> int | None:
+    try:
+        return number_of(ipaddress.ip_address(text))
+    except ValueError:
+        return None
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(cast("tuple[int]", row)[0])
+    ((number,),) = connection.execute(query).fetchall()
+    return int(number)
 
 
 def _check_unchanged(file: SourceFile) -> None:

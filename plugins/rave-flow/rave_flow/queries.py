@@ -43,14 +43,18 @@ _TOTALS = ", ".join(f"CAST({sql} AS BIGINT) AS {name}" for name, sql in MEASURES
 @contextmanager
 def flows(parquet: Sequence[Path], window: Window) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with a view ``flows`` of the files' flows in ``window``."""
-    conditions = ["true"]
-    conditions += [f"ts >= {_timestamp(window.start)}"] if window.start else []
-    conditions += [f"ts < {_timestamp(window.end)}"] if window.end else []
+    conditions = bounds(window) or ["true"]
     files = ", ".join(literal(str(path)) for path in parquet)
     with connected() as connection:
         source = f"read_parquet([{files}], hive_partitioning=false)" if parquet else NOTHING
         connection.execute(f"CREATE VIEW flows AS FROM {source} WHERE {' AND '.join(conditions)}")
         yield connection
+
+
+def bounds(window: Window) -> list[str]:
+    """The SQL conditions that flows are in a window; none where it is open."""
+    since = [f"ts >= {_timestamp(window.start)}"] if window.start else []
+    return since + ([f"ts < {_timestamp(window.end)}"] if window.end else [])
 
 
 def _timestamp(time: datetime) -> str:

@@ -1,0 +1,448 @@
+"""The algebra of flows, against plain Python over the lines of logs."""
+
+from __future__ import annotations
+
+import gzip
+import ipaddress
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rave_flow.addresses import AddressSet
+from rave_flow.errors import ParameterError
+from rave_flow.flags import bits_of, letters_of
+from rave_flow.options import to_moment
+from rave_flow.silk import rwcat, rwcount, rwcut, rwfilter, rwset, rwsort, rwstats, rwtotal, rwuniq
+
+from rave_core import Runtime
+
+Serve = Callable[[Path], Runtime]
+Row = dict[str, Any]
+Runs = Callable[[str], int]
+
+
+@pytest.fixture(scope="session")
+def lines(generated: Path) -> list[Row]:
+    """The flows of the generated day, read line by line."""
+    return list(read(generated))
+
+
+def read(directory: Path) -> Iterable[Row]:
+    """The flows of Zeek logs, by the names of SiLK's fields."""
+    for path in sorted(directory.rglob("conn*.log.gz")):
+        fields: list[str] = []
+        with gzip.open(path, "rt") as text:
+            for line in text:
+                if line.startswith("#fields"):
+                    fields = line.rstrip("\n").split("\t")[1:]
+                elif not line.startswith("#"):
+                    raw = dict(zip(fields, line.rstrip("\n").split("\t"), strict=True))
+                    history = raw.get("history", "-")
+                    yield {
+                        "us": round(float(raw["ts"]) * 1e6),
+                        "sip": raw["id.orig_h"],
+                        "dip": raw["id.resp_h"],
+                        "sport": int(raw["id.orig_p"]),
+                        "dport": int(raw["id.resp_p"]),
+                        "protocol": raw["proto"],
+                        "bytes": int(raw["orig_ip_bytes"]) + int(raw["resp_ip_bytes"]),
+                        "packets": int(raw["orig_pkts"]) + int(raw["resp_pkts"]),
+                        "duration": None if raw["duration"] == "-" else float(raw["duration"]),
+                        "history": None if history == "-" else history,
+                    }
+
+
+def key(row: Row) -> tuple[Any, ...]:
+    """What tells a flow from others."""
+    return row["us"], row["sip"], row["dip"], row["sport"], row["dport"], row["protocol"], row["bytes"], row["packets"]
+
+
+FIELDS = "stime,sip,dip,sport,dport,protocol,bytes,packets"
+
+
+def keys(flows: Any) -> Counter[tuple[Any, ...]]:
+    """The flows of a reference."""
+    found = rwcut(flows, fields=FIELDS).to_pylist()
+    for row in found:
+        row["us"] = round(row["stime"].timestamp() * 1e6)
+    return Counter(map(key, found))
+
+
+def inside(address: str, *nets: str) -> bool:
+    """Whether an address is in one of some networks."""
+    found = ipaddress.ip_address(address)
+    return any(found in net for net in map(ipaddress.ip_network, nets) if net.version == found.version)
+
+
+OPTIONS: dict[str, list[tuple[Any, Callable[[Row], bool]]]] = {
+    "protocol": [
+        ("tcp", lambda row: row["protocol"] == "tcp"),
+        ("6,17", lambda row: row["protocol"] in ("tcp", "udp")),
+        ([1, "icmp6"], lambda row: row["protocol"] in ("icmp", "icmp6")),
+        ("0-5", lambda row: row["protocol"] in ("icmp", "igmp", "0", "3", "4", "5")),
+    ],
+    "dport": [
+        (443, lambda row: row["dport"] == 443),
+        ("53,80-443,9000-", lambda row: row["dport"] == 53 or 80 <= row["dport"] <= 443 or row["dport"] >= 9000),
+    ],
+    "sport": [("-1023", lambda row: row["sport"] <= 1023)],
+    "aport": [("53,123", lambda row: {row["sport"], row["dport"]} & {53, 123} != set())],
+    "saddress": [
+        ("10.1.0.0/16", lambda row: inside(row["sip"], "10.1.0.0/16")),
+        ("10.1.0.0/16,2001:db8::/32", lambda row: inside(row["sip"], "10.1.0.0/16", "2001:db8::/32")),
+    ],
+    "daddress": [
+        (AddressSet.of("192.0.2.0/25", "10.0.0.53"), lambda row: inside(row["dip"], "192.0.2.0/25", "10.0.0.53/32"))
+    ],
+    "any_address": [
+        ("192.0.2.80", lambda row: "192.0.2.80" in (row["sip"], row["dip"])),
+        ("2001:db8:1::/64", lambda row: any(inside(row[end], "2001:db8:1::/64") for end in ("sip", "dip"))),
+    ],
+    "not_saddress": [("10.0.0.0/8", lambda row: not inside(row["sip"], "10.0.0.0/8"))],
+    "bytes": [("1000-", lambda row: row["bytes"] >= 1000), ("-99", lambda row: row["bytes"] <= 99)],
+    "packets": [("2-10", lambda row: 2 <= row["packets"] <= 10)],
+    "duration": [
+        ("0.5-10", lambda row: row["duration"] is not None and 500 <= round(row["duration"] * 1000) <= 10_000)
+    ],
+}
+CHOICES = st.fixed_dictionaries(
+    {},
+    optional={name: st.sampled_from(list(range(len(choices)))) for name, choices in OPTIONS.items()},
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chosen=CHOICES)
+def test_a_filter_passes_what_plain_python_does(
+    sharing: Serve, generated: Path, lines: list[Row], chosen: dict[str, int]
+) -> None:
+    """Any options together; what passes and what fails is everything."""
+    sharing(generated)
+    options = {name: OPTIONS[name][number][0] for name, number in chosen.items()}
+    tests = [OPTIONS[name][number][1] for name, number in chosen.items()]
+    expected = Counter(key(row) for row in lines if all(test(row) for test in tests))
+    passed, failed = rwfilter(**options), rwfilter(fail_destination=True, **options)
+    assert keys(passed) == expected
+    assert keys(passed) + keys(failed) == Counter(map(key, lines))
+    assert keys(rwcat(passed, failed)) == Counter(map(key, lines))
+
+
+def test_filters_can_be_chained(sharing: Serve, generated: Path, lines: list[Row]) -> None:
+    """Each takes what the one before gave, also where that failed."""
+    sharing(generated)
+    web = rwfilter(protocol="tcp", dport="80,443")
+    small = rwfilter(rwfilter(web, bytes="-5000"), saddress="10.0.0.0/8", fail_destination=True)
+    expected = [
+        row
+        for row in lines
+        if row["protocol"] == "tcp"
+        and row["dport"] in (80, 443)
+        and row["bytes"] <= 5000
+        and not row["sip"].startswith("10.")
+    ]
+    assert keys(small) == Counter(map(key, expected))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "first", "last"),
+    [
+        ("2024/05/14", None, 0, 24),
+        ("2024/05/14:09", None, 9, 10),
+        ("2024/05/14:09", "2024/05/14:11", 9, 12),
+        ("2024/05/14:09:30", "2024/05/14:09:44", 9.5, 9.75),
+        ("2024-05-14T09", "2024-05-14", 9, 24),
+        (datetime(2024, 5, 14, 9, tzinfo=UTC), "2024/05/14:09:59:59", 9, 10),
+    ],
+)
+def test_dates_are_those_of_silk(
+    sharing: Serve, generated: Path, lines: list[Row], start: Any, end: Any, first: float, last: float
+) -> None:
+    """The last hour or day is in; one date alone is that hour or day."""
+    sharing(generated)
+    midnight = 1715644800 * 10**6
+    expected = [row for row in lines if first * 3600e6 <= row["us"] - midnight < last * 3600e6]
+    assert keys(rwfilter(start_date=start, end_date=end)) == Counter(map(key, expected))
+    assert keys(rwfilter(rwfilter(), start_date=start, end_date=end)) == Counter(map(key, expected))
+
+
+def test_rows_are_cut_and_sorted(sharing: Serve, generated: Path, lines: list[Row]) -> None:
+    """By several fields; equal ones in the order that was before, so always the same."""
+    sharing(generated)
+    found = rwcut(rwsort(rwfilter(), fields="bytes,sip", reverse=True), fields="bytes,sip", num_recs=50).to_pylist()
+    expected = sorted(((row["bytes"], row["sip"]) for row in lines), reverse=True)[:50]
+    assert [(row["bytes"], row["sip"]) for row in found] == expected
+    twice = rwsort(rwsort(rwfilter(), fields="dport"), fields="protocol")
+    found = rwcut(twice, fields="protocol,dport").to_pylist()
+    assert [(row["protocol"], row["dport"]) for row in found] == sorted(
+        (row["protocol"], row["dport"]) for row in lines
+    )
+    table = rwfilter(dport=443).get_data()
+    assert table.column_names[:5] == ["sip", "dip", "sport", "dport", "protocol"]
+    assert table.num_rows == sum(row["dport"] == 443 for row in lines)
+    assert len(rwfilter(dport=443).to_pandas(limit=7)) == 7
+
+
+def test_groups_are_counted(sharing: Serve, generated: Path, lines: list[Row]) -> None:
+    """Records, bytes, packets and distinct addresses of each combination; thresholds leave some out."""
+    sharing(generated)
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in lines:
+        groups.setdefault((row["protocol"], row["dport"]), []).append(row)
+    found = rwuniq(rwfilter(), fields="protocol,dport", values="records,bytes,packets,sip_distinct").to_pylist()
+    assert {(row["protocol"], row["dport"]): tuple(row.values())[2:] for row in found} == {
+        group: (
+            len(rows),
+            sum(row["bytes"] for row in rows),
+            sum(row["packets"] for row in rows),
+            len({row["sip"] for row in rows}),
+        )
+        for group, rows in groups.items()
+    }
+    some = rwuniq(rwfilter(), fields=["protocol", "dport"], records="10-100", bytes="5000-")
+    assert some.num_rows == sum(
+        10 <= len(rows) <= 100 and sum(row["bytes"] for row in rows) >= 5000 for rows in groups.values()
+    )
+
+
+def test_rankings_have_shares(sharing: Serve, generated: Path, lines: list[Row]) -> None:
+    """By count, threshold and percentage, from the top and from the bottom."""
+    sharing(generated)
+    sums = Counter[str]()
+    for row in lines:
+        sums[row["sip"]] += row["bytes"]
+    total = sum(sums.values())
+    order = sorted(sums, key=lambda sip: (-sums[sip], sip))
+    found = rwstats(rwfilter(), fields="sip", values="bytes", count=5).to_pylist()
+    assert [row["sip"] for row in found] == order[:5]
+    assert [row["percentage"] for row in found] == pytest.approx([100 * sums[sip] / total for sip in order[:5]])
+    assert found[-1]["cumulative"] == pytest.approx(sum(row["percentage"] for row in found))
+    assert rwstats(rwfilter(), fields="sip", values="bytes", threshold=10**6).num_rows == sum(
+        value >= 10**6 for value in sums.values()
+    )
+    assert rwstats(rwfilter(), fields="sip", values="bytes", percentage=2.5).num_rows == sum(
+        100 * value / total >= 2.5 for value in sums.values()
+    )
+    bottom = rwstats(rwfilter(), fields="sip", values="bytes", count=3, bottom=True).column("sip").to_pylist()
+    assert bottom == sorted(sums, key=lambda sip: (sums[sip], sip))[:3]
+
+
+@pytest.mark.parametrize("key_name", ["sip_first_8", "sip_first_24", "dport", "protocol", "duration"])
+def test_totals_are_those_of_each_key(sharing: Serve, generated: Path, lines: list[Row], key_name: str) -> None:
+    """Beginnings of addresses are those of IPv4; the others are under null."""
+    sharing(generated)
+
+    def of(row: Row) -> Any:
+        if key_name == "duration":
+            return math.floor(row["duration"] or 0)
+        if key_name.startswith("sip"):
+            octets = int(key_name.rpartition("_")[2]) // 8
+            return None if ":" in row["sip"] else ".".join(row["sip"].split(".")[:octets])
+        return row[key_name]
+
+    sums: dict[Any, list[int]] = {}
+    for row in lines:
+        held = sums.setdefault(of(row), [0, 0, 0])
+        held[:] = held[0] + 1, held[1] + row["bytes"], held[2] + row["packets"]
+    found = rwtotal(rwfilter(), key=key_name).to_pylist()
+    assert {row["key"]: [row["records"], row["bytes"], row["packets"]] for row in found} == sums
+
+
+def spread(row: Row, width: int, scheme: int) -> Iterable[tuple[int, float]]:
+    """The bins that a flow counts in, and how much of it, as the manual of rwcount tells."""
+    start, micros = row["us"], width * 10**6
+    end = start + round((row["duration"] or 0) * 1e6)
+    low, high = start // micros, end // micros
+    bins = range(low, high + 1)
+    if scheme in (0, 5):
+        return [(number, 1 / len(bins) if scheme == 0 else 1.0) for number in bins]
+    if scheme in (1, 2, 3):
+        return [({1: low, 2: high, 3: (start + end) // 2 // micros}[scheme], 1.0)]
+    if scheme == 6:
+        return [(low, 1.0)] if low == high else []
+    if start == end:
+        return [(low, 1.0)]
+    return [
+        (number, (min(end, (number + 1) * micros) - max(start, number * micros)) / (end - start)) for number in bins
+    ]
+
+
+@pytest.mark.parametrize("scheme", range(7))
+def test_bins_are_loaded_by_the_scheme(sharing: Serve, generated: Path, lines: list[Row], scheme: int) -> None:
+    """Records, bytes and packets of each bin; those between without flows are there."""
+    sharing(generated)
+    width = 20
+    sums: dict[int, list[float]] = {}
+    for row in lines:
+        for number, load in spread(row, width, scheme):
+            held = sums.setdefault(number, [0.0, 0.0, 0.0])
+            held[:] = held[0] + load, held[1] + row["bytes"] * load, held[2] + row["packets"] * load
+    found = rwcount(rwfilter(), bin_size=width, load_scheme=scheme).to_pylist()
+    for row in found:
+        number = round(row["date"].timestamp()) // width
+        expected = sums.pop(number, [0.0, 0.0, 0.0])
+        assert [row["records"], row["bytes"], row["packets"]] == pytest.approx(expected)
+    assert sums == {}
+    dates = [row["date"].timestamp() for row in found]
+    assert dates == [dates[0] + number * width for number in range(len(dates))]
+
+
+def test_a_chain_is_kept_by_its_flows(serving: Serve, generated: Path, runs: Runs) -> None:
+    """The second time nothing is read; another filter is another result; what is filtered the same way is the same."""
+    serving(generated)
+
+    def more(ask: Callable[[], object]) -> int:
+        before = runs("flow/silk:ranked")
+        ask()
+        return runs("flow/silk:ranked") - before
+
+    assert more(lambda: rwstats(rwfilter(dport="80,443"), fields="sip", values="bytes", count=3)) == 1
+    assert more(lambda: rwstats(rwfilter(dport=["443", 80]), fields=["sip"], values=["bytes"], count=3)) == 0
+    assert more(lambda: rwstats(rwfilter(dport=443), fields="sip", values="bytes", count=3)) == 1
+
+
+def test_flags_come_from_history(serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]) -> None:
+    """Those of the originator; flags_all wants some set, and others not."""
+    fields = FIELDS_WITH_HISTORY
+    histories = ["ShADadFf", "S", "Sr", "-", "HcA", "SADR"]
+    text = [f"{line(ts=1715680800.5 + number)}\t{history}" for number, history in enumerate(histories)]
+    serving(zeek(text, fields=fields))
+    assert rwcut(rwfilter(), fields="flags").column("flags").to_pylist() == ["FSA", "S", "S", None, "SA", "SRA"]
+    assert rwcut(rwfilter(flags_all="S/SA"), fields="stime").num_rows == 2
+    assert rwcut(rwfilter(flags_all="S/SA,R/R"), fields="stime").num_rows == 3
+    assert rwcut(rwfilter(flags_all="S/SA", fail_destination=True), fields="stime").num_rows == 4
+
+
+FIELDS_WITH_HISTORY = (
+    "ts id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes conn_state "
+    "orig_pkts orig_ip_bytes resp_pkts resp_ip_bytes history"
+)
+
+
+def test_a_set_of_addresses_is_made_of_flows(sharing: Serve, generated: Path, lines: list[Row]) -> None:
+    """And chooses flows in turn."""
+    sharing(generated)
+    servers = rwset(rwfilter(dport=443), dip=True)
+    assert servers == AddressSet.of(*{row["dip"] for row in lines if row["dport"] == 443})
+    chosen = rwfilter(daddress=servers, dport=80)
+    addresses = {row["dip"] for row in lines if row["dport"] == 443}
+    assert keys(chosen) == Counter(key(row) for row in lines if row["dport"] == 80 and row["dip"] in addresses)
+    assert rwset(rwfilter(dport="1-2"), sip=True).count >= 0
+
+
+ADDRESS = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6, network="2001:db8::/120"))
+
+
+@given(one=st.sets(ADDRESS, max_size=20), two=st.sets(ADDRESS, max_size=20))
+def test_sets_of_addresses_are_sets(one: set[Any], two: set[Any]) -> None:
+    """Of any addresses: union, intersection, difference, membership and size; and their text says them all."""
+    first, second = AddressSet.of(list(one)), AddressSet.of(list(two))
+    assert (first | second) == AddressSet.of(list(one | two))
+    assert (first & second) == AddressSet.of(list(one & two))
+    assert (first - second) == AddressSet.of(list(one - two))
+    assert first.count == len(one)
+    assert all((address in first) == (address in one) for address in one | two)
+    assert not one or AddressSet.of(str(first)) == first
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"dports": 80}, "rwfilter has no option 'dports'; did you mean 'dport'?"),
+        ({"dport": "80-"}, None),
+        ({"dport": "eighty"}, "'eighty' is no number and no range"),
+        ({"dport": "70000"}, "not within 0 to 65535"),
+        ({"dport": "443-80"}, "443-80 ends before it starts"),
+        ({"dport": True}, "a number or a range expected"),
+        ({"saddress": "10.0.0.1/8"}, "has host bits set"),
+        ({"saddress": "10.0.0.300"}, "10.0.0.300"),
+        ({"saddress": "10.0.0.1-2001:db8::1"}, "from IPv4 to IPv6"),
+        ({"saddress": ""}, "it is empty"),
+        ({"protocol": "300"}, "not within 0 to 255"),
+        ({"protocol": "tcp;"}, "is no protocol"),
+        ({"flags_all": "S"}, "flags expected as S/SA"),
+        ({"flags_all": "SR/SA"}, "R has to be set"),
+        ({"flags_all": "X/X"}, "'X' is no TCP flag"),
+        ({"duration": "soon"}, "seconds expected"),
+        ({"start_date": "yesterday"}, "a date expected"),
+        ({"start_date": "2024/13/01"}, "a date expected"),
+        ({"end_date": "2024/05/14"}, "without a start_date"),
+    ],
+)
+def test_a_wrong_option_is_told(sharing: Serve, generated: Path, options: dict[str, Any], words: str | None) -> None:
+    """Which it is, and what would be right."""
+    sharing(generated)
+    if words is None:
+        rwfilter(**options)
+        return
+    with pytest.raises(ParameterError) as caught:
+        rwfilter(**options)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda flows: rwcut(flows, fields="sip,port"),
+        lambda flows: rwcut(flows, fields=""),
+        lambda flows: rwuniq(flows, fields="sip", values="bites"),
+        lambda flows: rwuniq(flows, fields="sip", bytes="1,5"),
+        lambda flows: rwstats(flows, fields="sip", count=1, threshold=2),
+        lambda flows: rwtotal(flows, key="sip"),
+        lambda flows: rwcount(flows, load_scheme=7),
+        lambda flows: rwcount(flows, bin_size=0),
+        lambda flows: rwset(flows),
+    ],
+)
+def test_a_wrong_use_of_a_tool_is_told(sharing: Serve, generated: Path, ask: Callable[[Any], object]) -> None:
+    """Before anything is read."""
+    sharing(generated)
+    with pytest.raises(ParameterError):
+        ask(rwfilter())
+
+
+def test_what_is_no_reference_is_refused(sharing: Serve, generated: Path) -> None:
+    """By each tool."""
+    sharing(generated)
+    for wrong in (lambda: rwcut("flows"), lambda: rwcat(rwfilter(), None), lambda: rwfilter([])):  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="a reference to flows expected"):
+            wrong()
+
+
+def test_a_filter_that_matches_nothing_gives_nothing(sharing: Serve, generated: Path) -> None:
+    """Tables without rows, with their columns."""
+    sharing(generated)
+    none = rwfilter(bytes="99999999999-")
+    assert rwcut(none).num_rows == 0
+    assert rwcount(none).num_rows == rwuniq(none, fields="sip").num_rows == rwstats(none, fields="sip").num_rows == 0
+    assert rwtotal(none, key="dport").column_names == ["key", "records", "bytes", "packets"]
+    before = rwfilter(start_date="2020/01/01")
+    assert rwcut(before).num_rows == rwcount(before).num_rows == rwset(before, sip=True).count == 0
+
+
+def test_letters_of_flags_go_there_and_back() -> None:
+    """All 256."""
+    assert all(bits_of(letters_of(bits)) == bits for bits in range(256))
+
+
+def test_a_moment_has_a_unit() -> None:
+    """That decides what an end includes."""
+    assert [to_moment(text)[1].total_seconds() for text in ("2024/05/14", "2024/05/14:12", "2024-05-14T12:30")] == [
+        86400.0,
+        3600.0,
+        60.0,
+    ]
+
+
+def test_numbers_of_a_real_host_are_those_of_plain_python(sharing: Serve, real_data: Path) -> None:
+    """Two recorded days: who was reached how often on which port."""
+    sharing(real_data)
+    rows = [row for row in read(real_data) if row["protocol"] == "tcp" and row["dport"] < 1024]
+    sums = Counter((row["dip"], row["dport"]) for row in rows)
+    found = rwuniq(rwfilter(protocol="tcp", dport="-1023"), fields="dip,dport").to_pylist()
+    assert {(row["dip"], row["dport"]): row["records"] for row in found} == sums
