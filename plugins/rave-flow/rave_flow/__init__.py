@@ -1,3 +1,3 @@
-"""Network flow analyses, the namespace ``flow``: see `rave_flow.operations` for what it exports."""
+"""Network flow analyses, the namespace ``flow``: `rave_flow.operations` and `rave_flow.algebra` have what it exports."""
 
-__all__ = ["operations"]
+__all__ = ["algebra", "operations"]

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 def rave_register_converters(registry: Registry[Any]) -> None:
     """Adds the types of the namespace's arguments."""
     from rave_flow.converters import CONVERTERS
+    from rave_flow.named import CONVERTERS as NAMED
 
-    for name, converter in CONVERTERS.items():
+    for name, converter in (*CONVERTERS.items(), *NAMED.items()):
         registry.add(name, converter, origin=__name__)
 
 

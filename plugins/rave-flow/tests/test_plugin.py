@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rave_flow import operations, plugin
 from rave_flow.converters import CONVERTERS
+from rave_flow.named import CONVERTERS as NAMED
 
 from rave_core import Runtime
 from rave_core.registry import Registry
@@ -23,7 +24,7 @@ def test_converters_version_and_command_are_registered_by_name() -> None:
     plugin.rave_register_converters(converters)
     plugin.rave_register_versions(versions)
     plugin.rave_register_commands(commands)
-    assert set(converters) == set(CONVERTERS)
+    assert set(converters) == set(CONVERTERS) | set(NAMED)
     assert list(versions) == ["flow_code"]
     assert list(commands) == ["flow"]
 

@@ -1,0 +1,99 @@
+"""The algebra from the command line and over HTTP: operations that filter, and then use one tool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rave_flow import algebra, silk
+from rave_flow.algebra import TOOLS, TYPES
+from rave_flow.errors import ParameterError
+from rave_flow.named import CONVERTERS
+from rave_flow.options import READERS
+
+from rave_core import Runtime
+from rave_core.errors import ArgumentError
+
+Serve = Callable[[Path], Runtime]
+EXPORTS = algebra.__export__
+
+
+def test_every_option_has_a_type() -> None:
+    """So that each can be asked for by text."""
+    assert set(READERS) <= set(TYPES)
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_an_operation_is_a_filter_and_a_tool(sharing: Serve, generated: Path, name: str) -> None:
+    """Texts, as they come from a command line or a query, and values give the same."""
+    sharing(generated)
+    texts = {"dport": "80,443", "saddress": "10.0.0.0/8", "protocol": "6", "start_date": "2024/05/14"}
+    flows = silk.rwfilter(dport=[80, 443], saddress="10.0.0.0/8", protocol="tcp", start_date="2024/05/14")
+    own = {option: default for option, (_, default) in TOOLS[name][1].items()}
+    assert EXPORTS[name](**texts).equals(TOOLS[name][0](flows, **own))
+
+
+def test_options_of_a_tool_are_texts_too(sharing: Serve, generated: Path) -> None:
+    """Lists apart by commas, numbers, and true."""
+    sharing(generated)
+    found = EXPORTS["rwstats"](fields="dport,protocol", values="records,bytes", count="3", bottom="true")
+    expected = silk.rwstats(
+        silk.rwfilter(), fields=("dport", "protocol"), values=("records", "bytes"), count=3, bottom=True
+    )
+    assert found.equals(expected)
+    failed = EXPORTS["rwfilter"](dport="443", fail_destination="true", num_recs="7", fields="sip,dport")
+    assert failed.num_rows == 7
+    assert 443 not in failed.column("dport").to_pylist()
+
+
+def test_one_answer_for_all_ways_of_writing_it(sharing: Serve, generated: Path) -> None:
+    """The key is made of what is meant."""
+    sharing(generated)
+    ask: Any = EXPORTS["rwcount"]
+    one = ask.key(dport="443,80", saddress="10.0.0.0/9,10.128.0.0/9", protocol="tcp")
+    assert ask.key(dport=[80, 443], saddress="10.0.0.0/8", protocol=6) == one
+    assert ask.key(dport="80", saddress="10.0.0.0/8", protocol=6) != one
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"dport": "http"}, ArgumentError),
+        ({"saddress": "10.0.0.1/8"}, ArgumentError),
+        ({"flags_all": "S"}, ArgumentError),
+        ({"start_date": "soon"}, ArgumentError),
+        ({"load_scheme": 9}, ArgumentError),
+        ({"dports": "80"}, ArgumentError),
+        ({"end_date": "2024/05/14"}, ParameterError),
+    ],
+)
+def test_a_wrong_option_is_refused(sharing: Serve, generated: Path, options: dict[str, Any], error: Any) -> None:
+    """As an argument of the wrong type where it is one, so that HTTP answers 400."""
+    sharing(generated)
+    with pytest.raises(error):
+        EXPORTS["rwcount"](**options)
+
+
+def test_rows_are_limited(sharing: Serve, generated: Path) -> None:
+    """A browser is no place for millions of flows."""
+    sharing(generated)
+    with pytest.raises(ParameterError, match="at most 10000 expected"):
+        EXPORTS["rwfilter"](num_recs=10_001)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("flow_ports", "80,443"), ("flow_addresses", "10.0.0.0/8,2001:db8::1"), ("flow_protocols", "17,tcp"),
+        ("flow_ranges", "-5,10-"), ("flow_seconds", "0.5-2"), ("flow_flags", "S/SA,R/R"),
+        ("flow_date", "2024/05/14:12"),
+        ("flow_fields", "sip, dport"), ("flow_values", "Bytes,sip-distinct"), ("flow_key", "sip-first-8"),
+        ("flow_scheme", "4"), ("flow_records", "10"),
+    ],
+)  # fmt: skip
+def test_what_is_converted_stays_as_it_is(name: str, value: str) -> None:
+    """When it is converted again."""
+    converted = CONVERTERS[name].convert(value)
+    assert CONVERTERS[name].convert(converted) == converted
