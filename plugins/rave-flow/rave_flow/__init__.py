@@ -1,3 +1,3 @@
-"""Network flow analyses, the namespace ``flow``: `rave_flow.operations` and `rave_flow.algebra` have what it exports."""
+"""Network flow analyses, the namespace ``flow``: exported by `rave_flow.operations` and `rave_flow.algebra`."""
 
 __all__ = ["algebra", "operations"]
