@@ -35,7 +35,7 @@ logging.basicConfig(level=logging.CRITICAL)
 from rave_core.exports import Catalog
 catalog = Catalog.installed()
 print(json.dumps({
-    "names": [name for name, _ in catalog if not name.startswith(("flow/", "example/"))],
+    "names": [name for name, _ in catalog if not name.startswith(("flow/", "example/", "sql/"))],
     "problems": [str(problem) for problem in catalog.problems],
 }))
 """

@@ -277,12 +277,8 @@ def test_a_list_shows_only_what_may_be_seen() -> None:
 def test_a_list_can_be_searched() -> None:
     """By namespace, by tag, and by words in name, docstring and tags, whatever their case."""
     catalog = [*Catalog.installed(), *many(4)]
-    assert set(names_of(listing(catalog, may_view=everywhere, namespace="flow"))) == {
-        "flow/count",
-        "flow/daily",
-        "flow/timeline",
-        "flow/top",
-    }
+    flow = {name for name, _ in catalog if name.startswith("flow/")}
+    assert set(names_of(listing(catalog, may_view=everywhere, namespace="flow", limit=100))) == flow
     assert names_of(listing(catalog, may_view=everywhere, tag="even")) == ["ns0/op000", "ns2/op002"]
     assert names_of(listing(catalog, may_view=everywhere, text="FIBONACCI number")) == ["example/fibonacci"]
     assert names_of(listing(catalog, may_view=everywhere, text="even op")) == ["ns0/op000", "ns2/op002"]

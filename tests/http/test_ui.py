@@ -64,7 +64,7 @@ def test_the_catalog_shows_namespaces_and_operations() -> None:
         assert text in found.text
     assert f"{BASE}/-/ui/flow/top" in found.links
     assert f"{BASE}/flow" in found.links
-    assert "9 operations" in found.text
+    assert f"{len(everything())} operations" in found.text
     assert f"{BASE}/" in found.links
 
 
@@ -95,7 +95,8 @@ def test_the_catalog_tells_of_namespaces_in_trouble() -> None:
 def test_a_namespace_has_a_page_of_its_own() -> None:
     """With its operations alone, and where it comes from."""
     found = catalog(namespace="flow", states=[State("flow", generation=3)])
-    assert "4 operations · /srv/lab · generation 3" in found.text
+    number = sum(name.startswith("flow/") for name, _ in Catalog.installed())
+    assert f"{number} operations · /srv/lab · generation 3" in found.text
     assert "fibonacci" not in found.text
     assert f"{BASE}/flow" in found.links  # the search stays in it
 

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ SWITCHES = (
     *("--load-error-fatal", "--url-base", "--no-daemon", "--working-dir", "--pidfile"),
     *("--workers", "--config", "--allow-anonymous", "--version"),
 )
+
+INSTALLED = len(entry_points(group="rave.namespaces"))
+"""Namespaces that are there beside those of the tests."""
 
 
 def test_every_switch_of_2007_has_its_help() -> None:
@@ -45,7 +49,7 @@ def test_the_daemon_is_on_its_own(place: Any) -> None:
     where = "in the system's log" if os.path.exists("/dev/log") else f"in {log}"
     url = f"http://{place.bind}"
     assert said == (
-        f"raved: serves 2 namespaces at {url}; API: {url}/-/openapi.json, as pid {pid}; the log is {where}\n"
+        f"raved: serves {INSTALLED} namespaces at {url}; API: {url}/-/openapi.json, as pid {pid}; the log is {where}\n"
     )
     facts = place.ask()
     assert (facts["parent"], facts["cwd"], facts["imported"]) == (pid, "/", [])
@@ -104,7 +108,7 @@ def test_the_switches_are_settings_under_other_names(place: Any) -> None:
     lab.mkdir()
     (lab / "__init__.py").write_text("from rave_core import op\n@op\ndef f(): pass\n__export__ = {'f': f}\n")
     _, said = place.daemon(*switches)
-    assert "serves 3 namespaces at http://rave.example.com/x (from http://127.0.0.1:" in said
+    assert f"serves {INSTALLED + 1} namespaces at http://rave.example.com/x (from http://127.0.0.1:" in said
     facts = place.ask()
     assert facts["cache"] == ["memory://", f"file://{place.directory}/data"]
     assert facts["products"] == [f"file://{place.directory}/out%20put"]
@@ -117,7 +121,7 @@ def test_without_daemon_it_stays(place: Any) -> None:
     """In the foreground, where it was started, with the log on standard error."""
     process = place.start("raved", "--no-daemon", "--listen-port", str(place.port), "--workers", "1")
     place.pids.append(process.pid)
-    assert any(f"raved: serves 2 namespaces at http://{place.bind}" in line for line in process.stderr)
+    assert any(f"raved: serves {INSTALLED} namespaces at http://{place.bind}" in line for line in process.stderr)
     facts = place.ask("/log/hello")
     assert (facts["parent"], facts["cwd"]) == (process.pid, str(place.directory))
     process.send_signal(signal.SIGTERM)
