@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rave_flow.addresses import number_of
-from rave_flow.columns import COLUMNS, literal, resolve, selection
+from rave_flow.columns import COLUMNS, literal, quoted, resolve, selection
 from rave_flow.errors import ChangedError, ColumnsError, UnreadableError
+from rave_flow.nfdump import COLUMNS as FLOW_COLUMNS
+from rave_flow.nfdump import SAID, SELECT, is_capture, is_netflow, to_json
 from rave_flow.repository import SourceFile
 from rave_flow.streams import is_compressed, opened
 from rave_flow.zeek import stage
@@ -85,6 +87,8 @@ def to_parquet(file: SourceFile, target: Path) -> None:
                 lines, bad = _from_parquet(connection, file)
             elif file.path.endswith(CSV):
                 lines, bad = _from_csv(connection, file)
+            elif is_netflow(file) or is_capture(file):
+                lines, bad = _from_nfdump(connection, file, Path(folder))
             else:
                 lines, bad = _from_zeek(connection, file, Path(folder) / "log.tsv")
             _write(connection, file, target, lines, bad)
@@ -112,6 +116,19 @@ def _from_zeek(connection: duckdb.DuckDBPyConnection, file: SourceFile, copy: Pa
         )
     _view(connection, file, source, found.fields, {})
     return found.lines, found.first_bad or ""
+
+
+def _from_nfdump(connection: duckdb.DuckDBPyConnection, file: SourceFile, folder: Path) -> tuple[int | None, str]:
+    path, lost = to_json(file, folder)
+    _check_unchanged(file)
+    lines = f"read_json({literal(str(path))}, format='array', columns={_text_columns(SAID)})" if path else None
+    source = f"({SELECT.format(source=lines or _NO_LINES)})"
+    _view(connection, file, source, FLOW_COLUMNS, {"duration": "DOUBLE"})
+    flows = _number(connection, "SELECT count(*) FROM parsed")
+    return flows + bool(lost), lost
+
+
+_NO_LINES = "(SELECT " + ", ".join(f"CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in SAID) + " WHERE false)"
 
 
 def _from_csv(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> tuple[int | None, str]:

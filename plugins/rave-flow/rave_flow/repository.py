@@ -13,8 +13,12 @@ from rave_flow.errors import AmbiguousFilesError, ChangedError, NoDirectoryError
 
 READ = re.compile(
     r"^(?P<stem>conn(?!-summary).*)\.(?:log|json)(?:\.gz|\.zst)?$|^(?P<table>.+)\.(?:csv|csv\.gz|csv\.zst|parquet)$"
+    r"|^(?P<netflow>nfcapd\.\d{8,14})$|^(?P<packets>.+)\.(?:pcap|pcapng|cap)(?:\.gz|\.zst)?$"
 )
 """File names that are read."""
+
+KNOWN = "conn*.log, conn*.json, *.csv (or these with .gz, .zst), *.parquet, nfcapd.*, *.pcap, *.pcapng"
+"""The same, in words."""
 
 REFUSED = re.compile(r"^(?:conn(?!-summary).*\.(?:log|json)|.+\.csv)\.(?:bz2|lz4|xz|zip)$")
 """File names that hold flows which can't be read: passing over them would give wrong numbers."""
@@ -70,7 +74,7 @@ class Repository:
         Raises:
             NoDirectoryError: it does not exist, or can't be read.
             NoFilesError: it holds no file that is read.
-            AmbiguousFilesError: one log lies there in two forms.
+            AmbiguousFilesError: one log lies there in two forms, or captures lie beside other files.
             UnreadableError: a log is compressed in a way that is not read.
             ChangedError: files keep coming and going while the directory is scanned.
         """
@@ -79,8 +83,9 @@ class Repository:
             raise NoDirectoryError(f"{root} is no directory: flow files are looked for there")
         files = _settled(root)
         _refuse_doubles(Path(file.path) for file in files)
+        _refuse_mixture(root, files)
         if not files:
-            raise NoFilesError(f"{root} holds no flow files: conn*.log, conn*.json, *.csv (or .gz, .zst), *.parquet")
+            raise NoFilesError(f"{root} holds no flow files: {KNOWN}")
         return cls(str(root), files)
 
 
@@ -109,11 +114,21 @@ def _flow_files(root: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
+def _refuse_mixture(root: Path, files: tuple[SourceFile, ...]) -> None:
+    found = [(file, READ.match(Path(file.path).name)) for file in files]
+    packets = [file for file, match in found if match and match["packets"]]
+    if packets and len(packets) < len(files):
+        raise AmbiguousFilesError(
+            f"{root} holds captures ({packets[0].name}) beside other flow files: their flows may be the same ones; "
+            "keep one kind there, and name the other directory as a source of its own"
+        )
+
+
 def _refuse_doubles(paths: Iterable[Path]) -> None:
     seen: dict[tuple[Path, str], Path] = {}
     for path in paths:
         found = READ.match(path.name)
-        key = (path.parent, (found["stem"] or found["table"]) if found else path.name)
+        key = (path.parent, next(filter(None, found.groups())) if found else path.name)
         if key in seen:
             raise AmbiguousFilesError(f"{seen[key]} and {path.name} look like one log twice: keep one of them")
         seen[key] = path
