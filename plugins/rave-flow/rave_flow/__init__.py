@@ -1,3 +1,3 @@
-"""Network flow analyses, the namespace ``flow``: exported by `rave_flow.operations` and `rave_flow.algebra`."""
+"""Network flow analyses, the namespace ``flow``: exported by its modules `operations`, `algebra` and `pictures`."""
 
-__all__ = ["algebra", "operations"]
+__all__ = ["algebra", "operations", "pictures"]

@@ -27,8 +27,8 @@ OTHER = "#999999"
 MOST = 5
 """How many protocols are told apart; the smaller ones are drawn as one."""
 
-_LEVELS = ["%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"]
-_ZEROES = ["%Y", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M:%S"]
+LEVELS = ["%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"]
+ZEROES = ["%Y", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M:%S"]
 """How a date is written at each level of detail, from years to seconds, and how where it is at a start."""
 
 _UNITS = {"bytes": ("Bytes", "B"), "packets": ("Packets", ""), "flows": ("Flows", "")}
@@ -99,11 +99,11 @@ def _label(axes: Axes, bins: Bins, by: str) -> None:
 
     name, unit = _UNITS[by]
     axes.set_xlabel("Start of the flow (UTC)")
-    axes.set_ylabel(f"{name} per {_said(bins.width)}")
+    axes.set_ylabel(f"{name} per {said(bins.width)}")
     locator = AutoDateLocator(tz=UTC, minticks=5, maxticks=13)  # type: ignore[no-untyped-call]  # matplotlib's
     axes.xaxis.set_major_locator(locator)
     dates: Any = ConciseDateFormatter
-    axes.xaxis.set_major_formatter(dates(locator, UTC, _LEVELS, zero_formats=_ZEROES, show_offset=False))
+    axes.xaxis.set_major_formatter(dates(locator, UTC, LEVELS, zero_formats=ZEROES, show_offset=False))
     axes.yaxis.set_major_formatter(EngFormatter(unit=unit, sep=" " if unit else ""))
     _tidy(axes)
 
@@ -119,7 +119,8 @@ def _tidy(axes: Axes) -> None:
     )
 
 
-def _said(seconds: float) -> str:
+def said(seconds: float) -> str:
+    """A time in words, as ``5 minutes``."""
     for size, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         if seconds % size == 0:
             number = int(seconds // size)

@@ -12,6 +12,7 @@ from rave_flow.flags import to_flags
 from rave_flow.options import to_fields, to_milliseconds, to_moment, to_ports, to_protocols, to_total, to_values
 from rave_flow.ranges import to_ranges
 from rave_flow.tools import FIELDS, TOTALS, VALUES
+from rave_flow.views import NUMBERED
 
 
 def to_date(value: Any) -> str:
@@ -49,6 +50,41 @@ def to_records(value: Any) -> int:
     return number
 
 
+def to_few(value: Any) -> int:
+    """How many are drawn: 1 to 50.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    number = to_records(value)
+    if number > 50:
+        raise ValueError("a number from 1 to 50 expected: more can't be told apart in a picture")
+    return number
+
+
+def to_end(value: Any) -> str:
+    """An end of a flow: ``src`` or ``dst``.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    if value not in ("src", "dst"):
+        raise ValueError("src or dst expected")
+    return str(value)
+
+
+def to_prefix(value: Any) -> int:
+    """The length of a prefix that a square can be made of.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    number = int(value)
+    if isinstance(value, bool) or number not in NUMBERED:
+        raise ValueError(f"one of {', '.join(map(str, NUMBERED))} expected")
+    return number
+
+
 def _text(*examples: str) -> Schema:
     return {"type": "string", "minLength": 1, "examples": list(examples)}
 
@@ -76,6 +112,9 @@ CONVERTERS: dict[str, Converter] = dict(
         _named("flow_values", to_values, _list(VALUES)),
         _named("flow_key", to_total, {"enum": list(TOTALS)}),
         _named("flow_scheme", to_scheme, {"type": "integer", "minimum": 0, "maximum": 6}),
+        _named("flow_few", to_few, {"type": "integer", "minimum": 1, "maximum": 50}),
+        _named("flow_end", to_end, {"enum": ["src", "dst"]}),
+        _named("flow_prefix", to_prefix, {"enum": list(NUMBERED)}),
         _named("flow_records", to_records, {"type": "integer", "minimum": 1}),
     ]
 )
