@@ -41,6 +41,7 @@ PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 47: "gre", 50: "esp", 58
 """Names of the protocols that files may write as numbers."""
 
 
+EXACT_SECOND = 4_000_000_000
 LAST_SECOND = 253_402_300_799
 """Unix time of the end of the year 9999: a greater number is no time in seconds."""
 
@@ -128,6 +129,10 @@ def _expression(name: str, raw: str, kind: str) -> str:
             else (f"CASE WHEN {number} >= 0 THEN {number} END")
         )
     text = f"lower(trim(CAST({raw} AS VARCHAR)))"
+    if name in ("src", "dst") and kind == "VARCHAR":
+        # IPv4 without blanks is as it should be, and most addresses are that.
+        is_plain = f"contains({raw}, '.') AND NOT contains({raw}, ':') AND NOT contains({raw}, ' ')"
+        text = f"CASE WHEN {is_plain} THEN {raw} ELSE {text} END"
     if name == "proto":
         cases = " ".join(f"WHEN '{number}' THEN '{word}'" for number, word in PROTOCOLS.items())
         return f"nullif(CASE {text} {cases} ELSE {text} END, '')"
@@ -142,8 +147,12 @@ def _instant(raw: str, kind: str) -> str:
         return f"make_timestamp(epoch_us({raw}))"
     if kind.startswith("TIMESTAMP"):
         return f"CAST({raw} AS TIMESTAMP)"
-    number = f"TRY_CAST({raw} AS DECIMAL(28, 6))"
-    micros = f"CASE WHEN {number} BETWEEN 0 AND {LAST_SECOND} THEN CAST({number} * 1000000 AS BIGINT) END"
+    number, exact = f"TRY_CAST({raw} AS DOUBLE)", f"TRY_CAST({raw} AS DECIMAL(28, 6))"
+    # Up to there a double is within a quarter of a microsecond, and much quicker.
+    micros = (
+        f"CASE WHEN {number} BETWEEN 0 AND {EXACT_SECOND} THEN CAST(round({number} * 1000000) AS BIGINT) "
+        f"WHEN {number} BETWEEN 0 AND {LAST_SECOND} THEN CAST({exact} * 1000000 AS BIGINT) END"
+    )
     seconds = f"make_timestamp({micros})"
     if kind != "VARCHAR":
         return seconds

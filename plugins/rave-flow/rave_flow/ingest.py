@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rave_flow.addresses import number_of
+from rave_flow.addresses import V4, number_of
 from rave_flow.columns import COLUMNS, literal, quoted, resolve, selection
 from rave_flow.errors import ChangedError, ColumnsError, UnreadableError
 from rave_flow.nfdump import COLUMNS as FLOW_COLUMNS
@@ -180,7 +180,7 @@ def _csv_header(file: SourceFile) -> list[str]:
 def _write(
     connection: duckdb.DuckDBPyConnection, file: SourceFile, target: Path, lines: int | None, first_bad: str
 ) -> None:
-    query = f"SELECT {', '.join(COLUMNS)} FROM parsed WHERE good ORDER BY ts"  # noqa: S608 -- our names
+    query = f"SELECT {', '.join(COLUMNS)} FROM parsed WHERE good"  # noqa: S608 -- our names
     connection.execute(f"CREATE TEMP TABLE flows AS {query}")
     rows = _number(connection, "SELECT count(*) FROM flows")
     total = _number(connection, "SELECT count(*) FROM parsed") if lines is None else lines
@@ -202,24 +202,33 @@ def _write(
     )
 
 
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = f"({_OCTET}[.]){{3}}{_OCTET}"
+_PARTS = " + ".join(f"(split_part(address, '.', {place + 1})::UBIGINT << {24 - 8 * place})" for place in range(4))
+
+
 def _number_addresses(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes the table ``numbers``: of each address the two halves of its number, NULL for what is no address."""
     import pyarrow
 
-    found = connection.sql(
-        "SELECT DISTINCT address FROM (SELECT src AS address FROM flows UNION ALL SELECT dst FROM flows)"
-    )
-    addresses = found.to_arrow_table().column("address").to_pylist()
-    numbers = [_number_of(address) for address in addresses]
+    both = "SELECT src AS address FROM flows UNION SELECT dst FROM flows"
+    test = f"regexp_full_match(address, '{_IPV4}') AS is_v4"
+    connection.execute(f"CREATE TEMP TABLE addresses AS SELECT address, {test} FROM ({both})")  # noqa: S608 -- ours
+    others = [text for (text,) in connection.execute("SELECT address FROM addresses WHERE NOT is_v4").fetchall()]
+    numbers = [_number_of(text) for text in others]
     halves = [(None, None) if number is None else divmod(number, 2**64) for number in numbers]
     table = pyarrow.table(
         {
-            "address": pyarrow.array(addresses, pyarrow.string()),
+            "address": pyarrow.array(others, pyarrow.string()),
             "high": pyarrow.array([high for high, _ in halves], pyarrow.uint64()),
             "low": pyarrow.array([low for _, low in halves], pyarrow.uint64()),
         }
     )
-    connection.register("numbers", table)
+    connection.register("others", table)
+    connection.execute(
+        f"CREATE TEMP TABLE numbers AS SELECT address, 0::UBIGINT AS high, {V4} + {_PARTS} AS low FROM addresses "  # noqa: S608 -- ours
+        "WHERE is_v4 UNION ALL SELECT address, high, low FROM others"
+    )
 
 
 def _number_of(text: str) -> int | None:

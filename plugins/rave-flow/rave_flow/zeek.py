@@ -50,7 +50,14 @@ def stage(file: SourceFile, target: Path) -> Staged:
 def _copy(file: SourceFile, source: BinaryIO, copy: BinaryIO) -> Staged:
     found: Staged | None = None
     number = 0
-    for lines in _blocks(source):
+    for block in _blocks(source):
+        if found is not None and _is_plain(block, found):
+            copy.write(block)
+            count = block.count(b"\n")
+            found.lines += count
+            number += count
+            continue
+        lines = _split(block)
         if found is None:
             found = Staged((), is_json=True) if _is_json(lines) else Staged(_fields(file, lines))
         copy.write(b"".join((_objects if found.is_json else _whole)(file, found, lines, number)))
@@ -62,19 +69,34 @@ def _copy(file: SourceFile, source: BinaryIO, copy: BinaryIO) -> Staged:
     return found
 
 
-def _blocks(source: BinaryIO) -> Iterator[list[bytes]]:
-    """The lines, with their ends, many at a time."""
+def _blocks(source: BinaryIO) -> Iterator[bytes]:
+    """Many lines at a time, with their ends; the last may have none."""
     rest = b""
     while chunk := source.read(CHUNK):
         head, newline, rest = (rest + chunk).rpartition(b"\n")
         if newline:
-            yield (head + newline).splitlines(keepends=True) if b"\r" not in head else _at_newlines(head + newline)
+            yield head + newline
     if rest:
-        yield [rest]
+        yield rest
 
 
-def _at_newlines(text: bytes) -> list[bytes]:
-    return [line + b"\n" for line in text.split(b"\n")[:-1]]
+def _is_plain(block: bytes, found: Staged) -> bool:
+    """Whether a block of TSV has nothing but lines of data, as many fields as they ought to have together.
+
+    Two lines that make up for each other are seen when the fields are read: they are not among the rows then.
+    """
+    if found.is_json or block.startswith(b"#") or not block.endswith(b"\n"):
+        return False
+    tabs = block.count(b"\n") * (len(found.fields) - 1)
+    return block.count(b"\t") == tabs and b"\n#" not in block and b"\r" not in block
+
+
+def _split(block: bytes) -> list[bytes]:
+    """The lines of a block, with their ends."""
+    if b"\r" not in block:
+        return block.splitlines(keepends=True)
+    *whole, rest = block.split(b"\n")
+    return [line + b"\n" for line in whole] + ([rest] if rest else [])
 
 
 def _fields(file: SourceFile, lines: list[bytes]) -> tuple[str, ...]:

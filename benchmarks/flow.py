@@ -1,0 +1,175 @@
+"""What rave-flow adds to DuckDB: `python benchmarks/flow.py [--flows N]`.
+
+A day of N generated flows, as hourly Zeek logs. Reading them in is compared with DuckDB's own COPY of the same logs to
+Parquet; questions that are asked for the first time are compared with the same SQL by hand over the same Parquet; then
+they are asked again. A figure over its limit makes the run fail.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from rave_flow.cached import Inventory, ingest
+from rave_flow.converters import to_source
+from rave_flow.silk import rwcount, rwfilter, rwstats, rwuniq
+
+from rave_core import Runtime, Settings, using
+
+HOURS = 24
+DAY = 1715644800
+ROUNDS = 5
+INGEST_RATIO, QUERY_RATIO, HIT_MS, MEMORY_MB = 1.3, 1.15, 1.0, 2048.0
+FIELDS = (
+    "ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration conn_state orig_pkts orig_ip_bytes "
+    "resp_pkts resp_ip_bytes"
+)
+FLOWS = """
+SELECT {start} + 3600.0 * i / {number} AS ts, 'C' || hash(i)::VARCHAR AS uid,
+       '10.' || (hash(i, 1) % 4) || '.' || (hash(i, 2) % 200) || '.' || (hash(i, 3) % 250) AS src,
+       1024 + hash(i, 4) % 60000 AS src_port,
+       '198.51.' || (hash(i, 5) % 100) || '.' || (hash(i, 6) % 250) AS dst,
+       [443, 80, 53, 22, 123, 8080, 25, 993][(1 + hash(i, 7) % 8)::BIGINT] AS dst_port,
+       CASE WHEN hash(i, 7) % 8 IN (2, 4) THEN 'udp' ELSE 'tcp' END AS proto, 'ssl' AS service,
+       round((hash(i, 8) % 60000) / 1000.0, 6) AS duration, 'SF' AS state, 1 + hash(i, 9) % 50 AS src_packets,
+       40 + hash(i, 10) % 60000 AS src_bytes, 1 + hash(i, 11) % 90 AS dst_packets,
+       40 + hash(i, 12) % 900000 AS dst_bytes
+FROM range({number}) t(i)
+"""
+COPY = """
+COPY (SELECT make_timestamp(CAST(column00 * 1000000 AS BIGINT)) AS ts, column02 AS src, column03 AS src_port,
+      column04 AS dst, column05 AS dst_port, column06 AS proto, column07 AS service, column08 AS duration,
+      column09 AS state, column11 + column13 AS bytes, column10 + column12 AS packets, column11 AS src_bytes,
+      column13 AS dst_bytes
+      FROM read_csv('{log}', delim='\t', header=false, skip=3, quote='', escape='', nullstr='-', auto_detect=false,
+                    columns={columns}) ORDER BY ts)
+TO '{target}' (FORMAT parquet, COMPRESSION zstd)
+"""
+KINDS = ["DECIMAL(28,6)", "VARCHAR", "VARCHAR", "USMALLINT", "VARCHAR", "USMALLINT", "VARCHAR", "VARCHAR", "DOUBLE",
+         "VARCHAR", "BIGINT", "BIGINT", "BIGINT", "BIGINT"]  # fmt: skip
+COLUMNS = "{" + ", ".join(f"'column{place:02d}': '{kind}'" for place, kind in enumerate(KINDS)) + "}"
+SUMS = "count(*) AS records, CAST(sum(bytes) AS BIGINT) AS bytes"
+BY_HAND: dict[str, str] = {
+    "rwstats": f"SELECT dst, {SUMS} FROM flows WHERE dst_port IN (80, 443) GROUP BY dst ORDER BY bytes DESC LIMIT 10",
+    "rwuniq": f"SELECT src, dst_port, {SUMS} FROM flows WHERE proto = 'tcp' GROUP BY ALL ORDER BY src, dst_port",
+    "rwcount": "SELECT epoch_us(ts) // 300000000 AS bin, count(*), sum(bytes), sum(packets) FROM flows "
+               "WHERE bytes >= 1000 GROUP BY bin ORDER BY bin",
+}  # fmt: skip
+ASKED: dict[str, Callable[[], Any]] = {
+    "rwstats": lambda: rwstats(rwfilter(dport="80,443"), fields="dip", values="bytes,records", count=10),
+    "rwuniq": lambda: rwuniq(rwfilter(protocol="tcp"), fields="sip,dport", values="records,bytes"),
+    "rwcount": lambda: rwcount(rwfilter(bytes="1000-"), bin_size=300, load_scheme=1),
+}
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """How long one call takes."""
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def generate(place: Path, number: int) -> list[Path]:
+    """The logs of a day, an hour each."""
+    logs = []
+    with duckdb.connect() as connection:
+        for hour in range(HOURS):
+            log = place / f"conn.{hour:02d}.log"
+            query = FLOWS.format(start=DAY + hour * 3600, number=number // HOURS)
+            connection.execute(f"COPY ({query}) TO '{log}.part' (FORMAT csv, DELIMITER '\t', HEADER false, QUOTE '')")
+            head = "#separator \\x09\n#path\tconn\n#fields\t" + "\t".join(FIELDS.split()) + "\n"
+            with log.open("wb") as whole, Path(f"{log}.part").open("rb") as part:
+                whole.write(head.encode())
+                while piece := part.read(1 << 22):
+                    whole.write(piece)
+            Path(f"{log}.part").unlink()
+            logs.append(log)
+    return logs
+
+
+def copied(logs: list[Path], place: Path) -> None:
+    """The logs as Parquet, as somebody would make it by hand."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for log in logs:
+            connection.execute(COPY.format(log=log, columns=COLUMNS, target=place / f"{log.stem}.parquet"))
+
+
+def by_hand(files: list[str], query: str) -> None:
+    """A question without RAVE."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"CREATE VIEW flows AS FROM read_parquet({files!r})")
+        connection.sql(query).to_arrow_table()
+
+
+class Report:
+    """Prints each figure beside its limit, and remembers whether one is over it."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+
+    def line(self, what: str, figure: float, unit: str, limit: float | None = None) -> None:
+        """One figure."""
+        bound = "" if limit is None else f"   at most {limit:g}: {'yes' if figure <= limit else 'NO'}"
+        self.is_over |= limit is not None and figure > limit
+        print(f"{what:52} {figure:9.3f} {unit:3}{bound}", flush=True)
+
+
+def measure(place: Path, number: int, report: Report) -> None:
+    """The whole run."""
+    (place / "logs").mkdir()
+    (place / "by-hand").mkdir()
+    logs = generate(place / "logs", number)
+    theirs = seconds(lambda: copied(logs, place / "by-hand"))
+    settings = Settings(
+        cache=["memory://", f"file://{place}/cache"],
+        products=[f"file://{place}/products"],
+        plugins={"flow": {"directory": str(place / "logs")}},
+    )
+    with Runtime(settings) as runtime, using(runtime):
+        ours = seconds(lambda: Inventory.of(to_source("default").repository))
+        report.line(f"COPY of {number} flows by DuckDB alone", theirs, "s")
+        report.line("reading them in", ours, "s")
+        report.line("  the one by the other", ours / theirs, "", INGEST_RATIO)
+        files = [str(ingest(file)) for file in to_source("default").repository.files]
+        for name, ask in ASKED.items():
+            asked, same = [], []
+            for _ in range(ROUNDS):
+                same.append(seconds(lambda name=name: by_hand(files, BY_HAND[name])))
+                for operation in ("ranked", "grouped", "counted"):
+                    runtime.cache.backend.drop(f"flow/silk:{operation}/")
+                    for key in list(runtime.cache.backend.keys(f"flow/silk:{operation}/")):
+                        runtime.cache.backend.delete(key)
+                asked.append(seconds(ask))
+            report.line(f"{name}, the same SQL by hand, median", statistics.median(same), "s")
+            report.line(f"{name}, a miss, median", statistics.median(asked), "s")
+            report.line("  the one by the other", statistics.median(asked) / statistics.median(same), "", QUERY_RATIO)
+        flows = rwfilter(dport="80,443")
+        hits = [seconds(lambda: rwstats(flows, fields="dip", values="bytes,records", count=10)) for _ in range(200)]
+        report.line("a hit in the process, median", statistics.median(hits) * 1000, "ms", HIT_MS)
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    report.line("memory of all this at its peak", used, "MB", MEMORY_MB)
+
+
+def main() -> None:
+    """Measures, prints, and exits with 1 when a figure is over its limit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--flows", type=int, default=10_000_000)
+    arguments = parser.parse_args()
+    report = Report()
+    with tempfile.TemporaryDirectory(prefix="rave-flow-bench-") as place:
+        measure(Path(place), arguments.flows, report)
+    sys.exit(int(report.is_over))
+
+
+if __name__ == "__main__":
+    main()
