@@ -32,6 +32,9 @@ VALUES: dict[str, str] = {
 }  # fmt: skip
 """The SQL of each value that flows can be counted by."""
 
+ADDED = ("records", "packets", "bytes")
+"""Values that add up over groups."""
+
 TOTALS: dict[str, str] = {
     "sip_first_8": "_octets(src, 1)", "sip_first_16": "_octets(src, 2)", "sip_first_24": "_octets(src, 3)",
     "dip_first_8": "_octets(dst, 1)", "dip_first_16": "_octets(dst, 2)", "dip_first_24": "_octets(dst, 3)",
@@ -81,22 +84,44 @@ def count(connection: duckdb.DuckDBPyConnection, width: int, scheme: int) -> pya
         ParameterError: there would be too many bins.
     """
     micros = width * 10**6
-    ((first, last),) = connection.execute(
-        f"SELECT min(epoch_us(ts)) // {micros}, max(epoch_us({FIELDS['etime']})) // {micros} FROM flows"  # noqa: S608 -- ours
-    ).fetchall()
+    query = _SPIKES.get(scheme) or _COUNT.replace("{loads}", _LOADS.get(scheme, ""))
+    found = connection.sql(query.format(micros=micros, start=_START, end=_END, spread=_SPREAD)).to_arrow_table()
+    return _filled(connection, found, micros)
+
+
+def _filled(connection: duckdb.DuckDBPyConnection, found: pyarrow.Table, micros: int) -> pyarrow.Table:
+    """The bins from the first to the last, those without flows as well."""
+    connection.register("found", found)
+    ((first, last),) = connection.execute("SELECT min(low), max(high) FROM found").fetchall()
     if first is not None and last - first >= MOST_BINS:
-        raise ParameterError(f"{last - first + 1} bins of {width} s: at most {MOST_BINS} expected; use wider ones")
+        raise ParameterError(
+            f"{last - first + 1} bins of {micros // 10**6} s: at most {MOST_BINS} expected; use wider ones"
+        )
+    span = f"range({first}, {last + 1})" if first is not None else "range(0, 0)"
     return connection.sql(
-        _COUNT.replace("{loads}", _LOADS[scheme]).format(micros=micros, spread=_SPREAD)
+        f"SELECT CAST(make_timestamp(range * {micros}) AS TIMESTAMPTZ) AS date, "  # noqa: S608 -- numbers
+        "CAST(coalesce(records, 0) AS DOUBLE) AS records, CAST(coalesce(bytes, 0) AS DOUBLE) AS bytes, "
+        f"CAST(coalesce(packets, 0) AS DOUBLE) AS packets FROM {span} LEFT JOIN found ON bin = range ORDER BY range"
     ).to_arrow_table()
 
+
+_START = "epoch_us(ts)"
+_END = "(epoch_us(ts) + CAST(round(coalesce(duration, 0) * 1000000) AS BIGINT))"
+_SPIKE = """
+SELECT {where} AS bin, count(*) AS records, sum(bytes) AS bytes, sum(packets) AS packets,
+       min({{start}}) // {{micros}} AS low, max({{end}}) // {{micros}} AS high
+FROM flows GROUP BY bin
+"""
+_SPIKES = {
+    1: _SPIKE.format(where="{start} // {micros}"),
+    2: _SPIKE.format(where="{end} // {micros}"),
+    3: _SPIKE.format(where="(({start} + {end}) // 2) // {micros}"),
+}
+"""Schemes by which all of a flow is in one bin: one pass, and no flow is taken apart."""
 
 _SPREAD = "unnest(range(lo, hi + 1)) AS bin"
 _LOADS = {
     0: "SELECT {spread}, bytes, packets, 1.0 / (hi - lo + 1) AS load FROM spans",
-    1: "SELECT lo AS bin, bytes, packets, 1.0 AS load FROM spans",
-    2: "SELECT hi AS bin, bytes, packets, 1.0 AS load FROM spans",
-    3: "SELECT ((s + e) // 2) // {micros} AS bin, bytes, packets, 1.0 AS load FROM spans",
     4: "SELECT bin, bytes, packets, CASE WHEN e = s THEN 1.0 ELSE "
        "CAST(least(e, (bin + 1) * {micros}) - greatest(s, bin * {micros}) AS DOUBLE) / (e - s) END AS load "
        "FROM (SELECT *, {spread} FROM spans)",
@@ -104,19 +129,14 @@ _LOADS = {
     6: "SELECT lo AS bin, bytes, packets, 1.0 AS load FROM spans WHERE lo = hi",
 }  # fmt: skip
 _COUNT = """
-WITH times AS (
-    SELECT epoch_us(ts) AS s, epoch_us(ts) + CAST(round(coalesce(duration, 0) * 1000000) AS BIGINT) AS e, bytes, packets
-    FROM flows
-), spans AS (SELECT *, s // {micros} AS lo, e // {micros} AS hi FROM times
+WITH spans AS (
+    SELECT s, e, s // {micros} AS lo, e // {micros} AS hi, bytes, packets
+    FROM (SELECT {start} AS s, {end} AS e, bytes, packets FROM flows)
 ), loads AS ({loads}
 ), sums AS (SELECT bin, sum(load) AS records, sum(bytes * load) AS bytes, sum(packets * load) AS packets
     FROM loads GROUP BY bin
-), ends AS (SELECT min(lo) AS low, max(hi) AS high FROM spans
-), bins AS (SELECT unnest(range(low, high + 1)) AS bin FROM ends WHERE low IS NOT NULL)
-SELECT CAST(make_timestamp(bins.bin * {micros}) AS TIMESTAMPTZ) AS date,
-       CAST(coalesce(records, 0) AS DOUBLE) AS records, CAST(coalesce(bytes, 0) AS DOUBLE) AS bytes,
-       CAST(coalesce(packets, 0) AS DOUBLE) AS packets
-FROM bins LEFT JOIN sums USING (bin) ORDER BY date
+), ends AS (SELECT min(lo) AS low, max(hi) AS high FROM spans)
+SELECT * FROM ends LEFT JOIN sums ON true WHERE low IS NOT NULL
 """
 
 
@@ -178,11 +198,13 @@ def stats(
     test = {"count": f"place <= {cut.count}", "threshold": f"{primary} {'<=' if bottom else '>='} {cut.threshold}"}
     which = "count" if cut.count is not None else "threshold" if cut.threshold is not None else "percentage"
     share = f"percentage {'<=' if bottom else '>='} {cut.percentage}"
+    groups = f"SELECT {keys}, {sums} FROM flows GROUP BY {', '.join(FIELDS[name] for name in fields)}"  # noqa: S608 -- ours
+    # What adds up is added up once more; how many are distinct has to be counted anew.
+    whole = f"sum({primary}) OVER ()" if primary in ADDED else f"(SELECT {VALUES[primary]} FROM flows)"  # noqa: S608 -- ours
     query = f"""
-        WITH groups AS (SELECT {keys}, {sums} FROM flows GROUP BY {", ".join(FIELDS[name] for name in fields)}),
-        whole AS (SELECT {VALUES[primary]} AS total FROM flows),
-        ranked AS (SELECT groups.*, coalesce(100.0 * {primary} / nullif(total, 0), 0.0) AS percentage,
-            row_number() OVER (ORDER BY {primary} {direction}, {ties}) AS place FROM groups, whole)
+        WITH groups AS ({groups}),
+        ranked AS (SELECT *, coalesce(100.0 * {primary} / nullif({whole}, 0), 0.0) AS percentage,
+            row_number() OVER (ORDER BY {primary} {direction}, {ties}) AS place FROM groups)
         SELECT * EXCLUDE (place), sum(percentage) OVER (ORDER BY place) AS cumulative FROM ranked
         WHERE {test.get(which, share)} ORDER BY place
     """  # noqa: S608 -- all from our tables and numbers
