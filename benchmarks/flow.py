@@ -60,8 +60,9 @@ SUMS = "count(*) AS records, CAST(sum(bytes) AS BIGINT) AS bytes"
 BY_HAND: dict[str, str] = {
     "rwstats": f"SELECT dst, {SUMS} FROM flows WHERE dst_port IN (80, 443) GROUP BY dst ORDER BY bytes DESC LIMIT 10",
     "rwuniq": f"SELECT src, dst_port, {SUMS} FROM flows WHERE proto = 'tcp' GROUP BY ALL ORDER BY src, dst_port",
-    "rwcount": "SELECT epoch_us(ts) // 300000000 AS bin, count(*), sum(bytes), sum(packets) FROM flows "
-               "WHERE bytes >= 1000 GROUP BY bin ORDER BY bin",
+    "rwcount": "SELECT epoch_us(ts) // 300000000 AS bin, count(*), sum(bytes), sum(packets), min(epoch_us(ts)), "
+               "max(epoch_us(ts) + CAST(round(coalesce(duration, 0) * 1000000) AS BIGINT)) FROM flows "
+               "WHERE bytes >= 1000 GROUP BY bin ORDER BY bin",  # rows reach to the end of the last flow
 }  # fmt: skip
 ASKED: dict[str, Callable[[], Any]] = {
     "rwstats": lambda: rwstats(rwfilter(dport="80,443"), fields="dip", values="bytes,records", count=10),

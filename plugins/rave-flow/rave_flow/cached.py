@@ -6,6 +6,7 @@ from, and whatever else changed in those files.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from rave_core import crossover_strategy, expires, mime_type, op, op_file
+from rave_core import Options, ThreadPool, crossover_strategy, expires, mime_type, op, op_file
 from rave_core.versions import strategy
 from rave_flow import queries
 from rave_flow.errors import NothingFoundError
@@ -23,6 +24,9 @@ from rave_flow.windows import Bins, Window
 
 if TYPE_CHECKING:
     import pyarrow
+
+_READERS = 4
+"""Files that are read at once, at most."""
 
 CODE = strategy("flow_code")
 """The version of every operation here: the content of all modules of this package."""
@@ -96,6 +100,11 @@ class Inventory:
         Raises:
             FlowError: a file can't be read.
         """
+        known = summary.answering(Options(dry_run=True))
+        unseen = [file for file in repository.files if known(file) is None]
+        if len(unseen) > 1:  # logs are read in one thread each, for a good part
+            with ThreadPool(min(len(unseen), os.cpu_count() or 1, _READERS)) as pool:
+                list(pool.map(summary, unseen))
         return cls(repository.directory, tuple((file, summary(file)) for file in repository.files))
 
     def select(self, window: Window) -> Selection:
