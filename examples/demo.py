@@ -1,6 +1,6 @@
 """A day of network flow, asked twice, and then served over HTTP: `make demo`.
 
-Makes a day of traffic in ``.demo``, asks four questions about it with the ``rave`` command, and asks them again, so
+Makes a day of traffic in ``.demo``, asks six questions about it with the ``rave`` command, and asks them again, so
 that the difference is there to be seen. Then it starts the service, and says what to open in a browser; Ctrl-C ends it.
 Everything that it makes lies in ``.demo``; ``make clean`` removes it.
 
@@ -44,6 +44,8 @@ QUESTIONS = (
     Question("How does the day go, in six hours?", ("run", "flow/count", "bin=6h", "--format", "table")),
     Question("What was asked for, hour by hour?", ("run", "flow/daily", f"day={DAY}", "n=2", "-o", "daily.csv")),
     Question("And in a picture?", ("run", "flow/timeline", "-o", "timeline.png")),
+    Question("Who calls home?", ("run", "flow/beacons", "score=0.9", "least=100", "-o", "beacons.csv")),
+    Question("Who tries what is not there?", ("run", "flow/fanout", "-o", "fanout.png")),
 )
 
 
@@ -71,6 +73,8 @@ def serve(port: int) -> None:
         f"  {url}/                                      # what there is to ask, each with a form\n"
         f"  {url}/flow/top?n=10                         # a table, kept already\n"
         f"  {url}/flow/timeline                         # the picture\n"
+        f"  {url}/flow/scans?rave.f=html                # who scans, and why it is thought so\n"
+        f"  {url}/flow/addresses?prefix=12              # where in the space of IPv4\n"
         f"  {url}/flow/daily?day={DAY}&rave.f=html  # the day's report\n"
         f"  {url}/-/ui/status                           # how the service is\n"
         f"or, in another terminal:\n"
@@ -127,7 +131,8 @@ def main() -> None:
     print(f"\n{'question':40}{'first':>9}{'again':>9}")
     for question, one, two in zip(QUESTIONS, first, again, strict=True):
         print(f"{question.text:40}{one:7.2f} s{two:7.2f} s")
-    print(f"\nThe picture: {PLACE / 'timeline.png'}\nThe table:   {PLACE / 'daily.csv'}")
+    print(f"\nThe pictures: {PLACE / 'timeline.png'}, {PLACE / 'fanout.png'}")
+    print(f"The tables:   {PLACE / 'daily.csv'}, {PLACE / 'beacons.csv'}")
     heading("What to try next")
     print(
         f"export RAVE_CONFIG={PLACE / 'rave.toml'} PATH={Path(sys.executable).parent}:$PATH\n"
