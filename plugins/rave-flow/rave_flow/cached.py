@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rave_core import Options, ThreadPool, crossover_strategy, expires, mime_type, op, op_file
 from rave_core.versions import strategy
 from rave_flow import queries
-from rave_flow.errors import NothingFoundError
-from rave_flow.ingest import summarize, to_parquet
+from rave_flow.errors import NothingFoundError, UnreadableError
+from rave_flow.flow_files import summarize
+from rave_flow.ingest import to_parquet
+from rave_flow.pieces import Piece, pieces_of
 from rave_flow.repository import Repository, SourceFile
 from rave_flow.windows import Bins, Window
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 _READERS = 4
-"""Files that are read at once, at most."""
+"""Pieces that are read at once, at most."""
 
 CODE = strategy("flow_code")
 """The version of every operation here: the content of all modules of this package."""
@@ -34,14 +36,17 @@ CODE = strategy("flow_code")
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The part of a file's flows that lies in the hours of a window; it counts by the digest of that part alone."""
+    """The part of a piece's flows that lies in the hours of a window; it counts by the digest of that part alone."""
 
-    file: SourceFile
+    piece: Piece
     digest: str
 
     def __rave_key__(self) -> str:
         """What stands for the slice in a key."""
         return self.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +70,51 @@ class Selection:
         return facts | {"rave.flow.first_bad": self.first_bad} if self.first_bad else facts
 
 
-@op_file(version=CODE)
-@mime_type("application/vnd.apache.parquet")
-@expires("30d")
-def ingest(out: str, file: SourceFile) -> None:
-    """The flows of one file as Parquet."""
-    to_parquet(file, Path(out))
+Hours = tuple[tuple[int, str], ...]
+"""The start of each hour that has flows, in Unix seconds, and the digest of these."""
 
 
 @op(version=CODE)
 @expires("30d")
-def summary(file: SourceFile) -> tuple[tuple[tuple[int, str], ...], int, str]:
-    """What one file holds: (start of the hour, digest) for each hour; skipped lines; the first of them."""
-    found = summarize(Path(ingest(file)))
+def cut(file: SourceFile) -> tuple[tuple[object, ...], ...]:
+    """The pieces of one file: for each the values of a `Piece` but its file."""
+    return tuple((one.start, one.size, one.before, one.fields, one.is_json, one.digest) for one in pieces_of(file))
+
+
+@op_file(version=CODE)
+@mime_type("application/vnd.apache.parquet")
+@expires("30d")
+def ingest(out: str, piece: Piece) -> None:
+    """The flows of one piece as Parquet."""
+    to_parquet(piece, Path(out))
+
+
+@op(version=CODE)
+@expires("30d")
+def summary(piece: Piece) -> tuple[Hours, int, str]:
+    """What one piece holds: its hours; skipped lines; the first of them."""
+    found = summarize(Path(ingest(piece)))
     return tuple((hour.start, f"{hour.rows}:{hour.digest:x}") for hour in found.hours), found.skipped, found.first_bad
+
+
+@op(version=CODE)
+@expires("30d")
+def contents(file: SourceFile) -> tuple[tuple[tuple[object, ...], tuple[Hours, int, str]], ...]:
+    """Each of the file's pieces, as `cut` has them, with what `summary` says of it.
+
+    Raises:
+        UnreadableError: there are lines, and not one of them can be read.
+    """
+    found = tuple((facts, summary(_piece(file, facts))) for facts in cut(file))
+    skipped = sum(bad for _, (_, bad, _) in found)
+    if skipped and not any(hours for _, (hours, _, _) in found):
+        first_bad = next(where for _, (_, _, where) in found if where)
+        raise UnreadableError(f"{file.path}: none of {skipped} lines could be read; {first_bad}")
+    return found
+
+
+def _piece(file: SourceFile, facts: tuple[Any, ...]) -> Piece:
+    return Piece(file, *facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,35 +123,34 @@ class Inventory:
 
     Attributes:
         directory: for messages.
-        contents: each file, with what `summary` says of it.
+        contents: each piece of each file, with what `summary` says of it.
     """
 
     directory: str
-    contents: tuple[tuple[SourceFile, tuple[tuple[tuple[int, str], ...], int, str]], ...]
+    contents: tuple[tuple[Piece, tuple[Hours, int, str]], ...]
 
     @classmethod
     def of(cls, repository: Repository) -> Self:
-        """The inventory of ``repository``; only files that were never seen are read.
+        """The inventory of ``repository``; only pieces that were never seen are read.
 
         Raises:
             FlowError: a file can't be read.
         """
-        known = summary.answering(Options(dry_run=True))
-        unseen = [file for file in repository.files if known(file) is None]
-        if len(unseen) > 1:  # logs are read in one thread each, for a good part
-            with ThreadPool(min(len(unseen), os.cpu_count() or 1, _READERS)) as pool:
-                list(pool.map(summary, unseen))
-        return cls(repository.directory, tuple((file, summary(file)) for file in repository.files))
+        known = contents.answering(Options(dry_run=True))
+        if unseen := [file for file in repository.files if known(file) is None]:
+            _read(unseen)
+        held = ((file, one) for file in repository.files for one in contents(file))
+        return cls(repository.directory, tuple((_piece(file, facts), found) for file, (facts, found) in held))
 
     def select(self, window: Window) -> Selection:
         """The slices of the files that have flows in the hours of ``window``."""
         slices, skipped, first_bad = [], 0, ""
-        for file, (hours, bad, where) in self.contents:
+        for piece, (hours, bad, where) in self.contents:
             touched = [hour for hour in hours if window.touches_hour(hour[0])]
             if touched:
-                slices.append(Slice(file, blake2b(repr(touched).encode(), digest_size=20).hexdigest()))
+                slices.append(Slice(piece, blake2b(repr(touched).encode(), digest_size=20).hexdigest()))
                 skipped += bad
-                first_bad = first_bad or (where and f"{file.name}: {where}")
+                first_bad = first_bad or (where and f"{piece.file.name}: {where}")
         return Selection(window, tuple(slices), skipped, first_bad)
 
     def require(self, selection: Selection, proto: str | None = None) -> queries.Extent:
@@ -141,9 +176,18 @@ class Inventory:
         )
 
 
+def _read(files: Sequence[SourceFile]) -> None:
+    """Reads files that were not seen, some at once: each is read in one thread for a good part."""
+    with ThreadPool(min(os.cpu_count() or 1, _READERS)) as pool:
+        pieces = [
+            _piece(file, facts) for file, found in zip(files, pool.map(cut, files), strict=True) for facts in found
+        ]
+        list(pool.map(summary, pieces))
+
+
 def parquet_of(slices: Sequence[Slice]) -> list[Path]:
     """The files in which the slices lie, made where they are not kept."""
-    return [Path(ingest(piece.file)) for piece in slices]
+    return [Path(ingest(one.piece)) for one in slices]
 
 
 @op(version=CODE)

@@ -37,6 +37,12 @@ COLUMNS = (
 )  # fmt: skip
 """The columns of every relation of flows, in order."""
 
+TYPES = {
+    "ts": "DOUBLE", "duration": "DOUBLE", "src_port": "USMALLINT", "dst_port": "USMALLINT", "bytes": "BIGINT",
+    "packets": "BIGINT", "src_bytes": "BIGINT", "dst_bytes": "BIGINT", "src_packets": "BIGINT", "dst_packets": "BIGINT",
+}  # fmt: skip
+"""DuckDB's types of what a log ought to have as numbers; a time may also be a text."""
+
 PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 47: "gre", 50: "esp", 58: "icmp6", 132: "sctp"}
 """Names of the protocols that files may write as numbers."""
 
@@ -112,10 +118,7 @@ def selection(chosen: Mapping[str, str], types: Mapping[str, str]) -> str:
     return ", ".join([*columns, f"({' AND '.join(good)}) AS good"])
 
 
-_NUMBERS = {
-    "duration": "DOUBLE", "src_port": "USMALLINT", "dst_port": "USMALLINT", "bytes": "BIGINT", "packets": "BIGINT",
-    "src_bytes": "BIGINT", "dst_bytes": "BIGINT", "src_packets": "BIGINT", "dst_packets": "BIGINT",
-}  # fmt: skip
+_NUMBERS = {name: kind for name, kind in TYPES.items() if name != "ts"}
 
 
 def _expression(name: str, raw: str, kind: str) -> str:

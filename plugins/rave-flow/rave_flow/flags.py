@@ -51,7 +51,8 @@ def _pair(part: str) -> tuple[int, int]:
     return pair
 
 
-_HISTORY = {"F": 1, "[SH]": 2, "R": 4, "[AH]": 16}
+_HISTORY = {"F": 1, "SH": 2, "R": 4, "AH": 16}
+"""Letters of Zeek's history, any of which tells of the flag."""
 
 
 def sql_of(column: str, *, is_history: bool) -> str:
@@ -60,7 +61,10 @@ def sql_of(column: str, *, is_history: bool) -> str:
     A history tells of the originator's flags in upper case; of push and urgent it knows nothing.
     """
     if is_history:
-        tests = [(f"regexp_matches({column}, '{letters}')", bit) for letters, bit in _HISTORY.items()]
+        tests = [
+            (" OR ".join(f"contains({column}, '{letter}')" for letter in letters), bit)
+            for letters, bit in _HISTORY.items()
+        ]
     else:
         text = f"upper(CAST({column} AS VARCHAR))"
         tests = [(f"contains({text}, '{letter}')", 1 << place) for place, letter in enumerate(LETTERS)]

@@ -1,97 +1,97 @@
-"""From a file of any form to Parquet with the columns of a flow, and what is known of it without reading it again."""
+"""From a piece of a file of any form to Parquet with the columns of a flow."""
 
 from __future__ import annotations
 
 import csv
 import io
-import ipaddress
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rave_flow.addresses import V4, number_of
-from rave_flow.columns import COLUMNS, literal, quoted, resolve, selection
+from rave_flow.columns import TYPES, literal, quoted, resolve, selection
+from rave_flow.databases import connected
 from rave_flow.errors import ChangedError, ColumnsError, UnreadableError
+from rave_flow.flow_files import Writer
 from rave_flow.nfdump import COLUMNS as FLOW_COLUMNS
-from rave_flow.nfdump import SAID, SELECT, is_capture, is_netflow, to_json
-from rave_flow.repository import SourceFile
-from rave_flow.streams import is_compressed, opened
-from rave_flow.zeek import stage
+from rave_flow.nfdump import SAID, SELECT, to_json
+from rave_flow.pieces import Piece, blocks, check_unchanged
+from rave_flow.repository import Form, SourceFile, form_of
+from rave_flow.streams import opened
+from rave_flow.tsv import typed
+from rave_flow.zeek import Log
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow
 
 log = logging.getLogger(__name__)
-CSV = (".csv", ".csv.gz", ".csv.zst")
+_ROWS = 1_000_000
+"""Rows that are held at once, of what is read as a stream of rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hour:
-    """What one file holds of one hour.
-
-    Attributes:
-        start: of the hour, in Unix seconds.
-        digest: a sum over the rows; the order in which they stand does not count.
-    """
-
-    start: int
-    rows: int
-    digest: int
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What one file holds.
+@dataclass(slots=True)
+class _Reading:
+    """One piece on its way.
 
     Attributes:
-        hours: by start, those without flows left out.
-        skipped: lines that could not be read, and are missing from every number.
-        first_bad: where the first of them is and what is wrong with it, ``""`` where none is.
+        folder: for what has to lie in a file.
+        lines: how many lines of data were read, whole or not.
+        first_bad: the first that is not whole, ``""`` where there is none.
     """
 
-    hours: tuple[Hour, ...]
-    skipped: int
-    first_bad: str
+    file: SourceFile
+    connection: duckdb.DuckDBPyConnection
+    folder: Path
+    lines: int = 0
+    first_bad: str = ""
+
+    def query(self, source: str, names: Sequence[str], types: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
+        """The flows of an SQL source with columns of some ``names``; which are good is in a column of that name."""
+        columns = selection(resolve(names, self.file.path), types)
+        return self.connection.sql(f"SELECT {columns} FROM {source}")  # noqa: S608 -- quoted in columns.py
+
+
+def to_parquet(piece: Piece, target: Path) -> None:
+    """Writes the flows of ``piece`` to ``target`` as Parquet, with a note of what it holds and what was skipped.
+
+    Raises:
+        UnreadableError: damaged, or of another kind than its name says.
+        ColumnsError: a column is missing.
+        ChangedError: the file changed since it was cut into pieces.
+    """
+    with (
+        _told(piece.file),
+        tempfile.TemporaryDirectory(prefix="rave-flow-") as folder,
+        connected() as connection,
+        Writer(target, connection.cursor()) as writer,
+    ):
+        reading = _Reading(piece.file, connection, Path(folder))
+        with _unchanged(piece):
+            for flows in _READERS[form_of(piece.file)](reading, piece):
+                writer.add(flows.filter(flows.column("good")).drop_columns("good"))
+        _finish(reading, writer)
 
 
 @contextmanager
-def connected() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB of its own, in memory, whose zone is UTC: threads do not share one."""
-    import duckdb
-
-    connection = duckdb.connect(":memory:")
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
-    finally:
-        connection.close()
+def _unchanged(piece: Piece) -> Iterator[None]:
+    """Looks before and after whether a file is still the one that was cut; a part of a log is known by its content."""
+    if not piece.is_part:
+        check_unchanged(piece.file)
+    yield
+    if not piece.is_part:
+        check_unchanged(piece.file)
 
 
-def to_parquet(file: SourceFile, target: Path) -> None:
-    """Writes the flows of ``file`` to ``target`` as Parquet, by time, with the count of skipped lines.
-
-    Raises:
-        UnreadableError: damaged, of another kind than its name says, or without one line that can be read.
-        ColumnsError: a column is missing.
-        ChangedError: the file changed meanwhile.
-    """
+@contextmanager
+def _told(file: SourceFile) -> Iterator[None]:
     import duckdb
 
     try:
-        with tempfile.TemporaryDirectory(prefix="rave-flow-") as folder, connected() as connection:
-            if file.path.endswith(".parquet"):
-                lines, bad = _from_parquet(connection, file)
-            elif file.path.endswith(CSV):
-                lines, bad = _from_csv(connection, file)
-            elif is_netflow(file) or is_capture(file):
-                lines, bad = _from_nfdump(connection, file, Path(folder))
-            else:
-                lines, bad = _from_zeek(connection, file, Path(folder) / "log.tsv")
-            _write(connection, file, target, lines, bad)
+        yield
     except FileNotFoundError as error:
         raise ChangedError(f"{file.path} is gone since the directory was scanned; ask again") from error
     except PermissionError as error:
@@ -100,12 +100,55 @@ def to_parquet(file: SourceFile, target: Path) -> None:
         raise UnreadableError(f"{file.path}: {str(error).strip()}") from error
 
 
-def _from_zeek(connection: duckdb.DuckDBPyConnection, file: SourceFile, copy: Path) -> tuple[int, str]:
-    found = stage(file, copy)
-    if not is_compressed(file):
-        _check_grown(file)
+def _finish(reading: _Reading, writer: Writer) -> None:
+    skipped, first_bad = reading.lines - writer.rows, reading.first_bad
+    if skipped:
+        first_bad = first_bad or "a value is out of its range or no number"
+        log.warning("%s: %d of %d lines skipped; first: %s", reading.file.path, skipped, reading.lines, first_bad)
+    writer.note(skipped, first_bad)
+
+
+def _from_log(reading: _Reading, piece: Piece) -> Iterator[pyarrow.Table]:
+    if piece.is_part:
+        found = Log(reading.file.path, piece.fields, piece.is_json, piece.before)
+        yield from _of_block(reading, found, piece.content())
     else:
-        _check_unchanged(file)
+        found = Log(reading.file.path)
+        with opened(reading.file) as source:
+            for block in blocks(source):
+                found.learn(block)
+                yield from _of_block(reading, found, block)
+        found.check()
+    reading.lines, reading.first_bad = found.lines, found.first_bad
+
+
+def _of_block(reading: _Reading, found: Log, block: bytes) -> Iterator[pyarrow.Table]:
+    """The flows of many lines: as typed columns, if all are as they ought to be, else as text."""
+    if (plain := found.plain(block)) is not None:
+        lines, comments = plain
+        table = _typed(reading, found, lines) if lines else None
+        if table is not None or not lines:
+            found.count(0 if table is None else table.num_rows, comments)
+            yield from () if table is None else (table,)
+            return
+    if whole := found.sift(block):
+        table = _typed(reading, found, whole)
+        yield _as_text(reading, found, whole) if table is None else table
+
+
+def _typed(reading: _Reading, found: Log, lines: bytes) -> pyarrow.Table | None:
+    chosen = resolve(found.fields, reading.file.path)
+    table = None if found.is_json else typed(lines, found.fields, chosen)
+    if table is None:
+        return None
+    reading.connection.register("block", table)
+    types = {theirs: TYPES.get(ours, "VARCHAR") for ours, theirs in chosen.items()}
+    return reading.query("block", table.column_names, types).to_arrow_table()
+
+
+def _as_text(reading: _Reading, found: Log, lines: bytes) -> pyarrow.Table:
+    copy = reading.folder / "lines"
+    copy.write_bytes(lines)
     if found.is_json:
         options = "format='newline_delimited', ignore_errors=true, maximum_object_size=4194304"
         source = f"read_json({literal(str(copy))}, {options}, columns={_text_columns(found.fields)})"
@@ -114,46 +157,52 @@ def _from_zeek(connection: duckdb.DuckDBPyConnection, file: SourceFile, copy: Pa
             f"read_csv({literal(str(copy))}, auto_detect=false, header=false, delim='\t', nullstr='-', "
             f"quote='', escape='', ignore_errors=true, columns={_text_columns(found.fields)})"
         )
-    _view(connection, file, source, found.fields, {})
-    return found.lines, found.first_bad or ""
+    return reading.query(source, found.fields, {}).to_arrow_table()
 
 
-def _from_nfdump(connection: duckdb.DuckDBPyConnection, file: SourceFile, folder: Path) -> tuple[int | None, str]:
-    path, lost = to_json(file, folder)
-    _check_unchanged(file)
-    lines = f"read_json({literal(str(path))}, format='array', columns={_text_columns(SAID)})" if path else None
-    source = f"({SELECT.format(source=lines or _NO_LINES)})"
-    _view(connection, file, source, FLOW_COLUMNS, {"duration": "DOUBLE"})
-    flows = _number(connection, "SELECT count(*) FROM parsed")
-    return flows + bool(lost), lost
+def _from_nfdump(reading: _Reading, _: Piece) -> Iterator[pyarrow.Table]:
+    path, lost = to_json(reading.file, reading.folder)
+    lines = f"read_json({literal(str(path))}, format='array', columns={_text_columns(SAID)})" if path else _NO_LINES
+    yield from _rows(reading, f"({SELECT.format(source=lines)})", FLOW_COLUMNS, {"duration": "DOUBLE"})
+    reading.lines += bool(lost)
+    reading.first_bad = lost
 
 
 _NO_LINES = "(SELECT " + ", ".join(f"CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in SAID) + " WHERE false)"
 
 
-def _from_csv(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> tuple[int | None, str]:
-    header = _csv_header(file)
+def _from_csv(reading: _Reading, _: Piece) -> Iterator[pyarrow.Table]:
+    header = _csv_header(reading.file)
     source = (
-        f"read_csv({literal(file.path)}, auto_detect=false, header=false, skip=1, delim=',', nullstr='', "
+        f"read_csv({literal(reading.file.path)}, auto_detect=false, header=false, skip=1, delim=',', nullstr='', "
         f"quote='\"', escape='\"', columns={_text_columns(header)})"
     )
-    _check_unchanged(file)
-    _view(connection, file, source, header, {})
-    return None, ""
+    yield from _rows(reading, source, header, {})
 
 
-def _from_parquet(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> tuple[int | None, str]:
-    source = f"read_parquet({literal(file.path)}, hive_partitioning=false)"
-    types = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
-    _view(connection, file, source, list(types), types)
-    return None, ""
+def _from_parquet(reading: _Reading, _: Piece) -> Iterator[pyarrow.Table]:
+    source = f"read_parquet({literal(reading.file.path)}, hive_partitioning=false)"
+    described = reading.connection.execute(f"DESCRIBE FROM {source}").fetchall()
+    types = {name: kind for name, kind, *_ in described}
+    yield from _rows(reading, source, list(types), types)
 
 
-def _view(
-    connection: duckdb.DuckDBPyConnection, file: SourceFile, source: str, names: Sequence[str], types: dict[str, str]
-) -> None:
-    columns = selection(resolve(names, file.path), types)
-    connection.execute(f"CREATE VIEW parsed AS SELECT {columns} FROM {source}")  # noqa: S608 -- quoted in columns.py
+_READERS: dict[Form, Callable[[_Reading, Piece], Iterator[pyarrow.Table]]] = {
+    Form.ZEEK: _from_log,
+    Form.CSV: _from_csv,
+    Form.PARQUET: _from_parquet,
+    Form.NETFLOW: _from_nfdump,
+    Form.CAPTURE: _from_nfdump,
+}
+
+
+def _rows(reading: _Reading, source: str, names: Sequence[str], types: dict[str, str]) -> Iterator[pyarrow.Table]:
+    """The flows of an SQL source, each of whose rows is a line of data."""
+    import pyarrow
+
+    for batch in reading.query(source, names, types).to_arrow_reader(_ROWS):
+        reading.lines += batch.num_rows
+        yield pyarrow.Table.from_batches([batch])
 
 
 def _text_columns(names: Sequence[str]) -> str:
@@ -175,95 +224,3 @@ def _csv_header(file: SourceFile) -> list[str]:
     if len(set(header)) != len(header):
         raise ColumnsError(f"{file.path}: two columns have one name among {', '.join(header)}")
     return header
-
-
-def _write(
-    connection: duckdb.DuckDBPyConnection, file: SourceFile, target: Path, lines: int | None, first_bad: str
-) -> None:
-    query = f"SELECT {', '.join(COLUMNS)} FROM parsed WHERE good"  # noqa: S608 -- our names
-    connection.execute(f"CREATE TEMP TABLE flows AS {query}")
-    rows = _number(connection, "SELECT count(*) FROM flows")
-    total = _number(connection, "SELECT count(*) FROM parsed") if lines is None else lines
-    if file.path.endswith((*CSV, ".parquet")):
-        _check_unchanged(file)
-    skipped = total - rows
-    if skipped and not rows:
-        raise UnreadableError(f"{file.path}: none of {total} lines could be read; {first_bad or 'odd values'}")
-    if skipped:
-        first_bad = first_bad or "a value is out of its range or no number"
-        log.warning("%s: %d of %d lines skipped; first: %s", file.path, skipped, total, first_bad)
-    facts = f"{{skipped: '{skipped}', first_bad: {literal(first_bad)}}}"
-    _number_addresses(connection)
-    joined = "flows JOIN numbers AS s ON src = s.address JOIN numbers AS d ON dst = d.address"
-    halves = "s.high AS src_high, s.low AS src_low, d.high AS dst_high, d.low AS dst_low"
-    options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {facts}"
-    connection.execute(
-        f"COPY (SELECT flows.*, {halves} FROM {joined} ORDER BY ts) TO {literal(str(target))} ({options})"  # noqa: S608 -- ours
-    )
-
-
-_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4 = f"({_OCTET}[.]){{3}}{_OCTET}"
-_PARTS = " + ".join(f"(split_part(address, '.', {place + 1})::UBIGINT << {24 - 8 * place})" for place in range(4))
-
-
-def _number_addresses(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes the table ``numbers``: of each address the two halves of its number, NULL for what is no address."""
-    import pyarrow
-
-    both = "SELECT src AS address FROM flows UNION SELECT dst FROM flows"
-    test = f"regexp_full_match(address, '{_IPV4}') AS is_v4"
-    connection.execute(f"CREATE TEMP TABLE addresses AS SELECT address, {test} FROM ({both})")  # noqa: S608 -- ours
-    others = [text for (text,) in connection.execute("SELECT address FROM addresses WHERE NOT is_v4").fetchall()]
-    numbers = [_number_of(text) for text in others]
-    halves = [(None, None) if number is None else divmod(number, 2**64) for number in numbers]
-    table = pyarrow.table(
-        {
-            "address": pyarrow.array(others, pyarrow.string()),
-            "high": pyarrow.array([high for high, _ in halves], pyarrow.uint64()),
-            "low": pyarrow.array([low for _, low in halves], pyarrow.uint64()),
-        }
-    )
-    connection.register("others", table)
-    connection.execute(
-        f"CREATE TEMP TABLE numbers AS SELECT address, 0::UBIGINT AS high, {V4} + {_PARTS} AS low FROM addresses "  # noqa: S608 -- ours
-        "WHERE is_v4 UNION ALL SELECT address, high, low FROM others"
-    )
-
-
-def _number_of(text: str) -> int | None:
-    try:
-        return number_of(ipaddress.ip_address(text))
-    except ValueError:
-        return None
-
-
-def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    ((number,),) = connection.execute(query).fetchall()
-    return int(number)
-
-
-def _check_unchanged(file: SourceFile) -> None:
-    if SourceFile.at(Path(file.path)) != file:
-        raise ChangedError(f"{file.path} changed while it was read; ask again")
-
-
-def _check_grown(file: SourceFile) -> None:
-    """A log that is being written may grow: only what was there when it was scanned is read."""
-    now = SourceFile.at(Path(file.path))
-    if now.size < file.size or (now.size == file.size and now.mtime_ns != file.mtime_ns):
-        raise ChangedError(f"{file.path} was rewritten while it was read; ask again")
-
-
-def summarize(parquet: Path) -> Summary:
-    """What a file written by `to_parquet` holds, hour by hour."""
-    source = f"read_parquet({literal(str(parquet))})"
-    with connected() as connection:
-        rows = connection.execute(
-            f"SELECT epoch(date_trunc('hour', ts))::BIGINT, count(*), sum(hash({', '.join(COLUMNS)})::HUGEINT) "  # noqa: S608 -- quoted
-            f"FROM {source} GROUP BY 1 ORDER BY 1"
-        ).fetchall()
-        pairs = f"parquet_kv_metadata({literal(str(parquet))})"
-        facts = dict(connection.execute(f"SELECT decode(key), decode(value) FROM {pairs}").fetchall())  # noqa: S608 -- quoted
-    hours = tuple(Hour(int(start), int(count), int(total) % 2**64) for start, count, total in rows)
-    return Summary(hours, int(facts["skipped"]), facts["first_bad"])

@@ -56,7 +56,7 @@ def new_services(now: pyarrow.Table, before: pyarrow.Table, baseline: str) -> py
         before: of the baseline.
         baseline: how long the baseline is, in words.
     """
-    from rave_flow.ingest import connected
+    from rave_flow.databases import connected
 
     with connected() as connection:
         connection.register("now", now)

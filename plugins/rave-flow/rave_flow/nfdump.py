@@ -14,29 +14,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rave_flow.errors import UnreadableError
-from rave_flow.repository import SourceFile
+from rave_flow.repository import Form, SourceFile, form_of
 from rave_flow.streams import opened
-
-NETFLOW = ("nfcapd.",)
-"""What the names of NetFlow files start with."""
-
-CAPTURES = tuple(f".{kind}{packed}" for kind in ("pcap", "pcapng", "cap") for packed in ("", ".gz", ".zst"))
-"""What the names of captures end in."""
 
 ROTATION = 3600
 """Seconds that one file of ``nfpcapd`` covers."""
 
 _CHUNK = 1 << 20
-
-
-def is_netflow(file: SourceFile) -> bool:
-    """Whether nfdump reads the file as it is."""
-    return os.path.basename(file.path).startswith(NETFLOW)
-
-
-def is_capture(file: SourceFile) -> bool:
-    """Whether the file holds packets."""
-    return file.path.lower().endswith(CAPTURES)
 
 
 def to_json(file: SourceFile, folder: Path) -> tuple[Path | None, str]:
@@ -45,7 +29,7 @@ def to_json(file: SourceFile, folder: Path) -> tuple[Path | None, str]:
     Raises:
         UnreadableError: a program is missing, or refuses the file; or packets were read, and no flow was made of them.
     """
-    if is_netflow(file):
+    if form_of(file) is Form.NETFLOW:
         return _flows(file, ["-r", file.path], folder), ""
     packets = folder / "packets"
     with opened(file) as source, packets.open("wb") as copy:

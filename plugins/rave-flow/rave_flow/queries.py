@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rave_flow.columns import literal
-from rave_flow.ingest import connected
+from rave_flow.databases import connected
 from rave_flow.windows import Bins, Window
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def flows(parquet: Sequence[Path], window: Window) -> Iterator[duckdb.DuckDBPyCo
     files = ", ".join(literal(str(path)) for path in parquet)
     with connected() as connection:
         source = f"read_parquet([{files}], hive_partitioning=false)" if parquet else NOTHING
-        connection.execute(f"CREATE VIEW flows AS FROM {source} WHERE {' AND '.join(conditions)}")
+        connection.execute(f"CREATE TEMP VIEW flows AS FROM {source} WHERE {' AND '.join(conditions)}")
         yield connection
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rave_flow.cached import Slice, parquet_of
 from rave_flow.columns import literal
 from rave_flow.conditions import Condition
-from rave_flow.ingest import connected
+from rave_flow.databases import connected
 from rave_flow.queries import bounds
 from rave_flow.windows import Window
 
@@ -83,7 +83,7 @@ class Flows:
     def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with a view ``flows`` of them."""
         with connected() as connection:
-            connection.execute(f"CREATE VIEW flows AS {self._sql()}")
+            connection.execute(f"CREATE TEMP VIEW flows AS {self._sql()}")
             yield connection
 
     def order_sql(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rave_flow.ingest import connected
+from rave_flow.databases import connected
 
 if TYPE_CHECKING:
     import pyarrow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -25,6 +26,16 @@ REFUSED = re.compile(r"^(?:conn(?!-summary).*\.(?:log|json)|.+\.csv)\.(?:bz2|lz4
 
 
 ATTEMPTS = 5
+
+
+class Form(enum.Enum):
+    """What a file is, by its name."""
+
+    ZEEK = "zeek"
+    CSV = "csv"
+    PARQUET = "parquet"
+    NETFLOW = "netflow"
+    CAPTURE = "capture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,18 @@ class SourceFile:
     def name(self) -> str:
         """The file's name and its folder's, for messages."""
         return "/".join(Path(self.path).parts[-2:])
+
+
+def form_of(file: SourceFile) -> Form:
+    """What the file is: one of those that `READ` has."""
+    found = READ.match(Path(file.path).name)
+    if found and found["netflow"]:
+        return Form.NETFLOW
+    if found and found["packets"]:
+        return Form.CAPTURE
+    if found and found["table"]:
+        return Form.PARQUET if file.path.endswith(".parquet") else Form.CSV
+    return Form.ZEEK
 
 
 @dataclass(frozen=True, slots=True)

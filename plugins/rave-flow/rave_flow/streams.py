@@ -33,8 +33,8 @@ def opened(file: SourceFile) -> Iterator[BinaryIO]:
     elif file.path.endswith(".gz"):
         yield from _gzip(file)
     else:
-        with io.BufferedReader(_Limited(file)) as source:
-            yield source
+        with _Limited(file) as source:
+            yield cast("BinaryIO", source)
 
 
 def _gzip(file: SourceFile) -> Iterator[BinaryIO]:
@@ -79,11 +79,11 @@ class _Limited(io.FileIO):
         super().__init__(file.path, "rb")
         self._file, self._left = file, file.size
 
-    def readinto(self, buffer: object) -> int:
-        """Reads no further than the scanned size."""
-        view = memoryview(cast("bytearray", buffer))[: self._left]
-        count = super().readinto(view) or 0
-        if not count and self._left:
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Up to ``size`` bytes, and none beyond the scanned size."""
+        wanted = self._left if size is None or size < 0 else min(size, self._left)
+        found = super().read(wanted) if wanted else b""
+        if wanted and not found:
             raise ChangedError(f"{self._file.path} became shorter while it was read; ask again")
-        self._left -= count
-        return count
+        self._left -= len(found)
+        return found

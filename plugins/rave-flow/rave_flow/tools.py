@@ -44,7 +44,7 @@ TOTALS: dict[str, str] = {
 """What rwtotal counts by. Beginnings of addresses are those of IPv4; IPv6 is NULL."""
 
 _OCTETS = (
-    "CREATE MACRO _octets(address, n) AS CASE WHEN NOT contains(address, ':') "
+    "CREATE TEMP MACRO _octets(address, n) AS CASE WHEN NOT contains(address, ':') "
     "THEN array_to_string(list_slice(string_split(address, '.'), 1, n), '.') END"
 )
 SCHEMES = range(7)

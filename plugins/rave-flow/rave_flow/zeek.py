@@ -1,94 +1,145 @@
-"""Zeek connection logs, in TSV or JSON: the columns, and a copy with only the lines that are whole."""
+"""Zeek connection logs, in TSV or JSON: the columns, and which of the lines are whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
 from rave_flow.columns import ALIASES
 from rave_flow.errors import UnreadableError
-from rave_flow.repository import SourceFile
-from rave_flow.streams import opened
 
-CHUNK = 4 << 20
 HASH = ord("#")
 
 
 @dataclass(slots=True)
-class Staged:
-    """What a log held.
+class Log:
+    """A log, as far as it was read.
 
     Attributes:
-        fields: names of the columns; of TSV in order.
-        lines: how many lines of data there were, whole or not.
-        first_bad: where and why the first line was left out, or ``None``.
+        path: for messages.
+        fields: names of the columns; of TSV in order, of JSON those that are known and were seen.
         is_json: whether the lines are objects.
+        number: how many lines were read.
+        lines: how many of them hold data, whole or not.
+        first_bad: where and why the first line was left out, ``""`` where none was.
     """
 
-    fields: tuple[str, ...]
-    lines: int = 0
-    first_bad: str | None = None
+    path: str
+    fields: tuple[str, ...] = ()
     is_json: bool = False
+    number: int = 0
+    lines: int = 0
+    first_bad: str = ""
 
+    def learn(self, block: bytes) -> None:
+        """Takes the names of the columns from the first lines; of objects from all, since each has its own.
 
-def stage(file: SourceFile, target: Path) -> Staged:
-    """Copies the whole lines of ``file`` to ``target``, without comments, as the file was when it was scanned.
+        Raises:
+            UnreadableError: it is no connection log.
+        """
+        if not self.fields and not self.is_json:
+            head = _split(block[:_HEAD])
+            self.is_json = next((line.startswith(b"{") for line in head if line.strip()), False)
+            if not self.is_json:
+                self.fields = _fields(self.path, head)
+        if self.is_json:
+            whole = block if block.endswith(b"\n") else block.rpartition(b"\n")[0]
+            self.fields += tuple(name for name in _KNOWN if name not in self.fields and f'"{name}":'.encode() in whole)
 
-    DuckDB alone would take a damaged gzip stream for a short one, and cut a line at a ``#``. What was appended
-    to a plain log since is left for the next scan.
+    def check(self) -> None:
+        """Raises `UnreadableError` when all was read, and no column is known."""
+        if not self.fields:
+            raise UnreadableError(
+                f"{self.path}: {'no line of it is whole' if self.is_json else 'is empty, not even a #fields line'}"
+            )
 
-    Raises:
-        UnreadableError: damaged, or no Zeek connection log.
-        ChangedError: it is shorter than it was.
-    """
-    with opened(file) as source, target.open("wb") as copy:
-        return _copy(file, source, copy)
+    def plain(self, block: bytes) -> tuple[bytes, int] | None:
+        """The lines of a block of TSV without the comments at its ends, and how many of these there are.
 
+        ``None`` if the lines need a look one by one. Whether each has as many fields as it ought to have is for
+        whoever parses them to see.
+        """
+        if self.is_json or not block.endswith(b"\n") or b"\r" in block:
+            return None
+        first, last, comments = 0, len(block), 0
+        while block.startswith(b"#", first):
+            first = block.index(b"\n", first) + 1
+            comments += 1
+        while (start := block.rfind(b"\n", first, last - 1) + 1) > first and block.startswith(b"#", start):
+            last = start
+            comments += 1
+        if b"#fields\t" in block[last:] or (
+            block.find(b"#", first, last) >= 0 and block.find(b"\n#", first, last) >= 0
+        ):
+            return None
+        self._check_again(block[:first], 0)
+        return block[first:last], comments
 
-def _copy(file: SourceFile, source: BinaryIO, copy: BinaryIO) -> Staged:
-    found: Staged | None = None
-    number = 0
-    for block in _blocks(source):
-        if found is not None and _is_plain(block, found):
-            copy.write(block)
-            count = block.count(b"\n")
-            found.lines += count
-            number += count
-            continue
+    def count(self, lines: int, comments: int) -> None:
+        """Notes that a block is done of which `plain` gave lines, all of them whole."""
+        self.lines += lines
+        self.number += lines + comments
+
+    def sift(self, block: bytes) -> bytes:
+        """The whole lines of a block, without comments; the others are counted.
+
+        DuckDB alone would cut a line at a ``#``, and can't see that a last line was cut.
+
+        Raises:
+            UnreadableError: the columns change.
+        """
         lines = _split(block)
-        if found is None:
-            found = Staged((), is_json=True) if _is_json(lines) else Staged(_fields(file, lines))
-        copy.write(b"".join((_objects if found.is_json else _whole)(file, found, lines, number)))
-        number += len(lines)
-    if found is None:
-        raise UnreadableError(f"{file.path}: is empty, not even a #fields line")
-    if found.is_json and not found.fields:
-        raise UnreadableError(f"{file.path}: no line of it is whole")
-    return found
+        whole = self._objects(lines) if self.is_json else self._whole(lines)
+        self.number += len(lines)
+        return b"".join(whole)
+
+    def _objects(self, lines: list[bytes]) -> list[bytes]:
+        """The lines that begin and end as objects do. What is in them is seen when they are read."""
+        whole = []
+        for number, line in enumerate(lines, self.number + 1):
+            if not line.strip():
+                continue
+            self.lines += 1
+            if line.startswith(b"{") and line.rstrip(b"\r\n").endswith(b"}") and line.endswith(b"\n"):
+                whole.append(line)
+            else:
+                self.first_bad = self.first_bad or f"line {number} is no whole JSON object"
+        return whole
+
+    def _whole(self, lines: list[bytes]) -> list[bytes]:
+        """The lines that have all fields and an end."""
+        tabs = len(self.fields) - 1
+        whole = [line for line in lines if line.count(b"\t") == tabs and line[0] != HASH and b"\r" not in line]
+        if whole and not whole[-1].endswith(b"\n"):
+            whole.pop()
+        self.lines += len(whole)
+        if len(whole) != len(lines):
+            kept = set(whole)
+            self._account([(number, line) for number, line in enumerate(lines, self.number + 1) if line not in kept])
+        return whole
+
+    def _account(self, others: list[tuple[int, bytes]]) -> None:
+        for number, line in others:
+            if line.startswith(b"#"):
+                self._check_again(line, number - self.number - 1)
+            elif line.strip():
+                self.lines += 1
+                self.first_bad = self.first_bad or self._fault(line, number)
+
+    def _fault(self, line: bytes, number: int) -> str:
+        count = line.count(b"\t") + 1
+        if count != len(self.fields):
+            return f"line {number} has {count} fields instead of {len(self.fields)}"
+        return f"line {number} holds a carriage return" if line.endswith(b"\n") else f"line {number} has no end"
+
+    def _check_again(self, comments: bytes, before: int) -> None:
+        """Refuses comments that say other columns; ``before`` lines of the block come before them."""
+        for number, line in enumerate(comments.splitlines(keepends=True), self.number + before + 1):
+            if line.startswith(b"#fields\t") and _fields(self.path, [line]) != self.fields:
+                raise UnreadableError(f"{self.path}, line {number}: other #fields than at the top; split the log there")
 
 
-def _blocks(source: BinaryIO) -> Iterator[bytes]:
-    """Many lines at a time, with their ends; the last may have none."""
-    rest = b""
-    while chunk := source.read(CHUNK):
-        head, newline, rest = (rest + chunk).rpartition(b"\n")
-        if newline:
-            yield head + newline
-    if rest:
-        yield rest
-
-
-def _is_plain(block: bytes, found: Staged) -> bool:
-    """Whether a block of TSV has nothing but lines of data, as many fields as they ought to have together.
-
-    Two lines that make up for each other are seen when the fields are read: they are not among the rows then.
-    """
-    if found.is_json or block.startswith(b"#") or not block.endswith(b"\n"):
-        return False
-    tabs = block.count(b"\n") * (len(found.fields) - 1)
-    return block.count(b"\t") == tabs and b"\n#" not in block and b"\r" not in block
+_HEAD = 1 << 20
+_KNOWN = tuple(dict.fromkeys(alias for aliases in ALIASES.values() for alias in aliases))
 
 
 def _split(block: bytes) -> list[bytes]:
@@ -99,75 +150,12 @@ def _split(block: bytes) -> list[bytes]:
     return [line + b"\n" for line in whole] + ([rest] if rest else [])
 
 
-def _fields(file: SourceFile, lines: list[bytes]) -> tuple[str, ...]:
+def _fields(path: str, lines: list[bytes]) -> tuple[str, ...]:
     for line in lines:
         if line.startswith(b"#fields\t"):
             return tuple(line.decode("utf-8", "replace").rstrip("\r\n").split("\t")[1:])
         if line.startswith(b"#path") and line.split() != [b"#path", b"conn"]:
-            raise UnreadableError(f"{file.path}: is no connection log, its #path is {line[5:].strip().decode()!r}")
+            raise UnreadableError(f"{path}: is no connection log, its #path is {line[5:].strip().decode()!r}")
         if not line.startswith(b"#"):
             break
-    raise UnreadableError(f"{file.path}: no #fields line before the data, so its columns are unknown")
-
-
-def _is_json(lines: list[bytes]) -> bool:
-    return next((line.startswith(b"{") for line in lines if line.strip()), False)
-
-
-_KNOWN = tuple(dict.fromkeys(alias for aliases in ALIASES.values() for alias in aliases))
-
-
-def _objects(_: SourceFile, found: Staged, lines: list[bytes], before: int) -> list[bytes]:
-    """The lines that begin and end as objects do; the others are counted. What is in them is seen when they are read.
-
-    Zeek leaves unset fields out, so the columns are those that any line has.
-    """
-    whole = []
-    for number, line in enumerate(lines, before + 1):
-        if not line.strip():
-            continue
-        found.lines += 1
-        if line.startswith(b"{") and line.rstrip(b"\r\n").endswith(b"}") and line.endswith(b"\n"):
-            whole.append(line)
-        else:
-            found.first_bad = found.first_bad or f"line {number} is no whole JSON object"
-    text = b"".join(whole)
-    found.fields += tuple(name for name in _KNOWN if name not in found.fields and f'"{name}":'.encode() in text)
-    return whole
-
-
-def _whole(file: SourceFile, found: Staged, lines: list[bytes], before: int) -> list[bytes]:
-    """The lines that have all fields and an end; the others are counted."""
-    tabs = len(found.fields) - 1
-    whole = [line for line in lines if line.count(b"\t") == tabs and line[0] != HASH and b"\r" not in line]
-    if whole and not whole[-1].endswith(b"\n"):
-        whole.pop()
-    found.lines += len(whole)
-    if len(whole) != len(lines):
-        kept = set(whole)
-        others = [(number, line) for number, line in enumerate(lines, before + 1) if line not in kept]
-        _account(file, found, others)
-    return whole
-
-
-def _account(file: SourceFile, found: Staged, others: list[tuple[int, bytes]]) -> None:
-    for number, line in others:
-        if line.startswith(b"#"):
-            _check_again(file, found, line, number)
-        elif line.strip():
-            found.lines += 1
-            found.first_bad = found.first_bad or _fault(found, line, number)
-
-
-def _fault(found: Staged, line: bytes, number: int) -> str | None:
-    count = line.count(b"\t") + 1
-    if count != len(found.fields):
-        return f"line {number} has {count} fields instead of {len(found.fields)}"
-    if not line.endswith(b"\n"):
-        return f"line {number} has no end"
-    return f"line {number} holds a carriage return" if b"\r" in line else None
-
-
-def _check_again(file: SourceFile, found: Staged, line: bytes, number: int) -> None:
-    if line.startswith(b"#fields\t") and _fields(file, [line]) != found.fields:
-        raise UnreadableError(f"{file.path}, line {number}: other #fields than at the top; split the log there")
+    raise UnreadableError(f"{path}: no #fields line before the data, so its columns are unknown")

@@ -96,13 +96,15 @@ def test_lines_that_could_not_be_read_are_said(
 def parquet(generated: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The generated day as Parquet."""
     from rave_flow.ingest import to_parquet
+    from rave_flow.pieces import pieces_of
     from rave_flow.repository import Repository
 
     folder = tmp_path_factory.mktemp("parquet")
     targets = []
     for number, file in enumerate(Repository.scan(generated).files):
         targets.append(folder / f"{number}.parquet")
-        to_parquet(file, targets[-1])
+        (piece,) = pieces_of(file)
+        to_parquet(piece, targets[-1])
     return targets
 
 

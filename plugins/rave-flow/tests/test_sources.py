@@ -25,6 +25,7 @@ from rave_flow.errors import (
 )
 from rave_flow.ingest import to_parquet
 from rave_flow.operations import top
+from rave_flow.pieces import pieces_of
 from rave_flow.repository import Repository, SourceFile
 
 from rave_core import Runtime
@@ -297,32 +298,42 @@ def test_what_was_appended_since_the_scan_waits_for_the_next(zeek: Zeek, line: L
     """A log that is being written is read as far as it went when the directory was scanned."""
     logs = zeek([line(src="10.0.0.1")])
     (file,) = Repository.scan(logs).files
-    with (logs / "conn.log").open("a") as log:
-        log.write(line(src="10.0.0.2") + "\n")
-    to_parquet(file, tmp_path / "flows.parquet")
+    for number in (2, 3):
+        with (logs / "conn.log").open("a") as log:
+            log.write(line(src=f"10.0.0.{number}") + "\n")
+        if number == 2:
+            (piece,) = pieces_of(file)
+    to_parquet(piece, tmp_path / "flows.parquet")
     assert pyarrow.parquet.read_table(tmp_path / "flows.parquet")["src"].to_pylist() == ["10.0.0.1"]
+
+
+FIELDS = "#fields\tts\tsrc\tsrc_port\tdst\tdst_port\tproto\tbytes\tpackets\n"
 
 
 @pytest.mark.parametrize("name", ["conn.log", "conn.log.gz", "flows.csv"])
 def test_a_file_that_was_rewritten_since_the_scan_is_an_error(directory: Path, name: str, tmp_path: Path) -> None:
-    """Its new content must not be kept under its old size and time."""
-    text = CSV + "1715680800,10.0.0.1,1,10.0.0.2,80,6,10,1\n"
-    fields = "#fields\tts\tsrc\tsrc_port\tdst\tdst_port\tproto\tbytes\tpackets\n"
-    content = {"conn.log": fields.encode(), "conn.log.gz": gzip.compress(fields.encode()), "flows.csv": text.encode()}
+    """Its new content must not be kept under its old size and time: not when it is cut, and not when it is read."""
+    content = {"conn.log": FIELDS.encode(), "conn.log.gz": gzip.compress(FIELDS.encode()), "flows.csv": CSV.encode()}
     path = directory / name
     path.write_bytes(content[name])
     found = SourceFile.at(path)
     with pytest.raises(ChangedError, match="ask again"):
-        to_parquet(SourceFile(found.path, found.size, found.mtime_ns - 1), tmp_path / "flows.parquet")
+        pieces_of(SourceFile(found.path, found.size, found.mtime_ns - 1))
+    (piece,) = pieces_of(found)
+    path.write_bytes(content[name].replace(b"bytes", b"sizes") + b"more")
+    with pytest.raises(ChangedError, match="ask again"):
+        to_parquet(piece, tmp_path / "flows.parquet")
 
 
 def test_a_file_that_is_gone_since_the_scan_is_told(zeek: Zeek, line: Line, tmp_path: Path) -> None:
     """As when logs are rotated between the scan and the reading."""
     logs = zeek([line()])
     (file,) = Repository.scan(logs).files
+    (piece,) = pieces_of(file)
     (logs / "conn.log").unlink()
-    with pytest.raises(ChangedError, match="is gone since"):
-        to_parquet(file, tmp_path / "flows.parquet")
+    for late in (lambda: to_parquet(piece, tmp_path / "flows.parquet"), lambda: pieces_of(file)):
+        with pytest.raises(ChangedError, match="is gone since"):
+            late()
 
 
 def test_a_log_that_is_rotated_during_the_scan_is_not_lost(

@@ -1,0 +1,48 @@
+"""DuckDB, as every question here uses it: one for the process, since one takes longer to start than a question."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+_lock = threading.Lock()
+_databases: dict[int, duckdb.DuckDBPyConnection] = {}
+"""By process: a fork has none of the threads of its parent's. That one is kept, and never touched."""
+
+
+@contextmanager
+def connected() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a database in memory, whose zone is UTC. Threads do not share one.
+
+    What is made on it has to be temporary: anything else would be there for the others too.
+    """
+    connection = _database().cursor()
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _database() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    with _lock:
+        found = _databases.get(os.getpid())
+        if found is None:
+            found = _databases[os.getpid()] = duckdb.connect(":memory:")
+            found.execute("SET GLOBAL TimeZone = 'UTC'")
+        return found
+
+
+def _unlocked() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_unlocked)
