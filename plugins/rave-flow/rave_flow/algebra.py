@@ -27,6 +27,7 @@ TYPES: dict[str, Any] = {
     "saddress": "flow_addresses", "daddress": "flow_addresses", "any_address": "flow_addresses",
     "not_saddress": "flow_addresses", "not_daddress": "flow_addresses", "not_any_address": "flow_addresses",
     "bytes": "flow_ranges", "packets": "flow_ranges", "duration": "flow_seconds", "flags_all": "flow_flags",
+    "type": "flow_types",
     "start_date": "flow_date", "end_date": "flow_date", "fail_destination": bool, "source": "flow_source",
 }  # fmt: skip
 """The type of each option of `rwfilter`."""

@@ -15,8 +15,9 @@ class Condition:
 
     Attributes:
         option: one of `OPTIONS`.
-        ranges: of numbers: ports, bytes, packets, milliseconds, addresses; of flags, pairs of high ones and mask.
-        names: of protocols.
+        ranges: of numbers: ports, bytes, packets, milliseconds, addresses (of types, those inside); of flags, pairs of
+            high ones and mask.
+        names: of protocols, or of types.
     """
 
     option: str
@@ -75,6 +76,32 @@ def _flags(condition: Condition) -> str:
     return " OR ".join(f"(flags & {mask}) = {high}" for high, mask in condition.ranges) or "false"
 
 
+_KINDS = {
+    "web": "coalesce(proto = 'tcp' AND (src_port IN (80, 443, 8080) OR dst_port IN (80, 443, 8080)), false)",
+    "icmp": "proto IN ('icmp', 'icmp6')",
+}
+"""What SiLK's site ``twoway`` tells apart from the rest of what comes in and goes out."""
+
+
+def _type(condition: Condition) -> str:
+    inside = {end: f"({_address(end)(condition)})" for end in ("src", "dst")}
+    ways = {
+        "in": f"NOT {inside['src']} AND {inside['dst']}",
+        "out": f"{inside['src']} AND NOT {inside['dst']}",
+        "int2int": f"{inside['src']} AND {inside['dst']}",
+        "ext2ext": f"NOT {inside['src']} AND NOT {inside['dst']}",
+    }
+    return " OR ".join(f"({ways[way]} AND {kind})" for way, kind in map(_way, condition.names)) or "false"
+
+
+def _way(name: str) -> tuple[str, str]:
+    way = name.removesuffix("web").removesuffix("icmp")
+    if way in ("in", "out"):
+        rest = " AND ".join(f"NOT {kind}" for kind in _KINDS.values())
+        return way, f"({_KINDS.get(name.removeprefix(way), rest)})"
+    return name, "src_high IS NOT NULL AND dst_high IS NOT NULL"
+
+
 OPTIONS: dict[str, Callable[[Condition], str]] = {
     "protocol": _protocol,
     "sport": _between("src_port"),
@@ -90,6 +117,7 @@ OPTIONS: dict[str, Callable[[Condition], str]] = {
     "packets": _between("packets"),
     "duration": _between("CAST(round(duration * 1000) AS BIGINT)"),
     "flags_all": _flags,
+    "type": _type,
     "stime": _between("epoch_us(ts)"),
 }
 """The SQL of each option. Several values of one option are alternatives; several options must all hold."""

@@ -8,6 +8,7 @@ from typing import Any
 from rave_core.converters import Converter
 from rave_core.converters.converter import FunctionConverter, Schema
 from rave_flow.addresses import AddressSet
+from rave_flow.directions import NAMES, to_types
 from rave_flow.flags import to_flags
 from rave_flow.options import to_fields, to_milliseconds, to_moment, to_ports, to_protocols, to_total, to_values
 from rave_flow.ranges import to_ranges
@@ -107,6 +108,7 @@ CONVERTERS: dict[str, Converter] = dict(
         _named("flow_ranges", to_ranges, _text("1000-", "2-10")),
         _named("flow_seconds", to_milliseconds, _text("0.5-10", "60-")),
         _named("flow_flags", to_flags, _text("S/SA", "S/SA,R/R")),
+        _named("flow_types", to_types, _list([*NAMES, "all"])),
         _named("flow_date", to_date, _text("2024/05/14", "2024/05/14:12")),
         _named("flow_fields", to_fields, _list(FIELDS)),
         _named("flow_values", to_values, _list(VALUES)),

@@ -12,6 +12,7 @@ from rave_core.converters import to_datetime
 from rave_flow.addresses import AddressSet
 from rave_flow.columns import PROTOCOLS
 from rave_flow.conditions import Condition
+from rave_flow.directions import Types, to_types
 from rave_flow.errors import ParameterError
 from rave_flow.flags import to_flags
 from rave_flow.ranges import MOST, Ranges, to_ranges
@@ -129,7 +130,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "protocol": to_protocols, "sport": to_ports, "dport": to_ports, "aport": to_ports, "saddress": to_addresses,
     "daddress": to_addresses, "any_address": to_addresses, "not_saddress": to_addresses, "not_daddress": to_addresses,
     "not_any_address": to_addresses, "bytes": to_ranges, "packets": to_ranges, "duration": to_milliseconds,
-    "flags_all": to_flags,
+    "flags_all": to_flags, "type": to_types,
 }  # fmt: skip
 """What makes the value of each option of rwfilter."""
 
@@ -153,8 +154,14 @@ def to_conditions(options: Mapping[str, Any]) -> tuple[Condition, ...]:
             read = READERS[name](value)
         except (TypeError, ValueError) as error:
             raise ParameterError(f"{name}={value!r}: {error}") from None
-        conditions.append(Condition(name, names=read) if name == "protocol" else Condition(name, read))
+        conditions.append(_condition(name, read))
     return tuple(conditions)
+
+
+def _condition(name: str, read: Any) -> Condition:
+    if isinstance(read, Types):
+        return Condition(name, read.internal, read.names)
+    return Condition(name, names=read) if name == "protocol" else Condition(name, read)
 
 
 def _words(what: str, known: Iterable[str]) -> Callable[[Any], tuple[str, ...]]:

@@ -10,7 +10,7 @@ of the hours that it covers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rave_core import op
 from rave_flow import tools
@@ -36,6 +36,19 @@ if TYPE_CHECKING:
 CUT_FIELDS = ("sip", "dip", "sport", "dport", "protocol", "packets", "bytes", "flags", "stime", "duration", "etime")
 
 
+@overload
+def rwfilter(
+    flows: Flows | None = None,
+    /,
+    *,
+    pass_destination: Literal[True],
+    fail_destination: Literal[True],
+    source: Source | str | None = None,
+    start_date: Any = None,
+    end_date: Any = None,
+    **options: Any,
+) -> tuple[Flows, Flows]: ...
+@overload
 def rwfilter(
     flows: Flows | None = None,
     /,
@@ -43,36 +56,58 @@ def rwfilter(
     source: Source | str | None = None,
     start_date: Any = None,
     end_date: Any = None,
+    pass_destination: bool | None = None,
     fail_destination: bool = False,
     **options: Any,
-) -> Flows:
-    """The flows that pass all options, or with ``fail_destination=True`` those that fail one.
+) -> Flows: ...
+def rwfilter(
+    flows: Flows | None = None,
+    /,
+    *,
+    source: Source | str | None = None,
+    start_date: Any = None,
+    end_date: Any = None,
+    pass_destination: bool | None = None,
+    fail_destination: bool = False,
+    **options: Any,
+) -> Flows | tuple[Flows, Flows]:
+    """The flows that pass all options; with ``fail_destination=True`` those that fail one instead.
+
+    With ``pass_destination=True`` and ``fail_destination=True`` it gives both: those that pass, and those that fail.
 
     Args:
         flows: those to choose from; without it those of ``source``.
         source: a configured directory, ``default`` where none is named.
         start_date: the first hour or day, as ``2024/05/14`` or ``2024/05/14:12``, or any time in ISO 8601.
         end_date: the last hour or day, which is in; without it the one of ``start_date`` alone.
-        fail_destination: which of the two.
+        pass_destination: whether those that pass are wanted; if it is not given, unless ``fail_destination`` is.
+        fail_destination: whether those that fail are.
         options: ``protocol sport dport aport saddress daddress any_address not_saddress not_daddress not_any_address
-            bytes packets duration flags_all``: see the README. Alternatives are apart by commas.
+            bytes packets duration flags_all type``: see the README. Alternatives are apart by commas.
 
     Raises:
-        ParameterError: an option is unknown, or its value wrong.
+        ParameterError: an option is unknown, or its value wrong; or neither destination is wanted.
         FlowError: the source can't be read.
     """
+    if pass_destination is None:
+        pass_destination = not fail_destination
+    if not (pass_destination or fail_destination):
+        raise ParameterError("pass_destination=False: one of pass_destination and fail_destination expected")
     conditions = to_conditions(options)
-    window = span_of(start_date, end_date)
-    if flows is not None:
-        if source is not None:
-            raise ParameterError("flows and a source are given: the flows have theirs")
-        chosen = reference_of(flows)
-        if window != Window():
-            chosen = _within(chosen, window)
-    else:
+    chosen = _chosen(flows, source, span_of(start_date, end_date))
+    passed = chosen.filtered(conditions) if conditions else chosen
+    failed = chosen.filtered(conditions, passes=False)
+    return (passed, failed) if pass_destination and fail_destination else passed if pass_destination else failed
+
+
+def _chosen(flows: Flows | None, source: Source | str | None, window: Window) -> Flows:
+    if flows is None:
         selection = Inventory.of(to_source(source or "default").repository).select(window)
-        chosen = Flows(selection.slices, window)
-    return chosen.filtered(conditions, passes=not fail_destination) if conditions or fail_destination else chosen
+        return Flows(selection.slices, window)
+    if source is not None:
+        raise ParameterError("flows and a source are given: the flows have theirs")
+    chosen = reference_of(flows)
+    return _within(chosen, window) if window != Window() else chosen
 
 
 def _within(flows: Flows, window: Window) -> Flows:

@@ -88,7 +88,7 @@ def test_rows_are_limited(sharing: Serve, generated: Path) -> None:
     [
         ("flow_ports", "80,443"), ("flow_addresses", "10.0.0.0/8,2001:db8::1"), ("flow_protocols", "17,tcp"),
         ("flow_ranges", "-5,10-"), ("flow_seconds", "0.5-2"), ("flow_flags", "S/SA,R/R"),
-        ("flow_date", "2024/05/14:12"),
+        ("flow_date", "2024/05/14:12"), ("flow_types", "in,outweb"),
         ("flow_fields", "sip, dport"), ("flow_values", "Bytes,sip-distinct"), ("flow_key", "sip-first-8"),
         ("flow_scheme", "4"), ("flow_records", "10"),
     ],

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rave_flow import algebra
 from rave_flow.addresses import AddressSet
+from rave_flow.directions import NAMES
 from rave_flow.errors import ParameterError
 from rave_flow.flags import bits_of, letters_of
 from rave_flow.options import to_moment
@@ -22,6 +24,7 @@ from rave_flow.silk import rwcat, rwcount, rwcut, rwfilter, rwset, rwsort, rwsta
 
 from rave_core import Runtime
 
+EXPORTS = algebra.__export__
 Serve = Callable[[Path], Runtime]
 Row = dict[str, Any]
 Runs = Callable[[str], int]
@@ -80,6 +83,15 @@ def inside(address: str, *nets: str) -> bool:
     return any(found in net for net in map(ipaddress.ip_network, nets) if net.version == found.version)
 
 
+def way(row: Row) -> str:
+    """The type of a flow, where the networks that are made up are internal that nobody routes."""
+    inner = [inside(row[end], "10.0.0.0/8", "192.168.0.0/16", "fe80::/10", "fc00::/7") for end in ("sip", "dip")]
+    if inner[0] == inner[1]:
+        return "int2int" if inner[0] else "ext2ext"
+    web = row["protocol"] == "tcp" and {row["sport"], row["dport"]} & {80, 443, 8080} != set()
+    return ("out" if inner[0] else "in") + ("web" if web else "icmp" if row["protocol"] in ("icmp", "icmp6") else "")
+
+
 OPTIONS: dict[str, list[tuple[Any, Callable[[Row], bool]]]] = {
     "protocol": [
         ("tcp", lambda row: row["protocol"] == "tcp"),
@@ -110,6 +122,13 @@ OPTIONS: dict[str, list[tuple[Any, Callable[[Row], bool]]]] = {
     "duration": [
         ("0.5-10", lambda row: row["duration"] is not None and 500 <= round(row["duration"] * 1000) <= 10_000)
     ],
+    "type": [
+        ("out", lambda row: way(row) == "out"),
+        ("IN, inweb,inicmp", lambda row: way(row).startswith("in") and way(row) != "int2int"),
+        (["outweb", "ext2ext"], lambda row: way(row) in ("outweb", "ext2ext")),
+        ("int2int,outicmp", lambda row: way(row) in ("int2int", "outicmp")),
+        ("all", lambda _: True),
+    ],
 }
 CHOICES = st.fixed_dictionaries(
     {},
@@ -131,6 +150,45 @@ def test_a_filter_passes_what_plain_python_does(
     assert keys(passed) == expected
     assert keys(passed) + keys(failed) == Counter(map(key, lines))
     assert keys(rwcat(passed, failed)) == Counter(map(key, lines))
+
+
+def test_the_types_are_all_flows_and_none_twice(sharing: Serve, generated: Path, lines: list[Row]) -> None:
+    """Each flow has one; the made-up day has several of most."""
+    sharing(generated)
+    found = {name: keys(rwfilter(type=name)) for name in NAMES}
+    expected = {name: Counter(key(row) for row in lines if way(row) == name) for name in NAMES}
+    assert found == expected
+    assert sum(found.values(), Counter()) == Counter(map(key, lines))
+    assert len(list(filter(None, found.values()))) >= 4
+
+
+def test_what_is_internal_is_configured(serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]) -> None:
+    """An answer is that of the networks which are configured when it is asked for."""
+    runtime = serving(zeek([line(src="198.51.100.1"), line(src="10.0.0.1"), line(src="2001:db8::1", proto="icmp")]))
+    settings: Any = runtime.settings.plugins["flow"]
+    ask: Any = EXPORTS["rwtotal"]
+    assert ask(type="out,outweb,outicmp", key="protocol")["records"].to_pylist() == [1]
+    settings["internal"] = ["198.51.100.0/24", "2001:db8::/32"]
+    assert ask(type="out,outweb,outicmp", key="protocol")["key"].to_pylist() == ["icmp", "tcp"]
+    assert rwset(rwfilter(type="outicmp"), sip=True) == AddressSet.of("2001:db8::1")
+    assert rwset(rwfilter(type="outweb"), sip=True) == AddressSet.of("198.51.100.1")
+    settings["internal"] = []
+    assert rwcut(rwfilter(type="ext2ext")).num_rows == 3
+    settings["internal"] = ["10.0.0.1/8"]
+    with pytest.raises(ParameterError, match=r"internal = .*10\.0\.0\.1/8.* in \[plugins\.flow\]"):
+        rwfilter(type="in")
+
+
+def test_both_destinations_are_a_pair(sharing: Serve, generated: Path, lines: list[Row]) -> None:
+    """Those that pass, and those that fail; neither is an error."""
+    sharing(generated)
+    passed, failed = rwfilter(dport=443, pass_destination=True, fail_destination=True)
+    assert keys(passed) + keys(failed) == Counter(map(key, lines))
+    assert keys(passed) == keys(rwfilter(dport=443, pass_destination=True)) == keys(rwfilter(dport=443))
+    nothing, everything = rwfilter(fail_destination=True), rwfilter()
+    assert (keys(nothing), keys(everything)) == (Counter(), Counter(map(key, lines)))
+    with pytest.raises(ParameterError, match="one of pass_destination and fail_destination"):
+        rwfilter(dport=443, pass_destination=False)
 
 
 def test_filters_can_be_chained(sharing: Serve, generated: Path, lines: list[Row]) -> None:
