@@ -56,7 +56,7 @@ def test_the_catalog_shows_namespaces_and_operations() -> None:
         "flow",
         "timeline",
         "A picture of the traffic over time",
-        "[by] [start]",
+        "[by] [bin]",
         "png",
         "file",
         "*rest **others",

@@ -9,16 +9,15 @@ gives a new answer at once, put together from the hours that did not change.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from rave_core import crossover_strategy, expires, mime_type, op, op_file, progress, typemap
+from rave_core import crossover_strategy, expires, mime_type, op, progress, typemap
 from rave_flow import cached, reports
 from rave_flow.cached import CODE
 from rave_flow.converters import Source
 from rave_flow.detections import beacons, new_services, scans
 from rave_flow.selecting import ARROW, Time, noted, selected, settling
-from rave_flow.windows import Bins, Window, readable_width
+from rave_flow.windows import Bins, Window
 
 if TYPE_CHECKING:
     import pyarrow
@@ -74,29 +73,6 @@ def count(
     return noted(cached.count(selection.window, selection.slices, bins, proto), selection)
 
 
-@op_file(version=CODE)
-@typemap(by="flow_measure", start="flow_time", end="flow_time", bin="flow_width", source="flow_source")
-@mime_type("image/png")
-@expires(settling)
-def timeline(
-    out: str,
-    by: str = "bytes",
-    start: Time | None = None,
-    end: Time | None = None,
-    bin: int | str | None = None,
-    source: Source | str = "default",
-) -> None:
-    """A picture of the traffic over time by protocol; the width of a bin is chosen to read well if not given."""
-    from rave_flow.charts import draw_timeline
-
-    inventory, selection = selected(source, start, end)
-    found = inventory.require(selection)
-    window = selection.window
-    seconds = ((window.end or found.last) - (window.start or found.first)).total_seconds()
-    bins = Bins.over(window, cast("int", bin) or readable_width(seconds), found.first, found.last)
-    draw_timeline(Path(out), cached.series(selection.window, selection.slices, bins), bins, by, selection.skipped)
-
-
 @op(version=CODE)
 @typemap(day="flow_day", n="flow_number", source="flow_source")
 @mime_type(ARROW)
@@ -138,7 +114,6 @@ def hourly(hour: Time, n: int = 5, source: Source | str = "default") -> pyarrow.
 __export__: dict[str, Any] = {
     "top": top,
     "count": count,
-    "timeline": timeline,
     "daily": daily,
     "hourly": hourly,
     "scans": scans,

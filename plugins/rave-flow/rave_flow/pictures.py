@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rave_core import Operation, op, op_file
-from rave_flow import cached, plots, views
+from rave_flow import cached, figures, plots, views
 from rave_flow.cached import CODE, Inventory, Selection, Slice, parquet_of
 from rave_flow.selecting import selected, settling
 from rave_flow.windows import Bins, Window, readable_width
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TYPES: dict[str, Any] = {
     "by": "flow_measure", "over": "flow_dimension", "end_of": "flow_end", "n": "flow_few", "prefix": "flow_prefix",
-    "start": "flow_time", "end": "flow_time", "source": "flow_source",
+    "bin": "flow_width", "start": "flow_time", "end": "flow_time", "source": "flow_source",
 }  # fmt: skip
 _SHARED: dict[str, Any] = {"start": None, "end": None, "source": "default"}
 
@@ -58,11 +58,17 @@ class Ground:
             f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC; {found.flows} flows",
         )
 
-    def bins(self, wanted: int) -> Bins:
-        """About so many bins of the window."""
+    def bins(self, wanted: int, width: float | None = None) -> Bins:
+        """About so many bins of the window, unless they have a width."""
         window = self.selection.window
         seconds = ((window.end or self.last) - (window.start or self.first)).total_seconds()
-        return Bins.over(window, readable_width(seconds, wanted), self.first, self.last)
+        return Bins.over(window, width or readable_width(seconds, wanted), self.first, self.last)
+
+
+def _timeline(figure: Figure, ground: Ground, by: str, bin: float | None) -> None:
+    bins = ground.bins(150, bin)
+    table = cached.series(ground.selection.window, ground.selection.slices, bins)
+    plots.draw_timeline(figure, table, bins, by, ground.facts, ground.selection.skipped)
 
 
 def _heatmap(figure: Figure, ground: Ground, by: str, n: int) -> None:
@@ -103,6 +109,10 @@ class Picture:
 
 
 PICTURES: dict[str, Picture] = {
+    "timeline": Picture(
+        _timeline, {"by": "bytes", "bin": None}, (11, 5),
+        "A picture of the traffic over time by protocol; the width of a bin is chosen to read well if not given.",
+    ),
     "heatmap": Picture(
         _heatmap, {"by": "bytes", "n": 20}, (11, 6),
         "A picture of the n largest ports over time: how much each had, brighter for more, on a logarithmic scale.",
@@ -164,9 +174,9 @@ def paint(name: str, target: Path, arguments: dict[str, Any]) -> None:
     picture = PICTURES[name]
     own = {option: arguments[option] for option in picture.options}
     inventory, selection = selected(arguments["source"], arguments["start"], arguments["end"])
-    figure = plots.new_figure(*picture.size)
+    figure = figures.new_figure(*picture.size)
     picture.draw(figure, Ground.of(inventory, selection), **own)
-    plots.save(figure, target)
+    figures.save(figure, target)
 
 
 @op(version=CODE)

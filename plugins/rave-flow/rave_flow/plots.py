@@ -1,75 +1,74 @@
-"""Pictures beside the timeline: heat map, talkers, fan-out, address space, protocol mix.
-
-Drawn without a screen and without global state, so that many threads can draw at once; equal data give equal bytes.
-"""
+"""The pictures: timeline, heat map, talkers, fan-out, address space, protocol mix."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
-from datetime import UTC
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rave_flow.charts import COLOURS, LEVELS, OTHER, SPARE, ZEROES, said
+from rave_flow.figures import (
+    COLOURS,
+    LINES,
+    OTHER,
+    SPARE,
+    UNITS,
+    amount,
+    edges,
+    entitle,
+    said,
+    tidy,
+    time_axis,
+)
 from rave_flow.views import hilbert
-from rave_flow.windows import Bins, instant
+from rave_flow.windows import Bins
 
 if TYPE_CHECKING:
     import pyarrow
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-UNITS = {"bytes": ("Bytes", "B"), "packets": ("Packets", ""), "flows": ("Flows", "")}
-LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
-"""Okabe and Ito's palette again, in an order in which thin lines are told apart."""
 
 WHAT = {
     "src": "sources", "dst": "destinations", "address": "addresses", "src_port": "source ports",
     "dst_port": "destination ports", "port": "ports", "proto": "protocols", "service": "services",
 }  # fmt: skip
 DASHES = ("-", "--", "-.", ":")
+_STACKED = 5
+"""How many protocols are told apart in a timeline; the smaller ones are drawn as one."""
 
 
-_ONE_AT_A_TIME = threading.Lock()
-"""What makes the names in an SVG the same every time is a setting of all of matplotlib's."""
-
-
-def new_figure(width: float = 11, height: float = 5) -> Figure:
-    """An empty figure."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=120, layout="constrained")
-
-
-def save(figure: Figure, target: Path) -> None:
-    """Writes a figure as PNG or SVG, by the suffix of ``target``, with nothing in it of when it was written."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    if target.suffix == ".svg":
-        FigureCanvasSVG(figure)
-        with _ONE_AT_A_TIME, matplotlib.rc_context({"svg.hashsalt": "rave", "svg.fonttype": "path"}):
-            figure.savefig(target, format="svg", metadata={"Date": None, "Creator": "RAVE"})
-    else:
-        FigureCanvasAgg(figure)
-        figure.savefig(target, format="png", metadata={"Software": "RAVE"})
-
-
-def entitle(axes: Axes, title: str, facts: str, skipped: int) -> None:
-    """What a picture shows, in large, and of which flows, in small."""
-    lost = f"; {skipped} lines could not be read" if skipped else ""
-    axes.set_title(title, loc="left", fontsize=14, fontweight="bold", pad=12)
-    axes.set_title(facts + lost, loc="right", fontsize=9, pad=12)
-
-
-def amount(value: float, by: str) -> str:
-    """A number with its unit, as ``1.5 MB``; SI prefixes."""
+def draw_timeline(figure: Figure, series: pyarrow.Table, bins: Bins, by: str, facts: str, skipped: int) -> None:
+    """Stacked areas over time, the largest protocol at the bottom."""
     from matplotlib.ticker import EngFormatter
 
-    unit = UNITS[by][1]
-    return str(EngFormatter(unit=unit, places=1 if value >= 1000 else 0, sep=" " if unit else "")(value)).strip()
+    stacks, spare = _stacked(series, bins, by), iter(SPARE)
+    colours = [COLOURS.get(proto) or (OTHER if proto == "other" else next(spare)) for proto in stacks]
+    axes = figure.add_subplot()
+    # Steps hold each value for the whole of its bin, so the last one is said twice.
+    heights = [[*values, values[-1]] for values in stacks.values()]
+    axes.stackplot(edges(bins), heights, labels=list(stacks), colors=colours, step="post", linewidth=0)
+    axes.set_ylim(bottom=0)
+    axes.margins(y=0.08)
+    name, unit = UNITS[by]
+    axes.set_ylabel(f"{name} per {said(bins.width)}")
+    axes.yaxis.set_major_formatter(EngFormatter(unit=unit, sep=" " if unit else ""))
+    time_axis(axes, bins)
+    tidy(axes, "y")
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(
+        handles[::-1], labels[::-1], title="Protocol", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False
+    )
+    whole = amount(sum(sum(values) for values in stacks.values()), by)
+    entitle(axes, f"{name} by protocol", facts if by == "flows" else f"{facts}; {whole}", skipped)
+
+
+def _stacked(series: pyarrow.Table, bins: Bins, by: str) -> dict[str, list[int]]:
+    """The values of each bin by protocol, the largest first, the small ones together."""
+    values: dict[str, list[int]] = {}
+    for row in series.to_pylist():
+        values.setdefault(row["proto"], [0] * bins.number)[row["bin"]] += row[by]
+    ranked = sorted(values, key=lambda proto: (-sum(values[proto]), proto))
+    stacks = {proto: values[proto] for proto in ranked[:_STACKED]}
+    if ranked[_STACKED:]:
+        stacks["other"] = [sum(column) for column in zip(*(values[proto] for proto in ranked[_STACKED:]), strict=True)]
+    return stacks
 
 
 def draw_heatmap(figure: Figure, table: pyarrow.Table, bins: Bins, by: str, facts: str, skipped: int) -> None:
@@ -88,14 +87,14 @@ def draw_heatmap(figure: Figure, table: pyarrow.Table, bins: Bins, by: str, fact
     masked = numpy.ma.masked_equal(values, 0)
     top = float(values.max())
     scale = LogNorm(max(float(masked.min()), 1.0) if top else 1.0, max(top, 1.1)) if top > 1 else None
-    grid = _edges(bins), numpy.arange(len(names) + 1)
+    grid = edges(bins), numpy.arange(len(names) + 1)
     mesh = axes.pcolormesh(*grid, masked, cmap="viridis", norm=scale, rasterized=True)
     labels = ["others" if port is None else f"{port}/{proto}" for port, proto in names]
     axes.set_yticks(numpy.arange(len(names)) + 0.5, labels)
     axes.tick_params(axis="y", labelsize=8)
     axes.invert_yaxis()
     axes.set_ylabel("Port of the responder")
-    _time_axis(axes, bins)
+    time_axis(axes, bins)
     name, unit = UNITS[by]
     bar = figure.colorbar(mesh, ax=axes, format=EngFormatter(unit=unit, sep=" " if unit else ""), pad=0.01)
     bar.set_label(f"{name} per {said(bins.width)}")
@@ -123,7 +122,7 @@ def draw_talkers(figure: Figure, table: pyarrow.Table, over: str, by: str, facts
     axes.set_xlabel(name)
     axes.xaxis.set_major_formatter(EngFormatter(unit=unit, sep=" " if unit else ""))
     axes.set_xlim(0, max(values, default=1) * 1.18 or 1)
-    _tidy(axes, "x")
+    tidy(axes, "x")
     entitle(axes, f"The largest {WHAT[over]} by {name.lower()}", facts, skipped)
 
 
@@ -137,7 +136,7 @@ def draw_fanout(figure: Figure, table: pyarrow.Table, bins: Bins, facts: str, sk
         lines.setdefault(row["src"], [0] * bins.number)[row["bin"]] = row["targets"]
         wholes[row["src"]] = row["whole"]
     axes = figure.add_subplot()
-    starts = _edges(bins)
+    starts = edges(bins)
     for number, (src, values) in enumerate(lines.items()):
         axes.step(
             starts, [*values, values[-1]], where="post", label=f"{src}  ({wholes[src]})", linewidth=1.4,
@@ -147,8 +146,8 @@ def draw_fanout(figure: Figure, table: pyarrow.Table, bins: Bins, facts: str, sk
     axes.set_ylim(bottom=0)
     axes.set_ylabel(f"Different ports of hosts per {said(bins.width)}")
     axes.yaxis.set_major_formatter(ScalarFormatter())
-    _time_axis(axes, bins)
-    _tidy(axes, "y")
+    time_axis(axes, bins)
+    tidy(axes, "y")
     axes.legend(title="Source (in all)", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
     entitle(axes, "Fan-out of sources", facts, skipped)
 
@@ -212,7 +211,7 @@ def draw_mix(figure: Figure, table: pyarrow.Table, facts: str, skipped: int) -> 
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_xlabel("Share")
-    _tidy(axes, "x")
+    tidy(axes, "x")
     axes.legend(title="Protocol", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     entitle(axes, "Mix of protocols", facts, skipped)
 
@@ -231,28 +230,3 @@ def _shares(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[str, int]
     if rest := rows[_TOLD_APART:]:
         found.append(("other", {by: sum(row[by] for row in rest) for by in UNITS}, OTHER))
     return found
-
-
-def _edges(bins: Bins) -> list[Any]:
-    from matplotlib.dates import date2num
-
-    return [date2num(moment) for moment in (*bins.starts(), instant(bins.origin + bins.number * bins.width))]  # type: ignore[no-untyped-call]  # matplotlib's
-
-
-def _time_axis(axes: Axes, bins: Bins) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    locator = AutoDateLocator(tz=UTC, minticks=4, maxticks=11)  # type: ignore[no-untyped-call]  # matplotlib's
-    axes.xaxis.set_major_locator(locator)
-    dates: Any = ConciseDateFormatter
-    axes.xaxis.set_major_formatter(dates(locator, UTC, LEVELS, zero_formats=ZEROES, show_offset=False))
-    edges = _edges(bins)
-    axes.set_xlim(edges[0], edges[-1])
-    axes.set_xlabel("Start of the flow (UTC)")
-
-
-def _tidy(axes: Axes, axis: Any) -> None:
-    axes.grid(axis=axis, color="#CCCCCC", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)

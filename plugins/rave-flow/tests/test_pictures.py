@@ -84,11 +84,11 @@ def test_lines_that_could_not_be_read_are_said(
     serving(zeek([line(), "1715680800.5\tcut"]))
     for name in PICTURES:
         assert Path(EXPORTS[f"{name}/svg"]()).stat().st_size > 5000
-    from rave_flow import plots
+    from rave_flow import figures
 
-    figure = plots.new_figure()
+    figure = figures.new_figure()
     axes = figure.add_subplot()
-    plots.entitle(axes, "a", "b", 1)
+    figures.entitle(axes, "a", "b", 1)
     assert axes.get_title(loc="right") == "b; 1 lines could not be read"
 
 
@@ -173,11 +173,11 @@ def test_what_can_not_be_drawn_is_refused(name: str, value: object) -> None:
 
 def test_many_hosts_do_not_overlap(serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]) -> None:
     """With fifty bars, and long addresses, each label has a place of its own."""
-    from rave_flow import plots
+    from rave_flow import figures, plots
 
     serving(zeek([line(src=f"2001:db8:1111:2222:3333:4444:5555:{number:x}", sent=number) for number in range(1, 60)]))
     assert Path(EXPORTS["talkers"](n=50)).stat().st_size > 5000
-    figure = plots.new_figure(11, 6)
+    figure = figures.new_figure(11, 6)
     from rave_flow.cached import Inventory, top
     from rave_flow.converters import to_source
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rave_flow import operations, plugin
+from rave_flow import operations, pictures, plugin
 from rave_flow.converters import CONVERTERS
 from rave_flow.named import CONVERTERS as NAMED
 
@@ -31,11 +31,14 @@ def test_converters_version_and_command_are_registered_by_name() -> None:
 
 def test_every_export_has_a_typemap_and_a_mime_type() -> None:
     """So that each can be asked for over HTTP."""
-    names = {"beacons", "count", "daily", "hourly", "new_services", "scans", "timeline", "top"}
+    names = {"beacons", "count", "daily", "hourly", "new_services", "scans", "top"}
     assert set(operations.__export__) == names
     for operation in operations.__export__.values():
         assert operation.spec.typemap is not None
-        assert operation.spec.mime_type in ("image/png", operations.ARROW)
+        assert operation.spec.mime_type == operations.ARROW
+    for name, picture in pictures.__export__.items():
+        assert picture.spec.typemap is not None
+        assert picture.spec.mime_type == ("image/svg+xml" if name.endswith("/svg") else "image/png")
 
 
 def test_the_version_follows_every_module(

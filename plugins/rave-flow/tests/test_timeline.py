@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
 from matplotlib.image import imread
-from rave_flow.charts import COLOURS, draw_timeline
 from rave_flow.errors import NothingFoundError
-from rave_flow.operations import timeline
+from rave_flow.figures import COLOURS, new_figure, save
+from rave_flow.pictures import __export__ as pictures
+from rave_flow.plots import draw_timeline
 
 from rave_core import Runtime
 
+timeline: Any = pictures["timeline"]
 Serve = Callable[[Path], Runtime]
 
 
@@ -65,5 +68,7 @@ def test_many_protocols_are_drawn_as_five_and_others(tmp_path: Path) -> None:
     names = ["tcp", "udp", "icmp", "sctp", "ospf", "vrrp", "pim", "ax", "ay"]
     amounts = [2 ** (20 - place) for place in range(9)]
     series = pyarrow.table({"proto": names, "bin": [0] * 9, "bytes": amounts, "packets": amounts, "flows": [5] * 9})
-    draw_timeline(tmp_path / "many.png", series, Bins(1715644800, 3600, 1), "flows", skipped=3)
+    figure = new_figure()
+    draw_timeline(figure, series, Bins(1715644800, 3600, 1), "flows", "45 flows", 3)
+    save(figure, tmp_path / "many.png")
     assert {"#999999", "#56B4E9", COLOURS["icmp"]} <= colours_of(tmp_path / "many.png")
