@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Self
 from rave_core import Options, ThreadPool, crossover_strategy, expires, mime_type, op, op_file
 from rave_core.versions import strategy
 from rave_flow import queries
-from rave_flow.errors import NothingFoundError, UnreadableError
+from rave_flow.errors import AmbiguousFilesError, NothingFoundError, UnreadableError
 from rave_flow.flow_files import summarize
 from rave_flow.ingest import to_parquet
 from rave_flow.pieces import Piece, pieces_of
 from rave_flow.repository import Repository, SourceFile
-from rave_flow.windows import Bins, Window
+from rave_flow.windows import Bins, Window, instant
 
 if TYPE_CHECKING:
     import pyarrow
@@ -135,12 +135,30 @@ class Inventory:
 
         Raises:
             FlowError: a file can't be read.
+            AmbiguousFilesError: an hour lies in two files, flow for flow, so that it would be counted twice.
         """
         known = contents.answering(Options(dry_run=True))
         if unseen := [file for file in repository.files if known(file) is None]:
             _read(unseen)
         held = ((file, one) for file in repository.files for one in contents(file))
-        return cls(repository.directory, tuple((_piece(file, facts), found) for file, (facts, found) in held))
+        found = cls(repository.directory, tuple((_piece(file, facts), said) for file, (facts, said) in held))
+        found.refuse_doubles()
+        return found
+
+    def refuse_doubles(self) -> None:
+        """Raises `AmbiguousFilesError` where two files have the very same flows of an hour.
+
+        A log that lies there under two names, or by the day and by the hour, makes that; other flows do not.
+        """
+        seen: dict[tuple[int, str], SourceFile] = {}
+        for piece, (hours, _, _) in self.contents:
+            for hour in hours:
+                other = seen.setdefault(hour, piece.file)
+                if other != piece.file:
+                    raise AmbiguousFilesError(
+                        f"{other.path} and {piece.file.path} hold the same flows of the hour from "
+                        f"{instant(hour[0]):%Y-%m-%d %H:%M} UTC: they would count twice; keep one of them"
+                    )
 
     def select(self, window: Window) -> Selection:
         """The slices of the files that have flows in the hours of ``window``."""

@@ -31,7 +31,7 @@ class NoFilesError(FlowError):
 
 
 class AmbiguousFilesError(FlowError):
-    """One log lies in the directory in two forms, so that its flows would be counted twice."""
+    """One log, or an hour of it, lies in the directory twice, so that its flows would be counted twice."""
 
 
 class UnreadableError(FlowError):

@@ -24,9 +24,10 @@ from rave_flow.errors import (
     UnreadableError,
 )
 from rave_flow.ingest import to_parquet
-from rave_flow.operations import top
+from rave_flow.operations import daily, top
 from rave_flow.pieces import pieces_of
 from rave_flow.repository import Repository, SourceFile
+from rave_flow.silk import rwfilter
 
 from rave_core import Runtime
 from rave_core.errors import ArgumentError
@@ -224,6 +225,44 @@ def test_one_log_in_two_forms_is_refused(serving: Serve, zeek: Zeek, line: Line)
     serving(zeek([line()], name="conn.log.gz"))
     with pytest.raises(AmbiguousFilesError, match="one log twice"):
         top()
+
+
+@pytest.mark.parametrize("name", ["copy.csv", "conn.day.log", "conn.10.log.gz"])
+def test_hours_that_overlap_are_counted_once_or_refused(
+    serving: Serve, zeek: Zeek, line: Line, directory: Path, name: str
+) -> None:
+    """Two logs may have flows of one hour, but not the same: as a copy has, or a day beside its hours."""
+    hour = [line(ts=1715680800.5 + number) for number in range(5)]
+    serving(zeek(hour, name="conn.a.log"))
+    zeek([line(ts=1715680801.25), line(ts=1715684400.5)], name="conn.b.log")
+    assert top()["flows"].to_pylist() == [7]
+    if name.endswith(".csv"):
+        flows = "".join(
+            f"{1715680800.5 + number},10.0.0.1,40000,192.0.2.80,443,tcp,ssl,0.5,100,50,3,2,SF\n" for number in range(5)
+        )
+        head = "ts,src,src_port,dst,dst_port,proto,service,duration,src_bytes,dst_bytes,src_packets,dst_packets,state\n"
+        (directory / name).write_text(head + flows)
+    else:
+        zeek([*hour, line(ts=1715688000.5)], name=name)
+    with pytest.raises(
+        AmbiguousFilesError, match=r"hold the same flows of the hour from 2024-05-14 10:00 UTC.*keep one"
+    ):
+        top()
+
+
+def test_records_may_stand_in_any_order(serving: Serve, generated: Path, directory: Path) -> None:
+    """As in a log that several processes write: every answer is the same, also that of the rows."""
+    text = "".join(gzip.decompress(log.read_bytes()).decode() for log in sorted(generated.rglob("conn*.log.gz")))
+    head = [line for line in text.splitlines(keepends=True)[:8] if line.startswith("#fields")]
+    lines = [line for line in text.splitlines(keepends=True) if line[0] != "#"]
+    answers = []
+    for order, name in ((1, "one"), (-1, "other")):
+        place = directory / name
+        place.mkdir()
+        (place / "conn.log").write_text("".join([*head, *lines[::order]]))
+        serving(place)
+        answers.append([top(n=100).to_pylist(), daily("2024-05-14").to_pylist(), rwfilter().get_data().to_pylist()])
+    assert answers[0] == answers[1]
 
 
 def test_other_logs_and_hidden_files_do_not_count(serving: Serve, zeek: Zeek, line: Line) -> None:
