@@ -15,9 +15,12 @@ from rave_flow import silk
 from rave_flow.cached import CODE
 from rave_flow.errors import ParameterError
 from rave_flow.options import span_of
+from rave_flow.reference import Flows
 from rave_flow.selecting import ARROW
 
 if TYPE_CHECKING:
+    import pyarrow
+
     from rave_core.expiry import Request
 
 MOST_RECORDS = 10_000
@@ -26,7 +29,7 @@ TYPES: dict[str, Any] = {
     "protocol": "flow_protocols", "sport": "flow_ports", "dport": "flow_ports", "aport": "flow_ports",
     "saddress": "flow_addresses", "daddress": "flow_addresses", "any_address": "flow_addresses",
     "not_saddress": "flow_addresses", "not_daddress": "flow_addresses", "not_any_address": "flow_addresses",
-    "bytes": "flow_ranges", "packets": "flow_ranges", "duration": "flow_seconds", "flags_all": "flow_flags",
+    "bytes": "flow_sizes", "packets": "flow_ranges", "duration": "flow_seconds", "flags_all": "flow_flags",
     "type": "flow_types",
     "start_date": "flow_date", "end_date": "flow_date", "fail_destination": bool, "source": "flow_source",
 }  # fmt: skip
@@ -34,11 +37,35 @@ TYPES: dict[str, Any] = {
 
 _DEFAULTS: dict[str, Any] = {**dict.fromkeys(TYPES), "fail_destination": False, "source": "default"}
 
+
+def _sorted(flows: Flows, *, fields: tuple[str, ...], reverse: bool, num_recs: int) -> pyarrow.Table:
+    return silk.rwcut(silk.rwsort(flows, fields=fields, reverse=reverse), num_recs=num_recs)
+
+
+def _addresses(flows: Flows, *, sip: bool, dip: bool) -> pyarrow.Table:
+    import pyarrow
+
+    ends = (*(["src"] if sip else []), *(["dst"] if dip else []))
+    if not ends:
+        raise ParameterError("rwset: sip=true or dip=true, or both, expected")
+    return pyarrow.table({"address": pyarrow.array(silk.seen(flows, ends), pyarrow.string())})
+
+
 TOOLS: dict[str, tuple[Callable[..., Any], dict[str, tuple[Any, Any]], str]] = {
     "rwfilter": (
         silk.rwcut,
         {"fields": ("flow_fields", silk.CUT_FIELDS), "num_recs": ("flow_records", 100)},
         "The flows that pass all options, the earliest first: a table of ``fields``, at most ``num_recs`` rows.",
+    ),
+    "rwsort": (
+        _sorted,
+        {"fields": ("flow_fields", ("stime",)), "reverse": (bool, False), "num_recs": ("flow_records", 100)},
+        "The flows that pass all options, in the order of ``fields``: a table, at most ``num_recs`` rows.",
+    ),
+    "rwset": (
+        _addresses,
+        {"sip": (bool, True), "dip": (bool, False)},
+        "The distinct addresses of the sources, destinations or both of the flows that pass all options, in order.",
     ),
     "rwcount": (
         silk.rwcount,

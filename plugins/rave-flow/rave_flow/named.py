@@ -10,7 +10,16 @@ from rave_core.converters.converter import FunctionConverter, Schema
 from rave_flow.addresses import AddressSet
 from rave_flow.directions import NAMES, to_types
 from rave_flow.flags import to_flags
-from rave_flow.options import to_fields, to_milliseconds, to_moment, to_ports, to_protocols, to_total, to_values
+from rave_flow.options import (
+    to_fields,
+    to_milliseconds,
+    to_moment,
+    to_ports,
+    to_protocols,
+    to_sizes,
+    to_total,
+    to_values,
+)
 from rave_flow.ranges import to_ranges
 from rave_flow.tools import FIELDS, TOTALS, VALUES
 from rave_flow.views import NUMBERED
@@ -106,6 +115,7 @@ CONVERTERS: dict[str, Converter] = dict(
         _named("flow_addresses", AddressSet.of, _text("10.0.0.0/8", "192.0.2.1,2001:db8::/32")),
         _named("flow_protocols", to_protocols, _text("tcp", "6,17")),
         _named("flow_ranges", to_ranges, _text("1000-", "2-10")),
+        _named("flow_sizes", to_sizes, _text("1000-", "64KiB-1.5MB")),
         _named("flow_seconds", to_milliseconds, _text("0.5-10", "60-")),
         _named("flow_flags", to_flags, _text("S/SA", "S/SA,R/R")),
         _named("flow_types", to_types, _list([*NAMES, "all"])),

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from rave_core.converters import to_datetime
+from rave_core.converters.precise import to_size
 from rave_flow.addresses import AddressSet
 from rave_flow.columns import PROTOCOLS
 from rave_flow.conditions import Condition
@@ -104,6 +105,25 @@ def to_ports(value: Any) -> Ranges:
     return to_ranges(value, most=65535)
 
 
+def to_sizes(value: Any) -> Ranges:
+    """Ranges of bytes, of which text may have units: ``1000-``, ``64KiB-1.5MB``; see `rave_core.converters`' ``size``.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    if not isinstance(value, str):
+        return to_ranges(value)
+    return to_ranges([pair for part in value.split(",") for pair in _of_sizes(part)])
+
+
+def _of_sizes(part: str) -> Ranges:
+    low, dash, high = (text.strip() for text in part.partition("-"))
+    if not (low or high) or (dash and "-" in high):
+        raise ValueError(f"{part.strip()!r} is no number of bytes and no range; 4096, 64KiB-1.5MB or 1000- expected")
+    first = to_size(low) if low else 0
+    return ((first, first if not dash else to_size(high) if high else MOST),)
+
+
 def to_milliseconds(value: Any) -> Ranges:
     """Ranges of durations in seconds, as ``10-60``, ``0.5-`` or ``2``, in milliseconds.
 
@@ -129,7 +149,7 @@ def to_addresses(value: Any) -> Ranges:
 READERS: dict[str, Callable[[Any], Any]] = {
     "protocol": to_protocols, "sport": to_ports, "dport": to_ports, "aport": to_ports, "saddress": to_addresses,
     "daddress": to_addresses, "any_address": to_addresses, "not_saddress": to_addresses, "not_daddress": to_addresses,
-    "not_any_address": to_addresses, "bytes": to_ranges, "packets": to_ranges, "duration": to_milliseconds,
+    "not_any_address": to_addresses, "bytes": to_sizes, "packets": to_ranges, "duration": to_milliseconds,
     "flags_all": to_flags, "type": to_types,
 }  # fmt: skip
 """What makes the value of each option of rwfilter."""

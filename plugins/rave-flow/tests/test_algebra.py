@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from rave_flow import algebra, silk
+from rave_flow.addresses import AddressSet
 from rave_flow.algebra import TOOLS, TYPES
 from rave_flow.errors import ParameterError
 from rave_flow.named import CONVERTERS
-from rave_flow.options import READERS
+from rave_flow.options import READERS, to_sizes
 
 from rave_core import Runtime
 from rave_core.errors import ArgumentError
@@ -46,6 +47,36 @@ def test_options_of_a_tool_are_texts_too(sharing: Serve, generated: Path) -> Non
     failed = EXPORTS["rwfilter"](dport="443", fail_destination="true", num_recs="7", fields="sip,dport")
     assert failed.num_rows == 7
     assert 443 not in failed.column("dport").to_pylist()
+
+
+def test_sorted_rows_and_sets_are_asked_for_too(sharing: Serve, generated: Path) -> None:
+    """As tables; without an end there is no set."""
+    sharing(generated)
+    flows = silk.rwfilter(dport=443, bytes=[(65536, 2**62)])
+    found = EXPORTS["rwsort"](dport="443", bytes="64KiB-", fields="bytes,sip", reverse="true", num_recs="20")
+    assert found.equals(silk.rwcut(silk.rwsort(flows, fields="bytes,sip", reverse=True), num_recs=20))
+    assert found.num_rows > 5
+    addresses = EXPORTS["rwset"](dport="443", bytes="64KiB-", dip="true")["address"].to_pylist()
+    assert AddressSet.of(*addresses) == silk.rwset(flows, sip=True, dip=True)
+    assert len(set(addresses)) == len(addresses)
+    with pytest.raises(ParameterError, match="sip=true or dip=true"):
+        EXPORTS["rwset"](sip="false")
+
+
+@pytest.mark.parametrize(
+    ("text", "ranges"),
+    [("1KB", ((1000, 1000),)), ("-4k", ((0, 4096),)), ("10,1.5MB-2MiB", ((10, 10), (1500000, 2097152)))],
+)
+def test_sizes_have_units(text: str, ranges: Any) -> None:
+    """As sizes have them everywhere in RAVE, alone and in ranges."""
+    assert to_sizes(text) == ranges
+
+
+@pytest.mark.parametrize("text", ["", "-", "1-2-3", "many", "2MB-1MB", "1KB,,2KB", "-1x"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    """With what would be one."""
+    with pytest.raises(ValueError, match=r"expected|ends before"):
+        to_sizes(text)
 
 
 def test_one_answer_for_all_ways_of_writing_it(sharing: Serve, generated: Path) -> None:
@@ -89,6 +120,7 @@ def test_rows_are_limited(sharing: Serve, generated: Path) -> None:
         ("flow_ports", "80,443"), ("flow_addresses", "10.0.0.0/8,2001:db8::1"), ("flow_protocols", "17,tcp"),
         ("flow_ranges", "-5,10-"), ("flow_seconds", "0.5-2"), ("flow_flags", "S/SA,R/R"),
         ("flow_date", "2024/05/14:12"), ("flow_types", "in,outweb"),
+        ("flow_sizes", "-1KB,64KiB-1.5MB,2GB-"),
         ("flow_fields", "sip, dport"), ("flow_values", "Bytes,sip-distinct"), ("flow_key", "sip-first-8"),
         ("flow_scheme", "4"), ("flow_records", "10"),
     ],
