@@ -47,6 +47,12 @@ class TestObjectStore(BackendContract, LeaseContract, ObjectsContract, PinsContr
         assert True in together(16, lambda number: backend.claim(key_of("a"), b"%d" % number))
         assert backend.claim(key_of("a"), b"late") is False
 
+    def test_one_of_many_swaps_wins(self, backend):
+        """At least one, for the same reason; and nobody who saw what is there no more."""
+        backend.claim(key_of("a"), b"dead")
+        assert True in together(8, lambda number: backend.swap_lease(key_of("a"), b"dead", b"%d" % number))
+        assert backend.swap_lease(key_of("a"), b"dead", b"late") is False
+
     def open_backend(self, place):
         """A prefix of the bucket for each place."""
         return ObjectStoreBackend(S3Account(self.bucket, endpoint=self.moto), f"of/{place.name}")
