@@ -26,8 +26,8 @@ from pathlib import Path
 
 from rave_core import Runtime, Settings, op, using
 from rave_core.backend import Backend
-from rave_core.frame import pack, unpack
 from rave_core.model import Key
+from rave_core.storage.frame import pack, unpack
 
 KNOWN = 1000
 """Entries that are asked for; the others are there to be many."""

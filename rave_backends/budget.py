@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast
 
 from rave_core.backend import StoreURL, parse_size
+from rave_core.backend.url import parse_count
 from rave_core.model import quote_operation
-from rave_core.store_url import parse_count
 
 Policy: TypeAlias = Literal["lru", "lfu", "cost"]
 POLICIES: tuple[Policy, ...] = ("lru", "lfu", "cost")

@@ -14,8 +14,8 @@ from rave_backends.shelves import Item, Shelves, worth
 from rave_core.backend import Backend, Held, Purged, StoreURL, parse_age
 from rave_core.clock import Clock, SystemClock
 from rave_core.errors import ConfigurationError, DamagedError, EntryError, LaterFormatError
-from rave_core.frame import peek
 from rave_core.model import Bytes, Entry
+from rave_core.storage.frame import peek
 
 DEFAULT_BYTES = 256 << 20
 

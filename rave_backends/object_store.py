@@ -20,8 +20,8 @@ from rave_core.backend import Backend, Purged, StoreURL
 from rave_core.clock import Clock, SystemClock
 from rave_core.durations import parse_duration
 from rave_core.errors import BackendError, ConfigurationError
-from rave_core.frame import peek
 from rave_core.model import Bytes, Entry
+from rave_core.storage.frame import peek
 
 _ACCOUNTS: dict[str, Callable[..., Account]] = {"s3": S3Account, "gs": GoogleAccount, "az": AzureAccount}
 _OPTIONS = {"s3": ("endpoint", "region", "profile"), "gs": ("endpoint",), "az": ("account", "endpoint")}

@@ -17,8 +17,8 @@ from rave_backends.ranking import Ranking
 from rave_core.backend import Purged
 from rave_core.clock import Clock
 from rave_core.errors import DamagedError, EntryError, LaterFormatError, ProductError
-from rave_core.frame import HEAD_SIZE, Truncated, peek
 from rave_core.model import Entry
+from rave_core.storage.frame import HEAD_SIZE, Truncated, peek
 
 SUFFIX = ".rave"
 SETTLED = 60.0

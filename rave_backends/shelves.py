@@ -11,7 +11,7 @@ from cachetools import Cache, LFUCache, LRUCache
 from rave_backends.budget import Budget, Policy
 from rave_core.backend import GONE, Held
 from rave_core.errors import EntryError
-from rave_core.frame import peek
+from rave_core.storage.frame import peek
 
 OVERHEAD = 512
 """Bytes that an entry is taken to cost beside its frame and value: its key, and its places in the tables."""

@@ -7,13 +7,13 @@ def add(a, b):
     return a + b
 """
 
-from rave_core.decorators import expires, mime_type, op, op_file, version
+from rave_core.engine.context import ThreadPool, carry, progress
 from rave_core.errors import RaveError, RaveWarning
 from rave_core.expiry import crossover_strategy, duration_strategy, forever, nocache
-from rave_core.lineage import ThreadPool, carry, progress
 from rave_core.model import Options, Outcome
-from rave_core.operation import Operation
-from rave_core.runtime import Runtime, using
+from rave_core.operations.decorators import expires, mime_type, op, op_file, version
+from rave_core.operations.operation import Operation
+from rave_core.runtime.runtime import Runtime, using
 from rave_core.settings import Settings
 from rave_core.typemap import list_of, one_of, typemap
 

@@ -16,8 +16,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 from rave_core.converters import shown, to_datetime
 from rave_core.durations import parse_duration
 from rave_core.errors import ArgumentError, ConfigurationError, DecorationError, UnknownNameError, nearest
+from rave_core.functions.annotations import note
 from rave_core.model import FOREVER, Key
-from rave_core.notes import note
 
 __all__ = [
     "BUILTIN",

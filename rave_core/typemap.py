@@ -23,7 +23,7 @@ from rave_core.converters import (
     shown,
 )
 from rave_core.errors import ArgumentError, DecorationError, nearest
-from rave_core.notes import note
+from rave_core.functions.annotations import note
 
 __all__ = ["FittedTypeMap", "TypeMap", "any", "iso_date", "iso_datetime", "list_of", "one_of", "typemap"]
 

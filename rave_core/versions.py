@@ -15,7 +15,7 @@ from types import CodeType
 from typing import Any, TypeAlias
 
 from rave_core.errors import DecorationError
-from rave_core.identity import file_of
+from rave_core.functions.naming import file_of
 from rave_core.model import OperationSpec
 
 VersionStrategy: TypeAlias = Callable[[OperationSpec], bytes]

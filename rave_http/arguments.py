@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from rave_core.arguments.parser import ArgumentReader
 from rave_core.backend import parse_flag
 from rave_core.errors import ArgumentError, nearest
 from rave_core.model import Call, Options
-from rave_core.operation import Operation
-from rave_core.reading import ArgumentReader
+from rave_core.operations.operation import Operation
 from rave_http.descriptions import wrong_arguments
 from rave_http.problems import Problem
 

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from rave_core.clock import Clock
+from rave_core.engine.context import Progress, Scope
+from rave_core.engine.effects import Run
+from rave_core.engine.execution import Desk
 from rave_core.expiry import nocache
-from rave_core.leases import LeaseRecord, Leases
-from rave_core.lineage import Progress, Scope
 from rave_core.model import PLAIN, Call, Options, Outcome, Status
-from rave_core.runtime import Runtime
-from rave_core.steps import Run
-from rave_core.trip import Desk
+from rave_core.runtime.runtime import Runtime
+from rave_core.storage.leases import LeaseRecord, Leases
 from rave_http.arguments import Asked
 from rave_http.executors import Executor
 from rave_http.executors.executor import Result

@@ -13,16 +13,16 @@ from urllib.parse import quote, unquote
 
 from rave_core.errors import nearest
 from rave_core.expiry import Strategy, forever, nocache
-from rave_core.files import suffix_of
+from rave_core.humanize import span
 from rave_core.model import Kind, OperationSpec
-from rave_core.operation import Operation
-from rave_core.words import span
+from rave_core.operations.operation import Operation
+from rave_core.storage.product_cache import suffix_of
 from rave_http.docstrings import plain_text, prose
 from rave_http.json_schema import fits, misfits, sound
 from rave_http.problems import Problem
 
 Operations: TypeAlias = Iterable[tuple[str, Operation[..., Any]]]
-"""Full names and operations, as a `rave_core.exports.Catalog` gives them."""
+"""Full names and operations, as a `rave_core.operations.catalog.Catalog` gives them."""
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 MOST_LISTED: Final = 1000

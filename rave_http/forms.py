@@ -16,7 +16,7 @@ from enum import Enum, StrEnum
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from rave_core.operation import Operation
+from rave_core.operations.operation import Operation
 from rave_http.descriptions import parameters
 from rave_http.json_schema import accepts_anything, in_words, types_of
 from rave_http.openapi.texts import Writing, branches_of, writing_of

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from rave_core.snapshot import Snapshot
+from rave_core.reloading.source_snapshot import Snapshot
 from rave_http.board import Board
 
 MAX_BYTES: Final = 64 * 1024 * 1024

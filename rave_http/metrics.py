@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 from prometheus_client.registry import Collector
 
-from rave_core.statistics import NAMESPACE, repository
+from rave_core.telemetry.statistics import NAMESPACE, repository
 from rave_http.board import Board
 from rave_http.metrics_files import Files, is_shared
 from rave_http.notes import RequestNote

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from rave_core.clock import Clock
 from rave_core.errors import ConfigurationError, PluginError, UnknownNameError, nearest
-from rave_core.exports import Catalog, Namespace
-from rave_core.operation import Operation
-from rave_core.plugins import Problem
+from rave_core.operations.catalog import Catalog, Namespace
+from rave_core.operations.operation import Operation
+from rave_core.plugins.discovery import Problem
 from rave_http.kept_sources import KeptSources
 from rave_http.namespace_watch import Watcher
 

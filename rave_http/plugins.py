@@ -9,7 +9,7 @@ from typing import Any
 import pluggy
 
 from rave_core.errors import PluginError, nearest
-from rave_core.plugins import Found, Problem, found_entry_points, load
+from rave_core.plugins.discovery import Found, Problem, found_entry_points, load
 from rave_core.registry import Registry
 from rave_core.settings import Settings
 from rave_http import hookspecs

@@ -23,7 +23,7 @@ from rave_http.launch import Launch
 from rave_http.settings import ServiceSettings
 
 if TYPE_CHECKING:
-    from rave_core.runtime import Runtime
+    from rave_core.runtime.runtime import Runtime
 
 _clock = SystemClock()
 _LIMIT: Final = 120.0  # seconds
@@ -152,7 +152,7 @@ def _report(writing: int, launch: Launch, settings: Settings, service: ServiceSe
 
 
 def _look(launch: Launch, settings: Settings, service: ServiceSettings, outside: str) -> Findings:
-    from rave_core.runtime import Runtime
+    from rave_core.runtime.runtime import Runtime
     from rave_http.access import Access
     from rave_http.keys import KeyStore
     from rave_http.plugins import HttpPlugins
@@ -178,8 +178,8 @@ def _look(launch: Launch, settings: Settings, service: ServiceSettings, outside:
 
 def _namespaces(settings: Settings, service: ServiceSettings) -> int:
     """How many namespaces there are; they are loaded only where a problem with one is fatal."""
-    from rave_core.exports import Catalog
-    from rave_core.plugins import NAMESPACES, found_entry_points
+    from rave_core.operations.catalog import Catalog
+    from rave_core.plugins.discovery import NAMESPACES, found_entry_points
     from rave_http.service import directories_of
 
     directories = directories_of(settings, service)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cachetools import TTLCache
 
-from rave_core.cache import Found
-from rave_core.leases import LeaseRecord, Watch
+from rave_core.engine.execution import Desk
 from rave_core.model import PLAIN, Call, Key, quote_operation
-from rave_core.operation import Operation
-from rave_core.trip import Desk
+from rave_core.operations.operation import Operation
+from rave_core.storage.cache import Found
+from rave_core.storage.leases import LeaseRecord, Watch
 from rave_http.access import HIDDEN
 from rave_http.arguments import bind
 from rave_http.computations import Computation, progress_document

@@ -12,8 +12,8 @@ from typing import Any, Final, TypeAlias
 
 from cachetools import LRUCache
 
-from rave_core.files import Remote, suffix_of
 from rave_core.model import Entry, Kind, OperationSpec
+from rave_core.storage.product_cache import Remote, suffix_of
 from rave_http.headers import http_date
 from rave_http.problems import Problem
 from rave_http.rendering import Rendering, choose, negotiate_file, renderings

@@ -15,14 +15,14 @@ from urllib.parse import quote
 from falcon.asgi import Request
 
 from rave_core.backend import StoreURL
-from rave_core.cache import Cache, Found
-from rave_core.engine import Engine
+from rave_core.engine.engine import Engine
+from rave_core.engine.execution import Desk
 from rave_core.errors import ConfigurationError
-from rave_core.files import ProductCache
 from rave_core.model import Call, Entry, Key, Outcome, Status
-from rave_core.runtime import Runtime, using
+from rave_core.runtime.runtime import Runtime, using
 from rave_core.settings import Settings
-from rave_core.trip import Desk
+from rave_core.storage.cache import Cache, Found
+from rave_core.storage.product_cache import ProductCache
 from rave_http.access import SERVICE, Access, Principal
 from rave_http.audit import audit
 from rave_http.board import Board

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from rave_core.clock import Clock
 from rave_core.errors import UnknownNameError, nearest
-from rave_core.statistics import NAMESPACE, Statistics, extrapolate, pause, repository, resume
+from rave_core.telemetry.statistics import NAMESPACE, Statistics, extrapolate, pause, repository, resume
 from rave_http.board import Board
 from rave_http.peers import Peers
 

@@ -16,9 +16,9 @@ from typing import Final
 import msgspec
 from cachetools import TTLCache
 
-from rave_core.cache import Cache
 from rave_core.clock import Clock
 from rave_core.model import Entry, Key
+from rave_core.storage.cache import Cache
 from rave_http.arguments import Asked
 
 OPERATION: Final = "-/tickets"

@@ -14,9 +14,9 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from rave_core.clock import SystemClock
-from rave_core.files import suffix_of
-from rave_core.operation import Operation
-from rave_core.words import span
+from rave_core.humanize import span
+from rave_core.operations.operation import Operation
+from rave_core.storage.product_cache import suffix_of
 from rave_http.descriptions import UNTOLD, Operations, describe, media_types, own_type, part, search, short_name
 from rave_http.docstrings import prose
 from rave_http.forms import GO, Field, form_fields, run_query, run_url, sample_query

@@ -11,9 +11,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from rave_core.arguments.parser import ArgumentReader
 from rave_core.model import Call
-from rave_core.operation import Operation
-from rave_core.reading import ArgumentReader
+from rave_core.operations.operation import Operation
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 

@@ -10,18 +10,18 @@ from typing import Any
 import click
 
 from rave_core.backend import Outline, Purged, SupportsPurge, SupportsStats
-from rave_core.cache import Cache
 from rave_core.cli.ending import FAILED, Left
 from rave_core.cli.output import is_terminal, note, print_facts, print_json, print_table
 from rave_core.cli.pin import pin
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option, places_option
 from rave_core.cli.verify import verify
-from rave_core.entries import Kept, entries, find_entry, foremost, short_id
 from rave_core.errors import OptionError
+from rave_core.humanize import size, span, until
+from rave_core.introspection.usage import Usage, usage_of
 from rave_core.model import Entry, Key
-from rave_core.usage import Usage, usage_of
-from rave_core.words import size, span, until
+from rave_core.storage.cache import Cache
+from rave_core.storage.listing import Kept, entries, find_entry, foremost, short_id
 
 _SHOWN = 1000
 _SORTS: dict[str, Callable[[Entry | Outline], float]] = {

@@ -11,13 +11,13 @@ from rave_core.cli.arguments import OperationName
 from rave_core.cli.output import heading, print_facts, print_json, print_table
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
-from rave_core.entries import entries_of
 from rave_core.errors import UnknownNameError, nearest
-from rave_core.exports import Catalog
-from rave_core.files import suffix_of
+from rave_core.humanize import size
 from rave_core.model import Key, Kind
-from rave_core.operation import Operation
-from rave_core.words import size
+from rave_core.operations.catalog import Catalog
+from rave_core.operations.operation import Operation
+from rave_core.storage.listing import entries_of
+from rave_core.storage.product_cache import suffix_of
 
 _COUNTED = 10_000
 

@@ -66,7 +66,7 @@ class Rave(click.Group):
     def _of_plugins(self, ctx: click.Context) -> dict[str, click.Command]:
         """What plugins registered; whatever is wrong with that is told, and not fatal."""
         from rave_core.cli.session import session_of
-        from rave_core.plugins import Plugins
+        from rave_core.plugins.discovery import Plugins
 
         try:
             registry = Plugins.installed(session_of(ctx).settings.disabled_plugins).commands

@@ -11,7 +11,7 @@ from rave_core.cli.ending import FAILED, Left
 from rave_core.cli.output import heading, note, print_json, print_table
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
-from rave_core.plugins import Found, Plugins, Problem
+from rave_core.plugins.discovery import Found, Plugins, Problem
 
 
 @click.command()

@@ -8,12 +8,12 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from rave_core.cli.output import is_terminal, note
-from rave_core.inspection import Computation, computation_of
+from rave_core.engine.execution import Desk
+from rave_core.introspection.explain import Computation, computation_of
 from rave_core.model import Call
-from rave_core.trip import Desk
 
 if TYPE_CHECKING:
-    from rave_core.lineage import Progress
+    from rave_core.engine.context import Progress
 
 _PATIENCE = 0.3
 _EVERY = 0.1

@@ -17,10 +17,10 @@ from rave_core.cli.ending import NOTHING, Left, OperationFailed
 from rave_core.cli.output import binary_output, is_terminal, note
 from rave_core.cli.progress import ProgressBar
 from rave_core.cli.session import Session, current_session
+from rave_core.engine.context import Scope, entered
 from rave_core.errors import OptionError, RaveError
-from rave_core.lineage import Scope, entered
+from rave_core.humanize import size, span
 from rave_core.model import Kind, Options, Outcome, Status
-from rave_core.words import size, span
 
 
 @click.command()

@@ -16,9 +16,9 @@ from rave_core.errors import ConfigurationError, RaveWarning
 from rave_core.settings import Settings, known_settings
 
 if TYPE_CHECKING:
-    from rave_core.cache import Cache
-    from rave_core.exports import Catalog
-    from rave_core.runtime import Runtime
+    from rave_core.operations.catalog import Catalog
+    from rave_core.runtime.runtime import Runtime
+    from rave_core.storage.cache import Cache
 
 _log = logging.getLogger("rave")
 _TABLES = ("plugins", "namespaces", "service")
@@ -59,7 +59,7 @@ class Session:
             ConfigurationError: a setting is wrong.
             PluginError: a plugin has a problem, and ``load_error_fatal`` is set.
         """
-        from rave_core.runtime import Runtime, using
+        from rave_core.runtime.runtime import Runtime, using
 
         runtime = self._context.with_resource(Runtime(self.settings))
         return self._context.with_resource(using(runtime))
@@ -71,7 +71,7 @@ class Session:
         Raises:
             PluginError: there is a problem, and ``load_error_fatal`` is set.
         """
-        from rave_core.exports import Catalog
+        from rave_core.operations.catalog import Catalog
 
         _ = self.runtime
         return Catalog.installed(self.settings.namespaces, load_error_fatal=self.settings.load_error_fatal)

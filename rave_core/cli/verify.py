@@ -10,8 +10,8 @@ from rave_core.cli.ending import FAILED, Left
 from rave_core.cli.output import print_json, print_table
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option, places_option
-from rave_core.entries import Health, Verdict
-from rave_core.entries import verify as verified
+from rave_core.storage.listing import Health, Verdict
+from rave_core.storage.listing import verify as verified
 
 _ADVICE = {
     Health.DAMAGED: "damaged ones are made anew when they are asked for; --repair sets them aside now",

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from rave_core.errors import UnencodableError
-from rave_core.identity import module_of
+from rave_core.functions.naming import module_of
 
 Parts = Iterator[tuple[Any, Any]]
 """Pairs of a step and a value. A text is a step as it stands; a 1-tuple holds a subscript, formatted only on error."""

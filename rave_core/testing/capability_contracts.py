@@ -16,8 +16,8 @@ import pytest
 from rave_core.backend import GONE
 from rave_core.clock import SystemClock
 from rave_core.errors import ProductError
-from rave_core.frame import FORMAT, digest, pack, peek
 from rave_core.model import FOREVER, Bytes, Entry, Key
+from rave_core.storage.frame import FORMAT, digest, pack, peek
 
 T = TypeVar("T")
 Some: TypeAlias = Any  # a Backend with the capability; Python can't write an intersection of types

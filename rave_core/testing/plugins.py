@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from rave_core.plugins import PLUGINS, Found, Plugins, found_entry_points, load
+from rave_core.plugins.discovery import PLUGINS, Found, Plugins, found_entry_points, load
 
 
 def isolated_plugins(*plugins: object, keep: Collection[str] = ("backends",)) -> Plugins:

@@ -38,7 +38,7 @@ class _Played(ABC):
         """What came of a play with backends over ``place``."""
         asked = {"play": name, "opening": self.opening, "place": place, "arguments": arguments}
         done = subprocess.run(
-            [sys.executable, "-m", "rave_core.testing.plays"],
+            [sys.executable, "-m", "rave_core.testing.crash_scenarios"],
             input=json.dumps(asked),
             capture_output=True,
             text=True,

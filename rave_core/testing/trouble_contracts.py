@@ -20,14 +20,14 @@ from typing import Any, ClassVar
 import pytest
 
 from rave_core.backend import Backend, BackendFactory
-from rave_core.decorators import op
 from rave_core.errors import RaveWarning
-from rave_core.frame import digest, pack, peek
 from rave_core.hookspecs import hookimpl
+from rave_core.operations.decorators import op
 from rave_core.registry import Registry
-from rave_core.runtime import Runtime, using
-from rave_core.seal import Seal
+from rave_core.runtime.runtime import Runtime, using
 from rave_core.settings import Settings
+from rave_core.storage.frame import digest, pack, peek
+from rave_core.storage.signature import Seal
 from rave_core.testing.capability_contracts import Some, frame_of, key_of
 from rave_core.testing.network import BadNetwork
 from rave_core.testing.plugins import isolated_plugins

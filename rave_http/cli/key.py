@@ -13,7 +13,7 @@ from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
 from rave_core.clock import Clock, SystemClock
 from rave_core.durations import parse_duration
-from rave_core.words import span, until
+from rave_core.humanize import span, until
 from rave_http.key_file import ApiKey
 from rave_http.keys import KeyStore
 from rave_http.settings import PERMISSIONS, ServiceSettings

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from rave_core.engine.effects import Run
 from rave_core.errors import told
-from rave_core.steps import Run
 from rave_http.executors.executor import Result
 
 

@@ -20,14 +20,14 @@ from types import ModuleType
 from typing import Any
 
 from rave_core.clock import SystemClock
-from rave_core.directories import DIRECTORIES, loading
+from rave_core.engine.context import DeepRefresh, Progress, Scope, entered
+from rave_core.engine.effects import Run
 from rave_core.errors import PluginError, UnknownNameError, told
-from rave_core.lineage import DeepRefresh, Progress, Scope, entered
 from rave_core.model import Call, Key
-from rave_core.operation import Operation
-from rave_core.runtime import Runtime, using
+from rave_core.operations.operation import Operation
+from rave_core.reloading.generations import DIRECTORIES, loading
+from rave_core.runtime.runtime import Runtime, using
 from rave_core.settings import Settings
-from rave_core.steps import Run
 from rave_http.executors.body import Body
 from rave_http.executors.executor import Result
 from rave_http.executors.news import Teller, forward_log

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from rave_core.engine.effects import Run
 from rave_core.errors import RaveError
 from rave_core.settings import Settings
-from rave_core.steps import Run
 from rave_http.settings import ServiceSettings
 
 SPARE: Final = 4

@@ -20,8 +20,8 @@ from typing import Any, Final
 import msgspec
 
 from rave_core.clock import Clock
+from rave_core.engine.context import Progress, Scope, announce
 from rave_core.errors import RaveWarning
-from rave_core.lineage import Progress, Scope, announce
 
 INTERVAL: Final = 0.1
 """Seconds between two reports of one child."""
@@ -37,7 +37,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         job: its number.
         operation: who reports: the job's operation, or one that it called.
-        done, total, text: as in `rave_core.lineage.Progress`.
+        done, total, text: as in `rave_core.engine.context.Progress`.
     """
 
     job: int

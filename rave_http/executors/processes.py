@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
+from rave_core.engine.effects import Run
 from rave_core.errors import TimeLimitError, told
 from rave_core.settings import Settings
-from rave_core.steps import Run
 from rave_http.executors.child import Answer, Equipment, Job, Place, find, prepare, work
 from rave_http.executors.executor import SPARE, BusyError, Executor, Result, WorkerLostError
 from rave_http.executors.keeper import GoneError, Keeper, KilledError

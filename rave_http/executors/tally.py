@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from rave_core.statistics import Statistics
+from rave_core.telemetry.statistics import Statistics
 
 Counts: TypeAlias = dict[str, dict[str, float]]
 """By operation, and under the empty name what belongs to none: names of counters, and by how much they grew."""

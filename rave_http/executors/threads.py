@@ -13,8 +13,8 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from rave_core.engine.effects import Run
 from rave_core.errors import TimeLimitError
-from rave_core.steps import Run
 from rave_http.executors.body import Body
 from rave_http.executors.executor import SPARE, BusyError, Executor, Result, WorkerLostError
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from rave_core.model import OperationSpec
-from rave_core.operation import Operation
+from rave_core.operations.operation import Operation
 from rave_http.descriptions import Operations, media_types, parameters, short_name, sure_types
 from rave_http.docstrings import prose
 from rave_http.json_schema import accepts_anything

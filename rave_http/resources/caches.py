@@ -12,12 +12,12 @@ from typing import Any, Final
 from falcon.asgi import Request, Response
 
 from rave_core.backend import SupportsStats
-from rave_core.cache import Cache
 from rave_core.durations import parse_duration
-from rave_core.entries import entries_of, prefix_of
 from rave_core.errors import BackendError
+from rave_core.introspection.usage import usage_of
 from rave_core.model import Entry, Key
-from rave_core.usage import usage_of
+from rave_core.storage.cache import Cache
+from rave_core.storage.listing import entries_of, prefix_of
 from rave_http.access import HIDDEN, SERVICE
 from rave_http.answers import send_json
 from rave_http.arguments import read_body

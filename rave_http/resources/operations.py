@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
-from rave_core.cache import Found
+from rave_core.engine.execution import Desk
 from rave_core.expiry import nocache
 from rave_core.model import PLAIN, Call, Options, Status
-from rave_core.operation import Operation
-from rave_core.trip import Desk
+from rave_core.operations.operation import Operation
+from rave_core.storage.cache import Found
 from rave_http import arguments
 from rave_http.access import HIDDEN
 from rave_http.answers import (

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from falcon.asgi import Request, Response, SSEvent
 
 from rave_core.model import FOREVER, Entry, Key, Status
-from rave_core.operation import Operation
+from rave_core.operations.operation import Operation
 from rave_http.answers import AFTER, retry_after, send_json, send_product, show_ticket, ticket_document
 from rave_http.headers import Preferences, preferences
 from rave_http.notes import RequestNote

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from rave_core.cache import Found
+from rave_core.engine.execution import Desk
 from rave_core.model import Bytes, Call, Status
-from rave_core.trip import Desk
+from rave_core.storage.cache import Found
 from rave_http.answers import product_headers
 from rave_http.delivery import is_plain
 from rave_http.envelope import Application, Receive, Send

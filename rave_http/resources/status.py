@@ -9,7 +9,7 @@ from typing import Any
 
 from falcon.asgi import Request, Response
 
-from rave_core.statistics import NAMESPACE
+from rave_core.telemetry.statistics import NAMESPACE
 from rave_http.answers import send_page
 from rave_http.computations import progress_document
 from rave_http.queries import read

@@ -17,7 +17,7 @@ from rave_core.testing.capability_contracts import frame_of, key_of
 WRITER = """
 import sys
 from rave_backends.filesystem import FilesystemBackend
-from rave_core.frame import pack
+from rave_core.storage.frame import pack
 from rave_core.model import Entry
 
 class NoSeal:

@@ -21,8 +21,8 @@ from rave_core.backend import (
     SupportsValues,
 )
 from rave_core.errors import BackendError, ConfigurationError
-from rave_core.frame import peek
 from rave_core.model import Entry
+from rave_core.storage.frame import peek
 from rave_core.testing import (
     BackendContract,
     FilesContract,

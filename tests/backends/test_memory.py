@@ -12,8 +12,8 @@ from rave_backends.memory import MemoryBackend
 from rave_backends.shelves import OVERHEAD
 from rave_core.backend import GONE, StoreURL
 from rave_core.errors import ConfigurationError
-from rave_core.frame import peek
 from rave_core.model import Entry, Key
+from rave_core.storage.frame import peek
 from rave_core.testing import (
     AgingContract,
     BackendContract,

@@ -16,7 +16,7 @@ from rave_backends.layered import LayeredBackend
 from rave_backends.object_store import ObjectStoreBackend
 from rave_core import Runtime, Settings, op_file, using
 from rave_core.errors import ConfigurationError, RaveWarning
-from rave_core.files import Remote
+from rave_core.storage.product_cache import Remote
 from rave_core.testing import (
     BackendContract,
     FilesContract,

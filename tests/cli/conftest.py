@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from rave_core import plugins
 from rave_core.cli.main import rave
+from rave_core.plugins.discovery import discovery as plugins
 
 LAB = '''
 import time

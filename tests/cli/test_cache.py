@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rave_core.entries import short_id
+from rave_core.storage.listing import short_id
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from rave_core import Outcome, Runtime, op, using
+from rave_core.engine.context import Scope
+from rave_core.engine.effects import Run
 from rave_core.errors import ArgumentError, OptionError
-from rave_core.lineage import Scope
 from rave_core.model import PLAIN, Options, Status
-from rave_core.steps import Run
 
 pytestmark = pytest.mark.usefixtures("runtime")
 Ran = Callable[[], list[str]]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rave_core import Runtime
-from rave_core.exports import Catalog
+from rave_core.operations.catalog import Catalog
 
 REPORTS = """
 from rave_core import op

@@ -29,7 +29,7 @@ from rave_core.expiry import (
     parse_duration,
     strategy_of,
 )
-from rave_core.notes import notes_of
+from rave_core.functions.annotations import notes_of
 
 NOON = datetime(2007, 4, 27, 12, tzinfo=UTC).timestamp()
 FIVE_MINUTES, FIVE_DAYS = duration_strategy("5m"), duration_strategy("5d")

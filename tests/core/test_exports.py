@@ -32,7 +32,7 @@ __export__ = {"other": other}
 ASK = """
 import json, logging, sys
 logging.basicConfig(level=logging.CRITICAL)
-from rave_core.exports import Catalog
+from rave_core.operations.catalog import Catalog
 catalog = Catalog.installed()
 print(json.dumps({
     "names": [name for name, _ in catalog if not name.startswith(("flow/", "example/", "sql/"))],
@@ -81,7 +81,7 @@ def test_an_exported_operation_is_one_however_it_is_reached(installation: Instal
     installation.add("foo", "foo_package", init=GOOD)
     asked = installation.run_python(
         "-c",
-        "from rave_core.exports import Catalog; from foo_package import hello, inner, named\n"
+        "from rave_core.operations.catalog import Catalog; from foo_package import hello, inner, named\n"
         "found = Catalog.installed().find('foo/greeting/hello')\n"
         "print(hello('you'), found('you'), found is hello)\n"
         "print(hello.key('x').operation, inner.key(1).operation, named.key(1).operation)",
@@ -98,7 +98,7 @@ def test_an_operation_that_is_not_exported_is_not_found(installation: Installati
     installation.add("foo", "foo_package", init=GOOD)
     installation.add("sad", "sad_package", init="import no_such_library")
     ask = (
-        "from rave_core.exports import Catalog; catalog = Catalog.installed()\n"
+        "from rave_core.operations.catalog import Catalog; catalog = Catalog.installed()\n"
         "for name in ('foo/inner', 'foo/greeting/hallo', 'sad/op'):\n"
         "    try: catalog.find(name)\n"
         "    except LookupError as error: print(type(error).__name__, error)\n"
@@ -140,7 +140,7 @@ def test_a_broken_namespace_does_not_stop_the_others(installation: Installation)
 def test_load_errors_are_fatal_where_that_is_asked(installation: Installation) -> None:
     """All of them at once."""
     installation.add("broken", "broken_package", init="1 / 0")
-    ask = "from rave_core.exports import Catalog; Catalog.installed(load_error_fatal=True)"
+    ask = "from rave_core.operations.catalog import Catalog; Catalog.installed(load_error_fatal=True)"
     assert "PluginError: broken (broken_package): could not be loaded: ZeroDivisionError" in installation.run_python(
         "-c", ask, fails=True
     )

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from rave_core import Runtime, Settings, op, op_file, using
-from rave_core.runtime import current
+from rave_core.runtime.runtime import current
 
 Ran = Callable[[], list[str]]
 LOG: list[Path] = []

@@ -25,9 +25,9 @@ import pytest
 from rave_backends.filesystem import FilesystemBackend
 from rave_core import Options, Runtime, op, op_file, using
 from rave_core.clock import SystemClock
+from rave_core.engine.context import Progress
 from rave_core.fingerprint import digest
-from rave_core.leases import Leases
-from rave_core.lineage import Progress
+from rave_core.storage.leases import Leases
 
 Make = Callable[..., Runtime]
 

@@ -16,7 +16,7 @@ from rave_core.backend import Backend
 from rave_core.converters import Converter
 from rave_core.errors import ArgumentError, ConfigurationError
 from rave_core.hookspecs import hookimpl
-from rave_core.plugins import Found, Plugins
+from rave_core.plugins.discovery import Found, Plugins
 
 Ran = Callable[[], list[str]]
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from rave_core import Operation, Runtime, duration_strategy, nocache, op, op_file, using
-from rave_core.entries import Health, check_entry, entries_of, find_entry, short_id, verify
 from rave_core.errors import DamagedError, OptionError, UnknownNameError
-from rave_core.inspection import computation_of
+from rave_core.introspection.explain import computation_of
+from rave_core.introspection.plan import Need
 from rave_core.model import Status
-from rave_core.planning import Need
-from rave_core.runtime import current
+from rave_core.runtime.runtime import current
+from rave_core.storage.listing import Health, check_entry, entries_of, find_entry, short_id, verify
 from rave_core.testing import FakeClock
 
 

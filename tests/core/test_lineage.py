@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rave_core import Operation, Runtime, ThreadPool, nocache, op, op_file, progress, using
-from rave_core.lineage import Progress, Scope, entered
+from rave_core.engine.context import Progress, Scope, entered
 
 pytestmark = pytest.mark.usefixtures("runtime")
 

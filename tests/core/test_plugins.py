@@ -12,7 +12,7 @@ import pytest
 from rave_core import Runtime, Settings
 from rave_core.errors import PluginError
 from rave_core.hookspecs import hookimpl
-from rave_core.plugins import Found, Plugins
+from rave_core.plugins.discovery import Found, Plugins
 
 
 class Hooks:
@@ -130,7 +130,7 @@ INSTALLED = {
 ASK = """
 import logging; logging.basicConfig(level=logging.CRITICAL)
 from rave_core import op
-from rave_core.runtime import current
+from rave_core.runtime.runtime import current
 @op(name="t/f", expires="minute")
 def f(x):
     return x

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rave_core import Outcome, Runtime, list_of, op, typemap, using
+from rave_core.arguments.parser import ArgumentReader
 from rave_core.errors import ArgumentError
 from rave_core.model import Call
-from rave_core.reading import ArgumentReader
 
 pytestmark = pytest.mark.usefixtures("runtime")
 ASKED: list[Any] = []

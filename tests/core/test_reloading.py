@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from rave_core import RaveWarning, Runtime, using
-from rave_core.exports import Catalog
 from rave_core.model import Status
+from rave_core.operations.catalog import Catalog
 
 ANSWER = """
 from rave_core import op

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from rave_core import statistics
 from rave_core.clock import Clock
 from rave_core.errors import UnknownNameError
-from rave_core.statistics import Statistics, extrapolate
+from rave_core.telemetry import statistics
+from rave_core.telemetry.statistics import Statistics, extrapolate
 
 
 class StoppedClock(Clock):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rave_core.summary import summarize
+from rave_core.functions.argument_reprs import summarize
 
 
 @dataclass

@@ -88,7 +88,7 @@ LINES = {number: line for number, line in enumerate(SAMPLE.splitlines(), 1) if "
 def test_a_line_has_the_type_or_error_that_it_should(told: dict[int, str], number: int) -> None:
     """The comment behind it says which."""
     wanted = LINES[number].partition("# ")[2]
-    said = told.get(number, "nothing").replace("builtins.", "").replace("rave_core.operation.", "")
+    said = told.get(number, "nothing").replace("builtins.", "").replace("rave_core.operations.operation.", "")
     if wanted.startswith("error: "):
         assert said.startswith("error:")
         assert wanted.removeprefix("error: ") in said

@@ -14,7 +14,7 @@ import pytest
 
 from rave_core import Runtime, Settings, ThreadPool, carry, op, using
 from rave_core.errors import ConfigurationError
-from rave_core.runtime import current, default, reset
+from rave_core.runtime.runtime import current, default, reset
 
 Ran = Callable[[], list[str]]
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from rave_core.words import size, span, until
+from rave_core.humanize import size, span, until
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,15 @@ import rave_http.plugins
 from rave_backends.filesystem import FilesystemBackend
 from rave_backends.memory import MemoryBackend
 from rave_backends.object_store import ObjectStoreBackend
-from rave_core import codecs, converters, decorators, errors, expiry, hookspecs, plugins, statistics, testing, versions
+from rave_core import codecs, converters, errors, expiry, hookspecs, testing, versions
 from rave_core.backend import StoreURL
 from rave_core.model import Entry, Options, Outcome, Status
+from rave_core.operations import decorators
+from rave_core.plugins.discovery import discovery as plugins
 from rave_core.registry import Registry
 from rave_core.settings import kinds, known_settings, variable_of
 from rave_core.settings.places import File
+from rave_core.telemetry import statistics
 from rave_http.cli.get import rave_get
 from rave_http.cli.raved import raved
 from rave_http.settings import known_service_settings

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rave_core import op, op_file, using
-from rave_core.frame import FORMAT, digest, pack, peek
-from rave_core.seal import Seal
+from rave_core.storage.frame import FORMAT, digest, pack, peek
+from rave_core.storage.signature import Seal
 
 VALUES = {
     "text": "täxt",

@@ -11,8 +11,8 @@ import pytest
 
 OPERATIONS = """
 if "FIRE_HOST" in os.environ:
-    import rave_core.leases
-    rave_core.leases.host_id = lambda: os.environ["FIRE_HOST"]
+    import rave_core.storage.leases
+    rave_core.storage.leases.host_id = lambda: os.environ["FIRE_HOST"]
 
 @op
 def value(n):
@@ -54,7 +54,7 @@ RIGHT = {
 # Dies of a real SIGKILL in front of the n-th call that may change the disk, for every n until there is none left.
 KILLED_EVERYWHERE = """
 import json
-from rave_core.runtime import default
+from rave_core.runtime.runtime import default
 
 CALLS = ("open", "write", "writev", "fsync", "close", "replace", "link", "unlink", "mkdir", "rmdir", "chmod", "utime")
 

@@ -49,7 +49,7 @@ def fib(n):
 
 __export__ = {'fibonacci': fib}
 """
-CATALOG = "from rave_core.exports import Catalog; catalog = Catalog.installed()\n"
+CATALOG = "from rave_core.operations.catalog import Catalog; catalog = Catalog.installed()\n"
 
 
 @pytest.fixture

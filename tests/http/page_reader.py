@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-from rave_core.plugins import Problem
+from rave_core.plugins.discovery import Problem
 
 BASE = "https://host/rave"
 NOON = 1795608000.0

@@ -18,8 +18,8 @@ from jsonschema import Draft202012Validator
 from rave_core import Runtime, crossover_strategy, duration_strategy, list_of, nocache, one_of, op, op_file
 from rave_core.converters.converter import FunctionConverter
 from rave_core.expiry import forever
-from rave_core.exports import Catalog
-from rave_core.operation import Operation
+from rave_core.operations.catalog import Catalog
+from rave_core.operations.operation import Operation
 from rave_core.typemap import any as any_value
 from rave_core.typemap import iso_date, typemap
 from rave_http.descriptions import (

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from rave_core import Runtime, Settings, op
+from rave_core.engine.context import Scope, current
+from rave_core.engine.effects import Run
 from rave_core.errors import TimeLimitError
-from rave_core.lineage import Scope, current
-from rave_core.steps import Run
 from rave_http.executors import BUILTIN, BusyError, ExecutorContext, WorkerLostError
 from rave_http.executors.threads import ThreadExecutor
 from rave_http.settings import ServiceSettings
@@ -246,8 +246,8 @@ def test_a_body_that_never_ends_does_not_keep_its_process_from_ending() -> None:
     program = """
 import asyncio
 from rave_core import Runtime, op
-from rave_core.lineage import Scope, current
-from rave_core.steps import Run
+from rave_core.engine.context import Scope, current
+from rave_core.engine.effects import Run
 from rave_http.executors.threads import ThreadExecutor
 
 @op

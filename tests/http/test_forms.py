@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from rave_core import list_of, one_of, op, typemap
-from rave_core.exports import Catalog
-from rave_core.operation import Operation
+from rave_core.operations.catalog import Catalog
+from rave_core.operations.operation import Operation
 from rave_http.arguments import bind, read_query
 from rave_http.forms import GO, Control, Field, form_fields, run_query, run_url, sample_query
 

@@ -8,7 +8,7 @@ import pytest
 
 from rave_core import Settings
 from rave_core.errors import PluginError
-from rave_core.plugins import Found
+from rave_core.plugins.discovery import Found
 from rave_http.app import is_sound
 from rave_http.hookspecs import hookimpl
 from rave_http.plugins import HttpPlugins

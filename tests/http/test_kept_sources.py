@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rave_core.snapshot import Snapshot, Source
+from rave_core.reloading.source_snapshot import Snapshot, Source
 from rave_http import kept_sources
 from rave_http.board import Board
 from rave_http.kept_sources import KeptSources

@@ -17,7 +17,7 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
-from rave_core.statistics import Statistics
+from rave_core.telemetry.statistics import Statistics
 from rave_http.board import Board
 from rave_http.metrics import Metrics, route_of
 from rave_http.metrics_files import worker_died

@@ -20,7 +20,7 @@ import pytest
 from rave_core import Runtime
 from rave_core.clock import SystemClock
 from rave_core.errors import ConfigurationError, PluginError, UnknownNameError
-from rave_core.exports import Catalog
+from rave_core.operations.catalog import Catalog
 from rave_core.testing.clock import FakeClock
 from rave_http.namespace_files import read_namespaces
 from rave_http.namespaces import LiveNamespaces, NamespaceState

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from rave_core import list_of, op, op_file
-from rave_core.exports import Catalog
-from rave_core.operation import Operation
+from rave_core.operations.catalog import Catalog
+from rave_core.operations.operation import Operation
 from rave_core.typemap import any as any_value
 from rave_core.typemap import typemap
 from rave_http import headers

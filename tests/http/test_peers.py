@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from rave_core.errors import ConfigurationError, UnknownNameError
-from rave_core.statistics import Statistics, extrapolate
+from rave_core.telemetry.statistics import Statistics, extrapolate
 from rave_http.board import Board
 from rave_http.peers import MAX_BYTES, Peers
 from rave_http.statistics_report import StatisticsReport, merge_statistics

@@ -20,10 +20,10 @@ import psutil
 import pytest
 
 from rave_core import Options, Outcome, Runtime, Settings, op, using
+from rave_core.engine.context import Progress, Scope
 from rave_core.errors import TimeLimitError, UnstorableError
-from rave_core.exports import Catalog
-from rave_core.lineage import Progress, Scope
 from rave_core.model import PLAIN
+from rave_core.operations.catalog import Catalog
 from rave_http.executors import WorkerLostError
 from rave_http.executors.processes import ProcessExecutor
 from rave_http.tracing import current_trace
@@ -660,8 +660,8 @@ PARENT = '''
 import asyncio, os, re, sys, time
 from pathlib import Path
 from rave_core import Runtime, Settings, op, using
-from rave_core.lineage import Scope
-from rave_core.steps import Run
+from rave_core.engine.context import Scope
+from rave_core.engine.effects import Run
 from rave_http.executors.processes import ProcessExecutor
 
 def note(place):

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from rave_core import op, op_file
-from rave_core.exports import Catalog
-from rave_core.operation import Operation
-from rave_core.plugins import Problem as LoadProblem
+from rave_core.operations.catalog import Catalog
+from rave_core.operations.operation import Operation
+from rave_core.plugins.discovery import Problem as LoadProblem
 from rave_http.arguments import Asked
 from rave_http.forms import GO
 from rave_http.problems import PROBLEMS, Problem

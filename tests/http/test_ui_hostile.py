@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rave_core import list_of, op, typemap
-from rave_core.plugins import Problem as LoadProblem
+from rave_core.plugins.discovery import Problem as LoadProblem
 from rave_http.arguments import Asked
 from rave_http.problems import Problem
 from rave_http.ui import (

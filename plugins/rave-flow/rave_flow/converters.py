@@ -65,7 +65,7 @@ def to_source(value: Any) -> Source:
 
 
 def _settings() -> Mapping[str, Any]:
-    from rave_core.runtime import current
+    from rave_core.runtime.runtime import current
 
     return current().settings.plugins.get("flow", {})
 

@@ -72,6 +72,6 @@ def internal(settings: Mapping[str, Any]) -> Ranges:
 
 
 def _settings() -> Mapping[str, Any]:
-    from rave_core.runtime import current
+    from rave_core.runtime.runtime import current
 
     return current().settings.plugins.get("flow", {})

@@ -14,8 +14,8 @@ from rave_flow.errors import NothingFoundError
 from rave_flow.operations import daily, top
 
 from rave_core import Runtime
-from rave_core.lineage import Progress, Scope, entered
-from rave_core.runtime import current_scope
+from rave_core.engine.context import Progress, Scope, entered
+from rave_core.runtime.runtime import current_scope
 
 Row = dict[str, Any]
 Serve = Callable[[Path], Runtime]

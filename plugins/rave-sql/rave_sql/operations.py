@@ -155,7 +155,7 @@ def _type(told: Parameter, where: str) -> Any:
     is_list = name.startswith(_LIST)
     kind = TYPES.get(name.removeprefix(_LIST), name.removeprefix(_LIST))
     if isinstance(kind, str):
-        from rave_core.runtime import current
+        from rave_core.runtime.runtime import current
 
         try:
             current().plugins.converters.find(kind)

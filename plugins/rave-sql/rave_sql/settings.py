@@ -21,7 +21,7 @@ def table() -> Mapping[str, Any]:
     Raises:
         ConfigurationError: an unknown key, or one of the wrong type.
     """
-    from rave_core.runtime import current
+    from rave_core.runtime.runtime import current
 
     found: Mapping[str, Any] = current().settings.plugins.get("sql", {})
     for name, value in found.items():

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from rave_core.backend import Purged
 from rave_core.errors import DamagedError, LaterFormatError
-from rave_core.frame import HEAD_SIZE, Truncated, peek
 from rave_core.model import Entry
+from rave_core.storage.frame import HEAD_SIZE, Truncated, peek
 from rave_valkey.server import Server
 
 # What somebody replaced meanwhile has another head or another length, and stays.

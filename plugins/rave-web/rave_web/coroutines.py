@@ -6,8 +6,8 @@ import asyncio
 import threading
 from concurrent.futures import Future
 
+from rave_core.engine.effects import Run
 from rave_core.errors import ConfigurationError, TimeLimitError, told
-from rave_core.steps import Run
 from rave_http.executors import BusyError, Executor, WorkerLostError
 from rave_http.executors.executor import SPARE, Result
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from falcon.asgi import Request, Response
 
 from rave_core.errors import RaveError
-from rave_core.runtime import current
+from rave_core.runtime.runtime import current
 from rave_http.proxies import Proxies, address_of
 from rave_http.settings import ServiceSettings
 from rave_web.settings import Network, WebSettings

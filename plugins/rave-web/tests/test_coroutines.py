@@ -13,9 +13,9 @@ import pytest
 from rave_web.coroutines import CoroutineExecutor
 
 from rave_core import Runtime, Settings, op, using
+from rave_core.engine.context import Scope, current
+from rave_core.engine.effects import Run
 from rave_core.errors import ConfigurationError, TimeLimitError
-from rave_core.lineage import Scope, current
-from rave_core.steps import Run
 from rave_http.executors import BusyError, WorkerLostError
 
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from rave_core.errors import UnknownNameError
-from rave_core.statistics import Statistics
+from rave_core.telemetry.statistics import Statistics
 from rave_http.access_log import AccessLog
 from rave_http.board import Board
 from rave_http.envelope import Envelope

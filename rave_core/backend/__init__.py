@@ -1,0 +1,49 @@
+"""What a cache backend is, for authors of backends.
+
+A backend stores bytes and knows nothing of values, freshness or seals. What it can do beyond that it
+says by having the methods of one of the ``Supports…`` protocols; the core asks once, when it opens the backend.
+"""
+
+from rave_core.backend.backend import Backend, BackendFactory
+from rave_core.backend.capabilities import (
+    GONE,
+    Held,
+    SupportsAging,
+    SupportsFiles,
+    SupportsHoldings,
+    SupportsLease,
+    SupportsObjects,
+    SupportsPeek,
+    SupportsPins,
+    SupportsPurge,
+    SupportsStats,
+    SupportsUrl,
+    SupportsValues,
+)
+from rave_core.backend.holdings import Holding, Outline, Purged
+from rave_core.backend.url import StoreURL, parse_age, parse_flag, parse_size
+
+__all__ = [
+    "GONE",
+    "Backend",
+    "BackendFactory",
+    "Held",
+    "Holding",
+    "Outline",
+    "Purged",
+    "StoreURL",
+    "SupportsAging",
+    "SupportsFiles",
+    "SupportsHoldings",
+    "SupportsLease",
+    "SupportsObjects",
+    "SupportsPeek",
+    "SupportsPins",
+    "SupportsPurge",
+    "SupportsStats",
+    "SupportsUrl",
+    "SupportsValues",
+    "parse_age",
+    "parse_flag",
+    "parse_size",
+]

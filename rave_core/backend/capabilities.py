@@ -1,0 +1,189 @@
+"""What a backend can do beyond keeping frames, each as a protocol; and the values that a memory tier holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from rave_core.backend.holdings import Holding, Outline, Purged
+from rave_core.model import Bytes, Entry
+
+
+class Held:
+    """The place of one decoded, immutable value in a memory tier.
+
+    Whoever holds it may read ``value`` without asking the tier again: when the tier drops or replaces the
+    value, it sets it to ``GONE``. Read ``value`` once, then compare.
+    """
+
+    __slots__ = ("entry", "expires_at", "seconds", "used", "value")
+
+    def __init__(self, value: object, entry: Entry) -> None:
+        self.value = value
+        self.entry = entry
+        self.expires_at = entry.expires_at
+        self.seconds = entry.seconds
+        self.used = False
+
+
+class _Gone:
+    def __repr__(self) -> str:
+        return "GONE"
+
+
+GONE: Any = _Gone()
+"""Stands in ``Held.value`` once the tier has let go of the value."""
+
+
+@runtime_checkable
+class SupportsValues(Protocol):
+    """A memory tier that can keep decoded, immutable values beside their frames."""
+
+    def held(self, key: str) -> Held | None:
+        """The value kept under ``key``, or ``None``."""
+
+    def hold(self, key: str, value: object, entry: Entry) -> Held | None:
+        """Keeps ``value`` beside the frame of ``key``; ``None`` where there is no such frame (any more)."""
+
+
+@runtime_checkable
+class SupportsPeek(Protocol):
+    """A store with a memory tier that answers without waiting for anything."""
+
+    def peek(self, key: str) -> Bytes | None:
+        """The frame that memory holds under ``key``, the same object until another takes its place; or ``None``."""
+
+    def drop(self, prefix: str) -> None:
+        """Forgets what memory holds under keys that start with ``prefix``; a store below it keeps what it has."""
+
+
+@runtime_checkable
+class SupportsFiles(Protocol):
+    """A store that keeps products as ordinary files, with their frames (headers without payload) beside them."""
+
+    def draft(self, suffix: str) -> Path:
+        """A new path that ends in ``suffix``, in a directory of its own, from which ``commit`` can move it."""
+
+    def commit(self, key: str, draft: Path, name: str, frame: Sequence[Bytes]) -> Path:
+        """Moves ``draft`` to the place of ``key`` under ``name``, then puts ``frame``, which makes it count."""
+
+    def locate(self, key: str, name: str) -> Path:
+        """Where the product ``name`` of ``key`` lies, whether it exists or not."""
+
+    def fetch(self, key: str, name: str) -> Path:
+        """As ``locate``, once it is there: a store whose products lie elsewhere brings a copy.
+
+        Raises:
+            FileNotFoundError: there is no such product.
+        """
+
+    def discard(self, draft: Path) -> None:
+        """Removes a draft and its directory. No error when it is gone."""
+
+
+@runtime_checkable
+class SupportsObjects(Protocol):
+    """A store elsewhere that keeps products as objects, with their frames beside them; in layers, below files."""
+
+    def upload(self, key: str, product: Path, name: str, frame: Sequence[Bytes]) -> None:
+        """Keeps the content of the file ``product`` as ``name`` of ``key``, then puts ``frame``: it makes it count."""
+
+    def download(self, key: str, name: str, path: Path) -> None:
+        """Writes the product ``name`` of ``key`` to the new file ``path``.
+
+        Raises:
+            FileNotFoundError: there is no such product.
+        """
+
+
+@runtime_checkable
+class SupportsUrl(Protocol):
+    """A store whose products anybody can be let get from the store itself."""
+
+    def url(self, key: str, name: str, *, seconds: float) -> str:
+        """A URL by which whoever has it can GET the product ``name`` of ``key`` for ``seconds``. Nothing is looked up.
+
+        It is a secret for as long as it is good.
+        """
+
+
+@runtime_checkable
+class SupportsAging(Protocol):
+    """A tier in which entries count for a time only, after which the layers below are asked again.
+
+    What is over that age counts as absent in all other methods.
+    """
+
+    @property
+    def max_age(self) -> float | None:
+        """Seconds for which an entry counts after it was put here; ``None`` for as long as it is kept."""
+
+    def aged(self, key: str) -> Bytes | None:
+        """The frame under ``key`` whatever its age, for when nothing below can be asked; or ``None``."""
+
+
+@runtime_checkable
+class SupportsLease(Protocol):
+    """A store in which one of many processes can claim a key. Records are small and opaque to the store."""
+
+    def claim(self, key: str, record: bytes) -> bool:
+        """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``."""
+
+    def lease(self, key: str) -> bytes | None:
+        """The record of the lease of ``key``, or ``None`` when nobody holds one."""
+
+    def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
+        """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
+
+
+@runtime_checkable
+class SupportsPurge(Protocol):
+    """A store that can be tidied beyond deleting keys."""
+
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
+        """Removes entries for which ``is_dead``, what crashes left behind, and what exceeds the budget.
+
+        Products stay readable for ``grace`` seconds after their entry is gone. After ``seconds`` it may stop with what
+        it did, and the next purge, by whatever process, goes on from there; each gets some way.
+        """
+
+    def last_purge(self) -> float | None:
+        """Unix time of the last purge by any process; ``None`` where there was none, or nobody else can know."""
+
+
+@runtime_checkable
+class SupportsStats(Protocol):
+    """A store that knows its size without reading every frame."""
+
+    def usage(self) -> tuple[int, int]:
+        """Entries, and bytes used."""
+
+    @property
+    def max_bytes(self) -> int | None:
+        """The byte budget, or ``None`` when there is none."""
+
+
+@runtime_checkable
+class SupportsHoldings(Protocol):
+    """A store that knows what each operation keeps without reading every header."""
+
+    def holdings(self) -> Iterator[Holding]:
+        """What is kept of each operation and version, in no order; of one there may be several, to be added up."""
+
+    def outlines(self, prefix: str = "") -> Iterator[Outline]:
+        """Each entry whose key starts with ``prefix``, in no order, also those that can't be read."""
+
+
+@runtime_checkable
+class SupportsPins(Protocol):
+    """A store with a budget, from which some entries can be exempt."""
+
+    def pins(self) -> list[str]:
+        """The beginnings of keys of which nothing is evicted, in order."""
+
+    def pin(self, prefix: str) -> None:
+        """Keys that start with ``prefix`` are not evicted from now on, by any process; they still expire."""
+
+    def unpin(self, prefix: str) -> bool:
+        """Takes a pin away; whether there was that one."""

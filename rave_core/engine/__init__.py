@@ -1,0 +1,1 @@
+"""The data path: look up, else compute once and keep."""

@@ -1,0 +1,222 @@
+"""The steps of the data path, and the two ways to walk it: in a thread, and in an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import Future, InvalidStateError
+from typing import Any, TypeAlias, TypeVar
+
+from rave_core.clock import Clock
+from rave_core.engine.context import Scope, current
+from rave_core.engine.single_flight import Flight, Landing
+from rave_core.model import Call
+
+T = TypeVar("T")
+
+
+class Step(ABC):
+    """One thing to be done on the way; what it gives is sent back into the path."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def perform(self) -> Any:
+        """Does it in this thread."""
+
+    @abstractmethod
+    async def perform_async(self) -> Any:
+        """Does it without holding up the event loop."""
+
+
+Path: TypeAlias = Generator[Step, Any, T]
+
+
+class Do(Step):
+    """A call that may wait for a store if ``blocking``, in a thread of its own then."""
+
+    __slots__ = ("args", "blocking", "function")
+
+    def __init__(self, blocking: bool, function: Callable[..., Any], *args: Any) -> None:
+        self.blocking = blocking
+        self.function = function
+        self.args = args
+
+    def perform(self) -> Any:
+        """What the function returns."""
+        return self.function(*self.args)
+
+    async def perform_async(self) -> Any:
+        """What the function returns."""
+        if self.blocking:
+            return await asyncio.to_thread(self.function, *self.args)
+        return self.function(*self.args)
+
+
+class Take(Do):
+    """A `Do` that gives something which must be given back: where nobody waits for it any more, to ``give_back``.
+
+    A thread can't be cancelled with the task that waits for it.
+    """
+
+    __slots__ = ("give_back",)
+
+    def __init__(
+        self, blocking: bool, give_back: Callable[[Any], object], function: Callable[..., Any], *args: Any
+    ) -> None:
+        super().__init__(blocking, function, *args)
+        self.give_back = give_back
+
+    async def perform_async(self) -> Any:
+        """What the function returns."""
+        if not self.blocking:
+            return self.function(*self.args)
+        taken: Future[Any] = Future()
+        try:
+            await asyncio.to_thread(self._take, taken)
+        except asyncio.CancelledError:
+            if not taken.cancel():
+                self.give_back(taken.result())
+            raise
+        return taken.result()
+
+    def _take(self, taken: Future[Any]) -> None:
+        answer = self.function(*self.args)
+        try:
+            taken.set_result(answer)
+        except InvalidStateError:
+            self.give_back(answer)
+
+
+class Wait(Step):
+    """Waits for a flight to land; gives its `Landing`."""
+
+    __slots__ = ("flight",)
+
+    def __init__(self, flight: Flight) -> None:
+        self.flight = flight
+
+    def perform(self) -> Landing | None:
+        """How the flight landed."""
+        landed = threading.Event()
+        self.flight.when_landed(landed.set)
+        landed.wait()
+        return self.flight.landing
+
+    async def perform_async(self) -> Landing | None:
+        """How the flight landed."""
+        loop = asyncio.get_running_loop()
+        landed = asyncio.Event()
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
+                loop.call_soon_threadsafe(landed.set)
+
+        self.flight.when_landed(wake)
+        await landed.wait()
+        return self.flight.landing
+
+
+class Pause(Step):
+    """Lets ``seconds`` pass."""
+
+    __slots__ = ("clock", "seconds")
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self.clock = clock
+        self.seconds = seconds
+
+    def perform(self) -> None:
+        """Returns afterwards."""
+        self.clock.wait(threading.Event(), self.seconds)
+
+    async def perform_async(self) -> None:
+        """Returns afterwards."""
+        await asyncio.sleep(self.seconds)
+
+
+class Run(Step):
+    """Runs an operation's body in a scope of its own; gives what it returned, and its exception or ``None``.
+
+    Attributes:
+        call: what is answered by it.
+        function: the body, or what a plugin's ``rave_compute`` put in its place.
+        args, kwargs: what it is called with: the call's, and the output path of a file operation among them.
+        scope: what surrounds the calls that the body makes.
+    """
+
+    __slots__ = ("args", "call", "function", "kwargs", "scope")
+
+    def __init__(
+        self, call: Call, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], scope: Scope
+    ) -> None:
+        self.call = call
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.scope = scope
+
+    def perform(self) -> tuple[Any, Exception | None]:
+        """What the body returned, and its exception."""
+        token = current.set(self.scope)
+        try:
+            return self.function(*self.args, **self.kwargs), None
+        except Exception as error:  # noqa: BLE001  # whatever the body raises goes to its caller, unchanged
+            return None, error
+        finally:
+            current.reset(token)
+
+    async def perform_async(self) -> tuple[Any, Exception | None]:
+        """What the body's coroutine returned, and its exception."""
+        token = current.set(self.scope)
+        try:
+            return await self.function(*self.args, **self.kwargs), None
+        except Exception as error:  # noqa: BLE001  # whatever the body raises goes to its caller, unchanged
+            return None, error
+        finally:
+            current.reset(token)
+
+
+def walk(path: Path[T]) -> T:
+    """Walks a path to its end in this thread; gives its result."""
+    try:
+        step = next(path)
+        while True:
+            try:
+                answer = step.perform()
+            except BaseException as error:  # noqa: BLE001  # the path must clean up after itself, whatever happened
+                step = path.throw(error)
+            else:
+                step = path.send(answer)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]  # a generator's value is not typed
+
+
+Runner: TypeAlias = Callable[[Run], Awaitable[tuple[Any, Exception | None]]]
+"""Runs a body elsewhere than in the task that walks the path."""
+
+
+async def walk_async(path: Path[T], run: Runner | None = None) -> T:
+    """Walks a path to its end in this task; gives its result. Cancelling the task lets the path clean up.
+
+    Args:
+        path: the path.
+        run: runs the bodies on it; without it they are coroutine functions, and run in this task.
+    """
+    try:
+        step = next(path)
+        while True:
+            try:
+                if run is not None and isinstance(step, Run):
+                    answer = await run(step)
+                else:
+                    answer = await step.perform_async()
+            except BaseException as error:  # noqa: BLE001  # the path must clean up after itself, whatever happened
+                step = path.throw(error)
+            else:
+                step = path.send(answer)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]  # a generator's value is not typed

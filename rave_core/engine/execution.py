@@ -1,0 +1,59 @@
+"""One call on its way through the engine, and the desk where its operation is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rave_core.arguments.binder import Binder
+from rave_core.engine.context import DeepRefresh, Scope
+from rave_core.engine.effects import Do
+from rave_core.expiry import Strategy
+from rave_core.model import Call, Key, OperationSpec, Options
+from rave_core.storage.cache import Cache
+from rave_core.storage.leases import Leases
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Desk:
+    """One operation as one runtime sees it: its name, its version, where its results go and for how long.
+
+    Attributes:
+        record: the operation's statistics.
+        leases: of the store that keeps its results; ``None`` where that has none.
+        strategy: when a result expires.
+    """
+
+    spec: OperationSpec
+    name: str
+    binder: Binder
+    cache: Cache
+    leases: Leases | None
+    strategy: Strategy
+    record: dict[str, Any]
+    version_note: str
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trip:
+    """One call on its way: what every stretch of the path needs to know."""
+
+    desk: Desk
+    call: Call
+    key: Key
+    options: Options
+    scope: Scope
+    deep: DeepRefresh | None
+
+    @property
+    def must_run(self) -> bool:
+        """Whether what is kept does not count: a refresh was asked, here or by a caller's deep refresh."""
+        if self.options.refresh or self.options.deep_refresh:
+            return True
+        return self.deep is not None and self.key.text not in self.deep.done
+
+    def do(self, function: Callable[..., Any], *args: Any) -> Do:
+        """A step that may wait for the store of this operation."""
+        return Do(self.desk.cache.blocking, function, *args)

@@ -1,0 +1,235 @@
+"""Explain: why a call would hit or miss, as the difference to the nearest entry. Nothing is run or changed here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rave_core.backend import SupportsLease
+from rave_core.engine.execution import Desk
+from rave_core.errors import EntryError, UnencodableError
+from rave_core.expiry import nocache
+from rave_core.fingerprint import digest
+from rave_core.functions.argument_reprs import summarize
+from rave_core.host import host_id
+from rave_core.humanize import span, until
+from rave_core.model import PLAIN, Call, Entry, Key, Options, Status
+from rave_core.storage.leases import LeaseRecord, read_record
+from rave_core.storage.listing import check_entry, entries_of
+
+LOOKED_AT = 5000
+"""At most as many entries of an operation are compared with a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing in which a call differs from the nearest entry.
+
+    Attributes:
+        what: ``argument`` or ``version``.
+        name: of the parameter; for a version, of its strategy.
+        kept, asked: in a short readable form; empty for an argument that only one of both has.
+    """
+
+    what: str
+    name: str
+    kept: str
+    asked: str
+
+    def __str__(self) -> str:
+        if self.what == "version":
+            return f"version ({self.name}): {self.kept} → {self.asked}"
+        if self.kept == self.asked:
+            return f"{self.name}: {self.asked} (what differs does not show in its short form)"
+        return f"{self.name}: {self.kept or '(absent)'} → {self.asked or '(absent)'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a call would be answered as it would.
+
+    Attributes:
+        operation: its full name.
+        arguments: parameter to a short readable form of the argument, converted and defaulted.
+        status: how the call would be answered now: one of ``hit miss refreshed stale uncached``.
+        reason: one sentence, without a full stop.
+        key: ``None`` where an argument has no canonical encoding.
+        entry: what is kept under the key, fresh or not; ``None`` where nothing usable is.
+        nearest: of a miss, the entry of the same operation that differs least; ``None`` where there is none.
+        differences: to ``nearest``.
+        computing: who computes the key just now, in words; empty for nobody.
+    """
+
+    operation: str
+    arguments: Mapping[str, str]
+    status: Status
+    reason: str
+    key: Key | None = None
+    entry: Entry | None = None
+    nearest: Entry | None = None
+    differences: tuple[Difference, ...] = ()
+    computing: str = ""
+
+    def __str__(self) -> str:
+        called = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
+        lines = [f"{self.operation}({called}): {self.status}, since {self.reason}"]
+        lines += [f"  {difference}" for difference in self.differences]
+        return "\n".join(lines + ([f"  {self.computing}"] if self.computing else []))
+
+
+def explain(desk: Desk, call: Call, options: Options = PLAIN, *, now: float) -> Explanation:
+    """Why ``call`` would hit or miss at Unix time ``now``.
+
+    The entry of its key is read and checked whole, so that a damaged one is told; for the nearest one, at most
+    ``LOOKED_AT`` headers of the operation are read.
+
+    Raises:
+        OSError: the store is in trouble.
+    """
+    verdict = _without_key(desk, call, options) or _kept(desk, call, options, now)
+    return verdict if verdict is not None else _missing(desk, call, now)
+
+
+def _explanation(desk: Desk, call: Call, status: Status, reason: str, **facts: object) -> Explanation:
+    arguments = summarize(call.named)
+    return Explanation(desk.name, arguments, status, reason, call.key, computing=_computing(desk, call), **facts)  # type: ignore[arg-type]  # told by name
+
+
+def _without_key(desk: Desk, call: Call, options: Options) -> Explanation | None:
+    """Of a call that no entry could answer, whatever is kept."""
+    if options.tofile is not None:
+        return _explanation(desk, call, Status.UNCACHED, "rave_tofile writes a file of the caller's and keeps nothing")
+    if call.key is None:
+        return _explanation(desk, call, Status.UNCACHED, f"it can't be given a key: {_unencodable(desk, call)}")
+    if desk.strategy is nocache:
+        return _explanation(desk, call, Status.UNCACHED, "its strategy is nocache, so nothing is ever kept")
+    return None
+
+
+def _unencodable(desk: Desk, call: Call) -> str:
+    try:
+        digest((name, value) for name, value in call.named.items() if name not in desk.spec.ignore)
+    except UnencodableError as error:
+        return str(error)
+    return "a variable that the function captured has no canonical encoding"
+
+
+def _kept(desk: Desk, call: Call, options: Options, now: float) -> Explanation | None:
+    """Of a call whose key has an entry, usable or not."""
+    assert call.key is not None
+    try:
+        entry = check_entry(desk.cache, call.key.text)
+    except EntryError as error:
+        return _explanation(desk, call, Status.MISS, f"what is kept can't be used: {error}")
+    if entry is None:
+        return None
+    made = f"a result was made {span(now - entry.created_at)} ago"
+    if options.refresh or options.deep_refresh:
+        return _explanation(desk, call, Status.REFRESHED, f"a refresh is asked for; {made}", entry=entry)
+    reason = f"{made} and {until(entry.expires_at, now)}"
+    if entry.is_fresh(now):
+        return _explanation(desk, call, Status.HIT, reason, entry=entry)
+    if now < entry.expires_at + desk.spec.stale_while_revalidate:
+        return _explanation(desk, call, Status.STALE, f"{reason}; it is served while a new one is made", entry=entry)
+    return _explanation(desk, call, Status.MISS, reason, entry=entry)
+
+
+def _missing(desk: Desk, call: Call, now: float) -> Explanation:
+    nearest = min(_candidates(desk, call), key=lambda found: found[0], default=None)
+    if nearest is None:
+        reason = "no result of this operation is kept: it was never asked for here, or all were purged or evicted"
+        return _explanation(desk, call, Status.MISS, reason)
+    entry, differences = nearest[1], nearest[2]
+    made = f"{span(now - entry.created_at)} ago"
+    return _explanation(
+        desk, call, Status.MISS, _reason(differences, entry, made), nearest=entry, differences=differences
+    )
+
+
+def _reason(differences: tuple[Difference, ...], entry: Entry, made: str) -> str:
+    arguments = [difference.name for difference in differences if difference.what == "argument"]
+    changed = any(difference.what == "version" for difference in differences)
+    if not entry.arguments and arguments:
+        return "these arguments were not asked for yet, or what was kept is gone (record_arguments is off)"
+    if not arguments:
+        return f"the operation changed since its result for these arguments was made {made}"
+    names = f"{', '.join(arguments)} {'differs' if len(arguments) == 1 else 'differ'}"
+    also = ", and the operation changed since" if changed else ""
+    return f"{names} from the nearest kept call, made {made}{also}"
+
+
+def _candidates(desk: Desk, call: Call) -> Iterator[tuple[tuple[int, bool, float], Entry, tuple[Difference, ...]]]:
+    """The entries of the operation, each with its differences and a rank that is lower the nearer it is."""
+    assert call.key is not None
+    asked = {name: text for name, text in summarize(call.named).items() if name not in desk.spec.ignore}
+    for entry in entries_of(desk.cache, desk.name, most=LOOKED_AT):
+        version, arguments = entry.key.rsplit("/", 2)[1:]
+        differences: list[Difference] = []
+        if arguments != call.key.arguments:
+            kept = {name: text for name, text in entry.arguments.items() if name not in desk.spec.ignore}
+            differences += _argument_differences(kept, asked)
+        count = len(differences)
+        if version != call.key.version:
+            differences.append(_version_difference(entry, version, desk, call.key.version))
+        yield (count, version != call.key.version, -entry.created_at), entry, tuple(differences)
+
+
+def _argument_differences(kept: Mapping[str, str], asked: Mapping[str, str]) -> list[Difference]:
+    names = [*asked, *(name for name in kept if name not in asked)]
+    found = [
+        Difference("argument", name, kept.get(name, ""), asked.get(name, ""))
+        for name in names
+        if kept.get(name, "") != asked.get(name, "")
+    ]
+    if found:
+        return found
+    # The digests differ, so one of those does whose short form is not the whole of it.
+    hidden = [name for name in asked if "..." in asked[name] or "<" in asked[name]] or list(asked)
+    return [Difference("argument", name, asked[name], asked[name]) for name in hidden]
+
+
+def _version_difference(entry: Entry, version: str, desk: Desk, now: str) -> Difference:
+    name = desk.version_note.partition(" ")[0]
+    kept, asked = entry.version_note, desk.version_note
+    if kept == asked or not kept:
+        kept, asked = version, now
+    return Difference("version", name, kept, asked)
+
+
+def _computing(desk: Desk, call: Call) -> str:
+    under_way = None if call.key is None else computation_of(desk, call.key.text)
+    return f"being computed by {under_way}" if under_way is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Computation:
+    """A computation that is under way, in any process.
+
+    Attributes:
+        record: what its holder says of itself; ``None`` until its first heartbeat in some stores.
+    """
+
+    record: LeaseRecord | None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this very process computes it."""
+        return self.record is not None and self.record.pid == os.getpid() and self.record.host == host_id()
+
+    def __str__(self) -> str:
+        if self.record is None:
+            return "another process"
+        where = "" if self.record.host == host_id() else f" on {self.record.host.partition('/')[0]}"
+        return f"process {self.record.pid}{where}"
+
+
+def computation_of(desk: Desk, key: str) -> Computation | None:
+    """The computation of ``key`` that is under way, as far as the store knows; ``None`` where there is none.
+
+    Raises:
+        OSError: the store is in trouble.
+    """
+    backend = desk.cache.backend
+    data = backend.lease(key) if isinstance(backend, SupportsLease) else None
+    return None if data is None else Computation(read_record(data))

@@ -1,0 +1,1 @@
+"""Operations: what a decorator makes of a function, and the catalog of those that are exported."""

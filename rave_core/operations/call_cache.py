@@ -1,0 +1,59 @@
+"""The seat: an operation's desk in one runtime, with the shortcut that makes a hit in memory cheap."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from rave_core.model import Call, OperationSpec
+from rave_core.operations.options import OPTIONS
+from rave_core.runtime.runtime import Runtime
+
+_SCALARS = frozenset({int, str, bool, bytes, float, type(None)})
+_KEPT_CALLS = 1024
+
+
+class Unkept(Exception):
+    """The binding of these arguments is not kept: two values that are one to a dict could differ in their key."""
+
+
+class Seat:
+    """An operation's desk in one runtime, with the shortcut for scalar arguments.
+
+    The shortcut is an `functools.lru_cache` from arguments to calls: it is bounded, typed and runs in C. A call knows
+    the place in a memory tier where its answer was last seen, so a hit needs no key, no lock and no further look-up.
+
+    Attributes:
+        scope: where the shortcut may be taken: outside of any computation, in this runtime; else ``None``.
+    """
+
+    __slots__ = ("__weakref__", "desk", "now", "recall", "runtime", "scope", "statistics", "wiring")
+
+    def __init__(self, spec: OperationSpec, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.wiring = runtime.wiring
+        self.desk = self.wiring.desk(spec)
+        self.scope = None if runtime.observed else runtime.scope
+        self.wiring.seats.add(self)
+        self.now = runtime.clock.now
+        self.statistics = runtime.statistics.namespace
+        self.recall: Callable[..., Call] = functools.lru_cache(_KEPT_CALLS, typed=True)(self._bind)
+
+    def _bind(self, *args: Any, **kwargs: Any) -> Call:
+        binder = self.desk.binder
+        if not binder.is_repeatable or not all(map(_is_scalar, (*args, *kwargs.values()))):
+            raise Unkept
+        if kwargs and not kwargs.keys().isdisjoint(OPTIONS):
+            raise Unkept
+        call = binder.bind(args, kwargs)
+        if call.key is None or not all(map(_is_scalar, (*call.args, *call.kwargs.values()))):
+            raise Unkept
+        return call
+
+
+def _is_scalar(value: Any) -> bool:
+    kind = type(value)
+    if kind is float:
+        return bool(value)  # 0.0 and -0.0 are one to a dict, and two keys
+    return kind in _SCALARS and (kind not in (str, bytes) or len(value) < 1000)

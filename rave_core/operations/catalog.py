@@ -1,0 +1,283 @@
+"""Namespaces: collections of operations that are reachable from outside, found through entry points (R17, R19).
+
+A namespace is an installed package, or a plain directory (R18) whose code can be loaded anew while it serves.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib.metadata import EntryPoint
+from types import ModuleType
+from typing import Any, TypeAlias
+
+from rave_core.errors import PluginError, RaveError, UnknownNameError, nearest, told
+from rave_core.operations.operation import Operation
+from rave_core.plugins.discovery import NAMESPACES, Problem, found_entry_points, load
+from rave_core.reloading.generations import DIRECTORIES, Generation, loading
+from rave_core.reloading.source_snapshot import Snapshot
+from rave_core.runtime.runtime import current
+
+_log = logging.getLogger("rave")
+_NAME = re.compile(r"\w[\w-]*")
+
+Fetch: TypeAlias = Callable[[EntryPoint, str], tuple[Any, Problem | None]]
+"""Gives the module of a full name in a namespace, the package itself for the empty one, or the problem with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A collection of exported operations.
+
+    Attributes:
+        name: as it stands in front of its operations.
+        origin: the package or the directory that it was loaded from.
+        operations: export name (without the namespace) to operation, in the order of the names.
+        problems: of those of its parts that could not be loaded.
+        sources: what it was loaded from, where that is a directory; it can be loaded from them again.
+    """
+
+    name: str
+    origin: str
+    operations: Mapping[str, Operation[..., Any]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    sources: Snapshot | None = None
+
+
+class Catalog:
+    """The namespaces that could be loaded, and the problems of those, or parts of those, that could not.
+
+    Never changed once it is made.
+
+    Attributes:
+        namespaces: by name, in order.
+        problems: in the order found.
+    """
+
+    def __init__(self, namespaces: Mapping[str, Namespace], problems: list[Problem]) -> None:
+        self.namespaces = namespaces
+        self.problems = problems
+
+    @classmethod
+    def installed(cls, directories: Mapping[str, str] | None = None, *, load_error_fatal: bool = False) -> Catalog:
+        """The namespaces of the entry-point group ``rave.namespaces``, and those that are plain directories.
+
+        Args:
+            directories: by name; the setting ``namespaces``.
+            load_error_fatal: whether a problem stops everything.
+
+        Raises:
+            PluginError: there is a problem, and ``load_error_fatal`` is set.
+        """
+        namespaces: dict[str, Namespace] = {}
+        problems: list[Problem] = []
+        found = [(entry, _installed) for entry in found_entry_points(NAMESPACES)]
+        found += [(EntryPoint(*each, NAMESPACES), _from_directory) for each in (directories or {}).items()]
+        for entry, load_one in found:
+            other = namespaces.get(entry.name)
+            if other is not None:
+                clash = f"namespace {entry.name!r} is claimed by both {other.origin} and {entry.value}; keep one"
+                problems.append(Problem(entry.name, entry.value, clash))
+                continue
+            namespace = load_one(entry, problems)
+            if namespace is not None:
+                namespaces[entry.name] = namespace
+        for problem in problems:
+            _log.warning("namespace %s", problem)
+        if problems and load_error_fatal:
+            raise PluginError("; ".join(map(str, problems)))
+        return cls(namespaces, problems)
+
+    def with_namespace(self, name: str, directory: str, *, sources: Snapshot | None = None) -> Catalog:
+        """A catalog in which the code that is in ``directory`` now takes the place of the namespace ``name``.
+
+        With ``sources`` it is the code that was there once: what `Namespace.sources` was then.
+
+        It does so only if it loads whole: if there is any problem with it, the namespace stays as it is, the same
+        object, and the problems are the new catalog's. Where what is there has problems itself, or there is nothing,
+        what loads in part is taken too, as at the start, provided that no operation is lost by it.
+
+        What is there answers calls all the while, and calls that are under way end as they began. Other threads that
+        load a directory wait. Problems are not logged.
+        """
+        before, problems = self.namespaces.get(name), list[Problem]()
+        namespace = _from_directory(EntryPoint(name, directory, NAMESPACES), problems, before, sources)
+        namespaces = self.namespaces if namespace is None else {**self.namespaces, name: namespace}
+        others = [each for each in self.problems if not _is_of(each, name, directory)]
+        return Catalog(namespaces, others + problems)
+
+    def __iter__(self) -> Iterator[tuple[str, Operation[..., Any]]]:
+        """The full names and operations of all namespaces, in order."""
+        for namespace in self.namespaces.values():
+            for name, operation in namespace.operations.items():
+                yield f"{namespace.name}/{name}", operation
+
+    def find(self, name: str) -> Operation[..., Any]:
+        """The operation exported as ``namespace/operation``.
+
+        Raises:
+            UnknownNameError: there is none; the message names the nearest, and says if its namespace has a problem.
+        """
+        space, _, rest = name.partition("/")
+        namespace = self.namespaces.get(space)
+        if namespace is not None and rest in namespace.operations:
+            return namespace.operations[rest]
+        raise UnknownNameError(f"no operation is called {name!r}; {self._hint(space, rest, name)}")
+
+    def _hint(self, space: str, rest: str, name: str) -> str:
+        failed = "; ".join(str(problem) for problem in self.problems if problem.name.partition("/")[0] == space)
+        namespace, known = self.namespaces.get(space), [full for full, _ in self]
+        if namespace is None and failed:
+            return failed
+        if namespace is not None and not rest:
+            return f"{space!r} is a namespace, with {', '.join(f'{space}/{own}' for own in namespace.operations)}"
+        same = [full for full in known if full.endswith(f"/{name}")]
+        meant = f"did you mean {same[0]!r}?" if same else nearest(name, known)
+        return f"{meant}; {failed}" if failed else meant
+
+
+def _is_of(problem: Problem, name: str, directory: str) -> bool:
+    """Whether a problem arose when ``directory`` was loaded as the namespace ``name``."""
+    is_inside = f"{problem.origin}.".startswith(f"{DIRECTORIES}.{name}.")
+    return problem.name.partition("/")[0] == name and (is_inside or problem.origin == directory)
+
+
+def _installed(entry: EntryPoint, problems: list[Problem]) -> Namespace | None:
+    """The namespace of an entry point."""
+    if not _is_well_named(entry, problems):
+        return None
+
+    def fetch(entry: EntryPoint, full: str) -> tuple[Any, Problem | None]:
+        return load(EntryPoint(entry.name, full, NAMESPACES) if full else entry)
+
+    return _load_namespace(entry, fetch, problems)
+
+
+def _from_directory(
+    entry: EntryPoint, problems: list[Problem], before: Namespace | None = None, sources: Snapshot | None = None
+) -> Namespace | None:
+    """The namespace in a directory, if it may take the place of what was there ``before``."""
+    if not _is_well_named(entry, problems):
+        return None
+    taken = None
+    with loading(entry.name, entry.value, sources) as generation:
+        if generation.trouble:
+            problems.append(Problem(entry.name, entry.value, generation.trouble))
+            return None
+        namespace = _load_namespace(entry, partial(_fetch_from, generation), problems)
+        if namespace is not None and _may_replace(before, namespace):
+            generation.take_over()
+            taken = replace(namespace, sources=generation.sources)
+    if namespace is not None:
+        current().wiring.release(entry.name)
+    return taken
+
+
+def _fetch_from(generation: Generation, entry: EntryPoint, full: str) -> tuple[Any, Problem | None]:
+    try:
+        return generation.load(full), None
+    except BaseException as error:  # a stranger's module may raise anything
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise  # elsewhere Python gives none: the module has raised it
+        _log.debug("%s could not be loaded", entry.value, exc_info=True)
+        return None, Problem(entry.name, entry.value, f"could not be loaded: {generation.told(error)}")
+
+
+def _may_replace(before: Namespace | None, after: Namespace) -> bool:
+    if not after.problems or before is None:
+        return True
+    return bool(before.problems) and after.operations.keys() >= before.operations.keys()
+
+
+def _is_well_named(entry: EntryPoint, problems: list[Problem]) -> bool:
+    if _NAME.fullmatch(entry.name):
+        return True
+    problems.append(Problem(entry.name, entry.value, "a namespace is named by letters, digits, - and _"))
+    return False
+
+
+def _load_namespace(entry: EntryPoint, fetch: Fetch, problems: list[Problem]) -> Namespace | None:
+    own: list[Problem] = []
+    package, problem = fetch(entry, "")
+    if problem is not None:
+        problems.append(problem)
+        return None
+    exported: dict[str, Operation[..., Any]] = {}
+    origins: dict[str, str] = {}
+    try:
+        for origin, name, operation in _exports(package, entry, fetch, own):
+            if name in exported:
+                clash = f"{name!r} is exported by both {origins[name]} and {origin}"
+                own.append(Problem(f"{entry.name}/{name}", entry.value, clash))
+                continue
+            exported[name], origins[name] = operation, origin
+    except Exception as error:  # noqa: BLE001  # what a stranger's module holds may raise anything when looked at
+        own.append(Problem(entry.name, entry.value, f"its exports can't be read: {told(error)}"))
+    if not exported and not own:
+        own.append(Problem(entry.name, entry.value, "it exports nothing: __export__ = {'name': operation} expected"))
+    problems += own
+    return Namespace(entry.name, entry.value, dict(sorted(exported.items())), tuple(own))
+
+
+def _modules(package: Any, entry: EntryPoint, fetch: Fetch, problems: list[Problem]) -> Iterator[ModuleType]:
+    """The package, and the modules in it that its ``__all__`` names."""
+    yield package
+    if not hasattr(package, "__path__"):
+        return
+    for name in map(str, getattr(package, "__all__", ())):
+        full = f"{package.__name__}.{name}"
+        part = EntryPoint(f"{entry.name}/{name}", entry.value, NAMESPACES)
+        if importlib.util.find_spec(full) is None:
+            if not hasattr(package, name):
+                lost = f"__all__ lists {name!r}, and there is no such module in {_called(package)}"
+                problems.append(Problem(entry.name, entry.value, lost))
+            continue
+        module, problem = fetch(part, full)
+        if problem is not None:
+            problems.append(problem)
+        elif module is not package:
+            yield module
+
+
+def _called(module: Any) -> str:
+    """What a module believes to be called: alike for every generation of a directory's code."""
+    return str(vars(module).get("__name__"))
+
+
+def _exports(
+    package: Any, entry: EntryPoint, fetch: Fetch, problems: list[Problem]
+) -> Iterator[tuple[str, str, Operation[..., Any]]]:
+    """What is exported and can be used: the module that exports it, its name, and the operation."""
+    for module in _modules(package, entry, fetch, problems):
+        origin = _called(module)
+        exported = vars(module).get("__export__", {})
+        if not isinstance(exported, Mapping):
+            problems.append(Problem(entry.name, origin, "__export__ is no dict from names to operations"))
+            continue
+        for name, operation in exported.items():
+            wrong = _what_is_wrong(name, operation)
+            if wrong:
+                problems.append(Problem(f"{entry.name}/{name}", origin, wrong))
+            else:
+                yield origin, name, operation
+
+
+def _what_is_wrong(name: Any, operation: Any) -> str | None:
+    if not isinstance(name, str) or not {"", ".", ".."}.isdisjoint(name.split("/")):
+        return "an export name is a text without empty parts, '.' and '..' between its slashes"
+    if isinstance(operation, RaveError):  # of a namespace that makes its operations: why it could not make this one
+        return str(operation)
+    if not isinstance(operation, Operation):
+        return f"{operation!r} is no operation; decorate it with @op or @op_file"
+    try:
+        operation.desk()
+        if operation.spec.typemap is not None:
+            operation.spec.typemap.schema()
+    except RaveError as error:
+        return str(error)
+    return None

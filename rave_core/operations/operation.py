@@ -1,0 +1,309 @@
+"""The operation: called like the function that it was made of, and answered from a cache where that can be."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
+
+from rave_core.backend import GONE
+from rave_core.engine.context import Scope, ambient, current
+from rave_core.model import FOREVER, Call, Key, Kind, OperationSpec, Options, Outcome
+from rave_core.operations.call_cache import Seat
+from rave_core.operations.options import check_tofile, take_options
+from rave_core.runtime.runtime import Runtime, current_scope
+
+if TYPE_CHECKING:
+    from rave_core.engine.execution import Desk
+    from rave_core.introspection.explain import Explanation
+    from rave_core.introspection.plan import Plan
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_scope = current.get
+
+
+class Operation(Generic[P, R]):
+    """A function whose results are kept. Made by `op` and `op_file`.
+
+    Calling it answers from the cache or runs the body. ``rave_refresh``, ``rave_deep_refresh``, ``rave_dry_run`` and,
+    for a file operation, ``rave_tofile`` are options of one call (see `Options`); they are no part of the key.
+
+    Safe for many threads: of those who ask for one key at once, one runs the body and the others get its result. An
+    exception of the body goes unchanged to all who waited for it, and is not kept.
+
+    What takes arguments also takes one `Call` in their place, as `bind` gave it: it is not converted again.
+
+    Attributes:
+        function: the function as it was decorated.
+        spec: what is known of the operation.
+    """
+
+    spec: OperationSpec
+    function: Callable[..., Any]
+
+    def __init__(self, spec: OperationSpec, amend: Callable[[str, object], Operation[P, R]]) -> None:
+        functools.update_wrapper(self, spec.function)
+        self.spec = spec
+        self.function = spec.function
+        self.__signature__ = _signature(spec)
+        self.__rave_amend__ = amend
+        self._seat: Seat | None = None
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Answers a call: from the cache if it has a fresh result, else by running the body.
+
+        Raises:
+            ArgumentError: the arguments do not fit, or one can't be converted.
+            OptionError: an unknown ``rave_…`` option.
+            Exception: whatever the body raises.
+        """
+        scope = _scope() or ambient.top or ambient.default or current_scope()
+        seat = self._seat
+        call = None
+        if seat is not None and seat.scope is scope:
+            try:
+                call = seat.recall(*args, **kwargs)
+            except Exception:  # noqa: BLE001, S110  # arguments that can't be hashed, in whatever way, go the slow way
+                pass
+            else:
+                held = call.held
+                if held is not None:
+                    value = held.value
+                    if value is not GONE and (held.expires_at == FOREVER or seat.now() < held.expires_at):
+                        held.used = True
+                        if seat.statistics["Enabled"]:
+                            record = seat.desk.record
+                            record["Hits"] += 1
+                            record["Seconds Saved"] += held.seconds
+                        return value  # type: ignore[no-any-return]  # a memory tier does not know its types
+        return self._resolve(scope, call, args, kwargs).value
+
+    def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
+        """As a call, but gives an `Outcome`, which also tells how the answer came about."""
+        return self._resolve(current_scope(), None, args, kwargs)
+
+    def answering(self, options: Options) -> Callable[P, R]:
+        """The operation with these options: ``f.answering(Options(refresh=True))(1, 2)``."""
+
+        def answer(*args: P.args, **kwargs: P.kwargs) -> R:
+            return self._resolve(current_scope(), None, args, kwargs, options).value
+
+        return answer
+
+    def bind(self, /, *args: P.args, **kwargs: P.kwargs) -> Call:
+        """The call that these arguments make: converted, with the defaults, and with its key.
+
+        Raises:
+            ArgumentError: the arguments do not fit, or one can't be converted.
+        """
+        return self._bind(self._desk(current_scope()), args, kwargs)
+
+    def key(self, /, *args: P.args, **kwargs: P.kwargs) -> Key | None:
+        """The key that a call with these arguments has; ``None`` where an argument has no canonical encoding."""
+        return self._desk(current_scope()).binder.bind(args, kwargs).key
+
+    def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Forgets what is kept for a call with these arguments; whether there was anything.
+
+        Raises:
+            OSError: the store is in trouble.
+        """
+        desk = self._desk(current_scope())
+        key = desk.binder.bind(args, kwargs).key
+        return key is not None and desk.cache.forget(key)
+
+    def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+        """Why a call with these arguments and options would hit or miss. Nothing is run; the store is read.
+
+        Raises:
+            ArgumentError, OptionError: as for the call itself.
+            OSError: the store is in trouble.
+        """
+        from rave_core.introspection.explain import explain  # only here, since few programs ever ask
+
+        runtime: Runtime = current_scope().runtime
+        desk = self._desk(current_scope())
+        options, plain = take_options(desk.name, kwargs)
+        return explain(desk, desk.binder.bind(args, plain), options, now=runtime.clock.now())
+
+    def plan(self, /, *args: P.args, **kwargs: P.kwargs) -> Plan:
+        """What a call with these arguments would have to run, and how long that may take. Nothing is run.
+
+        Raises:
+            ArgumentError: as for the call itself.
+            OSError: the store is in trouble.
+        """
+        from rave_core.introspection.plan import plan  # only here, since few programs ever ask
+
+        runtime: Runtime = current_scope().runtime
+        desk = self._desk(current_scope())
+        call = desk.binder.bind(args, kwargs)
+        return plan(desk, call, (runtime.cache, runtime.products), now=runtime.clock.now())
+
+    def desk(self) -> Desk:
+        """How the current runtime sees the operation: its full name, version, cache and strategy.
+
+        Raises:
+            ConfigurationError: its strategy, version or a converter is named, and there is none of that name.
+        """
+        return self._desk(current_scope())
+
+    def _desk(self, scope: Scope) -> Desk:
+        runtime: Runtime = scope.runtime
+        seat = self._seat
+        if seat is None or seat.wiring is not runtime.wiring:
+            seat = self._seat = Seat(self.spec, runtime)
+        return seat.desk
+
+    def _resolve(
+        self, scope: Scope, call: Call | None, args: Any, kwargs: Any, options: Options | None = None
+    ) -> Outcome[R]:
+        desk = self._desk(scope)
+        if options is None:
+            options, kwargs = take_options(desk.name, kwargs)
+        if options.tofile is not None:
+            check_tofile(self.spec, desk.name)
+        if call is None:
+            call = self._bind(desk, args, kwargs)
+        outcome: Outcome[R] = self._answer(desk, call, options, scope)
+        return outcome
+
+    def _bind(self, desk: Desk, args: Any, kwargs: Any) -> Call:
+        seat = self._seat
+        if seat is not None and seat.desk is desk:
+            try:
+                return seat.recall(*args, **kwargs)
+            except Exception:  # noqa: BLE001, S110  # as above
+                pass
+        return desk.binder.bind(args, kwargs)
+
+    def _answer(self, desk: Desk, call: Call, options: Options, scope: Scope) -> Any:
+        runtime: Runtime = scope.runtime
+        engine = runtime.wiring.engine
+        if not runtime.observed:
+            return engine.resolve(desk, call, options, scope)
+        started = runtime.clock.monotonic()
+        outcome = engine.resolve(desk, call, options, scope)
+        runtime.reports.observe("rave_called", call=call, outcome=outcome, seconds=runtime.clock.monotonic() - started)
+        return outcome
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """The operation bound to an instance, which becomes its first argument and so part of the key."""
+        return self if instance is None else BoundOperation(self, instance)
+
+    @functools.cached_property
+    def _bound_signature(self) -> inspect.Signature:
+        return self.__signature__.replace(parameters=[*self.__signature__.parameters.values()][1:])
+
+    def __rave_key__(self) -> tuple[str, str]:
+        """What stands for the operation where it is an argument of another: its name, and the version of its code."""
+        desk = self.desk()
+        return desk.name, desk.binder.version
+
+    def __reduce__(self) -> str:
+        return self.function.__qualname__
+
+    def __repr__(self) -> str:
+        return f"<operation {self.spec.name}{self.__signature__}>"
+
+
+class BoundOperation(Generic[P, R]):
+    """An operation that was looked up on an instance, which is its first argument."""
+
+    def __init__(self, operation: Operation[Any, R], instance: Any) -> None:
+        functools.update_wrapper(self, operation)
+        self.operation = operation
+        self.instance = instance
+        self.spec = operation.spec
+        self.function = functools.partial(operation.function, instance)
+        self.__signature__ = operation._bound_signature
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.instance, self.operation.function.__name__)
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """As `Operation`."""
+        return self.operation(self.instance, *args, **kwargs)
+
+    def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
+        """As `Operation.resolve`."""
+        return self.operation.resolve(self.instance, *args, **kwargs)
+
+    def answering(self, options: Options) -> Callable[P, R]:
+        """As `Operation.answering`."""
+        return functools.partial(self.operation.answering(options), self.instance)
+
+    def key(self, /, *args: P.args, **kwargs: P.kwargs) -> Key | None:
+        """As `Operation.key`."""
+        return self.operation.key(self.instance, *args, **kwargs)
+
+    def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """As `Operation.invalidate`."""
+        return self.operation.invalidate(self.instance, *args, **kwargs)
+
+    def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+        """As `Operation.explain`."""
+        return self.operation.explain(self.instance, *args, **kwargs)
+
+    def plan(self, /, *args: P.args, **kwargs: P.kwargs) -> Plan:
+        """As `Operation.plan`."""
+        return self.operation.plan(self.instance, *args, **kwargs)
+
+
+class AsyncOperation(Operation[P, R]):
+    """An operation whose body is a coroutine function: calling it gives a coroutine, as the function would."""
+
+    def __init__(self, spec: OperationSpec, amend: Callable[[str, object], Operation[P, R]]) -> None:
+        super().__init__(spec, amend)
+        _mark_as_coroutine_function(self)
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """A coroutine that answers the call; see `Operation`."""
+        return _value_of(cast("Any", self._resolve(current_scope(), None, args, kwargs)))
+
+    def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """A coroutine that gives the `Outcome`."""
+        return self._resolve(current_scope(), None, args, kwargs)
+
+    def answering(self, options: Options) -> Callable[P, Any]:
+        """The operation with these options."""
+
+        def answer(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return _value_of(cast("Any", self._resolve(current_scope(), None, args, kwargs, options)))
+
+        return answer
+
+    async def _answer(self, desk: Desk, call: Call, options: Options, scope: Scope) -> Any:
+        runtime: Runtime = scope.runtime
+        started = runtime.clock.monotonic()
+        outcome = await runtime.wiring.engine.resolve_async(desk, call, options, scope)
+        if runtime.observed:
+            seconds = runtime.clock.monotonic() - started
+            runtime.reports.observe("rave_called", call=call, outcome=outcome, seconds=seconds)
+        return outcome
+
+
+def _mark_as_coroutine_function(operation: Any) -> None:
+    if hasattr(inspect, "markcoroutinefunction"):
+        inspect.markcoroutinefunction(operation)
+        return
+    from asyncio import coroutines  # before Python 3.12 this was asyncio's own mark
+
+    operation._is_coroutine = coroutines._is_coroutine  # type: ignore[attr-defined]  # not in its stubs
+
+
+async def _value_of(outcome: Awaitable[Outcome[R]]) -> R:
+    return (await outcome).value
+
+
+def _signature(spec: OperationSpec) -> inspect.Signature:
+    try:
+        returned = inspect.signature(spec.function).return_annotation
+    except (TypeError, ValueError):
+        returned = inspect.Signature.empty
+    if spec.kind is Kind.FILE:
+        returned = str
+    return spec.signature.replace(return_annotation=returned)

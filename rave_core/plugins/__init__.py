@@ -1,0 +1,1 @@
+"""Discovery: stevedore finds plugins, pluggy calls them."""

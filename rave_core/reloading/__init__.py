@@ -1,0 +1,1 @@
+"""Namespaces that are directories: their code, loaded again when it changes."""

@@ -1,0 +1,299 @@
+"""Opening what the settings name: backends, seals, caches, leases; and the engine over them."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import sys
+import weakref
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import quote
+
+from rave_core.arguments.binder import Binder
+from rave_core.backend import Backend, StoreURL, SupportsFiles, SupportsLease, SupportsObjects
+from rave_core.clock import Clock
+from rave_core.engine.compute import Producer
+from rave_core.engine.engine import Engine
+from rave_core.engine.execution import Desk
+from rave_core.errors import ConfigurationError, DuplicateError, UnencodableError, UnknownNameError
+from rave_core.expiry import Strategy, duration_strategy, forever, strategy_of
+from rave_core.fingerprint import encode, short_digest
+from rave_core.fingerprint.builtins import PUTS
+from rave_core.model import Kind, OperationSpec
+from rave_core.plugins.discovery import Plugins, namespace_packages
+from rave_core.reloading.generations import DIRECTORIES, as_loaded, generation_of
+from rave_core.runtime.purging import Maintenance
+from rave_core.settings import Settings, user_directory
+from rave_core.storage.cache import Cache, ValueCache
+from rave_core.storage.leases import Leases
+from rave_core.storage.product_cache import ProductCache
+from rave_core.storage.signature import Seal, load_key
+from rave_core.telemetry.diagnostics import Reports
+from rave_core.versions import ByStrategy, Explicit, explicit
+
+_log = logging.getLogger("rave")
+
+COPIES = "max_bytes=10GiB"
+"""The options of the directory with copies of products that are kept elsewhere, where the settings name none."""
+
+
+class Wiring:
+    """Everything that one runtime holds open. Made anew in a forked child.
+
+    Attributes:
+        cache, products: the configured caches of values and of files.
+        engine: answers calls.
+        maintenance: purges.
+        seats: of the operations that were called here; see `rave_core.operations.call_cache.Seat`.
+    """
+
+    def __init__(self, settings: Settings, plugins: Plugins, clock: Clock, reports: Reports) -> None:
+        self._settings = settings
+        self._plugins = plugins
+        self._clock = clock
+        self._reports = reports
+        self._caches: dict[tuple[Kind, tuple[str, ...]], Cache] = {}
+        self._leases: dict[int, Leases | None] = {}
+        self._names: dict[str, OperationSpec] = {}
+        self.seats: weakref.WeakSet[Any] = weakref.WeakSet()
+        producer = Producer(
+            clock,
+            reports,
+            plugins.hooks,
+            strict=settings.strict,
+            record_arguments=settings.record_arguments,
+        )
+        self.engine = Engine(clock, reports, producer)
+        self.cache = self.open(Kind.DATA, settings.cache)
+        self.products = self.open(Kind.FILE, settings.products)
+        self.maintenance = Maintenance(settings, clock, self.cache, self.products)
+        producer.after_put = self.maintenance.after_put
+
+    def open(self, kind: Kind, urls: Sequence[str]) -> Cache:
+        """The cache for results of ``kind`` at ``urls``, opened once.
+
+        Raises:
+            ConfigurationError: a URL or an option in it is wrong, or the backend can't keep this kind.
+        """
+        place = (kind, tuple(urls))
+        if place not in self._caches:
+            backend = open_backend(urls, self._plugins)
+            if kind is Kind.FILE and isinstance(backend, SupportsObjects) and not isinstance(backend, SupportsFiles):
+                backend = layers_of([open_backend([_copies_url(urls)], self._plugins), backend], self._plugins)
+            self._caches[place] = self._cache(kind, backend, " over ".join(map(shown_url, urls)))
+        return self._caches[place]
+
+    def _cache(self, kind: Kind, backend: Backend, url: str) -> Cache:
+        seal = open_seal(self._settings, backend)
+        if kind is Kind.FILE:
+            return ProductCache(backend, url, seal, self._reports)
+        data_only = self._settings.data_only or not seal.trusted
+        if data_only and not self._settings.data_only:
+            _log.warning(
+                "cache %s counts as shared, and there is no signing_key_file: values that need pickle are neither kept "
+                "nor read; set one, or choose a directory that only you can enter",
+                url,
+            )
+        return ValueCache(backend, url, seal, self._reports, codecs=self._plugins.codecs, data_only=data_only)
+
+    def desk(self, spec: OperationSpec) -> Desk:
+        """Where calls of an operation are answered.
+
+        Raises:
+            ConfigurationError: its strategy or version is named, and there is none of that name.
+            DuplicateError: another operation has its name.
+        """
+        name, plugin = operation_name(spec)
+        self._claim_name(name, spec)
+        version, note = self._version(spec)
+
+        def unencodable(error: UnencodableError) -> None:
+            self._reports.uncached(spec, name, error)
+
+        cache = self._choose(spec)
+        return Desk(
+            spec=spec,
+            name=name,
+            binder=Binder(spec, name, version, typemap=spec.typemap, unencodable=unencodable),
+            cache=cache,
+            leases=self._lease_store(cache),
+            strategy=self._strategy(spec, name),
+            record=self._reports.statistics.record(name),
+            version_note=note,
+            plugin=plugin,
+        )
+
+    def _claim_name(self, name: str, spec: OperationSpec) -> None:
+        other = self._names.setdefault(name, spec)
+        if other is not spec and _is_another(other, spec):
+            raise DuplicateError(f"two operations are called {name!r}: {_place(other)} and {_place(spec)}; rename one")
+        self._names[name] = spec
+
+    def release(self, namespace: str) -> None:
+        """Lets go of operations that code of a namespace defined which does not serve any more, or never did.
+
+        Their names are free again, and nothing here keeps them alive; calls of them go on.
+        """
+        for name, spec in list(self._names.items()):
+            generation = generation_of(spec.function)
+            if generation is not None and generation.name == namespace and generation.is_retired:
+                self._names.pop(name, None)
+        PUTS.clear()  # which knows its classes
+
+    def _choose(self, spec: OperationSpec) -> Cache:
+        url = self._plugins.hooks.rave_choose_backend(spec=spec)
+        if url is not None:
+            return self.open(spec.kind, (url,))
+        return self.products if spec.kind is Kind.FILE else self.cache
+
+    def _lease_store(self, cache: Cache) -> Leases | None:
+        backend = cache.backend
+        if id(backend) not in self._leases:
+            settings = self._settings
+            self._leases[id(backend)] = (
+                Leases(backend, self._clock, lease_time=settings.lease_time, heartbeat=settings.heartbeat)
+                if isinstance(backend, SupportsLease)
+                else None
+            )
+        return self._leases[id(backend)]
+
+    def _strategy(self, spec: OperationSpec, name: str) -> Strategy:
+        note: Any = spec.expires
+        if note is None:
+            note = self._plugins.hooks.rave_default_strategy(spec=spec)
+        if note is None:
+            files = spec.kind is Kind.FILE
+            seconds = self._settings.products_expire_after if files else self._settings.data_expire_after
+            return forever if seconds is None else duration_strategy(seconds)
+        try:
+            return strategy_of(note, self._plugins.strategies.find)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{name}: {error}") from error
+
+    def _version(self, spec: OperationSpec) -> tuple[str, str]:
+        note, spec = spec.version, as_loaded(spec)
+        if isinstance(note, Explicit):
+            return short_digest(explicit(note.value, encode)), f"explicit {str(note.value)[:60]}"
+        if not isinstance(note, ByStrategy):
+            answer = self._plugins.hooks.rave_operation_version(spec=spec)
+            if answer is not None:
+                return short_digest(b"plugin:" + answer), "plugin"
+        strategy = note.name if isinstance(note, ByStrategy) else self._settings.version
+        try:
+            version = self._plugins.versions.find(strategy)(spec)
+        except UnknownNameError as error:
+            raise ConfigurationError(f"{spec.name}: {error}") from error
+        return short_digest(strategy.encode() + b":" + version), strategy
+
+    def close(self) -> None:
+        """Closes the backends; each in its turn, even if one before fails."""
+        for cache in self._caches.values():
+            try:
+                cache.backend.close()
+            except Exception as error:  # noqa: BLE001  # a store may raise anything, and the others are still open
+                self._reports.backend_failed(cache.url, "close", error)
+
+
+def open_backend(urls: Sequence[str], plugins: Plugins) -> Backend:
+    """The backend at ``urls``, small and near first, as ``rave_layer_backends`` puts them into layers.
+
+    Raises:
+        ConfigurationError: a URL, its scheme or one of its options is wrong, or nothing layers backends.
+    """
+    opened = []
+    for text in urls:
+        url = StoreURL(text)
+        try:
+            factory = plugins.backends.find(url.scheme)
+        except UnknownNameError as error:
+            hint = "" if plugins.backends else "; is rave-framework installed in this environment?"
+            raise ConfigurationError(f"{url}: {error}{hint}") from error
+        opened.append(factory(url))
+    return layers_of(opened, plugins)
+
+
+def layers_of(backends: list[Backend], plugins: Plugins) -> Backend:
+    """Backends, near first, as one.
+
+    Raises:
+        ConfigurationError: there are several, and no plugin puts them into layers.
+    """
+    layered: Backend | None = plugins.hooks.rave_layer_backends(backends=backends)
+    if layered is not None:
+        return layered
+    if len(backends) == 1:
+        return backends[0]
+    raise ConfigurationError(f"no plugin puts {len(backends)} backends into layers; give one URL")
+
+
+def open_seal(settings: Settings, backend: Backend) -> Seal:
+    """The seal of a store: by the configured keys, else by the store's own secret, else an untrusted one."""
+    if settings.signing_key_file:
+        return Seal(load_key(settings.signing_key_file), *map(load_key, settings.old_signing_key_files))
+    secret = backend.secret()
+    return Seal(secret) if secret else Seal()
+
+
+def _copies_url(urls: Sequence[str]) -> str:
+    """Where copies of products lie that are kept elsewhere: a directory of the user's for each such store."""
+    store = blake2b(" ".join(map(shown_url, urls)).encode(), digest_size=8).hexdigest()
+    return f"file://{quote(str(user_directory('cache', os.environ) / 'copies' / store))}?{COPIES}"
+
+
+def shown_url(text: str) -> str:
+    """A backend's URL without credentials."""
+    return StoreURL(text).text
+
+
+def operation_name(spec: OperationSpec) -> tuple[str, str]:
+    """An operation's full name, and the namespace it belongs to, if any.
+
+    An operation in a namespace's package is called by the namespace and its export name, or by its place in the
+    package where it is not exported; so it is one operation, whether it is imported or asked for by name.
+    """
+    module = spec.function.__module__ or ""
+    packages = namespace_packages()
+    if module.startswith(f"{DIRECTORIES}."):
+        namespace = module.split(".")[1]
+        packages = {f"{DIRECTORIES}.{namespace}": namespace}
+    for package, namespace in packages.items():
+        if module == package or module.startswith(package + "."):
+            return spec.name if spec.fixed_name else _name_in(namespace, package, module, spec), namespace
+    return spec.name, ""
+
+
+def _name_in(namespace: str, package: str, module: str, spec: OperationSpec) -> str:
+    generation = generation_of(spec.function)
+    root = sys.modules.get(package) if generation is None else generation.package
+    for exports in (spec.function.__globals__.get("__export__"), getattr(root, "__export__", None)):
+        if not isinstance(exports, dict):
+            continue
+        for name in sorted(exports):
+            if getattr(exports[name], "spec", None) is spec:
+                return f"{namespace}/{name}"
+    inner = module[len(package) + 1 :]
+    return f"{namespace}/{inner}:{spec.function.__qualname__}" if inner else f"{namespace}/{spec.function.__qualname__}"
+
+
+def _is_another(one: OperationSpec, two: OperationSpec) -> bool:
+    """Whether two operations are two, and not one that was decorated or loaded again."""
+    first, second = one.function, two.function
+    before, after = generation_of(first), generation_of(second)
+    if before is not None and after is not None and before is not after and before.name == after.name:
+        return False  # it was moved within its namespace
+    if (first.__module__, first.__qualname__) != (second.__module__, second.__qualname__):
+        return True
+    # In a file that did not change, two functions in one place, such as lambdas, differ in their code.
+    return bool(one.code.digest == two.code.digest and _code(one) != _code(two))
+
+
+def _code(spec: OperationSpec) -> Any:
+    return getattr(inspect.unwrap(spec.function), "__code__", None)
+
+
+def _place(spec: OperationSpec) -> str:
+    line = getattr(_code(spec), "co_firstlineno", 0)
+    return f"{spec.function.__module__}:{spec.function.__qualname__} (line {line})"

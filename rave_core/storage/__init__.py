@@ -1,0 +1,1 @@
+"""Results in a store: frames, signatures, caches of values and of files, leases, listings."""

@@ -1,0 +1,190 @@
+"""A cache: values under keys in one backend, sealed when written and checked on every read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from rave_core.backend import Backend, Held, SupportsPeek, SupportsValues
+from rave_core.codecs import Codecs, is_immutable
+from rave_core.errors import DamagedError, EntryError, LaterFormatError, SealError
+from rave_core.model import Bytes, Entry, Key, OperationSpec
+from rave_core.storage.frame import digest, pack, unpack
+from rave_core.storage.signature import Seal
+from rave_core.telemetry.diagnostics import Reports
+
+EntryDraft: TypeAlias = Callable[..., Entry]
+"""An entry but for ``codec``, ``sizes``, ``digest`` and ``product``, which it takes by keyword."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a cache holds under a key: the caller's own value, its entry, and its place in a memory tier, if any."""
+
+    value: Any
+    entry: Entry
+    held: Held | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A value ready to be put. The segments may alias it, so it must be put or copied before anybody changes it."""
+
+    value: Any
+    codec: str
+    segments: Sequence[Bytes]
+
+
+class Place(ABC):
+    """Where the result of one run goes.
+
+    Attributes:
+        prepares: whether there is anything to `prepare` and `collect`; where not, they are left out.
+    """
+
+    prepares = True
+
+    @abstractmethod
+    def prepare(self, spec: OperationSpec) -> tuple[Any, ...]:
+        """What the body gets in front of the caller's arguments."""
+
+    @abstractmethod
+    def collect(self, spec: OperationSpec, prepared: tuple[Any, ...], returned: Any) -> Any:
+        """The result of a body that was given ``prepared`` and returned ``returned``."""
+
+    def elsewhere(self, prepared: tuple[Any, ...], error: Exception) -> tuple[Any, ...] | None:
+        """What to give the body for another try, where ``error`` came of what it was given; else ``None``."""
+        return None
+
+    def abandon(self, prepared: tuple[Any, ...]) -> None:  # noqa: B027  # most places have nothing to clear away
+        """Clears away what was prepared for a body that failed."""
+
+
+class Cache(Place):
+    """Results of operations under keys. Safe for many threads.
+
+    `find`, `put` and `forget` pass on whatever the backend raises; an entry that can't be used is reported here
+    and counts as absent.
+
+    Attributes:
+        blocking: whether a call may wait for a disk or a network.
+        peek, drop: give the frame that memory holds under the text of a key, and have memory forget those that start
+            with a text, without waiting; see `rave_core.backend.SupportsPeek`.
+    """
+
+    def __init__(self, backend: Backend, url: str, seal: Seal, reports: Reports) -> None:
+        self.backend = backend
+        self.url = url
+        self.seal = seal
+        self.blocking = backend.blocking
+        self.peek: Callable[[str], Bytes | None] = backend.peek if isinstance(backend, SupportsPeek) else _nothing
+        self.drop: Callable[[str], None] = backend.drop if isinstance(backend, SupportsPeek) else _nothing
+        self._reports = reports
+
+    def find(self, key: Key) -> Found | None:
+        """What is kept under ``key``, fresh or not."""
+        frame = self.backend.get(key.text)
+        if frame is None:
+            return None
+        try:
+            return self._open(key, frame)
+        except (LaterFormatError, SealError) as error:
+            self._reports.damaged(self.url, key.text, error)
+        except DamagedError as error:
+            self._reports.damaged(self.url, key.text, error)
+            self.backend.set_aside(key.text)
+        except EntryError as error:
+            self._reports.damaged(self.url, key.text, error)
+        return None
+
+    def forget(self, key: Key) -> bool:
+        """Removes what is kept under ``key``; whether there was anything."""
+        return self.backend.delete(key.text)
+
+    @abstractmethod
+    def _open(self, key: Key, frame: Bytes) -> Found:
+        """The value in a frame; any `EntryError` where it can't be used."""
+
+    @abstractmethod
+    def encode(self, value: Any) -> Encoded:
+        """``value``, ready to be put; `UnstorableError` where it can't be kept."""
+
+    @abstractmethod
+    def put(self, key: Key, draft: EntryDraft, encoded: Encoded) -> Found:
+        """Keeps an encoded value; ``draft`` makes its entry, given what is known from the encoding."""
+
+    @abstractmethod
+    def fetcher(self, encoded: Encoded) -> Callable[[], Any]:
+        """Gives each caller a value of its own, out of an encoded one that could not be put."""
+
+
+class ValueCache(Cache):
+    """The results of data operations."""
+
+    prepares = False
+
+    def __init__(
+        self, backend: Backend, url: str, seal: Seal, reports: Reports, *, codecs: Codecs, data_only: bool
+    ) -> None:
+        super().__init__(backend, url, seal, reports)
+        self._codecs = codecs
+        self._data_only = data_only
+        self._values = backend if isinstance(backend, SupportsValues) else None
+
+    def find(self, key: Key) -> Found | None:
+        """What is kept under ``key``, fresh or not; from the memory tier's decoded values where it has them."""
+        if self._values is not None:
+            held = self._values.held(key.text)
+            if held is not None:
+                return Found(held.value, held.entry, held)
+        return super().find(key)
+
+    def _open(self, key: Key, frame: Bytes) -> Found:
+        entry, segments = unpack(frame, key.text, self.seal)
+        if entry.product is not None:
+            raise DamagedError(f"{key}: a value expected, the entry is of a file")
+        value = self._codecs.decode(entry.codec, segments, data_only=self._data_only)
+        return Found(value, entry, self._hold(key, value, entry))
+
+    def _hold(self, key: Key, value: Any, entry: Entry, *, tables: bool = True) -> Held | None:
+        if self._values is None or not is_immutable(value, tables=tables):
+            return None
+        return self._values.hold(key.text, value, entry)
+
+    def prepare(self, spec: OperationSpec) -> tuple[Any, ...]:
+        """Nothing: a data operation gets what its caller gave."""
+        return ()
+
+    def collect(self, spec: OperationSpec, prepared: tuple[Any, ...], returned: Any) -> Any:
+        """What the body returned."""
+        return returned
+
+    def encode(self, value: Any) -> Encoded:
+        """``value`` as the first codec that keeps it exactly makes it; `UnstorableError` where none does."""
+        codec, segments = self._codecs.choose(value, data_only=self._data_only)
+        return Encoded(value, codec, segments)
+
+    def put(self, key: Key, draft: EntryDraft, encoded: Encoded) -> Found:
+        """Keeps an encoded value."""
+        segments = encoded.segments
+        sizes = tuple(memoryview(segment).nbytes for segment in segments)
+        entry = draft(codec=encoded.codec, sizes=sizes, digest=digest(segments))
+        self.backend.put(key.text, pack(entry, segments, self.seal))
+        # A table may share memory with an array that its maker still changes: it is held once decoded.
+        held = self._hold(key, encoded.value, entry, tables=False)
+        return Found(encoded.value, entry, held)
+
+    def fetcher(self, encoded: Encoded) -> Callable[[], Any]:
+        """Decodes a copy for each caller, or hands out the value itself where nobody can change it."""
+        if is_immutable(encoded.value):
+            return lambda: encoded.value
+        copies = [bytes(segment) for segment in encoded.segments]
+        return lambda: self._codecs.decode(
+            encoded.codec, [memoryview(copy) for copy in copies], data_only=self._data_only
+        )
+
+
+def _nothing(_key: str) -> None:
+    """What a store without a memory tier gives at a peek."""

@@ -1,0 +1,291 @@
+"""Leases: one computation per key among all processes and hosts that share a store.
+
+A lease is a promise to work, never a right to be correct: if two processes compute one key after all, both results
+are valid. It is kept alive by a heartbeat that changes its record. A record that did not change for the lease time,
+by the watcher's own monotonic clock, belongs to a process that is gone or stuck, and anyone may take it over; so
+clocks of hosts need not agree. A holder on this very host that is dead is noticed at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from rave_core.clock import Clock
+from rave_core.host import host_id, is_alive, process_start
+
+_log = logging.getLogger("rave")
+
+
+class Progress(Protocol):
+    """How far a computation is; see `rave_core.engine.context.Progress`."""
+
+    @property
+    def done(self) -> float:
+        """How much is done."""
+
+    @property
+    def total(self) -> float | None:
+        """How much there is."""
+
+    @property
+    def text(self) -> str:
+        """What is being done."""
+
+
+class LeaseStore(Protocol):
+    """Where leases live; see `rave_core.backend.SupportsLease`."""
+
+    def claim(self, key: str, record: bytes) -> bool:
+        """Puts the record if there is none."""
+
+    def lease(self, key: str) -> bytes | None:
+        """The record, or ``None``."""
+
+    def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
+        """Replaces or removes the record if it is still ``seen``."""
+
+
+class LeaseRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a lease says of its holder.
+
+    Attributes:
+        owner: a token of this claim alone.
+        host, pid, start: the holding process (see `rave_core.host`).
+        beat: grows with every heartbeat.
+        operation: what is being computed.
+        since: Unix time of the claim, by the holder's clock.
+        done, total, text: the latest progress.
+    """
+
+    owner: str
+    host: str
+    pid: int
+    start: str
+    operation: str
+    since: float
+    beat: int = 0
+    done: float | None = None
+    total: float | None = None
+    text: str = ""
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def read_record(data: bytes | None) -> LeaseRecord | None:
+    """The record in ``data``; ``None`` where there is none, or none that can be read (it is being written)."""
+    if not data:
+        return None
+    try:
+        return msgspec.json.decode(data, type=LeaseRecord)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+class Lease:
+    """A claim held by this process. ``lost`` once another took it over: the work goes on, and may be done twice.
+
+    ``is_over`` once the work is done: what could not be given back at once goes with the next heartbeat.
+    ``progress`` is asked at each heartbeat how far the work is.
+    """
+
+    def __init__(self, key: str, record: LeaseRecord, data: bytes) -> None:
+        self.key = key
+        self.record = record
+        self.data = data
+        self.lost = False
+        self.is_over = False
+        self.lock = threading.Lock()
+        self.progress: Callable[[], Progress | None] = lambda: None
+
+
+class Leases:
+    """Claims, keeps alive and releases leases in one store. Safe for many threads."""
+
+    def __init__(self, store: LeaseStore, clock: Clock, *, lease_time: float, heartbeat: float) -> None:
+        self._store = store
+        self._clock = clock
+        self._lease_time = lease_time
+        self._heartbeat = heartbeat
+        self._held: dict[str, Lease] = {}  # by the owner of its record, which is its own
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        weakref.finalize(self, self._stop.set)
+
+    def watch(self, key: str, operation: str) -> Watch:
+        """A watch over ``key``, by which to claim it now or as soon as that is possible."""
+        return Watch(self, key, operation)
+
+    def release(self, lease: Lease) -> None:
+        """Gives the lease back. One that was lost meanwhile stays with whoever has it now."""
+        lease.is_over = True
+        with lease.lock:
+            if not lease.lost:
+                self._store.swap_lease(lease.key, lease.data, None)
+        self._held.pop(lease.record.owner, None)
+
+    def holder(self, key: str) -> LeaseRecord | None:
+        """Who computes ``key`` now, as far as the store knows; ``None`` for nobody."""
+        return read_record(self._store.lease(key))
+
+    def beat(self) -> None:
+        """Renews every lease held here; one that another took over is marked lost."""
+        for lease in list(self._held.values()):
+            if lease.is_over:
+                self._release_late(lease)
+            else:
+                self._renew(lease)
+
+    def publish(self) -> None:
+        """Renews the leases that say less than is known: never renewed yet, or with progress since.
+
+        A store may keep a claim to itself until it is first renewed; whoever reports on work under way calls this
+        now and then, so that others can see it before the next heartbeat.
+        """
+        for lease in list(self._held.values()):
+            if not lease.is_over and (not lease.record.beat or _has_progressed(lease)):
+                self._renew(lease)
+
+    def _renew(self, lease: Lease) -> None:
+        with lease.lock:
+            record, data = _renewed(lease)
+            try:
+                renewed = self._held.get(lease.record.owner) is not lease or self._store.swap_lease(
+                    lease.key, lease.data, data
+                )
+            except OSError as error:
+                _log.warning("the lease of %s could not be renewed: %s", lease.key, error)
+                return
+            lease.lost = not renewed
+            lease.record, lease.data = record, data
+        if lease.lost:
+            self._held.pop(lease.record.owner, None)
+            _log.warning("the lease of %s was taken over by another process", lease.key)
+
+    def _release_late(self, lease: Lease) -> None:
+        try:
+            self.release(lease)
+        except OSError as error:
+            _log.warning("the lease of %s could not be given back: %s", lease.key, error)
+
+    def _hold(self, key: str, record: LeaseRecord, data: bytes) -> Lease:
+        lease = self._held[record.owner] = Lease(key, record, data)
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = self._started()
+        return lease
+
+    def _started(self) -> threading.Thread | None:
+        beat = (weakref.ref(self), self._stop, self._heartbeat)
+        thread = threading.Thread(target=_keep_beating, args=beat, name="rave-heartbeat", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads now, or none at all since the interpreter shuts down
+            _log.warning("leases are held without a heartbeat: %s", error)
+            return None
+        return thread
+
+
+def _has_progressed(lease: Lease) -> bool:
+    progress, record = lease.progress(), lease.record
+    return progress is not None and (progress.done, progress.total, progress.text) != (
+        record.done,
+        record.total,
+        record.text,
+    )
+
+
+def _renewed(lease: Lease) -> tuple[LeaseRecord, bytes]:
+    try:
+        record = _with_progress(lease)
+        return record, _encode(record)
+    except Exception as error:  # noqa: BLE001  # a body may report anything, and its lease must live nevertheless
+        _log.warning("the progress of %s can't be told to others: %s", lease.key, error)
+        record = msgspec.structs.replace(lease.record, beat=lease.record.beat + 1)
+        return record, _encode(record)
+
+
+def _with_progress(lease: Lease) -> LeaseRecord:
+    beat, progress = lease.record.beat + 1, lease.progress()
+    if progress is None:
+        return msgspec.structs.replace(lease.record, beat=beat)
+    return msgspec.structs.replace(
+        lease.record, beat=beat, done=progress.done, total=progress.total, text=progress.text
+    )
+
+
+def _keep_beating(leases: weakref.ref[Leases], stop: threading.Event, seconds: float) -> None:
+    while not stop.wait(seconds):  # in real time, since others watch; a fake clock's wait would let time run away
+        alive = leases()
+        if alive is None:
+            return
+        alive.beat()
+        del alive
+
+
+class Watch:
+    """One caller's wait for one key. Not for sharing between threads."""
+
+    def __init__(self, leases: Leases, key: str, operation: str) -> None:
+        self._leases = leases
+        self._key = key
+        self._operation = operation
+        self._seen: bytes | None = None
+        self._since = 0.0
+        self.took_over = False
+
+    def attempt(self) -> Lease | None:
+        """The lease, if nobody holds it or its holder is gone; else ``None``: look for the entry, then try again.
+
+        Raises:
+            OSError: the store is in trouble.
+        """
+        leases = self._leases
+        record = LeaseRecord(
+            owner=os.urandom(12).hex(),
+            host=host_id(),
+            pid=os.getpid(),
+            start=process_start(os.getpid()),
+            operation=self._operation,
+            since=leases._clock.now(),
+        )
+        data = _encode(record)
+        if leases._store.claim(self._key, data):
+            return leases._hold(self._key, record, data)
+        seen = leases._store.lease(self._key)
+        if seen is None or not self._is_stale(seen):
+            return None
+        try:
+            swapped = leases._store.swap_lease(self._key, seen, data)
+        except TimeoutError:
+            return None
+        if not swapped:
+            return None
+        self.took_over = True
+        return leases._hold(self._key, record, data)
+
+    def is_free(self) -> bool:
+        """Whether an attempt may succeed: nobody holds the lease, or its holder is gone. It claims nothing.
+
+        Raises:
+            OSError: the store is in trouble.
+        """
+        seen = self._leases._store.lease(self._key)
+        return seen is None or self._is_stale(seen)
+
+    def _is_stale(self, seen: bytes) -> bool:
+        now = self._leases._clock.monotonic()
+        if seen != self._seen:
+            self._seen, self._since = seen, now
+            record = read_record(seen)
+            return record is not None and record.host == host_id() and not is_alive(record.pid, record.start)
+        return now - self._since >= self._leases._lease_time

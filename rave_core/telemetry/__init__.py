@@ -1,0 +1,1 @@
+"""What RAVE counts, warns of and reports."""

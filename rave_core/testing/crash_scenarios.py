@@ -1,0 +1,325 @@
+"""What is played on a `stage`: crashes at each step, races, hosts with other clocks."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import sys
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rave_core.model import Entry
+from rave_core.storage.frame import peek
+from rave_core.testing.capability_contracts import frame_of, key_of
+from rave_core.testing.process_harness import Stage, chosen
+
+OLD, NEW, LATER = (bytes([letter]) * 3000 for letter in b"onl")
+
+
+def _whole(key: str, payload: bytes, **fields: Any) -> bytes:
+    return b"".join(map(bytes, frame_of(key, payload, **fields)))
+
+
+class Act(ABC):
+    """What a process is killed in the midst of."""
+
+    @abstractmethod
+    def prepare(self, backend: Any, key: str) -> None:
+        """What is there before."""
+
+    @abstractmethod
+    def act(self, backend: Any, key: str) -> None:
+        """What is interrupted."""
+
+    @abstractmethod
+    def check(self, backend: Any, key: str) -> None:
+        """What must hold afterwards, for another process.
+
+        Raises:
+            AssertionError: it does not.
+        """
+
+
+class PutAct(Act):
+    """A frame takes the place of another."""
+
+    def prepare(self, backend: Any, key: str) -> None:
+        """The other one."""
+        backend.put(key, frame_of(key, OLD))
+
+    def act(self, backend: Any, key: str) -> None:
+        """What is interrupted."""
+        backend.put(key, frame_of(key, NEW))
+
+    def check(self, backend: Any, key: str) -> None:
+        """Either is there, whole, and can be replaced."""
+        found = backend.get(key)
+        assert found is not None, "the frame that was there before is gone"
+        assert bytes(found) in (_whole(key, OLD), _whole(key, NEW)), "neither the old frame nor the new one"
+        backend.put(key, frame_of(key, LATER))
+        assert bytes(backend.get(key) or b"") == _whole(key, LATER), "what was put afterwards is not there"
+
+
+class DeleteAct(PutAct):
+    """A frame is deleted."""
+
+    def act(self, backend: Any, key: str) -> None:
+        """What is interrupted."""
+        backend.delete(key)
+
+    def check(self, backend: Any, key: str) -> None:
+        """It is there, whole, or not; and another can be put."""
+        found = backend.get(key)
+        assert found is None or bytes(found) == _whole(key, OLD), "a part of a deleted frame is left"
+        backend.put(key, frame_of(key, LATER))
+        assert bytes(backend.get(key) or b"") == _whole(key, LATER), "what was put afterwards is not there"
+
+
+class ProductAct(Act):
+    """A product takes the place of another."""
+
+    def prepare(self, backend: Any, key: str) -> None:
+        """The other one."""
+        self._keep(backend, key, "0a1b2c3d", OLD)
+
+    def act(self, backend: Any, key: str) -> None:
+        """What is interrupted."""
+        self._keep(backend, key, "99999999", NEW)
+
+    def check(self, backend: Any, key: str) -> None:
+        """The entry names a product, which is there, whole, also after a purge; and it can be replaced."""
+        for _ in range(2):
+            frame = backend.get(key)
+            assert frame is not None, "the entry that was there before is gone"
+            product = peek(frame).product
+            assert product, "the entry names no product"
+            expected = OLD if "0a1b2c3d" in product else NEW
+            assert self._content(backend, key, product) == expected, f"{product} is not what its entry says"
+            if hasattr(backend, "purge"):
+                backend.purge(_never, grace=0)
+        self._keep(backend, key, "deadbeef", LATER)
+        assert self._content(backend, key, self._name(key, "deadbeef")) == LATER, "what was kept afterwards differs"
+
+    def _name(self, key: str, mark: str) -> str:
+        return f"{key.rpartition('/')[2]}-{mark}.txt"
+
+    def _keep(self, backend: Any, key: str, mark: str, content: bytes) -> None:
+        name = self._name(key, mark)
+        draft = backend.draft(".txt")
+        draft.write_bytes(content)
+        backend.commit(key, draft, name, frame_of(key, content, product=name))
+
+    def _content(self, backend: Any, key: str, name: str) -> bytes:
+        return bytes(backend.fetch(key, name).read_bytes())
+
+
+class ObjectAct(ProductAct):
+    """A product that is an object takes the place of another."""
+
+    def _keep(self, backend: Any, key: str, mark: str, content: bytes) -> None:
+        name = self._name(key, mark)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "product.txt")
+            path.write_bytes(content)
+            backend.upload(key, path, name, frame_of(key, content, product=name))
+
+    def _content(self, backend: Any, key: str, name: str) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "product.txt")
+            backend.download(key, name, path)
+            return path.read_bytes()
+
+
+class LeaseAct(Act):
+    """A lease is claimed, renewed and given back."""
+
+    def prepare(self, backend: Any, key: str) -> None:
+        """Nobody has it."""
+
+    def act(self, backend: Any, key: str) -> None:
+        """What is interrupted."""
+        assert backend.claim(key, b"first")
+        assert backend.swap_lease(key, b"first", b"second")
+        assert backend.swap_lease(key, b"second", None)
+
+    def check(self, backend: Any, key: str) -> None:
+        """Whoever comes next gets it: by a claim where it is free, else by taking it over."""
+        seen = backend.lease(key)
+        taken = backend.claim(key, b"mine") if seen is None else backend.swap_lease(key, seen, b"mine")
+        assert taken, f"a lease with the record {seen!r} can neither be claimed nor taken over"
+        assert not backend.claim(key, b"yours"), "two have the lease"
+        assert backend.swap_lease(key, b"mine", None), "the lease can't be given back"
+
+
+ACTS: dict[str, Act] = {
+    "put": PutAct(),
+    "delete": DeleteAct(),
+    "product": ProductAct(),
+    "object": ObjectAct(),
+    "lease": LeaseAct(),
+}
+
+
+def crashes(stage: Stage, act: str, most: int) -> dict[str, Any]:
+    """Kills a process at line after line of an act; what was wrong after each, by the number of the line.
+
+    Of more lines than ``most`` so many are chosen, evenly, the first and the last among them.
+    """
+    played, bystander = ACTS[act], key_of("bystander")
+    stage.play(lambda backend: backend.put(bystander, frame_of(bystander, OLD)))
+    spare = key_of(f"{act}-counted")
+    stage.play(partial(_prepare, played, spare))
+    total = stage.lines(partial(_act, played, spare))
+    killed, wrong = 0, {}
+    for number in chosen(total, most):
+        key = key_of(f"{act}-{number}")
+        stage.play(partial(_prepare, played, key))
+        killed += stage.killed_at(number, partial(_act, played, key)).was_killed
+        try:
+            stage.play(partial(_check, played, key))
+            stage.play(lambda backend: _is_unharmed(backend, bystander))
+        except AssertionError as problem:
+            wrong[str(number)] = str(problem)
+    return {"lines": total, "killed": killed, "wrong": wrong}
+
+
+def _prepare(played: Act, key: str, backend: Any) -> None:
+    played.prepare(backend, key)
+
+
+def _act(played: Act, key: str, backend: Any) -> None:
+    played.act(backend, key)
+
+
+def _check(played: Act, key: str, backend: Any) -> None:
+    played.check(backend, key)
+
+
+def _is_unharmed(backend: Any, key: str) -> None:
+    assert bytes(backend.get(key) or b"") == _whole(key, OLD), "another entry was harmed"
+
+
+def claims(stage: Stage, processes: int, rounds: int) -> list[int]:
+    """How many of the processes won each of the rounds, in which all claim one key at the same moment."""
+    together = multiprocessing.get_context("fork").Barrier(processes)
+
+    def claim(backend: Any) -> list[bool]:
+        won = []
+        for number in range(rounds):
+            together.wait(60)
+            won.append(bool(backend.claim(key_of(f"race-{number}"), str(os.getpid()).encode())))
+        together.wait(60)
+        return won
+
+    children = [stage.start(claim) for _ in range(processes)]
+    return [sum(column) for column in zip(*_answers(children), strict=True)]
+
+
+def bustle(stage: Stage, processes: int, actions: int) -> int:
+    """How many frames were read whole while several processes put, read, delete and purge a few keys."""
+    names = [key_of(f"busy-{number}") for number in range(5)]
+
+    def hurry(seed: int) -> Callable[[Any], int]:
+        def act(backend: Any) -> int:
+            chance, read = random.Random(seed), 0  # noqa: S311  # the same on every run
+            for _ in range(actions):
+                key = chance.choice(names)
+                deed = chance.choice(("put", "put", "get", "get", "get", "delete", "purge", "keys"))
+                if deed == "put":
+                    backend.put(key, frame_of(key, bytes([chance.randrange(256)]) * chance.randrange(1, 20_000)))
+                elif deed == "get" and (found := backend.get(key)) is not None:
+                    read += _is_whole(found, key)
+                elif deed == "delete":
+                    backend.delete(key)
+                elif deed == "purge" and hasattr(backend, "purge"):
+                    backend.purge(_never, grace=0)
+                elif deed == "keys":
+                    assert set(backend.keys()) <= set(names), "a key that nobody put"
+            return read
+
+        return act
+
+    return sum(_answers([stage.start(hurry(seed)) for seed in range(processes)]))
+
+
+def _is_whole(frame: Any, key: str) -> bool:
+    entry = peek(frame)
+    payload = bytes(frame)[-entry.size :]
+    assert entry.key == key, "the frame of another key"
+    assert bytes(frame) == _whole(key, payload), "a frame that nobody put"
+    assert len(set(payload)) == 1, "a mixture of two frames"
+    return True
+
+
+def clocks(stage: Stage, seconds: float) -> dict[str, Any]:
+    """What is left of one host's work when another, whose clock is ``seconds`` off, has purged."""
+    ready, purged = multiprocessing.get_context("fork").Event(), multiprocessing.get_context("fork").Event()
+    key = key_of("here")
+
+    def here(backend: Any) -> dict[str, Any]:
+        backend.put(key, frame_of(key, OLD))
+        found: dict[str, Any] = {}
+        if has_lease := hasattr(backend, "claim"):
+            assert backend.claim(key, b"first")
+            assert backend.swap_lease(key, b"first", b"record")
+        draft = backend.draft(".txt") if hasattr(backend, "draft") else None
+        if draft is not None:
+            draft.write_bytes(NEW)
+        ready.set()
+        assert purged.wait(60)
+        found["frame"] = bytes(backend.get(key) or b"") == _whole(key, OLD)
+        found["lease"] = not has_lease or backend.swap_lease(key, b"record", None)
+        found["draft"] = draft is None or draft.read_bytes() == NEW
+        return found
+
+    def there(backend: Any) -> None:
+        backend.purge(_never, grace=3600)
+        purged.set()
+
+    host = stage.start(here)
+    assert ready.wait(60)
+    _shift(seconds)
+    stage.play(there)
+    (found,) = _answers([host])
+    return dict(found)
+
+
+def _shift(seconds: float) -> None:
+    """Has the clock of this process, and of those that it starts, be off."""
+    real = time.time
+    time.time = lambda: real() + seconds
+    from rave_core.clock import SystemClock
+
+    SystemClock.now = staticmethod(time.time)
+
+
+def _answers(children: list[Any]) -> list[Any]:
+    ended = [child.end() for child in children]
+    problems = [each.problem for each in ended if each.problem]
+    assert not problems, problems[0]
+    return [each.answer for each in ended]
+
+
+def _never(_: Entry) -> bool:
+    return False
+
+
+PLAYS: dict[str, Callable[..., Any]] = {"crashes": crashes, "claims": claims, "bustle": bustle, "clocks": clocks}
+
+
+def main() -> None:
+    """Plays what standard input asks for."""
+    asked = json.load(sys.stdin)
+    stage = Stage(asked["opening"], asked["place"])
+    print(json.dumps(PLAYS[asked["play"]](stage, **asked["arguments"])))  # noqa: T201  # its answer
+
+
+if __name__ == "__main__":
+    main()
