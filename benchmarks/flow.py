@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from rave_flow.cached import Inventory, ingest
-from rave_flow.converters import to_source
-from rave_flow.repository import Repository
+from rave_flow.arguments.converters import to_source
+from rave_flow.formats.source_directory import Repository
 from rave_flow.silk import rwcount, rwfilter, rwstats, rwuniq
+from rave_flow.steps import Inventory, ingest
 
 from rave_core import Runtime, Settings, using
 

@@ -21,27 +21,27 @@ def rave_layer_backends(backends: list[Backend]) -> Backend:
     """The backends as layers; a single one as it is, unless it is remote and may need to be left alone for a while."""
     if len(backends) == 1 and not backends[0].remote:
         return backends[0]
-    from rave_backends.layered import LayeredBackend
+    from rave_backends.layered.backend import LayeredBackend
 
     return LayeredBackend(backends)
 
 
 def open_memory(url: StoreURL) -> Backend:
     """The backend at ``memory://?max_bytes=256MiB&policy=lru|lfu&max_age=…``."""
-    from rave_backends.memory import MemoryBackend
+    from rave_backends.memory.backend import MemoryBackend
 
     return MemoryBackend.from_url(url)
 
 
 def open_filesystem(url: StoreURL) -> Backend:
     """The backend at ``file:///directory?durable=false&max_bytes=10GiB&policy=lru|cost&mode=700&max_age=…``."""
-    from rave_backends.filesystem import FilesystemBackend
+    from rave_backends.filesystem.backend import FilesystemBackend
 
     return FilesystemBackend.from_url(url)
 
 
 def open_object_store(url: StoreURL) -> Backend:
     """The backend at ``s3://bucket/prefix?endpoint=https://…&region=…&profile=…&timeout=15s``; also of ``gs://`` and ``az://``."""
-    from rave_backends.object_store import ObjectStoreBackend
+    from rave_backends.object_store.backend import ObjectStoreBackend
 
     return ObjectStoreBackend.from_url(url)

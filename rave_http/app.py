@@ -14,12 +14,9 @@ from falcon.asgi import Request, Response
 
 from rave_core.errors import ArgumentError, BackendError, RaveError, UnrenderableError
 from rave_core.settings import Settings
-from rave_http.access_log import AccessLog
-from rave_http.answers import send_problem
-from rave_http.board import Board
-from rave_http.cross_site import CrossSiteGuard
-from rave_http.envelope import Envelope
-from rave_http.problems import Problem
+from rave_http.asgi.access_log import AccessLog
+from rave_http.asgi.outer_middleware import Envelope
+from rave_http.protocol.problems import Problem
 from rave_http.resources import (
     caches,
     catalog,
@@ -32,9 +29,12 @@ from rave_http.resources import (
     status,
     ui,
 )
+from rave_http.resources.origin_guard import CrossSiteGuard
 from rave_http.resources.ready import ReadyAnswers, Shortcut
-from rave_http.service import Service
 from rave_http.settings import ServiceSettings
+from rave_http.worker.responses import send_problem
+from rave_http.worker.service import Service
+from rave_http.workers.run_directory import Board
 
 _log = logging.getLogger("rave.http")
 _SLUGS = {

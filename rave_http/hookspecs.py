@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from rave_core.registry import Registry
     from rave_core.settings import Settings
-    from rave_http.access import Principal
+    from rave_http.auth.authorization import Principal
     from rave_http.executors import ExecutorFactory
-    from rave_http.rendering import Rendering
+    from rave_http.representation.renderers import Rendering
 
 hookspec = pluggy.HookspecMarker("rave_http")
 hookimpl = pluggy.HookimplMarker("rave_http")

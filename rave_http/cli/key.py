@@ -14,8 +14,8 @@ from rave_core.cli.switches import json_option
 from rave_core.clock import Clock, SystemClock
 from rave_core.durations import parse_duration
 from rave_core.humanize import span, until
-from rave_http.key_file import ApiKey
-from rave_http.keys import KeyStore
+from rave_http.auth.api_key_file import ApiKey
+from rave_http.auth.api_keys import KeyStore
 from rave_http.settings import PERMISSIONS, ServiceSettings
 
 F = TypeVar("F", bound=Callable[..., Any])

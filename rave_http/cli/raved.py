@@ -18,8 +18,8 @@ from rave_core.settings.sources import user_directory
 
 if TYPE_CHECKING:
     from rave_http.cli.start import Prepared
-    from rave_http.launch import Launch
-    from rave_http.pid_file import PidFile
+    from rave_http.process.launch import Launch
+    from rave_http.process.pid_file import PidFile
 
 _FILE = click.Path(exists=True, dir_okay=False)
 _DIRECTORY = click.Path(exists=True, file_okay=False)
@@ -72,7 +72,7 @@ def raved(no_daemon: bool, pidfile: str | None, **switches: Any) -> None:
     log, where there is one.
     """
     from rave_http.cli.start import prepare
-    from rave_http.pid_file import PidFile
+    from rave_http.process.pid_file import PidFile
 
     launch = _launch(switches, os.getcwd() if no_daemon else os.path.abspath(switches["working_dir"]), no_daemon)
     file = PidFile(pidfile) if pidfile else None
@@ -89,8 +89,8 @@ def raved(no_daemon: bool, pidfile: str | None, **switches: Any) -> None:
 
 def _launch(switches: dict[str, Any], working_directory: str, no_daemon: bool) -> Launch:
     from rave_http.cli.start import given
-    from rave_http.launch import Launch, absolute, environment
-    from rave_http.logs import Log, of_daemon
+    from rave_http.process.launch import Launch, absolute, environment
+    from rave_http.process.log_setup import Log, of_daemon
 
     environ = environment(switches["config"])
     if switches["log_config"]:
@@ -109,7 +109,7 @@ def _launch(switches: dict[str, Any], working_directory: str, no_daemon: bool) -
 
 def _settings(switches: dict[str, Any]) -> dict[str, Any]:
     """The settings of the core that the switches give."""
-    from rave_http.launch import absolute
+    from rave_http.process.launch import absolute
 
     settings = {new: switches[old] for old, new in _RENAMED.items() if switches[old] is not None}
     if switches["data_dir"]:
@@ -129,7 +129,7 @@ def _bind(switches: dict[str, Any]) -> str | None:
 
 
 def _run_as_daemon(prepared: Prepared, file: PidFile | None) -> NoReturn:
-    from rave_http.daemon import detach
+    from rave_http.process.daemon import detach
 
     launch = prepared.launch
     parent = detach(launch.working_directory, keep=[prepared.listener.descriptor], say=_say)

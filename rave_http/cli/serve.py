@@ -18,7 +18,7 @@ from rave_core.cli.output import note
 from rave_core.cli.session import overrides
 
 if TYPE_CHECKING:
-    from rave_http.launch import Launch
+    from rave_http.process.launch import Launch
 
 _FILE = click.Path(exists=True, dir_okay=False)
 _DIRECTORY = click.Path(exists=True, file_okay=False)
@@ -68,7 +68,7 @@ def serve(namespace: dict[str, str], log_config: str | None, pidfile: str | None
     if "serve" not in COMMANDS:
         _start_over()
     from rave_http.cli.start import prepare
-    from rave_http.pid_file import PidFile
+    from rave_http.process.pid_file import PidFile
 
     launch = _launch(namespace, log_config, switches)
     file = PidFile(pidfile) if pidfile else None
@@ -81,8 +81,8 @@ def serve(namespace: dict[str, str], log_config: str | None, pidfile: str | None
 
 def _launch(namespaces: dict[str, str], log_config: str | None, switches: dict[str, Any]) -> Launch:
     from rave_http.cli.start import given
-    from rave_http.launch import Launch, absolute, environment
-    from rave_http.logs import Log
+    from rave_http.process.launch import Launch, absolute, environment
+    from rave_http.process.log_setup import Log
 
     root = click.get_current_context().find_root().params
     settings = overrides(root.get("given") or ())

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rave_core.errors import ConfigurationError
 from rave_core.settings import Settings
-from rave_http import preflight
-from rave_http.launch import Launch, absolute
-from rave_http.listening import Listener, listen
+from rave_http.process import preflight
+from rave_http.process.launch import Launch, absolute
+from rave_http.process.sockets import Listener, listen
 from rave_http.settings import ServiceSettings
 
 if TYPE_CHECKING:
-    from rave_http.pid_file import PidFile
+    from rave_http.process.pid_file import PidFile
 
 _PATHS = ("namespace_config", "namespace_root", "keys_file")
 
@@ -53,7 +53,7 @@ class Prepared:
         Raises:
             ConfigurationError: the PID file is held by another process.
         """
-        from rave_http.server import Server
+        from rave_http.process.gunicorn_app import Server
 
         server = Server(
             self.launch,
@@ -86,7 +86,7 @@ def prepare(launch: Launch, *, warn: Callable[[str], None]) -> Prepared:
         ConfigurationError: the service can't start; the message says why in one line.
     """
     try:
-        import rave_http.server  # noqa: F401  # so that what is missing is told here
+        import rave_http.process.gunicorn_app  # noqa: F401  # so that what is missing is told here
     except ModuleNotFoundError as error:
         raise ConfigurationError(preflight.install_advice(error)) from error
     settings, service = launch.read()

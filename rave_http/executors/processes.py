@@ -15,14 +15,14 @@ from typing import Final
 from rave_core.engine.effects import Run
 from rave_core.errors import TimeLimitError, told
 from rave_core.settings import Settings
-from rave_http.executors.child import Answer, Equipment, Job, Place, find, prepare, work
+from rave_http.executors.child_channel import log_levels
+from rave_http.executors.child_process import GoneError, Keeper, KilledError
+from rave_http.executors.child_runtime import Answer, Equipment, Job, Place, find, prepare, work
 from rave_http.executors.executor import SPARE, BusyError, Executor, Result, WorkerLostError
-from rave_http.executors.keeper import GoneError, Keeper, KilledError
-from rave_http.executors.news import log_levels
-from rave_http.executors.parcels import opened
-from rave_http.executors.tally import add
+from rave_http.executors.pickled_result import opened
+from rave_http.executors.stats_delta import add
 from rave_http.executors.threads import Crew, ThreadExecutor
-from rave_http.tracing import current_trace
+from rave_http.protocol.tracing import current_trace
 
 PREPARATION: Final = 60.0
 """Seconds that a child may take to start, and to import what an operation needs."""

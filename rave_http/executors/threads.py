@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from rave_core.engine.effects import Run
 from rave_core.errors import TimeLimitError
-from rave_http.executors.body import Body
+from rave_http.executors.body_runner import Body
 from rave_http.executors.executor import SPARE, BusyError, Executor, Result, WorkerLostError
 
 T = TypeVar("T")

@@ -18,13 +18,13 @@ from rave_core.introspection.usage import usage_of
 from rave_core.model import Entry, Key
 from rave_core.storage.cache import Cache
 from rave_core.storage.listing import entries_of, prefix_of
-from rave_http.access import HIDDEN, SERVICE
-from rave_http.answers import send_json
-from rave_http.arguments import read_body
-from rave_http.problems import Problem
-from rave_http.queries import read
-from rave_http.service import Service
-from rave_http.tickets import OPERATION
+from rave_http.auth.authorization import HIDDEN, SERVICE
+from rave_http.description.request_arguments import read_body
+from rave_http.jobs.tickets import OPERATION
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.queries import read
+from rave_http.worker.responses import send_json
+from rave_http.worker.service import Service
 
 _PURGEABLE: Final = ("namespace", "operation", "version", "older_than")
 _MOST: Final = 100_000

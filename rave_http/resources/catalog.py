@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
-from rave_http.access import HIDDEN
-from rave_http.answers import JSON, prefers, send_json, send_page
-from rave_http.descriptions import check_limit, describe, listing
-from rave_http.problems import Problem
-from rave_http.queries import read
-from rave_http.service import Service
+from rave_http.auth.authorization import HIDDEN
+from rave_http.description.operation_documents import check_limit, describe, listing
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.queries import read
+from rave_http.worker.responses import JSON, prefers, send_json, send_page
+from rave_http.worker.service import Service
 
 _SEARCH: Final = ("namespace", "text", "tag", "cursor", "limit")
 
@@ -38,7 +38,7 @@ class Catalog:
         if namespace is not None and not (namespace in catalog.namespaces and service.may(req, "view", namespace)):
             raise Problem("not-found", HIDDEN)
         if prefers(req, JSON, "text/html") == "text/html":
-            from rave_http.ui import ROWS, catalog_page
+            from rave_http.pages.views import ROWS, catalog_page
 
             page = await asyncio.to_thread(
                 catalog_page,

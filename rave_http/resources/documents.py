@@ -11,13 +11,13 @@ import msgspec
 from cachetools import LRUCache
 from falcon.asgi import Request, Response
 
-from rave_http.access import HIDDEN
-from rave_http.answers import JSON, prefers, send_json, send_page
-from rave_http.headers import etags
-from rave_http.openapi import document
-from rave_http.problems import PROBLEMS, Problem
-from rave_http.queries import read
-from rave_http.service import Service
+from rave_http.auth.authorization import HIDDEN
+from rave_http.description.openapi import document
+from rave_http.protocol.headers import etags
+from rave_http.protocol.problems import PROBLEMS, Problem
+from rave_http.protocol.queries import read
+from rave_http.worker.responses import JSON, prefers, send_json, send_page
+from rave_http.worker.service import Service
 
 _KEPT: Final = 8
 
@@ -89,7 +89,7 @@ class ProblemPage:
         if kind is None:
             raise Problem("not-found", HIDDEN)
         if prefers(req, JSON, "text/html") == "text/html":
-            from rave_http.ui import problem_kind_page
+            from rave_http.pages.views import problem_kind_page
 
             send_page(resp, problem_kind_page(slug, kind, base=self._service.base))
         else:

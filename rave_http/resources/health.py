@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
-from rave_http.answers import send_json
-from rave_http.queries import read
-from rave_http.service import Service
+from rave_http.protocol.queries import read
+from rave_http.worker.responses import send_json
+from rave_http.worker.service import Service
 
 _NAMESPACE: Final = "namespace "
 

@@ -8,13 +8,13 @@ from typing import Any
 from falcon.asgi import Request, Response
 
 from rave_core.errors import ConfigurationError, UnknownNameError
-from rave_http.access import HIDDEN
-from rave_http.answers import send_json
-from rave_http.namespaces import NamespaceState
-from rave_http.problems import Problem
-from rave_http.queries import read
-from rave_http.service import Service
-from rave_http.times import iso
+from rave_http.auth.authorization import HIDDEN
+from rave_http.namespaces.live_catalog import NamespaceState
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.queries import read
+from rave_http.protocol.times import iso
+from rave_http.worker.responses import send_json
+from rave_http.worker.service import Service
 
 
 class Namespaces:

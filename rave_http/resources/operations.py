@@ -14,9 +14,19 @@ from rave_core.expiry import nocache
 from rave_core.model import PLAIN, Call, Options, Status
 from rave_core.operations.operation import Operation
 from rave_core.storage.cache import Found
-from rave_http import arguments
-from rave_http.access import HIDDEN
-from rave_http.answers import (
+from rave_http.auth.authorization import HIDDEN
+from rave_http.description import request_arguments
+from rave_http.description.operation_documents import nearest_operation
+from rave_http.description.request_arguments import Controls, read_body, read_query
+from rave_http.jobs.failures import problem_of
+from rave_http.jobs.jobs import Computation
+from rave_http.protocol.headers import Preferences, directives, preferences
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.request_record import RequestNote
+from rave_http.representation.representations import Product, Representation
+from rave_http.resources.catalog import Catalog
+from rave_http.resources.ready import Place, Ready, ReadyAnswers, place_of
+from rave_http.worker.responses import (
     JSON,
     URI_LIST,
     prefers,
@@ -26,17 +36,7 @@ from rave_http.answers import (
     send_ticket,
     ticket_document,
 )
-from rave_http.arguments import Controls, read_body, read_query
-from rave_http.computations import Computation
-from rave_http.descriptions import nearest_operation
-from rave_http.failures import problem_of
-from rave_http.headers import Preferences, directives, preferences
-from rave_http.notes import RequestNote
-from rave_http.problems import Problem
-from rave_http.representations import Product, Representation
-from rave_http.resources.catalog import Catalog
-from rave_http.resources.ready import Place, Ready, ReadyAnswers, place_of
-from rave_http.service import Service
+from rave_http.worker.service import Service
 
 METHODS: Final = ("GET", "HEAD", "POST", "OPTIONS")
 _AGAIN: Final = {"Retry-After": "1"}
@@ -51,7 +51,7 @@ class _Wanted:
     name: str
     namespace: str
     operation: Operation[..., Any]
-    request: arguments.Question
+    request: request_arguments.Question
     preferences: Preferences
     only_cached: bool
     place: Place | None
@@ -109,8 +109,8 @@ class Operations:
             resp.status = "204 No Content"
             resp.set_header("Allow", ", ".join(METHODS))
             # QUERY is advertised by a header of its own: OpenAPI 3.1, which Allow agrees with, does not know it.
-            resp.set_header("Accept-Query", f"{arguments.JSON}, {arguments.FORM}")
-            resp.set_header("Accept-Post", f"{arguments.JSON}, {arguments.FORM}")
+            resp.set_header("Accept-Query", f"{request_arguments.JSON}, {request_arguments.FORM}")
+            resp.set_header("Accept-Post", f"{request_arguments.JSON}, {request_arguments.FORM}")
             return
         request = await self._read(req, name)
         prefer = preferences(req.get_header("Prefer") or request.controls.prefer)
@@ -143,7 +143,7 @@ class Operations:
             )
         return operation
 
-    async def _read(self, req: Request, name: str) -> arguments.Question:
+    async def _read(self, req: Request, name: str) -> request_arguments.Question:
         if req.method in ("GET", "HEAD"):
             return read_query(name, req.query_string)
         body = await self._service.read_body(req)
@@ -155,9 +155,9 @@ class Operations:
         asked = wanted.request.asked
         is_small = asked.document is None and sum(len(text) for _, text in asked.texts) < _SMALL
         if is_small and wanted.operation.desk().binder.is_repeatable:
-            return arguments.bind(asked, wanted.operation)
+            return request_arguments.bind(asked, wanted.operation)
         # It may read files, whose content is what it stands for, or take its time over what is large.
-        return await asyncio.to_thread(arguments.bind, wanted.request.asked, wanted.operation)
+        return await asyncio.to_thread(request_arguments.bind, wanted.request.asked, wanted.operation)
 
     async def _climb(self, req: Request, resp: Response, wanted: _Wanted, call: Call) -> None:
         """One ladder: what is kept, else what is made while the client waits, else a ticket."""

@@ -11,15 +11,15 @@ from falcon.asgi import Request, Response, SSEvent
 
 from rave_core.model import FOREVER, Entry, Key, Status
 from rave_core.operations.operation import Operation
-from rave_http.answers import AFTER, retry_after, send_json, send_product, show_ticket, ticket_document
-from rave_http.headers import Preferences, preferences
-from rave_http.notes import RequestNote
-from rave_http.problems import Problem
-from rave_http.products import State, Whereabouts
-from rave_http.queries import read
-from rave_http.representations import Product
-from rave_http.service import Service
-from rave_http.times import iso
+from rave_http.protocol.headers import Preferences, preferences
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.queries import read
+from rave_http.protocol.request_record import RequestNote
+from rave_http.protocol.times import iso
+from rave_http.representation.representations import Product
+from rave_http.worker.job_status import State, Whereabouts
+from rave_http.worker.responses import AFTER, retry_after, send_json, send_product, show_ticket, ticket_document
+from rave_http.worker.service import Service
 
 PREFIX: Final = "/-/products/"
 _VIEWS: Final = {"": ("GET", "HEAD", "DELETE"), "meta": ("GET", "HEAD"), "events": ("GET",)}

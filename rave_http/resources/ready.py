@@ -15,13 +15,13 @@ from typing import Any, Final, TypeAlias
 from rave_core.engine.execution import Desk
 from rave_core.model import Bytes, Call, Status
 from rave_core.storage.cache import Found
-from rave_http.answers import product_headers
-from rave_http.delivery import is_plain
-from rave_http.envelope import Application, Receive, Send
-from rave_http.notes import RequestNote
-from rave_http.problems import Problem
-from rave_http.representations import Product, Representation
-from rave_http.service import Service
+from rave_http.asgi.outer_middleware import Application, Receive, Send
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.request_record import RequestNote
+from rave_http.representation.conditional_responses import is_plain
+from rave_http.representation.representations import Product, Representation
+from rave_http.worker.responses import product_headers
+from rave_http.worker.service import Service
 
 Place: TypeAlias = tuple[str, bytes, bytes]
 """What names an answer: path, query and ``Accept``."""

@@ -8,12 +8,12 @@ from typing import Any
 from falcon.asgi import Request, Response
 
 from rave_core.errors import UnknownNameError
-from rave_http.answers import send_json
-from rave_http.arguments import read_body
-from rave_http.problems import Problem
-from rave_http.queries import read
-from rave_http.service import Service
-from rave_http.statistics_report import of_operations
+from rave_http.description.request_arguments import read_body
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.queries import read
+from rave_http.worker.responses import send_json
+from rave_http.worker.service import Service
+from rave_http.workers.statistics_report import of_operations
 
 
 class Metrics:

@@ -10,14 +10,14 @@ from typing import Any
 from falcon.asgi import Request, Response
 
 from rave_core.telemetry.statistics import NAMESPACE
-from rave_http.answers import send_page
-from rave_http.computations import progress_document
-from rave_http.queries import read
+from rave_http.jobs.jobs import progress_document
+from rave_http.pages.status_view import ComputationFacts, StatusFacts, WorkerFacts, status_page
+from rave_http.protocol.queries import read
 from rave_http.resources.caches import CacheFacts
 from rave_http.resources.health import Ready
 from rave_http.resources.reports import visible_statistics
-from rave_http.service import Service
-from rave_http.status import ComputationFacts, StatusFacts, WorkerFacts, status_page
+from rave_http.worker.responses import send_page
+from rave_http.worker.service import Service
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 

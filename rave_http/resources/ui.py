@@ -7,14 +7,14 @@ from typing import Final
 
 from falcon.asgi import Request, Response
 
-from rave_http.access import HIDDEN
-from rave_http.answers import send_page
-from rave_http.forms import GO, run_query, run_url
-from rave_http.origins import address_of
-from rave_http.problems import Problem
-from rave_http.queries import pairs
-from rave_http.service import Service
-from rave_http.ui import operation_page
+from rave_http.auth.authorization import HIDDEN
+from rave_http.pages.forms import GO, run_query, run_url
+from rave_http.pages.views import operation_page
+from rave_http.protocol.origins import address_of
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.queries import pairs
+from rave_http.worker.responses import send_page
+from rave_http.worker.service import Service
 
 _MOST_FIELDS: Final = 1000
 

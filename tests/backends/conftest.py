@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem.backend import FilesystemBackend
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from rave_backends.breaker import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, SLOW, Breaker
+from rave_backends.layered.breaker import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, SLOW, Breaker
 from rave_core.errors import BackendError
 
 

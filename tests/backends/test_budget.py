@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from rave_backends.budget import Budget, Limit
-from rave_backends.filesystem import FilesystemBackend
-from rave_backends.object_store import ObjectStoreBackend
+from rave_backends.filesystem.backend import FilesystemBackend
+from rave_backends.object_store.backend import ObjectStoreBackend
 from rave_core.backend import StoreURL
 from rave_core.errors import ConfigurationError
 from rave_core.model import Key

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from rave_backends.accounts import S3Account
-from rave_backends.object_store import ObjectStoreBackend
+from rave_backends.object_store.backend import ObjectStoreBackend
+from rave_backends.object_store.config import S3Account
 from rave_core.testing import BackendContract, LeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract
 
 

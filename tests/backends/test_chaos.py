@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from rave_backends.filesystem import FilesystemBackend
-from rave_backends.layered import LayeredBackend
-from rave_backends.memory import MemoryBackend
+from rave_backends.filesystem.backend import FilesystemBackend
+from rave_backends.layered.backend import LayeredBackend
+from rave_backends.memory.backend import MemoryBackend
 from rave_backends.plugin import open_object_store
 from rave_core.backend import StoreURL
 from rave_core.testing import (
@@ -30,15 +30,15 @@ def open_backend(place):
 
 
 class TestFilesystemAmongProcesses(CrashContract, ProcessContract, ClockContract):
-    opening = "from rave_backends.filesystem import FilesystemBackend as open_backend"
+    opening = "from rave_backends.filesystem.backend import FilesystemBackend as open_backend"
     lacks = frozenset({"objects"})
 
 
 class TestLayersAmongProcesses(CrashContract, ProcessContract):
     opening = """
-from rave_backends.filesystem import FilesystemBackend
-from rave_backends.layered import LayeredBackend
-from rave_backends.memory import MemoryBackend
+from rave_backends.filesystem.backend import FilesystemBackend
+from rave_backends.layered.backend import LayeredBackend
+from rave_backends.memory.backend import MemoryBackend
 
 def open_backend(place):
     return LayeredBackend([MemoryBackend(max_age=0.001), FilesystemBackend(place)])

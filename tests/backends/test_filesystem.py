@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem.backend import FilesystemBackend
 from rave_core.backend import StoreURL
 from rave_core.errors import BackendError, ConfigurationError, ProductError
 from rave_core.testing import (

@@ -8,14 +8,14 @@ import subprocess
 
 import pytest
 
-from rave_backends.byte_locks import ByteLocks
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem.backend import FilesystemBackend
+from rave_backends.filesystem.byte_locks import ByteLocks
 
 KEY = "op/0123456789abcdef/00000000000000000000000000000000"
 
 HOLDER = """
 import sys
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem.backend import FilesystemBackend
 store = FilesystemBackend(sys.argv[1])
 print(store.claim(sys.argv[2], b"theirs"), flush=True)
 sys.stdin.readline()

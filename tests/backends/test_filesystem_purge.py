@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from rave_backends.budget import Limit
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem.backend import FilesystemBackend
 from rave_core.backend import Purged
 from rave_core.testing import FakeClock
 from rave_core.testing.capability_contracts import frame_of, key_of
@@ -124,7 +124,7 @@ def test_what_a_dead_process_left_is_removed(store, root, start_python):
 import os, sys
 from pathlib import Path
 from rave_backends.budget import Limit
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem.backend import FilesystemBackend
 store = FilesystemBackend(sys.argv[1])
 store.draft(".txt").write_text("half")
 Path(store._temporaries.path()).write_text("half")

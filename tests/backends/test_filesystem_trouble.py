@@ -11,12 +11,12 @@ import time
 
 import pytest
 
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem.backend import FilesystemBackend
 from rave_core.testing.capability_contracts import frame_of, key_of
 
 WRITER = """
 import sys
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem.backend import FilesystemBackend
 from rave_core.storage.frame import pack
 from rave_core.model import Entry
 
@@ -42,7 +42,7 @@ while True:
 # Everybody starts each round at the same instant, given by the clock that they share.
 RACER = """
 import sys, time
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem.backend import FilesystemBackend
 store = FilesystemBackend(sys.argv[1])
 start, me, way = float(sys.argv[2]), sys.argv[3].encode(), sys.argv[4]
 for number in range(20):
@@ -59,7 +59,7 @@ for number in range(20):
 # Without root's privileges permissions bind.
 UNPRIVILEGED = """
 import os, sys
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem.backend import FilesystemBackend
 os.seteuid(65534)
 store = FilesystemBackend(sys.argv[1])
 try:
@@ -190,7 +190,7 @@ def test_a_purge_in_another_process_takes_no_directory_from_a_writer(store, root
     """Directories that a purge empties and removes come back when they are needed."""
     script = """
 import sys
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem.backend import FilesystemBackend
 store = FilesystemBackend(sys.argv[1])
 print("purging", flush=True)
 while True:
@@ -209,7 +209,7 @@ def test_many_who_open_a_new_root_agree_on_its_key(root, start_python):
     """The first one's key counts."""
     script = """
 import sys
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem.backend import FilesystemBackend
 print(FilesystemBackend(sys.argv[1]).secret().hex())
 """
     keys = {process.communicate()[0] for process in [start_python(script, root) for _ in range(6)]}

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from rave_backends import frame_files, inventory
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem import frame_files, header_index
+from rave_backends.filesystem.backend import FilesystemBackend
 from rave_core.model import Key
 from rave_core.testing.capability_contracts import frame_of
 
@@ -38,7 +38,7 @@ def reads(monkeypatch):
         seen.append(path)
         return frame_files.read_entry(path)
 
-    monkeypatch.setattr(inventory, "read_entry", read_entry)
+    monkeypatch.setattr(header_index, "read_entry", read_entry)
     return seen
 
 
@@ -140,9 +140,9 @@ def test_a_purge_that_is_killed_is_gone_on_with(store, root, start_python):
     """How far it got is known, and the next one may enter at once."""
     script = """
 import os, signal, sys
-from rave_backends import sweeper
-from rave_backends.filesystem import FilesystemBackend
-sweeper._STRIDE = 0.0
+from rave_backends.filesystem import purger
+from rave_backends.filesystem.backend import FilesystemBackend
+purger._STRIDE = 0.0
 seen = []
 def is_dead(entry):
     seen.append(entry)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from rave_backends.accounts import S3Account
-from rave_backends.breaker import FAILURES, FIRST_PAUSE
-from rave_backends.filesystem import FilesystemBackend
-from rave_backends.layered import LayeredBackend
-from rave_backends.memory import MemoryBackend
-from rave_backends.object_store import ObjectStoreBackend
+from rave_backends.filesystem.backend import FilesystemBackend
+from rave_backends.layered.backend import LayeredBackend
+from rave_backends.layered.breaker import FAILURES, FIRST_PAUSE
+from rave_backends.memory.backend import MemoryBackend
+from rave_backends.object_store.backend import ObjectStoreBackend
+from rave_backends.object_store.config import S3Account
 from rave_backends.plugin import open_filesystem, open_memory
 from rave_core.backend import (
     GONE,

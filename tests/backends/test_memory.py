@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from rave_backends.budget import Budget, Limit
-from rave_backends.memory import MemoryBackend
-from rave_backends.shelves import OVERHEAD
+from rave_backends.memory.backend import MemoryBackend
+from rave_backends.memory.eviction_policies import OVERHEAD
 from rave_core.backend import GONE, StoreURL
 from rave_core.errors import ConfigurationError
 from rave_core.model import Entry, Key

@@ -9,11 +9,11 @@ from urllib.request import urlopen
 
 import pytest
 
-from rave_backends import object_sweeper
-from rave_backends.accounts import S3Account
-from rave_backends.filesystem import FilesystemBackend
-from rave_backends.layered import LayeredBackend
-from rave_backends.object_store import ObjectStoreBackend
+from rave_backends.filesystem.backend import FilesystemBackend
+from rave_backends.layered.backend import LayeredBackend
+from rave_backends.object_store import purger
+from rave_backends.object_store.backend import ObjectStoreBackend
+from rave_backends.object_store.config import S3Account
 from rave_core import Runtime, Settings, op_file, using
 from rave_core.errors import ConfigurationError, RaveWarning
 from rave_core.storage.product_cache import Remote
@@ -131,7 +131,7 @@ def _all(host):
 
 def test_a_product_goes_after_its_time_of_grace(one, monkeypatch):
     """It is retired with its entry; the purge that finds its time over removes it."""
-    monkeypatch.setattr(object_sweeper, "SETTLED", 0.0)
+    monkeypatch.setattr(purger, "SETTLED", 0.0)
     one.commit(b"content")
     removed = one.objects.purge(lambda entry: not entry.is_fresh(9.0), grace=3600)
     assert (removed.entries, one.names()) == (1, [NAME])
@@ -145,7 +145,7 @@ def test_a_product_goes_after_its_time_of_grace(one, monkeypatch):
 
 def test_a_replaced_product_is_noticed_by_a_purge(one, monkeypatch):
     """The newer one, which its entry names, stays."""
-    monkeypatch.setattr(object_sweeper, "SETTLED", 0.0)
+    monkeypatch.setattr(purger, "SETTLED", 0.0)
     one.commit(b"older")
     one.commit(b"newer", NEWER)
     one.objects.purge(lambda entry: False, grace=0)

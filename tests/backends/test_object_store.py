@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import settings
 
-from rave_backends import object_sweeper
-from rave_backends.accounts import S3Account
-from rave_backends.bucket import Bucket
-from rave_backends.object_store import ObjectStoreBackend
+from rave_backends.object_store import purger
+from rave_backends.object_store.backend import ObjectStoreBackend
+from rave_backends.object_store.bucket import Bucket
+from rave_backends.object_store.config import S3Account
 from rave_backends.plugin import open_object_store
 from rave_core import Runtime, Settings, op, using
 from rave_core.backend import StoreURL
@@ -154,7 +154,7 @@ def test_a_purger_that_died_is_forgotten(backend, monkeypatch):
     backend.put(key_of("a"), frame_of(key_of("a"), expires_at=1.0))
     backend._bucket.create("team/.rave/purging", b"")
     assert backend.purge(lambda entry: True, grace=0).entries == 0
-    monkeypatch.setattr(object_sweeper, "FORSAKEN", 0.0)
+    monkeypatch.setattr(purger, "FORSAKEN", 0.0)
     assert backend.purge(lambda entry: True, grace=0).entries == 1
     assert "team/.rave/purging" not in objects(backend)
 
@@ -258,7 +258,9 @@ def _in_a_fork(act):
 def test_without_obstore_the_error_names_what_to_install(monkeypatch):
     """When the cache opens, not when it is first used."""
     found = importlib.util.find_spec
-    monkeypatch.setattr("rave_backends.accounts.find_spec", lambda name: None if name == "obstore" else found(name))
+    monkeypatch.setattr(
+        "rave_backends.object_store.config.find_spec", lambda name: None if name == "obstore" else found(name)
+    )
     with pytest.raises(ConfigurationError, match=re.escape("pip install rave-framework[s3]")):
         open_object_store(StoreURL("s3://bucket"))
 

@@ -11,8 +11,8 @@ from contextlib import suppress
 
 import pytest
 
-from rave_backends.accounts import S3Account
-from rave_backends.bucket_errors import advice
+from rave_backends.object_store.bucket_errors import advice
+from rave_backends.object_store.config import S3Account
 from rave_backends.plugin import open_object_store
 from rave_core import Runtime, Settings, op, using
 from rave_core.backend import StoreURL

@@ -8,10 +8,10 @@ import sys
 import pluggy
 
 from rave_backends import plugin
-from rave_backends.filesystem import FilesystemBackend
-from rave_backends.layered import LayeredBackend
-from rave_backends.memory import MemoryBackend
-from rave_backends.object_store import ObjectStoreBackend
+from rave_backends.filesystem.backend import FilesystemBackend
+from rave_backends.layered.backend import LayeredBackend
+from rave_backends.memory.backend import MemoryBackend
+from rave_backends.object_store.backend import ObjectStoreBackend
 from rave_core import hookspecs
 from rave_core.backend import BackendFactory, StoreURL
 from rave_core.registry import Registry

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rave_core.cli.main import rave
-from rave_core.plugins.discovery import discovery as plugins
+from rave_core.plugins import discovery
 
 LAB = '''
 import time
@@ -157,8 +157,8 @@ class Shell:
 
 def forget() -> None:
     """Lets the next look at what is installed be a fresh one."""
-    plugins._installed.cache_clear()
-    plugins.namespace_packages.cache_clear()
+    discovery._installed.cache_clear()
+    discovery.namespace_packages.cache_clear()
 
 
 @pytest.fixture

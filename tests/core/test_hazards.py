@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from rave_backends.filesystem import FilesystemBackend
+from rave_backends.filesystem.backend import FilesystemBackend
 from rave_core import Options, Runtime, op, op_file, using
 from rave_core.clock import SystemClock
 from rave_core.engine.context import Progress
@@ -172,7 +172,7 @@ def test_two_threads_may_fork_at_once() -> None:
     """Neither leaves the memory caches locked."""
     code = """if True:
         import os, threading, time
-        from rave_backends import memory
+        from rave_backends.memory.backend import backend as memory
         keep = [memory.MemoryBackend(), memory.MemoryBackend()]
         first, *_, last = memory._everyone
         def fork():

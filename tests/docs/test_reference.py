@@ -21,15 +21,15 @@ import pytest
 import rave_core
 import rave_http.hookspecs
 import rave_http.plugin
-import rave_http.plugins
-from rave_backends.filesystem import FilesystemBackend
-from rave_backends.memory import MemoryBackend
-from rave_backends.object_store import ObjectStoreBackend
+import rave_http.plugins.discovery
+from rave_backends.filesystem.backend import FilesystemBackend
+from rave_backends.memory.backend import MemoryBackend
+from rave_backends.object_store.backend import ObjectStoreBackend
 from rave_core import codecs, converters, errors, expiry, hookspecs, testing, versions
 from rave_core.backend import StoreURL
 from rave_core.model import Entry, Options, Outcome, Status
 from rave_core.operations import decorators
-from rave_core.plugins.discovery import discovery as plugins
+from rave_core.plugins import discovery
 from rave_core.registry import Registry
 from rave_core.settings import kinds, known_settings, variable_of
 from rave_core.settings.places import File
@@ -172,7 +172,7 @@ def test_every_option_field_and_status_has_a_row(page: Page) -> None:
         ([codec.name for codec in codecs.builtin_codecs()], "keys-and-entries.md"),
         ([field.name for field in fields(Entry)], "keys-and-entries.md"),
         ([*statistics._new_namespace(rave_core.clock.SystemClock()), *statistics._new_record()], "statistics.md"),
-        ([plugins.PLUGINS, rave_http.plugins.GROUP], "hooks.md"),
+        ([discovery.PLUGINS, rave_http.plugins.discovery.GROUP], "hooks.md"),
     ],
 )
 def test_every_name_is_told(names: typing.Iterable[str], name: str, page: Page) -> None:

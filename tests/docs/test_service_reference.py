@@ -12,13 +12,13 @@ import pytest
 from rave_core import Settings
 from rave_http import client
 from rave_http.app import Application, create_app
-from rave_http.arguments import CONTROLS
-from rave_http.board import Board
 from rave_http.client import ClientError
-from rave_http.metrics import Metrics
-from rave_http.problems import PROBLEMS
+from rave_http.description.request_arguments import CONTROLS
+from rave_http.protocol.problems import PROBLEMS
 from rave_http.resources import operations, products
 from rave_http.settings import PERMISSIONS, ServiceSettings
+from rave_http.workers.metrics import Metrics
+from rave_http.workers.run_directory import Board
 
 Page: TypeAlias = Callable[[str], str]
 Rows: TypeAlias = Callable[[str, str], list[list[str]]]

@@ -12,11 +12,11 @@ import pytest
 from rave_core.errors import ConfigurationError
 from rave_core.testing.clock import FakeClock
 from rave_http import hookspecs
-from rave_http.access import ANONYMOUS, HIDDEN, Access, Principal
+from rave_http.auth.api_keys import KeyStore
+from rave_http.auth.authorization import ANONYMOUS, HIDDEN, Access, Principal
 from rave_http.hookspecs import hookimpl
-from rave_http.keys import KeyStore
-from rave_http.problems import Problem
-from rave_http.proxies import Proxies
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.proxies import Proxies
 from rave_http.settings import ServiceSettings
 
 ALICE = Principal("alice", "proxy")

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from rave_core.errors import ConfigurationError
-from rave_http.access import Principal
-from rave_http.access_log import AccessLog, shown
-from rave_http.line_sinks import FileSink, LineSink
-from rave_http.notes import RequestNote
+from rave_http.asgi.access_log import AccessLog, shown
+from rave_http.asgi.line_sinks import FileSink, LineSink
+from rave_http.auth.authorization import Principal
+from rave_http.protocol.request_record import RequestNote
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -245,8 +245,8 @@ def test_a_file_is_opened_anew_when_it_is_told_to(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from rave_http.access_log import AccessLog
-from rave_http.notes import RequestNote
+from rave_http.asgi.access_log import AccessLog
+from rave_http.protocol.request_record import RequestNote
 log = AccessLog.of(sys.argv[1])
 for number in range(2000):
     note = RequestNote(request_id=f"{sys.argv[2]}-{number}", status=200)

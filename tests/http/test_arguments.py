@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from rave_core import Runtime, list_of, op, typemap
 from rave_core.model import Call
-from rave_http.arguments import FORM, JSON, Asked, bind, read_body, read_query
-from rave_http.problems import Problem
+from rave_http.description.request_arguments import FORM, JSON, Asked, bind, read_body, read_query
+from rave_http.protocol.problems import Problem
 
 
 @op(name="args/typed")

@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from rave_http.access import ANONYMOUS, Principal
-from rave_http.audit import audit, escaped
-from rave_http.notes import RequestNote
+from rave_http.asgi.audit import audit, escaped
+from rave_http.auth.authorization import ANONYMOUS, Principal
+from rave_http.protocol.request_record import RequestNote
 
 
 def test_a_record_says_who_did_what_to_what(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,9 +16,9 @@ from rave_core import Runtime
 from rave_core.errors import PluginError
 from rave_core.model import Status
 from rave_core.testing.clock import FakeClock
-from rave_http.board import Board
-from rave_http.kept_sources import KeptSources
-from rave_http.namespaces import LiveNamespaces, NamespaceState
+from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
+from rave_http.namespaces.source_store import KeptSources
+from rave_http.workers.run_directory import Board
 
 ANSWER = """
 from rave_core import op

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rave_core import op
-from rave_http.arguments import bind, read_body, read_query
 from rave_http.client import Client
 from rave_http.client.ask import LONGEST_URL, ask_operation, ask_url
+from rave_http.description.request_arguments import bind, read_body, read_query
 
 
 class Colour(Enum):

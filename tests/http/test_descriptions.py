@@ -22,7 +22,7 @@ from rave_core.operations.catalog import Catalog
 from rave_core.operations.operation import Operation
 from rave_core.typemap import any as any_value
 from rave_core.typemap import iso_date, typemap
-from rave_http.descriptions import (
+from rave_http.description.operation_documents import (
     describe,
     expiry_in_words,
     listing,
@@ -33,7 +33,7 @@ from rave_http.descriptions import (
     summary,
     wrong_arguments,
 )
-from rave_http.problems import Problem
+from rave_http.protocol.problems import Problem
 
 pytestmark = pytest.mark.usefixtures("runtime")
 

@@ -7,7 +7,7 @@ import inspect
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rave_http.docstrings import Block, BlockKind, Span, plain_text, prose
+from rave_http.description.docstrings import Block, BlockKind, Span, plain_text, prose
 
 DOC = """The ``n`` largest of
     all.

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from rave_http.envelope import Envelope
-from rave_http.notes import RequestNote
-from rave_http.proxies import Proxies
-from rave_http.tracing import child_of, current_trace, trace_id, traceparent
+from rave_http.asgi.outer_middleware import Envelope
+from rave_http.protocol.proxies import Proxies
+from rave_http.protocol.request_record import RequestNote
+from rave_http.protocol.tracing import child_of, current_trace, trace_id, traceparent
 
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 START = {"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]}

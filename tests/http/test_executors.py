@@ -19,8 +19,8 @@ from rave_core.engine.effects import Run
 from rave_core.errors import TimeLimitError
 from rave_http.executors import BUILTIN, BusyError, ExecutorContext, WorkerLostError
 from rave_http.executors.threads import ThreadExecutor
+from rave_http.protocol.tracing import current_trace, traceparent
 from rave_http.settings import ServiceSettings
-from rave_http.tracing import current_trace, traceparent
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from rave_core import list_of, one_of, op, typemap
 from rave_core.operations.catalog import Catalog
 from rave_core.operations.operation import Operation
-from rave_http.arguments import bind, read_query
-from rave_http.forms import GO, Control, Field, form_fields, run_query, run_url, sample_query
+from rave_http.description.request_arguments import bind, read_query
+from rave_http.pages.forms import GO, Control, Field, form_fields, run_query, run_url, sample_query
 
 pytestmark = pytest.mark.usefixtures("runtime")
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from rave_core.model import Entry
-from rave_http.headers import (
+from rave_http.protocol.headers import (
     Preferences,
     cache_control,
     cache_status,
@@ -17,7 +17,7 @@ from rave_http.headers import (
     preferences,
     read_date,
 )
-from rave_http.problems import Problem
+from rave_http.protocol.problems import Problem
 
 
 def entry(expires_at: float = math.inf, **facts: float) -> Entry:

@@ -11,7 +11,7 @@ from rave_core.errors import PluginError
 from rave_core.plugins.discovery import Found
 from rave_http.app import is_sound
 from rave_http.hookspecs import hookimpl
-from rave_http.plugins import HttpPlugins
+from rave_http.plugins.discovery import HttpPlugins
 
 
 class Mark:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from rave_http.json_schema import accepts_anything, fits, in_words, misfits, sound
+from rave_http.description.json_schema import accepts_anything, fits, in_words, misfits, sound
 
 FRAGMENTS: list[dict[str, Any]] = [
     {},

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from rave_core.reloading.source_snapshot import Snapshot, Source
-from rave_http import kept_sources
-from rave_http.board import Board
-from rave_http.kept_sources import KeptSources
+from rave_http.namespaces import source_store
+from rave_http.namespaces.source_store import KeptSources
+from rave_http.workers.run_directory import Board
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_what_is_too_large_is_not_kept_and_said_once(
     kept: KeptSources, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What was kept before it goes, too, since it is not what serves; a small one after it is kept."""
-    monkeypatch.setattr(kept_sources, "MAX_BYTES", 100)
+    monkeypatch.setattr(source_store, "MAX_BYTES", 100)
     kept.keep("lab", "/srv/lab", sources(1.0))
     for read_at in (3.0, 4.0):
         kept.keep("lab", "/srv/lab", sources(read_at, b"#" * 101))

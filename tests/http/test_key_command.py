@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from rave_core.cli import main
 from rave_core.clock import SystemClock
 from rave_core.testing.clock import FakeClock
-from rave_http.keys import KeyStore
+from rave_http.auth.api_keys import KeyStore
 
 COMMAND = ("rave_http.cli.key:key", "")
 SCRIPT = f"from rave_core.cli import main; main.COMMANDS['key'] = {COMMAND}; main.main()"

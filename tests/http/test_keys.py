@@ -15,14 +15,14 @@ import pytest
 
 from rave_core.errors import ConfigurationError, UnknownNameError
 from rave_core.testing.clock import FakeClock
-from rave_http import key_file, keys
-from rave_http.keys import KeyStore, keys_file
+from rave_http.auth import api_key_file, api_keys
+from rave_http.auth.api_keys import KeyStore, keys_file
 from rave_http.settings import ServiceSettings
 
 MAKER = """
 import sys
 from rave_core.clock import SystemClock
-from rave_http.keys import KeyStore
+from rave_http.auth.api_keys import KeyStore
 
 print("ready", flush=True)
 sys.stdin.readline()
@@ -32,7 +32,7 @@ for _ in range(20):
 
 HOLDER = """
 import sys, time
-from rave_http.key_file import locked
+from rave_http.auth.api_key_file import locked
 
 with locked(sys.argv[1]):
     print("locked", flush=True)
@@ -168,12 +168,12 @@ def test_an_unchanged_file_is_not_read_again(
     store.create("alice")
     looked: list[Path] = []
 
-    def look(path: Path) -> key_file.Mark:
+    def look(path: Path) -> api_key_file.Mark:
         looked.append(path)
-        return key_file.mark_of(path)
+        return api_key_file.mark_of(path)
 
-    monkeypatch.setattr(keys, "read", lambda path: pytest.fail("it was read"))
-    monkeypatch.setattr(keys, "mark_of", look)
+    monkeypatch.setattr(api_keys, "read", lambda path: pytest.fail("it was read"))
+    monkeypatch.setattr(api_keys, "mark_of", look)
     for _ in range(20):
         clock.advance(0.25)
         store.current()
@@ -319,9 +319,9 @@ def test_a_disk_that_hangs_keeps_nobody_waiting(
     def hang(path: Path) -> Any:
         begun.set()
         assert done.wait(30)
-        return key_file.mark_of(path)
+        return api_key_file.mark_of(path)
 
-    monkeypatch.setattr(keys, "mark_of", hang)
+    monkeypatch.setattr(api_keys, "mark_of", hang)
     reader = threading.Thread(target=store.look)
     reader.start()
     assert begun.wait(30)

@@ -18,10 +18,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
 from rave_core.telemetry.statistics import Statistics
-from rave_http.board import Board
-from rave_http.metrics import Metrics, route_of
-from rave_http.metrics_files import worker_died
-from rave_http.notes import RequestNote
+from rave_http.protocol.request_record import RequestNote
+from rave_http.workers.metrics import Metrics, route_of
+from rave_http.workers.metrics_files import worker_died
+from rave_http.workers.run_directory import Board
 
 
 @pytest.fixture

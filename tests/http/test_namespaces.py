@@ -22,8 +22,8 @@ from rave_core.clock import SystemClock
 from rave_core.errors import ConfigurationError, PluginError, UnknownNameError
 from rave_core.operations.catalog import Catalog
 from rave_core.testing.clock import FakeClock
-from rave_http.namespace_files import read_namespaces
-from rave_http.namespaces import LiveNamespaces, NamespaceState
+from rave_http.namespaces.ini_file import read_namespaces
+from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
 
 ANSWER = """
 from rave_core import op
@@ -459,7 +459,7 @@ import asyncio, logging, os, resource, sys
 from pathlib import Path
 from rave_core import Runtime, Settings, using
 from rave_core.clock import SystemClock
-from rave_http.namespaces import LiveNamespaces
+from rave_http.namespaces.live_catalog import LiveNamespaces
 
 async def main(code):
     live = LiveNamespaces({"local": str(code)}, clock=SystemClock(), load_error_fatal=True)

@@ -18,12 +18,12 @@ from rave_core.operations.catalog import Catalog
 from rave_core.operations.operation import Operation
 from rave_core.typemap import any as any_value
 from rave_core.typemap import typemap
-from rave_http import headers
-from rave_http.arguments import CONTROLS, bind, read_body, read_query
-from rave_http.descriptions import Operations
-from rave_http.openapi import document
-from rave_http.openapi.texts import Writing, text_schema, writing_of
-from rave_http.problems import PROBLEMS, Problem
+from rave_http.description.openapi import document
+from rave_http.description.openapi.texts import Writing, text_schema, writing_of
+from rave_http.description.operation_documents import Operations
+from rave_http.description.request_arguments import CONTROLS, bind, read_body, read_query
+from rave_http.protocol import headers
+from rave_http.protocol.problems import PROBLEMS, Problem
 
 pytestmark = pytest.mark.usefixtures("runtime")
 

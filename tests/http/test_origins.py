@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rave_http.origins import address_of, hosts_of, is_of
+from rave_http.protocol.origins import address_of, hosts_of, is_of
 
 FORWARDED = [
     (b"host", b"127.0.0.1:8888"),

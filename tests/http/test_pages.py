@@ -5,7 +5,7 @@ import re
 import jinja2
 import pytest
 
-from rave_http.pages import page
+from rave_http.pages.templating import page
 
 
 def test_links_start_with_the_base() -> None:

@@ -20,9 +20,9 @@ import pytest
 
 from rave_core.errors import ConfigurationError, UnknownNameError
 from rave_core.telemetry.statistics import Statistics, extrapolate
-from rave_http.board import Board
-from rave_http.peers import MAX_BYTES, Peers
-from rave_http.statistics_report import StatisticsReport, merge_statistics
+from rave_http.workers.peers import MAX_BYTES, Peers
+from rave_http.workers.run_directory import Board
+from rave_http.workers.statistics_report import StatisticsReport, merge_statistics
 
 
 @pytest.fixture
@@ -354,6 +354,7 @@ def test_a_pause_that_nobody_knows_leaves_nothing_behind(board: Board) -> None:
 
 def test_the_plain_parts_import_next_to_nothing() -> None:
     """The process that starts the workers needs the board, but neither falcon nor asyncio for it."""
-    code = "import rave_http.board, sys; print({'falcon', 'asyncio', 'prometheus_client'}.intersection(sys.modules))"
+    code = "import rave_http.workers.run_directory, sys; "
+    code += "print({'falcon', 'asyncio', 'prometheus_client'}.intersection(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -26,13 +26,13 @@ from rave_core.model import PLAIN
 from rave_core.operations.catalog import Catalog
 from rave_http.executors import WorkerLostError
 from rave_http.executors.processes import ProcessExecutor
-from rave_http.tracing import current_trace
+from rave_http.protocol.tracing import current_trace
 
 BODIES = '''
 import asyncio, logging, multiprocessing, os, signal, subprocess, sys, threading, time, warnings
 from pathlib import Path
 from rave_core import nocache, op, op_file, progress
-from rave_http.tracing import traceparent
+from rave_http.protocol.tracing import traceparent
 
 
 class OddError(Exception):

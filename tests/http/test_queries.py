@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rave_http.problems import Problem
-from rave_http.queries import pairs, read_text
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.queries import pairs, read_text
 
 
 def test_a_query_is_names_and_texts_in_their_order() -> None:

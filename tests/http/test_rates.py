@@ -8,9 +8,9 @@ import time
 import pytest
 
 from rave_core.errors import ConfigurationError
-from rave_http.access import ANONYMOUS, Principal
-from rave_http.problems import Problem
-from rave_http.rates import Rates
+from rave_http.auth.authorization import ANONYMOUS, Principal
+from rave_http.auth.rate_limits import Rates
+from rave_http.protocol.problems import Problem
 from rave_http.settings import ServiceSettings
 
 ALICE = Principal("alice", "key")
@@ -135,7 +135,7 @@ def test_a_limit_of_nothing_is_refused() -> None:
 def test_without_a_limit_nothing_is_imported_or_counted() -> None:
     """The library takes a tenth of a second and more memory than all of the rest of this."""
     script = (
-        "import sys; from rave_http.rates import Rates; from rave_http.access import ANONYMOUS\n"
+        "import sys; from rave_http.auth.rate_limits import Rates; from rave_http.auth.authorization import ANONYMOUS\n"
         "rates = Rates('', workers=2)\n"
         "for _ in range(1000): rates.take(ANONYMOUS, '192.0.2.1')\n"
         "print('limits' in sys.modules)"

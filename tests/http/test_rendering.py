@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from rave_core.errors import UnrenderableError
 from rave_http import hookspecs
 from rave_http.hookspecs import hookimpl
-from rave_http.problems import Problem
-from rave_http.rendering import Rendering, choose, negotiate_file, renderings
-from rave_http.table_page import MOST_ROWS, table_page
+from rave_http.protocol.problems import Problem
+from rave_http.representation.renderers import Rendering, choose, negotiate_file, renderings
+from rave_http.representation.table_page import MOST_ROWS, table_page
 
 UNTOLD = "application/octet-stream"
 TABLE = [{"name": "Ada", "age": 36}, {"name": "Grace", "age": None}]
@@ -430,7 +430,7 @@ PYPLOT = """
 import matplotlib
 matplotlib.use("agg")
 from matplotlib import pyplot
-from rave_http.figures import png_of
+from rave_http.representation.figures import png_of
 for _ in range(3):
     made = pyplot.figure()
     assert png_of(made) == png_of(made)
@@ -464,7 +464,7 @@ def test_a_figure_of_plotly_becomes_json_or_a_page() -> None:
 ALONE = """
 import sys
 from types import SimpleNamespace
-from rave_http.rendering import renderings, choose
+from rave_http.representation.renderers import renderings, choose
 hooks = SimpleNamespace(rave_http_render=SimpleNamespace(get_hookimpls=list))
 for value in ("a", 1, {"a": 1}, [{"a": 1}], b""):
     found = renderings(value, "application/octet-stream", operation="x", hooks=hooks)

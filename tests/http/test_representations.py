@@ -13,7 +13,7 @@ import pytest
 from rave_core import op, op_file
 from rave_core.model import Entry
 from rave_http import hookspecs
-from rave_http.representations import Product, Representation, Representations
+from rave_http.representation.representations import Product, Representation, Representations
 
 ENTRY = Entry(key="lab/letter/1/a", created_at=1000.0, expires_at=2000.0, codec="text", digest="d" * 64)
 HTML_OR_TEXT = b"<p>Dear all</p>"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from rave_http.times import iso
+from rave_http.protocol.times import iso
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from rave_core import op, op_file
 from rave_core.operations.catalog import Catalog
 from rave_core.operations.operation import Operation
 from rave_core.plugins.discovery import Problem as LoadProblem
-from rave_http.arguments import Asked
-from rave_http.forms import GO
-from rave_http.problems import PROBLEMS, Problem
-from rave_http.ui import catalog_page, operation_page, problem_kind_page, problem_page, ticket_page
+from rave_http.description.request_arguments import Asked
+from rave_http.pages.forms import GO
+from rave_http.pages.views import catalog_page, operation_page, problem_kind_page, problem_page, ticket_page
+from rave_http.protocol.problems import PROBLEMS, Problem
 from tests.http.page_reader import BASE, NOON, Page, State, read
 
 pytestmark = pytest.mark.usefixtures("runtime")

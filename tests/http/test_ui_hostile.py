@@ -10,9 +10,8 @@ import pytest
 
 from rave_core import list_of, op, typemap
 from rave_core.plugins.discovery import Problem as LoadProblem
-from rave_http.arguments import Asked
-from rave_http.problems import Problem
-from rave_http.ui import (
+from rave_http.description.request_arguments import Asked
+from rave_http.pages.views import (
     ComputationFacts,
     StatusFacts,
     WorkerFacts,
@@ -22,6 +21,7 @@ from rave_http.ui import (
     status_page,
     ticket_page,
 )
+from rave_http.protocol.problems import Problem
 from tests.http.page_reader import NOON, Page, State
 
 pytestmark = pytest.mark.usefixtures("runtime")

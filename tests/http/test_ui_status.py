@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rave_http.ui import ComputationFacts, StatusFacts, WorkerFacts, status_page
+from rave_http.pages.views import ComputationFacts, StatusFacts, WorkerFacts, status_page
 from tests.http.page_reader import BASE, NOON, Page, State, read
 
 

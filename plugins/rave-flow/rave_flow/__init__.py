@@ -1,3 +1,3 @@
-"""Network flow analyses, the namespace ``flow``: exported by its modules `operations`, `algebra` and `pictures`."""
+"""Network flow analyses, the namespace ``flow``: exported by its packages `operations` and `pictures`."""
 
-__all__ = ["algebra", "operations", "pictures"]
+__all__ = ["operations", "pictures"]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 @hookimpl
 def rave_register_converters(registry: Registry[Any]) -> None:
     """Adds the types of the namespace's arguments."""
-    from rave_flow.converters import CONVERTERS
-    from rave_flow.named import CONVERTERS as NAMED
+    from rave_flow.arguments.converters import CONVERTERS
+    from rave_flow.arguments.silk_converters import CONVERTERS as NAMED
 
     for name, converter in (*CONVERTERS.items(), *NAMED.items()):
         registry.add(name, converter, origin=__name__)
@@ -42,7 +42,8 @@ def rave_register_commands(registry: Registry[Any]) -> None:
 def code(_spec: OperationSpec) -> bytes:
     """The content of the modules that make answers: the operations are spread over them, so a change in any counts."""
     state = blake2b(digest_size=20)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    root = Path(__file__).parent
+    for path in sorted(root.rglob("*.py")):
         content = path.read_bytes()
-        state.update(f"{path.name}:{len(content)}:".encode() + content)
+        state.update(f"{path.relative_to(root)}:{len(content)}:".encode() + content)
     return b"flow_code:" + state.digest()

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rave_flow import algebra, silk
-from rave_flow.addresses import AddressSet
-from rave_flow.algebra import TOOLS, TYPES
+from rave_flow.arguments.silk_converters import CONVERTERS
 from rave_flow.errors import ParameterError
-from rave_flow.named import CONVERTERS
-from rave_flow.options import READERS, to_sizes
+from rave_flow.model.address_set import AddressSet
+from rave_flow.operations.silk import TOOLS, TYPES
+from rave_flow.silk import tools
+from rave_flow.sql.silk_options import READERS, to_sizes
 
 from rave_core import Runtime
 from rave_core.errors import ArgumentError
 
 Serve = Callable[[Path], Runtime]
-EXPORTS = algebra.__export__
+EXPORTS = tools.__export__
 
 
 def test_every_option_has_a_type() -> None:
@@ -31,7 +31,7 @@ def test_an_operation_is_a_filter_and_a_tool(sharing: Serve, generated: Path, na
     """Texts, as they come from a command line or a query, and values give the same."""
     sharing(generated)
     texts = {"dport": "80,443", "saddress": "10.0.0.0/8", "protocol": "6", "start_date": "2024/05/14"}
-    flows = silk.rwfilter(dport=[80, 443], saddress="10.0.0.0/8", protocol="tcp", start_date="2024/05/14")
+    flows = tools.rwfilter(dport=[80, 443], saddress="10.0.0.0/8", protocol="tcp", start_date="2024/05/14")
     own = {option: default for option, (_, default) in TOOLS[name][1].items()}
     assert EXPORTS[name](**texts).equals(TOOLS[name][0](flows, **own))
 
@@ -40,8 +40,8 @@ def test_options_of_a_tool_are_texts_too(sharing: Serve, generated: Path) -> Non
     """Lists apart by commas, numbers, and true."""
     sharing(generated)
     found = EXPORTS["rwstats"](fields="dport,protocol", values="records,bytes", count="3", bottom="true")
-    expected = silk.rwstats(
-        silk.rwfilter(), fields=("dport", "protocol"), values=("records", "bytes"), count=3, bottom=True
+    expected = tools.rwstats(
+        tools.rwfilter(), fields=("dport", "protocol"), values=("records", "bytes"), count=3, bottom=True
     )
     assert found.equals(expected)
     failed = EXPORTS["rwfilter"](dport="443", fail_destination="true", num_recs="7", fields="sip,dport")
@@ -52,12 +52,12 @@ def test_options_of_a_tool_are_texts_too(sharing: Serve, generated: Path) -> Non
 def test_sorted_rows_and_sets_are_asked_for_too(sharing: Serve, generated: Path) -> None:
     """As tables; without an end there is no set."""
     sharing(generated)
-    flows = silk.rwfilter(dport=443, bytes=[(65536, 2**62)])
+    flows = tools.rwfilter(dport=443, bytes=[(65536, 2**62)])
     found = EXPORTS["rwsort"](dport="443", bytes="64KiB-", fields="bytes,sip", reverse="true", num_recs="20")
-    assert found.equals(silk.rwcut(silk.rwsort(flows, fields="bytes,sip", reverse=True), num_recs=20))
+    assert found.equals(tools.rwcut(tools.rwsort(flows, fields="bytes,sip", reverse=True), num_recs=20))
     assert found.num_rows > 5
     addresses = EXPORTS["rwset"](dport="443", bytes="64KiB-", dip="true")["address"].to_pylist()
-    assert AddressSet.of(*addresses) == silk.rwset(flows, sip=True, dip=True)
+    assert AddressSet.of(*addresses) == tools.rwset(flows, sip=True, dip=True)
     assert len(set(addresses)) == len(addresses)
     with pytest.raises(ParameterError, match="sip=true or dip=true"):
         EXPORTS["rwset"](sip="false")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from rave_flow.errors import NothingFoundError, WindowError
-from rave_flow.operations import count
+from rave_flow.operations.tables import count
 
 from rave_core import Runtime
 from rave_core.errors import ArgumentError

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from rave_flow.errors import NothingFoundError
-from rave_flow.operations import daily, top
+from rave_flow.operations.tables import daily, top
 
 from rave_core import Runtime
 from rave_core.engine.context import Progress, Scope, entered

@@ -16,14 +16,14 @@ import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rave_flow.beacons import beacons as beaconing
-from rave_flow.converters import CONVERTERS
+from rave_flow.arguments.converters import CONVERTERS
+from rave_flow.detectors.beacons import beacons as beaconing
+from rave_flow.detectors.scans import SequentialTest
+from rave_flow.detectors.scans import scans as walking
 from rave_flow.errors import NoStateError, NothingFoundError, ParameterError
 from rave_flow.generate import hosts
-from rave_flow.operations import beacons, hourly, new_services, scans, top
-from rave_flow.scans import SequentialTest
-from rave_flow.scans import scans as walking
-from rave_flow.windows import Window
+from rave_flow.model.windows import Window
+from rave_flow.operations.tables import beacons, hourly, new_services, scans, top
 
 from rave_core import Runtime
 
@@ -145,7 +145,7 @@ def test_the_planted_beacon_is_the_most_regular(sharing: Serve, generated: Path)
 
 
 def score(times: list[int], sizes: list[float]) -> float:
-    """The formula of `rave_flow.beacons`, in plain Python."""
+    """The formula of `rave_flow.detectors.beacons`, in plain Python."""
 
     def measures(values: list[float]) -> tuple[float, float]:
         low, middle, high = statistics.quantiles(values, n=4, method="inclusive")

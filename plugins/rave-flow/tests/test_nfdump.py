@@ -123,7 +123,7 @@ def test_a_capture_that_was_cut_is_counted(serving: Serve, traces: Path, nfdump:
     for name, size in (("ssh/ssh.pcap", 100_001), ("irc-dcc-send.pcapng", 50_001)):
         (directory / Path(name).name).write_bytes((traces / name).read_bytes()[:size])
     serving(directory)
-    from rave_flow.operations import top
+    from rave_flow.operations.tables import top
 
     metadata = top().schema.metadata
     assert metadata[b"rave.flow.skipped"] == b"2"

@@ -14,18 +14,19 @@ from typing import Any
 import numpy
 import pytest
 from matplotlib.image import imread
-from rave_flow import pictures, views
+from rave_flow.arguments.silk_converters import CONVERTERS
 from rave_flow.errors import NothingFoundError
 from rave_flow.generate import hosts
-from rave_flow.named import CONVERTERS
-from rave_flow.pictures import PICTURES
-from rave_flow.windows import Bins, Window
+from rave_flow.model.windows import Bins, Window
+from rave_flow.pictures import operations
+from rave_flow.pictures.operations import PICTURES
+from rave_flow.sql import picture_tables
 
 from rave_core import Runtime
 
 Serve = Callable[[Path], Runtime]
 Row = dict[str, Any]
-EXPORTS = pictures.__export__
+EXPORTS = operations.__export__
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -56,10 +57,12 @@ def test_a_picture_is_the_same_every_time(sharing: Serve, generated: Path, tmp_p
 
 def paint(name: str, target: Path) -> None:
     """Draws with the defaults, without a cache of the picture."""
-    from rave_flow.converters import to_source
+    from rave_flow.arguments.converters import to_source
 
     base = name.removesuffix("/svg")
-    pictures.paint(base, target, {**PICTURES[base].options, "start": None, "end": None, "source": to_source("default")})
+    operations.paint(
+        base, target, {**PICTURES[base].options, "start": None, "end": None, "source": to_source("default")}
+    )
 
 
 def test_one_flow_is_a_picture_too(serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]) -> None:
@@ -84,7 +87,7 @@ def test_lines_that_could_not_be_read_are_said(
     serving(zeek([line(), "1715680800.5\tcut"]))
     for name in PICTURES:
         assert Path(EXPORTS[f"{name}/svg"]()).stat().st_size > 5000
-    from rave_flow import figures
+    from rave_flow.pictures.operations import styling as figures
 
     figure = figures.new_figure()
     axes = figure.add_subplot()
@@ -95,9 +98,9 @@ def test_lines_that_could_not_be_read_are_said(
 @pytest.fixture(scope="session")
 def parquet(generated: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The generated day as Parquet."""
-    from rave_flow.ingest import to_parquet
-    from rave_flow.pieces import pieces_of
-    from rave_flow.repository import Repository
+    from rave_flow.formats.chunks import pieces_of
+    from rave_flow.formats.source_directory import Repository
+    from rave_flow.formats.to_parquet import to_parquet
 
     folder = tmp_path_factory.mktemp("parquet")
     targets = []
@@ -125,7 +128,7 @@ def test_the_heat_map_shows_sums(parquet: list[Path], parsed: Callable[[Path], l
         expected[port if port in largest else (None, None), int((row["us"] - 1715644800e6) // 3600e6)] += row["bytes"]
     window = Window.of_hour(BINS.starts()[0])
     day = Window(window.start, BINS.starts()[-1] + (BINS.starts()[1] - BINS.starts()[0]))
-    table = views.heat(parquet, day, BINS, "bytes", 6).to_pylist()
+    table = picture_tables.heat(parquet, day, BINS, "bytes", 6).to_pylist()
     assert {((row["port"], row["proto"]), row["bin"]): row["amount"] for row in table} == expected
 
 
@@ -133,7 +136,7 @@ def test_the_fan_out_shows_the_scanner(
     parquet: list[Path], parsed: Callable[[Path], list[Row]], generated: Path
 ) -> None:
     """First, with as many targets as its lines have."""
-    table = views.fanout(parquet, Window(), BINS, 3).to_pylist()
+    table = picture_tables.fanout(parquet, Window(), BINS, 3).to_pylist()
     assert table[0]["src"] == hosts.SCANNER
     targets = {(row["dst"], row["proto"], row["dst_port"]) for row in parsed(generated) if row["src"] == hosts.SCANNER}
     assert table[0]["whole"] == len(targets)
@@ -147,14 +150,14 @@ def test_the_space_is_that_of_the_addresses(
     for row in parsed(generated):
         octets = row["src"].split(".")
         expected[None if ":" in row["src"] else int(octets[0]) * 256 + int(octets[1])] += 1
-    table = views.space(parquet, Window(), "flows", "src", 16).to_pylist()
+    table = picture_tables.space(parquet, Window(), "flows", "src", 16).to_pylist()
     assert {row["net"]: row["amount"] for row in table} == expected
 
 
 @pytest.mark.parametrize("order", [1, 2, 4, 8])
 def test_hilberts_curve_goes_everywhere_in_single_steps(order: int) -> None:
     """Each place once, and neighbours are neighbours."""
-    places = [views.hilbert(order, place) for place in range(4**order)]
+    places = [picture_tables.hilbert(order, place) for place in range(4**order)]
     assert len(set(places)) == 4**order
     assert all(abs(x - u) + abs(y - v) == 1 for (x, y), (u, v) in pairwise(places))
     assert places[0] == (0, 0)
@@ -173,13 +176,14 @@ def test_what_can_not_be_drawn_is_refused(name: str, value: object) -> None:
 
 def test_many_hosts_do_not_overlap(serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]) -> None:
     """With fifty bars, and long addresses, each label has a place of its own."""
-    from rave_flow import figures, plots
+    from rave_flow.pictures.operations import plots
+    from rave_flow.pictures.operations import styling as figures
 
     serving(zeek([line(src=f"2001:db8:1111:2222:3333:4444:5555:{number:x}", sent=number) for number in range(1, 60)]))
     assert Path(EXPORTS["talkers"](n=50)).stat().st_size > 5000
     figure = figures.new_figure(11, 6)
-    from rave_flow.cached import Inventory, top
-    from rave_flow.converters import to_source
+    from rave_flow.arguments.converters import to_source
+    from rave_flow.steps import Inventory, top
 
     selection = Inventory.of(to_source("default").repository).select(Window())
     plots.draw_talkers(figure, top(selection.window, selection.slices, 50, "bytes", "src"), "src", "bytes", "", 0)

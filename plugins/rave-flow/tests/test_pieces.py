@@ -13,16 +13,16 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rave_flow import ingest, pieces
-from rave_flow.cached import Inventory
-from rave_flow.databases import connected
 from rave_flow.errors import UnreadableError
-from rave_flow.flow_files import summarize
-from rave_flow.ingest import to_parquet
-from rave_flow.operations import daily, top
-from rave_flow.pieces import blocks, pieces_of
-from rave_flow.repository import Repository, SourceFile
-from rave_flow.zeek import Log
+from rave_flow.formats import chunks
+from rave_flow.formats.chunks import blocks, pieces_of
+from rave_flow.formats.parquet_files import summarize
+from rave_flow.formats.source_directory import Repository, SourceFile
+from rave_flow.formats.to_parquet import to_parquet
+from rave_flow.formats.zeek import Log
+from rave_flow.model.duckdb_connection import connected
+from rave_flow.operations.tables import daily, top
+from rave_flow.steps import Inventory
 
 from rave_core import Runtime
 
@@ -66,7 +66,7 @@ def test_of_a_log_that_grew_by_an_hour_about_an_hour_is_read(
     directory = tmp_path / "day"
     directory.mkdir()
     log = directory / "conn.log"
-    monkeypatch.setattr(pieces, "LARGEST", max(map(len, hours)))
+    monkeypatch.setattr(chunks, "LARGEST", max(map(len, hours)))
     serving(directory)
     counts = []
     log.write_text(head + "".join(hours[:22]))
@@ -142,19 +142,19 @@ def test_it_does_not_matter_how_a_log_is_cut_and_read(
     log.write_text(HEAD + row() + "".join(lines), newline="")
     packed.write_bytes(gzip.compress(log.read_bytes()))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "typed", lambda *_: None)
+        patch.setattr("rave_flow.formats.to_parquet.typed", lambda *_: None)
         expected = flows_of(log, target)
     assert flows_of(log, target) == expected
     assert flows_of(packed, target) == expected
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "LARGEST", size)
+        patch.setattr(chunks, "LARGEST", size)
         assert flows_of(packed, target)[:2] == expected[:2]
         assert flows_of(log, target)[:2] == expected[:2]
 
 
 def test_the_number_of_a_bad_line_is_that_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In whatever piece or block it is."""
-    monkeypatch.setattr(pieces, "LARGEST", 500)
+    monkeypatch.setattr(chunks, "LARGEST", 500)
     text = HEAD + row() * 40 + "#a comment\n" + row() * 3 + "cut\n" + row()
     (tmp_path / "conn.log").write_text(text)
     (tmp_path / "conn.2.log.gz").write_bytes(gzip.compress(text.encode()))
@@ -167,7 +167,7 @@ def test_the_number_of_a_bad_line_is_that_of_the_file(tmp_path: Path, monkeypatc
 
 def test_other_columns_in_a_later_piece_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As within one: a log that was restarted with other fields must not be read with the old ones."""
-    monkeypatch.setattr(pieces, "LARGEST", 500)
+    monkeypatch.setattr(chunks, "LARGEST", 500)
     (tmp_path / "conn.log").write_text(HEAD + row() * 20 + "#fields\tts\tb\n" + "1\t2\n")
     with pytest.raises(UnreadableError, match=r"conn\.log, line 24: other #fields than at the top"):
         flows_of(tmp_path / "conn.log", tmp_path / "flows.parquet")
@@ -176,7 +176,7 @@ def test_other_columns_in_a_later_piece_are_an_error(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
 def test_blocks_have_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """All but the last; together they are the file. A line that is longer than a block is one."""
-    monkeypatch.setattr(pieces, "LARGEST", size)
+    monkeypatch.setattr(chunks, "LARGEST", size)
     for text in (b"", b"\n", b"ab", b"a\nbc\n", b"abcdefghijklmn\no\n", b"a\nb\nc"):
         (tmp_path / "file").write_bytes(text)
         with (tmp_path / "file").open("rb") as source:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rave_flow import operations, pictures, plugin
-from rave_flow.converters import CONVERTERS
-from rave_flow.named import CONVERTERS as NAMED
+from rave_flow import plugin
+from rave_flow.arguments.converters import CONVERTERS
+from rave_flow.arguments.silk_converters import CONVERTERS as NAMED
+from rave_flow.operations import tables
+from rave_flow.pictures import operations
 
 from rave_core import Runtime
 from rave_core.registry import Registry
@@ -32,11 +34,11 @@ def test_converters_version_and_command_are_registered_by_name() -> None:
 def test_every_export_has_a_typemap_and_a_mime_type() -> None:
     """So that each can be asked for over HTTP."""
     names = {"beacons", "count", "daily", "hourly", "new_services", "scans", "top"}
-    assert set(operations.__export__) == names
-    for operation in operations.__export__.values():
+    assert set(tables.__export__) == names
+    for operation in tables.__export__.values():
         assert operation.spec.typemap is not None
-        assert operation.spec.mime_type == operations.ARROW
-    for name, picture in pictures.__export__.items():
+        assert operation.spec.mime_type == tables.ARROW
+    for name, picture in operations.__export__.items():
         assert picture.spec.typemap is not None
         assert picture.spec.mime_type == ("image/svg+xml" if name.endswith("/svg") else "image/png")
 
@@ -45,7 +47,7 @@ def test_the_version_follows_every_module(
     serving: Callable[[Path], Runtime], generated: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A change in a module that operations call, not only in their own, makes another version."""
-    spec: Any = operations.top.spec
+    spec: Any = tables.top.spec
     before = plugin.code(spec)
     for path in Path(plugin.__file__).parent.glob("*.py"):
         (tmp_path / path.name).write_bytes(path.read_bytes())

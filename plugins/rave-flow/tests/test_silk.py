@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rave_flow import algebra
-from rave_flow.addresses import AddressSet
-from rave_flow.directions import NAMES
 from rave_flow.errors import ParameterError
-from rave_flow.flags import bits_of, letters_of
-from rave_flow.options import to_moment
+from rave_flow.model.address_set import AddressSet
+from rave_flow.model.flags import bits_of, letters_of
+from rave_flow.operations import silk
 from rave_flow.silk import rwcat, rwcount, rwcut, rwfilter, rwset, rwsort, rwstats, rwtotal, rwuniq
+from rave_flow.sql.flow_types import NAMES
+from rave_flow.sql.silk_options import to_moment
 
 from rave_core import Runtime
 
-EXPORTS = algebra.__export__
+EXPORTS = silk.__export__
 Serve = Callable[[Path], Runtime]
 Row = dict[str, Any]
 Runs = Callable[[str], int]

@@ -23,10 +23,10 @@ from rave_flow.errors import (
     NothingFoundError,
     UnreadableError,
 )
-from rave_flow.ingest import to_parquet
-from rave_flow.operations import daily, top
-from rave_flow.pieces import pieces_of
-from rave_flow.repository import Repository, SourceFile
+from rave_flow.formats.chunks import pieces_of
+from rave_flow.formats.source_directory import Repository, SourceFile
+from rave_flow.formats.to_parquet import to_parquet
+from rave_flow.operations.tables import daily, top
 from rave_flow.silk import rwfilter
 
 from rave_core import Runtime

@@ -10,9 +10,9 @@ import numpy
 import pytest
 from matplotlib.image import imread
 from rave_flow.errors import NothingFoundError
-from rave_flow.figures import COLOURS, new_figure, save
-from rave_flow.pictures import __export__ as pictures
-from rave_flow.plots import draw_timeline
+from rave_flow.pictures.operations import __export__ as pictures
+from rave_flow.pictures.plots import draw_timeline
+from rave_flow.pictures.styling import COLOURS, new_figure, save
 
 from rave_core import Runtime
 
@@ -63,7 +63,7 @@ def test_a_timeline_of_nothing_is_an_error(sharing: Serve, generated: Path) -> N
 def test_many_protocols_are_drawn_as_five_and_others(tmp_path: Path) -> None:
     """Nine protocols of one bin each: the smaller ones are grey."""
     import pyarrow
-    from rave_flow.windows import Bins
+    from rave_flow.model.windows import Bins
 
     names = ["tcp", "udp", "icmp", "sctp", "ospf", "vrrp", "pim", "ax", "ay"]
     amounts = [2 ** (20 - place) for place in range(9)]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rave_flow.errors import NothingFoundError, WindowError
-from rave_flow.operations import top
+from rave_flow.operations.tables import top
 
 from rave_core import Runtime
 from rave_core.errors import ArgumentError

@@ -10,7 +10,7 @@ from falcon.asgi import Request, Response
 
 from rave_core.errors import RaveError
 from rave_core.runtime.runtime import current
-from rave_http.proxies import Proxies, address_of
+from rave_http.protocol.proxies import Proxies, address_of
 from rave_http.settings import ServiceSettings
 from rave_web.settings import Network, WebSettings
 

@@ -109,7 +109,7 @@ def test_a_body_beyond_the_limit_is_refused_before_it_is_read(start_service: Cal
 
 def test_every_problem_has_a_page(shared_service: Service) -> None:
     """The type of a problem is a URL that explains it, to programs and to people."""
-    from rave_http.problems import PROBLEMS
+    from rave_http.protocol.problems import PROBLEMS
 
     for slug, kind in PROBLEMS.items():
         document = shared_service.get(f"/-/problems/{slug}").json()

@@ -23,7 +23,7 @@ from click.testing import CliRunner
 
 from rave_core.durations import parse_duration
 from rave_http.cli.serve import serve
-from rave_http.server import MARGIN
+from rave_http.process.gunicorn_app import MARGIN
 from rave_http.settings import ServiceSettings
 
 KNOWN = {

@@ -13,13 +13,13 @@ import msgspec
 
 from rave_core.errors import UnknownNameError
 from rave_core.telemetry.statistics import Statistics
-from rave_http.access_log import AccessLog
-from rave_http.board import Board
-from rave_http.envelope import Envelope
-from rave_http.metrics import Metrics
-from rave_http.peers import Peers
-from rave_http.statistics_report import StatisticsReport
-from rave_http.tracing import traceparent
+from rave_http.asgi.access_log import AccessLog
+from rave_http.asgi.outer_middleware import Envelope
+from rave_http.protocol.tracing import traceparent
+from rave_http.workers.metrics import Metrics
+from rave_http.workers.peers import Peers
+from rave_http.workers.run_directory import Board
+from rave_http.workers.statistics_report import StatisticsReport
 
 
 class Observed:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rave_http.board import Board
-from rave_http.metrics_files import share, worker_died
+from rave_http.workers.metrics_files import share, worker_died
+from rave_http.workers.run_directory import Board
 
 workers = 2
 worker_class = "asgi"

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from rave_core.errors import ConfigurationError
-from rave_http.pid_file import PidFile
+from rave_http.process.pid_file import PidFile
 
 CLAIM = """
 import sys
 from rave_core.errors import ConfigurationError
-from rave_http.pid_file import PidFile
+from rave_http.process.pid_file import PidFile
 file = PidFile(sys.argv[1])
 sys.stdin.readline()
 try:
@@ -133,7 +133,7 @@ def test_of_many_that_claim_it_at_once_one_gets_it(path: Path, is_stale: bool) -
 LEAVE = """
 import os, sys
 from rave_core.errors import ConfigurationError
-from rave_http.pid_file import PidFile
+from rave_http.process.pid_file import PidFile
 file = PidFile(sys.argv[1])
 file.claim()
 child = os.fork()

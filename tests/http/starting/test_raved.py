@@ -197,14 +197,14 @@ def test_the_system_s_log_is_used_where_there_is_one(tmp_path: Path, monkeypatch
     """In its own form, with the name and the ID of the process."""
     import logging
 
-    from rave_http import logs
+    from rave_http.process import log_setup
 
     path = str(tmp_path / "log")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as system:
         system.bind(path)
         system.settimeout(10)
-        monkeypatch.setattr(logs, "_SYSTEM_SOCKET", path)
-        log = logs.of_daemon(tmp_path)
+        monkeypatch.setattr(log_setup, "_SYSTEM_SOCKET", path)
+        log = log_setup.of_daemon(tmp_path)
         assert str(log) == "in the system's log"
         handler = log._handler()
         handler.emit(logging.makeLogRecord({"name": "rave.http", "levelname": "WARNING", "msg": "watch out"}))

@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from rave_core.cli.main import rave
 from rave_core.errors import ConfigurationError
 from rave_http.cli.serve import serve
-from rave_http.listening import listen
+from rave_http.process.sockets import listen
 
 SWITCHES = (
     *("--bind", "--workers", "--threads", "--executor", "--url-base", "--wait", "--allow-anonymous", "--access-log"),
@@ -137,12 +137,12 @@ def test_what_is_wrong_is_refused_in_one_line(
 
 CHECKS = """
 import os, sys
-import rave_http.service  # once, and not in the child of each check
+import rave_http.worker.service  # once, and not in the child of each check
 from rave_core.errors import ConfigurationError
 from rave_core.settings import Settings
-from rave_http.launch import Launch
-from rave_http.logs import Log
-from rave_http.preflight import Check
+from rave_http.process.launch import Launch
+from rave_http.process.log_setup import Log
+from rave_http.process.preflight import Check
 from rave_http.settings import ServiceSettings
 
 here = os.getcwd()
@@ -545,7 +545,11 @@ def test_the_commands_cost_nothing_until_they_are_asked_for(run_python: Callable
 def test_what_is_not_installed_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command is there all the same, and says what to install."""
     monkeypatch.setitem(sys.modules, "gunicorn", None)
-    for name in [name for name in sys.modules if name in ("rave_http.server", "rave_http.arbiter", "rave_http.worker")]:
+    for name in [
+        name
+        for name in sys.modules
+        if name in ("rave_http.process.gunicorn_app", "rave_http.process.arbiter", "rave_http.process.worker")
+    ]:
         monkeypatch.delitem(sys.modules, name)
     result = CliRunner().invoke(rave, ["serve"])
     assert result.exit_code == 2

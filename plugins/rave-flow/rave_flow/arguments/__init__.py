@@ -1,0 +1,1 @@
+"""Arguments of flow operations: converters by name."""

@@ -1,0 +1,133 @@
+"""The types of the algebra's options by name, for other plugins as well: ports, addresses, dates and the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from rave_core.converters import Converter
+from rave_core.converters.converter import FunctionConverter, Schema
+from rave_flow.model.address_set import AddressSet
+from rave_flow.model.flags import to_flags
+from rave_flow.model.ranges import to_ranges
+from rave_flow.sql.flow_types import NAMES, to_types
+from rave_flow.sql.picture_tables import NUMBERED
+from rave_flow.sql.silk_options import (
+    to_fields,
+    to_milliseconds,
+    to_moment,
+    to_ports,
+    to_protocols,
+    to_sizes,
+    to_total,
+    to_values,
+)
+from rave_flow.sql.silk_tools import FIELDS, TOTALS, VALUES
+
+
+def to_date(value: Any) -> str:
+    """The text of a date as SiLK or ISO 8601 writes it, once it is sure to be one.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    text = value.strip() if isinstance(value, str) else value.isoformat() if hasattr(value, "isoformat") else value
+    to_moment(text)
+    return str(text)
+
+
+def to_scheme(value: Any) -> int:
+    """A load scheme of rwcount.
+
+    Raises:
+        TypeError, ValueError: none.
+    """
+    number = int(value)
+    if isinstance(value, bool) or not 0 <= number <= 6:
+        raise ValueError("a load scheme from 0 to 6 expected")
+    return number
+
+
+def to_records(value: Any) -> int:
+    """How many rows: 1 at least.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    number = int(value)
+    if isinstance(value, bool) or number < 1:
+        raise ValueError("a number of 1 or more expected")
+    return number
+
+
+def to_few(value: Any) -> int:
+    """How many are drawn: 1 to 50.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    number = to_records(value)
+    if number > 50:
+        raise ValueError("a number from 1 to 50 expected: more can't be told apart in a picture")
+    return number
+
+
+def to_end(value: Any) -> str:
+    """An end of a flow: ``src`` or ``dst``.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    if value not in ("src", "dst"):
+        raise ValueError("src or dst expected")
+    return str(value)
+
+
+def to_prefix(value: Any) -> int:
+    """The length of a prefix that a square can be made of.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    number = int(value)
+    if isinstance(value, bool) or number not in NUMBERED:
+        raise ValueError(f"one of {', '.join(map(str, NUMBERED))} expected")
+    return number
+
+
+def _text(*examples: str) -> Schema:
+    return {"type": "string", "minLength": 1, "examples": list(examples)}
+
+
+def _list(names: Iterable[str]) -> Schema:
+    some = list(names)
+    one = "|".join(some)
+    return {"type": "string", "pattern": f"^({one})(,({one}))*$", "examples": [",".join(some[:2])]}
+
+
+def _named(name: str, convert: Callable[[Any], Any], schema: Schema) -> tuple[str, Converter]:
+    return name, FunctionConverter(name, convert, schema)
+
+
+CONVERTERS: dict[str, Converter] = dict(
+    [
+        _named("flow_ports", to_ports, _text("443", "80,443,8000-8080")),
+        _named("flow_addresses", AddressSet.of, _text("10.0.0.0/8", "192.0.2.1,2001:db8::/32")),
+        _named("flow_protocols", to_protocols, _text("tcp", "6,17")),
+        _named("flow_ranges", to_ranges, _text("1000-", "2-10")),
+        _named("flow_sizes", to_sizes, _text("1000-", "64KiB-1.5MB")),
+        _named("flow_seconds", to_milliseconds, _text("0.5-10", "60-")),
+        _named("flow_flags", to_flags, _text("S/SA", "S/SA,R/R")),
+        _named("flow_types", to_types, _list([*NAMES, "all"])),
+        _named("flow_date", to_date, _text("2024/05/14", "2024/05/14:12")),
+        _named("flow_fields", to_fields, _list(FIELDS)),
+        _named("flow_values", to_values, _list(VALUES)),
+        _named("flow_key", to_total, {"enum": list(TOTALS)}),
+        _named("flow_scheme", to_scheme, {"type": "integer", "minimum": 0, "maximum": 6}),
+        _named("flow_few", to_few, {"type": "integer", "minimum": 1, "maximum": 50}),
+        _named("flow_end", to_end, {"enum": ["src", "dst"]}),
+        _named("flow_prefix", to_prefix, {"enum": list(NUMBERED)}),
+        _named("flow_records", to_records, {"type": "integer", "minimum": 1}),
+    ]
+)
+"""The converters by the names under which they are registered."""

@@ -1,0 +1,1 @@
+"""Scans, beacons and new services among flows."""

@@ -1,0 +1,64 @@
+"""Services that answer in a window and did not before it, as SQL over flows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rave_flow.errors import NoStateError
+from rave_flow.model.windows import Window
+from rave_flow.sql.aggregates import flows
+from rave_flow.sql.zeek_states import SUCCEEDED, among
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_ANSWERED = f"coalesce({among(SUCCEEDED)}, dst_bytes > 0)"
+_UNKNOWN = "SELECT count(*) FROM flows WHERE proto IN ('tcp', 'udp', 'sctp') AND state IS NULL AND dst_bytes IS NULL"
+_ANSWERING = f"""
+SELECT dst AS host, dst_port AS port, proto, min(service) AS service, CAST(min(ts) AS TIMESTAMPTZ) AS first_at,
+       count(*) AS flows, count(DISTINCT src) AS clients, CAST(sum(bytes) AS BIGINT) AS bytes
+FROM flows WHERE proto IN ('tcp', 'udp', 'sctp') AND {_ANSWERED} GROUP BY dst, dst_port, proto ORDER BY ALL
+"""  # noqa: S608 -- all from our constants
+_NEW = """
+SELECT host, port, proto, service, first_at, flows, clients, bytes,
+       format('{}:{}/{} first answered {} UTC, {} times to {} clients, and never in the {} before', host, port, proto,
+              strftime(first_at, '%Y-%m-%d %H:%M:%S'), flows, clients, $baseline) AS why
+FROM now ANTI JOIN before USING (host, port, proto) ORDER BY first_at, host, port, proto
+"""
+
+
+def answering(parquet: Sequence[Path], window: Window) -> pyarrow.Table:
+    """Who answers on which port: host, port, proto, service, first_at, flows, clients, bytes.
+
+    A flow is answered when its state says that the connection was accepted, or where it has none when the
+    responder sent bytes. ICMP has no services.
+
+    Raises:
+        NoStateError: a flow has neither, so that a service could be missed.
+    """
+    with flows(parquet, window) as connection:
+        ((unknown,),) = connection.execute(_UNKNOWN).fetchall()
+        if unknown:
+            raise NoStateError(
+                f"of {unknown} flows {window} neither the state nor the responder's bytes are known, so whether they "
+                "were answered is not; a column state (conn_state) or dst_bytes expected"
+            )
+        return connection.sql(_ANSWERING).to_arrow_table()
+
+
+def new_services(now: pyarrow.Table, before: pyarrow.Table, baseline: str) -> pyarrow.Table:
+    """What is in ``now`` and not in ``before``, both of `answering`, in the order of first_at, and why.
+
+    Args:
+        now: of the window.
+        before: of the baseline.
+        baseline: how long the baseline is, in words.
+    """
+    from rave_flow.model.duckdb_connection import connected
+
+    with connected() as connection:
+        connection.register("now", now)
+        connection.register("before", before)
+        return connection.sql(_NEW, params={"baseline": baseline}).to_arrow_table()

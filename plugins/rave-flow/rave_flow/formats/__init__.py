@@ -1,0 +1,1 @@
+"""Logs and captures in many formats, read into Parquet."""

@@ -1,0 +1,153 @@
+"""The parts in which files are read, each known by its content: what is appended to a log changes its last one alone.
+
+A plain log is cut after whole lines. Everything else is one piece: a compressed stream or a table has no place where it
+could be entered, and what writes them does not append to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+from rave_flow.errors import ChangedError, UnreadableError
+from rave_flow.formats.compression import is_compressed, opened
+from rave_flow.formats.source_directory import Form, SourceFile, form_of
+from rave_flow.formats.zeek import Log
+
+LARGEST = 32 << 20
+"""Bytes of a piece of a log, at most, but for a longer line."""
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a file; it counts by its content, wherever the file lies and whenever it was written.
+
+    Attributes:
+        start: where it begins, in bytes.
+        size: in bytes.
+        before: lines of the log that come before it.
+        fields: names of the log's columns as far as they are known, ``()`` for everything but plain logs.
+        is_json: whether it has lines of JSON.
+        digest: of all that decides what is read from it.
+    """
+
+    file: SourceFile
+    start: int
+    size: int
+    before: int
+    fields: tuple[str, ...]
+    is_json: bool
+    digest: str
+
+    def __rave_key__(self) -> str:
+        """What stands for the piece in a key."""
+        return self.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of a plain log, whose columns are known."""
+        return bool(self.fields)
+
+    def content(self) -> bytes:
+        """Its bytes.
+
+        Raises:
+            ChangedError: they are others than when the file was cut.
+        """
+        with open(self.file.path, "rb") as source:
+            source.seek(self.start)
+            content = source.read(self.size)
+        if _digest(self.before, self.fields, self.is_json, content) != self.digest:
+            raise ChangedError(f"{self.file.path} was rewritten since it was cut into pieces; ask again")
+        return content
+
+
+def pieces_of(file: SourceFile) -> tuple[Piece, ...]:
+    """The pieces of ``file``, in order: of a log that grew, all but the last of those that it had before.
+
+    Raises:
+        UnreadableError: it is empty, or no connection log.
+        ChangedError: it was rewritten meanwhile, or is gone.
+    """
+    try:
+        if form_of(file) is Form.ZEEK and not is_compressed(file):
+            found = tuple(_of_log(file))
+            check_grown(file)
+            return found
+        digest = _digest_of(file)
+        check_unchanged(file)
+    except FileNotFoundError as error:
+        raise ChangedError(f"{file.path} is gone since the directory was scanned; ask again") from error
+    except PermissionError as error:
+        raise UnreadableError(f"{file.path}: may not be read ({error.strerror})") from error
+    return (Piece(file, 0, file.size, 0, (), is_json=False, digest=digest),)
+
+
+def _of_log(file: SourceFile) -> Iterator[Piece]:
+    log, start, last = Log(file.path), 0, b""
+    with opened(file) as source:
+        for block in blocks(source):
+            log.number += last.count(b"\n")
+            log.learn(block)
+            digest = _digest(log.number, log.fields, log.is_json, block)
+            yield Piece(file, start, len(block), log.number, log.fields, log.is_json, digest)
+            start, last = start + len(block), block
+    log.check()
+
+
+def blocks(source: BinaryIO) -> Iterator[bytes]:
+    """Many lines at a time, with their ends; only the last of all may have none."""
+    held = rest = b""
+    while chunk := _read(source, LARGEST - len(rest) if len(rest) < LARGEST else LARGEST):
+        if end := chunk.rfind(b"\n") + 1:
+            if held:
+                yield held
+            held, rest = rest + chunk[:end], chunk[end:]  # neither copies what is whole
+        else:
+            rest += chunk
+    if held or rest:
+        yield held + rest
+
+
+def _read(source: BinaryIO, size: int) -> bytes:
+    """So many bytes, fewer at the end alone."""
+    found = []
+    while size and (chunk := source.read(size)):
+        found.append(chunk)
+        size -= len(chunk)
+    return b"".join(found)
+
+
+def _digest(before: int, fields: tuple[str, ...], is_json: bool, content: bytes) -> str:
+    total = sha256(repr((before, fields, is_json)).encode() + b"\n")
+    total.update(content)
+    return total.hexdigest()
+
+
+def _digest_of(file: SourceFile) -> str:
+    total = sha256(repr((form_of(file).value, Path(file.path).suffix)).encode() + b"\n")
+    with open(file.path, "rb") as source:
+        while chunk := source.read(_CHUNK):
+            total.update(chunk)
+    return total.hexdigest()
+
+
+def check_unchanged(file: SourceFile) -> None:
+    """Raises `ChangedError` when the file is not as it was when the directory was scanned."""
+    if SourceFile.at(Path(file.path)) != file:
+        raise ChangedError(f"{file.path} changed while it was read; ask again")
+
+
+def check_grown(file: SourceFile) -> None:
+    """The same for a log that is being written: it may have grown, and what was there at the scan is read."""
+    now = SourceFile.at(Path(file.path))
+    if now.size < file.size or (now.size == file.size and now.mtime_ns != file.mtime_ns):
+        raise ChangedError(f"{file.path} was rewritten while it was read; ask again")

@@ -1,0 +1,139 @@
+"""NetFlow files and captures, read by nfdump's own programs: what they say of each flow, as lines of JSON.
+
+Each flow is of one direction, as the exporter or ``nfpcapd`` made it: its bytes are those of its source.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from rave_flow.errors import UnreadableError
+from rave_flow.formats.compression import opened
+from rave_flow.formats.source_directory import Form, SourceFile, form_of
+
+ROTATION = 3600
+"""Seconds that one file of ``nfpcapd`` covers."""
+
+_CHUNK = 1 << 20
+
+
+def to_json(file: SourceFile, folder: Path) -> tuple[Path | None, str]:
+    """The flows of a file as a JSON array in ``folder``, ``None`` for none, and what could not be read, or ``""``.
+
+    Raises:
+        UnreadableError: a program is missing, or refuses the file; or packets were read, and no flow was made of them.
+    """
+    if form_of(file) is Form.NETFLOW:
+        return _flows(file, ["-r", file.path], folder), ""
+    packets = folder / "packets"
+    with opened(file) as source, packets.open("wb") as copy:
+        shutil.copyfileobj(source, copy, _CHUNK)
+    number, lost = _look(packets)
+    made = folder / "nfcapd"
+    made.mkdir()
+    _run(file, folder / "said", "nfpcapd", "-r", str(packets), "-w", str(made), "-t", str(ROTATION))
+    flows = _flows(file, ["-R", str(made)], folder)
+    if number and flows is None:
+        raise UnreadableError(f"{file.path}: nfpcapd makes no flow of its {number} packets")
+    return flows, lost
+
+
+def _flows(file: SourceFile, which: list[str], folder: Path) -> Path | None:
+    target = folder / "flows.json"
+    _run(file, target, "nfdump", *which, "-o", "json")
+    with target.open("rb") as found:
+        beginning = found.read(_CHUNK)
+    return None if not beginning.strip() or b"No matching flows" in beginning[:100] else target
+
+
+SELECT = """
+SELECT "first" || 'Z' AS ts,
+       (epoch_us(CAST("last" || 'Z' AS TIMESTAMPTZ)) - epoch_us(CAST("first" || 'Z' AS TIMESTAMPTZ))) / 1e6 AS duration,
+       coalesce(src4_addr, src6_addr) AS src, coalesce(dst4_addr, dst6_addr) AS dst,
+       coalesce(src_port, icmp_type) AS src_port, coalesce(dst_port, icmp_code) AS dst_port, proto,
+       coalesce(in_bytes, '0') AS src_bytes, coalesce(out_bytes, '0') AS dst_bytes,
+       coalesce(in_packets, '0') AS src_packets, coalesce(out_packets, '0') AS dst_packets, tcp_flags AS flags
+FROM {source}
+"""
+"""SQL from what nfdump says of a flow to our columns; all but the duration are text."""
+
+SAID = (
+    "first", "last", "src4_addr", "src6_addr", "dst4_addr", "dst6_addr", "src_port", "dst_port", "icmp_type",
+    "icmp_code", "proto", "in_bytes", "out_bytes", "in_packets", "out_packets", "tcp_flags",
+)  # fmt: skip
+COLUMNS = (
+    "ts", "duration", "src", "dst", "src_port", "dst_port", "proto", "src_bytes", "dst_bytes", "src_packets",
+    "dst_packets", "flags",
+)  # fmt: skip
+
+
+def _run(file: SourceFile, output: Path, program: str, *arguments: str) -> None:
+    path = shutil.which(program)
+    if path is None:
+        raise UnreadableError(f"{file.path}: {program} is needed to read it, and is not installed (Debian: nfdump)")
+    with output.open("wb") as out:
+        done = subprocess.run(  # noqa: S603  # the program that is asked for, with a path that was scanned
+            [path, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "TZ": "UTC"},
+        )
+    said = " ".join(done.stderr.decode(errors="replace").split())
+    # nfdump says what is wrong with a file, and ends as if nothing were.
+    if done.returncode or (program == "nfdump" and ("Open file" in said or "rror" in said)):
+        raise UnreadableError(f"{file.path}: {program}: {said[-300:] or f'it ended with {done.returncode}'}")
+
+
+def _look(path: Path) -> tuple[int, str]:
+    """How many packets or blocks a capture has, and what is cut off at its end: ``nfpcapd`` tells neither."""
+    number = 0
+    with path.open("rb") as source:
+        start = source.read(4)
+        source.seek(0)
+        found = _blocks(source) if start == b"\x0a\x0d\x0d\x0a" else _records(source, start)
+        try:
+            while next(found, False):
+                number += 1
+        except EOFError:
+            return number, f"the capture is cut within what follows its packet {number}"
+    return number, ""
+
+
+_ORDERS = {
+    b"\xd4\xc3\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\x3c\x4d": ">",
+}  # fmt: skip
+
+
+def _records(source: BinaryIO, magic: bytes) -> Iterator[bool]:
+    order = _ORDERS.get(magic)
+    if order is None:
+        return  # nfpcapd will say that it is no capture
+    _read(source, 24)
+    while head := source.read(16):
+        if len(head) < 16:
+            raise EOFError
+        _read(source, struct.unpack(f"{order}8xI4x", head)[0])
+        yield True
+
+
+def _blocks(source: BinaryIO) -> Iterator[bool]:
+    order = "<"
+    while head := source.read(12):
+        if len(head) < 12:
+            raise EOFError
+        if head.startswith(b"\x0a\x0d\x0d\x0a"):
+            order = "<" if head[8:12] == b"\x4d\x3c\x2b\x1a" else ">"
+        _read(source, max(struct.unpack(f"{order}4xI4x", head)[0] - 12, 0))
+        yield True
+
+
+def _read(source: BinaryIO, size: int) -> None:
+    if len(source.read(size)) < size:
+        raise EOFError

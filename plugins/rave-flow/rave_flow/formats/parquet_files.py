@@ -1,0 +1,126 @@
+"""Parquet files of flows: written in parts, and with a note of what they hold, hour by hour."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from rave_flow.model.address_numbers import halves_of
+from rave_flow.model.columns import COLUMNS
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import duckdb
+    import pyarrow
+
+_ROWS = 122_880
+"""Rows of a group: as many as DuckDB takes for one thread at a time."""
+
+_NOTE = "rave.flow"
+_TEXTS = ("src", "dst", "proto", "service", "state")
+_HALVES = ("src_high", "src_low", "dst_high", "dst_low")
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """What one file holds of one hour.
+
+    Attributes:
+        start: of the hour, in Unix seconds.
+        digest: a sum over the rows; the order in which they stand does not count.
+    """
+
+    start: int
+    rows: int
+    digest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one file holds.
+
+    Attributes:
+        hours: by start, those without flows left out.
+        skipped: lines that could not be read, and are missing from every number.
+        first_bad: where the first of them is and what is wrong with it, ``""`` where none is.
+    """
+
+    hours: tuple[Hour, ...]
+    skipped: int
+    first_bad: str
+
+
+def schema() -> pyarrow.Schema:
+    """The columns of the files: those of a flow, and the halves of its addresses' numbers."""
+    import pyarrow as pa
+
+    kinds = {"ts": pa.timestamp("us"), "duration": pa.float64(), "flags": pa.uint8()}
+    kinds |= {"src_port": pa.uint16(), "dst_port": pa.uint16()} | dict.fromkeys(_TEXTS, pa.string())
+    columns = [pa.field(name, kinds.get(name, pa.int64())) for name in COLUMNS]
+    return pa.schema(columns + [pa.field(name, pa.uint64()) for name in _HALVES])
+
+
+class Writer:
+    """Writes one file, a table of flows at a time; within each they are put in order of time. For one thread.
+
+    Args:
+        connection: to sum over rows with; nothing else is done on it meanwhile.
+
+    Attributes:
+        rows: how many were written.
+    """
+
+    def __init__(self, target: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        from pyarrow import parquet
+
+        self.rows = 0
+        self._connection = connection
+        self._schema = schema()
+        self._file = parquet.ParquetWriter(target, self._schema, compression="zstd", use_dictionary=[*_TEXTS, *_HALVES])
+        self._hours: dict[int, Counter[str]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def add(self, flows: pyarrow.Table) -> None:
+        """Adds flows with the columns of one."""
+        if not flows.num_rows:
+            return
+        for end in ("src", "dst"):
+            high, low = halves_of(flows.column(end))
+            flows = flows.append_column(f"{end}_high", high).append_column(f"{end}_low", low)
+        self._digest(flows)
+        self.rows += flows.num_rows
+        self._file.write_table(flows.sort_by("ts").cast(self._schema), row_group_size=_ROWS)
+
+    def note(self, skipped: int, first_bad: str) -> None:
+        """Notes what was added, and what could not be."""
+        hours = [[start, found["rows"], found["digest"] % 2**64] for start, found in sorted(self._hours.items())]
+        note = json.dumps({"hours": hours, "skipped": skipped, "first_bad": first_bad})
+        self._file.add_key_value_metadata({_NOTE: note})
+
+    def _digest(self, flows: pyarrow.Table) -> None:
+        self._connection.register("flows", flows)
+        found = self._connection.execute(
+            f"SELECT epoch(date_trunc('hour', ts))::BIGINT, count(*), sum(hash({', '.join(COLUMNS)})::HUGEINT) "  # noqa: S608 -- ours
+            "FROM flows GROUP BY 1"
+        ).fetchall()
+        for start, rows, digest in found:
+            self._hours.setdefault(start, Counter()).update(rows=rows, digest=int(digest))
+
+
+def summarize(parquet: Path) -> Summary:
+    """What a file holds that `Writer` wrote."""
+    from pyarrow.parquet import read_metadata
+
+    note = json.loads(read_metadata(parquet).metadata[_NOTE.encode()])
+    return Summary(tuple(Hour(*hour) for hour in note["hours"]), note["skipped"], note["first_bad"])

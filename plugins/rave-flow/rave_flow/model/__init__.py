@@ -1,0 +1,1 @@
+"""What a flow is: columns, addresses, windows of time."""

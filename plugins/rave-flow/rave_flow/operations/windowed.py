@@ -1,0 +1,40 @@
+"""What all operations share: the times they take, what a source holds of a window, and how long answers are kept."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from rave_core import crossover_strategy
+from rave_flow.arguments.converters import Source
+from rave_flow.model.windows import Window
+from rave_flow.steps import Inventory, Selection
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from rave_core.expiry import Request
+
+ARROW = "application/vnd.apache.arrow.stream"
+
+Time: TypeAlias = datetime | date | str
+"""What a caller may give as a time; a typemap makes a datetime in UTC of it before a body runs."""
+
+_by_end = crossover_strategy("5m", "5d", "3h", "end")
+
+
+def settling(request: Request) -> float:
+    """Five minutes while flows of the window may still come in, five days once it ended three hours ago."""
+    return request.generated_at + 300 if request.arguments["end"] is None else _by_end(request)
+
+
+def selected(source: Source | str, start: Time | None, end: Time | None) -> tuple[Inventory, Selection]:
+    """What the source holds, and the part of it between two times, all converted already."""
+    window = Window(cast("datetime | None", start), cast("datetime | None", end))
+    inventory = Inventory.of(cast("Source", source).repository)
+    return inventory, inventory.select(window)
+
+
+def noted(table: pyarrow.Table, selection: Selection) -> pyarrow.Table:
+    """``table``, whose metadata say what could not be read."""
+    return table.replace_schema_metadata(selection.notes)

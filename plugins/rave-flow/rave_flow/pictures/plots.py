@@ -1,0 +1,232 @@
+"""The pictures: timeline, heat map, talkers, fan-out, address space, protocol mix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rave_flow.model.windows import Bins
+from rave_flow.pictures.styling import (
+    COLOURS,
+    LINES,
+    OTHER,
+    SPARE,
+    UNITS,
+    amount,
+    edges,
+    entitle,
+    said,
+    tidy,
+    time_axis,
+)
+from rave_flow.sql.picture_tables import hilbert
+
+if TYPE_CHECKING:
+    import pyarrow
+    from matplotlib.figure import Figure
+
+WHAT = {
+    "src": "sources", "dst": "destinations", "address": "addresses", "src_port": "source ports",
+    "dst_port": "destination ports", "port": "ports", "proto": "protocols", "service": "services",
+}  # fmt: skip
+DASHES = ("-", "--", "-.", ":")
+_STACKED = 5
+"""How many protocols are told apart in a timeline; the smaller ones are drawn as one."""
+
+
+def draw_timeline(figure: Figure, series: pyarrow.Table, bins: Bins, by: str, facts: str, skipped: int) -> None:
+    """Stacked areas over time, the largest protocol at the bottom."""
+    from matplotlib.ticker import EngFormatter
+
+    stacks, spare = _stacked(series, bins, by), iter(SPARE)
+    colours = [COLOURS.get(proto) or (OTHER if proto == "other" else next(spare)) for proto in stacks]
+    axes = figure.add_subplot()
+    # Steps hold each value for the whole of its bin, so the last one is said twice.
+    heights = [[*values, values[-1]] for values in stacks.values()]
+    axes.stackplot(edges(bins), heights, labels=list(stacks), colors=colours, step="post", linewidth=0)
+    axes.set_ylim(bottom=0)
+    axes.margins(y=0.08)
+    name, unit = UNITS[by]
+    axes.set_ylabel(f"{name} per {said(bins.width)}")
+    axes.yaxis.set_major_formatter(EngFormatter(unit=unit, sep=" " if unit else ""))
+    time_axis(axes, bins)
+    tidy(axes, "y")
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(
+        handles[::-1], labels[::-1], title="Protocol", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False
+    )
+    whole = amount(sum(sum(values) for values in stacks.values()), by)
+    entitle(axes, f"{name} by protocol", facts if by == "flows" else f"{facts}; {whole}", skipped)
+
+
+def _stacked(series: pyarrow.Table, bins: Bins, by: str) -> dict[str, list[int]]:
+    """The values of each bin by protocol, the largest first, the small ones together."""
+    values: dict[str, list[int]] = {}
+    for row in series.to_pylist():
+        values.setdefault(row["proto"], [0] * bins.number)[row["bin"]] += row[by]
+    ranked = sorted(values, key=lambda proto: (-sum(values[proto]), proto))
+    stacks = {proto: values[proto] for proto in ranked[:_STACKED]}
+    if ranked[_STACKED:]:
+        stacks["other"] = [sum(column) for column in zip(*(values[proto] for proto in ranked[_STACKED:]), strict=True)]
+    return stacks
+
+
+def draw_heatmap(figure: Figure, table: pyarrow.Table, bins: Bins, by: str, facts: str, skipped: int) -> None:
+    """Ports against time; darker is less, on a logarithmic scale, and white is nothing."""
+    import numpy
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import EngFormatter
+
+    rows = table.to_pylist()
+    names = list(dict.fromkeys((row["port"], row["proto"]) for row in rows))
+    values = numpy.zeros((len(names), bins.number))
+    places = {name: number for number, name in enumerate(names)}
+    for row in rows:
+        values[places[row["port"], row["proto"]], row["bin"]] += row["amount"]
+    axes = figure.add_subplot()
+    masked = numpy.ma.masked_equal(values, 0)
+    top = float(values.max())
+    scale = LogNorm(max(float(masked.min()), 1.0) if top else 1.0, max(top, 1.1)) if top > 1 else None
+    grid = edges(bins), numpy.arange(len(names) + 1)
+    mesh = axes.pcolormesh(*grid, masked, cmap="viridis", norm=scale, rasterized=True)
+    labels = ["others" if port is None else f"{port}/{proto}" for port, proto in names]
+    axes.set_yticks(numpy.arange(len(names)) + 0.5, labels)
+    axes.tick_params(axis="y", labelsize=8)
+    axes.invert_yaxis()
+    axes.set_ylabel("Port of the responder")
+    time_axis(axes, bins)
+    name, unit = UNITS[by]
+    bar = figure.colorbar(mesh, ax=axes, format=EngFormatter(unit=unit, sep=" " if unit else ""), pad=0.01)
+    bar.set_label(f"{name} per {said(bins.width)}")
+    entitle(axes, f"{name} by port and time", facts, skipped)
+
+
+def draw_talkers(figure: Figure, table: pyarrow.Table, over: str, by: str, facts: str, skipped: int) -> None:
+    """A bar for each of the largest, with its amount and its share."""
+    from matplotlib.ticker import EngFormatter
+
+    rows = table.to_pylist()
+    axes = figure.add_subplot()
+    labels = [str(row[over]) if row[over] is not None else "unknown" for row in rows]
+    values = [row[by] for row in rows]
+    axes.barh(range(len(rows)), values, color=COLOURS["tcp"], height=0.75)
+    axes.set_yticks(range(len(rows)), labels)
+    axes.tick_params(axis="y", labelsize=min(9.0, 180 / max(len(rows), 1) + 3))
+    axes.invert_yaxis()
+    for place, row in enumerate(rows):
+        axes.annotate(
+            f"{amount(row[by], by)}, {row['share']:.1%}", (row[by], place), xytext=(4, 0),
+            textcoords="offset points", va="center", fontsize=min(8.0, 170 / max(len(rows), 1) + 3),
+        )  # fmt: skip
+    name, unit = UNITS[by]
+    axes.set_xlabel(name)
+    axes.xaxis.set_major_formatter(EngFormatter(unit=unit, sep=" " if unit else ""))
+    axes.set_xlim(0, max(values, default=1) * 1.18 or 1)
+    tidy(axes, "x")
+    entitle(axes, f"The largest {WHAT[over]} by {name.lower()}", facts, skipped)
+
+
+def draw_fanout(figure: Figure, table: pyarrow.Table, bins: Bins, facts: str, skipped: int) -> None:
+    """A line for each source: how many ports of hosts it reached in each bin, on a logarithmic scale."""
+    from matplotlib.ticker import ScalarFormatter
+
+    lines: dict[str, list[int]] = {}
+    wholes: dict[str, int] = {}
+    for row in table.to_pylist():
+        lines.setdefault(row["src"], [0] * bins.number)[row["bin"]] = row["targets"]
+        wholes[row["src"]] = row["whole"]
+    axes = figure.add_subplot()
+    starts = edges(bins)
+    for number, (src, values) in enumerate(lines.items()):
+        axes.step(
+            starts, [*values, values[-1]], where="post", label=f"{src}  ({wholes[src]})", linewidth=1.4,
+            color=LINES[number % len(LINES)], linestyle=DASHES[number // len(LINES) % len(DASHES)],
+        )  # fmt: skip
+    axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(f"Different ports of hosts per {said(bins.width)}")
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    time_axis(axes, bins)
+    tidy(axes, "y")
+    axes.legend(title="Source (in all)", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
+    entitle(axes, "Fan-out of sources", facts, skipped)
+
+
+def draw_space(figure: Figure, table: pyarrow.Table, prefix: int, over: str, by: str, facts: str, skipped: int) -> None:
+    """All of IPv4 as a square, along Hilbert's curve; each point is a net of that prefix, and black is nothing."""
+    import numpy
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import EngFormatter
+
+    order, other = prefix // 2, 0
+    values = numpy.zeros((1 << order, 1 << order))
+    for row in table.to_pylist():
+        if row["net"] is None:
+            other += row["amount"]
+            continue
+        column, line = hilbert(order, row["net"])
+        values[line, column] += row["amount"]
+    axes = figure.add_subplot()
+    top = float(values.max())
+    masked = numpy.ma.masked_equal(values, 0)
+    axes.set_facecolor("#000000")
+    scale = LogNorm(max(float(masked.min()), 1.0), max(top, 1.1)) if top > 1 else None
+    image = axes.imshow(masked, cmap="viridis", norm=scale, interpolation="nearest", extent=(0, 16, 16, 0))
+    for net in range(256):
+        column, line = hilbert(4, net)
+        axes.text(column + 0.08, line + 0.26, str(net), fontsize=5, color="#BBBBBB")
+    axes.set_xticks(range(17), [])
+    axes.set_yticks(range(17), [])
+    axes.grid(color="#555555", linewidth=0.4)
+    axes.tick_params(length=0)
+    name, unit = UNITS[by]
+    bar = figure.colorbar(image, ax=axes, format=EngFormatter(unit=unit, sep=" " if unit else ""), pad=0.02)
+    bar.set_label(f"{name} of a /{prefix}")
+    six = f"IPv6, which is not drawn: {amount(other, by)}" if other else "no IPv6"
+    axes.set_xlabel(f"{facts}; {six}{f'; {skipped} lines could not be read' if skipped else ''}", fontsize=9)
+    what = {"src": "source", "dst": "destination"}[over]
+    title = f"{name} by {what} in the space of IPv4 (numbers: first octet)"
+    axes.set_title(title, loc="left", fontsize=13, fontweight="bold")
+
+
+def draw_mix(figure: Figure, table: pyarrow.Table, facts: str, skipped: int) -> None:
+    """A bar each for bytes, packets and flows, of the shares of the protocols."""
+    rows = table.to_pylist()
+    axes = figure.add_subplot()
+    measures = ("bytes", "packets", "flows")
+    totals = {by: sum(row[by] for row in rows) or 1 for by in measures}
+    lefts = dict.fromkeys(measures, 0.0)
+    for name, values, colour in _shares(rows):
+        for place, by in enumerate(measures):
+            width = values[by] / totals[by]
+            axes.barh(place, width, left=lefts[by], color=colour, height=0.6, label=name if place == 0 else None)
+            if width > 0.05:
+                text = "#FFFFFF" if colour in _DARK else "#000000"
+                middle = lefts[by] + width / 2
+                axes.text(middle, place, f"{width:.0%}", ha="center", va="center", fontsize=9, color=text)
+            lefts[by] += width
+    whole = [f"{UNITS[by][0]}\n{amount(sum(row[by] for row in rows), by)}" for by in measures]
+    axes.set_yticks(range(len(measures)), whole)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.set_xlabel("Share")
+    tidy(axes, "x")
+    axes.legend(title="Protocol", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    entitle(axes, "Mix of protocols", facts, skipped)
+
+
+_DARK = (COLOURS["tcp"], COLOURS["icmp"], COLOURS["gre"], "#000000")
+_TOLD_APART = 6
+
+
+def _shares(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[str, int], str]]:
+    """The largest protocols, and the others as one, each with its colour."""
+    spare = iter(SPARE)
+    found = [
+        (row["proto"], {by: row[by] for by in UNITS}, COLOURS.get(row["proto"]) or next(spare, OTHER))
+        for row in rows[:_TOLD_APART]
+    ]
+    if rest := rows[_TOLD_APART:]:
+        found.append(("other", {by: sum(row[by] for row in rest) for by in UNITS}, OTHER))
+    return found

@@ -1,0 +1,116 @@
+"""How every picture looks: its colours, its titles, its axis of time, and how it becomes a file.
+
+Nothing here needs a screen or changes what others draw, so that many threads can draw at once; equal data give equal
+bytes.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rave_flow.model.windows import Bins, instant
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = {
+    "tcp": "#0072B2",
+    "udp": "#E69F00",
+    "icmp": "#009E73",
+    "icmp6": "#CC79A7",
+    "gre": "#D55E00",
+    "esp": "#F0E442",
+}
+"""Protocols keep their colour from one picture to the next. Okabe and Ito's palette, told apart by the colour-blind."""
+
+SPARE = ("#56B4E9", "#F0E442", "#000000", "#CC79A7", "#D55E00")
+OTHER = "#999999"
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+"""Okabe and Ito's palette again, in an order in which thin lines are told apart."""
+
+LEVELS = ["%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"]
+ZEROES = ["%Y", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M:%S"]
+"""How a date is written at each level of detail, from years to seconds, and how where it is at a start."""
+
+UNITS = {"bytes": ("Bytes", "B"), "packets": ("Packets", ""), "flows": ("Flows", "")}
+
+_ONE_AT_A_TIME = threading.Lock()
+"""What makes the names in an SVG the same every time is a setting of all of matplotlib's."""
+
+
+def new_figure(width: float = 11, height: float = 5) -> Figure:
+    """An empty figure."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def save(figure: Figure, target: Path) -> None:
+    """Writes a figure as PNG or SVG, by the suffix of ``target``, with nothing in it of when it was written."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    if target.suffix == ".svg":
+        FigureCanvasSVG(figure)
+        with _ONE_AT_A_TIME, matplotlib.rc_context({"svg.hashsalt": "rave", "svg.fonttype": "path"}):
+            figure.savefig(target, format="svg", metadata={"Date": None, "Creator": "RAVE"})
+    else:
+        FigureCanvasAgg(figure)
+        figure.savefig(target, format="png", metadata={"Software": "RAVE"})
+
+
+def entitle(axes: Axes, title: str, facts: str, skipped: int) -> None:
+    """What a picture shows, in large, and of which flows, in small."""
+    lost = f"; {skipped} lines could not be read" if skipped else ""
+    axes.set_title(title, loc="left", fontsize=14, fontweight="bold", pad=12)
+    axes.set_title(facts + lost, loc="right", fontsize=9, pad=12)
+
+
+def amount(value: float, by: str) -> str:
+    """A number with its unit, as ``1.5 MB``; SI prefixes."""
+    from matplotlib.ticker import EngFormatter
+
+    unit = UNITS[by][1]
+    return str(EngFormatter(unit=unit, places=1 if value >= 1000 else 0, sep=" " if unit else "")(value)).strip()
+
+
+def edges(bins: Bins) -> list[Any]:
+    """Where each bin begins, and the last one ends, as matplotlib counts time."""
+    from matplotlib.dates import date2num
+
+    return [date2num(moment) for moment in (*bins.starts(), instant(bins.origin + bins.number * bins.width))]  # type: ignore[no-untyped-call]  # matplotlib's
+
+
+def time_axis(axes: Axes, bins: Bins) -> None:
+    """Makes the horizontal axis that of the bins' time, in UTC."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(tz=UTC, minticks=4, maxticks=11)  # type: ignore[no-untyped-call]  # matplotlib's
+    axes.xaxis.set_major_locator(locator)
+    dates: Any = ConciseDateFormatter
+    axes.xaxis.set_major_formatter(dates(locator, UTC, LEVELS, zero_formats=ZEROES, show_offset=False))
+    limits = edges(bins)
+    axes.set_xlim(limits[0], limits[-1])
+    axes.set_xlabel("Start of the flow (UTC)")
+
+
+def tidy(axes: Axes, axis: Any) -> None:
+    """Draws thin lines across an axis, and no box."""
+    axes.grid(axis=axis, color="#CCCCCC", linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def said(seconds: float) -> str:
+    """A time in words, as ``5 minutes``."""
+    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds % size == 0:
+            number = int(seconds // size)
+            return word if number == 1 else f"{number} {word}s"
+    return str(timedelta(seconds=seconds))

@@ -1,0 +1,134 @@
+"""References to flows: which files, which window, which filters, in which order.
+
+A reference is a small immutable value. Each tool takes some and gives another, so a chain of tools becomes one SQL
+query over Parquet when its rows are asked for; before that no flow is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from rave_core import op
+from rave_flow.model.columns import literal
+from rave_flow.model.duckdb_connection import connected
+from rave_flow.model.windows import Window
+from rave_flow.sql import silk_tools
+from rave_flow.sql.aggregates import bounds
+from rave_flow.sql.conditions import Condition
+from rave_flow.steps import CODE, Slice, parquet_of
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas
+    import pyarrow
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Conditions that must all hold; or, where ``passes`` is false, of which one does not."""
+
+    conditions: tuple[Condition, ...]
+    passes: bool = True
+
+    def sql(self) -> str:
+        """The SQL condition. A flow that lacks a column fails."""
+        every = " AND ".join(condition.sql() for condition in self.conditions) or "true"
+        test = f"coalesce({every}, false)"
+        return test if self.passes else f"NOT {test}"
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """Some flows.
+
+    Attributes:
+        slices: the files' parts that hold them; they count by content.
+        window: of the starts of the flows.
+        filters: in the order in which they were applied.
+        order: columns to sort by, and whether the largest come first. Without one the order is by time, then by all
+            columns, so it is the same every time.
+        parts: references whose flows come one after the other in place of ``slices``.
+    """
+
+    slices: tuple[Slice, ...] = ()
+    window: Window = field(default_factory=Window)
+    filters: tuple[Filter, ...] = ()
+    order: tuple[tuple[str, bool], ...] = ()
+    parts: tuple[Flows, ...] = ()
+
+    def filtered(self, conditions: tuple[Condition, ...], *, passes: bool = True) -> Flows:
+        """Those for which all conditions hold, or do not."""
+        return replace(self, filters=(*self.filters, Filter(conditions, passes)))
+
+    def ordered(self, columns: tuple[str, ...], *, reverse: bool) -> Flows:
+        """The same, in another order; among equals the one that was."""
+        return replace(self, order=(*((column, reverse) for column in columns), *self.order))
+
+    def get_data(self) -> pyarrow.Table:
+        """All of them as a table, in order, kept like the result of every operation; see `rave_flow.silk.rwcut`."""
+        return self.to_arrow()
+
+    def to_arrow(self, *, limit: int | None = None) -> pyarrow.Table:
+        """The same, or the first ``limit``."""
+        return rows(self, CUT_FIELDS, limit)
+
+    def to_pandas(self, *, limit: int | None = None) -> pandas.DataFrame:
+        """The same, as pandas has it. Needs pandas."""
+        return self.to_arrow(limit=limit).to_pandas()
+
+    @contextmanager
+    def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection with a view ``flows`` of them."""
+        with connected() as connection:
+            connection.execute(f"CREATE TEMP VIEW flows AS {self._sql()}")
+            yield connection
+
+    def order_sql(self) -> str:
+        """The SQL to sort by."""
+        named = [f"{column} {'DESC' if reverse else 'ASC'} NULLS LAST" for column, reverse in self.order]
+        return ", ".join([*named, *TIES])
+
+    def _sql(self) -> str:
+        tests = [each.sql() for each in self.filters] or ["true"]
+        if self.parts:
+            source = "(" + " UNION ALL ".join(f"({part._sql()})" for part in self.parts) + ")"
+        elif not self.slices:
+            source, tests = EMPTY, ["false"]
+        else:
+            files = ", ".join(literal(str(path)) for path in parquet_of(self.slices))
+            source = f"read_parquet([{files}], hive_partitioning=false)"
+            tests = [*bounds(self.window), *tests]
+        return f"SELECT * FROM {source} WHERE {' AND '.join(tests)}"  # noqa: S608 -- conditions hold numbers and quoted names
+
+
+CUT_FIELDS = ("sip", "dip", "sport", "dport", "protocol", "packets", "bytes", "flags", "stime", "duration", "etime")
+"""What `rave_flow.silk.rwcut` shows where no fields are named."""
+
+TIES = ("ts", "src", "dst", "src_port", "dst_port", "proto", "bytes", "packets", "duration")
+EMPTY = (
+    "(SELECT NULL::TIMESTAMP AS ts, NULL::DOUBLE AS duration, '' AS src, 0::USMALLINT AS src_port, '' AS dst, "
+    "0::USMALLINT AS dst_port, '' AS proto, '' AS service, 0::BIGINT AS bytes, 0::BIGINT AS packets, "
+    "0::BIGINT AS src_bytes, 0::BIGINT AS dst_bytes, '' AS state, 0::UTINYINT AS flags, 0::UBIGINT AS src_high, "
+    "0::UBIGINT AS src_low, 0::UBIGINT AS dst_high, 0::UBIGINT AS dst_low)"
+)
+
+
+def reference_of(value: Any) -> Flows:
+    """The reference that a tool was given.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, Flows):
+        raise TypeError("a reference to flows expected, as rwfilter gives it")
+    return value
+
+
+@op(version=CODE)
+def rows(flows: Flows, fields: tuple[str, ...], limit: int | None) -> pyarrow.Table:
+    """See `rave_flow.sql.silk_tools.cut`."""
+    with flows.opened() as connection:
+        return silk_tools.cut(connection, fields, flows.order_sql(), limit)

@@ -1,0 +1,1 @@
+"""Questions to flows, as SQL for DuckDB."""

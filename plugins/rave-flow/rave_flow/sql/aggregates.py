@@ -1,0 +1,138 @@
+"""The questions, as SQL over Parquet files with the columns of a flow. Nothing here knows of caches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rave_flow.model.columns import literal
+from rave_flow.model.duckdb_connection import connected
+from rave_flow.model.windows import Bins, Window
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow
+
+MEASURES = {"bytes": "sum(bytes)", "packets": "sum(packets)", "flows": "count(*)"}
+"""What can be measured: the SQL over a group of flows."""
+
+DIMENSIONS: dict[str, tuple[str, ...]] = {
+    "src": ("src",),
+    "dst": ("dst",),
+    "address": ("src", "dst"),
+    "src_port": ("src_port",),
+    "dst_port": ("dst_port",),
+    "port": ("src_port", "dst_port"),
+    "proto": ("proto",),
+    "service": ("coalesce(service, '(unknown)')",),
+}
+"""What flows can be grouped over. Of two columns, a flow counts for the value in each, once if they are equal."""
+
+NOTHING = (
+    "(SELECT TIMESTAMP 'epoch' AS ts, '' AS proto, 0::USMALLINT AS dst_port, 0 AS bytes, 0 AS packets WHERE false)"
+)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_TOTALS = ", ".join(f"CAST({sql} AS BIGINT) AS {name}" for name, sql in MEASURES.items())
+
+
+@contextmanager
+def flows(parquet: Sequence[Path], window: Window) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with a view ``flows`` of the files' flows in ``window``."""
+    conditions = bounds(window) or ["true"]
+    files = ", ".join(literal(str(path)) for path in parquet)
+    with connected() as connection:
+        source = f"read_parquet([{files}], hive_partitioning=false)" if parquet else NOTHING
+        connection.execute(f"CREATE TEMP VIEW flows AS FROM {source} WHERE {' AND '.join(conditions)}")
+        yield connection
+
+
+def bounds(window: Window) -> list[str]:
+    """The SQL conditions that flows are in a window; none where it is open."""
+    since = [f"ts >= {_timestamp(window.start)}"] if window.start else []
+    return since + ([f"ts < {_timestamp(window.end)}"] if window.end else [])
+
+
+def _timestamp(time: datetime) -> str:
+    return f"TIMESTAMP '{time.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' ')}'"
+
+
+def top(parquet: Sequence[Path], window: Window, n: int, by: str, over: str) -> pyarrow.Table:
+    """The ``n`` values of ``over`` with the greatest ``by``, equals in order of the value.
+
+    Columns: the value (named as ``over``), bytes, packets, flows, and share: of ``by`` over all flows in the window.
+    """
+    with flows(parquet, window) as connection:
+        return connection.sql(
+            f"WITH things AS ({_things(over)}) SELECT thing AS {over}, {_TOTALS}, "  # noqa: S608 -- all from our tables
+            f"coalesce(CAST({MEASURES[by]} AS DOUBLE) / nullif((SELECT {MEASURES[by]} FROM flows), 0), 0.0) AS share "
+            f"FROM things GROUP BY thing ORDER BY {by} DESC, thing ASC NULLS LAST LIMIT {int(n)}"
+        ).to_arrow_table()
+
+
+def _things(over: str) -> str:
+    first, *others = DIMENSIONS[over]
+    query = "SELECT {} AS thing, bytes, packets FROM flows"
+    parts = [query.format(first)]
+    parts += [f"{query.format(other)} WHERE {other} IS DISTINCT FROM {first}" for other in others]
+    return " UNION ALL ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What flows there are: how many, and when the first and the last of them started."""
+
+    flows: int
+    first: datetime
+    last: datetime
+    protocols: tuple[str, ...]
+
+
+def extent(parquet: Sequence[Path], window: Window) -> Extent | None:
+    """The extent of the flows in ``window``, or ``None`` when there are none."""
+    with flows(parquet, window) as connection:
+        row: Any = connection.execute(
+            "SELECT count(*), epoch_us(min(ts)), epoch_us(max(ts)), list_sort(list(DISTINCT proto)) FROM flows"
+        ).fetchone()
+    if not row[0]:
+        return None
+    first, last = (
+        datetime.fromtimestamp(micros // 10**6, UTC).replace(microsecond=micros % 10**6) for micros in row[1:3]
+    )
+    return Extent(row[0], first, last, tuple(row[3]))
+
+
+def series(parquet: Sequence[Path], window: Window, bins: Bins) -> pyarrow.Table:
+    """Bytes, packets and flows for each protocol and bin (numbered from 0) in which there are any, in that order."""
+    with flows(parquet, window) as connection:
+        return connection.sql(
+            f"SELECT proto, {_bin_number(bins)} AS bin, {_TOTALS} FROM flows GROUP BY ALL ORDER BY proto, bin"  # noqa: S608 -- ours
+        ).to_arrow_table()
+
+
+def _bin_number(bins: Bins) -> str:
+    return f"CAST((epoch_us(ts) - {bins.origin_us}) // {bins.width_us} AS BIGINT)"
+
+
+def count(parquet: Sequence[Path], window: Window, bins: Bins, proto: str | None = None) -> pyarrow.Table:
+    """One row for each bin, those without flows too: ts (its start), bytes, packets, flows."""
+    where = f"WHERE proto = {literal(proto)}" if proto is not None else ""
+    sums = ", ".join(f"coalesce({name}, 0) AS {name}" for name in MEASURES)
+    with flows(parquet, window) as connection:
+        return connection.sql(
+            f"WITH full_bins AS (SELECT {_bin_number(bins)} AS bin, {_TOTALS} FROM flows {where} GROUP BY ALL) "  # noqa: S608 -- quoted
+            f"SELECT CAST(make_timestamp({bins.origin_us} + range * {bins.width_us}) AS TIMESTAMPTZ) AS ts, {sums} "
+            f"FROM range({bins.number}) LEFT JOIN full_bins ON bin = range ORDER BY range"
+        ).to_arrow_table()
+
+
+def hour(parquet: Sequence[Path], window: Window) -> pyarrow.Table:
+    """Totals by protocol and the port of the responder: proto, port, bytes, packets, flows, in that order."""
+    with flows(parquet, window) as connection:
+        return connection.sql(
+            f"SELECT proto, dst_port AS port, {_TOTALS} FROM flows GROUP BY ALL ORDER BY proto, port NULLS LAST"  # noqa: S608 -- all from our tables
+        ).to_arrow_table()

@@ -1,0 +1,1 @@
+"""The backend ``file://``: entries in a directory that processes and hosts share."""

@@ -1,0 +1,350 @@
+"""A cache in a directory: one file for each frame, named for its key, with products beside them."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from rave_backends.budget import Account, Budget, Limit, Policy
+from rave_backends.filesystem.eviction import stamp, uses
+from rave_backends.filesystem.frame_files import read_whole
+from rave_backends.filesystem.leases import Leases
+from rave_backends.filesystem.ownership import Root, parse_mode
+from rave_backends.filesystem.paths import Tree, directory_of
+from rave_backends.filesystem.purger import Sweeper
+from rave_backends.filesystem.temp_files import Temporaries, remove
+from rave_core.backend import Backend, Holding, Outline, Purged, StoreURL, parse_age, parse_flag
+from rave_core.clock import Clock, SystemClock
+from rave_core.errors import ProductError
+from rave_core.model import Bytes, Entry
+
+_ABSENT, _RECENTLY, _TRIES = (FileNotFoundError, NotADirectoryError), 60.0, 20
+
+
+class FilesystemBackend(Backend):
+    """Keeps frames and products below one directory, which many processes, users and hosts may share.
+
+    Opening never fails: where the directory can't be made or written to, ``get`` finds nothing new, ``put`` raises
+    ``OSError`` and ``check`` says why. Only a lock file is held open between calls, which a forked child opens anew.
+
+    A directory that we make is ours alone (mode 0700) unless ``mode`` says otherwise, and gets a sealing key. See
+    `rave_backends.filesystem.ownership.Root` for when there is one, and `rave_backends.filesystem.paths` for where
+    things lie.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        durable: bool = False,
+        max_bytes: int | None = None,
+        policy: Policy = "lru",
+        budget: Budget | None = None,
+        mode: int | None = None,
+        max_age: float | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Opens the cache in ``root``.
+
+        Args:
+            root: its directory, made when missing.
+            durable: whether ``put`` returns only when the frame is on the disk.
+            max_bytes: the budget, of frames and products together; ``None`` for none. It may be exceeded by a
+                sixteenth for each writing process, and by products in their time of grace.
+            policy: what goes first when the budget is exceeded: ``lru``, the longest unused; ``lfu``, the least
+                often used; ``cost``, the cheapest to compute for each byte. Reads count once a minute.
+            budget: in place of both, a budget of more limits.
+            mode: permissions of directories, whatever the umask; files get the same without execution. ``None``:
+                0700 in a directory of ours, else what the umask leaves.
+            max_age: seconds after which an entry counts as absent, so that layers below are asked again; then reads do
+                not count, since what is used is put again. ``None`` for never.
+            clock: the source of time; it must agree with the file system's.
+        """
+        self.budget = budget or Budget(Limit(max_bytes), policy=policy)
+        self._clock = clock or SystemClock()
+        self._durable = durable
+        self.max_age = max_age
+        self._keeps_use = bool(self.budget) and self.budget.policy != "cost" and max_age is None
+        self._account = Account()
+        self._tree = Tree(os.path.abspath(root))
+        self._temporaries = Temporaries(f"{self._tree.control}/tmp")  # noqa: S108  # below the root
+        self._root = Root(self._tree, self._temporaries, self._clock, mode)
+        self._leases = Leases(self._tree, self._root, self._temporaries, self._clock)
+        self._sweeper = Sweeper(self._tree, self._root, self._temporaries, self._leases, self._clock)
+        self._root.attach()
+
+    @classmethod
+    def from_url(cls, url: StoreURL) -> FilesystemBackend:
+        """The cache at ``file:///directory?durable=…&mode=…&max_age=…``, with a `Budget`; also ``file://~/…``, ``file://./…``.
+
+        Raises:
+            ConfigurationError: the URL names no directory, or an option is wrong.
+        """
+        root, durable = directory_of(url), url.take("durable", parse_flag, False)
+        budget, max_age, mode = (
+            Budget.from_url(url),
+            url.take("max_age", parse_age, None),
+            url.take("mode", parse_mode, None),
+        )
+        url.done()
+        return cls(root, durable=durable, budget=budget, mode=mode, max_age=max_age)
+
+    def __repr__(self) -> str:
+        return f"FilesystemBackend({self._tree.root!r})"
+
+    def get(self, key: str) -> bytearray | None:
+        """The frame kept under ``key``, whole, or ``None``."""
+        return self._read(key, self.max_age)
+
+    def _open(self, key: str) -> int | None:
+        try:
+            return os.open(self._tree.frame(key), os.O_RDONLY | os.O_CLOEXEC)
+        except _ABSENT:
+            return None
+
+    def _read(self, key: str, max_age: float | None) -> bytearray | None:
+        if (file := self._open(key)) is None:
+            return None
+        try:
+            info = os.fstat(file)
+            if max_age is not None and abs(self._clock.now() - info.st_mtime) > max_age:
+                return None
+            frame = read_whole(file, info.st_size)
+            if self._keeps_use and self._clock.now() - info.st_mtime > _RECENTLY:
+                with suppress(OSError):
+                    stamp(file, self._clock.now(), uses(info) + 1)
+            return frame
+        finally:
+            os.close(file)
+
+    def head(self, key: str, size: int) -> bytes | None:
+        """The first ``size`` bytes of the frame under ``key`` (fewer if it is shorter), or ``None``."""
+        if (file := self._open(key)) is None:
+            return None
+        try:
+            if self.max_age is not None and abs(self._clock.now() - os.fstat(file).st_mtime) > self.max_age:
+                return None
+            return os.pread(file, size, 0)
+        finally:
+            os.close(file)
+
+    def put(self, key: str, frame: Sequence[Bytes]) -> None:
+        """Keeps ``frame``, given in pieces, in place of what was there. A reader sees the old or the new, whole."""
+        path, temporary = self._tree.frame(key), self._write(frame)
+        try:
+            if self.budget.policy == "lfu":
+                stamp(temporary, self._clock.now(), 1)
+            self._place(temporary, path)
+        except BaseException:
+            remove(temporary)
+            raise
+        self._spend(key, sum(memoryview(piece).nbytes for piece in frame))
+
+    def delete(self, key: str) -> bool:
+        """Forgets ``key``; whether there was anything. Its product goes with a later purge."""
+        product = self._sweeper.product_of(key)
+        try:
+            os.unlink(self._tree.frame(key))
+        except _ABSENT:
+            return False
+        if product:
+            self._sweeper.retire(product)
+        return True
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys that start with ``prefix``, in no order. What comes or goes meanwhile may show or not."""
+        return self._tree.keys(prefix)
+
+    def close(self) -> None:
+        """Gives back the leases held here."""
+        self._leases.close()
+
+    def set_aside(self, key: str) -> None:
+        """Moves a damaged frame to ``.rave/damaged``, where it stays for a week."""
+        product = self._sweeper.product_of(key)
+        if self._sweeper.set_aside(self._tree.frame(key)) and product:
+            self._sweeper.retire(product)
+
+    def secret(self) -> bytes | None:
+        """The sealing key, if only we can enter the directory and read the key; ``None`` where others can."""
+        return self._root.secret
+
+    def check(self) -> str | None:
+        """Why the directory can't be written to, in words; ``None`` when it can."""
+        return self._root.trouble()
+
+    def notice(self) -> str | None:
+        """That the directory was private and counts as shared now, if so; ``None`` else."""
+        return self._root.doubt()
+
+    def draft(self, suffix: str) -> Path:
+        """A path, not yet existing, ending in ``suffix``, in a directory of its own.
+
+        Raises:
+            ProductError: ``suffix`` is not the end of a file name.
+        """
+        if "/" in suffix or "\0" in suffix:
+            raise ProductError(f"{suffix!r} can't be the suffix of a product: the end of a file name expected")
+        directory = self._temporaries.path()
+        try:
+            os.mkdir(directory, 0o700)
+        except FileNotFoundError:
+            self._root.prepare()
+            os.mkdir(directory, 0o700)
+        return Path(f"{directory}/product{suffix}")
+
+    def commit(self, key: str, draft: Path, name: str, frame: Sequence[Bytes]) -> Path:
+        """Moves ``draft`` to the place of ``key`` under ``name``, then puts ``frame``, which makes it count.
+
+        When that fails the draft is where it was. An older product of ``key`` under another name goes with a later
+        purge, so give each its own name.
+
+        Raises:
+            ProductError: the draft is not a plain file in the place that ``draft`` gave.
+        """
+        source, target = os.fspath(draft), self._tree.product(key, name)
+        size = self._finish(source)
+        older = self._sweeper.product_of(key)
+        with self._sweeper.hands_off():
+            self._place(source, target)
+            try:
+                self.put(key, frame)
+            except BaseException:
+                with suppress(OSError):
+                    os.replace(target, source)
+                raise
+        if older and older != target:
+            self._sweeper.retire(older)
+        self.discard(draft)
+        self._spend(key, size, entries=0)
+        return Path(target)
+
+    def locate(self, key: str, name: str) -> Path:
+        """Where the product ``name`` of ``key`` lies, whether it exists or not."""
+        return Path(self._tree.product(key, name))
+
+    fetch = locate  # nothing needs to be brought
+
+    def aged(self, key: str) -> bytearray | None:
+        """The frame under ``key``, also if it is older than ``max_age``; or ``None``."""
+        return self._read(key, math.inf)
+
+    def discard(self, draft: Path) -> None:
+        """Removes a draft and its directory. No error when it is gone."""
+        if self._is_draft(os.fspath(draft)):
+            remove(os.fspath(draft.parent))
+
+    def claim(self, key: str, record: bytes) -> bool:
+        """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``."""
+        return self._leases.claim(key, record)
+
+    def lease(self, key: str) -> bytes | None:
+        """The record of the lease of ``key``, or ``None`` when nobody holds one."""
+        return self._leases.lease(key)
+
+    def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
+        """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
+        return self._leases.swap_lease(key, seen, record)
+
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
+        """Removes what is dead, left over or beyond the budget; nothing where another purge is under way.
+
+        With ``seconds`` it stops after about so many; the next one with a limit goes on from there.
+        """
+        return self._sweeper.purge(is_dead, grace, self.budget, seconds)
+
+    def last_purge(self) -> float | None:
+        """Unix time of the last purge by any process, by its clock; ``None`` where there was none."""
+        return self._sweeper.last_purge()
+
+    @property
+    def max_bytes(self) -> int | None:
+        """The byte budget of everything; ``None`` for none."""
+        return self.budget.whole.max_bytes
+
+    def usage(self) -> tuple[int, int]:
+        """Entries, and bytes of frames and products."""
+        return self._sweeper.usage()
+
+    def holdings(self) -> Iterator[Holding]:
+        """What each operation and version keeps, in several parts each."""
+        return self._sweeper.inventory.holdings()
+
+    def outlines(self, prefix: str = "") -> Iterator[Outline]:
+        """Each entry whose key starts with ``prefix``, in no order, also those that can't be read."""
+        return self._sweeper.inventory.outlines(prefix)
+
+    def pins(self) -> list[str]:
+        """The beginnings of keys of which nothing is evicted, in order."""
+        return self._sweeper.pins.all()
+
+    def pin(self, prefix: str) -> None:
+        """Keys that start with ``prefix`` are not evicted from now on, by any process; they still expire."""
+        self._sweeper.pins.add(prefix)
+
+    def unpin(self, prefix: str) -> bool:
+        """Takes a pin away; whether it was there."""
+        return self._sweeper.pins.remove(prefix)
+
+    def _write(self, frame: Sequence[Bytes]) -> str:
+        mode, exact, durable = self._root.file_mode, self._root.exact, self._durable
+        try:
+            return self._temporaries.write(frame, mode=mode, exact=exact, durable=durable)
+        except FileNotFoundError:
+            self._root.prepare()
+            return self._temporaries.write(frame, mode=self._root.file_mode, exact=exact, durable=durable)
+
+    def _place(self, source: str, target: str) -> None:
+        made = False
+        for _ in range(_TRIES):  # a purge may remove an empty directory between making and using it
+            try:
+                os.replace(source, target)
+                break
+            except FileNotFoundError:
+                self._root.make(os.path.dirname(target))
+                made = True
+        else:
+            os.replace(source, target)
+        if self._durable:
+            self._sync_directories(os.path.dirname(target), upwards=made)
+
+    def _sync_directories(self, directory: str, *, upwards: bool) -> None:
+        with suppress(FileNotFoundError):  # a purge took it away, with the dead entry that was put
+            _sync(directory)
+            while upwards and len(directory) > len(self._tree.root):
+                directory = os.path.dirname(directory)
+                _sync(directory)
+
+    def _finish(self, draft: str) -> int:
+        try:
+            info = os.lstat(draft)
+        except FileNotFoundError:
+            raise ProductError(f"there is no draft {draft}: nothing was written") from None
+        if not self._is_draft(draft) or not stat.S_ISREG(info.st_mode):
+            raise ProductError(f"{draft} can't become a product: a plain file where draft() said is expected")
+        # A file that has another name elsewhere keeps the permissions it has there.
+        if info.st_nlink == 1 and (self._root.exact or self._root.file_mode == 0o600):
+            os.chmod(draft, self._root.file_mode)
+        os.utime(draft)
+        if self._durable:
+            _sync(draft)
+        return info.st_size
+
+    def _is_draft(self, path: str) -> bool:
+        return os.path.dirname(os.path.dirname(path)) == self._temporaries.directory
+
+    def _spend(self, key: str, size: int, *, entries: int = 1) -> None:
+        if self.budget and self._account.note(self.budget, key, size, entries=entries):
+            self._sweeper.make_room(self.budget)
+
+
+def _sync(path: str) -> None:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

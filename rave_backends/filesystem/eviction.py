@@ -1,0 +1,89 @@
+"""What a directory can best do without: chooses what goes where the budget is exceeded."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterator, Sequence
+
+from rave_backends.budget import Budget, Policy
+from rave_backends.filesystem.header_index import Inventory, Records
+from rave_backends.filesystem.paths import Leaf, Tree
+from rave_backends.ranking import Ranking
+
+MOST_USES = 10**6 - 1
+_CENTURY = 4e9  # seconds: whatever was used more often is worth more, however long ago
+_NANO = 10**9
+
+
+def uses(info: os.stat_result) -> int:
+    """How often a frame was used: kept where others have the nanoseconds of its time; 1 where those are no number."""
+    number = info.st_mtime_ns % _NANO
+    return number if 1 <= number <= MOST_USES else 1
+
+
+def stamp(file: int | str, now: float, number: int) -> None:
+    """Notes that a frame was used for the ``number``th time, now.
+
+    Raises:
+        OSError: it can't be noted.
+    """
+    moment = int(now) * _NANO + min(number, MOST_USES)
+    os.utime(file, ns=(moment, moment))
+
+
+class Eviction:
+    """Ranks all frames of one cache. What is chosen may be used or replaced before it goes: then that is lost."""
+
+    def __init__(self, tree: Tree, inventory: Inventory) -> None:
+        self._tree = tree
+        self._inventory = inventory
+
+    def victims(self, budget: Budget, pins: Sequence[str]) -> Iterator[str]:
+        """The paths of the frames that have to go for ``budget`` to be kept, in no order."""
+        ranking, leaves = Ranking(budget, pins), list[str]()
+        for leaf in self._tree.leaves():
+            self._rank(ranking, budget.policy, leaf, len(leaves))
+            leaves.append(leaf.path)
+        for place, numbers in ranking.victims().items():
+            leaf, _ = self._tree.look_into(leaves[place])
+            for name, number in leaf.frames.items():
+                if number in numbers:
+                    yield f"{leaf.path}/{name}"
+
+    def _rank(self, ranking: Ranking, policy: Policy, leaf: Leaf, place: int) -> None:
+        records, part = self._inventory.records(leaf), None
+        scores = _SCORES[policy](leaf, records)
+        for row, (name, score) in enumerate(zip(records.names, scores, strict=True)):
+            key = self._tree.key(leaf.path, name)
+            if key is None:
+                continue
+            part = ranking.part_of(key) if part is None else part  # those of one directory are of one operation
+            size = records.used[row]
+            ranking.add(place, records.numbers[row], key=key, part=part, score=score, size=size)
+
+
+def _by_cost(_: Leaf, records: Records) -> array[float]:
+    pairs = zip(records.seconds, records.used, strict=True)
+    return array("d", (seconds / max(used, 1) for seconds, used in pairs))
+
+
+def _by_last_use(leaf: Leaf, records: Records) -> array[float]:
+    return array("d", (0.0 if info is None else info.st_mtime for info in _stats(leaf, records)))
+
+
+def _by_uses(leaf: Leaf, records: Records) -> array[float]:
+    return array(
+        "d", (0.0 if info is None else uses(info) * _CENTURY + info.st_mtime for info in _stats(leaf, records))
+    )
+
+
+def _stats(leaf: Leaf, records: Records) -> Iterator[os.stat_result | None]:
+    for name in records.names:
+        try:
+            yield os.stat(f"{leaf.path}/{name}")
+        except OSError:
+            yield None
+
+
+_SCORES = {"cost": _by_cost, "lru": _by_last_use, "lfu": _by_uses}

@@ -1,0 +1,205 @@
+"""Leases: a byte of a lock file for each claimed key, and a file of its own once its record is renewed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from hashlib import blake2b
+
+from rave_backends.filesystem.byte_locks import ByteLocks
+from rave_backends.filesystem.ownership import Root
+from rave_backends.filesystem.paths import Tree
+from rave_backends.filesystem.temp_files import Temporaries, is_abandoned, listdir, remove
+from rave_core.clock import Clock
+
+_NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK))
+_IDLE = 3600.0
+
+
+class Leases:
+    """Which keys are claimed, by whom.
+
+    Most computations are over before their first heartbeat, so a claim at first is only a lock on a byte
+    (`byte_locks`), which costs no disk and ends with its holder; to others its record reads as ``b""``. The first
+    renewal publishes the record, in a file that is linked to its place, which the file system lets one of many do.
+    Every later change compares and replaces under one lock file, held for microseconds.
+
+    Where there are no such locks, a claim is that file from the start. Without links as well, a claimant that halts
+    between making its file and filling it, for as long as it takes others to give it up, may hold the key together
+    with its successor.
+    """
+
+    def __init__(self, tree: Tree, root: Root, temporaries: Temporaries, clock: Clock) -> None:
+        self._directory = f"{tree.control}/leases"
+        self._root = root
+        self._temporaries = temporaries
+        self._bytes = ByteLocks(f"{tree.control}/leases.bytes", root.open_lock, clock)
+        self._own: dict[str, bytes] = {}
+        self._unpublished: set[str] = set()
+        self._guard = threading.Lock()
+
+    def claim(self, key: str, record: bytes) -> bool:
+        """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``."""
+        taken = self._take(key)
+        if taken is None:
+            return self._publish(key, record)
+        if not taken:
+            return False
+        if _exists(self._path(key)):
+            self._bytes.free(key)
+            return False
+        self._own[key] = record
+        self._unpublished.add(key)
+        return True
+
+    def _take(self, key: str) -> bool | None:
+        try:
+            return self._bytes.take(key)
+        except FileNotFoundError:
+            self._root.prepare()
+            return self._bytes.take(key)
+
+    def _publish(self, key: str, record: bytes) -> bool:
+        """Makes the file of a lease, if there is none; whether it did."""
+        path = self._path(key)
+        if _exists(path):
+            return False
+        data = self._content(record)
+        temporary = self._write(data)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return _create(path, data, self._root.file_mode)
+        finally:
+            remove(temporary)
+        return True
+
+    def lease(self, key: str) -> bytes | None:
+        """The record of the lease of ``key``, ``b""`` while it is not published, ``None`` when nobody holds one."""
+        record = self._published(key)
+        if record is not None:
+            return record
+        if key in self._unpublished and self._bytes.holds(key):
+            return self._own.get(key)
+        return b"" if self._bytes.is_taken(key) else None
+
+    def _published(self, key: str) -> bytes | None:
+        try:
+            with open(self._path(key), "rb") as file:
+                head, _, record = file.read().partition(b"\n")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return record if head.split(b" ")[0] == b"%d" % len(record) else b""
+
+    def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
+        """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did.
+
+        Raises:
+            TimeoutError: the lock could not be had within a second; nothing changed.
+        """
+        with self._guard:
+            return self._swap(key, seen, record)
+
+    def _swap(self, key: str, seen: bytes, record: bytes | None) -> bool:
+        if key in self._unpublished and self._bytes.holds(key) and not _exists(self._path(key)):
+            return self._own.get(key) == seen and self._settle(
+                key, record, record is None or self._publish(key, record)
+            )
+        if not seen and not _exists(self._path(key)):
+            # Its holder fell silent before its first heartbeat: there is a lock, but no file to replace.
+            return record is not None and self._publish(key, record)
+        swapped = self._replace(key, seen, record)
+        if key in self._own and (swapped or self._published(key) != self._own[key]):
+            self._settle(key, record if swapped else None, swapped)
+        return swapped
+
+    def _settle(self, key: str, record: bytes | None, done: bool) -> bool:
+        """Notes what became of a lease of our own: renewed, given back, or lost to somebody else."""
+        self._unpublished.discard(key)
+        if done and record is not None:
+            self._own[key] = record
+        else:
+            self._own.pop(key, None)
+            self._bytes.free(key)
+        return done
+
+    def _replace(self, key: str, seen: bytes, record: bytes | None) -> bool:
+        path = self._path(key)
+        try:
+            with self._root.lock("leases", seconds=1.0) as held:
+                if not held:
+                    raise TimeoutError(errno.ETIMEDOUT, "the lock over all leases could not be had", path)
+                if self._published(key) != seen:
+                    return False
+                if record is None:
+                    os.unlink(path)
+                else:
+                    os.replace(self._write(self._content(record)), path)
+                return True
+        except FileNotFoundError:
+            return False  # the whole directory is gone, and the lease with it
+
+    def sweep(self, now: float) -> int:
+        """Removes leases of this host's dead processes, and what nobody renewed for an hour; how many."""
+        removed = 0
+        with self._root.lock("leases") as held:
+            for name in listdir(self._directory) if held else ():
+                path = f"{self._directory}/{name}"
+                try:
+                    if now - os.stat(path).st_mtime > _IDLE or is_abandoned(_owner(path)):
+                        os.unlink(path)
+                        removed += 1
+                except FileNotFoundError:
+                    continue
+        return removed
+
+    def close(self) -> None:
+        """Gives back what this process holds by a lock alone."""
+        self._unpublished.clear()
+        self._own.clear()
+        self._bytes.close()
+
+    def _path(self, key: str) -> str:
+        return f"{self._directory}/{blake2b(key.encode(), digest_size=20).hexdigest()}"
+
+    def _content(self, record: bytes) -> bytes:
+        """Size, writer and record: the size shows a record that is whole, the writer one whose process is gone."""
+        return b"%d %b\n%b" % (len(record), os.path.basename(self._temporaries.path()).encode(), record)
+
+    def _write(self, data: bytes) -> str:
+        mode, exact = self._root.file_mode, self._root.exact
+        try:
+            return self._temporaries.write([data], mode=mode, exact=exact)
+        except FileNotFoundError:
+            self._root.prepare()
+            return self._temporaries.write([data], mode=mode, exact=exact)
+
+
+def _exists(path: str) -> bool:
+    return os.access(path, os.F_OK)  # a tenth of the time of a stat that finds nothing
+
+
+def _owner(path: str) -> str:
+    """The name of the temporary that the lease's writer would have made: it tells whether that still runs."""
+    with open(path, "rb") as file:
+        return file.readline(200).strip().rpartition(b" ")[2].decode("ascii", "replace")
+
+
+def _create(path: str, data: bytes, mode: int) -> bool:
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    except FileExistsError:
+        return False
+    try:
+        os.write(file, data)
+        # Whoever gave this claim up while it was unwritten has put another file here.
+        return os.path.samestat(os.fstat(file), os.stat(path))
+    except FileNotFoundError:
+        return False
+    finally:
+        os.close(file)

@@ -1,0 +1,195 @@
+"""The root of a filesystem cache: who may read it, its sealing key, and what is wrong with it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import AbstractContextManager
+
+from rave_backends.filesystem.file_lock import file_lock, open_lock
+from rave_backends.filesystem.paths import Tree
+from rave_backends.filesystem.temp_files import Temporaries, remove
+from rave_core.clock import Clock
+
+KEY_SIZE = 32
+_LITTLE = 1 << 20
+_OURS = frozenset((".rave", "CACHEDIR.TAG"))
+_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
+# This directory holds a RAVE cache: backups may leave it out, and deleting it costs computing time only.
+"""
+_IN_WORDS = {
+    errno.EACCES: "no permission to write there; its owner may grant it, or choose another directory",
+    errno.EPERM: "no permission to write there; its owner may grant it, or choose another directory",
+    errno.EROFS: "it is on a read-only file system",
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.ENOTDIR: "it, or something above it, is not a directory",
+    errno.EEXIST: "it is not a directory",
+    errno.ENOENT: "it does not exist and can't be created",
+}
+
+
+class Root:
+    """The directory of a cache, made when it is missing.
+
+    Private is a root that we own and nobody else can enter. A private root made by us, or found empty, is given a
+    sealing key; one that already held other things is not, since who put them there is unknown. A root that others
+    can enter never has one.
+    """
+
+    def __init__(self, tree: Tree, temporaries: Temporaries, clock: Clock, mode: int | None) -> None:
+        self.tree = tree
+        self.path = tree.root
+        self.exact = mode is not None
+        self.directory_mode = mode if mode is not None else 0o777
+        self.file_mode = self.directory_mode & 0o666
+        self.secret: bytes | None = None
+        self._temporaries = temporaries
+        self._clock = clock
+        self._mode = mode
+
+    def prepare(self) -> None:
+        """Makes the root and what belongs in it, where missing. A root that vanished gets the same key again.
+
+        Raises:
+            OSError: it can't be made or written to.
+        """
+        self._make_root()
+        self._look()
+        for name in ("", "/tmp", "/leases", "/damaged"):  # noqa: S108  # below the root
+            self.make(self.tree.control + name)
+        self._tag()
+        if self._is_private() and (self.secret or set(os.listdir(self.path)) <= _OURS):
+            self._make_key()
+        self.secret = self._read_key()
+
+    def attach(self) -> None:
+        """As ``prepare``, but does what it can where the root can't be written to."""
+        try:
+            self.prepare()
+        except OSError:
+            try:
+                self._look()
+                self.secret = self._read_key()
+            except OSError:
+                self.secret = None
+
+    def make(self, directory: str) -> None:
+        """Makes ``directory`` and those above it, as open as the root is.
+
+        Raises:
+            OSError: it can't be made.
+        """
+        try:
+            os.mkdir(directory, self.directory_mode)
+            if self.exact:
+                os.chmod(directory, self.directory_mode)
+        except FileExistsError:
+            if not os.path.isdir(directory):
+                raise
+        except FileNotFoundError:
+            self.make(os.path.dirname(directory))
+            self.make(directory)
+
+    def lock(self, name: str, *, seconds: float = 0.0, shared: bool = False) -> AbstractContextManager[bool]:
+        """Holds the lock ``name`` of this cache inside the ``with`` block; see `file_lock`."""
+        path = f"{self.tree.control}/{name}.lock"
+        return file_lock(path, self._clock, seconds=seconds, shared=shared, mode=self.file_mode, exact=self.exact)
+
+    def open_lock(self, path: str) -> int:
+        """The lock file ``path``, made as open as the root is where it is missing.
+
+        Raises:
+            OSError: it can't be opened.
+        """
+        return open_lock(path, self.file_mode, self.exact)
+
+    def trouble(self) -> str | None:
+        """What keeps the root from being written to, in words, or ``None``."""
+        try:
+            self.prepare()
+            remove(self._temporaries.write([b"x"], mode=0o600))
+            free = os.statvfs(self.path)
+        except OSError as error:
+            words = _IN_WORDS.get(error.errno or 0, error.strerror or str(error))
+            return f"the cache directory {self.path} can't be written to: {words}"
+        if free.f_bavail * free.f_frsize < _LITTLE:
+            return f"the cache directory {self.path} can't take much more: less than 1 MiB of the disk is free"
+        return None
+
+    def doubt(self) -> str | None:
+        """Why a root that was private counts as shared, and what makes it private again; ``None`` where nothing did."""
+        key = f"{self.tree.control}/key"
+        if self.secret or not os.path.lexists(key):
+            return None
+        return (
+            f"{self.path} has a sealing key, but others can enter it or read the key, so it counts as shared; "
+            f"'chmod 700 {self.path}; chmod 600 {key}' makes it private again"
+        )
+
+    def _make_root(self) -> None:
+        try:
+            os.makedirs(os.path.dirname(self.path) or "/", exist_ok=True)
+            os.mkdir(self.path, 0o700 if self._mode is None else self._mode)
+        except FileExistsError:
+            if not os.path.isdir(self.path):
+                raise
+        else:
+            if self._mode is not None:
+                os.chmod(self.path, self._mode)
+
+    def _look(self) -> None:
+        if self._mode is None:
+            private = self._is_private()
+            self.directory_mode = 0o700 if private else 0o777
+            self.file_mode = 0o600 if private else 0o666
+
+    def _is_private(self) -> bool:
+        return _only_ours(os.stat(self.path))
+
+    def _tag(self) -> None:
+        path = f"{self.path}/CACHEDIR.TAG"
+        if not os.path.lexists(path):
+            os.replace(self._temporaries.write([_TAG], mode=self.file_mode, exact=self.exact), path)
+
+    def _make_key(self) -> None:
+        path = f"{self.tree.control}/key"
+        if os.path.lexists(path):
+            return
+        temporary = self._temporaries.write([self.secret or os.urandom(KEY_SIZE)], mode=0o600, exact=True, durable=True)
+        try:
+            os.link(temporary, path)  # unlike a rename it never replaces the key of who was faster
+        except OSError:
+            pass  # somebody was faster; or a file system without links, which stays without a key
+        finally:
+            remove(temporary)
+
+    def _read_key(self) -> bytes | None:
+        try:
+            file = os.open(f"{self.tree.control}/key", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            key = os.read(file, KEY_SIZE + 1)
+            info = os.fstat(file)
+        finally:
+            os.close(file)
+        ours = self._is_private() and _only_ours(info) and stat.S_ISREG(info.st_mode)
+        return key if ours and len(key) == KEY_SIZE else None
+
+
+def _only_ours(info: os.stat_result) -> bool:
+    return info.st_uid == os.geteuid() and not info.st_mode & 0o077
+
+
+def parse_mode(text: str) -> int:
+    """The permissions of a directory, from octal digits.
+
+    Raises:
+        ValueError: they are none, or shut the owner out.
+    """
+    mode = int(text, 8) if text.isdecimal() else 0
+    if mode & ~0o3777 or mode & 0o700 != 0o700:
+        raise ValueError("an octal mode that gives its owner everything expected, such as 700 or 2770")
+    return mode

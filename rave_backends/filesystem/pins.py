@@ -1,0 +1,56 @@
+"""Pins: the beginnings of keys of which a directory evicts nothing."""
+
+from __future__ import annotations
+
+import os
+from hashlib import blake2b
+
+from rave_backends.filesystem.ownership import Root
+from rave_backends.filesystem.paths import Tree
+from rave_backends.filesystem.temp_files import Temporaries, listdir
+
+
+class Pins:
+    """One small file for each pin, below ``.rave/pins``, so that pinning needs no lock."""
+
+    def __init__(self, tree: Tree, root: Root, temporaries: Temporaries) -> None:
+        self._directory = f"{tree.control}/pins"
+        self._root = root
+        self._temporaries = temporaries
+
+    def all(self) -> list[str]:
+        """The pins, in order."""
+        found = []
+        for name in listdir(self._directory):
+            try:
+                with open(f"{self._directory}/{name}", encoding="utf-8") as file:
+                    found.append(file.read())
+            except (FileNotFoundError, UnicodeDecodeError):
+                continue  # gone meanwhile, or damaged
+        return sorted(filter(None, found))
+
+    def add(self, prefix: str) -> None:
+        """Adds one.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        self._root.prepare()
+        self._root.make(self._directory)
+        mode, exact = self._root.file_mode, self._root.exact
+        os.replace(self._temporaries.write([prefix.encode()], mode=mode, exact=exact), self._path(prefix))
+
+    def remove(self, prefix: str) -> bool:
+        """Takes one away; whether it was there.
+
+        Raises:
+            OSError: it can't be removed.
+        """
+        try:
+            os.unlink(self._path(prefix))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _path(self, prefix: str) -> str:
+        return f"{self._directory}/{blake2b(prefix.encode(), digest_size=16).hexdigest()}"

@@ -1,0 +1,1 @@
+"""Several backends as one, small and near first."""

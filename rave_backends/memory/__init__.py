@@ -1,0 +1,1 @@
+"""The backend ``memory://``: entries in this process."""

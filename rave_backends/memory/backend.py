@@ -1,0 +1,229 @@
+"""A cache in this process's memory, bounded in bytes, which can also keep decoded values."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
+from weakref import WeakSet
+
+from rave_backends.budget import Budget, Limit, Policy
+from rave_backends.memory.eviction_policies import Item, Shelves, worth
+from rave_core.backend import Backend, Held, Purged, StoreURL, parse_age
+from rave_core.clock import Clock, SystemClock
+from rave_core.errors import ConfigurationError, DamagedError, EntryError, LaterFormatError
+from rave_core.model import Bytes, Entry
+from rave_core.storage.frame import peek
+
+DEFAULT_BYTES = 256 << 20
+
+
+_everyone: WeakSet[MemoryBackend] = WeakSet()
+
+
+class MemoryBackend(Backend):
+    """Keeps frames, and immutable values beside them, up to ``max_bytes`` in all.
+
+    A frame that is larger than the budget is not kept, silently: a memory tier is a help, not a promise. Neither is
+    a value whose frame would count twice and no longer fit. Safe for threads; after a fork each process goes on with
+    its own copy.
+    """
+
+    blocking: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        max_bytes: int = DEFAULT_BYTES,
+        policy: Policy = "lru",
+        budget: Budget | None = None,
+        max_age: float | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """An empty memory.
+
+        Args:
+            max_bytes: the budget.
+            policy: what goes first when it is exceeded: ``lru``, the longest unused; ``lfu``, the least used; ``cost``,
+                the cheapest to compute for each byte.
+            budget: in place of both, a budget of more limits. Where only the whole is exceeded, the namespace that has
+                most does with less.
+            max_age: seconds after which an entry that was put here counts as absent, so that layers below are asked
+                again; ``None`` for never.
+            clock: the source of time.
+        """
+        self.budget = budget or Budget(Limit(max_bytes), policy=policy)
+        self.max_bytes = self.budget.whole.max_bytes or DEFAULT_BYTES
+        self.max_age = max_age
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._items = Shelves(self.budget, self.max_bytes)
+        self._secret = os.urandom(32)
+        _everyone.add(self)
+
+    @classmethod
+    def from_url(cls, url: StoreURL) -> MemoryBackend:
+        """A cache of its own for ``memory://?max_age=…``, with a `Budget` of 256 MiB by default.
+
+        Raises:
+            ConfigurationError: the URL has a host or path, or an option is wrong.
+        """
+        if url.host or url.path.strip("/"):
+            raise ConfigurationError(f"{url}: memory has neither host nor path; memory:// expected")
+        budget, max_age = Budget.from_url(url, max_bytes=DEFAULT_BYTES), url.take("max_age", parse_age, None)
+        url.done()
+        return cls(budget=budget, max_age=max_age)
+
+    def __repr__(self) -> str:
+        return f"MemoryBackend(max_bytes={self.max_bytes})"
+
+    def get(self, key: str) -> bytes | None:
+        """The frame kept under ``key``, whole, or ``None``."""
+        item = self._find(key)
+        return None if item is None else item.frame
+
+    def aged(self, key: str) -> bytes | None:
+        """The frame under ``key``, also if it is older than ``max_age``; or ``None``."""
+        with self._lock:
+            item = self._items.get(key)
+        return None if item is None else item.frame
+
+    def _find(self, key: str) -> Item | None:
+        with self._lock:
+            item = self._items.get(key)
+        return None if item is not None and self._left(item) <= 0 else item
+
+    def _left(self, item: Item) -> float:
+        """Seconds for which an item still counts."""
+        return math.inf if self.max_age is None else item.since + self.max_age - self._clock.monotonic()
+
+    def peek(self, key: str) -> bytes | None:
+        """The frame kept under ``key``, the very same object until another takes its place, or ``None``."""
+        return self.get(key)
+
+    def drop(self, prefix: str) -> None:
+        """Forgets the keys that start with ``prefix``."""
+        with self._lock:
+            for key in [key for key in self._items if key.startswith(prefix)]:
+                self._drop(key)
+
+    def put(self, key: str, frame: Sequence[Bytes]) -> None:
+        """Keeps ``frame``, given in pieces, in place of what was there, unless it is larger than the budget."""
+        content = b"".join(frame)
+        value = worth(content) if self.budget.policy == "cost" else 0.0
+        item = Item(content, self._clock.monotonic(), worth=value)
+        with self._lock:
+            self._drop(key)
+            self._items.put(key, item)
+
+    def delete(self, key: str) -> bool:
+        """Forgets ``key``; whether there was anything. What is already being read stays readable."""
+        with self._lock:
+            return self._drop(key)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys that start with ``prefix``, in no order, as they were when this was called."""
+        with self._lock:
+            found = [key for key in self._items if key.startswith(prefix)]
+        return iter(found)
+
+    def close(self) -> None:
+        """Forgets everything."""
+        with self._lock:
+            for key in list(self._items):
+                self._drop(key)
+
+    def secret(self) -> bytes:
+        """A key that is as old as this object, and goes with it."""
+        return self._secret
+
+    def held(self, key: str) -> Held | None:
+        """The value kept under ``key``, or ``None``."""
+        item = self._find(key)
+        return None if item is None else item.held
+
+    def hold(self, key: str, value: object, entry: Entry) -> Held | None:
+        """Keeps ``value`` beside the frame of ``key``; ``None`` where there is no such frame, or no room for both.
+
+        A value that was decoded while another frame took the place of its own is not kept beside that.
+        """
+        held = Held(value, entry)
+        with self._lock:
+            item = self._items.peek(key)
+            if item is None or not _may_be_of(item.frame, entry):
+                return None
+            left = self._left(item)
+            if left <= 0:
+                return None
+            held.expires_at = min(held.expires_at, self._clock.now() + left)
+            fits = self._items.put(key, Item(item.frame, item.since, held, worth=item.worth))
+            if self._items.peek(key) is not item:
+                item.let_go()
+        return held if fits else None
+
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
+        """Drops what is dead and what is no frame. The budget is kept at all times, and there are no products."""
+        removed = Purged()
+        with self._lock:
+            frames = [(key, item.frame) for key in self._items if (item := self._items.peek(key))]
+        for key, frame in frames:
+            try:
+                entries, leftovers = int(is_dead(peek(frame))), 0
+            except LaterFormatError:
+                continue
+            except DamagedError:
+                entries, leftovers = 0, 1
+            if (entries or leftovers) and self._drop_frame(key, frame):
+                removed += Purged(entries, len(frame), leftovers)
+        return removed
+
+    def last_purge(self) -> float | None:
+        """``None``: nobody else purges this memory."""
+        return None
+
+    def usage(self) -> tuple[int, int]:
+        """Entries, and bytes used, with what they are taken to cost beside their frames."""
+        with self._lock:
+            return len(self._items), self._items.size
+
+    def _drop(self, key: str) -> bool:
+        item = self._items.pop(key)
+        if item is None:
+            return False
+        item.let_go()
+        return True
+
+    def _drop_frame(self, key: str, frame: bytes) -> bool:
+        with self._lock:
+            item = self._items.peek(key)
+            return item is not None and item.frame is frame and self._drop(key)
+
+
+def _may_be_of(frame: bytes, entry: Entry) -> bool:
+    try:
+        return peek(frame) == entry
+    except EntryError:
+        return True  # bytes that are no frame say nothing of whose they are
+
+
+def _lock_all() -> None:
+    # A thread that is in the middle of a change does not exist in the child: no fork while there is one.
+    global _locked
+    _forking.acquire()  # two threads may fork at once
+    _locked = list(_everyone)
+    for backend in _locked:
+        backend._lock.acquire()
+
+
+def _unlock_all() -> None:
+    for backend in _locked:
+        backend._lock.release()
+    _locked.clear()
+    _forking.release()
+
+
+_locked: list[MemoryBackend] = []
+_forking = threading.Lock()
+os.register_at_fork(before=_lock_all, after_in_parent=_unlock_all, after_in_child=_unlock_all)

@@ -1,0 +1,246 @@
+"""A cache in a bucket of an object store: one object for each frame, named for its key.
+
+prefix/operation/version/args.rave      the frame
+prefix/operation/version/<name>         a product, beside its frame
+prefix/.rave/                           what belongs to the store: no key has a part that starts with a dot
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from rave_backends.budget import Budget
+from rave_backends.object_store.bucket import Bucket
+from rave_backends.object_store.config import Account, AzureAccount, GoogleAccount, S3Account
+from rave_backends.object_store.leases import ObjectLeases
+from rave_backends.object_store.purger import SUFFIX, ObjectSweeper, product_name
+from rave_core.backend import Backend, Purged, StoreURL
+from rave_core.clock import Clock, SystemClock
+from rave_core.durations import parse_duration
+from rave_core.errors import BackendError, ConfigurationError
+from rave_core.model import Bytes, Entry
+from rave_core.storage.frame import peek
+
+_ACCOUNTS: dict[str, Callable[..., Account]] = {"s3": S3Account, "gs": GoogleAccount, "az": AzureAccount}
+_OPTIONS = {"s3": ("endpoint", "region", "profile"), "gs": ("endpoint",), "az": ("account", "endpoint")}
+
+DEFAULT_TIMEOUT = 15.0
+"""Seconds that one request may take, repetitions included."""
+
+
+class ObjectStoreBackend(Backend):
+    """Keeps frames in a bucket, which many processes and hosts may share.
+
+    Opening connects to nothing; trouble shows in the calls, as `BackendError`, and in ``check``. The store counts as
+    shared, so it has no sealing key of its own. Products are objects, with their media type, beside their frames.
+    """
+
+    remote: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        account: Account,
+        prefix: str = "",
+        *,
+        budget: Budget | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        clock: Clock | None = None,
+    ) -> None:
+        """The cache in the bucket of ``account``, in objects whose names start with ``prefix``.
+
+        Args:
+            account: which bucket, and as whom to ask.
+            prefix: given without its last slash. What else is in the bucket stays untouched.
+            budget: how much is kept, looked at by each purge. Reads leave no trace in an object store: ``lru`` goes by
+                when an entry was put, and ``lfu`` is not known.
+            timeout: seconds that a request may take, repetitions included.
+            clock: the source of time.
+
+        Raises:
+            ConfigurationError: the prefix is wrong.
+        """
+        if prefix and not _is_name(prefix):
+            raise ConfigurationError(
+                f"{prefix!r} can't be a prefix: parts joined by '/' expected, none '.', '..' or empty"
+            )
+        clock = clock or SystemClock()
+        self._bucket = Bucket(account, timeout=timeout)
+        self._scheme = account.scheme
+        self._prefix = f"{prefix}/" if prefix else ""
+        control = f"{self._prefix}.rave/"
+        self._control = control
+        self._leases = ObjectLeases(self._bucket, control, clock)
+        self._sweeper = ObjectSweeper(self._bucket, self._prefix, control, self._leases, clock)
+        self.budget = budget or Budget()
+
+    @classmethod
+    def from_url(cls, url: StoreURL) -> ObjectStoreBackend:
+        """The cache at ``s3://bucket/prefix?endpoint=…&region=…&profile=…&timeout=…``, with a `Budget`; and likewise.
+
+        ``gs://bucket/prefix?endpoint=…&timeout=…``, ``az://container/prefix?account=…&endpoint=…&timeout=…``.
+
+        Raises:
+            ConfigurationError: the URL names no bucket, or an option is wrong.
+        """
+        options = {name: url.take(name, _text, None) for name in _OPTIONS[url.scheme]}
+        timeout = url.take("timeout", _timeout, DEFAULT_TIMEOUT)
+        budget = Budget.from_url(url, policies=("lru", "cost"))
+        url.done()
+        if not url.host:
+            raise ConfigurationError(f"{url}: no bucket is named; {url.scheme}://bucket/prefix expected")
+        try:
+            return cls(_ACCOUNTS[url.scheme](url.host, **options), url.path.strip("/"), budget=budget, timeout=timeout)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{url}: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"ObjectStoreBackend('{self._scheme}://{self._bucket.name}/{self._prefix}')"
+
+    def get(self, key: str) -> Bytes | None:
+        """The frame kept under ``key``, whole, or ``None``."""
+        return self._bucket.get(self._name(key))
+
+    def head(self, key: str, size: int) -> bytes | None:
+        """The first ``size`` bytes of the frame under ``key`` (fewer if it is shorter), or ``None``."""
+        return self._bucket.beginning(self._name(key), size)
+
+    def put(self, key: str, frame: Sequence[Bytes]) -> None:
+        """Keeps ``frame``, given in pieces, in place of what was there. A reader sees the old or the new, whole."""
+        self._bucket.put(self._name(key), frame)
+
+    def delete(self, key: str) -> bool:
+        """Forgets ``key``; whether there was anything, as far as could be seen just before."""
+        name = self._name(key)
+        if self._bucket.look(name) is None:
+            return False
+        self._bucket.delete([name])
+        return True
+
+    def set_aside(self, key: str) -> None:
+        """Deletes a damaged frame."""
+        self._bucket.delete([self._name(key)])
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys that start with ``prefix``, in no order. What comes or goes meanwhile may show or not.
+
+        The store lists by whole parts of a key: a prefix that ends in ``/`` is cheaper than one that does not.
+        """
+        directory, slash, _ = prefix.rpartition("/")
+        if slash and not _is_name(directory):
+            return
+        for chunk in self._bucket.list(f"{self._prefix}{directory}{slash}"):
+            for found in chunk:
+                key = found.name[len(self._prefix) : -len(SUFFIX)]
+                if found.name.endswith(SUFFIX) and key.startswith(prefix) and not found.name.startswith(self._control):
+                    yield key
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        self._bucket.close()
+
+    def check(self) -> str | None:
+        """Why the bucket can't be listed, read or written to, in words; ``None`` when it can."""
+        try:
+            next(self._bucket.list(self._control), None)
+            self._bucket.put(f"{self._control}checked", [b""])
+        except BackendError as error:
+            return str(error)
+        return None
+
+    def notice(self) -> str | None:
+        """That the store creates over what exists, if it does, so that every host computes for itself."""
+        try:
+            return None if self._leases.tried().creates else self._leases.trouble()
+        except BackendError:
+            return None  # told by ``check``
+
+    def upload(self, key: str, product: Path, name: str, frame: Sequence[Bytes]) -> None:
+        """Keeps the content of the file ``product`` as ``name`` of ``key``, then puts ``frame``: it makes it count.
+
+        Raises:
+            ProductError: ``name`` can't be the name of a product.
+        """
+        target = product_name(self._name(key), name)
+        media_type = peek(b"".join(frame)).mime_type
+        self._bucket.upload(target, product, {"Content-Type": media_type} if media_type else {})
+        self.put(key, frame)
+
+    def download(self, key: str, name: str, path: Path) -> None:
+        """Writes the product ``name`` of ``key`` to the new file ``path``.
+
+        Raises:
+            FileNotFoundError: there is no such product.
+            ProductError: ``name`` can't be the name of a product.
+        """
+        self._bucket.download(product_name(self._name(key), name), path)
+
+    def url(self, key: str, name: str, *, seconds: float) -> str:
+        """A URL by which whoever has it can GET the product ``name`` of ``key`` for ``seconds``. Nothing is looked up.
+
+        Raises:
+            ProductError: ``name`` can't be the name of a product.
+        """
+        return self._bucket.sign(product_name(self._name(key), name), seconds)
+
+    def claim(self, key: str, record: bytes) -> bool:
+        """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``.
+
+        In a store that creates over what exists everybody gets ``True``; see `rave_backends.object_store.leases`.
+        """
+        return self._leases.claim(key, record)
+
+    def lease(self, key: str) -> bytes | None:
+        """The record of the lease of ``key``, or ``None`` when nobody holds one."""
+        return self._leases.lease(key)
+
+    def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
+        """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
+        return self._leases.swap(key, seen, record)
+
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
+        """Removes entries for which ``is_dead``, damaged ones, what crashes left behind, and what exceeds the budget.
+
+        With ``seconds`` it stops after about so many; the next one with a limit goes on from there.
+        A product without an entry is noticed by one purge, and removed by one that comes ``grace`` seconds later.
+        """
+        return self._sweeper.purge(is_dead, grace, self.budget, seconds)
+
+    def last_purge(self) -> float | None:
+        """Unix time of the last purge by any process, by the store's clock; ``None`` where there was none."""
+        return self._sweeper.last_purge()
+
+    def pins(self) -> list[str]:
+        """The beginnings of keys of which nothing is evicted, in order."""
+        return self._sweeper.pins.all()
+
+    def pin(self, prefix: str) -> None:
+        """Keys that start with ``prefix`` are not evicted from now on, by any process; they still expire."""
+        self._sweeper.pins.add(prefix)
+
+    def unpin(self, prefix: str) -> bool:
+        """Takes a pin away; whether it was there."""
+        return self._sweeper.pins.remove(prefix)
+
+    def _name(self, key: str) -> str:
+        if not _is_name(key) or key[0] == "." or "/." in key:
+            raise BackendError(f"{key!r} is no key: parts joined by '/' expected, none empty or starting with a dot")
+        return f"{self._prefix}{key}{SUFFIX}"
+
+
+def _is_name(text: str) -> bool:
+    return text.isprintable() and not {"", ".", ".."} & set(text.split("/"))
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("it is empty; leave it out where nothing is meant")
+    return text
+
+
+def _timeout(text: str) -> float:
+    seconds = parse_duration(text)
+    if not 0.1 <= seconds <= 3600:
+        raise ValueError("a time from 0.1s to 1h expected")
+    return seconds

@@ -1,0 +1,202 @@
+"""Where a bucket is, and as whom it is asked: one class for each kind of object store.
+
+Beside `rave_backends.object_store.bucket` nothing else touches the client, obstore.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from rave_backends.object_store.aws_profiles import default_profile, read_profile
+from rave_core.clock import Clock, SystemClock
+from rave_core.errors import ConfigurationError
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+_REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
+_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
+_S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_REREAD = timedelta(minutes=5)
+
+
+class Account(ABC):
+    """A bucket of one kind of store. ``str`` of it is for messages, and holds no secret.
+
+    Attributes:
+        name: of the bucket.
+        endpoint: the URL of the store; ``None`` for the provider's own.
+        credentials: what to correct where the store refuses them.
+        no_credentials: what to do where there are none.
+    """
+
+    scheme: ClassVar[str]
+    provider: ClassVar[str]
+    what: ClassVar[str] = "bucket"
+    credentials: ClassVar[str]
+    no_credentials: ClassVar[str]
+
+    def __init__(self, name: str, endpoint: str | None) -> None:
+        if find_spec("obstore") is None:
+            raise ConfigurationError(f"{self.scheme}:// needs the package obstore: pip install rave-framework[s3]")
+        self.name = _checked(name, _BUCKET, f"the name of a {self.what}", self.scheme)
+        self.endpoint = _endpoint(endpoint)
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.name!r} at {self.endpoint or self.provider}"
+
+    @abstractmethod
+    def client(self, options: Mapping[str, Any]) -> Any:
+        """A client for the bucket, with the options that all kinds have; it connects to nothing yet."""
+
+
+class S3Account(Account):
+    """A bucket of AWS, or of any store that speaks S3."""
+
+    scheme, provider = "s3", "AWS"
+    credentials = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile"
+    no_credentials = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        profile: str | None = None,
+        clock: Clock | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        """The bucket ``name``, which must exist.
+
+        Args:
+            name: of the bucket.
+            endpoint: the URL of a store that is not AWS. Default: what the environment or the profile says.
+            region: likewise.
+            profile: of ``~/.aws/credentials`` and ``~/.aws/config``, with an access key and its secret. Default:
+                the credentials in the environment, the profile that it names or the default one, or the host's role.
+            clock: the source of time.
+            environ: the environment.
+
+        Raises:
+            ConfigurationError: one of these is wrong, or obstore is not installed.
+        """
+        self._environ = environ
+        self._clock = clock or SystemClock()
+        self._profile = profile or default_profile(environ)
+        found = read_profile(self._profile, environ) if self._profile else {}
+        given = next((environ[key] for key in _S3_ENDPOINTS if environ.get(key)), None)
+        super().__init__(name, endpoint or given or found.get("endpoint_url"))
+        region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or found.get("region")
+        self._region = _checked(region, _REGION, "a region", self.scheme) if region else None
+
+    def client(self, options: Mapping[str, Any]) -> Any:
+        """See `Account`."""
+        from obstore.store import S3Store
+
+        return S3Store(
+            self.name,
+            config=_given(endpoint=self.endpoint, region=self._region),
+            credential_provider=self._renewed if self._profile else None,
+            **options,
+        )
+
+    def _renewed(self) -> Any:
+        """The profile's keys, read again now and then, since somebody may renew them."""
+        found = read_profile(self._profile or "", self._environ)
+        return {
+            "access_key_id": found["aws_access_key_id"],
+            "secret_access_key": found["aws_secret_access_key"],
+            "token": found.get("aws_session_token"),
+            "expires_at": datetime.fromtimestamp(self._clock.now(), UTC) + _REREAD,
+        }
+
+
+class GoogleAccount(Account):
+    """A bucket of Google Cloud Storage; the credentials are those that the environment names, or the host's."""
+
+    scheme, provider = "gs", "Google"
+    credentials = "correct the file that GOOGLE_APPLICATION_CREDENTIALS names, or what its account may do"
+    no_credentials = "set GOOGLE_APPLICATION_CREDENTIALS to the file of a service account"
+
+    def __init__(self, name: str, *, endpoint: str | None = None, environ: Mapping[str, str] = os.environ) -> None:
+        """The bucket ``name``, which must exist; ``endpoint`` is by default ``GOOGLE_BASE_URL``, or Google's own.
+
+        Raises:
+            ConfigurationError: one of these is wrong, or obstore is not installed.
+        """
+        super().__init__(name, endpoint or environ.get("GOOGLE_BASE_URL"))
+
+    def client(self, options: Mapping[str, Any]) -> Any:
+        """See `Account`."""
+        from obstore.store import GCSStore
+
+        return GCSStore(self.name, config=_given(base_url=self.endpoint), **options)
+
+
+class AzureAccount(Account):
+    """A container of Azure Blob Storage; the credentials are those in the environment, or the host's."""
+
+    scheme, provider, what = "az", "Azure", "container"
+    credentials = "correct AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or the identity"
+    no_credentials = "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        account: str | None = None,
+        endpoint: str | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        """The container ``name``, which must exist.
+
+        Args:
+            name: of the container.
+            account: the storage account. Default: ``AZURE_STORAGE_ACCOUNT_NAME``.
+            endpoint: the URL of the account. Default: ``AZURE_STORAGE_ENDPOINT``, or Azure's own.
+            environ: the environment.
+
+        Raises:
+            ConfigurationError: one of these is wrong, no account is named, or obstore is not installed.
+        """
+        super().__init__(name, endpoint or environ.get("AZURE_STORAGE_ENDPOINT"))
+        account = account or environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+        if not account:
+            raise ConfigurationError(
+                "no storage account is named: ?account=NAME or AZURE_STORAGE_ACCOUNT_NAME expected"
+            )
+        self._account = _checked(account, _ACCOUNT, "a storage account", self.scheme)
+
+    def client(self, options: Mapping[str, Any]) -> Any:
+        """See `Account`."""
+        from obstore.store import AzureStore
+
+        return AzureStore(self.name, config=_given(account_name=self._account, endpoint=self.endpoint), **options)
+
+
+def _given(**config: str | None) -> Any:
+    return {name: value for name, value in config.items() if value}
+
+
+def _checked(text: str, pattern: re.Pattern[str], what: str, scheme: str) -> str:
+    if not pattern.fullmatch(text):
+        raise ConfigurationError(
+            f"{text!r} can't be {what}: letters, digits and '-' expected, as in {scheme}://bucket/prefix"
+        )
+    return text
+
+
+def _endpoint(text: str | None) -> str | None:
+    if text is None:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+        shown = text.replace(parts.netloc, parts.netloc.rpartition("@")[2])
+        raise ConfigurationError(f"{shown!r} can't be an endpoint: https://host or http://host:port expected")
+    return text.rstrip("/")

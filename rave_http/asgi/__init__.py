@@ -1,0 +1,1 @@
+"""Around every request: the outermost middleware, the access log, the audit trail."""

@@ -1,0 +1,239 @@
+"""The access log: one line of JSON for each request, written by a thread so that no disk can hold up the event loop."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import re
+import threading
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import unquote_plus
+
+import msgspec
+
+from rave_core.clock import Clock, SystemClock
+from rave_core.errors import told
+from rave_http.asgi.line_sinks import ATOMIC, FileSink, LineSink, LoggerSink, StandardOutput
+from rave_http.protocol.request_record import ANONYMOUS_NAME, RequestNote
+from rave_http.protocol.tracing import trace_id
+
+LOGGER: Final = "rave.access"
+"""The logger that takes the lines where a log configuration gives it a handler."""
+
+HIDDEN: Final = "***"
+"""What stands in the log in place of a value whose name looks secret."""
+
+QUEUE: Final = 10_000
+"""Lines that wait to be written; further ones are dropped, and counted."""
+
+_GATHERING: Final = 0.05  # seconds for which lines are gathered, so that one write takes many
+_FAREWELL: Final = 2.0  # seconds that the last lines get when a worker stops
+_COMPLAINTS: Final = 60.0  # seconds between two complaints about lines that can't be written
+_LONG: Final = 1000  # characters of a field that clients choose
+_SHORT: Final = 100  # the same in a line that would be too long otherwise
+_SECRET = re.compile(
+    r"passw|passphrase|secret|token|credential|(api|access|private|signing).?key"
+    r"|(?<![a-z])(pass|pwd|pin|auth|authorization|signature|sig|session|sessionid|cookie|key)(?![a-z])"
+)
+# To JSON these are letters like all others; a terminal or a viewer may take them for an order.
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_log = logging.getLogger("rave.http")
+
+
+class Line(msgspec.Struct):
+    """One request, in the order in which the log tells it."""
+
+    time: datetime
+    request_id: str
+    trace_id: str
+    client: str
+    principal: str
+    method: str
+    path: str
+    query: str
+    status: int
+    bytes: int
+    seconds: float
+    operation: str
+    cache: str
+    key: str
+    user_agent: str
+
+
+class AccessLog:
+    """Writes lines from a thread of its own, which starts with the first; so one is made after the fork.
+
+    How fast lines can be written does not matter to requests: where too many wait, further ones are lost, and counted.
+    """
+
+    def __init__(self, sink: LineSink, *, clock: Clock | None = None, queue: int = QUEUE) -> None:
+        self._sink = sink
+        self._clock = clock or SystemClock()
+        self._waiting: deque[bytes] = deque()
+        self._queue = queue
+        self._encode = msgspec.json.Encoder().encode
+        self._is_called = False
+        self._call = threading.Event()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._overflowed = 0
+        self._failed = 0
+        self._told_at: float | None = None
+        self._told = 0
+
+    @property
+    def dropped(self) -> int:
+        """Lines that were lost: too many waited, or they could not be written. Some of the latter may be there."""
+        return self._overflowed + self._failed
+
+    @classmethod
+    def of(cls, where: str, *, clock: Clock | None = None) -> AccessLog | None:
+        """The log that goes ``where``: ``-`` for standard output, a path, or empty for none.
+
+        It goes to the logger ``rave.access`` instead where the log configuration gives that one a handler. May wait
+        for a disk.
+
+        Raises:
+            ConfigurationError: the file can't be written.
+        """
+        logger = logging.getLogger(LOGGER)
+        if logger.handlers:
+            return cls(LoggerSink(logger), clock=clock)
+        if not where:
+            return None
+        return cls(StandardOutput() if where == "-" else FileSink(where), clock=clock)
+
+    def note(self, scope: Mapping[str, Any], note: RequestNote, seconds: float, client: str, user_agent: bytes) -> None:
+        """Logs one request that was answered, or given up, after ``seconds``. Does not wait for anything."""
+        self._put(
+            Line(
+                datetime.fromtimestamp(self._clock.now() - seconds, UTC),
+                note.request_id,
+                trace_id(note.trace),
+                client,
+                getattr(note.principal, "name", ANONYMOUS_NAME),
+                scope["method"],
+                scope["path"],
+                shown(scope["query_string"]),
+                note.status,
+                note.sent,
+                round(seconds, 6),
+                note.operation,
+                note.cache,
+                note.key,
+                user_agent.decode("latin-1"),
+            )
+        )
+
+    def reopen(self) -> None:
+        """Opens the file anew with the next line. A file that was moved away or removed is noticed without it."""
+        self._sink.reopen()
+
+    def close(self) -> None:
+        """Writes what waits, for a short time at most; twice is no error."""
+        self._stop.set()
+        self._call.set()
+        thread, self._thread = self._thread, None
+        if thread is None:
+            self._sink.close()
+            return
+        thread.join(_FAREWELL)
+        atexit.unregister(self.close)
+
+    def _put(self, line: Line) -> None:
+        """Lets a line wait to be written, and calls the writer where it has not been called yet."""
+        if len(self._waiting) >= self._queue:
+            self._overflowed += 1
+            return
+        self._waiting.append(self._encoded(line))
+        if not self._is_called:
+            self._is_called = True
+            if self._thread is None:
+                self._start()
+            self._call.set()
+
+    def _encoded(self, line: Line) -> bytes:
+        if len(line.path) + len(line.query) + len(line.user_agent) > _LONG:
+            _shorten(line, _LONG)
+        try:
+            data = self._encode(line)
+        except UnicodeEncodeError:  # halves of characters, which no server should let through
+            data = self._encode(_printable(line))
+        if b"\x7f" in data or not data.isascii():
+            data = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", data.decode()).encode()
+        if len(data) >= ATOMIC:
+            line = _printable(line)
+            _shorten(line, _SHORT)
+            data = self._encode(line)
+        return data
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._write, name="rave-access-log", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def _write(self) -> None:
+        while not self._stop.is_set():
+            self._call.wait()
+            self._stop.wait(_GATHERING)
+            self._call.clear()
+            self._is_called = False
+            self._write_waiting()
+        self._write_waiting()
+        self._sink.close()
+
+    def _write_waiting(self) -> None:
+        waiting = self._waiting
+        lines = [waiting.popleft() for _ in range(len(waiting))]
+        try:
+            if lines:
+                self._sink.write(lines)
+        except Exception as error:  # noqa: BLE001  # a handler of a log configuration may raise anything
+            self._failed += len(lines)
+            self._complain(told(error))
+        else:
+            if self.dropped > self._told:
+                self._complain("they came faster than they could be written")
+
+    def _complain(self, reason: str) -> None:
+        now = self._clock.monotonic()
+        if self._told_at is None or now - self._told_at > _COMPLAINTS:
+            self._told_at = now
+            _log.warning("%d lines of the access log were dropped: %s", self.dropped - self._told, reason)
+            self._told = self.dropped
+
+
+def shown(query: bytes) -> str:
+    """A query string as the log shows it: without the values of parameters whose names look secret."""
+    if not query:
+        return ""
+    return "&".join(map(_shown, query.decode("latin-1").split("&")))
+
+
+def _shown(parameter: str) -> str:
+    name, equals, _ = parameter.partition("=")
+    return f"{name}={HIDDEN}" if equals and _is_secret(name[:_SHORT]) else parameter
+
+
+@lru_cache(1024)
+def _is_secret(name: str) -> bool:
+    """Whether a parameter's name, as it stands in a URL, looks as if its value was nobody else's business."""
+    return _SECRET.search(unquote_plus(name).lower()) is not None
+
+
+def _shorten(line: Line, length: int) -> None:
+    for name in ("path", "query", "user_agent", "operation", "key", "principal"):
+        text = getattr(line, name)
+        if len(text) > length:
+            setattr(line, name, f"{text[:length]}...")
+
+
+def _printable(line: Line) -> Line:
+    """The line, with everything but ASCII in the form of Python's escapes."""
+    texts = {name: value for name, value in msgspec.structs.asdict(line).items() if isinstance(value, str)}
+    safe = {name: text.encode("ascii", "backslashreplace").decode() for name, text in texts.items()}
+    return msgspec.structs.replace(line, **safe)

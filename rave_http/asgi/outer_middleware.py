@@ -1,0 +1,196 @@
+"""The envelope: the outermost application, around Falcon's. It knows each request from its first to its last byte.
+
+It gives the request an ID and a trace, tells metrics and the access log how it went, and answers for the application
+where that one fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from rave_core.clock import Clock, SystemClock
+from rave_http.asgi.access_log import AccessLog
+from rave_http.protocol.problems import MEDIA_TYPE, Problem
+from rave_http.protocol.proxies import Proxies
+from rave_http.protocol.request_record import RequestNote
+from rave_http.protocol.tracing import HEADER, child_of, current_trace
+from rave_http.workers.metrics import Metrics
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+"""An ASGI application, whatever it calls the types of its scope and messages."""
+
+CLIENT_LEFT: Final = 499
+"""The status by which metrics and the access log tell that the client left before the answer was complete."""
+
+_REST: Final = 8 << 20  # bytes of a body that are taken after the answer to it
+_REST_SECONDS: Final = 5.0
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~+/=-]{1,128}")
+_log = logging.getLogger("rave.http")
+
+
+class Envelope:
+    """An ASGI application around another. Made after the fork, since its request IDs are of one process."""
+
+    def __init__(
+        self,
+        inner: Application,
+        *,
+        metrics: Metrics | None = None,
+        access_log: AccessLog | None = None,
+        proxies: Proxies | None = None,
+        base: str = "",
+        clock: Clock | None = None,
+    ) -> None:
+        """Puts ``inner`` into an envelope.
+
+        Args:
+            inner: the application.
+            metrics: where requests are counted; ``None`` for nowhere.
+            access_log: where they are logged; ``None`` for nowhere.
+            proxies: whose word about the client's address is believed; ``None`` for nobody's.
+            base: what stands in front of the path of every URL.
+            clock: the source of time.
+        """
+        self._inner = inner
+        self._metrics = metrics
+        self._access_log = access_log
+        self._proxies = proxies or Proxies(())
+        self._base = base
+        self._monotonic = (clock or SystemClock()).monotonic
+        self._prefix = os.urandom(6).hex()
+        self._count = itertools.count(1).__next__
+        if metrics is not None and access_log is not None:
+            metrics.follow(metrics.lines_dropped, lambda: access_log.dropped)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answers one request; what is no HTTP request goes through untouched."""
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        identifier, trace = self._request_id(headers.get(b"x-request-id")), child_of(_parent(scope, headers))
+        note = scope["rave"] = RequestNote(identifier, trace, self._monotonic())
+        current_trace.set(note.trace)
+        exchange = _Exchange(note, receive, send)
+        try:
+            await self._inner(scope, exchange.receive, exchange.send)
+            if not note.status and not exchange.is_left:
+                raise RuntimeError("the application gave no answer")
+        except asyncio.CancelledError:
+            exchange.is_left = not exchange.is_complete
+            raise
+        except Exception:
+            _log.exception("request %s: %s %r failed", note.request_id, scope["method"], scope["path"])
+            if note.status:
+                raise
+            await self._apologize(scope, exchange)
+        finally:
+            if exchange.is_left:
+                note.status = CLIENT_LEFT
+            self._tell(scope, headers, note)
+        if not exchange.is_taken and (b"content-length" in headers or b"transfer-encoding" in headers):
+            await exchange.take_rest(headers)
+
+    def _request_id(self, given: bytes | None) -> str:
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            return given.decode()
+        return f"{self._prefix}-{self._count():x}"
+
+    async def _apologize(self, scope: MutableMapping[str, Any], exchange: _Exchange) -> None:
+        """Answers with a problem, since the application did not."""
+        problem = Problem(
+            "internal-error", f"The service failed; its log has the details under request {exchange.note.request_id}"
+        )
+        body = msgspec.json.encode(problem.document(base=self._base, instance=scope["path"]))
+        headers = [
+            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        await exchange.send({"type": "http.response.start", "status": problem.status, "headers": headers})
+        await exchange.send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    def _tell(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes], note: RequestNote) -> None:
+        """Tells metrics and the access log how a request went."""
+        seconds = self._monotonic() - note.started
+        if self._metrics is not None:
+            self._metrics.observe(scope["method"], scope["path"], note, seconds)
+        if self._access_log is not None:
+            peer = scope.get("client")
+            client = self._proxies.client(scope["headers"], peer[0] if peer else "")
+            self._access_log.note(scope, note, seconds, client, headers.get(b"user-agent", b""))
+
+
+class _Exchange:
+    """One request and its response, as they pass through the envelope.
+
+    Attributes:
+        is_complete: whether the whole response was sent.
+        is_left: whether the client left before it was.
+        is_taken: whether the whole body of the request was received, or none will come any more.
+    """
+
+    __slots__ = ("_header", "_receive", "_send", "is_complete", "is_left", "is_taken", "note")
+
+    def __init__(self, note: RequestNote, receive: Receive, send: Send) -> None:
+        self.note = note
+        self.is_complete = False
+        self.is_left = False
+        self.is_taken = False
+        self._header = (b"x-request-id", note.request_id.encode())
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> Message:
+        """The next message of the client."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.is_left = not self.is_complete
+            self.is_taken = True
+        elif not message.get("more_body", False):
+            self.is_taken = True
+        return message
+
+    async def take_rest(self, headers: dict[bytes, bytes]) -> None:
+        """Takes what is left of a body that was answered already, up to a limit, and forgets it.
+
+        A proxy that is still sending when the connection closes tells its client of that, and not of the answer.
+        Whoever waits to be told to go on (``Expect``) sends nothing any more.
+        """
+        left = 0 if b"expect" in headers else _REST
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REST_SECONDS):
+                while left > 0 and not self.is_taken:
+                    left -= len((await self.receive()).get("body", b""))
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Sends a message of the response. No coroutine of its own: each would cost every message some time."""
+        kind = message["type"]
+        if kind == "http.response.body":
+            self.note.sent += len(message.get("body", b""))
+            self.is_complete = not message.get("more_body", False)
+        elif kind == "http.response.start":
+            self.note.status = message["status"]
+            # The application's own list stays as it is: it may use it again.
+            message = {**message, "headers": [*message.get("headers", ()), self._header]}
+        return self._send(message)
+
+
+def _parent(scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> bytes | None:
+    """The caller's ``traceparent``; ``None`` where there is none, or more than one."""
+    parent = headers.get(HEADER)
+    if parent is not None and sum(name == HEADER for name, _ in scope["headers"]) > 1:
+        return None
+    return parent

@@ -1,0 +1,1 @@
+"""Operations as documents: from a request to a call, JSON Schema, OpenAPI."""

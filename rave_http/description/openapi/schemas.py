@@ -1,0 +1,231 @@
+"""The documents that the service gives besides products, each as a JSON Schema under its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rave_http.description.json_schema import Schema
+from rave_http.protocol.problems import PROBLEMS
+
+TEXT: Final[dict[str, Any]] = {"type": "string"}
+FLAG: Final[dict[str, Any]] = {"type": "boolean"}
+NUMBER: Final[dict[str, Any]] = {"type": "number"}
+COUNT: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
+TEXTS: Final[dict[str, Any]] = {"type": "array", "items": TEXT}
+TIME: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
+
+
+def ref(name: str, group: str = "schemas") -> dict[str, str]:
+    """A reference to a component."""
+    return {"$ref": f"#/components/{group}/{name}"}
+
+
+def record(
+    description: str, properties: Mapping[str, Schema], *, required: Sequence[str] | None = None, is_open: bool = True
+) -> dict[str, Any]:
+    """An object.
+
+    Args:
+        description: what it is.
+        properties: by name.
+        required: those that are always there; by default, all.
+        is_open: whether there may be others.
+    """
+    schema: dict[str, Any] = {"type": "object", "description": description, "properties": dict(properties)}
+    schema["required"] = sorted(properties if required is None else required)
+    return schema if is_open else schema | {"additionalProperties": False}
+
+
+def or_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What fits a schema, or null."""
+    if isinstance(schema.get("type"), str):
+        return {**schema, "type": [schema["type"], "null"]}
+    return {"anyOf": [dict(schema), {"type": "null"}]}
+
+
+def list_of(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A list of what fits a schema."""
+    return {"type": "array", "items": dict(schema)}
+
+
+def by_name(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """An object with any names, whose values fit a schema."""
+    return {"type": "object", "additionalProperties": dict(schema)}
+
+
+_LINKS: Final = by_name(TEXT)
+
+_TICKET: Final[dict[str, Schema]] = {
+    "status": {"type": "string", "examples": ["queued", "making", "ready"]},
+    "href": {"type": "string", "description": "The URL of the product."},
+    "key": {"type": "string", "description": "The name of the product."},
+    "operation": TEXT,
+    "progress": or_null(ref("Progress")),
+    "created": or_null(TIME),
+    "links": _LINKS,
+}
+_SUMMARY: Final[dict[str, Schema]] = {
+    "name": {"type": "string", "description": "namespace/operation."},
+    "summary": {"type": "string", "description": "The first line of its docstring."},
+    "kind": {"enum": ["data", "file"]},
+    "mime_type": TEXT,
+    "tags": TEXTS,
+    "links": _LINKS,
+}
+
+SCHEMAS: Final[dict[str, dict[str, Any]]] = {
+    "Problem": record(
+        "What went wrong, as RFC 9457 describes it; a kind of problem has more members of its own.",
+        {
+            "type": {"type": "string", "description": "The URL of a page that tells what it means and what to do."},
+            "title": TEXT,
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": {"type": "string", "description": "What is wrong this time."},
+            "instance": {"type": "string", "description": "The path that was asked for."},
+            "errors": list_of(ref("ParameterError")),
+        },
+        required=["type", "title", "status", "detail"],
+    ),
+    "ParameterError": record(
+        "What is wrong with one parameter.",
+        {
+            "parameter": TEXT,
+            "detail": TEXT,
+            "schema": {"type": ["object", "boolean"], "description": "The JSON Schema that it has to fit."},
+        },
+        required=["parameter", "detail"],
+    ),
+    "Progress": record(
+        "How far a computation is, in units of its own.",
+        {
+            "done": NUMBER,
+            "total": or_null(NUMBER),
+            "text": {"type": "string", "description": "What is being done."},
+        },
+    ),
+    "Ticket": record(
+        "The promise of a product: its URL, where it is or will be. Asking again is always safe.",
+        _TICKET,
+    ),
+    "OperationSummary": record("An operation, in short.", _SUMMARY),
+    "OperationList": record(
+        "Some of the operations, by name.",
+        {
+            "operations": list_of(ref("OperationSummary")),
+            "next": {"type": ["string", "null"], "description": "The cursor of the next page, if there is one."},
+        },
+    ),
+    "OperationDescription": record(
+        "All that a caller has to know of an operation.",
+        {
+            **_SUMMARY,
+            "doc": TEXT,
+            "media_types": {**TEXTS, "description": "What its results can most likely be had as."},
+            "expires": {"type": "string", "description": "When its results expire, in words."},
+            "version": record("What tells one state of its code from another.", {"strategy": TEXT, "value": TEXT}),
+            "stale_while_revalidate": {**NUMBER, "description": "Seconds after expiry."},
+            "stale_if_error": {**NUMBER, "description": "Seconds after expiry."},
+            "parameters": {"type": "object", "description": "What a call takes: a JSON Schema 2020-12 object."},
+        },
+    ),
+    "Meta": record(
+        "What is known of a product, made or not.",
+        {
+            **_TICKET,
+            "arguments": {**by_name(TEXT), "description": "In a short readable form."},
+            "version": record("What tells one state of the code from another.", {"strategy": TEXT}),
+            "made": TIME,
+            "expires": or_null(TIME),
+            "seconds": {**NUMBER, "description": "How long computing it took."},
+            "size": COUNT,
+            "digest": TEXT,
+            "mime_type": TEXT,
+            "codec": TEXT,
+            "children": {**TEXTS, "description": "Keys of the results that it was computed from."},
+            "tags": TEXTS,
+            "python": TEXT,
+            "plugin": TEXT,
+            "failed": record("How it failed.", {"detail": TEXT, "at": TIME}),
+        },
+        required=list(_TICKET),
+    ),
+    "LoadProblem": record("What is wrong with a part of a namespace.", {"name": TEXT, "origin": TEXT, "error": TEXT}),
+    "Namespace": record(
+        "A collection of operations.",
+        {
+            "name": TEXT,
+            "kind": {"type": "string", "examples": ["installed", "directory"]},
+            "origin": {"type": "string", "description": "The package or directory that it was loaded from."},
+            "generation": {"type": "integer", "description": "Counts how often it was loaded."},
+            "loaded": TIME,
+            "operations": TEXTS,
+            "problems": list_of(ref("LoadProblem")),
+            "error": {"type": ["string", "null"], "description": "Why its latest change could not be loaded."},
+            "failed": or_null(TIME),
+        },
+        required=["name"],
+    ),
+    "NamespaceList": record("The namespaces.", {"namespaces": list_of(ref("Namespace"))}),
+    "Reloaded": record(
+        "A namespace after it was loaded anew.",
+        {"namespace": TEXT, "workers": {"type": "object", "description": "Its state in each worker."}},
+    ),
+    "OperationFacts": record("What is kept of one operation.", {"entries": COUNT, "bytes": COUNT, "seconds": NUMBER}),
+    "CacheFacts": record(
+        "What is kept.",
+        {
+            "caches": {"type": "object", "description": "Each cache in numbers."},
+            "operations": by_name(
+                record("What is kept of one.", {"entries": COUNT, "bytes": COUNT, "seconds": NUMBER})
+            ),
+        },
+    ),
+    "PurgeRequest": record(
+        "What to purge: all that fits every one of these; with none of them, what has expired.",
+        {
+            "namespace": TEXT,
+            "operation": {"type": "string", "description": "namespace/operation."},
+            "version": TEXT,
+            "older_than": {
+                "type": "string",
+                "pattern": r"^[0-9]{1,9}(\.[0-9]{1,6})?[dhms]?$",
+                "description": "A duration since it was made.",
+                "examples": ["90s", "2h", "7d"],
+            },
+        },
+        required=[],
+        is_open=False,
+    ),
+    "PurgeReport": record("What was purged.", {"removed": COUNT, "bytes": COUNT}),
+    "Health": record(
+        "Whether the service answers, and what of it does not work as it should.",
+        {
+            "status": {"type": "string", "examples": ["ok", "degraded", "stopping"]},
+            "degraded": TEXTS,
+            "parts": {"type": ["object", "null"], "description": "Each part by name; with the permission 'debug'."},
+        },
+        required=["status"],
+    ),
+    "Version": record("What runs here.", {"rave": TEXT, "python": TEXT}),
+    "Statistics": {"type": "object", "description": "Namespaces of logging.statistics, each an object."},
+    "StatisticsSwitch": {
+        **record(
+            "Collection in a namespace of statistics, to be paused or resumed.",
+            {"pause": {**TEXT, "minLength": 1}, "resume": {**TEXT, "minLength": 1}},
+            required=[],
+            is_open=False,
+        ),
+        "minProperties": 1,
+        "maxProperties": 1,
+    },
+    "StatisticsState": record("Whether a namespace of statistics collects.", {"name": TEXT, "enabled": FLAG}),
+    "ProblemKind": record(
+        "A kind of problem.",
+        {"slug": TEXT, "title": TEXT, "status": COUNT, "advice": {"type": "string", "description": "What to do."}},
+    ),
+}
+"""The documents by name."""
+
+SLUGS: Final = tuple(sorted(PROBLEMS))
+"""The kinds of problems."""

@@ -1,0 +1,172 @@
+"""The paths of the system: everything but the operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rave_http.description.openapi.answers import HTML, answer, part, problems, product
+from rave_http.description.openapi.schemas import SLUGS, TEXT, ref
+from rave_http.description.operation_documents import CURSOR, MOST_LISTED
+
+TAG: Final = "-"
+"""The tag of these paths; no namespace can have this name."""
+
+_ACCESS: Final = (401, 403, 404)
+_SPANS: Final = "It may hold slashes, which stand in the path as they are."
+_EVENTS: Final = "text/event-stream"
+_METRICS: Final = ("text/plain", "application/openmetrics-text")
+
+
+def system_paths() -> dict[str, dict[str, Any]]:
+    """The path items, by path."""
+    return {
+        "/": {"get": _list_operations("getCatalog", "The catalog: what can be asked.")},
+        "/{ns}": {
+            "parameters": [ref("Namespace", "parameters")],
+            "get": _list_operations("getNamespace", "The operations of one namespace."),
+        },
+        "/-/ops": {"get": _list_operations("listOperations", "The operations, by name.", has_namespace=True)},
+        "/-/ops/{ns}/{op}": {
+            "parameters": [ref("Namespace", "parameters"), ref("Operation", "parameters")],
+            "get": _read("describeOperation", "What a caller has to know of it.", ref("OperationDescription")),
+        },
+        **_products(),
+        **_administration(),
+        **_state(),
+        "/-/openapi.json": {"get": _document()},
+        "/-/problems/{slug}": {
+            "parameters": [_path("slug", "A kind of problem.", {"enum": list(SLUGS)})],
+            "get": _read("describeProblem", "What a kind of problem means, and what to do.", ref("ProblemKind"), HTML),
+        },
+    }
+
+
+def _document() -> dict[str, Any]:
+    found = _read("getOpenapi", "This document.", {"type": "object"})
+    found["responses"] = dict(sorted({**found["responses"], "304": ref("NotModified", "responses")}.items()))
+    return found
+
+
+def path_parameters() -> dict[str, dict[str, Any]]:
+    """The parameters that these paths refer to."""
+    return {
+        "Namespace": _path("ns", "The name of a namespace.", TEXT),
+        "Operation": _path("op", f"The name of an operation in its namespace. {_SPANS}", TEXT),
+        "Key": _path("key", f"The name of a product, as in its ticket: operation/version/arguments. {_SPANS}", TEXT),
+    }
+
+
+def _products() -> dict[str, dict[str, Any]]:
+    key = [ref("Key", "parameters")]
+    meta = _read("getProductMeta", "What is recorded of a product.", ref("Meta"), errors=(410, 500, 503))
+    events = _operation(
+        "watchProduct",
+        "The progress of a product, as server-sent events until it is there.",
+        {"200": answer("Events.", None, _EVENTS), **problems(*_ACCESS, 400, 410, 500, 503)},
+    )
+    delete = _operation(
+        "purgeProduct",
+        "Purges a product.",
+        {"204": answer("It was purged.", None), **problems(*_ACCESS, 400, 409, 500, 503)},
+    )
+    return {
+        "/-/products/{key}": {"parameters": key, "get": _product(), "delete": delete},
+        "/-/products/{key}/meta": {"parameters": key, "get": meta},
+        "/-/products/{key}/events": {"parameters": key, "get": events},
+    }
+
+
+def _product() -> dict[str, Any]:
+    found = {
+        "200": product("The product.", ["*/*"]),
+        "202": ref("Ticket", "responses"),
+        "206": part(["*/*"]),
+        "304": ref("NotModified", "responses"),
+        **problems(*_ACCESS, 400, 406, 409, 410, 416, 429, 500, 503, 504),
+    }
+    get = _operation("getProduct", "What a ticket promises: the product, or how far it is.", found)
+    description = "It has the forms that its operation gives, chosen by 'rave.f' or 'Accept' as there."
+    return get | {"description": description, "parameters": [ref("Prefer", "parameters")]}
+
+
+def _administration() -> dict[str, dict[str, Any]]:
+    reload = _operation(
+        "reloadNamespace",
+        "Loads a namespace that is a directory anew, now, in every worker.",
+        {"200": answer("How it is afterwards.", ref("Reloaded")), **problems(*_ACCESS, 400, 409, 500, 503)},
+    )
+    purge = "Purges results by namespace, operation, version and age."
+    return {
+        "/-/cache": {"get": _read("getCache", "What is kept, by operation.", ref("CacheFacts"))},
+        "/-/cache/purge": {"post": _change("purgeCache", purge, "PurgeRequest", "PurgeReport")},
+        "/-/namespaces": {"get": _read("listNamespaces", "The namespaces, and how they loaded.", ref("NamespaceList"))},
+        "/-/namespaces/{ns}/reload": {"parameters": [ref("Namespace", "parameters")], "post": reload},
+    }
+
+
+def _state() -> dict[str, dict[str, Any]]:
+    ready = _read("isReady", "Whether requests should be sent here.", ref("Health"))
+    ready["responses"]["503"] = answer("Not now.", ref("Health"), "application/problem+json", HTML)
+    metrics = _operation(
+        "getMetrics",
+        "Metrics for Prometheus, of all workers; they name all operations.",
+        {"200": answer("Metrics.", None, *_METRICS), **problems(*_ACCESS, 400, 406, 500, 503)},
+    )
+    return {
+        "/-/livez": {"get": _read("isAlive", "Whether the service answers at all.", ref("Health"))},
+        "/-/readyz": {"get": ready},
+        "/-/metrics": {"get": metrics},
+        "/-/statistics": {
+            "get": _read("getStatistics", "What programs count in logging.statistics.", ref("Statistics")),
+            "post": _change(
+                "switchStatistics",
+                "Pauses or resumes collection, in every worker.",
+                "StatisticsSwitch",
+                "StatisticsState",
+                needs_body=True,
+            ),
+        },
+        "/-/version": {"get": _read("getVersion", "What runs here.", ref("Version"))},
+    }
+
+
+def _list_operations(identifier: str, summary: str, *, has_namespace: bool = False) -> dict[str, Any]:
+    limit = {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": 100}
+    parameters = [
+        _query("text", "Only operations that have all these words in name, docstring or tags.", TEXT),
+        _query("tag", "Only operations with this tag.", TEXT),
+        _query("cursor", "'next' of the page before.", {"type": "string", "pattern": CURSOR}),
+        _query("limit", "The most operations in one page.", limit),
+    ]
+    if has_namespace:
+        parameters.insert(0, _query("namespace", "Only this namespace.", TEXT))
+    return _read(identifier, summary, ref("OperationList"), HTML) | {"parameters": parameters}
+
+
+def _read(
+    identifier: str, summary: str, schema: Mapping[str, Any], *others: str, errors: Sequence[int] = (500, 503)
+) -> dict[str, Any]:
+    """A GET that gives a document."""
+    found = {"200": answer(summary, schema, *others), **problems(*_ACCESS, 400, 406, *errors)}
+    return _operation(identifier, summary, found)
+
+
+def _change(identifier: str, summary: str, asked: str, told: str, *, needs_body: bool = False) -> dict[str, Any]:
+    """A POST of one document, or of a form with its members, that is answered by another."""
+    found = {"200": answer(summary, ref(told)), **problems(*_ACCESS, 400, 409, 413, 415, 500, 503)}
+    content = {kind: {"schema": ref(asked)} for kind in ("application/json", "application/x-www-form-urlencoded")}
+    return _operation(identifier, summary, found) | {"requestBody": {"required": needs_body, "content": content}}
+
+
+def _operation(identifier: str, summary: str, responses: Mapping[str, Any]) -> dict[str, Any]:
+    found = {"operationId": identifier, "summary": summary, "tags": [TAG]}
+    return {**found, "responses": dict(sorted(responses.items()))}
+
+
+def _path(name: str, description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": dict(schema)}
+
+
+def _query(name: str, description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": dict(schema)}

@@ -1,0 +1,325 @@
+"""Descriptions: what the service says of an operation, as JSON, for lists and by itself."""
+
+from __future__ import annotations
+
+import difflib
+import heapq
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
+from typing import Any, Final, TypeAlias, TypeVar
+from urllib.parse import quote, unquote
+
+from rave_core.errors import nearest
+from rave_core.expiry import Strategy, forever, nocache
+from rave_core.humanize import span
+from rave_core.model import Kind, OperationSpec
+from rave_core.operations.operation import Operation
+from rave_core.storage.product_cache import suffix_of
+from rave_http.description.docstrings import plain_text, prose
+from rave_http.description.json_schema import fits, misfits, sound
+from rave_http.protocol.problems import Problem
+
+Operations: TypeAlias = Iterable[tuple[str, Operation[..., Any]]]
+"""Full names and operations, as a `rave_core.operations.catalog.Catalog` gives them."""
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+MOST_LISTED: Final = 1000
+MOST_COMPARED: Final = 1000
+CURSOR: Final = r"^([2-7][0-9a-f])+$"
+"""Every text of this form is a cursor; it is opaque to clients."""
+
+_FEW: Final = 20
+_TABLES: Final = (
+    "application/json",
+    "text/csv",
+    "application/vnd.apache.arrow.stream",
+    "application/vnd.apache.parquet",
+    "text/html",
+)
+_TABULAR: Final = frozenset(_TABLES) - {"application/json", "text/html"} | {"application/vnd.apache.arrow.file"}
+_PICTURES: Final = ("image/png", "image/svg+xml", "application/pdf")
+UNTOLD: Final = "application/octet-stream"
+"""The type of what an operation makes that says nothing of it."""
+_NAMES: Final = {
+    "application/vnd.apache.arrow.file": "arrow-file",
+    "application/vnd.apache.arrow.stream": "arrow",
+    "text/plain": "text",
+}
+_VARIADIC: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def describe(name: str, operation: Operation[..., Any], *, base: str) -> dict[str, Any]:
+    """All that a caller has to know of an operation.
+
+    Args:
+        name: ``namespace/operation``.
+        operation: as the catalog has it.
+        base: what stands in front of the path of every URL.
+
+    Raises:
+        RaveError: its strategy, version or a converter has a name that is not known; a catalog has no such operation.
+    """
+    spec, desk = operation.spec, operation.desk()
+    return {
+        **summary(name, operation, base=base),
+        "doc": spec.doc,
+        "media_types": list(media_types(spec)),
+        "expires": expiry_in_words(desk.strategy),
+        "version": {"strategy": desk.version_note, "value": desk.binder.version},
+        "stale_while_revalidate": spec.stale_while_revalidate,
+        "stale_if_error": spec.stale_if_error,
+        "parameters": {"$schema": DIALECT, "title": f"Arguments of {name}", **parameters(operation)},
+    }
+
+
+def summary(name: str, operation: Operation[..., Any], *, base: str) -> dict[str, Any]:
+    """What a list says of an operation; the arguments are those of `describe`."""
+    spec = operation.spec
+    path = quote(name)
+    return {
+        "name": name,
+        "summary": prose(spec.doc).summary,
+        "kind": spec.kind.value,
+        "mime_type": spec.mime_type,
+        "tags": list(spec.tags),
+        "links": {"run": f"{base}/{path}", "ui": f"{base}/-/ui/{path}", "self": f"{base}/-/ops/{path}"},
+    }
+
+
+def listing(
+    catalog: Operations,
+    *,
+    may_view: Callable[[str], bool],
+    namespace: str | None = None,
+    text: str | None = None,
+    tag: str | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+    base: str = "",
+) -> dict[str, Any]:
+    """Some of the operations, by name: ``{"operations": [summary, …], "next": cursor or None}``.
+
+    A page starts behind the last name of the one before, so that operations which come and go meanwhile make no other
+    appear twice or never.
+
+    Args:
+        catalog: what there is.
+        may_view: whether whoever asks may see the namespace of that name.
+        namespace: only this one.
+        text: only what has all its words, in whatever case, in name, docstring or tags.
+        tag: only what has this tag.
+        cursor: ``next`` of the page before.
+        limit: of operations in one page.
+        base: what stands in front of the path of every URL.
+
+    Raises:
+        Problem: the cursor or the limit can't be used.
+    """
+    check_limit(limit)
+    found = search(catalog, may_view=may_view, namespace=namespace, text=text, tag=tag)
+    page, following = part(found, cursor, limit)
+    return {"operations": [summary(name, operation, base=base) for name, operation in page], "next": following}
+
+
+def check_limit(limit: int) -> None:
+    """Returns if so many operations can be listed at once.
+
+    Raises:
+        Problem: they can't.
+    """
+    if not 1 <= limit <= MOST_LISTED:
+        detail = f"limit={limit} is not between 1 and {MOST_LISTED}"
+        raise Problem("bad-request", detail, errors=[{"parameter": "limit", "detail": detail}])
+
+
+_Named = TypeVar("_Named", bound=tuple[str, Any])
+
+
+def part(pairs: Iterable[_Named], cursor: str | None, limit: int) -> tuple[list[_Named], str | None]:
+    """Some of what has names, by name, from behind the last one of the part before; and the cursor of the next part.
+
+    Raises:
+        Problem: the cursor can't be used.
+    """
+    after = "" if cursor is None else _after(cursor)
+    found = heapq.nsmallest(limit + 1, (pair for pair in pairs if pair[0] > after), key=lambda pair: pair[0])
+    return found[:limit], _cursor(found[limit - 1][0]) if len(found) > limit else None
+
+
+def search(
+    catalog: Operations,
+    *,
+    may_view: Callable[[str], bool],
+    namespace: str | None = None,
+    text: str | None = None,
+    tag: str | None = None,
+) -> Iterator[tuple[str, Operation[..., Any]]]:
+    """The operations that a search finds, in the order of the catalog; the arguments are those of `listing`."""
+    words = (text or "").lower().split()
+    for name, operation in catalog:
+        space, spec = name.partition("/")[0], operation.spec
+        if namespace not in (None, space) or (tag and tag not in spec.tags) or not may_view(space):
+            continue
+        if words:
+            hay = " ".join((name, spec.doc, *spec.tags)).lower()
+            if not all(word in hay for word in words):
+                continue
+        yield name, operation
+
+
+def nearest_operation(catalog: Operations, name: str, may_view: Callable[[str], bool]) -> str:
+    """A closing phrase for messages: the operation whose name is nearest to ``name``, in its own namespace if possible.
+
+    Of very many names only those are compared that are nearest in length, since comparing takes time.
+
+    Args:
+        catalog: what there is.
+        name: ``namespace/operation``, of which there is none.
+        may_view: whether whoever asks may see the namespace of that name.
+    """
+    space, names = name.partition("/")[0], [each for each, _ in catalog]
+    visible = {each: may_view(each) for each in {full.partition("/")[0] for full in names}}
+    seen = [full for full in names if visible[full.partition("/")[0]]]
+    if len(seen) <= _FEW:
+        return nearest(name, seen)
+    own = [full for full in seen if full.partition("/")[0] == space]
+    for among in (own, seen):
+        some = heapq.nsmallest(MOST_COMPARED, among, key=lambda full: abs(len(full) - len(name)))
+        close = difflib.get_close_matches(name, some, n=1)
+        if close:
+            return f"did you mean {close[0]!r}?"
+    return "the catalog at '/' lists those that there are"
+
+
+def parameters(operation: Operation[..., Any]) -> dict[str, Any]:
+    """What a call takes, as a JSON Schema 2020-12 object, with what the docstring says of each parameter."""
+    spec = operation.spec
+    schema = sound(_untyped(spec) if spec.typemap is None else spec.typemap.schema())
+    said, properties = prose(spec.doc).parameters, schema["properties"]
+    for parameter in spec.parameters:
+        if isinstance(parameter.default, Enum):
+            _note_member(properties[parameter.name], parameter.default)
+    for name, fragment in properties.items():
+        notes = {"title": name, "description": said[name]} if name in said else {"title": name}
+        properties[name] = notes | _with_default(fragment)
+    return schema
+
+
+def wrong_arguments(operation: Operation[..., Any], document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What in a JSON object of arguments is not of the type that `parameters` promises; nothing if all of it fits.
+
+    A typemap also takes what can be converted, ``"10"`` for 10. That is meant for Python and for texts: JSON has types
+    of its own, and whoever sends the wrong one most likely means something else.
+
+    Returns:
+        list[dict[str, Any]]: ``{"parameter", "detail", "schema"}`` for each wrong argument, for `problems.Problem`.
+    """
+    schema, wrong = parameters(operation), []
+    for name, value in document.items():
+        fragment = schema["properties"].get(name, schema["additionalProperties"])
+        # A name that is unknown is told better by whoever knows the nearest one.
+        misfit = None if fragment is False else next(misfits(fragment, value, (name,)), None)
+        if misfit is not None:
+            wrong.append(
+                {"parameter": name, "detail": f"argument {misfit.path!r}: {misfit.detail}", "schema": fragment}
+            )
+    return wrong
+
+
+def media_types(spec: OperationSpec) -> tuple[str, ...]:
+    """What the results of an operation may be had as, its own type first.
+
+    It is a guess from the declared MIME type, since a value tells what forms it has only once it was made.
+    """
+    own = own_type(spec)
+    if spec.kind is Kind.FILE:
+        return (own,)
+    if own == UNTOLD:
+        return ("application/json", "text/plain", *_TABLES[1:], *_PICTURES, UNTOLD)
+    return tuple(dict.fromkeys((own, *_others(own))))
+
+
+def sure_types(spec: OperationSpec) -> tuple[str, ...]:
+    """Those of the media types that a result can be had as whatever it turns out to be."""
+    own = own_type(spec)
+    return media_types(spec) if spec.kind is Kind.DATA and own in (UNTOLD, *_TABULAR) else (own,)
+
+
+def own_type(spec: OperationSpec) -> str:
+    """The media type that an operation declares, without parameters."""
+    return spec.mime_type.partition(";")[0].strip().lower()
+
+
+def short_name(media_type: str) -> str:
+    """What ``rave.f`` calls a media type, beside its own name."""
+    return _NAMES.get(media_type) or suffix_of(media_type).removeprefix(".")
+
+
+def _others(own: str) -> tuple[str, ...]:
+    """The forms beside its own of a value that is said to be of a type."""
+    if own in _TABULAR:
+        return _TABLES
+    if own in _PICTURES:
+        return _PICTURES
+    if own == "application/json" or own.endswith("+json"):
+        return ("application/json", "text/plain", *_TABLES[1:])
+    return ("text/plain", "application/json") if own.startswith("text/") else ()
+
+
+def expiry_in_words(strategy: Strategy) -> str:
+    """When results under ``strategy`` expire, in words."""
+    if strategy is forever:
+        return "never"
+    if strategy is nocache:
+        return "at once: nothing is kept"
+    seconds, age_arg = getattr(strategy, "seconds", None), getattr(strategy, "age_arg", None)
+    if isinstance(seconds, (int, float)):
+        return f"after {span(seconds)}"
+    if age_arg is not None:
+        recent, settled, age = (getattr(strategy, part) for part in ("recent", "settled", "age"))
+        window = f"while '{age_arg}' is less than {span(age.seconds)} ago"
+        return f"{expiry_in_words(recent)} {window}, else {expiry_in_words(settled)}"
+    doc = inspect.getdoc(strategy) if hasattr(strategy, "__name__") else None
+    return plain_text((doc or "").partition("\n")[0]) or getattr(strategy, "__name__", None) or repr(strategy)
+
+
+def _untyped(spec: OperationSpec) -> dict[str, Any]:
+    """The schema where nothing is known of the types: any value fits any parameter."""
+    properties: dict[str, Any] = {}
+    for parameter in spec.parameters:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            properties[parameter.name] = {"type": "array", "items": {}}
+        elif parameter.kind is not parameter.VAR_KEYWORD:
+            has_default = parameter.default is not parameter.empty
+            properties[parameter.name] = {"default": parameter.default} if has_default else {}
+    needed = [p.name for p in spec.parameters if p.default is p.empty and p.kind not in _VARIADIC]
+    others = any(parameter.kind is parameter.VAR_KEYWORD for parameter in spec.parameters)
+    return {"type": "object", "properties": properties, "required": needed, "additionalProperties": others}
+
+
+def _note_member(fragment: dict[str, Any], member: Enum) -> None:
+    """Notes a default that is a member of an enum, for which JSON has no form, as the schema names members."""
+    named = [each for each in (member.value, member.name) if each in fragment.get("enum", ())]
+    if named:
+        fragment["default"] = named[0]
+
+
+def _with_default(fragment: dict[str, Any]) -> dict[str, Any]:
+    """A schema that allows its own default: said aloud, it is the same call as left out, even of another type."""
+    if "default" not in fragment or fits(fragment, fragment["default"]):
+        return fragment
+    default = fragment.pop("default")
+    return {"anyOf": [fragment, {"const": default}], "default": default}
+
+
+def _cursor(name: str) -> str:
+    return quote(name).encode("ascii").hex()
+
+
+def _after(cursor: str) -> str:
+    if not re.fullmatch(CURSOR, cursor):
+        detail = "The cursor is none that this service gave out; start without one"
+        raise Problem("bad-request", detail, errors=[{"parameter": "cursor", "detail": detail}])
+    return unquote(bytes.fromhex(cursor).decode("ascii"))

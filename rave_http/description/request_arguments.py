@@ -1,0 +1,272 @@
+"""From a request to the call that it asks for: the query or the body, and the ``rave.…`` parameters beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from rave_core.arguments.parser import ArgumentReader
+from rave_core.backend import parse_flag
+from rave_core.errors import ArgumentError, nearest
+from rave_core.model import Call, Options
+from rave_core.operations.operation import Operation
+from rave_http.description.operation_documents import wrong_arguments
+from rave_http.protocol.problems import Problem
+
+CONTROLS: Final = ("rave.f", "rave.prefer", "rave.refresh", "rave.deep_refresh", "rave.only_cached")
+FORM: Final = "application/x-www-form-urlencoded"
+JSON: Final = "application/json"
+_MOST_FIELDS: Final = 1000
+_MOST_DEPTH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """The ``rave.…`` parameters of a request.
+
+    Attributes:
+        form: the wanted form: a short name or a media type, or ``None``.
+        prefer: what a header ``Prefer`` would say, or ``None``.
+        refresh, deep_refresh: as the options of a call.
+        only_cached: whether only a kept result is wanted.
+    """
+
+    form: str | None = None
+    prefer: str | None = None
+    refresh: bool = False
+    deep_refresh: bool = False
+    only_cached: bool = False
+
+    @property
+    def options(self) -> Options | None:
+        """The options of the call; ``None`` for an ordinary one."""
+        if not (self.refresh or self.deep_refresh):
+            return None
+        return Options(refresh=self.refresh, deep_refresh=self.deep_refresh)
+
+
+PLAIN_CONTROLS: Final = Controls()
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call as it was written, from which it can be made again by anybody who has the operation.
+
+    Attributes:
+        operation: ``namespace/operation``.
+        texts: names and texts, as in a query.
+        document: a JSON object in their place, or ``None``.
+    """
+
+    operation: str
+    texts: tuple[tuple[str, str], ...] = ()
+    document: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a request asks of an operation."""
+
+    asked: Asked
+    controls: Controls = field(default=PLAIN_CONTROLS)
+
+
+def read_query(operation: str, query: str) -> Question:
+    """What the query string of a request asks.
+
+    Raises:
+        Problem: it can't be read, or a control parameter is unknown, wrong, or given twice.
+    """
+    if not query:
+        return Question(Asked(operation=operation))
+    texts, controls = _parted(_pairs(query))
+    return Question(Asked(operation=operation, texts=tuple(texts)), _controls(controls))
+
+
+def read_body(
+    operation: str, query: str, content_type: str | None, body: bytes, *, content_encoding: str | None = None
+) -> Question:
+    """What a request with a body asks; its query may hold control parameters, and nothing else.
+
+    Args:
+        operation: ``namespace/operation``.
+        query: the query string.
+        content_type, content_encoding: the headers, ``None`` where they are not sent.
+        body: as it was sent.
+
+    Raises:
+        Problem: one of them can't be read.
+    """
+    _refuse_encoded(content_encoding)
+    texts, controls = _parted(_pairs(query)) if query else ([], [])
+    if texts:
+        detail = f"The arguments of a POST stand in its body; {texts[0][0]!r} in the query is one too many"
+        raise Problem("bad-arguments", detail, errors=[{"parameter": texts[0][0], "detail": detail}])
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    if kind == FORM:
+        more, others = _parted(_pairs(_text(body)))
+        return Question(Asked(operation=operation, texts=tuple(more)), _controls([*controls, *others]))
+    if kind == JSON or (not body and not kind):
+        return Question(Asked(operation=operation, document=_document(body)), _controls(controls))
+    raise Problem(
+        "unsupported-media-type",
+        f"A body of type {kind[:80] or 'unknown'!r} is not understood; {JSON} or {FORM} is",
+        headers={"Accept-Post": f"{JSON}, {FORM}"},
+    )
+
+
+def _refuse_encoded(content_encoding: str | None) -> None:
+    codings = [coding.strip().lower() for coding in (content_encoding or "").split(",")]
+    wrong = next((coding for coding in codings if coding not in ("", "identity")), None)
+    if wrong is not None:
+        raise Problem(
+            "unsupported-media-type",
+            f"A body with the content encoding {wrong[:80]!r} is not understood; send it as it is",
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
+def bind(asked: Asked, operation: Operation[..., Any]) -> Call:
+    """The call that was asked for. It may read files, where an argument stands for the content of one.
+
+    Raises:
+        Problem: the arguments do not fit the operation.
+    """
+    reader = ArgumentReader(asked.operation, operation.spec)
+    try:
+        if asked.document is None:
+            # The shortcut of `Operation.bind` goes by arguments that are still to be converted.
+            return operation.desk().binder.bind_converted(*reader.read_texts(_named(reader, asked.texts)))
+        _refuse_wrong(operation, asked.document)
+        args, kwargs = reader.read_document(asked.document)
+        return operation.bind(*args, **kwargs)
+    except ArgumentError as error:
+        raise _misfit(reader, error) from error
+
+
+def _refuse_wrong(operation: Operation[..., Any], document: Mapping[str, Any]) -> None:
+    """Refuses values of another JSON type than the schema promises: unlike a text, JSON says what it means."""
+    wrong = wrong_arguments(operation, document)
+    if wrong:
+        raise Problem("bad-arguments", str(wrong[0]["detail"]), errors=wrong)
+
+
+def _misfit(reader: ArgumentReader, error: ArgumentError) -> Problem:
+    name = error.parameter
+    # A message says first which operation it is about, which the client knows.
+    detail = str(error)
+    errors = [{"parameter": name, "detail": detail, "schema": reader.schema(name)}] if name else []
+    return Problem("bad-arguments", detail, errors=errors)
+
+
+def _named(reader: ArgumentReader, texts: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
+    named: dict[str, list[str]] = {}
+    for name, text in texts:
+        reader.check(name, rest=True)
+        named.setdefault(name, []).append(text)
+    return named
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except UnicodeDecodeError:
+        raise Problem("bad-request", "The parameters are not UTF-8 behind their percent signs") from None
+    except ValueError:
+        raise Problem("bad-request", f"There are more than {_MOST_FIELDS} parameters") from None
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Problem("bad-request", "The body is not UTF-8") from None
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    if not body.strip():
+        return {}
+    try:
+        document = json.loads(_text(body), object_pairs_hook=_members, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise Problem("bad-request", f"The body is no JSON: {str(error)[:200]}") from None
+    except RecursionError:
+        raise Problem("bad-request", "The body is no JSON: the JSON nests too deep") from None
+    if not isinstance(document, dict):
+        raise Problem("bad-request", "The body is no JSON object; one with the arguments by name is expected")
+    dotted = next((name for name in document if name.startswith("rave.")), None)
+    if dotted is not None:
+        raise Problem("bad-request", f"{dotted[:80]!r} belongs into the query, not into the body")
+    if _is_deeper(document, _MOST_DEPTH):
+        raise Problem("bad-request", f"The body nests deeper than {_MOST_DEPTH} levels")
+    return document
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The members of a JSON object, of which none may be there twice: readers differ in which of the two counts."""
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise Problem("bad-request", f"The body has the member {name[:80]!r} twice in one object")
+        members[name] = value
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    layer = [value]
+    for _ in range(levels):
+        layer = [
+            item
+            for each in layer
+            if isinstance(each, (dict, list))
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not layer:
+            return False
+    return True
+
+
+def _parted(pairs: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Arguments, and control parameters: a name with a dot can't be an argument's."""
+    texts: list[tuple[str, str]] = []
+    controls: list[tuple[str, str]] = []
+    for name, text in pairs:
+        (controls if "." in name else texts).append((name, text))
+    return texts, controls
+
+
+def _controls(pairs: Sequence[tuple[str, str]]) -> Controls:
+    if not pairs:
+        return PLAIN_CONTROLS
+    given: dict[str, Any] = {}
+    for name, text in pairs:
+        if name not in CONTROLS:
+            detail = f"There is no parameter {name[:80]!r}; {nearest(name[:80], CONTROLS)}"
+            raise Problem("bad-arguments", detail, errors=[{"parameter": name, "detail": detail}])
+        if name in given:
+            detail = f"{name!r} is given twice"
+            raise Problem("bad-arguments", detail, errors=[{"parameter": name, "detail": detail}])
+        given[name] = text if name in ("rave.f", "rave.prefer") else _flag(name, text)
+    return Controls(
+        form=given.get("rave.f") or None,
+        prefer=given.get("rave.prefer") or None,
+        refresh=given.get("rave.refresh", False),
+        deep_refresh=given.get("rave.deep_refresh", False),
+        only_cached=given.get("rave.only_cached", False),
+    )
+
+
+def _flag(name: str, text: str) -> bool:
+    try:
+        return parse_flag(text) if text else True
+    except ValueError as error:
+        detail = f"{name}={text[:40]!r}: {error}"
+        raise Problem("bad-arguments", detail, errors=[{"parameter": name, "detail": detail}]) from None

@@ -1,0 +1,275 @@
+"""What runs in a child process of the executor ``processes``: it finds operations, and runs their bodies."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache, partial
+from multiprocessing.connection import Connection, wait
+from types import ModuleType
+from typing import Any
+
+from rave_core.clock import SystemClock
+from rave_core.engine.context import DeepRefresh, Progress, Scope, entered
+from rave_core.engine.effects import Run
+from rave_core.errors import PluginError, UnknownNameError, told
+from rave_core.model import Call, Key
+from rave_core.operations.operation import Operation
+from rave_core.reloading.generations import DIRECTORIES, loading
+from rave_core.runtime.runtime import Runtime, using
+from rave_core.settings import Settings
+from rave_http.executors.body_runner import Body
+from rave_http.executors.child_channel import Teller, forward_log
+from rave_http.executors.executor import Result
+from rave_http.executors.pickled_result import Parcel, packed
+from rave_http.executors.stats_delta import Counts, Tally
+from rave_http.protocol.tracing import current_trace
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a function stands: the way by which another process finds its operation."""
+
+    module: str
+    qualname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A body to be run.
+
+    Attributes:
+        number: of the job, among all of the executor.
+        operation: its full name.
+        key: what is computed; ``None`` where it has no key.
+        within: texts of the keys that are being computed around it, the outermost first.
+        arguments: pickled: what the body is called with (positional, by keyword), then the call's own arguments
+            (positional, by parameter).
+        done: the keys that a deep refresh made anew so far; ``None`` outside of one.
+        trace: the ``traceparent`` of the request.
+    """
+
+    number: int
+    place: Place
+    operation: str
+    key: Key | None
+    within: tuple[str, ...]
+    arguments: bytes
+    done: frozenset[str] | None
+    trace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a job.
+
+    Attributes:
+        parcel: its result; ``None`` where the body was not begun.
+        misfit: why it was not begun.
+        children: texts of the keys that it asked for, in the order first asked.
+        done: the keys that its deep refresh made anew.
+        progress: its latest report.
+        counts: what was counted meanwhile.
+    """
+
+    parcel: Parcel | None
+    misfit: str = ""
+    children: tuple[str, ...] = ()
+    done: frozenset[str] = frozenset()
+    progress: bytes | None = None
+    counts: Counts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a child is given.
+
+    Attributes:
+        settings: those of the worker's runtime.
+        directories: the namespaces that are plain directories, by name.
+        log_levels: those of the worker; see `rave_http.executors.child_channel.log_levels`.
+    """
+
+    settings: Settings
+    directories: Mapping[str, str]
+    log_levels: Mapping[str, int]
+
+
+class Bench:
+    """Where a child works: its runtime, in use for as long as it lives, and the operations that it found."""
+
+    def __init__(self, equipment: Equipment, teller: Teller) -> None:
+        self._directories = equipment.directories
+        self._loaded: set[str] = set()
+        self._teller = teller
+        self._runtime = Runtime(equipment.settings)
+        self._tally = Tally(self._runtime.statistics)
+        self._in_use = contextlib.ExitStack()
+        self._in_use.enter_context(using(self._runtime))
+        self._found: dict[Place, Operation[..., Any]] = {}
+
+    def prepare(self, place: Place, version: str | None) -> str:
+        """Finds an operation; empty, or why it can't run here.
+
+        Args:
+            place: where it stands.
+            version: what it should be; ``None`` for any.
+        """
+        operation = find(self._module(place.module), place.qualname)
+        if operation is None:
+            return f"there is no operation {place.qualname!r} in {place.module}"
+        own = operation.desk().binder.version
+        if version not in (None, own):
+            return f"its code in {place.module} is no longer, or not yet, what this worker has loaded"
+        self._found[place] = operation
+        return ""
+
+    def work(self, job: Job) -> Answer:
+        """Runs the body of a job in a scope of its own."""
+        try:
+            args, kwargs, own_args, named = pickle.loads(job.arguments)  # noqa: S301  # from our own parent
+        except Exception as error:  # noqa: BLE001  # the code of a stranger
+            return Answer(None, f"its arguments can't be brought there: {told(error)}")
+        operation = self._found[job.place]
+        call = Call(operation.spec, job.key, own_args, kwargs, named)
+        scope = self._scope(job)
+        current_trace.set(job.trace)
+        result = self._computed(Run(call, operation.function, args, kwargs, scope))
+        return Answer(
+            packed(job.operation, result),
+            children=tuple(scope.children),
+            done=frozenset(scope.deep.done) if scope.deep is not None else frozenset(),
+            progress=self._teller.latest(job.number),
+            counts=self._tally.taken(),
+        )
+
+    def _computed(self, step: Run) -> Result:
+        """What a plugin's ``rave_compute`` gives, else what the body does."""
+        if self._runtime.plugins.implements("rave_compute"):
+            try:
+                with entered(step.scope):
+                    boxed = self._runtime.plugins.hooks.rave_compute(call=step.call)
+            except Exception as error:  # noqa: BLE001  # it stands for the body, whose exceptions go to its caller
+                return None, error
+            if boxed is not None:
+                return boxed[0], None
+        return Body(step).perform()
+
+    def _scope(self, job: Job) -> Scope:
+        around = self._runtime.scope
+        for key in job.within:
+            around = Scope(self._runtime, parent=around, key=key)
+
+        def tell(operation: str, progress: Progress) -> None:
+            self._teller.tell(job.number, operation, progress)
+
+        deep = None
+        if job.done is not None:
+            deep = DeepRefresh()
+            deep.done.update(job.done)
+        own = job.key.text if job.key is not None else None
+        return Scope(self._runtime, parent=around, key=own, operation=job.operation, deep=deep, listener=tell)
+
+    def _module(self, name: str) -> ModuleType:
+        package, _, rest = name.partition(".")
+        namespace = rest.partition(".")[0]
+        if package == DIRECTORIES and namespace not in self._loaded:
+            self._load(namespace)
+        return importlib.import_module(name)
+
+    def _load(self, namespace: str) -> None:
+        """Loads a namespace that is a plain directory, as it is now."""
+        if namespace not in self._directories:
+            raise UnknownNameError(f"there is no directory for the namespace {namespace!r}")
+        with loading(namespace, self._directories[namespace]) as generation:
+            if generation.trouble:
+                raise PluginError(f"{generation.directory}: {generation.trouble}")
+            generation.load()
+            generation.take_over()
+        self._loaded.add(namespace)
+
+
+def find(module: ModuleType, qualname: str) -> Operation[..., Any] | None:
+    """The operation that was made of the function ``qualname`` of a module; ``None`` where it can't be found so."""
+    thing: Any = module
+    for name in qualname.split("."):
+        thing = getattr(thing, name, None)
+    if isinstance(thing, Operation):
+        return thing
+    made = (each for each in vars(module).values() if isinstance(each, Operation) and each.function is thing)
+    return next(made, None) if thing is not None else None
+
+
+_bench: ContextVar[Callable[[], Bench]] = ContextVar("rave_child_bench")
+
+
+def set_up(equipment: Equipment, connection: Connection) -> None:
+    """Begins the life of a child.
+
+    It has a process group of its own, so that what a body starts is killed with it, and leaves it to its worker when
+    to end: signals that are meant for all, as from a terminal or a service manager, would cut bodies short.
+
+    Args:
+        equipment: what it is given.
+        connection: where its news go.
+    """
+    os.setpgid(0, 0)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stay)  # not SIG_IGN, which the programs that a body starts would inherit
+        os.register_at_fork(after_in_child=partial(signal.signal, number, signal.SIG_DFL))
+    with contextlib.suppress(AttributeError, OSError):  # what a body prints is not lost when it is killed
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # if it can't, it is no text file
+    _die_with_parent()
+    teller = Teller(connection, SystemClock())
+    forward_log(teller, equipment.log_levels)
+    _bench.set(cache(partial(Bench, equipment, teller)))
+
+
+def _stay(_number: int, _frame: object) -> None:
+    """Does nothing."""
+
+
+def prepare(place: Place, version: str | None) -> str:
+    """See `Bench.prepare`; opens the bench with the first."""
+    try:
+        return _bench.get()().prepare(place, version)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's module may raise anything
+        return told(error)
+
+
+def work(job: Job) -> Answer:
+    """See `Bench.work`."""
+    return _bench.get()().work(job)
+
+
+def _die_with_parent() -> None:
+    """Kills this process and what it started as soon as its parent is gone, by the pipe that only that one holds.
+
+    The kernel does it where it can, even while a body keeps every other thread of Python from running.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid is None:
+        raise RuntimeError("this is no child process")
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
+        flags = fcntl.fcntl(parent.sentinel, fcntl.F_GETFL)
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
+    watch = partial(_watch, parent.sentinel, parent.pid)
+    threading.Thread(target=watch, name="rave-parent-watch", daemon=True).start()
+
+
+def _watch(sentinel: int, parent: int) -> None:
+    while os.getppid() == parent and not wait([sentinel], timeout=1.0):
+        pass
+    os.killpg(0, signal.SIGKILL)

@@ -1,0 +1,346 @@
+"""Computations: the runs under way in one worker, one for each key, which requests start, join and wait for.
+
+A computation waits its turn in three steps: while another process makes the same product it takes no place; then it
+takes a place of its executor; then the engine walks the path. The place is taken before the path begins, since who
+holds a flight or a lease while waiting for a place can keep others from ever giving theirs back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from rave_core.clock import Clock
+from rave_core.engine.context import Progress, Scope
+from rave_core.engine.effects import Run
+from rave_core.engine.execution import Desk
+from rave_core.expiry import nocache
+from rave_core.model import PLAIN, Call, Options, Outcome, Status
+from rave_core.runtime.runtime import Runtime
+from rave_core.storage.leases import LeaseRecord, Leases
+from rave_http.description.request_arguments import Asked
+from rave_http.executors import Executor
+from rave_http.executors.executor import Result
+from rave_http.jobs.failures import failure_of
+from rave_http.jobs.tickets import Failed
+from rave_http.protocol.problems import Problem
+from rave_http.workers.metrics import Metrics
+
+PULSE: Final = 0.5
+"""Seconds after which a computation under way is made known to other workers, and between reports of its progress."""
+
+_log = logging.getLogger("rave.http")
+
+
+class Computation:
+    """One run under way, or one that ended a moment ago.
+
+    Attributes:
+        name: ``namespace/operation``.
+        asked: the call as it was written.
+        started_at: Unix seconds; ``began`` is when it got its place, by the monotonic clock, ``None`` before.
+        progress: the latest report, or ``None``.
+        failed: how it failed, once it did.
+        is_elsewhere: whether another process makes the product just now, or a body that runs here.
+        is_running: whether its own body runs, or has run: until then another process may have made the product.
+        is_promised: whether a ticket was given out for it.
+        is_stale: whether it failed, and a stale result is its answer nevertheless.
+    """
+
+    def __init__(self, name: str, asked: Asked, desk: Desk, call: Call, options: Options, started_at: float) -> None:
+        self.name = name
+        self.asked = asked
+        self.desk = desk
+        self.call = call
+        self.options = options
+        self.started_at = started_at
+        self.began: float | None = None
+        self.ended: float | None = None
+        self.progress: Progress | None = None
+        self.failed: Failed | None = None
+        self.is_elsewhere = False
+        self.is_running = False
+        self.is_promised = False
+        self.is_stale = False
+        self.task: asyncio.Task[Outcome[Any]]
+        self._loop = asyncio.get_running_loop()
+        self._news: list[asyncio.Event] = []
+        self._is_told = True
+
+    @property
+    def status(self) -> str:
+        """``queued`` until it has its turn, then ``making``; so also while somebody else makes the product."""
+        return "queued" if self.began is None and not self.is_elsewhere else "making"
+
+    @property
+    def key(self) -> str | None:
+        """The text of its key; ``None`` where it has none."""
+        return self.call.key.text if self.call.key is not None else None
+
+    def listen(self, _operation: str, progress: Progress) -> None:
+        """Takes a report of progress, from any thread."""
+        self.progress = progress
+        if self._is_told:
+            self._is_told = False
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
+                self._loop.call_soon_threadsafe(self.tell)
+
+    def tell(self) -> None:
+        """Wakes whoever waits for news."""
+        self._is_told = True
+        for event in self._news:
+            event.set()
+
+    @contextlib.contextmanager
+    def news(self) -> Iterator[asyncio.Event]:
+        """An event that is set at each news of the computation; whoever waits clears it."""
+        event = asyncio.Event()
+        self._news.append(event)
+        try:
+            yield event
+        finally:
+            self._news.remove(event)
+
+
+class Computations:
+    """The computations of one worker. For its event loop alone.
+
+    Attributes:
+        is_draining: set when the worker is about to stop: nothing new is started, and nobody waits any longer.
+        on_end: called with each computation that ended, and its outcome or ``None``.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        clock: Clock,
+        *,
+        choose: Callable[[str], tuple[Executor, float | None]],
+        metrics: Metrics,
+        queue: int,
+        failure_time: float,
+    ) -> None:
+        """Runs what is asked.
+
+        Args:
+            runtime: where calls are answered.
+            clock: the source of time.
+            choose: the executor and the time limit of an operation.
+            metrics: where computations are counted.
+            queue: computations that may wait for a place.
+            failure_time: seconds that a failure is remembered.
+        """
+        self.is_draining = asyncio.Event()
+        self.on_end: Callable[[Computation, Outcome[Any] | None], None] = lambda *_: None
+        self._runtime = runtime
+        self._clock = clock
+        self._choose = choose
+        self._metrics = metrics
+        self._queue = queue
+        self._failure_time = failure_time
+        self._places: dict[str, asyncio.Semaphore] = {}
+        self._under_way: dict[object, Computation] = {}
+        self._recent: dict[str, Computation] = {}
+
+    def __iter__(self) -> Iterator[Computation]:
+        """Those under way."""
+        return iter(list(self._under_way.values()))
+
+    def find(self, key: str) -> Computation | None:
+        """The computation of ``key`` that is under way here, or ended so shortly ago that it is remembered."""
+        plain = self._under_way.get((key, PLAIN))
+        if plain is not None:
+            return plain
+        others = (each for each in self._under_way.values() if each.key == key)
+        return next(others, None) or self._recent.get(key)
+
+    def join(
+        self,
+        name: str,
+        asked: Asked,
+        desk: Desk,
+        call: Call,
+        options: Options = PLAIN,
+        *,
+        on_start: Callable[[], None] = lambda: None,
+    ) -> Computation:
+        """The computation of a call: the one under way, the one that just failed, or a new one.
+
+        Args:
+            name: ``namespace/operation``.
+            asked: the call as it was written.
+            desk: where its operation is answered.
+            call: the call.
+            options: how it is to be answered.
+            on_start: called before a new one is started; what it raises keeps it from that.
+
+        Raises:
+            Problem: the queue is full, or the worker is about to stop.
+        """
+        # What is never kept is computed for each who asks.
+        slot: object = object()
+        if call.key is not None and desk.strategy is not nocache:
+            slot = (call.key.text, options)
+        found = self._under_way.get(slot)
+        if found is None and call.key is not None and options is PLAIN:
+            found = self._failure(call.key.text)
+        if found is not None:
+            return found
+        self._refuse_if_busy(name)
+        on_start()
+        computation = Computation(name, asked, desk, call, options, self._clock.now())
+        self._under_way[slot] = computation
+        self._metrics.computation_queued(name)
+        computation.task = asyncio.create_task(self._run(slot, computation), name=f"rave {name}")
+        # Nobody may be waiting when it fails; that is told where it ends.
+        computation.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return computation
+
+    def _failure(self, key: str) -> Computation | None:
+        """The computation of ``key`` that failed here so shortly ago that it is not run again.
+
+        It may have an answer nevertheless: a stale result that its operation allows in such a case.
+        """
+        found = self._recent.get(key)
+        return found if found is not None and (found.failed is not None or found.is_stale) else None
+
+    async def wait(self, computation: Computation, seconds: float | None) -> bool:
+        """Waits for the end of a computation, ``seconds`` at most (``None``: as long as it takes); whether it ended.
+
+        The wait is over at once when the worker is about to stop.
+        """
+        if computation.task.done() or seconds == 0:
+            return computation.task.done()
+        draining = asyncio.create_task(self.is_draining.wait())
+        try:
+            await asyncio.wait({computation.task, draining}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            draining.cancel()
+        return computation.task.done()
+
+    async def publish(self) -> None:
+        """Lets others see what is under way here, and how far it is."""
+        stores: dict[int, Leases] = {}
+        for each in self._under_way.values():
+            if each.began is not None and each.desk.leases is not None:
+                stores[id(each.desk.leases)] = each.desk.leases
+        for leases in stores.values():
+            await asyncio.to_thread(leases.publish)
+
+    async def drain(self, seconds: float) -> None:
+        """Starts nothing more, lets what is under way come to its end for ``seconds``, and gives up the rest."""
+        self.is_draining.set()
+        tasks = set()
+        for each in list(self._under_way.values()):
+            if each.began is None:
+                each.task.cancel()  # whoever asks for it next has another worker make it
+            tasks.add(each.task)
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            _log.warning("%d computations were given up after %g s of grace", len(late), seconds)
+            await asyncio.wait(late, timeout=1.0)
+
+    def _refuse_if_busy(self, name: str) -> None:
+        if self.is_draining.is_set():
+            raise Problem("busy", "This worker is about to stop; ask again", headers={"Retry-After": "1"})
+        executor, _ = self._choose(name)
+        mine = sum(1 for each in self._under_way.values() if self._choose(each.name)[0] is executor)
+        if mine >= executor.slots + self._queue:
+            raise Problem(
+                "busy",
+                f"{executor.slots} computations run and {self._queue} wait for their turn; ask again a little later",
+                headers={"Retry-After": "5"},
+            )
+
+    async def _run(self, slot: object, computation: Computation) -> Outcome[Any]:
+        outcome = None
+        try:
+            outcome = await self._computed(computation)
+        except Exception as error:
+            computation.failed = failure_of(error, self._clock.now())
+            # Whoever asked is told what, and this is where.
+            _log.warning("%s failed: %s", computation.name, computation.failed.detail, exc_info=error)
+            raise
+        finally:
+            computation.ended = self._clock.monotonic()
+            seconds = None if computation.began is None else computation.ended - computation.began
+            self._metrics.computation_ended(computation.name, seconds, failed=outcome is None)
+            self._under_way.pop(slot, None)
+            computation.is_stale = outcome is not None and outcome.status is Status.STALE
+            self._remember(computation, outcome)
+            computation.tell()
+            self.on_end(computation, outcome)
+        return outcome
+
+    async def _computed(self, computation: Computation) -> Outcome[Any]:
+        executor, limit = self._choose(computation.name)
+        runtime, call, desk = self._runtime, computation.call, computation.desk
+        await self._let_others(computation)
+        place = self._places.setdefault(executor.name, asyncio.Semaphore(executor.slots))
+        async with place:
+            computation.began = started = self._clock.monotonic()
+            self._metrics.computation_started(computation.name)
+            scope = Scope(runtime, listener=computation.listen)
+
+            async def run(step: Run) -> Result:
+                computation.is_running = True
+                return await executor.run(step, time_limit=limit)
+
+            outcome = await runtime.wiring.engine.compute_async(desk, call, computation.options, scope, run)
+        if runtime.observed:
+            seconds = self._clock.monotonic() - started
+            await asyncio.to_thread(runtime.reports.observe, "rave_called", call=call, outcome=outcome, seconds=seconds)
+        return outcome
+
+    async def _let_others(self, computation: Computation) -> None:
+        """Waits while the same product is being made elsewhere: by another process, or inside a body that runs here."""
+        key, leases = computation.key, computation.desk.leases
+        if key is None or computation.options is not PLAIN:
+            return
+        engine = self._runtime.wiring.engine
+        watch = leases.watch(key, computation.desk.name) if leases is not None else None
+        seconds = 0.01
+        try:
+            while engine.flights.is_under_way(key) or (watch and not await asyncio.to_thread(watch.is_free)):
+                computation.is_elsewhere = True
+                if leases is not None:
+                    _follow(computation, await asyncio.to_thread(leases.holder, key))
+                await asyncio.sleep(seconds)
+                seconds = min(seconds * 1.5, 0.2)
+        except Exception as error:  # noqa: BLE001  # a store may raise anything; a lease only saves work
+            _log.warning("the lease of %s can't be read: %s", key, error)
+        computation.is_elsewhere = False
+
+    def _remember(self, computation: Computation, outcome: Outcome[Any] | None) -> None:
+        """Keeps a failure, and a result that no cache keeps, for those who ask a moment later."""
+        key = computation.key
+        is_lost = computation.failed is not None or computation.is_stale
+        if key is None or not (is_lost or (outcome is not None and outcome.status is Status.UNCACHED)):
+            return
+        self._recent[key] = computation
+        asyncio.get_running_loop().call_later(self._failure_time, self._forget, key, computation)
+
+    def _forget(self, key: str, computation: Computation) -> None:
+        if self._recent.get(key) is computation:
+            del self._recent[key]
+
+
+def _follow(computation: Computation, holder: LeaseRecord | None) -> None:
+    """Takes over the progress that another process tells by its lease."""
+    if holder is None or holder.done is None:
+        return
+    progress = Progress(holder.done, holder.total, holder.text)
+    if progress != computation.progress:
+        computation.listen(holder.operation, progress)
+
+
+def progress_document(progress: Progress) -> dict[str, Any]:
+    """How far a computation is, as tickets tell it."""
+    return {"done": progress.done, "total": progress.total, "text": progress.text}

@@ -1,0 +1,1 @@
+"""The namespaces that are served, loaded anew when they change."""

@@ -1,0 +1,270 @@
+"""Live namespaces: what the service serves, loaded anew whenever a directory changes (R18).
+
+A change that is broken leaves the code serving that was taken before: in a worker that has it, and, by way of what is
+kept on the board, in one that starts meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from rave_core.clock import Clock
+from rave_core.errors import ConfigurationError, PluginError, UnknownNameError, nearest
+from rave_core.operations.catalog import Catalog, Namespace
+from rave_core.operations.operation import Operation
+from rave_core.plugins.discovery import Problem
+from rave_http.namespaces.source_store import KeptSources
+from rave_http.namespaces.watcher import Watcher
+
+_log = logging.getLogger("rave.http")
+_AGAIN: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceState:
+    """How a namespace is doing.
+
+    Attributes:
+        name: of the namespace.
+        kind: ``installed`` for a package, ``directory`` for one that is loaded anew when it changes.
+        origin: the package or the directory.
+        generation: how often this worker took its code: 1 from the start, also if that was code that was kept; 0 as
+            long as there is none.
+        loaded_at: when the code that serves was loaded, in Unix seconds; 0 as long as there is none.
+        operations: what it serves, as ``namespace/operation``, in order.
+        problems: of its code as it was loaded last, whether that was taken or not.
+        error: why that was not taken; empty if it was.
+        failed_at: when it was not taken, in Unix seconds, else ``None``.
+    """
+
+    name: str
+    kind: str
+    origin: str
+    generation: int = 0
+    loaded_at: float = 0.0
+    operations: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    error: str = ""
+    failed_at: float | None = None
+
+
+class LiveNamespaces:
+    """The namespaces of one worker.
+
+    Code of a directory is loaded beside that which serves, and takes over when it is loaded whole; else it is reported,
+    and what serves goes on. Calls that are under way end with the code they began with. Directories are loaded one at a
+    time: for as long as the imports of one take, changes of the others wait, and nothing else does.
+
+    Safe for many threads. Runs the code of namespaces, so `rave_core.using` has to be entered around everything here.
+
+    Attributes:
+        on_change: called with the new state after each load, taken or refused, in the thread that loaded.
+    """
+
+    def __init__(
+        self,
+        directories: Mapping[str, str],
+        *,
+        clock: Clock,
+        load_error_fatal: bool,
+        polling: bool = False,
+        kept: KeptSources | None = None,
+    ) -> None:
+        """Loads all of them, which can take long.
+
+        Args:
+            directories: those that are namespaces, by name.
+            clock: tells when something was loaded.
+            load_error_fatal: whether a problem stops everything, but one with a directory whose code was kept.
+            polling: whether to watch without the help of the system.
+            kept: the code that was taken by workers of this service.
+
+        Raises:
+            PluginError: there is such a problem, and ``load_error_fatal`` is set.
+        """
+        self.on_change: list[Callable[[NamespaceState], None]] = []
+        self._clock = clock
+        self._kept = kept
+        self._lock = threading.Lock()
+        self._directories = dict(directories)
+        self._watcher = Watcher(directories, self.reload, clock=clock, polling=polling)
+        catalog = Catalog.installed(directories)
+        for name, directory in directories.items():
+            if name in catalog.namespaces and catalog.namespaces[name].origin != directory:
+                del self._directories[name]
+                self._watcher.forget(name)
+        catalog, earlier = self._with_kept(catalog)
+        fatal = [problem for problem in catalog.problems if _space(problem) not in earlier]
+        if load_error_fatal and fatal:
+            raise PluginError("; ".join(map(str, fatal)))
+        self._view = _View.of(catalog, self._first_states(catalog, earlier), generation=1)
+        for name in self._directories.keys() & catalog.namespaces.keys() - earlier:
+            self._keep(catalog.namespaces[name])
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is served now, and the problems. Replaced as a whole, and never changed."""
+        return self._view.catalog
+
+    @property
+    def generation(self) -> int:
+        """Grows with every change that is taken."""
+        return self._view.generation
+
+    def states(self) -> list[NamespaceState]:
+        """How each namespace is doing, by name."""
+        return list(self._view.states.values())
+
+    def find(self, name: str) -> Operation[..., Any] | None:
+        """The operation that is exported as ``namespace/operation``, if any."""
+        return self._view.operations.get(name)
+
+    def by_full_name(self, full_name: str) -> tuple[str, Operation[..., Any]] | None:
+        """The exported operation whose keys begin with ``full_name``, after the name that it is exported by."""
+        return self._view.by_full_name.get(full_name)
+
+    def reload(self, name: str) -> NamespaceState:
+        """Loads the code of a directory as it is now; gives how that went. Waits while another one is loaded.
+
+        Raises:
+            UnknownNameError: no namespace is called so.
+            ConfigurationError: it is an installed package.
+        """
+        if name not in self._directories:
+            raise self._refusal(name)
+        with self._lock:
+            self._watcher.looked(name)
+            view, started = self._view, self._clock.monotonic()
+            catalog = view.catalog.with_namespace(name, self._directories[name])
+            before, after = view.states[name], catalog.namespaces.get(name)
+            is_taken = after is not None and after is not view.catalog.namespaces.get(name)
+            state = self._taken(before, after) if after is not None and is_taken else self._refused(before, catalog)
+            generation = view.generation + is_taken
+            self._view = _View.of(catalog, {**view.states, name: state}, generation=generation)
+            if after is not None and is_taken:
+                self._keep(after)
+        _report(before, state, self._clock.monotonic() - started)
+        self._tell(state)
+        return state
+
+    async def watch(self) -> None:
+        """Loads what changes, within a second or two, until it is cancelled."""
+        while True:
+            try:
+                await self._watcher.run()
+            except Exception:  # noqa: BLE001  # logged; a watcher that ends would leave old code serving for good
+                _log.exception("watching the namespaces failed; it starts again in %g s", _AGAIN)
+            await asyncio.sleep(_AGAIN)
+
+    def _with_kept(self, catalog: Catalog) -> tuple[Catalog, set[str]]:
+        """A catalog in which code that was kept stands for what is broken now, and the names where that is so."""
+        problems, earlier = catalog.problems, set[str]()
+        broken = self._directories.keys() & map(_space, problems)
+        for name in sorted(broken):
+            sources = self._kept.find(name, self._directories[name]) if self._kept is not None else None
+            if sources is None:
+                continue
+            tried = catalog.with_namespace(name, self._directories[name], sources=sources)
+            for problem in _problems_of(name, tried):
+                _log.error("namespace %s: the code that was taken before has a problem, too: %s", name, problem)
+            if tried.namespaces.get(name) is not catalog.namespaces.get(name):
+                catalog = tried
+                earlier.add(name)
+        return Catalog(catalog.namespaces, problems), earlier
+
+    def _keep(self, namespace: Namespace) -> None:
+        """Keeps the code of a directory that was taken, if it is whole."""
+        if self._kept is not None and namespace.sources is not None and not namespace.problems:
+            self._kept.keep(namespace.name, namespace.origin, namespace.sources)
+
+    def _first_states(self, catalog: Catalog, earlier: Collection[str]) -> dict[str, NamespaceState]:
+        failed = {_space(problem): problem.origin for problem in reversed(catalog.problems)}
+        origins = failed | {each.name: each.origin for each in catalog.namespaces.values()} | self._directories
+        states = {}
+        for name, origin in sorted(origins.items()):
+            state = NamespaceState(name, "directory" if name in self._directories else "installed", origin)
+            namespace = catalog.namespaces.get(name)
+            if namespace is not None:
+                state = self._taken(state, namespace)
+            if namespace is None or name in earlier:
+                state = self._refused(state, catalog)
+            if name in earlier:
+                _log.error("namespace %s: its change is not taken, the code before it serves: %s", name, state.error)
+            states[name] = replace(state, problems=_problems_of(name, catalog))
+        return states
+
+    def _taken(self, before: NamespaceState, namespace: Namespace) -> NamespaceState:
+        return replace(
+            before,
+            generation=before.generation + 1,
+            loaded_at=self._clock.now(),
+            operations=tuple(f"{namespace.name}/{name}" for name in namespace.operations),
+            problems=namespace.problems,
+            error="",
+            failed_at=None,
+        )
+
+    def _refused(self, before: NamespaceState, catalog: Catalog) -> NamespaceState:
+        problems = _problems_of(before.name, catalog)
+        return replace(before, problems=problems, error="; ".join(map(str, problems)), failed_at=self._clock.now())
+
+    def _refusal(self, name: str) -> Exception:
+        if name in self._view.states:
+            return ConfigurationError(
+                f"namespace {name!r} is the installed package {self._view.states[name].origin}, which is loaded anew "
+                "when the service is restarted by the signal HUP"
+            )
+        return UnknownNameError(f"no namespace is called {name!r}; {nearest(name, self._view.states)}")
+
+    def _tell(self, state: NamespaceState) -> None:
+        for listener in self.on_change:
+            try:
+                listener(state)
+            except Exception:  # noqa: BLE001  # logged; the others are to hear of it, too
+                _log.exception("%r failed to hear of namespace %s", listener, state.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """All that is known at one moment: readers take it as a whole."""
+
+    catalog: Catalog
+    states: Mapping[str, NamespaceState]
+    generation: int
+    operations: Mapping[str, Operation[..., Any]]
+    by_full_name: Mapping[str, tuple[str, Operation[..., Any]]]
+
+    @classmethod
+    def of(cls, catalog: Catalog, states: Mapping[str, NamespaceState], *, generation: int) -> _View:
+        """The view of a catalog. Of several names of one operation, that in its keys counts, else the first."""
+        by_full_name: dict[str, tuple[str, Operation[..., Any]]] = {}
+        for name, operation in catalog:
+            full = operation.desk().name
+            if full == name or full not in by_full_name:
+                by_full_name[full] = name, operation
+        return cls(catalog, states, generation, dict(catalog), by_full_name)
+
+
+def _problems_of(name: str, catalog: Catalog) -> tuple[Problem, ...]:
+    return tuple(problem for problem in catalog.problems if _space(problem) == name)
+
+
+def _space(problem: Problem) -> str:
+    """The namespace that a problem is of."""
+    return problem.name.partition("/")[0]
+
+
+def _report(before: NamespaceState, after: NamespaceState, seconds: float) -> None:
+    """Logs how a load went; a mistake once, however often it is met."""
+    if not after.error:
+        _log.info("namespace %s: generation %d, loaded in %.2f s", after.name, after.generation, seconds)
+        for problem in after.problems:
+            _log.warning("namespace %s", problem)
+    elif after.error != before.error:
+        kept = f"generation {after.generation} serves on" if after.generation else "nothing of it is served"
+        _log.error("namespace %s: its change is not taken, %s: %s", after.name, kept, after.error)

@@ -1,0 +1,91 @@
+"""Kept sources: the code that each directory held when it was taken last, for workers that start while it is broken.
+
+They stand on the board, so they are of one service, from its start to its end. Data files are none of them: what code
+reads when it is imported, it reads as it is then.
+"""
+
+from __future__ import annotations
+
+import logging
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from rave_core.reloading.source_snapshot import Snapshot
+from rave_http.workers.run_directory import Board
+
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of the sources of one namespace, at most."""
+
+_log = logging.getLogger("rave.http")
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """What stands on the board for a namespace.
+
+    Attributes:
+        directory: that of the settings.
+        read_at: as in the snapshot.
+        sources: ``None`` where they could not be kept, since those before them are not what serves.
+    """
+
+    directory: str
+    read_at: float
+    sources: Snapshot | None
+
+
+class KeptSources:
+    """The sources of namespaces that the workers of a service took last. Safe for many threads and workers."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._told: set[str] = set()
+
+    def keep(self, name: str, directory: str, sources: Snapshot) -> None:
+        """Keeps what a namespace was loaded from, unless what is kept was read later. What goes wrong is logged."""
+        fact, kept = _fact(name), _Kept(directory, sources.read_at, sources)
+        try:
+            with self._board.locked(fact):
+                other = self._read(fact)
+                if other is None or other.read_at <= kept.read_at:
+                    self._write(fact, kept)
+        except (OSError, ValueError) as error:  # too large, the board is full or gone, a path is no text
+            self._tell(name, error)
+
+    def find(self, name: str, directory: str) -> Snapshot | None:
+        """What is kept of a namespace, if anything is, and if that was in the same directory."""
+        try:
+            kept = self._read(_fact(name))
+        except OSError as error:
+            self._tell(name, error)
+            return None
+        return kept.sources if kept is not None and kept.directory == directory else None
+
+    def _read(self, fact: str) -> _Kept | None:
+        try:
+            return msgspec.convert(self._board.read(fact), _Kept | None)
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            _log.exception("what the board has under %s can't be used", fact)
+            return None
+
+    def _write(self, fact: str, kept: _Kept) -> None:
+        try:
+            if kept.sources is not None and kept.sources.size > MAX_BYTES:
+                raise ValueError(f"it has {kept.sources.size} bytes, of which {MAX_BYTES} at most are kept")
+            self._board.write(fact, kept)
+        except (OSError, ValueError):
+            self._board.write(fact, msgspec.structs.replace(kept, sources=None))
+            raise
+
+    def _tell(self, name: str, error: Exception) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            _log.warning(
+                "namespace %s: its code can't be kept for workers that start while it is broken: %s", name, error
+            )
+
+
+def _fact(name: str) -> str:
+    """Where the board has it: names of namespaces have letters that those of facts have not."""
+    return f"sources-{blake2b(name.encode(), digest_size=16).hexdigest()}"

@@ -1,0 +1,142 @@
+"""The page that tells whoever runs the service how it is: workers, computations, caches, namespaces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from rave_core.humanize import size, span
+from rave_http.pages.templating import page
+
+if TYPE_CHECKING:
+    from rave_http.pages.views import NamespaceFacts
+
+_CACHE: Final[dict[str, Any]] = dict.fromkeys(("url", "problem", "notice", "entries", "bytes", "max_bytes"))
+_KEPT: Final = ("Hits", "Stale")
+_MADE: Final = ("Misses", "Refreshed", "Uncached")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFacts:
+    """One worker.
+
+    Attributes:
+        name: as its peers call it.
+        pid: of its process.
+        state: ``serving``, ``stopping``, or ``silent`` where it did not answer.
+        uptime: seconds.
+        computing, queued: computations that run, and that wait for a place.
+        waiting, streams: requests that wait for a product, and open event streams.
+        memory: bytes of its process, ``None`` where that is not known.
+    """
+
+    name: str
+    pid: int | None = None
+    state: str = "serving"
+    uptime: float | None = None
+    computing: int = 0
+    queued: int = 0
+    waiting: int = 0
+    streams: int = 0
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComputationFacts:
+    """One computation under way.
+
+    Attributes:
+        operation: ``namespace/operation``.
+        worker: the name of the worker that runs it.
+        state: ``making`` or ``queued``.
+        elapsed: seconds.
+        href: the URL of its product, empty where it has none.
+        arguments: in short.
+        progress: ``done``, ``total`` and ``text``, as a ticket has them; ``None`` while nothing is reported.
+    """
+
+    operation: str
+    worker: str
+    state: str
+    elapsed: float
+    href: str = ""
+    arguments: str = ""
+    progress: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusFacts:
+    """How the service is.
+
+    Attributes:
+        version: of RAVE.
+        workers: all of them, by name.
+        computations: all that are under way, the oldest first.
+        statistics: ``RAVE`` of ``logging.statistics``, added up over the workers.
+        caches: what ``/-/cache`` says: ``{"caches": …, "operations": …}``.
+        namespaces: how loading them went.
+        degraded: parts that do not work as they should, in words.
+        seconds: after which the page looks again by itself; 0 for never.
+    """
+
+    version: str
+    workers: Sequence[WorkerFacts] = ()
+    computations: Sequence[ComputationFacts] = ()
+    statistics: Mapping[str, Any]
+    caches: Mapping[str, Any]
+    namespaces: Sequence[NamespaceFacts] = ()
+    degraded: Sequence[str] = ()
+    seconds: int = 0
+
+
+def status_page(facts: StatusFacts, *, base: str, now: float) -> bytes:
+    """The page; ``now`` is in Unix seconds."""
+    return page(
+        "status.html",
+        base=base,
+        status=facts,
+        operations=_operations(facts),
+        caches={name: _CACHE | cache for name, cache in facts.caches.get("caches", {}).items()},
+        totals=_record(facts.statistics),
+        uptime=max((worker.uptime or 0.0 for worker in facts.workers), default=0.0),
+        now=now,
+        span=span,
+        whole=whole,
+        size=size,
+    )
+
+
+def whole(seconds: float) -> str:
+    """How long something has been going on: whole seconds at most, since it goes on."""
+    if seconds < 1:
+        return "a moment"
+    return f"{round(seconds)} s" if round(seconds) < 60 else span(seconds)
+
+
+def _operations(facts: StatusFacts) -> list[dict[str, Any]]:
+    """What is known of each operation's results, the most asked for first."""
+    counted: Mapping[str, Any] = facts.statistics.get("Operations", {})
+    kept: Mapping[str, Any] = facts.caches.get("operations", {})
+    records = [
+        {"name": name, **_record(counted.get(name, {})), **kept.get(name, {"entries": 0, "bytes": 0})}
+        for name in {*counted, *kept}
+    ]
+    return sorted(records, key=lambda record: (-record["asked"], record["name"]))
+
+
+def _record(counted: Mapping[str, Any]) -> dict[str, Any]:
+    hits = sum(_number(counted.get(name)) for name in _KEPT)
+    asked = hits + sum(_number(counted.get(name)) for name in _MADE)
+    return {
+        "asked": round(asked),
+        "ratio": hits / asked if asked else None,
+        "errors": round(_number(counted.get("Errors"))),
+        "computing": _number(counted.get("Seconds Computing")),
+        "saved": _number(counted.get("Seconds Saved")),
+    }
+
+
+def _number(value: object) -> float:
+    """A count; a cell that failed reads as a text, and counts nothing."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0

@@ -1,0 +1,1 @@
+"""The service as processes: gunicorn, the arbiter, sockets, logs, the daemon."""

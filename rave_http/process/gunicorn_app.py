@@ -1,0 +1,257 @@
+"""The service as gunicorn runs it: its configuration, its hooks, and what a reload does.
+
+- SIGTERM stops: listening ends, computations under way get the grace time, then what is left is cut off. SIGINT and
+  SIGQUIT stop at once.
+- SIGHUP reloads. The settings files, the INI file of namespaces, the log configuration, what is installed and the code
+  of all namespaces are read anew; switches of the command keep their strength, environment variables their values,
+  and the address stays. What is wrong with any of that is logged, and the service goes on as it was. Otherwise new
+  workers start, and once they serve the old ones stop as by SIGTERM.
+- SIGUSR1 opens the log files again. SIGTTIN and SIGTTOU add and take away a worker, until the next reload.
+
+Nothing of RAVE's own is opened, and no namespace is imported, before a worker was forked.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # as above
+
+from rave_core.errors import RaveError
+from rave_core.settings import Settings
+from rave_http.process import log_setup, preflight
+from rave_http.process.arbiter import Arbiter
+from rave_http.process.launch import Launch
+from rave_http.process.pid_file import PidFile
+from rave_http.process.sockets import BACKLOG, Listener
+from rave_http.process.worker import Worker
+from rave_http.settings import ServiceSettings
+from rave_http.workers.metrics_files import share, worker_died
+from rave_http.workers.run_directory import Board
+
+_log = logging.getLogger("rave.server")
+
+KEEP_ALIVE: Final = 5  # seconds; a proxy in front has to keep connections for less
+MARGIN: Final = 5  # seconds between the end of the grace time and the end of a worker that did not keep to it
+SILENCE: Final = 30  # seconds without a sign of life, beyond the grace time, after which a worker is killed
+_MEMORY: Final = "/dev/shm"  # noqa: S108  # for files without a name
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """One service, from its start to its end.
+
+    Attributes:
+        board: the directory that the workers share; there while it runs.
+        is_socket_passed: whether it listens on a socket of systemd's.
+    """
+
+    def __init__(
+        self,
+        launch: Launch,
+        settings: Settings,
+        service: ServiceSettings,
+        listener: Listener,
+        *,
+        pid_file: PidFile | None = None,
+        on_ready: Callable[[], None] = lambda: None,
+        on_serving: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Takes over ``listener``.
+
+        Args:
+            launch: where the settings come from at a reload.
+            settings, service: as they are now, checked.
+            listener: what the workers listen on.
+            pid_file: written and removed.
+            on_ready: called in this process when the first worker serves.
+            on_serving: called in each worker when it does.
+        """
+        self._launch = launch
+        self._settings = settings
+        self._service = service
+        self.is_socket_passed = listener.is_passed
+        self._outside = listener.outside
+        self._bind = listener.handed_over()
+        self._pid_file = pid_file
+        self._on_ready = on_ready
+        self._on_serving = on_serving
+        self._reload: tuple[preflight.Check, Settings, ServiceSettings] | None = None
+        self.board: Board | None = None
+        super().__init__(prog="rave")
+
+    @property
+    def url_base(self) -> str:
+        """What stands in front of every URL that is given out, without a slash at its end."""
+        return self._service.url_base.rstrip("/")
+
+    def run(self) -> NoReturn:
+        """Serves until a signal ends it; exits with 0, or with 1 if the service failed.
+
+        Raises:
+            ConfigurationError: the PID file is held by another process, or there is no place for the board.
+        """
+        owner = os.getpid()
+        if self._pid_file is not None:
+            self._pid_file.claim()
+        try:
+            self.board = Board.create()
+            share(self.board)
+            for name in ("GUNICORN_PID", "GUNICORN_FD"):  # of a gunicorn around us, which must not be taken for ours
+                os.environ.pop(name, None)
+            Arbiter(self).run()
+        except SystemExit as end:
+            if os.getpid() != owner:
+                raise  # of a worker, whose code the arbiter reads
+            raise SystemExit(1 if end.code else 0) from None
+        finally:
+            if os.getpid() == owner:
+                self._tidy()
+        raise SystemExit(0)
+
+    def _tidy(self) -> None:
+        self._give_up_reload()
+        if self.board is not None:
+            self.board.remove()
+        if self._pid_file is not None:
+            self._pid_file.release()
+
+    def do_load_config(self) -> None:
+        """Makes the configuration; gunicorn's own way would print and exit where it is wrong."""
+        self.load_default_config()
+        self.load_config()
+
+    def load_config(self) -> None:
+        """Fills the configuration in."""
+        for name, value in {**_configuration(self._service), **self._hooks(), "bind": self._bind}.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The application, in a worker; what it imports, the arbiter must not have."""
+        assert self.board is not None
+        try:
+            from rave_http.app import create_app
+
+            return create_app(self._settings, self._service.guarded(self._outside), self.board)
+        except RaveError as error:
+            _log.error("a worker can't start: %s", error)
+        except Exception:  # noqa: BLE001  # the arbiter decides what becomes of that
+            _log.exception("a worker can't start")
+        raise SystemExit(Arbiter.WORKER_BOOT_ERROR)
+
+    def begin_reload(self) -> bool:
+        """Reads the settings anew, and begins to check them; whether there is anything to check."""
+        self._give_up_reload()
+        try:
+            settings, service = self._launch.read()
+            check = preflight.Check(self._launch, settings, service, outside=self._outside)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not take the service down
+            _refuse(error)
+            return False
+        self._reload = (check, settings, service)
+        return True
+
+    def end_reload(self) -> bool | None:
+        """Takes the settings over that were checked, for workers yet to be forked.
+
+        Returns:
+            Whether they can be used; ``None`` while that is not known, and where no reload is under way.
+        """
+        if self._reload is None or not self._reload[0].is_done():
+            return None
+        (check, settings, service), self._reload = self._reload, None
+        try:
+            findings = check.result()
+            self._launch.log.start()
+        except Exception as error:  # noqa: BLE001  # as above
+            _refuse(error)
+            return False
+        for warning in findings.warnings:
+            _log.warning("%s", warning)
+        if service.bind != self._service.bind:
+            _log.warning("the service goes on listening where it does; a restart moves it to %s", service.bind)
+        self._settings, self._service = settings, service
+        self.do_load_config()
+        return True
+
+    def _give_up_reload(self) -> None:
+        if self._reload is not None:
+            self._reload[0].abandon()
+            self._reload = None
+
+    def ready(self) -> None:
+        """Is called by the arbiter when the first worker serves."""
+        self._on_ready()
+
+    def worker_serves(self) -> None:
+        """Is called by each worker when it serves."""
+        self._on_serving()
+
+    def _hooks(self) -> dict[str, Callable[..., None]]:
+        return {"post_fork": self._forked, "child_exit": self._died}
+
+    def _forked(self, _arbiter: Arbiter, worker: Worker) -> None:
+        if self._pid_file is not None:
+            self._pid_file.leave()
+        # The arbiter waits a little longer than this, so that a worker that uses all of its time still ends well.
+        worker.cfg.set("graceful_timeout", math.ceil(self._service.grace))
+
+    def _died(self, arbiter: Arbiter, worker: Worker) -> None:
+        arbiter.worker_died(worker)
+        if self.board is not None:
+            worker_died(self.board, worker.pid)
+
+
+class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """What gunicorn logs, as ``rave.server``, and without handlers of its own."""
+
+    def setup(self, cfg: Any) -> None:
+        """Leaves everything to `rave_http.process.log_setup`."""
+        self.cfg = cfg
+        self.error_log = self.access_log = _log
+        self._access_log_enabled = False
+
+    def reopen_files(self) -> None:
+        """Opens every file that is logged to again."""
+        log_setup.reopen()
+
+    def close_on_exec(self) -> None:
+        """Nothing: no file that Python opens is passed on."""
+
+
+def _refuse(error: Exception) -> None:
+    expected = isinstance(error, (RaveError, OSError))
+    _log.error(
+        "the reload is refused, and the service goes on as it is: %s", error, exc_info=None if expected else error
+    )
+
+
+def _configuration(service: ServiceSettings) -> dict[str, object]:
+    """gunicorn's settings; it listens nowhere and writes nothing but what these say."""
+    grace = math.ceil(service.grace)
+    return {
+        "workers": service.workers,
+        "worker_class": Worker,
+        "backlog": BACKLOG,
+        "keepalive": KEEP_ALIVE,
+        "graceful_timeout": grace + MARGIN,
+        # A worker gives no signs of life any more once it was told to stop.
+        "timeout": grace + MARGIN + SILENCE,
+        "asgi_lifespan": "on",
+        "preload_app": False,
+        "proc_name": "rave",
+        "worker_tmp_dir": _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None,
+        "limit_request_line": 8190,
+        "limit_request_fields": 100,
+        "limit_request_field_size": 8190,
+        "forwarded_allow_ips": ",".join(service.trusted_proxies),
+        "secure_scheme_headers": {"X-FORWARDED-PROTO": "https"},
+        "forwarder_headers": "",
+        "control_socket_disable": True,
+        "accesslog": None,
+        "logger_class": Log,
+    }

@@ -1,0 +1,145 @@
+"""The process that answers requests: gunicorn's ASGI worker, which tells when it serves and misses no signal."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import http
+import math
+import os
+import signal
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+from gunicorn.asgi.protocol import ASGIProtocol  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.workers import gasgi  # type: ignore[import-untyped]  # as above
+
+from rave_core.clock import SystemClock
+from rave_http.protocol.problems import MEDIA_TYPE, PROBLEMS
+
+HELD: Final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGUSR1, signal.SIGABRT)
+"""Signals that whoever forks a worker has to hold back; it takes them when it can."""
+
+_SLUGS: Final = {kind.status: slug for slug, kind in PROBLEMS.items() if slug in ("bad-request", "uri-too-long")}
+_STEP: Final = 0.1  # seconds
+_ARENAS: Final = 2
+_M_ARENA_MAX: Final = -8  # of the C library's malloc.h
+_clock = SystemClock()
+
+
+class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
+    """One connection. What is no request that could be passed on is answered with a problem, as everything else is."""
+
+    def _will_close(self, request: Any, response_requires_close: bool) -> bool:
+        """Whether the connection is closed after the response, which then says so."""
+        return bool(self.worker.is_stopping or super()._will_close(request, response_requires_close))
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
+        slug, phrase = _SLUGS.get(status), http.HTTPStatus(status).phrase
+        problem = {
+            "type": f"{self.worker.app.url_base}/-/problems/{slug}" if slug else "about:blank",
+            "title": PROBLEMS[slug].title if slug else phrase,
+            "status": status,
+            "detail": message,
+        }
+        body = msgspec.json.encode(problem)
+        headers = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body))), ("Connection", "close")]
+        lines = (f"{name}: {value}\r\n" for name, value in (*headers, *extra_headers))
+        self._safe_write(f"HTTP/1.1 {status} {phrase}\r\n{''.join(lines)}\r\n".encode("latin-1") + body)
+
+
+class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
+    """A worker. Its application may have ``attach(worker)``, called before anything else, and ``reopen()``.
+
+    Attributes:
+        has_served: whether it was seen to; in the arbiter and in the worker itself.
+        is_retired: whether the arbiter told it to stop.
+        is_stopping: whether it takes no new connections, and announces the end of those that it has.
+    """
+
+    has_served = False
+    is_retired = False
+    is_stopping = False
+
+    def init_process(self) -> None:
+        """Begins to live."""
+        _limit_arenas()
+        super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Makes the application, and lets it have the worker."""
+        super().load_wsgi()
+        attach = getattr(self.asgi, "attach", None)
+        if attach is not None:
+            attach(self)
+
+    def init_signals(self) -> None:
+        """Sets the handlers up. A hangup is the arbiter's matter, even where a terminal tells it to everybody."""
+        super().init_signals()
+        signal.signal(signal.SIGHUP, _do_nothing)
+
+    async def _serve(self) -> None:
+        """Serves; a signal that came before the loop ran, which uvloop would have lost, comes now."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+        await super()._serve()
+
+    def notify(self) -> None:
+        """Gives a sign of life; the first one wakes the arbiter, which waits for it."""
+        super().notify()
+        if not self.has_served:
+            self.has_served = True
+            self.app.worker_serves()
+            os.kill(self.ppid, signal.SIGCHLD)
+
+    def handle_exit_signal(self) -> None:
+        """Begins to stop; twice is no error. A client that was promised that its connection is kept can still use it.
+
+        gunicorn would close it right after the response that promised it, and the client's next request would be lost.
+        """
+        if not self.is_stopping:
+            self.is_stopping = True
+            for server in self.servers:
+                server.close()
+            self._farewell = self.loop.create_task(self._take_leave())
+
+    async def _take_leave(self) -> None:
+        """Waits until the connections are gone, and no longer than an idle one is kept; gunicorn does the rest."""
+        begin = self.loop.time()
+        end = begin + min(self.cfg.keepalive + _STEP, self.cfg.graceful_timeout)
+        while self.nr_conns and self.loop.time() < end:
+            await asyncio.sleep(_STEP)
+        spent = math.ceil(self.loop.time() - begin)
+        self.cfg.set("graceful_timeout", max(self.cfg.graceful_timeout - spent, 0))
+        self.alive = False
+
+    def handle_usr1_signal(self) -> None:
+        """Opens the files of the log again, and those that the application writes."""
+        super().handle_usr1_signal()
+        reopen = getattr(self.asgi, "reopen", None)
+        if reopen is not None:
+            reopen()
+
+    def is_serving(self) -> bool:
+        """Whether it gave a sign of life; for the arbiter."""
+        # Until then the time of the file is Unix time, which is later than any by the monotonic clock.
+        self.has_served = self.has_served or self.tmp.last_update() <= _clock.monotonic()
+        return self.has_served
+
+
+def _limit_arenas() -> None:
+    """Has threads take memory from the same few places.
+
+    Left alone, glibc gives each thread one of its own, up to eight for each processor. What a thread needed once, for a
+    large product, say, stays there when it is free again, so that a worker grows for hours.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, _ARENAS)
+
+
+def _do_nothing(*_: Any) -> None:
+    """Unlike a signal that is ignored, one that has a handler has its usual effect on programs that are started."""
+
+
+gasgi.ASGIProtocol = Protocol  # gunicorn has no setting for it

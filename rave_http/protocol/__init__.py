@@ -1,0 +1,1 @@
+"""HTTP as it is written: headers, queries, problems, proxies, tracing."""

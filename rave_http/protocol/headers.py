@@ -1,0 +1,141 @@
+"""Headers: reading what a request prefers, and writing how long and for whom an answer is good."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.utils import formatdate, parsedate_to_datetime
+from typing import Final
+
+from rave_core.model import Entry
+from rave_http.protocol.problems import Problem
+
+NO_STORE: Final = "no-store"
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a client prefers (RFC 7240), as far as the service knows it.
+
+    Attributes:
+        wait: seconds it wants to wait, or ``None``.
+        respond_async: whether it wants a ticket rather than to wait.
+        minimal: whether it wants a reference to the product rather than the product.
+    """
+
+    wait: float | None = None
+    respond_async: bool = False
+    minimal: bool = False
+
+    def applied(self, *, waited: float = 0.0, ticket: bool = False) -> str:
+        """The header ``Preference-Applied``; empty when no preference had an effect.
+
+        Args:
+            waited: seconds that the client was to wait at most.
+            ticket: whether it got a ticket.
+        """
+        words = []
+        if self.minimal and ticket:
+            words.append("return=minimal")
+        if self.respond_async and ticket:
+            words.append("respond-async")
+        if self.wait is not None and not self.minimal:
+            words.append(f"wait={waited:g}")
+        return ", ".join(words)
+
+
+PLAIN_PREFERENCES: Final = Preferences()
+
+
+def preferences(text: str | None) -> Preferences:
+    """The preferences in a header ``Prefer``; unknown ones are ignored, and of repeated ones the first counts.
+
+    Raises:
+        Problem: ``wait`` is no number of seconds.
+    """
+    if not text:
+        return PLAIN_PREFERENCES
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        name, _, value = part.partition(";")[0].partition("=")
+        found.setdefault(name.strip().lower(), value.strip().strip('"'))
+    return Preferences(
+        wait=_wait(found["wait"]) if "wait" in found else None,
+        respond_async="respond-async" in found,
+        minimal=found.get("return", "").lower() == "minimal",
+    )
+
+
+def _wait(text: str) -> float:
+    if not text.isdecimal() or not text.isascii() or len(text) > 9:
+        raise Problem("bad-request", f"Prefer: wait={text[:40]!r} is no number of seconds, as in wait=10")
+    return float(text)
+
+
+def directives(text: str | None) -> frozenset[str]:
+    """The names of the directives in a request's ``Cache-Control``."""
+    if not text:
+        return frozenset()
+    return frozenset(part.partition("=")[0].strip().lower() for part in text.split(","))
+
+
+def cache_control(entry: Entry, now: float, *, private: bool, forever: float) -> str:
+    """How long the product of ``entry`` may be kept by others: its remaining lifetime, and its stale windows.
+
+    Of what is stale already, they are what is left of them: whoever keeps it counts from now.
+
+    Args:
+        entry: what is recorded of the product.
+        now: Unix seconds.
+        private: whether only whoever asked may keep it.
+        forever: seconds that others may keep what never expires. Its address says nothing of the version of the code,
+            and whoever keeps it does not hear when that changes.
+    """
+    left = entry.expires_at - now
+    words = ["private" if private else "public", f"max-age={int(forever if math.isinf(left) else max(left, 0.0))}"]
+    windows = (("stale-while-revalidate", entry.stale_while_revalidate), ("stale-if-error", entry.stale_if_error))
+    rests = ((name, int(window + min(left, 0.0))) for name, window in windows)
+    return ", ".join([*words, *(f"{name}={rest}" for name, rest in rests if rest > 0)])
+
+
+def cache_status(outcome: str, entry: Entry | None, now: float) -> str:
+    """The header ``Cache-Status`` (RFC 9211): whether the product was kept, or what had to be done.
+
+    Args:
+        outcome: ``hit``, ``stale``, ``miss``, ``refreshed`` or ``uncached``.
+        entry: what is recorded of the product, ``None`` where it is not kept.
+        now: Unix seconds.
+    """
+    if entry is None:
+        return "rave; fwd=miss"
+    left = entry.expires_at - now
+    ttl = "" if math.isinf(left) else f"; ttl={math.floor(left)}"
+    if outcome in ("hit", "stale"):
+        return f"rave; hit{ttl}"  # of a stale one the time to live is negative
+    return f"rave; fwd={'request' if outcome == 'refreshed' else 'miss'}; stored{ttl}"
+
+
+def http_date(seconds: float) -> str:
+    """Unix seconds as HTTP writes them, rounded down."""
+    return formatdate(int(seconds), usegmt=True)
+
+
+def read_date(text: str) -> float | None:
+    """Unix seconds of an HTTP date, or ``None`` where it is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def etags(text: str) -> Sequence[str]:
+    """The entity tags in ``If-None-Match``, weak marks removed; ``*`` as itself. What is malformed is left out."""
+    return [found.removeprefix("W/") for found in re.findall(r'\*|(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"', text)]
+
+
+def is_token(text: str) -> bool:
+    """Whether ``text`` is a token as HTTP defines it."""
+    return _TOKEN.match(text) is not None

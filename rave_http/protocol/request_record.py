@@ -1,0 +1,35 @@
+"""What is noted of a request while it is answered: for the access log, metrics, and whoever answers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+ANONYMOUS_NAME = "-"
+
+
+@dataclass(slots=True)
+class RequestNote:
+    """One request. Made by the envelope as ``scope["rave"]`` before anything else; resources fill in what they learn.
+
+    Attributes:
+        request_id: taken from ``X-Request-ID`` where that is well formed, else made.
+        trace: the ``traceparent`` to pass on: the caller's trace with a span of ours.
+        started: by the monotonic clock.
+        principal: who asks (`rave_http.auth.authorization.Principal`), once known.
+        operation: ``namespace/operation``, where one was asked for.
+        cache: ``hit``, ``stale``, ``miss``, ``wait`` (joined or started, and answered), ``ticket``, or empty.
+        key: the text of the product's key, where one is known.
+        status: of the response, 0 until it starts.
+        sent: bytes of the body.
+    """
+
+    request_id: str = ""
+    trace: str = ""
+    started: float = 0.0
+    principal: Any = None
+    operation: str = ""
+    cache: str = ""
+    key: str = ""
+    status: int = 0
+    sent: int = 0

@@ -1,0 +1,190 @@
+"""Delivery: a representation as a response: validators, one range, and files that the server in front may send."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import BinaryIO, Final, Self
+from urllib.parse import quote
+
+from falcon.asgi import Request, Response
+
+from rave_http.protocol.headers import NO_STORE, etags, http_date, read_date
+from rave_http.protocol.problems import Problem
+from rave_http.representation.representations import Representation
+
+_SAFE: Final = ("GET", "HEAD", "QUERY")
+_CHUNK: Final = 256 << 10
+_CONDITIONS: Final = frozenset((b"if-none-match", b"if-modified-since", b"range"))
+_RANGE = re.compile(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})\s*\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sendfile:
+    """Who sends the bytes of files: nobody but us, nginx (``x-accel``), or Apache's mod_xsendfile (``x-sendfile``).
+
+    Attributes:
+        method: ``off``, ``x-accel`` or ``x-sendfile``.
+        prefix: of nginx's internal location.
+        root: the directory that this location stands for; files elsewhere we send ourselves.
+    """
+
+    method: str = "off"
+    prefix: str = ""
+    root: str = ""
+
+    def header(self, path: str) -> tuple[str, str] | None:
+        """The header that has the file at ``path`` sent; ``None`` where we send it."""
+        if self.method == "x-sendfile":
+            return "X-Sendfile", path
+        inside = os.path.relpath(path, self.root) if self.method == "x-accel" and self.root else ".."
+        return None if inside.startswith("..") else ("X-Accel-Redirect", f"{self.prefix}{quote(inside)}")
+
+
+async def deliver(req: Request, resp: Response, representation: Representation, sendfile: Sendfile) -> None:
+    """Fills a response with a representation: 200, 304, 206, or a problem for a range beyond the end.
+
+    Whoever GETs what lies elsewhere is sent there, which is for ranges too.
+
+    The order is If-None-Match, If-Modified-Since, If-Range, Range (RFC 9110, 13.2.2). Several ranges, and units other
+    than bytes, give the whole.
+
+    Raises:
+        Problem: the range can't be satisfied, or the file went away.
+    """
+    if _is_known(req, representation):
+        resp.set_headers(representation.validators)
+        resp.status = "304 Not Modified"
+        return
+    if representation.url is not None:
+        _refer(req, resp, representation, representation.url)
+        return
+    part = _range(req, representation)
+    resp.set_headers(representation.headers)
+    if representation.path is not None:
+        offload = sendfile.header(representation.path)
+        if offload is not None:
+            resp.set_header(*offload)
+            resp.data = b""
+            return
+    resp.set_header("Accept-Ranges", "bytes")
+    await _send(req, resp, representation, part)
+
+
+def _refer(req: Request, resp: Response, found: Representation, url: str) -> None:
+    if req.method == "HEAD":  # the URL is good for GET alone
+        resp.set_headers(found.headers)
+        resp.set_header("Content-Length", str(found.size))
+        return
+    resp.status = "307 Temporary Redirect" if req.method == "GET" else "303 See Other"
+    resp.set_header("Location", url)
+    resp.set_header("Cache-Control", NO_STORE)
+    resp.data = b""
+
+
+async def _send(req: Request, resp: Response, found: Representation, part: tuple[int, int] | None) -> None:
+    start, stop = part or (0, found.size)
+    if part is not None:
+        resp.status = "206 Partial Content"
+        resp.set_header("Content-Range", f"bytes {start}-{stop - 1}/{found.size}")
+    if found.body is not None:
+        resp.data = found.body if part is None else found.body[start:stop]
+    elif req.method == "HEAD":
+        resp.set_header("Content-Length", str(stop - start))
+    else:
+        file = await asyncio.to_thread(_open, str(found.path), found.size, start)
+        resp.set_stream(_Chunks(file, stop - start), stop - start)
+
+
+def _open(path: str, size: int, start: int) -> BinaryIO:
+    try:
+        file = open(path, "rb")  # noqa: SIM115  # it is closed by the stream that reads it
+    except OSError as error:
+        raise Problem("conflict", "The product's file went away just now; ask again") from error
+    if os.fstat(file.fileno()).st_size != size:
+        file.close()
+        raise Problem("conflict", "The product's file changed just now; ask again")
+    file.seek(start)
+    return file
+
+
+class _Chunks:
+    """Reads a file in pieces, in a thread, as fast as the client takes them. Falcon closes it in any case."""
+
+    def __init__(self, file: BinaryIO, left: int) -> None:
+        self._file = file
+        self._left = left
+
+    def __aiter__(self) -> Self:
+        """Itself."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next piece."""
+        if self._left <= 0:
+            raise StopAsyncIteration
+        chunk = await asyncio.to_thread(self._file.read, min(_CHUNK, self._left))
+        if not chunk:
+            raise OSError("the file of a product became shorter while it was sent")
+        self._left -= len(chunk)
+        return chunk
+
+    async def close(self) -> None:
+        """Lets go of the file."""
+        self._file.close()
+
+
+def is_plain(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request with these headers asks for the whole, whatever the client has already."""
+    for name, _ in headers:  # noqa: SIM110  # a generator takes twice as long, and every hit comes through here
+        if name in _CONDITIONS:
+            return False
+    return True
+
+
+def _is_known(req: Request, found: Representation) -> bool:
+    """Whether the client has this representation already. Only what is safe may be answered by that."""
+    if req.method not in _SAFE:
+        return False
+    none_match = req.get_header("If-None-Match")
+    if none_match is not None:
+        tags = etags(none_match)
+        return found.etag in tags or "*" in tags
+    since = req.get_header("If-Modified-Since")
+    date = read_date(since) if since is not None else None
+    return date is not None and found.created_at is not None and int(found.created_at) <= date
+
+
+def _range(req: Request, found: Representation) -> tuple[int, int] | None:
+    """First byte, and the one after the last; ``None`` for the whole."""
+    text = req.get_header("Range")
+    if text is None or req.method != "GET" or not _may_be_partial(req.get_header("If-Range"), found):
+        return None
+    match = _RANGE.match(text)
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    if not first:
+        start, stop = max(0, found.size - int(last)), found.size
+    else:
+        start, stop = int(first), min(int(last) + 1, found.size) if last else found.size
+        if last and int(last) < int(first):
+            return None  # no range at all (RFC 9110, 14.1.1)
+    if start >= found.size or start >= stop:
+        raise Problem(
+            "range-not-satisfiable",
+            f"The product has {found.size} bytes",
+            headers={"Content-Range": f"bytes */{found.size}"},
+        )
+    return start, stop
+
+
+def _may_be_partial(condition: str | None, found: Representation) -> bool:
+    if condition is None:
+        return True
+    if condition.startswith(('"', "W/")):
+        return condition == found.etag
+    return found.created_at is not None and condition == http_date(found.created_at)

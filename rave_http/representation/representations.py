@@ -1,0 +1,229 @@
+"""Representations: a product's bytes in one media type, made once and kept as long as there is room."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
+from typing import Any, Final, TypeAlias
+
+from cachetools import LRUCache
+
+from rave_core.model import Entry, Kind, OperationSpec
+from rave_core.storage.product_cache import Remote, suffix_of
+from rave_http.protocol.headers import http_date
+from rave_http.protocol.problems import Problem
+from rave_http.representation.renderers import Rendering, choose, negotiate_file, renderings
+
+_OVERHEAD: Final = 1024
+_OFFERS: Final = 4096
+_ACTIVE: Final = frozenset({"text/html", "text/xml", "text/xsl", "application/xml"})
+_LARGEST_SHARE: Final = 8  # what is larger than this part of the budget is made afresh each time
+
+_Place: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """A product in one media type.
+
+    Attributes:
+        media_type: with its charset, for a text.
+        etag: a strong validator, in quotes: the digest of the bytes and their media type.
+        size: in bytes.
+        body: the bytes; ``None`` for a file.
+        path: of the file; ``None`` for bytes.
+        url: of a file that lies elsewhere, good for some time for whoever has it; ``None`` for what we send.
+        filename: what a browser may call it when it saves it.
+        created_at: Unix seconds; ``None`` where nothing is recorded of the product.
+        validators: the headers by which a client asks whether it changed.
+        headers: those, and what else goes with the bytes, but for their length.
+    """
+
+    media_type: str
+    etag: str
+    size: int
+    body: bytes | None = None
+    path: str | None = None
+    url: str | None = None
+    filename: str = ""
+    created_at: float | None = None
+    validators: tuple[tuple[str, str], ...] = field(init=False)
+    headers: tuple[tuple[str, str], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        validators = [("ETag", self.etag)]
+        if self.created_at is not None:
+            validators.append(("Last-Modified", http_date(self.created_at)))
+        others = [
+            ("Content-Type", self.media_type),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Content-Disposition", f'inline; filename="{self.filename}"'),
+        ]
+        if _is_active(self.media_type):
+            others.append(("Content-Security-Policy", "sandbox allow-scripts"))
+        object.__setattr__(self, "validators", tuple(validators))
+        object.__setattr__(self, "headers", tuple(validators + others))
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A result, with what is known of it.
+
+    Attributes:
+        name: ``namespace/operation``.
+        value: the value, or the path of the file; shared, so never to be changed.
+        entry: what is recorded of it; ``None`` where no cache keeps it.
+    """
+
+    name: str
+    spec: OperationSpec
+    value: Any
+    entry: Entry | None
+
+
+class Representations:
+    """Makes representations, in threads, and keeps the recent ones. For the event loop of one worker."""
+
+    def __init__(self, max_bytes: int, hooks: Any, *, base: str = "") -> None:
+        """Keeps up to ``max_bytes``.
+
+        Args:
+            max_bytes: for all that is kept.
+            hooks: are asked for forms of values beyond the built-in ones.
+            base: what stands in front of the path of every link on a page.
+        """
+        self._hooks = hooks
+        self._base = base
+        self._largest = max_bytes // _LARGEST_SHARE
+        self._kept: LRUCache[_Place, Representation] = LRUCache(max_bytes, getsizeof=_size)
+        self._offered: LRUCache[_Place, Sequence[Rendering]] = LRUCache(_OFFERS)
+        self._under_way: dict[_Place, asyncio.Task[Representation]] = {}
+
+    async def of(self, product: Product, *, accept: str | None, form: str | None) -> Representation:
+        """The representation of a product that suits a client best. Of many who ask at once, one has it made.
+
+        Raises:
+            Problem: the product can take no form that the client accepts.
+            UnrenderableError: it can't take its form after all.
+        """
+        if product.spec.kind is Kind.FILE:
+            negotiate_file(product.spec.mime_type, accept, form)
+            return await asyncio.to_thread(_of_file, product)
+        place = _place(product)
+        chosen = choose(await self._offers(product, place), accept=accept, form=form)
+        if place is None:
+            return await asyncio.to_thread(_rendered, product, chosen)
+        place = (*place, chosen.media_type)
+        found = self._kept.get(place)
+        return found if found is not None else await self._made(place, product, chosen)
+
+    async def _offers(self, product: Product, place: _Place | None) -> Sequence[Rendering]:
+        """The forms of a product, which are those of every equal one."""
+        offered = self._offered.get(place) if place is not None else None
+        if offered is None:
+            make = partial(renderings, operation=product.name, hooks=self._hooks, base=self._base)
+            offered = await asyncio.to_thread(make, product.value, product.spec.mime_type)
+            if place is not None:
+                self._offered[place] = offered
+        return offered
+
+    async def _made(self, place: _Place, product: Product, chosen: Rendering) -> Representation:
+        task = self._under_way.get(place)
+        if task is None:
+            task = asyncio.create_task(asyncio.to_thread(_rendered, product, chosen))
+            self._under_way[place] = task
+            task.add_done_callback(lambda done: self._keep(place, done))
+        # Who leaves must not take it from the others who wait for it.
+        return await asyncio.shield(task)
+
+    def _keep(self, place: _Place, task: asyncio.Task[Representation]) -> None:
+        self._under_way.pop(place, None)
+        if not task.cancelled() and task.exception() is None and _size(task.result()) <= self._largest:
+            self._kept[place] = task.result()
+
+
+def _place(product: Product) -> _Place | None:
+    """What names a product among all that were ever made; ``None`` for one that no cache keeps."""
+    entry = product.entry
+    if entry is None:
+        return None
+    # The declared type is part of it: that may change while what is kept stays good.
+    return product.name, product.spec.mime_type, entry.key, entry.digest, repr(entry.created_at)
+
+
+def _rendered(product: Product, chosen: Rendering) -> Representation:
+    body = chosen.render(product.value)
+    suffix = suffix_of(chosen.media_type)
+    return Representation(
+        chosen.media_type,
+        _etag(chosen.media_type, body),
+        len(body),
+        body=body,
+        filename=f"{_plain_name(product.name)}{suffix}",
+        created_at=_created_at(product),
+    )
+
+
+def _of_file(product: Product) -> Representation:
+    if isinstance(product.value, Remote):
+        return _of_remote(product, product.value)
+    path = str(product.value)
+    try:
+        size = os.stat(path).st_size
+    except OSError as error:
+        raise Problem("conflict", "The product's file went away just now; ask again") from error
+    digest = product.entry.digest if product.entry is not None else f"{size:x}-{os.stat(path).st_mtime_ns:x}"
+    name = f"{_plain_name(product.name)}{os.path.splitext(path)[1]}"
+    return Representation(
+        product.spec.mime_type,
+        _etag(product.spec.mime_type, digest.encode()),
+        size,
+        path=path,
+        filename=name,
+        created_at=_created_at(product),
+    )
+
+
+def _of_remote(product: Product, remote: Remote) -> Representation:
+    try:
+        url = remote.url()
+    except OSError as error:
+        raise Problem("busy", f"The store of the file is in trouble: {error}", headers={"Retry-After": "5"}) from error
+    assert product.entry is not None  # it was found by its entry
+    return Representation(
+        product.spec.mime_type,
+        _etag(product.spec.mime_type, product.entry.digest.encode()),
+        remote.size,
+        url=url,
+        filename=f"{_plain_name(product.name)}{remote.suffix}",
+        created_at=_created_at(product),
+    )
+
+
+def _etag(media_type: str, content: bytes) -> str:
+    """A strong validator: no two media types share one, whatever the bytes."""
+    digest = blake2b(media_type.encode() + b"\0", digest_size=16)
+    digest.update(content)
+    return f'"{digest.hexdigest()}"'
+
+
+def _is_active(media_type: str) -> bool:
+    """Whether a browser may run what such a document holds: it gets a sandbox, since it is not ours."""
+    bare = media_type.partition(";")[0].strip().lower()
+    return bare in _ACTIVE or bare.endswith("+xml")
+
+
+def _created_at(product: Product) -> float | None:
+    return product.entry.created_at if product.entry is not None else None
+
+
+def _plain_name(name: str) -> str:
+    return "".join(each if each.isascii() and (each.isalnum() or each in "-_") else "-" for each in name)
+
+
+def _size(representation: Representation) -> int:
+    return representation.size + _OVERHEAD

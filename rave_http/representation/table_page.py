@@ -1,0 +1,38 @@
+"""A table as a page for a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Number
+from typing import Any, Final
+
+from rave_core.rendering import cell_text, rows_of
+from rave_http.pages.templating import page
+
+MOST_ROWS: Final = 10_000
+"""As many rows of a table are shown."""
+
+
+def table_page(table: Any, *, operation: str, base: str = "") -> bytes:
+    """The table as a page, with the operation as its title; cut after `MOST_ROWS` rows, which it then says.
+
+    Raises:
+        UnrenderableError: ``table`` is none.
+    """
+    found = rows_of(table, "html", most=MOST_ROWS)
+    rows = [list(row) for row in found.rows]
+    return page(
+        "table.html",
+        base=base,
+        operation=operation,
+        namespace=operation.partition("/")[0] if "/" in operation else "",
+        columns=[(name, _is_numeric(row[at] for row in rows)) for at, name in enumerate(found.columns)],
+        rows=[[cell_text(value) for value in row] for row in rows],
+        total=len(table),
+    )
+
+
+def _is_numeric(values: Iterable[Any]) -> bool:
+    """Whether all that is there is a number, and something is."""
+    given = [value for value in values if value is not None]
+    return bool(given) and all(isinstance(value, Number) and not isinstance(value, bool) for value in given)

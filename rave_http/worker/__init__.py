@@ -1,0 +1,1 @@
+"""What one worker has, and how it answers."""

@@ -1,0 +1,326 @@
+"""Metrics for Prometheus: what is counted of requests, computations, caches and workers."""
+
+from __future__ import annotations
+
+import platform
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from importlib.metadata import version
+from typing import Any, Final, NamedTuple, Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
+from prometheus_client.registry import Collector
+
+from rave_core.telemetry.statistics import NAMESPACE, repository
+from rave_http.protocol.request_record import RequestNote
+from rave_http.workers.metrics_files import Files, is_shared
+from rave_http.workers.run_directory import Board
+
+_REQUEST_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_COMPUTATION_SECONDS: Final = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400)
+_METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"))
+_OUTCOMES: Final = frozenset(("hit", "stale", "miss", "refreshed", "uncached", "wait", "ticket"))
+_SYSTEM_ROUTES: Final = {
+    *("ops", "products", "cache", "namespaces", "ui"),
+    *("openapi.json", "livez", "readyz", "metrics", "statistics", "version", "problems"),
+}
+_OTHER: Final = "other"
+_SYNC_SECONDS: Final = 1.0
+_STATISTICS: Final = {
+    "Backend Failures": ("rave_backend_failures", "What backends failed to do, and the service did without"),
+    "Damaged Entries": ("rave_damaged_entries", "Entries that were damaged, and computed again"),
+    "Lease Takeovers": ("rave_lease_takeovers", "Computations taken over from a process that was gone"),
+    "Stored Bytes": ("rave_stored_bytes", "Bytes put into caches"),
+}
+
+
+def route_of(path: str) -> str:
+    """The kind of a request by its path: ``operation``, ``catalog``, or what follows ``/-/``; one of a few names."""
+    if path.startswith("/-/"):
+        name = path[3:].partition("/")[0]
+        return name if name in _SYSTEM_ROUTES else _OTHER
+    return "operation" if "/" in path[1:] else "catalog"
+
+
+class _ComputationMetrics(NamedTuple):
+    """What is counted of the computations of one operation."""
+
+    queued: Gauge
+    running: Gauge
+    started: Counter
+    finished: Counter
+    failed: Counter
+    seconds: Histogram
+
+
+class _Durations:
+    """How long the requests of one route took.
+
+    Attributes:
+        seconds: all of them together.
+        buckets: how many took no longer than each of the bounds, but longer than the one before; last, the others.
+    """
+
+    __slots__ = ("buckets", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.buckets = [0] * (len(_REQUEST_SECONDS) + 1)
+
+
+class _Count:
+    """How many requests had one label, and the durations of all requests of its route."""
+
+    __slots__ = ("durations", "value")
+
+    def __init__(self, durations: _Durations) -> None:
+        self.value = 0
+        self.durations = durations
+
+
+class Metrics:
+    """What one worker counts. One for each process, made after the fork; safe for many threads, but for `observe`.
+
+    Requests are counted in plain numbers, since counting them in files that others can read takes ten times as long;
+    `sync` brings them there. Where the process that forked the workers called
+    `rave_http.workers.metrics_files.share`, the counts of all workers are given out, else those of this one. A label
+    is one of a bounded set: what a client made up is ``other``.
+
+    Attributes:
+        event_streams: event streams under way; ``inc`` at the start of each, ``dec`` at its end.
+        waiting_requests: requests that wait for a product.
+        tickets: tickets given out.
+        lines_dropped: lines of the access log that could not be written.
+    """
+
+    def __init__(self, board: Board | None = None) -> None:
+        registry = CollectorRegistry()
+        self._source: Collector = Files(board) if board is not None and is_shared(board) else registry
+        self._lock = threading.Lock()
+        self._synced_at = 0.0
+        self._followed: list[_Followed] = []
+        self._exported: frozenset[str] = frozenset()
+        self._namespaces: set[str] = set()
+        self._of_requests: dict[tuple[str, int, str, str], _Count] = {}
+        self._of_routes: dict[str, _Durations] = {}
+        self._of_outcomes: dict[tuple[str, str], int] = {}
+        self._of_computations: dict[str, _ComputationMetrics] = {}
+        self._declare_requests(registry)
+        self._declare_computations(registry)
+        self._declare_state(registry)
+
+    def observe(self, method: str, path: str, note: RequestNote, seconds: float) -> None:
+        """Counts one request that was answered, or given up, after ``seconds``. For one thread: the event loop's."""
+        label = (method, note.status // 100, route_of(path), note.cache)
+        counted = self._of_requests.get(label)
+        if counted is None:
+            counted = self._request_metrics(*label)
+        counted.value += 1
+        counted.durations.seconds += seconds
+        counted.durations.buckets[bisect_left(_REQUEST_SECONDS, seconds)] += 1
+        if note.cache and note.operation:
+            self._count_outcome(note.operation, note.cache)
+        if note.started + seconds - self._synced_at > _SYNC_SECONDS:
+            self._synced_at = note.started + seconds
+            self.sync()
+
+    def export(self, operations: Collection[str]) -> None:
+        """Takes the names, ``namespace/operation``, of all operations that are exported now: only these are labels."""
+        self._exported = frozenset(operations)
+
+    def computation_queued(self, operation: str) -> None:
+        """Counts a computation that waits for its turn."""
+        self._computation_metrics(operation).queued.inc()
+
+    def computation_started(self, operation: str) -> None:
+        """Counts a queued computation that got its turn."""
+        counted = self._computation_metrics(operation)
+        counted.queued.dec()
+        counted.running.inc()
+        counted.started.inc()
+
+    def computation_ended(self, operation: str, seconds: float | None, *, failed: bool = False) -> None:
+        """Counts a computation that ended, ``seconds`` after it started; ``None`` for one that never got its turn."""
+        counted = self._computation_metrics(operation)
+        (counted.failed if failed else counted.finished).inc()
+        if seconds is None:
+            counted.queued.dec()
+            return
+        counted.running.dec()
+        counted.seconds.observe(seconds)
+
+    def namespaces(self, states: Mapping[str, tuple[int, bool]]) -> None:
+        """Takes the generation of every namespace that is served, and whether its latest change failed to load."""
+        for name in self._namespaces - set(states):
+            self._generation.labels(name).set(0)
+            self._load_error.labels(name).set(0)
+        for name, (generation, is_failed) in states.items():
+            self._generation.labels(name).set(generation)
+            self._load_error.labels(name).set(is_failed)
+        self._namespaces |= set(states)
+
+    def ready(self, *, is_ready: bool) -> None:
+        """Takes whether this worker is ready for requests."""
+        self._ready.set(is_ready)
+
+    def follow(self, counter: _Counting, total: Callable[[], float]) -> None:
+        """Lets ``counter`` grow with a number that is counted elsewhere, which ``total`` gives."""
+        self._followed.append(_Followed(counter, total))
+
+    def sync(self) -> None:
+        """Brings what is counted elsewhere up to date; happens by itself about every second while there are requests.
+
+        Before an exposition every worker should do it, and once more before it stops.
+        """
+        with self._lock:
+            for each in self._followed:
+                each.sync()
+
+    def exposition(self, accept: str = "") -> tuple[bytes, str]:
+        """The metrics and their media type: OpenMetrics where ``accept`` asks for it, else Prometheus' text format.
+
+        Reads the files of all workers, so not for the event loop.
+
+        Raises:
+            OSError: the board is gone.
+        """
+        self.sync()
+        try:
+            encode, media_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is no number
+            encode, media_type = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
+        return encode(self._source), media_type
+
+    def _declare_requests(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "rave_requests", "Requests answered", ("method", "status", "route", "cache"), registry=registry
+        )
+        self._request_seconds = Histogram(
+            "rave_request_duration_seconds",
+            "Seconds from a request's arrival to the end of its answer",
+            ("route",),
+            registry=registry,
+            buckets=_REQUEST_SECONDS,
+        )
+        self._cache_outcomes = Counter(
+            "rave_cache_outcomes",
+            "How requests for an operation's product met the cache",
+            ("operation", "outcome"),
+            registry=registry,
+        )
+        self.tickets = Counter("rave_tickets", "Tickets given out", registry=registry)
+        self.lines_dropped = Counter(
+            "rave_access_log_dropped_lines", "Lines of the access log that could not be written", registry=registry
+        )
+        self.event_streams = _live("rave_event_streams", "Event streams under way", registry)
+        self.waiting_requests = _live("rave_waiting_requests", "Requests that wait for a product", registry)
+
+    def _declare_computations(self, registry: CollectorRegistry) -> None:
+        by = ("operation",)
+        self._queued = _live("rave_computations_queued", "Computations that wait for their turn", registry, by)
+        self._running = _live("rave_computations_running", "Computations under way", registry, by)
+        self._started = Counter("rave_computations_started", "Computations started", by, registry=registry)
+        self._finished = Counter("rave_computations_finished", "Computations that gave a result", by, registry=registry)
+        self._failed = Counter("rave_computations_failed", "Computations that gave no result", by, registry=registry)
+        self._computation_seconds = Histogram(
+            "rave_computation_duration_seconds",
+            "Seconds that a computation took once it was started",
+            by,
+            registry=registry,
+            buckets=_COMPUTATION_SECONDS,
+        )
+
+    def _declare_state(self, registry: CollectorRegistry) -> None:
+        by = ("namespace",)
+        self._generation = _live(
+            "rave_namespace_generation", "The oldest generation that a worker serves", registry, by, mode="livemin"
+        )
+        self._load_error = _live(
+            "rave_namespace_load_error", "Whether the latest change failed to load", registry, by, mode="livemax"
+        )
+        self._ready = _live("rave_workers_ready", "Workers that are ready for requests", registry)
+        _live("rave_workers", "Workers that run", registry).set(1)
+        build = _live("rave_build_info", "What runs", registry, ("version", "python"), mode="livemax")
+        build.labels(version("rave-framework"), platform.python_version()).set(1)
+        for name, (metric, text) in _STATISTICS.items():
+            self.follow(Counter(metric, text, registry=registry), _statistic(name))
+
+    def _request_metrics(self, method: str, status: int, route: str, cache: str) -> _Count:
+        method = method if method in _METHODS else _OTHER
+        status = status if 1 <= status <= 5 else 0
+        cache = cache if not cache or cache in _OUTCOMES else _OTHER
+        label = (method, status, route, cache)
+        if label not in self._of_requests:
+            counted = self._of_requests[label] = _Count(self._durations(route))
+            self.follow(self._requests.labels(method, f"{status}xx", route, cache), partial(getattr, counted, "value"))
+        return self._of_requests[label]
+
+    def _durations(self, route: str) -> _Durations:
+        if route not in self._of_routes:
+            durations = self._of_routes[route] = _Durations()
+            histogram = self._request_seconds.labels(route)
+            # It has no method to take more than one observation at once.
+            self.follow(histogram._sum, partial(getattr, durations, "seconds"))
+            for at, bucket in enumerate(histogram._buckets):
+                self.follow(bucket, partial(durations.buckets.__getitem__, at))
+        return self._of_routes[route]
+
+    def _count_outcome(self, operation: str, outcome: str) -> None:
+        label = (operation, outcome)
+        if label not in self._of_outcomes:
+            if operation not in self._exported or outcome not in _OUTCOMES:
+                return
+            self._of_outcomes[label] = 0
+            self.follow(self._cache_outcomes.labels(operation, outcome), partial(self._of_outcomes.__getitem__, label))
+        self._of_outcomes[label] += 1
+
+    def _computation_metrics(self, operation: str) -> _ComputationMetrics:
+        name = operation if operation in self._exported or operation in self._of_computations else _OTHER
+        found = self._of_computations.get(name)
+        if found is None:
+            found = self._of_computations[name] = _ComputationMetrics(
+                self._queued.labels(name),
+                self._running.labels(name),
+                self._started.labels(name),
+                self._finished.labels(name),
+                self._failed.labels(name),
+                self._computation_seconds.labels(name),
+            )
+        return found
+
+
+class _Counting(Protocol):
+    """What can be made to grow: a counter, or one of the numbers of a histogram."""
+
+    def inc(self, amount: float) -> None:
+        """Makes it grow."""
+
+
+class _Followed:
+    """A counter that grows with a number counted elsewhere."""
+
+    def __init__(self, counter: _Counting, total: Callable[[], float]) -> None:
+        self._counter = counter
+        self._total = total
+        self._seen = 0.0
+
+    def sync(self) -> None:
+        """Adds what came since the last time; a number that was set back counts from there."""
+        total = self._total()
+        if total > self._seen:
+            self._counter.inc(total - self._seen)
+        self._seen = total
+
+
+def _live(
+    name: str, text: str, registry: CollectorRegistry, labels: tuple[str, ...] = (), *, mode: Any = "livesum"
+) -> Gauge:
+    """A gauge over the workers that live."""
+    return Gauge(name, text, labels, registry=registry, multiprocess_mode=mode)
+
+
+def _statistic(name: str) -> Callable[[], float]:
+    return lambda: repository().get(NAMESPACE, {}).get(name, 0)

@@ -1,0 +1,113 @@
+"""The files in which the workers of one service count for Prometheus, each in its own, and how they are added up.
+
+What a worker counted stays after it died: its files are added to one file of all that are gone, so that counters only
+grow, and that there are never many files however many workers come and go.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from prometheus_client import multiprocess, values
+from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.registry import Collector
+
+from rave_core.errors import told
+from rave_core.host import is_alive
+from rave_http.workers.run_directory import Board
+
+LOCK: Final = "metrics"
+"""The board's lock: shared by those who read the files, held alone by who moves counts from one to another."""
+
+_GONE: Final = "gone"
+_log = logging.getLogger("rave.http")
+
+
+def share(board: Board) -> None:
+    """Has this process, and those that it forks from now on, count on ``board``; before it makes its first metric."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(board.metrics)
+    # It chose when it was imported, which a plugin may have done long before there was a board.
+    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # prometheus_client has no types here
+
+
+def is_shared(board: Board) -> bool:
+    """Whether this process counts on ``board``."""
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR") == str(board.metrics)
+
+
+def worker_died(board: Board, pid: int) -> None:
+    """Clears away what a dead worker left on the board; its counts stay. For the process that reaped it.
+
+    It never waits for a worker: what one reads just now is cleared away when the next one dies.
+    """
+    try:
+        board.forget(f"worker-{pid}")
+        multiprocess.mark_process_dead(pid, str(board.metrics))  # type: ignore[no-untyped-call]  # as above
+        with board.locked(LOCK, wait=False):
+            for kind in ("counter", "histogram"):
+                _bury(board.metrics, kind)
+    except BlockingIOError:
+        pass
+    except Exception as error:  # noqa: BLE001  # whatever it left behind, the service lives on
+        _log.warning("what worker %d left on the board could not be cleared away: %s", pid, told(error))
+
+
+class Files(Collector):
+    """The counts of all workers as one. Reads files, so not for an event loop."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def collect(self) -> Iterable[Any]:
+        """The metrics.
+
+        Raises:
+            OSError: the board is gone.
+        """
+        with self._board.locked(LOCK, shared=True):
+            files = [str(path) for path in self._board.metrics.glob("*.db") if _is_filled(path)]
+            return multiprocess.MultiProcessCollector.merge(files)  # type: ignore[no-any-return, no-untyped-call]  # as above
+
+
+def _bury(directory: Path, kind: str) -> None:
+    """Adds the files of processes that are gone to the file of all that are."""
+    grave = directory / f"{kind}_{_GONE}.db"
+    dead = [path for path in directory.glob(f"{kind}_*.db") if path != grave and not _has_owner(path)]
+    if not dead:
+        return
+    totals: dict[str, float] = {}
+    for path in filter(_is_filled, [grave, *dead]):
+        for key, value, _, _ in MmapedDict.read_all_values_from_file(str(path)):  # type: ignore[no-untyped-call]  # as above
+            totals[key] = totals.get(key, 0.0) + value
+    _write(grave, totals)
+    for path in dead:
+        path.unlink()
+
+
+def _write(path: Path, totals: dict[str, float]) -> None:
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    file: Any = MmapedDict(str(new))  # type: ignore[no-untyped-call]  # as above
+    try:
+        for key, value in totals.items():
+            file.write_value(key, value, 0.0)
+    finally:
+        file.close()
+    new.replace(path)
+
+
+def _has_owner(path: Path) -> bool:
+    """Whether the process that counts in a file still lives."""
+    return is_alive(int(path.stem.rpartition("_")[2]), "")
+
+
+def _is_filled(path: Path) -> bool:
+    """Whether there is anything in a file: it is empty for a moment when it is made, and may be gone the next."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False

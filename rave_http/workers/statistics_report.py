@@ -1,0 +1,161 @@
+"""The statistics of all workers: ``logging.statistics`` of each, what RAVE counted in all of them, pause and resume."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from rave_core.clock import Clock
+from rave_core.errors import UnknownNameError, nearest
+from rave_core.telemetry.statistics import NAMESPACE, Statistics, extrapolate, pause, repository, resume
+from rave_http.workers.peers import Peers
+from rave_http.workers.run_directory import Board
+
+_REPORT: Final = "statistics"
+_SWITCH: Final = "statistics-switch"
+_PAUSED: Final = "paused-statistics"
+_log = logging.getLogger("rave.http")
+
+
+def merge_statistics(by_worker: Mapping[str, Mapping[str, Any]], *, clock: Clock | None = None) -> dict[str, Any]:
+    """The statistics of all workers in one document.
+
+    Args:
+        by_worker: the extrapolated ``logging.statistics`` of each worker, by its name.
+        clock: the source of time.
+
+    Returns:
+        dict[str, Any]: ``RAVE`` has the sums over all workers, with totals and ratios computed from these, in operation
+        since the first of them started; ``workers`` has the document of each, where other namespaces are shown.
+    """
+    total = Statistics(clock)
+    spaces = [space for document in by_worker.values() if isinstance(space := document.get(NAMESPACE), dict)]
+    for space in spaces:
+        _add(space, total.namespace)
+        operations = space.get("Operations")
+        for name, record in operations.items() if isinstance(operations, dict) else ():
+            if isinstance(record, dict):
+                _add(record, total.record(name))
+    starts = [space["Start Time"] for space in spaces if _is_number(space.get("Start Time"))]
+    total.namespace["Enabled"] = all(space.get("Enabled", True) for space in spaces)
+    total.namespace["Start Time"] = min(starts, default=total.namespace["Start Time"])
+    return {NAMESPACE: extrapolate(total.namespace), "workers": dict(by_worker)}
+
+
+def of_operations(document: Mapping[str, Any], may_see: Callable[[str], bool]) -> dict[str, Any]:
+    """A document of `merge_statistics` with the records of some operations only; the sums are those of all.
+
+    Args:
+        document: what is not changed.
+        may_see: whether the record of the operation of that full name stays.
+    """
+
+    def chosen(spaces: Mapping[str, Any]) -> dict[str, Any]:
+        space = spaces.get(NAMESPACE)
+        operations = space.get("Operations") if isinstance(space, dict) else None
+        if not isinstance(space, dict) or not isinstance(operations, dict):
+            return dict(spaces)
+        left = {name: record for name, record in operations.items() if may_see(name)}
+        return {**spaces, NAMESPACE: {**space, "Operations": left}}
+
+    return {**chosen(document), "workers": {name: chosen(each) for name, each in document["workers"].items()}}
+
+
+class StatisticsReport:
+    """The statistics of one worker among those of its peers. For its event loop alone.
+
+    What is paused stands on the board, so that a worker that starts later pauses it too, as soon as it is there.
+    """
+
+    def __init__(self, peers: Peers, board: Board, *, clock: Clock | None = None) -> None:
+        self._peers = peers
+        self._board = board
+        self._clock = clock
+        peers.answer(_REPORT, self._own)
+        peers.answer(_SWITCH, self._switched)
+
+    async def open(self) -> None:
+        """Pauses here what is paused elsewhere. To be called once peers can reach this worker.
+
+        Raises:
+            OSError: the board is gone.
+        """
+        await asyncio.to_thread(self._hold)
+
+    async def document(self) -> dict[str, Any]:
+        """The statistics of all workers; ``silent`` tells of those that did not answer, and why."""
+        answers = await self._peers.ask(_REPORT)
+        merged = await asyncio.to_thread(merge_statistics, answers, clock=self._clock)
+        return merged | {"silent": answers.silent}
+
+    async def pause(self, name: str) -> None:
+        """Stops collection in a namespace of statistics, in every worker.
+
+        Raises:
+            UnknownNameError: no worker has such a namespace, or it can't be paused.
+            OSError: the board is gone.
+        """
+        # The board comes first: a worker that starts meanwhile either reads it there, or is among those asked.
+        await self._note(lambda paused: {*paused, name})
+        try:
+            await self._switch(name, is_enabled=False)
+        except UnknownNameError:
+            await self._note(lambda paused: paused - {name})
+            raise
+
+    async def resume(self, name: str) -> None:
+        """Starts collection in a namespace of statistics again, in every worker.
+
+        Raises:
+            UnknownNameError: no worker has such a namespace, or it can't be paused.
+            OSError: the board is gone.
+        """
+        await self._note(lambda paused: paused - {name})
+        await self._switch(name, is_enabled=True)
+
+    async def _note(self, change: Callable[[set[str]], set[str]]) -> None:
+        await asyncio.to_thread(self._board.update, _PAUSED, lambda old: sorted(change(set(old or ()))))
+
+    async def _switch(self, name: str, *, is_enabled: bool) -> None:
+        answers = await self._peers.ask(_SWITCH, name=name, is_enabled=is_enabled)
+        if answers.silent:
+            _log.warning("some workers were not told that statistics %r are switched: %s", name, answers.silent)
+        if not any(answer["is_known"] for answer in answers.values()):
+            known = {other for answer in answers.values() for other in answer["known"]}
+            raise UnknownNameError(f"no statistics {name!r} that can be paused: {nearest(name, known)}")
+
+    async def _own(self, _facts: dict[str, Any]) -> dict[str, Any]:
+        """The statistics of this worker; what somebody made anew since it was paused is paused again."""
+        await asyncio.to_thread(self._hold)
+        return await asyncio.to_thread(extrapolate, repository())
+
+    def _switched(self, facts: dict[str, Any]) -> dict[str, Any]:
+        name, is_enabled = facts["name"], facts["is_enabled"]
+        known = _pausable()
+        if name in known:
+            (resume if is_enabled else pause)(name)
+        return {"is_known": name in known, "known": known}
+
+    def _hold(self) -> None:
+        """Pauses what the board says. Under its lock: who resumes changes the board first, and tells workers then."""
+        with self._board.locked(_PAUSED, shared=True):
+            for name in set(_pausable()).intersection(self._board.read(_PAUSED) or ()):
+                pause(name)
+
+
+def _pausable() -> list[str]:
+    spaces = list(repository().items())
+    return [name for name, space in spaces if isinstance(space, dict) and "Enabled" in space]
+
+
+def _add(cells: Mapping[str, Any], to: dict[str, Any]) -> None:
+    """Adds every number to the cell of its name; a cell that is computed from others is left to be computed."""
+    for name, value in cells.items():
+        if _is_number(value) and not callable(to.get(name)):
+            to[name] = to.get(name, 0) + value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
