@@ -33,7 +33,7 @@ from typing import Any
 
 import pytest
 
-from rave_core.runtime.runtime import runtime
+from rave_core.runtime import runtime
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)

@@ -10,6 +10,7 @@ import pytest
 from rave_flow.arguments.silk_converters import CONVERTERS
 from rave_flow.errors import ParameterError
 from rave_flow.model.address_set import AddressSet
+from rave_flow.operations import silk
 from rave_flow.operations.silk import TOOLS, TYPES
 from rave_flow.silk import tools
 from rave_flow.sql.silk_options import READERS, to_sizes
@@ -18,7 +19,7 @@ from rave_core import Runtime
 from rave_core.errors import ArgumentError
 
 Serve = Callable[[Path], Runtime]
-EXPORTS = tools.__export__
+EXPORTS = silk.__export__
 
 
 def test_every_option_has_a_type() -> None:

@@ -54,7 +54,7 @@ ASK = "import sample; from rave_core.fingerprint import digest; print(digest([('
 
 def ran(*arguments: str, seed: str = "random", cwd: pathlib.Path | None = None, path: pathlib.Path) -> str:
     """What Python prints with these arguments, this hash seed, and ``path`` to import from."""
-    root = pathlib.Path(__file__).parents[2]
+    root = pathlib.Path(__file__).parents[3]
     environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join([str(root), str(path)])}
     command = [sys.executable, *arguments]
     return subprocess.run(command, env=environment, cwd=cwd, check=True, capture_output=True, text=True).stdout.strip()

@@ -699,7 +699,7 @@ def test_no_child_outlives_its_parent(tmp_path: Path) -> None:
     (tmp_path / "orphans.py").write_text(PARENT)
     places = [tmp_path / name for name in ("spin", "hold", "rest")]
     program = f"import asyncio, orphans; asyncio.run(orphans.main({list(map(str, places))!r}))"
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"}
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[3]}"}
     parent = subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.DEVNULL)
 
     async def scenario() -> None:

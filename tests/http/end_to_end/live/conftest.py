@@ -24,7 +24,7 @@ import pytest
 import requests
 
 HERE = Path(__file__).parent
-EXAMPLES = HERE.parents[2] / "examples" / "service"
+EXAMPLES = HERE.parents[3] / "examples" / "service"
 MARK = "adapt"
 WWW = "www-data"
 MODULES = ("mpm_event", "authz_core", "authn_core", "authn_file", "auth_basic", "authz_user")
@@ -187,7 +187,7 @@ def _needed() -> Callable[[str, str], str]:
 def make_place(request: pytest.FixtureRequest) -> Iterator[Callable[[], Path]]:
     """Makes directories with the namespace of the tests, which the group of a server in front may enter."""
     made = []
-    source = request.config.pluginmanager.getplugin(str(HERE.parent / "conftest.py"))
+    source = request.config.pluginmanager.getplugin(str(HERE.parents[1] / "conftest.py"))
 
     def make() -> Path:
         # Short, since sockets go there, and not below the directories of pytest, which nobody else may enter.
