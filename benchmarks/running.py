@@ -147,7 +147,7 @@ def start_service(
 
 
 def _is_on(boards: list[Path], pid: int) -> bool:
-    return any((board / f"worker-{pid}.socket").exists() for board in boards)
+    return any((run_directory / f"worker-{pid}.socket").exists() for run_directory in boards)
 
 
 def _are_ready(started: Started, workers: int) -> bool:

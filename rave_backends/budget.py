@@ -84,7 +84,7 @@ class Budget:
         return self.parts[part] if part else self.whole
 
 
-class Account:
+class StoreUsage:
     """How much was written since somebody looked at the budget. Safe for threads, as far as it has to be.
 
     The budget may be exceeded by a sixteenth for each writing process.

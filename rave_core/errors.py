@@ -143,7 +143,7 @@ class LaterFormatError(EntryError):
     """An entry was written by a later version of RAVE."""
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Type and text of an exception that may come from anywhere; its type alone where it has no text to give."""
     try:
         text = str(error)

@@ -89,6 +89,20 @@ def _fitting(part: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a computation is.
+
+    Attributes:
+        done, total: in units of its own; ``total`` is ``None`` while unknown.
+        text: what is being done, for people.
+    """
+
+    done: float
+    total: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """How one call is to be answered; no part of the key.
 

@@ -15,7 +15,7 @@ from falcon.asgi import Request, Response
 from rave_core.errors import ArgumentError, BackendError, RaveError, UnrenderableError
 from rave_core.settings import Settings
 from rave_http.asgi.access_log import AccessLog
-from rave_http.asgi.outer_middleware import Envelope
+from rave_http.asgi.outer_middleware import OuterMiddleware
 from rave_http.protocol.problems import Problem
 from rave_http.resources import (
     caches,
@@ -30,11 +30,11 @@ from rave_http.resources import (
     ui,
 )
 from rave_http.resources.origin_guard import CrossSiteGuard
-from rave_http.resources.ready import ReadyAnswers, Shortcut
+from rave_http.resources.ready import ResponseCache, Shortcut
 from rave_http.settings import ServiceSettings
 from rave_http.worker.responses import send_problem
 from rave_http.worker.service import Service
-from rave_http.workers.run_directory import Board
+from rave_http.workers.run_directory import RunDirectory
 
 _log = logging.getLogger("rave.http")
 _SLUGS = {
@@ -53,14 +53,14 @@ _SLUGS = {
 }
 
 
-def create_app(settings: Settings, own: ServiceSettings, board: Board) -> Application:
+def create_app(settings: Settings, own: ServiceSettings, run_directory: RunDirectory) -> Application:
     """The application of one worker. It opens nothing but its caches before its event loop runs.
 
     Raises:
         ConfigurationError: a setting is wrong.
         PluginError: a plugin has a problem, and ``load_error_fatal`` is set.
     """
-    return Application(Service(settings, own, board))
+    return Application(Service(settings, own, run_directory))
 
 
 class Application:
@@ -74,12 +74,12 @@ class Application:
         others = [*_cors(service), *service.plugins.middleware(service.runtime.settings, is_sound)]
         if service.settings.load_error_fatal:
             service.plugins.check()
-        ready = ReadyAnswers(service)
+        ready = ResponseCache(service)
         app = falcon.asgi.App(middleware=[_Life(self), CrossSiteGuard(service), *others])
         app.req_options.strip_url_path_trailing_slash = False
         _handle_errors(app, service)
         _route(app, service, ready)
-        self._envelope = Envelope(
+        self._outer = OuterMiddleware(
             # Other middleware has to see every request; the guard has nothing to say of those that change nothing.
             app if others else Shortcut(app, service, ready),
             metrics=service.metrics,
@@ -92,7 +92,7 @@ class Application:
         self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
         """Answers one request, or lives through the worker's life."""
-        await self._envelope(scope, receive, send)
+        await self._outer(scope, receive, send)
 
     def attach(self, worker: Any) -> None:
         """Takes the worker, to hear of its end before its connections do."""
@@ -126,7 +126,7 @@ class Application:
 
     async def _settle(self, worker: Any) -> None:
         try:
-            await self.service.computations.drain(self.service.settings.grace)
+            await self.service.jobs.drain(self.service.settings.grace)
         finally:
             worker.nr_conns -= 1
 
@@ -219,7 +219,7 @@ def _handle_errors(app: falcon.asgi.App[Request, Response], service: Service) ->
     app.add_error_handler(Problem, handle_problem)
 
 
-def _route(app: falcon.asgi.App[Request, Response], service: Service, ready: ReadyAnswers) -> None:
+def _route(app: falcon.asgi.App[Request, Response], service: Service, ready: ResponseCache) -> None:
     """Routes for the system's own paths, which never change; all others are asked of the catalog, which may."""
     root = catalog.Catalog(service)
     app.add_route("/", root)
@@ -235,7 +235,7 @@ def _route(app: falcon.asgi.App[Request, Response], service: Service, ready: Rea
     app.add_route("/-/livez", health.Live())
     app.add_route("/-/readyz", readiness)
     app.add_route("/-/version", health.Version())
-    app.add_route("/-/metrics", reports.Metrics(service))
+    app.add_route("/-/metrics", reports.MetricsResource(service))
     app.add_route("/-/statistics", reports.Statistics(service))
     app.add_route("/-/ui", ui.Home(service))
     app.add_route("/-/ui/status", status.Status(service, kept, readiness))

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rave_backends.budget import Account, Budget, Limit, Policy
+from rave_backends.budget import Budget, Limit, Policy, StoreUsage
 from rave_backends.filesystem.eviction import stamp, uses
 from rave_backends.filesystem.frame_files import read_whole
 from rave_backends.filesystem.leases import Leases
 from rave_backends.filesystem.ownership import Root, parse_mode
 from rave_backends.filesystem.paths import Tree, directory_of
-from rave_backends.filesystem.purger import Sweeper
-from rave_backends.filesystem.temp_files import Temporaries, remove
+from rave_backends.filesystem.purger import Purger
+from rave_backends.filesystem.temp_files import TempFiles, remove
 from rave_core.backend import Backend, Holding, Outline, Purged, StoreURL, parse_age, parse_flag
 from rave_core.clock import Clock, SystemClock
 from rave_core.errors import ProductError
@@ -69,12 +69,12 @@ class FilesystemBackend(Backend):
         self._durable = durable
         self.max_age = max_age
         self._keeps_use = bool(self.budget) and self.budget.policy != "cost" and max_age is None
-        self._account = Account()
+        self._account = StoreUsage()
         self._tree = Tree(os.path.abspath(root))
-        self._temporaries = Temporaries(f"{self._tree.control}/tmp")  # noqa: S108  # below the root
+        self._temporaries = TempFiles(f"{self._tree.control}/tmp")  # noqa: S108  # below the root
         self._root = Root(self._tree, self._temporaries, self._clock, mode)
         self._leases = Leases(self._tree, self._root, self._temporaries, self._clock)
-        self._sweeper = Sweeper(self._tree, self._root, self._temporaries, self._leases, self._clock)
+        self._sweeper = Purger(self._tree, self._root, self._temporaries, self._leases, self._clock)
         self._root.attach()
 
     @classmethod

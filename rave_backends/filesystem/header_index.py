@@ -20,7 +20,7 @@ import msgspec
 from rave_backends.filesystem.frame_files import read_entry
 from rave_backends.filesystem.ownership import Root
 from rave_backends.filesystem.paths import INVENTORY, Leaf, Tree, remove_file
-from rave_backends.filesystem.temp_files import Temporaries, remove
+from rave_backends.filesystem.temp_files import TempFiles, remove
 from rave_core.backend import Holding, Outline
 from rave_core.errors import EntryError
 from rave_core.model import Entry
@@ -78,7 +78,7 @@ _COLUMNS = ("numbers", "used", "sizes", "created", "seconds")
 class Inventory:
     """Reads and writes the inventories of one cache. Safe for threads and processes: the last one to write wins."""
 
-    def __init__(self, tree: Tree, root: Root, temporaries: Temporaries) -> None:
+    def __init__(self, tree: Tree, root: Root, temporaries: TempFiles) -> None:
         self._tree = tree
         self._root = root
         self._temporaries = temporaries

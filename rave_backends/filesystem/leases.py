@@ -10,7 +10,7 @@ from hashlib import blake2b
 from rave_backends.filesystem.byte_locks import ByteLocks
 from rave_backends.filesystem.ownership import Root
 from rave_backends.filesystem.paths import Tree
-from rave_backends.filesystem.temp_files import Temporaries, is_abandoned, listdir, remove
+from rave_backends.filesystem.temp_files import TempFiles, is_abandoned, listdir, remove
 from rave_core.clock import Clock
 
 _NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK))
@@ -30,7 +30,7 @@ class Leases:
     with its successor.
     """
 
-    def __init__(self, tree: Tree, root: Root, temporaries: Temporaries, clock: Clock) -> None:
+    def __init__(self, tree: Tree, root: Root, temporaries: TempFiles, clock: Clock) -> None:
         self._directory = f"{tree.control}/leases"
         self._root = root
         self._temporaries = temporaries

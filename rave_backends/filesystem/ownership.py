@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 
 from rave_backends.filesystem.file_lock import file_lock, open_lock
 from rave_backends.filesystem.paths import Tree
-from rave_backends.filesystem.temp_files import Temporaries, remove
+from rave_backends.filesystem.temp_files import TempFiles, remove
 from rave_core.clock import Clock
 
 KEY_SIZE = 32
@@ -38,7 +38,7 @@ class Root:
     can enter never has one.
     """
 
-    def __init__(self, tree: Tree, temporaries: Temporaries, clock: Clock, mode: int | None) -> None:
+    def __init__(self, tree: Tree, temporaries: TempFiles, clock: Clock, mode: int | None) -> None:
         self.tree = tree
         self.path = tree.root
         self.exact = mode is not None

@@ -7,13 +7,13 @@ from hashlib import blake2b
 
 from rave_backends.filesystem.ownership import Root
 from rave_backends.filesystem.paths import Tree
-from rave_backends.filesystem.temp_files import Temporaries, listdir
+from rave_backends.filesystem.temp_files import TempFiles, listdir
 
 
 class Pins:
     """One small file for each pin, below ``.rave/pins``, so that pinning needs no lock."""
 
-    def __init__(self, tree: Tree, root: Root, temporaries: Temporaries) -> None:
+    def __init__(self, tree: Tree, root: Root, temporaries: TempFiles) -> None:
         self._directory = f"{tree.control}/pins"
         self._root = root
         self._temporaries = temporaries

@@ -16,7 +16,7 @@ from rave_backends.filesystem.leases import Leases
 from rave_backends.filesystem.ownership import Root
 from rave_backends.filesystem.paths import SUFFIX, Leaf, Tree, remove_file
 from rave_backends.filesystem.pins import Pins
-from rave_backends.filesystem.temp_files import DAY, Temporaries, listdir
+from rave_backends.filesystem.temp_files import DAY, TempFiles, listdir
 from rave_core.backend import Purged
 from rave_core.clock import Clock
 from rave_core.errors import DamagedError, EntryError, LaterFormatError
@@ -35,7 +35,7 @@ class _Found:
     size: int = 0  # bytes of frame and product
 
 
-class Sweeper:
+class Purger:
     """Tidies one cache. Many processes may try at once; one does, the others go on without.
 
     A product whose entry is removed is marked by its time of modification, and goes when that is ``grace`` seconds
@@ -43,7 +43,7 @@ class Sweeper:
     computing it again.
     """
 
-    def __init__(self, tree: Tree, root: Root, temporaries: Temporaries, leases: Leases, clock: Clock) -> None:
+    def __init__(self, tree: Tree, root: Root, temporaries: TempFiles, leases: Leases, clock: Clock) -> None:
         self._tree = tree
         self._root = root
         self._temporaries = temporaries

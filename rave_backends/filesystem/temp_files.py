@@ -17,7 +17,7 @@ DAY = 86400.0
 _PIECES = 512  # below every system's IOV_MAX
 
 
-class Temporaries:
+class TempFiles:
     """The directory of what is being written. Safe for threads, processes and hosts, and over a fork."""
 
     def __init__(self, directory: str) -> None:

@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 from rave_backends.budget import Budget, Limit, Policy
 from rave_backends.memory.eviction_policies import Item, Shelves, worth
-from rave_core.backend import Backend, Held, Purged, StoreURL, parse_age
+from rave_core.backend import Backend, MemoryRef, Purged, StoreURL, parse_age
 from rave_core.clock import Clock, SystemClock
 from rave_core.errors import ConfigurationError, DamagedError, EntryError, LaterFormatError
 from rave_core.model import Bytes, Entry
@@ -139,17 +139,17 @@ class MemoryBackend(Backend):
         """A key that is as old as this object, and goes with it."""
         return self._secret
 
-    def held(self, key: str) -> Held | None:
+    def held(self, key: str) -> MemoryRef | None:
         """The value kept under ``key``, or ``None``."""
         item = self._find(key)
         return None if item is None else item.held
 
-    def hold(self, key: str, value: object, entry: Entry) -> Held | None:
+    def hold(self, key: str, value: object, entry: Entry) -> MemoryRef | None:
         """Keeps ``value`` beside the frame of ``key``; ``None`` where there is no such frame, or no room for both.
 
         A value that was decoded while another frame took the place of its own is not kept beside that.
         """
-        held = Held(value, entry)
+        held = MemoryRef(value, entry)
         with self._lock:
             item = self._items.peek(key)
             if item is None or not _may_be_of(item.frame, entry):

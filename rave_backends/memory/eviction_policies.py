@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from cachetools import Cache, LFUCache, LRUCache
 
 from rave_backends.budget import Budget, Policy
-from rave_core.backend import GONE, Held
+from rave_core.backend import EVICTED, MemoryRef
 from rave_core.errors import EntryError
 from rave_core.storage.frame import peek
 
@@ -28,7 +28,7 @@ class Item:
 
     __slots__ = ("frame", "held", "since", "size", "worth")
 
-    def __init__(self, frame: bytes, since: float, held: Held | None = None, *, worth: float = 0.0) -> None:
+    def __init__(self, frame: bytes, since: float, held: MemoryRef | None = None, *, worth: float = 0.0) -> None:
         self.frame = frame
         self.since = since
         self.worth = worth
@@ -39,13 +39,13 @@ class Item:
     def let_go(self) -> None:
         """Says to whoever holds the value's place that it is gone."""
         if self.held is not None:
-            self.held.value = GONE
+            self.held.value = EVICTED
 
 
-class Shelf(Cache[str, Item]):
+class EvictingMap(Cache[str, Item]):
     """Items up to a size in all, of which a policy says which goes first.
 
-    Spares what was read through its ``Held`` since it was last up for eviction.
+    Spares what was read through its ``MemoryRef`` since it was last up for eviction.
 
     Such readers take no lock, they only set a flag. The flag counts as one use when it comes to evicting, which is
     the CLOCK algorithm (Corbató 1968), here on top of the order that the policy keeps.
@@ -86,15 +86,15 @@ class Shelf(Cache[str, Item]):
             self._choosing = False
 
 
-class _LRU(Shelf, LRUCache[str, Item]):
+class _LRU(EvictingMap, LRUCache[str, Item]):
     """Evicts what was not used for the longest time."""
 
 
-class _LFU(Shelf, LFUCache[str, Item]):
+class _LFU(EvictingMap, LFUCache[str, Item]):
     """Evicts what was used the fewest times."""
 
 
-class _Cost(Shelf):
+class _Cost(EvictingMap):
     """Evicts what is cheapest to compute again for each byte."""
 
     def __init__(self, maxsize: int, getsizeof: Callable[[Item], int]) -> None:
@@ -121,7 +121,7 @@ class _Cost(Shelf):
 
 
 _SLACK = 64
-_SHELVES: dict[Policy, type[Shelf]] = {"lru": _LRU, "lfu": _LFU, "cost": _Cost}
+_SHELVES: dict[Policy, type[EvictingMap]] = {"lru": _LRU, "lfu": _LFU, "cost": _Cost}
 
 
 class Shelves:
@@ -180,7 +180,7 @@ class Shelves:
         while (most is not None and len(self) > most) or (len(self._shelves) > 1 and self.size > self._max_bytes):
             max(self._shelves.values(), key=lambda shelf: shelf.currsize).popitem()  # the fullest can best do with less
 
-    def _shelf(self, key: str) -> Shelf:
+    def _shelf(self, key: str) -> EvictingMap:
         return self._rest if len(self._shelves) == 1 else self._shelves[self._budget.part_of(key)]
 
 

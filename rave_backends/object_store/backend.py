@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from rave_backends.budget import Budget
 from rave_backends.object_store.bucket import Bucket
-from rave_backends.object_store.config import Account, AzureAccount, GoogleAccount, S3Account
+from rave_backends.object_store.config import AzureConfig, BucketConfig, GoogleConfig, S3Config
 from rave_backends.object_store.leases import ObjectLeases
 from rave_backends.object_store.purger import SUFFIX, ObjectSweeper, product_name
 from rave_core.backend import Backend, Purged, StoreURL
@@ -23,7 +23,7 @@ from rave_core.errors import BackendError, ConfigurationError
 from rave_core.model import Bytes, Entry
 from rave_core.storage.frame import peek
 
-_ACCOUNTS: dict[str, Callable[..., Account]] = {"s3": S3Account, "gs": GoogleAccount, "az": AzureAccount}
+_ACCOUNTS: dict[str, Callable[..., BucketConfig]] = {"s3": S3Config, "gs": GoogleConfig, "az": AzureConfig}
 _OPTIONS = {"s3": ("endpoint", "region", "profile"), "gs": ("endpoint",), "az": ("account", "endpoint")}
 
 DEFAULT_TIMEOUT = 15.0
@@ -41,17 +41,17 @@ class ObjectStoreBackend(Backend):
 
     def __init__(
         self,
-        account: Account,
+        config: BucketConfig,
         prefix: str = "",
         *,
         budget: Budget | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         clock: Clock | None = None,
     ) -> None:
-        """The cache in the bucket of ``account``, in objects whose names start with ``prefix``.
+        """The cache in the bucket of ``config``, in objects whose names start with ``prefix``.
 
         Args:
-            account: which bucket, and as whom to ask.
+            config: which bucket, and as whom to ask.
             prefix: given without its last slash. What else is in the bucket stays untouched.
             budget: how much is kept, looked at by each purge. Reads leave no trace in an object store: ``lru`` goes by
                 when an entry was put, and ``lfu`` is not known.
@@ -66,8 +66,8 @@ class ObjectStoreBackend(Backend):
                 f"{prefix!r} can't be a prefix: parts joined by '/' expected, none '.', '..' or empty"
             )
         clock = clock or SystemClock()
-        self._bucket = Bucket(account, timeout=timeout)
-        self._scheme = account.scheme
+        self._bucket = Bucket(config, timeout=timeout)
+        self._scheme = config.scheme
         self._prefix = f"{prefix}/" if prefix else ""
         control = f"{self._prefix}.rave/"
         self._control = control

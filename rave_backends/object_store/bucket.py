@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rave_backends.object_store.bucket_errors import advice, code_of
-from rave_backends.object_store.config import Account
+from rave_backends.object_store.config import BucketConfig
 from rave_core.errors import BackendError
 from rave_core.model import Bytes
 
@@ -51,16 +51,16 @@ class Bucket:
     worked: there every call raises at once.
     """
 
-    def __init__(self, account: Account, *, timeout: float) -> None:
-        """The bucket of ``account``."""
-        self.name = account.name
-        self._account = account
+    def __init__(self, config: BucketConfig, *, timeout: float) -> None:
+        """The bucket of ``config``."""
+        self.name = config.name
+        self._config = config
         self._timeout = timeout
         self._store: Any = None
         self._lock = threading.Lock()
 
     def __str__(self) -> str:
-        return str(self._account)
+        return str(self._config)
 
     def get(self, name: str) -> memoryview | None:
         """The whole object, or ``None``."""
@@ -237,8 +237,8 @@ class Bucket:
 
     def _made(self) -> Any:
         seconds = self._timeout / 3
-        endpoint = self._account.endpoint or ""
-        return self._account.client(
+        endpoint = self._config.endpoint or ""
+        return self._config.client(
             {
                 "client_options": {
                     "allow_http": endpoint.startswith("http:"),
@@ -265,7 +265,7 @@ class Bucket:
         except BackendError:
             raise
         except (_errors().BaseError, OSError, ValueError) as error:
-            raise BackendError(f"{self}: can't {action} an object: {advice(error, self._account)}") from error
+            raise BackendError(f"{self}: can't {action} an object: {advice(error, self._config)}") from error
         except BaseException as error:
             if type(error).__name__ != "PanicException":
                 raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rave_backends.object_store.config import Account
+from rave_backends.object_store.config import BucketConfig
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -60,11 +60,11 @@ _BY_PHRASE = (
 )
 
 
-def advice(error: BaseException, account: Account) -> str:
+def advice(error: BaseException, config: BucketConfig) -> str:
     """What is wrong, and what would be right, as far as that can be told from the client's error."""
     words = _advice(error)
     for name in ("credentials", "no_credentials"):
-        words = words.replace(f"{{{name}}}", getattr(account, name))
+        words = words.replace(f"{{{name}}}", getattr(config, name))
     return words
 
 

@@ -25,7 +25,7 @@ _S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _REREAD = timedelta(minutes=5)
 
 
-class Account(ABC):
+class BucketConfig(ABC):
     """A bucket of one kind of store. ``str`` of it is for messages, and holds no secret.
 
     Attributes:
@@ -55,7 +55,7 @@ class Account(ABC):
         """A client for the bucket, with the options that all kinds have; it connects to nothing yet."""
 
 
-class S3Account(Account):
+class S3Config(BucketConfig):
     """A bucket of AWS, or of any store that speaks S3."""
 
     scheme, provider = "s3", "AWS"
@@ -96,7 +96,7 @@ class S3Account(Account):
         self._region = _checked(region, _REGION, "a region", self.scheme) if region else None
 
     def client(self, options: Mapping[str, Any]) -> Any:
-        """See `Account`."""
+        """See `BucketConfig`."""
         from obstore.store import S3Store
 
         return S3Store(
@@ -117,7 +117,7 @@ class S3Account(Account):
         }
 
 
-class GoogleAccount(Account):
+class GoogleConfig(BucketConfig):
     """A bucket of Google Cloud Storage; the credentials are those that the environment names, or the host's."""
 
     scheme, provider = "gs", "Google"
@@ -133,13 +133,13 @@ class GoogleAccount(Account):
         super().__init__(name, endpoint or environ.get("GOOGLE_BASE_URL"))
 
     def client(self, options: Mapping[str, Any]) -> Any:
-        """See `Account`."""
+        """See `BucketConfig`."""
         from obstore.store import GCSStore
 
         return GCSStore(self.name, config=_given(base_url=self.endpoint), **options)
 
 
-class AzureAccount(Account):
+class AzureConfig(BucketConfig):
     """A container of Azure Blob Storage; the credentials are those in the environment, or the host's."""
 
     scheme, provider, what = "az", "Azure", "container"
@@ -150,7 +150,7 @@ class AzureAccount(Account):
         self,
         name: str,
         *,
-        account: str | None = None,
+        config: str | None = None,
         endpoint: str | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
@@ -158,7 +158,7 @@ class AzureAccount(Account):
 
         Args:
             name: of the container.
-            account: the storage account. Default: ``AZURE_STORAGE_ACCOUNT_NAME``.
+            config: the storage account. Default: ``AZURE_STORAGE_ACCOUNT_NAME``.
             endpoint: the URL of the account. Default: ``AZURE_STORAGE_ENDPOINT``, or Azure's own.
             environ: the environment.
 
@@ -166,18 +166,18 @@ class AzureAccount(Account):
             ConfigurationError: one of these is wrong, no account is named, or obstore is not installed.
         """
         super().__init__(name, endpoint or environ.get("AZURE_STORAGE_ENDPOINT"))
-        account = account or environ.get("AZURE_STORAGE_ACCOUNT_NAME")
-        if not account:
+        config = config or environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+        if not config:
             raise ConfigurationError(
                 "no storage account is named: ?account=NAME or AZURE_STORAGE_ACCOUNT_NAME expected"
             )
-        self._account = _checked(account, _ACCOUNT, "a storage account", self.scheme)
+        self._config = _checked(config, _ACCOUNT, "a storage account", self.scheme)
 
     def client(self, options: Mapping[str, Any]) -> Any:
-        """See `Account`."""
+        """See `BucketConfig`."""
         from obstore.store import AzureStore
 
-        return AzureStore(self.name, config=_given(account_name=self._account, endpoint=self.endpoint), **options)
+        return AzureStore(self.name, config=_given(account_name=self._config, endpoint=self.endpoint), **options)
 
 
 def _given(**config: str | None) -> Any:

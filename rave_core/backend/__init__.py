@@ -6,8 +6,8 @@ says by having the methods of one of the ``Supports…`` protocols; the core ask
 
 from rave_core.backend.backend import Backend, BackendFactory
 from rave_core.backend.capabilities import (
-    GONE,
-    Held,
+    EVICTED,
+    MemoryRef,
     SupportsAging,
     SupportsFiles,
     SupportsHoldings,
@@ -24,11 +24,11 @@ from rave_core.backend.holdings import Holding, Outline, Purged
 from rave_core.backend.url import StoreURL, parse_age, parse_flag, parse_size
 
 __all__ = [
-    "GONE",
+    "EVICTED",
     "Backend",
     "BackendFactory",
-    "Held",
     "Holding",
+    "MemoryRef",
     "Outline",
     "Purged",
     "StoreURL",

@@ -10,11 +10,11 @@ from rave_core.backend.holdings import Holding, Outline, Purged
 from rave_core.model import Bytes, Entry
 
 
-class Held:
+class MemoryRef:
     """The place of one decoded, immutable value in a memory tier.
 
     Whoever holds it may read ``value`` without asking the tier again: when the tier drops or replaces the
-    value, it sets it to ``GONE``. Read ``value`` once, then compare.
+    value, it sets it to ``EVICTED``. Read ``value`` once, then compare.
     """
 
     __slots__ = ("entry", "expires_at", "seconds", "used", "value")
@@ -29,21 +29,21 @@ class Held:
 
 class _Gone:
     def __repr__(self) -> str:
-        return "GONE"
+        return "EVICTED"
 
 
-GONE: Any = _Gone()
-"""Stands in ``Held.value`` once the tier has let go of the value."""
+EVICTED: Any = _Gone()
+"""Stands in ``MemoryRef.value`` once the tier has let go of the value."""
 
 
 @runtime_checkable
 class SupportsValues(Protocol):
     """A memory tier that can keep decoded, immutable values beside their frames."""
 
-    def held(self, key: str) -> Held | None:
+    def held(self, key: str) -> MemoryRef | None:
         """The value kept under ``key``, or ``None``."""
 
-    def hold(self, key: str, value: object, entry: Entry) -> Held | None:
+    def hold(self, key: str, value: object, entry: Entry) -> MemoryRef | None:
         """Keeps ``value`` beside the frame of ``key``; ``None`` where there is no such frame (any more)."""
 
 

@@ -48,7 +48,7 @@ def asked(name: str, texts: Sequence[str]) -> Asked:
     operation = current_session().catalog.find(name)
     args, kwargs = _read(ArgumentReader(name, operation.spec), texts)
     options = {key: kwargs.pop(key) for key in list(kwargs) if key.startswith("rave_")}
-    call = operation.desk().binder.bind_converted(args, kwargs)
+    call = operation.resolved().binder.bind_converted(args, kwargs)
     return Asked(name, operation, (call,), options, call)
 
 

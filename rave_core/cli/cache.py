@@ -219,7 +219,7 @@ def purge(seconds: float | None, data: bool, products: bool, as_json: bool) -> N
     This also happens by itself now and then; see the settings data_purge_every and products_purge_every.
     """
     session = current_session()
-    maintenance = session.runtime.wiring.maintenance
+    maintenance = session.runtime.container.maintenance
     purged = Purged()
     for _, place in session.caches(data=data, products=products):
         purged += maintenance.purge(place, seconds=seconds)

@@ -142,19 +142,19 @@ def _facts(document: dict[str, Any]) -> list[tuple[str, object]]:
 
 
 def _document(name: str, operation: Operation[..., Any]) -> dict[str, Any]:
-    spec, desk = operation.spec, operation.desk()
+    spec, resolved = operation.spec, operation.resolved()
     return {
         "name": name,
-        "full_name": desk.name,
+        "full_name": resolved.name,
         "doc": _prose(operation),
         "signature": spec.usage,
         "parameters": [_parameter_document(operation, parameter) for parameter in spec.parameters],
         "kind": spec.kind,
         "mime_type": spec.mime_type,
-        "expires": getattr(desk.strategy, "__name__", None) or repr(desk.strategy),
-        "version": {"strategy": desk.version_note, "value": desk.binder.version},
+        "expires": getattr(resolved.strategy, "__name__", None) or repr(resolved.strategy),
+        "version": {"strategy": resolved.version_note, "value": resolved.binder.version},
         "tags": spec.tags,
-        "cache": desk.cache.url,
+        "cache": resolved.cache.url,
         "entries": _entries(operation),
     }
 
@@ -179,10 +179,10 @@ def _plain(value: object) -> object:
 
 
 def _entries(operation: Operation[..., Any]) -> dict[str, int]:
-    desk = operation.desk()
+    resolved = operation.resolved()
     count = bytes_ = others = 0
-    for entry in entries_of(desk.cache, desk.name, most=_COUNTED):
+    for entry in entries_of(resolved.cache, resolved.name, most=_COUNTED):
         count += 1
         bytes_ += entry.size
-        others += Key.parse(entry.key).version != desk.binder.version
+        others += Key.parse(entry.key).version != resolved.binder.version
     return {"count": count, "bytes": bytes_, "other_versions": others}

@@ -191,7 +191,7 @@ def _trust(session: Session) -> Iterator[Finding]:
     runtime = session.runtime
     if session.settings.data_only:
         yield _fine("sealing", "data_only: nothing is ever unpickled")
-    elif runtime.cache.seal.trusted:
+    elif runtime.cache.signer.trusted:
         yield _fine("sealing", "entries are sealed, and only sealed ones are unpickled")
     else:
         yield _warning(

@@ -11,7 +11,7 @@ from rave_core.cli.ending import FAILED, Left
 from rave_core.cli.output import heading, note, print_json, print_table
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
-from rave_core.plugins.discovery import Found, Plugins, Problem
+from rave_core.plugins.discovery import FoundPlugin, LoadProblem, Plugins
 
 
 @click.command()
@@ -35,7 +35,7 @@ def plugins(strict: bool, as_json: bool) -> None:
 
 def _document(found: Plugins, catalog: Any) -> dict[str, Any]:
     registered = _registered(found)  # first, since commands are asked for only now, and may be a problem
-    problems: list[Problem] = [*found.problems, *catalog.problems]
+    problems: list[LoadProblem] = [*found.problems, *catalog.problems]
     return {
         "plugins": [{"name": each.name, "origin": each.origin, "hooks": _hooks(each)} for each in found.found],
         "namespaces": [
@@ -47,7 +47,7 @@ def _document(found: Plugins, catalog: Any) -> dict[str, Any]:
     }
 
 
-def _hooks(found: Found) -> list[str]:
+def _hooks(found: FoundPlugin) -> list[str]:
     known = (name for name in vars(hookspecs) if name.startswith("rave_"))
     return [name for name in known if hasattr(found.plugin, name)]
 

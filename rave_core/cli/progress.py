@@ -8,12 +8,12 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from rave_core.cli.output import is_terminal, note
-from rave_core.engine.execution import Desk
+from rave_core.engine.execution import ResolvedOperation
 from rave_core.introspection.explain import Computation, computation_of
 from rave_core.model import Call
 
 if TYPE_CHECKING:
-    from rave_core.engine.context import Progress
+    from rave_core.model import Progress
 
 _PATIENCE = 0.3
 _EVERY = 0.1
@@ -27,8 +27,8 @@ class ProgressBar:
     writes into its lease is shown in its place.
     """
 
-    def __init__(self, desk: Desk, call: Call, *, verbose: bool = False) -> None:
-        self._desk = desk
+    def __init__(self, resolved: ResolvedOperation, call: Call, *, verbose: bool = False) -> None:
+        self._desk = resolved
         self._key = call.key.text if call.key is not None else None
         self._verbose = verbose
         self._report: tuple[str, Progress] | None = None

@@ -17,7 +17,7 @@ from rave_core.cli.ending import NOTHING, Left, OperationFailed
 from rave_core.cli.output import binary_output, is_terminal, note
 from rave_core.cli.progress import ProgressBar
 from rave_core.cli.session import Session, current_session
-from rave_core.engine.context import Scope, entered
+from rave_core.engine.context import ExecutionContext, entered
 from rave_core.errors import OptionError, RaveError
 from rave_core.humanize import size, span
 from rave_core.model import Kind, Options, Outcome, Status
@@ -71,10 +71,10 @@ def run(
 
 def _answer(session: Session, wanted: Asked, options: Options) -> Outcome[Any]:
     """Answers the call with its progress shown; an exception of the operation is told from one of ours."""
-    runtime, desk = session.runtime, wanted.operation.desk()
-    bar = ProgressBar(desk, wanted.call, verbose=bool(session.verbose))
-    scope = Scope(runtime, listener=bar.listen)
-    with entered(scope), bar:
+    runtime, resolved = session.runtime, wanted.operation.resolved()
+    bar = ProgressBar(resolved, wanted.call, verbose=bool(session.verbose))
+    context = ExecutionContext(runtime, listener=bar.listen)
+    with entered(context), bar:
         try:
             return _resolved(wanted, options)
         except RaveError:

@@ -9,21 +9,21 @@ from functools import partial
 from typing import Any
 
 from rave_core.clock import Clock
-from rave_core.engine.context import DeepRefresh, Scope
-from rave_core.engine.effects import Do, Path, Run, Take
-from rave_core.engine.execution import Desk, Trip
-from rave_core.engine.single_flight import Landing
+from rave_core.engine.context import DeepRefresh, ExecutionContext
+from rave_core.engine.effects import Acquire, Blocking, Effects, RunBody
+from rave_core.engine.execution import Execution, ResolvedOperation
+from rave_core.engine.single_flight import FlightResult
 from rave_core.errors import BackendError, ProductError
 from rave_core.expiry import Request, check_result
 from rave_core.functions.argument_reprs import summarize
 from rave_core.model import FOREVER, Call, Entry, OperationSpec, Outcome, Status
-from rave_core.storage.cache import Cache, EntryDraft, Found, Place
+from rave_core.storage.cache import Cache, Destination, EntryDraft, Found
 from rave_core.storage.leases import Lease
-from rave_core.telemetry.diagnostics import Reports
+from rave_core.telemetry.diagnostics import Diagnostics
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class BodyResult:
     """What running a body gave, and short forms of the arguments that it was given."""
 
     value: Any
@@ -34,18 +34,20 @@ class Ran:
     arguments: dict[str, str]
 
 
-class Producer:
+class Compute:
     """Runs bodies and keeps results. Safe for many threads and event loops at once.
 
     Attributes:
         after_put: called with a cache after each entry that was put there, to tidy it now and then.
     """
 
-    def __init__(self, clock: Clock, reports: Reports, hooks: Any, *, strict: bool, record_arguments: bool) -> None:
+    def __init__(
+        self, clock: Clock, diagnostics: Diagnostics, hooks: Any, *, strict: bool, record_arguments: bool
+    ) -> None:
         self.after_put: Callable[[Cache], None] = lambda _: None
         self._clock = clock
-        self._reports = reports
-        self._statistics = reports.statistics.namespace
+        self._diagnostics = diagnostics
+        self._statistics = diagnostics.statistics.namespace
         self._compute = hooks.rave_compute if hooks.rave_compute.get_hookimpls() else None
         self._strict = strict
         self._record_arguments = record_arguments
@@ -53,17 +55,17 @@ class Producer:
 
     def run(
         self,
-        desk: Desk,
+        resolved: ResolvedOperation,
         call: Call,
-        scope: Scope,
+        context: ExecutionContext,
         deep: DeepRefresh | None,
-        place: Place,
+        place: Destination,
         lease: Lease | None = None,
-    ) -> Path[Ran]:
+    ) -> Effects[BodyResult]:
         """Runs the body, in a scope of its own."""
-        blocking = desk.cache.blocking
+        blocking = resolved.cache.blocking
         key = call.key.text if call.key is not None else None
-        child = Scope(scope.runtime, parent=scope, key=key, operation=desk.name, deep=deep)
+        child = ExecutionContext(context.runtime, parent=context, key=key, operation=resolved.name, deep=deep)
         if lease is not None:
             lease.progress = lambda: child.progress
         # Before the body can change them.
@@ -72,28 +74,30 @@ class Producer:
         if place.prepares:
             value, error = yield from self._write(call, child, place, blocking)
         else:
-            value, error = yield Run(call, self._body(call), call.args, call.kwargs, child)
+            value, error = yield RunBody(call, self._body(call), call.args, call.kwargs, child)
         seconds = self._clock.monotonic() - started
-        self._count(desk, "Seconds Computing", seconds)
-        return Ran(value, error, seconds, self._clock.now(), tuple(child.children), arguments)
+        self._count(resolved, "Seconds Computing", seconds)
+        return BodyResult(value, error, seconds, self._clock.now(), tuple(child.children), arguments)
 
-    def _write(self, call: Call, child: Scope, place: Place, blocking: bool) -> Path[tuple[Any, Exception | None]]:
+    def _write(
+        self, call: Call, child: ExecutionContext, place: Destination, blocking: bool
+    ) -> Effects[tuple[Any, Exception | None]]:
         """Runs a body that writes to a path; once more elsewhere, if there it failed for want of a place to write."""
         spec = call.spec
-        prepared: tuple[Any, ...] = yield Take(blocking, place.abandon, place.prepare, spec)
+        prepared: tuple[Any, ...] = yield Acquire(blocking, place.abandon, place.prepare, spec)
         while True:
             try:
                 args = _with_output(spec, prepared, call.args)
-                value, error = yield Run(call, self._body(call), args, call.kwargs, child)
+                value, error = yield RunBody(call, self._body(call), args, call.kwargs, child)
                 if error is None:
-                    return (yield Do(blocking, place.collect, spec, prepared, value)), None
+                    return (yield Blocking(blocking, place.collect, spec, prepared, value)), None
             except ProductError as problem:
                 error = problem
             except BaseException:
                 place.abandon(prepared)
                 raise
-            again = yield Do(blocking, place.elsewhere, prepared, error)
-            yield Do(blocking, place.abandon, prepared)
+            again = yield Blocking(blocking, place.elsewhere, prepared, error)
+            yield Blocking(blocking, place.abandon, prepared)
             if again is None:
                 return None, error
             prepared = again
@@ -113,48 +117,50 @@ class Producer:
 
         return computed_async if call.spec.is_async else computed
 
-    def keep(self, trip: Trip, ran: Ran) -> tuple[Outcome[Any], Landing]:
+    def keep(self, execution: Execution, ran: BodyResult) -> tuple[Outcome[Any], FlightResult]:
         """Keeps what a body gave, if its strategy and the cache allow it."""
-        desk, key = trip.desk, trip.key
-        request = Request(desk.name, trip.call.named, key, ran.generated_at)
+        resolved, key = execution.resolved, execution.key
+        request = Request(resolved.name, execution.call.named, key, ran.generated_at)
         try:
-            expires_at = check_result(desk.strategy(request), desk.name, desk.strategy)
+            expires_at = check_result(resolved.strategy(request), resolved.name, resolved.strategy)
             if expires_at <= ran.generated_at:
-                return self._unkept(trip, ran)
-            encoded = desk.cache.encode(ran.value)
+                return self._unkept(execution, ran)
+            encoded = resolved.cache.encode(ran.value)
         except Exception as error:
             if self._strict:
                 raise
-            self._reports.uncached(desk.spec, desk.name, error)
-            return self._unkept(trip, ran)
+            self._diagnostics.uncached(resolved.spec, resolved.name, error)
+            return self._unkept(execution, ran)
         try:
-            found = desk.cache.put(key, self._draft(trip, ran, expires_at), encoded)
+            found = resolved.cache.put(key, self._draft(execution, ran, expires_at), encoded)
         except Exception as error:
             if self._strict:
-                raise BackendError(f"{desk.name}: cache {desk.cache.url} could not keep an entry: {error}") from error
-            self._reports.backend_failed(desk.cache.url, "keep an entry", error)
-            self._count(desk, "Uncached")
-            return Outcome(ran.value, Status.UNCACHED, key), Landing(fetch=desk.cache.fetcher(encoded))
-        return self._kept(trip, found), Landing()
+                raise BackendError(
+                    f"{resolved.name}: cache {resolved.cache.url} could not keep an entry: {error}"
+                ) from error
+            self._diagnostics.backend_failed(resolved.cache.url, "keep an entry", error)
+            self._count(resolved, "Uncached")
+            return Outcome(ran.value, Status.UNCACHED, key), FlightResult(fetch=resolved.cache.fetcher(encoded))
+        return self._kept(execution, found), FlightResult()
 
-    def _unkept(self, trip: Trip, ran: Ran) -> tuple[Outcome[Any], Landing]:
-        self._count(trip.desk, "Uncached")
-        return Outcome(ran.value, Status.UNCACHED, trip.key), Landing(unkept=True)
+    def _unkept(self, execution: Execution, ran: BodyResult) -> tuple[Outcome[Any], FlightResult]:
+        self._count(execution.resolved, "Uncached")
+        return Outcome(ran.value, Status.UNCACHED, execution.key), FlightResult(unkept=True)
 
-    def _kept(self, trip: Trip, found: Found) -> Outcome[Any]:
-        status = Status.REFRESHED if trip.must_run else Status.MISS
-        self._count(trip.desk, "Refreshed" if trip.must_run else "Misses")
-        trip.call.held = found.held
-        self._reports.stored(trip.key, found.entry)
-        self.after_put(trip.desk.cache)
-        return Outcome(found.value, status, trip.key, found.entry)
+    def _kept(self, execution: Execution, found: Found) -> Outcome[Any]:
+        status = Status.REFRESHED if execution.must_run else Status.MISS
+        self._count(execution.resolved, "Refreshed" if execution.must_run else "Misses")
+        execution.call.held = found.held
+        self._diagnostics.stored(execution.key, found.entry)
+        self.after_put(execution.resolved.cache)
+        return Outcome(found.value, status, execution.key, found.entry)
 
-    def _draft(self, trip: Trip, ran: Ran, expires_at: float) -> EntryDraft:
+    def _draft(self, execution: Execution, ran: BodyResult, expires_at: float) -> EntryDraft:
         """The entry, but for what only its encoding tells."""
-        spec = trip.desk.spec
+        spec = execution.resolved.spec
         return partial(
             Entry,
-            key=trip.key.text,
+            key=execution.key.text,
             created_at=ran.generated_at,
             expires_at=expires_at if expires_at < 2**53 else FOREVER,
             seconds=ran.seconds,
@@ -165,13 +171,13 @@ class Producer:
             stale_while_revalidate=spec.stale_while_revalidate,
             stale_if_error=spec.stale_if_error,
             python=self._python,
-            plugin=trip.desk.plugin,
-            version_note=trip.desk.version_note,
+            plugin=execution.resolved.plugin,
+            version_note=execution.resolved.version_note,
         )
 
-    def _count(self, desk: Desk, what: str, by: float = 1) -> None:
+    def _count(self, resolved: ResolvedOperation, what: str, by: float = 1) -> None:
         if self._statistics["Enabled"]:
-            desk.record[what] += by
+            resolved.record[what] += by
 
 
 def _with_output(spec: OperationSpec, prepared: tuple[Any, ...], args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -11,25 +11,12 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeAlias, TypeVar
+
+from rave_core.model import Progress
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a computation is.
-
-    Attributes:
-        done, total: in units of its own; ``total`` is ``None`` while unknown.
-        text: what is being done, for people.
-    """
-
-    done: float
-    total: float | None = None
-    text: str = ""
 
 
 Listener: TypeAlias = Callable[[str, Progress], None]
@@ -44,7 +31,7 @@ class DeepRefresh:
         self.done: set[str] = set()
 
 
-class Scope:
+class ExecutionContext:
     """What surrounds a call: the runtime it goes to, and the computation that makes it, if any.
 
     Attributes:
@@ -62,7 +49,7 @@ class Scope:
         self,
         runtime: Any,
         *,
-        parent: Scope | None = None,
+        parent: ExecutionContext | None = None,
         key: str | None = None,
         operation: str = "",
         deep: DeepRefresh | None = None,
@@ -84,15 +71,15 @@ class Scope:
 
     def is_within(self, key: str) -> bool:
         """Whether ``key`` is being computed here or further up: asking for it would wait for ourselves."""
-        scope: Scope | None = self
-        while scope is not None:
-            if scope.key == key:
+        context: ExecutionContext | None = self
+        while context is not None:
+            if context.key == key:
                 return True
-            scope = scope.parent
+            context = context.parent
         return False
 
 
-current: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("rave_scope", default=None)
+current: contextvars.ContextVar[ExecutionContext | None] = contextvars.ContextVar("rave_scope", default=None)
 """The scope of this thread or task; ``None`` where none was entered."""
 
 
@@ -106,27 +93,27 @@ class Ambient:
     """
 
     def __init__(self) -> None:
-        self.top: Scope | None = None
-        self.default: Scope | None = None
-        self._entered: list[Scope] = []
+        self.top: ExecutionContext | None = None
+        self.default: ExecutionContext | None = None
+        self._entered: list[ExecutionContext] = []
         self.lock = threading.Lock()
 
-    def scope(self) -> Scope | None:
+    def context(self) -> ExecutionContext | None:
         """The scope that a call from here stands in; ``None`` where it is the default one and not made yet."""
         return current.get() or self.top or self.default
 
     @contextmanager
-    def pushed(self, scope: Scope) -> Iterator[None]:
-        """Makes ``scope`` the latest in a ``with`` block."""
+    def pushed(self, context: ExecutionContext) -> Iterator[None]:
+        """Makes ``context`` the latest in a ``with`` block."""
         with self.lock:
-            self._entered.append(scope)
-            self.top = scope
+            self._entered.append(context)
+            self.top = context
         try:
             yield
         finally:
             with self.lock:
                 # Blocks of several threads need not end in the order in which they began.
-                last = len(self._entered) - 1 - self._entered[::-1].index(scope)
+                last = len(self._entered) - 1 - self._entered[::-1].index(context)
                 del self._entered[last]
                 self.top = self._entered[-1] if self._entered else None
 
@@ -142,20 +129,20 @@ def progress(done: float, total: float | None = None, text: str = "") -> None:
         total: how much there is in all, ``None`` while unknown.
         text: what is being done, for people.
     """
-    scope = current.get()
-    if scope is not None and scope.is_computing:
-        announce(scope, scope.operation, Progress(done, total, text))
+    context = current.get()
+    if context is not None and context.is_computing:
+        announce(context, context.operation, Progress(done, total, text))
 
 
-def announce(scope: Scope, operation: str, report: Progress) -> None:
-    """Notes a report in ``scope`` and in those around it, up to the nearest listener, which hears of it.
+def announce(context: ExecutionContext, operation: str, report: Progress) -> None:
+    """Notes a report in ``context`` and in those around it, up to the nearest listener, which hears of it.
 
     Args:
-        scope: of the computation that the report is about.
-        operation: who reports: the one computed in ``scope``, or one that it called.
+        context: of the computation that the report is about.
+        operation: who reports: the one computed in ``context``, or one that it called.
         report: how far it is.
     """
-    around: Scope | None = scope
+    around: ExecutionContext | None = context
     while around is not None:
         around.progress = report
         if around.listener is not None:
@@ -165,21 +152,21 @@ def announce(scope: Scope, operation: str, report: Progress) -> None:
 
 
 @contextmanager
-def entered(scope: Scope) -> Iterator[Scope]:
-    """Makes ``scope`` the current one in a ``with`` block."""
-    token = current.set(scope)
+def entered(context: ExecutionContext) -> Iterator[ExecutionContext]:
+    """Makes ``context`` the current one in a ``with`` block."""
+    token = current.set(context)
     try:
-        yield scope
+        yield context
     finally:
         current.reset(token)
 
 
 def carry(function: Callable[P, R]) -> Callable[P, R]:
     """``function``, to be called in another thread as if from here: with this scope, deep refresh included."""
-    context = contextvars.copy_context()
+    copied = contextvars.copy_context()
 
     def carried(*args: P.args, **kwargs: P.kwargs) -> R:
-        return context.copy().run(function, *args, **kwargs)
+        return copied.copy().run(function, *args, **kwargs)
 
     return carried
 

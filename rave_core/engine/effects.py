@@ -11,14 +11,14 @@ from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeAlias, TypeVar
 
 from rave_core.clock import Clock
-from rave_core.engine.context import Scope, current
-from rave_core.engine.single_flight import Flight, Landing
+from rave_core.engine.context import ExecutionContext, current
+from rave_core.engine.single_flight import FlightResult, SingleFlight
 from rave_core.model import Call
 
 T = TypeVar("T")
 
 
-class Step(ABC):
+class Effect(ABC):
     """One thing to be done on the way; what it gives is sent back into the path."""
 
     __slots__ = ()
@@ -32,10 +32,10 @@ class Step(ABC):
         """Does it without holding up the event loop."""
 
 
-Path: TypeAlias = Generator[Step, Any, T]
+Effects: TypeAlias = Generator[Effect, Any, T]
 
 
-class Do(Step):
+class Blocking(Effect):
     """A call that may wait for a store if ``blocking``, in a thread of its own then."""
 
     __slots__ = ("args", "blocking", "function")
@@ -56,8 +56,8 @@ class Do(Step):
         return self.function(*self.args)
 
 
-class Take(Do):
-    """A `Do` that gives something which must be given back: where nobody waits for it any more, to ``give_back``.
+class Acquire(Blocking):
+    """A `Blocking` that gives something which must be given back: where nobody waits for it any more, to ``give_back``.
 
     A thread can't be cancelled with the task that waits for it.
     """
@@ -91,22 +91,22 @@ class Take(Do):
             self.give_back(answer)
 
 
-class Wait(Step):
-    """Waits for a flight to land; gives its `Landing`."""
+class Wait(Effect):
+    """Waits for a flight to land; gives its `FlightResult`."""
 
     __slots__ = ("flight",)
 
-    def __init__(self, flight: Flight) -> None:
+    def __init__(self, flight: SingleFlight) -> None:
         self.flight = flight
 
-    def perform(self) -> Landing | None:
+    def perform(self) -> FlightResult | None:
         """How the flight landed."""
         landed = threading.Event()
         self.flight.when_landed(landed.set)
         landed.wait()
-        return self.flight.landing
+        return self.flight.flight_result
 
-    async def perform_async(self) -> Landing | None:
+    async def perform_async(self) -> FlightResult | None:
         """How the flight landed."""
         loop = asyncio.get_running_loop()
         landed = asyncio.Event()
@@ -117,10 +117,10 @@ class Wait(Step):
 
         self.flight.when_landed(wake)
         await landed.wait()
-        return self.flight.landing
+        return self.flight.flight_result
 
 
-class Pause(Step):
+class Sleep(Effect):
     """Lets ``seconds`` pass."""
 
     __slots__ = ("clock", "seconds")
@@ -138,30 +138,35 @@ class Pause(Step):
         await asyncio.sleep(self.seconds)
 
 
-class Run(Step):
+class RunBody(Effect):
     """Runs an operation's body in a scope of its own; gives what it returned, and its exception or ``None``.
 
     Attributes:
         call: what is answered by it.
         function: the body, or what a plugin's ``rave_compute`` put in its place.
         args, kwargs: what it is called with: the call's, and the output path of a file operation among them.
-        scope: what surrounds the calls that the body makes.
+        context: what surrounds the calls that the body makes.
     """
 
-    __slots__ = ("args", "call", "function", "kwargs", "scope")
+    __slots__ = ("args", "call", "context", "function", "kwargs")
 
     def __init__(
-        self, call: Call, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], scope: Scope
+        self,
+        call: Call,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        context: ExecutionContext,
     ) -> None:
         self.call = call
         self.function = function
         self.args = args
         self.kwargs = kwargs
-        self.scope = scope
+        self.context = context
 
     def perform(self) -> tuple[Any, Exception | None]:
         """What the body returned, and its exception."""
-        token = current.set(self.scope)
+        token = current.set(self.context)
         try:
             return self.function(*self.args, **self.kwargs), None
         except Exception as error:  # noqa: BLE001  # whatever the body raises goes to its caller, unchanged
@@ -171,7 +176,7 @@ class Run(Step):
 
     async def perform_async(self) -> tuple[Any, Exception | None]:
         """What the body's coroutine returned, and its exception."""
-        token = current.set(self.scope)
+        token = current.set(self.context)
         try:
             return await self.function(*self.args, **self.kwargs), None
         except Exception as error:  # noqa: BLE001  # whatever the body raises goes to its caller, unchanged
@@ -180,7 +185,7 @@ class Run(Step):
             current.reset(token)
 
 
-def walk(path: Path[T]) -> T:
+def run(path: Effects[T]) -> T:
     """Walks a path to its end in this thread; gives its result."""
     try:
         step = next(path)
@@ -195,11 +200,11 @@ def walk(path: Path[T]) -> T:
         return end.value  # type: ignore[no-any-return]  # a generator's value is not typed
 
 
-Runner: TypeAlias = Callable[[Run], Awaitable[tuple[Any, Exception | None]]]
+Runner: TypeAlias = Callable[[RunBody], Awaitable[tuple[Any, Exception | None]]]
 """Runs a body elsewhere than in the task that walks the path."""
 
 
-async def walk_async(path: Path[T], run: Runner | None = None) -> T:
+async def run_async(path: Effects[T], run: Runner | None = None) -> T:
     """Walks a path to its end in this task; gives its result. Cancelling the task lets the path clean up.
 
     Args:
@@ -210,7 +215,7 @@ async def walk_async(path: Path[T], run: Runner | None = None) -> T:
         step = next(path)
         while True:
             try:
-                if run is not None and isinstance(step, Run):
+                if run is not None and isinstance(step, RunBody):
                     answer = await run(step)
                 else:
                     answer = await step.perform_async()

@@ -18,17 +18,17 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from rave_core.clock import Clock
-from rave_core.engine.compute import Producer, Ran
-from rave_core.engine.context import DeepRefresh, Scope
-from rave_core.engine.effects import Do, Path, Pause, Runner, Take, Wait, walk, walk_async
-from rave_core.engine.execution import Desk, Trip
-from rave_core.engine.single_flight import Flight, Flights, Landing
+from rave_core.engine.compute import BodyResult, Compute
+from rave_core.engine.context import DeepRefresh, ExecutionContext
+from rave_core.engine.effects import Acquire, Blocking, Effects, Runner, Sleep, Wait, run, run_async
+from rave_core.engine.execution import Execution, ResolvedOperation
+from rave_core.engine.single_flight import FlightResult, Flights, SingleFlight
 from rave_core.expiry import nocache
 from rave_core.model import PLAIN, Call, Entry, Key, Options, Outcome, Status
-from rave_core.storage.cache import Cache, Found, Place
+from rave_core.storage.cache import Cache, Destination, Found
 from rave_core.storage.leases import Lease, Leases, Watch
 from rave_core.storage.product_cache import Target
-from rave_core.telemetry.diagnostics import Reports
+from rave_core.telemetry.diagnostics import Diagnostics
 
 _log = logging.getLogger("rave")
 _LONG_AGO = -1
@@ -62,14 +62,16 @@ End: TypeAlias = Outcome[Any] | Failure
 class Engine:
     """Answers calls. Safe for many threads and event loops at once."""
 
-    def __init__(self, clock: Clock, reports: Reports, producer: Producer) -> None:
+    def __init__(self, clock: Clock, diagnostics: Diagnostics, compute: Compute) -> None:
         self.flights = Flights()
         self._clock = clock
-        self._reports = reports
-        self._statistics = reports.statistics.namespace
-        self._producer = producer
+        self._diagnostics = diagnostics
+        self._statistics = diagnostics.statistics.namespace
+        self._compute = compute
 
-    def resolve(self, desk: Desk, call: Call, options: Options, scope: Scope) -> Outcome[Any]:
+    def resolve(
+        self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext
+    ) -> Outcome[Any]:
         """Answers ``call`` in this thread.
 
         Raises:
@@ -79,239 +81,269 @@ class Engine:
         """
         landed = self.flights.landed
         found = None
-        if call.key is not None and options is PLAIN and scope.deep is None:
-            found = self.look(desk.cache, call.key)
+        if call.key is not None and options is PLAIN and context.deep is None:
+            found = self.look(resolved.cache, call.key)
             if found is not None and found.entry.is_fresh(self._clock.now()):
-                return self.hit(desk, call, found, scope)
-        return self._ended(desk, walk(self._path(desk, call, options, scope, found, landed)))
+                return self.hit(resolved, call, found, context)
+        return self._ended(resolved, run(self._path(resolved, call, options, context, found, landed)))
 
-    async def resolve_async(self, desk: Desk, call: Call, options: Options, scope: Scope) -> Outcome[Any]:
+    async def resolve_async(
+        self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext
+    ) -> Outcome[Any]:
         """As `resolve`, for an operation whose body is a coroutine function."""
         landed = self.flights.landed
         found = None
-        if call.key is not None and options is PLAIN and scope.deep is None:
-            found = await Do(desk.cache.blocking, self.look, desk.cache, call.key).perform_async()
+        if call.key is not None and options is PLAIN and context.deep is None:
+            found = await Blocking(resolved.cache.blocking, self.look, resolved.cache, call.key).perform_async()
             if found is not None and found.entry.is_fresh(self._clock.now()):
-                return self.hit(desk, call, found, scope)
-        return self._ended(desk, await walk_async(self._path(desk, call, options, scope, found, landed)))
+                return self.hit(resolved, call, found, context)
+        return self._ended(resolved, await run_async(self._path(resolved, call, options, context, found, landed)))
 
-    async def compute_async(self, desk: Desk, call: Call, options: Options, scope: Scope, run: Runner) -> Outcome[Any]:
+    async def compute_async(
+        self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext, run: Runner
+    ) -> Outcome[Any]:
         """As `resolve_async`, for a call that the kept results did not answer: a stale one is made anew at once.
 
         The caller may have looked long ago. What has landed since answers the call, unless it asks for a refresh.
 
         Args:
-            desk, call, options, scope: as there.
+            resolved, call, options, context: as there.
             run: runs the body, coroutine function or not.
         """
-        return self._ended(desk, await walk_async(self._path(desk, call, options, scope, None, _LONG_AGO), run))
+        return self._ended(
+            resolved, await run_async(self._path(resolved, call, options, context, None, _LONG_AGO), run)
+        )
 
-    def _ended(self, desk: Desk, end: End) -> Outcome[Any]:
+    def _ended(self, resolved: ResolvedOperation, end: End) -> Outcome[Any]:
         if isinstance(end, Failure):
-            self._count(desk, "Errors")
+            self._count(resolved, "Errors")
             raise end.error
         return end
 
-    def _count(self, desk: Desk, what: str, by: float = 1) -> None:
+    def _count(self, resolved: ResolvedOperation, what: str, by: float = 1) -> None:
         if self._statistics["Enabled"]:
-            desk.record[what] += by
+            resolved.record[what] += by
 
     def look(self, cache: Cache, key: Key) -> Found | None:
         """What is kept under ``key``, fresh or not; trouble in the store is reported, and gives ``None``."""
         try:
             return cache.find(key)
         except Exception as error:  # noqa: BLE001  # a store may raise anything, and the answer can be computed
-            self._reports.backend_failed(cache.url, "read an entry", error)
+            self._diagnostics.backend_failed(cache.url, "read an entry", error)
             return None
 
-    def hit(self, desk: Desk, call: Call, found: Found, scope: Scope, status: Status = Status.HIT) -> Outcome[Any]:
+    def hit(
+        self,
+        resolved: ResolvedOperation,
+        call: Call,
+        found: Found,
+        context: ExecutionContext,
+        status: Status = Status.HIT,
+    ) -> Outcome[Any]:
         """The answer that is a kept result: counted, and noted as one that the surrounding computation needs."""
-        if scope.is_computing:
-            scope.children[found.entry.key] = None
+        if context.is_computing:
+            context.children[found.entry.key] = None
         call.held = found.held if status is Status.HIT else None
-        self.count_hit(desk, found.entry, status)
+        self.count_hit(resolved, found.entry, status)
         return Outcome(found.value, status, call.key, found.entry)
 
-    def count_hit(self, desk: Desk, entry: Entry, status: Status = Status.HIT) -> None:
+    def count_hit(self, resolved: ResolvedOperation, entry: Entry, status: Status = Status.HIT) -> None:
         """Counts a kept result that answered a call."""
         if self._statistics["Enabled"]:
-            desk.record["Hits" if status is Status.HIT else "Stale"] += 1
-            desk.record["Seconds Saved"] += entry.seconds
+            resolved.record["Hits" if status is Status.HIT else "Stale"] += 1
+            resolved.record["Seconds Saved"] += entry.seconds
 
     def _path(
-        self, desk: Desk, call: Call, options: Options, scope: Scope, found: Found | None, landed: int
-    ) -> Path[End]:
+        self,
+        resolved: ResolvedOperation,
+        call: Call,
+        options: Options,
+        context: ExecutionContext,
+        found: Found | None,
+        landed: int,
+    ) -> Effects[End]:
         """The whole way of a call that was not answered at first sight; ``found`` is a stale result already seen."""
-        deep = DeepRefresh() if options.deep_refresh else scope.deep
+        deep = DeepRefresh() if options.deep_refresh else context.deep
         if options.tofile is not None:
-            return (yield from self._uncached(desk, call, scope, deep, Target(options.tofile)))
-        if call.key is None or desk.strategy is nocache:
+            return (yield from self._uncached(resolved, call, context, deep, Target(options.tofile)))
+        if call.key is None or resolved.strategy is nocache:
             if options.dry_run:
                 return Outcome(None, Status.MISS, call.key)
-            return (yield from self._uncached(desk, call, scope, deep, desk.cache))
-        trip = Trip(desk, call, call.key, options, scope, deep)
-        if scope.is_computing:
-            scope.children[trip.key.text] = None
-        if found is None and (options is not PLAIN or deep is not None) and not trip.must_run:
-            found = yield trip.do(self.look, desk.cache, trip.key)
+            return (yield from self._uncached(resolved, call, context, deep, resolved.cache))
+        execution = Execution(resolved, call, call.key, options, context, deep)
+        if context.is_computing:
+            context.children[execution.key.text] = None
+        if found is None and (options is not PLAIN or deep is not None) and not execution.must_run:
+            found = yield execution.do(self.look, resolved.cache, execution.key)
         if found is not None and found.entry.is_fresh(self._clock.now()):
-            return self.hit(desk, call, found, scope)
+            return self.hit(resolved, call, found, context)
         if options.dry_run:
-            return Outcome(None, Status.MISS, trip.key)
-        if found is not None and self._may_serve_stale(found.entry, desk.spec.stale_while_revalidate):
-            self._refresh_behind(trip)
-            return self.hit(desk, call, found, scope, Status.STALE)
-        return (yield from self._fly(trip, landed))
+            return Outcome(None, Status.MISS, execution.key)
+        if found is not None and self._may_serve_stale(found.entry, resolved.spec.stale_while_revalidate):
+            self._refresh_behind(execution)
+            return self.hit(resolved, call, found, context, Status.STALE)
+        return (yield from self._fly(execution, landed))
 
-    def _uncached(self, desk: Desk, call: Call, scope: Scope, deep: DeepRefresh | None, place: Place) -> Path[End]:
-        ran = yield from self._producer.run(desk, call, scope, deep, place)
-        if scope.is_computing:
-            scope.children.update(dict.fromkeys(ran.children))
+    def _uncached(
+        self,
+        resolved: ResolvedOperation,
+        call: Call,
+        context: ExecutionContext,
+        deep: DeepRefresh | None,
+        place: Destination,
+    ) -> Effects[End]:
+        ran = yield from self._compute.run(resolved, call, context, deep, place)
+        if context.is_computing:
+            context.children.update(dict.fromkeys(ran.children))
         if ran.error is not None:
             return Failure(ran.error)
-        self._count(desk, "Uncached")
+        self._count(resolved, "Uncached")
         return Outcome(ran.value, Status.UNCACHED, call.key)
 
-    def _fly(self, trip: Trip, landed: int) -> Path[End]:
+    def _fly(self, execution: Execution, landed: int) -> Effects[End]:
         """Joins the flight of the key until there is an answer, or leads one."""
-        desk, call, text = trip.desk, trip.call, trip.key.text
-        if trip.scope.is_within(text):
-            return (yield from self._uncached(desk, call, trip.scope, trip.deep, desk.cache))
+        resolved, call, text = execution.resolved, execution.call, execution.key.text
+        if execution.context.is_within(text):
+            return (yield from self._uncached(resolved, call, execution.context, execution.deep, resolved.cache))
         while True:
             flight, leads = self.flights.join(text)
             if leads:
                 try:
-                    return (yield from self._lead(trip, flight, landed))
+                    return (yield from self._lead(execution, flight, landed))
                 finally:
-                    if flight.landing is None:  # the stack was at its end: here there is as much of it as for joining
-                        self.flights.land(text, flight, Landing())
-            landing = yield Wait(flight)
-            if trip.must_run:
+                    if (
+                        flight.flight_result is None
+                    ):  # the stack was at its end: here there is as much of it as for joining
+                        self.flights.land(text, flight, FlightResult())
+            flight_result = yield Wait(flight)
+            if execution.must_run:
                 continue
-            if landing.error is not None:
-                return (yield from self._fail(trip, landing.error))
-            found = yield trip.do(self.look, desk.cache, trip.key)
+            if flight_result.error is not None:
+                return (yield from self._fail(execution, flight_result.error))
+            found = yield execution.do(self.look, resolved.cache, execution.key)
             if found is not None and found.entry.is_fresh(self._clock.now()):
-                return self.hit(desk, call, found, trip.scope)
-            if landing.fetch is not None:
-                return Outcome(landing.fetch(), Status.UNCACHED, trip.key)
-            if landing.unkept:
-                return (yield from self._uncached(desk, call, trip.scope, trip.deep, desk.cache))
+                return self.hit(resolved, call, found, execution.context)
+            if flight_result.fetch is not None:
+                return Outcome(flight_result.fetch(), Status.UNCACHED, execution.key)
+            if flight_result.unkept:
+                return (yield from self._uncached(resolved, call, execution.context, execution.deep, resolved.cache))
 
-    def _lead(self, trip: Trip, flight: Flight, landed: int) -> Path[End]:
+    def _lead(self, execution: Execution, flight: SingleFlight, landed: int) -> Effects[End]:
         """Runs the body for all who wait, once here and, where the store has leases, once among processes."""
-        desk = trip.desk
-        landing, lease = Landing(), None
+        resolved = execution.resolved
+        flight_result, lease = FlightResult(), None
         try:
-            if desk.leases is not None:
-                lease, found = yield from self._claim(trip, desk.leases)
+            if resolved.leases is not None:
+                lease, found = yield from self._claim(execution, resolved.leases)
             else:
                 # Someone may have landed between our look and our flight.
-                look = landed != self.flights.landed and not trip.must_run
-                found = (yield trip.do(self._look_fresh, trip)) if look else None
+                look = landed != self.flights.landed and not execution.must_run
+                found = (yield execution.do(self._look_fresh, execution)) if look else None
             if found is not None:
-                return self.hit(desk, trip.call, found, trip.scope)
-            ran = yield from self._producer.run(desk, trip.call, trip.scope, trip.deep, desk.cache, lease)
+                return self.hit(resolved, execution.call, found, execution.context)
+            ran = yield from self._compute.run(
+                resolved, execution.call, execution.context, execution.deep, resolved.cache, lease
+            )
             if ran.error is not None:
-                landing = Landing(error=ran.error)
-                return (yield from self._fail(trip, ran.error))
-            kept: tuple[Outcome[Any], Landing] = yield trip.do(self._finish, trip, ran, lease)
-            outcome, landing = kept
+                flight_result = FlightResult(error=ran.error)
+                return (yield from self._fail(execution, ran.error))
+            kept: tuple[Outcome[Any], FlightResult] = yield execution.do(self._finish, execution, ran, lease)
+            outcome, flight_result = kept
             lease = None
             return outcome
         finally:
             try:
                 if lease is not None:
                     lease.is_over = True  # so that a heartbeat gives it back where the stack is at its end
-                    self._release(desk, lease)
+                    self._release(resolved, lease)
             finally:
-                self.flights.land(trip.key.text, flight, landing)
+                self.flights.land(execution.key.text, flight, flight_result)
 
-    def _look_fresh(self, trip: Trip) -> Found | None:
-        found = self.look(trip.desk.cache, trip.key)
+    def _look_fresh(self, execution: Execution) -> Found | None:
+        found = self.look(execution.resolved.cache, execution.key)
         return found if found is not None and found.entry.is_fresh(self._clock.now()) else None
 
-    def _finish(self, trip: Trip, ran: Ran, lease: Lease | None) -> tuple[Outcome[Any], Landing]:
-        kept = self._producer.keep(trip, ran)
-        if trip.deep is not None:
-            trip.deep.done.add(trip.key.text)
+    def _finish(self, execution: Execution, ran: BodyResult, lease: Lease | None) -> tuple[Outcome[Any], FlightResult]:
+        kept = self._compute.keep(execution, ran)
+        if execution.deep is not None:
+            execution.deep.done.add(execution.key.text)
         if lease is not None:
-            self._release(trip.desk, lease)
+            self._release(execution.resolved, lease)
         return kept
 
-    def _claim(self, trip: Trip, leases: Leases) -> Path[tuple[Lease | None, Found | None]]:
+    def _claim(self, execution: Execution, leases: Leases) -> Effects[tuple[Lease | None, Found | None]]:
         """The lease of the key, or what another process made of it; neither where the store is in trouble."""
-        desk = trip.desk
-        watch = leases.watch(trip.key.text, desk.name)
+        resolved = execution.resolved
+        watch = leases.watch(execution.key.text, resolved.name)
         seconds = 0.002
 
         def give_back(claim: Claim) -> None:
             if claim.lease is not None:
-                self._release(desk, claim.lease)
+                self._release(resolved, claim.lease)
 
         while True:
-            claim: Claim = yield Take(desk.cache.blocking, give_back, self._attempt, trip, watch)
+            claim: Claim = yield Acquire(resolved.cache.blocking, give_back, self._attempt, execution, watch)
             if claim.is_settled:
                 return claim.lease, claim.found
-            yield Pause(self._clock, seconds)
+            yield Sleep(self._clock, seconds)
             seconds = min(seconds * 1.5, 0.2)
 
-    def _attempt(self, trip: Trip, watch: Watch) -> Claim:
-        desk = trip.desk
+    def _attempt(self, execution: Execution, watch: Watch) -> Claim:
+        resolved = execution.resolved
         try:
             lease = watch.attempt()
         except Exception as error:  # noqa: BLE001  # a store may raise anything; a lease only saves work
-            self._reports.backend_failed(desk.cache.url, "claim a lease", error)
+            self._diagnostics.backend_failed(resolved.cache.url, "claim a lease", error)
             return Claim(None, None, is_settled=True)
         # Even without having waited: another process may have put it between our look and our claim.
         try:
-            found = None if trip.must_run else self._look_fresh(trip)
+            found = None if execution.must_run else self._look_fresh(execution)
         except BaseException:
             if lease is not None:
-                self._release(desk, lease)
+                self._release(resolved, lease)
             raise
         if lease is not None and found is not None:
-            self._release(desk, lease)
+            self._release(resolved, lease)
             lease = None
         if lease is not None and watch.took_over:
-            self._reports.taken_over(trip.key.text)
+            self._diagnostics.taken_over(execution.key.text)
         return Claim(lease, found, is_settled=lease is not None or found is not None)
 
-    def _release(self, desk: Desk, lease: Lease) -> None:
+    def _release(self, resolved: ResolvedOperation, lease: Lease) -> None:
         try:
-            if desk.leases is not None:
-                desk.leases.release(lease)
+            if resolved.leases is not None:
+                resolved.leases.release(lease)
         except Exception as error:  # noqa: BLE001  # it ends by itself within the lease time
-            self._reports.backend_failed(desk.cache.url, "release a lease", error)
+            self._diagnostics.backend_failed(resolved.cache.url, "release a lease", error)
 
     def _may_serve_stale(self, entry: Entry, seconds: float) -> bool:
         return seconds > 0 and self._clock.now() < entry.expires_at + seconds
 
-    def _fail(self, trip: Trip, error: Exception) -> Path[End]:
+    def _fail(self, execution: Execution, error: Exception) -> Effects[End]:
         """An operation's exception, or the stale result that it allows in its place."""
-        if trip.desk.spec.stale_if_error > 0:
-            found = yield trip.do(self.look, trip.desk.cache, trip.key)
-            if found is not None and self._may_serve_stale(found.entry, trip.desk.spec.stale_if_error):
-                self._count(trip.desk, "Errors")
-                return self.hit(trip.desk, trip.call, found, trip.scope, Status.STALE)
+        if execution.resolved.spec.stale_if_error > 0:
+            found = yield execution.do(self.look, execution.resolved.cache, execution.key)
+            if found is not None and self._may_serve_stale(found.entry, execution.resolved.spec.stale_if_error):
+                self._count(execution.resolved, "Errors")
+                return self.hit(execution.resolved, execution.call, found, execution.context, Status.STALE)
         return Failure(error)
 
-    def _refresh_behind(self, trip: Trip) -> None:
+    def _refresh_behind(self, execution: Execution) -> None:
         """Starts to make a stale result anew in a thread of its own, unless that is under way here already."""
-        if self.flights.is_under_way(trip.key.text):
+        if self.flights.is_under_way(execution.key.text):
             return
-        behind = replace(trip, scope=Scope(trip.scope.runtime), deep=None)
+        behind = replace(execution, context=ExecutionContext(execution.context.runtime), deep=None)
         try:
             threading.Thread(target=self._refresh, args=(behind,), name="rave-refresh", daemon=True).start()
         except RuntimeError as error:  # no more threads; the stale result is an answer all the same
-            _log.warning("%s could not be refreshed behind its caller: %s", trip.desk.name, error)
+            _log.warning("%s could not be refreshed behind its caller: %s", execution.resolved.name, error)
 
-    def _refresh(self, trip: Trip) -> None:
-        path = self._fly(trip, _LONG_AGO)
+    def _refresh(self, execution: Execution) -> None:
+        path = self._fly(execution, _LONG_AGO)
         try:
-            end = asyncio.run(walk_async(path)) if trip.desk.spec.is_async else walk(path)
+            end = asyncio.run(run_async(path)) if execution.resolved.spec.is_async else run(path)
         except Exception:  # noqa: BLE001  # nobody waits for it; the stale result serves until its window ends
-            _log.exception("%s could not be refreshed behind its caller", trip.desk.name)
+            _log.exception("%s could not be refreshed behind its caller", execution.resolved.name)
             return
         if isinstance(end, Failure):
-            _log.warning("%s could not be refreshed behind its caller: %r", trip.desk.name, end.error)
+            _log.warning("%s could not be refreshed behind its caller: %r", execution.resolved.name, end.error)

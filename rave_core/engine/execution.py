@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rave_core.arguments.binder import Binder
-from rave_core.engine.context import DeepRefresh, Scope
-from rave_core.engine.effects import Do
+from rave_core.engine.context import DeepRefresh, ExecutionContext
+from rave_core.engine.effects import Blocking
 from rave_core.expiry import Strategy
 from rave_core.model import Call, Key, OperationSpec, Options
 from rave_core.storage.cache import Cache
@@ -16,7 +16,7 @@ from rave_core.storage.leases import Leases
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Desk:
+class ResolvedOperation:
     """One operation as one runtime sees it: its name, its version, where its results go and for how long.
 
     Attributes:
@@ -37,14 +37,14 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trip:
+class Execution:
     """One call on its way: what every stretch of the path needs to know."""
 
-    desk: Desk
+    resolved: ResolvedOperation
     call: Call
     key: Key
     options: Options
-    scope: Scope
+    context: ExecutionContext
     deep: DeepRefresh | None
 
     @property
@@ -54,6 +54,6 @@ class Trip:
             return True
         return self.deep is not None and self.key.text not in self.deep.done
 
-    def do(self, function: Callable[..., Any], *args: Any) -> Do:
+    def do(self, function: Callable[..., Any], *args: Any) -> Blocking:
         """A step that may wait for the store of this operation."""
-        return Do(self.desk.cache.blocking, function, *args)
+        return Blocking(self.resolved.cache.blocking, function, *args)

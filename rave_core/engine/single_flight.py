@@ -12,7 +12,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
+class FlightResult:
     """How a flight ended, for those who waited.
 
     Attributes:
@@ -26,28 +26,28 @@ class Landing:
     unkept: bool = False
 
 
-class Flight:
+class SingleFlight:
     """A computation under way in this process."""
 
-    __slots__ = ("_lock", "_waiters", "landing")
+    __slots__ = ("_lock", "_waiters", "flight_result")
 
     def __init__(self) -> None:
-        self.landing: Landing | None = None
+        self.flight_result: FlightResult | None = None
         self._lock = threading.Lock()
         self._waiters: list[Callable[[], object]] = []
 
     def when_landed(self, waiter: Callable[[], object]) -> None:
         """Calls ``waiter`` once the flight has landed, from the landing thread; at once if it has."""
         with self._lock:
-            if self.landing is None:
+            if self.flight_result is None:
                 self._waiters.append(waiter)
                 return
         waiter()
 
-    def land(self, landing: Landing) -> None:
+    def land(self, flight_result: FlightResult) -> None:
         """Ends the flight and wakes all who wait."""
         with self._lock:
-            self.landing = landing
+            self.flight_result = flight_result
             waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             waiter()
@@ -58,24 +58,24 @@ class Flights:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._flights: dict[str, Flight] = {}
+        self._flights: dict[str, SingleFlight] = {}
         self.landed = 0
 
-    def join(self, key: str) -> tuple[Flight, bool]:
+    def join(self, key: str) -> tuple[SingleFlight, bool]:
         """The flight of ``key``, and whether the caller started it and so must `land` it."""
         with self._lock:
             flight = self._flights.get(key)
             if flight is not None:
                 return flight, False
-            flight = self._flights[key] = Flight()
+            flight = self._flights[key] = SingleFlight()
             return flight, True
 
-    def land(self, key: str, flight: Flight, landing: Landing) -> None:
+    def land(self, key: str, flight: SingleFlight, flight_result: FlightResult) -> None:
         """Ends a flight: whoever asks for ``key`` from now on starts another."""
         with self._lock:
             self._flights.pop(key, None)
             self.landed += 1
-        flight.land(landing)
+        flight.land(flight_result)
 
     def is_under_way(self, key: str) -> bool:
         """Whether ``key`` is being computed now."""

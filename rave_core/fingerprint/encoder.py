@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Any, NoReturn
 
-from rave_core.errors import DuplicateError, UnencodableError, told
+from rave_core.errors import DuplicateError, UnencodableError, describe_error
 from rave_core.fingerprint import code, standard
 from rave_core.fingerprint.builtins import (
     BUILT_IN,
@@ -185,7 +185,7 @@ def _unreadable(value: Any, error: Exception) -> NoReturn:
     # What a library or a plugin raises must not look like a mistake of the operation's caller.
     if isinstance(error, UnencodableError | RecursionError | MemoryError):
         raise error
-    what = told(error)
+    what = describe_error(error)
     raise UnencodableError(f"asking a {type(value).__qualname__} for what it holds raised {what}") from error
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rave_core.backend import SupportsLease
-from rave_core.engine.execution import Desk
+from rave_core.engine.execution import ResolvedOperation
 from rave_core.errors import EntryError, UnencodableError
 from rave_core.expiry import nocache
 from rave_core.fingerprint import digest
@@ -78,7 +78,7 @@ class Explanation:
         return "\n".join(lines + ([f"  {self.computing}"] if self.computing else []))
 
 
-def explain(desk: Desk, call: Call, options: Options = PLAIN, *, now: float) -> Explanation:
+def explain(resolved: ResolvedOperation, call: Call, options: Options = PLAIN, *, now: float) -> Explanation:
     """Why ``call`` would hit or miss at Unix time ``now``.
 
     The entry of its key is read and checked whole, so that a damaged one is told; for the nearest one, at most
@@ -87,63 +87,76 @@ def explain(desk: Desk, call: Call, options: Options = PLAIN, *, now: float) -> 
     Raises:
         OSError: the store is in trouble.
     """
-    verdict = _without_key(desk, call, options) or _kept(desk, call, options, now)
-    return verdict if verdict is not None else _missing(desk, call, now)
+    verdict = _without_key(resolved, call, options) or _kept(resolved, call, options, now)
+    return verdict if verdict is not None else _missing(resolved, call, now)
 
 
-def _explanation(desk: Desk, call: Call, status: Status, reason: str, **facts: object) -> Explanation:
-    arguments = summarize(call.named)
-    return Explanation(desk.name, arguments, status, reason, call.key, computing=_computing(desk, call), **facts)  # type: ignore[arg-type]  # told by name
+def _explanation(
+    resolved: ResolvedOperation,
+    call: Call,
+    status: Status,
+    reason: str,
+    *,
+    entry: Entry | None = None,
+    nearest: Entry | None = None,
+    differences: tuple[Difference, ...] = (),
+) -> Explanation:
+    arguments, computing = summarize(call.named), _computing(resolved, call)
+    return Explanation(resolved.name, arguments, status, reason, call.key, entry, nearest, differences, computing)
 
 
-def _without_key(desk: Desk, call: Call, options: Options) -> Explanation | None:
+def _without_key(resolved: ResolvedOperation, call: Call, options: Options) -> Explanation | None:
     """Of a call that no entry could answer, whatever is kept."""
     if options.tofile is not None:
-        return _explanation(desk, call, Status.UNCACHED, "rave_tofile writes a file of the caller's and keeps nothing")
+        return _explanation(
+            resolved, call, Status.UNCACHED, "rave_tofile writes a file of the caller's and keeps nothing"
+        )
     if call.key is None:
-        return _explanation(desk, call, Status.UNCACHED, f"it can't be given a key: {_unencodable(desk, call)}")
-    if desk.strategy is nocache:
-        return _explanation(desk, call, Status.UNCACHED, "its strategy is nocache, so nothing is ever kept")
+        return _explanation(resolved, call, Status.UNCACHED, f"it can't be given a key: {_unencodable(resolved, call)}")
+    if resolved.strategy is nocache:
+        return _explanation(resolved, call, Status.UNCACHED, "its strategy is nocache, so nothing is ever kept")
     return None
 
 
-def _unencodable(desk: Desk, call: Call) -> str:
+def _unencodable(resolved: ResolvedOperation, call: Call) -> str:
     try:
-        digest((name, value) for name, value in call.named.items() if name not in desk.spec.ignore)
+        digest((name, value) for name, value in call.named.items() if name not in resolved.spec.ignore)
     except UnencodableError as error:
         return str(error)
     return "a variable that the function captured has no canonical encoding"
 
 
-def _kept(desk: Desk, call: Call, options: Options, now: float) -> Explanation | None:
+def _kept(resolved: ResolvedOperation, call: Call, options: Options, now: float) -> Explanation | None:
     """Of a call whose key has an entry, usable or not."""
     assert call.key is not None
     try:
-        entry = check_entry(desk.cache, call.key.text)
+        entry = check_entry(resolved.cache, call.key.text)
     except EntryError as error:
-        return _explanation(desk, call, Status.MISS, f"what is kept can't be used: {error}")
+        return _explanation(resolved, call, Status.MISS, f"what is kept can't be used: {error}")
     if entry is None:
         return None
     made = f"a result was made {span(now - entry.created_at)} ago"
     if options.refresh or options.deep_refresh:
-        return _explanation(desk, call, Status.REFRESHED, f"a refresh is asked for; {made}", entry=entry)
+        return _explanation(resolved, call, Status.REFRESHED, f"a refresh is asked for; {made}", entry=entry)
     reason = f"{made} and {until(entry.expires_at, now)}"
     if entry.is_fresh(now):
-        return _explanation(desk, call, Status.HIT, reason, entry=entry)
-    if now < entry.expires_at + desk.spec.stale_while_revalidate:
-        return _explanation(desk, call, Status.STALE, f"{reason}; it is served while a new one is made", entry=entry)
-    return _explanation(desk, call, Status.MISS, reason, entry=entry)
+        return _explanation(resolved, call, Status.HIT, reason, entry=entry)
+    if now < entry.expires_at + resolved.spec.stale_while_revalidate:
+        return _explanation(
+            resolved, call, Status.STALE, f"{reason}; it is served while a new one is made", entry=entry
+        )
+    return _explanation(resolved, call, Status.MISS, reason, entry=entry)
 
 
-def _missing(desk: Desk, call: Call, now: float) -> Explanation:
-    nearest = min(_candidates(desk, call), key=lambda found: found[0], default=None)
+def _missing(resolved: ResolvedOperation, call: Call, now: float) -> Explanation:
+    nearest = min(_candidates(resolved, call), key=lambda found: found[0], default=None)
     if nearest is None:
         reason = "no result of this operation is kept: it was never asked for here, or all were purged or evicted"
-        return _explanation(desk, call, Status.MISS, reason)
+        return _explanation(resolved, call, Status.MISS, reason)
     entry, differences = nearest[1], nearest[2]
     made = f"{span(now - entry.created_at)} ago"
     return _explanation(
-        desk, call, Status.MISS, _reason(differences, entry, made), nearest=entry, differences=differences
+        resolved, call, Status.MISS, _reason(differences, entry, made), nearest=entry, differences=differences
     )
 
 
@@ -159,19 +172,21 @@ def _reason(differences: tuple[Difference, ...], entry: Entry, made: str) -> str
     return f"{names} from the nearest kept call, made {made}{also}"
 
 
-def _candidates(desk: Desk, call: Call) -> Iterator[tuple[tuple[int, bool, float], Entry, tuple[Difference, ...]]]:
+def _candidates(
+    resolved: ResolvedOperation, call: Call
+) -> Iterator[tuple[tuple[int, bool, float], Entry, tuple[Difference, ...]]]:
     """The entries of the operation, each with its differences and a rank that is lower the nearer it is."""
     assert call.key is not None
-    asked = {name: text for name, text in summarize(call.named).items() if name not in desk.spec.ignore}
-    for entry in entries_of(desk.cache, desk.name, most=LOOKED_AT):
+    asked = {name: text for name, text in summarize(call.named).items() if name not in resolved.spec.ignore}
+    for entry in entries_of(resolved.cache, resolved.name, most=LOOKED_AT):
         version, arguments = entry.key.rsplit("/", 2)[1:]
         differences: list[Difference] = []
         if arguments != call.key.arguments:
-            kept = {name: text for name, text in entry.arguments.items() if name not in desk.spec.ignore}
+            kept = {name: text for name, text in entry.arguments.items() if name not in resolved.spec.ignore}
             differences += _argument_differences(kept, asked)
         count = len(differences)
         if version != call.key.version:
-            differences.append(_version_difference(entry, version, desk, call.key.version))
+            differences.append(_version_difference(entry, version, resolved, call.key.version))
         yield (count, version != call.key.version, -entry.created_at), entry, tuple(differences)
 
 
@@ -189,16 +204,16 @@ def _argument_differences(kept: Mapping[str, str], asked: Mapping[str, str]) -> 
     return [Difference("argument", name, asked[name], asked[name]) for name in hidden]
 
 
-def _version_difference(entry: Entry, version: str, desk: Desk, now: str) -> Difference:
-    name = desk.version_note.partition(" ")[0]
-    kept, asked = entry.version_note, desk.version_note
+def _version_difference(entry: Entry, version: str, resolved: ResolvedOperation, now: str) -> Difference:
+    name = resolved.version_note.partition(" ")[0]
+    kept, asked = entry.version_note, resolved.version_note
     if kept == asked or not kept:
         kept, asked = version, now
     return Difference("version", name, kept, asked)
 
 
-def _computing(desk: Desk, call: Call) -> str:
-    under_way = None if call.key is None else computation_of(desk, call.key.text)
+def _computing(resolved: ResolvedOperation, call: Call) -> str:
+    under_way = None if call.key is None else computation_of(resolved, call.key.text)
     return f"being computed by {under_way}" if under_way is not None else ""
 
 
@@ -224,12 +239,12 @@ class Computation:
         return f"process {self.record.pid}{where}"
 
 
-def computation_of(desk: Desk, key: str) -> Computation | None:
+def computation_of(resolved: ResolvedOperation, key: str) -> Computation | None:
     """The computation of ``key`` that is under way, as far as the store knows; ``None`` where there is none.
 
     Raises:
         OSError: the store is in trouble.
     """
-    backend = desk.cache.backend
+    backend = resolved.cache.backend
     data = backend.lease(key) if isinstance(backend, SupportsLease) else None
     return None if data is None else Computation(read_record(data))

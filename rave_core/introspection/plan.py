@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import chain
 from statistics import median
 
-from rave_core.engine.execution import Desk
+from rave_core.engine.execution import ResolvedOperation
 from rave_core.errors import EntryError
 from rave_core.expiry import nocache
 from rave_core.functions.argument_reprs import summarize
@@ -78,11 +78,11 @@ class Plan:
         return "\n".join(f"{'  ' * step.depth}{step.operation}: {step.need}" for step in self.steps)
 
 
-def plan(desk: Desk, call: Call, caches: Sequence[Cache] = (), *, now: float) -> Plan:
+def plan(resolved: ResolvedOperation, call: Call, caches: Sequence[Cache] = (), *, now: float) -> Plan:
     """What ``call`` would have to run at Unix time ``now``, as far as that is recorded.
 
     Args:
-        desk: where the operation is answered.
+        resolved: where the operation is answered.
         call: asked.
         caches: where else to look for the entries of the steps, beside that of the operation itself.
         now: Unix time.
@@ -90,14 +90,14 @@ def plan(desk: Desk, call: Call, caches: Sequence[Cache] = (), *, now: float) ->
     Raises:
         OSError: a store is in trouble.
     """
-    return _Planner(desk, [desk.cache, *caches], now).plan(call)
+    return _Planner(resolved, [resolved.cache, *caches], now).plan(call)
 
 
 class _Planner:
     """Walks the recorded tree of one call, with a stack of its own since trees may be deeper than Python's."""
 
-    def __init__(self, desk: Desk, caches: Sequence[Cache], now: float) -> None:
-        self._desk = desk
+    def __init__(self, resolved: ResolvedOperation, caches: Sequence[Cache], now: float) -> None:
+        self._desk = resolved
         self._caches = list({id(cache): cache for cache in caches}.values())
         self._now = now
         self._versions: dict[str, str] = {}

@@ -14,41 +14,41 @@ _SCALARS = frozenset({int, str, bool, bytes, float, type(None)})
 _KEPT_CALLS = 1024
 
 
-class Unkept(Exception):
+class NotMemoizable(Exception):
     """The binding of these arguments is not kept: two values that are one to a dict could differ in their key."""
 
 
-class Seat:
+class CallMemo:
     """An operation's desk in one runtime, with the shortcut for scalar arguments.
 
     The shortcut is an `functools.lru_cache` from arguments to calls: it is bounded, typed and runs in C. A call knows
     the place in a memory tier where its answer was last seen, so a hit needs no key, no lock and no further look-up.
 
     Attributes:
-        scope: where the shortcut may be taken: outside of any computation, in this runtime; else ``None``.
+        context: where the shortcut may be taken: outside of any computation, in this runtime; else ``None``.
     """
 
-    __slots__ = ("__weakref__", "desk", "now", "recall", "runtime", "scope", "statistics", "wiring")
+    __slots__ = ("__weakref__", "container", "context", "now", "recall", "resolved", "runtime", "statistics")
 
     def __init__(self, spec: OperationSpec, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.wiring = runtime.wiring
-        self.desk = self.wiring.desk(spec)
-        self.scope = None if runtime.observed else runtime.scope
-        self.wiring.seats.add(self)
+        self.container = runtime.container
+        self.resolved = self.container.resolved(spec)
+        self.context = None if runtime.observed else runtime.context
+        self.container.memos.add(self)
         self.now = runtime.clock.now
         self.statistics = runtime.statistics.namespace
         self.recall: Callable[..., Call] = functools.lru_cache(_KEPT_CALLS, typed=True)(self._bind)
 
     def _bind(self, *args: Any, **kwargs: Any) -> Call:
-        binder = self.desk.binder
+        binder = self.resolved.binder
         if not binder.is_repeatable or not all(map(_is_scalar, (*args, *kwargs.values()))):
-            raise Unkept
+            raise NotMemoizable
         if kwargs and not kwargs.keys().isdisjoint(OPTIONS):
-            raise Unkept
+            raise NotMemoizable
         call = binder.bind(args, kwargs)
         if call.key is None or not all(map(_is_scalar, (*call.args, *call.kwargs.values()))):
-            raise Unkept
+            raise NotMemoizable
         return call
 
 

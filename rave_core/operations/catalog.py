@@ -16,9 +16,9 @@ from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from rave_core.errors import PluginError, RaveError, UnknownNameError, nearest, told
+from rave_core.errors import PluginError, RaveError, UnknownNameError, describe_error, nearest
 from rave_core.operations.operation import Operation
-from rave_core.plugins.discovery import NAMESPACES, Problem, found_entry_points, load
+from rave_core.plugins.discovery import NAMESPACES, LoadProblem, found_entry_points, load
 from rave_core.reloading.generations import DIRECTORIES, Generation, loading
 from rave_core.reloading.source_snapshot import Snapshot
 from rave_core.runtime.runtime import current
@@ -26,7 +26,7 @@ from rave_core.runtime.runtime import current
 _log = logging.getLogger("rave")
 _NAME = re.compile(r"\w[\w-]*")
 
-Fetch: TypeAlias = Callable[[EntryPoint, str], tuple[Any, Problem | None]]
+Fetch: TypeAlias = Callable[[EntryPoint, str], tuple[Any, LoadProblem | None]]
 """Gives the module of a full name in a namespace, the package itself for the empty one, or the problem with it."""
 
 
@@ -45,7 +45,7 @@ class Namespace:
     name: str
     origin: str
     operations: Mapping[str, Operation[..., Any]] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[LoadProblem, ...] = ()
     sources: Snapshot | None = None
 
 
@@ -59,7 +59,7 @@ class Catalog:
         problems: in the order found.
     """
 
-    def __init__(self, namespaces: Mapping[str, Namespace], problems: list[Problem]) -> None:
+    def __init__(self, namespaces: Mapping[str, Namespace], problems: list[LoadProblem]) -> None:
         self.namespaces = namespaces
         self.problems = problems
 
@@ -75,14 +75,14 @@ class Catalog:
             PluginError: there is a problem, and ``load_error_fatal`` is set.
         """
         namespaces: dict[str, Namespace] = {}
-        problems: list[Problem] = []
+        problems: list[LoadProblem] = []
         found = [(entry, _installed) for entry in found_entry_points(NAMESPACES)]
         found += [(EntryPoint(*each, NAMESPACES), _from_directory) for each in (directories or {}).items()]
         for entry, load_one in found:
             other = namespaces.get(entry.name)
             if other is not None:
                 clash = f"namespace {entry.name!r} is claimed by both {other.origin} and {entry.value}; keep one"
-                problems.append(Problem(entry.name, entry.value, clash))
+                problems.append(LoadProblem(entry.name, entry.value, clash))
                 continue
             namespace = load_one(entry, problems)
             if namespace is not None:
@@ -105,7 +105,7 @@ class Catalog:
         What is there answers calls all the while, and calls that are under way end as they began. Other threads that
         load a directory wait. Problems are not logged.
         """
-        before, problems = self.namespaces.get(name), list[Problem]()
+        before, problems = self.namespaces.get(name), list[LoadProblem]()
         namespace = _from_directory(EntryPoint(name, directory, NAMESPACES), problems, before, sources)
         namespaces = self.namespaces if namespace is None else {**self.namespaces, name: namespace}
         others = [each for each in self.problems if not _is_of(each, name, directory)]
@@ -141,25 +141,25 @@ class Catalog:
         return f"{meant}; {failed}" if failed else meant
 
 
-def _is_of(problem: Problem, name: str, directory: str) -> bool:
+def _is_of(problem: LoadProblem, name: str, directory: str) -> bool:
     """Whether a problem arose when ``directory`` was loaded as the namespace ``name``."""
     is_inside = f"{problem.origin}.".startswith(f"{DIRECTORIES}.{name}.")
     return problem.name.partition("/")[0] == name and (is_inside or problem.origin == directory)
 
 
-def _installed(entry: EntryPoint, problems: list[Problem]) -> Namespace | None:
+def _installed(entry: EntryPoint, problems: list[LoadProblem]) -> Namespace | None:
     """The namespace of an entry point."""
     if not _is_well_named(entry, problems):
         return None
 
-    def fetch(entry: EntryPoint, full: str) -> tuple[Any, Problem | None]:
+    def fetch(entry: EntryPoint, full: str) -> tuple[Any, LoadProblem | None]:
         return load(EntryPoint(entry.name, full, NAMESPACES) if full else entry)
 
     return _load_namespace(entry, fetch, problems)
 
 
 def _from_directory(
-    entry: EntryPoint, problems: list[Problem], before: Namespace | None = None, sources: Snapshot | None = None
+    entry: EntryPoint, problems: list[LoadProblem], before: Namespace | None = None, sources: Snapshot | None = None
 ) -> Namespace | None:
     """The namespace in a directory, if it may take the place of what was there ``before``."""
     if not _is_well_named(entry, problems):
@@ -167,25 +167,25 @@ def _from_directory(
     taken = None
     with loading(entry.name, entry.value, sources) as generation:
         if generation.trouble:
-            problems.append(Problem(entry.name, entry.value, generation.trouble))
+            problems.append(LoadProblem(entry.name, entry.value, generation.trouble))
             return None
         namespace = _load_namespace(entry, partial(_fetch_from, generation), problems)
         if namespace is not None and _may_replace(before, namespace):
             generation.take_over()
             taken = replace(namespace, sources=generation.sources)
     if namespace is not None:
-        current().wiring.release(entry.name)
+        current().container.release(entry.name)
     return taken
 
 
-def _fetch_from(generation: Generation, entry: EntryPoint, full: str) -> tuple[Any, Problem | None]:
+def _fetch_from(generation: Generation, entry: EntryPoint, full: str) -> tuple[Any, LoadProblem | None]:
     try:
         return generation.load(full), None
     except BaseException as error:  # a stranger's module may raise anything
         if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
             raise  # elsewhere Python gives none: the module has raised it
         _log.debug("%s could not be loaded", entry.value, exc_info=True)
-        return None, Problem(entry.name, entry.value, f"could not be loaded: {generation.told(error)}")
+        return None, LoadProblem(entry.name, entry.value, f"could not be loaded: {generation.describe_error(error)}")
 
 
 def _may_replace(before: Namespace | None, after: Namespace) -> bool:
@@ -194,15 +194,15 @@ def _may_replace(before: Namespace | None, after: Namespace) -> bool:
     return bool(before.problems) and after.operations.keys() >= before.operations.keys()
 
 
-def _is_well_named(entry: EntryPoint, problems: list[Problem]) -> bool:
+def _is_well_named(entry: EntryPoint, problems: list[LoadProblem]) -> bool:
     if _NAME.fullmatch(entry.name):
         return True
-    problems.append(Problem(entry.name, entry.value, "a namespace is named by letters, digits, - and _"))
+    problems.append(LoadProblem(entry.name, entry.value, "a namespace is named by letters, digits, - and _"))
     return False
 
 
-def _load_namespace(entry: EntryPoint, fetch: Fetch, problems: list[Problem]) -> Namespace | None:
-    own: list[Problem] = []
+def _load_namespace(entry: EntryPoint, fetch: Fetch, problems: list[LoadProblem]) -> Namespace | None:
+    own: list[LoadProblem] = []
     package, problem = fetch(entry, "")
     if problem is not None:
         problems.append(problem)
@@ -213,18 +213,20 @@ def _load_namespace(entry: EntryPoint, fetch: Fetch, problems: list[Problem]) ->
         for origin, name, operation in _exports(package, entry, fetch, own):
             if name in exported:
                 clash = f"{name!r} is exported by both {origins[name]} and {origin}"
-                own.append(Problem(f"{entry.name}/{name}", entry.value, clash))
+                own.append(LoadProblem(f"{entry.name}/{name}", entry.value, clash))
                 continue
             exported[name], origins[name] = operation, origin
     except Exception as error:  # noqa: BLE001  # what a stranger's module holds may raise anything when looked at
-        own.append(Problem(entry.name, entry.value, f"its exports can't be read: {told(error)}"))
+        own.append(LoadProblem(entry.name, entry.value, f"its exports can't be read: {describe_error(error)}"))
     if not exported and not own:
-        own.append(Problem(entry.name, entry.value, "it exports nothing: __export__ = {'name': operation} expected"))
+        own.append(
+            LoadProblem(entry.name, entry.value, "it exports nothing: __export__ = {'name': operation} expected")
+        )
     problems += own
     return Namespace(entry.name, entry.value, dict(sorted(exported.items())), tuple(own))
 
 
-def _modules(package: Any, entry: EntryPoint, fetch: Fetch, problems: list[Problem]) -> Iterator[ModuleType]:
+def _modules(package: Any, entry: EntryPoint, fetch: Fetch, problems: list[LoadProblem]) -> Iterator[ModuleType]:
     """The package, and the modules in it that its ``__all__`` names."""
     yield package
     if not hasattr(package, "__path__"):
@@ -235,7 +237,7 @@ def _modules(package: Any, entry: EntryPoint, fetch: Fetch, problems: list[Probl
         if importlib.util.find_spec(full) is None:
             if not hasattr(package, name):
                 lost = f"__all__ lists {name!r}, and there is no such module in {_called(package)}"
-                problems.append(Problem(entry.name, entry.value, lost))
+                problems.append(LoadProblem(entry.name, entry.value, lost))
             continue
         module, problem = fetch(part, full)
         if problem is not None:
@@ -250,19 +252,19 @@ def _called(module: Any) -> str:
 
 
 def _exports(
-    package: Any, entry: EntryPoint, fetch: Fetch, problems: list[Problem]
+    package: Any, entry: EntryPoint, fetch: Fetch, problems: list[LoadProblem]
 ) -> Iterator[tuple[str, str, Operation[..., Any]]]:
     """What is exported and can be used: the module that exports it, its name, and the operation."""
     for module in _modules(package, entry, fetch, problems):
         origin = _called(module)
         exported = vars(module).get("__export__", {})
         if not isinstance(exported, Mapping):
-            problems.append(Problem(entry.name, origin, "__export__ is no dict from names to operations"))
+            problems.append(LoadProblem(entry.name, origin, "__export__ is no dict from names to operations"))
             continue
         for name, operation in exported.items():
             wrong = _what_is_wrong(name, operation)
             if wrong:
-                problems.append(Problem(f"{entry.name}/{name}", origin, wrong))
+                problems.append(LoadProblem(f"{entry.name}/{name}", origin, wrong))
             else:
                 yield origin, name, operation
 
@@ -275,7 +277,7 @@ def _what_is_wrong(name: Any, operation: Any) -> str | None:
     if not isinstance(operation, Operation):
         return f"{operation!r} is no operation; decorate it with @op or @op_file"
     try:
-        operation.desk()
+        operation.resolved()
         if operation.spec.typemap is not None:
             operation.spec.typemap.schema()
     except RaveError as error:

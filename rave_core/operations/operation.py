@@ -7,22 +7,22 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
-from rave_core.backend import GONE
-from rave_core.engine.context import Scope, ambient, current
+from rave_core.backend import EVICTED
+from rave_core.engine.context import ExecutionContext, ambient, current
 from rave_core.model import FOREVER, Call, Key, Kind, OperationSpec, Options, Outcome
-from rave_core.operations.call_cache import Seat
+from rave_core.operations.call_cache import CallMemo
 from rave_core.operations.options import check_tofile, take_options
 from rave_core.runtime.runtime import Runtime, current_scope
 
 if TYPE_CHECKING:
-    from rave_core.engine.execution import Desk
+    from rave_core.engine.execution import ResolvedOperation
     from rave_core.introspection.explain import Explanation
     from rave_core.introspection.plan import Plan
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_scope = current.get
+_context = current.get
 
 
 class Operation(Generic[P, R]):
@@ -50,7 +50,7 @@ class Operation(Generic[P, R]):
         self.function = spec.function
         self.__signature__ = _signature(spec)
         self.__rave_amend__ = amend
-        self._seat: Seat | None = None
+        self._seat: CallMemo | None = None
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Answers a call: from the cache if it has a fresh result, else by running the body.
@@ -60,26 +60,26 @@ class Operation(Generic[P, R]):
             OptionError: an unknown ``rave_…`` option.
             Exception: whatever the body raises.
         """
-        scope = _scope() or ambient.top or ambient.default or current_scope()
-        seat = self._seat
+        context = _context() or ambient.top or ambient.default or current_scope()
+        memo = self._seat
         call = None
-        if seat is not None and seat.scope is scope:
+        if memo is not None and memo.context is context:
             try:
-                call = seat.recall(*args, **kwargs)
+                call = memo.recall(*args, **kwargs)
             except Exception:  # noqa: BLE001, S110  # arguments that can't be hashed, in whatever way, go the slow way
                 pass
             else:
                 held = call.held
                 if held is not None:
                     value = held.value
-                    if value is not GONE and (held.expires_at == FOREVER or seat.now() < held.expires_at):
+                    if value is not EVICTED and (held.expires_at == FOREVER or memo.now() < held.expires_at):
                         held.used = True
-                        if seat.statistics["Enabled"]:
-                            record = seat.desk.record
+                        if memo.statistics["Enabled"]:
+                            record = memo.resolved.record
                             record["Hits"] += 1
                             record["Seconds Saved"] += held.seconds
                         return value  # type: ignore[no-any-return]  # a memory tier does not know its types
-        return self._resolve(scope, call, args, kwargs).value
+        return self._resolve(context, call, args, kwargs).value
 
     def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         """As a call, but gives an `Outcome`, which also tells how the answer came about."""
@@ -111,9 +111,9 @@ class Operation(Generic[P, R]):
         Raises:
             OSError: the store is in trouble.
         """
-        desk = self._desk(current_scope())
-        key = desk.binder.bind(args, kwargs).key
-        return key is not None and desk.cache.forget(key)
+        resolved = self._desk(current_scope())
+        key = resolved.binder.bind(args, kwargs).key
+        return key is not None and resolved.cache.forget(key)
 
     def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
         """Why a call with these arguments and options would hit or miss. Nothing is run; the store is read.
@@ -125,9 +125,9 @@ class Operation(Generic[P, R]):
         from rave_core.introspection.explain import explain  # only here, since few programs ever ask
 
         runtime: Runtime = current_scope().runtime
-        desk = self._desk(current_scope())
-        options, plain = take_options(desk.name, kwargs)
-        return explain(desk, desk.binder.bind(args, plain), options, now=runtime.clock.now())
+        resolved = self._desk(current_scope())
+        options, plain = take_options(resolved.name, kwargs)
+        return explain(resolved, resolved.binder.bind(args, plain), options, now=runtime.clock.now())
 
     def plan(self, /, *args: P.args, **kwargs: P.kwargs) -> Plan:
         """What a call with these arguments would have to run, and how long that may take. Nothing is run.
@@ -139,11 +139,11 @@ class Operation(Generic[P, R]):
         from rave_core.introspection.plan import plan  # only here, since few programs ever ask
 
         runtime: Runtime = current_scope().runtime
-        desk = self._desk(current_scope())
-        call = desk.binder.bind(args, kwargs)
-        return plan(desk, call, (runtime.cache, runtime.products), now=runtime.clock.now())
+        resolved = self._desk(current_scope())
+        call = resolved.binder.bind(args, kwargs)
+        return plan(resolved, call, (runtime.cache, runtime.products), now=runtime.clock.now())
 
-    def desk(self) -> Desk:
+    def resolved(self) -> ResolvedOperation:
         """How the current runtime sees the operation: its full name, version, cache and strategy.
 
         Raises:
@@ -151,43 +151,45 @@ class Operation(Generic[P, R]):
         """
         return self._desk(current_scope())
 
-    def _desk(self, scope: Scope) -> Desk:
-        runtime: Runtime = scope.runtime
-        seat = self._seat
-        if seat is None or seat.wiring is not runtime.wiring:
-            seat = self._seat = Seat(self.spec, runtime)
-        return seat.desk
+    def _desk(self, context: ExecutionContext) -> ResolvedOperation:
+        runtime: Runtime = context.runtime
+        memo = self._seat
+        if memo is None or memo.container is not runtime.container:
+            memo = self._seat = CallMemo(self.spec, runtime)
+        return memo.resolved
 
     def _resolve(
-        self, scope: Scope, call: Call | None, args: Any, kwargs: Any, options: Options | None = None
+        self, context: ExecutionContext, call: Call | None, args: Any, kwargs: Any, options: Options | None = None
     ) -> Outcome[R]:
-        desk = self._desk(scope)
+        resolved = self._desk(context)
         if options is None:
-            options, kwargs = take_options(desk.name, kwargs)
+            options, kwargs = take_options(resolved.name, kwargs)
         if options.tofile is not None:
-            check_tofile(self.spec, desk.name)
+            check_tofile(self.spec, resolved.name)
         if call is None:
-            call = self._bind(desk, args, kwargs)
-        outcome: Outcome[R] = self._answer(desk, call, options, scope)
+            call = self._bind(resolved, args, kwargs)
+        outcome: Outcome[R] = self._answer(resolved, call, options, context)
         return outcome
 
-    def _bind(self, desk: Desk, args: Any, kwargs: Any) -> Call:
-        seat = self._seat
-        if seat is not None and seat.desk is desk:
+    def _bind(self, resolved: ResolvedOperation, args: Any, kwargs: Any) -> Call:
+        memo = self._seat
+        if memo is not None and memo.resolved is resolved:
             try:
-                return seat.recall(*args, **kwargs)
+                return memo.recall(*args, **kwargs)
             except Exception:  # noqa: BLE001, S110  # as above
                 pass
-        return desk.binder.bind(args, kwargs)
+        return resolved.binder.bind(args, kwargs)
 
-    def _answer(self, desk: Desk, call: Call, options: Options, scope: Scope) -> Any:
-        runtime: Runtime = scope.runtime
-        engine = runtime.wiring.engine
+    def _answer(self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext) -> Any:
+        runtime: Runtime = context.runtime
+        engine = runtime.container.engine
         if not runtime.observed:
-            return engine.resolve(desk, call, options, scope)
+            return engine.resolve(resolved, call, options, context)
         started = runtime.clock.monotonic()
-        outcome = engine.resolve(desk, call, options, scope)
-        runtime.reports.observe("rave_called", call=call, outcome=outcome, seconds=runtime.clock.monotonic() - started)
+        outcome = engine.resolve(resolved, call, options, context)
+        runtime.diagnostics.observe(
+            "rave_called", call=call, outcome=outcome, seconds=runtime.clock.monotonic() - started
+        )
         return outcome
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
@@ -200,8 +202,8 @@ class Operation(Generic[P, R]):
 
     def __rave_key__(self) -> tuple[str, str]:
         """What stands for the operation where it is an argument of another: its name, and the version of its code."""
-        desk = self.desk()
-        return desk.name, desk.binder.version
+        resolved = self.resolved()
+        return resolved.name, resolved.binder.version
 
     def __reduce__(self) -> str:
         return self.function.__qualname__
@@ -276,13 +278,15 @@ class AsyncOperation(Operation[P, R]):
 
         return answer
 
-    async def _answer(self, desk: Desk, call: Call, options: Options, scope: Scope) -> Any:
-        runtime: Runtime = scope.runtime
+    async def _answer(
+        self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext
+    ) -> Any:
+        runtime: Runtime = context.runtime
         started = runtime.clock.monotonic()
-        outcome = await runtime.wiring.engine.resolve_async(desk, call, options, scope)
+        outcome = await runtime.container.engine.resolve_async(resolved, call, options, context)
         if runtime.observed:
             seconds = runtime.clock.monotonic() - started
-            runtime.reports.observe("rave_called", call=call, outcome=outcome, seconds=seconds)
+            runtime.diagnostics.observe("rave_called", call=call, outcome=outcome, seconds=seconds)
         return outcome
 
 

@@ -1,6 +1,6 @@
 """Discovery: stevedore finds what is installed, pluggy calls it. No other file touches either.
 
-One broken plugin does not stop the others: what is wrong with it is a `Problem`, shown by ``rave plugins`` and
+One broken plugin does not stop the others: what is wrong with it is a `LoadProblem`, shown by ``rave plugins`` and
 ``rave doctor``, and fatal only where ``load_error_fatal`` is set.
 """
 
@@ -29,7 +29,7 @@ NAMESPACES = "rave.namespaces"
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class LoadProblem:
     """Something that is wrong with a plugin or namespace.
 
     Attributes:
@@ -47,7 +47,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundPlugin:
     """A plugin that was found: a module or object with hooks."""
 
     name: str
@@ -67,13 +67,13 @@ def found_entry_points(group: str) -> list[EntryPoint]:
     return [unique[key] for key in sorted(unique)]
 
 
-def load(entry: EntryPoint) -> tuple[Any, Problem | None]:
+def load(entry: EntryPoint) -> tuple[Any, LoadProblem | None]:
     """What an entry point names, or the problem that kept it from loading; even an exit or an assertion."""
     try:
         return entry.load(), None
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's module may raise anything
         _log.debug("%s could not be loaded", entry, exc_info=True)
-        return None, Problem(entry.name, entry.value, f"could not be loaded: {type(error).__name__}: {error}")
+        return None, LoadProblem(entry.name, entry.value, f"could not be loaded: {type(error).__name__}: {error}")
 
 
 class Plugins:
@@ -86,8 +86,8 @@ class Plugins:
         problems: in the order found.
     """
 
-    def __init__(self, found: Iterable[Found] = (), problems: Iterable[Problem] = ()) -> None:
-        self.problems: list[Problem] = list(problems)
+    def __init__(self, found: Iterable[FoundPlugin] = (), problems: Iterable[LoadProblem] = ()) -> None:
+        self.problems: list[LoadProblem] = list(problems)
         self.backends: Registry[BackendFactory] = Registry("backend")
         self.strategies: Registry[expiry.Strategy] = _registry("expiration strategy", expiry.BUILTIN)
         self.versions: Registry[versions.VersionStrategy] = _registry("version strategy", versions.BUILTIN)
@@ -96,7 +96,7 @@ class Plugins:
         self._manager = pluggy.PluginManager("rave")
         self._manager.add_hookspecs(hookspecs)
         self.hooks: Any = self._manager.hook
-        self.found: list[Found] = []
+        self.found: list[FoundPlugin] = []
         for each in found:
             self._add(each)
 
@@ -130,7 +130,7 @@ class Plugins:
         if self.problems:
             raise PluginError("; ".join(map(str, self.problems)))
 
-    def _add(self, found: Found) -> None:
+    def _add(self, found: FoundPlugin) -> None:
         problem = self._register(found)
         if problem:
             if self._manager.get_plugin(found.name) is found.plugin:
@@ -147,7 +147,7 @@ class Plugins:
         ):
             self._collect(found, hook, registry)
 
-    def _register(self, found: Found) -> str | None:
+    def _register(self, found: FoundPlugin) -> str | None:
         try:
             self._manager.register(found.plugin, name=found.name)
             return self._misspelt(found.plugin)
@@ -164,7 +164,7 @@ class Plugins:
                 return f"{name} lacks its decorator @hookimpl (from rave_core.hookspecs), so it would never be called"
         return None
 
-    def _collect(self, found: Found, hook: str, registry: object) -> None:
+    def _collect(self, found: FoundPlugin, hook: str, registry: object) -> None:
         others = [plugin for _, plugin in self._manager.list_name_plugin() if plugin not in (None, found.plugin)]
         try:
             self._manager.subset_hook_caller(hook, others)(registry=registry)
@@ -172,8 +172,8 @@ class Plugins:
             _log.debug("%s of %s failed", hook, found.name, exc_info=True)
             self._complain(found, f"{hook} failed: {type(error).__name__}: {error}")
 
-    def _complain(self, found: Found, error: str) -> None:
-        problem = Problem(found.name, found.origin, error)
+    def _complain(self, found: FoundPlugin, error: str) -> None:
+        problem = LoadProblem(found.name, found.origin, error)
         self.problems.append(problem)
         _log.warning("plugin %s", problem)
 
@@ -193,7 +193,7 @@ def _installed(disabled: tuple[str, ...]) -> Plugins:
             continue
         plugin, problem = load(entry)
         if problem is None:
-            found.append(Found(entry.name, entry.value, plugin))
+            found.append(FoundPlugin(entry.name, entry.value, plugin))
         else:
             problems.append(problem)
             _log.warning("plugin %s", problem)

@@ -11,8 +11,8 @@ One generation serves while the next one loads, and calls of one that was replac
    what is as old as itself, and modules of two namespaces never meet.
 2. The module believes that it is called ``rave_namespaces.NAME.sub`` (`Disguised`). By this name its classes and
    functions are known: to keys and pickles, for which every generation, worker and run has to call them alike.
-3. Under this name `sys.modules` has a `Door`, for those who look a class up by its name, such as pickle, dataclasses
-   and typing. It leads to the generation that serves, and in the context that loads one to that.
+3. Under this name `sys.modules` has a `ModuleProxy`, for those who look a class up by its name, such as pickle,
+   dataclasses and typing. It leads to the generation that serves, and in the context that loads one to that.
 4. The modules of a generation that does not serve any more, or is not taken, are replaced in `sys.modules` by doors
    that keep nothing alive. So calls under way can import to their end, and what nobody calls is let go.
 
@@ -47,9 +47,9 @@ from inspect import unwrap
 from types import CodeType, ModuleType
 from typing import Any
 
-from rave_core.errors import told
+from rave_core.errors import describe_error
 from rave_core.model import OperationSpec
-from rave_core.reloading.module_proxy import Disguised, Door
+from rave_core.reloading.module_proxy import AliasedModule, ModuleProxy
 from rave_core.reloading.source_snapshot import Snapshot, Source
 from rave_core.versions import Code
 
@@ -94,7 +94,7 @@ class Generation:
         try:
             os.listdir(self.directory)
         except OSError as error:
-            return f"can't be read: {told(error)}"
+            return f"can't be read: {describe_error(error)}"
         return f"there is no {_PACKAGE} to be read, which makes a directory a package"
 
     def load(self, fullname: str = "") -> ModuleType:
@@ -131,14 +131,14 @@ class Generation:
         """A text without what tells this generation from others."""
         return text.replace(self.root, f"{DIRECTORIES}.{self.name}")
 
-    def told(self, error: BaseException) -> str:
+    def describe_error(self, error: BaseException) -> str:
         """What an exception says, and the file and the line of this directory where it arose."""
         files = self.sources.files
         if isinstance(error, SyntaxError) and error.filename in files:
             return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
         place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-        return self.stable(told(error)) + place
+        return self.stable(describe_error(error)) + place
 
     def take_over(self) -> None:
         """From now on the namespace's name stands for this code. Calls of what served before go on with their own."""
@@ -148,9 +148,9 @@ class Generation:
         """Leaves doors in `sys.modules`; from now on the generation lives for as long as somebody has its code."""
         self.is_retired = True
         for name, module in _below(self.root):
-            if type(module) is not Door:
+            if type(module) is not ModuleProxy:
                 self._modules[name] = module
-                sys.modules[name] = Door(name, partial(_retired, weakref.ref(self), name))
+                sys.modules[name] = ModuleProxy(name, partial(_retired, weakref.ref(self), name))
 
 
 @contextmanager
@@ -206,7 +206,7 @@ class _Loader(SourceFileLoader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """A module that believes in the name that it shares with those of other generations."""
-        return Disguised(self.generation.stable(spec.name))
+        return AliasedModule(self.generation.stable(spec.name))
 
     def exec_module(self, module: ModuleType) -> None:
         """Executes it. It may look for itself under its stable name, so there is a door."""
@@ -295,7 +295,7 @@ class _Finder:
 
     def door(self, stable: str) -> None:
         """Sees to it that there is a door of that name."""
-        door = sys.modules.setdefault(stable, Door(stable, partial(self.module, stable)))
+        door = sys.modules.setdefault(stable, ModuleProxy(stable, partial(self.module, stable)))
         _, name, *inner = stable.split(".")
         if not inner:
             setattr(sys.modules[DIRECTORIES], name, door)

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 
-class Disguised(ModuleType):
+class AliasedModule(ModuleType):
     """A module that is imported under one name, and believes in another one, with which it is made.
 
     Whoever asks the module for its name gets that by which it is imported; above all the import system, which makes
@@ -20,7 +20,7 @@ class Disguised(ModuleType):
         return str(own["__spec__"].name if own.get("__spec__") else own["__name__"])
 
 
-class Door(ModuleType):
+class ModuleProxy(ModuleType):
     """A module whose attributes are those of another one, which is found anew each time that one is asked for.
 
     Where there is nothing behind it, it has none: those who look at every module must not stumble over it.
@@ -42,14 +42,14 @@ class Door(ModuleType):
         return getattr(_behind(self, name), name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if type(value) is not Door:  # which the import system would put in the place of the module behind it
+        if type(value) is not ModuleProxy:  # which the import system would put in the place of the module behind it
             setattr(_behind(self, name), name, value)
 
     def __delattr__(self, name: str) -> None:
         delattr(_behind(self, name), name)
 
 
-def _behind(door: Door, attribute: str) -> ModuleType:
+def _behind(door: ModuleProxy, attribute: str) -> ModuleType:
     own = object.__getattribute__(door, "__dict__")
     found: ModuleType | None = own["way"](attribute == "__spec__")
     if found is None:

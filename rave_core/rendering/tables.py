@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from rave_core.errors import UnrenderableError, told
+from rave_core.errors import UnrenderableError, describe_error
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TABLES: Final = frozenset(("pyarrow.Table", "pyarrow.RecordBatch", "pandas.DataFrame", "polars.DataFrame"))
@@ -125,5 +125,5 @@ def refusing(form: str, needs: str, value: Any, instead: str) -> Iterator[None]:
         reason = "it is too deep, or holds itself"
         raise UnrenderableError(form, f"{needs} ({reason}), not {type(value).__name__}", instead) from error
     except Exception as error:
-        reason = str(error) if type(error) is TypeError else told(error)
+        reason = str(error) if type(error) is TypeError else describe_error(error)
         raise UnrenderableError(form, f"{needs} ({reason}), not {type(value).__name__}", instead) from error

@@ -15,9 +15,9 @@ from urllib.parse import quote
 from rave_core.arguments.binder import Binder
 from rave_core.backend import Backend, StoreURL, SupportsFiles, SupportsLease, SupportsObjects
 from rave_core.clock import Clock
-from rave_core.engine.compute import Producer
+from rave_core.engine.compute import Compute
 from rave_core.engine.engine import Engine
-from rave_core.engine.execution import Desk
+from rave_core.engine.execution import ResolvedOperation
 from rave_core.errors import ConfigurationError, DuplicateError, UnencodableError, UnknownNameError
 from rave_core.expiry import Strategy, duration_strategy, forever, strategy_of
 from rave_core.fingerprint import encode, short_digest
@@ -30,8 +30,8 @@ from rave_core.settings import Settings, user_directory
 from rave_core.storage.cache import Cache, ValueCache
 from rave_core.storage.leases import Leases
 from rave_core.storage.product_cache import ProductCache
-from rave_core.storage.signature import Seal, load_key
-from rave_core.telemetry.diagnostics import Reports
+from rave_core.storage.signature import Signer, load_key
+from rave_core.telemetry.diagnostics import Diagnostics
 from rave_core.versions import ByStrategy, Explicit, explicit
 
 _log = logging.getLogger("rave")
@@ -40,37 +40,37 @@ COPIES = "max_bytes=10GiB"
 """The options of the directory with copies of products that are kept elsewhere, where the settings name none."""
 
 
-class Wiring:
+class Container:
     """Everything that one runtime holds open. Made anew in a forked child.
 
     Attributes:
         cache, products: the configured caches of values and of files.
         engine: answers calls.
         maintenance: purges.
-        seats: of the operations that were called here; see `rave_core.operations.call_cache.Seat`.
+        memos: of the operations that were called here; see `rave_core.operations.call_cache.CallMemo`.
     """
 
-    def __init__(self, settings: Settings, plugins: Plugins, clock: Clock, reports: Reports) -> None:
+    def __init__(self, settings: Settings, plugins: Plugins, clock: Clock, diagnostics: Diagnostics) -> None:
         self._settings = settings
         self._plugins = plugins
         self._clock = clock
-        self._reports = reports
+        self._diagnostics = diagnostics
         self._caches: dict[tuple[Kind, tuple[str, ...]], Cache] = {}
         self._leases: dict[int, Leases | None] = {}
         self._names: dict[str, OperationSpec] = {}
-        self.seats: weakref.WeakSet[Any] = weakref.WeakSet()
-        producer = Producer(
+        self.memos: weakref.WeakSet[Any] = weakref.WeakSet()
+        compute = Compute(
             clock,
-            reports,
+            diagnostics,
             plugins.hooks,
             strict=settings.strict,
             record_arguments=settings.record_arguments,
         )
-        self.engine = Engine(clock, reports, producer)
+        self.engine = Engine(clock, diagnostics, compute)
         self.cache = self.open(Kind.DATA, settings.cache)
         self.products = self.open(Kind.FILE, settings.products)
         self.maintenance = Maintenance(settings, clock, self.cache, self.products)
-        producer.after_put = self.maintenance.after_put
+        compute.after_put = self.maintenance.after_put
 
     def open(self, kind: Kind, urls: Sequence[str]) -> Cache:
         """The cache for results of ``kind`` at ``urls``, opened once.
@@ -87,19 +87,19 @@ class Wiring:
         return self._caches[place]
 
     def _cache(self, kind: Kind, backend: Backend, url: str) -> Cache:
-        seal = open_seal(self._settings, backend)
+        signer = open_seal(self._settings, backend)
         if kind is Kind.FILE:
-            return ProductCache(backend, url, seal, self._reports)
-        data_only = self._settings.data_only or not seal.trusted
+            return ProductCache(backend, url, signer, self._diagnostics)
+        data_only = self._settings.data_only or not signer.trusted
         if data_only and not self._settings.data_only:
             _log.warning(
                 "cache %s counts as shared, and there is no signing_key_file: values that need pickle are neither kept "
                 "nor read; set one, or choose a directory that only you can enter",
                 url,
             )
-        return ValueCache(backend, url, seal, self._reports, codecs=self._plugins.codecs, data_only=data_only)
+        return ValueCache(backend, url, signer, self._diagnostics, codecs=self._plugins.codecs, data_only=data_only)
 
-    def desk(self, spec: OperationSpec) -> Desk:
+    def resolved(self, spec: OperationSpec) -> ResolvedOperation:
         """Where calls of an operation are answered.
 
         Raises:
@@ -111,17 +111,17 @@ class Wiring:
         version, note = self._version(spec)
 
         def unencodable(error: UnencodableError) -> None:
-            self._reports.uncached(spec, name, error)
+            self._diagnostics.uncached(spec, name, error)
 
         cache = self._choose(spec)
-        return Desk(
+        return ResolvedOperation(
             spec=spec,
             name=name,
             binder=Binder(spec, name, version, typemap=spec.typemap, unencodable=unencodable),
             cache=cache,
             leases=self._lease_store(cache),
             strategy=self._strategy(spec, name),
-            record=self._reports.statistics.record(name),
+            record=self._diagnostics.statistics.record(name),
             version_note=note,
             plugin=plugin,
         )
@@ -194,7 +194,7 @@ class Wiring:
             try:
                 cache.backend.close()
             except Exception as error:  # noqa: BLE001  # a store may raise anything, and the others are still open
-                self._reports.backend_failed(cache.url, "close", error)
+                self._diagnostics.backend_failed(cache.url, "close", error)
 
 
 def open_backend(urls: Sequence[str], plugins: Plugins) -> Backend:
@@ -229,12 +229,12 @@ def layers_of(backends: list[Backend], plugins: Plugins) -> Backend:
     raise ConfigurationError(f"no plugin puts {len(backends)} backends into layers; give one URL")
 
 
-def open_seal(settings: Settings, backend: Backend) -> Seal:
+def open_seal(settings: Settings, backend: Backend) -> Signer:
     """The seal of a store: by the configured keys, else by the store's own secret, else an untrusted one."""
     if settings.signing_key_file:
-        return Seal(load_key(settings.signing_key_file), *map(load_key, settings.old_signing_key_files))
+        return Signer(load_key(settings.signing_key_file), *map(load_key, settings.old_signing_key_files))
     secret = backend.secret()
-    return Seal(secret) if secret else Seal()
+    return Signer(secret) if secret else Signer()
 
 
 def _copies_url(urls: Sequence[str]) -> str:

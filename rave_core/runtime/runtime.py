@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from rave_core.clock import Clock, SystemClock
-from rave_core.engine.context import Scope, ambient, entered
+from rave_core.engine.context import ExecutionContext, ambient, entered
 from rave_core.settings import Settings
 from rave_core.telemetry.statistics import Statistics
 
 if TYPE_CHECKING:
     from rave_core.backend import Purged
     from rave_core.plugins.discovery import Plugins
-    from rave_core.runtime.container import Wiring
+    from rave_core.runtime.container import Container
     from rave_core.storage.cache import Cache
 
 
@@ -27,7 +27,7 @@ class Runtime:
     Attributes:
         settings, plugins, clock: as given, or as found.
         statistics: the process's own, shared by all runtimes.
-        scope: where calls from outside of any operation stand.
+        context: where calls from outside of any operation stand.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Runtime:
         """
         # What only a call needs is imported with the first of them: decorating must cost an importer next to nothing.
         from rave_core.plugins.discovery import Plugins
-        from rave_core.telemetry.diagnostics import Reports
+        from rave_core.telemetry.diagnostics import Diagnostics
 
         self.settings = settings if settings is not None else Settings.load()
         self.plugins = plugins if plugins is not None else Plugins.installed(self.settings.disabled_plugins)
@@ -54,36 +54,36 @@ class Runtime:
             self.plugins.check()
         self.clock = clock if clock is not None else SystemClock()
         self.statistics = Statistics.install()
-        self.reports = Reports(self.statistics, self.plugins.hooks)
-        self.scope = Scope(self)
+        self.diagnostics = Diagnostics(self.statistics, self.plugins.hooks)
+        self.context = ExecutionContext(self)
         self.observed = self.plugins.implements("rave_called")
         self._lock = threading.Lock()
-        self._wiring: Wiring | None = None
-        _ = self.wiring
+        self._wiring: Container | None = None
+        _ = self.container
         _runtimes.add(self)
 
     @property
-    def wiring(self) -> Wiring:
+    def container(self) -> Container:
         """What is open; opened anew after ``close`` and in a forked child."""
-        wiring = self._wiring
-        if wiring is None:
-            from rave_core.runtime.container import Wiring
+        container = self._wiring
+        if container is None:
+            from rave_core.runtime.container import Container
 
             with self._lock:
                 if self._wiring is None:
-                    self._wiring = Wiring(self.settings, self.plugins, self.clock, self.reports)
-                wiring = self._wiring
-        return wiring
+                    self._wiring = Container(self.settings, self.plugins, self.clock, self.diagnostics)
+                container = self._wiring
+        return container
 
     @property
     def cache(self) -> Cache:
         """The cache of values."""
-        return self.wiring.cache
+        return self.container.cache
 
     @property
     def products(self) -> Cache:
         """The cache of files."""
-        return self.wiring.products
+        return self.container.products
 
     def purge(self) -> Purged:
         """Removes what expired, what crashes left behind and what exceeds a byte budget, from both caches.
@@ -91,14 +91,14 @@ class Runtime:
         Raises:
             OSError: a store is in trouble.
         """
-        maintenance = self.wiring.maintenance
+        maintenance = self.container.maintenance
         return maintenance.purge(self.cache) + maintenance.purge(self.products)
 
     def close(self) -> None:
         """Lets go of what is open. A later call opens it again."""
-        wiring, self._wiring = self._wiring, None
-        if wiring is not None:
-            wiring.close()
+        container, self._wiring = self._wiring, None
+        if container is not None:
+            container.close()
 
     def __enter__(self) -> Self:
         return self
@@ -109,8 +109,8 @@ class Runtime:
     def _forget_handles(self) -> None:
         """In a forked child: the parent's handles, and its locks, which another thread may have held."""
         self._lock = threading.Lock()
-        for seat in self._wiring.seats if self._wiring is not None else ():
-            seat.scope = None  # else it would answer from the parent's memory what the child has deleted
+        for memo in self._wiring.memos if self._wiring is not None else ():
+            memo.context = None  # else it would answer from the parent's memory what the child has deleted
         self._wiring = None
 
 
@@ -136,13 +136,13 @@ def using(runtime: Runtime) -> Iterator[Runtime]:
     Threads started meanwhile, which know nothing of the block, follow the `using` that was entered last in the
     process; threads started through `rave_core.ThreadPool` or `rave_core.carry` follow the one they were started in.
     """
-    with ambient.pushed(runtime.scope), entered(runtime.scope):
+    with ambient.pushed(runtime.context), entered(runtime.context):
         yield runtime
 
 
-def current_scope() -> Scope:
+def current_scope() -> ExecutionContext:
     """The scope of this thread or task; outside of any `using`, that of the process's own runtime."""
-    return ambient.scope() or default().scope
+    return ambient.context() or default().context
 
 
 def current() -> Runtime:
@@ -160,7 +160,7 @@ def default() -> Runtime:
     if ambient.default is None:
         with _default_lock:
             if ambient.default is None:
-                ambient.default = Runtime().scope
+                ambient.default = Runtime().context
     found: Any = ambient.default.runtime
     return found  # type: ignore[no-any-return]  # a scope does not know the type of its runtime
 
@@ -168,6 +168,6 @@ def default() -> Runtime:
 def reset() -> None:
     """Forgets the process's own runtime, so that changed files and variables count from the next call on."""
     with _default_lock:
-        scope, ambient.default = ambient.default, None
-    if scope is not None:
-        scope.runtime.close()
+        context, ambient.default = ambient.default, None
+    if context is not None:
+        context.runtime.close()

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from rave_core.backend import Backend, Held, SupportsPeek, SupportsValues
+from rave_core.backend import Backend, MemoryRef, SupportsPeek, SupportsValues
 from rave_core.codecs import Codecs, is_immutable
 from rave_core.errors import DamagedError, EntryError, LaterFormatError, SealError
 from rave_core.model import Bytes, Entry, Key, OperationSpec
 from rave_core.storage.frame import digest, pack, unpack
-from rave_core.storage.signature import Seal
-from rave_core.telemetry.diagnostics import Reports
+from rave_core.storage.signature import Signer
+from rave_core.telemetry.diagnostics import Diagnostics
 
 EntryDraft: TypeAlias = Callable[..., Entry]
 """An entry but for ``codec``, ``sizes``, ``digest`` and ``product``, which it takes by keyword."""
@@ -25,7 +25,7 @@ class Found:
 
     value: Any
     entry: Entry
-    held: Held | None = None
+    held: MemoryRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Encoded:
     segments: Sequence[Bytes]
 
 
-class Place(ABC):
+class Destination(ABC):
     """Where the result of one run goes.
 
     Attributes:
@@ -62,7 +62,7 @@ class Place(ABC):
         """Clears away what was prepared for a body that failed."""
 
 
-class Cache(Place):
+class Cache(Destination):
     """Results of operations under keys. Safe for many threads.
 
     `find`, `put` and `forget` pass on whatever the backend raises; an entry that can't be used is reported here
@@ -74,14 +74,14 @@ class Cache(Place):
             with a text, without waiting; see `rave_core.backend.SupportsPeek`.
     """
 
-    def __init__(self, backend: Backend, url: str, seal: Seal, reports: Reports) -> None:
+    def __init__(self, backend: Backend, url: str, signer: Signer, diagnostics: Diagnostics) -> None:
         self.backend = backend
         self.url = url
-        self.seal = seal
+        self.signer = signer
         self.blocking = backend.blocking
         self.peek: Callable[[str], Bytes | None] = backend.peek if isinstance(backend, SupportsPeek) else _nothing
         self.drop: Callable[[str], None] = backend.drop if isinstance(backend, SupportsPeek) else _nothing
-        self._reports = reports
+        self._diagnostics = diagnostics
 
     def find(self, key: Key) -> Found | None:
         """What is kept under ``key``, fresh or not."""
@@ -91,12 +91,12 @@ class Cache(Place):
         try:
             return self._open(key, frame)
         except (LaterFormatError, SealError) as error:
-            self._reports.damaged(self.url, key.text, error)
+            self._diagnostics.damaged(self.url, key.text, error)
         except DamagedError as error:
-            self._reports.damaged(self.url, key.text, error)
+            self._diagnostics.damaged(self.url, key.text, error)
             self.backend.set_aside(key.text)
         except EntryError as error:
-            self._reports.damaged(self.url, key.text, error)
+            self._diagnostics.damaged(self.url, key.text, error)
         return None
 
     def forget(self, key: Key) -> bool:
@@ -126,9 +126,9 @@ class ValueCache(Cache):
     prepares = False
 
     def __init__(
-        self, backend: Backend, url: str, seal: Seal, reports: Reports, *, codecs: Codecs, data_only: bool
+        self, backend: Backend, url: str, signer: Signer, diagnostics: Diagnostics, *, codecs: Codecs, data_only: bool
     ) -> None:
-        super().__init__(backend, url, seal, reports)
+        super().__init__(backend, url, signer, diagnostics)
         self._codecs = codecs
         self._data_only = data_only
         self._values = backend if isinstance(backend, SupportsValues) else None
@@ -142,13 +142,13 @@ class ValueCache(Cache):
         return super().find(key)
 
     def _open(self, key: Key, frame: Bytes) -> Found:
-        entry, segments = unpack(frame, key.text, self.seal)
+        entry, segments = unpack(frame, key.text, self.signer)
         if entry.product is not None:
             raise DamagedError(f"{key}: a value expected, the entry is of a file")
         value = self._codecs.decode(entry.codec, segments, data_only=self._data_only)
         return Found(value, entry, self._hold(key, value, entry))
 
-    def _hold(self, key: Key, value: Any, entry: Entry, *, tables: bool = True) -> Held | None:
+    def _hold(self, key: Key, value: Any, entry: Entry, *, tables: bool = True) -> MemoryRef | None:
         if self._values is None or not is_immutable(value, tables=tables):
             return None
         return self._values.hold(key.text, value, entry)
@@ -171,7 +171,7 @@ class ValueCache(Cache):
         segments = encoded.segments
         sizes = tuple(memoryview(segment).nbytes for segment in segments)
         entry = draft(codec=encoded.codec, sizes=sizes, digest=digest(segments))
-        self.backend.put(key.text, pack(entry, segments, self.seal))
+        self.backend.put(key.text, pack(entry, segments, self.signer))
         # A table may share memory with an array that its maker still changes: it is held once decoded.
         held = self._hold(key, encoded.value, entry, tables=False)
         return Found(encoded.value, entry, held)

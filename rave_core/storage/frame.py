@@ -2,7 +2,7 @@
 
     magic and format    8 bytes, the last is the format's number
     header's length     4 bytes, little endian
-    seal               32 bytes, over all of the above and the header (see `seal`)
+    seal               32 bytes, over all of the above and the header (see `signer`)
     header              the `Entry`, in msgpack, which holds the payload's digest
     payload             the codec's segments; none for a product, which is a file of its own
 
@@ -18,12 +18,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import msgspec
 
 from rave_core.errors import DamagedError, LaterFormatError
 from rave_core.model import Bytes, Entry
+from rave_core.storage.signature import Signer
 
 MAGIC = b"\x8bRAVE\r\n"
 FORMAT = 1
@@ -36,16 +37,6 @@ _ALIGN = 64
 _BODY = _START.size + _SEAL_SIZE
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Entry).decode
-
-
-class Sealer(Protocol):
-    """What vouches for a header."""
-
-    def sign(self, data: bytes) -> bytes:
-        """The 32 bytes that vouch for ``data``."""
-
-    def verify(self, data: bytes, mark: bytes) -> None:
-        """Raises ``SealError`` unless ``mark`` vouches for ``data``."""
 
 
 class Truncated(DamagedError):
@@ -74,7 +65,7 @@ def digest_file(file: BinaryIO) -> str:
     return state.hexdigest()
 
 
-def pack(entry: Entry, segments: Sequence[Bytes], sealer: Sealer) -> list[Bytes]:
+def pack(entry: Entry, segments: Sequence[Bytes], sealer: Signer) -> list[Bytes]:
     """The frame in pieces, ready to be written one after the other. ``entry.digest`` must be that of ``segments``."""
     header = _encode(entry)
     start = _START.pack(MAGIC, FORMAT, len(header))
@@ -94,7 +85,7 @@ def _aligned(segments: Sequence[Bytes], offset: int = 0) -> list[Bytes]:
     return pieces
 
 
-def unpack(frame: Bytes, key: str, sealer: Sealer) -> tuple[Entry, list[memoryview]]:
+def unpack(frame: Bytes, key: str, sealer: Signer) -> tuple[Entry, list[memoryview]]:
     """The entry and its payload's segments, which are views of ``frame``. Everything is checked.
 
     Raises:
@@ -122,7 +113,7 @@ def unpack(frame: Bytes, key: str, sealer: Sealer) -> tuple[Entry, list[memoryvi
     return entry, [view[place] for place in places]
 
 
-def open_head(head: Bytes, key: str, sealer: Sealer) -> tuple[Entry, int]:
+def open_head(head: Bytes, key: str, sealer: Signer) -> tuple[Entry, int]:
     """The entry in the beginning of a frame, once its seal is checked, and where the payload starts.
 
     Raises:

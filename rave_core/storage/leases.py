@@ -13,43 +13,15 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Protocol
 
 import msgspec
 
+from rave_core.backend import SupportsLease
 from rave_core.clock import Clock
 from rave_core.host import host_id, is_alive, process_start
+from rave_core.model import Progress
 
 _log = logging.getLogger("rave")
-
-
-class Progress(Protocol):
-    """How far a computation is; see `rave_core.engine.context.Progress`."""
-
-    @property
-    def done(self) -> float:
-        """How much is done."""
-
-    @property
-    def total(self) -> float | None:
-        """How much there is."""
-
-    @property
-    def text(self) -> str:
-        """What is being done."""
-
-
-class LeaseStore(Protocol):
-    """Where leases live; see `rave_core.backend.SupportsLease`."""
-
-    def claim(self, key: str, record: bytes) -> bool:
-        """Puts the record if there is none."""
-
-    def lease(self, key: str) -> bytes | None:
-        """The record, or ``None``."""
-
-    def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
-        """Replaces or removes the record if it is still ``seen``."""
 
 
 class LeaseRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -109,7 +81,7 @@ class Lease:
 class Leases:
     """Claims, keeps alive and releases leases in one store. Safe for many threads."""
 
-    def __init__(self, store: LeaseStore, clock: Clock, *, lease_time: float, heartbeat: float) -> None:
+    def __init__(self, store: SupportsLease, clock: Clock, *, lease_time: float, heartbeat: float) -> None:
         self._store = store
         self._clock = clock
         self._lease_time = lease_time

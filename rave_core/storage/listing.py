@@ -179,7 +179,7 @@ def check_entry(cache: Cache, key: str) -> Entry | None:
     frame = cache.backend.get(key)
     if frame is None:
         return None
-    entry, _ = unpack(frame, key, cache.seal)
+    entry, _ = unpack(frame, key, cache.signer)
     if entry.product is not None:
         _check_product(cache, entry, entry.product)
     return entry

@@ -18,10 +18,10 @@ from uuid import uuid4
 from rave_core.backend import Backend, SupportsFiles, SupportsUrl
 from rave_core.errors import ConfigurationError, DamagedError, ProductError
 from rave_core.model import Bytes, Entry, Key, OperationSpec
-from rave_core.storage.cache import Cache, Encoded, EntryDraft, Found, Place
+from rave_core.storage.cache import Cache, Destination, Encoded, EntryDraft, Found
 from rave_core.storage.frame import digest_file, pack, unpack
-from rave_core.storage.signature import Seal
-from rave_core.telemetry.diagnostics import Reports
+from rave_core.storage.signature import Signer
+from rave_core.telemetry.diagnostics import Diagnostics
 
 CODEC = "file"
 _SUFFIXES = {
@@ -49,8 +49,8 @@ def suffix_of(mime_type: str) -> str:
 class ProductCache(Cache):
     """The files made by file operations: each a file of its own, with its entry beside it."""
 
-    def __init__(self, backend: Backend, url: str, seal: Seal, reports: Reports) -> None:
-        super().__init__(backend, url, seal, reports)
+    def __init__(self, backend: Backend, url: str, signer: Signer, diagnostics: Diagnostics) -> None:
+        super().__init__(backend, url, signer, diagnostics)
         if not isinstance(backend, SupportsFiles):
             raise ConfigurationError(
                 f"products = {url!r} can't keep files; a backend that can is needed, as file:///path"
@@ -78,7 +78,7 @@ class ProductCache(Cache):
 
     def _named(self, key: Key, frame: Bytes) -> tuple[Entry, str]:
         """The entry in a frame, and the name of its product."""
-        entry, _ = unpack(frame, key.text, self.seal)
+        entry, _ = unpack(frame, key.text, self.signer)
         if entry.product is None or entry.product != os.path.basename(entry.product):
             raise DamagedError(f"{key}: the entry names no product")
         return entry, entry.product
@@ -109,7 +109,7 @@ class ProductCache(Cache):
         try:
             return (str(self._files.draft(suffix)),)
         except OSError as error:
-            self._reports.backend_failed(self.url, "take a new product", error)
+            self._diagnostics.backend_failed(self.url, "take a new product", error)
             return self._outside(suffix, error)
 
     def elsewhere(self, prepared: tuple[Any, ...], error: Exception) -> tuple[Any, ...] | None:
@@ -154,7 +154,7 @@ class ProductCache(Cache):
             size = os.fstat(file.fileno()).st_size
         name = f"{key.arguments}-{uuid4().hex[:8]}{written.suffix}"
         entry = draft(codec=CODEC, sizes=(size,), digest=content, product=name)
-        path = str(self._commit(key, written, name, pack(entry, (), self.seal)))
+        path = str(self._commit(key, written, name, pack(entry, (), self.signer)))
         self._remember(path, _untouched(os.lstat(path)))
         return Found(path, entry)
 
@@ -166,7 +166,7 @@ class ProductCache(Cache):
             if not kept.exists():
                 raise
             # It is a file here, and could not be kept elsewhere: an answer, but not for other hosts.
-            self._reports.backend_failed(self.url, "keep a product", error)
+            self._diagnostics.backend_failed(self.url, "keep a product", error)
             return kept
 
     def fetcher(self, encoded: Encoded) -> Callable[[], Any]:
@@ -193,7 +193,7 @@ class _RemoteProducts(ProductCache):
     """The same products, of which nothing is brought here, and so nothing checked but the entry."""
 
     def __init__(self, products: ProductCache, store: SupportsUrl, seconds: float) -> None:
-        super().__init__(products.backend, products.url, products.seal, products._reports)
+        super().__init__(products.backend, products.url, products.signer, products._diagnostics)
         self._store = store
         self._seconds = seconds
 
@@ -203,7 +203,7 @@ class _RemoteProducts(ProductCache):
         return Found(Remote(url, entry.size, os.path.splitext(name)[1]), entry)
 
 
-class Target(Place):
+class Target(Destination):
     """A file of the caller's (``rave_tofile``), written all at once or not at all, and never kept."""
 
     def __init__(self, target: Any) -> None:

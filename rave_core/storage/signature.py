@@ -17,7 +17,7 @@ from rave_core.errors import ConfigurationError, SealError
 _PERSON = b"rave-seal-v1"
 
 
-class Seal:
+class Signer:
     """Signs headers with the first of its keys, and accepts those signed with any of them.
 
     Without a key the seal is only a checksum: ``trusted`` is false, and nothing may be unpickled.

@@ -6,7 +6,7 @@ import logging
 import warnings
 from typing import Any
 
-from rave_core.errors import EntryError, RaveError, RaveWarning, told
+from rave_core.errors import EntryError, RaveError, RaveWarning, describe_error
 from rave_core.model import Entry, Key, OperationSpec
 from rave_core.telemetry.statistics import Statistics
 
@@ -14,7 +14,7 @@ _log = logging.getLogger("rave")
 _log.addHandler(logging.NullHandler())
 
 
-class Reports:
+class Diagnostics:
     """Tells people, statistics and observers of trouble. Safe for many threads."""
 
     def __init__(self, statistics: Statistics, hooks: Any) -> None:
@@ -26,7 +26,7 @@ class Reports:
     def backend_failed(self, backend: str, action: str, error: Exception) -> None:
         """A backend could not do ``action`` (as in "read an entry"); the call was answered without it."""
         self.statistics.count("Backend Failures")
-        reason = told(error)
+        reason = describe_error(error)
         # One trouble of a store, a full disk for one, shows in all that is done with it.
         cause = str(getattr(error, "errno", None) or type(error).__name__)
         self._warn((backend, cause), f"cache {backend} could not {action}: {reason}; the call is answered without it")
@@ -42,7 +42,7 @@ class Reports:
 
     def uncached(self, spec: OperationSpec, operation: str, error: Exception) -> None:
         """A call of ``operation`` was answered but is not kept: an argument or its value does not allow it."""
-        reason = str(error) if isinstance(error, RaveError) else told(error)
+        reason = str(error) if isinstance(error, RaveError) else describe_error(error)
         self._warn((operation, reason), f"{operation} runs uncached: {reason}", spec)
 
     def taken_over(self, key: str) -> None:

@@ -13,17 +13,18 @@ from urllib.request import urlopen
 
 import pytest
 
-from rave_core.backend import GONE
+from rave_core.backend import EVICTED
 from rave_core.clock import SystemClock
 from rave_core.errors import ProductError
 from rave_core.model import FOREVER, Bytes, Entry, Key
 from rave_core.storage.frame import FORMAT, digest, pack, peek
+from rave_core.storage.signature import Signer
 
 T = TypeVar("T")
 Some: TypeAlias = Any  # a Backend with the capability; Python can't write an intersection of types
 
 
-class NoSeal:
+class NoSeal(Signer):
     """Vouches for everything: backends do not look at seals."""
 
     def sign(self, data: bytes) -> bytes:  # whatever it is
@@ -277,12 +278,12 @@ class ValuesContract:
 
     @pytest.mark.parametrize("action", ["put", "delete", "set_aside", "hold"])
     def test_a_value_that_is_let_go_says_so(self, backend: Some, action: str) -> None:
-        """Who kept the `Held` sees ``GONE`` once it no longer counts."""
+        """Who kept the `MemoryRef` sees ``EVICTED`` once it no longer counts."""
         backend.put(key_of("a"), [b"frame"])
         held = backend.hold(key_of("a"), "value", _entry("a"))
         following = {"put": ([b"frame"],), "hold": ("other", _entry("a"))}.get(action, ())
         getattr(backend, action)(key_of("a"), *following)
-        assert held.value is GONE
+        assert held.value is EVICTED
         assert backend.held(key_of("a")) is not held
 
 

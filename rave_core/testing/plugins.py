@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from rave_core.plugins.discovery import PLUGINS, Found, Plugins, found_entry_points, load
+from rave_core.plugins.discovery import PLUGINS, FoundPlugin, Plugins, found_entry_points, load
 
 
 def isolated_plugins(*plugins: object, keep: Collection[str] = ("backends",)) -> Plugins:
@@ -18,11 +18,11 @@ def isolated_plugins(*plugins: object, keep: Collection[str] = ("backends",)) ->
         LookupError: a plugin named in ``keep`` is not installed.
         ImportError: it can't be loaded.
     """
-    named = [Found(_name(plugin, place), _name(plugin, place), plugin) for place, plugin in enumerate(plugins)]
+    named = [FoundPlugin(_name(plugin, place), _name(plugin, place), plugin) for place, plugin in enumerate(plugins)]
     return Plugins([*_kept(keep), *named])
 
 
-def _kept(names: Collection[str]) -> Iterator[Found]:
+def _kept(names: Collection[str]) -> Iterator[FoundPlugin]:
     entries = {entry.name: entry for entry in found_entry_points(PLUGINS)}
     for name in names:
         if name not in entries:
@@ -30,7 +30,7 @@ def _kept(names: Collection[str]) -> Iterator[Found]:
         plugin, problem = load(entries[name])
         if problem is not None:
             raise ImportError(str(problem))
-        yield Found(name, entries[name].value, plugin)
+        yield FoundPlugin(name, entries[name].value, plugin)
 
 
 def _name(plugin: object, place: int) -> str:

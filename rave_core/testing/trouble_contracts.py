@@ -27,7 +27,7 @@ from rave_core.registry import Registry
 from rave_core.runtime.runtime import Runtime, using
 from rave_core.settings import Settings
 from rave_core.storage.frame import digest, pack, peek
-from rave_core.storage.signature import Seal
+from rave_core.storage.signature import Signer
 from rave_core.testing.capability_contracts import Some, frame_of, key_of
 from rave_core.testing.network import BadNetwork
 from rave_core.testing.plugins import isolated_plugins
@@ -114,7 +114,7 @@ class DamageContract(ABC):
             entry = replace(
                 peek(backend.get(key)), codec="pickle", sizes=(len(payload),), digest=digest([payload]), product=None
             )
-            self.damage(backend, key, b"".join(map(bytes, pack(entry, [payload], Seal(b"of somebody else")))))
+            self.damage(backend, key, b"".join(map(bytes, pack(entry, [payload], Signer(b"of somebody else")))))
             assert call(1) == {"number": 1}
             assert not (tmp_path / "mark").exists()
 

@@ -16,9 +16,9 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from rave_core.clock import Clock, SystemClock
-from rave_core.errors import told
+from rave_core.errors import describe_error
 from rave_http.asgi.line_sinks import ATOMIC, FileSink, LineSink, LoggerSink, StandardOutput
-from rave_http.protocol.request_record import ANONYMOUS_NAME, RequestNote
+from rave_http.protocol.request_record import ANONYMOUS_NAME, RequestRecord
 from rave_http.protocol.tracing import trace_id
 
 LOGGER: Final = "rave.access"
@@ -107,7 +107,9 @@ class AccessLog:
             return None
         return cls(StandardOutput() if where == "-" else FileSink(where), clock=clock)
 
-    def note(self, scope: Mapping[str, Any], note: RequestNote, seconds: float, client: str, user_agent: bytes) -> None:
+    def note(
+        self, scope: Mapping[str, Any], note: RequestRecord, seconds: float, client: str, user_agent: bytes
+    ) -> None:
         """Logs one request that was answered, or given up, after ``seconds``. Does not wait for anything."""
         self._put(
             Line(
@@ -194,7 +196,7 @@ class AccessLog:
                 self._sink.write(lines)
         except Exception as error:  # noqa: BLE001  # a handler of a log configuration may raise anything
             self._failed += len(lines)
-            self._complain(told(error))
+            self._complain(describe_error(error))
         else:
             if self.dropped > self._told:
                 self._complain("they came faster than they could be written")

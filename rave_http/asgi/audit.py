@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from rave_http.protocol.request_record import ANONYMOUS_NAME, RequestNote
+from rave_http.protocol.request_record import ANONYMOUS_NAME, RequestRecord
 
 LOGGER: Final = "rave.audit"
 
@@ -13,7 +13,7 @@ _log = logging.getLogger(LOGGER)
 _LONGEST = 500
 
 
-def audit(note: RequestNote, *, action: str, allowed: bool, target: str, client: str) -> None:
+def audit(note: RequestRecord, *, action: str, allowed: bool, target: str, client: str) -> None:
     """Records a request that was refused, as a warning, or that changes something.
 
     The record carries each part as an attribute of its own: ``action``, ``allowed``, ``target``, ``client``,

@@ -21,7 +21,7 @@ from rave_core.clock import Clock, SystemClock
 from rave_http.asgi.access_log import AccessLog
 from rave_http.protocol.problems import MEDIA_TYPE, Problem
 from rave_http.protocol.proxies import Proxies
-from rave_http.protocol.request_record import RequestNote
+from rave_http.protocol.request_record import RequestRecord
 from rave_http.protocol.tracing import HEADER, child_of, current_trace
 from rave_http.workers.metrics import Metrics
 
@@ -40,7 +40,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~+/=-]{1,128}")
 _log = logging.getLogger("rave.http")
 
 
-class Envelope:
+class OuterMiddleware:
     """An ASGI application around another. Made after the fork, since its request IDs are of one process."""
 
     def __init__(
@@ -81,7 +81,7 @@ class Envelope:
             return
         headers = dict(scope["headers"])
         identifier, trace = self._request_id(headers.get(b"x-request-id")), child_of(_parent(scope, headers))
-        note = scope["rave"] = RequestNote(identifier, trace, self._monotonic())
+        note = scope["rave"] = RequestRecord(identifier, trace, self._monotonic())
         current_trace.set(note.trace)
         exchange = _Exchange(note, receive, send)
         try:
@@ -122,7 +122,7 @@ class Envelope:
         await exchange.send({"type": "http.response.start", "status": problem.status, "headers": headers})
         await exchange.send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    def _tell(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes], note: RequestNote) -> None:
+    def _tell(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes], note: RequestRecord) -> None:
         """Tells metrics and the access log how a request went."""
         seconds = self._monotonic() - note.started
         if self._metrics is not None:
@@ -144,7 +144,7 @@ class _Exchange:
 
     __slots__ = ("_header", "_receive", "_send", "is_complete", "is_left", "is_taken", "note")
 
-    def __init__(self, note: RequestNote, receive: Receive, send: Send) -> None:
+    def __init__(self, note: RequestRecord, receive: Receive, send: Send) -> None:
         self.note = note
         self.is_complete = False
         self.is_left = False

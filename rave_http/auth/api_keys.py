@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from rave_core.clock import Clock
-from rave_core.errors import ConfigurationError, UnknownNameError, nearest, told
+from rave_core.errors import ConfigurationError, UnknownNameError, describe_error, nearest
 from rave_core.settings.sources import user_directory
 from rave_http.auth.api_key_file import ApiKey, Mark, locked, mark_of, read, write
 from rave_http.settings import PERMISSIONS, ServiceSettings
@@ -100,7 +100,9 @@ class KeyStore:
                 _log.warning("%s can be read again", self.path)
             self._complaint = ""
         except Exception as error:  # noqa: BLE001  # whatever it is, requests are answered
-            self._complain(str(error) if isinstance(error, ConfigurationError) else f"{self.path}: {told(error)}")
+            self._complain(
+                str(error) if isinstance(error, ConfigurationError) else f"{self.path}: {describe_error(error)}"
+            )
         finally:
             self._looking.release()
 

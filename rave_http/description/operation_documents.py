@@ -61,13 +61,13 @@ def describe(name: str, operation: Operation[..., Any], *, base: str) -> dict[st
     Raises:
         RaveError: its strategy, version or a converter has a name that is not known; a catalog has no such operation.
     """
-    spec, desk = operation.spec, operation.desk()
+    spec, resolved = operation.spec, operation.resolved()
     return {
         **summary(name, operation, base=base),
         "doc": spec.doc,
         "media_types": list(media_types(spec)),
-        "expires": expiry_in_words(desk.strategy),
-        "version": {"strategy": desk.version_note, "value": desk.binder.version},
+        "expires": expiry_in_words(resolved.strategy),
+        "version": {"strategy": resolved.version_note, "value": resolved.binder.version},
         "stale_while_revalidate": spec.stale_while_revalidate,
         "stale_if_error": spec.stale_if_error,
         "parameters": {"$schema": DIALECT, "title": f"Arguments of {name}", **parameters(operation)},

@@ -140,7 +140,7 @@ def bind(asked: Asked, operation: Operation[..., Any]) -> Call:
     try:
         if asked.document is None:
             # The shortcut of `Operation.bind` goes by arguments that are still to be converted.
-            return operation.desk().binder.bind_converted(*reader.read_texts(_named(reader, asked.texts)))
+            return operation.resolved().binder.bind_converted(*reader.read_texts(_named(reader, asked.texts)))
         _refuse_wrong(operation, asked.document)
         args, kwargs = reader.read_document(asked.document)
         return operation.bind(*args, **kwargs)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from rave_core.engine.effects import Run
-from rave_core.errors import told
+from rave_core.engine.effects import RunBody
+from rave_core.errors import describe_error
 from rave_http.executors.executor import Result
 
 
 class Body:
     """One run of a body, in whatever thread."""
 
-    def __init__(self, step: Run) -> None:
+    def __init__(self, step: RunBody) -> None:
         self._step = step
         self._is_given_up = False
         self._task: asyncio.Task[Result] | None = None
@@ -23,7 +23,7 @@ class Body:
         try:
             return asyncio.run(self._coroutine()) if self._step.call.spec.is_async else self._step.perform()
         except BaseException as error:  # noqa: BLE001  # sys.exit() in a body must not end the service
-            return None, RuntimeError(f"{self._step.scope.operation} was left by {told(error)}")
+            return None, RuntimeError(f"{self._step.context.operation} was left by {describe_error(error)}")
 
     def give_up(self) -> None:
         """Nobody waits for it any more. A coroutine is cancelled, from any thread; another body can't be."""

@@ -20,8 +20,9 @@ from typing import Any, Final
 import msgspec
 
 from rave_core.clock import Clock
-from rave_core.engine.context import Progress, Scope, announce
+from rave_core.engine.context import ExecutionContext, announce
 from rave_core.errors import RaveWarning
+from rave_core.model import Progress
 
 INTERVAL: Final = 0.1
 """Seconds between two reports of one child."""
@@ -166,15 +167,15 @@ class Hearing:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._job = 0
-        self._scope: Scope | None = None
+        self._scope: ExecutionContext | None = None
         self._heard: bytes | None = None
         self._lock = threading.Lock()
         threading.Thread(target=self._listen, name="rave-child-news", daemon=True).start()
 
-    def begin(self, job: int, scope: Scope) -> None:
-        """From now on reports of ``job`` go to ``scope``."""
+    def begin(self, job: int, context: ExecutionContext) -> None:
+        """From now on reports of ``job`` go to ``context``."""
         with self._lock:
-            self._job, self._scope, self._heard = job, scope, None
+            self._job, self._scope, self._heard = job, context, None
 
     def end(self, latest: bytes | None = None) -> None:
         """Hands over the latest report of the job, if it has not come yet; what comes afterwards is dropped."""

@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from rave_http.executors.child_channel import Hearing
-from rave_http.executors.child_runtime import Equipment, Place, set_up
+from rave_http.executors.child_runtime import ChildConfig, Place, set_up
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class GoneError(Exception):
 
 
 class KilledError(Exception):
-    """The child was killed by `Keeper.kill`."""
+    """The child was killed by `ChildProcess.kill`."""
 
 
 class _Once:
@@ -63,7 +63,7 @@ class _Once:
         return self._context.get_start_method()
 
 
-class Keeper:
+class ChildProcess:
     """Starts a child, gives it one task after another, and ends it: a pool of one, so that none can spoil another's.
 
     For one thread at a time, but for `kill`.
@@ -74,7 +74,7 @@ class Keeper:
         hearing: where its news come.
     """
 
-    def __init__(self, equipment: Equipment, generation: int) -> None:
+    def __init__(self, config: ChildConfig, generation: int) -> None:
         """Starts the child. It takes a moment, and the child will need some more.
 
         Raises:
@@ -88,7 +88,7 @@ class Keeper:
         self._ending: threading.Thread | None = None
         reader, writer = self._once.Pipe(duplex=False)
         with writer:  # only the child holds it, so that its end is noticed
-            given = (equipment, writer)
+            given = (config, writer)
             self._pool = ProcessPool(max_workers=1, initializer=set_up, initargs=given, context=self._once)
             self._start()
         self.hearing = Hearing(reader)

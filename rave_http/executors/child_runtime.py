@@ -20,10 +20,10 @@ from types import ModuleType
 from typing import Any
 
 from rave_core.clock import SystemClock
-from rave_core.engine.context import DeepRefresh, Progress, Scope, entered
-from rave_core.engine.effects import Run
-from rave_core.errors import PluginError, UnknownNameError, told
-from rave_core.model import Call, Key
+from rave_core.engine.context import DeepRefresh, ExecutionContext, entered
+from rave_core.engine.effects import RunBody
+from rave_core.errors import PluginError, UnknownNameError, describe_error
+from rave_core.model import Call, Key, Progress
 from rave_core.operations.operation import Operation
 from rave_core.reloading.generations import DIRECTORIES, loading
 from rave_core.runtime.runtime import Runtime, using
@@ -31,8 +31,8 @@ from rave_core.settings import Settings
 from rave_http.executors.body_runner import Body
 from rave_http.executors.child_channel import Teller, forward_log
 from rave_http.executors.executor import Result
-from rave_http.executors.pickled_result import Parcel, packed
-from rave_http.executors.stats_delta import Counts, Tally
+from rave_http.executors.pickled_result import PickledResult, packed
+from rave_http.executors.stats_delta import Counts, StatsDelta
 from rave_http.protocol.tracing import current_trace
 
 
@@ -45,7 +45,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class BodyCall:
     """A body to be run.
 
     Attributes:
@@ -74,7 +74,7 @@ class Answer:
     """What became of a job.
 
     Attributes:
-        parcel: its result; ``None`` where the body was not begun.
+        pickled: its result; ``None`` where the body was not begun.
         misfit: why it was not begun.
         children: texts of the keys that it asked for, in the order first asked.
         done: the keys that its deep refresh made anew.
@@ -82,7 +82,7 @@ class Answer:
         counts: what was counted meanwhile.
     """
 
-    parcel: Parcel | None
+    pickled: PickledResult | None
     misfit: str = ""
     children: tuple[str, ...] = ()
     done: frozenset[str] = frozenset()
@@ -91,7 +91,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Equipment:
+class ChildConfig:
     """What a child is given.
 
     Attributes:
@@ -105,15 +105,15 @@ class Equipment:
     log_levels: Mapping[str, int]
 
 
-class Bench:
+class ChildRuntime:
     """Where a child works: its runtime, in use for as long as it lives, and the operations that it found."""
 
-    def __init__(self, equipment: Equipment, teller: Teller) -> None:
-        self._directories = equipment.directories
+    def __init__(self, config: ChildConfig, teller: Teller) -> None:
+        self._directories = config.directories
         self._loaded: set[str] = set()
         self._teller = teller
-        self._runtime = Runtime(equipment.settings)
-        self._tally = Tally(self._runtime.statistics)
+        self._runtime = Runtime(config.settings)
+        self._tally = StatsDelta(self._runtime.statistics)
         self._in_use = contextlib.ExitStack()
         self._in_use.enter_context(using(self._runtime))
         self._found: dict[Place, Operation[..., Any]] = {}
@@ -128,36 +128,36 @@ class Bench:
         operation = find(self._module(place.module), place.qualname)
         if operation is None:
             return f"there is no operation {place.qualname!r} in {place.module}"
-        own = operation.desk().binder.version
+        own = operation.resolved().binder.version
         if version not in (None, own):
             return f"its code in {place.module} is no longer, or not yet, what this worker has loaded"
         self._found[place] = operation
         return ""
 
-    def work(self, job: Job) -> Answer:
+    def work(self, job: BodyCall) -> Answer:
         """Runs the body of a job in a scope of its own."""
         try:
             args, kwargs, own_args, named = pickle.loads(job.arguments)  # noqa: S301  # from our own parent
         except Exception as error:  # noqa: BLE001  # the code of a stranger
-            return Answer(None, f"its arguments can't be brought there: {told(error)}")
+            return Answer(None, f"its arguments can't be brought there: {describe_error(error)}")
         operation = self._found[job.place]
         call = Call(operation.spec, job.key, own_args, kwargs, named)
-        scope = self._scope(job)
+        context = self._scope(job)
         current_trace.set(job.trace)
-        result = self._computed(Run(call, operation.function, args, kwargs, scope))
+        result = self._computed(RunBody(call, operation.function, args, kwargs, context))
         return Answer(
             packed(job.operation, result),
-            children=tuple(scope.children),
-            done=frozenset(scope.deep.done) if scope.deep is not None else frozenset(),
+            children=tuple(context.children),
+            done=frozenset(context.deep.done) if context.deep is not None else frozenset(),
             progress=self._teller.latest(job.number),
             counts=self._tally.taken(),
         )
 
-    def _computed(self, step: Run) -> Result:
+    def _computed(self, step: RunBody) -> Result:
         """What a plugin's ``rave_compute`` gives, else what the body does."""
         if self._runtime.plugins.implements("rave_compute"):
             try:
-                with entered(step.scope):
+                with entered(step.context):
                     boxed = self._runtime.plugins.hooks.rave_compute(call=step.call)
             except Exception as error:  # noqa: BLE001  # it stands for the body, whose exceptions go to its caller
                 return None, error
@@ -165,10 +165,10 @@ class Bench:
                 return boxed[0], None
         return Body(step).perform()
 
-    def _scope(self, job: Job) -> Scope:
-        around = self._runtime.scope
+    def _scope(self, job: BodyCall) -> ExecutionContext:
+        around = self._runtime.context
         for key in job.within:
-            around = Scope(self._runtime, parent=around, key=key)
+            around = ExecutionContext(self._runtime, parent=around, key=key)
 
         def tell(operation: str, progress: Progress) -> None:
             self._teller.tell(job.number, operation, progress)
@@ -178,7 +178,9 @@ class Bench:
             deep = DeepRefresh()
             deep.done.update(job.done)
         own = job.key.text if job.key is not None else None
-        return Scope(self._runtime, parent=around, key=own, operation=job.operation, deep=deep, listener=tell)
+        return ExecutionContext(
+            self._runtime, parent=around, key=own, operation=job.operation, deep=deep, listener=tell
+        )
 
     def _module(self, name: str) -> ModuleType:
         package, _, rest = name.partition(".")
@@ -210,17 +212,17 @@ def find(module: ModuleType, qualname: str) -> Operation[..., Any] | None:
     return next(made, None) if thing is not None else None
 
 
-_bench: ContextVar[Callable[[], Bench]] = ContextVar("rave_child_bench")
+_bench: ContextVar[Callable[[], ChildRuntime]] = ContextVar("rave_child_bench")
 
 
-def set_up(equipment: Equipment, connection: Connection) -> None:
+def set_up(config: ChildConfig, connection: Connection) -> None:
     """Begins the life of a child.
 
     It has a process group of its own, so that what a body starts is killed with it, and leaves it to its worker when
     to end: signals that are meant for all, as from a terminal or a service manager, would cut bodies short.
 
     Args:
-        equipment: what it is given.
+        config: what it is given.
         connection: where its news go.
     """
     os.setpgid(0, 0)
@@ -231,8 +233,8 @@ def set_up(equipment: Equipment, connection: Connection) -> None:
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # if it can't, it is no text file
     _die_with_parent()
     teller = Teller(connection, SystemClock())
-    forward_log(teller, equipment.log_levels)
-    _bench.set(cache(partial(Bench, equipment, teller)))
+    forward_log(teller, config.log_levels)
+    _bench.set(cache(partial(ChildRuntime, config, teller)))
 
 
 def _stay(_number: int, _frame: object) -> None:
@@ -240,15 +242,15 @@ def _stay(_number: int, _frame: object) -> None:
 
 
 def prepare(place: Place, version: str | None) -> str:
-    """See `Bench.prepare`; opens the bench with the first."""
+    """See `ChildRuntime.prepare`; opens the bench with the first."""
     try:
         return _bench.get()().prepare(place, version)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's module may raise anything
-        return told(error)
+        return describe_error(error)
 
 
-def work(job: Job) -> Answer:
-    """See `Bench.work`."""
+def work(job: BodyCall) -> Answer:
+    """See `ChildRuntime.work`."""
     return _bench.get()().work(job)
 
 

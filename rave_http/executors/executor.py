@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from rave_core.engine.effects import Run
+from rave_core.engine.effects import RunBody
 from rave_core.errors import RaveError
 from rave_core.settings import Settings
 from rave_http.settings import ServiceSettings
@@ -54,7 +54,7 @@ class Executor(ABC):
     slots: int
 
     @abstractmethod
-    async def run(self, step: Run, *, time_limit: float | None) -> Result:
+    async def run(self, step: RunBody, *, time_limit: float | None) -> Result:
         """Runs a body in the step's scope, so that what it calls is cached, and counts as what it was made of.
 
         Cancelling the task ends the body as far as that can be done.

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rave_core.errors import UnstorableError, told
+from rave_core.errors import UnstorableError, describe_error
 from rave_http.executors.executor import Result
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class PickledResult:
     """A body's result as it crosses over.
 
     Attributes:
@@ -51,7 +51,7 @@ def _made_again(kind: type[BaseException], args: tuple[Any, ...], state: dict[st
     return error
 
 
-def packed(operation: str, result: Result) -> Parcel:
+def packed(operation: str, result: Result) -> PickledResult:
     """A result as it can cross over; for a value that can't, an error that says so.
 
     An exception that can't be pickled is made again from its class and arguments, else from its class and text; one
@@ -60,28 +60,28 @@ def packed(operation: str, result: Result) -> Parcel:
     value, error = result
     if error is None:
         try:
-            return Parcel(pickle.dumps(value, protocol=5))
+            return PickledResult(pickle.dumps(value, protocol=5))
         except Exception as reason:  # noqa: BLE001  # the code of a stranger
             error = UnstorableError(
                 f"{operation} returned {type(value).__name__}, which can't leave the process that it was made in "
-                f"({told(reason)}); run it in threads: executor = 'threads' in the table of this operation"
+                f"({describe_error(reason)}); run it in threads: executor = 'threads' in the table of this operation"
             )
     trace = "".join(traceback.format_exception(error)) if error.__traceback__ is not None else ""
-    return Parcel(_packed_error(error), told(error), trace)
+    return PickledResult(_packed_error(error), describe_error(error), trace)
 
 
-def opened(operation: str, parcel: Parcel) -> Result:
+def opened(operation: str, pickled: PickledResult) -> Result:
     """The result in a parcel; for what can't be opened here, an error that says so."""
     try:
-        content = pickle.loads(parcel.data)  # noqa: S301  # from our own child
+        content = pickle.loads(pickled.data)  # noqa: S301  # from our own child
     except Exception as reason:  # noqa: BLE001  # the code of a stranger
-        if not parcel.error:
-            return None, UnstorableError(f"what {operation} returned can't be brought here: {told(reason)}")
-        content = RuntimeError(parcel.error)
-    if not parcel.error:
+        if not pickled.error:
+            return None, UnstorableError(f"what {operation} returned can't be brought here: {describe_error(reason)}")
+        content = RuntimeError(pickled.error)
+    if not pickled.error:
         return content, None
-    if parcel.trace:
-        content.__cause__ = ChildTraceback(parcel.trace)
+    if pickled.trace:
+        content.__cause__ = ChildTraceback(pickled.trace)
     return None, content
 
 
@@ -92,9 +92,9 @@ def _packed_error(error: Exception) -> bytes:
             copy = pickle.loads(data)  # noqa: S301  # made in the line before
         except Exception:  # noqa: BLE001, S112  # the code of a stranger; the next one is simpler
             continue
-        if type(copy) is type(error) and told(copy) == told(error):
+        if type(copy) is type(error) and describe_error(copy) == describe_error(error):
             return data
-    return pickle.dumps(RuntimeError(told(error)))
+    return pickle.dumps(RuntimeError(describe_error(error)))
 
 
 def _candidates(error: Exception) -> Iterator[Any]:
@@ -102,7 +102,7 @@ def _candidates(error: Exception) -> Iterator[Any]:
     kind = type(error)
     yield error
     yield _Bare(kind, error.args, {name: value for name, value in vars(error).items() if _is_portable(value)})
-    yield _Bare(kind, (told(error).removeprefix(f"{kind.__name__}: "),), {})
+    yield _Bare(kind, (describe_error(error).removeprefix(f"{kind.__name__}: "),), {})
 
 
 def _is_portable(value: Any) -> bool:

@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
-from rave_core.engine.effects import Run
-from rave_core.errors import TimeLimitError, told
+from rave_core.engine.effects import RunBody
+from rave_core.errors import TimeLimitError, describe_error
 from rave_core.settings import Settings
 from rave_http.executors.child_channel import log_levels
-from rave_http.executors.child_process import GoneError, Keeper, KilledError
-from rave_http.executors.child_runtime import Answer, Equipment, Job, Place, find, prepare, work
+from rave_http.executors.child_process import ChildProcess, GoneError, KilledError
+from rave_http.executors.child_runtime import Answer, BodyCall, ChildConfig, Place, find, prepare, work
 from rave_http.executors.executor import SPARE, BusyError, Executor, Result, WorkerLostError
 from rave_http.executors.pickled_result import opened
 from rave_http.executors.stats_delta import add
-from rave_http.executors.threads import Crew, ThreadExecutor
+from rave_http.executors.threads import ThreadExecutor, ThreadWorkers
 from rave_http.protocol.tracing import current_trace
 
 PREPARATION: Final = 60.0
@@ -39,70 +39,70 @@ class MisfitError(Exception):
 class Errand:
     """One body on its way through a child. Its thread goes the way, its caller may call it off."""
 
-    def __init__(self, step: Run, number: int, time_limit: float | None) -> None:
+    def __init__(self, step: RunBody, number: int, time_limit: float | None) -> None:
         self.step = step
-        self.operation = step.scope.operation
+        self.operation = step.context.operation
         self.number = number
         self.time_limit = time_limit
         self.trace = current_trace.get()
         self._lock = threading.Lock()
-        self._keeper: Keeper | None = None
+        self._child_process: ChildProcess | None = None
         self._is_called_off = False
 
     def call_off(self) -> None:
         """Kills the child, so that the body ends. From any thread."""
         with self._lock:
             self._is_called_off = True
-            keeper = self._keeper
-        if keeper is not None:
-            keeper.kill()
+            child_process = self._child_process
+        if child_process is not None:
+            child_process.kill()
 
-    def job(self) -> Job:
+    def job(self) -> BodyCall:
         """What the child needs to know.
 
         Raises:
             MisfitError: the body can't run there.
         """
-        step, call, scope = self.step, self.step.call, self.step.scope
+        step, call, context = self.step, self.step.call, self.step.context
         place = place_of(step)
         try:
             arguments = pickle.dumps((step.args, step.kwargs, call.args, call.named), protocol=5)
         except Exception as error:  # noqa: BLE001  # the code of a stranger
-            raise MisfitError(f"its arguments can't be sent there: {told(error)}") from None
-        done = frozenset(scope.deep.done) if scope.deep is not None else None
-        return Job(self.number, place, self.operation, call.key, _keys_around(step), arguments, done, self.trace)
+            raise MisfitError(f"its arguments can't be sent there: {describe_error(error)}") from None
+        done = frozenset(context.deep.done) if context.deep is not None else None
+        return BodyCall(self.number, place, self.operation, call.key, _keys_around(step), arguments, done, self.trace)
 
-    def go(self, keeper: Keeper, job: Job) -> Answer:
+    def go(self, child_process: ChildProcess, job: BodyCall) -> Answer:
         """Lets the child run the body.
 
         Raises:
             MisfitError: it can't run there.
             TimeoutError: it took too long; it runs on.
-            GoneError, KilledError: as by `Keeper.ask`, or it was called off before.
+            GoneError, KilledError: as by `ChildProcess.ask`, or it was called off before.
         """
         with self._lock:
             if self._is_called_off:
                 raise KilledError
-            self._keeper = keeper
-        _make_ready(keeper, job)
-        answer = keeper.ask(self.time_limit, work, job)
-        if answer.parcel is None:
+            self._child_process = child_process
+        _make_ready(child_process, job)
+        answer = child_process.ask(self.time_limit, work, job)
+        if answer.pickled is None:
             raise MisfitError(answer.misfit)
         return answer
 
 
-def _make_ready(keeper: Keeper, job: Job) -> None:
+def _make_ready(child_process: ChildProcess, job: BodyCall) -> None:
     """Lets the child load what a job needs, which does not count against its time limit."""
     version = job.key.version if job.key is not None else None
-    if (job.place, version) in keeper.ready:
+    if (job.place, version) in child_process.ready:
         return
     try:
-        misfit = keeper.ask(PREPARATION, prepare, job.place, version)
+        misfit = child_process.ask(PREPARATION, prepare, job.place, version)
     except TimeoutError:
         raise GoneError(f"its process was not ready within {PREPARATION:g} s") from None
     if misfit:
         raise MisfitError(misfit)
-    keeper.ready.add((job.place, version))
+    child_process.ready.add((job.place, version))
 
 
 class ProcessExecutor(Executor):
@@ -119,22 +119,22 @@ class ProcessExecutor(Executor):
         self.slots = slots
         self._settings = settings
         self._directories = dict(directories)
-        self._crew = Crew("rave-errand", SPARE * slots)
+        self._thread_workers = ThreadWorkers("rave-errand", SPARE * slots)
         self._local = ThreadExecutor(slots)
         self._running: dict[asyncio.Future[Result | MisfitError], Errand] = {}
         self._numbers = itertools.count(1)
         self._told: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self._generation = 0
-        self._idle: list[Keeper] = []
-        self._keepers: set[Keeper] = set()
+        self._idle: list[ChildProcess] = []
+        self._keepers: set[ChildProcess] = set()
         self._is_closed = False
 
-    async def run(self, step: Run, *, time_limit: float | None) -> Result:
+    async def run(self, step: RunBody, *, time_limit: float | None) -> Result:
         """Runs a body in a child process; in a thread where it can't run there."""
         errand = Errand(step, next(self._numbers), time_limit)
         try:
-            future = self._crew.start(partial(self._conduct, errand))
+            future = self._thread_workers.start(partial(self._conduct, errand))
         except BusyError as error:
             return None, error
         running = asyncio.wrap_future(future)
@@ -157,8 +157,8 @@ class ProcessExecutor(Executor):
         with self._lock:
             self._generation += 1
             idle, self._idle = self._idle, []
-        for keeper in idle:
-            keeper.kill()
+        for child_process in idle:
+            child_process.kill()
 
     async def close(self, grace: float) -> None:
         """Lets running bodies finish for ``grace`` seconds, then kills them; no child is left behind."""
@@ -170,7 +170,7 @@ class ProcessExecutor(Executor):
             if late:
                 await asyncio.wait(late, timeout=_ENDING)
         await local
-        self._crew.dismiss()
+        self._thread_workers.dismiss()
         await asyncio.to_thread(self._end)
 
     def _conduct(self, errand: Errand) -> Result | MisfitError:
@@ -178,13 +178,13 @@ class ProcessExecutor(Executor):
         operation = errand.operation
         try:
             job = errand.job()
-            keeper = self._take()
+            child_process = self._take()
         except MisfitError as misfit:
             return misfit
         except (OSError, RuntimeError) as trouble:  # no more processes, threads or files
             return None, BusyError(f"no process could be started for {operation}: {trouble}")
         try:
-            return self._settled(errand, self._answer(errand, keeper, job))
+            return self._settled(errand, self._answer(errand, child_process, job))
         except MisfitError as misfit:
             return misfit
         except TimeoutError:
@@ -194,61 +194,63 @@ class ProcessExecutor(Executor):
         except GoneError as gone:
             return None, WorkerLostError(f"{operation} did not come to its end: {gone}")
 
-    def _answer(self, errand: Errand, keeper: Keeper, job: Job) -> Answer:
+    def _answer(self, errand: Errand, child_process: ChildProcess, job: BodyCall) -> Answer:
         latest = None
-        keeper.hearing.begin(errand.number, errand.step.scope)
+        child_process.hearing.begin(errand.number, errand.step.context)
         try:
-            answer = errand.go(keeper, job)
+            answer = errand.go(child_process, job)
             latest = answer.progress
             return answer
         finally:
-            keeper.hearing.end(latest)
-            self._give_back(keeper)
+            child_process.hearing.end(latest)
+            self._give_back(child_process)
 
     def _settled(self, errand: Errand, answer: Answer) -> Result:
-        scope = errand.step.scope
-        scope.children.update(dict.fromkeys(answer.children))
-        if scope.deep is not None:
-            scope.deep.done.update(answer.done)
-        add(scope.runtime.statistics, answer.counts)
-        assert answer.parcel is not None
-        return opened(errand.operation, answer.parcel)
+        context = errand.step.context
+        context.children.update(dict.fromkeys(answer.children))
+        if context.deep is not None:
+            context.deep.done.update(answer.done)
+        add(context.runtime.statistics, answer.counts)
+        assert answer.pickled is not None
+        return opened(errand.operation, answer.pickled)
 
-    def _take(self) -> Keeper:
+    def _take(self) -> ChildProcess:
         """An idle child, else a new one."""
         with self._lock:
             generation = self._generation
             while self._idle:
-                keeper = self._idle.pop()
-                if keeper.is_idle:
-                    return keeper
-                keeper.kill()
-        keeper = Keeper(Equipment(self._settings, self._directories, log_levels()), generation)
+                child_process = self._idle.pop()
+                if child_process.is_idle:
+                    return child_process
+                child_process.kill()
+        child_process = ChildProcess(ChildConfig(self._settings, self._directories, log_levels()), generation)
         with self._lock:
-            self._keepers = {each for each in self._keepers if not each.is_gone} | {keeper}
+            self._keepers = {each for each in self._keepers if not each.is_gone} | {child_process}
             is_late = self._is_closed
         if is_late:
-            keeper.kill()
-        return keeper
+            child_process.kill()
+        return child_process
 
-    def _give_back(self, keeper: Keeper) -> None:
+    def _give_back(self, child_process: ChildProcess) -> None:
         """Keeps a child for the next one, if it is sound, of the present code, and not one too many."""
         with self._lock:
-            is_kept = keeper.generation == self._generation and not self._is_closed and len(self._idle) < self.slots
-            if is_kept and keeper.is_idle:
-                self._idle.append(keeper)
+            is_kept = (
+                child_process.generation == self._generation and not self._is_closed and len(self._idle) < self.slots
+            )
+            if is_kept and child_process.is_idle:
+                self._idle.append(child_process)
                 return
-        keeper.kill()
+        child_process.kill()
 
     def _end(self) -> None:
         with self._lock:
             self._is_closed = True
             self._idle.clear()
-            keepers = list(self._keepers)
-        for keeper in keepers:
-            keeper.kill()
-        for keeper in keepers:
-            keeper.join(_ENDING)
+            child_processes = list(self._keepers)
+        for child_process in child_processes:
+            child_process.kill()
+        for child_process in child_processes:
+            child_process.join(_ENDING)
 
     def _tell(self, operation: str, misfit: str) -> None:
         if (operation, misfit) not in self._told:
@@ -256,7 +258,7 @@ class ProcessExecutor(Executor):
             _log.warning("%s runs in a thread, where it can't be ended: in a child process %s", operation, misfit)
 
 
-def place_of(step: Run) -> Place:
+def place_of(step: RunBody) -> Place:
     """Where another process finds the operation of a step.
 
     Raises:
@@ -273,10 +275,10 @@ def place_of(step: Run) -> Place:
     return place
 
 
-def _keys_around(step: Run) -> tuple[str, ...]:
+def _keys_around(step: RunBody) -> tuple[str, ...]:
     keys: list[str] = []
-    scope = step.scope.parent
-    while scope is not None:
-        keys += [scope.key] if scope.key is not None else []
-        scope = scope.parent
+    context = step.context.parent
+    while context is not None:
+        keys += [context.key] if context.key is not None else []
+        context = context.parent
     return tuple(reversed(keys))

@@ -13,7 +13,7 @@ Counts: TypeAlias = dict[str, dict[str, float]]
 _NOT_COUNTED = ("Enabled", "Start Time")
 
 
-class Tally:
+class StatsDelta:
     """In a child: what was counted since it was last asked."""
 
     def __init__(self, statistics: Statistics) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from rave_core.engine.effects import Run
+from rave_core.engine.effects import RunBody
 from rave_core.errors import TimeLimitError
 from rave_http.executors.body_runner import Body
 from rave_http.executors.executor import SPARE, BusyError, Executor, Result, WorkerLostError
@@ -22,7 +22,7 @@ T = TypeVar("T")
 _log = logging.getLogger("rave.http")
 
 
-class Crew:
+class ThreadWorkers:
     """Threads that do one job at a time each. Safe for many threads.
 
     A thread is started when a job comes and none is idle. They are daemons, other than those of
@@ -136,7 +136,7 @@ class ThreadExecutor(Executor):
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
-        self._crew = Crew("rave-body", SPARE * slots)
+        self._thread_workers = ThreadWorkers("rave-body", SPARE * slots)
         self._running: set[asyncio.Future[Result]] = set()
         self._abandoned: set[Future[Result]] = set()
 
@@ -145,11 +145,11 @@ class ThreadExecutor(Executor):
         """How many bodies were given up and still run."""
         return len(self._abandoned)
 
-    async def run(self, step: Run, *, time_limit: float | None) -> Result:
+    async def run(self, step: RunBody, *, time_limit: float | None) -> Result:
         """Runs a body in a thread, with the context variables of this task."""
         body = Body(step)
         try:
-            future = self._crew.start(partial(contextvars.copy_context().run, body.perform))
+            future = self._thread_workers.start(partial(contextvars.copy_context().run, body.perform))
         except BusyError as error:
             return None, error
         running = asyncio.wrap_future(future)
@@ -162,12 +162,12 @@ class ThreadExecutor(Executor):
             is_late = not future.done()
             if is_late:
                 running.cancel()
-                self._give_up(step.scope.operation, body, future)
+                self._give_up(step.context.operation, body, future)
         if not is_late:
             return future.result()
         if is_closing:
-            return None, WorkerLostError(f"{step.scope.operation} was given up, since its worker stops")
-        return None, TimeLimitError(f"{step.scope.operation} took longer than its time limit of {time_limit} s")
+            return None, WorkerLostError(f"{step.context.operation} was given up, since its worker stops")
+        return None, TimeLimitError(f"{step.context.operation} took longer than its time limit of {time_limit} s")
 
     def renew(self) -> None:
         """Nothing to do: a body is a function of this process, and is new when its namespace is."""
@@ -178,7 +178,7 @@ class ThreadExecutor(Executor):
             _, late = await asyncio.wait(list(self._running), timeout=grace)
             for running in late:
                 running.cancel()
-        self._crew.dismiss()
+        self._thread_workers.dismiss()
 
     def _give_up(self, operation: str, body: Body, future: Future[Result]) -> None:
         body.give_up()

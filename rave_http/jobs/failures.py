@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Any, Final
 
-from rave_core.errors import TimeLimitError, told
+from rave_core.errors import TimeLimitError, describe_error
 from rave_http.executors import BusyError
 from rave_http.jobs.tickets import Failed
 from rave_http.protocol.problems import Problem
@@ -25,7 +25,7 @@ def failure_of(error: Exception, now: float) -> Failed:
         slug = "time-limit"
     elif isinstance(error, BusyError):
         slug = "busy"
-    return Failed(slug=slug, detail=told(error)[:2000], at=now)
+    return Failed(slug=slug, detail=describe_error(error)[:2000], at=now)
 
 
 def problem_of(failed: Failed, retry_after: float, error: BaseException | None = None) -> Problem:

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from rave_core.clock import Clock
-from rave_core.engine.context import Progress, Scope
-from rave_core.engine.effects import Run
-from rave_core.engine.execution import Desk
+from rave_core.engine.context import ExecutionContext
+from rave_core.engine.effects import RunBody
+from rave_core.engine.execution import ResolvedOperation
 from rave_core.expiry import nocache
-from rave_core.model import PLAIN, Call, Options, Outcome, Status
+from rave_core.model import PLAIN, Call, Options, Outcome, Progress, Status
 from rave_core.runtime.runtime import Runtime
 from rave_core.storage.leases import LeaseRecord, Leases
 from rave_http.description.request_arguments import Asked
@@ -35,7 +35,7 @@ PULSE: Final = 0.5
 _log = logging.getLogger("rave.http")
 
 
-class Computation:
+class Job:
     """One run under way, or one that ended a moment ago.
 
     Attributes:
@@ -50,10 +50,12 @@ class Computation:
         is_stale: whether it failed, and a stale result is its answer nevertheless.
     """
 
-    def __init__(self, name: str, asked: Asked, desk: Desk, call: Call, options: Options, started_at: float) -> None:
+    def __init__(
+        self, name: str, asked: Asked, resolved: ResolvedOperation, call: Call, options: Options, started_at: float
+    ) -> None:
         self.name = name
         self.asked = asked
-        self.desk = desk
+        self.resolved = resolved
         self.call = call
         self.options = options
         self.started_at = started_at
@@ -105,7 +107,7 @@ class Computation:
             self._news.remove(event)
 
 
-class Computations:
+class Jobs:
     """The computations of one worker. For its event loop alone.
 
     Attributes:
@@ -134,7 +136,7 @@ class Computations:
             failure_time: seconds that a failure is remembered.
         """
         self.is_draining = asyncio.Event()
-        self.on_end: Callable[[Computation, Outcome[Any] | None], None] = lambda *_: None
+        self.on_end: Callable[[Job, Outcome[Any] | None], None] = lambda *_: None
         self._runtime = runtime
         self._clock = clock
         self._choose = choose
@@ -142,14 +144,14 @@ class Computations:
         self._queue = queue
         self._failure_time = failure_time
         self._places: dict[str, asyncio.Semaphore] = {}
-        self._under_way: dict[object, Computation] = {}
-        self._recent: dict[str, Computation] = {}
+        self._under_way: dict[object, Job] = {}
+        self._recent: dict[str, Job] = {}
 
-    def __iter__(self) -> Iterator[Computation]:
+    def __iter__(self) -> Iterator[Job]:
         """Those under way."""
         return iter(list(self._under_way.values()))
 
-    def find(self, key: str) -> Computation | None:
+    def find(self, key: str) -> Job | None:
         """The computation of ``key`` that is under way here, or ended so shortly ago that it is remembered."""
         plain = self._under_way.get((key, PLAIN))
         if plain is not None:
@@ -161,18 +163,18 @@ class Computations:
         self,
         name: str,
         asked: Asked,
-        desk: Desk,
+        resolved: ResolvedOperation,
         call: Call,
         options: Options = PLAIN,
         *,
         on_start: Callable[[], None] = lambda: None,
-    ) -> Computation:
+    ) -> Job:
         """The computation of a call: the one under way, the one that just failed, or a new one.
 
         Args:
             name: ``namespace/operation``.
             asked: the call as it was written.
-            desk: where its operation is answered.
+            resolved: where its operation is answered.
             call: the call.
             options: how it is to be answered.
             on_start: called before a new one is started; what it raises keeps it from that.
@@ -182,7 +184,7 @@ class Computations:
         """
         # What is never kept is computed for each who asks.
         slot: object = object()
-        if call.key is not None and desk.strategy is not nocache:
+        if call.key is not None and resolved.strategy is not nocache:
             slot = (call.key.text, options)
         found = self._under_way.get(slot)
         if found is None and call.key is not None and options is PLAIN:
@@ -191,15 +193,15 @@ class Computations:
             return found
         self._refuse_if_busy(name)
         on_start()
-        computation = Computation(name, asked, desk, call, options, self._clock.now())
-        self._under_way[slot] = computation
+        job = Job(name, asked, resolved, call, options, self._clock.now())
+        self._under_way[slot] = job
         self._metrics.computation_queued(name)
-        computation.task = asyncio.create_task(self._run(slot, computation), name=f"rave {name}")
+        job.task = asyncio.create_task(self._run(slot, job), name=f"rave {name}")
         # Nobody may be waiting when it fails; that is told where it ends.
-        computation.task.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return computation
+        job.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return job
 
-    def _failure(self, key: str) -> Computation | None:
+    def _failure(self, key: str) -> Job | None:
         """The computation of ``key`` that failed here so shortly ago that it is not run again.
 
         It may have an answer nevertheless: a stale result that its operation allows in such a case.
@@ -207,26 +209,26 @@ class Computations:
         found = self._recent.get(key)
         return found if found is not None and (found.failed is not None or found.is_stale) else None
 
-    async def wait(self, computation: Computation, seconds: float | None) -> bool:
+    async def wait(self, job: Job, seconds: float | None) -> bool:
         """Waits for the end of a computation, ``seconds`` at most (``None``: as long as it takes); whether it ended.
 
         The wait is over at once when the worker is about to stop.
         """
-        if computation.task.done() or seconds == 0:
-            return computation.task.done()
+        if job.task.done() or seconds == 0:
+            return job.task.done()
         draining = asyncio.create_task(self.is_draining.wait())
         try:
-            await asyncio.wait({computation.task, draining}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({job.task, draining}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             draining.cancel()
-        return computation.task.done()
+        return job.task.done()
 
     async def publish(self) -> None:
         """Lets others see what is under way here, and how far it is."""
         stores: dict[int, Leases] = {}
         for each in self._under_way.values():
-            if each.began is not None and each.desk.leases is not None:
-                stores[id(each.desk.leases)] = each.desk.leases
+            if each.began is not None and each.resolved.leases is not None:
+                stores[id(each.resolved.leases)] = each.resolved.leases
         for leases in stores.values():
             await asyncio.to_thread(leases.publish)
 
@@ -259,86 +261,88 @@ class Computations:
                 headers={"Retry-After": "5"},
             )
 
-    async def _run(self, slot: object, computation: Computation) -> Outcome[Any]:
+    async def _run(self, slot: object, job: Job) -> Outcome[Any]:
         outcome = None
         try:
-            outcome = await self._computed(computation)
+            outcome = await self._computed(job)
         except Exception as error:
-            computation.failed = failure_of(error, self._clock.now())
+            job.failed = failure_of(error, self._clock.now())
             # Whoever asked is told what, and this is where.
-            _log.warning("%s failed: %s", computation.name, computation.failed.detail, exc_info=error)
+            _log.warning("%s failed: %s", job.name, job.failed.detail, exc_info=error)
             raise
         finally:
-            computation.ended = self._clock.monotonic()
-            seconds = None if computation.began is None else computation.ended - computation.began
-            self._metrics.computation_ended(computation.name, seconds, failed=outcome is None)
+            job.ended = self._clock.monotonic()
+            seconds = None if job.began is None else job.ended - job.began
+            self._metrics.computation_ended(job.name, seconds, failed=outcome is None)
             self._under_way.pop(slot, None)
-            computation.is_stale = outcome is not None and outcome.status is Status.STALE
-            self._remember(computation, outcome)
-            computation.tell()
-            self.on_end(computation, outcome)
+            job.is_stale = outcome is not None and outcome.status is Status.STALE
+            self._remember(job, outcome)
+            job.tell()
+            self.on_end(job, outcome)
         return outcome
 
-    async def _computed(self, computation: Computation) -> Outcome[Any]:
-        executor, limit = self._choose(computation.name)
-        runtime, call, desk = self._runtime, computation.call, computation.desk
-        await self._let_others(computation)
+    async def _computed(self, job: Job) -> Outcome[Any]:
+        executor, limit = self._choose(job.name)
+        runtime, call, resolved = self._runtime, job.call, job.resolved
+        await self._let_others(job)
         place = self._places.setdefault(executor.name, asyncio.Semaphore(executor.slots))
         async with place:
-            computation.began = started = self._clock.monotonic()
-            self._metrics.computation_started(computation.name)
-            scope = Scope(runtime, listener=computation.listen)
+            job.began = started = self._clock.monotonic()
+            self._metrics.computation_started(job.name)
+            context = ExecutionContext(runtime, listener=job.listen)
 
-            async def run(step: Run) -> Result:
-                computation.is_running = True
+            async def run(step: RunBody) -> Result:
+                job.is_running = True
                 return await executor.run(step, time_limit=limit)
 
-            outcome = await runtime.wiring.engine.compute_async(desk, call, computation.options, scope, run)
+            outcome = await runtime.container.engine.compute_async(resolved, call, job.options, context, run)
         if runtime.observed:
             seconds = self._clock.monotonic() - started
-            await asyncio.to_thread(runtime.reports.observe, "rave_called", call=call, outcome=outcome, seconds=seconds)
+            await asyncio.to_thread(
+                runtime.diagnostics.observe, "rave_called", call=call, outcome=outcome, seconds=seconds
+            )
         return outcome
 
-    async def _let_others(self, computation: Computation) -> None:
+    async def _let_others(self, job: Job) -> None:
         """Waits while the same product is being made elsewhere: by another process, or inside a body that runs here."""
-        key, leases = computation.key, computation.desk.leases
-        if key is None or computation.options is not PLAIN:
+        key, leases = job.key, job.resolved.leases
+        if key is None or job.options is not PLAIN:
             return
-        engine = self._runtime.wiring.engine
-        watch = leases.watch(key, computation.desk.name) if leases is not None else None
+        engine = self._runtime.container.engine
+        watch = leases.watch(key, job.resolved.name) if leases is not None else None
         seconds = 0.01
         try:
             while engine.flights.is_under_way(key) or (watch and not await asyncio.to_thread(watch.is_free)):
-                computation.is_elsewhere = True
+                job.is_elsewhere = True
                 if leases is not None:
-                    _follow(computation, await asyncio.to_thread(leases.holder, key))
+                    _follow(job, await asyncio.to_thread(leases.holder, key))
                 await asyncio.sleep(seconds)
                 seconds = min(seconds * 1.5, 0.2)
         except Exception as error:  # noqa: BLE001  # a store may raise anything; a lease only saves work
             _log.warning("the lease of %s can't be read: %s", key, error)
-        computation.is_elsewhere = False
+        job.is_elsewhere = False
 
-    def _remember(self, computation: Computation, outcome: Outcome[Any] | None) -> None:
+    def _remember(self, job: Job, outcome: Outcome[Any] | None) -> None:
         """Keeps a failure, and a result that no cache keeps, for those who ask a moment later."""
-        key = computation.key
-        is_lost = computation.failed is not None or computation.is_stale
+        key = job.key
+        is_lost = job.failed is not None or job.is_stale
         if key is None or not (is_lost or (outcome is not None and outcome.status is Status.UNCACHED)):
             return
-        self._recent[key] = computation
-        asyncio.get_running_loop().call_later(self._failure_time, self._forget, key, computation)
+        self._recent[key] = job
+        asyncio.get_running_loop().call_later(self._failure_time, self._forget, key, job)
 
-    def _forget(self, key: str, computation: Computation) -> None:
-        if self._recent.get(key) is computation:
+    def _forget(self, key: str, job: Job) -> None:
+        if self._recent.get(key) is job:
             del self._recent[key]
 
 
-def _follow(computation: Computation, holder: LeaseRecord | None) -> None:
+def _follow(job: Job, holder: LeaseRecord | None) -> None:
     """Takes over the progress that another process tells by its lease."""
     if holder is None or holder.done is None:
         return
     progress = Progress(holder.done, holder.total, holder.text)
-    if progress != computation.progress:
-        computation.listen(holder.operation, progress)
+    if progress != job.progress:
+        job.listen(holder.operation, progress)
 
 
 def progress_document(progress: Progress) -> dict[str, Any]:

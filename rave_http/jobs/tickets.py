@@ -42,7 +42,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
-class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StoredTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The record of one ticket.
 
     Attributes:
@@ -69,17 +69,17 @@ class Tickets:
         self._clock = clock
         self._keep = keep
         # What was given out here a moment ago need not be written again.
-        self._given: TTLCache[str, Ticket] = TTLCache(_KNOWN, ttl=_RECENTLY, timer=clock.monotonic)
+        self._given: TTLCache[str, StoredTicket] = TTLCache(_KNOWN, ttl=_RECENTLY, timer=clock.monotonic)
         self._lock = threading.Lock()
 
-    def give(self, key: Key, asked: Asked) -> Ticket:
+    def give(self, key: Key, asked: Asked) -> StoredTicket:
         """The ticket for ``key``, whose record is there for others when this returns."""
         with self._lock:
             known = self._given.get(key.text)
         if known is not None:
             return known
         found = self.find(key.text)
-        ticket = Ticket(key=key.text, asked=asked, created_at=found.created_at if found else self._clock.now())
+        ticket = StoredTicket(key=key.text, asked=asked, created_at=found.created_at if found else self._clock.now())
         self._put(ticket)
         return ticket
 
@@ -91,19 +91,19 @@ class Tickets:
         with self._lock:
             self._given.pop(key, None)
 
-    def find(self, key: str) -> Ticket | None:
+    def find(self, key: str) -> StoredTicket | None:
         """The record of the ticket for ``key``; ``None`` where none was given out, or too long ago."""
         try:
             found = self._cache.find(_key(key))
             if found is None or not found.entry.is_fresh(self._clock.now()):
                 return None
-            ticket = msgspec.json.decode(bytes(found.value), type=Ticket)
+            ticket = msgspec.json.decode(bytes(found.value), type=StoredTicket)
         except Exception as error:  # noqa: BLE001  # a store may raise anything; without its record a ticket is unknown
             _log.warning("the record of the ticket for %s can't be read: %s", key, error)
             return None
         return ticket if ticket.key == key else None
 
-    def _put(self, ticket: Ticket) -> None:
+    def _put(self, ticket: StoredTicket) -> None:
         now = self._clock.now()
         key = _key(ticket.key)
         draft = partial(

@@ -17,7 +17,7 @@ from rave_core.clock import Clock
 from rave_core.errors import ConfigurationError, PluginError, UnknownNameError, nearest
 from rave_core.operations.catalog import Catalog, Namespace
 from rave_core.operations.operation import Operation
-from rave_core.plugins.discovery import Problem
+from rave_core.plugins.discovery import LoadProblem
 from rave_http.namespaces.source_store import KeptSources
 from rave_http.namespaces.watcher import Watcher
 
@@ -48,7 +48,7 @@ class NamespaceState:
     generation: int = 0
     loaded_at: float = 0.0
     operations: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[LoadProblem, ...] = ()
     error: str = ""
     failed_at: float | None = None
 
@@ -244,17 +244,17 @@ class _View:
         """The view of a catalog. Of several names of one operation, that in its keys counts, else the first."""
         by_full_name: dict[str, tuple[str, Operation[..., Any]]] = {}
         for name, operation in catalog:
-            full = operation.desk().name
+            full = operation.resolved().name
             if full == name or full not in by_full_name:
                 by_full_name[full] = name, operation
         return cls(catalog, states, generation, dict(catalog), by_full_name)
 
 
-def _problems_of(name: str, catalog: Catalog) -> tuple[Problem, ...]:
+def _problems_of(name: str, catalog: Catalog) -> tuple[LoadProblem, ...]:
     return tuple(problem for problem in catalog.problems if _space(problem) == name)
 
 
-def _space(problem: Problem) -> str:
+def _space(problem: LoadProblem) -> str:
     """The namespace that a problem is of."""
     return problem.name.partition("/")[0]
 

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from rave_core.reloading.source_snapshot import Snapshot
-from rave_http.workers.run_directory import Board
+from rave_http.workers.run_directory import RunDirectory
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Bytes of the sources of one namespace, at most."""
@@ -21,7 +21,7 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 _log = logging.getLogger("rave.http")
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class _StoredSource(msgspec.Struct, frozen=True):
     """What stands on the board for a namespace.
 
     Attributes:
@@ -38,15 +38,15 @@ class _Kept(msgspec.Struct, frozen=True):
 class KeptSources:
     """The sources of namespaces that the workers of a service took last. Safe for many threads and workers."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, run_directory: RunDirectory) -> None:
+        self._run_directory = run_directory
         self._told: set[str] = set()
 
     def keep(self, name: str, directory: str, sources: Snapshot) -> None:
         """Keeps what a namespace was loaded from, unless what is kept was read later. What goes wrong is logged."""
-        fact, kept = _fact(name), _Kept(directory, sources.read_at, sources)
+        fact, kept = _fact(name), _StoredSource(directory, sources.read_at, sources)
         try:
-            with self._board.locked(fact):
+            with self._run_directory.locked(fact):
                 other = self._read(fact)
                 if other is None or other.read_at <= kept.read_at:
                     self._write(fact, kept)
@@ -62,20 +62,20 @@ class KeptSources:
             return None
         return kept.sources if kept is not None and kept.directory == directory else None
 
-    def _read(self, fact: str) -> _Kept | None:
+    def _read(self, fact: str) -> _StoredSource | None:
         try:
-            return msgspec.convert(self._board.read(fact), _Kept | None)
+            return msgspec.convert(self._run_directory.read(fact), _StoredSource | None)
         except (msgspec.DecodeError, msgspec.ValidationError):
             _log.exception("what the board has under %s can't be used", fact)
             return None
 
-    def _write(self, fact: str, kept: _Kept) -> None:
+    def _write(self, fact: str, kept: _StoredSource) -> None:
         try:
             if kept.sources is not None and kept.sources.size > MAX_BYTES:
                 raise ValueError(f"it has {kept.sources.size} bytes, of which {MAX_BYTES} at most are kept")
-            self._board.write(fact, kept)
+            self._run_directory.write(fact, kept)
         except (OSError, ValueError):
-            self._board.write(fact, msgspec.structs.replace(kept, sources=None))
+            self._run_directory.write(fact, msgspec.structs.replace(kept, sources=None))
             raise
 
     def _tell(self, name: str, error: Exception) -> None:

@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 from watchfiles import awatch
 
 from rave_core.clock import Clock
-from rave_core.errors import told
+from rave_core.errors import describe_error
 
 _log = logging.getLogger("rave.http")
 
@@ -183,8 +183,8 @@ class Watcher:
                     woken.set()
         except Exception as error:  # noqa: BLE001  # no watches left, a directory that is gone: looks will do
             self._deaf_until = self._clock.monotonic() + _DEAF_FOR
-            if told(error) != self._told:
-                self._told = told(error)
+            if describe_error(error) != self._told:
+                self._told = describe_error(error)
                 _log.warning(
                     "no word from the system's watcher, so namespaces are looked at more often: %s", self._told
                 )

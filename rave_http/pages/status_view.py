@@ -43,7 +43,7 @@ class WorkerFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComputationFacts:
+class JobFacts:
     """One computation under way.
 
     Attributes:
@@ -72,7 +72,7 @@ class StatusFacts:
     Attributes:
         version: of RAVE.
         workers: all of them, by name.
-        computations: all that are under way, the oldest first.
+        jobs: all that are under way, the oldest first.
         statistics: ``RAVE`` of ``logging.statistics``, added up over the workers.
         caches: what ``/-/cache`` says: ``{"caches": …, "operations": …}``.
         namespaces: how loading them went.
@@ -82,7 +82,7 @@ class StatusFacts:
 
     version: str
     workers: Sequence[WorkerFacts] = ()
-    computations: Sequence[ComputationFacts] = ()
+    jobs: Sequence[JobFacts] = ()
     statistics: Mapping[str, Any]
     caches: Mapping[str, Any]
     namespaces: Sequence[NamespaceFacts] = ()

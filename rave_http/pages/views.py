@@ -31,7 +31,7 @@ from rave_http.description.operation_documents import (
 )
 from rave_http.pages.forms import GO, Field, form_fields, run_query, run_url, sample_query
 from rave_http.pages.snippets import snippets
-from rave_http.pages.status_view import ComputationFacts, StatusFacts, WorkerFacts, status_page, whole
+from rave_http.pages.status_view import JobFacts, StatusFacts, WorkerFacts, status_page, whole
 from rave_http.pages.templating import page
 from rave_http.protocol.problems import PROBLEMS, Kind
 
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from rave_http.description.request_arguments import Asked
 
 __all__ = [
-    "ComputationFacts",
     "Field",
+    "JobFacts",
     "NamespaceFacts",
     "StatusFacts",
     "WorkerFacts",

@@ -9,7 +9,7 @@ from typing import Any
 import pluggy
 
 from rave_core.errors import PluginError, nearest
-from rave_core.plugins.discovery import Found, Problem, found_entry_points, load
+from rave_core.plugins.discovery import FoundPlugin, LoadProblem, found_entry_points, load
 from rave_core.registry import Registry
 from rave_core.settings import Settings
 from rave_http import hookspecs
@@ -28,7 +28,7 @@ class HttpPlugins:
         problems: in the order found. A broken plugin does not stop the others.
     """
 
-    def __init__(self, found: Iterable[Found] = (), problems: Iterable[Problem] = ()) -> None:
+    def __init__(self, found: Iterable[FoundPlugin] = (), problems: Iterable[LoadProblem] = ()) -> None:
         self.problems = list(problems)
         self.executors: Registry[ExecutorFactory] = Registry("executor")
         for name, factory in BUILTIN.items():
@@ -49,7 +49,7 @@ class HttpPlugins:
                 continue
             plugin, problem = load(entry)
             if problem is None:
-                found.append(Found(entry.name, entry.value, plugin))
+                found.append(FoundPlugin(entry.name, entry.value, plugin))
             else:
                 problems.append(problem)
                 _log.warning("plugin %s", problem)
@@ -91,10 +91,10 @@ class HttpPlugins:
         return found
 
     def _note(self, name: str, error: str) -> None:
-        self.problems.append(Problem(name, self._origins[name], error))
+        self.problems.append(LoadProblem(name, self._origins[name], error))
         _log.warning("plugin %s", self.problems[-1])
 
-    def _add(self, found: Found) -> None:
+    def _add(self, found: FoundPlugin) -> None:
         self._origins[found.name] = found.origin
         try:
             self._manager.register(found.plugin, name=found.name)

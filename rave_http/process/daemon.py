@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from rave_core.errors import told
+from rave_core.errors import describe_error
 
 _LONGEST: Final = 2000  # bytes of a line: what a pipe takes at once, so that lines of several processes do not mix
 _PID, _ERROR, _READY = "pid", "error", "ready"
@@ -64,7 +64,7 @@ class _Handler(logging.Handler):
         """Tells the message in one line, and the exception without its traceback."""
         with contextlib.suppress(Exception):
             cause = record.exc_info[1] if record.exc_info else None
-            self._parent.tell(_ERROR, record.getMessage() + (f": {told(cause)}" if cause is not None else ""))
+            self._parent.tell(_ERROR, record.getMessage() + (f": {describe_error(cause)}" if cause is not None else ""))
 
 
 def detach(directory: str, *, keep: Iterable[int], say: Callable[[str], None]) -> Parent:

@@ -32,7 +32,7 @@ from rave_http.process.sockets import BACKLOG, Listener
 from rave_http.process.worker import Worker
 from rave_http.settings import ServiceSettings
 from rave_http.workers.metrics_files import share, worker_died
-from rave_http.workers.run_directory import Board
+from rave_http.workers.run_directory import RunDirectory
 
 _log = logging.getLogger("rave.server")
 
@@ -46,7 +46,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """One service, from its start to its end.
 
     Attributes:
-        board: the directory that the workers share; there while it runs.
+        run_directory: the directory that the workers share; there while it runs.
         is_socket_passed: whether it listens on a socket of systemd's.
     """
 
@@ -81,7 +81,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._on_ready = on_ready
         self._on_serving = on_serving
         self._reload: tuple[preflight.Check, Settings, ServiceSettings] | None = None
-        self.board: Board | None = None
+        self.run_directory: RunDirectory | None = None
         super().__init__(prog="rave")
 
     @property
@@ -99,8 +99,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         if self._pid_file is not None:
             self._pid_file.claim()
         try:
-            self.board = Board.create()
-            share(self.board)
+            self.run_directory = RunDirectory.create()
+            share(self.run_directory)
             for name in ("GUNICORN_PID", "GUNICORN_FD"):  # of a gunicorn around us, which must not be taken for ours
                 os.environ.pop(name, None)
             Arbiter(self).run()
@@ -115,8 +115,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def _tidy(self) -> None:
         self._give_up_reload()
-        if self.board is not None:
-            self.board.remove()
+        if self.run_directory is not None:
+            self.run_directory.remove()
         if self._pid_file is not None:
             self._pid_file.release()
 
@@ -132,11 +132,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Any:
         """The application, in a worker; what it imports, the arbiter must not have."""
-        assert self.board is not None
+        assert self.run_directory is not None
         try:
             from rave_http.app import create_app
 
-            return create_app(self._settings, self._service.guarded(self._outside), self.board)
+            return create_app(self._settings, self._service.guarded(self._outside), self.run_directory)
         except RaveError as error:
             _log.error("a worker can't start: %s", error)
         except Exception:  # noqa: BLE001  # the arbiter decides what becomes of that
@@ -202,11 +202,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def _died(self, arbiter: Arbiter, worker: Worker) -> None:
         arbiter.worker_died(worker)
-        if self.board is not None:
-            worker_died(self.board, worker.pid)
+        if self.run_directory is not None:
+            worker_died(self.run_directory, worker.pid)
 
 
-class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
+class GunicornLog(Logger):  # type: ignore[misc]  # gunicorn has no types
     """What gunicorn logs, as ``rave.server``, and without handlers of its own."""
 
     def setup(self, cfg: Any) -> None:
@@ -253,5 +253,5 @@ def _configuration(service: ServiceSettings) -> dict[str, object]:
         "forwarder_headers": "",
         "control_socket_disable": True,
         "accesslog": None,
-        "logger_class": Log,
+        "logger_class": GunicornLog,
     }

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rave_core.errors import ConfigurationError, RaveWarning, told
+from rave_core.errors import ConfigurationError, RaveWarning, describe_error
 
 FORM: Final = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
 _SYSTEM_FORM: Final = "raved[%(process)d]: %(levelname)s %(name)s: %(message)s"
@@ -141,8 +141,8 @@ def _reason(error: Exception) -> str:
         return f"section or key {error.args[0]!r} is missing"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
-    cause = f" ({told(error.__cause__)})" if error.__cause__ is not None else ""
-    return f"{error}{cause}" if str(error) else told(error)
+    cause = f" ({describe_error(error.__cause__)})" if error.__cause__ is not None else ""
+    return f"{error}{cause}" if str(error) else describe_error(error)
 
 
 def _handlers() -> Iterator[logging.Handler]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from rave_core.clock import SystemClock
-from rave_core.errors import ConfigurationError, RaveError, told
+from rave_core.errors import ConfigurationError, RaveError, describe_error
 from rave_core.settings import Settings
 from rave_http.process.launch import Launch
 from rave_http.settings import ServiceSettings
@@ -143,7 +143,7 @@ def _report(writing: int, launch: Launch, settings: Settings, service: ServiceSe
     except ModuleNotFoundError as error:
         findings = Findings(error=install_advice(error))
     except BaseException as error:  # noqa: BLE001  # the code of a stranger may raise anything
-        findings = Findings(error=told(error))
+        findings = Findings(error=describe_error(error))
     try:
         with open(writing, "wb") as file:
             file.write(msgspec.json.encode(findings) + b"\n")

@@ -9,7 +9,7 @@ ANONYMOUS_NAME = "-"
 
 
 @dataclass(slots=True)
-class RequestNote:
+class RequestRecord:
     """One request. Made by the envelope as ``scope["rave"]`` before anything else; resources fill in what they learn.
 
     Attributes:

@@ -16,7 +16,7 @@ import msgspec
 from falcon import mediatypes
 from falcon.errors import InvalidMediaRange
 
-from rave_core.errors import told
+from rave_core.errors import describe_error
 from rave_core.rendering import (
     arrow_file_of,
     arrow_stream_of,
@@ -119,7 +119,7 @@ def _plugged(value: Any, mime_type: str, hooks: Any) -> Iterator[Rendering]:
             if strange := [each for each in forms if not isinstance(each, Rendering) or "/" not in each.media_type]:
                 raise TypeError(f"it gave {strange[0]!r}, which is no Rendering with a media type")
         except Exception as error:  # noqa: BLE001  # a stranger's hook may raise anything
-            _log.warning("rave_http_render of plugin %s failed: %s", implementation.plugin_name, told(error))
+            _log.warning("rave_http_render of plugin %s failed: %s", implementation.plugin_name, describe_error(error))
             _log.debug("the failure", exc_info=True)
         else:
             yield from forms

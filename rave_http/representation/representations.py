@@ -70,7 +70,7 @@ class Representation:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class MadeProduct:
     """A result, with what is known of it.
 
     Attributes:
@@ -103,7 +103,7 @@ class Representations:
         self._offered: LRUCache[_Place, Sequence[Rendering]] = LRUCache(_OFFERS)
         self._under_way: dict[_Place, asyncio.Task[Representation]] = {}
 
-    async def of(self, product: Product, *, accept: str | None, form: str | None) -> Representation:
+    async def of(self, product: MadeProduct, *, accept: str | None, form: str | None) -> Representation:
         """The representation of a product that suits a client best. Of many who ask at once, one has it made.
 
         Raises:
@@ -121,7 +121,7 @@ class Representations:
         found = self._kept.get(place)
         return found if found is not None else await self._made(place, product, chosen)
 
-    async def _offers(self, product: Product, place: _Place | None) -> Sequence[Rendering]:
+    async def _offers(self, product: MadeProduct, place: _Place | None) -> Sequence[Rendering]:
         """The forms of a product, which are those of every equal one."""
         offered = self._offered.get(place) if place is not None else None
         if offered is None:
@@ -131,7 +131,7 @@ class Representations:
                 self._offered[place] = offered
         return offered
 
-    async def _made(self, place: _Place, product: Product, chosen: Rendering) -> Representation:
+    async def _made(self, place: _Place, product: MadeProduct, chosen: Rendering) -> Representation:
         task = self._under_way.get(place)
         if task is None:
             task = asyncio.create_task(asyncio.to_thread(_rendered, product, chosen))
@@ -146,7 +146,7 @@ class Representations:
             self._kept[place] = task.result()
 
 
-def _place(product: Product) -> _Place | None:
+def _place(product: MadeProduct) -> _Place | None:
     """What names a product among all that were ever made; ``None`` for one that no cache keeps."""
     entry = product.entry
     if entry is None:
@@ -155,7 +155,7 @@ def _place(product: Product) -> _Place | None:
     return product.name, product.spec.mime_type, entry.key, entry.digest, repr(entry.created_at)
 
 
-def _rendered(product: Product, chosen: Rendering) -> Representation:
+def _rendered(product: MadeProduct, chosen: Rendering) -> Representation:
     body = chosen.render(product.value)
     suffix = suffix_of(chosen.media_type)
     return Representation(
@@ -168,7 +168,7 @@ def _rendered(product: Product, chosen: Rendering) -> Representation:
     )
 
 
-def _of_file(product: Product) -> Representation:
+def _of_file(product: MadeProduct) -> Representation:
     if isinstance(product.value, Remote):
         return _of_remote(product, product.value)
     path = str(product.value)
@@ -188,7 +188,7 @@ def _of_file(product: Product) -> Representation:
     )
 
 
-def _of_remote(product: Product, remote: Remote) -> Representation:
+def _of_remote(product: MadeProduct, remote: Remote) -> Representation:
     try:
         url = remote.url()
     except OSError as error:
@@ -217,7 +217,7 @@ def _is_active(media_type: str) -> bool:
     return bare in _ACTIVE or bare.endswith("+xml")
 
 
-def _created_at(product: Product) -> float | None:
+def _created_at(product: MadeProduct) -> float | None:
     return product.entry.created_at if product.entry is not None else None
 
 

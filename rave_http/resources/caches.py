@@ -125,11 +125,11 @@ class Purge:
         for name in names:
             operation = service.namespaces.find(name)
             if operation is not None:
-                desk = operation.desk()
+                resolved = operation.resolved()
                 count, size = await asyncio.to_thread(
-                    _remove, desk.cache, desk.name, asked.get("version"), service.clock.now() - age
+                    _remove, resolved.cache, resolved.name, asked.get("version"), service.clock.now() - age
                 )
-                await service.forget(prefix_of(desk.name))
+                await service.forget(prefix_of(resolved.name))
                 removed, bytes_ = removed + count, bytes_ + size
         send_json(resp, {"removed": removed, "bytes": bytes_})
 

@@ -38,7 +38,7 @@ class Reload:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        service.peers.answer("reload", self._reload)
+        service.rpc.answer("reload", self._reload)
 
     async def on_post(self, req: Request, resp: Response, namespace: str) -> None:
         """Loads a namespace anew in every worker, without waiting for a change; the state in each."""
@@ -52,7 +52,7 @@ class Reload:
                 "conflict",
                 f"{namespace!r} is an installed package; send the service HUP to see what was installed anew",
             )
-        answers = await service.peers.ask("reload", timeout=60.0, namespace=namespace)
+        answers = await service.rpc.ask("reload", timeout=60.0, namespace=namespace)
         failed = [answer for answer in answers.values() if answer.get("error")]
         document: dict[str, Any] = {"namespace": namespace, "workers": dict(answers), "silent": answers.silent}
         if failed:

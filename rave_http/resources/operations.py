@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
-from rave_core.engine.execution import Desk
+from rave_core.engine.execution import ResolvedOperation
 from rave_core.expiry import nocache
 from rave_core.model import PLAIN, Call, Options, Status
 from rave_core.operations.operation import Operation
@@ -19,13 +19,13 @@ from rave_http.description import request_arguments
 from rave_http.description.operation_documents import nearest_operation
 from rave_http.description.request_arguments import Controls, read_body, read_query
 from rave_http.jobs.failures import problem_of
-from rave_http.jobs.jobs import Computation
+from rave_http.jobs.jobs import Job
 from rave_http.protocol.headers import Preferences, directives, preferences
 from rave_http.protocol.problems import Problem
-from rave_http.protocol.request_record import RequestNote
-from rave_http.representation.representations import Product, Representation
+from rave_http.protocol.request_record import RequestRecord
+from rave_http.representation.representations import MadeProduct, Representation
 from rave_http.resources.catalog import Catalog
-from rave_http.resources.ready import Place, Ready, ReadyAnswers, place_of
+from rave_http.resources.ready import CachedResponse, Place, ResponseCache, place_of
 from rave_http.worker.responses import (
     JSON,
     URI_LIST,
@@ -63,14 +63,14 @@ class _Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _KeptResult:
     """A kept result that answers a call.
 
     Attributes:
         frame: the frame that memory held just before it was found, if any.
     """
 
-    desk: Desk
+    resolved: ResolvedOperation
     call: Call
     found: Found
     frame: Any
@@ -80,7 +80,7 @@ class _Kept:
 class Operations:
     """The sink of the application: whatever is no path of the system is an operation, a namespace, or nothing."""
 
-    def __init__(self, service: Service, catalog: Catalog, ready: ReadyAnswers) -> None:
+    def __init__(self, service: Service, catalog: Catalog, ready: ResponseCache) -> None:
         self._service = service
         self._catalog = catalog
         self._ready = ready
@@ -117,7 +117,7 @@ class Operations:
         cached = request.controls.only_cached or "only-if-cached" in directives(req.get_header("Cache-Control"))
         wanted = _Wanted(name, namespace, operation, request, prefer, cached, place)
         call = await self._bound(wanted)
-        note: RequestNote = req.scope["rave"]
+        note: RequestRecord = req.scope["rave"]
         if call.key is not None:
             note.key = call.key.text
         await self._climb(req, resp, wanted, call)
@@ -154,68 +154,68 @@ class Operations:
     async def _bound(self, wanted: _Wanted) -> Call:
         asked = wanted.request.asked
         is_small = asked.document is None and sum(len(text) for _, text in asked.texts) < _SMALL
-        if is_small and wanted.operation.desk().binder.is_repeatable:
+        if is_small and wanted.operation.resolved().binder.is_repeatable:
             return request_arguments.bind(asked, wanted.operation)
         # It may read files, whose content is what it stands for, or take its time over what is large.
         return await asyncio.to_thread(request_arguments.bind, wanted.request.asked, wanted.operation)
 
     async def _climb(self, req: Request, resp: Response, wanted: _Wanted, call: Call) -> None:
         """One ladder: what is kept, else what is made while the client waits, else a ticket."""
-        service, desk = self._service, wanted.operation.desk()
+        service, resolved = self._service, wanted.operation.resolved()
         options = wanted.controls.options
         found = frame = None
-        if call.key is not None and options is None and desk.strategy is not nocache:
-            frame = desk.cache.peek(call.key.text)
-            found = await asyncio.to_thread(service.look, desk.cache, call.key)
+        if call.key is not None and options is None and resolved.strategy is not nocache:
+            frame = resolved.cache.peek(call.key.text)
+            found = await asyncio.to_thread(service.look, resolved.cache, call.key)
         now = service.clock.now()
         if found is not None and found.entry.is_fresh(now):
-            await self._send_kept(req, resp, wanted, _Kept(desk, call, found, frame))
+            await self._send_kept(req, resp, wanted, _KeptResult(resolved, call, found, frame))
             return
-        if found is not None and now < found.entry.expires_at + desk.spec.stale_while_revalidate:
-            await self._refresh_behind(req, wanted, call, desk)
-            await self._send_kept(req, resp, wanted, _Kept(desk, call, found, frame, Status.STALE))
+        if found is not None and now < found.entry.expires_at + resolved.spec.stale_while_revalidate:
+            await self._refresh_behind(req, wanted, call, resolved)
+            await self._send_kept(req, resp, wanted, _KeptResult(resolved, call, found, frame, Status.STALE))
             return
         if wanted.only_cached:
             raise Problem("not-kept", f"No result of this call of {wanted.name} is kept")
-        computation = self._start(req, wanted, call, options or PLAIN)
-        await self._wait(req, resp, wanted, computation)
+        job = self._start(req, wanted, call, options or PLAIN)
+        await self._wait(req, resp, wanted, job)
 
-    async def _refresh_behind(self, req: Request, wanted: _Wanted, call: Call, desk: Desk) -> None:
+    async def _refresh_behind(self, req: Request, wanted: _Wanted, call: Call, resolved: ResolvedOperation) -> None:
         """Starts to make a stale result anew, if there is room for it; whoever asked has an answer already."""
         service = self._service
         if wanted.only_cached or not service.may(req, "run", wanted.namespace):
             return
         try:
-            service.computations.join(wanted.name, wanted.request.asked, desk, call)
+            service.jobs.join(wanted.name, wanted.request.asked, resolved, call)
         except Problem as problem:
             _log.info("%s is not refreshed now: %s", wanted.name, problem)
 
-    def _start(self, req: Request, wanted: _Wanted, call: Call, options: Options) -> Computation:
+    def _start(self, req: Request, wanted: _Wanted, call: Call, options: Options) -> Job:
         service = self._service
         service.require(req, "run", wanted.namespace)
         if options is not PLAIN:
             service.require(req, "refresh", wanted.namespace, audited=True)
-        desk, asked = wanted.operation.desk(), wanted.request.asked
-        return service.computations.join(wanted.name, asked, desk, call, options, on_start=lambda: service.charge(req))
+        resolved, asked = wanted.operation.resolved(), wanted.request.asked
+        return service.jobs.join(wanted.name, asked, resolved, call, options, on_start=lambda: service.charge(req))
 
-    async def _wait(self, req: Request, resp: Response, wanted: _Wanted, computation: Computation) -> None:
+    async def _wait(self, req: Request, resp: Response, wanted: _Wanted, job: Job) -> None:
         service = self._service
         # What is never kept can't be promised: there is nothing but to wait.
-        is_promising = computation.key is not None and computation.desk.strategy is not nocache
+        is_promising = job.key is not None and job.resolved.strategy is not nocache
         seconds = self._patience(wanted.preferences) if is_promising else service.settings.max_wait
-        is_done = await service.wait(computation, seconds)
+        is_done = await service.wait(job, seconds)
         applied = wanted.preferences.applied(waited=seconds, ticket=not is_done)
         if applied and (is_done or is_promising):
             resp.set_header("Preference-Applied", applied)
         if is_done:
-            await self._send_made(req, resp, wanted, computation)
+            await self._send_made(req, resp, wanted, job)
             return
         if not is_promising:
             raise Problem(
                 "time-limit",
                 f"{wanted.name} did not end in {seconds:g} s, and there are no tickets for results that are not kept",
             )
-        await self._send_ticket(req, resp, wanted, computation)
+        await self._send_ticket(req, resp, wanted, job)
 
     def _patience(self, prefer: Preferences) -> float:
         settings = self._service.settings
@@ -223,48 +223,52 @@ class Operations:
             return 0.0
         return min(settings.wait if prefer.wait is None else prefer.wait, settings.max_wait)
 
-    async def _send_made(self, req: Request, resp: Response, wanted: _Wanted, computation: Computation) -> None:
+    async def _send_made(self, req: Request, resp: Response, wanted: _Wanted, job: Job) -> None:
         service = self._service
-        note: RequestNote = req.scope["rave"]
-        if computation.failed is not None:
-            error = computation.task.exception() if service.may(req, "debug", wanted.namespace) else None
-            raise problem_of(computation.failed, service.settings.failure_time, error)
-        if computation.task.cancelled():
+        note: RequestRecord = req.scope["rave"]
+        if job.failed is not None:
+            error = job.task.exception() if service.may(req, "debug", wanted.namespace) else None
+            raise problem_of(job.failed, service.settings.failure_time, error)
+        if job.task.cancelled():
             raise Problem("busy", "The worker stopped before the result was there; ask again", headers=_AGAIN)
-        outcome = computation.task.result()
+        outcome = job.task.result()
         note.cache = "wait"
-        product = Product(wanted.name, wanted.operation.spec, outcome.value, outcome.entry)
+        product = MadeProduct(wanted.name, wanted.operation.spec, outcome.value, outcome.entry)
         found = await service.representations.of(product, accept=req.get_header("Accept"), form=wanted.controls.form)
         await send_product(service, req, resp, product, found, outcome.status)
 
-    async def _send_kept(self, req: Request, resp: Response, wanted: _Wanted, kept: _Kept) -> None:
+    async def _send_kept(self, req: Request, resp: Response, wanted: _Wanted, kept: _KeptResult) -> None:
         service, found = self._service, kept.found
-        note: RequestNote = req.scope["rave"]
+        note: RequestRecord = req.scope["rave"]
         note.cache = kept.status.value
-        service.hit(kept.desk, kept.call, found, kept.status)
+        service.hit(kept.resolved, kept.call, found, kept.status)
         if wanted.preferences.minimal:
             self._send_reference(req, resp, wanted, found)
             return
-        product = Product(wanted.name, wanted.operation.spec, found.value, found.entry)
+        product = MadeProduct(wanted.name, wanted.operation.spec, found.value, found.entry)
         representation = await service.representations.of(
             product, accept=req.get_header("Accept"), form=wanted.controls.form
         )
         self._remember(wanted, kept, product, representation)
         await send_product(service, req, resp, product, representation, kept.status)
 
-    def _remember(self, wanted: _Wanted, kept: _Kept, product: Product, representation: Representation) -> None:
+    def _remember(
+        self, wanted: _Wanted, kept: _KeptResult, product: MadeProduct, representation: Representation
+    ) -> None:
         """Keeps an answer ready, where it can be seen without waiting whether it still is one."""
-        service, frame, desk = self._service, kept.frame, kept.desk
+        service, frame, resolved = self._service, kept.frame, kept.resolved
         is_sure = (
             representation.url is None
             and frame is not None
-            and desk.cache.peek(kept.found.entry.key) is frame
+            and resolved.cache.peek(kept.found.entry.key) is frame
             and kept.status is Status.HIT
         )
-        if wanted.place is None or wanted.only_cached or not is_sure or not desk.binder.is_repeatable:
+        if wanted.place is None or wanted.only_cached or not is_sure or not resolved.binder.is_repeatable:
             return
         generation = service.namespaces.generation
-        ready = Ready(generation, wanted.namespace, desk, kept.call, kept.found, frame, product, representation)
+        ready = CachedResponse(
+            generation, wanted.namespace, resolved, kept.call, kept.found, frame, product, representation
+        )
         self._ready.keep(wanted.place, ready)
 
     def _send_reference(self, req: Request, resp: Response, wanted: _Wanted, found: Found) -> None:
@@ -282,13 +286,13 @@ class Operations:
         resp.set_header("Preference-Applied", "return=minimal")
         resp.set_header("Vary", "Accept, Prefer")
 
-    async def _send_ticket(self, req: Request, resp: Response, wanted: _Wanted, computation: Computation) -> None:
-        key = computation.call.key
+    async def _send_ticket(self, req: Request, resp: Response, wanted: _Wanted, job: Job) -> None:
+        key = job.call.key
         assert key is not None
-        computation.is_promised = True
-        await asyncio.to_thread(self._service.tickets.give, key, computation.asked)
-        if computation.task.done():  # it ended before it was promised
-            await asyncio.to_thread(self._service.tickets.end, key.text, computation.failed)
+        job.is_promised = True
+        await asyncio.to_thread(self._service.tickets.give, key, job.asked)
+        if job.task.done():  # it ended before it was promised
+            await asyncio.to_thread(self._service.tickets.end, key.text, job.failed)
         req.scope["rave"].cache = "ticket"
         self._service.metrics.tickets.inc()
-        send_ticket(self._service, req, resp, computation)
+        send_ticket(self._service, req, resp, job)

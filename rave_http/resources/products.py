@@ -14,10 +14,10 @@ from rave_core.operations.operation import Operation
 from rave_http.protocol.headers import Preferences, preferences
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
-from rave_http.protocol.request_record import RequestNote
+from rave_http.protocol.request_record import RequestRecord
 from rave_http.protocol.times import iso
-from rave_http.representation.representations import Product
-from rave_http.worker.job_status import State, Whereabouts
+from rave_http.representation.representations import MadeProduct
+from rave_http.worker.job_status import JobStatus, State
 from rave_http.worker.responses import AFTER, retry_after, send_json, send_product, show_ticket, ticket_document
 from rave_http.worker.service import Service
 
@@ -59,7 +59,7 @@ class Products:
         service = self._service
         path, view = _split(req.path.removeprefix(PREFIX))
         key, name, operation = service.products.identify(path, lambda namespace: service.may(req, "view", namespace))
-        note: RequestNote = req.scope["rave"]
+        note: RequestRecord = req.scope["rave"]
         note.operation, note.key = name, key.text
         _check_method(req, resp, _VIEWS[view])
         if req.method == "OPTIONS":
@@ -88,11 +88,11 @@ class Products:
             raise service.products.refuse(place)
         await self._send(req, resp, place, target.form)
 
-    async def _awaited(self, place: Whereabouts, target: _Target, seconds: float) -> Whereabouts:
+    async def _awaited(self, place: JobStatus, target: _Target, seconds: float) -> JobStatus:
         """What becomes of a product within ``seconds``, whoever makes it."""
         service = self._service
-        if place.computation is not None:
-            is_done = await service.wait(place.computation, seconds)
+        if place.job is not None:
+            is_done = await service.wait(place.job, seconds)
             return await self._locate(target) if is_done else place
         end = service.clock.monotonic() + seconds
         while place.state is State.MAKING and service.clock.monotonic() < end and not service.is_draining:
@@ -100,46 +100,46 @@ class Products:
             place = await self._locate(target)
         return place
 
-    async def _locate(self, target: _Target) -> Whereabouts:
+    async def _locate(self, target: _Target) -> JobStatus:
         return await self._service.products.locate(target.key, target.name, target.operation, after=target.after)
 
     def _patience(self, prefer: Preferences) -> float:
         """Whoever polls a ticket is answered at once, unless they say that they want to wait."""
         return 0.0 if prefer.wait is None else min(prefer.wait, self._service.settings.max_wait)
 
-    async def _place(self, req: Request, target: _Target) -> Whereabouts:
+    async def _place(self, req: Request, target: _Target) -> JobStatus:
         """What has become of the key; what nobody makes any more is made here, for whoever may."""
         place = await self._locate(target)
         if place.state is State.ORPHANED and self._service.may(req, "run", target.name.partition("/")[0]):
             return await self._service.products.take_over(place)
         return place
 
-    async def _send(self, req: Request, resp: Response, place: Whereabouts, form: str | None) -> None:
+    async def _send(self, req: Request, resp: Response, place: JobStatus, form: str | None) -> None:
         service = self._service
         if place.found is not None:
             value, entry = place.found.value, cast("Entry | None", place.found.entry)
             status = Status.HIT if place.found.entry.is_fresh(service.clock.now()) else Status.STALE
         else:  # no cache keeps it: the computation that just ended does, for a moment
-            assert place.computation is not None
-            outcome = place.computation.task.result()
+            assert place.job is not None
+            outcome = place.job.task.result()
             value, entry, status = outcome.value, outcome.entry, outcome.status
         req.scope["rave"].cache = status.value
-        product = Product(place.name, place.operation.spec, value, entry)
+        product = MadeProduct(place.name, place.operation.spec, value, entry)
         found = await service.representations.of(product, accept=req.get_header("Accept"), form=form)
         await send_product(service, req, resp, product, found, status)
 
-    def _send_ticket(self, req: Request, resp: Response, place: Whereabouts, target: _Target) -> None:
+    def _send_ticket(self, req: Request, resp: Response, place: JobStatus, target: _Target) -> None:
         req.scope["rave"].cache = "ticket"
         asked = place.ticket.asked if place.ticket is not None else None
-        if place.computation is not None:
-            asked = place.computation.asked
+        if place.job is not None:
+            asked = place.job.asked
         document = self._document(place, target.after)
         show_ticket(self._service, req, resp, document, asked, retry_after(self._service, _since(place)))
 
-    def _document(self, place: Whereabouts, after: float | None = None) -> dict[str, Any]:
+    def _document(self, place: JobStatus, after: float | None = None) -> dict[str, Any]:
         status = "queued" if place.state is State.ORPHANED else place.state.value
-        if place.state is State.MAKING and place.computation is not None:
-            status = place.computation.status
+        if place.state is State.MAKING and place.job is not None:
+            status = place.job.status
         return ticket_document(
             self._service,
             status=status,
@@ -164,7 +164,7 @@ class Products:
     async def _delete(self, req: Request, resp: Response, target: _Target) -> None:
         service = self._service
         service.require(req, "purge", target.name.partition("/")[0], audited=True)
-        is_forgotten = await asyncio.to_thread(target.operation.desk().cache.forget, target.key)
+        is_forgotten = await asyncio.to_thread(target.operation.resolved().cache.forget, target.key)
         await service.forget(target.key.text)
         if not is_forgotten:
             raise Problem("not-found", f"There is no product {target.key.text[:300]!r}")
@@ -182,7 +182,7 @@ class Products:
         resp.set_header("X-Accel-Buffering", "no")
         resp.sse = self._stream(req, place, target)
 
-    async def _stream(self, req: Request, place: Whereabouts, target: _Target) -> AsyncIterator[SSEvent | None]:
+    async def _stream(self, req: Request, place: JobStatus, target: _Target) -> AsyncIterator[SSEvent | None]:
         """What becomes of a product, until it is there or failed. A ``None`` is a sign of life."""
         service = self._service
         service.streams += 1
@@ -201,7 +201,7 @@ class Products:
                 if quiet >= _HEARTBEAT:
                     quiet = 0.0
                     yield None
-                if place.computation is None or not place.computation.is_running or place.computation.ended is not None:
+                if place.job is None or not place.job.is_running or place.job.ended is not None:
                     place = await self._place(req, target)  # whoever makes it may be killed meanwhile
             if place.state is State.READY:
                 yield SSEvent(event="done", json=self._document(place))
@@ -213,16 +213,16 @@ class Products:
             service.streams -= 1
             service.metrics.event_streams.dec()
 
-    async def _pause(self, place: Whereabouts) -> float:
+    async def _pause(self, place: JobStatus) -> float:
         """Waits for news of a product, a moment at most; the seconds that went by."""
         started = self._service.clock.monotonic()
-        if place.computation is None:
+        if place.job is None:
             await asyncio.sleep(_LOOK)
         else:
-            with place.computation.news() as event:
-                waiters = {place.computation.task, asyncio.create_task(event.wait())}
+            with place.job.news() as event:
+                waiters = {place.job.task, asyncio.create_task(event.wait())}
                 await asyncio.wait(waiters, timeout=_HEARTBEAT / 2, return_when=asyncio.FIRST_COMPLETED)
-                for waiter in waiters - {place.computation.task}:
+                for waiter in waiters - {place.job.task}:
                     waiter.cancel()
             await asyncio.sleep(0.1)  # reports may come by the thousand
         return self._service.clock.monotonic() - started
@@ -249,10 +249,10 @@ def _check_method(req: Request, resp: Response, allowed: tuple[str, ...]) -> Non
         )
 
 
-def _since(place: Whereabouts) -> float | None:
+def _since(place: JobStatus) -> float | None:
     """When it was asked for, in Unix seconds."""
-    if place.computation is not None:
-        return place.computation.started_at
+    if place.job is not None:
+        return place.job.started_at
     if place.holder is not None:
         return place.holder.since
     if place.ticket is not None:

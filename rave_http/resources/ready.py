@@ -12,28 +12,28 @@ from collections.abc import Awaitable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from rave_core.engine.execution import Desk
+from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import Bytes, Call, Status
 from rave_core.storage.cache import Found
 from rave_http.asgi.outer_middleware import Application, Receive, Send
 from rave_http.protocol.problems import Problem
-from rave_http.protocol.request_record import RequestNote
+from rave_http.protocol.request_record import RequestRecord
 from rave_http.representation.conditional_responses import is_plain
-from rave_http.representation.representations import Product, Representation
+from rave_http.representation.representations import MadeProduct, Representation
 from rave_http.worker.responses import product_headers
 from rave_http.worker.service import Service
 
 Place: TypeAlias = tuple[str, bytes, bytes]
 """What names an answer: path, query and ``Accept``."""
 
-Scope: TypeAlias = MutableMapping[str, Any]
+ExecutionContext: TypeAlias = MutableMapping[str, Any]
 
 _OVERHEAD: Final = 4096
 _LARGEST_SHARE: Final = 8  # what is larger than this part of the budget is not held ready
 
 
 @dataclass(slots=True)
-class Ready:
+class CachedResponse:
     """An answer that memory holds whole: it is good as long as the frame that it was made of is the one kept.
 
     Attributes:
@@ -43,11 +43,11 @@ class Ready:
 
     generation: int
     namespace: str
-    desk: Desk
+    resolved: ResolvedOperation
     call: Call
     found: Found
     frame: Bytes
-    product: Product
+    product: MadeProduct
     representation: Representation
     _moment: tuple[float, bool] | None = field(default=None, init=False)
     _headers: list[tuple[bytes, bytes]] = field(default_factory=list, init=False)
@@ -62,14 +62,14 @@ class Ready:
         entry = self.found.entry
         return (
             self.generation == service.namespaces.generation
-            and self.desk.cache.peek(entry.key) is self.frame
+            and self.resolved.cache.peek(entry.key) is self.frame
             and service.clock.now() < entry.expires_at
         )
 
-    def count(self, service: Service, note: RequestNote) -> None:
+    def count(self, service: Service, note: RequestRecord) -> None:
         """Notes and counts it as a hit."""
         note.operation, note.cache, note.key = self.product.name, "hit", self.found.entry.key
-        service.hit(self.desk, self.call, self.found, Status.HIT)
+        service.hit(self.resolved, self.call, self.found, Status.HIT)
 
     def headers(self, service: Service, *, private: bool) -> list[tuple[bytes, bytes]]:
         """The headers of the whole, as ASGI has them. They change once a second at most."""
@@ -89,7 +89,7 @@ class Ready:
         return self._headers
 
 
-class ReadyAnswers:
+class ResponseCache:
     """The answers that were given a moment ago and may be given again. For the event loop of one worker."""
 
     def __init__(self, service: Service) -> None:
@@ -97,14 +97,14 @@ class ReadyAnswers:
         self._service = service
         self._most = service.settings.memory
         self._held = 0
-        self._answers: dict[Place, Ready] = {}
+        self._answers: dict[Place, CachedResponse] = {}
 
-    def find(self, place: Place | None) -> Ready | None:
+    def find(self, place: Place | None) -> CachedResponse | None:
         """The answer of a place, if it still is one."""
         ready = self._answers.get(place) if place is not None else None
         return ready if ready is not None and ready.is_current(self._service) else None
 
-    def keep(self, place: Place, ready: Ready) -> None:
+    def keep(self, place: Place, ready: CachedResponse) -> None:
         """Keeps an answer, unless it is large."""
         if ready.representation.body is None or ready.size > self._most // _LARGEST_SHARE:
             return
@@ -119,22 +119,22 @@ class ReadyAnswers:
 class Shortcut:
     """An ASGI application in front of another, which gives ready answers itself."""
 
-    def __init__(self, inner: Application, service: Service, answers: ReadyAnswers) -> None:
+    def __init__(self, inner: Application, service: Service, answers: ResponseCache) -> None:
         self._inner = inner
         self._service = service
         self._answers = answers
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    def __call__(self, scope: ExecutionContext, receive: Receive, send: Send) -> Awaitable[None]:
         """Answers one request. No coroutine of its own: it would cost every request some time."""
         ready = self._found(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
         return self._inner(scope, receive, send) if ready is None else self._give(ready, scope["rave"], send)
 
-    def _found(self, scope: Scope) -> Ready | None:
+    def _found(self, scope: ExecutionContext) -> CachedResponse | None:
         """The answer to a plain request of somebody who may see it."""
         ready = self._answers.find(place_of(scope)) if is_plain(scope["headers"]) else None
         return ready if ready is not None and self._may_see(scope, ready.namespace) else None
 
-    def _may_see(self, scope: Scope, namespace: str) -> bool:
+    def _may_see(self, scope: ExecutionContext, namespace: str) -> bool:
         access, peer = self._service.access, scope.get("client")
         try:
             principal = access.principal(scope["headers"], str(peer[0]) if peer else "")
@@ -143,7 +143,7 @@ class Shortcut:
         scope["rave"].principal = principal
         return access.allows(principal, "view", namespace)
 
-    async def _give(self, ready: Ready, note: RequestNote, send: Send) -> None:
+    async def _give(self, ready: CachedResponse, note: RequestRecord, send: Send) -> None:
         service = self._service
         ready.count(service, note)
         private = service.access.is_private(note.principal)
@@ -152,7 +152,7 @@ class Shortcut:
         await send({"type": "http.response.body", "body": ready.representation.body})
 
 
-def place_of(scope: Scope) -> Place | None:
+def place_of(scope: ExecutionContext) -> Place | None:
     """The place of a request; ``None`` where it has none, because it prefers something, or is no question."""
     if scope["method"] not in ("GET", "HEAD"):
         return None

@@ -16,12 +16,12 @@ from rave_http.worker.service import Service
 from rave_http.workers.statistics_report import of_operations
 
 
-class Metrics:
+class MetricsResource:
     """``/-/metrics``."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        service.peers.answer("sync", self._sync)
+        service.rpc.answer("sync", self._sync)
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """The metrics of all workers, for Prometheus.
@@ -31,7 +31,7 @@ class Metrics:
         read(req)
         service = self._service
         service.require(req, "metrics")
-        await service.peers.ask("sync", timeout=1.0)
+        await service.rpc.ask("sync", timeout=1.0)
         resp.data, resp.content_type = await asyncio.to_thread(
             service.metrics.exposition, req.get_header("Accept") or ""
         )

@@ -11,7 +11,7 @@ from falcon.asgi import Request, Response
 
 from rave_core.telemetry.statistics import NAMESPACE
 from rave_http.jobs.jobs import progress_document
-from rave_http.pages.status_view import ComputationFacts, StatusFacts, WorkerFacts, status_page
+from rave_http.pages.status_view import JobFacts, StatusFacts, WorkerFacts, status_page
 from rave_http.protocol.queries import read
 from rave_http.resources.caches import CacheFacts
 from rave_http.resources.health import Ready
@@ -30,18 +30,18 @@ class Status:
         self._caches = caches
         self._ready = ready
         self._started = service.clock.monotonic()
-        service.peers.answer("status", self._own)
+        service.rpc.answer("status", self._own)
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """All workers, and what each of them does."""
         read(req)
         service = self._service
         service.require(req, "metrics")
-        answers = await service.peers.ask("status", timeout=1.0)
+        answers = await service.rpc.ask("status", timeout=1.0)
         workers = [WorkerFacts(**answer["worker"]) for answer in answers.values()]
         workers += [WorkerFacts(name=name, state="silent") for name in answers.silent]
-        computations = [
-            ComputationFacts(**each)
+        jobs = [
+            JobFacts(**each)
             for answer in answers.values()
             for each in answer["computations"]
             if service.may(req, "view", each["operation"].partition("/")[0])
@@ -50,7 +50,7 @@ class Status:
         facts = StatusFacts(
             version=version("rave-framework"),
             workers=workers,
-            computations=sorted(computations, key=lambda each: -each.elapsed),
+            jobs=sorted(jobs, key=lambda each: -each.elapsed),
             statistics=statistics[NAMESPACE],
             caches=await self._caches.document(req),
             namespaces=[each for each in service.namespaces.states() if service.may(req, "view", each.name)],
@@ -64,10 +64,10 @@ class Status:
     async def _own(self, _: dict[str, Any]) -> dict[str, Any]:
         """What this worker does."""
         service = self._service
-        under_way = list(service.computations)
+        under_way = list(service.jobs)
         running = [each for each in under_way if each.began is not None]
         worker = {
-            "name": service.peers.name,
+            "name": service.rpc.name,
             "pid": os.getpid(),
             "state": "stopping" if service.is_draining else "serving",
             "uptime": service.clock.monotonic() - self._started,
@@ -84,7 +84,7 @@ class Status:
         asked = each.asked.document if each.asked.document is not None else dict(each.asked.texts)
         return {
             "operation": each.name,
-            "worker": service.peers.name,
+            "worker": service.rpc.name,
             "state": each.status,
             "elapsed": service.clock.now() - each.started_at,
             "href": service.url(f"/-/products/{each.key}") if each.key else "",

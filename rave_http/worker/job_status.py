@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cachetools import TTLCache
 
-from rave_core.engine.execution import Desk
+from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import PLAIN, Call, Key, quote_operation
 from rave_core.operations.operation import Operation
 from rave_core.storage.cache import Found
@@ -21,8 +21,8 @@ from rave_core.storage.leases import LeaseRecord, Watch
 from rave_http.auth.authorization import HIDDEN
 from rave_http.description.request_arguments import bind
 from rave_http.jobs.failures import problem_of
-from rave_http.jobs.jobs import Computation, progress_document
-from rave_http.jobs.tickets import Failed, Ticket
+from rave_http.jobs.jobs import Job, progress_document
+from rave_http.jobs.tickets import Failed, StoredTicket
 from rave_http.protocol.problems import Problem
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
+class JobStatus:
     """What is known of one product.
 
     Attributes:
         name: ``namespace/operation``.
         found: the result, for one that is ready, or expired and not purged yet.
-        computation: the one that makes it here.
+        job: the one that makes it here.
         holder: what the lease says of the process that makes it elsewhere; ``None`` where nothing can be read of it.
         ticket: the record of its ticket.
         failed: how it failed.
@@ -66,14 +66,14 @@ class Whereabouts:
     name: str
     operation: Operation[..., Any]
     found: Found | None = None
-    computation: Computation | None = None
+    job: Job | None = None
     holder: LeaseRecord | None = None
-    ticket: Ticket | None = None
+    ticket: StoredTicket | None = None
     failed: Failed | None = None
 
     def progress(self) -> dict[str, Any] | None:
         """How far it is: ``done``, ``total`` (or ``None``) and ``text``; ``None`` while nothing is reported."""
-        report = self.computation.progress if self.computation is not None else None
+        report = self.job.progress if self.job is not None else None
         if report is not None:
             return progress_document(report)
         if self.holder is not None and self.holder.done is not None:
@@ -81,14 +81,14 @@ class Whereabouts:
         return None
 
 
-class Products:
+class JobStatuses:
     """Finds out what has become of keys. For the event loop of one worker."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._watches: TTLCache[str, tuple[Watch, Lock]] = TTLCache(_WATCHED, ttl=_WATCHED_FOR)
         self._lock = Lock()
-        self._looks: dict[str, asyncio.Task[Whereabouts]] = {}
+        self._looks: dict[str, asyncio.Task[JobStatus]] = {}
         self._names: tuple[int, dict[str, list[_Exported]]] = (-1, {})
 
     def identify(self, path: str, may_view: Callable[[str], bool]) -> tuple[Key, str, Operation[..., Any]]:
@@ -116,13 +116,13 @@ class Products:
         if self._names[0] != generation:
             found: dict[str, list[_Exported]] = {}
             for name, operation in namespaces.catalog:
-                found.setdefault(quote_operation(operation.desk().name), []).append((name, operation))
+                found.setdefault(quote_operation(operation.resolved().name), []).append((name, operation))
             self._names = generation, found
         return self._names[1]
 
     async def locate(
         self, key: Key, name: str, operation: Operation[..., Any], *, after: float | None = None
-    ) -> Whereabouts:
+    ) -> JobStatus:
         """What has become of a key. Nothing is started; see `take_over`.
 
         Args:
@@ -131,9 +131,9 @@ class Products:
             operation: as exported.
             after: only a product that was made after this Unix time counts, as long as one is being made.
         """
-        here = self._service.computations.find(key.text)
+        here = self._service.jobs.find(key.text)
         if here is not None and here.ended is None and here.is_running and not _is_refresh(here):
-            return Whereabouts(State.MAKING, key, name, operation, computation=here)
+            return JobStatus(State.MAKING, key, name, operation, job=here)
         place = f"{key.text}?{after}"
         look = self._looks.get(place)
         if look is None:
@@ -144,67 +144,67 @@ class Products:
         return await asyncio.shield(look)
 
     def _look(
-        self, key: Key, name: str, operation: Operation[..., Any], here: Computation | None, after: float | None
-    ) -> Whereabouts:
-        service, desk = self._service, operation.desk()
-        found = service.look(desk.cache, key)
+        self, key: Key, name: str, operation: Operation[..., Any], here: Job | None, after: float | None
+    ) -> JobStatus:
+        service, resolved = self._service, operation.resolved()
+        found = service.look(resolved.cache, key)
         is_here = here is not None and here.ended is None
         if after is not None and found is not None and found.entry.created_at < after:
-            if is_here or self._holder(key, desk)[0]:
-                return Whereabouts(State.MAKING, key, name, operation, computation=here if is_here else None)
-            found = self._beneath(key, desk)
+            if is_here or self._holder(key, resolved)[0]:
+                return JobStatus(State.MAKING, key, name, operation, job=here if is_here else None)
+            found = self._beneath(key, resolved)
         if found is not None and service.clock.now() < found.entry.expires_at + _window(found, here):
-            return Whereabouts(State.READY, key, name, operation, found=found)
+            return JobStatus(State.READY, key, name, operation, found=found)
         if is_here:
-            return Whereabouts(State.MAKING, key, name, operation, computation=here)
+            return JobStatus(State.MAKING, key, name, operation, job=here)
         if here is not None and not here.is_stale:
             state = State.FAILED if here.failed is not None else State.READY
-            return Whereabouts(state, key, name, operation, computation=here, failed=here.failed)
-        return self._elsewhere(key, name, operation, desk, found)
+            return JobStatus(state, key, name, operation, job=here, failed=here.failed)
+        return self._elsewhere(key, name, operation, resolved, found)
 
-    def _beneath(self, key: Key, desk: Desk) -> Found | None:
+    def _beneath(self, key: Key, resolved: ResolvedOperation) -> Found | None:
         """What is kept beneath the memory of this worker, which may not have heard of the newest."""
-        if desk.cache.blocking:
-            desk.cache.drop(key.text)
-        return self._service.look(desk.cache, key)
+        if resolved.cache.blocking:
+            resolved.cache.drop(key.text)
+        return self._service.look(resolved.cache, key)
 
     def _elsewhere(
-        self, key: Key, name: str, operation: Operation[..., Any], desk: Desk, found: Found | None
-    ) -> Whereabouts:
+        self, key: Key, name: str, operation: Operation[..., Any], resolved: ResolvedOperation, found: Found | None
+    ) -> JobStatus:
         """What the store tells of a product that this worker does not make."""
         service, now = self._service, self._service.clock.now()
         ticket = service.tickets.find(key.text)
-        is_held, holder = self._holder(key, desk)
+        is_held, holder = self._holder(key, resolved)
         if is_held:
-            return Whereabouts(State.MAKING, key, name, operation, holder=holder, ticket=ticket)
+            return JobStatus(State.MAKING, key, name, operation, holder=holder, ticket=ticket)
         if ticket is not None and ticket.ended_at is None:
             # Another process may have finished between our look at the cache and at its lease.
-            again = service.look(desk.cache, key)
+            again = service.look(resolved.cache, key)
             if again is not None and again.entry.is_fresh(now):
-                return Whereabouts(State.READY, key, name, operation, found=again)
-            return Whereabouts(State.ORPHANED, key, name, operation, ticket=ticket)
+                return JobStatus(State.READY, key, name, operation, found=again)
+            return JobStatus(State.ORPHANED, key, name, operation, ticket=ticket)
         if ticket is not None and ticket.failed is not None:
-            return Whereabouts(State.FAILED, key, name, operation, ticket=ticket, failed=ticket.failed)
+            return JobStatus(State.FAILED, key, name, operation, ticket=ticket, failed=ticket.failed)
         if ticket is not None and found is not None and now < found.entry.expires_at + found.entry.stale_if_error:
             # It was made anew without success, and this is the answer that the operation allows then.
-            return Whereabouts(State.READY, key, name, operation, found=found)
+            return JobStatus(State.READY, key, name, operation, found=found)
         state = State.EXPIRED if ticket is not None or found is not None else State.UNKNOWN
-        return Whereabouts(state, key, name, operation, found=found, ticket=ticket)
+        return JobStatus(state, key, name, operation, found=found, ticket=ticket)
 
-    def _holder(self, key: Key, desk: Desk) -> tuple[bool, LeaseRecord | None]:
+    def _holder(self, key: Key, resolved: ResolvedOperation) -> tuple[bool, LeaseRecord | None]:
         """Whether a living process makes ``key``, and what its lease says."""
-        if desk.leases is None:
+        if resolved.leases is None:
             return False, None
         with self._lock:
-            watch, lock = self._watches.setdefault(key.text, (desk.leases.watch(key.text, desk.name), Lock()))
+            watch, lock = self._watches.setdefault(key.text, (resolved.leases.watch(key.text, resolved.name), Lock()))
         try:
             with lock:
-                return (False, None) if watch.is_free() else (True, desk.leases.holder(key.text))
+                return (False, None) if watch.is_free() else (True, resolved.leases.holder(key.text))
         except Exception as error:  # noqa: BLE001  # a store may raise anything; a lease only saves work
             _log.warning("the lease of %s can't be read: %s", key, error)
             return False, None
 
-    async def take_over(self, place: Whereabouts) -> Whereabouts:
+    async def take_over(self, place: JobStatus) -> JobStatus:
         """Starts to make an orphaned product. Its ticket has paid for it; where there is no room now, it stays one.
 
         Raises:
@@ -220,15 +220,15 @@ class Products:
         if call.key != key:
             raise gone(self._service.url_of(place.name))
         try:
-            computation = self._service.computations.join(place.name, asked, operation.desk(), call)
+            job = self._service.jobs.join(place.name, asked, operation.resolved(), call)
         except Problem as problem:
             _log.info("%s is not taken up again yet: %s", key, problem)
             return place
-        computation.is_promised = True
+        job.is_promised = True
         _log.info("%s: taken up again, since whoever made it is gone", key)
-        return Whereabouts(State.MAKING, key, place.name, operation, computation=computation, ticket=place.ticket)
+        return JobStatus(State.MAKING, key, place.name, operation, job=job, ticket=place.ticket)
 
-    def refuse(self, place: Whereabouts) -> Problem:
+    def refuse(self, place: JobStatus) -> Problem:
         """The problem of a product that can't be had.
 
         Raises:
@@ -250,12 +250,12 @@ def gone(url: str) -> Problem:
     )
 
 
-def _window(found: Found, here: Computation | None) -> float:
+def _window(found: Found, here: Job | None) -> float:
     """Seconds for which a result is an answer after it expired."""
     is_failing = here is not None and here.is_stale
     return max(found.entry.stale_while_revalidate, found.entry.stale_if_error if is_failing else 0.0)
 
 
-def _is_refresh(computation: Computation) -> bool:
+def _is_refresh(job: Job) -> bool:
     """Whether it makes anew what may be kept, and so is no reason to wait for those who have no use for a new one."""
-    return computation.options is not PLAIN
+    return job.options is not PLAIN

@@ -8,13 +8,13 @@ import msgspec
 from falcon.asgi import Request, Response
 
 from rave_core.model import PLAIN, Status
-from rave_http.jobs.jobs import Computation, progress_document
+from rave_http.jobs.jobs import Job, progress_document
 from rave_http.protocol.headers import NO_STORE, cache_status
 from rave_http.protocol.problems import MEDIA_TYPE, Problem
-from rave_http.protocol.request_record import RequestNote
+from rave_http.protocol.request_record import RequestRecord
 from rave_http.protocol.times import iso
 from rave_http.representation.conditional_responses import deliver
-from rave_http.representation.representations import Product, Representation
+from rave_http.representation.representations import MadeProduct, Representation
 
 if TYPE_CHECKING:
     from rave_http.description.request_arguments import Asked
@@ -63,7 +63,7 @@ def prefers(req: Request, *offered: str) -> str:
 
 
 def product_headers(
-    service: Service, product: Product, status: str, now: float, *, private: bool
+    service: Service, product: MadeProduct, status: str, now: float, *, private: bool
 ) -> list[tuple[str, str]]:
     """The headers that tell how long a product is good for, for whom, and how it came about.
 
@@ -89,7 +89,7 @@ def product_headers(
 
 
 async def send_product(
-    service: Service, req: Request, resp: Response, product: Product, found: Representation, status: str
+    service: Service, req: Request, resp: Response, product: MadeProduct, found: Representation, status: str
 ) -> None:
     """A product in one representation, with how long it is good for and how it came about.
 
@@ -100,7 +100,7 @@ async def send_product(
         found: its representation.
         status: ``hit``, ``stale``, ``miss``, ``refreshed`` or ``uncached``.
     """
-    note: RequestNote = req.scope["rave"]
+    note: RequestRecord = req.scope["rave"]
     private = service.access.is_private(note.principal)
     resp.set_headers(product_headers(service, product, status, service.clock.now(), private=private))
     await deliver(req, resp, found, service.sendfile)
@@ -142,7 +142,7 @@ def send_problem(service: Service, req: Request, resp: Response, problem: Proble
     for name, value in problem.headers.items():
         resp.set_header(name, value)
     document = problem.document(base=service.base, instance=req.path)
-    note: RequestNote | None = req.scope.get("rave")
+    note: RequestRecord | None = req.scope.get("rave")
     if note is not None and note.request_id:
         document["request_id"] = note.request_id
     if prefers(req, JSON, "text/html") == "text/html":
@@ -154,21 +154,21 @@ def send_problem(service: Service, req: Request, resp: Response, problem: Proble
     resp.data = msgspec.json.encode(document)
 
 
-def send_ticket(service: Service, req: Request, resp: Response, computation: Computation) -> None:
+def send_ticket(service: Service, req: Request, resp: Response, job: Job) -> None:
     """202: a ticket for what is being made here."""
-    key = computation.key or ""
-    report, is_refresh = computation.progress, computation.options is not PLAIN
+    key = job.key or ""
+    report, is_refresh = job.progress, job.options is not PLAIN
     progress = None if report is None else progress_document(report)
     document = ticket_document(
         service,
-        status=computation.status,
+        status=job.status,
         key=key,
-        operation=computation.name,
-        created_at=computation.started_at,
+        operation=job.name,
+        created_at=job.started_at,
         progress=progress,
-        after=computation.started_at if is_refresh else None,
+        after=job.started_at if is_refresh else None,
     )
-    show_ticket(service, req, resp, document, computation.asked, retry_after(service, computation.started_at))
+    show_ticket(service, req, resp, document, job.asked, retry_after(service, job.started_at))
 
 
 def retry_after(service: Service, since: float | None) -> int:

@@ -16,7 +16,7 @@ from falcon.asgi import Request
 
 from rave_core.backend import StoreURL
 from rave_core.engine.engine import Engine
-from rave_core.engine.execution import Desk
+from rave_core.engine.execution import ResolvedOperation
 from rave_core.errors import ConfigurationError
 from rave_core.model import Call, Entry, Key, Outcome, Status
 from rave_core.runtime.runtime import Runtime, using
@@ -28,7 +28,7 @@ from rave_http.auth.api_keys import KeyStore
 from rave_http.auth.authorization import SERVICE, Access, Principal
 from rave_http.auth.rate_limits import Rates
 from rave_http.executors import ExecutorContext, Executors
-from rave_http.jobs.jobs import PULSE, Computation, Computations
+from rave_http.jobs.jobs import PULSE, Job, Jobs
 from rave_http.jobs.tickets import Tickets
 from rave_http.namespaces.ini_file import read_namespaces
 from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
@@ -36,14 +36,14 @@ from rave_http.namespaces.source_store import KeptSources
 from rave_http.plugins.discovery import HttpPlugins
 from rave_http.protocol.headers import cache_control
 from rave_http.protocol.problems import Problem
-from rave_http.protocol.request_record import RequestNote
+from rave_http.protocol.request_record import RequestRecord
 from rave_http.representation.conditional_responses import Sendfile
 from rave_http.representation.representations import Representations
 from rave_http.settings import ServiceSettings
-from rave_http.worker.job_status import Products
+from rave_http.worker.job_status import JobStatuses
 from rave_http.workers.metrics import Metrics
-from rave_http.workers.peers import Peers
-from rave_http.workers.run_directory import Board
+from rave_http.workers.peers import WorkerRPC
+from rave_http.workers.run_directory import RunDirectory
 from rave_http.workers.statistics_report import StatisticsReport
 
 _log = logging.getLogger("rave.http")
@@ -59,7 +59,7 @@ class Service:
         base: what stands in front of the path of every URL that is given out, without a slash at its end.
     """
 
-    def __init__(self, settings: Settings, own: ServiceSettings, board: Board) -> None:
+    def __init__(self, settings: Settings, own: ServiceSettings, run_directory: RunDirectory) -> None:
         """Reads nothing and opens nothing that `open` could not undo.
 
         Raises:
@@ -78,18 +78,18 @@ class Service:
         self.keys = KeyStore.of(own, self.clock, strict=False)
         self.access = Access(own, self.keys, self.plugins.hooks, self.clock)
         self.rates = Rates.of(own)
-        self.board = board
-        self.metrics = Metrics(board)
-        self.peers = Peers(board, f"worker-{os.getpid()}")
-        self.statistics = StatisticsReport(self.peers, board, clock=self.clock)
+        self.run_directory = run_directory
+        self.metrics = Metrics(run_directory)
+        self.rpc = WorkerRPC(run_directory, f"worker-{os.getpid()}")
+        self.statistics = StatisticsReport(self.rpc, run_directory, clock=self.clock)
         self.sendfile = _sendfile(own, self.runtime)
         self.representations = Representations(own.memory, self.plugins.hooks, base=self.base)
         self.tickets = Tickets(self.runtime.cache, self.clock, keep=own.ticket_time)
-        self.products = Products(self)
+        self.products = JobStatuses(self)
         self.streams = 0
         self.waiting = 0
         self.namespaces: LiveNamespaces
-        self.computations: Computations
+        self.jobs: Jobs
         self._executors: Executors
         self._tasks: list[asyncio.Task[None]] = []
         self._notes: set[asyncio.Task[None]] = set()
@@ -99,12 +99,12 @@ class Service:
     @property
     def engine(self) -> Engine:
         """The engine that answers calls."""
-        return self.runtime.wiring.engine
+        return self.runtime.container.engine
 
     @property
     def is_draining(self) -> bool:
         """Whether the worker is about to stop."""
-        return self.computations.is_draining.is_set()
+        return self.jobs.is_draining.is_set()
 
     async def open(self) -> None:
         """Loads the namespaces and starts what runs beside the requests.
@@ -123,12 +123,12 @@ class Service:
             directories,
             clock=self.clock,
             load_error_fatal=own.load_error_fatal,
-            kept=KeptSources(self.board),
+            kept=KeptSources(self.run_directory),
         )
         self.namespaces.on_change.append(self._changed)
         self._tell_metrics()
         self._executors = Executors(self.plugins.executors, ExecutorContext(self.runtime.settings, own, directories))
-        self.computations = Computations(
+        self.jobs = Jobs(
             self.runtime,
             self.clock,
             choose=self._executors.choose,
@@ -136,9 +136,9 @@ class Service:
             queue=own.queue,
             failure_time=own.failure_time,
         )
-        self.computations.on_end = self._ended
-        self.peers.answer(_FORGET, self._forget)
-        await self.peers.open()
+        self.jobs.on_end = self._ended
+        self.rpc.answer(_FORGET, self._forget)
+        await self.rpc.open()
         await self.statistics.open()
         self._run(self._pulse, PULSE)
         if own.reload:
@@ -147,20 +147,20 @@ class Service:
 
     async def close(self) -> None:
         """Lets what is under way come to its end within the time of grace, then lets go of everything."""
-        await self.computations.drain(self.settings.grace)
+        await self.jobs.drain(self.settings.grace)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._executors.close(1.0)
         await asyncio.gather(*self._notes, return_exceptions=True)
-        await self.peers.close()
+        await self.rpc.close()
         await asyncio.to_thread(self.metrics.sync)
         self.runtime.close()
         self._stack.close()
 
     def drain(self) -> None:
         """The worker is about to stop: whoever waits gets a ticket, and nothing new is started."""
-        self.computations.is_draining.set()
+        self.jobs.is_draining.set()
         self.metrics.ready(is_ready=False)
 
     def url(self, path: str) -> str:
@@ -181,7 +181,7 @@ class Service:
         Raises:
             Problem: the credentials are not valid.
         """
-        note: RequestNote = req.scope["rave"]
+        note: RequestRecord = req.scope["rave"]
         if note.principal is None:
             note.principal = self.access.principal(req.scope["headers"], _peer(req))
         found: Principal = note.principal
@@ -220,13 +220,13 @@ class Service:
         """
         self.rates.take(self.principal(req), self.client(req))
 
-    def hit(self, desk: Desk, call: Call, found: Found, status: Status) -> None:
+    def hit(self, resolved: ResolvedOperation, call: Call, found: Found, status: Status) -> None:
         """Counts a kept result that answers a request, and tells observers."""
         if not self.runtime.observed:
-            self.engine.count_hit(desk, found.entry, status)
+            self.engine.count_hit(resolved, found.entry, status)
         else:
-            outcome = self.engine.hit(desk, call, found, self.runtime.scope, status)
-            observe = partial(self.runtime.reports.observe, "rave_called", call=call, outcome=outcome, seconds=0.0)
+            outcome = self.engine.hit(resolved, call, found, self.runtime.context, status)
+            observe = partial(self.runtime.diagnostics.observe, "rave_called", call=call, outcome=outcome, seconds=0.0)
             self._loop.run_in_executor(None, observe)  # a plugin's code may take its time
 
     def look(self, cache: Cache, key: Key) -> Found | None:
@@ -239,14 +239,14 @@ class Service:
             cache = cache.elsewhere_for(seconds)
         return self.engine.look(cache, key)
 
-    async def wait(self, computation: Computation, seconds: float) -> bool:
+    async def wait(self, job: Job, seconds: float) -> bool:
         """Waits for a computation, unless too many wait already; whether it ended."""
         if self.waiting >= self.settings.max_waiting:
-            return computation.task.done()
+            return job.task.done()
         self.waiting += 1
         self.metrics.waiting_requests.inc()
         try:
-            return await self.computations.wait(computation, seconds)
+            return await self.jobs.wait(job, seconds)
         finally:
             self.waiting -= 1
             self.metrics.waiting_requests.dec()
@@ -279,13 +279,13 @@ class Service:
         self.metrics.export([name for state in states for name in state.operations])
         self.metrics.namespaces({state.name: (state.generation, bool(state.error)) for state in states})
 
-    def _ended(self, computation: Computation, outcome: Outcome[Any] | None) -> None:
-        if outcome is not None and outcome.status is Status.REFRESHED and computation.key is not None:
-            self._behind(self.forget(computation.key))
+    def _ended(self, job: Job, outcome: Outcome[Any] | None) -> None:
+        if outcome is not None and outcome.status is Status.REFRESHED and job.key is not None:
+            self._behind(self.forget(job.key))
         # One that was cut off has neither made its product nor failed: its ticket stays open, for others to make it.
-        is_over = outcome is not None or computation.failed is not None
-        if is_over and computation.is_promised and computation.key is not None:
-            self._behind(asyncio.to_thread(self.tickets.end, computation.key, computation.failed))
+        is_over = outcome is not None or job.failed is not None
+        if is_over and job.is_promised and job.key is not None:
+            self._behind(asyncio.to_thread(self.tickets.end, job.key, job.failed))
 
     def _behind(self, work: Coroutine[Any, Any, None]) -> None:
         """Has something done that nobody waits for, but the worker before it stops."""
@@ -295,16 +295,16 @@ class Service:
 
     async def forget(self, prefix: str) -> None:
         """Has the other workers forget what their memory holds under keys that start with ``prefix``: it changed."""
-        await self.peers.ask(_FORGET, prefix=prefix, by=self.peers.name)
+        await self.rpc.ask(_FORGET, prefix=prefix, by=self.rpc.name)
 
     async def _forget(self, facts: dict[str, Any]) -> bool:
-        if facts["by"] != self.peers.name:
+        if facts["by"] != self.rpc.name:
             for cache in (self.runtime.cache, self.runtime.products):
                 cache.drop(str(facts["prefix"]))
         return True
 
     async def _pulse(self) -> None:
-        await self.computations.publish()
+        await self.jobs.publish()
         await asyncio.to_thread(self.keys.look)
         self.metrics.sync()
 

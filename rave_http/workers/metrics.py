@@ -15,9 +15,9 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encode
 from prometheus_client.registry import Collector
 
 from rave_core.telemetry.statistics import NAMESPACE, repository
-from rave_http.protocol.request_record import RequestNote
+from rave_http.protocol.request_record import RequestRecord
 from rave_http.workers.metrics_files import Files, is_shared
-from rave_http.workers.run_directory import Board
+from rave_http.workers.run_directory import RunDirectory
 
 _REQUEST_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _COMPUTATION_SECONDS: Final = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400)
@@ -96,9 +96,11 @@ class Metrics:
         lines_dropped: lines of the access log that could not be written.
     """
 
-    def __init__(self, board: Board | None = None) -> None:
+    def __init__(self, run_directory: RunDirectory | None = None) -> None:
         registry = CollectorRegistry()
-        self._source: Collector = Files(board) if board is not None and is_shared(board) else registry
+        self._source: Collector = (
+            Files(run_directory) if run_directory is not None and is_shared(run_directory) else registry
+        )
         self._lock = threading.Lock()
         self._synced_at = 0.0
         self._followed: list[_Followed] = []
@@ -112,7 +114,7 @@ class Metrics:
         self._declare_computations(registry)
         self._declare_state(registry)
 
-    def observe(self, method: str, path: str, note: RequestNote, seconds: float) -> None:
+    def observe(self, method: str, path: str, note: RequestRecord, seconds: float) -> None:
         """Counts one request that was answered, or given up, after ``seconds``. For one thread: the event loop's."""
         label = (method, note.status // 100, route_of(path), note.cache)
         counted = self._of_requests.get(label)

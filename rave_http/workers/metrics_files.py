@@ -16,9 +16,9 @@ from prometheus_client import multiprocess, values
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.registry import Collector
 
-from rave_core.errors import told
+from rave_core.errors import describe_error
 from rave_core.host import is_alive
-from rave_http.workers.run_directory import Board
+from rave_http.workers.run_directory import RunDirectory
 
 LOCK: Final = "metrics"
 """The board's lock: shared by those who read the files, held alone by who moves counts from one to another."""
@@ -27,40 +27,43 @@ _GONE: Final = "gone"
 _log = logging.getLogger("rave.http")
 
 
-def share(board: Board) -> None:
-    """Has this process, and those that it forks from now on, count on ``board``; before it makes its first metric."""
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(board.metrics)
+def share(run_directory: RunDirectory) -> None:
+    """Has this process, and those that it forks from now on, count in ``run_directory``.
+
+    Called before the process makes its first metric.
+    """
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(run_directory.metrics)
     # It chose when it was imported, which a plugin may have done long before there was a board.
     values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # prometheus_client has no types here
 
 
-def is_shared(board: Board) -> bool:
-    """Whether this process counts on ``board``."""
-    return os.environ.get("PROMETHEUS_MULTIPROC_DIR") == str(board.metrics)
+def is_shared(run_directory: RunDirectory) -> bool:
+    """Whether this process counts on ``run_directory``."""
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR") == str(run_directory.metrics)
 
 
-def worker_died(board: Board, pid: int) -> None:
+def worker_died(run_directory: RunDirectory, pid: int) -> None:
     """Clears away what a dead worker left on the board; its counts stay. For the process that reaped it.
 
     It never waits for a worker: what one reads just now is cleared away when the next one dies.
     """
     try:
-        board.forget(f"worker-{pid}")
-        multiprocess.mark_process_dead(pid, str(board.metrics))  # type: ignore[no-untyped-call]  # as above
-        with board.locked(LOCK, wait=False):
+        run_directory.forget(f"worker-{pid}")
+        multiprocess.mark_process_dead(pid, str(run_directory.metrics))  # type: ignore[no-untyped-call]  # as above
+        with run_directory.locked(LOCK, wait=False):
             for kind in ("counter", "histogram"):
-                _bury(board.metrics, kind)
+                _bury(run_directory.metrics, kind)
     except BlockingIOError:
         pass
     except Exception as error:  # noqa: BLE001  # whatever it left behind, the service lives on
-        _log.warning("what worker %d left on the board could not be cleared away: %s", pid, told(error))
+        _log.warning("what worker %d left on the board could not be cleared away: %s", pid, describe_error(error))
 
 
 class Files(Collector):
     """The counts of all workers as one. Reads files, so not for an event loop."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, run_directory: RunDirectory) -> None:
+        self._run_directory = run_directory
 
     def collect(self) -> Iterable[Any]:
         """The metrics.
@@ -68,8 +71,8 @@ class Files(Collector):
         Raises:
             OSError: the board is gone.
         """
-        with self._board.locked(LOCK, shared=True):
-            files = [str(path) for path in self._board.metrics.glob("*.db") if _is_filled(path)]
+        with self._run_directory.locked(LOCK, shared=True):
+            files = [str(path) for path in self._run_directory.metrics.glob("*.db") if _is_filled(path)]
             return multiprocess.MultiProcessCollector.merge(files)  # type: ignore[no-any-return, no-untyped-call]  # as above
 
 

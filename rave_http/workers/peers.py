@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import msgspec
 
-from rave_core.errors import UnknownNameError, nearest, told
-from rave_http.workers.run_directory import Board
+from rave_core.errors import UnknownNameError, describe_error, nearest
+from rave_http.workers.run_directory import RunDirectory
 
 Responder = Callable[[dict[str, Any]], Any | Awaitable[Any]]
 """Answers a question from its facts with anything that JSON has a form for; runs in the event loop."""
@@ -43,17 +43,17 @@ class Answers(dict[str, Any]):
         self.silent: dict[str, str] = {}
 
 
-class Peers:
+class WorkerRPC:
     """One worker among its peers. For its event loop alone.
 
     Attributes:
         name: of this worker, ``worker-<pid>``.
     """
 
-    def __init__(self, board: Board | None, name: str) -> None:
-        """A worker that is alone where there is no ``board``."""
+    def __init__(self, run_directory: RunDirectory | None, name: str) -> None:
+        """A worker that is alone where there is no ``run_directory``."""
         self.name = name
-        self._board = board
+        self._run_directory = run_directory
         self._responders: dict[str, Responder] = {}
         self._server: asyncio.Server | None = None
         self._serving: set[asyncio.Task[Any]] = set()
@@ -68,9 +68,9 @@ class Peers:
         Raises:
             OSError: the board is gone.
         """
-        if self._board is None:
+        if self._run_directory is None:
             return
-        path = self._board.socket(self.name)
+        path = self._run_directory.socket(self.name)
         # It gets its name once it listens: a peer that finds a socket where nobody listens takes its worker for dead.
         new = path.with_name(f"{path.name}.new")
         listener = await asyncio.to_thread(_bound, str(new))
@@ -79,10 +79,10 @@ class Peers:
 
     async def close(self) -> None:
         """Stops to listen, after a moment for answers under way; twice is no error."""
-        if self._server is None or self._board is None:
+        if self._server is None or self._run_directory is None:
             return
         server, self._server = self._server, None
-        await asyncio.to_thread(self._board.forget, self.name)
+        await asyncio.to_thread(self._run_directory.forget, self.name)
         server.close()
         if self._serving:
             _, late = await asyncio.wait(self._serving, timeout=_FAREWELL)
@@ -118,16 +118,18 @@ class Peers:
         return answers
 
     async def _workers(self) -> list[str]:
-        others = await asyncio.to_thread(self._board.workers) if self._board is not None else []
+        others = await asyncio.to_thread(self._run_directory.workers) if self._run_directory is not None else []
         return [self.name, *(worker for worker in others if worker != self.name)]
 
     async def _asked(self, worker: str, line: bytes) -> bytes:
         """What another worker replies."""
-        assert self._board is not None  # there are no others without one
+        assert self._run_directory is not None  # there are no others without one
         try:
-            reader, writer = await asyncio.open_unix_connection(self._board.socket(worker), limit=MAX_BYTES + 1024)
+            reader, writer = await asyncio.open_unix_connection(
+                self._run_directory.socket(worker), limit=MAX_BYTES + 1024
+            )
         except (ConnectionRefusedError, FileNotFoundError) as error:
-            await asyncio.to_thread(self._board.forget, worker)
+            await asyncio.to_thread(self._run_directory.forget, worker)
             raise _Dead(worker) from error
         try:
             writer.write(line)
@@ -148,7 +150,7 @@ class Peers:
                 writer.write(await self._reply(await reader.readline()))
                 await writer.drain()
         except (OSError, ValueError, TimeoutError) as error:
-            _log.debug("a question of a peer was left unanswered: %s", told(error))
+            _log.debug("a question of a peer was left unanswered: %s", describe_error(error))
         except asyncio.CancelledError:  # goes no further: asyncio would log it as an error
             _log.debug("a question of a peer was left unanswered, since this worker stops")
         finally:
@@ -166,7 +168,7 @@ class Peers:
             return _line(_Reply(answer))
         except Exception as error:  # noqa: BLE001  # whatever it is, who asked has to hear of it
             _log.debug("a question could not be answered", exc_info=True)
-            return _line(_Reply(error=told(error)))
+            return _line(_Reply(error=describe_error(error)))
 
 
 class _Unanswered(Exception):

@@ -24,7 +24,7 @@ _LONGEST_NAME: Final = len("worker-4194304.socket.new")
 _SETTLED: Final = 3600.0  # seconds after which a board that nobody holds is no longer one that is just being made
 
 
-class Board:
+class RunDirectory:
     """A directory of one service. Made before the workers are forked, and removed by its maker when all is over.
 
     The maker and its children hold a lock on the directory, which keeps cleaners of temporary directories away for as
@@ -42,7 +42,7 @@ class Board:
         self._hold: int | None = None
 
     @classmethod
-    def create(cls) -> Board:
+    def create(cls) -> RunDirectory:
         """A new board of this process. Boards of services that are dead are removed on the way.
 
         It stands in the directory that systemd made for the service, else in the system's temporary directory; not in
@@ -53,12 +53,12 @@ class Board:
         """
         parent = _parent()
         _sweep(parent)
-        board = cls(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        board._maker = os.getpid()
-        board._hold = os.open(board.directory, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(board._hold, fcntl.LOCK_SH)
-        board.metrics.mkdir(mode=0o700)
-        return board
+        run_directory = cls(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        run_directory._maker = os.getpid()
+        run_directory._hold = os.open(run_directory.directory, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(run_directory._hold, fcntl.LOCK_SH)
+        run_directory.metrics.mkdir(mode=0o700)
+        return run_directory
 
     def remove(self) -> None:
         """Removes the directory, if this process made it; twice is no error."""

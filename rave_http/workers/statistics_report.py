@@ -10,8 +10,8 @@ from typing import Any, Final
 from rave_core.clock import Clock
 from rave_core.errors import UnknownNameError, nearest
 from rave_core.telemetry.statistics import NAMESPACE, Statistics, extrapolate, pause, repository, resume
-from rave_http.workers.peers import Peers
-from rave_http.workers.run_directory import Board
+from rave_http.workers.peers import WorkerRPC
+from rave_http.workers.run_directory import RunDirectory
 
 _REPORT: Final = "statistics"
 _SWITCH: Final = "statistics-switch"
@@ -69,12 +69,12 @@ class StatisticsReport:
     What is paused stands on the board, so that a worker that starts later pauses it too, as soon as it is there.
     """
 
-    def __init__(self, peers: Peers, board: Board, *, clock: Clock | None = None) -> None:
-        self._peers = peers
-        self._board = board
+    def __init__(self, rpc: WorkerRPC, run_directory: RunDirectory, *, clock: Clock | None = None) -> None:
+        self._rpc = rpc
+        self._run_directory = run_directory
         self._clock = clock
-        peers.answer(_REPORT, self._own)
-        peers.answer(_SWITCH, self._switched)
+        rpc.answer(_REPORT, self._own)
+        rpc.answer(_SWITCH, self._switched)
 
     async def open(self) -> None:
         """Pauses here what is paused elsewhere. To be called once peers can reach this worker.
@@ -86,7 +86,7 @@ class StatisticsReport:
 
     async def document(self) -> dict[str, Any]:
         """The statistics of all workers; ``silent`` tells of those that did not answer, and why."""
-        answers = await self._peers.ask(_REPORT)
+        answers = await self._rpc.ask(_REPORT)
         merged = await asyncio.to_thread(merge_statistics, answers, clock=self._clock)
         return merged | {"silent": answers.silent}
 
@@ -116,10 +116,10 @@ class StatisticsReport:
         await self._switch(name, is_enabled=True)
 
     async def _note(self, change: Callable[[set[str]], set[str]]) -> None:
-        await asyncio.to_thread(self._board.update, _PAUSED, lambda old: sorted(change(set(old or ()))))
+        await asyncio.to_thread(self._run_directory.update, _PAUSED, lambda old: sorted(change(set(old or ()))))
 
     async def _switch(self, name: str, *, is_enabled: bool) -> None:
-        answers = await self._peers.ask(_SWITCH, name=name, is_enabled=is_enabled)
+        answers = await self._rpc.ask(_SWITCH, name=name, is_enabled=is_enabled)
         if answers.silent:
             _log.warning("some workers were not told that statistics %r are switched: %s", name, answers.silent)
         if not any(answer["is_known"] for answer in answers.values()):
@@ -140,8 +140,8 @@ class StatisticsReport:
 
     def _hold(self) -> None:
         """Pauses what the board says. Under its lock: who resumes changes the board first, and tells workers then."""
-        with self._board.locked(_PAUSED, shared=True):
-            for name in set(_pausable()).intersection(self._board.read(_PAUSED) or ()):
+        with self._run_directory.locked(_PAUSED, shared=True):
+            for name in set(_pausable()).intersection(self._run_directory.read(_PAUSED) or ()):
                 pause(name)
 
 

@@ -16,12 +16,12 @@ from rave_core.backend import Backend
 from rave_core.converters import Converter
 from rave_core.errors import ArgumentError, ConfigurationError
 from rave_core.hookspecs import hookimpl
-from rave_core.plugins.discovery import Found, Plugins
+from rave_core.plugins.discovery import FoundPlugin, Plugins
 
 Ran = Callable[[], list[str]]
 
 
-class Shelf(Backend):
+class EvictingMap(Backend):
     """A backend of a plugin's author: a dict, and nothing beyond what every backend must do."""
 
     blocking = False
@@ -105,7 +105,7 @@ class Good:
     @hookimpl
     def rave_register_backends(self, registry: Any) -> None:
         """A scheme."""
-        registry.add("shelf", Shelf, origin="good")
+        registry.add("shelf", EvictingMap, origin="good")
 
     @hookimpl
     def rave_register_codecs(self, registry: Any) -> None:
@@ -144,11 +144,11 @@ class Hooks:
 @pytest.fixture
 def using_plugins(tmp_path: Path) -> Callable[..., Any]:
     """Uses a runtime with our own backends and these plugins; keywords are settings."""
-    Shelf.shelves.clear()
+    EvictingMap.shelves.clear()
 
     def use(*plugins: object, **settings: Any) -> Any:
-        found = [Found("backends", "rave_backends.plugin", rave_backends.plugin)]
-        found += [Found(f"p{number}", f"origin{number}", plugin) for number, plugin in enumerate(plugins)]
+        found = [FoundPlugin("backends", "rave_backends.plugin", rave_backends.plugin)]
+        found += [FoundPlugin(f"p{number}", f"origin{number}", plugin) for number, plugin in enumerate(plugins)]
         settings.setdefault("cache", ["memory://"])
         settings.setdefault("products", [f"file://{tmp_path}/products"])
         return using(Runtime(Settings(**settings), plugins=Plugins(found)))
@@ -169,7 +169,7 @@ def test_a_backend_of_a_plugin_keeps_results(using_plugins: Any, ran: Ran) -> No
         assert plain(1) == plain(1) == 1
         assert plain([1]) == [1]
         assert list(runtime.cache.backend.keys())
-    assert len(Shelf.shelves["one"]) == 2
+    assert len(EvictingMap.shelves["one"]) == 2
     with using_plugins(Good(), cache=["shelf://one"]):
         assert plain(1) == 1
     assert ran() == ["plain 1", "plain [1]"]
@@ -192,7 +192,7 @@ def test_a_plugin_may_put_backends_into_layers_itself(using_plugins: Any) -> Non
         Hooks(rave_layer_backends=lambda backends: seen.append(backends) or backends[-1]),
         cache=["memory://", "shelf://two"],
     ) as runtime:
-        assert isinstance(runtime.cache.backend, Shelf)
+        assert isinstance(runtime.cache.backend, EvictingMap)
     assert sorted(len(each) for each in seen) == [1, 2]  # products have one, and are asked for too
 
 
@@ -246,7 +246,7 @@ def test_a_plugin_may_choose_the_backend(using_plugins: Any, ran: Ran) -> None:
     with using_plugins(Good(), chooser):
         tagged(1)
         plain(1)
-    assert [key.split("/")[1] for key in Shelf.shelves["chosen"]] == ["tagged"]
+    assert [key.split("/")[1] for key in EvictingMap.shelves["chosen"]] == ["tagged"]
 
 
 def test_a_plugin_may_give_the_default_strategy(using_plugins: Any) -> None:

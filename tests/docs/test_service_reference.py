@@ -18,7 +18,7 @@ from rave_http.protocol.problems import PROBLEMS
 from rave_http.resources import operations, products
 from rave_http.settings import PERMISSIONS, ServiceSettings
 from rave_http.workers.metrics import Metrics
-from rave_http.workers.run_directory import Board
+from rave_http.workers.run_directory import RunDirectory
 
 Page: TypeAlias = Callable[[str], str]
 Rows: TypeAlias = Callable[[str, str], list[list[str]]]
@@ -52,7 +52,7 @@ def test_every_control_parameter_and_permission_has_a_row(rows: Rows) -> None:
 @pytest.fixture
 def application() -> Iterator[Application]:
     """The application, which was never opened."""
-    board = Board.create()
+    board = RunDirectory.create()
     made = create_app(Settings(cache="memory://"), ServiceSettings(), board)
     yield made
     made.service.runtime.close()

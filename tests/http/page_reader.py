@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-from rave_core.plugins.discovery import Problem
+from rave_core.plugins.discovery import LoadProblem
 
 BASE = "https://host/rave"
 NOON = 1795608000.0
@@ -23,7 +23,7 @@ class State:
     origin: str = "/srv/lab"
     generation: int = 1
     loaded_at: float = 0.0
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[LoadProblem, ...] = ()
     error: str = ""
 
 

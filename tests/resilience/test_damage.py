@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from rave_core import op, op_file, using
 from rave_core.storage.frame import FORMAT, digest, pack, peek
-from rave_core.storage.signature import Seal
+from rave_core.storage.signature import Signer
 
 VALUES = {
     "text": "täxt",
@@ -64,7 +64,7 @@ class Store:
         self.key = operation.key(argument).text
         self.path = cache.backend._tree.frame(self.key)
         self.damaged = os.path.join(cache.backend._tree.control, "damaged")
-        self.seal = cache.seal
+        self.signer = cache.signer
         self.good = Path(self.path).read_bytes()
 
     def call(self):
@@ -79,16 +79,16 @@ class Store:
         assert pickle.dumps(outcome.value) == pickle.dumps(wanted) or outcome.value == wanted
         return outcome.status
 
-    def reports(self):
+    def diagnostics(self):
         """How many damaged entries were counted."""
         return self.runtime.statistics.namespace["Damaged Entries"]
 
     def is_missed(self, frame):
         """Whether ``frame`` in the entry's place is a miss that is reported, after which the entry is whole again."""
         Path(self.path).write_bytes(frame)
-        before = self.reports()
-        is_missed, reported = self.call() == "miss", self.reports()
-        return is_missed and reported > before and self.call() == "hit" and self.reports() == reported
+        before = self.diagnostics()
+        is_missed, reported = self.call() == "miss", self.diagnostics()
+        return is_missed and reported > before and self.call() == "hit" and self.diagnostics() == reported
 
     def set_aside(self):
         """The frames that were set aside."""
@@ -144,8 +144,8 @@ def test_an_entry_of_a_later_format_is_a_miss(runtime):
 def test_an_entry_sealed_with_another_key_is_a_miss(runtime):
     """Whole, but made by nobody we know."""
     store = Store(runtime, kept, "text")
-    assert store.is_missed(b"".join(pack(peek(store.good), [b"wrong"], Seal(b"another key"))))
-    assert store.is_missed(b"".join(pack(peek(store.good), [b"wrong"], Seal())))
+    assert store.is_missed(b"".join(pack(peek(store.good), [b"wrong"], Signer(b"another key"))))
+    assert store.is_missed(b"".join(pack(peek(store.good), [b"wrong"], Signer())))
 
 
 class Bomb:
@@ -158,9 +158,9 @@ class Bomb:
         return open, (self.mark, "w")
 
 
-def _forged(store, payload, codec, seal):
+def _forged(store, payload, codec, signer):
     entry = dataclasses.replace(peek(store.good), codec=codec, sizes=(len(payload),), digest=digest([payload]))
-    return b"".join(pack(entry, [payload], seal))
+    return b"".join(pack(entry, [payload], signer))
 
 
 @pytest.mark.parametrize("codec", ["pickle", "text", "plain", "numpy", "arrow"])
@@ -168,8 +168,8 @@ def test_a_pickle_without_our_seal_is_never_run(runtime, tmp_path, codec):
     """Whatever codec its header claims, and with any other seal."""
     store = Store(runtime, kept, "text")
     bomb = pickle.dumps(Bomb(str(tmp_path / "mark")), protocol=5)
-    for seal in (Seal(), Seal(b"another key")):
-        assert store.is_missed(_forged(store, bomb, codec, seal))
+    for signer in (Signer(), Signer(b"another key")):
+        assert store.is_missed(_forged(store, bomb, codec, signer))
     assert not (tmp_path / "mark").exists()
 
 
@@ -178,7 +178,7 @@ def test_a_pickle_under_a_data_codec_is_a_miss(runtime, tmp_path, codec):
     """Even with our own seal the codec that the header names decides, and it finds no data of its kind."""
     store = Store(runtime, kept, "text")
     bomb = pickle.dumps(Bomb(str(tmp_path / "mark")), protocol=5)
-    assert store.is_missed(_forged(store, bomb, codec, store.seal))
+    assert store.is_missed(_forged(store, bomb, codec, store.signer))
     assert not (tmp_path / "mark").exists()
 
 
@@ -187,9 +187,9 @@ def test_a_shared_cache_without_a_key_unpickles_nothing(make_runtime, tmp_path):
     shared = make_runtime(cache=[f"file://{tmp_path}/shared?mode=2770"])
     with using(shared):
         store = Store(shared, kept, "text")
-        assert not store.seal.trusted
+        assert not store.signer.trusted
         bomb = pickle.dumps(Bomb(str(tmp_path / "mark")), protocol=5)
-        assert store.is_missed(_forged(store, bomb, "pickle", store.seal))
+        assert store.is_missed(_forged(store, bomb, "pickle", store.signer))
     assert not (tmp_path / "mark").exists()
 
 
@@ -250,7 +250,7 @@ def test_nothing_that_was_tampered_with_is_unpickled(runtime, tmp_path, how, cod
     """Forged with another key, put under another key, cut anywhere, or claiming an older format: a miss, never run."""
     bomb = pickle.dumps(Bomb(str(tmp_path / "mark")), protocol=5)
     store, other = Store(runtime, kept, "text"), Store(runtime, kept, "dict")
-    frame = _forged(store, bomb, codec, Seal() if key is None else Seal(key))
+    frame = _forged(store, bomb, codec, Signer() if key is None else Signer(key))
     assert store.is_missed(TAMPERINGS[how](store, other, frame, number))
     assert not (tmp_path / "mark").exists()
 
@@ -261,7 +261,7 @@ def test_a_header_of_any_bytes_is_a_miss(runtime, header):
     """Even one that is sealed with our own key."""
     store = Store(runtime, kept, "text")
     start = store.good[:8] + len(header).to_bytes(4, "little")
-    assert store.is_missed(start + store.seal.sign(start + header) + header)
+    assert store.is_missed(start + store.signer.sign(start + header) + header)
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 10_000])
@@ -334,10 +334,10 @@ def test_a_spoiled_product_is_a_miss(runtime, make_runtime, spoil, seen):
     """Changed, cut, deleted, or replaced by something that is no plain file: it is made anew, and that is reported."""
     store = Store(runtime, written, 100)
     spoil(Path(written(100)))
-    before = store.reports()
+    before = store.diagnostics()
     with using(runtime if seen else make_runtime()):
         assert store.call() == "miss"
-        assert store.reports() > before
+        assert store.diagnostics() > before
         assert store.call() == "hit"
 
 

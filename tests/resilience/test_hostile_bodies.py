@@ -97,14 +97,14 @@ def test_whatever_a_body_raises_reaches_its_caller(runtime, tape, error, make):
             raising(*([] if make is op_file else [1]))  # of a file operation the path is the first
         assert caught.value is tape.error
         assert len(tape) == turn
-    assert runtime.wiring.engine.flights.under_way() == []
+    assert runtime.container.engine.flights.under_way() == []
     assert [cache.backend.usage()[0] for cache in (runtime.cache, runtime.products)] == [0, 0]
 
 
 @pytest.mark.parametrize("error", INTERRUPTS)
 def test_who_waited_for_an_interrupted_body_runs_it_again(runtime, together, until, tape, error):
     """An interrupt is the business of the thread that it hit: the fifteen others get the value."""
-    flights = runtime.wiring.engine.flights._flights
+    flights = runtime.container.engine.flights._flights
     tape.wait = lambda: until(lambda: len(next(iter(flights.values()))._waiters) == 15, "fifteen others wait")
     tape.error = error
 
@@ -167,8 +167,10 @@ def test_endless_recursion_is_a_recursion_error(make_runtime, endless, warned, u
         for depth in range(25):
             with pytest.raises(RecursionError):
                 at(depth)
-    assert runtime.wiring.engine.flights.under_way() == []
-    until(lambda: not any(each._held for each in runtime.wiring._leases.values() if each), "all leases are given back")
+    assert runtime.container.engine.flights.under_way() == []
+    until(
+        lambda: not any(each._held for each in runtime.container._leases.values() if each), "all leases are given back"
+    )
 
 
 def test_a_body_that_changes_its_arguments_changes_its_own_key_only(runtime, tape):

@@ -134,20 +134,20 @@ def test_a_kill_at_any_point_is_taken_over(start, log, leftovers, tmp_path, what
     """Killed in front of each system call in turn: the next process answers at once, and a purge leaves nothing."""
     killer = start(OPERATIONS + KILLED_EVERYWHERE, what, purge, RAVE_PRODUCTS_GRACE="0")
     output, _ = killer.communicate(timeout=100)
-    reports = [json.loads(line) for line in output.splitlines()]
+    diagnostics = [json.loads(line) for line in output.splitlines()]
     assert killer.returncode == 0
-    assert [report["killed"] for report in reports] == [True] * (len(reports) - 1) + [False]
-    assert len(reports) > 8
-    assert [report["number"] for report in reports if report["successor"]] == []
+    assert [report["killed"] for report in diagnostics] == [True] * (len(diagnostics) - 1) + [False]
+    assert len(diagnostics) > 8
+    assert [report["number"] for report in diagnostics if report["successor"]] == []
     assert leftovers(tmp_path / "data") == leftovers(tmp_path / "products") == []
-    for report in reports:
+    for report in diagnostics:
         for moment in ("after purge", "at the end"):
             names = [name.rpartition("/")[2] for name in report.get(moment, ()) if "/.rave/" in name]
             assert not set(names) - {"key", "purged", "purge.lock", "commit.lock", "leases.lock", "leases.bytes"}
-    frames = [name for name in reports[-1]["at the end"] if name.endswith(".rave")]
-    products = [name for name in reports[-1]["at the end"] if name.endswith(".txt")]
-    assert len(frames) == len(reports)
-    assert len(products) == (len(reports) if what == "page" else 0)
+    frames = [name for name in diagnostics[-1]["at the end"] if name.endswith(".rave")]
+    products = [name for name in diagnostics[-1]["at the end"] if name.endswith(".txt")]
+    assert len(frames) == len(diagnostics)
+    assert len(products) == (len(diagnostics) if what == "page" else 0)
 
 
 @pytest.mark.parametrize("operation", ["waits", "writes_and_waits"])

@@ -94,7 +94,7 @@ def test_sixteen_threads_share_the_steps_of_a_recursion(runtime, together, tape)
 def test_a_failure_reaches_all_who_waited(runtime, together, until, tape):
     """The body of sixteen callers runs once; its own exception, the same object, goes to each; nothing is kept."""
     tape.boom = LookupError("boom")
-    flights = runtime.wiring.engine.flights._flights
+    flights = runtime.container.engine.flights._flights
     tape.wait = lambda: until(lambda: len(next(iter(flights.values()))._waiters) == 15, "fifteen others wait")
 
     @op(name="fire/fails")

@@ -14,7 +14,8 @@ from rave_flow.errors import NothingFoundError
 from rave_flow.operations.tables import daily, top
 
 from rave_core import Runtime
-from rave_core.engine.context import Progress, Scope, entered
+from rave_core.engine.context import ExecutionContext, entered
+from rave_core.model import Progress
 from rave_core.runtime.runtime import current_scope
 
 Row = dict[str, Any]
@@ -113,7 +114,7 @@ def test_a_report_tells_how_far_it_is(serving: Serve, generated: Path) -> None:
     """Each of the 24 hours is reported as it begins."""
     runtime = serving(generated)
     heard: list[Progress] = []
-    with entered(Scope(runtime, listener=lambda _name, report: heard.append(report))):
+    with entered(ExecutionContext(runtime, listener=lambda _name, report: heard.append(report))):
         daily("2024-05-14")
     assert [report.done for report in heard if report.total == 24] == list(range(25))
     assert current_scope().listener is None

@@ -18,7 +18,7 @@ from rave_core.model import Bytes, Entry
 from rave_valkey.address import Address, address_of
 from rave_valkey.server import Server
 from rave_valkey.state import shortcomings
-from rave_valkey.sweeper import Sweeper
+from rave_valkey.sweeper import Purger
 
 DEFAULT_TIMEOUT = 5.0
 """Seconds that the server may be silent."""
@@ -64,7 +64,7 @@ class ValkeyBackend(Backend):
         self._server = Server(address, timeout)
         self._prefix = f"{prefix}:"
         self._entries = f"{prefix}:e:"
-        self._sweeper = Sweeper(self._server, self._entries, f"{prefix}:purged")
+        self._sweeper = Purger(self._server, self._entries, f"{prefix}:purged")
 
     @classmethod
     def from_url(cls, url: StoreURL) -> ValkeyBackend:

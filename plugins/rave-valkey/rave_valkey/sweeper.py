@@ -30,7 +30,7 @@ class _Seen:
     size: int
 
 
-class Sweeper:
+class Purger:
     """Scans the names, reads the heads of some hundreds at once, and removes those that are still as they were seen."""
 
     def __init__(self, server: Server, entries: str, stamp: str) -> None:

@@ -6,8 +6,8 @@ import asyncio
 import threading
 from concurrent.futures import Future
 
-from rave_core.engine.effects import Run
-from rave_core.errors import ConfigurationError, TimeLimitError, told
+from rave_core.engine.effects import RunBody
+from rave_core.errors import ConfigurationError, TimeLimitError, describe_error
 from rave_http.executors import BusyError, Executor, WorkerLostError
 from rave_http.executors.executor import SPARE, Result
 
@@ -31,9 +31,9 @@ class CoroutineExecutor(Executor):
         self._thread = threading.Thread(target=self._turn, name="rave-coroutines", daemon=True)
         self._thread.start()
 
-    async def run(self, step: Run, *, time_limit: float | None) -> Result:
+    async def run(self, step: RunBody, *, time_limit: float | None) -> Result:
         """Runs a coroutine function, with the context variables of this task."""
-        operation = step.scope.operation
+        operation = step.context.operation
         if not step.call.spec.is_async:
             return None, ConfigurationError(
                 f"{operation} is no coroutine function, which is all that the executor 'coroutines' runs: "
@@ -65,7 +65,7 @@ class CoroutineExecutor(Executor):
             self._loop.call_soon_threadsafe(self._loop.stop)
             await asyncio.to_thread(self._thread.join, _ENDING)
 
-    async def _perform(self, step: Run) -> Result:
+    async def _perform(self, step: RunBody) -> Result:
         """In the loop of the bodies."""
         task = asyncio.current_task()
         assert task is not None
@@ -75,7 +75,7 @@ class CoroutineExecutor(Executor):
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001  # sys.exit() in a body must not end the loop
-            return None, RuntimeError(f"{step.scope.operation} was left by {told(error)}")
+            return None, RuntimeError(f"{step.context.operation} was left by {describe_error(error)}")
         finally:
             self._bodies.discard(task)
 

@@ -13,8 +13,8 @@ import pytest
 from rave_web.coroutines import CoroutineExecutor
 
 from rave_core import Runtime, Settings, op, using
-from rave_core.engine.context import Scope, current
-from rave_core.engine.effects import Run
+from rave_core.engine.context import ExecutionContext, current
+from rave_core.engine.effects import RunBody
 from rave_core.errors import ConfigurationError, TimeLimitError
 from rave_http.executors import BusyError, WorkerLostError
 
@@ -27,13 +27,19 @@ def runtime(tmp_path: Path) -> Iterator[Runtime]:
 
 
 @pytest.fixture
-def step(runtime: Runtime) -> Callable[..., Run]:
+def step(runtime: Runtime) -> Callable[..., RunBody]:
     """Makes the step that runs a function as an operation's body."""
 
-    def make(function: Callable[..., Any], *args: Any) -> Run:
+    def make(function: Callable[..., Any], *args: Any) -> RunBody:
         operation = op(name=f"tests/{function.__name__}", version=1)(function)
         call = operation.bind(*args)
-        return Run(call, function, call.args, call.kwargs, Scope(runtime, parent=runtime.scope, operation="tests/body"))
+        return RunBody(
+            call,
+            function,
+            call.args,
+            call.kwargs,
+            ExecutionContext(runtime, parent=runtime.context, operation="tests/body"),
+        )
 
     return make
 
@@ -51,7 +57,7 @@ def play(scenario: Callable[[CoroutineExecutor], Awaitable[Any]], slots: int = 3
     return asyncio.run(run())
 
 
-def test_a_body_runs_in_another_loop_and_in_its_scope(step: Callable[..., Run]) -> None:
+def test_a_body_runs_in_another_loop_and_in_its_scope(step: Callable[..., RunBody]) -> None:
     """What it returns comes back, with no exception."""
 
     async def body(n: int) -> Any:
@@ -62,12 +68,12 @@ def test_a_body_runs_in_another_loop_and_in_its_scope(step: Callable[..., Run]) 
         return asyncio.get_running_loop(), await executor.run(run, time_limit=5)
 
     run = step(body, 1)
-    own, ((value, loop, scope), error) = play(scenario)
-    assert (value, scope, error) == (2, run.scope, None)
+    own, ((value, loop, context), error) = play(scenario)
+    assert (value, context, error) == (2, run.context, None)
     assert loop is not own
 
 
-def test_an_exception_of_a_body_comes_back_unchanged(step: Callable[..., Run]) -> None:
+def test_an_exception_of_a_body_comes_back_unchanged(step: Callable[..., RunBody]) -> None:
     """It is the very object."""
     raised = KeyError("its own")
 
@@ -77,7 +83,7 @@ def test_an_exception_of_a_body_comes_back_unchanged(step: Callable[..., Run]) -
     assert play(lambda executor: executor.run(step(body), time_limit=None)) == (None, raised)
 
 
-def test_a_body_that_ends_the_program_ends_only_itself(step: Callable[..., Run]) -> None:
+def test_a_body_that_ends_the_program_ends_only_itself(step: Callable[..., RunBody]) -> None:
     """It is a failure, which names what was raised; the next one runs."""
 
     async def leave() -> None:
@@ -96,7 +102,7 @@ def test_a_body_that_ends_the_program_ends_only_itself(step: Callable[..., Run])
     assert after == ("here", None)
 
 
-def test_a_body_that_is_no_coroutine_function_is_refused(step: Callable[..., Run]) -> None:
+def test_a_body_that_is_no_coroutine_function_is_refused(step: Callable[..., RunBody]) -> None:
     """It would hold up all others; the message says what to do."""
 
     def body() -> None:
@@ -108,7 +114,7 @@ def test_a_body_that_is_no_coroutine_function_is_refused(step: Callable[..., Run
     assert "async def" in str(error)
 
 
-def test_a_body_at_its_time_limit_is_cancelled(step: Callable[..., Run]) -> None:
+def test_a_body_at_its_time_limit_is_cancelled(step: Callable[..., RunBody]) -> None:
     """It cleans up after itself, and counts no more."""
     cleaned = []
 
@@ -128,7 +134,7 @@ def test_a_body_at_its_time_limit_is_cancelled(step: Callable[..., Run]) -> None
     assert isinstance(error, TimeLimitError)
 
 
-def test_a_body_whose_caller_is_gone_is_cancelled(step: Callable[..., Run]) -> None:
+def test_a_body_whose_caller_is_gone_is_cancelled(step: Callable[..., RunBody]) -> None:
     """Nobody would take what it gives."""
     seen: list[str] = []
 
@@ -151,7 +157,7 @@ def test_a_body_whose_caller_is_gone_is_cancelled(step: Callable[..., Run]) -> N
     play(scenario)
 
 
-def test_bodies_that_can_not_be_cancelled_use_up_the_room(step: Callable[..., Run]) -> None:
+def test_bodies_that_can_not_be_cancelled_use_up_the_room(step: Callable[..., RunBody]) -> None:
     """Then a further one is refused; when they come to their end, there is room again."""
     gate: list[int] = []
 
@@ -176,7 +182,7 @@ def test_bodies_that_can_not_be_cancelled_use_up_the_room(step: Callable[..., Ru
     assert after == (None, None)
 
 
-def test_closing_waits_for_the_time_of_grace_and_cancels_the_rest(step: Callable[..., Run]) -> None:
+def test_closing_waits_for_the_time_of_grace_and_cancels_the_rest(step: Callable[..., RunBody]) -> None:
     """Who waits hears that the worker stops; the thread is gone afterwards."""
 
     async def body(seconds: float) -> float:

@@ -17,10 +17,11 @@ from rave_core.testing.capability_contracts import frame_of, key_of
 WRITER = """
 import sys
 from rave_backends.filesystem.backend import FilesystemBackend
+from rave_core.storage.signature import Signer
 from rave_core.storage.frame import pack
 from rave_core.model import Entry
 
-class NoSeal:
+class NoSeal(Signer):
     def sign(self, data):
         return bytes(32)
 

@@ -9,10 +9,10 @@ from rave_backends.layered.backend import LayeredBackend
 from rave_backends.layered.breaker import FAILURES, FIRST_PAUSE
 from rave_backends.memory.backend import MemoryBackend
 from rave_backends.object_store.backend import ObjectStoreBackend
-from rave_backends.object_store.config import S3Account
+from rave_backends.object_store.config import S3Config
 from rave_backends.plugin import open_filesystem, open_memory
 from rave_core.backend import (
-    GONE,
+    EVICTED,
     StoreURL,
     SupportsFiles,
     SupportsLease,
@@ -233,11 +233,11 @@ def test_a_commit_replaces_the_copy_above(tmp_path):
 
 
 def test_a_put_lets_go_of_the_value_above(layered, upper):
-    """A reader that kept the ``Held`` asks again."""
+    """A reader that kept the ``MemoryRef`` asks again."""
     layered.put(A, [b"one"])
     held = layered.hold(A, "value", ENTRY)
     layered.put(A, [b"two"])
-    assert held.value is GONE
+    assert held.value is EVICTED
 
 
 def test_a_damaged_frame_is_set_aside_everywhere(layered, upper, lower):
@@ -293,7 +293,7 @@ def test_a_local_layer_is_never_left_alone(layered, lower):
 
 def test_the_leases_of_a_layer_in_trouble_are_refused_at_once(tmp_path, clock, free_port, aws):
     """No caller waits for a claim that can't be had."""
-    far = ObjectStoreBackend(S3Account("bucket", endpoint=f"http://127.0.0.1:{free_port}"), timeout=0.5)
+    far = ObjectStoreBackend(S3Config("bucket", endpoint=f"http://127.0.0.1:{free_port}"), timeout=0.5)
     layered = LayeredBackend([MemoryBackend(), far], clock=clock)
     for _ in range(FAILURES):
         with pytest.raises(BackendError, match="can't be reached"):

@@ -99,7 +99,10 @@ def test_it_comes_back_by_itself(breaker, layer, clock, caplog):
     assert [breaker.call(layer.ask) for _ in range(3)] == ["answer"] * 3
     assert not breaker.is_open
     told = [record.getMessage() for record in caplog.records]
-    assert told == ["Layer() is in trouble, and left alone until it answers: no route", "Layer() answers again"]
+    assert told == [
+        "Layer() is in trouble, and left alone until it answers: no route",
+        "Layer() answers again",
+    ]
 
 
 def test_each_failed_trial_doubles_the_pause(breaker, layer, clock):

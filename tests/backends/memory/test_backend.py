@@ -10,7 +10,7 @@ import pytest
 from rave_backends.budget import Budget, Limit
 from rave_backends.memory.backend import MemoryBackend
 from rave_backends.memory.eviction_policies import OVERHEAD
-from rave_core.backend import GONE, StoreURL
+from rave_core.backend import EVICTED, StoreURL
 from rave_core.errors import ConfigurationError
 from rave_core.model import Entry, Key
 from rave_core.storage.frame import peek
@@ -108,14 +108,14 @@ def test_a_value_for_which_there_is_no_room_is_not_held():
 
 @pytest.mark.parametrize("policy", ["lru", "lfu"])
 def test_eviction_lets_go_of_the_value(policy):
-    """Who kept the ``Held`` sees ``GONE``."""
+    """Who kept the ``MemoryRef`` sees ``EVICTED``."""
     backend = MemoryBackend(max_bytes=OVERHEAD + 250, policy=policy)
     fill(backend, "a")
     held = backend.hold("a", "value", ENTRY)
     assert held.value == "value"
     fill(backend, "b")
     assert list(backend.keys()) == ["b"]
-    assert held.value is GONE
+    assert held.value is EVICTED
 
 
 def test_reading_through_a_held_gives_a_second_chance():
@@ -129,7 +129,7 @@ def test_reading_through_a_held_gives_a_second_chance():
     assert set(backend.keys()) == {"a", "c"}
     assert (held.value, held.used) == ("value", False)
     fill(backend, "d", "e")
-    assert held.value is GONE
+    assert held.value is EVICTED
 
 
 def test_a_second_chance_counts_as_one_use():
@@ -148,7 +148,7 @@ def test_a_second_chance_counts_as_one_use():
 
 
 def test_all_in_use_still_makes_room():
-    """When every entry was read through its ``Held``, the flags are cleared and one goes."""
+    """When every entry was read through its ``MemoryRef``, the flags are cleared and one goes."""
     backend = MemoryBackend(max_bytes=3 * (OVERHEAD + 200))
     helds = []
     for name in "abc":

@@ -16,7 +16,7 @@ from hypothesis import settings
 from rave_backends.object_store import purger
 from rave_backends.object_store.backend import ObjectStoreBackend
 from rave_backends.object_store.bucket import Bucket
-from rave_backends.object_store.config import S3Account
+from rave_backends.object_store.config import S3Config
 from rave_backends.plugin import open_object_store
 from rave_core import Runtime, Settings, op, using
 from rave_core.backend import StoreURL
@@ -55,7 +55,7 @@ class TestObjectStore(BackendContract, LeaseContract, ObjectsContract, PinsContr
 
     def open_backend(self, place):
         """A prefix of the bucket for each place."""
-        return ObjectStoreBackend(S3Account(self.bucket, endpoint=self.moto), f"of/{place.name}")
+        return ObjectStoreBackend(S3Config(self.bucket, endpoint=self.moto), f"of/{place.name}")
 
 
 def test_it_does_what_a_dict_does(moto, bucket):
@@ -63,7 +63,7 @@ def test_it_does_what_a_dict_does(moto, bucket):
     places: dict[str, str] = {}
 
     def opening(place):
-        return ObjectStoreBackend(S3Account(bucket, endpoint=moto), places.setdefault(str(place), uuid.uuid4().hex))
+        return ObjectStoreBackend(S3Config(bucket, endpoint=moto), places.setdefault(str(place), uuid.uuid4().hex))
 
     case = backend_machine(opening, persistent=True).TestCase
     case.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
@@ -89,7 +89,7 @@ def test_an_object_is_named_for_its_key(backend):
 
 def test_caches_in_one_bucket_do_not_meet(moto, bucket):
     """Not even where the name of one starts with that of the other."""
-    backends = [ObjectStoreBackend(S3Account(bucket, endpoint=moto), prefix) for prefix in ("a", "ab", "c/a", "")]
+    backends = [ObjectStoreBackend(S3Config(bucket, endpoint=moto), prefix) for prefix in ("a", "ab", "c/a", "")]
     for number, backend in enumerate(backends[:3]):
         backend.put("k/0/a", [b"%d" % number])
         assert backend.claim("k/0/a", b"%d" % number)
@@ -161,7 +161,7 @@ def test_a_purger_that_died_is_forgotten(backend, monkeypatch):
 
 def test_a_purge_removes_leases_that_nobody_renews(s3_url, bucket, moto, clock):
     """After an hour; those of the living stay."""
-    backend = ObjectStoreBackend(S3Account(bucket, endpoint=moto), "team", clock=clock)
+    backend = ObjectStoreBackend(S3Config(bucket, endpoint=moto), "team", clock=clock)
     backend.claim(key_of("a"), b"record")
     assert backend.purge(lambda entry: False, grace=0).leftovers == 0
     clock.advance(3700)
@@ -302,7 +302,7 @@ class Kind:
 def test_without_a_signing_key_only_data_is_kept(s3_url, tmp_path, caplog):
     """A bucket counts as shared: nothing is unpickled from it unless it is sealed."""
     with using(Runtime(Settings(cache=[s3_url], products=[f"file://{tmp_path}/p"]))) as runtime:
-        assert runtime.cache.seal.trusted is False
+        assert runtime.cache.signer.trusted is False
     assert "there is no signing_key_file" in caplog.text
 
 

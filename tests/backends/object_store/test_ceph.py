@@ -7,7 +7,7 @@ import time
 import pytest
 
 from rave_backends.object_store.backend import ObjectStoreBackend
-from rave_backends.object_store.config import S3Account
+from rave_backends.object_store.config import S3Config
 from rave_core.testing import BackendContract, LeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract
 
 
@@ -21,7 +21,7 @@ class TestCeph(BackendContract, LeaseContract, ObjectsContract, PinsContract, Pu
 
     def open_backend(self, place):
         """A prefix of the bucket for each place."""
-        return ObjectStoreBackend(S3Account(self.bucket, endpoint=self.ceph), f"of/{place.name}")
+        return ObjectStoreBackend(S3Config(self.bucket, endpoint=self.ceph), f"of/{place.name}")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def url(ceph, ceph_bucket):
 
 def test_its_conditions_hold(ceph, ceph_bucket):
     """It creates, and replaces, on conditions."""
-    tried = ObjectStoreBackend(S3Account(ceph_bucket, endpoint=ceph))._leases.tried()
+    tried = ObjectStoreBackend(S3Config(ceph_bucket, endpoint=ceph))._leases.tried()
     assert (tried.creates, tried.replaces) == (True, True)
 
 

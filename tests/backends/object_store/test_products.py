@@ -13,7 +13,7 @@ from rave_backends.filesystem.backend import FilesystemBackend
 from rave_backends.layered.backend import LayeredBackend
 from rave_backends.object_store import purger
 from rave_backends.object_store.backend import ObjectStoreBackend
-from rave_backends.object_store.config import S3Account
+from rave_backends.object_store.config import S3Config
 from rave_core import Runtime, Settings, op_file, using
 from rave_core.errors import ConfigurationError, RaveWarning
 from rave_core.storage.product_cache import Remote
@@ -52,7 +52,7 @@ class TestFilesOverObjects(
 
     def open_backend(self, place):
         """A directory and a prefix of the bucket for each place."""
-        far = ObjectStoreBackend(S3Account(self.bucket, endpoint=self.moto), f"of/{place.name}")
+        far = ObjectStoreBackend(S3Config(self.bucket, endpoint=self.moto), f"of/{place.name}")
         return LayeredBackend([FilesystemBackend(place), far])
 
 
@@ -62,7 +62,7 @@ class Host:
     def __init__(self, home: Path, s3_url: str) -> None:
         self.copies = FilesystemBackend(home / "copies")
         bucket, _, endpoint = s3_url.removeprefix("s3://").partition("/team?endpoint=")
-        self.objects = ObjectStoreBackend(S3Account(bucket, endpoint=endpoint), "team")
+        self.objects = ObjectStoreBackend(S3Config(bucket, endpoint=endpoint), "team")
         self.backend = LayeredBackend([self.copies, self.objects])
 
     def commit(self, content: bytes, name: str = NAME) -> Path:
@@ -114,7 +114,7 @@ def test_a_fetch_that_fails_leaves_nothing(one, two):
 
 def test_what_can_not_be_kept_elsewhere_is_kept_here(tmp_path, free_port, aws):
     """The trouble is raised, and whoever asks on this host is answered."""
-    far = ObjectStoreBackend(S3Account("bucket", endpoint=f"http://127.0.0.1:{free_port}"), timeout=0.5)
+    far = ObjectStoreBackend(S3Config("bucket", endpoint=f"http://127.0.0.1:{free_port}"), timeout=0.5)
     backend = LayeredBackend([FilesystemBackend(tmp_path / "copies"), far])
     draft = backend.draft(".txt")
     draft.write_bytes(b"content")

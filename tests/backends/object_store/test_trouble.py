@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 
 from rave_backends.object_store.bucket_errors import advice
-from rave_backends.object_store.config import S3Account
+from rave_backends.object_store.config import S3Config
 from rave_backends.plugin import open_object_store
 from rave_core import Runtime, Settings, op, using
 from rave_core.backend import StoreURL
@@ -293,7 +293,7 @@ class TestProfiles:
 
 def test_an_error_of_no_known_kind_is_told_as_it_is():
     """In one line, without the client's own workings."""
-    assert advice(ValueError("strange\n  things\n\nDebug source:\nmore"), S3Account("bucket")) == "strange things"
+    assert advice(ValueError("strange\n  things\n\nDebug source:\nmore"), S3Config("bucket")) == "strange things"
 
 
 def _write(aws, tmp_path, text):

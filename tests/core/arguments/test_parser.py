@@ -73,7 +73,7 @@ def of_texts(operation: Any, named: Mapping[str, Sequence[str]], *places: str) -
     """The call that texts make."""
     reader = ArgumentReader(operation.spec.name, operation.spec)
     args, kwargs = reader.read_texts(named, places)
-    made: Call = operation.desk().binder.bind_converted(args, kwargs)
+    made: Call = operation.resolved().binder.bind_converted(args, kwargs)
     return made
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from rave_core import Outcome, Runtime, op, using
-from rave_core.engine.context import Scope
-from rave_core.engine.effects import Run
+from rave_core.engine.context import ExecutionContext
+from rave_core.engine.effects import RunBody
 from rave_core.errors import ArgumentError, OptionError
 from rave_core.model import PLAIN, Options, Status
 
@@ -311,13 +311,15 @@ def test_what_landed_after_the_callers_look_is_not_computed_again(
     used = make_runtime(**({"cache": cache} if cache else {}))
 
     async def compute(options: Options = PLAIN) -> Outcome[Any]:
-        desk, engine = double.desk(), used.wiring.engine
-        return await engine.compute_async(desk, double.bind(1), options, Scope(used), Run.perform_async)
+        resolved, engine = double.resolved(), used.container.engine
+        return await engine.compute_async(
+            resolved, double.bind(1), options, ExecutionContext(used), RunBody.perform_async
+        )
 
     async def main() -> list[Status]:
         key = double.key(1)
         assert key is not None
-        assert used.wiring.engine.look(used.cache, key) is None  # both looked
+        assert used.container.engine.look(used.cache, key) is None  # both looked
         outcomes = [await compute(), await compute(), await compute(Options(refresh=True))]
         outcomes += await asyncio.gather(compute(), compute())
         assert {outcome.value for outcome in outcomes} == {2}

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from rave_core import Operation, Runtime, ThreadPool, nocache, op, op_file, progress, using
-from rave_core.engine.context import Progress, Scope, entered
+from rave_core.engine.context import ExecutionContext, entered
+from rave_core.model import Progress
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -185,8 +186,10 @@ def inner_work():
 def test_progress_reaches_whoever_listens(runtime: Runtime) -> None:
     """With the operation that reports, in order, also from operations below."""
     heard: list[tuple[str, Progress]] = []
-    scope = Scope(runtime, listener=lambda operation, report: heard.append((operation.rpartition(":")[2], report)))
-    with entered(scope):
+    context = ExecutionContext(
+        runtime, listener=lambda operation, report: heard.append((operation.rpartition(":")[2], report))
+    )
+    with entered(context):
         working(3)
     assert heard == [
         ("working", Progress(0, 3, "begins")),
@@ -198,9 +201,9 @@ def test_progress_reaches_whoever_listens(runtime: Runtime) -> None:
 def test_progress_outside_of_an_operation_does_nothing(runtime: Runtime) -> None:
     """So that a helper may report wherever it is called from."""
     progress(1, 2)
-    assert runtime.scope.progress is None
+    assert runtime.context.progress is None
     inner_work.function()
-    assert runtime.scope.progress is None
+    assert runtime.context.progress is None
 
 
 GATES: dict[str, threading.Event] = {}
@@ -224,7 +227,7 @@ def test_progress_stands_in_the_lease_for_other_processes(make_runtime: Callable
         thread.start()
         assert GATES["entered"].wait(10)
     with using(asking):
-        leases = reporting.desk().leases
+        leases = reporting.resolved().leases
         assert leases is not None
         record = leases.holder(key)
         for _ in range(500):

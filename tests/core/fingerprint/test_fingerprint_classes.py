@@ -42,7 +42,7 @@ class Window:
 
 
 @dataclasses.dataclass
-class Door(Window):
+class ModuleProxy(Window):
     """The same fields in another class."""
 
 
@@ -160,7 +160,7 @@ NOON = dt.datetime(2024, 1, 1, 12)
 DIFFERENT = [
     (Window(1), Window(2)),
     (Window(1, note=1), Window(1, note=2)),
-    (Window(1), Door(1)),
+    (Window(1), ModuleProxy(1)),
     (Window(1), with_attribute(Window(1), extra=1)),
     (Window(1), {"start": 1, "note": None}),
     (Frozen(1), Frozen(1.0)),
@@ -181,7 +181,7 @@ DIFFERENT = [
     (MyList([1]), MyList([2])),
     (MyList([1]), [1]),
     (MySlots("a").noted(1), MySlots("a").noted(2)),
-    (Window, Door),
+    (Window, ModuleProxy),
     (list[int], list[str]),
     (int | str, int | bytes),
     (NOON, NOON.replace(tzinfo=dt.UTC)),

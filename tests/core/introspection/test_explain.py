@@ -185,17 +185,17 @@ def test_who_computes_a_call_is_told(runtime: Runtime) -> None:
     """While a process holds the lease of a key, its explanation says which."""
     scale = _scaled()
     key = scale.key(1.0)
-    desk = scale.desk()
+    resolved = scale.resolved()
     assert key is not None
-    assert desk.leases is not None
-    assert computation_of(desk, key.text) is None
-    lease = desk.leases.watch(key.text, "test").attempt()
+    assert resolved.leases is not None
+    assert computation_of(resolved, key.text) is None
+    lease = resolved.leases.watch(key.text, "test").attempt()
     assert lease is not None
-    found = computation_of(desk, key.text)
+    found = computation_of(resolved, key.text)
     assert found is not None
     assert found.is_ours
     assert scale.explain(1.0).computing == f"being computed by process {lease.record.pid}"
-    desk.leases.release(lease)
+    resolved.leases.release(lease)
 
 
 def test_methods_can_be_explained_and_planned(runtime: Runtime) -> None:

@@ -25,8 +25,8 @@ import pytest
 from rave_backends.filesystem.backend import FilesystemBackend
 from rave_core import Options, Runtime, op, op_file, using
 from rave_core.clock import SystemClock
-from rave_core.engine.context import Progress
 from rave_core.fingerprint import digest
+from rave_core.model import Progress
 from rave_core.storage.leases import Leases
 
 Make = Callable[..., Runtime]
@@ -172,7 +172,7 @@ def test_two_threads_may_fork_at_once() -> None:
     """Neither leaves the memory caches locked."""
     code = """if True:
         import os, threading, time
-        from rave_backends.memory.backend import backend as memory
+        from rave_backends.memory import backend as memory
         keep = [memory.MemoryBackend(), memory.MemoryBackend()]
         first, *_, last = memory._everyone
         def fork():

@@ -140,7 +140,7 @@ def test_every_kind_of_parameter(ran: Ran) -> None:
 def test_parameters_may_be_called_like_our_own() -> None:
     """``self``, ``args``, ``function`` and ``options`` are ordinary names to an operation."""
     odd = op(name="t/odd")(
-        lambda args, kwargs, function=1, options=2, scope=3: (args, kwargs, function, options, scope)
+        lambda args, kwargs, function=1, options=2, context=3: (args, kwargs, function, options, context)
     )
     assert odd(1, 2, options=5) == (1, 2, 1, 5, 3)
     keyed = op(name="t/keyed")(lambda **them: sorted(them))

@@ -12,7 +12,7 @@ import pytest
 from rave_core import Runtime, Settings
 from rave_core.errors import PluginError
 from rave_core.hookspecs import hookimpl
-from rave_core.plugins.discovery import Found, Plugins
+from rave_core.plugins.discovery import FoundPlugin, Plugins
 
 
 class Hooks:
@@ -45,7 +45,7 @@ GOOD = Hooks(
 def test_a_hook_that_does_not_exist_is_a_problem(caplog: pytest.LogCaptureFixture) -> None:
     """The message names the nearest; nothing of that plugin is called, and the others are."""
     misspelt = Hooks(rave_register_backend=lambda registry: None, rave_entry_stored=lambda key: 1 / 0)
-    plugins = Plugins([Found("bad", "bad.origin", misspelt), Found("good", "good.origin", GOOD)])
+    plugins = Plugins([FoundPlugin("bad", "bad.origin", misspelt), FoundPlugin("good", "good.origin", GOOD)])
     (problem,) = plugins.problems
     assert (
         str(problem)
@@ -76,7 +76,7 @@ def test_a_broken_plugin_does_not_stop_the_others(case: str) -> None:
     """It becomes a problem that says what is wrong, before or behind a good one."""
     bad, message = BROKEN[case]
     for order in (["bad", "good"], ["good", "bad"]):
-        plugins = Plugins([Found(name, f"{name}.origin", {"bad": bad, "good": GOOD}[name]) for name in order])
+        plugins = Plugins([FoundPlugin(name, f"{name}.origin", {"bad": bad, "good": GOOD}[name]) for name in order])
         (problem,) = plugins.problems
         assert (problem.name, problem.origin) == ("bad", "bad.origin")
         assert message in problem.error
@@ -87,7 +87,7 @@ def test_a_broken_plugin_does_not_stop_the_others(case: str) -> None:
 def test_one_name_registered_twice_names_both_sides() -> None:
     """The first keeps it."""
     again = Hooks(rave_register_backends=lambda registry: registry.add("shelf", print, origin="again"))
-    plugins = Plugins([Found("good", "good", GOOD), Found("again", "again.origin", again)])
+    plugins = Plugins([FoundPlugin("good", "good", GOOD), FoundPlugin("again", "again.origin", again)])
     assert plugins.backends["shelf"] is open_shelf
     assert "backend 'shelf' is claimed by both good and again" in plugins.problems[0].error
 
@@ -95,7 +95,7 @@ def test_one_name_registered_twice_names_both_sides() -> None:
 def test_two_plugins_of_one_name_leave_the_first_as_it_is() -> None:
     """The second is a problem; the first goes on being asked."""
     first, second = Hooks(rave_entry_stored=lambda key: None), Hooks(rave_called=lambda call: None)
-    plugins = Plugins([Found("same", "one", first), Found("same", "two", second)])
+    plugins = Plugins([FoundPlugin("same", "one", first), FoundPlugin("same", "two", second)])
     assert [problem.origin for problem in plugins.problems] == ["two"]
     assert plugins.implements("rave_entry_stored")
     assert not plugins.implements("rave_called")
@@ -105,8 +105,8 @@ def test_problems_are_fatal_only_where_that_is_set(tmp_path: Path) -> None:
     """``load_error_fatal`` lists all of them, and nothing is opened."""
     import rave_backends.plugin
 
-    found = [Found("backends", "rave_backends.plugin", rave_backends.plugin)]
-    found += [Found(case, case, BROKEN[case][0]) for case in ("raises", "no @hookimpl")]
+    found = [FoundPlugin("backends", "rave_backends.plugin", rave_backends.plugin)]
+    found += [FoundPlugin(case, case, BROKEN[case][0]) for case in ("raises", "no @hookimpl")]
     stores = {"cache": ["memory://"], "products": [f"file://{tmp_path}/products"]}
     assert len(Runtime(Settings(**stores), plugins=Plugins(found)).plugins.problems) == 2
     with pytest.raises(PluginError, match=r"raises \(raises\): rave_register_backends failed.*; no @hookimpl .*lacks"):

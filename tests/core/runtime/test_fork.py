@@ -91,15 +91,15 @@ def test_a_child_does_not_share_handles(runtime: Runtime) -> None:
     backends = (id(runtime.cache.backend), id(runtime.products.backend))
 
     def are_new() -> bool:
-        kept = (runtime.wiring, runtime.cache.backend)
+        kept = (runtime.container, runtime.cache.backend)
         fresh = backends[0] != id(kept[1]) and current() is runtime
         logged(1)
         runtime.close()
         return fresh
 
-    wiring = runtime.wiring
+    container = runtime.container
     assert in_child(are_new)
-    assert runtime.wiring is wiring
+    assert runtime.container is container
     assert logged(1) == [1]
 
 

@@ -108,7 +108,7 @@ def test_a_failing_function_spoils_one_cell_only() -> None:
         def __str__(self) -> str:
             raise RuntimeError
 
-    def fail(scope: Any) -> None:
+    def fail(context: Any) -> None:
         raise Unspeakable
 
     report = extrapolate(

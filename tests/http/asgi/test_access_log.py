@@ -20,12 +20,12 @@ from rave_core.errors import ConfigurationError
 from rave_http.asgi.access_log import AccessLog, shown
 from rave_http.asgi.line_sinks import FileSink, LineSink
 from rave_http.auth.authorization import Principal
-from rave_http.protocol.request_record import RequestNote
+from rave_http.protocol.request_record import RequestRecord
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
-class Shelf(LineSink):
+class EvictingMap(LineSink):
     """Keeps lines; while it is shut, it takes as long as a dead disk."""
 
     def __init__(self, *, is_open: bool = True) -> None:
@@ -55,14 +55,14 @@ def scope(path: str = "/flow/top", query: bytes = b"") -> dict[str, Any]:
     return {"method": "GET", "path": path, "query_string": query}
 
 
-def request(**noted: Any) -> RequestNote:
+def request(**noted: Any) -> RequestRecord:
     """What was noted of a request."""
-    return RequestNote(**{"request_id": "r-1", "trace": TRACE, "status": 200, "sent": 12} | noted)
+    return RequestRecord(**{"request_id": "r-1", "trace": TRACE, "status": 200, "sent": 12} | noted)
 
 
 def lines_of(*requests: dict[str, Any]) -> list[dict[str, Any]]:
     """The lines that the log has for requests."""
-    shelf = Shelf()
+    shelf = EvictingMap()
     log = AccessLog(shelf)
     for each in requests:
         log.note(
@@ -144,7 +144,7 @@ NASTY = [
 @pytest.mark.parametrize("text", NASTY)
 def test_nothing_that_a_client_sends_breaks_a_line(text: str) -> None:
     """Each request is one line of JSON, without any character that a terminal or viewer could take for an order."""
-    shelf = Shelf()
+    shelf = EvictingMap()
     log = AccessLog(shelf)
     agent = text.encode("latin-1", "replace")
     log.note(scope(f"/{text}", agent), request(principal=Principal(text, "proxy"), operation=text), 0.1, text, agent)
@@ -158,7 +158,7 @@ def test_nothing_that_a_client_sends_breaks_a_line(text: str) -> None:
 def test_a_line_is_never_longer_than_a_pipe_keeps_together(letter: str) -> None:
     """What is too long is cut short; short fields stay whole."""
     long = letter * 20_000
-    shelf = Shelf()
+    shelf = EvictingMap()
     log = AccessLog(shelf)
     agent = long.encode("latin-1", "replace")
     log.note(scope(long, agent), request(operation=long, key="k" * 300), 0.1, "192.0.2.1", agent)
@@ -172,7 +172,7 @@ def test_a_line_is_never_longer_than_a_pipe_keeps_together(letter: str) -> None:
 
 def test_a_dead_disk_holds_up_no_request(caplog: pytest.LogCaptureFixture) -> None:
     """Lines wait up to a limit; further ones are dropped and counted, and the log says so once it is written again."""
-    shelf = Shelf(is_open=False)
+    shelf = EvictingMap(is_open=False)
     log = AccessLog(shelf, queue=50)
     log.note(scope(), request(), 0.1, "", b"")
     assert shelf.reached.wait(10)
@@ -277,12 +277,12 @@ def test_a_configured_logger_takes_the_lines(tmp_path: Path, monkeypatch: pytest
     """Where the log configuration gives `rave.access` a handler, that one decides, and no file is written."""
     records: list[logging.LogRecord] = []
 
-    class Keeper(logging.Handler):
+    class ChildProcess(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             records.append(record)
 
     logger = logging.getLogger("rave.access")
-    monkeypatch.setattr(logger, "handlers", [Keeper()])
+    monkeypatch.setattr(logger, "handlers", [ChildProcess()])
     monkeypatch.setattr(logger, "propagate", False)
     monkeypatch.setattr(logger, "level", logging.INFO)
     logger.manager._clear_cache()

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from rave_http.asgi.outer_middleware import Envelope
+from rave_http.asgi.outer_middleware import OuterMiddleware
 from rave_http.protocol.proxies import Proxies
-from rave_http.protocol.request_record import RequestNote
+from rave_http.protocol.request_record import RequestRecord
 from rave_http.protocol.tracing import child_of, current_trace, trace_id, traceparent
 
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -34,11 +34,11 @@ class Witness:
     def follow(self, *_: Any) -> None:
         """Takes a number to follow."""
 
-    def observe(self, method: str, path: str, note: RequestNote, seconds: float) -> None:
+    def observe(self, method: str, path: str, note: RequestRecord, seconds: float) -> None:
         """Takes a request as metrics do."""
         self.seen.append((method, path, note.status))
 
-    def note(self, scope: Any, note: RequestNote, seconds: float, client: str, user_agent: bytes) -> None:
+    def note(self, scope: Any, note: RequestRecord, seconds: float, client: str, user_agent: bytes) -> None:
         """Takes a request as the access log does."""
         self.seen.append((note.status, note.sent, client, user_agent))
 
@@ -60,7 +60,7 @@ def answer(inner: Application, scope: dict[str, Any] | None = None, **parts: Any
         return {"type": "http.request"}
 
     # A context of its own, as a server gives each connection.
-    contextvars.copy_context().run(asyncio.run, Envelope(inner, **parts)(scope or scope_of(), receive, send))
+    contextvars.copy_context().run(asyncio.run, OuterMiddleware(inner, **parts)(scope or scope_of(), receive, send))
     return sent
 
 
@@ -175,7 +175,7 @@ def left(inner: Application, *, cancel: bool) -> Witness:
         pass
 
     async def run() -> None:
-        task = asyncio.create_task(Envelope(inner, access_log=log)(scope_of(), receive, send))  # type: ignore[arg-type]
+        task = asyncio.create_task(OuterMiddleware(inner, access_log=log)(scope_of(), receive, send))  # type: ignore[arg-type]
         await asyncio.sleep(0)
         if cancel:
             task.cancel()
@@ -227,7 +227,7 @@ def test_what_is_no_request_goes_through_untouched(kind: str) -> None:
         seen.extend(given)
 
     given = ({"type": kind}, object(), object())
-    asyncio.run(Envelope(inner, metrics=Witness(), access_log=Witness())(*given))  # type: ignore[arg-type]
+    asyncio.run(OuterMiddleware(inner, metrics=Witness(), access_log=Witness())(*given))  # type: ignore[arg-type]
     assert all(one is other for one, other in zip(seen, given, strict=True))
     assert "rave" not in given[0]
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from rave_core import Runtime, Settings, op
-from rave_core.engine.context import Scope, current
-from rave_core.engine.effects import Run
+from rave_core.engine.context import ExecutionContext, current
+from rave_core.engine.effects import RunBody
 from rave_core.errors import TimeLimitError
 from rave_http.executors import BUILTIN, BusyError, ExecutorContext, WorkerLostError
 from rave_http.executors.threads import ThreadExecutor
@@ -24,14 +24,14 @@ from rave_http.settings import ServiceSettings
 
 
 @pytest.fixture
-def step(runtime: Runtime) -> Callable[..., Run]:
+def step(runtime: Runtime) -> Callable[..., RunBody]:
     """Makes the step that runs a function as an operation's body."""
 
-    def make(function: Callable[..., Any], *args: Any) -> Run:
+    def make(function: Callable[..., Any], *args: Any) -> RunBody:
         operation = op(name=f"tests/{function.__name__}", version=1)(function)
         call = operation.bind(*args)
-        scope = Scope(runtime, parent=runtime.scope, operation=operation.desk().name)
-        return Run(call, function, call.args, call.kwargs, scope)
+        context = ExecutionContext(runtime, parent=runtime.context, operation=operation.resolved().name)
+        return RunBody(call, function, call.args, call.kwargs, context)
 
     return make
 
@@ -57,19 +57,19 @@ def in_threads(scenario: Callable[[ThreadExecutor], Awaitable[Any]], slots: int 
     return asyncio.run(play())
 
 
-def test_a_body_runs_in_a_named_thread_and_in_its_scope(step: Callable[..., Run]) -> None:
+def test_a_body_runs_in_a_named_thread_and_in_its_scope(step: Callable[..., RunBody]) -> None:
     """What it returns comes back, with no exception."""
 
     def body(n: int) -> Any:
         return n + 1, threading.current_thread().name, current.get()
 
     run = step(body, 1)
-    (value, name, scope), error = in_threads(lambda executor: executor.run(run, time_limit=None))
-    assert (value, scope, error) == (2, run.scope, None)
+    (value, name, context), error = in_threads(lambda executor: executor.run(run, time_limit=None))
+    assert (value, context, error) == (2, run.context, None)
     assert name.startswith("rave-body-")
 
 
-def test_an_exception_of_a_body_comes_back_unchanged(step: Callable[..., Run]) -> None:
+def test_an_exception_of_a_body_comes_back_unchanged(step: Callable[..., RunBody]) -> None:
     """It is the very object."""
     raised = KeyError("its own")
 
@@ -82,7 +82,7 @@ def test_an_exception_of_a_body_comes_back_unchanged(step: Callable[..., Run]) -
 
 
 @pytest.mark.parametrize("left", [SystemExit(3), KeyboardInterrupt()])
-def test_a_body_that_ends_the_program_ends_only_itself(step: Callable[..., Run], left: BaseException) -> None:
+def test_a_body_that_ends_the_program_ends_only_itself(step: Callable[..., RunBody], left: BaseException) -> None:
     """It is a failure, which names what was raised."""
 
     def body() -> None:
@@ -98,7 +98,7 @@ def test_a_body_that_ends_the_program_ends_only_itself(step: Callable[..., Run],
     assert type(left).__name__ in str(error)
 
 
-def test_a_coroutine_function_runs_in_a_loop_of_its_own(step: Callable[..., Run]) -> None:
+def test_a_coroutine_function_runs_in_a_loop_of_its_own(step: Callable[..., RunBody]) -> None:
     """The service's own loop is not held up by it."""
 
     async def body() -> Any:
@@ -113,7 +113,7 @@ def test_a_coroutine_function_runs_in_a_loop_of_its_own(step: Callable[..., Run]
     assert loop is not own
 
 
-def test_a_body_sees_the_trace_of_its_request(step: Callable[..., Run]) -> None:
+def test_a_body_sees_the_trace_of_its_request(step: Callable[..., RunBody]) -> None:
     """The context variables of the task that asks are the body's, too."""
 
     def body() -> str:
@@ -127,7 +127,7 @@ def test_a_body_sees_the_trace_of_its_request(step: Callable[..., Run]) -> None:
 
 
 def test_a_body_at_its_time_limit_is_given_up_and_its_place_is_not_lost(
-    step: Callable[..., Run], caplog: pytest.LogCaptureFixture
+    step: Callable[..., RunBody], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its thread can't be ended, so another takes its place; it is counted and logged until it comes to its end."""
     gate = threading.Event()
@@ -150,7 +150,7 @@ def test_a_body_at_its_time_limit_is_given_up_and_its_place_is_not_lost(
     in_threads(scenario, slots=1)
 
 
-def test_too_many_bodies_that_were_given_up_leave_no_room(step: Callable[..., Run]) -> None:
+def test_too_many_bodies_that_were_given_up_leave_no_room(step: Callable[..., RunBody]) -> None:
     """There are at most four threads for each slot; when one comes back there is room again."""
     gate = threading.Event()
 
@@ -170,7 +170,7 @@ def test_too_many_bodies_that_were_given_up_leave_no_room(step: Callable[..., Ru
     in_threads(scenario, slots=1)
 
 
-def test_a_coroutine_at_its_time_limit_is_cancelled(step: Callable[..., Run]) -> None:
+def test_a_coroutine_at_its_time_limit_is_cancelled(step: Callable[..., RunBody]) -> None:
     """So its thread comes back at once."""
     cancelled = threading.Event()
 
@@ -189,7 +189,7 @@ def test_a_coroutine_at_its_time_limit_is_cancelled(step: Callable[..., Run]) ->
     in_threads(scenario)
 
 
-def test_cancelling_whoever_waits_keeps_count_of_the_thread(step: Callable[..., Run]) -> None:
+def test_cancelling_whoever_waits_keeps_count_of_the_thread(step: Callable[..., RunBody]) -> None:
     """The body runs on, its result is dropped, and its thread does the next job."""
     gate, began = threading.Event(), threading.Event()
 
@@ -213,7 +213,7 @@ def test_cancelling_whoever_waits_keeps_count_of_the_thread(step: Callable[..., 
     in_threads(scenario)
 
 
-def test_closing_lets_bodies_finish_and_gives_up_those_that_do_not(step: Callable[..., Run]) -> None:
+def test_closing_lets_bodies_finish_and_gives_up_those_that_do_not(step: Callable[..., RunBody]) -> None:
     """Whoever waits for one of these hears of it, and nothing new is taken."""
     gate, stuck = threading.Event(), threading.Event()
 

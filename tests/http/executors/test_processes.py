@@ -20,9 +20,9 @@ import psutil
 import pytest
 
 from rave_core import Options, Outcome, Runtime, Settings, op, using
-from rave_core.engine.context import Progress, Scope
+from rave_core.engine.context import ExecutionContext
 from rave_core.errors import TimeLimitError, UnstorableError
-from rave_core.model import PLAIN
+from rave_core.model import PLAIN, Progress
 from rave_core.operations.catalog import Catalog
 from rave_http.executors import WorkerLostError
 from rave_http.executors.processes import ProcessExecutor
@@ -204,10 +204,10 @@ async def ask(
     listener: Any = None,
 ) -> Outcome[Any]:
     """Answers a call as the service does: the path in the event loop, the body by the executor."""
-    desk, scope = operation.desk(), Scope(runtime, listener=listener)
+    resolved, context = operation.resolved(), ExecutionContext(runtime, listener=listener)
     run = partial(executor.run, time_limit=time_limit)
-    call = desk.binder.bind(args, {})
-    outcome: Outcome[Any] = await runtime.wiring.engine.compute_async(desk, call, options, scope, run)
+    call = resolved.binder.bind(args, {})
+    outcome: Outcome[Any] = await runtime.container.engine.compute_async(resolved, call, options, context, run)
     return outcome
 
 
@@ -487,7 +487,7 @@ def test_what_is_counted_in_a_child_counts_here(play: Callable[..., Any], bodies
     log = str(tmp_path / "log")
 
     async def scenario(executor: ProcessExecutor, ask: Ask) -> Any:
-        counted = bodies.base.desk().record
+        counted = bodies.base.resolved().record
         before = {name: counted[name] for name in ("Misses", "Hits")}
         for salt in range(3):
             await ask(bodies.above, 5, log, salt)

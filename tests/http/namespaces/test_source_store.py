@@ -15,20 +15,20 @@ import pytest
 from rave_core.reloading.source_snapshot import Snapshot, Source
 from rave_http.namespaces import source_store
 from rave_http.namespaces.source_store import KeptSources
-from rave_http.workers.run_directory import Board
+from rave_http.workers.run_directory import RunDirectory
 
 
 @pytest.fixture
-def board(tmp_path: Path) -> Board:
+def run_directory(tmp_path: Path) -> RunDirectory:
     """The board of a service."""
     (tmp_path / "board").mkdir(mode=0o700)
-    return Board(tmp_path / "board")
+    return RunDirectory(tmp_path / "board")
 
 
 @pytest.fixture
-def kept(board: Board) -> KeptSources:
+def kept(run_directory: RunDirectory) -> KeptSources:
     """What is kept on it."""
-    return KeptSources(board)
+    return KeptSources(run_directory)
 
 
 def sources(read_at: float, data: bytes = b"x = 1") -> Snapshot:
@@ -36,7 +36,9 @@ def sources(read_at: float, data: bytes = b"x = 1") -> Snapshot:
     return Snapshot("/srv/lab", {"/srv/lab/__init__.py": Source(data, 1234567890123456789)}, read_at)
 
 
-def test_what_one_worker_keeps_another_one_finds_as_it_was(kept: KeptSources, board: Board, tmp_path: Path) -> None:
+def test_what_one_worker_keeps_another_one_finds_as_it_was(
+    kept: KeptSources, run_directory: RunDirectory, tmp_path: Path
+) -> None:
     """Every byte and every time of it; whatever the namespace and its files are called."""
     (tmp_path / "code" / "part").mkdir(parents=True)
     (tmp_path / "code" / "__init__.py").write_bytes("# -*- coding: latin-1 -*-\nword = 'grün'\r\n".encode("latin-1"))
@@ -46,13 +48,13 @@ def test_what_one_worker_keeps_another_one_finds_as_it_was(kept: KeptSources, bo
     assert len(read.files) == 2
     for name in ("lab", "Lab_2", "größe-x"):
         kept.keep(name, "/srv/code", read)
-        assert KeptSources(Board(board.directory)).find(name, "/srv/code") == read
+        assert KeptSources(RunDirectory(run_directory.directory)).find(name, "/srv/code") == read
 
 
-def test_only_the_owner_can_read_what_is_kept(kept: KeptSources, board: Board) -> None:
+def test_only_the_owner_can_read_what_is_kept(kept: KeptSources, run_directory: RunDirectory) -> None:
     """Like everything on a board."""
     kept.keep("lab", "/srv/lab", sources(1.0))
-    assert {path.stat().st_mode & 0o077 for path in board.directory.iterdir()} == {0}
+    assert {path.stat().st_mode & 0o077 for path in run_directory.directory.iterdir()} == {0}
 
 
 def test_nothing_is_found_where_nothing_was_kept(kept: KeptSources) -> None:
@@ -72,13 +74,13 @@ def test_what_was_read_later_stays(kept: KeptSources) -> None:
     assert kept.find("lab", "/srv/lab") == sources(3.0, b"3.0")
 
 
-def test_of_many_workers_at_once_that_counts_which_read_last(board: Board) -> None:
+def test_of_many_workers_at_once_that_counts_which_read_last(run_directory: RunDirectory) -> None:
     """Whoever reads meanwhile finds one as a whole."""
     times = [float(number) for number in range(60)]
     random.Random(7).shuffle(times)
 
     def work(read_at: float) -> bool:
-        worker = KeptSources(Board(board.directory))
+        worker = KeptSources(RunDirectory(run_directory.directory))
         worker.keep("lab", "/srv/lab", sources(read_at, str(read_at).encode() * 10_000))
         found = worker.find("lab", "/srv/lab")
         assert found is not None
@@ -86,7 +88,7 @@ def test_of_many_workers_at_once_that_counts_which_read_last(board: Board) -> No
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, times))
-    found = KeptSources(board).find("lab", "/srv/lab")
+    found = KeptSources(run_directory).find("lab", "/srv/lab")
     assert found is not None
     assert found.read_at == 59.0
 
@@ -122,11 +124,11 @@ def test_a_path_that_is_no_text_is_not_kept(kept: KeptSources, caplog: pytest.Lo
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"directory": "/srv/lab", "read_at": "now"}', b"\xff\xfe"])
 def test_what_is_damaged_is_nothing(
-    kept: KeptSources, board: Board, damage: bytes, caplog: pytest.LogCaptureFixture
+    kept: KeptSources, run_directory: RunDirectory, damage: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is logged, and replaced by what is kept next."""
     kept.keep("lab", "/srv/lab", sources(1.0))
-    (path,) = board.directory.glob("sources-*.json")
+    (path,) = run_directory.directory.glob("sources-*.json")
     path.write_bytes(damage)
     assert kept.find("lab", "/srv/lab") is None
     assert "can't be used" in caplog.text
@@ -134,9 +136,11 @@ def test_what_is_damaged_is_nothing(
     assert kept.find("lab", "/srv/lab") == sources(0.5)
 
 
-def test_without_its_board_a_worker_goes_on(kept: KeptSources, board: Board, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_its_board_a_worker_goes_on(
+    kept: KeptSources, run_directory: RunDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
     """Somebody may have removed it; that is said once."""
-    shutil.rmtree(board.directory)
+    shutil.rmtree(run_directory.directory)
     for _ in range(2):
         kept.keep("lab", "/srv/lab", sources(1.0))
         assert kept.find("lab", "/srv/lab") is None

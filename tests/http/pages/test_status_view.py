@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rave_http.pages.views import ComputationFacts, StatusFacts, WorkerFacts, status_page
+from rave_http.pages.views import JobFacts, StatusFacts, WorkerFacts, status_page
 from tests.http.page_reader import BASE, NOON, Page, State, read
 
 
@@ -22,8 +22,8 @@ def test_the_status_page_shows_the_whole_service() -> None:
             WorkerFacts(name="worker-1", pid=1, uptime=120.0, computing=1, queued=2, memory=50_000_000),
             WorkerFacts(name="worker-2", state="silent"),
         ],
-        computations=[
-            ComputationFacts(
+        jobs=[
+            JobFacts(
                 operation="lab/slow",
                 worker="worker-1",
                 state="making",
@@ -31,7 +31,7 @@ def test_the_status_page_shows_the_whole_service() -> None:
                 href=f"{BASE}/-/products/x",
                 progress={"done": 1, "total": 4, "text": "step one"},
             ),
-            ComputationFacts(operation="lab/other", worker="worker-1", state="queued", elapsed=0.1),
+            JobFacts(operation="lab/other", worker="worker-1", state="queued", elapsed=0.1),
         ],
         statistics={**record, "Operations": {"lab/slow": record}},
         caches={

@@ -9,7 +9,7 @@ import pytest
 from rave_core import op, op_file
 from rave_core.operations.catalog import Catalog
 from rave_core.operations.operation import Operation
-from rave_core.plugins.discovery import Problem as LoadProblem
+from rave_core.plugins.discovery import LoadProblem
 from rave_http.description.request_arguments import Asked
 from rave_http.pages.forms import GO
 from rave_http.pages.views import catalog_page, operation_page, problem_kind_page, problem_page, ticket_page

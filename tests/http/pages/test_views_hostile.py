@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from rave_core import list_of, op, typemap
-from rave_core.plugins.discovery import Problem as LoadProblem
+from rave_core.plugins.discovery import LoadProblem
 from rave_http.description.request_arguments import Asked
 from rave_http.pages.views import (
-    ComputationFacts,
+    JobFacts,
     StatusFacts,
     WorkerFacts,
     catalog_page,
@@ -90,9 +90,7 @@ EVIL_PAGES: dict[str, Callable[[], bytes]] = {
         StatusFacts(
             version=EVIL,
             workers=[WorkerFacts(name=EVIL, state=EVIL)],
-            computations=[
-                ComputationFacts(operation=EVIL, worker=EVIL, state=EVIL, elapsed=1, href=EVIL, arguments=EVIL)
-            ],
+            jobs=[JobFacts(operation=EVIL, worker=EVIL, state=EVIL, elapsed=1, href=EVIL, arguments=EVIL)],
             statistics={"Operations": {EVIL: {}}},
             caches={"caches": {EVIL: {"url": EVIL, "problem": EVIL}}},
             namespaces=[State(EVIL, kind=EVIL, origin=EVIL, error=EVIL)],

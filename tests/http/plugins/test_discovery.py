@@ -8,7 +8,7 @@ import pytest
 
 from rave_core import Settings
 from rave_core.errors import PluginError
-from rave_core.plugins.discovery import Found
+from rave_core.plugins.discovery import FoundPlugin
 from rave_http.app import is_sound
 from rave_http.hookspecs import hookimpl
 from rave_http.plugins.discovery import HttpPlugins
@@ -21,7 +21,7 @@ class Mark:
         """Lets everything pass."""
 
 
-def plugin(name: str, give: Any) -> Found:
+def plugin(name: str, give: Any) -> FoundPlugin:
     """A plugin whose hook does what ``give`` does."""
 
     class Plugin:
@@ -29,7 +29,7 @@ def plugin(name: str, give: Any) -> Found:
         def rave_http_middleware(self) -> Any:
             return give()
 
-    return Found(name, f"{name}.module", Plugin())
+    return FoundPlugin(name, f"{name}.module", Plugin())
 
 
 def fail() -> Any:

@@ -18,7 +18,7 @@ from rave_core.model import Status
 from rave_core.testing.clock import FakeClock
 from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
 from rave_http.namespaces.source_store import KeptSources
-from rave_http.workers.run_directory import Board
+from rave_http.workers.run_directory import RunDirectory
 
 ANSWER = """
 from rave_core import op
@@ -33,9 +33,9 @@ __export__ = {{"answer": answer}}
 class Worker:
     """A worker of the service whose board this is."""
 
-    def __init__(self, board: Board, code: Path, *, fatal: bool = False) -> None:
+    def __init__(self, run_directory: RunDirectory, code: Path, *, fatal: bool = False) -> None:
         self.live = LiveNamespaces(
-            {"local": str(code)}, clock=FakeClock(1000.0), load_error_fatal=fatal, kept=KeptSources(board)
+            {"local": str(code)}, clock=FakeClock(1000.0), load_error_fatal=fatal, kept=KeptSources(run_directory)
         )
 
     @property
@@ -70,7 +70,7 @@ def write(code: Path, source: str) -> None:
 def start(runtime: Runtime, tmp_path: Path, code: Path) -> Callable[..., Worker]:
     """Starts workers of one service."""
     (tmp_path / "board").mkdir()
-    return lambda **given: Worker(Board(tmp_path / "board"), code, **given)
+    return lambda **given: Worker(RunDirectory(tmp_path / "board"), code, **given)
 
 
 def break_module(code: Path) -> None:
@@ -179,7 +179,7 @@ def test_another_service_has_nothing_of_it(start: Callable[..., Worker], code: P
     start()
     break_module(code)
     (tmp_path / "another").mkdir()
-    worker = Worker(Board(tmp_path / "another"), code)
+    worker = Worker(RunDirectory(tmp_path / "another"), code)
     assert (worker.find(), worker.state.generation) == (None, 0)
 
 

@@ -13,7 +13,7 @@ import pytest
 from rave_core import op, op_file
 from rave_core.model import Entry
 from rave_http import hookspecs
-from rave_http.representation.representations import Product, Representation, Representations
+from rave_http.representation.representations import MadeProduct, Representation, Representations
 
 ENTRY = Entry(key="lab/letter/1/a", created_at=1000.0, expires_at=2000.0, codec="text", digest="d" * 64)
 HTML_OR_TEXT = b"<p>Dear all</p>"
@@ -37,12 +37,12 @@ def kept(max_bytes: int = 1 << 20) -> Representations:
     return Representations(max_bytes, manager.hook)
 
 
-def product(mime_type: str, value: object = HTML_OR_TEXT) -> Product:
+def product(mime_type: str, value: object = HTML_OR_TEXT) -> MadeProduct:
     """What is kept of an operation that is said to make something of a type."""
-    return Product("lab/letter", replace(letter.spec, mime_type=mime_type), value, ENTRY)
+    return MadeProduct("lab/letter", replace(letter.spec, mime_type=mime_type), value, ENTRY)
 
 
-def made(representations: Representations, *products: Product) -> list[Representation]:
+def made(representations: Representations, *products: MadeProduct) -> list[Representation]:
     """What they are sent as, one after the other."""
 
     async def make() -> list[Representation]:
@@ -65,7 +65,7 @@ def test_no_two_media_types_share_a_validator(tmp_path: Path) -> None:
     path.write_bytes(b"x")
     types = ("image/png", "image/gif", "image/png")
     specs = [replace(picture.spec, mime_type=each) for each in types]
-    files = made(kept(), *(Product("lab/picture", spec, str(path), ENTRY) for spec in specs))
+    files = made(kept(), *(MadeProduct("lab/picture", spec, str(path), ENTRY) for spec in specs))
     assert files[0].etag == files[2].etag != files[1].etag
 
 

@@ -18,10 +18,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
 from rave_core.telemetry.statistics import Statistics
-from rave_http.protocol.request_record import RequestNote
+from rave_http.protocol.request_record import RequestRecord
 from rave_http.workers.metrics import Metrics, route_of
 from rave_http.workers.metrics_files import worker_died
-from rave_http.workers.run_directory import Board
+from rave_http.workers.run_directory import RunDirectory
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def metrics(monkeypatch: pytest.MonkeyPatch) -> Metrics:
 
 
 @pytest.fixture
-def board() -> Iterator[Board]:
+def run_directory() -> Iterator[RunDirectory]:
     """A board of this process."""
-    made = Board.create()
+    made = RunDirectory.create()
     yield made
     made.remove()
 
@@ -51,9 +51,9 @@ def samples(metrics: Metrics) -> dict[str, float]:
     }
 
 
-def note(status: int, operation: str = "", cache: str = "") -> RequestNote:
+def note(status: int, operation: str = "", cache: str = "") -> RequestRecord:
     """What was noted of a request."""
-    return RequestNote(status=status, operation=operation, cache=cache)
+    return RequestRecord(status=status, operation=operation, cache=cache)
 
 
 @pytest.mark.parametrize(
@@ -237,32 +237,32 @@ def _gone() -> int:
     return process.pid
 
 
-def test_counts_of_the_dead_are_kept_in_one_file(board: Board) -> None:
+def test_counts_of_the_dead_are_kept_in_one_file(run_directory: RunDirectory) -> None:
     """Files of the living stay as they are, and one that was only just made is no obstacle."""
     dead, also_dead = _gone(), _gone()
-    _count(board.metrics / f"counter_{dead}.db", 3)
-    _count(board.metrics / f"counter_{also_dead}.db", 4)
-    _count(board.metrics / f"counter_{os.getpid()}.db", 5)
-    (board.metrics / f"histogram_{dead}.db").touch()
-    (board.metrics / f"gauge_livesum_{dead}.db").touch()
-    worker_died(board, dead)
-    assert sorted(path.name for path in board.metrics.glob("*.db")) == [
+    _count(run_directory.metrics / f"counter_{dead}.db", 3)
+    _count(run_directory.metrics / f"counter_{also_dead}.db", 4)
+    _count(run_directory.metrics / f"counter_{os.getpid()}.db", 5)
+    (run_directory.metrics / f"histogram_{dead}.db").touch()
+    (run_directory.metrics / f"gauge_livesum_{dead}.db").touch()
+    worker_died(run_directory, dead)
+    assert sorted(path.name for path in run_directory.metrics.glob("*.db")) == [
         f"counter_{os.getpid()}.db",
         "counter_gone.db",
         "histogram_gone.db",
     ]
-    [[_, value, _, _]] = MmapedDict.read_all_values_from_file(str(board.metrics / "counter_gone.db"))
+    [[_, value, _, _]] = MmapedDict.read_all_values_from_file(str(run_directory.metrics / "counter_gone.db"))
     assert value == 7
 
 
-def test_clearing_away_never_waits_nor_fails(board: Board, caplog: pytest.LogCaptureFixture) -> None:
+def test_clearing_away_never_waits_nor_fails(run_directory: RunDirectory, caplog: pytest.LogCaptureFixture) -> None:
     """While a worker reads the files they stay; what can't be cleared away is told, and no more."""
     dead = _gone()
-    _count(board.metrics / f"counter_{dead}.db", 3)
-    with board.locked("metrics", shared=True):
-        worker_died(board, dead)
-        assert (board.metrics / f"counter_{dead}.db").exists()
+    _count(run_directory.metrics / f"counter_{dead}.db", 3)
+    with run_directory.locked("metrics", shared=True):
+        worker_died(run_directory, dead)
+        assert (run_directory.metrics / f"counter_{dead}.db").exists()
     assert not caplog.records
-    (board.metrics / f"counter_{dead}.db").write_bytes(struct.pack("4i", 100, 0, 1000, 0))
-    worker_died(board, dead)
+    (run_directory.metrics / f"counter_{dead}.db").write_bytes(struct.pack("4i", 100, 0, 1000, 0))
+    worker_died(run_directory, dead)
     assert f"what worker {dead} left on the board could not be cleared away" in caplog.text

@@ -14,11 +14,11 @@ import msgspec
 from rave_core.errors import UnknownNameError
 from rave_core.telemetry.statistics import Statistics
 from rave_http.asgi.access_log import AccessLog
-from rave_http.asgi.outer_middleware import Envelope
+from rave_http.asgi.outer_middleware import OuterMiddleware
 from rave_http.protocol.tracing import traceparent
 from rave_http.workers.metrics import Metrics
-from rave_http.workers.peers import Peers
-from rave_http.workers.run_directory import Board
+from rave_http.workers.peers import WorkerRPC
+from rave_http.workers.run_directory import RunDirectory
 from rave_http.workers.statistics_report import StatisticsReport
 
 
@@ -26,13 +26,13 @@ class Observed:
     """Answers by the path; every answer tells which process gave it."""
 
     def __init__(self) -> None:
-        board = Board(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).parent)
-        self.metrics = Metrics(board)
+        run_directory = RunDirectory(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).parent)
+        self.metrics = Metrics(run_directory)
         self.metrics.export(["flow/top"])
         self.statistics = Statistics.install()
-        self.peers = Peers(board, f"worker-{os.getpid()}")
-        self.report = StatisticsReport(self.peers, board)
-        self.peers.answer("sync", lambda _facts: self.metrics.sync())
+        self.rpc = WorkerRPC(run_directory, f"worker-{os.getpid()}")
+        self.report = StatisticsReport(self.rpc, run_directory)
+        self.rpc.answer("sync", lambda _facts: self.metrics.sync())
         self.access_log = AccessLog.of(os.environ.get("ACCESS_LOG", ""))
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -55,12 +55,12 @@ class Observed:
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
-        await self.peers.open()
+        await self.rpc.open()
         await self.report.open()
         self.metrics.ready(is_ready=True)
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self.peers.close()
+        await self.rpc.close()
         self.metrics.sync()
         if self.access_log is not None:
             await asyncio.to_thread(self.access_log.close)
@@ -76,7 +76,7 @@ class Observed:
 
     async def answer__metrics(self, scope: dict[str, Any], facts: dict[str, str]) -> bytes:
         """The metrics of all workers."""
-        await self.peers.ask("sync")
+        await self.rpc.ask("sync")
         body, _ = await asyncio.to_thread(self.metrics.exposition, facts.get("accept", ""))
         return body
 
@@ -109,7 +109,7 @@ class Observed:
         return await asyncio.to_thread(traceparent)
 
 
-def create() -> Envelope:
+def create() -> OuterMiddleware:
     """The application, made in the worker."""
     inner = Observed()
-    return Envelope(inner, metrics=inner.metrics, access_log=inner.access_log)
+    return OuterMiddleware(inner, metrics=inner.metrics, access_log=inner.access_log)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rave_http.workers.metrics_files import share, worker_died
-from rave_http.workers.run_directory import Board
+from rave_http.workers.run_directory import RunDirectory
 
 workers = 2
 worker_class = "asgi"
@@ -17,15 +17,15 @@ asgi_disconnect_grace_period = 0
 
 def on_starting(server: Any) -> None:
     """Makes the board, which belongs to the server: these lines are read anew at each HUP."""
-    server.board = Board.create()
-    share(server.board)
+    server.run_directory = RunDirectory.create()
+    share(server.run_directory)
 
 
 def child_exit(server: Any, worker: Any) -> None:
     """Clears away after a worker."""
-    worker_died(server.board, worker.pid)
+    worker_died(server.run_directory, worker.pid)
 
 
 def on_exit(server: Any) -> None:
     """Removes the board."""
-    server.board.remove()
+    server.run_directory.remove()

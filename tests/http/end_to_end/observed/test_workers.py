@@ -43,9 +43,9 @@ def test_files_of_dead_workers_do_not_pile_up(running: Any) -> None:
     for _ in range(3):
         running.get("/flow/top")
         running.kill(running.workers().pop())
-    [board] = running.boards.glob("rave-board-*")
-    assert len(list((board / "metrics").glob("counter_*.db"))) == 3
-    assert len(list(board.glob("*.socket"))) == 2
+    [run_directory] = running.boards.glob("rave-board-*")
+    assert len(list((run_directory / "metrics").glob("counter_*.db"))) == 3
+    assert len(list(run_directory.glob("*.socket"))) == 2
 
 
 def test_a_stop_loses_no_line_and_leaves_no_board(running: Any) -> None:

@@ -237,8 +237,8 @@ class Place:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         each.kill()
                 psutil.wait_procs(family, timeout=10)
-                for board in boards:
-                    shutil.rmtree(board, ignore_errors=True)
+                for run_directory in boards:
+                    shutil.rmtree(run_directory, ignore_errors=True)
         for started in self.processes:
             started.wait()
             for stream in (started.stdout, started.stderr):
