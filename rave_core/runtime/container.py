@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import os
-import sys
 import weakref
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -18,13 +16,14 @@ from rave_core.clock import Clock
 from rave_core.engine.compute import Compute
 from rave_core.engine.engine import Engine
 from rave_core.engine.execution import ResolvedOperation
-from rave_core.errors import ConfigurationError, DuplicateError, UnencodableError, UnknownNameError
+from rave_core.errors import ConfigurationError, UnencodableError, UnknownNameError
 from rave_core.expiry import Strategy, duration_strategy, forever, strategy_of
 from rave_core.fingerprint import encode, short_digest
 from rave_core.fingerprint.builtins import PUTS
 from rave_core.model import Kind, OperationSpec
-from rave_core.plugins.discovery import Plugins, namespace_packages
-from rave_core.reloading.generations import DIRECTORIES, as_loaded, generation_of
+from rave_core.plugins.discovery import Plugins
+from rave_core.reloading.generations import as_loaded
+from rave_core.runtime.names import Names, operation_name
 from rave_core.runtime.purging import Maintenance
 from rave_core.settings import Settings, user_directory
 from rave_core.storage.cache import Cache, ValueCache
@@ -57,7 +56,7 @@ class Container:
         self._diagnostics = diagnostics
         self._caches: dict[tuple[Kind, tuple[str, ...]], Cache] = {}
         self._leases: dict[int, Leases | None] = {}
-        self._names: dict[str, OperationSpec] = {}
+        self._names = Names()
         self.memos: weakref.WeakSet[Any] = weakref.WeakSet()
         compute = Compute(
             clock,
@@ -107,7 +106,7 @@ class Container:
             DuplicateError: another operation has its name.
         """
         name, plugin = operation_name(spec)
-        self._claim_name(name, spec)
+        self._names.claim(name, spec)
         version, note = self._version(spec)
 
         def unencodable(error: UnencodableError) -> None:
@@ -126,21 +125,12 @@ class Container:
             plugin=plugin,
         )
 
-    def _claim_name(self, name: str, spec: OperationSpec) -> None:
-        other = self._names.setdefault(name, spec)
-        if other is not spec and _is_another(other, spec):
-            raise DuplicateError(f"two operations are called {name!r}: {_place(other)} and {_place(spec)}; rename one")
-        self._names[name] = spec
-
     def release(self, namespace: str) -> None:
         """Lets go of operations that code of a namespace defined which does not serve any more, or never did.
 
         Their names are free again, and nothing here keeps them alive; calls of them go on.
         """
-        for name, spec in list(self._names.items()):
-            generation = generation_of(spec.function)
-            if generation is not None and generation.name == namespace and generation.is_retired:
-                self._names.pop(name, None)
+        self._names.release(namespace)
         PUTS.clear()  # which knows its classes
 
     def _choose(self, spec: OperationSpec) -> Cache:
@@ -246,54 +236,3 @@ def _copies_url(urls: Sequence[str]) -> str:
 def shown_url(text: str) -> str:
     """A backend's URL without credentials."""
     return StoreURL(text).text
-
-
-def operation_name(spec: OperationSpec) -> tuple[str, str]:
-    """An operation's full name, and the namespace it belongs to, if any.
-
-    An operation in a namespace's package is called by the namespace and its export name, or by its place in the
-    package where it is not exported; so it is one operation, whether it is imported or asked for by name.
-    """
-    module = spec.function.__module__ or ""
-    packages = namespace_packages()
-    if module.startswith(f"{DIRECTORIES}."):
-        namespace = module.split(".")[1]
-        packages = {f"{DIRECTORIES}.{namespace}": namespace}
-    for package, namespace in packages.items():
-        if module == package or module.startswith(package + "."):
-            return spec.name if spec.fixed_name else _name_in(namespace, package, module, spec), namespace
-    return spec.name, ""
-
-
-def _name_in(namespace: str, package: str, module: str, spec: OperationSpec) -> str:
-    generation = generation_of(spec.function)
-    root = sys.modules.get(package) if generation is None else generation.package
-    for exports in (spec.function.__globals__.get("__export__"), getattr(root, "__export__", None)):
-        if not isinstance(exports, dict):
-            continue
-        for name in sorted(exports):
-            if getattr(exports[name], "spec", None) is spec:
-                return f"{namespace}/{name}"
-    inner = module[len(package) + 1 :]
-    return f"{namespace}/{inner}:{spec.function.__qualname__}" if inner else f"{namespace}/{spec.function.__qualname__}"
-
-
-def _is_another(one: OperationSpec, two: OperationSpec) -> bool:
-    """Whether two operations are two, and not one that was decorated or loaded again."""
-    first, second = one.function, two.function
-    before, after = generation_of(first), generation_of(second)
-    if before is not None and after is not None and before is not after and before.name == after.name:
-        return False  # it was moved within its namespace
-    if (first.__module__, first.__qualname__) != (second.__module__, second.__qualname__):
-        return True
-    # In a file that did not change, two functions in one place, such as lambdas, differ in their code.
-    return bool(one.code.digest == two.code.digest and _code(one) != _code(two))
-
-
-def _code(spec: OperationSpec) -> Any:
-    return getattr(inspect.unwrap(spec.function), "__code__", None)
-
-
-def _place(spec: OperationSpec) -> str:
-    line = getattr(_code(spec), "co_firstlineno", 0)
-    return f"{spec.function.__module__}:{spec.function.__qualname__} (line {line})"

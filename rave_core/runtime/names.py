@@ -1,0 +1,105 @@
+"""The names of operations in one runtime: what an operation is called, and who has a name already."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import sys
+import weakref
+from typing import Any
+
+from rave_core.errors import DuplicateError
+from rave_core.model import OperationSpec
+from rave_core.plugins.discovery import namespace_packages
+from rave_core.reloading.generations import DIRECTORIES, generation_of
+
+
+class Names:
+    """Who has which name. Nothing here keeps an operation alive."""
+
+    def __init__(self) -> None:
+        self._specs: dict[str, weakref.ref[OperationSpec]] = {}
+
+    def claim(self, name: str, spec: OperationSpec) -> None:
+        """Gives ``name`` to an operation.
+
+        One that is defined again in its place, as by a cell that runs again or a module that is reloaded, replaces the
+        former one, whatever changed. So does any operation whose predecessor nobody holds any more.
+
+        Raises:
+            DuplicateError: another operation, which is alive, has the name.
+        """
+        other = self._holder(name)
+        if other is not None and other is not spec and is_another(other, spec):
+            del other
+            gc.collect()  # what a memo holds goes only with a cycle
+            other = self._holder(name)
+            if other is not None:
+                raise DuplicateError(
+                    f"two operations are called {name!r}: {_place(other)} and {_place(spec)}; rename one"
+                )
+        self._specs[name] = weakref.ref(spec)
+
+    def release(self, namespace: str) -> None:
+        """Frees the names of operations of a namespace's code that does not serve any more, or never did."""
+        for name in list(self._specs):
+            spec = self._holder(name)
+            generation = generation_of(spec.function) if spec is not None else None
+            if spec is None or (generation is not None and generation.name == namespace and generation.is_retired):
+                self._specs.pop(name, None)
+
+    def _holder(self, name: str) -> OperationSpec | None:
+        known = self._specs.get(name)
+        return known() if known is not None else None
+
+
+def operation_name(spec: OperationSpec) -> tuple[str, str]:
+    """An operation's full name, and the namespace it belongs to, if any.
+
+    An operation in a namespace's package is called by the namespace and its export name, or by its place in the
+    package where it is not exported; so it is one operation, whether it is imported or asked for by name.
+    """
+    module = spec.function.__module__ or ""
+    packages = namespace_packages()
+    if module.startswith(f"{DIRECTORIES}."):
+        namespace = module.split(".")[1]
+        packages = {f"{DIRECTORIES}.{namespace}": namespace}
+    for package, namespace in packages.items():
+        if module == package or module.startswith(package + "."):
+            return spec.name if spec.fixed_name else _name_in(namespace, package, module, spec), namespace
+    return spec.name, ""
+
+
+def _name_in(namespace: str, package: str, module: str, spec: OperationSpec) -> str:
+    generation = generation_of(spec.function)
+    root = sys.modules.get(package) if generation is None else generation.package
+    for exports in (spec.function.__globals__.get("__export__"), getattr(root, "__export__", None)):
+        if not isinstance(exports, dict):
+            continue
+        for name in sorted(exports):
+            if getattr(exports[name], "spec", None) is spec:
+                return f"{namespace}/{name}"
+    inner = module[len(package) + 1 :]
+    return f"{namespace}/{inner}:{spec.function.__qualname__}" if inner else f"{namespace}/{spec.function.__qualname__}"
+
+
+def is_another(one: OperationSpec, two: OperationSpec) -> bool:
+    """Whether two operations stand in two places, and not in one that was run or loaded again."""
+    first, second = one.function, two.function
+    before, after = generation_of(first), generation_of(second)
+    if before is not None and after is not None and before is not after and before.name == after.name:
+        return False  # it was moved within its namespace
+    if (first.__module__, first.__qualname__) != (second.__module__, second.__qualname__):
+        return True
+    # In a file that did not change, two functions under one qualname, such as lambdas, differ in their code.
+    same_file = one.code.path is not None and one.code.digest == two.code.digest
+    return bool(same_file and _code(one) != _code(two))
+
+
+def _code(spec: OperationSpec) -> Any:
+    return getattr(inspect.unwrap(spec.function), "__code__", None)
+
+
+def _place(spec: OperationSpec) -> str:
+    line = getattr(_code(spec), "co_firstlineno", 0)
+    return f"{spec.function.__module__}:{spec.function.__qualname__} (line {line})"
