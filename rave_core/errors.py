@@ -12,6 +12,7 @@
     ├── BackendError         (OSError)       a backend could not do what it was asked
     ├── TimeLimitError       (TimeoutError)  a computation was ended, or given up, at its time limit
     ├── UnencodableError     (TypeError)     a value has no canonical encoding, so it can't be part of a key
+    ├── UnpicklableError     (PicklingError) an operation can't be sent to another process like this
     ├── UnstorableError      (TypeError)     no codec can keep this value
     ├── UnrenderableError    (TypeError)     a result can't take the form that was asked for
     └── EntryError           (ValueError)    an entry can't be used: never escapes to the caller of an operation
@@ -27,6 +28,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pickle import PicklingError
 
 
 class RaveError(Exception):
@@ -102,6 +104,10 @@ class UnencodableError(RaveError, TypeError):
     def under(self, step: str) -> UnencodableError:
         """The same error, seen from the container that holds the value under ``step``."""
         return UnencodableError(self.reason, step + self.path)
+
+
+class UnpicklableError(RaveError, PicklingError):
+    """An operation that plain pickle can't send to another process; the message says what can."""
 
 
 class UnstorableError(RaveError, TypeError):

@@ -136,6 +136,7 @@ class OperationSpec:
         expires: the note of ``@expires`` (a strategy, or its name), or ``None``.
         stale_while_revalidate, stale_if_error: seconds after expiry, 0 for never.
         ignore: names of parameters that are no part of the key.
+        annotations: what the decorators say, by name, so that it can be decorated again elsewhere.
     """
 
     name: str
@@ -154,6 +155,7 @@ class OperationSpec:
     stale_if_error: float = 0.0
     ignore: frozenset[str] = frozenset()
     code: Any = None
+    annotations: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def signature(self) -> inspect.Signature:

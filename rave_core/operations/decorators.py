@@ -145,18 +145,23 @@ def _make(kind: Kind, function: Any, keywords: dict[str, Any]) -> Any:
             decorator = "op_file" if kind is Kind.FILE else "op"
             raise DecorationError(f"@{decorator} takes no keyword {keyword!r}; {nearest(keyword, known)}")
     if function is None:
-        return functools.partial(_operation, kind=kind, keywords=keywords)
-    return _operation(function, kind=kind, keywords=keywords)
+        return functools.partial(operation_of, kind=kind, keywords=keywords)
+    return operation_of(function, kind=kind, keywords=keywords)
 
 
-def _operation(function: Any, *, kind: Kind, keywords: dict[str, Any]) -> Operation[..., Any]:
+def operation_of(function: Any, *, kind: Kind, keywords: dict[str, Any]) -> Operation[..., Any]:
+    """The operation of a function.
+
+    Raises:
+        DecorationError: it can't be one, or a keyword does not fit it.
+    """
     _check_function(function, kind)
     notes = _gather(function, keywords)
 
     def amend(name: str, value: object) -> Operation[..., Any]:
         if name in notes:
             raise DecorationError(f"{function.__qualname__} has two @{name}; keep one")
-        return _operation(function, kind=kind, keywords={**keywords, name: value})
+        return operation_of(function, kind=kind, keywords={**keywords, name: value})
 
     make = AsyncOperation if inspect.iscoroutinefunction(function) else Operation
     return make(_spec(function, kind, notes), amend)
@@ -200,6 +205,7 @@ def _spec(function: Any, kind: Kind, notes: dict[str, Any]) -> OperationSpec:
         stale_if_error=notes.get("stale_if_error", 0.0),
         ignore=notes.get("ignore", frozenset()),
         code=stamp(function),
+        annotations=notes,
     )
 
 

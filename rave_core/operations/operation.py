@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from rave_core.backend import EVICTED
@@ -205,8 +205,21 @@ class Operation(Generic[P, R]):
         resolved = self.resolved()
         return resolved.name, resolved.binder.version
 
-    def __reduce__(self) -> str:
-        return self.function.__qualname__
+    def __copy__(self) -> Operation[P, R]:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Operation[P, R]:
+        return self
+
+    def __reduce_ex__(self, _protocol: Any) -> str | tuple[Any, ...]:
+        from rave_core.operations.pickling import reduced  # only here, since few programs ever ask
+
+        return reduced(self)
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        from rave_core.operations.pickling import restore
+
+        restore(self, state)
 
     def __repr__(self) -> str:
         return f"<operation {self.spec.name}{self.__signature__}>"

@@ -31,7 +31,7 @@ from rave_core.storage.leases import Leases
 from rave_core.storage.product_cache import ProductCache
 from rave_core.storage.signature import Signer, load_key
 from rave_core.telemetry.diagnostics import Diagnostics
-from rave_core.versions import ByStrategy, Explicit, explicit
+from rave_core.versions import ByStrategy, Explicit, Pinned, explicit
 
 _log = logging.getLogger("rave")
 
@@ -167,6 +167,8 @@ class Container:
         note, spec = spec.version, as_loaded(spec)
         if isinstance(note, Explicit):
             return short_digest(explicit(note.value, encode)), f"explicit {str(note.value)[:60]}"
+        if isinstance(note, Pinned):
+            return note.version, note.note
         if not isinstance(note, ByStrategy):
             answer = self._plugins.hooks.rave_operation_version(spec=spec)
             if answer is not None:

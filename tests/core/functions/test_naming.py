@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -250,3 +251,26 @@ def _body():
 
 def _file_body(out):
     Path(out).write_text("body")
+
+
+def _cell(text: str, number: int, space: dict[str, Any]) -> None:
+    exec(compile(text, f"<cell {number}>", "exec"), space)
+
+
+@pytest.mark.parametrize("again", ["", "# why\n", "\n\n\n", "CONSTANT = 1\n"])
+def test_a_cell_that_runs_again_replaces_its_operations(runtime: Runtime, again: str) -> None:
+    """Also with another comment, moved down, edited or with another decorator, while the former one is alive."""
+    space: dict[str, Any] = {"__name__": "__main__", "op": op}
+    _cell("@op\ndef f(x):\n    return x", 1, space)
+    former = space["f"]
+    assert former(1) == 1
+    _cell(f"{again}@op(expires='1h')\ndef f(x):\n    return x + 1", 2, space)
+    assert space["f"](1) == 2
+
+
+def test_a_lambda_under_the_name_of_a_former_one_replaces_it_once_nobody_holds_that(runtime: Runtime) -> None:
+    """As a cell does that gives a lambda a name and is edited; see above for two that are alive."""
+    shifted = op(name="t/shifted")(lambda x: x + 1)
+    assert shifted(1) == 2
+    shifted = op(name="t/shifted", version=2)(lambda x: x + 10)
+    assert shifted(1) == 11

@@ -7,14 +7,12 @@ code as it was loaded: the defining file is read when the operation is decorated
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from types import CodeType
 from typing import Any, TypeAlias
 
-from rave_core.errors import DecorationError
 from rave_core.functions.naming import file_of
 from rave_core.model import OperationSpec
 
@@ -34,25 +32,6 @@ class Code:
     path: str | None
     digest: bytes
     mtime_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Explicit:
-    """The note that ``value``, and nothing else, is the version."""
-
-    value: object
-
-
-@dataclass(frozen=True, slots=True)
-class ByStrategy:
-    """The note that a version comes from the strategy called ``name``: ``@op(version=strategy("mtime"))``."""
-
-    name: str
-
-
-def strategy(name: str) -> ByStrategy:
-    """Chooses a version strategy by name: ``file``, ``mtime``, or one that a plugin registered."""
-    return ByStrategy(name)
 
 
 def stamp(function: Callable[..., Any]) -> Code:
@@ -116,19 +95,3 @@ def mtime(spec: OperationSpec) -> bytes:
 
 BUILTIN: dict[str, VersionStrategy] = {"file": file, "mtime": mtime}
 """The version strategies that come with the core, by name."""
-
-
-def explicit(value: object, encode: Callable[[object], bytes]) -> bytes:
-    """The version given by ``@version(value)``: by value where it can be encoded, else by its pickle.
-
-    Raises:
-        DecorationError: ``value`` can't even be pickled.
-    """
-    try:
-        return b"explicit:" + encode(value)
-    except TypeError:
-        pass
-    try:
-        return b"pickle:" + pickle.dumps(value, protocol=5)
-    except Exception as error:
-        raise DecorationError(f"@version({value!r}): the value can't be pickled: {error}") from error

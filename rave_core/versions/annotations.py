@@ -1,0 +1,57 @@
+"""What ``@version`` notes on an operation: a value, the name of a strategy, or a version that was found elsewhere."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rave_core.errors import DecorationError
+
+
+@dataclass(frozen=True, slots=True)
+class Explicit:
+    """The note that ``value``, and nothing else, is the version."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class ByStrategy:
+    """The note that a version comes from the strategy called ``name``: ``@op(version=strategy("mtime"))``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The version of an operation that came from another process, which knew its source.
+
+    Attributes:
+        version: as it stands in keys.
+        note: what decided it, as an entry records it.
+    """
+
+    version: str
+    note: str
+
+
+def strategy(name: str) -> ByStrategy:
+    """Chooses a version strategy by name: ``file``, ``mtime``, or one that a plugin registered."""
+    return ByStrategy(name)
+
+
+def explicit(value: object, encode: Callable[[object], bytes]) -> bytes:
+    """The version given by ``@version(value)``: by value where it can be encoded, else by its pickle.
+
+    Raises:
+        DecorationError: ``value`` can't even be pickled.
+    """
+    try:
+        return b"explicit:" + encode(value)
+    except TypeError:
+        pass
+    try:
+        return b"pickle:" + pickle.dumps(value, protocol=5)
+    except Exception as error:
+        raise DecorationError(f"@version({value!r}): the value can't be pickled: {error}") from error
