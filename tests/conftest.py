@@ -13,7 +13,7 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -108,10 +108,20 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
+def make_moto() -> Callable[[], AbstractContextManager[str]]:
+    """Starts an emulator of AWS of the test's own, which may be changed; gives its endpoint."""
+
+    def make() -> AbstractContextManager[str]:
+        port = _free_port()
+        return _serving(port, _script("moto_server"), "-H", "127.0.0.1", "-p", str(port))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def moto(make_moto: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
     """The endpoint of an S3 emulator, which knows conditional writes and checks no credentials."""
-    port = _free_port()
-    with _serving(port, _script("moto_server"), "-H", "127.0.0.1", "-p", str(port)) as endpoint:
+    with make_moto() as endpoint:
         yield endpoint
 
 

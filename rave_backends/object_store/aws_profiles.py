@@ -1,60 +1,201 @@
-"""The access keys in the files of the AWS command line, which the object-store client itself does not read."""
+"""A profile of the AWS files, as boto3 understands it: keys, roles, single sign-on, a process that gives credentials.
+
+Nothing else touches boto3. It is imported when a profile is first used, since that takes some tenths of a second.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from configparser import ConfigParser
-from configparser import Error as ParseError
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Final
 
-from rave_core.errors import ConfigurationError, nearest
+from rave_core.errors import BackendError, ConfigurationError, nearest
 
-_KEYS = ("aws_access_key_id", "aws_secret_access_key")
+NEEDS_BOTO3: Final = "AWS profiles need the package boto3: pip install 'rave-framework[s3]'"
+
+# The client asks again five minutes before credentials expire, so these are used for four minutes. boto3 renews those
+# of a role ten minutes before they expire, so what it gives is good for longer than this.
+_GOOD_FOR: Final = timedelta(minutes=9)
+_SSO: Final = ("sso_session", "sso_account_id", "sso_start_url")
+_SOURCES: Final = ("aws_access_key_id", "role_arn", "credential_process", "login_session", *_SSO)
+_EXPECTED: Final = (
+    "aws_access_key_id and aws_secret_access_key, role_arn with source_profile or credential_source, sso_session, or "
+    "credential_process expected"
+)
+_FILES: Final = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
 
 
-def read_profile(name: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings of a profile, which holds an access key and its secret.
+class CredentialsError(BackendError):
+    """A profile that gives no credentials now; the message says what to do."""
 
-    They come from ``~/.aws/credentials`` and, weaker, ``~/.aws/config``, or from the files that
-    ``AWS_SHARED_CREDENTIALS_FILE`` and ``AWS_CONFIG_FILE`` name.
+
+class AWSProfile:
+    """A profile of ``~/.aws/config`` and ``~/.aws/credentials``, or of the files that the environment names.
+
+    Attributes:
+        name: of the profile.
+        endpoint: the URL that the profile, or its section of services, gives for S3; ``None`` where it gives none.
+        region: of the profile, or ``None``.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Reads the profile; asks nobody for credentials yet.
+
+        Raises:
+            ConfigurationError: there is no such profile, it tells of no credentials, it wants a code from a person,
+                a file can't be read, or boto3 is not installed.
+        """
+        if find_spec("boto3") is None:
+            raise ConfigurationError(f"the AWS profile {name!r} can't be used: {NEEDS_BOTO3}")
+        self.name = name
+        with _readable_files(name):
+            session = _session(name)
+            self._profiles: Mapping[str, Mapping[str, Any]] = session.full_config["profiles"]
+            if name not in self._profiles:
+                raise ConfigurationError(f"there is no AWS profile {name!r}; {nearest(name, self._profiles)}")
+            self._refuse_unusable()
+            self.region: str | None = session.get_config_variable("region")
+            self.endpoint: str | None = _endpoint(session)
+
+    @cached_property
+    def chain(self) -> tuple[str, ...]:
+        """The names of this profile and of those whose credentials it starts from, in order."""
+        names = [self.name]
+        while (source := self._profiles.get(names[-1], {}).get("source_profile")) and source not in names:
+            names.append(source)
+        return tuple(names)
+
+    def credentials(self, seconds: float, region: str | None = None) -> ProfileCredentials:
+        """What gives the credentials.
+
+        Args:
+            seconds: how long each request for some may take.
+            region: where to ask for them if the profile names none. Default: ``us-east-1``.
+        """
+        return ProfileCredentials(self, seconds, self.region or region or "us-east-1")
+
+    def sso_profile(self) -> str | None:
+        """The profile of the chain that signs on, or ``None``."""
+        return next((each for each in self.chain if self._has(each, _SSO)), None)
+
+    def _has(self, name: str, settings: tuple[str, ...]) -> bool:
+        return any(self._profiles.get(name, {}).get(setting) for setting in settings)
+
+    def _refuse_unusable(self) -> None:
+        if not self._has(self.name, _SOURCES):
+            raise ConfigurationError(f"the AWS profile {self.name!r} tells of no credentials: {_EXPECTED}")
+        asking = next((each for each in self.chain if self._has(each, ("mfa_serial",))), None)
+        if asking is not None:
+            raise ConfigurationError(
+                f"the AWS profile {asking!r} has mfa_serial, for which a person must type a code: let 'aws configure "
+                f"export-credentials --profile {self.name} --format env' set the environment"
+            )
+
+
+class ProfileCredentials:
+    """Gives the client the credentials of a profile, renewed before they expire. Safe for threads.
+
+    obstore's own provider asks boto3, which renews the credentials of roles and of single sign-on by itself. Keys that
+    stand in a file are read again, since somebody may renew them.
+    """
+
+    def __init__(self, profile: AWSProfile, seconds: float, region: str) -> None:
+        self._profile = profile
+        self._seconds = seconds
+        self._region = region
+        self._provider: Any = None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Any:
+        """The credentials now, and how long they are good for.
+
+        Raises:
+            CredentialsError: there are none.
+        """
+        from botocore.credentials import RefreshableCredentials
+
+        with self._lock, self._in_words():
+            if self._provider is None or not isinstance(self._provider.credentials, RefreshableCredentials):
+                self._provider = self._new_provider()
+            return self._provider()
+
+    def _new_provider(self) -> Any:
+        from boto3 import Session
+        from botocore.config import Config
+        from obstore.auth.boto3 import Boto3CredentialProvider
+
+        session = _session(self._profile.name)
+        limits = {"connect_timeout": self._seconds, "read_timeout": self._seconds, "retries": {"total_max_attempts": 2}}
+        session.set_config_variable("region", self._region)
+        session.set_default_client_config(Config(**limits))
+        return Boto3CredentialProvider(Session(botocore_session=session), ttl=_GOOD_FOR)
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        from botocore import exceptions
+
+        name = self._profile.name
+        try:
+            yield
+        except (exceptions.SSOError, exceptions.TokenRetrievalError) as error:
+            signing_on = self._profile.sso_profile() or name
+            raise CredentialsError(
+                f"nobody is signed on for the AWS profile {name!r}: run 'aws sso login --profile {signing_on}'"
+            ) from error
+        except (exceptions.BotoCoreError, exceptions.ClientError, ValueError, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise CredentialsError(f"the AWS profile {name!r} gives no credentials: {reason}") from error
+
+
+def default_profile() -> AWSProfile | None:
+    """The profile to use where the URL names none; ``None`` where the client looks for credentials itself.
+
+    It is the one that ``AWS_PROFILE`` names, else the profile ``default``, if it tells of credentials; and none where
+    the environment holds credentials.
 
     Raises:
-        ConfigurationError: there is no such profile, it holds no keys, or a file can't be read.
+        ConfigurationError: the profile that ``AWS_PROFILE`` names can't be used.
     """
-    config = _sections(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", "profile ")
-    credentials = _sections(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", "")
-    if name not in config and name not in credentials:
-        raise ConfigurationError(f"there is no AWS profile {name!r}; {nearest(name, {*config, *credentials})}")
-    found = {**config.get(name, {}), **credentials.get(name, {})}
-    if not all(found.get(key) for key in _KEYS):
-        raise ConfigurationError(
-            f"the AWS profile {name!r} holds no keys: {' and '.join(_KEYS)} expected. For a role or single sign-on, "
-            f"let 'aws configure export-credentials --profile {name} --format env' set the environment"
-        )
+    if any(os.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_SKIP_SIGNATURE")):
+        return None
+    if os.environ.get("AWS_PROFILE"):
+        return AWSProfile(os.environ["AWS_PROFILE"])
+    if not any(Path(os.environ.get(name) or path).expanduser().exists() for name, path in _FILES.items()):
+        return None
+    try:
+        return AWSProfile("default")
+    except ConfigurationError:
+        return None
+
+
+def _session(name: str) -> Any:
+    from botocore.session import Session
+
+    return Session(profile=name)
+
+
+def _endpoint(session: Any) -> str | None:
+    from botocore.configprovider import ConfiguredEndpointProvider
+
+    found: str | None = ConfiguredEndpointProvider(
+        full_config=session.full_config, scoped_config=session.get_scoped_config(), client_name="s3"
+    ).provide()
     return found
 
 
-def default_profile(environ: Mapping[str, str]) -> str | None:
-    """The profile to use where the URL names none; ``None`` where the client looks for credentials itself."""
-    if any(environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_SKIP_SIGNATURE")):
-        return None
-    if environ.get("AWS_PROFILE"):
-        return environ["AWS_PROFILE"]
-    try:
-        read_profile("default", environ)
-    except ConfigurationError:
-        return None
-    return "default"
+@contextmanager
+def _readable_files(name: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError
 
-
-def _sections(path: str, mark: str) -> dict[str, dict[str, str]]:
-    parser = ConfigParser(interpolation=None, default_section="\0")
     try:
-        parser.read_string(Path(path).expanduser().read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ParseError, UnicodeDecodeError) as error:
-        # A parser's message may quote a line, and a line may hold a secret.
-        reason = error if isinstance(error, OSError) else type(error).__name__
-        raise ConfigurationError(f"the AWS file {path} can't be read: {reason}") from None
-    return {name.removeprefix(mark).strip(): dict(parser[name]) for name in parser.sections()}
+        yield
+    except (BotoCoreError, OSError, UnicodeDecodeError) as error:
+        # A parser's message may quote a line, and a line may hold a secret: botocore's own names the file alone.
+        reason = type(error).__name__ if isinstance(error, UnicodeDecodeError) else error
+        raise ConfigurationError(f"the AWS profile {name!r} can't be read: {reason}") from None

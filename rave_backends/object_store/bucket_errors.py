@@ -7,6 +7,7 @@ import re
 from rave_backends.object_store.config import BucketConfig
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
+_PROVIDER = re.compile(r"credential provider: CredentialsError: (.*)")
 _STATUS = re.compile(r"status code: (\d{3})")
 _WORDS = 300
 
@@ -70,6 +71,8 @@ def advice(error: BaseException, config: BucketConfig) -> str:
 
 def _advice(error: BaseException) -> str:
     text = str(error)
+    if provider := _PROVIDER.search(text):
+        return provider[1]  # it says already what to do
     code, status = code_of(error), _STATUS.search(text)
     if code in _BY_CODE:
         return _BY_CODE[code]

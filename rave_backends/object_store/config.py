@@ -9,20 +9,17 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from rave_backends.object_store.aws_profiles import default_profile, read_profile
-from rave_core.clock import Clock, SystemClock
+from rave_backends.object_store.aws_profiles import NEEDS_BOTO3, AWSProfile, default_profile
 from rave_core.errors import ConfigurationError
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-_REREAD = timedelta(minutes=5)
 
 
 class BucketConfig(ABC):
@@ -39,7 +36,7 @@ class BucketConfig(ABC):
     provider: ClassVar[str]
     what: ClassVar[str] = "bucket"
     credentials: ClassVar[str]
-    no_credentials: ClassVar[str]
+    no_credentials: str
 
     def __init__(self, name: str, endpoint: str | None) -> None:
         if find_spec("obstore") is None:
@@ -69,8 +66,6 @@ class S3Config(BucketConfig):
         endpoint: str | None = None,
         region: str | None = None,
         profile: str | None = None,
-        clock: Clock | None = None,
-        environ: Mapping[str, str] = os.environ,
     ) -> None:
         """The bucket ``name``, which must exist.
 
@@ -78,43 +73,34 @@ class S3Config(BucketConfig):
             name: of the bucket.
             endpoint: the URL of a store that is not AWS. Default: what the environment or the profile says.
             region: likewise.
-            profile: of ``~/.aws/credentials`` and ``~/.aws/config``, with an access key and its secret. Default:
-                the credentials in the environment, the profile that it names or the default one, or the host's role.
-            clock: the source of time.
-            environ: the environment.
+            profile: of ``~/.aws/credentials`` and ``~/.aws/config``: keys, a role, single sign-on. It needs boto3.
+                Default: the credentials in the environment, the profile that it names or the default one, or the
+                host's role.
 
         Raises:
-            ConfigurationError: one of these is wrong, or obstore is not installed.
+            ConfigurationError: one of these is wrong, or obstore, or boto3 for a profile, is not installed.
         """
-        self._environ = environ
-        self._clock = clock or SystemClock()
-        self._profile = profile or default_profile(environ)
-        found = read_profile(self._profile, environ) if self._profile else {}
-        given = next((environ[key] for key in _S3_ENDPOINTS if environ.get(key)), None)
-        super().__init__(name, endpoint or given or found.get("endpoint_url"))
-        region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or found.get("region")
+        self._profile = AWSProfile(profile) if profile else default_profile()
+        of_profile = self._profile.endpoint if self._profile else None
+        given = next((os.environ[key] for key in _S3_ENDPOINTS if os.environ.get(key)), None)
+        super().__init__(name, endpoint or given or of_profile)
+        region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        region = region or (self._profile.region if self._profile else None)
         self._region = _checked(region, _REGION, "a region", self.scheme) if region else None
+        if find_spec("boto3") is None:
+            self.no_credentials = f"{self.no_credentials} ({NEEDS_BOTO3})"
 
     def client(self, options: Mapping[str, Any]) -> Any:
         """See `BucketConfig`."""
         from obstore.store import S3Store
 
+        seconds = options["client_options"]["timeout"].total_seconds()
         return S3Store(
             self.name,
             config=_given(endpoint=self.endpoint, region=self._region),
-            credential_provider=self._renewed if self._profile else None,
+            credential_provider=self._profile.credentials(seconds, self._region) if self._profile else None,
             **options,
         )
-
-    def _renewed(self) -> Any:
-        """The profile's keys, read again now and then, since somebody may renew them."""
-        found = read_profile(self._profile or "", self._environ)
-        return {
-            "access_key_id": found["aws_access_key_id"],
-            "secret_access_key": found["aws_secret_access_key"],
-            "token": found.get("aws_session_token"),
-            "expires_at": datetime.fromtimestamp(self._clock.now(), UTC) + _REREAD,
-        }
 
 
 class GoogleConfig(BucketConfig):

@@ -60,6 +60,13 @@ def tmpfs(tmp_path, as_root):
     subprocess.run(["umount", "-l", place], check=True)
 
 
+@pytest.fixture
+def silent():
+    """An endpoint that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
 class Ceph:
     """Ceph's S3 gateway over a cluster of one node, in memory. Its keys are those that `aws` sets."""
 

@@ -242,64 +242,9 @@ class TestAStoreThatLies:
         assert list(backend.keys()) == [key_of("new")]
 
 
-class TestProfiles:
-    """The files of the AWS command line."""
-
-    def test_a_profile_gives_keys_endpoint_and_region(self, lying, rclone, aws, tmp_path):
-        """The keys from one file, the rest from the other."""
-        _write(aws, tmp_path, "[team]\naws_access_key_id=AKRAVE\naws_secret_access_key=SKRAVE\n")
-        config = tmp_path / "config"
-        config.write_text(f"[profile team]\nregion=eu-central-1\nendpoint_url={rclone[0]}\n")
-        aws.setenv("AWS_CONFIG_FILE", str(config))
-        aws.delenv("AWS_ACCESS_KEY_ID")
-        backend = opened(f"{lying.partition('?')[0]}?profile=team")
-        backend.put(key_of("a"), [b"x"])
-        assert bytes(backend.get(key_of("a"))) == b"x"
-        account = backend._bucket._account
-        assert (account.endpoint, account._region) == (rclone[0], "eu-central-1")
-
-    def test_a_named_profile_is_stronger_than_the_environment(self, lying, aws, tmp_path):
-        """And the environment stronger than the default one."""
-        wrong = "aws_access_key_id=WRONG\naws_secret_access_key=WRONG\n"
-        _write(aws, tmp_path, f"[default]\n{wrong}[other]\n{wrong}")
-        opened(lying).put(key_of("a"), [b"x"])
-        assert "does not know the access key" in opened(f"{lying}&profile=other").check()
-
-    @pytest.mark.parametrize("name", ["default", "team"])
-    def test_without_keys_in_the_environment_a_profile_is_used(self, name, lying, aws, tmp_path):
-        """The one that ``AWS_PROFILE`` names, or the default one."""
-        _write(aws, tmp_path, f"[{name}]\naws_access_key_id=AKRAVE\naws_secret_access_key=SKRAVE\n")
-        aws.delenv("AWS_ACCESS_KEY_ID")
-        if name != "default":
-            aws.setenv("AWS_PROFILE", name)
-        opened(lying).put(key_of("a"), [b"x"])
-
-    @pytest.mark.parametrize(
-        ("text", "said"),
-        [
-            ("[team]\nrole_arn=arn:aws:iam::1:role/x\n", "export-credentials --profile team"),
-            ("[taem]\n", "did you mean 'taem'?"),
-            ("aws_secret_access_key=hidden\n", "can't be read"),
-        ],
-    )
-    def test_a_profile_without_keys_is_refused(self, text, said, aws, tmp_path):
-        """With what would be right, and no line of the file."""
-        _write(aws, tmp_path, text)
-        with pytest.raises(ConfigurationError) as caught:
-            opened("s3://bucket?profile=team")
-        assert said in str(caught.value)
-        assert "hidden" not in str(caught.value)
-
-
 def test_an_error_of_no_known_kind_is_told_as_it_is():
     """In one line, without the client's own workings."""
     assert advice(ValueError("strange\n  things\n\nDebug source:\nmore"), S3Config("bucket")) == "strange things"
-
-
-def _write(aws, tmp_path, text):
-    path = tmp_path / "credentials"
-    path.write_text(text)
-    aws.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
 
 
 @pytest.fixture
@@ -307,13 +252,6 @@ def lying(rclone, aws):
     """The URL of an empty cache in rclone."""
     endpoint, bucket = rclone
     return f"s3://{bucket}/{uuid.uuid4().hex}?endpoint={endpoint}"
-
-
-@pytest.fixture
-def silent():
-    """An endpoint that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield _url(listening)
 
 
 @pytest.fixture
