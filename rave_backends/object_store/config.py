@@ -136,7 +136,7 @@ class AzureConfig(BucketConfig):
         self,
         name: str,
         *,
-        config: str | None = None,
+        account: str | None = None,
         endpoint: str | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
@@ -144,7 +144,7 @@ class AzureConfig(BucketConfig):
 
         Args:
             name: of the container.
-            config: the storage account. Default: ``AZURE_STORAGE_ACCOUNT_NAME``.
+            account: the storage account. Default: ``AZURE_STORAGE_ACCOUNT_NAME``.
             endpoint: the URL of the account. Default: ``AZURE_STORAGE_ENDPOINT``, or Azure's own.
             environ: the environment.
 
@@ -152,18 +152,18 @@ class AzureConfig(BucketConfig):
             ConfigurationError: one of these is wrong, no account is named, or obstore is not installed.
         """
         super().__init__(name, endpoint or environ.get("AZURE_STORAGE_ENDPOINT"))
-        config = config or environ.get("AZURE_STORAGE_ACCOUNT_NAME")
-        if not config:
+        account = account or environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+        if not account:
             raise ConfigurationError(
                 "no storage account is named: ?account=NAME or AZURE_STORAGE_ACCOUNT_NAME expected"
             )
-        self._config = _checked(config, _ACCOUNT, "a storage account", self.scheme)
+        self._account = _checked(account, _ACCOUNT, "a storage account", self.scheme)
 
     def client(self, options: Mapping[str, Any]) -> Any:
         """See `BucketConfig`."""
         from obstore.store import AzureStore
 
-        return AzureStore(self.name, config=_given(account_name=self._config, endpoint=self.endpoint), **options)
+        return AzureStore(self.name, config=_given(account_name=self._account, endpoint=self.endpoint), **options)
 
 
 def _given(**config: str | None) -> Any:
