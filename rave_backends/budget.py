@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast
 
-from rave_core.backend import StoreURL, parse_size
-from rave_core.backend.url import parse_count
+from rave_core.backend import StoreURL, parse_count, parse_size
 from rave_core.model import quote_operation
 
 Policy: TypeAlias = Literal["lru", "lfu", "cost"]

@@ -13,7 +13,7 @@ from rave_core.expiry import crossover_strategy, duration_strategy, forever, noc
 from rave_core.model import Options, Outcome
 from rave_core.operations.decorators import expires, mime_type, op, op_file, version
 from rave_core.operations.operation import Operation
-from rave_core.runtime.runtime import Runtime, using
+from rave_core.runtime.runtime import Runtime, current_runtime, using
 from rave_core.settings import Settings
 from rave_core.typemap import list_of, one_of, typemap
 
@@ -28,6 +28,7 @@ __all__ = [
     "ThreadPool",
     "carry",
     "crossover_strategy",
+    "current_runtime",
     "duration_strategy",
     "expires",
     "forever",

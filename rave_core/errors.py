@@ -30,6 +30,30 @@ import difflib
 from collections.abc import Iterable
 from pickle import PicklingError
 
+__all__ = [
+    "ArgumentError",
+    "BackendError",
+    "ConfigurationError",
+    "DamagedError",
+    "DecorationError",
+    "DuplicateError",
+    "EntryError",
+    "LaterFormatError",
+    "OptionError",
+    "PluginError",
+    "ProductError",
+    "RaveError",
+    "RaveWarning",
+    "SealError",
+    "TimeLimitError",
+    "UnencodableError",
+    "UnknownNameError",
+    "UnrenderableError",
+    "UnstorableError",
+    "describe_error",
+    "nearest",
+]
+
 
 class RaveError(Exception):
     """The root of every error that RAVE itself raises."""

@@ -23,6 +23,25 @@ if TYPE_CHECKING:
     from rave_core.model import Call, Entry, Key, OperationSpec, Outcome
     from rave_core.registry import Registry
 
+__all__ = [
+    "hookimpl",
+    "hookspec",
+    "rave_backend_failed",
+    "rave_called",
+    "rave_choose_backend",
+    "rave_compute",
+    "rave_default_strategy",
+    "rave_entry_stored",
+    "rave_layer_backends",
+    "rave_operation_version",
+    "rave_register_backends",
+    "rave_register_codecs",
+    "rave_register_commands",
+    "rave_register_converters",
+    "rave_register_strategies",
+    "rave_register_versions",
+]
+
 hookspec = pluggy.HookspecMarker("rave")
 hookimpl = pluggy.HookimplMarker("rave")
 

@@ -12,6 +12,21 @@ from hashlib import blake2b
 from typing import Any, Generic, TypeAlias, TypeVar
 from urllib.parse import quote, unquote
 
+__all__ = [
+    "FOREVER",
+    "Bytes",
+    "Call",
+    "Entry",
+    "Key",
+    "Kind",
+    "OperationSpec",
+    "Options",
+    "Outcome",
+    "Progress",
+    "Status",
+    "quote_operation",
+]
+
 T = TypeVar("T")
 Bytes: TypeAlias = bytes | bytearray | memoryview
 

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from rave_core.errors import DuplicateError, UnknownNameError, nearest
 
+__all__ = ["Registry"]
+
 T = TypeVar("T")
 
 

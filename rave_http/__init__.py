@@ -1,1 +1,5 @@
 """The service over HTTP."""
+
+from rave_http.protocol.tracing import traceparent
+
+__all__ = ["traceparent"]

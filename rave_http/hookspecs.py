@@ -10,14 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from rave_http.auth.authorization import Principal
+from rave_http.protocol.request_record import RequestRecord
+from rave_http.representation.renderers import Rendering
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rave_core.registry import Registry
     from rave_core.settings import Settings
-    from rave_http.auth.authorization import Principal
     from rave_http.executors import ExecutorFactory
-    from rave_http.representation.renderers import Rendering
+
+__all__ = [
+    "Principal",
+    "Rendering",
+    "RequestRecord",
+    "hookimpl",
+    "hookspec",
+    "rave_http_authorize",
+    "rave_http_middleware",
+    "rave_http_render",
+    "rave_register_executors",
+]
 
 hookspec = pluggy.HookspecMarker("rave_http")
 hookimpl = pluggy.HookimplMarker("rave_http")
@@ -30,7 +44,10 @@ def rave_register_executors(registry: Registry[ExecutorFactory]) -> None:
 
 @hookspec
 def rave_http_middleware(settings: Settings) -> Sequence[object] | None:
-    """Falcon middleware for the service, made once in each worker; the first is the outermost."""
+    """Falcon middleware for the service, made once in each worker; the first is the outermost.
+
+    ``req.scope["rave"]`` is the `RequestRecord` of a request: who asks, and from which address.
+    """
 
 
 @hookspec(firstresult=True)

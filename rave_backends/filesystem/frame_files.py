@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from rave_core.backend import HEAD_SIZE, Truncated, peek
 from rave_core.model import Entry
-from rave_core.storage.frame import HEAD_SIZE, Truncated, peek
 
 
 def read_entry(path: str) -> tuple[Entry, os.stat_result]:

@@ -11,11 +11,10 @@ from weakref import WeakSet
 
 from rave_backends.budget import Budget, Limit, Policy
 from rave_backends.memory.eviction_policies import Item, Shelves, worth
-from rave_core.backend import Backend, MemoryRef, Purged, StoreURL, parse_age
+from rave_core.backend import Backend, MemoryRef, Purged, StoreURL, parse_age, peek
 from rave_core.clock import Clock, SystemClock
 from rave_core.errors import ConfigurationError, DamagedError, EntryError, LaterFormatError
 from rave_core.model import Bytes, Entry
-from rave_core.storage.frame import peek
 
 DEFAULT_BYTES = 256 << 20
 

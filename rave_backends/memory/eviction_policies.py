@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from cachetools import Cache, LFUCache, LRUCache
 
 from rave_backends.budget import Budget, Policy
-from rave_core.backend import EVICTED, MemoryRef
+from rave_core.backend import EVICTED, MemoryRef, peek
 from rave_core.errors import EntryError
-from rave_core.storage.frame import peek
 
 OVERHEAD = 512
 """Bytes that an entry is taken to cost beside its frame and value: its key, and its places in the tables."""

@@ -14,11 +14,10 @@ from rave_backends.object_store.bucket import Bucket, Listed
 from rave_backends.object_store.leases import ObjectLeases
 from rave_backends.object_store.pins import ObjectPins
 from rave_backends.ranking import Ranking
-from rave_core.backend import Purged
+from rave_core.backend import HEAD_SIZE, Purged, Truncated, peek
 from rave_core.clock import Clock
 from rave_core.errors import DamagedError, EntryError, LaterFormatError, ProductError
 from rave_core.model import Entry
-from rave_core.storage.frame import HEAD_SIZE, Truncated, peek
 
 SUFFIX = ".rave"
 SETTLED = 60.0

@@ -20,11 +20,13 @@ from rave_core.backend.capabilities import (
     SupportsUrl,
     SupportsValues,
 )
+from rave_core.backend.frame_header import HEAD_SIZE, Truncated, peek
 from rave_core.backend.holdings import Holding, Outline, Purged
-from rave_core.backend.url import StoreURL, parse_age, parse_flag, parse_size
+from rave_core.backend.url import StoreURL, parse_age, parse_count, parse_flag, parse_size
 
 __all__ = [
     "EVICTED",
+    "HEAD_SIZE",
     "Backend",
     "BackendFactory",
     "Holding",
@@ -43,7 +45,10 @@ __all__ = [
     "SupportsStats",
     "SupportsUrl",
     "SupportsValues",
+    "Truncated",
     "parse_age",
+    "parse_count",
     "parse_flag",
     "parse_size",
+    "peek",
 ]

@@ -21,7 +21,7 @@ from rave_core.operations.operation import Operation
 from rave_core.plugins.discovery import NAMESPACES, LoadProblem, found_entry_points, load
 from rave_core.reloading.generations import DIRECTORIES, Generation, loading
 from rave_core.reloading.source_snapshot import Snapshot
-from rave_core.runtime.runtime import current
+from rave_core.runtime.runtime import current_runtime
 
 _log = logging.getLogger("rave")
 _NAME = re.compile(r"\w[\w-]*")
@@ -174,7 +174,7 @@ def _from_directory(
             generation.take_over()
             taken = replace(namespace, sources=generation.sources)
     if namespace is not None:
-        current().container.release(entry.name)
+        current_runtime().container.release(entry.name)
     return taken
 
 

@@ -18,7 +18,7 @@ from rave_core.functions.annotations import note, notes_of
 from rave_core.functions.naming import name_of
 from rave_core.model import Kind, OperationSpec
 from rave_core.operations.operation import AsyncOperation, Operation
-from rave_core.runtime.runtime import current
+from rave_core.runtime.runtime import current_runtime
 from rave_core.typemap import TypeMap, typemap
 from rave_core.versions import ByStrategy, Explicit, stamp
 
@@ -211,7 +211,7 @@ def _spec(function: Any, kind: Kind, notes: dict[str, Any]) -> OperationSpec:
 
 def _converter_named(name: str) -> Converter:
     """The converter of a name, looked for when it is first needed, since its plugin may still be loading."""
-    return current().plugins.converters.find(name)
+    return current_runtime().plugins.converters.find(name)
 
 
 def _check_function(function: Any, kind: Kind) -> None:

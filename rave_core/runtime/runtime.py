@@ -145,8 +145,12 @@ def current_scope() -> ExecutionContext:
     return ambient.context() or default().context
 
 
-def current() -> Runtime:
-    """The runtime that a call made here goes to."""
+def current_runtime() -> Runtime:
+    """The runtime that a call made here goes to: that of the innermost `using`, or else the process's own.
+
+    Raises:
+        ConfigurationError: the process's own is made now, and a setting is wrong.
+    """
     runtime: Runtime = current_scope().runtime
     return runtime
 

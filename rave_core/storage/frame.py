@@ -15,36 +15,19 @@ reading what follows it.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import BinaryIO
 
 import msgspec
 
-from rave_core.errors import DamagedError, LaterFormatError
+from rave_core.backend.frame_header import BODY, FORMAT, MAGIC, START, header_end, parse
+from rave_core.errors import DamagedError
 from rave_core.model import Bytes, Entry
 from rave_core.storage.signature import Signer
 
-MAGIC = b"\x8bRAVE\r\n"
-FORMAT = 1
-HEAD_SIZE = 4096
-"""As many bytes of a frame as surely hold the header of an ordinary entry."""
-
-_START = struct.Struct("<7sBI")
-_SEAL_SIZE = 32
 _ALIGN = 64
-_BODY = _START.size + _SEAL_SIZE
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Entry).decode
-
-
-class Truncated(DamagedError):
-    """The bytes end before the header does; ``needed`` bytes of the frame hold it whole."""
-
-    def __init__(self, needed: int) -> None:
-        super().__init__(f"the frame ends within its header: {needed} bytes are needed")
-        self.needed = needed
 
 
 def digest(segments: Sequence[Bytes]) -> str:
@@ -68,7 +51,7 @@ def digest_file(file: BinaryIO) -> str:
 def pack(entry: Entry, segments: Sequence[Bytes], sealer: Signer) -> list[Bytes]:
     """The frame in pieces, ready to be written one after the other. ``entry.digest`` must be that of ``segments``."""
     header = _encode(entry)
-    start = _START.pack(MAGIC, FORMAT, len(header))
+    start = START.pack(MAGIC, FORMAT, len(header))
     head = start + sealer.sign(start + header) + header
     return [head, *_aligned(segments, len(head))]
 
@@ -121,43 +104,10 @@ def open_head(head: Bytes, key: str, sealer: Signer) -> tuple[Entry, int]:
         SealError: the seal does not vouch for the header.
         LaterFormatError: a later version wrote it.
     """
-    end = _header_end(head)
-    mark = bytes(head[_START.size : _BODY])
-    sealer.verify(bytes(head[: _START.size]) + bytes(head[_BODY:end]), mark)
-    entry = _parse(head, end)
+    end = header_end(head)
+    mark = bytes(head[START.size : BODY])
+    sealer.verify(bytes(head[: START.size]) + bytes(head[BODY:end]), mark)
+    entry = parse(head, end)
     if entry.key != key:
         raise DamagedError(f"{key}: the entry belongs to another key, {entry.key}")
     return entry, end
-
-
-def peek(head: Bytes) -> Entry:
-    """The entry in the beginning of a frame, with nothing checked: for listing and tidying, never for answers.
-
-    Raises:
-        DamagedError: no entry can be read; ``Truncated`` where ``head`` is too short.
-        LaterFormatError: a later version wrote it.
-    """
-    return _parse(head, _header_end(head))
-
-
-def _header_end(head: Bytes) -> int:
-    if len(head) < _BODY:
-        raise Truncated(HEAD_SIZE)
-    magic, number, length = _START.unpack_from(head)
-    if magic != MAGIC:
-        raise DamagedError("the bytes do not start as a frame does")
-    if number > FORMAT:
-        raise LaterFormatError(f"format {number} is later than {FORMAT}, the latest that this version of RAVE reads")
-    if number != FORMAT:
-        raise DamagedError(f"there is no frame format {number}")
-    end: int = _BODY + length
-    if len(head) < end:
-        raise Truncated(end)
-    return end
-
-
-def _parse(head: Bytes, end: int) -> Entry:
-    try:
-        return _decode(memoryview(head)[_BODY:end])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise DamagedError(f"the header can't be read: {error}") from error

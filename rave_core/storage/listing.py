@@ -12,11 +12,11 @@ from enum import StrEnum
 from hashlib import blake2b
 from itertools import islice
 
-from rave_core.backend import Outline, SupportsFiles, SupportsHoldings
+from rave_core.backend import HEAD_SIZE, Outline, SupportsFiles, SupportsHoldings, Truncated, peek
 from rave_core.errors import DamagedError, EntryError, LaterFormatError, SealError, UnknownNameError, nearest
 from rave_core.model import Entry, quote_operation
 from rave_core.storage.cache import Cache
-from rave_core.storage.frame import HEAD_SIZE, Truncated, digest_file, peek, unpack
+from rave_core.storage.frame import digest_file, unpack
 
 
 class Health(StrEnum):

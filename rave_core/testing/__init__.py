@@ -11,6 +11,8 @@ pytest.register_assert_rewrite(
     "rave_core.testing.backend_contract",
     "rave_core.testing.capability_contracts",
     "rave_core.testing.process_contracts",
+    "rave_core.testing.product_contracts",
+    "rave_core.testing.purge_contracts",
     "rave_core.testing.trouble_contracts",
 )
 
@@ -18,20 +20,18 @@ pytest.register_assert_rewrite(
 from rave_core.testing.backend_contract import BackendContract
 from rave_core.testing.capability_contracts import (
     AgingContract,
-    FilesContract,
     HoldingsContract,
     LeaseContract,
-    ObjectsContract,
-    PinsContract,
-    PurgeContract,
     StatsContract,
-    UrlContract,
     ValuesContract,
 )
 from rave_core.testing.clock import FakeClock
 from rave_core.testing.network import BadNetwork
 from rave_core.testing.plugins import isolated_plugins
 from rave_core.testing.process_contracts import ClockContract, CrashContract, ProcessContract
+from rave_core.testing.product_contracts import FilesContract, ObjectsContract, UrlContract
+from rave_core.testing.purge_contracts import PinsContract, PurgeContract
+from rave_core.testing.samples import frame_of, key_of, together
 from rave_core.testing.state_machine import backend_machine
 from rave_core.testing.trouble_contracts import DamageContract, NetworkContract, SpaceContract
 
@@ -56,5 +56,8 @@ __all__ = [
     "UrlContract",
     "ValuesContract",
     "backend_machine",
+    "frame_of",
     "isolated_plugins",
+    "key_of",
+    "together",
 ]

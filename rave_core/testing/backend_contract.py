@@ -8,7 +8,7 @@
 
     TestMineAsADict = backend_machine(MyBackend).TestCase
 
-What a backend can beyond the basics is tested by the classes in `rave_core.testing.capability_contracts`. A
+What a backend can beyond the basics is tested by the classes in `rave_core.testing`. A
 capability that it has not is declared in ``lacks``.
 """
 
@@ -37,18 +37,14 @@ from rave_core.backend import (
 from rave_core.model import Key
 from rave_core.testing.capability_contracts import (
     AgingContract,
-    FilesContract,
     HoldingsContract,
     LeaseContract,
-    ObjectsContract,
-    PinsContract,
-    PurgeContract,
     StatsContract,
-    UrlContract,
     ValuesContract,
-    key_of,
-    together,
 )
+from rave_core.testing.product_contracts import FilesContract, ObjectsContract, UrlContract
+from rave_core.testing.purge_contracts import PinsContract, PurgeContract
+from rave_core.testing.samples import key_of, together
 
 _CAPABILITIES = {
     "aging": (SupportsAging, AgingContract),

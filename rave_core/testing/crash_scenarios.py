@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rave_core.backend import peek
 from rave_core.model import Entry
-from rave_core.storage.frame import peek
-from rave_core.testing.capability_contracts import frame_of, key_of
 from rave_core.testing.process_harness import Stage, chosen
+from rave_core.testing.samples import frame_of, key_of
 
 OLD, NEW, LATER = (bytes([letter]) * 3000 for letter in b"onl")
 

@@ -19,18 +19,18 @@ from typing import Any, ClassVar
 
 import pytest
 
-from rave_core.backend import Backend, BackendFactory
+from rave_core.backend import Backend, BackendFactory, peek
 from rave_core.errors import RaveWarning
 from rave_core.hookspecs import hookimpl
 from rave_core.operations.decorators import op
 from rave_core.registry import Registry
 from rave_core.runtime.runtime import Runtime, using
 from rave_core.settings import Settings
-from rave_core.storage.frame import digest, pack, peek
+from rave_core.storage.frame import digest, pack
 from rave_core.storage.signature import Signer
-from rave_core.testing.capability_contracts import Some, frame_of, key_of
 from rave_core.testing.network import BadNetwork
 from rave_core.testing.plugins import isolated_plugins
+from rave_core.testing.samples import Some, frame_of, key_of
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "a bit of the start": lambda frame: bytes([frame[0] ^ 1]) + frame[1:],

@@ -107,16 +107,14 @@ class AccessLog:
             return None
         return cls(StandardOutput() if where == "-" else FileSink(where), clock=clock)
 
-    def note(
-        self, scope: Mapping[str, Any], note: RequestRecord, seconds: float, client: str, user_agent: bytes
-    ) -> None:
+    def note(self, scope: Mapping[str, Any], note: RequestRecord, seconds: float, user_agent: bytes) -> None:
         """Logs one request that was answered, or given up, after ``seconds``. Does not wait for anything."""
         self._put(
             Line(
                 datetime.fromtimestamp(self._clock.now() - seconds, UTC),
                 note.request_id,
                 trace_id(note.trace),
-                client,
+                note.client,
                 getattr(note.principal, "name", ANONYMOUS_NAME),
                 scope["method"],
                 scope["path"],

@@ -81,7 +81,9 @@ class OuterMiddleware:
             return
         headers = dict(scope["headers"])
         identifier, trace = self._request_id(headers.get(b"x-request-id")), child_of(_parent(scope, headers))
-        note = scope["rave"] = RequestRecord(identifier, trace, self._monotonic())
+        peer = scope.get("client")
+        client = self._proxies.client(scope["headers"], peer[0] if peer else "")
+        note = scope["rave"] = RequestRecord(identifier, trace, self._monotonic(), client)
         current_trace.set(note.trace)
         exchange = _Exchange(note, receive, send)
         try:
@@ -128,9 +130,7 @@ class OuterMiddleware:
         if self._metrics is not None:
             self._metrics.observe(scope["method"], scope["path"], note, seconds)
         if self._access_log is not None:
-            peer = scope.get("client")
-            client = self._proxies.client(scope["headers"], peer[0] if peer else "")
-            self._access_log.note(scope, note, seconds, client, headers.get(b"user-agent", b""))
+            self._access_log.note(scope, note, seconds, headers.get(b"user-agent", b""))
 
 
 class _Exchange:

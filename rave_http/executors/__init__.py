@@ -1,21 +1,25 @@
 """Executors: where the bodies of operations run, so that the event loop never does."""
 
-from rave_http.executors.builtin import BUILTIN
-from rave_http.executors.choice import Executors
+from rave_core.engine.context import ExecutionContext
+from rave_core.engine.effects import RunBody
 from rave_http.executors.executor import (
+    SPARE,
     BusyError,
     Executor,
     ExecutorContext,
     ExecutorFactory,
+    Result,
     WorkerLostError,
 )
 
 __all__ = [
-    "BUILTIN",
+    "SPARE",
     "BusyError",
+    "ExecutionContext",
     "Executor",
     "ExecutorContext",
     "ExecutorFactory",
-    "Executors",
+    "Result",
+    "RunBody",
     "WorkerLostError",
 ]

@@ -13,7 +13,8 @@ from rave_core.plugins.discovery import FoundPlugin, LoadProblem, found_entry_po
 from rave_core.registry import Registry
 from rave_core.settings import Settings
 from rave_http import hookspecs
-from rave_http.executors import BUILTIN, ExecutorFactory
+from rave_http.executors import ExecutorFactory
+from rave_http.executors.builtin import BUILTIN
 
 GROUP = "rave.http"
 _log = logging.getLogger("rave.http")

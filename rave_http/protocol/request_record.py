@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rave_http.protocol.proxies import Address, address_of
+
 ANONYMOUS_NAME = "-"
 
 
@@ -16,6 +18,7 @@ class RequestRecord:
         request_id: taken from ``X-Request-ID`` where that is well formed, else made.
         trace: the ``traceparent`` to pass on: the caller's trace with a span of ours.
         started: by the monotonic clock.
+        client: the address of whoever asks, behind the proxies that are trusted; empty for a Unix socket.
         principal: who asks (`rave_http.auth.authorization.Principal`), once known.
         operation: ``namespace/operation``, where one was asked for.
         cache: ``hit``, ``stale``, ``miss``, ``wait`` (joined or started, and answered), ``ticket``, or empty.
@@ -27,9 +30,15 @@ class RequestRecord:
     request_id: str = ""
     trace: str = ""
     started: float = 0.0
+    client: str = ""
     principal: Any = None
     operation: str = ""
     cache: str = ""
     key: str = ""
     status: int = 0
     sent: int = 0
+
+    @property
+    def address(self) -> Address | None:
+        """``client``, to be compared with networks; ``None`` where it is no address, as for a Unix socket."""
+        return address_of(self.client)

@@ -27,7 +27,8 @@ from rave_http.asgi.audit import audit
 from rave_http.auth.api_keys import KeyStore
 from rave_http.auth.authorization import SERVICE, Access, Principal
 from rave_http.auth.rate_limits import Rates
-from rave_http.executors import ExecutorContext, Executors
+from rave_http.executors import ExecutorContext
+from rave_http.executors.choice import Executors
 from rave_http.jobs.jobs import PULSE, Job, Jobs
 from rave_http.jobs.tickets import Tickets
 from rave_http.namespaces.ini_file import read_namespaces
@@ -189,7 +190,8 @@ class Service:
 
     def client(self, req: Request) -> str:
         """The address of whoever asks, behind the proxies that are trusted."""
-        return self.access.proxies.client(req.scope["headers"], _peer(req))
+        note: RequestRecord = req.scope["rave"]
+        return note.client
 
     def may(self, req: Request, permission: str, namespace: str = SERVICE) -> bool:
         """Whether whoever asks has a permission; see `Access.allows`."""

@@ -13,8 +13,7 @@ from rave_backends.object_store.backend import ObjectStoreBackend
 from rave_core.backend import StoreURL
 from rave_core.errors import ConfigurationError
 from rave_core.model import Key
-from rave_core.testing import FakeClock
-from rave_core.testing.capability_contracts import frame_of
+from rave_core.testing import FakeClock, frame_of
 
 
 def key(operation, name):

@@ -17,7 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rave_core import op, op_file, using
-from rave_core.storage.frame import FORMAT, digest, pack, peek
+from rave_core.backend import peek
+from rave_core.backend.frame_header import FORMAT
+from rave_core.storage.frame import digest, pack
 from rave_core.storage.signature import Signer
 
 VALUES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rave_core import mime_type, op, typemap
-from rave_core.converters.converter import FunctionConverter
+from rave_core.converters import FunctionConverter
 
 
 def to_place(value: Any) -> int:

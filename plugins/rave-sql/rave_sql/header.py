@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rave_core.durations import parse_duration
 from rave_core.errors import nearest
+from rave_core.expiry import parse_duration
 from rave_sql.errors import QueryError
 
 MOST_ROWS = 100_000

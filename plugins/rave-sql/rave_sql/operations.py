@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rave_core import Operation, list_of, one_of, op
-from rave_core.converters import Converter
-from rave_core.converters.converter import FunctionConverter
+from rave_core.converters import Converter, FunctionConverter
 from rave_core.errors import ConfigurationError, RaveError
 from rave_sql.arrow import to_table
 from rave_sql.database import Database
@@ -155,10 +154,10 @@ def _type(told: Parameter, where: str) -> Any:
     is_list = name.startswith(_LIST)
     kind = TYPES.get(name.removeprefix(_LIST), name.removeprefix(_LIST))
     if isinstance(kind, str):
-        from rave_core.runtime.runtime import current
+        from rave_core import current_runtime
 
         try:
-            current().plugins.converters.find(kind)
+            current_runtime().plugins.converters.find(kind)
         except RaveError as error:
             raise QueryError(f"{where}: type {name!r}: {error}; of SQL's own there are {', '.join(TYPES)}") from error
     if is_list:

@@ -21,9 +21,9 @@ def table() -> Mapping[str, Any]:
     Raises:
         ConfigurationError: an unknown key, or one of the wrong type.
     """
-    from rave_core.runtime.runtime import current
+    from rave_core import current_runtime
 
-    found: Mapping[str, Any] = current().settings.plugins.get("sql", {})
+    found: Mapping[str, Any] = current_runtime().settings.plugins.get("sql", {})
     for name, value in found.items():
         if name not in _KNOWN:
             raise ConfigurationError(f"[plugins.sql]: unknown key {name!r}; {nearest(name, _KNOWN)}")

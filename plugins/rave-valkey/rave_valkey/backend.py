@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from typing import ClassVar
 
 from rave_core.backend import Backend, Purged, StoreURL, parse_flag
-from rave_core.durations import parse_duration
 from rave_core.errors import BackendError, ConfigurationError
+from rave_core.expiry import parse_duration
 from rave_core.model import Bytes, Entry
 from rave_valkey.address import Address, address_of
 from rave_valkey.server import Server

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rave_core.backend import Purged
+from rave_core.backend import HEAD_SIZE, Purged, Truncated, peek
 from rave_core.errors import DamagedError, LaterFormatError
 from rave_core.model import Entry
-from rave_core.storage.frame import HEAD_SIZE, Truncated, peek
 from rave_valkey.server import Server
 
 # What somebody replaced meanwhile has another head or another length, and stays.

@@ -16,7 +16,7 @@ from rave_valkey.plugin import open_valkey
 
 from rave_core.backend import StoreURL
 from rave_core.errors import BackendError, ConfigurationError
-from rave_core.testing.capability_contracts import frame_of, key_of
+from rave_core.testing import frame_of, key_of
 
 CALLS = {
     "get": lambda backend: backend.get(key_of("a")),

@@ -19,8 +19,7 @@ from rave_valkey.plugin import open_valkey
 from rave_core.backend import StoreURL
 from rave_core.clock import SystemClock
 from rave_core.errors import BackendError
-from rave_core.testing import BackendContract, LeaseContract, PurgeContract, backend_machine
-from rave_core.testing.capability_contracts import frame_of, key_of, together
+from rave_core.testing import BackendContract, LeaseContract, PurgeContract, backend_machine, frame_of, key_of, together
 
 
 class TestValkey(BackendContract, LeaseContract, PurgeContract):

@@ -6,10 +6,8 @@ import asyncio
 import threading
 from concurrent.futures import Future
 
-from rave_core.engine.effects import RunBody
 from rave_core.errors import ConfigurationError, TimeLimitError, describe_error
-from rave_http.executors import BusyError, Executor, WorkerLostError
-from rave_http.executors.executor import SPARE, Result
+from rave_http.executors import SPARE, BusyError, Executor, Result, RunBody, WorkerLostError
 
 _ENDING = 5.0
 

@@ -8,10 +8,9 @@ from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
+from rave_core import current_runtime
 from rave_core.errors import RaveError
-from rave_core.runtime.runtime import current
-from rave_http.protocol.proxies import Proxies, address_of
-from rave_http.settings import ServiceSettings
+from rave_http.hookspecs import RequestRecord
 from rave_web.settings import Network, WebSettings
 
 granted: Final[ContextVar[frozenset[str]]] = ContextVar("rave_web_granted", default=frozenset())
@@ -26,16 +25,14 @@ class Gate:
 
     def __init__(self) -> None:
         self._grants: list[tuple[Network, frozenset[str]]] = []
-        self._proxies = Proxies(())
         self._headers: list[tuple[str, str]] = []
         self._hsts = ""
 
     async def process_startup(self, _scope: dict[str, Any], _event: dict[str, Any]) -> None:
         """Reads the settings, which the service has by now. What is wrong keeps the worker from serving."""
-        settings = current().settings
+        settings = current_runtime().settings
         try:
             own = WebSettings.of(settings)
-            self._proxies = Proxies(ServiceSettings.of(settings).trusted_proxies)
         except RaveError as error:
             _log.error("%s", error)
             raise
@@ -60,8 +57,8 @@ class Gate:
                 resp.set_header("Cache-Control", control.replace("public", "private", 1))
 
     def _granted_to(self, req: Request) -> frozenset[str]:
-        peer = req.scope.get("client")
-        address = address_of(self._proxies.client(req.scope["headers"], str(peer[0]) if peer else ""))
+        record: RequestRecord = req.scope["rave"]
+        address = record.address
         if address is None:
             return frozenset()
         return frozenset[str]().union(*(each for network, each in self._grants if address in network))

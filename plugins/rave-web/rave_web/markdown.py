@@ -17,7 +17,7 @@ from rave_core.rendering import (
     parquet_of,
     rows_of,
 )
-from rave_http.representation.renderers import Rendering
+from rave_http.hookspecs import Rendering
 
 MEDIA_TYPE: Final = "text/markdown; charset=utf-8"
 MOST_ROWS: Final = 1000

@@ -11,9 +11,8 @@ from rave_web.gate import Gate, granted
 if TYPE_CHECKING:
     from rave_core.registry import Registry
     from rave_core.settings import Settings
-    from rave_http.auth.authorization import Principal
     from rave_http.executors import Executor, ExecutorContext, ExecutorFactory
-    from rave_http.representation.renderers import Rendering
+    from rave_http.hookspecs import Principal, Rendering
 
 
 @hookimpl

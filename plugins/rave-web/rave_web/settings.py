@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from rave_core.errors import ConfigurationError, nearest
-from rave_core.settings import Settings
-from rave_core.settings.kinds import Count, OptionalDuration, Setting, Table, listed
+from rave_core.settings import Count, OptionalDuration, Setting, Settings, Table, listed
 from rave_http.settings import PERMISSIONS
 
 TABLE = "[plugins.web]"

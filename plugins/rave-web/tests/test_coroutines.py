@@ -13,10 +13,9 @@ import pytest
 from rave_web.coroutines import CoroutineExecutor
 
 from rave_core import Runtime, Settings, op, using
-from rave_core.engine.context import ExecutionContext, current
-from rave_core.engine.effects import RunBody
+from rave_core.engine.context import current
 from rave_core.errors import ConfigurationError, TimeLimitError
-from rave_http.executors import BusyError, WorkerLostError
+from rave_http.executors import BusyError, ExecutionContext, RunBody, WorkerLostError
 
 
 @pytest.fixture

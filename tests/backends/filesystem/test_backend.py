@@ -20,8 +20,9 @@ from rave_core.testing import (
     PurgeContract,
     StatsContract,
     backend_machine,
+    frame_of,
+    key_of,
 )
-from rave_core.testing.capability_contracts import frame_of, key_of
 
 KEY = "ns/op/0123456789abcdef/" + "ab" * 16
 PLACE = "ns/op/0123456789abcdef/a"

@@ -11,7 +11,7 @@ import pytest
 from rave_backends.filesystem import frame_files, header_index
 from rave_backends.filesystem.backend import FilesystemBackend
 from rave_core.model import Key
-from rave_core.testing.capability_contracts import frame_of
+from rave_core.testing import frame_of
 
 
 def put(store, operation, name, **fields):

@@ -12,8 +12,7 @@ import pytest
 from rave_backends.budget import Limit
 from rave_backends.filesystem.backend import FilesystemBackend
 from rave_core.backend import Purged
-from rave_core.testing import FakeClock
-from rave_core.testing.capability_contracts import frame_of, key_of
+from rave_core.testing import FakeClock, frame_of, key_of
 
 DAY = 86400
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from rave_backends.filesystem.backend import FilesystemBackend
-from rave_core.testing.capability_contracts import frame_of, key_of
+from rave_core.testing import frame_of, key_of
 
 WRITER = """
 import sys

@@ -19,10 +19,10 @@ from rave_core.backend import (
     SupportsPurge,
     SupportsStats,
     SupportsValues,
+    peek,
 )
 from rave_core.errors import BackendError, ConfigurationError
 from rave_core.model import Entry
-from rave_core.storage.frame import peek
 from rave_core.testing import (
     BackendContract,
     FilesContract,
@@ -33,8 +33,9 @@ from rave_core.testing import (
     StatsContract,
     ValuesContract,
     backend_machine,
+    frame_of,
+    key_of,
 )
-from rave_core.testing.capability_contracts import frame_of, key_of
 
 A = key_of("a")
 ENTRY = Entry(key=A, created_at=0.0, expires_at=5.0, codec="bytes", digest="")

@@ -10,10 +10,9 @@ import pytest
 from rave_backends.budget import Budget, Limit
 from rave_backends.memory.backend import MemoryBackend
 from rave_backends.memory.eviction_policies import OVERHEAD
-from rave_core.backend import EVICTED, StoreURL
+from rave_core.backend import EVICTED, StoreURL, peek
 from rave_core.errors import ConfigurationError
 from rave_core.model import Entry, Key
-from rave_core.storage.frame import peek
 from rave_core.testing import (
     AgingContract,
     BackendContract,
@@ -21,8 +20,9 @@ from rave_core.testing import (
     StatsContract,
     ValuesContract,
     backend_machine,
+    frame_of,
+    key_of,
 )
-from rave_core.testing.capability_contracts import frame_of, key_of
 
 ROOM_FOR_THREE = 3 * (OVERHEAD + 100)
 ENTRY = Entry(key="k", created_at=0.0, expires_at=5.0, codec="bytes", digest="")

@@ -30,8 +30,10 @@ from rave_core.testing import (
     PurgeContract,
     UrlContract,
     backend_machine,
+    frame_of,
+    key_of,
+    together,
 )
-from rave_core.testing.capability_contracts import frame_of, key_of, together
 
 
 class TestObjectStore(BackendContract, LeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract):

@@ -13,8 +13,7 @@ from rave_backends.plugin import open_object_store
 from rave_core import Runtime, Settings, op, using
 from rave_core.backend import StoreURL
 from rave_core.errors import BackendError, RaveWarning
-from rave_core.testing import BadNetwork
-from rave_core.testing.capability_contracts import frame_of, key_of
+from rave_core.testing import BadNetwork, frame_of, key_of
 
 A = key_of("a")
 TIMEOUT = 1.5

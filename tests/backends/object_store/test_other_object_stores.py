@@ -16,8 +16,15 @@ import pytest
 from rave_backends.plugin import open_object_store
 from rave_core.backend import StoreURL
 from rave_core.errors import BackendError, ConfigurationError
-from rave_core.testing import BackendContract, LeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract
-from rave_core.testing.capability_contracts import key_of
+from rave_core.testing import (
+    BackendContract,
+    LeaseContract,
+    ObjectsContract,
+    PinsContract,
+    PurgeContract,
+    UrlContract,
+    key_of,
+)
 
 
 class TestAzure(BackendContract, LeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract):

@@ -26,8 +26,9 @@ from rave_core.testing import (
     PurgeContract,
     StatsContract,
     UrlContract,
+    frame_of,
+    key_of,
 )
-from rave_core.testing.capability_contracts import frame_of, key_of
 
 A = key_of("a")
 NAME, NEWER = (f"{A.rpartition('/')[2]}-{number}.txt" for number in ("0a1b2c3d", "99999999"))

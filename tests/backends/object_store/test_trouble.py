@@ -17,7 +17,7 @@ from rave_backends.plugin import open_object_store
 from rave_core import Runtime, Settings, op, using
 from rave_core.backend import StoreURL
 from rave_core.errors import BackendError, ConfigurationError, RaveWarning
-from rave_core.testing.capability_contracts import frame_of, key_of
+from rave_core.testing import frame_of, key_of
 
 CALLS = {
     "get": lambda backend: backend.get(key_of("a")),

@@ -11,7 +11,7 @@ from rave_core.errors import DamagedError, OptionError, UnknownNameError
 from rave_core.introspection.explain import computation_of
 from rave_core.introspection.plan import Need
 from rave_core.model import Status
-from rave_core.runtime.runtime import current
+from rave_core.runtime.runtime import current_runtime
 from rave_core.storage.listing import Health, check_entry, entries_of, find_entry, short_id, verify
 from rave_core.testing import FakeClock
 
@@ -218,12 +218,12 @@ _operations: dict[str, Operation[..., Any]] = {}
 
 
 def _leaf(n: int) -> int:
-    current().clock.advance(10)  # type: ignore[attr-defined]  # the test's own clock
+    current_runtime().clock.advance(10)  # type: ignore[attr-defined]  # the test's own clock
     return n
 
 
 def _root(count: int) -> int:
-    current().clock.advance(1)  # type: ignore[attr-defined]  # likewise
+    current_runtime().clock.advance(1)  # type: ignore[attr-defined]  # likewise
     return sum(_operations["leaf"](n) for n in range(count))
 
 

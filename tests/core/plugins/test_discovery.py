@@ -130,12 +130,12 @@ INSTALLED = {
 ASK = """
 import logging; logging.basicConfig(level=logging.CRITICAL)
 from rave_core import op
-from rave_core.runtime.runtime import current
+from rave_core import current_runtime
 @op(name="t/f", expires="minute")
 def f(x):
     return x
 print(f(1), f.resolve(1).status)
-for problem in current().plugins.problems:
+for problem in current_runtime().plugins.problems:
     print(problem)
 """
 

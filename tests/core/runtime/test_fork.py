@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from rave_core import Runtime, Settings, op, op_file, using
-from rave_core.runtime.runtime import current
+from rave_core.runtime.runtime import current_runtime
 
 Ran = Callable[[], list[str]]
 LOG: list[Path] = []
@@ -92,7 +92,7 @@ def test_a_child_does_not_share_handles(runtime: Runtime) -> None:
 
     def are_new() -> bool:
         kept = (runtime.container, runtime.cache.backend)
-        fresh = backends[0] != id(kept[1]) and current() is runtime
+        fresh = backends[0] != id(kept[1]) and current_runtime() is runtime
         logged(1)
         runtime.close()
         return fresh

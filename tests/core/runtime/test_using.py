@@ -14,7 +14,7 @@ import pytest
 
 from rave_core import Runtime, Settings, ThreadPool, carry, op, using
 from rave_core.errors import ConfigurationError
-from rave_core.runtime.runtime import current, default, reset
+from rave_core.runtime.runtime import current_runtime, default, reset
 
 Ran = Callable[[], list[str]]
 
@@ -64,12 +64,12 @@ def test_calls_go_to_the_runtime_in_use_and_back(pair: tuple[Runtime, Runtime], 
     """Blocks nest; each has results of its own."""
     one, two = pair
     with using(one) as entered:
-        assert entered is current() is one
+        assert entered is current_runtime() is one
         where(1)
         with using(two):
-            assert current() is two
+            assert current_runtime() is two
             where(1)
-        assert current() is one
+        assert current_runtime() is one
         where(1)
     assert ran() == ["where 1", "where 1"]
 
@@ -80,29 +80,29 @@ def test_an_exception_ends_the_block(pair: tuple[Runtime, Runtime]) -> None:
     with using(one):
         with pytest.raises(KeyError), using(two):
             raise KeyError
-        assert current() is one
-        assert in_thread(current) is one
+        assert current_runtime() is one
+        assert in_thread(current_runtime) is one
 
 
 def test_bare_threads_follow_the_latest_using(pair: tuple[Runtime, Runtime]) -> None:
     """A thread that knows of no block uses what was entered last in the process."""
     one, two = pair
     with using(one):
-        assert in_thread(current) is one
+        assert in_thread(current_runtime) is one
         with using(two):
-            assert in_thread(current) is two
-        assert in_thread(current) is one
+            assert in_thread(current_runtime) is two
+        assert in_thread(current_runtime) is one
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(current).result() is one
+            assert pool.submit(current_runtime).result() is one
 
 
 def test_carried_threads_follow_the_one_they_were_started_in(pair: tuple[Runtime, Runtime]) -> None:
     """Even if another block is entered meanwhile."""
     one, two = pair
     with using(one), ThreadPool(1) as pool:
-        carried = carry(current)
+        carried = carry(current_runtime)
         go_on = threading.Event()
-        future = pool.submit(lambda: (go_on.wait(10), current())[1])
+        future = pool.submit(lambda: (go_on.wait(10), current_runtime())[1])
         with using(two):
             go_on.set()
             assert future.result() is one
@@ -119,17 +119,17 @@ def test_a_thread_with_a_block_of_its_own_keeps_to_it(pair: tuple[Runtime, Runti
         with using(two):
             entered.set()
             leave.wait(10)
-            seen.append(current())
+            seen.append(current_runtime())
 
     with using(one):
         thread = threading.Thread(target=other)
         thread.start()
         entered.wait(10)
-        assert current() is one
+        assert current_runtime() is one
         leave.set()
         thread.join()
         assert seen == [two]
-        assert in_thread(current) is one
+        assert in_thread(current_runtime) is one
 
 
 def test_blocks_of_many_threads_leave_nothing_behind(pair: tuple[Runtime, Runtime], often_interrupted: None) -> None:
@@ -140,14 +140,14 @@ def test_blocks_of_many_threads_leave_nothing_behind(pair: tuple[Runtime, Runtim
         used = (one, two)[number % 2]
         for _ in range(3000):
             with using(used):
-                if current() is not used:
+                if current_runtime() is not used:
                     return False
         return True
 
     with using(one):
         with ThreadPoolExecutor(8) as pool:
             assert all(pool.map(enter_and_leave, range(8)))
-        assert in_thread(current) is one
+        assert in_thread(current_runtime) is one
 
 
 def test_inside_an_operation_calls_stay_in_its_runtime(pair: tuple[Runtime, Runtime], ran: Ran) -> None:
@@ -170,9 +170,9 @@ def test_tasks_inherit_the_block_they_were_made_in(pair: tuple[Runtime, Runtime]
         with using(runtime):
             for _ in range(20):
                 await asyncio.sleep(0)
-                if current() is not runtime:
+                if current_runtime() is not runtime:
                     return False
-            return await asyncio.create_task(asyncio.sleep(0, current() is runtime))
+            return await asyncio.create_task(asyncio.sleep(0, current_runtime() is runtime))
 
     async def main() -> list[bool]:
         return await asyncio.gather(*(using_it(runtime) for runtime in (one, two, one)))
@@ -190,7 +190,7 @@ def test_without_a_block_the_settings_in_force_decide(
     reset()
     try:
         where(1)
-        assert default() is current() is in_thread(current)
+        assert default() is current_runtime() is in_thread(current_runtime)
         assert (tmp_path / "by-variable").is_dir()
         monkeypatch.setenv("RAVE_CACHE", f"file://{tmp_path}/other")
         where(1)

@@ -57,7 +57,9 @@ def scope(path: str = "/flow/top", query: bytes = b"") -> dict[str, Any]:
 
 def request(**noted: Any) -> RequestRecord:
     """What was noted of a request."""
-    return RequestRecord(**{"request_id": "r-1", "trace": TRACE, "status": 200, "sent": 12} | noted)
+    return RequestRecord(
+        **{"request_id": "r-1", "trace": TRACE, "status": 200, "sent": 12, "client": "192.0.2.1"} | noted
+    )
 
 
 def lines_of(*requests: dict[str, Any]) -> list[dict[str, Any]]:
@@ -69,7 +71,6 @@ def lines_of(*requests: dict[str, Any]) -> list[dict[str, Any]]:
             each.get("scope", scope()),
             each.get("note", request()),
             each.get("seconds", 0.25),
-            each.get("client", "192.0.2.1"),
             each.get("user_agent", b"curl/8"),
         )
     log.close()
@@ -147,7 +148,9 @@ def test_nothing_that_a_client_sends_breaks_a_line(text: str) -> None:
     shelf = EvictingMap()
     log = AccessLog(shelf)
     agent = text.encode("latin-1", "replace")
-    log.note(scope(f"/{text}", agent), request(principal=Principal(text, "proxy"), operation=text), 0.1, text, agent)
+    log.note(
+        scope(f"/{text}", agent), request(principal=Principal(text, "proxy"), operation=text, client=text), 0.1, agent
+    )
     log.close()
     [line] = shelf.lines
     assert not re.search("[\x00-\x1f\x7f-\x9f\u2028\u202e\u2066]", line.decode())
@@ -161,7 +164,7 @@ def test_a_line_is_never_longer_than_a_pipe_keeps_together(letter: str) -> None:
     shelf = EvictingMap()
     log = AccessLog(shelf)
     agent = long.encode("latin-1", "replace")
-    log.note(scope(long, agent), request(operation=long, key="k" * 300), 0.1, "192.0.2.1", agent)
+    log.note(scope(long, agent), request(operation=long, key="k" * 300), 0.1, agent)
     log.close()
     [line] = shelf.lines
     assert len(line) < 4096
@@ -174,11 +177,11 @@ def test_a_dead_disk_holds_up_no_request(caplog: pytest.LogCaptureFixture) -> No
     """Lines wait up to a limit; further ones are dropped and counted, and the log says so once it is written again."""
     shelf = EvictingMap(is_open=False)
     log = AccessLog(shelf, queue=50)
-    log.note(scope(), request(), 0.1, "", b"")
+    log.note(scope(), request(), 0.1, b"")
     assert shelf.reached.wait(10)
     started = time.monotonic()
     for _ in range(60):
-        log.note(scope(), request(), 0.1, "", b"")
+        log.note(scope(), request(), 0.1, b"")
     assert time.monotonic() - started < 1
     assert log.dropped == 10
     shelf.opened.set()
@@ -193,7 +196,7 @@ def test_a_full_disk_is_survived(caplog: pytest.LogCaptureFixture) -> None:
     log = AccessLog.of("/dev/full")
     assert log is not None
     for number in (1, 2):
-        log.note(scope(), request(), 0.1, "", b"")
+        log.note(scope(), request(), 0.1, b"")
         until(lambda number=number: log.dropped == number)
     log.close()
     assert caplog.messages == ["1 lines of the access log were dropped: OSError: [Errno 28] No space left on device"]
@@ -246,11 +249,11 @@ def test_a_file_is_opened_anew_when_it_is_told_to(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from rave_http.asgi.access_log import AccessLog
-from rave_http.protocol.request_record import RequestNote
+from rave_http.protocol.request_record import RequestRecord
 log = AccessLog.of(sys.argv[1])
 for number in range(2000):
-    note = RequestNote(request_id=f"{sys.argv[2]}-{number}", status=200)
-    log.note({"method": "GET", "path": "/" + "x" * (number % 900), "query_string": b""}, note, 0.1, "", b"")
+    note = RequestRecord(request_id=f"{sys.argv[2]}-{number}", status=200)
+    log.note({"method": "GET", "path": "/" + "x" * (number % 900), "query_string": b""}, note, 0.1, b"")
 """
 
 
@@ -288,7 +291,7 @@ def test_a_configured_logger_takes_the_lines(tmp_path: Path, monkeypatch: pytest
     logger.manager._clear_cache()
     log = AccessLog.of(str(tmp_path / "log"))
     assert log is not None
-    log.note(scope(), request(), 0.1, "", b"")
+    log.note(scope(), request(), 0.1, b"")
     log.close()
     assert [json.loads(record.getMessage())["request_id"] for record in records] == ["r-1"]
     assert not (tmp_path / "log").exists()

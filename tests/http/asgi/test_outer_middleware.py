@@ -38,9 +38,9 @@ class Witness:
         """Takes a request as metrics do."""
         self.seen.append((method, path, note.status))
 
-    def note(self, scope: Any, note: RequestRecord, seconds: float, client: str, user_agent: bytes) -> None:
+    def note(self, scope: Any, note: RequestRecord, seconds: float, user_agent: bytes) -> None:
         """Takes a request as the access log does."""
-        self.seen.append((note.status, note.sent, client, user_agent))
+        self.seen.append((note.status, note.sent, note.client, user_agent))
 
 
 def scope_of(*headers: tuple[bytes, bytes], method: str = "GET", client: Any = ("192.0.2.1", 5)) -> dict[str, Any]:

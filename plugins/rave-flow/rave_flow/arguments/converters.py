@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from rave_core.converters import Converter, iso_date, to_datetime
-from rave_core.converters.converter import FunctionConverter, Schema
+from rave_core.converters import Converter, FunctionConverter, Schema, iso_date, to_datetime
 from rave_flow.detectors.scans import CONTACTS
 from rave_flow.errors import FlowError
 from rave_flow.formats.source_directory import Repository, locate
@@ -65,9 +64,9 @@ def to_source(value: Any) -> Source:
 
 
 def _settings() -> Mapping[str, Any]:
-    from rave_core.runtime.runtime import current
+    from rave_core import current_runtime
 
-    return current().settings.plugins.get("flow", {})
+    return current_runtime().settings.plugins.get("flow", {})
 
 
 def to_instant(value: Any) -> datetime:
@@ -150,7 +149,7 @@ def to_width(value: Any) -> int:
     Raises:
         TypeError, ValueError: anything else.
     """
-    from rave_core.durations import parse_duration
+    from rave_core.expiry import parse_duration
 
     seconds = value.total_seconds() if isinstance(value, timedelta) else parse_duration(value)
     if seconds < 1 or seconds != int(seconds):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from rave_core.converters import Converter
-from rave_core.converters.converter import FunctionConverter, Schema
+from rave_core.converters import Converter, FunctionConverter, Schema
 from rave_flow.model.address_set import AddressSet
 from rave_flow.model.flags import to_flags
 from rave_flow.model.ranges import to_ranges

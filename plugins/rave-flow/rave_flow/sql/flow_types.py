@@ -72,6 +72,6 @@ def internal(settings: Mapping[str, Any]) -> Ranges:
 
 
 def _settings() -> Mapping[str, Any]:
-    from rave_core.runtime.runtime import current
+    from rave_core import current_runtime
 
-    return current().settings.plugins.get("flow", {})
+    return current_runtime().settings.plugins.get("flow", {})

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from rave_core.converters import to_datetime
-from rave_core.converters.precise import to_size
+from rave_core.converters import to_datetime, to_size
 from rave_flow.errors import ParameterError
 from rave_flow.model.address_set import AddressSet
 from rave_flow.model.columns import PROTOCOLS
