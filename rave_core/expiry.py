@@ -13,25 +13,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, TypeVar
 
-from rave_core.converters import shown, to_datetime
+from rave_core.converters import to_datetime
+from rave_core.converters.converter import shown
 from rave_core.durations import parse_duration
 from rave_core.errors import ArgumentError, ConfigurationError, DecorationError, UnknownNameError, nearest
 from rave_core.functions.annotations import note
 from rave_core.model import FOREVER, Key
 
 __all__ = [
-    "BUILTIN",
     "Request",
     "Strategy",
-    "check_needs",
-    "check_result",
     "crossover_strategy",
     "duration_strategy",
     "expires",
     "forever",
     "nocache",
     "parse_duration",
-    "strategy_of",
 ]
 
 F = TypeVar("F")

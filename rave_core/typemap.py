@@ -10,22 +10,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, overload
 
-from rave_core.converters import (
-    Converter,
-    OrNone,
-    any,
-    converter_of,
-    converter_of_hint,
-    iso_date,
-    iso_datetime,
-    list_of,
-    one_of,
-    shown,
-)
+from rave_core.converters import Converter, any, iso_date, iso_datetime, list_of, one_of
+from rave_core.converters.converter import shown
+from rave_core.converters.optional import OrNone
+from rave_core.converters.specifiers import converter_of, converter_of_hint
 from rave_core.errors import ArgumentError, DecorationError, nearest
 from rave_core.functions.annotations import note
 
-__all__ = ["FittedTypeMap", "TypeMap", "any", "iso_date", "iso_datetime", "list_of", "one_of", "typemap"]
+__all__ = ["any", "iso_date", "iso_datetime", "list_of", "one_of", "typemap"]
 
 F = TypeVar("F")
 

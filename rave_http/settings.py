@@ -28,7 +28,7 @@ from rave_core.settings.kinds import (
 )
 from rave_core.settings.places import File
 
-__all__ = ["PERMISSIONS", "ServiceSettings", "known_service_settings"]
+__all__ = ["PERMISSIONS", "ServiceSettings"]
 
 PERMISSIONS = ("view", "run", "refresh", "purge", "reload", "metrics", "debug")
 """What may be permitted, each for a namespace or, as ``*``, for all."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rave_core.errors import ConfigurationError, RaveWarning
-from rave_core.settings import Settings, known_settings
+from rave_core.settings import Settings
+from rave_core.settings.settings import known_settings
 
 if TYPE_CHECKING:
     from rave_core.operations.catalog import Catalog

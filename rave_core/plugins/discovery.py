@@ -16,9 +16,10 @@ from typing import Any
 import pluggy
 from stevedore import ExtensionManager
 
-from rave_core import converters, expiry, hookspecs, versions
+from rave_core import expiry, hookspecs, versions
 from rave_core.backend import BackendFactory
 from rave_core.codecs import Codecs
+from rave_core.converters import Converter, named
 from rave_core.errors import PluginError, nearest
 from rave_core.registry import Registry
 
@@ -91,7 +92,7 @@ class Plugins:
         self.backends: Registry[BackendFactory] = Registry("backend")
         self.strategies: Registry[expiry.Strategy] = _registry("expiration strategy", expiry.BUILTIN)
         self.versions: Registry[versions.VersionStrategy] = _registry("version strategy", versions.BUILTIN)
-        self.converters: Registry[converters.Converter] = _registry("converter", converters.BUILTIN)
+        self.converters: Registry[Converter] = _registry("converter", named.BUILTIN)
         self.codecs = Codecs()
         self._manager = pluggy.PluginManager("rave")
         self._manager.add_hookspecs(hookspecs)

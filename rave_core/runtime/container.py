@@ -18,14 +18,15 @@ from rave_core.engine.engine import Engine
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.errors import ConfigurationError, UnencodableError, UnknownNameError
 from rave_core.expiry import Strategy, duration_strategy, forever, strategy_of
-from rave_core.fingerprint import encode, short_digest
 from rave_core.fingerprint.builtins import PUTS
+from rave_core.fingerprint.encoder import encode, short_digest
 from rave_core.model import Kind, OperationSpec
 from rave_core.plugins.discovery import Plugins
 from rave_core.reloading.generations import as_loaded
 from rave_core.runtime.names import Names, operation_name
 from rave_core.runtime.purging import Maintenance
-from rave_core.settings import Settings, user_directory
+from rave_core.settings import Settings
+from rave_core.settings.sources import user_directory
 from rave_core.storage.cache import Cache, ValueCache
 from rave_core.storage.leases import Leases
 from rave_core.storage.product_cache import ProductCache

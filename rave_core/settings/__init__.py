@@ -18,8 +18,7 @@ from rave_core.settings.kinds import (
     Words,
     listed,
 )
-from rave_core.settings.settings import Settings, default_cache, default_products, known_settings, variable_of
-from rave_core.settings.sources import user_directory
+from rave_core.settings.settings import Settings
 
 __all__ = [
     "Choice",
@@ -35,10 +34,5 @@ __all__ = [
     "Text",
     "Word",
     "Words",
-    "default_cache",
-    "default_products",
-    "known_settings",
     "listed",
-    "user_directory",
-    "variable_of",
 ]

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rave_core.converters import Converter, FileContent, converter_of
+from rave_core.converters import Converter, FileContent
+from rave_core.converters.specifiers import converter_of
 from rave_core.errors import ArgumentError, DecorationError, UnknownNameError
 from rave_core.functions.annotations import note, notes_of
 from rave_core.typemap import FittedTypeMap, any, iso_date, list_of, typemap

@@ -25,14 +25,16 @@ import rave_http.plugins.discovery
 from rave_backends.filesystem.backend import FilesystemBackend
 from rave_backends.memory.backend import MemoryBackend
 from rave_backends.object_store.backend import ObjectStoreBackend
-from rave_core import codecs, converters, errors, expiry, hookspecs, testing, versions
+from rave_core import codecs, errors, expiry, hookspecs, testing, versions
 from rave_core.backend import StoreURL
+from rave_core.converters import named
 from rave_core.model import Entry, Options, Outcome, Status
 from rave_core.operations import decorators
 from rave_core.plugins import discovery
 from rave_core.registry import Registry
-from rave_core.settings import kinds, known_settings, variable_of
+from rave_core.settings import kinds
 from rave_core.settings.places import File
+from rave_core.settings.settings import known_settings, variable_of
 from rave_core.telemetry import statistics
 from rave_http.cli.get import rave_get
 from rave_http.cli.raved import raved
@@ -169,7 +171,7 @@ def test_every_option_field_and_status_has_a_row(page: Page) -> None:
     [
         (expiry.BUILTIN, "expiration.md"),
         (["duration_strategy", "crossover_strategy", *(f.name for f in fields(expiry.Request))], "expiration.md"),
-        ([codec.name for codec in codecs.builtin_codecs()], "keys-and-entries.md"),
+        ([codec.name for codec in codecs.codecs.builtin_codecs()], "keys-and-entries.md"),
         ([field.name for field in fields(Entry)], "keys-and-entries.md"),
         ([*statistics._new_namespace(rave_core.clock.SystemClock()), *statistics._new_record()], "statistics.md"),
         ([discovery.PLUGINS, rave_http.plugins.discovery.GROUP], "hooks.md"),
@@ -183,7 +185,7 @@ def test_every_name_is_told(names: typing.Iterable[str], name: str, page: Page) 
 @pytest.mark.parametrize(
     ("names", "name", "heading"),
     [
-        (converters.BUILTIN, "typemaps.md", "Named converters"),
+        (named.BUILTIN, "typemaps.md", "Named converters"),
         (versions.BUILTIN, "versions.md", "Strategies"),
     ],
 )

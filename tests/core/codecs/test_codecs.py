@@ -24,7 +24,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rave_core.codecs import Codec, Codecs, builtin_codecs, is_immutable
+from rave_core.codecs import Codec, Codecs
+from rave_core.codecs.codecs import builtin_codecs, is_immutable
 from rave_core.errors import DamagedError, DuplicateError, EntryError, PluginError, SealError, UnstorableError
 
 CODECS = Codecs()

@@ -18,14 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rave_core.converters import (
-    BUILTIN,
-    any,
-    converter_of,
-    list_of,
-    one_of,
-    shown,
-)
+from rave_core.converters import any, list_of, one_of
+from rave_core.converters.converter import shown
+from rave_core.converters.named import BUILTIN
+from rave_core.converters.specifiers import converter_of
 
 REFUSED = (TypeError, ValueError)
 

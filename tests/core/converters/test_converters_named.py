@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from rave_core.converters import BUILTIN, FileContent, FileStat, converter_of
+from rave_core.converters import FileContent, FileStat
+from rave_core.converters.named import BUILTIN
+from rave_core.converters.specifiers import converter_of
 
 REFUSED = (TypeError, ValueError)
 

@@ -13,15 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rave_core.converters import (
-    Converter,
-    any,
-    converter_of,
-    converter_of_hint,
-    list_of,
-    one_of,
-    shown,
-)
+from rave_core.converters import Converter, any, list_of, one_of
+from rave_core.converters.converter import shown
+from rave_core.converters.specifiers import converter_of, converter_of_hint
 from rave_core.errors import DecorationError, UnknownNameError
 
 

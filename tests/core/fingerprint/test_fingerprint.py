@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rave_core.errors import DuplicateError, UnencodableError
-from rave_core.fingerprint import digest, encode, register, short_digest
+from rave_core.fingerprint import digest, register
+from rave_core.fingerprint.encoder import encode, short_digest
 
 scalars = st.one_of(
     st.none(),

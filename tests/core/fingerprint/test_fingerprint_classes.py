@@ -28,7 +28,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rave_core.errors import UnencodableError
-from rave_core.fingerprint import encode
+from rave_core.fingerprint.encoder import encode
 
 T = TypeVar("T")
 

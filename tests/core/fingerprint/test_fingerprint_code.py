@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from rave_core.errors import UnencodableError
-from rave_core.fingerprint import encode
+from rave_core.fingerprint.encoder import encode
 
 
 class Point(NamedTuple):

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rave_core.fingerprint import digest, short_digest
+from rave_core.fingerprint import digest
+from rave_core.fingerprint.encoder import short_digest
 
 SAMPLE = """
 import collections, dataclasses, datetime, decimal, enum, fractions, functools, pathlib, re, types, uuid
@@ -84,7 +85,7 @@ def test_nothing_heavy_is_imported(tmp_path: pathlib.Path) -> None:
 
 SCRIPT = """
 import enum, os
-from rave_core.fingerprint import encode
+from rave_core.fingerprint.encoder import encode
 
 class Colour(enum.Enum):
     RED = 1

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from rave_core.errors import UnencodableError
-from rave_core.fingerprint import digest, encode
+from rave_core.fingerprint import digest
+from rave_core.fingerprint.encoder import encode
 
 ROWS = np.arange(6)
 FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", None]})

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from rave_core.errors import ConfigurationError
-from rave_core.settings import Settings, known_settings, variable_of
+from rave_core.settings import Settings
 from rave_core.settings.kinds import Setting
+from rave_core.settings.settings import known_settings, variable_of
 
 Load = Callable[..., Settings]
 
