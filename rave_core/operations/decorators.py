@@ -20,7 +20,8 @@ from rave_core.model import Kind, OperationSpec
 from rave_core.operations.operation import AsyncOperation, Operation
 from rave_core.runtime.runtime import current_runtime
 from rave_core.typemap import TypeMap, typemap
-from rave_core.versions import ByStrategy, Explicit, stamp
+from rave_core.versions.annotations import ByStrategy, Explicit
+from rave_core.versions.strategies import stamp
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from rave_core.errors import UnpicklableError
-from rave_core.versions import Pinned
+from rave_core.versions.annotations import Pinned
 
 if TYPE_CHECKING:
     from rave_core.operations.operation import Operation

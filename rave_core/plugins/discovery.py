@@ -16,12 +16,13 @@ from typing import Any
 import pluggy
 from stevedore import ExtensionManager
 
-from rave_core import expiry, hookspecs, versions
+from rave_core import expiry, hookspecs
 from rave_core.backend import BackendFactory
 from rave_core.codecs import Codecs
 from rave_core.converters import Converter, named
 from rave_core.errors import PluginError, nearest
 from rave_core.registry import Registry
+from rave_core.versions import strategies
 
 _log = logging.getLogger("rave")
 
@@ -91,7 +92,7 @@ class Plugins:
         self.problems: list[LoadProblem] = list(problems)
         self.backends: Registry[BackendFactory] = Registry("backend")
         self.strategies: Registry[expiry.Strategy] = _registry("expiration strategy", expiry.BUILTIN)
-        self.versions: Registry[versions.VersionStrategy] = _registry("version strategy", versions.BUILTIN)
+        self.versions: Registry[strategies.VersionStrategy] = _registry("version strategy", strategies.BUILTIN)
         self.converters: Registry[Converter] = _registry("converter", named.BUILTIN)
         self.codecs = Codecs()
         self._manager = pluggy.PluginManager("rave")

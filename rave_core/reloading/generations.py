@@ -51,7 +51,7 @@ from rave_core.errors import describe_error
 from rave_core.model import OperationSpec
 from rave_core.reloading.module_proxy import AliasedModule, ModuleProxy
 from rave_core.reloading.source_snapshot import Snapshot, Source
-from rave_core.versions import Code
+from rave_core.versions.strategies import Code
 
 DIRECTORIES = "rave_namespaces"
 """The package in which modules of namespaces from directories believe to be."""

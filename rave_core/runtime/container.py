@@ -32,7 +32,7 @@ from rave_core.storage.leases import Leases
 from rave_core.storage.product_cache import ProductCache
 from rave_core.storage.signature import Signer, load_key
 from rave_core.telemetry.diagnostics import Diagnostics
-from rave_core.versions import ByStrategy, Explicit, Pinned, explicit
+from rave_core.versions.annotations import ByStrategy, Explicit, Pinned, explicit
 
 _log = logging.getLogger("rave")
 

@@ -1,16 +1,6 @@
 """Versions: what decides whether an operation's code changed since a result was kept."""
 
-from rave_core.versions.annotations import ByStrategy, Explicit, Pinned, explicit, strategy
-from rave_core.versions.strategies import BUILTIN, Code, VersionStrategy, stamp
+from rave_core.versions.annotations import strategy
+from rave_core.versions.strategies import VersionStrategy
 
-__all__ = [
-    "BUILTIN",
-    "ByStrategy",
-    "Code",
-    "Explicit",
-    "Pinned",
-    "VersionStrategy",
-    "explicit",
-    "stamp",
-    "strategy",
-]
+__all__ = ["VersionStrategy", "strategy"]

@@ -16,8 +16,6 @@ from typing import Any, TypeAlias
 from rave_core.functions.naming import file_of
 from rave_core.model import OperationSpec
 
-__all__ = ["VersionStrategy", "file", "mtime", "strategy"]
-
 VersionStrategy: TypeAlias = Callable[[OperationSpec], bytes]
 
 

@@ -25,7 +25,7 @@ import rave_http.plugins.discovery
 from rave_backends.filesystem.backend import FilesystemBackend
 from rave_backends.memory.backend import MemoryBackend
 from rave_backends.object_store.backend import ObjectStoreBackend
-from rave_core import codecs, errors, expiry, hookspecs, testing, versions
+from rave_core import codecs, errors, expiry, hookspecs, testing
 from rave_core.backend import StoreURL
 from rave_core.converters import named
 from rave_core.model import Entry, Options, Outcome, Status
@@ -36,6 +36,7 @@ from rave_core.settings import kinds
 from rave_core.settings.places import File
 from rave_core.settings.settings import known_settings, variable_of
 from rave_core.telemetry import statistics
+from rave_core.versions import strategies
 from rave_http.cli.get import rave_get
 from rave_http.cli.raved import raved
 from rave_http.settings import known_service_settings
@@ -186,7 +187,7 @@ def test_every_name_is_told(names: typing.Iterable[str], name: str, page: Page) 
     ("names", "name", "heading"),
     [
         (named.BUILTIN, "typemaps.md", "Named converters"),
-        (versions.BUILTIN, "versions.md", "Strategies"),
+        (strategies.BUILTIN, "versions.md", "Strategies"),
     ],
 )
 def test_every_name_has_a_row(names: typing.Iterable[str], name: str, heading: str, page: Page) -> None:
