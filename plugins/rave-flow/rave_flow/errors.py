@@ -7,8 +7,9 @@
     ├── UnreadableError        a file is damaged, or not what its name says
     │   └── ColumnsError       a file lacks a column that every flow needs
     ├── ChangedError           a file changed while it was read
-    ├── WindowError            a window of time ends before it starts, or would have too many bins
-    ├── ParameterError         the parameters of a test contradict each other
+    ├── ParameterError         an argument is out of range, or contradicts another (`rave_core.errors.ArgumentError`)
+    │   ├── WindowError        a window of time ends before it starts, or would have too many bins
+    │   └── UnknownSourceError no source of that name is configured (`NoDirectoryError` too)
     ├── NoStateError           whether connections failed can't be told from these files
     └── NothingFoundError      no flow matches
 
@@ -16,6 +17,8 @@ Every message names the file, and the line where there is one.
 """
 
 from __future__ import annotations
+
+from rave_core.errors import ArgumentError
 
 
 class FlowError(ValueError):
@@ -46,12 +49,22 @@ class ChangedError(FlowError):
     """A file changed while it was read: asking again reads the new one."""
 
 
-class WindowError(FlowError):
+class ParameterError(FlowError, ArgumentError):
+    """An argument is out of its range, or contradicts another; ``parameter`` is its name where it is one alone."""
+
+    def __init__(self, message: str, *, parameter: str | None = None) -> None:
+        ArgumentError.__init__(self, message, parameter=parameter)
+
+
+class WindowError(ParameterError):
     """A window of time ends before it starts, or would be cut into too many bins."""
 
 
-class ParameterError(FlowError):
-    """The parameters of a test are out of their range, or contradict each other."""
+class UnknownSourceError(NoDirectoryError, ParameterError):
+    """No source of that name is configured."""
+
+    def __init__(self, message: str, *, parameter: str | None = "source") -> None:
+        ParameterError.__init__(self, message, parameter=parameter)
 
 
 class NoStateError(FlowError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,40 @@ def test_every_option_has_a_type() -> None:
     assert set(READERS) <= set(TYPES)
 
 
+NEEDED: dict[str, dict[str, Any]] = {
+    "rwsort": {"fields": "stime"},
+    "rwuniq": {"fields": "sip"},
+    "rwstats": {"fields": "sip"},
+    "rwtotal": {"key": "protocol"},
+}
+
+
 @pytest.mark.parametrize("name", TOOLS)
 def test_an_operation_is_a_filter_and_a_tool(sharing: Serve, generated: Path, name: str) -> None:
     """Texts, as they come from a command line or a query, and values give the same."""
     sharing(generated)
     texts = {"dport": "80,443", "saddress": "10.0.0.0/8", "protocol": "6", "start_date": "2024/05/14"}
     flows = tools.rwfilter(dport=[80, 443], saddress="10.0.0.0/8", protocol="tcp", start_date="2024/05/14")
-    own = {option: default for option, (_, default) in TOOLS[name][1].items()}
-    assert EXPORTS[name](**texts).equals(TOOLS[name][0](flows, **own))
+    own = NEEDED.get(name, {})
+    assert EXPORTS[name](**texts, **own).equals(TOOLS[name].function(flows, **own))
+
+
+def test_an_option_has_one_default() -> None:
+    """The function's own; those that SiLK wants to be said have none."""
+    for name in set(TOOLS) & set(tools.__dict__) - {"rwfilter", "rwsort", "rwset"}:
+        defaults = {
+            option.name: option.default
+            for option in inspect.signature(getattr(tools, name)).parameters.values()
+            if option.kind is option.KEYWORD_ONLY
+        }
+        asked = inspect.signature(EXPORTS[name].function).parameters
+        assert {option: asked[option].default for option in defaults} == defaults
+        assert set(TOOLS[name].types) == set(defaults)
+
+
+def test_no_option_of_a_tool_is_one_of_the_filter() -> None:
+    """So none means a threshold here and a filter there."""
+    assert [name for name, tool in TOOLS.items() if set(tool.types) & set(TYPES)] == []
 
 
 def test_options_of_a_tool_are_texts_too(sharing: Serve, generated: Path) -> None:
@@ -57,11 +84,10 @@ def test_sorted_rows_and_sets_are_asked_for_too(sharing: Serve, generated: Path)
     found = EXPORTS["rwsort"](dport="443", bytes="64KiB-", fields="bytes,sip", reverse="true", num_recs="20")
     assert found.equals(tools.rwcut(tools.rwsort(flows, fields="bytes,sip", reverse=True), num_recs=20))
     assert found.num_rows > 5
-    addresses = EXPORTS["rwset"](dport="443", bytes="64KiB-", dip="true")["address"].to_pylist()
+    addresses = EXPORTS["rwset"](dport="443", bytes="64KiB-", sip="true", dip="true")["address"].to_pylist()
     assert AddressSet.of(*addresses) == tools.rwset(flows, sip=True, dip=True)
     assert len(set(addresses)) == len(addresses)
-    with pytest.raises(ParameterError, match="sip=true or dip=true"):
-        EXPORTS["rwset"](sip="false")
+    assert EXPORTS["rwset"](dport="443") == EXPORTS["rwset"](dport="443", sip="true")
 
 
 @pytest.mark.parametrize(
@@ -97,6 +123,8 @@ def test_one_answer_for_all_ways_of_writing_it(sharing: Serve, generated: Path) 
         ({"flags_all": "S"}, ArgumentError),
         ({"start_date": "soon"}, ArgumentError),
         ({"load_scheme": 9}, ArgumentError),
+        ({"load_scheme": "evenly"}, ArgumentError),
+        ({"start_date": "2024/05/14", "end_date": "2024/05/13"}, ArgumentError),
         ({"dports": "80"}, ArgumentError),
         ({"end_date": "2024/05/14"}, ParameterError),
     ],
@@ -115,6 +143,15 @@ def test_rows_are_limited(sharing: Serve, generated: Path) -> None:
         EXPORTS["rwfilter"](num_recs=10_001)
 
 
+def test_flows_beyond_the_limit_are_told(sharing: Serve, generated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody asked for fewer."""
+    sharing(generated)
+    monkeypatch.setattr(silk, "MOST_RECORDS", 25)
+    table = EXPORTS["rwfilter"](protocol="tcp")
+    assert (table.num_rows, table.schema.metadata[b"rave.flow.cut"]) == (25, b"the first 25 flows; more pass")
+    assert b"rave.flow.cut" not in (EXPORTS["rwfilter"](protocol="tcp", num_recs=20).schema.metadata or {})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -123,7 +160,7 @@ def test_rows_are_limited(sharing: Serve, generated: Path) -> None:
         ("flow_date", "2024/05/14:12"), ("flow_types", "in,outweb"),
         ("flow_sizes", "-1KB,64KiB-1.5MB,2GB-"),
         ("flow_fields", "sip, dport"), ("flow_values", "Bytes,sip-distinct"), ("flow_key", "sip-first-8"),
-        ("flow_scheme", "4"), ("flow_records", "10"),
+        ("flow_scheme", "start-spike"), ("flow_threshold", "5-,bytes:1k-"), ("flow_records", "10"),
     ],
 )  # fmt: skip
 def test_what_is_converted_stays_as_it_is(name: str, value: str) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,10 +20,12 @@ from rave_flow.model.address_set import AddressSet
 from rave_flow.model.flags import bits_of, letters_of
 from rave_flow.operations import silk
 from rave_flow.silk import rwcat, rwcount, rwcut, rwfilter, rwset, rwsort, rwstats, rwtotal, rwuniq
+from rave_flow.sql.dates import to_moment, to_time_window
 from rave_flow.sql.flow_types import NAMES
-from rave_flow.sql.silk_options import to_moment
+from rave_flow.sql.literals import literal
 
 from rave_core import Runtime
+from rave_core.errors import ArgumentError
 
 EXPORTS = silk.__export__
 Serve = Callable[[Path], Runtime]
@@ -215,6 +218,9 @@ def test_filters_can_be_chained(sharing: Serve, generated: Path, lines: list[Row
         ("2024/05/14:09", "2024/05/14:11", 9, 12),
         ("2024/05/14:09:30", "2024/05/14:09:44", 9.5, 9.75),
         ("2024-05-14T09", "2024-05-14", 9, 24),
+        ("2024/05/14", "2024/05/14:03", 0, 24),
+        ("2024/05/13", "2024-05-14T03:20", 0, 24),
+        ("2024/05/14:09:30:00.000", "2024/05/14:09:44:59.999", 9.5, 9.75),
         (datetime(2024, 5, 14, 9, tzinfo=UTC), "2024/05/14:09:59:59", 9, 10),
     ],
 )
@@ -262,7 +268,7 @@ def test_groups_are_counted(sharing: Serve, generated: Path, lines: list[Row]) -
         )
         for group, rows in groups.items()
     }
-    some = rwuniq(rwfilter(), fields=["protocol", "dport"], records="10-100", bytes="5000-")
+    some = rwuniq(rwfilter(), fields=["protocol", "dport"], threshold="10-100,bytes:5000-")
     assert some.num_rows == sum(
         10 <= len(rows) <= 100 and sum(row["bytes"] for row in rows) >= 5000 for rows in groups.values()
     )
@@ -290,17 +296,20 @@ def test_rankings_have_shares(sharing: Serve, generated: Path, lines: list[Row])
     assert bottom == sorted(sums, key=lambda sip: (sums[sip], sip))[:3]
 
 
-@pytest.mark.parametrize("key_name", ["sip_first_8", "sip_first_24", "dport", "protocol", "duration"])
+@pytest.mark.parametrize(
+    "key_name", ["sip_first_8", "sip_first_24", "sip_last_8", "sip_last_16", "dport", "protocol", "duration"]
+)
 def test_totals_are_those_of_each_key(sharing: Serve, generated: Path, lines: list[Row], key_name: str) -> None:
     """Beginnings of addresses are those of IPv4; the others are under null."""
     sharing(generated)
 
     def of(row: Row) -> Any:
         if key_name == "duration":
-            return math.floor(row["duration"] or 0)
+            return None if row["duration"] is None else math.floor(row["duration"])
         if key_name.startswith("sip"):
             octets = int(key_name.rpartition("_")[2]) // 8
-            return None if ":" in row["sip"] else ".".join(row["sip"].split(".")[:octets])
+            parts = row["sip"].split(".")
+            return None if ":" in row["sip"] else ".".join(parts[-octets:] if "last" in key_name else parts[:octets])
         return row[key_name]
 
     sums: dict[Any, list[int]] = {}
@@ -355,9 +364,9 @@ def test_a_chain_is_kept_by_its_flows(serving: Serve, generated: Path, runs: Run
     serving(generated)
 
     def more(ask: Callable[[], object]) -> int:
-        before = runs("flow/silk:ranked")
+        before = runs("flow/silk.tools:ranked")
         ask()
-        return runs("flow/silk:ranked") - before
+        return runs("flow/silk.tools:ranked") - before
 
     assert more(lambda: rwstats(rwfilter(dport="80,443"), fields="sip", values="bytes", count=3)) == 1
     assert more(lambda: rwstats(rwfilter(dport=["443", 80]), fields=["sip"], values=["bytes"], count=3)) == 0
@@ -443,25 +452,151 @@ def test_a_wrong_option_is_told(sharing: Serve, generated: Path, options: dict[s
     assert words in str(caught.value)
 
 
+WRONG_NUMBERS: list[Any] = [0, -1, 1.5, "1 OR true", "1)", math.nan, math.inf, True, 2**70]
+
+
 @pytest.mark.parametrize(
     "ask",
     [
         lambda flows: rwcut(flows, fields="sip,port"),
         lambda flows: rwcut(flows, fields=""),
         lambda flows: rwuniq(flows, fields="sip", values="bites"),
-        lambda flows: rwuniq(flows, fields="sip", bytes="1,5"),
+        lambda flows: rwuniq(flows, fields="sip", threshold="bites:1"),
+        lambda flows: rwuniq(flows, fields="sip", threshold="stime-earliest:1-"),
+        lambda flows: rwuniq(flows, fields="stime", bin_time=0),
         lambda flows: rwstats(flows, fields="sip", count=1, threshold=2),
+        lambda flows: rwstats(flows, fields="sip", values="etime-latest,bytes"),
+        *(lambda flows, wrong=wrong: rwstats(flows, fields="sip", count=wrong) for wrong in WRONG_NUMBERS),
+        *(lambda flows, wrong=wrong: rwcut(flows, num_recs=wrong) for wrong in WRONG_NUMBERS),
+        lambda flows: rwstats(flows, fields="sip", threshold="1 OR true"),
+        lambda flows: rwstats(flows, fields="sip", percentage=math.nan),
+        lambda flows: rwstats(flows, fields="sip", percentage=101),
         lambda flows: rwtotal(flows, key="sip"),
         lambda flows: rwcount(flows, load_scheme=7),
         lambda flows: rwcount(flows, bin_size=0),
-        lambda flows: rwset(flows),
+        lambda flows: rwcount(flows, bin_size="1); SELECT 1"),
+        lambda flows: rwcount(flows, start_time="2024/05/14:10", end_time="2024/05/14:09"),
+        lambda flows: rwfilter(flows, start_date="2024/05/14", end_date="2024/05/13"),
     ],
 )
 def test_a_wrong_use_of_a_tool_is_told(sharing: Serve, generated: Path, ask: Callable[[Any], object]) -> None:
-    """Before anything is read."""
+    """Before anything is read; the error names the argument, and is one of arguments to the framework too."""
     sharing(generated)
-    with pytest.raises(ParameterError):
+    with pytest.raises(ParameterError) as caught:
         ask(rwfilter())
+    assert isinstance(caught.value, ArgumentError)
+    assert caught.value.parameter is not None
+    assert caught.value.parameter in str(caught.value)
+
+
+def test_a_source_that_is_not_configured_is_a_wrong_argument(sharing: Serve, generated: Path) -> None:
+    """Its name is told, and so are those that are known."""
+    sharing(generated)
+    with pytest.raises(ParameterError, match="no flow source is called 'branch'") as caught:
+        rwfilter(source="branch")
+    assert caught.value.parameter == "source"
+
+
+@pytest.mark.parametrize("text", ["tcp' OR 1=1 --", "x'; DROP VIEW flows; --", "a\\' OR true"])
+def test_no_text_of_a_caller_is_run_as_sql(text: str) -> None:
+    """Quoted, it stands for itself alone."""
+    assert duckdb.sql(f"SELECT {literal(text)}").fetchall() == [(text,)]
+    with pytest.raises(ParameterError):
+        rwfilter(protocol=text)
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_what_is_no_number_is_no_constant(value: float) -> None:
+    """It would be a name to SQL."""
+    with pytest.raises(ValueError, match="no finite number"):
+        literal(value)
+
+
+def test_fields_have_numbers(sharing: Serve, generated: Path) -> None:
+    """Those of SiLK's manual, and ranges of them."""
+    sharing(generated)
+    flows = rwfilter(dport=443)
+    expected = ["sip", "dip", "sport", "dport", "protocol", "stime"]
+    assert rwcut(flows, fields="1-5,9", num_recs=1).column_names == expected
+    assert rwcut(flows, fields="sIP,2,3-4,proto,sTime+msec", num_recs=1).column_names == expected
+
+
+def test_distinct_values_and_bins_of_times_are_those_of_plain_python(
+    sharing: Serve, generated: Path, lines: list[Row]
+) -> None:
+    """Of any field; the times of a group are cut to the start of their bin."""
+    sharing(generated)
+    ports: dict[int, set[int]] = {}
+    for row in lines:
+        ports.setdefault(row["us"] // 600_000_000 * 600, set()).add(row["dport"])
+    found = rwuniq(rwfilter(), fields="stime", values="distinct:dport", bin_time="10m").to_pylist()
+    assert {row["stime"].replace(tzinfo=UTC).timestamp(): row["dport_distinct"] for row in found} == {
+        start: len(some) for start, some in ports.items()
+    }
+    ranked = rwstats(rwfilter(), fields="9", values="distinct:dport", count=1, bin_time=600).to_pylist()
+    assert ranked[0]["dport_distinct"] == max(map(len, ports.values()))
+
+
+@pytest.mark.parametrize("scheme", ["time-proportional", "start-spike"])
+def test_bins_have_a_start_and_an_end(sharing: Serve, generated: Path, lines: list[Row], scheme: str) -> None:
+    """The first begins where it is asked to, the last holds the end; those without flows are there or are skipped."""
+    sharing(generated)
+    start, width = 1715680807, 7
+    sums = [0.0] * 86
+    for row in lines:
+        moved = {**row, "us": row["us"] - start * 10**6}
+        for number, load in spread(moved, width, 4 if scheme.startswith("time") else 1):
+            if 0 <= number < 86:
+                sums[number] += load
+    options: dict[str, Any] = {"bin_size": 7, "load_scheme": scheme, "start_time": "2024/05/14:10:00:07"}
+    found = rwcount(rwfilter(), end_time="2024-05-14T10:10:07", **options).to_pylist()
+    assert [row["date"].timestamp() for row in found] == [start + number * width for number in range(86)]
+    assert [row["records"] for row in found] == pytest.approx(sums)
+    some = rwcount(rwfilter(), end_time="2024-05-14T10:10:07", skip_zeroes=True, **options).to_pylist()
+    assert [row["records"] for row in some] == pytest.approx([value for value in sums if value])
+
+
+def test_one_wrong_clock_does_not_take_the_bins_of_all_others_away(
+    serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]
+) -> None:
+    """Empty bins of decades are left out, a flow of weeks is counted apart, and both are told; nothing is lost."""
+    wrapped = line(ts=1715680900.5).replace("\t0.5\t", f"\t{49.7 * 86400}\t")
+    serving(zeek([line(), line(ts=1715680860.5), line(ts=4102444800.0), wrapped]))
+    for scheme in range(7):
+        table = rwcount(rwfilter(), load_scheme=scheme)
+        rows = table.to_pylist()
+        assert sum(row["bytes"] for row in rows) == pytest.approx(4 * 150 if scheme != 6 else 3 * 150)
+        assert len(rows) < 10
+        assert b"bins without flows are left out" in table.schema.metadata[b"rave.flow.bins"]
+        apart = [row["records"] for row in rows if row["date"] is None]
+        assert apart == ([1.0] if scheme in (0, 4, 5) else [])
+
+
+def test_an_unset_duration_is_none_to_every_tool(
+    serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]
+) -> None:
+    """It is not 0: no tool finds what another does not count."""
+    serving(zeek([line(), line(ts=1715680801.5).replace("\t0.5\t", "\t-\t")]))
+    totals = {row["key"]: row["records"] for row in rwtotal(rwfilter(), key="duration").to_pylist()}
+    groups = {row["duration"]: row["records"] for row in rwuniq(rwfilter(), fields="duration").to_pylist()}
+    assert (totals, groups) == ({0: 1, None: 1}, {0.5: 1, None: 1})
+    assert rwcut(rwfilter(duration="0-1")).num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2024/05/14:12-2024/05/14:13", (43200, 50400)),
+        ("2024/05/14:12", (43200, 46800)),
+        ("2024-05-14T12:00/2024-05-14T12:29", (43200, 45000)),
+        ("2024/05/14:12:00:00.25-2024/05/14:12:00:01.5", (43200.25, 43201.6)),
+    ],
+)
+def test_windows_of_times_are_those_of_silk(text: str, seconds: tuple[float, float]) -> None:
+    """The last hour, minute, second or fraction that is named is in."""
+    midnight = 1715644800
+    ((first, last),) = to_time_window(text)
+    assert (first, last + 1) == tuple(round((midnight + each) * 10**6) for each in seconds)
 
 
 def test_what_is_no_reference_is_refused(sharing: Serve, generated: Path) -> None:

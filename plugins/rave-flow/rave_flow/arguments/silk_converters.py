@@ -9,19 +9,13 @@ from rave_core.converters import Converter, FunctionConverter, Schema
 from rave_flow.model.address_set import AddressSet
 from rave_flow.model.flags import to_flags
 from rave_flow.model.ranges import to_ranges
+from rave_flow.sql.dates import to_moment
 from rave_flow.sql.flow_types import NAMES, to_types
+from rave_flow.sql.numbers import fraction, whole
 from rave_flow.sql.picture_tables import NUMBERED
-from rave_flow.sql.silk_options import (
-    to_fields,
-    to_milliseconds,
-    to_moment,
-    to_ports,
-    to_protocols,
-    to_sizes,
-    to_total,
-    to_values,
-)
-from rave_flow.sql.silk_tools import FIELDS, TOTALS, VALUES
+from rave_flow.sql.silk_counts import SCHEMES
+from rave_flow.sql.silk_fields import ALIASES, FIELDS, TOTALS, VALUES, to_fields, to_total, to_values
+from rave_flow.sql.silk_options import to_milliseconds, to_ports, to_protocols, to_sizes, to_thresholds
 
 
 def to_date(value: Any) -> str:
@@ -36,14 +30,17 @@ def to_date(value: Any) -> str:
 
 
 def to_scheme(value: Any) -> int:
-    """A load scheme of rwcount.
+    """The number of a load scheme of rwcount, from 0 to 6, or of its name, as ``time-proportional``.
 
     Raises:
         TypeError, ValueError: none.
     """
-    number = int(value)
-    if isinstance(value, bool) or not 0 <= number <= 6:
-        raise ValueError("a load scheme from 0 to 6 expected")
+    word = value.strip().lower().replace("-", "_") if isinstance(value, str) else value
+    if word in SCHEMES:
+        return SCHEMES.index(word)
+    number = int(word)
+    if isinstance(value, bool) or not 0 <= number <= 6 or number != float(word):
+        raise ValueError(f"a load scheme from 0 to 6 expected, or one of {', '.join(SCHEMES)}")
     return number
 
 
@@ -53,10 +50,35 @@ def to_records(value: Any) -> int:
     Raises:
         TypeError, ValueError: anything else.
     """
-    number = int(value)
-    if isinstance(value, bool) or number < 1:
-        raise ValueError("a number of 1 or more expected")
-    return number
+    return whole("num_recs", value, least=1)
+
+
+def to_threshold(value: Any) -> str:
+    """Thresholds as a text, once it is sure that they are some; see `rave_flow.sql.silk_options.to_thresholds`.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    to_thresholds(value, "records")
+    return str(value)
+
+
+def to_amount(value: Any) -> int:
+    """A whole number of 0 or more.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    return whole("threshold", value)
+
+
+def to_percentage(value: Any) -> float:
+    """A number from 0 to 100.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    return fraction("percentage", value, least=0, most=100)
 
 
 def to_few(value: Any) -> int:
@@ -94,13 +116,16 @@ def to_prefix(value: Any) -> int:
     return number
 
 
+_SCHEME: Schema = {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 6}, {"enum": list(SCHEMES)}]}
+
+
 def _text(*examples: str) -> Schema:
     return {"type": "string", "minLength": 1, "examples": list(examples)}
 
 
 def _list(names: Iterable[str]) -> Schema:
     some = list(names)
-    one = "|".join(some)
+    one = "|".join(name.replace("+", "[+]") for name in some)
     return {"type": "string", "pattern": f"^({one})(,({one}))*$", "examples": [",".join(some[:2])]}
 
 
@@ -119,10 +144,13 @@ CONVERTERS: dict[str, Converter] = dict(
         _named("flow_flags", to_flags, _text("S/SA", "S/SA,R/R")),
         _named("flow_types", to_types, _list([*NAMES, "all"])),
         _named("flow_date", to_date, _text("2024/05/14", "2024/05/14:12")),
-        _named("flow_fields", to_fields, _list(FIELDS)),
-        _named("flow_values", to_values, _list(VALUES)),
+        _named("flow_fields", to_fields, _list([*FIELDS, *ALIASES])),
+        _named("flow_values", to_values, _list([*VALUES, "distinct:[a-z]+"])),
         _named("flow_key", to_total, {"enum": list(TOTALS)}),
-        _named("flow_scheme", to_scheme, {"type": "integer", "minimum": 0, "maximum": 6}),
+        _named("flow_scheme", to_scheme, _SCHEME),
+        _named("flow_threshold", to_threshold, _text("1000-", "bytes:1000-,records:10-99")),
+        _named("flow_amount", to_amount, {"type": "integer", "minimum": 0}),
+        _named("flow_percentage", to_percentage, {"type": "number", "minimum": 0, "maximum": 100}),
         _named("flow_few", to_few, {"type": "integer", "minimum": 1, "maximum": 50}),
         _named("flow_end", to_end, {"enum": ["src", "dst"]}),
         _named("flow_prefix", to_prefix, {"enum": list(NUMBERED)}),

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from rave_flow.errors import AmbiguousFilesError, ChangedError, NoDirectoryError, NoFilesError, UnreadableError
+from rave_flow.errors import (
+    AmbiguousFilesError,
+    ChangedError,
+    NoDirectoryError,
+    NoFilesError,
+    UnknownSourceError,
+    UnreadableError,
+)
 
 READ = re.compile(
     r"^(?P<stem>conn(?!-summary).*)\.(?:log|json)(?:\.gz|\.zst)?$|^(?P<table>.+)\.(?:csv|csv\.gz|csv\.zst|parquet)$"
@@ -165,7 +172,8 @@ def locate(name: str, settings: Any) -> str:
         settings: the table ``[plugins.flow]``: ``directory``, and ``directories`` by name.
 
     Raises:
-        NoDirectoryError: nothing is configured under that name.
+        NoDirectoryError: no directory is configured.
+        UnknownSourceError: nothing is configured under that name.
     """
     if name == "default":
         directory = os.environ.get("RAVE_FLOW_DIRECTORY") or settings.get("directory")
@@ -178,5 +186,5 @@ def locate(name: str, settings: Any) -> str:
     named = settings.get("directories", {})
     if name not in named:
         known = ", ".join(["default", *sorted(named)])
-        raise NoDirectoryError(f"no flow source is called {name!r} in [plugins.flow.directories]; known: {known}")
+        raise UnknownSourceError(f"no flow source is called {name!r} in [plugins.flow.directories]; known: {known}")
     return str(named[name])

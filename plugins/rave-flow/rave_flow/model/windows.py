@@ -33,7 +33,8 @@ class Window:
     def __post_init__(self) -> None:
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise WindowError(
-                f"the window starts at {self.start.isoformat()}, not before its end {self.end.isoformat()}"
+                f"the window starts at {self.start.isoformat()}, not before its end {self.end.isoformat()}",
+                parameter="end",
             )
 
     @classmethod
@@ -73,14 +74,16 @@ class Bins:
             WindowError: the width is not positive, or there would be more than `MOST_BINS`.
         """
         if not width > 0:
-            raise WindowError(f"bins of {width} seconds: a width of more than 0 expected")
+            raise WindowError(f"bins of {width} seconds: a width of more than 0 expected", parameter="bin")
         origin = window.start.timestamp() if window.start else first.timestamp() // width * width
         if window.end:
             number = -int(-(window.end.timestamp() - origin) // width)
         else:
             number = int((last.timestamp() - origin) // width) + 1
         if number > MOST_BINS:
-            raise WindowError(f"{number} bins of {width:g} seconds: at most {MOST_BINS} expected; use wider ones")
+            raise WindowError(
+                f"{number} bins of {width:g} seconds: at most {MOST_BINS} expected; use wider ones", parameter="bin"
+            )
         return cls(origin, width, max(number, 1))
 
     @property

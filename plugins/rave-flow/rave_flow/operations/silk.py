@@ -1,13 +1,14 @@
 """The algebra as operations, for the command line and over HTTP: one filter of a source, then one tool.
 
 In Python chains of any length are built with `rave_flow.silk`. Here each operation takes the options of `rwfilter`,
-``fail_destination`` among them, beside its own.
+``fail_destination`` among them, beside those of its tool, whose names, meanings and defaults are the function's own.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rave_core import Operation, op
@@ -15,7 +16,7 @@ from rave_flow.errors import ParameterError
 from rave_flow.operations.windowed import ARROW
 from rave_flow.silk import tools
 from rave_flow.silk.flows import CUT_FIELDS, Flows
-from rave_flow.sql.silk_options import span_of
+from rave_flow.sql.dates import span_of
 from rave_flow.steps import CODE
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rave_core.expiry import Request
 
 MOST_RECORDS = 10_000
+"""How many flows one answer has at most: a browser is no place for millions."""
 
 TYPES: dict[str, Any] = {
     "protocol": "flow_protocols", "sport": "flow_ports", "dport": "flow_ports", "aport": "flow_ports",
@@ -38,61 +40,96 @@ TYPES: dict[str, Any] = {
 _DEFAULTS: dict[str, Any] = {**dict.fromkeys(TYPES), "fail_destination": False, "source": "default"}
 
 
-def _sorted(flows: Flows, *, fields: tuple[str, ...], reverse: bool, num_recs: int) -> pyarrow.Table:
-    return tools.rwcut(tools.rwsort(flows, fields=fields, reverse=reverse), num_recs=num_recs)
+def _cut(flows: Flows, *, fields: tuple[str, ...] = CUT_FIELDS, num_recs: int | None = None) -> pyarrow.Table:
+    most = MOST_RECORDS if num_recs is None else num_recs
+    if most > MOST_RECORDS:
+        message = f"num_recs={num_recs}: at most {MOST_RECORDS} expected; narrow the filter"
+        raise ParameterError(message, parameter="num_recs")
+    table = tools.rwcut(flows, fields=fields, num_recs=most + 1)
+    if table.num_rows <= most:
+        return table
+    cut = {} if num_recs else {"rave.flow.cut": f"the first {most} flows; more pass"}
+    return table.slice(0, most).replace_schema_metadata({**(table.schema.metadata or {}), **cut})
 
 
-def _addresses(flows: Flows, *, sip: bool, dip: bool) -> pyarrow.Table:
+def _sorted(
+    flows: Flows, *, fields: tuple[str, ...], reverse: bool = False, num_recs: int | None = None
+) -> pyarrow.Table:
+    return _cut(tools.rwsort(flows, fields=fields, reverse=reverse), num_recs=num_recs)
+
+
+def _addresses(flows: Flows, *, sip: bool = False, dip: bool = False) -> pyarrow.Table:
     import pyarrow
 
-    ends = (*(["src"] if sip else []), *(["dst"] if dip else []))
-    if not ends:
-        raise ParameterError("rwset: sip=true or dip=true, or both, expected")
-    return pyarrow.table({"address": pyarrow.array(tools.seen(flows, ends), pyarrow.string())})
+    return pyarrow.table({"address": pyarrow.array(tools.seen(flows, tools.ends_of(sip, dip)), pyarrow.string())})
 
 
-TOOLS: dict[str, tuple[Callable[..., Any], dict[str, tuple[Any, Any]], str]] = {
-    "rwfilter": (
-        tools.rwcut,
-        {"fields": ("flow_fields", CUT_FIELDS), "num_recs": ("flow_records", 100)},
-        "The flows that pass all options, the earliest first: a table of ``fields``, at most ``num_recs`` rows.",
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool as an operation.
+
+    Attributes:
+        function: takes flows and, by keywords, its options.
+        types: of each option.
+        doc: what the operation gives.
+    """
+
+    function: Callable[..., Any]
+    types: Mapping[str, Any]
+    doc: str
+
+    @property
+    def options(self) -> list[inspect.Parameter]:
+        """The options, with the function's defaults."""
+        found = inspect.signature(self.function).parameters.values()
+        return [option.replace(annotation=option.empty) for option in found if option.kind is option.KEYWORD_ONLY]
+
+
+TOOLS: dict[str, Tool] = {
+    "rwfilter": Tool(
+        _cut,
+        {"fields": "flow_fields", "num_recs": "flow_records"},
+        "The flows that pass all options, the earliest first: a table of ``fields``, of at most 10,000 rows.",
     ),
-    "rwsort": (
+    "rwsort": Tool(
         _sorted,
-        {"fields": ("flow_fields", ("stime",)), "reverse": (bool, False), "num_recs": ("flow_records", 100)},
-        "The flows that pass all options, in the order of ``fields``: a table, at most ``num_recs`` rows.",
+        {"fields": "flow_fields", "reverse": bool, "num_recs": "flow_records"},
+        "The flows that pass all options, in the order of ``fields``: a table of at most 10,000 rows.",
     ),
-    "rwset": (
+    "rwset": Tool(
         _addresses,
-        {"sip": (bool, True), "dip": (bool, False)},
+        {"sip": bool, "dip": bool},
         "The distinct addresses of the sources, destinations or both of the flows that pass all options, in order.",
     ),
-    "rwcount": (
+    "rwcount": Tool(
         tools.rwcount,
-        {"bin_size": ("flow_width", 300), "load_scheme": ("flow_scheme", 4)},
+        {
+            "bin_size": "flow_width", "load_scheme": "flow_scheme", "start_time": "flow_date", "end_time": "flow_date",
+            "skip_zeroes": bool,
+        },
         "Records, bytes and packets in bins of time, of the flows that pass all options.",
     ),
-    "rwuniq": (
+    "rwuniq": Tool(
         tools.rwuniq,
-        {"fields": ("flow_fields", ("sip",)), "values": ("flow_values", ("records", "packets", "bytes"))},
+        {
+            "fields": "flow_fields", "values": "flow_values", "threshold": "flow_threshold", "bin_time": "flow_width",
+        },
         "Each combination of ``fields`` with its values, of the flows that pass all options.",
     ),
-    "rwstats": (
+    "rwstats": Tool(
         tools.rwstats,
         {
-            "fields": ("flow_fields", ("sip",)),
-            "values": ("flow_values", ("bytes", "packets", "records")),
-            "count": ("flow_number", 10),
-            "bottom": (bool, False),
+            "fields": "flow_fields", "values": "flow_values", "count": "flow_number", "threshold": "flow_amount",
+            "percentage": "flow_percentage", "bottom": bool, "bin_time": "flow_width",
         },
         "The combinations of ``fields`` with most of the first value, and their shares, of the flows that pass.",
     ),
-    "rwtotal": (
+    "rwtotal": Tool(
         tools.rwtotal,
-        {"key": ("flow_key", "protocol")},
+        {"key": "flow_key"},
         "Records, bytes and packets by one key, of the flows that pass all options.",
     ),
-}
+}  # fmt: skip
 
 
 def settled(request: Request) -> float:
@@ -103,18 +140,16 @@ def settled(request: Request) -> float:
 
 
 def _operation(name: str) -> Operation[..., Any]:
-    _, own, doc = TOOLS[name]
-    defaults = {**{option: default for option, (_, default) in own.items()}, **_DEFAULTS}
+    tool = TOOLS[name]
     kind = inspect.Parameter.KEYWORD_ONLY
+    filtering = [inspect.Parameter(option, kind, default=default) for option, default in _DEFAULTS.items()]
 
     def run(**arguments: Any) -> Any:
         return answer(name, arguments)
 
-    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # inspect looks for it
-        [inspect.Parameter(option, kind, default=default) for option, default in defaults.items()]
-    )
-    run.__doc__, run.__name__, run.__qualname__ = doc, name, name
-    types = {**{option: given for option, (given, _) in own.items()}, **TYPES}
+    run.__signature__ = inspect.Signature([*tool.options, *filtering])  # type: ignore[attr-defined]  # inspect looks for it
+    run.__doc__, run.__name__, run.__qualname__ = tool.doc, name, name
+    types: dict[str, Any] = {**tool.types, **TYPES}
     decorate = op(name=f"flow/{name}", version=CODE, expires=settled, mime_type=ARROW, typemap=types)
     return decorate(run)
 
@@ -123,14 +158,12 @@ def answer(name: str, arguments: dict[str, Any]) -> Any:
     """What a tool gives of the flows that pass.
 
     Raises:
-        ParameterError: too many rows are asked for, or the dates contradict each other.
+        ParameterError: an argument is out of range, or contradicts another.
         FlowError: the source can't be read.
     """
-    tool, own, _ = TOOLS[name]
-    given = {option: arguments.pop(option) for option in own}
-    if given.get("num_recs", 0) > MOST_RECORDS:
-        raise ParameterError(f"num_recs={given['num_recs']}: at most {MOST_RECORDS} expected; narrow the filter")
-    return tool(tools.rwfilter(**arguments), **given)
+    tool = TOOLS[name]
+    given = {option.name: arguments.pop(option.name) for option in tool.options}
+    return tool.function(tools.rwfilter(**arguments), **given)
 
 
 __export__: dict[str, Operation[..., Any]] = {name: _operation(name) for name in TOOLS}

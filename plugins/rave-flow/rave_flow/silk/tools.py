@@ -13,21 +13,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rave_core import op
-from rave_flow.arguments.converters import Source, to_source
+from rave_flow.arguments.converters import Source, to_source, to_width
+from rave_flow.arguments.silk_converters import to_scheme
 from rave_flow.errors import ParameterError
 from rave_flow.model.address_set import AddressSet
 from rave_flow.model.windows import Window
 from rave_flow.silk.flows import CUT_FIELDS, Flows, reference_of, rows
-from rave_flow.sql import silk_tools
+from rave_flow.sql import silk_counts, silk_tools
 from rave_flow.sql.conditions import Condition
-from rave_flow.sql.silk_options import (
-    span_of,
-    to_conditions,
-    to_fields,
-    to_total,
-    to_values,
-)
-from rave_flow.sql.silk_tools import Cut, Threshold
+from rave_flow.sql.dates import micros_of, moment_of, span_of
+from rave_flow.sql.numbers import fraction, optional
+from rave_flow.sql.silk_counts import Counting
+from rave_flow.sql.silk_fields import FIELDS, to_fields, to_ranked, to_total, to_values
+from rave_flow.sql.silk_options import named, to_conditions, to_thresholds
+from rave_flow.sql.silk_tools import Cut, Grouping, Threshold
 from rave_flow.steps import CODE, Inventory
 
 if TYPE_CHECKING:
@@ -90,7 +89,10 @@ def rwfilter(
     if pass_destination is None:
         pass_destination = not fail_destination
     if not (pass_destination or fail_destination):
-        raise ParameterError("pass_destination=False: one of pass_destination and fail_destination expected")
+        raise ParameterError(
+            "pass_destination=False: one of pass_destination and fail_destination expected",
+            parameter="pass_destination",
+        )
     conditions = to_conditions(options)
     chosen = _chosen(flows, source, span_of(start_date, end_date))
     passed = chosen.filtered(conditions) if conditions else chosen
@@ -103,21 +105,19 @@ def _chosen(flows: Flows | None, source: Source | str | None, window: Window) ->
         selection = Inventory.of(to_source(source or "default").repository).select(window)
         return Flows(selection.slices, window)
     if source is not None:
-        raise ParameterError("flows and a source are given: the flows have theirs")
+        raise ParameterError("flows and a source are given: the flows have theirs", parameter="source")
     chosen = reference_of(flows)
     return _within(chosen, window) if window != Window() else chosen
 
 
 def _within(flows: Flows, window: Window) -> Flows:
     """Flows that start in a window, of those whose files are chosen already."""
-    since = 0 if window.start is None else round(window.start.timestamp() * 1e6)
-    until = 2**62 if window.end is None else round(window.end.timestamp() * 1e6) - 1
-    return flows.filtered((Condition("stime", ((since, until),)),))
+    return flows.filtered((Condition("stime", (micros_of(window),)),))
 
 
 def rwsort(flows: Flows, /, *, fields: Any, reverse: bool = False) -> Flows:
     """The same flows in the order of ``fields``, the largest first with ``reverse=True``."""
-    columns = tuple(silk_tools.FIELDS[name] for name in to_fields(fields))
+    columns = tuple(FIELDS[name] for name in to_fields(fields))
     return reference_of(flows).ordered(columns, reverse=reverse)
 
 
@@ -128,19 +128,36 @@ def rwcat(*flows: Flows) -> Flows:
 
 def rwcut(flows: Flows, /, *, fields: Any = CUT_FIELDS, num_recs: int | None = None) -> pyarrow.Table:
     """The flows as a table of ``fields``, in order; all of them, or the first ``num_recs``."""
-    return rows(reference_of(flows), to_fields(fields), num_recs)
+    return rows(reference_of(flows), to_fields(fields), optional("num_recs", num_recs, least=1))
 
 
-def rwcount(flows: Flows, /, *, bin_size: int = 30, load_scheme: int = 4) -> pyarrow.Table:
-    """Records, bytes and packets in bins of ``bin_size`` seconds.
+def rwcount(
+    flows: Flows,
+    /,
+    *,
+    bin_size: int | str = 30,
+    load_scheme: int | str = 4,
+    start_time: Any = None,
+    end_time: Any = None,
+    skip_zeroes: bool = False,
+) -> pyarrow.Table:
+    """Records, bytes and packets in bins of ``bin_size``, in seconds or as ``5m``.
 
-    See `rave_flow.sql.silk_tools.count` for the load schemes.
+    See `rave_flow.sql.silk_counts` for the load schemes, which go by number or name, and for how bins are bounded.
+    ``start_time`` is when the first bin begins, ``end_time`` a time in the last; without them bins are at whole
+    multiples of their width, from the first flow to the last.
     """
-    if load_scheme not in silk_tools.SCHEMES or bin_size < 1:
-        raise ParameterError(
-            f"bin_size={bin_size}, load_scheme={load_scheme}: at least 1, and a scheme from 0 to 6, expected"
-        )
-    return counted(reference_of(flows), bin_size, load_scheme)
+    start = None if start_time is None else _micros_in("start_time", start_time)
+    end = None if end_time is None else _micros_in("end_time", end_time)
+    if start is not None and end is not None and end < start:
+        raise ParameterError(f"end_time={end_time!r} is before start_time={start_time!r}", parameter="end_time")
+    width, scheme = named("bin_size", to_width, bin_size), named("load_scheme", to_scheme, load_scheme)
+    return counted(reference_of(flows), Counting(width, scheme, start, end, bool(skip_zeroes)))
+
+
+def _micros_in(name: str, value: Any) -> int:
+    moment, _ = moment_of(name, value)
+    return micros_of(Window(moment))[0]
 
 
 def rwuniq(
@@ -149,29 +166,28 @@ def rwuniq(
     *,
     fields: Any,
     values: Any = ("records",),
-    records: Any = None,
-    bytes: Any = None,  # SiLK's name
-    packets: Any = None,
+    threshold: Any = None,
+    bin_time: int | str | None = None,
 ) -> pyarrow.Table:
     """One row for each combination of ``fields``, with ``values``, in order of the fields.
 
-    ``records``, ``bytes`` and ``packets`` are thresholds: a range that the sums of a row must be in.
+    Args:
+        flows: those to count.
+        fields: the key, of `rave_flow.sql.silk_fields.FIELDS`.
+        values: of `rave_flow.sql.silk_fields.VALUES`, or ``distinct:FIELD``.
+        threshold: ranges that values of a row must be in: ``1000-`` of the first value, ``bytes:1000-,records:10-99``.
+        bin_time: the width of bins for times among the fields, in seconds or as ``5m``.
+
+    Raises:
+        ParameterError: an argument is wrong.
     """
-    limits = {"records": records, "bytes": bytes, "packets": packets}
-    thresholds = tuple(
-        Threshold(name, *pair)
-        for name, given in limits.items()
-        if given is not None
-        for pair in _one_range(name, given)
-    )
-    return grouped(reference_of(flows), to_fields(fields), to_values(values), thresholds)
+    chosen = to_values(values)
+    limits = () if threshold is None else named("threshold", lambda given: to_thresholds(given, chosen[0]), threshold)
+    return grouped(reference_of(flows), Grouping(to_fields(fields), chosen, _bin_time(bin_time)), limits)
 
 
-def _one_range(name: str, given: Any) -> tuple[tuple[int, int], ...]:
-    (condition,) = to_conditions({"bytes": given})
-    if len(condition.ranges) != 1:
-        raise ParameterError(f"{name}={given!r}: one range expected, as 1000- or 10-20")
-    return condition.ranges
+def _bin_time(given: int | str | None) -> int | None:
+    return None if given is None else named("bin_time", to_width, given)
 
 
 def rwstats(
@@ -184,54 +200,62 @@ def rwstats(
     threshold: int | None = None,
     percentage: float | None = None,
     bottom: bool = False,
+    bin_time: int | str | None = None,
 ) -> pyarrow.Table:
     """The combinations of ``fields`` with the most (or with ``bottom=True`` the least) of the first of ``values``.
 
     One of ``count`` (so many), ``threshold`` (at least so much) and ``percentage`` (at least that share) says how many;
     ten, if none is given.
+
+    Raises:
+        ParameterError: an argument is wrong, or two of these three are given.
     """
     given = [each for each in (count, threshold, percentage) if each is not None]
     if len(given) > 1:
-        raise ParameterError("one of count, threshold and percentage expected")
-    cut = Cut(count if given else 10, threshold, percentage)
-    return ranked(reference_of(flows), to_fields(fields), to_values(values), cut, bottom)
+        raise ParameterError("one of count, threshold and percentage expected", parameter="count")
+    cut = Cut(
+        optional("count", count if given else 10, least=1),
+        optional("threshold", threshold),
+        None if percentage is None else fraction("percentage", percentage, least=0, most=100),
+    )
+    grouping = Grouping(to_fields(fields), to_ranked(values), _bin_time(bin_time))
+    return ranked(reference_of(flows), grouping, cut, bool(bottom))
 
 
 def rwtotal(flows: Flows, /, *, key: str) -> pyarrow.Table:
-    """Records, bytes and packets by one ``key``: ``sip_first_8`` … ``dip_first_24 sport dport protocol packets bytes
-    duration``."""
+    """Records, bytes and packets by one ``key`` of `rave_flow.sql.silk_fields.TOTALS`, as ``sip_first_16``."""
     return totalled(reference_of(flows), to_total(key))
 
 
 def rwset(flows: Flows, /, *, sip: bool = False, dip: bool = False) -> AddressSet:
-    """The set of the sources' addresses with ``sip=True``, of the destinations' with ``dip=True``, or of both."""
-    if not (sip or dip):
-        raise ParameterError("rwset: sip=True or dip=True, or both, expected")
-    ends = (*(["src"] if sip else []), *(["dst"] if dip else []))
-    return AddressSet.of([], *seen(reference_of(flows), tuple(ends)))
+    """The set of the sources' addresses, with ``dip=True`` of the destinations', with both of both."""
+    return AddressSet.of([], *seen(reference_of(flows), ends_of(sip, dip)))
+
+
+def ends_of(sip: bool, dip: bool) -> tuple[str, ...]:
+    """The columns of the addresses that are asked for; those of the sources where nothing is said."""
+    return (*(["src"] if sip or not dip else []), *(["dst"] if dip else []))
 
 
 @op(version=CODE)
-def counted(flows: Flows, bin_size: int, load_scheme: int) -> pyarrow.Table:
-    """See `rave_flow.sql.silk_tools.count`."""
+def counted(flows: Flows, counting: Counting) -> pyarrow.Table:
+    """See `rave_flow.sql.silk_counts.count`."""
     with flows.opened() as connection:
-        return silk_tools.count(connection, bin_size, load_scheme)
+        return silk_counts.count(connection, counting)
 
 
 @op(version=CODE)
-def grouped(
-    flows: Flows, fields: tuple[str, ...], values: tuple[str, ...], thresholds: tuple[Threshold, ...]
-) -> pyarrow.Table:
+def grouped(flows: Flows, grouping: Grouping, thresholds: tuple[Threshold, ...]) -> pyarrow.Table:
     """See `rave_flow.sql.silk_tools.unique`."""
     with flows.opened() as connection:
-        return silk_tools.unique(connection, fields, values, thresholds)
+        return silk_tools.unique(connection, grouping, thresholds)
 
 
 @op(version=CODE)
-def ranked(flows: Flows, fields: tuple[str, ...], values: tuple[str, ...], cut: Cut, bottom: bool) -> pyarrow.Table:
+def ranked(flows: Flows, grouping: Grouping, cut: Cut, bottom: bool) -> pyarrow.Table:
     """See `rave_flow.sql.silk_tools.stats`."""
     with flows.opened() as connection:
-        return silk_tools.stats(connection, fields, values, cut, bottom)
+        return silk_tools.stats(connection, grouping, cut, bottom)
 
 
 @op(version=CODE)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rave_flow.model.columns import literal
 from rave_flow.model.ranges import Ranges
+from rave_flow.sql.literals import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _not(sql: Callable[[Condition], str]) -> Callable[[Condition], str]:
 
 
 def _protocol(condition: Condition) -> str:
-    return f"proto IN ({', '.join(map(literal, condition.names))})" if condition.names else "false"
+    return f"proto IN ({listed(condition.names)})" if condition.names else "false"
 
 
 def _flags(condition: Condition) -> str:

@@ -1,75 +1,24 @@
-"""The options of SiLK's tools, as texts and values become conditions, fields and windows."""
+"""The options of SiLK's tools, as texts and values become conditions."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from rave_core.converters import to_datetime, to_size
+from rave_core.converters import to_size
 from rave_flow.errors import ParameterError
 from rave_flow.model.address_set import AddressSet
 from rave_flow.model.columns import PROTOCOLS
 from rave_flow.model.flags import to_flags
-from rave_flow.model.ranges import MOST, Ranges, to_ranges
-from rave_flow.model.windows import Window, utc
+from rave_flow.model.ranges import MOST, Ranges, merged, to_ranges
 from rave_flow.sql.conditions import Condition
 from rave_flow.sql.flow_types import Types, to_types
-from rave_flow.sql.silk_tools import FIELDS, TOTALS, VALUES
+from rave_flow.sql.silk_fields import TIMES, to_values
+from rave_flow.sql.silk_tools import Threshold
 
-_SILK = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})(?:[:T](\d{1,2})(?::(\d{2})(?::(\d{2})(?:\.\d+)?)?)?)?")
-_UNITS = (timedelta(days=1), timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1))
-_NUMBERS = {name: number for number, name in PROTOCOLS.items()}
-
-
-def to_moment(value: Any) -> tuple[datetime, timedelta]:
-    """A time in UTC, and the unit that it names: a day, an hour, a minute or a second.
-
-    Of SiLK's dates (``2024/05/14``, ``2024/05/14:12``), of ISO 8601 text, of dates and times.
-
-    Raises:
-        TypeError, ValueError: anything else.
-    """
-    found = _SILK.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found:
-        given = [int(part) for part in found.groups() if part is not None]
-        return datetime(*given, tzinfo=UTC), _UNITS[len(given) - 3]  # type: ignore[arg-type,misc]  # three to six numbers
-    moment = utc(to_datetime(value))
-    if (isinstance(value, date) and not isinstance(value, datetime)) or (
-        isinstance(value, str) and re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", value.strip())
-    ):
-        return moment, _UNITS[0]
-    if isinstance(value, str) and re.fullmatch(r"\S{8,10}[T ]\d{2}(?:Z|\+00(?::?00)?)?", value.strip()):
-        return moment, _UNITS[1]
-    return moment, _UNITS[2] if not moment.second else _UNITS[3]
-
-
-def span_of(start_date: Any, end_date: Any) -> Window:
-    """From the start of ``start_date`` to the end of ``end_date``, or where there is none of ``start_date`` itself.
-
-    Raises:
-        ParameterError: one of them is no date, or there is an end without a start.
-    """
-    if start_date is None:
-        if end_date is not None:
-            raise ParameterError(f"end_date={end_date!r} without a start_date")
-        return Window()
-    first, unit = _moment("start_date", start_date)
-    if end_date is not None:
-        last, unit = _moment("end_date", end_date)
-        return Window(first, last + unit)
-    return Window(first, first + unit)
-
-
-def _moment(name: str, value: Any) -> tuple[datetime, timedelta]:
-    try:
-        return to_moment(value)
-    except (TypeError, ValueError) as error:
-        raise ParameterError(
-            f"{name}={value!r}: a date expected, as 2024/05/14:12 or 2024-05-14T12:00 ({error})"
-        ) from None
+T = TypeVar("T")
 
 
 def to_protocols(value: Any) -> tuple[str, ...]:
@@ -166,48 +115,43 @@ def to_conditions(options: Mapping[str, Any]) -> tuple[Condition, ...]:
         if name not in READERS:
             near = difflib.get_close_matches(name, READERS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"{', '.join(READERS)} are known"
-            raise ParameterError(f"rwfilter has no option {name!r}; {hint}")
-        if value is None:
-            continue
-        try:
-            read = READERS[name](value)
-        except (TypeError, ValueError) as error:
-            raise ParameterError(f"{name}={value!r}: {error}") from None
-        conditions.append(_condition(name, read))
+            raise ParameterError(f"rwfilter has no option {name!r}; {hint}", parameter=name)
+        if value is not None:
+            conditions.append(_condition(name, named(name, READERS[name], value)))
     return tuple(conditions)
+
+
+def named(name: str, read: Callable[[Any], T], value: Any) -> T:
+    """What ``read`` makes of the value of the argument ``name``.
+
+    Raises:
+        ParameterError: nothing; the message names the argument, and what would be right.
+    """
+    try:
+        return read(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ParameterError(f"{name}={value!r}: {error}", parameter=name) from None
+
+
+def to_thresholds(value: Any, primary: str) -> tuple[Threshold, ...]:
+    """Thresholds, apart by commas: ranges of ``primary``, or of the value that is named before a colon.
+
+    Raises:
+        TypeError, ValueError: anything else, or a value that is no amount.
+    """
+    if isinstance(value, (list, tuple)) and value and all(isinstance(each, Threshold) for each in value):
+        return tuple(value)
+    found: dict[str, Ranges] = {}
+    for part in [str(value)] if isinstance(value, int) else value.split(","):
+        name, colon, limits = part.rpartition(":")
+        (what,) = to_values(name) if colon else (primary,)
+        if what in TIMES:
+            raise ValueError(f"{what} is no amount")
+        found[what] = (*found.get(what, ()), *to_sizes(limits))
+    return tuple(Threshold(what, merged(ranges)) for what, ranges in found.items())
 
 
 def _condition(name: str, read: Any) -> Condition:
     if isinstance(read, Types):
         return Condition(name, read.internal, read.names)
     return Condition(name, names=read) if name == "protocol" else Condition(name, read)
-
-
-def _words(what: str, known: Iterable[str]) -> Callable[[Any], tuple[str, ...]]:
-    names = tuple(known)
-
-    def read(value: Any) -> tuple[str, ...]:
-        words = value.split(",") if isinstance(value, str) else list(value)
-        found = tuple(str(word).strip().lower().replace("-", "_") for word in words)
-        wrong = [word for word in found if word not in names]
-        if wrong or not found or len(set(found)) != len(found):
-            raise ParameterError(f"{what}={value!r}: each once of {', '.join(names)} expected")
-        return found
-
-    return read
-
-
-to_fields = _words("fields", FIELDS)
-to_values = _words("values", VALUES)
-
-
-def to_total(value: Any) -> str:
-    """The key of rwtotal.
-
-    Raises:
-        ParameterError: it is none, or several.
-    """
-    found = _words("key", TOTALS)(value)
-    if len(found) != 1:
-        raise ParameterError(f"key={value!r}: one of {', '.join(TOTALS)} expected")
-    return found[0]
