@@ -85,11 +85,11 @@ def count(connection: duckdb.DuckDBPyConnection, counting: Counting) -> pyarrow.
     if table.num_rows > MOST_BINS + 1:
         message = f"bin_size={counting.width}: {table.num_rows} bins have flows; at most {MOST_BINS} expected"
         raise ParameterError(f"{message}; use wider ones", parameter="bin_size")
-    return table.replace_schema_metadata(_notes(is_sparse and not counting.skip_zeroes, apart > 0))
+    return table.replace_schema_metadata(_notes(is_sparse and not counting.skip_zeroes, bool(apart)))
 
 
-def _span(connection: duckdb.DuckDBPyConnection, counting: Counting) -> tuple[int, int, int]:
-    """The first and the last bin, and whether anything is counted apart."""
+def _span(connection: duckdb.DuckDBPyConnection, counting: Counting) -> tuple[int, int, int | None]:
+    """The first and the last bin, and how many rows are apart; ``None`` where there are no flows."""
     ((low, high, apart),) = connection.execute("SELECT min(low), max(high), count_if(apart) FROM found").fetchall()
     first, last = counting.bounds
     first = first if first is not None else low if low is not None else 0
