@@ -1,10 +1,27 @@
-"""Lengths of time and sizes as people read them."""
+"""Lengths of time, sizes and text of others as people read them."""
 
 from __future__ import annotations
 
 import math
+import re
 
 _SIZES = ("B", "kB", "MB", "GB", "TB")
+# What a terminal or a reader of logs acts upon: control characters, ends of lines, changes of direction, halves.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """``text`` with every character escaped that a terminal or a reader of lines acts upon, except those in ``keep``.
+
+    The escapes are Python's: ``\\x1b``, ``\\n``, ``\\u2028``. Text without such characters is returned as it is.
+    """
+    if text.isprintable():
+        return text
+    return _UNPRINTABLE.sub(lambda found: found[0] if found[0] in keep else _escape(found[0]), text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def span(seconds: float) -> str:

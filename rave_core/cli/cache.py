@@ -11,13 +11,13 @@ import click
 
 from rave_core.backend import Outline, Purged, SupportsPurge, SupportsStats
 from rave_core.cli.ending import FAILED, Left
-from rave_core.cli.output import is_terminal, note, print_facts, print_json, print_table
+from rave_core.cli.output import heading, is_terminal, note, print_facts, print_json, print_table, say
 from rave_core.cli.pin import pin
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option, places_option
 from rave_core.cli.verify import verify
 from rave_core.errors import OptionError
-from rave_core.humanize import size, span, until
+from rave_core.humanize import printable, size, span, until
 from rave_core.introspection.usage import Usage, usage_of
 from rave_core.model import Entry, Key
 from rave_core.storage.cache import Cache
@@ -85,7 +85,7 @@ def list_entries(prefix: str, sort: str, limit: int | None, data: bool, products
         print_json({"entries": [entry_document(entry) for entry in found], "total": total})
         return
     if not found:
-        click.echo("Nothing is kept" + (f" under {prefix!r}." if prefix else "."), err=True)
+        say("Nothing is kept" + (f" under {prefix!r}." if prefix else "."), err=True)
         return
     now = session.runtime.clock.now()
     rows = [_row(entry, now) for entry in found]
@@ -123,7 +123,7 @@ def show(key: str, as_json: bool) -> None:
     if as_json:
         print_json(entry_document(kept.entry) | {"cache": kept.cache.url, "path": _path(kept)})
         return
-    click.echo(click.style(kept.entry.key, bold=True))
+    heading(kept.entry.key)
     print_facts(_facts(kept, session.runtime.clock.now()))
 
 
@@ -250,7 +250,7 @@ def stats(data: bool, products: bool, as_json: bool) -> None:
     for number, (name, place, usage) in enumerate(found):
         if number:
             click.echo()
-        click.echo(f"{click.style(name, bold=True)}  {place.url}")
+        click.echo(f"{click.style(name, bold=True)}  {printable(place.url)}")
         _print_usage(usage, place, now)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rave_core.cli.arguments import OperationName
-from rave_core.cli.output import heading, print_facts, print_json, print_table
+from rave_core.cli.output import heading, print_facts, print_json, print_table, say
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
 from rave_core.errors import UnknownNameError, nearest
@@ -112,7 +112,8 @@ def describe(operation: str, as_json: bool) -> None:
         return
     heading(f"{operation}{document['signature']}")
     if document["doc"]:
-        click.echo("\n".join(f"  {line}".rstrip() for line in document["doc"].splitlines()))
+        for line in document["doc"].splitlines():
+            say(f"  {line}".rstrip())
     if document["parameters"]:
         click.echo()
         rows = [(p["name"], p["type"] or "any", _default(p)) for p in document["parameters"]]

@@ -8,9 +8,10 @@ import click
 
 from rave_core.cli.checkup import Finding, Level, examine
 from rave_core.cli.ending import FAILED, Left
-from rave_core.cli.output import print_json
+from rave_core.cli.output import print_json, say
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
+from rave_core.humanize import printable
 
 _MARKS = {Level.FINE: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.ERROR: ("✗", "red")}
 
@@ -38,9 +39,9 @@ def doctor(as_json: bool) -> None:
 
 def _print(finding: Finding) -> None:
     mark, colour = _MARKS[finding.level]
-    click.echo(f"{click.style(mark, fg=colour, bold=True)} {finding.subject}: {finding.text}")
+    click.echo(f"{click.style(mark, fg=colour, bold=True)} {printable(f'{finding.subject}: {finding.text}')}")
     if finding.advice:
-        click.echo(click.style(f"  {finding.advice}", dim=True))
+        say(f"  {finding.advice}", dim=True)
 
 
 def _summary(counts: Counter[Level]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,10 @@ from typing import Any, BinaryIO, cast
 
 import click
 import msgspec
+
+from rave_core.humanize import printable
+
+_BEYOND_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 MAX_ROWS = 200
 """As many rows of a table are shown on a terminal."""
@@ -26,10 +31,23 @@ def is_terminal(stream: Any) -> bool:
 
 def note(message: str) -> None:
     """One line to standard error, which says that it is ours; a store or reader that is gone is no reason to fail."""
+    message = printable(message)
     word, colon, rest = message.partition(": ")
     colour = {"error": "red", "warning": "yellow"}.get(word) if colon else None
     shown = f"{click.style(word, fg=colour)}: {rest}" if colour else message
     click.echo(f"rave: {shown}", err=True)
+
+
+def say(text: str = "", *, err: bool = False, keep: str = "", **style: Any) -> None:
+    """One line to standard output or standard error, with everything escaped that a terminal would act upon.
+
+    Args:
+        text: what to write; it may come from anywhere.
+        err: whether it goes to standard error.
+        keep: control characters that stay, such as the ends of lines.
+        style: as `click.style` takes it.
+    """
+    click.echo(click.style(printable(text, keep=keep), **style) if style else printable(text, keep=keep), err=err)
 
 
 def binary_output() -> BinaryIO:
@@ -39,15 +57,17 @@ def binary_output() -> BinaryIO:
 
 
 def one_line(text: str, most: int = 1000) -> str:
-    """``text`` in one line."""
-    line = " ".join(text.split())
+    """``text`` in one line, without what a terminal would act upon."""
+    line = printable(" ".join(text.split()))
     return line if len(line) <= most else f"{line[: most - 4]} ..."
 
 
 def print_json(document: Any) -> None:
     """One JSON document, readable; what JSON has no form for becomes text, infinite numbers ``null``."""
     encoded = msgspec.json.encode(document, enc_hook=_plain)
-    click.echo(msgspec.json.format(encoded, indent=2).decode())
+    text = msgspec.json.format(encoded, indent=2).decode()
+    # JSON's own escapes cover the rest; what is left stands within strings, where these are JSON's as well.
+    click.echo(_BEYOND_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def _plain(value: Any) -> Any:
@@ -61,16 +81,16 @@ def _plain(value: Any) -> Any:
 
 def heading(text: str) -> None:
     """A line above what belongs together."""
-    click.echo(click.style(text, bold=True))
+    say(text, bold=True)
 
 
 def print_facts(facts: Iterable[tuple[str, object]], *, indent: int = 2) -> None:
     """Names and values, one below the other; long values go on under themselves."""
-    rows = [(name, str(value)) for name, value in facts]
+    rows = [(printable(name), printable(str(value), keep="\n")) for name, value in facts]
     width = max((len(name) for name, _ in rows), default=0)
     room = max(shutil.get_terminal_size().columns - indent - width - 2, 30)
     for name, value in rows:
-        lines = value.splitlines() or [""]
+        lines = value.split("\n")
         if is_terminal(sys.stdout):
             lines = [part for line in lines for part in _wrapped(line, room)]
         for number, line in enumerate(lines):
@@ -95,7 +115,7 @@ def print_table(
         right: indices of columns whose cells are numbers.
         cut: indices of columns that are cut on a terminal that is too narrow; others go on in the next line.
     """
-    cells = [[cell(value) for value in row] for row in rows]
+    columns, cells = [cell(name) for name in columns], [[cell(value) for value in row] for row in rows]
     if is_terminal(sys.stdout):
         _print_rich(columns, cells, set(right), set(cut))
         return
@@ -131,11 +151,9 @@ def _print_rich(columns: Sequence[str], cells: list[list[str]], right: set[int],
 
 
 def cell(value: object) -> str:
-    """A value as it stands in a table."""
+    """A value as it stands in a table, without what a terminal would act upon."""
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}" if math.isfinite(value) else str(value)
-    if hasattr(value, "isoformat"):
-        return str(value)
-    return value if isinstance(value, str) else str(value)
+    return printable(str(value))

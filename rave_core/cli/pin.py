@@ -8,7 +8,7 @@ import click
 
 from rave_core.backend import SupportsPins
 from rave_core.cli.ending import FAILED, Left
-from rave_core.cli.output import note, print_json
+from rave_core.cli.output import note, print_json, say
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option, places_option
 from rave_core.errors import OptionError
@@ -40,7 +40,7 @@ def pin(prefixes: tuple[str, ...], remove: bool, data: bool, products: bool, as_
     elif any(pins.values()):
         for name, prefixes_there in pins.items():
             for prefix in prefixes_there:
-                click.echo(f"{name}  {prefix}")
+                say(f"{name}  {prefix}")
     else:
         click.echo("Nothing is pinned.", err=True)
     if missing:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rave_core.cli.output import is_terminal, note
 from rave_core.engine.execution import ResolvedOperation
+from rave_core.humanize import printable
 from rave_core.introspection.explain import Computation, computation_of
 from rave_core.model import Call
 
@@ -98,7 +99,7 @@ class ProgressBar:
             return {"total": None, "text": ""}
         operation, progress = report
         inner = f"{operation}: " if operation != self._desk.name else ""
-        text = f"{inner}{progress.text}".rstrip(": ")
+        text = printable(f"{inner}{progress.text}".rstrip(": "))
         return {"total": _number(progress.total), "completed": _number(progress.done) or 0, "text": text}
 
     def _other(self) -> Computation | None:
@@ -117,4 +118,4 @@ def _number(reported: Any) -> float | None:
 
 def _waiting(other: Computation) -> str:
     doing = other.record.text if other.record is not None else ""
-    return f"waiting for {other}{f': {doing}' if doing else ''}"
+    return printable(f"waiting for {other}{f': {doing}' if doing else ''}")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rave_core.cli.output import binary_output, print_table
 from rave_core.errors import OptionError, UnrenderableError
+from rave_core.humanize import printable
 from rave_core.rendering import arrow_file_of, csv_of, is_table, json_of, parquet_of, rows_of, text_of
 
 FORMATS: Final = ("text", "json", "csv", "arrow", "parquet", "table")
@@ -93,7 +94,7 @@ def show(value: Any, form: str, name: str, *, is_terminal: bool) -> None:
     content = rendered(value, form, name)
     if is_terminal and (form in ("arrow", "parquet") or not _is_readable(content)):
         raise OptionError(f"{name}: the result is binary ({len(content)} bytes); write it with -o FILE, or pipe it")
-    binary_output().write(content)
+    binary_output().write(printable(content.decode(), keep="\t\n\r").encode() if is_terminal else content)
 
 
 def _is_readable(content: bytes) -> bool:

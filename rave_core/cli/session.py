@@ -15,6 +15,7 @@ import click
 from rave_core.errors import ConfigurationError, RaveWarning
 from rave_core.settings import Settings
 from rave_core.settings.settings import known_settings
+from rave_core.telemetry.log_format import protect
 
 if TYPE_CHECKING:
     from rave_core.operations.catalog import Catalog
@@ -38,6 +39,7 @@ class Session:
         self._config = config
         self._given = tuple(given)
         self._handler = _Handler()
+        protect(self._handler)
         self._start_logging()
 
     @cached_property
@@ -110,10 +112,13 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes ``rave: warning: …``."""
-        from rave_core.cli.output import note
+        from rave_core.cli.output import note, say
 
         try:
-            note(f"{record.levelname.lower()}: {self.format(record)}")
+            first, *more = self.format(record).split("\n")
+            note(f"{record.levelname.lower()}: {first}")
+            for line in more:  # of a traceback
+                say(line, err=True)
         except Exception:  # noqa: BLE001  # as every handler of the standard library does
             self.handleError(record)
 

@@ -7,7 +7,7 @@ from collections import Counter
 import click
 
 from rave_core.cli.ending import FAILED, Left
-from rave_core.cli.output import print_json, print_table
+from rave_core.cli.output import print_json, print_table, say
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option, places_option
 from rave_core.storage.listing import Health, Verdict
@@ -39,7 +39,7 @@ def verify(prefix: str, repair: bool, data: bool, products: bool, as_json: bool)
         problems = [{"key": verdict.key, "health": verdict.health, "problem": verdict.problem} for verdict in bad]
         print_json({"checked": len(verdicts), **{health: counts[health] for health in Health}, "problems": problems})
     elif not verdicts:
-        click.echo("Nothing is kept" + (f" under {prefix!r}." if prefix else "."), err=True)
+        say("Nothing is kept" + (f" under {prefix!r}." if prefix else "."), err=True)
     else:
         _print(bad, counts, repair=repair)
     if bad:

@@ -11,6 +11,8 @@ import msgspec
 
 from rave_core.model import Bytes
 
+_MOST_EMPTY = 1 << 16
+"""As many texts without width are made of no bytes at all."""
 _SIMPLE_DTYPE = re.compile(r"[<>|=]?[biufcmMSUV]\d*(\[\d*[A-Za-z]+(/\d+)?\])?")
 
 
@@ -50,7 +52,9 @@ class NumpyCodec:
         if memory.nbytes != math.prod(shape) * dtype.itemsize:
             raise ValueError(f"{memory.nbytes} bytes for an array of shape {shape} and dtype {dtype}")
         if not memory.nbytes:
-            array = np.empty(shape, dtype, order)
+            if _is_widened(dtype, math.prod(shape)) and math.prod(shape) > _MOST_EMPTY:
+                raise ValueError(f"no bytes for an array of shape {shape} and dtype {dtype}")
+            array = np.zeros(shape, dtype, order)  # never np.empty, which shows memory that nobody filled
         else:
             array = np.ndarray(shape, dtype, memory, order=order)
             if memory.readonly or not array.flags.aligned:
@@ -59,6 +63,8 @@ class NumpyCodec:
 
 
 def _encode_array(array: Any, *, scalar: bool) -> list[Bytes] | None:
+    if array.ndim and _is_widened(array.dtype, array.size):
+        return None
     try:
         description = _describe_dtype(array.dtype)
         if _build_dtype(description) != array.dtype:
@@ -73,6 +79,11 @@ def _encode_array(array: Any, *, scalar: bool) -> list[Bytes] | None:
     np: Any = sys.modules["numpy"]
     flat = np.ascontiguousarray(array.T if fortran else array).reshape(-1)
     return [head, flat.view("u1").data]
+
+
+def _is_widened(dtype: Any, size: int) -> bool:
+    """Whether numpy would give texts without width a width of 1, and so more memory than their bytes fill."""
+    return dtype.kind in "SU" and not dtype.itemsize and size > 0
 
 
 def _describe_dtype(dtype: Any) -> Any:

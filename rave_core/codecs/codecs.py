@@ -6,16 +6,13 @@ decoded from anywhere; ``pickle`` runs what it reads, so only sealed entries are
 
 from __future__ import annotations
 
-import functools
 import struct
-import sys
 from collections.abc import Iterable, Iterator
-from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from rave_core.codecs.arrays import NumpyCodec
 from rave_core.codecs.plain import PlainCodec
-from rave_core.codecs.tables import is_exactly, pandas_codecs, table_codecs
+from rave_core.codecs.tables import pandas_codecs, table_codecs
 from rave_core.errors import DamagedError, DuplicateError, EntryError, PluginError, SealError, UnstorableError, nearest
 from rave_core.model import Bytes
 
@@ -46,6 +43,14 @@ class Codec(Protocol):
         part of the value without a copy. Any exception says that the bytes are damaged, an
         ``ImportError`` that a library is missing here.
         """
+
+
+@runtime_checkable
+class Vetting(Protocol):
+    """What a data-only codec also has where its library must not see bytes that nobody vouches for."""
+
+    def vetted(self, segments: list[memoryview]) -> list[memoryview]:
+        """Segments that are safe to decode, made of ``segments``; an exception where they are damaged."""
 
 
 class TextCodec:
@@ -201,6 +206,7 @@ class Codecs:
         self._origins: dict[str, str] = {}
         self._by_name: dict[str, Codec] = {}
         self._order: list[Codec] = []
+        self._vetting: dict[str, Vetting] = {}
         self._plugins = 0
         for codec in builtin_codecs() if builtin is None else builtin:
             self._register(codec, "rave_core", len(self._order))
@@ -224,6 +230,8 @@ class Codecs:
         self._origins[name] = origin
         self._by_name[name] = codec
         self._order.insert(place, codec)
+        if isinstance(codec, Vetting):
+            self._vetting[name] = codec
 
     def __iter__(self) -> Iterator[Codec]:
         return iter(self._order)
@@ -248,9 +256,19 @@ class Codecs:
             except Exception as error:
                 whose = f"codec {codec.name!r} of {self._origins[codec.name]}"
                 raise UnstorableError(f"{whose} failed on {_type_name(value)}: {_reason(error)}") from error
-            if segments is not None:
+            if segments is not None and not (data_only and self._is_unreadable(codec.name, segments)):
                 return codec.name, segments
         raise UnstorableError(self._why_not(value))
+
+    def _is_unreadable(self, name: str, segments: list[Bytes]) -> bool:
+        """Whether ``segments`` could not be decoded as data alone."""
+        if name not in self._vetting:
+            return False
+        try:
+            self._vetting[name].vetted([memoryview(segment) for segment in segments])
+        except Exception:  # noqa: BLE001  # whatever a library raises, this can't be kept here
+            return True
+        return False
 
     def _why_not(self, value: object) -> str:
         plain = self._by_name.get("plain")
@@ -274,75 +292,10 @@ class Codecs:
         if data_only and not codec.data_only:
             raise SealError(f"refused to decode unsealed data by codec {name!r}, which can run code: set a signing_key")
         try:
-            return codec.decode(segments)
+            return codec.decode(
+                self._vetting[name].vetted(segments) if data_only and name in self._vetting else segments
+            )
         except ImportError as error:
             raise EntryError(f"codec {name!r}: {error}; install what is missing here") from error
         except Exception as error:
             raise DamagedError(f"codec {name!r} can't decode the payload: {_reason(error)}") from error
-
-
-MAX_ITEMS = 1000
-"""Items of nested tuples and frozensets that ``is_immutable`` looks at before it gives up."""
-
-_ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
-
-
-def is_immutable(value: object, *, tables: bool = True) -> bool:
-    """Whether nobody can change ``value``, so that one object may be handed to many.
-
-    Goes by exact types; ``False`` where it is not certain, or after ``MAX_ITEMS`` items. A pyarrow table counts if
-    ``tables``: it can't be changed but through memory that its maker kept hold of.
-    """
-    if type(value) in _ATOMS:
-        return True
-    pending, seen = [value], 0
-    while pending:
-        item = pending.pop()
-        kind = type(item)
-        if kind in _ATOMS:
-            continue
-        if isinstance(item, tuple | frozenset) and kind in (tuple, frozenset):
-            seen += len(item)
-            if seen > MAX_ITEMS:
-                return False
-            pending.extend(item)
-        elif not (_is_table(item) if kind.__module__.startswith("pyarrow") and tables else _is_immutable_object(item)):
-            return False
-    return True
-
-
-def _is_immutable_object(value: Any) -> bool:
-    frozen, timed, zones = _immutable_types()
-    kind = type(value)
-    if kind in frozen:
-        return True
-    if kind in timed:
-        return type(value.tzinfo) in zones
-    if issubclass(kind, Enum):
-        return True
-    if kind.__module__ == "numpy":
-        np: Any = sys.modules["numpy"]
-        return isinstance(value, np.generic) and not isinstance(value, np.void | np.object_)
-    return False
-
-
-def _is_table(value: object) -> bool:
-    return is_exactly(value, "pyarrow", "Table") or is_exactly(value, "pyarrow", "RecordBatch")
-
-
-@functools.cache
-def _immutable_types() -> tuple[frozenset[type], frozenset[type], frozenset[type]]:
-    import datetime as dt
-    import ipaddress as ip
-    import pathlib
-    from decimal import Decimal
-    from fractions import Fraction
-    from uuid import UUID
-    from zoneinfo import ZoneInfo
-
-    zones = frozenset({type(None), dt.timezone, ZoneInfo})
-    paths = {pathlib.PurePosixPath, pathlib.PureWindowsPath, pathlib.PosixPath, pathlib.WindowsPath}
-    addresses = {ip.IPv4Address, ip.IPv6Address, ip.IPv4Network, ip.IPv6Network, ip.IPv4Interface, ip.IPv6Interface}
-    numbers: set[type] = {Decimal, Fraction, UUID, range, dt.date, dt.timedelta}
-    frozen = frozenset(numbers | addresses | paths | zones)
-    return frozen, frozenset({dt.datetime, dt.time}), zones

@@ -127,7 +127,7 @@ class _Packer:
     def _pack_leaf(self, value: object) -> msgspec.msgpack.Ext:
         for leaf in self._leaves.values():
             segments = leaf.encode(value)
-            if segments is not None:
+            if segments is not None and _is_readable(leaf, segments):
                 return self._ext(_LEAF, [leaf.name, *map(self._place, segments)])
         raise _ForeignError(f"{_full_name(type(value))} is no type that is kept as data")
 
@@ -151,7 +151,9 @@ class _Unpacker:
         packed = self.decode(data)
         if code == _LEAF:
             name, *places = packed
-            return self._leaves[name].decode([self._segment(place) for place in places])
+            leaf, segments = self._leaves[name], [self._segment(place) for place in places]
+            vetted: Any = getattr(leaf, "vetted", None)  # a tree may come from anywhere
+            return leaf.decode(vetted(segments) if vetted else segments)
         return _kinds_by_code()[code].build(packed)
 
     def _segment(self, place: int | bytes) -> memoryview:
@@ -160,6 +162,14 @@ class _Unpacker:
         if place < 1:
             raise ValueError(f"segment {place} is none of a leaf's")
         return self._segments[place]
+
+
+def _is_readable(leaf: Leaf, segments: list[Bytes]) -> bool:
+    vetted: Any = getattr(leaf, "vetted", None)
+    try:
+        return vetted is None or bool(vetted([memoryview(segment) for segment in segments]))
+    except Exception:  # noqa: BLE001  # whatever a library raises, this can't be kept as data
+        return False
 
 
 def _full_name(kind: type) -> str:

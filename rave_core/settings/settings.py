@@ -32,6 +32,15 @@ from rave_core.settings.sources import files_in_force, read_file, user_directory
 _PREFIX = "RAVE_"
 _OTHER_VARIABLES = ("CONFIG",)
 _SECRET = re.compile(r"secret|password|passwd|token|credential|access_?key|api_?key|signature", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    rf"{_SECRET.pattern}|passphrase|(private|signing|encryption)[-_. ]?key"
+    r"|(?<![a-z])(pass|pwd|pin|auth|authorization|bearer|sig|session|cookie|dsn|key)(?![a-z])",
+    re.IGNORECASE,
+)
+_PLACE_NAME = re.compile(r"[-_](file|files|path|dir|directory)$", re.IGNORECASE)
+_SECRET_VALUE = re.compile(
+    rf"\b((?:Bearer|Basic)\s+|[\w-]*(?:{_SECRET.pattern}|\bpwd\b)[\w-]*\s*[=:]\s*)[^\s;&,]+", re.IGNORECASE
+)
 _HIDDEN = "***"
 
 
@@ -238,13 +247,15 @@ def _check_lease(lease_time: float, heartbeat: float | None, origins: Mapping[st
 
 def _shown(value: object, name: str = "") -> object:
     """``value`` as people may see it; what ``name`` marks as secret is hidden."""
-    if _SECRET.search(name):
+    if _SECRET_NAME.search(name) and not _PLACE_NAME.search(name) and not isinstance(value, (bool, Mapping)):
         return _HIDDEN
     if isinstance(value, Mapping):
         return {key: _shown(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(_shown(inner) for inner in value)
-    return _without_password(value) if isinstance(value, str) and "://" in value else value
+    if not isinstance(value, str):
+        return value
+    return _without_password(value) if "://" in value else _SECRET_VALUE.sub(rf"\1{_HIDDEN}", value)
 
 
 def _without_password(url: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from rave_core.backend import Backend, MemoryRef, SupportsPeek, SupportsValues
 from rave_core.codecs import Codecs
-from rave_core.codecs.codecs import is_immutable
+from rave_core.codecs.immutability import is_immutable
 from rave_core.errors import DamagedError, EntryError, LaterFormatError, SealError
 from rave_core.model import Bytes, Entry, Key, OperationSpec
 from rave_core.storage.frame import digest, pack, unpack

@@ -9,11 +9,11 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import click
 
-from rave_http.cli.get_bar import Bar, is_terminal, note, one_line, size
+from rave_http.cli.get_bar import Bar, Screen, is_terminal, note, one_line, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -218,6 +218,8 @@ def _check_output(output: str | None) -> None:
 
 
 def _target(output: str | None) -> Path | IO[bytes]:
+    if output is None and is_terminal(sys.stdout):
+        return cast("IO[bytes]", Screen(sys.stdout.buffer))
     return sys.stdout.buffer if output is None or output == _STDOUT else Path(output)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import logging
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import click
 
@@ -144,6 +146,28 @@ def one_line(text: str, most: int = 1000) -> str:
     """``text`` in one line, without what a terminal would act upon: it may come from anywhere."""
     line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
     return line if len(line) <= most else f"{line[: most - 4]} ..."
+
+
+class Screen(io.RawIOBase):
+    """A terminal that gets text from anywhere: what it would act upon is replaced, but for tabs and ends of lines."""
+
+    def __init__(self, terminal: IO[bytes]) -> None:
+        super().__init__()
+        self._terminal = terminal
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def write(self, part: Any) -> int:
+        """Writes bytes of text, which may end within a character."""
+        text = self._decode(bytes(part))
+        shown = "".join(
+            char if char.isprintable() or char in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" for char in text
+        )
+        self._terminal.write(shown.encode("utf-8", "replace"))
+        return len(part)
 
 
 def size(count: int) -> str:

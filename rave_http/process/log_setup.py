@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rave_core.errors import ConfigurationError, RaveWarning, describe_error
+from rave_core.telemetry.log_format import protect
 
 FORM: Final = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
 _SYSTEM_FORM: Final = "raved[%(process)d]: %(levelname)s %(name)s: %(message)s"
@@ -53,6 +54,8 @@ class Log:
             _start(self._handler())
         else:
             _read(Path(self.config))
+        for handler in _handlers():
+            protect(handler)
 
     def _handler(self) -> logging.Handler:
         form = _SYSTEM_FORM if self.destination == SYSTEM else FORM

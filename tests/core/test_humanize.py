@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from rave_core.humanize import size, span, until
+from rave_core.humanize import printable, size, span, until
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,19 @@ def test_expiry_is_told_from_now() -> None:
     assert until(100, 160) == "expired 1 min ago"
     assert until(100, 100) == "expired 0 µs ago"
     assert until(math.inf, 100) == "never expires"
+
+
+@pytest.mark.parametrize(
+    "character", ["\x00", "\x07", "\x1b", "\x7f", "\x9b", "\n", "\u2028", "\u202e", "\u2066", "\ud800"]
+)
+def test_what_a_terminal_acts_upon_is_escaped(character: str) -> None:
+    """Control characters, ends of lines, changes of direction and halves of characters show as Python writes them."""
+    shown = printable(f"a{character}b")
+    assert character not in shown
+    assert shown.isascii()
+    assert shown[:2] == "a\\"
+
+
+def test_ordinary_text_stays() -> None:
+    """Letters of all scripts, blanks and backslashes are no orders, and what is to be kept is."""
+    assert printable("a \\ ß \u00a0 日本 🦉\tb\n", keep="\t\n") == "a \\ ß \u00a0 日本 🦉\tb\n"

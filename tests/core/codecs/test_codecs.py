@@ -25,7 +25,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rave_core.codecs import Codec, Codecs
-from rave_core.codecs.codecs import builtin_codecs, is_immutable
+from rave_core.codecs.codecs import builtin_codecs
+from rave_core.codecs.immutability import is_immutable
 from rave_core.errors import DamagedError, DuplicateError, EntryError, PluginError, SealError, UnstorableError
 
 CODECS = Codecs()
