@@ -157,8 +157,8 @@ def measure(place: Path, number: int, report: Report) -> None:
             for _ in range(ROUNDS):
                 same.append(seconds(lambda name=name: by_hand(files, BY_HAND[name])))
                 for operation in ("ranked", "grouped", "counted"):
-                    runtime.cache.backend.drop(f"flow/silk:{operation}/")
-                    for key in list(runtime.cache.backend.keys(f"flow/silk:{operation}/")):
+                    runtime.cache.backend.drop(f"flow/silk.tools:{operation}/")
+                    for key in list(runtime.cache.backend.keys(f"flow/silk.tools:{operation}/")):
                         runtime.cache.backend.delete(key)
                 asked.append(seconds(ask))
             report.line(f"{name}, the same SQL by hand, median", statistics.median(same), "s")

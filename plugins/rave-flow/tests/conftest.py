@@ -104,9 +104,10 @@ def _rows(path: Path) -> Iterator[Row]:
                 "us": round(float(raw["ts"]) * 10**6),
                 "src": raw["id.orig_h"],
                 "dst": raw["id.resp_h"],
-                "src_port": int(raw["id.orig_p"]),
-                "dst_port": int(raw["id.resp_p"]),
-                "proto": raw["proto"],
+                # Of ICMP a log has types and codes there, which are no ports.
+                "src_port": None if raw["proto"] == "icmp" else int(raw["id.orig_p"]),
+                "dst_port": None if raw["proto"] == "icmp" else int(raw["id.resp_p"]),
+                "proto": "icmp6" if raw["proto"] == "icmp" and ":" in raw["id.orig_h"] else raw["proto"],
                 "service": "(unknown)" if raw["service"] == "-" else raw["service"],
                 "bytes": int(raw["orig_ip_bytes"]) + int(raw["resp_ip_bytes"]),
                 "packets": int(raw["orig_pkts"]) + int(raw["resp_pkts"]),

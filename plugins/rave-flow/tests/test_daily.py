@@ -21,7 +21,7 @@ from rave_core.runtime.runtime import current_scope
 Row = dict[str, Any]
 Serve = Callable[[Path], Runtime]
 Runs = Callable[[str], int]
-HOUR = "flow/cached:hour"
+HOUR = "flow/steps:hour"
 
 
 def append(path: Path, text: str) -> None:
@@ -129,10 +129,10 @@ def test_a_new_file_is_noticed_at_once(
     assert top(**window).num_rows == 1
     zeek([line(src="10.0.0.2")], name="conn.more.log")
     assert top(**window).num_rows == 2
-    before = runs("flow/cached:top")
+    before = runs("flow/steps:top")
     zeek([line(ts=1715700000)], name="conn.later.log.gz")
     assert top(**window).num_rows == 2
-    assert runs("flow/cached:top") == before
+    assert runs("flow/steps:top") == before
 
 
 def test_recent_results_are_kept_for_less_time(

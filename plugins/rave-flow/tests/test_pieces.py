@@ -29,7 +29,7 @@ from rave_core import Runtime
 Serve = Callable[[Path], Runtime]
 Runs = Callable[[str], int]
 Row = dict[str, Any]
-INGEST = "flow/cached:ingest"
+INGEST = "flow/steps:ingest"
 NAMES = ["ts", "src", "src_port", "dst", "dst_port", "proto", "service", "duration", "bytes", "packets", "history"]
 HEAD = "#separator \\x09\n#path\tconn\n#fields\t" + "\t".join(NAMES) + "\n"
 FINE = ["1715680800.5", "10.0.0.1", "4000", "192.0.2.80", "443", "tcp", "ssl", "0.5", "150", "5", "ShADf"]
@@ -73,9 +73,9 @@ def test_of_a_log_that_grew_by_an_hour_about_an_hour_is_read(
     for hour in ("", *hours[22:]):
         with log.open("a") as end:
             end.write(hour)
-        before = runs(INGEST), runs("flow/cached:hour")
+        before = runs(INGEST), runs("flow/steps:hour")
         flows = daily("2024-05-14")["flows"][0].as_py()
-        counts.append((runs(INGEST) - before[0], runs("flow/cached:hour") - before[1], flows))
+        counts.append((runs(INGEST) - before[0], runs("flow/steps:hour") - before[1], flows))
     many, one, other = counts
     assert many[0] >= 6
     assert many[1] == 24  # those to come are asked for too, and are empty
@@ -96,7 +96,7 @@ def test_a_file_counts_by_its_content(serving: Serve, runs: Runs, tmp_path: Path
     (logs / "conn.log").write_text(HEAD + row())
     (logs / "flows.parquet").write_bytes(b"")
     table = pyarrow.table(
-        {"ts": [1715680800.0], "src": ["a"], "dst": ["b"], "src_port": [1], "dst_port": [2], "proto": ["udp"],
+        {"ts": [1715680800.0], "src": ["10.0.0.1"], "dst": ["::1"], "src_port": [1], "dst_port": [2], "proto": ["udp"],
          "bytes": [1], "packets": [1]}
     )  # fmt: skip
     pyarrow.parquet.write_table(table, logs / "flows.parquet")

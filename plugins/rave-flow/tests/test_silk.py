@@ -54,14 +54,23 @@ def read(directory: Path) -> Iterable[Row]:
                         "us": round(float(raw["ts"]) * 1e6),
                         "sip": raw["id.orig_h"],
                         "dip": raw["id.resp_h"],
-                        "sport": int(raw["id.orig_p"]),
-                        "dport": int(raw["id.resp_p"]),
-                        "protocol": raw["proto"],
+                        "sport": NO_PORT if raw["proto"] == "icmp" else int(raw["id.orig_p"]),
+                        "dport": NO_PORT if raw["proto"] == "icmp" else int(raw["id.resp_p"]),
+                        "protocol": "icmp6" if raw["proto"] == "icmp" and ":" in raw["id.orig_h"] else raw["proto"],
                         "bytes": int(raw["orig_ip_bytes"]) + int(raw["resp_ip_bytes"]),
                         "packets": int(raw["orig_pkts"]) + int(raw["resp_pkts"]),
                         "duration": None if raw["duration"] == "-" else float(raw["duration"]),
                         "history": None if history == "-" else history,
                     }
+
+
+NO_PORT = -1
+"""What stands for the port of a flow of ICMP, which has none."""
+
+
+def filled(value: Any) -> Any:
+    """A value that may be a port."""
+    return NO_PORT if value is None else value
 
 
 def key(row: Row) -> tuple[Any, ...]:
@@ -76,7 +85,7 @@ def keys(flows: Any) -> Counter[tuple[Any, ...]]:
     """The flows of a reference."""
     found = rwcut(flows, fields=FIELDS).to_pylist()
     for row in found:
-        row["us"] = round(row["stime"].timestamp() * 1e6)
+        row |= {"us": round(row["stime"].timestamp() * 1e6)} | {end: filled(row[end]) for end in ("sport", "dport")}
     return Counter(map(key, found))
 
 
@@ -106,7 +115,7 @@ OPTIONS: dict[str, list[tuple[Any, Callable[[Row], bool]]]] = {
         (443, lambda row: row["dport"] == 443),
         ("53,80-443,9000-", lambda row: row["dport"] == 53 or 80 <= row["dport"] <= 443 or row["dport"] >= 9000),
     ],
-    "sport": [("-1023", lambda row: row["sport"] <= 1023)],
+    "sport": [("-1023", lambda row: 0 <= row["sport"] <= 1023)],
     "aport": [("53,123", lambda row: {row["sport"], row["dport"]} & {53, 123} != set())],
     "saddress": [
         ("10.1.0.0/16", lambda row: inside(row["sip"], "10.1.0.0/16")),
@@ -243,7 +252,7 @@ def test_rows_are_cut_and_sorted(sharing: Serve, generated: Path, lines: list[Ro
     assert [(row["bytes"], row["sip"]) for row in found] == expected
     twice = rwsort(rwsort(rwfilter(), fields="dport"), fields="protocol")
     found = rwcut(twice, fields="protocol,dport").to_pylist()
-    assert [(row["protocol"], row["dport"]) for row in found] == sorted(
+    assert [(row["protocol"], filled(row["dport"])) for row in found] == sorted(
         (row["protocol"], row["dport"]) for row in lines
     )
     table = rwfilter(dport=443).get_data()
@@ -259,7 +268,7 @@ def test_groups_are_counted(sharing: Serve, generated: Path, lines: list[Row]) -
     for row in lines:
         groups.setdefault((row["protocol"], row["dport"]), []).append(row)
     found = rwuniq(rwfilter(), fields="protocol,dport", values="records,bytes,packets,sip_distinct").to_pylist()
-    assert {(row["protocol"], row["dport"]): tuple(row.values())[2:] for row in found} == {
+    assert {(row["protocol"], filled(row["dport"])): tuple(row.values())[2:] for row in found} == {
         group: (
             len(rows),
             sum(row["bytes"] for row in rows),
@@ -317,7 +326,9 @@ def test_totals_are_those_of_each_key(sharing: Serve, generated: Path, lines: li
         held = sums.setdefault(of(row), [0, 0, 0])
         held[:] = held[0] + 1, held[1] + row["bytes"], held[2] + row["packets"]
     found = rwtotal(rwfilter(), key=key_name).to_pylist()
-    assert {row["key"]: [row["records"], row["bytes"], row["packets"]] for row in found} == sums
+    assert {filled(row["key"]): [row["records"], row["bytes"], row["packets"]] for row in found} == {
+        filled(value): held for value, held in sums.items()
+    }
 
 
 def spread(row: Row, width: int, scheme: int) -> Iterable[tuple[int, float]]:

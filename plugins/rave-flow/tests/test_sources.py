@@ -113,7 +113,8 @@ def test_a_whole_last_line_without_an_end_is_left_out(serving: Serve, zeek: Zeek
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [(0, "soon"), (2, "70000"), (1, "-"), (12, "-5"), (12, "many"), (7, "-1"), (11, "1e400")]
+    ("column", "value"),
+    [(0, "soon"), (2, "70000"), (1, "-"), (12, "-5"), (12, "many"), (11, "1e400"), (1, "host.example")],
 )
 def test_values_out_of_range_are_left_out_and_counted(
     serving: Serve, zeek: Zeek, line: Line, column: int, value: str
@@ -476,3 +477,48 @@ def test_zstd_is_read_and_its_damage_noticed(
     (directory / name).write_bytes(content[: len(content) // 2])
     with pytest.raises(UnreadableError, match="damaged zstd"):
         top()
+
+
+@pytest.mark.parametrize("value", ["-0.061", "nan", "inf", "soon"])
+def test_a_duration_that_can_not_be_is_unknown(serving: Serve, zeek: Zeek, line: Line, value: str) -> None:
+    """The flow counts with its bytes: an end before its start is no reason to lose them."""
+    values = line().split("\t")
+    values[7] = value
+    serving(zeek(["\t".join(values), line()]))
+    assert sorted(rwfilter().get_data()["duration"].to_pylist(), key=str) == [0.5, None]
+
+
+def test_an_address_is_one_in_all_its_spellings(serving: Serve, directory: Path) -> None:
+    """Short or with all zeros, in capitals, with a zone, mapped into IPv6, padded as SiLK pads it."""
+    sixes = ["2001:db8::1", "2001:DB8:0:0:0:0:0:1", "2001:0db8:0000:0000:0000:0000:0000:0001", " 2001:db8::1%eth0"]
+    fours = ["192.0.2.1", "::ffff:192.0.2.1", "::FFFF:c000:201", "192.000.002.001"]
+    rows = [f"1715680800,{source},1,10.0.0.2,80,6,10,1\n" for source in sixes + fours]
+    (directory / "flows.csv").write_text(CSV + "".join(rows))
+    serving(directory)
+    assert {row["src"]: row["flows"] for row in top().to_pylist()} == {"2001:db8::1": 4, "192.0.2.1": 4}
+
+
+def test_icmp_has_types_and_codes_and_no_ports(serving: Serve, directory: Path) -> None:
+    """As Zeek writes them, where the answer's type stands for the code, and packed into one port as in NetFlow."""
+    ends = [("10.0.0.1", 8, 0), ("2001:db8::1", 128, 129), ("10.0.0.1", 3, 3), ("10.0.0.1", 0, 771)]
+    rows = [f"1715680800,{source},{first},{source},{second},icmp,10,1\n" for source, first, second in ends]
+    (directory / "flows.csv").write_text(CSV + "".join(rows))
+    serving(directory)
+    (piece,) = pieces_of(SourceFile.at(directory / "flows.csv"))
+    to_parquet(piece, directory / "read")
+    found = pyarrow.parquet.read_table(directory / "read")
+    names = ("src_port", "dst_port", "proto", "protocol", "ip_version", "icmp_type", "icmp_code")
+    assert [tuple(row[name] for name in names) for row in found.to_pylist()] == [
+        (None, None, "icmp", 1, 4, 8, 0),
+        (None, None, "icmp6", 58, 6, 128, 0),
+        (None, None, "icmp", 1, 4, 3, 3),
+        (None, None, "icmp", 1, 4, 3, 3),
+    ]
+
+
+def test_the_number_of_a_protocol_comes_from_ip_proto(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """Newer versions of Zeek have no name for many, but the number of each."""
+    fields = "ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto orig_bytes resp_bytes orig_pkts resp_pkts ip_proto"
+    lines = [f"1715680800.5 C{number} 10.0.0.1 0 10.0.0.2 0 unknown_transport 1 1 1 1 {number}" for number in (89, 250)]
+    serving(zeek(["\t".join(one.split()) for one in lines], fields=fields))
+    assert sorted(top(over="proto")["proto"].to_pylist()) == ["250", "ospf"]

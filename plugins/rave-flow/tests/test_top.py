@@ -32,7 +32,9 @@ def expected(rows: list[Row], n: int, by: str, over: str, start: int, end: int) 
             for name, amount in (("bytes", row["bytes"]), ("packets", row["packets"]), ("flows", 1)):
                 one[name] += amount
     total = len(inside) if by == "flows" else sum(row[by] for row in inside)
-    ranked = sorted(sums.values(), key=lambda one: (-one[by], one[over]))[:n]
+    ranked = sorted(
+        sums.values(), key=lambda one: (-one[by], one[over] is None, one[over] if one[over] is not None else 0)
+    )[:n]
     return [one | {"share": pytest.approx(one[by] / total if total else 0.0)} for one in ranked]
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from rave_flow.model.address_numbers import halves_of
 from rave_flow.model.columns import COLUMNS
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ _ROWS = 122_880
 """Rows of a group: as many as DuckDB takes for one thread at a time."""
 
 _NOTE = "rave.flow"
-_TEXTS = ("src", "dst", "proto", "service", "state")
+_TEXTS = ("src", "dst", "proto", "service", "state", "history")
 _HALVES = ("src_high", "src_low", "dst_high", "dst_low")
 
 
@@ -58,8 +57,9 @@ def schema() -> pyarrow.Schema:
     """The columns of the files: those of a flow, and the halves of its addresses' numbers."""
     import pyarrow as pa
 
-    kinds = {"ts": pa.timestamp("us"), "duration": pa.float64(), "flags": pa.uint8()}
-    kinds |= {"src_port": pa.uint16(), "dst_port": pa.uint16()} | dict.fromkeys(_TEXTS, pa.string())
+    kinds = {"ts": pa.timestamp("us"), "duration": pa.float64(), "src_port": pa.uint16(), "dst_port": pa.uint16()}
+    kinds |= dict.fromkeys(("flags", "protocol", "ip_version", "icmp_type", "icmp_code"), pa.uint8())
+    kinds |= dict.fromkeys((*_TEXTS, "uid"), pa.string())
     columns = [pa.field(name, kinds.get(name, pa.int64())) for name in COLUMNS]
     return pa.schema(columns + [pa.field(name, pa.uint64()) for name in _HALVES])
 
@@ -92,12 +92,10 @@ class Writer:
         self._file.close()
 
     def add(self, flows: pyarrow.Table) -> None:
-        """Adds flows with the columns of one."""
+        """Adds flows with the columns of `schema`, in any order."""
         if not flows.num_rows:
             return
-        for end in ("src", "dst"):
-            high, low = halves_of(flows.column(end))
-            flows = flows.append_column(f"{end}_high", high).append_column(f"{end}_low", low)
+        flows = flows.select(self._schema.names)
         self._digest(flows)
         self.rows += flows.num_rows
         self._file.write_table(flows.sort_by("ts").cast(self._schema), row_group_size=_ROWS)

@@ -17,12 +17,14 @@ from rave_flow.formats.chunks import Piece, blocks, check_unchanged
 from rave_flow.formats.compression import opened
 from rave_flow.formats.nfdump import COLUMNS as FLOW_COLUMNS
 from rave_flow.formats.nfdump import SAID, SELECT, to_json
+from rave_flow.formats.normalized import normalized
 from rave_flow.formats.parquet_files import Writer
 from rave_flow.formats.source_directory import Form, SourceFile, form_of
 from rave_flow.formats.tsv import typed
 from rave_flow.formats.zeek import Log
-from rave_flow.model.columns import TYPES, literal, quoted, resolve, selection
+from rave_flow.model.columns import TYPES, literal, quoted, resolve
 from rave_flow.model.duckdb_connection import connected
+from rave_flow.model.readings import selection
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,7 +74,7 @@ def to_parquet(piece: Piece, target: Path) -> None:
         reading = _Reading(piece.file, connection, Path(folder))
         with _unchanged(piece):
             for flows in _READERS[form_of(piece.file)](reading, piece):
-                writer.add(flows.filter(flows.column("good")).drop_columns("good"))
+                writer.add(normalized(flows).flows)
         _finish(reading, writer)
 
 

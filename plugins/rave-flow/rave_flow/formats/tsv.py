@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rave_flow.model.columns import EXACT_SECOND, TYPES
+from rave_flow.model.columns import TYPES
+from rave_flow.model.readings import EXACT_SECOND
 
 if TYPE_CHECKING:
     import pyarrow
@@ -47,6 +48,7 @@ def _arrow(kind: str) -> pyarrow.DataType:
         "VARCHAR": pyarrow.string(),
         "DOUBLE": pyarrow.float64(),
         "USMALLINT": pyarrow.uint16(),
+        "UTINYINT": pyarrow.uint8(),
         "BIGINT": pyarrow.int64(),
     }[kind]
 

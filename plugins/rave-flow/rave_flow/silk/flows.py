@@ -111,7 +111,9 @@ TIES = ("ts", "src", "dst", "src_port", "dst_port", "proto", "bytes", "packets",
 EMPTY = (
     "(SELECT NULL::TIMESTAMP AS ts, NULL::DOUBLE AS duration, '' AS src, 0::USMALLINT AS src_port, '' AS dst, "
     "0::USMALLINT AS dst_port, '' AS proto, '' AS service, 0::BIGINT AS bytes, 0::BIGINT AS packets, "
-    "0::BIGINT AS src_bytes, 0::BIGINT AS dst_bytes, '' AS state, 0::UTINYINT AS flags, 0::UBIGINT AS src_high, "
+    "0::BIGINT AS src_bytes, 0::BIGINT AS dst_bytes, '' AS state, 0::UTINYINT AS flags, 0::UTINYINT AS protocol, "
+    "0::UTINYINT AS ip_version, 0::UTINYINT AS icmp_type, 0::UTINYINT AS icmp_code, '' AS history, '' AS uid, "
+    "0::UBIGINT AS src_high, "
     "0::UBIGINT AS src_low, 0::UBIGINT AS dst_high, 0::UBIGINT AS dst_low)"
 )
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from rave_core.converters import to_size
 from rave_flow.errors import ParameterError
 from rave_flow.model.address_set import AddressSet
-from rave_flow.model.columns import PROTOCOLS
 from rave_flow.model.flags import to_flags
+from rave_flow.model.protocols import PROTOCOLS
 from rave_flow.model.ranges import MOST, Ranges, merged, to_ranges
 from rave_flow.sql.conditions import Condition
 from rave_flow.sql.flow_types import Types, to_types

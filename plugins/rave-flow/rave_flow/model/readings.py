@@ -1,0 +1,170 @@
+"""The SQL that reads a flow from the columns of a file, whatever they are called and of whatever type they are.
+
+What can't be read is named: a row has a ``fault`` where it can't count, and a ``loss`` where it counts without one
+of its values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rave_flow.model.columns import COLUMNS, TYPES, folded, literal, quoted
+from rave_flow.model.flags import sql_of
+from rave_flow.model.protocols import COUNTERPARTS, ICMP, UNKNOWN
+
+EXACT_SECOND = 4_000_000_000
+"""Up to this Unix time a double has its microseconds."""
+
+MILLISECONDS, MICROSECONDS, NANOSECONDS = 10**11, 10**14, 10**17
+"""Numbers from which a time is no longer in seconds: as seconds they would be years after 5000."""
+
+_LATER = ("protocol", "ip_version")
+"""What `rave_flow.formats.normalized` adds."""
+
+
+def selection(chosen: Mapping[str, str], types: Mapping[str, str]) -> str:
+    """The SQL expressions of `COLUMNS` but the address's and protocol's own, of ``fault`` and of ``loss``.
+
+    Args:
+        chosen: what `rave_flow.model.columns.resolve` gave.
+        types: the DuckDB types of the file's columns, text where absent.
+    """
+    raw = {ours: quoted(theirs) for ours, theirs in chosen.items()}
+    kinds = {ours: types.get(theirs, "VARCHAR") for ours, theirs in chosen.items()}
+    read = {name: _expression(name, raw[name], kinds[name]) for name in raw}
+    faults = {"time": f"{read['ts']} IS NULL"}
+    for name in _COUNTED & read.keys():
+        reason = "port" if name.endswith("_port") else "number"
+        test = f"({raw[name]} IS NOT NULL AND {_filled(raw[name], kinds[name])} AND {read[name]} IS NULL)"
+        faults[reason] = " OR ".join(filter(None, (faults.get(reason), test)))
+    read |= _derived(chosen, raw, read)
+    columns = [
+        f"{read.get(name, _absent(name))} AS {name}" for name in COLUMNS if name not in ("protocol", "ip_version")
+    ]
+    cases = " ".join(f"WHEN {test} THEN {literal(reason)}" for reason, test in faults.items())
+    return ", ".join([*columns, f"CASE {cases} END AS fault", f"{read['loss']} AS loss"])
+
+
+_COUNTED = {"src_port", "dst_port", "bytes", "packets", "src_bytes", "dst_bytes", "src_packets", "dst_packets"}
+
+
+def _filled(raw: str, kind: str) -> str:
+    return f"trim({raw}) <> ''" if kind == "VARCHAR" else "true"
+
+
+def _derived(chosen: Mapping[str, str], raw: Mapping[str, str], read: Mapping[str, str]) -> dict[str, str]:
+    """What is put together from several columns."""
+    found = _lengths(raw, read) | _icmp(read)
+    if "flags" in chosen:
+        found["flags"] = sql_of(raw["flags"], is_history=folded(chosen["flags"]) == "history")
+    if _is_argus(chosen):
+        found["flags"] = sql_of(f"split_part({raw['state']}, '_', 1)", is_history=False)
+        found["state"] = "CAST(NULL AS VARCHAR)"
+    if "ip_proto" in read:
+        found["proto"] = (
+            f"CASE WHEN {read['proto']} IS NULL OR {read['proto']} IN ({_words(UNKNOWN)}) "
+            f"THEN coalesce({read['ip_proto']}, {read['proto']}) ELSE {read['proto']} END"
+        )
+    for amount in ("bytes", "packets"):
+        found |= _amounts(read, amount)
+    return found
+
+
+def _is_argus(chosen: Mapping[str, str]) -> bool:
+    """Whether the titles are those of Argus' ``ra``, whose state is the flags of both sides."""
+    return folded(chosen["src"]) == "srcaddr" and folded(chosen.get("state", "")) == "state" and "flags" not in chosen
+
+
+def _words(words: tuple[str, ...]) -> str:
+    return ", ".join(map(literal, words))
+
+
+def _expression(name: str, raw: str, kind: str) -> str:
+    if name in ("ts", "end"):
+        return _instant(raw, kind)
+    if name in TYPES:
+        number = f"TRY_CAST({raw} AS {TYPES[name]})"
+        least = f"{number} >= 0 AND isfinite({number})" if name == "duration" else f"{number} >= 0"
+        return f"CASE WHEN {least} THEN {number} END"
+    if name in ("src", "dst"):
+        return f"CAST({raw} AS VARCHAR)"
+    if name in ("state", "history", "uid"):
+        text = f"CAST({raw} AS VARCHAR)"
+        return f"nullif(nullif(trim({text}), '(empty)'), '')" if kind == "VARCHAR" else text
+    return f"nullif(nullif(lower(trim(CAST({raw} AS VARCHAR))), '(empty)'), '')"
+
+
+def _instant(raw: str, kind: str) -> str:
+    """Any way of writing a time, as a plain timestamp in UTC: a zone is applied, and UTC where there is none."""
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"make_timestamp(epoch_us({raw}))"
+    if kind.startswith("TIMESTAMP"):
+        return f"CAST({raw} AS TIMESTAMP)"
+    number = f"TRY_CAST({raw} AS DOUBLE)"
+    exact = f"TRY_CAST({raw} AS DECIMAL(38, 6))"
+    # Up to there a double is within a quarter of a microsecond, and much quicker.
+    micros = (
+        f"CASE WHEN {number} BETWEEN 0 AND {EXACT_SECOND} THEN CAST(round({number} * 1000000) AS BIGINT) "
+        f"WHEN {number} >= 0 AND {number} < {MILLISECONDS} THEN CAST({exact} * 1000000 AS BIGINT) "
+        f"WHEN {number} >= 0 AND {number} < {MICROSECONDS} THEN CAST({exact} * 1000 AS BIGINT) "
+        f"WHEN {number} >= 0 AND {number} < {NANOSECONDS} THEN CAST({exact} AS BIGINT) "
+        f"WHEN {number} >= 0 AND {number} < {NANOSECONDS * 1000} THEN CAST({exact} / 1000 AS BIGINT) END"
+    )
+    seconds = f"make_timestamp({micros})"
+    if kind != "VARCHAR":
+        return seconds
+    # Cast to a plain timestamp, a text would silently lose its zone. SiLK and Argus write 2024/06/01.
+    text = f"replace({raw}, '/', '-')"
+    return f"coalesce({seconds}, make_timestamp(epoch_us(TRY_CAST({text} AS TIMESTAMPTZ))))"
+
+
+def _lengths(raw: Mapping[str, str], read: Mapping[str, str]) -> dict[str, str]:
+    """The duration, where it or the end is known and possible; and why one that a source has is lost."""
+    if "duration" in read:
+        lost = f"{raw['duration']} IS NOT NULL AND {read['duration']} IS NULL"
+        filled = f"trim(CAST({raw['duration']} AS VARCHAR)) <> ''"
+        return {"loss": f"CASE WHEN {lost} AND {filled} THEN 'duration' END"}
+    if "end" in read:
+        micros = f"(epoch_us({read['end']}) - epoch_us({read['ts']}))"
+        length = f"CASE WHEN {micros} >= 0 THEN {micros} / 1e6 END"
+        return {"duration": length, "loss": f"CASE WHEN {micros} < 0 THEN 'duration' END"}
+    return {"loss": "CAST(NULL AS VARCHAR)"}
+
+
+def _icmp(read: Mapping[str, str]) -> dict[str, str]:
+    """Type and code of ICMP, which sources write where ports stand; a flow of ICMP has no port.
+
+    SiLK and NetFlow write ``256 * type + code`` as the responder's port. Zeek writes the type and, where it is one
+    that is answered, the type of the answer.
+    """
+    is_icmp = f"coalesce({read['proto']} IN ({_words(ICMP)}), false)"
+    first, second = read["src_port"], read["dst_port"]
+    is_packed = f"({first} = 0 AND {second} > 255)"
+    pairs = ", ".join(f"({low}, {high})" for low, high in COUNTERPARTS)
+    kind = f"CASE WHEN {is_packed} THEN {second} // 256 WHEN {first} < 256 THEN {first} END"
+    code = (
+        f"CASE WHEN {is_packed} THEN {second} % 256 WHEN ({first}, {second}) IN ({pairs}) THEN 0 "
+        f"WHEN {second} < 256 THEN {second} END"
+    )
+    found = {"icmp_type": kind, "icmp_code": code}
+    for name, packed in found.items():
+        own = read.get(name)
+        value = packed if own is None else f"coalesce({own}, {packed})"
+        found[name] = f"CASE WHEN {is_icmp} THEN CAST({value} AS UTINYINT) END"
+    ports = {name: f"CASE WHEN NOT {is_icmp} THEN {read[name]} END" for name in ("src_port", "dst_port")}
+    return found | ports
+
+
+def _amounts(read: Mapping[str, str], amount: str) -> dict[str, str]:
+    """Both directions together; what a sensor left unset counts nothing."""
+    sent, received = f"src_{amount}", f"dst_{amount}"
+    if {sent, received} <= read.keys():
+        return {amount: f"(coalesce({read[sent]}, 0) + coalesce({read[received]}, 0))"}
+    found = {amount: f"coalesce({read[amount]}, 0)"}
+    if sent in read:
+        found[received] = f"CASE WHEN {read[amount]} >= {read[sent]} THEN {read[amount]} - {read[sent]} END"
+    return found
+
+
+def _absent(name: str) -> str:
+    return f"CAST(NULL AS {'UTINYINT' if name == 'flags' else TYPES.get(name, 'VARCHAR')})"
