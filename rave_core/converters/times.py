@@ -113,7 +113,7 @@ def _unboxed(value: Any) -> Any:
 
 
 _PART: Final = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
-DURATION_SCHEMA: Final = {
+DURATION_SCHEMA: Final[dict[str, Any]] = {
     "anyOf": [
         {"type": "number", "minimum": 0, "maximum": 1e12},
         {

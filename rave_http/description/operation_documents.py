@@ -6,7 +6,7 @@ import difflib
 import heapq
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote, unquote
@@ -18,7 +18,8 @@ from rave_core.model import Kind, OperationSpec
 from rave_core.operations.operation import Operation
 from rave_core.storage.product_cache import suffix_of
 from rave_http.description.docstrings import plain_text, prose
-from rave_http.description.json_schema import fits, misfits, sound
+from rave_http.description.schema_validator import SchemaValidator
+from rave_http.description.sound_schema import sound
 from rave_http.protocol.problems import Problem
 
 Operations: TypeAlias = Iterable[tuple[str, Operation[..., Any]]]
@@ -207,27 +208,6 @@ def parameters(operation: Operation[..., Any]) -> dict[str, Any]:
     return schema
 
 
-def wrong_arguments(operation: Operation[..., Any], document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What in a JSON object of arguments is not of the type that `parameters` promises; nothing if all of it fits.
-
-    A typemap also takes what can be converted, ``"10"`` for 10. That is meant for Python and for texts: JSON has types
-    of its own, and whoever sends the wrong one most likely means something else.
-
-    Returns:
-        list[dict[str, Any]]: ``{"parameter", "detail", "schema"}`` for each wrong argument, for `problems.Problem`.
-    """
-    schema, wrong = parameters(operation), []
-    for name, value in document.items():
-        fragment = schema["properties"].get(name, schema["additionalProperties"])
-        # A name that is unknown is told better by whoever knows the nearest one.
-        misfit = None if fragment is False else next(misfits(fragment, value, (name,)), None)
-        if misfit is not None:
-            wrong.append(
-                {"parameter": name, "detail": f"argument {misfit.path!r}: {misfit.detail}", "schema": fragment}
-            )
-    return wrong
-
-
 def media_types(spec: OperationSpec) -> tuple[str, ...]:
     """What the results of an operation may be had as, its own type first.
 
@@ -308,7 +288,7 @@ def _note_member(fragment: dict[str, Any], member: Enum) -> None:
 
 def _with_default(fragment: dict[str, Any]) -> dict[str, Any]:
     """A schema that allows its own default: said aloud, it is the same call as left out, even of another type."""
-    if "default" not in fragment or fits(fragment, fragment["default"]):
+    if "default" not in fragment or SchemaValidator(fragment).accepts(fragment["default"]):
         return fragment
     default = fragment.pop("default")
     return {"anyOf": [fragment, {"const": default}], "default": default}

@@ -15,7 +15,7 @@ from rave_core.backend import parse_flag
 from rave_core.errors import ArgumentError, nearest
 from rave_core.model import Call, Options
 from rave_core.operations.operation import Operation
-from rave_http.description.operation_documents import wrong_arguments
+from rave_http.description.argument_checks import wrong_arguments
 from rave_http.protocol.problems import Problem
 
 CONTROLS: Final = ("rave.f", "rave.prefer", "rave.refresh", "rave.deep_refresh", "rave.only_cached")
@@ -149,7 +149,7 @@ def bind(asked: Asked, operation: Operation[..., Any]) -> Call:
 
 
 def _refuse_wrong(operation: Operation[..., Any], document: Mapping[str, Any]) -> None:
-    """Refuses values of another JSON type than the schema promises: unlike a text, JSON says what it means."""
+    """Refuses values that break the schema: unlike a text, JSON says what it means."""
     wrong = wrong_arguments(operation, document)
     if wrong:
         raise Problem("bad-arguments", str(wrong[0]["detail"]), errors=wrong)

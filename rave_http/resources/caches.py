@@ -19,6 +19,7 @@ from rave_core.model import Entry, Key
 from rave_core.storage.cache import Cache
 from rave_core.storage.listing import entries_of, prefix_of
 from rave_http.auth.authorization import HIDDEN, SERVICE
+from rave_http.description.document_checks import check_document
 from rave_http.description.request_arguments import read_body
 from rave_http.jobs.tickets import OPERATION
 from rave_http.protocol.problems import Problem
@@ -26,7 +27,6 @@ from rave_http.protocol.queries import read
 from rave_http.worker.responses import send_json
 from rave_http.worker.service import Service
 
-_PURGEABLE: Final = ("namespace", "operation", "version", "older_than")
 _MOST: Final = 100_000
 _SCHEMES: Final = re.compile(r"(?:^| over )([a-z][a-z0-9+.-]*):")
 
@@ -151,14 +151,11 @@ class Purge:
         request = read_body(
             "purge", req.query_string, req.content_type, body, content_encoding=req.get_header("Content-Encoding")
         )
-        given: dict[str, Any] = dict(request.asked.texts)
+        given: dict[str, str] = dict(request.asked.texts)
         if request.asked.document is not None:
             given = request.asked.document
-        for name, value in given.items():
-            if name not in _PURGEABLE or not isinstance(value, str):
-                detail = f"{name[:80]!r} is no text, or unknown; {', '.join(_PURGEABLE)} are known"
-                raise Problem("bad-arguments", detail, errors=[{"parameter": name, "detail": detail}])
-        return {name: str(value) for name, value in given.items()}
+        check_document("PurgeRequest", given)
+        return given
 
 
 def _namespace(asked: dict[str, str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from falcon.asgi import Request, Response
 
 from rave_core.errors import UnknownNameError
+from rave_http.description.document_checks import check_document
 from rave_http.description.request_arguments import read_body
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
@@ -74,8 +75,7 @@ class Statistics:
             content_encoding=req.get_header("Content-Encoding"),
         )
         given: dict[str, Any] = dict(request.asked.texts) or request.asked.document or {}
-        if len(given) != 1 or not given.keys() <= {"pause", "resume"} or not all(map(_is_name, given.values())):
-            raise Problem("bad-arguments", 'Write what to pause or to resume, as in {"pause": "RAVE"}')
+        check_document("StatisticsSwitch", given)
         ((action, name),) = given.items()
         try:
             await (service.statistics.pause if action == "pause" else service.statistics.resume)(name)
@@ -99,7 +99,3 @@ def visible_statistics(service: Service, req: Request, document: dict[str, Any])
         return known is not None and known[0].partition("/")[0] in visible
 
     return of_operations(document, may_see)
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and bool(value)

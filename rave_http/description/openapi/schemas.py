@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from rave_core.converters.times import DURATION_SCHEMA
 from rave_http.description.json_schema import Schema
 from rave_http.protocol.problems import PROBLEMS
+
+# A duration as a text; a number of seconds would be one too, but a form has only texts.
+_DURATION: Final = DURATION_SCHEMA["anyOf"][1]["pattern"]
 
 TEXT: Final[dict[str, Any]] = {"type": "string"}
 FLAG: Final[dict[str, Any]] = {"type": "boolean"}
@@ -93,6 +97,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "parameter": TEXT,
             "detail": TEXT,
             "schema": {"type": ["object", "boolean"], "description": "The JSON Schema that it has to fit."},
+            "pointer": {"type": "string", "description": "Where in a JSON body, as a JSON Pointer."},
         },
         required=["parameter", "detail"],
     ),
@@ -189,7 +194,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "version": TEXT,
             "older_than": {
                 "type": "string",
-                "pattern": r"^[0-9]{1,9}(\.[0-9]{1,6})?[dhms]?$",
+                "pattern": _DURATION,
                 "description": "A duration since it was made.",
                 "examples": ["90s", "2h", "7d"],
             },

@@ -22,6 +22,7 @@ from rave_core.operations.catalog import Catalog
 from rave_core.operations.operation import Operation
 from rave_core.typemap import any as any_value
 from rave_core.typemap import iso_date, typemap
+from rave_http.description.argument_checks import wrong_arguments
 from rave_http.description.operation_documents import (
     describe,
     expiry_in_words,
@@ -31,7 +32,6 @@ from rave_http.description.operation_documents import (
     parameters,
     short_name,
     summary,
-    wrong_arguments,
 )
 from rave_http.protocol.problems import Problem
 
