@@ -195,7 +195,7 @@ class Call:
     Attributes:
         key: ``None`` when an argument has no canonical encoding: the call then runs uncached.
         args, kwargs: what the body is called with, converted and defaulted.
-        held: the place in a memory tier where the answer was last seen, or ``None``.
+        ref: the place in a memory tier where the answer was last seen, or ``None``.
     """
 
     spec: OperationSpec
@@ -203,7 +203,7 @@ class Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     named: Mapping[str, Any]
-    held: Any = None
+    ref: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

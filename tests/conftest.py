@@ -21,7 +21,8 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from rave_core import Runtime, Settings, using
+from rave_core import Runtime, Settings
+from rave_core.runtime.runtime import as_default
 from rave_core.testing.clock import FakeClock
 
 # How long an example takes tells more of the machine than of the code.
@@ -55,7 +56,7 @@ def make_runtime(tmp_path: Path) -> Callable[..., Runtime]:
 @pytest.fixture
 def runtime(make_runtime: Callable[..., Runtime]) -> Iterator[Runtime]:
     """A runtime of the test's own, in use: memory over a directory, products in another."""
-    with using(make_runtime()) as entered:
+    with as_default(make_runtime()) as entered:
         yield entered
 
 

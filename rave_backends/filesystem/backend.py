@@ -68,7 +68,8 @@ class FilesystemBackend(Backend):
         self._clock = clock or SystemClock()
         self._durable = durable
         self.max_age = max_age
-        self._keeps_use = bool(self.budget) and self.budget.policy != "cost" and max_age is None
+        self._is_limited = bool(self.budget)
+        self._keeps_use = self._is_limited and self.budget.policy != "cost" and max_age is None
         self._account = StoreUsage()
         self._tree = Tree(os.path.abspath(root))
         self._temporaries = TempFiles(f"{self._tree.control}/tmp")  # noqa: S108  # below the root
@@ -134,6 +135,7 @@ class FilesystemBackend(Backend):
 
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
         """Keeps ``frame``, given in pieces, in place of what was there. A reader sees the old or the new, whole."""
+        size = sum([memoryview(piece).nbytes for piece in frame])
         path, temporary = self._tree.frame(key), self._write(frame)
         try:
             if self.budget.policy == "lfu":
@@ -142,7 +144,8 @@ class FilesystemBackend(Backend):
         except BaseException:
             remove(temporary)
             raise
-        self._spend(key, sum(memoryview(piece).nbytes for piece in frame))
+        if self._is_limited:
+            self._spend(key, size)
 
     def delete(self, key: str) -> bool:
         """Forgets ``key``; whether there was anything. Its product goes with a later purge."""
@@ -338,7 +341,7 @@ class FilesystemBackend(Backend):
         return os.path.dirname(os.path.dirname(path)) == self._temporaries.directory
 
     def _spend(self, key: str, size: int, *, entries: int = 1) -> None:
-        if self.budget and self._account.note(self.budget, key, size, entries=entries):
+        if self._is_limited and self._account.note(self.budget, key, size, entries=entries):
             self._sweeper.make_room(self.budget)
 
 

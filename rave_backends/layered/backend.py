@@ -7,28 +7,29 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rave_backends.layered.breaker import Breaker
-from rave_backends.layered.product_mirror import ProductLayers
+from rave_backends.layered.capabilities import delegated, guarded, those
+from rave_backends.layered.files import LayeredFiles
+from rave_backends.layered.product_mirror import ProductMirror
 from rave_core.backend import (
     Backend,
+    Located,
+    MemoryRef,
     Purged,
     SupportsAging,
     SupportsFiles,
-    SupportsHoldings,
-    SupportsLease,
     SupportsObjects,
-    SupportsPeek,
-    SupportsPins,
     SupportsPurge,
-    SupportsStats,
-    SupportsUrl,
     SupportsValues,
 )
 from rave_core.clock import Clock, SystemClock
 from rave_core.errors import ConfigurationError
 from rave_core.model import Bytes, Entry
+
+T = TypeVar("T")
+_NOTHING = Located()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,19 @@ class Failure:
         return f"{self.layer!r}: {self.action} failed: {self.error}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where a frame was found: in which layer from the top, and how many changes there had been."""
+
+    depth: int
+    seen: int
+
+
 class LayeredBackend(Backend):
     """Looks in each layer in turn, and copies what it finds into those above. The last layer is the one that counts.
 
-    It has the capabilities that its layers have: values and peeks come from the first layer that can; leases, files,
-    usage and the sealing key from the last. Where products lie elsewhere, files in a layer above are their copies.
+    It can do what its layers can do: values and peeks come from the first layer that has them; leases, files, usage and
+    the sealing key from the last. Where products lie elsewhere, files in a layer above are their copies.
     Trouble in one layer is remembered in ``last_failure`` and told by ``check``, until the last layer can ``put``
     again; it is raised when no layer could do it, and when the last layer could not ``put``.
 
@@ -69,10 +78,17 @@ class LayeredBackend(Backend):
         self._guards = {id(layer): Breaker(layer, clock).call for layer in layers if layer.remote}
         self._changes = 0
         self._lock = threading.Lock()
-        self._delegate()
+        self._memory = next((layer for layer in self.layers if layer.capability(SupportsValues) is not None), None)
+        self._values = self._memory.capability(SupportsValues) if self._memory is not None else None
+        self._capabilities = self._delegated()
 
     def __repr__(self) -> str:
         return f"LayeredBackend({list(self.layers)!r})"
+
+    def capability(self, kind: type[T]) -> T | None:
+        """What the layers can do together; see the class."""
+        found: Any = self._capabilities.get(kind)
+        return found  # type: ignore[no-any-return]  # a table of types to what has their methods is not typed
 
     def get(self, key: str) -> Bytes | None:
         """The frame kept under ``key`` in the first layer that has it, or ``None``.
@@ -80,33 +96,75 @@ class LayeredBackend(Backend):
         Raises:
             OSError: every layer failed.
         """
-        seen = self._changes
-        errors = []
+        located = self._locate(key, None)
+        if located.origin is not None:
+            self._promote(key, located)
+        return located.frame
+
+    def get_value(self, key: str) -> Located:
+        """What is kept under ``key`` in the first layer that has it, with its value where memory holds it.
+
+        Raises:
+            OSError: every layer failed.
+        """
+        return self._locate(key, self._values)
+
+    def _locate(self, key: str, values: SupportsValues | None) -> Located:
+        """One look into each layer in turn; with ``values``, memory gives its value too."""
+        seen, errors = self._changes, []
         for depth, layer in enumerate(self.layers):
+            guard = self._guards.get(id(layer))
             try:
-                frame: Bytes | None = self._guard(layer)(layer.get, key)
+                if values is not None and layer is self._memory:
+                    located = values.get_value(key)
+                    if located.frame is not None:
+                        return located
+                    continue
+                frame: Bytes | None = layer.get(key) if guard is None else guard(layer.get, key)
             except OSError as error:
                 errors.append(self._remember(layer, "get", error))
                 continue
             if frame is not None:
-                if depth:
-                    self._promote(key, frame, self.layers[:depth], seen)
-                return frame
-        self._raise_if_all(errors)
-        return self._aged(key) if errors else None
+                return Located(frame, origin=_Origin(depth, seen) if depth else None)
+        if errors and len(errors) == len(self.layers):
+            raise errors[-1]
+        return Located(self._aged(key)) if errors else _NOTHING
+
+    def hold_value(self, key: str, located: Located, value: object, entry: Entry) -> MemoryRef | None:
+        """Keeps the decoded value of a located frame in memory, and the frame in the layers above its own."""
+        values = self._values
+        if values is None or not isinstance(located.origin, _Origin):
+            return None if values is None else values.hold_value(key, located, value, entry)
+        refs: list[MemoryRef | None] = []
+        frame = [located.frame or b""]
+
+        def put(layer: Backend) -> None:
+            if values is not None and layer is self._memory:
+                refs.append(values.put_value(key, frame, value, entry))
+            else:
+                layer.put(key, frame)
+
+        self._copy_up(located.origin, put)
+        return refs[0] if refs else None
+
+    def hold_frame(self, key: str, located: Located) -> None:
+        """Keeps a located frame in the layers above its own."""
+        self._promote(key, located)
 
     def head(self, key: str, size: int) -> Bytes | None:
         """The first ``size`` bytes of the frame under ``key``; nothing is copied upwards."""
         errors = []
         for layer in self.layers:
+            guard = self._guards.get(id(layer))
             try:
-                head: Bytes | None = self._guard(layer)(layer.head, key, size)
+                head: Bytes | None = layer.head(key, size) if guard is None else guard(layer.head, key, size)
             except OSError as error:
                 errors.append(self._remember(layer, "head", error))
                 continue
             if head is not None:
                 return head
-        self._raise_if_all(errors)
+        if errors and len(errors) == len(self.layers):
+            raise errors[-1]
         return None
 
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
@@ -115,15 +173,42 @@ class LayeredBackend(Backend):
         Raises:
             OSError: the last layer could not; the others hold it nevertheless, as far as they could.
         """
-        lowest = self.layers[-1]
-        failure = None
+        self._put(key, frame, lambda layer: layer.put(key, frame))
+
+    def put_value(self, key: str, frame: Sequence[Bytes], value: object, entry: Entry) -> MemoryRef | None:
+        """Keeps ``frame`` as `put` does, with its value beside it in memory.
+
+        Raises:
+            OSError: as `put`.
+        """
+        refs: list[MemoryRef | None] = []
+        values = self._values
+
+        def put(layer: Backend) -> None:
+            if values is not None and layer is self._memory:
+                refs.append(values.put_value(key, frame, value, entry))
+            else:
+                layer.put(key, frame)
+
+        self._put(key, frame, put)
+        return refs[0] if refs else None
+
+    def _put(self, key: str, frame: Sequence[Bytes], put: Callable[[Backend], None]) -> None:
+        lowest, failure = self.layers[-1], None
+        guard = self._guards.get(id(lowest))
         try:
-            self._guard(lowest)(lowest.put, key, frame)
+            if lowest is self._memory:
+                put(lowest)
+            elif guard is None:
+                lowest.put(key, frame)
+            else:
+                guard(lowest.put, key, frame)
         except OSError as error:
             failure = self._remember(lowest, "put", error)
         else:
-            self._recovered(lowest)
-        self._change(self.layers[-2::-1], "put", lambda layer: layer.put(key, frame))
+            if self.last_failure is not None:
+                self._recovered(lowest)
+        self._change(self.layers[-2::-1], "put", put)
         if failure is not None:
             raise failure
 
@@ -173,17 +258,14 @@ class LayeredBackend(Backend):
         """What any layer lacks; ``None`` when none does."""
         return "; ".join(filter(None, (layer.notice() for layer in self.layers))) or None
 
-    def _guard(self, layer: Backend) -> Callable[..., Any]:
-        """What calls a method of ``layer``, unless that is left alone."""
-        return self._guards.get(id(layer), _call)
-
     def _aged(self, key: str) -> Bytes | None:
         """What a layer holds of which it should ask those below, which can't be asked."""
-        for layer in _those(self.layers, SupportsAging):
-            if layer.max_age is None:
+        for layer in self.layers:
+            aging = layer.capability(SupportsAging)
+            if aging is None or aging.max_age is None:
                 continue
             try:
-                frame: Bytes | None = layer.aged(key)
+                frame: Bytes | None = aging.aged(key)
             except OSError as error:
                 self._remember(layer, "get", error)
                 continue
@@ -191,11 +273,16 @@ class LayeredBackend(Backend):
                 return frame
         return None
 
-    def _promote(self, key: str, frame: Bytes, layers: Sequence[Backend], seen: int) -> None:
+    def _promote(self, key: str, located: Located) -> None:
+        if isinstance(located.origin, _Origin):
+            frame = [located.frame or b""]
+            self._copy_up(located.origin, lambda layer: layer.put(key, frame))
+
+    def _copy_up(self, origin: _Origin, put: Callable[[Backend], None]) -> None:
         with self._lock:
             # What was read may be older than what somebody has put since: then the copy would hide the new one.
-            if self._changes == seen:
-                self._each(layers, "put", lambda layer: layer.put(key, [frame]))
+            if self._changes == origin.seen:
+                self._each(self.layers[: origin.depth], "put", put)
 
     def _change(self, layers: Sequence[Backend], action: str, change: Callable[[Backend], None]) -> list[OSError]:
         with self._lock:
@@ -205,15 +292,12 @@ class LayeredBackend(Backend):
     def _each(self, layers: Sequence[Backend], action: str, do: Callable[[Backend], object]) -> list[OSError]:
         errors = []
         for layer in layers:
+            guard = self._guards.get(id(layer))
             try:
-                self._guard(layer)(do, layer)
+                do(layer) if guard is None else guard(do, layer)
             except OSError as error:
                 errors.append(self._remember(layer, action, error))
         return errors
-
-    def _raise_if_all(self, errors: list[OSError]) -> None:
-        if len(errors) == len(self.layers):
-            raise errors[-1]
 
     def _remember(self, layer: Backend, action: str, error: OSError) -> OSError:
         self.last_failure = Failure(layer, action, error)
@@ -223,74 +307,57 @@ class LayeredBackend(Backend):
         if self.last_failure is not None and self.last_failure.layer is layer:
             self.last_failure = None
 
-    def _delegate(self) -> None:
-        """Takes over the capabilities of the layers, as attributes, so that ``isinstance`` with a protocol is right."""
-        values = _those(self.layers, SupportsValues)
-        if values:
-            self._take(values[0], "held", "hold")
-        peekable = _those(self.layers, SupportsPeek)
-        if peekable:
-            self._take(peekable[0], "peek", "drop")
-        leases = _those(self.layers, SupportsLease)
-        if leases:
-            self._take(leases[-1], "claim", "lease", "swap_lease")
-        self._delegate_files()
-        stats = _those(self.layers, SupportsStats)
-        if stats:
-            self._take(stats[-1], "usage", "max_bytes")
-        if isinstance(self.layers[-1], SupportsHoldings):
-            self._take(self.layers[-1], "holdings", "outlines")
-        if pinning := _those(self.layers, SupportsPins):
-            self._take(pinning[-1], "pins", "pin", "unpin")
-        if _those(self.layers, SupportsPurge):
-            for name, method in (("purge", self._purge), ("last_purge", self._last_purge)):
-                setattr(self, name, method)
+    def _delegated(self) -> dict[type, object]:
+        """What `capability` gives. Values and purging are this object's own, where a layer has them."""
+        found = delegated(self.layers, self._guards)
+        found |= {kind: self for kind in (SupportsValues, SupportsPurge) if those(self.layers, kind)}
+        files = [layer for layer in self.layers if layer.capability(SupportsFiles) is not None]
+        if files:
+            found[SupportsFiles] = self._files_of(files[-1])
+        return found
 
-    def _delegate_files(self) -> None:
-        """Files come from the last layer that has them, and are copies where a layer below has objects."""
-        files, objects = _those(self.layers, SupportsFiles), _those(self.layers, SupportsObjects)
-        if objects:
-            self._take(objects[-1], "upload", "download")
-        if objects and isinstance(objects[-1], SupportsUrl):
-            self._take(objects[-1], "url")
-        if not files:
-            return
-        place: Any = files[-1]
-        below = [layer for layer in objects if self.layers.index(layer) > self.layers.index(place)]
-        if below:
-            place = ProductLayers(files[-1], _Guarded(below[-1], self._guard(below[-1])))
-        self._take(place, "draft", "locate", "fetch", "discard")
-        setattr(self, "commit", self._committing(place, files[-1]))  # noqa: B010  # likewise
+    def _files_of(self, layer: Backend) -> LayeredFiles:
+        """The files of ``layer``, which are copies where a layer below it has objects."""
+        files = layer.capability(SupportsFiles)
+        assert files is not None  # it was chosen by that
+        depth = self.layers.index(layer)
+        below = [each for each in self.layers[depth:] if each.capability(SupportsObjects) is not None]
+        objects = guarded(below[-1], SupportsObjects, self._guards) if below else None
+        place: SupportsFiles = files
+        if objects is not None and below[-1] is not layer:
+            place = ProductMirror(layer, files, self._frames_of(below[-1]), objects)
+        return LayeredFiles(place, partial(self._commit, place, files, self.layers[:depth][::-1]))
 
-    def _take(self, layer: object, *names: str) -> None:
+    def _frames_of(self, layer: Backend) -> Callable[[str], Bytes | None]:
         guard = self._guards.get(id(layer))
-        for name in names:
-            method = getattr(layer, name)
-            setattr(self, name, partial(guard, method) if guard is not None and callable(method) else method)
+        return layer.get if guard is None else partial(guard, layer.get)
 
-    def _committing(self, place: Any, files: Any) -> Callable[[str, Path, str, Sequence[Bytes]], Path]:
-        above = self.layers[: self.layers.index(files)][::-1]
+    def _commit(
+        self,
+        place: SupportsFiles,
+        files: SupportsFiles,
+        above: Sequence[Backend],
+        key: str,
+        draft: Path,
+        name: str,
+        frame: Sequence[Bytes],
+    ) -> Path:
+        """Commits to the layers that keep products, then puts the frame into those ``above`` them."""
+        failure: OSError | None = None
+        try:
+            product = place.commit(key, draft, name, frame)
+        except OSError as error:
+            failure = self._remember(self.layers[-1], "commit", error)
+            if not files.locate(key, name).exists():
+                raise
+        else:
+            self._recovered(self.layers[-1])
+        self._change(above, "put", lambda layer: layer.put(key, frame))
+        if failure is not None:
+            raise failure
+        return product
 
-        def commit(key: str, draft: Path, name: str, frame: Sequence[Bytes]) -> Path:
-            """Commits to the layers that keep products, then puts the frame into those above them."""
-            try:
-                product: Path = place.commit(key, draft, name, frame)
-            except OSError as error:
-                self._remember(self.layers[-1], "commit", error)
-                if not files.locate(key, name).exists():
-                    raise
-                failure: OSError | None = error
-            else:
-                self._recovered(self.layers[-1])
-                failure = None
-            self._change(above, "put", lambda layer: layer.put(key, frame))
-            if failure is not None:
-                raise failure
-            return product
-
-        return commit
-
-    def _purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
+    def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
         """Purges every layer that can be.
 
         Raises:
@@ -298,34 +365,16 @@ class LayeredBackend(Backend):
         """
         removed: list[Purged] = []
 
-        def purge(layer: Any) -> None:
-            removed.append(layer.purge(is_dead, grace=grace, seconds=seconds))
+        def purge(layer: Backend) -> None:
+            if (purging := layer.capability(SupportsPurge)) is not None:
+                removed.append(purging.purge(is_dead, grace=grace, seconds=seconds))
 
-        errors = self._each(_those(self.layers, SupportsPurge), "purge", purge)
+        errors = self._each(self.layers, "purge", purge)
         if errors and not removed:
             raise errors[-1]
         return sum(removed, Purged())
 
-    def _last_purge(self) -> float | None:
+    def last_purge(self) -> float | None:
         """When the layer was purged that waits for the longest time, of those that know; ``None`` where none does."""
-        times = [layer.last_purge() for layer in _those(self.layers, SupportsPurge)]
+        times = [layer.last_purge() for layer in those(self.layers, SupportsPurge)]
         return min([time for time in times if time is not None], default=None)
-
-
-class _Guarded:
-    """A layer, each call of which goes through its breaker."""
-
-    def __init__(self, layer: Backend, guard: Callable[..., Any]) -> None:
-        self._layer = layer
-        self._guard = guard
-
-    def __getattr__(self, name: str) -> Any:
-        return partial(self._guard, getattr(self._layer, name))
-
-
-def _call(do: Callable[..., Any], *args: Any) -> Any:
-    return do(*args)
-
-
-def _those(layers: Sequence[Any], capability: type[Any]) -> list[Any]:
-    return [layer for layer in layers if isinstance(layer, capability)]

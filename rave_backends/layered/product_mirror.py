@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from rave_core.backend import Backend, SupportsFiles, SupportsObjects
 from rave_core.model import Bytes
 
 
-class ProductLayers:
+class ProductMirror:
     """A store of files in front of a store of objects, together a `rave_core.backend.SupportsFiles`.
 
     What counts is the object. The file is a copy: where it is missing it is fetched, and where the store of objects is
     in trouble it is all that there is.
     """
 
-    def __init__(self, near: Any, far: Any) -> None:
-        """Files in ``near``, a backend with files, over objects in ``far``; both are called as they are given."""
+    def __init__(
+        self, near: Backend, files: SupportsFiles, frames: Callable[[str], Bytes | None], objects: SupportsObjects
+    ) -> None:
+        """Copies as ``files`` of ``near``; over ``objects``, whose ``frames`` are asked by key."""
         self._near = near
-        self._far = far
+        self._files = files
+        self._frames = frames
+        self._objects = objects
 
     def draft(self, suffix: str) -> Path:
         """A new path here; see `rave_core.backend.SupportsFiles`."""
-        path: Path = self._near.draft(suffix)
-        return path
+        return self._files.draft(suffix)
 
     def discard(self, draft: Path) -> None:
         """Removes a draft."""
-        self._near.discard(draft)
+        self._files.discard(draft)
 
     def locate(self, key: str, name: str) -> Path:
         """Where the copy of the product lies here, whether it exists or not."""
-        path: Path = self._near.locate(key, name)
-        return path
+        return self._files.locate(key, name)
 
     def fetch(self, key: str, name: str) -> Path:
         """The product as a file here, copied from the store of objects if need be.
@@ -47,14 +49,13 @@ class ProductLayers:
             return path
         draft = self.draft(path.suffix)
         try:
-            self._far.download(key, name, draft)
+            self._objects.download(key, name, draft)
             frame = self._near.get(key)
             if frame is None:
-                frame = self._far.get(key)
+                frame = self._frames(key)
             if frame is None:
                 raise FileNotFoundError(f"the entry of {key} went while its product was fetched")
-            copy: Path = self._near.commit(key, draft, name, [frame])
-            return copy
+            return self._files.commit(key, draft, name, [frame])
         finally:
             self.discard(draft)
 
@@ -64,6 +65,6 @@ class ProductLayers:
         Raises:
             OSError: it could not be kept as an object; as a file it is kept nevertheless.
         """
-        path: Path = self._near.commit(key, draft, name, frame)
-        self._far.upload(key, path, name, frame)
+        path = self._files.commit(key, draft, name, frame)
+        self._objects.upload(key, path, name, frame)
         return path

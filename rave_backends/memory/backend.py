@@ -10,13 +10,14 @@ from typing import ClassVar
 from weakref import WeakSet
 
 from rave_backends.budget import Budget, Limit, Policy
-from rave_backends.memory.eviction_policies import Item, Shelves, worth
-from rave_core.backend import Backend, MemoryRef, Purged, StoreURL, parse_age, peek
+from rave_backends.memory.eviction_policies import EvictingMaps, Item, worth
+from rave_core.backend import Backend, Located, MemoryRef, Purged, StoreURL, parse_age, peek
 from rave_core.clock import Clock, SystemClock
-from rave_core.errors import ConfigurationError, DamagedError, EntryError, LaterFormatError
+from rave_core.errors import ConfigurationError, DamagedError, LaterFormatError
 from rave_core.model import Bytes, Entry
 
 DEFAULT_BYTES = 256 << 20
+_NOTHING = Located()
 
 
 _everyone: WeakSet[MemoryBackend] = WeakSet()
@@ -57,8 +58,9 @@ class MemoryBackend(Backend):
         self.max_bytes = self.budget.whole.max_bytes or DEFAULT_BYTES
         self.max_age = max_age
         self._clock = clock or SystemClock()
+        self._counts_worth = self.budget.policy == "cost"
         self._lock = threading.Lock()
-        self._items = Shelves(self.budget, self.max_bytes)
+        self._items = EvictingMaps(self.budget, self.max_bytes)
         self._secret = os.urandom(32)
         _everyone.add(self)
 
@@ -111,11 +113,9 @@ class MemoryBackend(Backend):
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
         """Keeps ``frame``, given in pieces, in place of what was there, unless it is larger than the budget."""
         content = b"".join(frame)
-        value = worth(content) if self.budget.policy == "cost" else 0.0
-        item = Item(content, self._clock.monotonic(), worth=value)
+        item = Item(content, self._clock.monotonic(), worth=worth(content) if self._counts_worth else 0.0)
         with self._lock:
-            self._drop(key)
-            self._items.put(key, item)
+            self._items.replace(key, item)
 
     def delete(self, key: str) -> bool:
         """Forgets ``key``; whether there was anything. What is already being read stays readable."""
@@ -138,29 +138,41 @@ class MemoryBackend(Backend):
         """A key that is as old as this object, and goes with it."""
         return self._secret
 
-    def held(self, key: str) -> MemoryRef | None:
-        """The value kept under ``key``, or ``None``."""
+    def get_value(self, key: str) -> Located:
+        """What is kept under ``key``: its frame, and its value where that is held."""
         item = self._find(key)
-        return None if item is None else item.held
+        return _NOTHING if item is None else Located(item.frame, item.ref, item)
 
-    def hold(self, key: str, value: object, entry: Entry) -> MemoryRef | None:
-        """Keeps ``value`` beside the frame of ``key``; ``None`` where there is no such frame, or no room for both.
+    def hold_value(self, key: str, located: Located, value: object, entry: Entry) -> MemoryRef | None:
+        """Keeps the decoded value of a located frame beside it; ``None`` where there is no room for both.
 
-        A value that was decoded while another frame took the place of its own is not kept beside that.
+        It is not kept where another frame took the place of its own, or the frame is over its age.
         """
-        held = MemoryRef(value, entry)
+        item = located.origin
         with self._lock:
-            item = self._items.peek(key)
-            if item is None or not _may_be_of(item.frame, entry):
+            if not isinstance(item, Item) or self._items.peek(key) is not item or self._left(item) <= 0:
                 return None
-            left = self._left(item)
-            if left <= 0:
-                return None
-            held.expires_at = min(held.expires_at, self._clock.now() + left)
-            fits = self._items.put(key, Item(item.frame, item.since, held, worth=item.worth))
-            if self._items.peek(key) is not item:
-                item.let_go()
-        return held if fits else None
+            ref = self._ref(value, entry, item)
+            return ref if self._items.replace(key, Item(item.frame, item.since, ref, worth=item.worth)) else None
+
+    def hold_frame(self, key: str, located: Located) -> None:
+        """Does nothing: what was located is here."""
+
+    def put_value(self, key: str, frame: Sequence[Bytes], value: object, entry: Entry) -> MemoryRef | None:
+        """Keeps ``frame`` with its value beside it; ``None`` where there is no room for both, or none for the frame."""
+        content, since = b"".join(frame), self._clock.monotonic()
+        ref = MemoryRef(value, entry)
+        if self.max_age is not None:
+            ref.expires_at = min(ref.expires_at, self._clock.now() + self.max_age)
+        item = Item(content, since, ref, worth=worth(content) if self._counts_worth else 0.0)
+        with self._lock:
+            return ref if self._items.replace(key, item) else None
+
+    def _ref(self, value: object, entry: Entry, item: Item) -> MemoryRef:
+        ref = MemoryRef(value, entry)
+        if self.max_age is not None:
+            ref.expires_at = min(ref.expires_at, self._clock.now() + self._left(item))
+        return ref
 
     def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
         """Drops what is dead and what is no frame. The budget is kept at all times, and there are no products."""
@@ -198,13 +210,6 @@ class MemoryBackend(Backend):
         with self._lock:
             item = self._items.peek(key)
             return item is not None and item.frame is frame and self._drop(key)
-
-
-def _may_be_of(frame: bytes, entry: Entry) -> bool:
-    try:
-        return peek(frame) == entry
-    except EntryError:
-        return True  # bytes that are no frame say nothing of whose they are
 
 
 def _lock_all() -> None:

@@ -25,20 +25,20 @@ class Item:
         size: what it counts for, in bytes.
     """
 
-    __slots__ = ("frame", "held", "since", "size", "worth")
+    __slots__ = ("frame", "ref", "since", "size", "worth")
 
-    def __init__(self, frame: bytes, since: float, held: MemoryRef | None = None, *, worth: float = 0.0) -> None:
+    def __init__(self, frame: bytes, since: float, ref: MemoryRef | None = None, *, worth: float = 0.0) -> None:
         self.frame = frame
         self.since = since
         self.worth = worth
-        self.held = held
+        self.ref = ref
         # Nobody can tell in a short time how much memory a decoded value takes: as much as its frame is a fair guess.
-        self.size = OVERHEAD + len(frame) * (2 if held else 1)
+        self.size = OVERHEAD + len(frame) * (2 if ref is not None else 1)
 
     def let_go(self) -> None:
         """Says to whoever holds the value's place that it is gone."""
-        if self.held is not None:
-            self.held.value = EVICTED
+        if self.ref is not None:
+            self.ref.value = EVICTED
 
 
 class EvictingMap(Cache[str, Item]):
@@ -59,10 +59,10 @@ class EvictingMap(Cache[str, Item]):
             KeyError: nothing is there.
         """
         for _ in range(len(self)):  # readers that set flags meanwhile do not make this endless
-            held = self._candidate()[1].held
-            if held is None or not held.used:
+            ref = self._candidate()[1].ref
+            if ref is None or not ref.used:
                 break
-            held.used = False
+            ref.used = False
             self[self._candidate()[0]]
         key, item = super().popitem()
         item.let_go()
@@ -123,7 +123,7 @@ _SLACK = 64
 _SHELVES: dict[Policy, type[EvictingMap]] = {"lru": _LRU, "lfu": _LFU, "cost": _Cost}
 
 
-class Shelves:
+class EvictingMaps:
     """A shelf for each part of a budget, and one for the rest. Not safe for threads: whoever has it has a lock."""
 
     def __init__(self, budget: Budget, max_bytes: int) -> None:
@@ -134,6 +134,7 @@ class Shelves:
         self._shelves = {
             part: kind(min(limit.max_bytes or max_bytes, max_bytes), getsizeof=_size) for part, limit in limits.items()
         }
+        self._most = {part: limit.max_entries for part, limit in limits.items() if part}
         self._rest = self._shelves[""]
 
     def __len__(self) -> int:
@@ -156,15 +157,28 @@ class Shelves:
         """What is kept under ``key``, which does not count as use."""
         return self._shelf(key).peek(key)
 
-    def put(self, key: str, item: Item) -> bool:
+    def replace(self, key: str, item: Item) -> bool:
+        """Keeps ``item`` in place of what is there, which is let go; whether it fits, with its value if it has one.
+
+        An item that does not fit with its value is kept without it, if that fits.
+        """
+        if (before := self.pop(key)) is not None:
+            before.let_go()
+        if self._put(key, item):
+            return True
+        if item.ref is not None:
+            self._put(key, Item(item.frame, item.since, worth=item.worth))
+        return False
+
+    def _put(self, key: str, item: Item) -> bool:
         """Keeps ``item``, and evicts what there is no room for beside it; whether it fits at all."""
-        part = self._budget.part_of(key)
+        part = self._budget.part_of(key) if self._most else ""
         shelf = self._shelves[part]
         if item.size > shelf.maxsize:
             return False
         shelf[key] = item
-        most = self._budget.limit_of(part).max_entries
-        while part and most is not None and len(shelf) > most:
+        most = self._most.get(part)
+        while most is not None and len(shelf) > most:
             shelf.popitem()
         self._keep_to_the_whole()
         return self.peek(key) is item

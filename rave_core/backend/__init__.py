@@ -1,12 +1,14 @@
 """What a cache backend is, for authors of backends.
 
 A backend stores bytes and knows nothing of values, freshness or seals. What it can do beyond that it
-says by having the methods of one of the ``Supports…`` protocols; the core asks once, when it opens the backend.
+says by `Backend.capability`, which gives something with the methods of a ``Supports…`` protocol; the core asks once,
+when it opens the backend.
 """
 
 from rave_core.backend.backend import Backend, BackendFactory
 from rave_core.backend.capabilities import (
     EVICTED,
+    Located,
     MemoryRef,
     SupportsAging,
     SupportsFiles,
@@ -30,6 +32,7 @@ __all__ = [
     "Backend",
     "BackendFactory",
     "Holding",
+    "Located",
     "MemoryRef",
     "Outline",
     "Purged",

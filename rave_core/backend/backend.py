@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, TypeVar
 
 from rave_core.backend.url import StoreURL
 from rave_core.model import Bytes
+
+T = TypeVar("T")
 
 
 class Backend(ABC):
@@ -22,6 +24,13 @@ class Backend(ABC):
 
     remote: ClassVar[bool] = False
     """Whether calls go over a network, so that one in trouble is best left alone for a while."""
+
+    def capability(self, kind: type[T]) -> T | None:
+        """What the store can do beyond frames: an object with the methods of ``kind``, a ``Supports…`` protocol.
+
+        ``None`` where it can't. A backend that has the methods itself need not override this.
+        """
+        return self if isinstance(self, kind) else None
 
     @abstractmethod
     def get(self, key: str) -> Bytes | None:

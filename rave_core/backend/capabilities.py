@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from rave_core.backend.holdings import Holding, Outline, Purged
 from rave_core.model import Bytes, Entry
@@ -36,15 +36,38 @@ EVICTED: Any = _Gone()
 """Stands in ``MemoryRef.value`` once the tier has let go of the value."""
 
 
+class Located(NamedTuple):
+    """What one look found under a key.
+
+    Attributes:
+        frame: the frame, or ``None`` where nothing is kept.
+        ref: the place of the decoded value, where memory holds it.
+        origin: the store's own note of where and when the frame was found, for `SupportsValues.hold_value`.
+    """
+
+    frame: Bytes | None = None
+    ref: MemoryRef | None = None
+    origin: object = None
+
+
 @runtime_checkable
 class SupportsValues(Protocol):
-    """A memory tier that can keep decoded, immutable values beside their frames."""
+    """A store with a memory tier that keeps decoded, immutable values beside their frames."""
 
-    def held(self, key: str) -> MemoryRef | None:
-        """The value kept under ``key``, or ``None``."""
+    def get_value(self, key: str) -> Located:
+        """What is kept under ``key``, by one look at memory."""
 
-    def hold(self, key: str, value: object, entry: Entry) -> MemoryRef | None:
-        """Keeps ``value`` beside the frame of ``key``; ``None`` where there is no such frame (any more)."""
+    def hold_value(self, key: str, located: Located, value: object, entry: Entry) -> MemoryRef | None:
+        """Keeps the decoded ``value`` of a located frame in memory, beside that frame.
+
+        ``None`` where there is no room for both, or where the key was changed since the look.
+        """
+
+    def hold_frame(self, key: str, located: Located) -> None:
+        """Keeps a located frame in memory whose value is not held, unless the key was changed since the look."""
+
+    def put_value(self, key: str, frame: Sequence[Bytes], value: object, entry: Entry) -> MemoryRef | None:
+        """Keeps ``frame`` as ``Backend.put`` does, with its value in memory; ``None`` where that has no room."""
 
 
 @runtime_checkable

@@ -270,7 +270,8 @@ def _print_usage(usage: Usage, place: Cache, now: float) -> None:
 def _room(place: Cache) -> tuple[int | None, int | None]:
     """Bytes used in the store, and its budget; ``None`` where it does not know or has none."""
     backend = place.backend
-    return (backend.usage()[1], backend.max_bytes) if isinstance(backend, SupportsStats) else (None, None)
+    stats = backend.capability(SupportsStats)
+    return (stats.usage()[1], stats.max_bytes) if stats is not None else (None, None)
 
 
 def _usage_document(name: str, place: Cache, usage: Usage) -> dict[str, Any]:
@@ -282,7 +283,7 @@ def _usage_document(name: str, place: Cache, usage: Usage) -> dict[str, Any]:
         "bytes": usage.bytes,
         "used_bytes": used,
         "max_bytes": budget,
-        "purged_at": place.backend.last_purge() if isinstance(place.backend, SupportsPurge) else None,
+        "purged_at": store.last_purge() if (store := place.backend.capability(SupportsPurge)) is not None else None,
         "operations": usage.operations,
     }
 

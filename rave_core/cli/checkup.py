@@ -120,21 +120,21 @@ def _store(subject: str, cache: Cache) -> Iterator[Finding]:
 
 
 def _limits(subject: str, cache: Cache, setting: str, urls: tuple[str, ...]) -> Iterator[Finding]:
-    backend = cache.backend
-    if not isinstance(backend, SupportsStats):
+    stats = cache.backend.capability(SupportsStats)
+    if stats is None:
         return
     try:
-        count, used = backend.usage()
+        count, used = stats.usage()
     except OSError:
         return  # told by its check
     kept = f"{count} {'entry' if count == 1 else 'entries'}, {size(used)}"
-    if backend.max_bytes is None:
+    if stats.max_bytes is None:
         joint = "&" if "?" in urls[-1] else "?"
         example = [*urls[:-1], f"{urls[-1]}{joint}max_bytes=10GiB"]
         advice = f"set {setting} = {example!r}".replace("'", '"')
         yield _warning(subject, f"it has no limit in size, and holds {kept}", advice)
     else:
-        yield _fine(subject, f"it holds {kept} of {size(backend.max_bytes)}")
+        yield _fine(subject, f"it holds {kept} of {size(stats.max_bytes)}")
 
 
 def _directories(subject: str, urls: tuple[str, ...]) -> Iterator[Finding]:
@@ -166,10 +166,10 @@ def _skew(directory: str) -> float:
 
 
 def _tidiness(subject: str, cache: Cache, now: float, session: Session, kind: Kind) -> Iterator[Finding]:
-    settings, backend = session.settings, cache.backend
+    settings, store = session.settings, cache.backend.capability(SupportsPurge)
     every = settings.data_purge_every if kind is Kind.DATA else settings.products_purge_every
     try:
-        last = backend.last_purge() if isinstance(backend, SupportsPurge) else None
+        last = store.last_purge() if store is not None else None
         ahead = [entry for entry in islice(entries(cache), _SAMPLE) if entry.created_at > now + _FUTURE]
     except OSError:
         return  # told by its check

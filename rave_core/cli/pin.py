@@ -30,7 +30,8 @@ def pin(prefixes: tuple[str, ...], remove: bool, data: bool, products: bool, as_
     if remove and not prefixes:
         raise click.UsageError("say which pins to take away; 'rave cache pin' shows them")
     found = current_session().caches(data=data, products=products)
-    stores = {name: place.backend for name, place in found if isinstance(place.backend, SupportsPins)}
+    every = {name: place.backend.capability(SupportsPins) for name, place in found}
+    stores = {name: store for name, store in every.items() if store is not None}
     if not stores:
         raise OptionError("none of these caches can pin: memory is each process's own; directories and buckets can")
     missing = _change(stores, prefixes, remove=remove)

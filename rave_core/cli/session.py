@@ -62,10 +62,10 @@ class Session:
             ConfigurationError: a setting is wrong.
             PluginError: a plugin has a problem, and ``load_error_fatal`` is set.
         """
-        from rave_core.runtime.runtime import Runtime, using
+        from rave_core.runtime.runtime import Runtime, as_default
 
         runtime = self._context.with_resource(Runtime(self.settings))
-        return self._context.with_resource(using(runtime))
+        return self._context.with_resource(as_default(runtime))
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -17,7 +17,7 @@ from rave_core.errors import BackendError, ProductError
 from rave_core.expiry import Request, check_result
 from rave_core.functions.argument_reprs import summarize
 from rave_core.model import FOREVER, Call, Entry, OperationSpec, Outcome, Status
-from rave_core.storage.cache import Cache, Destination, EntryDraft, Found
+from rave_core.storage.cache import Cache, Destination, EntryDraft
 from rave_core.storage.leases import Lease
 from rave_core.telemetry.diagnostics import Diagnostics
 
@@ -74,9 +74,11 @@ class Compute:
         if place.prepares:
             value, error = yield from self._write(call, child, place, blocking)
         else:
-            value, error = yield RunBody(call, self._body(call), call.args, call.kwargs, child)
+            body = call.spec.function if self._compute is None else self._body(call)
+            value, error = yield RunBody(call, body, call.args, call.kwargs, child)
         seconds = self._clock.monotonic() - started
-        self._count(resolved, "Seconds Computing", seconds)
+        if self._statistics["Enabled"]:
+            resolved.record["Seconds Computing"] += seconds
         return BodyResult(value, error, seconds, self._clock.now(), tuple(child.children), arguments)
 
     def _write(
@@ -84,20 +86,20 @@ class Compute:
     ) -> Effects[tuple[Any, Exception | None]]:
         """Runs a body that writes to a path; once more elsewhere, if there it failed for want of a place to write."""
         spec = call.spec
-        prepared: tuple[Any, ...] = yield Acquire(blocking, place.abandon, place.prepare, spec)
+        prepared: tuple[Any, ...] = yield Acquire(blocking, place.prepare, (spec,), place.abandon)
         while True:
             try:
                 args = _with_output(spec, prepared, call.args)
                 value, error = yield RunBody(call, self._body(call), args, call.kwargs, child)
                 if error is None:
-                    return (yield Blocking(blocking, place.collect, spec, prepared, value)), None
+                    return (yield Blocking(blocking, place.collect, (spec, prepared, value))), None
             except ProductError as problem:
                 error = problem
             except BaseException:
                 place.abandon(prepared)
                 raise
-            again = yield Blocking(blocking, place.elsewhere, prepared, error)
-            yield Blocking(blocking, place.abandon, prepared)
+            again = yield Blocking(blocking, place.elsewhere, (prepared, error))
+            yield Blocking(blocking, place.abandon, (prepared,))
             if again is None:
                 return None, error
             prepared = again
@@ -117,11 +119,19 @@ class Compute:
 
         return computed_async if call.spec.is_async else computed
 
-    def keep(self, execution: Execution, ran: BodyResult) -> tuple[Outcome[Any], FlightResult]:
-        """Keeps what a body gave, if its strategy and the cache allow it."""
-        resolved, key = execution.resolved, execution.key
-        request = Request(resolved.name, execution.call.named, key, ran.generated_at)
+    def keep(self, execution: Execution, ran: BodyResult, lease: Lease | None) -> tuple[Outcome[Any], FlightResult]:
+        """Keeps what a body gave, if its strategy and the cache allow it; then gives the lease back."""
+        kept = self._keep(execution, ran)
+        if execution.deep is not None:
+            execution.deep.done.add(execution.key.text)
+        if lease is not None and execution.resolved.leases is not None:
+            execution.resolved.leases.release(lease)
+        return kept
+
+    def _keep(self, execution: Execution, ran: BodyResult) -> tuple[Outcome[Any], FlightResult]:
+        resolved, draft = execution.resolved, self._draft(execution, ran)
         try:
+            request = Request(resolved.name, execution.call.named, execution.key, ran.generated_at)
             expires_at = check_result(resolved.strategy(request), resolved.name, resolved.strategy)
             if expires_at <= ran.generated_at:
                 return self._unkept(execution, ran)
@@ -131,38 +141,34 @@ class Compute:
                 raise
             self._diagnostics.uncached(resolved.spec, resolved.name, error)
             return self._unkept(execution, ran)
+        dated = partial(draft, expires_at=expires_at if expires_at < 2**53 else FOREVER)
         try:
-            found = resolved.cache.put(key, self._draft(execution, ran, expires_at), encoded)
+            found = resolved.cache.put(execution.key, dated, encoded)
         except Exception as error:
             if self._strict:
-                raise BackendError(
-                    f"{resolved.name}: cache {resolved.cache.url} could not keep an entry: {error}"
-                ) from error
+                raise BackendError(f"{resolved.name}: {resolved.cache.url} could not keep an entry: {error}") from error
             self._diagnostics.backend_failed(resolved.cache.url, "keep an entry", error)
-            self._count(resolved, "Uncached")
-            return Outcome(ran.value, Status.UNCACHED, key), FlightResult(fetch=resolved.cache.fetcher(encoded))
-        return self._kept(execution, found), FlightResult()
+            return self._unkept(execution, ran, fetch=resolved.cache.fetcher(encoded))
+        status = Status.MISS if execution.is_plain or not execution.must_run else Status.REFRESHED
+        execution.call.ref = found.ref
+        self._diagnostics.stored(resolved.record, status, execution.key, found.entry)
+        self.after_put(resolved.cache)
+        return Outcome(found.value, status, execution.key, found.entry), FlightResult()
 
-    def _unkept(self, execution: Execution, ran: BodyResult) -> tuple[Outcome[Any], FlightResult]:
+    def _unkept(
+        self, execution: Execution, ran: BodyResult, *, fetch: Callable[[], Any] | None = None
+    ) -> tuple[Outcome[Any], FlightResult]:
         self._count(execution.resolved, "Uncached")
-        return Outcome(ran.value, Status.UNCACHED, execution.key), FlightResult(unkept=True)
+        outcome = Outcome(ran.value, Status.UNCACHED, execution.key)
+        return outcome, FlightResult(fetch=fetch, unkept=fetch is None)
 
-    def _kept(self, execution: Execution, found: Found) -> Outcome[Any]:
-        status = Status.REFRESHED if execution.must_run else Status.MISS
-        self._count(execution.resolved, "Refreshed" if execution.must_run else "Misses")
-        execution.call.held = found.held
-        self._diagnostics.stored(execution.key, found.entry)
-        self.after_put(execution.resolved.cache)
-        return Outcome(found.value, status, execution.key, found.entry)
-
-    def _draft(self, execution: Execution, ran: BodyResult, expires_at: float) -> EntryDraft:
-        """The entry, but for what only its encoding tells."""
+    def _draft(self, execution: Execution, ran: BodyResult) -> EntryDraft:
+        """The entry, but for its expiry and what only its encoding tells."""
         spec = execution.resolved.spec
         return partial(
             Entry,
             key=execution.key.text,
             created_at=ran.generated_at,
-            expires_at=expires_at if expires_at < 2**53 else FOREVER,
             seconds=ran.seconds,
             arguments=ran.arguments,
             mime_type=spec.mime_type,

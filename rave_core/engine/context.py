@@ -1,7 +1,7 @@
-"""Who called whom: the scope of a running operation, and what it hands down to those it calls.
+"""Who called whom: the context of a running operation, and what it hands down to those that it calls.
 
-A scope travels in a context variable. Threads do not inherit context variables by themselves: `carry` and
-`ThreadPool` hand the caller's scope on, so that deep refresh, lineage and progress reach into threads.
+The context travels in a context variable. Threads do not inherit context variables: `carry` and `ThreadPool` hand the
+caller's context on, so that its runtime, deep refresh, lineage and progress reach into threads.
 """
 
 from __future__ import annotations
@@ -84,38 +84,49 @@ current: contextvars.ContextVar[ExecutionContext | None] = contextvars.ContextVa
 
 
 class Ambient:
-    """The scope of whoever has none in a context variable: of the `using` entered last, else the default one.
+    """The context of threads that have none of their own: that of the process's own runtime.
 
     Attributes:
-        top: the scope of the latest `using` that is still entered, in any thread.
-        default: the scope of the process's own runtime, ``None`` until it is made.
-        lock: guards the list of entered scopes; a forked child makes a new one.
+        default: that context, ``None`` until it is made.
+        fallback: the same while no thread is in a `using` block, else ``None``; then `current_context` says so to
+            threads that may be meant to be in it.
+        lock: guards the count of blocks; a forked child makes a new one.
     """
 
     def __init__(self) -> None:
-        self.top: ExecutionContext | None = None
         self.default: ExecutionContext | None = None
-        self._entered: list[ExecutionContext] = []
+        self.fallback: ExecutionContext | None = None
         self.lock = threading.Lock()
+        self._blocks = 0
 
-    def context(self) -> ExecutionContext | None:
-        """The scope that a call from here stands in; ``None`` where it is the default one and not made yet."""
-        return current.get() or self.top or self.default
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no thread is in a `using` block."""
+        return not self._blocks
+
+    def make_default(self, context: ExecutionContext | None) -> ExecutionContext | None:
+        """Makes ``context`` the default, and gives the one before."""
+        with self.lock:
+            before, self.default = self.default, context
+            self._settle()
+        return before
 
     @contextmanager
-    def pushed(self, context: ExecutionContext) -> Iterator[None]:
-        """Makes ``context`` the latest in a ``with`` block."""
-        with self.lock:
-            self._entered.append(context)
-            self.top = context
+    def entered(self) -> Iterator[None]:
+        """Counts a `using` block while it lasts."""
+        self._count(1)
         try:
             yield
         finally:
-            with self.lock:
-                # Blocks of several threads need not end in the order in which they began.
-                last = len(self._entered) - 1 - self._entered[::-1].index(context)
-                del self._entered[last]
-                self.top = self._entered[-1] if self._entered else None
+            self._count(-1)
+
+    def _count(self, by: int) -> None:
+        with self.lock:
+            self._blocks += by
+            self._settle()
+
+    def _settle(self) -> None:
+        self.fallback = None if self._blocks else self.default
 
 
 ambient = Ambient()

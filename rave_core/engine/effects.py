@@ -8,6 +8,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from rave_core.clock import Clock
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 
 class Effect(ABC):
-    """One thing to be done on the way; what it gives is sent back into the path."""
+    """One thing that is done on the way; what it gives is sent back into the path."""
 
     __slots__ = ()
 
@@ -35,43 +36,43 @@ class Effect(ABC):
 Effects: TypeAlias = Generator[Effect, Any, T]
 
 
+@dataclass(slots=True, eq=False)
 class Blocking(Effect):
-    """A call that may wait for a store if ``blocking``, in a thread of its own then."""
+    """Calls ``function``, in a thread of its own if it is ``blocking``, since it may wait for a store then."""
 
-    __slots__ = ("args", "blocking", "function")
-
-    def __init__(self, blocking: bool, function: Callable[..., Any], *args: Any) -> None:
-        self.blocking = blocking
-        self.function = function
-        self.args = args
+    blocking: bool
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
 
     def perform(self) -> Any:
-        """What the function returns."""
+        """Gives what the function returns."""
         return self.function(*self.args)
 
     async def perform_async(self) -> Any:
-        """What the function returns."""
+        """Gives what the function returns."""
         if self.blocking:
             return await asyncio.to_thread(self.function, *self.args)
         return self.function(*self.args)
 
 
-class Acquire(Blocking):
-    """A `Blocking` that gives something which must be given back: where nobody waits for it any more, to ``give_back``.
+@dataclass(slots=True, eq=False)
+class Acquire(Effect):
+    """Calls ``function`` as `Blocking` does, for something that ``give_back`` takes where nobody waits for it any more.
 
     A thread can't be cancelled with the task that waits for it.
     """
 
-    __slots__ = ("give_back",)
+    blocking: bool
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    give_back: Callable[[Any], object]
 
-    def __init__(
-        self, blocking: bool, give_back: Callable[[Any], object], function: Callable[..., Any], *args: Any
-    ) -> None:
-        super().__init__(blocking, function, *args)
-        self.give_back = give_back
+    def perform(self) -> Any:
+        """Gives what the function returns."""
+        return self.function(*self.args)
 
     async def perform_async(self) -> Any:
-        """What the function returns."""
+        """Gives what the function returns."""
         if not self.blocking:
             return self.function(*self.args)
         taken: Future[Any] = Future()
@@ -91,23 +92,21 @@ class Acquire(Blocking):
             self.give_back(answer)
 
 
+@dataclass(slots=True, eq=False)
 class Wait(Effect):
     """Waits for a flight to land; gives its `FlightResult`."""
 
-    __slots__ = ("flight",)
-
-    def __init__(self, flight: SingleFlight) -> None:
-        self.flight = flight
+    flight: SingleFlight
 
     def perform(self) -> FlightResult | None:
-        """How the flight landed."""
+        """Gives how the flight landed."""
         landed = threading.Event()
         self.flight.when_landed(landed.set)
         landed.wait()
         return self.flight.flight_result
 
     async def perform_async(self) -> FlightResult | None:
-        """How the flight landed."""
+        """Gives how the flight landed."""
         loop = asyncio.get_running_loop()
         landed = asyncio.Event()
 
@@ -120,14 +119,12 @@ class Wait(Effect):
         return self.flight.flight_result
 
 
+@dataclass(slots=True, eq=False)
 class Sleep(Effect):
     """Lets ``seconds`` pass."""
 
-    __slots__ = ("clock", "seconds")
-
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        self.clock = clock
-        self.seconds = seconds
+    clock: Clock
+    seconds: float
 
     def perform(self) -> None:
         """Returns afterwards."""
@@ -138,8 +135,9 @@ class Sleep(Effect):
         await asyncio.sleep(self.seconds)
 
 
+@dataclass(slots=True, eq=False)
 class RunBody(Effect):
-    """Runs an operation's body in a scope of its own; gives what it returned, and its exception or ``None``.
+    """Runs an operation's body in a context of its own; gives what it returned, and its exception or ``None``.
 
     Attributes:
         call: what is answered by it.
@@ -148,24 +146,14 @@ class RunBody(Effect):
         context: what surrounds the calls that the body makes.
     """
 
-    __slots__ = ("args", "call", "context", "function", "kwargs")
-
-    def __init__(
-        self,
-        call: Call,
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        context: ExecutionContext,
-    ) -> None:
-        self.call = call
-        self.function = function
-        self.args = args
-        self.kwargs = kwargs
-        self.context = context
+    call: Call
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    context: ExecutionContext
 
     def perform(self) -> tuple[Any, Exception | None]:
-        """What the body returned, and its exception."""
+        """Gives what the body returned, and its exception."""
         token = current.set(self.context)
         try:
             return self.function(*self.args, **self.kwargs), None
@@ -175,7 +163,7 @@ class RunBody(Effect):
             current.reset(token)
 
     async def perform_async(self) -> tuple[Any, Exception | None]:
-        """What the body's coroutine returned, and its exception."""
+        """Gives what the body's coroutine returned, and its exception."""
         token = current.set(self.context)
         try:
             return await self.function(*self.args, **self.kwargs), None
@@ -186,16 +174,18 @@ class RunBody(Effect):
 
 
 def run(path: Effects[T]) -> T:
-    """Walks a path to its end in this thread; gives its result."""
+    """Follows a path to its end in this thread; gives its result."""
     try:
-        step = next(path)
+        effect = next(path)
         while True:
             try:
-                answer = step.perform()
+                # A store is called from here: the way to it is one frame shorter than by `perform`.
+                is_call = type(effect) is Blocking or type(effect) is Acquire
+                answer = effect.function(*effect.args) if is_call else effect.perform()  # type: ignore[attr-defined]  # seen
             except BaseException as error:  # noqa: BLE001  # the path must clean up after itself, whatever happened
-                step = path.throw(error)
+                effect = path.throw(error)
             else:
-                step = path.send(answer)
+                effect = path.send(answer)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]  # a generator's value is not typed
 
@@ -212,16 +202,16 @@ async def run_async(path: Effects[T], run: Runner | None = None) -> T:
         run: runs the bodies on it; without it they are coroutine functions, and run in this task.
     """
     try:
-        step = next(path)
+        effect = next(path)
         while True:
             try:
-                if run is not None and isinstance(step, RunBody):
-                    answer = await run(step)
+                if run is not None and isinstance(effect, RunBody):
+                    answer = await run(effect)
                 else:
-                    answer = await step.perform_async()
+                    answer = await effect.perform_async()
             except BaseException as error:  # noqa: BLE001  # the path must clean up after itself, whatever happened
-                step = path.throw(error)
+                effect = path.throw(error)
             else:
-                step = path.send(answer)
+                effect = path.send(answer)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]  # a generator's value is not typed

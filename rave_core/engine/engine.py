@@ -18,14 +18,14 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from rave_core.clock import Clock
-from rave_core.engine.compute import BodyResult, Compute
+from rave_core.engine.compute import Compute
 from rave_core.engine.context import DeepRefresh, ExecutionContext
 from rave_core.engine.effects import Acquire, Blocking, Effects, Runner, Sleep, Wait, run, run_async
 from rave_core.engine.execution import Execution, ResolvedOperation
 from rave_core.engine.single_flight import FlightResult, Flights, SingleFlight
 from rave_core.expiry import nocache
-from rave_core.model import PLAIN, Call, Entry, Key, Options, Outcome, Status
-from rave_core.storage.cache import Cache, Destination, Found
+from rave_core.model import PLAIN, Call, Entry, Options, Outcome, Status
+from rave_core.storage.cache import Destination, Found
 from rave_core.storage.leases import Lease, Leases, Watch
 from rave_core.storage.product_cache import Target
 from rave_core.telemetry.diagnostics import Diagnostics
@@ -82,10 +82,11 @@ class Engine:
         landed = self.flights.landed
         found = None
         if call.key is not None and options is PLAIN and context.deep is None:
-            found = self.look(resolved.cache, call.key)
+            found = resolved.cache.look(call.key)
             if found is not None and found.entry.is_fresh(self._clock.now()):
                 return self.hit(resolved, call, found, context)
-        return self._ended(resolved, run(self._path(resolved, call, options, context, found, landed)))
+        end = run(self._path(resolved, call, options, context, found, landed))
+        return end if isinstance(end, Outcome) else self._ended(resolved, end)
 
     async def resolve_async(
         self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext
@@ -94,7 +95,8 @@ class Engine:
         landed = self.flights.landed
         found = None
         if call.key is not None and options is PLAIN and context.deep is None:
-            found = await Blocking(resolved.cache.blocking, self.look, resolved.cache, call.key).perform_async()
+            look = Blocking(resolved.cache.blocking, resolved.cache.look, (call.key,))
+            found = await look.perform_async()
             if found is not None and found.entry.is_fresh(self._clock.now()):
                 return self.hit(resolved, call, found, context)
         return self._ended(resolved, await run_async(self._path(resolved, call, options, context, found, landed)))
@@ -124,14 +126,6 @@ class Engine:
         if self._statistics["Enabled"]:
             resolved.record[what] += by
 
-    def look(self, cache: Cache, key: Key) -> Found | None:
-        """What is kept under ``key``, fresh or not; trouble in the store is reported, and gives ``None``."""
-        try:
-            return cache.find(key)
-        except Exception as error:  # noqa: BLE001  # a store may raise anything, and the answer can be computed
-            self._diagnostics.backend_failed(cache.url, "read an entry", error)
-            return None
-
     def hit(
         self,
         resolved: ResolvedOperation,
@@ -141,9 +135,9 @@ class Engine:
         status: Status = Status.HIT,
     ) -> Outcome[Any]:
         """The answer that is a kept result: counted, and noted as one that the surrounding computation needs."""
-        if context.is_computing:
+        if context.parent is not None:
             context.children[found.entry.key] = None
-        call.held = found.held if status is Status.HIT else None
+        call.ref = found.ref if status is Status.HIT else None
         self.count_hit(resolved, found.entry, status)
         return Outcome(found.value, status, call.key, found.entry)
 
@@ -170,11 +164,11 @@ class Engine:
             if options.dry_run:
                 return Outcome(None, Status.MISS, call.key)
             return (yield from self._uncached(resolved, call, context, deep, resolved.cache))
-        execution = Execution(resolved, call, call.key, options, context, deep)
-        if context.is_computing:
+        execution = Execution(resolved, call, call.key, options, context, deep, options is PLAIN and deep is None)
+        if context.parent is not None:
             context.children[execution.key.text] = None
-        if found is None and (options is not PLAIN or deep is not None) and not execution.must_run:
-            found = yield execution.do(self.look, resolved.cache, execution.key)
+        if found is None and not execution.is_plain and not execution.must_run:
+            found = yield execution.do(resolved.cache.look, execution.key)
         if found is not None and found.entry.is_fresh(self._clock.now()):
             return self.hit(resolved, call, found, context)
         if options.dry_run:
@@ -193,7 +187,7 @@ class Engine:
         place: Destination,
     ) -> Effects[End]:
         ran = yield from self._compute.run(resolved, call, context, deep, place)
-        if context.is_computing:
+        if context.parent is not None:
             context.children.update(dict.fromkeys(ran.children))
         if ran.error is not None:
             return Failure(ran.error)
@@ -203,7 +197,7 @@ class Engine:
     def _fly(self, execution: Execution, landed: int) -> Effects[End]:
         """Joins the flight of the key until there is an answer, or leads one."""
         resolved, call, text = execution.resolved, execution.call, execution.key.text
-        if execution.context.is_within(text):
+        if execution.context.parent is not None and execution.context.is_within(text):
             return (yield from self._uncached(resolved, call, execution.context, execution.deep, resolved.cache))
         while True:
             flight, leads = self.flights.join(text)
@@ -216,11 +210,11 @@ class Engine:
                     ):  # the stack was at its end: here there is as much of it as for joining
                         self.flights.land(text, flight, FlightResult())
             flight_result = yield Wait(flight)
-            if execution.must_run:
+            if not execution.is_plain and execution.must_run:
                 continue
             if flight_result.error is not None:
                 return (yield from self._fail(execution, flight_result.error))
-            found = yield execution.do(self.look, resolved.cache, execution.key)
+            found = yield execution.do(resolved.cache.look, execution.key)
             if found is not None and found.entry.is_fresh(self._clock.now()):
                 return self.hit(resolved, call, found, execution.context)
             if flight_result.fetch is not None:
@@ -236,9 +230,7 @@ class Engine:
             if resolved.leases is not None:
                 lease, found = yield from self._claim(execution, resolved.leases)
             else:
-                # Someone may have landed between our look and our flight.
-                look = landed != self.flights.landed and not execution.must_run
-                found = (yield execution.do(self._look_fresh, execution)) if look else None
+                found = yield from self._look_again(execution, landed)
             if found is not None:
                 return self.hit(resolved, execution.call, found, execution.context)
             ran = yield from self._compute.run(
@@ -247,42 +239,42 @@ class Engine:
             if ran.error is not None:
                 flight_result = FlightResult(error=ran.error)
                 return (yield from self._fail(execution, ran.error))
-            kept: tuple[Outcome[Any], FlightResult] = yield execution.do(self._finish, execution, ran, lease)
+            kept: tuple[Outcome[Any], FlightResult] = yield Blocking(
+                resolved.cache.blocking, self._compute.keep, (execution, ran, lease)
+            )
             outcome, flight_result = kept
             lease = None
             return outcome
         finally:
             try:
-                if lease is not None:
-                    lease.is_over = True  # so that a heartbeat gives it back where the stack is at its end
-                    self._release(resolved, lease)
+                if lease is not None and resolved.leases is not None:
+                    resolved.leases.release(lease)
             finally:
                 self.flights.land(execution.key.text, flight, flight_result)
 
-    def _look_fresh(self, execution: Execution) -> Found | None:
-        found = self.look(execution.resolved.cache, execution.key)
-        return found if found is not None and found.entry.is_fresh(self._clock.now()) else None
+    def _look_again(self, execution: Execution, landed: int) -> Effects[Found | None]:
+        """What someone landed between our look and our flight, in a store without leases."""
+        if landed == self.flights.landed or (not execution.is_plain and execution.must_run):
+            return None
+        found: Found | None = yield execution.do(self._look_fresh, execution)
+        return found
 
-    def _finish(self, execution: Execution, ran: BodyResult, lease: Lease | None) -> tuple[Outcome[Any], FlightResult]:
-        kept = self._compute.keep(execution, ran)
-        if execution.deep is not None:
-            execution.deep.done.add(execution.key.text)
-        if lease is not None:
-            self._release(execution.resolved, lease)
-        return kept
+    def _look_fresh(self, execution: Execution) -> Found | None:
+        found = execution.resolved.cache.look(execution.key)
+        return found if found is not None and found.entry.is_fresh(self._clock.now()) else None
 
     def _claim(self, execution: Execution, leases: Leases) -> Effects[tuple[Lease | None, Found | None]]:
         """The lease of the key, or what another process made of it; neither where the store is in trouble."""
         resolved = execution.resolved
-        watch = leases.watch(execution.key.text, resolved.name)
+        watch = Watch(leases, execution.key.text, resolved.name)
         seconds = 0.002
 
         def give_back(claim: Claim) -> None:
             if claim.lease is not None:
-                self._release(resolved, claim.lease)
+                leases.release(claim.lease)
 
         while True:
-            claim: Claim = yield Acquire(resolved.cache.blocking, give_back, self._attempt, execution, watch)
+            claim: Claim = yield Acquire(resolved.cache.blocking, self._attempt, (execution, watch), give_back)
             if claim.is_settled:
                 return claim.lease, claim.found
             yield Sleep(self._clock, seconds)
@@ -297,24 +289,19 @@ class Engine:
             return Claim(None, None, is_settled=True)
         # Even without having waited: another process may have put it between our look and our claim.
         try:
-            found = None if execution.must_run else self._look_fresh(execution)
+            found = resolved.cache.look(execution.key) if execution.is_plain or not execution.must_run else None
+            if found is not None and not found.entry.is_fresh(self._clock.now()):
+                found = None
         except BaseException:
             if lease is not None:
-                self._release(resolved, lease)
+                watch.leases.release(lease)
             raise
         if lease is not None and found is not None:
-            self._release(resolved, lease)
+            watch.leases.release(lease)
             lease = None
         if lease is not None and watch.took_over:
             self._diagnostics.taken_over(execution.key.text)
         return Claim(lease, found, is_settled=lease is not None or found is not None)
-
-    def _release(self, resolved: ResolvedOperation, lease: Lease) -> None:
-        try:
-            if resolved.leases is not None:
-                resolved.leases.release(lease)
-        except Exception as error:  # noqa: BLE001  # it ends by itself within the lease time
-            self._diagnostics.backend_failed(resolved.cache.url, "release a lease", error)
 
     def _may_serve_stale(self, entry: Entry, seconds: float) -> bool:
         return seconds > 0 and self._clock.now() < entry.expires_at + seconds
@@ -322,7 +309,7 @@ class Engine:
     def _fail(self, execution: Execution, error: Exception) -> Effects[End]:
         """An operation's exception, or the stale result that it allows in its place."""
         if execution.resolved.spec.stale_if_error > 0:
-            found = yield execution.do(self.look, execution.resolved.cache, execution.key)
+            found = yield execution.do(execution.resolved.cache.look, execution.key)
             if found is not None and self._may_serve_stale(found.entry, execution.resolved.spec.stale_if_error):
                 self._count(execution.resolved, "Errors")
                 return self.hit(execution.resolved, execution.call, found, execution.context, Status.STALE)

@@ -1,4 +1,4 @@
-"""One call on its way through the engine, and the desk where its operation is answered."""
+"""One call on its way through the engine, and its operation as one runtime sees it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,11 @@ class ResolvedOperation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Execution:
-    """One call on its way: what every stretch of the path needs to know."""
+    """One call on its way: what every stretch of the path needs to know.
+
+    Attributes:
+        is_plain: without options and outside of a deep refresh, so that it must not run: `must_run` need not be asked.
+    """
 
     resolved: ResolvedOperation
     call: Call
@@ -46,6 +50,7 @@ class Execution:
     options: Options
     context: ExecutionContext
     deep: DeepRefresh | None
+    is_plain: bool
 
     @property
     def must_run(self) -> bool:
@@ -56,4 +61,4 @@ class Execution:
 
     def do(self, function: Callable[..., Any], *args: Any) -> Blocking:
         """A step that may wait for the store of this operation."""
-        return Blocking(self.resolved.cache.blocking, function, *args)
+        return Blocking(self.resolved.cache.blocking, function, args)

@@ -245,6 +245,6 @@ def computation_of(resolved: ResolvedOperation, key: str) -> Computation | None:
     Raises:
         OSError: the store is in trouble.
     """
-    backend = resolved.cache.backend
-    data = backend.lease(key) if isinstance(backend, SupportsLease) else None
+    store = resolved.cache.backend.capability(SupportsLease)
+    data = store.lease(key) if store is not None else None
     return None if data is None else Computation(read_record(data))

@@ -71,8 +71,8 @@ def usage_of(cache: Cache, *, most: int | None = None) -> Usage:
     found: dict[str, OperationUsage] = {}
     knows = False
     holdings: Iterator[Holding] = islice(_read(cache), most)
-    if isinstance(cache.backend, SupportsHoldings):
-        knows, holdings = True, cache.backend.holdings()
+    if (counted_store := cache.backend.capability(SupportsHoldings)) is not None:
+        knows, holdings = True, counted_store.holdings()
     for held in holdings:
         name = Key.parse(f"{held.prefix}/-").operation
         usage = found.setdefault(name, OperationUsage(name, 0, 0, held.oldest, held.newest, 0.0))

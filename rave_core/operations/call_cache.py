@@ -1,4 +1,4 @@
-"""The seat: an operation's desk in one runtime, with the shortcut that makes a hit in memory cheap."""
+"""The call memo: an operation as one runtime sees it, with the shortcut that makes a hit in memory cheap."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class NotMemoizable(Exception):
 
 
 class CallMemo:
-    """An operation's desk in one runtime, with the shortcut for scalar arguments.
+    """An operation as one runtime sees it, with the shortcut for scalar arguments.
 
     The shortcut is an `functools.lru_cache` from arguments to calls: it is bounded, typed and runs in C. A call knows
     the place in a memory tier where its answer was last seen, so a hit needs no key, no lock and no further look-up.
@@ -28,12 +28,13 @@ class CallMemo:
         context: where the shortcut may be taken: outside of any computation, in this runtime; else ``None``.
     """
 
-    __slots__ = ("__weakref__", "container", "context", "now", "recall", "resolved", "runtime", "statistics")
+    __slots__ = ("__weakref__", "container", "context", "engine", "now", "recall", "resolved", "runtime", "statistics")
 
     def __init__(self, spec: OperationSpec, runtime: Runtime) -> None:
         self.runtime = runtime
         self.container = runtime.container
         self.resolved = self.container.resolved(spec)
+        self.engine = self.container.engine
         self.context = None if runtime.observed else runtime.context
         self.container.memos.add(self)
         self.now = runtime.clock.now

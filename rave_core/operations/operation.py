@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from rave_core.backend import EVICTED
 from rave_core.engine.context import ExecutionContext, ambient, current
-from rave_core.model import FOREVER, Call, Key, Kind, OperationSpec, Options, Outcome
+from rave_core.model import FOREVER, PLAIN, Call, Key, Kind, OperationSpec, Options, Outcome
 from rave_core.operations.call_cache import CallMemo
 from rave_core.operations.options import check_tofile, take_options
-from rave_core.runtime.runtime import Runtime, current_scope
+from rave_core.runtime.runtime import Runtime, current_context
 
 if TYPE_CHECKING:
     from rave_core.engine.execution import ResolvedOperation
@@ -50,7 +50,7 @@ class Operation(Generic[P, R]):
         self.function = spec.function
         self.__signature__ = _signature(spec)
         self.__rave_amend__ = amend
-        self._seat: CallMemo | None = None
+        self._memo: CallMemo | None = None
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Answers a call: from the cache if it has a fresh result, else by running the body.
@@ -60,36 +60,36 @@ class Operation(Generic[P, R]):
             OptionError: an unknown ``rave_…`` option.
             Exception: whatever the body raises.
         """
-        context = _context() or ambient.top or ambient.default or current_scope()
-        memo = self._seat
-        call = None
-        if memo is not None and memo.context is context:
-            try:
-                call = memo.recall(*args, **kwargs)
-            except Exception:  # noqa: BLE001, S110  # arguments that can't be hashed, in whatever way, go the slow way
-                pass
-            else:
-                held = call.held
-                if held is not None:
-                    value = held.value
-                    if value is not EVICTED and (held.expires_at == FOREVER or memo.now() < held.expires_at):
-                        held.used = True
-                        if memo.statistics["Enabled"]:
-                            record = memo.resolved.record
-                            record["Hits"] += 1
-                            record["Seconds Saved"] += held.seconds
-                        return value  # type: ignore[no-any-return]  # a memory tier does not know its types
-        return self._resolve(context, call, args, kwargs).value
+        context = _context() or ambient.fallback or current_context()
+        memo = self._memo
+        if memo is None or memo.context is not context:
+            return self._resolve(context, args, kwargs).value
+        try:
+            call = memo.recall(*args, **kwargs)
+        except Exception:  # noqa: BLE001  # arguments that can't be hashed, in whatever way, go the slow way
+            return self._resolve(context, args, kwargs).value
+        ref = call.ref
+        if ref is not None:
+            value = ref.value
+            if value is not EVICTED and (ref.expires_at == FOREVER or memo.now() < ref.expires_at):
+                ref.used = True
+                if memo.statistics["Enabled"]:
+                    record = memo.resolved.record
+                    record["Hits"] += 1
+                    record["Seconds Saved"] += ref.seconds
+                return value  # type: ignore[no-any-return]  # a memory tier does not know its types
+        answer: R = memo.engine.resolve(memo.resolved, call, PLAIN, context).value
+        return answer
 
     def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         """As a call, but gives an `Outcome`, which also tells how the answer came about."""
-        return self._resolve(current_scope(), None, args, kwargs)
+        return self._resolve(current_context(), args, kwargs)
 
     def answering(self, options: Options) -> Callable[P, R]:
         """The operation with these options: ``f.answering(Options(refresh=True))(1, 2)``."""
 
         def answer(*args: P.args, **kwargs: P.kwargs) -> R:
-            return self._resolve(current_scope(), None, args, kwargs, options).value
+            return self._resolve(current_context(), args, kwargs, options).value
 
         return answer
 
@@ -99,11 +99,11 @@ class Operation(Generic[P, R]):
         Raises:
             ArgumentError: the arguments do not fit, or one can't be converted.
         """
-        return self._bind(self._desk(current_scope()), args, kwargs)
+        return self._bind(self._resolved(current_context()), args, kwargs)
 
     def key(self, /, *args: P.args, **kwargs: P.kwargs) -> Key | None:
         """The key that a call with these arguments has; ``None`` where an argument has no canonical encoding."""
-        return self._desk(current_scope()).binder.bind(args, kwargs).key
+        return self._resolved(current_context()).binder.bind(args, kwargs).key
 
     def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Forgets what is kept for a call with these arguments; whether there was anything.
@@ -111,7 +111,7 @@ class Operation(Generic[P, R]):
         Raises:
             OSError: the store is in trouble.
         """
-        resolved = self._desk(current_scope())
+        resolved = self._resolved(current_context())
         key = resolved.binder.bind(args, kwargs).key
         return key is not None and resolved.cache.forget(key)
 
@@ -124,8 +124,8 @@ class Operation(Generic[P, R]):
         """
         from rave_core.introspection.explain import explain  # only here, since few programs ever ask
 
-        runtime: Runtime = current_scope().runtime
-        resolved = self._desk(current_scope())
+        runtime: Runtime = current_context().runtime
+        resolved = self._resolved(current_context())
         options, plain = take_options(resolved.name, kwargs)
         return explain(resolved, resolved.binder.bind(args, plain), options, now=runtime.clock.now())
 
@@ -138,8 +138,8 @@ class Operation(Generic[P, R]):
         """
         from rave_core.introspection.plan import plan  # only here, since few programs ever ask
 
-        runtime: Runtime = current_scope().runtime
-        resolved = self._desk(current_scope())
+        runtime: Runtime = current_context().runtime
+        resolved = self._resolved(current_context())
         call = resolved.binder.bind(args, kwargs)
         return plan(resolved, call, (runtime.cache, runtime.products), now=runtime.clock.now())
 
@@ -149,30 +149,26 @@ class Operation(Generic[P, R]):
         Raises:
             ConfigurationError: its strategy, version or a converter is named, and there is none of that name.
         """
-        return self._desk(current_scope())
+        return self._resolved(current_context())
 
-    def _desk(self, context: ExecutionContext) -> ResolvedOperation:
+    def _resolved(self, context: ExecutionContext) -> ResolvedOperation:
         runtime: Runtime = context.runtime
-        memo = self._seat
+        memo = self._memo
         if memo is None or memo.container is not runtime.container:
-            memo = self._seat = CallMemo(self.spec, runtime)
+            memo = self._memo = CallMemo(self.spec, runtime)
         return memo.resolved
 
-    def _resolve(
-        self, context: ExecutionContext, call: Call | None, args: Any, kwargs: Any, options: Options | None = None
-    ) -> Outcome[R]:
-        resolved = self._desk(context)
+    def _resolve(self, context: ExecutionContext, args: Any, kwargs: Any, options: Options | None = None) -> Outcome[R]:
+        resolved = self._resolved(context)
         if options is None:
             options, kwargs = take_options(resolved.name, kwargs)
         if options.tofile is not None:
             check_tofile(self.spec, resolved.name)
-        if call is None:
-            call = self._bind(resolved, args, kwargs)
-        outcome: Outcome[R] = self._answer(resolved, call, options, context)
+        outcome: Outcome[R] = self._answer(resolved, self._bind(resolved, args, kwargs), options, context)
         return outcome
 
     def _bind(self, resolved: ResolvedOperation, args: Any, kwargs: Any) -> Call:
-        memo = self._seat
+        memo = self._memo
         if memo is not None and memo.resolved is resolved:
             try:
                 return memo.recall(*args, **kwargs)
@@ -277,17 +273,17 @@ class AsyncOperation(Operation[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """A coroutine that answers the call; see `Operation`."""
-        return _value_of(cast("Any", self._resolve(current_scope(), None, args, kwargs)))
+        return _value_of(cast("Any", self._resolve(current_context(), args, kwargs)))
 
     def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """A coroutine that gives the `Outcome`."""
-        return self._resolve(current_scope(), None, args, kwargs)
+        return self._resolve(current_context(), args, kwargs)
 
     def answering(self, options: Options) -> Callable[P, Any]:
         """The operation with these options."""
 
         def answer(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return _value_of(cast("Any", self._resolve(current_scope(), None, args, kwargs, options)))
+            return _value_of(cast("Any", self._resolve(current_context(), args, kwargs, options)))
 
         return answer
 

@@ -6,6 +6,7 @@ import logging
 import os
 import weakref
 from collections.abc import Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
@@ -81,7 +82,8 @@ class Container:
         place = (kind, tuple(urls))
         if place not in self._caches:
             backend = open_backend(urls, self._plugins)
-            if kind is Kind.FILE and isinstance(backend, SupportsObjects) and not isinstance(backend, SupportsFiles):
+            has_objects = backend.capability(SupportsObjects) is not None
+            if kind is Kind.FILE and has_objects and backend.capability(SupportsFiles) is None:
                 backend = layers_of([open_backend([_copies_url(urls)], self._plugins), backend], self._plugins)
             self._caches[place] = self._cache(kind, backend, " over ".join(map(shown_url, urls)))
         return self._caches[place]
@@ -144,9 +146,16 @@ class Container:
         backend = cache.backend
         if id(backend) not in self._leases:
             settings = self._settings
+            store = backend.capability(SupportsLease)
             self._leases[id(backend)] = (
-                Leases(backend, self._clock, lease_time=settings.lease_time, heartbeat=settings.heartbeat)
-                if isinstance(backend, SupportsLease)
+                Leases(
+                    store,
+                    self._clock,
+                    lease_time=settings.lease_time,
+                    heartbeat=settings.heartbeat,
+                    report=partial(self._diagnostics.backend_failed, cache.url),
+                )
+                if store is not None
                 else None
             )
         return self._leases[id(backend)]

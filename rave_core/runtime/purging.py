@@ -55,10 +55,10 @@ class Maintenance:
         Raises:
             OSError: the store is in trouble.
         """
-        backend = cache.backend
-        if not isinstance(backend, SupportsPurge):
+        store = cache.backend.capability(SupportsPurge)
+        if store is None:
             return Purged()
-        return backend.purge(self._is_dead, grace=self._grace, seconds=seconds)
+        return store.purge(self._is_dead, grace=self._grace, seconds=seconds)
 
     def _is_dead(self, entry: Entry) -> bool:
         return self._clock.now() >= entry.expires_at + max(entry.stale_while_revalidate, entry.stale_if_error)
@@ -68,8 +68,8 @@ class Maintenance:
 
     def _first_due(self, cache: Cache) -> float:
         """By this process's monotonic clock; counted from the last purge that any process made."""
-        interval, backend = self._interval(cache), cache.backend
-        last = backend.last_purge() if isinstance(backend, SupportsPurge) else None
+        interval, store = self._interval(cache), cache.backend.capability(SupportsPurge)
+        last = store.last_purge() if store is not None else None
         since = 0.0 if last is None else min(max(self._clock.now() - last, 0.0), interval)
         return self._clock.monotonic() + interval - since
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from rave_core.clock import Clock, SystemClock
 from rave_core.engine.context import ExecutionContext, ambient, entered
+from rave_core.engine.context import current as running
+from rave_core.errors import RaveWarning
 from rave_core.settings import Settings
 from rave_core.telemetry.statistics import Statistics
 
@@ -58,21 +61,21 @@ class Runtime:
         self.context = ExecutionContext(self)
         self.observed = self.plugins.implements("rave_called")
         self._lock = threading.Lock()
-        self._wiring: Container | None = None
+        self._container: Container | None = None
         _ = self.container
         _runtimes.add(self)
 
     @property
     def container(self) -> Container:
         """What is open; opened anew after ``close`` and in a forked child."""
-        container = self._wiring
+        container = self._container
         if container is None:
             from rave_core.runtime.container import Container
 
             with self._lock:
-                if self._wiring is None:
-                    self._wiring = Container(self.settings, self.plugins, self.clock, self.diagnostics)
-                container = self._wiring
+                if self._container is None:
+                    self._container = Container(self.settings, self.plugins, self.clock, self.diagnostics)
+                container = self._container
         return container
 
     @property
@@ -96,8 +99,9 @@ class Runtime:
 
     def close(self) -> None:
         """Lets go of what is open. A later call opens it again."""
-        container, self._wiring = self._wiring, None
+        container, self._container = self._container, None
         if container is not None:
+            _let_go(container)
             container.close()
 
     def __enter__(self) -> Self:
@@ -109,9 +113,15 @@ class Runtime:
     def _forget_handles(self) -> None:
         """In a forked child: the parent's handles, and its locks, which another thread may have held."""
         self._lock = threading.Lock()
-        for memo in self._wiring.memos if self._wiring is not None else ():
-            memo.context = None  # else it would answer from the parent's memory what the child has deleted
-        self._wiring = None
+        if self._container is not None:
+            _let_go(self._container)
+        self._container = None
+
+
+def _let_go(container: Container) -> None:
+    """Has operations look for what is open now: else they would answer from a memory that is no longer this one's."""
+    for memo in list(container.memos):
+        memo.context = None
 
 
 _runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
@@ -131,18 +141,44 @@ os.register_at_fork(after_in_child=_after_fork)
 
 @contextmanager
 def using(runtime: Runtime) -> Iterator[Runtime]:
-    """Sends the calls in a ``with`` block to ``runtime``.
+    """Sends the calls that this thread or task makes in a ``with`` block to ``runtime``.
 
-    Threads started meanwhile, which know nothing of the block, follow the `using` that was entered last in the
-    process; threads started through `rave_core.ThreadPool` or `rave_core.carry` follow the one they were started in.
+    Other threads are not in the block, even those that it starts: start them with `rave_core.ThreadPool`, or wrap what
+    they run with `rave_core.carry`. Tasks inherit it.
     """
-    with ambient.pushed(runtime.context), entered(runtime.context):
+    with ambient.entered(), entered(runtime.context):
         yield runtime
 
 
-def current_scope() -> ExecutionContext:
-    """The scope of this thread or task; outside of any `using`, that of the process's own runtime."""
-    return ambient.context() or default().context
+@contextmanager
+def as_default(runtime: Runtime) -> Iterator[Runtime]:
+    """Makes ``runtime`` the process's own in a ``with`` block: that of all threads that are in no `using` block."""
+    before = ambient.make_default(runtime.context)
+    try:
+        yield runtime
+    finally:
+        ambient.make_default(before)
+
+
+def current_context() -> ExecutionContext:
+    """The context of this thread or task; outside of any `using`, that of the process's own runtime."""
+    context = running.get()
+    if context is not None:
+        return context
+    if not ambient.is_quiet:
+        _say_where_it_goes()
+    return default().context
+
+
+def _say_where_it_goes() -> None:
+    """Warns a thread for which the `using` block of another thread counted in earlier releases."""
+    warnings.warn(
+        "this thread is in no `with using(...)` block, although another one is: its calls go to the process's own "
+        "runtime, and no longer to the block that was entered last; if the thread belongs to a block, wrap what it "
+        "runs with rave_core.carry(...), or start it with rave_core.ThreadPool",
+        RaveWarning,
+        stacklevel=4,
+    )
 
 
 def current_runtime() -> Runtime:
@@ -151,7 +187,7 @@ def current_runtime() -> Runtime:
     Raises:
         ConfigurationError: the process's own is made now, and a setting is wrong.
     """
-    runtime: Runtime = current_scope().runtime
+    runtime: Runtime = current_context().runtime
     return runtime
 
 
@@ -161,17 +197,20 @@ def default() -> Runtime:
     Raises:
         ConfigurationError: a setting is wrong.
     """
-    if ambient.default is None:
+    context = ambient.default
+    if context is None:
         with _default_lock:
-            if ambient.default is None:
-                ambient.default = Runtime().context
-    found: Any = ambient.default.runtime
-    return found  # type: ignore[no-any-return]  # a scope does not know the type of its runtime
+            context = ambient.default
+            if context is None:
+                context = Runtime().context
+                ambient.make_default(context)
+    found: Runtime = context.runtime
+    return found
 
 
 def reset() -> None:
     """Forgets the process's own runtime, so that changed files and variables count from the next call on."""
     with _default_lock:
-        context, ambient.default = ambient.default, None
+        context = ambient.make_default(None)
     if context is not None:
         context.runtime.close()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from rave_core.backend import Backend, MemoryRef, SupportsPeek, SupportsValues
+from rave_core.backend import EVICTED, Backend, Located, MemoryRef, SupportsPeek, SupportsValues
 from rave_core.codecs import Codecs
 from rave_core.codecs.immutability import is_immutable
 from rave_core.errors import DamagedError, EntryError, LaterFormatError, SealError
@@ -26,16 +26,21 @@ class Found:
 
     value: Any
     entry: Entry
-    held: MemoryRef | None = None
+    ref: MemoryRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A value ready to be put. The segments may alias it, so it must be put or copied before anybody changes it."""
+    """A value ready to be put. The segments may alias it, so it must be put or copied before anybody changes it.
+
+    Attributes:
+        is_immutable: whether memory may hand the value itself out; asked only where there is a memory tier.
+    """
 
     value: Any
     codec: str
     segments: Sequence[Bytes]
+    is_immutable: bool = False
 
 
 class Destination(ABC):
@@ -80,17 +85,28 @@ class Cache(Destination):
         self.url = url
         self.signer = signer
         self.blocking = backend.blocking
-        self.peek: Callable[[str], Bytes | None] = backend.peek if isinstance(backend, SupportsPeek) else _nothing
-        self.drop: Callable[[str], None] = backend.drop if isinstance(backend, SupportsPeek) else _nothing
+        memory = backend.capability(SupportsPeek)
+        self.peek: Callable[[str], Bytes | None] = memory.peek if memory is not None else _nothing
+        self.drop: Callable[[str], None] = memory.drop if memory is not None else _nothing
         self._diagnostics = diagnostics
+
+    def look(self, key: Key) -> Found | None:
+        """What is kept under ``key``, fresh or not; trouble in the store is reported, and gives ``None``."""
+        try:
+            return self.find(key)
+        except Exception as error:  # noqa: BLE001  # a store may raise anything, and the answer can be computed
+            self._diagnostics.backend_failed(self.url, "read an entry", error)
+            return None
 
     def find(self, key: Key) -> Found | None:
         """What is kept under ``key``, fresh or not."""
         frame = self.backend.get(key.text)
-        if frame is None:
-            return None
+        return None if frame is None else self._opened(key, Located(frame))
+
+    def _opened(self, key: Key, located: Located) -> Found | None:
+        """The value in a frame; where it can't be used that is reported, and it counts as absent."""
         try:
-            return self._open(key, frame)
+            return self._open(key, located)
         except (LaterFormatError, SealError) as error:
             self._diagnostics.damaged(self.url, key.text, error)
         except DamagedError as error:
@@ -105,8 +121,8 @@ class Cache(Destination):
         return self.backend.delete(key.text)
 
     @abstractmethod
-    def _open(self, key: Key, frame: Bytes) -> Found:
-        """The value in a frame; any `EntryError` where it can't be used."""
+    def _open(self, key: Key, located: Located) -> Found:
+        """The value in a located frame; any `EntryError` where it can't be used."""
 
     @abstractmethod
     def encode(self, value: Any) -> Encoded:
@@ -132,27 +148,34 @@ class ValueCache(Cache):
         super().__init__(backend, url, signer, diagnostics)
         self._codecs = codecs
         self._data_only = data_only
-        self._values = backend if isinstance(backend, SupportsValues) else None
+        self._values = backend.capability(SupportsValues)
 
     def find(self, key: Key) -> Found | None:
-        """What is kept under ``key``, fresh or not; from the memory tier's decoded values where it has them."""
-        if self._values is not None:
-            held = self._values.held(key.text)
-            if held is not None:
-                return Found(held.value, held.entry, held)
-        return super().find(key)
+        """What is kept under ``key``, fresh or not; the decoded value where memory holds it."""
+        if self._values is None:
+            return super().find(key)
+        located = self._values.get_value(key.text)
+        ref = located.ref
+        if ref is not None and (value := ref.value) is not EVICTED:
+            return Found(value, ref.entry, ref)
+        return None if located.frame is None else self._opened(key, located)
 
-    def _open(self, key: Key, frame: Bytes) -> Found:
-        entry, segments = unpack(frame, key.text, self.signer)
+    def _open(self, key: Key, located: Located) -> Found:
+        assert located.frame is not None  # only what was found is opened
+        entry, segments = unpack(located.frame, key.text, self.signer)
         if entry.product is not None:
             raise DamagedError(f"{key}: a value expected, the entry is of a file")
         value = self._codecs.decode(entry.codec, segments, data_only=self._data_only)
-        return Found(value, entry, self._hold(key, value, entry))
+        return Found(value, entry, self._hold(key, located, value, entry))
 
-    def _hold(self, key: Key, value: Any, entry: Entry, *, tables: bool = True) -> MemoryRef | None:
-        if self._values is None or not is_immutable(value, tables=tables):
+    def _hold(self, key: Key, located: Located, value: Any, entry: Entry) -> MemoryRef | None:
+        """Has memory keep what a layer below it gave: with its value, where nobody can change that."""
+        if self._values is None:
             return None
-        return self._values.hold(key.text, value, entry)
+        if is_immutable(value):
+            return self._values.hold_value(key.text, located, value, entry)
+        self._values.hold_frame(key.text, located)
+        return None
 
     def prepare(self, spec: OperationSpec) -> tuple[Any, ...]:
         """Nothing: a data operation gets what its caller gave."""
@@ -165,17 +188,19 @@ class ValueCache(Cache):
     def encode(self, value: Any) -> Encoded:
         """``value`` as the first codec that keeps it exactly makes it; `UnstorableError` where none does."""
         codec, segments = self._codecs.choose(value, data_only=self._data_only)
-        return Encoded(value, codec, segments)
+        # A table may share memory with an array that its maker still changes: it is held once decoded.
+        return Encoded(value, codec, segments, self._values is not None and is_immutable(value, tables=False))
 
     def put(self, key: Key, draft: EntryDraft, encoded: Encoded) -> Found:
-        """Keeps an encoded value."""
+        """Keeps an encoded value, in one write to each layer."""
         segments = encoded.segments
-        sizes = tuple(memoryview(segment).nbytes for segment in segments)
+        sizes = tuple([memoryview(segment).nbytes for segment in segments])
         entry = draft(codec=encoded.codec, sizes=sizes, digest=digest(segments))
-        self.backend.put(key.text, pack(entry, segments, self.signer))
-        # A table may share memory with an array that its maker still changes: it is held once decoded.
-        held = self._hold(key, encoded.value, entry, tables=False)
-        return Found(encoded.value, entry, held)
+        frame = pack(entry, segments, self.signer)
+        if self._values is None or not encoded.is_immutable:
+            self.backend.put(key.text, frame)
+            return Found(encoded.value, entry)
+        return Found(encoded.value, entry, self._values.put_value(key.text, frame, encoded.value, entry))
 
     def fetcher(self, encoded: Encoded) -> Callable[[], Any]:
         """Decodes a copy for each caller, or hands out the value itself where nobody can change it."""

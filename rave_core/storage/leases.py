@@ -13,6 +13,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
@@ -81,8 +82,26 @@ class Lease:
 class Leases:
     """Claims, keeps alive and releases leases in one store. Safe for many threads."""
 
-    def __init__(self, store: SupportsLease, clock: Clock, *, lease_time: float, heartbeat: float) -> None:
+    def __init__(
+        self,
+        store: SupportsLease,
+        clock: Clock,
+        *,
+        lease_time: float,
+        heartbeat: float,
+        report: Callable[[str, Exception], object] | None = None,
+    ) -> None:
+        """Leases in ``store``.
+
+        Args:
+            store: where they live.
+            clock: for times in records, and how long one did not change.
+            lease_time: seconds after which a lease that does not change is free.
+            heartbeat: seconds between renewals of those held here.
+            report: hears of trouble with what failed, in words, and the error; without it that is logged.
+        """
         self._store = store
+        self._report = report or _log_trouble
         self._clock = clock
         self._lease_time = lease_time
         self._heartbeat = heartbeat
@@ -92,13 +111,18 @@ class Leases:
         self._stop = threading.Event()
         weakref.finalize(self, self._stop.set)
 
-    def watch(self, key: str, operation: str) -> Watch:
-        """A watch over ``key``, by which to claim it now or as soon as that is possible."""
-        return Watch(self, key, operation)
-
     def release(self, lease: Lease) -> None:
-        """Gives the lease back. One that was lost meanwhile stays with whoever has it now."""
-        lease.is_over = True
+        """Gives the lease back. One that was lost meanwhile stays with whoever has it now.
+
+        Trouble in the store is reported: the lease then goes with the next heartbeat, or ends within the lease time.
+        """
+        try:
+            self._give_back(lease)
+        except Exception as error:  # noqa: BLE001  # a store may raise anything; a lease only saves work
+            self._report("release a lease", error)
+
+    def _give_back(self, lease: Lease) -> None:
+        lease.is_over = True  # first: where the stack is at its end, a heartbeat gives it back
         with lease.lock:
             if not lease.lost:
                 self._store.swap_lease(lease.key, lease.data, None)
@@ -144,17 +168,15 @@ class Leases:
 
     def _release_late(self, lease: Lease) -> None:
         try:
-            self.release(lease)
+            self._give_back(lease)
         except OSError as error:
             _log.warning("the lease of %s could not be given back: %s", lease.key, error)
 
-    def _hold(self, key: str, record: LeaseRecord, data: bytes) -> Lease:
-        lease = self._held[record.owner] = Lease(key, record, data)
-        if self._thread is None:
-            with self._lock:
-                if self._thread is None:
-                    self._thread = self._started()
-        return lease
+    def _start(self) -> None:
+        """Starts the heartbeat, unless it goes."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = self._started()
 
     def _started(self) -> threading.Thread | None:
         beat = (weakref.ref(self), self._stop, self._heartbeat)
@@ -204,16 +226,27 @@ def _keep_beating(leases: weakref.ref[Leases], stop: threading.Event, seconds: f
         del alive
 
 
-class Watch:
-    """One caller's wait for one key. Not for sharing between threads."""
+def _log_trouble(action: str, error: Exception) -> None:
+    _log.warning("could not %s: %s", action, error)
 
-    def __init__(self, leases: Leases, key: str, operation: str) -> None:
-        self._leases = leases
-        self._key = key
-        self._operation = operation
-        self._seen: bytes | None = None
-        self._since = 0.0
-        self.took_over = False
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """One caller's wait for one key. Not for sharing between threads.
+
+    Attributes:
+        leases: in which the key is claimed.
+        key: its text.
+        operation: the name that the record of a claim gives.
+        took_over: whether the lease was another's before.
+    """
+
+    leases: Leases
+    key: str
+    operation: str
+    took_over: bool = False
+    _seen: bytes | None = None
+    _since: float = 0.0
 
     def attempt(self) -> Lease | None:
         """The lease, if nobody holds it or its holder is gone; else ``None``: look for the entry, then try again.
@@ -221,29 +254,35 @@ class Watch:
         Raises:
             OSError: the store is in trouble.
         """
-        leases = self._leases
+        leases = self.leases
         record = LeaseRecord(
             owner=os.urandom(12).hex(),
             host=host_id(),
             pid=os.getpid(),
             start=process_start(os.getpid()),
-            operation=self._operation,
+            operation=self.operation,
             since=leases._clock.now(),
         )
         data = _encode(record)
-        if leases._store.claim(self._key, data):
-            return leases._hold(self._key, record, data)
-        seen = leases._store.lease(self._key)
+        lease = Lease(self.key, record, data)
+        if not leases._store.claim(self.key, data) and not self._take_over(data):
+            return None
+        leases._held[record.owner] = lease
+        if leases._thread is None:
+            leases._start()
+        return lease
+
+    def _take_over(self, data: bytes) -> bool:
+        """Whether the lease was another's who is gone, and is ours now."""
+        leases = self.leases
+        seen = leases._store.lease(self.key)
         if seen is None or not self._is_stale(seen):
-            return None
+            return False
         try:
-            swapped = leases._store.swap_lease(self._key, seen, data)
+            self.took_over = leases._store.swap_lease(self.key, seen, data)
         except TimeoutError:
-            return None
-        if not swapped:
-            return None
-        self.took_over = True
-        return leases._hold(self._key, record, data)
+            return False
+        return self.took_over
 
     def is_free(self) -> bool:
         """Whether an attempt may succeed: nobody holds the lease, or its holder is gone. It claims nothing.
@@ -251,13 +290,13 @@ class Watch:
         Raises:
             OSError: the store is in trouble.
         """
-        seen = self._leases._store.lease(self._key)
+        seen = self.leases._store.lease(self.key)
         return seen is None or self._is_stale(seen)
 
     def _is_stale(self, seen: bytes) -> bool:
-        now = self._leases._clock.monotonic()
+        now = self.leases._clock.monotonic()
         if seen != self._seen:
             self._seen, self._since = seen, now
             record = read_record(seen)
             return record is not None and record.host == host_id() and not is_alive(record.pid, record.start)
-        return now - self._since >= self._leases._lease_time
+        return now - self._since >= self.leases._lease_time

@@ -109,8 +109,8 @@ def foremost(
         OSError: the store is in trouble.
     """
     number = itertools.count()
-    if isinstance(cache.backend, SupportsHoldings):
-        counted = (outline for outline in cache.backend.outlines(prefix) if next(number) >= 0)
+    if (store := cache.backend.capability(SupportsHoldings)) is not None:
+        counted = (outline for outline in store.outlines(prefix) if next(number) >= 0)
         keys = [outline.key for outline in heapq.nsmallest(most, counted, key=order)]
         return sorted(_read(cache, keys), key=order), next(number)
     found = (entry for entry in entries(cache, prefix) if next(number) >= 0)
@@ -222,10 +222,11 @@ def _judge(cache: Cache, key: str) -> Verdict | None:
 
 
 def _check_product(cache: Cache, entry: Entry, name: str) -> None:
-    if not isinstance(cache.backend, SupportsFiles) or name != os.path.basename(name):
+    files = cache.backend.capability(SupportsFiles)
+    if files is None or name != os.path.basename(name):
         raise DamagedError(f"{entry.key}: the entry is of a file, which this cache can't hold")
     try:
-        path = cache.backend.fetch(entry.key, name)
+        path = files.fetch(entry.key, name)
         with path.open("rb") as file:
             content, size = digest_file(file), os.fstat(file.fileno()).st_size
     except FileNotFoundError:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from rave_core.backend import Backend, SupportsFiles, SupportsUrl
+from rave_core.backend import Backend, Located, SupportsFiles, SupportsUrl
 from rave_core.errors import ConfigurationError, DamagedError, ProductError
 from rave_core.model import Bytes, Entry, Key, OperationSpec
 from rave_core.storage.cache import Cache, Destination, Encoded, EntryDraft, Found
@@ -51,11 +51,12 @@ class ProductCache(Cache):
 
     def __init__(self, backend: Backend, url: str, signer: Signer, diagnostics: Diagnostics) -> None:
         super().__init__(backend, url, signer, diagnostics)
-        if not isinstance(backend, SupportsFiles):
+        files = backend.capability(SupportsFiles)
+        if files is None:
             raise ConfigurationError(
                 f"products = {url!r} can't keep files; a backend that can is needed, as file:///path"
             )
-        self._files: SupportsFiles = backend
+        self._files = files
         self._checked: dict[str, tuple[int, ...]] = {}
         self._strays: dict[str, Exception] = {}  # what was written outside of the store, and why
 
@@ -64,11 +65,11 @@ class ProductCache(Cache):
 
         It is this very cache where the store does not give out URLs of its products.
         """
-        backend = self.backend
-        return _RemoteProducts(self, backend, seconds) if isinstance(backend, SupportsUrl) else self
+        store = self.backend.capability(SupportsUrl)
+        return _RemoteProducts(self, store, seconds) if store is not None else self
 
-    def _open(self, key: Key, frame: Bytes) -> Found:
-        entry, name = self._named(key, frame)
+    def _open(self, key: Key, located: Located) -> Found:
+        entry, name = self._named(key, located)
         try:
             path = str(self._files.fetch(key.text, name))
             self._check(path, entry)
@@ -76,9 +77,10 @@ class ProductCache(Cache):
             raise DamagedError(f"{key}: the product {name} is gone") from None
         return Found(path, entry)
 
-    def _named(self, key: Key, frame: Bytes) -> tuple[Entry, str]:
-        """The entry in a frame, and the name of its product."""
-        entry, _ = unpack(frame, key.text, self.signer)
+    def _named(self, key: Key, located: Located) -> tuple[Entry, str]:
+        """The entry in a located frame, and the name of its product."""
+        assert located.frame is not None  # only what was found is opened
+        entry, _ = unpack(located.frame, key.text, self.signer)
         if entry.product is None or entry.product != os.path.basename(entry.product):
             raise DamagedError(f"{key}: the entry names no product")
         return entry, entry.product
@@ -197,8 +199,8 @@ class _RemoteProducts(ProductCache):
         self._store = store
         self._seconds = seconds
 
-    def _open(self, key: Key, frame: Bytes) -> Found:
-        entry, name = self._named(key, frame)
+    def _open(self, key: Key, located: Located) -> Found:
+        entry, name = self._named(key, located)
         url = partial(self._store.url, key.text, name, seconds=self._seconds)
         return Found(Remote(url, entry.size, os.path.splitext(name)[1]), entry)
 

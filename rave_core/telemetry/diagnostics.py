@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from rave_core.errors import EntryError, RaveError, RaveWarning, describe_error
-from rave_core.model import Entry, Key, OperationSpec
+from rave_core.model import Entry, Key, OperationSpec, Status
 from rave_core.telemetry.statistics import Statistics
 
 _log = logging.getLogger("rave")
@@ -50,9 +50,9 @@ class Diagnostics:
         self.statistics.count("Lease Takeovers")
         _log.info("%s: taken over from a process that is gone", key)
 
-    def stored(self, key: Key, entry: Entry) -> None:
-        """An entry was put into a cache."""
-        self.statistics.count("Stored Bytes", entry.size)
+    def stored(self, record: dict[str, Any], status: Status, key: Key, entry: Entry) -> None:
+        """A result was computed, a miss or a refresh by ``status``, and its entry put into a cache."""
+        self.statistics.kept(record, "Refreshed" if status is Status.REFRESHED else "Misses", sum(entry.sizes))
         if self._stored_is_observed:
             self.observe("rave_entry_stored", key=key, entry=entry)
 

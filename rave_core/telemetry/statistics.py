@@ -56,6 +56,12 @@ class Statistics:
         found = self._operations.get(operation)
         return self._operations.setdefault(operation, _new_record()) if found is None else found
 
+    def kept(self, record: dict[str, Any], how: str, size: int) -> None:
+        """Counts a result of ``size`` bytes that was kept, as a miss or a refresh of the operation with ``record``."""
+        if self.namespace["Enabled"]:
+            record[how] += 1
+            self.count("Stored Bytes", size)
+
     def count(self, name: str, by: float = 1) -> None:
         """Adds ``by`` to the counter ``name``, new ones start at 0; does nothing while paused."""
         if not self.namespace["Enabled"]:

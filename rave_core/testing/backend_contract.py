@@ -17,7 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Set
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -64,6 +64,21 @@ HOSTILE_NAMES = (
 )  # fmt: skip
 
 
+class Capable:
+    """A backend, and beside its own methods those of its capabilities."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def __getattr__(self, name: str) -> Any:
+        for protocol, _ in _CAPABILITIES.values():
+            if hasattr(protocol, name) or name in protocol.__annotations__:
+                capability = self._backend.capability(protocol)
+                if capability is not None:
+                    return getattr(capability, name)
+        return getattr(self._backend, name)
+
+
 class BackendContract(ABC):
     """The basics: subclass it, with a name that pytest collects, and say how to open the backend."""
 
@@ -84,11 +99,16 @@ class BackendContract(ABC):
         yield backend
         backend.close()
 
+    @pytest.fixture
+    def store(self, backend: Backend) -> Capable:
+        """The backend under test, with the methods of all its capabilities."""
+        return Capable(backend)
+
     def test_it_has_the_capabilities_that_it_does_not_declare_lacking(self, backend: Backend) -> None:
         """What is in ``lacks`` is truly lacking; the rest is there, and tested by the contract of that name."""
         assert set(self.lacks) <= set(_CAPABILITIES)
         for name, (protocol, contract) in _CAPABILITIES.items():
-            has = isinstance(backend, protocol)
+            has = backend.capability(protocol) is not None
             assert has is (name not in self.lacks), name
             assert has is isinstance(self, contract), f"{contract.__name__} is to be subclassed where {name} is there"
 

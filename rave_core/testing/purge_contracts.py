@@ -14,115 +14,115 @@ from rave_core.testing.samples import Some, frame_of, key_of
 class PurgeContract:
     """Of a `rave_core.backend.SupportsPurge`."""
 
-    def test_a_purge_removes_the_dead(self, backend: Some) -> None:
+    def test_a_purge_removes_the_dead(self, store: Some) -> None:
         """Entries for which ``is_dead`` go, with their frames; the others stay."""
         for name, expires_at in (("old", 1.0), ("new", 9.0)):
-            backend.put(key_of(name), frame_of(key_of(name), expires_at=expires_at))
-        removed = backend.purge(lambda entry: not entry.is_fresh(5.0), grace=0)
+            store.put(key_of(name), frame_of(key_of(name), expires_at=expires_at))
+        removed = store.purge(lambda entry: not entry.is_fresh(5.0), grace=0)
         assert removed.entries >= 1
         assert removed.bytes > 0
-        assert list(backend.keys()) == [key_of("new")]
-        assert backend.get(key_of("old")) is None
+        assert list(store.keys()) == [key_of("new")]
+        assert store.get(key_of("old")) is None
 
-    def test_a_purge_of_nothing_removes_nothing(self, backend: Some) -> None:
+    def test_a_purge_of_nothing_removes_nothing(self, store: Some) -> None:
         """Neither an empty store nor a live entry is touched."""
-        assert backend.purge(_always, grace=0).entries == 0
-        backend.put(key_of("a"), frame_of(key_of("a")))
-        assert backend.purge(_never, grace=0).entries == 0
-        assert list(backend.keys()) == [key_of("a")]
+        assert store.purge(_always, grace=0).entries == 0
+        store.put(key_of("a"), frame_of(key_of("a")))
+        assert store.purge(_never, grace=0).entries == 0
+        assert list(store.keys()) == [key_of("a")]
 
-    def test_a_purge_is_remembered_if_others_may_purge_too(self, backend: Some) -> None:
+    def test_a_purge_is_remembered_if_others_may_purge_too(self, store: Some) -> None:
         """Nothing before the first; then, unless only this object can purge, the time of the last."""
-        assert backend.last_purge() is None
+        assert store.last_purge() is None
         before = SystemClock().now()
-        backend.purge(_never, grace=0)
-        last = backend.last_purge()
+        store.purge(_never, grace=0)
+        last = store.last_purge()
         assert last is None or before - 60 <= last <= SystemClock().now() + 60
 
-    def test_a_purge_judges_long_headers_too(self, backend: Some) -> None:
+    def test_a_purge_judges_long_headers_too(self, store: Some) -> None:
         """A header may be longer than a first look reads."""
         children = tuple(key_of(str(number)) for number in range(500))
-        backend.put(key_of("a"), frame_of(key_of("a"), children=children))
-        assert backend.purge(lambda entry: len(entry.children) == 500, grace=0).entries >= 1
-        assert list(backend.keys()) == []
+        store.put(key_of("a"), frame_of(key_of("a"), children=children))
+        assert store.purge(lambda entry: len(entry.children) == 500, grace=0).entries >= 1
+        assert list(store.keys()) == []
 
-    def test_a_purge_takes_damaged_frames_away(self, backend: Some) -> None:
+    def test_a_purge_takes_damaged_frames_away(self, store: Some) -> None:
         """What has no readable header can't be used."""
-        backend.put(key_of("a"), [b"not a frame"])
-        backend.put(key_of("b"), [])
-        assert backend.purge(_never, grace=0).leftovers >= 2
-        assert list(backend.keys()) == []
+        store.put(key_of("a"), [b"not a frame"])
+        store.put(key_of("b"), [])
+        assert store.purge(_never, grace=0).leftovers >= 2
+        assert list(store.keys()) == []
 
-    def test_a_purge_leaves_what_a_later_version_wrote(self, backend: Some) -> None:
+    def test_a_purge_leaves_what_a_later_version_wrote(self, store: Some) -> None:
         """A cache may be shared with newer programs."""
         frame = bytearray(b"".join(frame_of(key_of("a"))))
         frame[7] = FORMAT + 1
-        backend.put(key_of("a"), [frame])
-        backend.purge(_always, grace=0)
-        assert list(backend.keys()) == [key_of("a")]
+        store.put(key_of("a"), [frame])
+        store.purge(_always, grace=0)
+        assert list(store.keys()) == [key_of("a")]
 
-    def test_a_purge_among_writers_loses_only_the_dead(self, backend: Some) -> None:
+    def test_a_purge_among_writers_loses_only_the_dead(self, store: Some) -> None:
         """While others put and delete, a purge neither fails nor takes a live entry."""
         stop = threading.Event()
 
         def write(number: int) -> None:
             while not stop.is_set():
                 key = key_of(f"dead{number}")
-                backend.put(key, frame_of(key, expires_at=1.0))
-                backend.delete(key)
+                store.put(key, frame_of(key, expires_at=1.0))
+                store.delete(key)
 
         for number in range(20):
-            backend.put(key_of(f"live{number}"), frame_of(key_of(f"live{number}")))
+            store.put(key_of(f"live{number}"), frame_of(key_of(f"live{number}")))
         with ThreadPoolExecutor(3) as pool:
             writers = [pool.submit(write, number) for number in range(3)]
             try:
                 for _ in range(20):
-                    backend.purge(lambda entry: not entry.is_fresh(5.0), grace=0)
+                    store.purge(lambda entry: not entry.is_fresh(5.0), grace=0)
             finally:
                 stop.set()
             for writer in writers:
                 writer.result()
         live = {key_of(f"live{number}") for number in range(20)}
-        assert live <= set(backend.keys())
+        assert live <= set(store.keys())
 
-    def test_a_purge_in_slices_comes_to_an_end(self, backend: Some) -> None:
+    def test_a_purge_in_slices_comes_to_an_end(self, store: Some) -> None:
         """However little time each has, it gets some way, and says when it is through."""
         for number in range(20):
-            backend.put(key_of(str(number)), frame_of(key_of(str(number))))
+            store.put(key_of(str(number)), frame_of(key_of(str(number))))
         removed = 0
         for _ in range(200):
-            purged = backend.purge(_always, grace=0, seconds=0.0)
+            purged = store.purge(_always, grace=0, seconds=0.0)
             removed += purged.entries
             if purged.is_complete:
                 break
         assert purged.is_complete
         assert removed >= 20
-        assert list(backend.keys()) == []
+        assert list(store.keys()) == []
 
 
 class PinsContract:
     """Of a `rave_core.backend.SupportsPins`."""
 
-    def test_pins_are_remembered_in_order(self, backend: Some) -> None:
+    def test_pins_are_remembered_in_order(self, store: Some) -> None:
         """Each once, whatever characters it has."""
-        assert backend.pins() == []
+        assert store.pins() == []
         for prefix in ("b/", "a/b@c+d/v1/", "b/", "ünï/"):
-            backend.pin(prefix)
-        assert backend.pins() == ["a/b@c+d/v1/", "b/", "ünï/"]
+            store.pin(prefix)
+        assert store.pins() == ["a/b@c+d/v1/", "b/", "ünï/"]
 
-    def test_a_pin_can_be_taken_away(self, backend: Some) -> None:
+    def test_a_pin_can_be_taken_away(self, store: Some) -> None:
         """Once."""
-        backend.pin("a/")
-        assert backend.unpin("a/") is True
-        assert backend.unpin("a/") is False
-        assert backend.pins() == []
+        store.pin("a/")
+        assert store.unpin("a/") is True
+        assert store.unpin("a/") is False
+        assert store.pins() == []
 
-    def test_a_pin_is_no_entry(self, backend: Some) -> None:
+    def test_a_pin_is_no_entry(self, store: Some) -> None:
         """It neither shows among the keys nor goes with a purge."""
-        backend.pin("a/")
-        assert list(backend.keys()) == []
-        backend.purge(_always, grace=0)
-        assert backend.pins() == ["a/"]
+        store.pin("a/")
+        assert list(store.keys()) == []
+        store.purge(_always, grace=0)
+        assert store.pins() == ["a/"]
 
 
 def _always(_: Entry) -> bool:

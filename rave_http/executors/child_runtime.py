@@ -26,7 +26,7 @@ from rave_core.errors import PluginError, UnknownNameError, describe_error
 from rave_core.model import Call, Key, Progress
 from rave_core.operations.operation import Operation
 from rave_core.reloading.generations import DIRECTORIES, loading
-from rave_core.runtime.runtime import Runtime, using
+from rave_core.runtime.runtime import Runtime, as_default
 from rave_core.settings import Settings
 from rave_http.executors.body_runner import Body
 from rave_http.executors.child_channel import Teller, forward_log
@@ -115,7 +115,7 @@ class ChildRuntime:
         self._runtime = Runtime(config.settings)
         self._tally = StatsDelta(self._runtime.statistics)
         self._in_use = contextlib.ExitStack()
-        self._in_use.enter_context(using(self._runtime))
+        self._in_use.enter_context(as_default(self._runtime))
         self._found: dict[Place, Operation[..., Any]] = {}
 
     def prepare(self, place: Place, version: str | None) -> str:

@@ -20,7 +20,7 @@ from rave_core.engine.execution import ResolvedOperation
 from rave_core.expiry import nocache
 from rave_core.model import PLAIN, Call, Options, Outcome, Progress, Status
 from rave_core.runtime.runtime import Runtime
-from rave_core.storage.leases import LeaseRecord, Leases
+from rave_core.storage.leases import LeaseRecord, Leases, Watch
 from rave_http.description.request_arguments import Asked
 from rave_http.executors import Executor
 from rave_http.executors.executor import Result
@@ -309,7 +309,7 @@ class Jobs:
         if key is None or job.options is not PLAIN:
             return
         engine = self._runtime.container.engine
-        watch = leases.watch(key, job.resolved.name) if leases is not None else None
+        watch = Watch(leases, key, job.resolved.name) if leases is not None else None
         seconds = 0.01
         try:
             while engine.flights.is_under_way(key) or (watch and not await asyncio.to_thread(watch.is_free)):

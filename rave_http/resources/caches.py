@@ -194,9 +194,9 @@ def _facts(cache: Cache) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         OSError: the store is in trouble.
     """
     facts: dict[str, Any] = {"url": cache.url, "problem": cache.backend.check(), "notice": cache.backend.notice()}
-    if isinstance(cache.backend, SupportsStats):
-        count, size = cache.backend.usage()
-        facts |= {"entries": count, "bytes": size, "max_bytes": cache.backend.max_bytes}
+    if (stats := cache.backend.capability(SupportsStats)) is not None:
+        count, size = stats.usage()
+        facts |= {"entries": count, "bytes": size, "max_bytes": stats.max_bytes}
     usage = usage_of(cache, most=_MOST)
     operations = {
         each.operation: {"entries": each.entries, "bytes": each.bytes, "seconds": each.seconds}

@@ -196,7 +196,7 @@ class JobStatuses:
         if resolved.leases is None:
             return False, None
         with self._lock:
-            watch, lock = self._watches.setdefault(key.text, (resolved.leases.watch(key.text, resolved.name), Lock()))
+            watch, lock = self._watches.setdefault(key.text, (Watch(resolved.leases, key.text, resolved.name), Lock()))
         try:
             with lock:
                 return (False, None) if watch.is_free() else (True, resolved.leases.holder(key.text))

@@ -19,7 +19,7 @@ from rave_core.engine.engine import Engine
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.errors import ConfigurationError
 from rave_core.model import Call, Entry, Key, Outcome, Status
-from rave_core.runtime.runtime import Runtime, using
+from rave_core.runtime.runtime import Runtime, as_default
 from rave_core.settings import Settings
 from rave_core.storage.cache import Cache, Found
 from rave_core.storage.product_cache import ProductCache
@@ -114,7 +114,7 @@ class Service:
             ConfigurationError: a setting is wrong.
             PluginError: a namespace has a problem, and ``load_error_fatal`` is set.
         """
-        self._stack.enter_context(using(self.runtime))
+        self._stack.enter_context(as_default(self.runtime))
         self._loop = asyncio.get_running_loop()
         self._loop.set_default_executor(ThreadPoolExecutor(_IO_THREADS, "rave-io"))
         own = self.settings
@@ -239,7 +239,7 @@ class Service:
         seconds = self.settings.product_urls
         if seconds is not None and isinstance(cache, ProductCache):
             cache = cache.elsewhere_for(seconds)
-        return self.engine.look(cache, key)
+        return cache.look(key)
 
     async def wait(self, job: Job, seconds: float) -> bool:
         """Waits for a computation, unless too many wait already; whether it ended."""

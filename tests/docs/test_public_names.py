@@ -20,7 +20,7 @@ NO_OTHER_WAY = {
     "plugins/rave-flow/tests/test_daily.py": {
         "rave_core.engine.context.ExecutionContext",
         "rave_core.engine.context.entered",
-        "rave_core.runtime.runtime.current_scope",
+        "rave_core.runtime.runtime.current_context",
     },
     "plugins/rave-web/tests/test_coroutines.py": {"rave_core.engine.context.current"},
 }

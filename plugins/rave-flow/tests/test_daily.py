@@ -16,7 +16,7 @@ from rave_flow.operations.tables import daily, top
 from rave_core import Runtime
 from rave_core.engine.context import ExecutionContext, entered
 from rave_core.model import Progress
-from rave_core.runtime.runtime import current_scope
+from rave_core.runtime.runtime import current_context
 
 Row = dict[str, Any]
 Serve = Callable[[Path], Runtime]
@@ -117,7 +117,7 @@ def test_a_report_tells_how_far_it_is(serving: Serve, generated: Path) -> None:
     with entered(ExecutionContext(runtime, listener=lambda _name, report: heard.append(report))):
         daily("2024-05-14")
     assert [report.done for report in heard if report.total == 24] == list(range(25))
-    assert current_scope().listener is None
+    assert current_context().listener is None
 
 
 def test_a_new_file_is_noticed_at_once(

@@ -208,9 +208,13 @@ def test_it_can_do_what_a_layer_can(tmp_path):
     files = LayeredBackend([FilesystemBackend(tmp_path / "a"), FilesystemBackend(tmp_path / "b")])
     both = LayeredBackend([MemoryBackend(), FilesystemBackend(tmp_path / "c")])
     protocols = (SupportsValues, SupportsFiles, SupportsLease, SupportsPurge, SupportsStats)
-    assert [isinstance(memory, protocol) for protocol in protocols] == [True, False, False, True, True]
-    assert [isinstance(files, protocol) for protocol in protocols] == [False, True, True, True, True]
-    assert [isinstance(both, protocol) for protocol in protocols] == [True] * 5
+
+    def able(backend):
+        return [backend.capability(protocol) is not None for protocol in protocols]
+
+    assert able(memory) == [True, False, False, True, True]
+    assert able(files) == [False, True, True, True, True]
+    assert able(both) == [True] * 5
 
 
 def test_leases_and_the_secret_are_those_of_the_last_layer(tmp_path):
@@ -218,7 +222,7 @@ def test_leases_and_the_secret_are_those_of_the_last_layer(tmp_path):
     near, far = FilesystemBackend(tmp_path / "near"), FilesystemBackend(tmp_path / "far")
     layered = LayeredBackend([near, far])
     assert layered.secret() == far.secret() != near.secret()
-    layered.claim(A, b"record")
+    layered.capability(SupportsLease).claim(A, b"record")
     assert (near.lease(A), far.lease(A)) == (None, b"record")
 
 
@@ -227,16 +231,16 @@ def test_a_commit_replaces_the_copy_above(tmp_path):
     memory, files = MemoryBackend(), FilesystemBackend(tmp_path / "c")
     layered = LayeredBackend([memory, files])
     memory.put(A, [b"older"])
-    draft = layered.draft(".txt")
+    products = layered.capability(SupportsFiles)
+    draft = products.draft(".txt")
     draft.write_text("content")
-    layered.commit(A, draft, "a.txt", frame_of(A, product="a.txt"))
+    products.commit(A, draft, "a.txt", frame_of(A, product="a.txt"))
     assert memory.get(A) == files.get(A) == b"".join(frame_of(A, product="a.txt"))
 
 
 def test_a_put_lets_go_of_the_value_above(layered, upper):
     """A reader that kept the ``MemoryRef`` asks again."""
-    layered.put(A, [b"one"])
-    held = layered.hold(A, "value", ENTRY)
+    held = layered.put_value(A, [b"one"], "value", ENTRY)
     layered.put(A, [b"two"])
     assert held.value is EVICTED
 
@@ -295,12 +299,12 @@ def test_a_local_layer_is_never_left_alone(layered, lower):
 def test_the_leases_of_a_layer_in_trouble_are_refused_at_once(tmp_path, clock, free_port, aws):
     """No caller waits for a claim that can't be had."""
     far = ObjectStoreBackend(S3Config("bucket", endpoint=f"http://127.0.0.1:{free_port}"), timeout=0.5)
-    layered = LayeredBackend([MemoryBackend(), far], clock=clock)
+    leases = LayeredBackend([MemoryBackend(), far], clock=clock).capability(SupportsLease)
     for _ in range(FAILURES):
         with pytest.raises(BackendError, match="can't be reached"):
-            layered.claim(A, b"record")
+            leases.claim(A, b"record")
     with pytest.raises(BackendError, match="left alone"):
-        layered.claim(A, b"record")
+        leases.claim(A, b"record")
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -343,12 +347,14 @@ def test_a_value_in_memory_is_over_its_age_too(lower, clock):
     frame = b"".join(frame_of(A, expires_at=5000.0))
     layered.put(A, [frame])
     clock.advance(4)
-    held = layered.hold(A, "value", peek(frame))
-    assert held.expires_at == 1010.0
-    assert layered.held(A) is held
+    located = layered.get_value(A)
+    ref = layered.hold_value(A, located, "value", peek(frame))
+    assert ref.expires_at == 1010.0
+    assert layered.get_value(A).ref is ref
     clock.advance(7)
-    assert layered.held(A) is None
-    assert layered.hold(A, "value", peek(frame)) is None
+    assert layered.get_value(A).ref is None
+    assert memory.get_value(A) == (None, None, None)
+    assert memory.hold_value(A, located, "value", peek(frame)) is None
 
 
 @pytest.mark.parametrize("scheme", ["memory://", "file:///tmp/never-made"])

@@ -90,11 +90,16 @@ def test_a_frame_beyond_the_budget_is_not_kept(small):
     assert list(small.keys()) == ["b"]
 
 
+def hold(backend, key):
+    """Has ``backend`` hold a value beside the frame of ``key``, as whoever decoded it does."""
+    return backend.hold_value(key, backend.get_value(key), "value", ENTRY)
+
+
 def test_a_value_counts_as_much_as_its_frame(small):
     """Holding a value makes the entry larger, so something else may have to go."""
     fill(small, "a", "b", "c")
     before = small.usage()[1]
-    assert small.hold("c", "value", ENTRY) is not None
+    assert hold(small, "c") is not None
     assert small.usage() == (2, before - OVERHEAD)
 
 
@@ -102,7 +107,7 @@ def test_a_value_for_which_there_is_no_room_is_not_held():
     """Its frame stays."""
     backend = MemoryBackend(max_bytes=OVERHEAD + 150)
     fill(backend, "a")
-    assert backend.hold("a", "value", ENTRY) is None
+    assert hold(backend, "a") is None
     assert backend.get("a") == b"x" * 100
 
 
@@ -111,7 +116,7 @@ def test_eviction_lets_go_of_the_value(policy):
     """Who kept the ``MemoryRef`` sees ``EVICTED``."""
     backend = MemoryBackend(max_bytes=OVERHEAD + 250, policy=policy)
     fill(backend, "a")
-    held = backend.hold("a", "value", ENTRY)
+    held = hold(backend, "a")
     assert held.value == "value"
     fill(backend, "b")
     assert list(backend.keys()) == ["b"]
@@ -122,7 +127,7 @@ def test_reading_through_a_held_gives_a_second_chance():
     """A flag set without any lock spares an entry once, and is cleared by that."""
     backend = MemoryBackend(max_bytes=ROOM_FOR_THREE, policy="lru")
     fill(backend, "a")
-    held = backend.hold("a", "value", ENTRY)
+    held = hold(backend, "a")
     fill(backend, "b")
     held.used = True
     fill(backend, "c")
@@ -136,11 +141,11 @@ def test_a_second_chance_counts_as_one_use():
     """Under LFU the spared entry has been used twice, so it outlasts what was used once."""
     backend = MemoryBackend(max_bytes=4 * (OVERHEAD + 200), policy="lfu")
     fill(backend, "a")
-    backend.hold("a", "value", ENTRY)
-    helds = {"a": backend.held("a")}
+    hold(backend, "a")
+    helds = {"a": backend.get_value("a").ref}
     for name in "bcd":
         fill(backend, name)
-        helds[name] = backend.hold(name, "value", ENTRY)
+        helds[name] = hold(backend, name)
     helds["b"].used = True
     fill(backend, "e", "f")
     assert "b" in set(backend.keys())
@@ -153,7 +158,7 @@ def test_all_in_use_still_makes_room():
     helds = []
     for name in "abc":
         fill(backend, name)
-        helds.append(backend.hold(name, "value", ENTRY))
+        helds.append(hold(backend, name))
     for held in helds:
         held.used = True
     fill(backend, "d")
@@ -265,5 +270,5 @@ def test_a_value_that_does_not_fit_beside_its_frame_leaves_the_frame():
     key, frame = named("a/b", 1)
     backend = MemoryBackend(max_bytes=OVERHEAD + len(b"".join(frame)) + 10)
     backend.put(key, frame)
-    assert backend.hold(key, "value", peek(b"".join(frame))) is None
+    assert backend.hold_value(key, backend.get_value(key), "value", peek(b"".join(frame))) is None
     assert backend.get(key) == b"".join(frame)

@@ -186,7 +186,7 @@ def test_the_event_loop_goes_on_while_a_body_or_a_disk_is_waited_for(gate: Gate)
 def test_a_slow_store_does_not_block_the_event_loop(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     """What may wait for a disk is done in a thread."""
     here, seen = threading.get_ident(), set()
-    for name in ("get", "put"):
+    for name in ("get_value", "put_value"):
         whole = getattr(runtime.cache.backend, name)
 
         def slow(*args: Any, whole: Any = whole) -> Any:
@@ -319,7 +319,7 @@ def test_what_landed_after_the_callers_look_is_not_computed_again(
     async def main() -> list[Status]:
         key = double.key(1)
         assert key is not None
-        assert used.container.engine.look(used.cache, key) is None  # both looked
+        assert used.cache.look(key) is None  # both looked
         outcomes = [await compute(), await compute(), await compute(Options(refresh=True))]
         outcomes += await asyncio.gather(compute(), compute())
         assert {outcome.value for outcome in outcomes} == {2}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rave_core import Operation, Runtime, ThreadPool, nocache, op, op_file, progress, using
+from rave_core import Operation, Runtime, ThreadPool, carry, nocache, op, op_file, progress, using
 from rave_core.engine.context import ExecutionContext, entered
 from rave_core.model import Progress
 
@@ -223,7 +223,7 @@ def test_progress_stands_in_the_lease_for_other_processes(make_runtime: Callable
     working_runtime, asking = make_runtime(lease_heartbeat=0.02), make_runtime()
     with using(working_runtime):
         key = reporting.key().text
-        thread = threading.Thread(target=reporting)
+        thread = threading.Thread(target=carry(reporting))
         thread.start()
         assert GATES["entered"].wait(10)
     with using(asking):

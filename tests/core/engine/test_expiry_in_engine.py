@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rave_core import RaveWarning, Runtime, crossover_strategy, nocache, op, op_file, using
+from rave_core import RaveWarning, Runtime, carry, crossover_strategy, nocache, op, op_file, using
 from rave_core.errors import ConfigurationError, DecorationError
 from rave_core.testing.clock import FakeClock
 
@@ -321,7 +321,7 @@ def test_the_stale_result_stands_in_for_all_who_waited(clock: FakeClock, ran: Ra
         except ValueError as error:
             answers.append(error)
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
+    threads = [threading.Thread(target=carry(ask)) for _ in range(3)]
     threads[0].start()
     assert ENTERED.wait(10)
     for thread in threads[1:]:

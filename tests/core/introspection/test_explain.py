@@ -12,6 +12,7 @@ from rave_core.introspection.explain import computation_of
 from rave_core.introspection.plan import Need
 from rave_core.model import Status
 from rave_core.runtime.runtime import current_runtime
+from rave_core.storage.leases import Watch
 from rave_core.storage.listing import Health, check_entry, entries_of, find_entry, short_id, verify
 from rave_core.testing import FakeClock
 
@@ -189,7 +190,7 @@ def test_who_computes_a_call_is_told(runtime: Runtime) -> None:
     assert key is not None
     assert resolved.leases is not None
     assert computation_of(resolved, key.text) is None
-    lease = resolved.leases.watch(key.text, "test").attempt()
+    lease = Watch(resolved.leases, key.text, "test").attempt()
     assert lease is not None
     found = computation_of(resolved, key.text)
     assert found is not None

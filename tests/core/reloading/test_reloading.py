@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from rave_core import RaveWarning, Runtime, using
+from rave_core import RaveWarning, Runtime, carry, using
 from rave_core.model import Status
 from rave_core.operations.catalog import Catalog
 
@@ -604,7 +604,7 @@ def test_many_calls_and_many_reloads_go_together(runtime: Runtime, code: Code) -
                 wrong.append(error)
 
     with using(runtime):
-        threads = [threading.Thread(target=call) for _ in range(3)]
+        threads = [threading.Thread(target=carry(call)) for _ in range(3)]
         for thread in threads:
             thread.start()
         for word in words:

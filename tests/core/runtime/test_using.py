@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,8 +14,8 @@ from typing import Any
 import pytest
 
 from rave_core import Runtime, Settings, ThreadPool, carry, op, using
-from rave_core.errors import ConfigurationError
-from rave_core.runtime.runtime import current_runtime, default, reset
+from rave_core.errors import ConfigurationError, RaveWarning
+from rave_core.runtime.runtime import as_default, current_runtime, default, reset
 
 Ran = Callable[[], list[str]]
 
@@ -81,19 +82,48 @@ def test_an_exception_ends_the_block(pair: tuple[Runtime, Runtime]) -> None:
         with pytest.raises(KeyError), using(two):
             raise KeyError
         assert current_runtime() is one
-        assert in_thread(current_runtime) is one
+        assert in_thread(carry(current_runtime)) is one
 
 
-def test_bare_threads_follow_the_latest_using(pair: tuple[Runtime, Runtime]) -> None:
-    """A thread that knows of no block uses what was entered last in the process."""
+def test_bare_threads_never_enter_a_block_of_others(pair: tuple[Runtime, Runtime], tmp_path: Path, ran: Ran) -> None:
+    """A thread started in one block, while another is entered, writes into neither: it says where it goes."""
+    own = Runtime(Settings(cache=[f"file://{tmp_path}/own"], products=[f"file://{tmp_path}/own-products"]))
     one, two = pair
-    with using(one):
-        assert in_thread(current_runtime) is one
+    go_on, entered, leave = threading.Event(), threading.Event(), threading.Event()
+
+    def elsewhere() -> None:
         with using(two):
-            assert in_thread(current_runtime) is two
-        assert in_thread(current_runtime) is one
-        with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(current_runtime).result() is one
+            entered.set()
+            leave.wait(10)
+
+    def bare() -> Runtime:
+        go_on.wait(10)
+        where(1)
+        return current_runtime()
+
+    other = threading.Thread(target=elsewhere)
+    found: list[Runtime] = []
+    with as_default(own), using(one), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        thread = threading.Thread(target=lambda: found.append(bare()))
+        thread.start()
+        other.start()
+        assert entered.wait(10)
+        go_on.set()
+        thread.join(10)
+        leave.set()
+        other.join(10)
+    assert found == [own]
+    assert "rave_core.carry" in str(caught[0].message)
+    assert [list(runtime.cache.backend.keys()) for runtime in pair] == [[], []]
+    assert ran() == ["where 1"]
+
+
+def test_without_any_block_a_bare_thread_is_not_warned(pair: tuple[Runtime, Runtime]) -> None:
+    """It goes where all go."""
+    one, _ = pair
+    with as_default(one):
+        assert in_thread(current_runtime) is current_runtime() is one
 
 
 def test_carried_threads_follow_the_one_they_were_started_in(pair: tuple[Runtime, Runtime]) -> None:
@@ -129,11 +159,11 @@ def test_a_thread_with_a_block_of_its_own_keeps_to_it(pair: tuple[Runtime, Runti
         leave.set()
         thread.join()
         assert seen == [two]
-        assert in_thread(current_runtime) is one
+        assert in_thread(carry(current_runtime)) is one
 
 
 def test_blocks_of_many_threads_leave_nothing_behind(pair: tuple[Runtime, Runtime], often_interrupted: None) -> None:
-    """However they overlap: afterwards a bare thread follows the block that is left."""
+    """However they overlap: afterwards threads are warned in the block that is left, and not after it."""
     one, two = pair
 
     def enter_and_leave(number: int) -> bool:
@@ -144,10 +174,14 @@ def test_blocks_of_many_threads_leave_nothing_behind(pair: tuple[Runtime, Runtim
                     return False
         return True
 
-    with using(one):
+    with as_default(two), using(one):
         with ThreadPoolExecutor(8) as pool:
             assert all(pool.map(enter_and_leave, range(8)))
-        assert in_thread(current_runtime) is one
+        assert current_runtime() is one
+        with pytest.warns(RaveWarning, match="this thread is in no"):
+            assert in_thread(current_runtime) is two
+    with as_default(two):
+        assert in_thread(current_runtime) is two
 
 
 def test_inside_an_operation_calls_stay_in_its_runtime(pair: tuple[Runtime, Runtime], ran: Ran) -> None:

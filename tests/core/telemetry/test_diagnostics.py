@@ -151,7 +151,7 @@ def test_strict_mode_raises_where_a_store_fails(
 ) -> None:
     """The store's own error."""
     strict = make_runtime(strict=True)
-    monkeypatch.setattr(strict.cache.backend, "put", _full)
+    monkeypatch.setattr(strict.cache.backend, "put_value", _full)
     with using(strict), pytest.raises(OSError, match="No space left"):
         train(1)
 
@@ -159,7 +159,7 @@ def test_strict_mode_raises_where_a_store_fails(
 def test_a_full_store_degrades_to_computing(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, ran: Ran) -> None:
     """The value is returned and the failure reported with the store's URL; afterwards all is as before."""
     with monkeypatch.context() as broken:
-        broken.setattr(runtime.cache.backend, "put", _full)
+        broken.setattr(runtime.cache.backend, "put_value", _full)
         with pytest.warns(RaveWarning, match=r"cache memory:// over file://.*could not keep an entry.*No space left"):
             assert train.resolve(1).status == "uncached"
         train(1)
@@ -173,7 +173,7 @@ def test_a_store_that_cannot_be_read_degrades_to_computing(
 ) -> None:
     """A broken disk costs time, not answers."""
     train(1)
-    for name in ("get", "held"):
+    for name in ("get", "get_value"):
         monkeypatch.setattr(runtime.cache.backend, name, _full, raising=False)
     with pytest.warns(RaveWarning, match="could not read an entry"):
         assert train.resolve(1).value == 1
