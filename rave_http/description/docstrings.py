@@ -1,27 +1,30 @@
-"""Docstrings read as prose: paragraphs, lists, code, sections, and what is said of each parameter.
+"""Docstrings read as prose: paragraphs, lists, code, sections, and what is said of each parameter and of the result.
 
-Understood is what people write: plain paragraphs, lists, indented code, Google's sections (``Args:``), and the
-``:param name:`` of reStructuredText. Whatever else is in a docstring stands there as it was written.
+griffe parses the styles of Google, of NumPy and of Sphinx, whichever a docstring has; nothing else touches it, and it
+is imported with the first docstring. Without it a docstring is shown as it was written, and a warning in the log says
+what to install. Whatever else is in a docstring stands there as it was written.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
-from typing import Final
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
 
-_SECTION = re.compile(r"(?P<title>[A-Z][A-Za-z ]{1,30}):\s*\Z")
+if TYPE_CHECKING:
+    from griffe import DocstringSection, DocstringStyle
+
+_log = logging.getLogger("rave.http")
+
+_TITLE: Final = re.compile(r"[A-Z][A-Za-z ]{1,30}:\s*\Z")
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+(?P<text>\S.*)")
-_TERM = re.compile(r"(?P<name>\*{0,2}[\w.`, *]{1,80}?)(?:\s*\([^()]*\))?\s*:\s+(?P<text>\S.*)")
-_FIELD = re.compile(r":param\s+(?:[^:]*\s)?\*{0,2}(?P<name>\w+):\s*(?P<text>.*)")
 _CODE = re.compile(r"``(?P<double>.+?)``|`(?P<single>[^`]+)`", re.DOTALL)
-_PARAMETERS: Final = frozenset(
-    {"Args", "Arguments", "Parameters", "Keyword Args", "Keyword Arguments", "Other Parameters"}
-)
 
 
 class BlockKind(StrEnum):
@@ -62,29 +65,34 @@ class Prose:
         summary: the first line, without marks of code; empty where there is no docstring.
         blocks: what comes behind the first line, but for the section of the parameters.
         parameters: what is said of each, by name, in one line.
+        returns: what is said of the result, in one line; it is in ``blocks`` too.
     """
 
     summary: str = ""
     blocks: tuple[Block, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
+    returns: str = ""
 
 
 @lru_cache(maxsize=1024)
 def prose(doc: str) -> Prose:
     """Reads a docstring, as ``inspect.getdoc`` gives it."""
     first, _, rest = doc.strip().partition("\n")
+    rest = textwrap.dedent(rest)
+    if not rest.strip() or not _has_griffe():
+        return Prose(plain_text(first), tuple(_blocks(rest.splitlines())))
+    style, sections = _sections(rest)
     blocks: list[Block] = []
     parameters: dict[str, str] = {}
-    for title, lines in _sections(rest.splitlines()):
-        if title in _PARAMETERS:
-            parameters |= _parameters(lines)
+    returns: list[str] = []
+    for section in sections:
+        if "parameters" in section.kind.value and section.kind.value != "type parameters":
+            parameters |= _parameters(section.value)
             continue
-        plain, said = _without_fields(lines)
-        parameters |= said
-        if title:
-            blocks.append(Block(BlockKind.HEADING, (spans(title),)))
-        blocks.extend(_blocks(plain))
-    return Prose(plain_text(first), tuple(blocks), parameters)
+        if section.kind.value in ("returns", "yields"):
+            returns += (plain_text(_described(item)) for item in section.value)
+        blocks += _of_fields(section) if style == "sphinx" else _of_section(section)
+    return Prose(plain_text(first), tuple(blocks), parameters, " ".join(returns))
 
 
 def spans(text: str) -> tuple[Span, ...]:
@@ -103,58 +111,87 @@ def plain_text(text: str) -> str:
     return " ".join("".join(span.text for span in spans(text)).split())
 
 
-def _sections(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """The parts of a docstring, each with its title; text outside of a section has an empty one."""
-    title, part = "", list[str]()
-    for place, line in enumerate(lines):
-        found = _SECTION.match(line)
-        follows = next((later for later in lines[place + 1 :] if later.strip()), "")
-        if found and follows.startswith((" ", "\t")):
-            yield title, _dedented(part) if title else part
-            title, part = found["title"], []
-        elif title and line.strip() and not line.startswith((" ", "\t")):
-            yield title, _dedented(part)
-            title, part = "", [line]
-        else:
-            part.append(line)
-    yield title, _dedented(part) if title else part
+@cache
+def _has_griffe() -> bool:
+    if find_spec("griffe") is not None:
+        return True
+    _log.warning(
+        "docstrings are shown as they are written, and parameters without what is said of them: "
+        "pip install 'rave-framework[http]' for griffe, which reads them"
+    )
+    return False
 
 
-def _dedented(lines: Sequence[str]) -> list[str]:
-    return textwrap.dedent("\n".join(lines)).splitlines()
+def _sections(text: str) -> tuple[DocstringStyle, list[DocstringSection]]:
+    """The style of a docstring, and its sections in that style."""
+    from griffe import Docstring, infer_docstring_style
+
+    # A style shows in the lines behind the first one, which was taken off.
+    parser, _ = infer_docstring_style(Docstring(f"Summary.\n\n{text}"), default="google")
+    style: DocstringStyle = parser.value if parser is not None else "google"
+    options: dict[str, Any] = {"warnings": False}
+    if style == "google":
+        options |= {"returns_multiple_items": False, "returns_named_value": False}
+        text = _with_empty_lines(text)
+    return style, Docstring(text).parse(style, **options)
 
 
-def _parameters(lines: Sequence[str]) -> dict[str, str]:
+def _with_empty_lines(text: str) -> str:
+    """A docstring with an empty line before each title of a section, which many forget."""
+    lines = text.splitlines()
+    spaced: list[str] = []
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if _TITLE.match(line) and following.startswith((" ", "\t")):
+            spaced.append("")
+        spaced.append(line)
+    return "\n".join(spaced)
+
+
+def _parameters(items: Sequence[Any]) -> dict[str, str]:
     """What a section of parameters says of each; ``a, b: text`` says it of both."""
-    said: dict[str, list[str]] = {}
-    names: list[str] = []
-    for line in lines:
-        found = None if line.startswith((" ", "\t")) else _TERM.match(line)
-        if found:
-            names = [name.strip(" *`") for name in found["name"].split(",")]
-            said |= {name: [found["text"]] for name in names}
-        elif line.strip():
-            for name in names:
-                said[name].append(line)
-    return {name: plain_text(" ".join(texts)) for name, texts in said.items()}
+    said = {name.strip(" *`"): plain_text(item.description) for item in items for name in item.name.split(",")}
+    return {name: text for name, text in said.items() if text}
 
 
-def _without_fields(lines: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """The lines without the fields ``:param name: text``, and what these say."""
-    plain: list[str] = []
-    said: dict[str, str] = {}
-    current = ""
-    for line in lines:
-        found = _FIELD.match(line)
-        if found:
-            current = found["name"]
-            said[current] = found["text"]
-        elif current and line.startswith((" ", "\t")):
-            said[current] += f" {line}"
-        else:
-            current = ""
-            plain.append(line)
-    return plain, {name: plain_text(text) for name, text in said.items()}
+def _described(item: Any) -> str:
+    """What is said of an item of a section, with its name or type where it has one."""
+    names = [str(each) for each in (getattr(item, "name", ""), item.annotation) if each]
+    return f"{' '.join(names)}: {item.description}" if names else str(item.description)
+
+
+def _of_section(section: DocstringSection) -> Iterator[Block]:
+    """A section as a heading and what stands below it."""
+    kind, value = section.kind.value, section.value
+    if kind == "text":
+        yield from _blocks(value.splitlines())
+    elif kind == "admonition":
+        yield from _of_admonition(section.title or "", value.annotation or "", value.description)
+    else:
+        yield Block(BlockKind.HEADING, (spans(section.title or kind.capitalize()),))
+        for item in value if isinstance(value, list) else [value]:
+            yield from _blocks((item[1] if isinstance(item, tuple) else _described(item)).splitlines())
+
+
+def _of_admonition(title: str, kind: str, text: str) -> Iterator[Block]:
+    """A part with a title of its own; one that is written small is a sentence before what is indented."""
+    if title[:1].islower():
+        yield from _blocks([f"{title}:", "", *textwrap.indent(text, "    ").splitlines()])
+        return
+    is_kind = title.lower().replace(" ", "-").startswith(kind)
+    heading = title if is_kind else f"{kind.capitalize()}: {title}"
+    yield Block(BlockKind.HEADING, (spans(heading),))
+    yield from _blocks(text.splitlines())
+
+
+def _of_fields(section: DocstringSection) -> Iterator[Block]:
+    """A section of Sphinx's style: its fields are shown as they are written."""
+    kind, value = section.kind.value, section.value
+    if kind == "text":
+        yield from _blocks(value.splitlines())
+        return
+    for item in value:
+        named = f":{kind} {item.annotation}:" if kind == "raises" else f":{kind}:"
+        yield from _blocks([f"{named} {' '.join(item.description.split())}"])
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[Block]:

@@ -84,13 +84,13 @@ def _path_item(name: str, operation: Operation[..., Any]) -> dict[str, Any]:
     get = {
         "operationId": f"get.{_identifier(name)}",
         "parameters": [*_query(spec, schema, texts), *controls],
-        "responses": _responses(made, has_body=False),
+        "responses": _responses(made, known.returns, has_body=False),
     }
     post = {
         "operationId": f"post.{_identifier(name)}",
         "parameters": controls,
         "requestBody": _body(schema, texts),
-        "responses": _responses(made, has_body=True),
+        "responses": _responses(made, known.returns, has_body=True),
     }
     return {"get": shared | get, "post": shared | post}
 
@@ -124,9 +124,9 @@ def _body(schema: Mapping[str, Any], texts: Sequence[Written]) -> dict[str, Any]
 
 
 @lru_cache(maxsize=256)
-def _responses(made: tuple[str, ...], *, has_body: bool) -> dict[str, Any]:
+def _responses(made: tuple[str, ...], returns: str, *, has_body: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "200": product("The result.", made),
+        "200": product(returns or "The result.", made),
         "202": ref("Ticket", "responses"),
         "303": ref("SeeProduct", "responses"),
     }
