@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rave_flow.errors import ParameterError
-from rave_flow.model.address_set import AddressSet
+from rave_flow.model.address_set import AddressSet, number_of
 from rave_flow.model.flags import bits_of, letters_of
 from rave_flow.operations import silk
 from rave_flow.silk import rwcat, rwcount, rwcut, rwfilter, rwset, rwsort, rwstats, rwtotal, rwuniq
 from rave_flow.sql.dates import to_moment, to_time_window
 from rave_flow.sql.flow_types import NAMES
 from rave_flow.sql.literals import literal
+from rave_flow.sql.tuples import Tuples
 
 from rave_core import Runtime
 from rave_core.errors import ArgumentError
@@ -104,6 +106,14 @@ def way(row: Row) -> str:
     return ("out" if inner[0] else "in") + ("web" if web else "icmp" if row["protocol"] in ("icmp", "icmp6") else "")
 
 
+MIDNIGHT, HOUR = 1715644800 * 10**6, 3600 * 10**6
+
+
+def ended(row: Row) -> int:
+    """When a flow ended, in microseconds."""
+    return int(row["us"]) + round((row["duration"] or 0) * 1e6)
+
+
 OPTIONS: dict[str, list[tuple[Any, Callable[[Row], bool]]]] = {
     "protocol": [
         ("tcp", lambda row: row["protocol"] == "tcp"),
@@ -128,11 +138,54 @@ OPTIONS: dict[str, list[tuple[Any, Callable[[Row], bool]]]] = {
         ("192.0.2.80", lambda row: "192.0.2.80" in (row["sip"], row["dip"])),
         ("2001:db8:1::/64", lambda row: any(inside(row[end], "2001:db8:1::/64") for end in ("sip", "dip"))),
     ],
+    "not_daddress": [
+        ("10.x.0-1.x", lambda row: not (inside(row["dip"], "10.0.0.0/8") and int(row["dip"].split(".")[2]) <= 1))
+    ],
     "not_saddress": [("10.0.0.0/8", lambda row: not inside(row["sip"], "10.0.0.0/8"))],
     "bytes": [("1000-", lambda row: row["bytes"] >= 1000), ("-99", lambda row: row["bytes"] <= 99)],
     "packets": [("2-10", lambda row: 2 <= row["packets"] <= 10)],
     "duration": [
         ("0.5-10", lambda row: row["duration"] is not None and 500 <= round(row["duration"] * 1000) <= 10_000)
+    ],
+    "bytes_per_packet": [
+        ("40-60.5", lambda row: row["packets"] > 0 and 40 <= Fraction(row["bytes"], row["packets"]) <= Fraction(121, 2))
+    ],
+    "bytes_per_second": [
+        (
+            "100-5000",
+            lambda row: bool(row["duration"]) and 100 <= row["bytes"] / Fraction(str(row["duration"])) <= 5000,
+        )
+    ],
+    "packets_per_second": [
+        ("2-", lambda row: bool(row["duration"]) and row["packets"] / Fraction(str(row["duration"])) >= 2)
+    ],
+    "stime": [
+        ("2024/05/14:09-2024/05/14:10:29", lambda row: MIDNIGHT + 9 * HOUR <= row["us"] < MIDNIGHT + 10.5 * HOUR)
+    ],
+    "etime": [("2024/05/14:09", lambda row: MIDNIGHT + 9 * HOUR <= ended(row) < MIDNIGHT + 10 * HOUR)],
+    "active_time": [
+        (
+            "2024-05-14T09:30:00/2024-05-14T09:30:09",
+            lambda row: row["us"] < MIDNIGHT + 9.5 * HOUR + 10e6 and ended(row) >= MIDNIGHT + 9.5 * HOUR,
+        )
+    ],
+    "ip_version": [(6, lambda row: ":" in row["sip"]), ("4", lambda row: "." in row["sip"])],
+    "anyset": [
+        (
+            AddressSet.of(*[f"10.1.{number}.{low}" for number in range(8) for low in range(0, 250, 7)]),
+            lambda row: any(
+                inside(row[end], "10.1.0.0/21") and int(row[end].split(".")[3]) % 7 == 0 for end in ("sip", "dip")
+            ),
+        )
+    ],
+    "not_dport": [("443,53", lambda row: row["dport"] not in (-1, 443, 53))],
+    "not_sipset": [(AddressSet.of("10.0.0.0/8"), lambda row: not inside(row["sip"], "10.0.0.0/8"))],
+    "not_protocol": [("6,17", lambda row: row["protocol"] not in ("tcp", "udp"))],
+    "tuple_file": [
+        (
+            Tuples.of("dport,protocol", [(443, "tcp"), ("53", 17)]),
+            lambda row: (row["dport"], row["protocol"]) in ((443, "tcp"), (53, "udp")),
+        )
     ],
     "type": [
         ("out", lambda row: way(row) == "out"),
@@ -146,6 +199,20 @@ CHOICES = st.fixed_dictionaries(
     {},
     optional={name: st.sampled_from(list(range(len(choices)))) for name, choices in OPTIONS.items()},
 )
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, number) for name, choices in OPTIONS.items() for number in range(len(choices))]
+)
+def test_each_option_passes_what_plain_python_does(
+    sharing: Serve, generated: Path, lines: list[Row], name: str, number: int
+) -> None:
+    """Alone; and some flows of the day pass, and some do not."""
+    sharing(generated)
+    value, test = OPTIONS[name][number]
+    expected = Counter(key(row) for row in lines if test(row))
+    assert keys(rwfilter(**{name: value})) == expected
+    assert keys(rwfilter(**{name: value}, fail_destination=True)) == Counter(map(key, lines)) - expected
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -402,6 +469,102 @@ FIELDS_WITH_HISTORY = (
 )
 
 
+def test_first_flags_and_single_flags_are_asked_for(
+    serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]
+) -> None:
+    """Of a history whose first letter of the originator does not tell all flags, the first ones are unknown."""
+    histories = ["ShADadFf", "S", "Sr", "-", "HcA", "DA", "^dA"]
+    text = [f"{line(ts=1715680800.5 + number)}\t{history}" for number, history in enumerate(histories)]
+    serving(zeek(text, fields=FIELDS_WITH_HISTORY))
+
+    def count(**options: Any) -> int:
+        return rwcut(rwfilter(**options), fields="stime").num_rows
+
+    assert (count(flags_initial="S/SA"), count(flags_initial="SA/SA"), count(flags_initial="A/SA")) == (3, 1, 1)
+    assert count(not_flags_initial="S/SA") == 2
+    assert (count(fin_flag=1), count(syn_flag="0"), count(ack_flag=True)) == (1, 2, 4)
+
+
+def test_types_and_codes_of_icmp_are_no_ports(
+    serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]
+) -> None:
+    """An echo is type 8 and code 0, though Zeek writes the answer's type where the code would stand."""
+
+    def echo(kind: int, code: int, proto: str = "icmp") -> str:
+        return line(proto=proto).replace("\t40000\t", f"\t{kind}\t").replace("\t443\t", f"\t{code}\t")
+
+    serving(zeek([echo(8, 0), echo(3, 1), echo(3, 3), line()]))
+    assert rwcut(rwfilter(icmp_type=8, icmp_code=0)).num_rows == 1
+    assert rwcut(rwfilter(icmp_type="3", icmp_code="1-3")).num_rows == 2
+    assert rwcut(rwfilter(not_icmp_type=3)).num_rows == 1
+
+
+def test_many_addresses_are_those_of_plain_python(sharing: Serve, generated: Path, lines: list[Row]) -> None:
+    """A large set is looked up otherwise than a small one, and finds the same, of both versions and wide networks."""
+    sharing(generated)
+    some = sorted({row["sip"] for row in lines})[::3]
+    nets = [f"2001:db8:{number:x}::/48" for number in range(0, 60, 2)]
+    many = AddressSet.of(*some, *nets)
+    assert len(many.ranges) > 40
+    expected = Counter(key(row) for row in lines if row["sip"] in many)
+    assert 0 < sum(expected.values()) < len(lines)
+    assert keys(rwfilter(saddress=many)) == expected
+    assert keys(rwfilter(not_saddress=many)) == Counter(map(key, lines)) - expected
+    assert keys(rwfilter(rwcat(rwfilter(), rwfilter()), sipset=many)) == expected + expected
+
+
+def test_files_of_addresses_and_tuples_are_named_in_the_settings(
+    serving: Serve, zeek: Callable[..., Path], line: Callable[..., str], tmp_path: Path
+) -> None:
+    """A text is never a path; a file that changed is read anew, also by the operation."""
+    runtime = serving(zeek([line(src="10.0.0.1"), line(src="10.0.0.2"), line(src="10.0.0.3")]))
+    path, tuples = tmp_path / "bad.txt", tmp_path / "tuples.csv"
+    path.write_text("# known\n10.0.0.1  # since May\n10.0.0.8/30\n")
+    tuples.write_text("sIP|dPort|\n10.0.0.2|443|\n10.0.0.3|80|\n")
+    settings: Any = runtime.settings.plugins["flow"]
+    settings["sets"], settings["tuples"] = {"bad": str(path)}, {"odd": str(tuples)}
+    ask: Any = EXPORTS["rwset"]
+    assert ask(sipset="bad")["address"].to_pylist() == ["10.0.0.1"]
+    assert rwset(rwfilter(tuple_file="odd"), sip=True) == AddressSet.of("10.0.0.2")
+    assert rwset(rwfilter(sipset=path)) == rwset(rwfilter(sipset=AddressSet.load(path))) == AddressSet.of("10.0.0.1")
+    path.write_text("10.0.0.2-10.0.0.3\n")
+    assert ask(sipset="bad")["address"].to_pylist() == ["10.0.0.2", "10.0.0.3"]
+    for wrong in ({"sipset": str(path)}, {"tuple_file": "../odd"}, {"anyset": tmp_path / "none"}):
+        with pytest.raises(ParameterError, match=next(iter(wrong))):
+            rwfilter(**wrong)
+    path.write_text("10.0.0.2\n10.0.0.300\n")
+    with pytest.raises(ParameterError, match=r"bad\.txt, line 2: .*10\.0\.0\.300"):
+        rwfilter(sipset="bad")
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "some", "others"),
+    [
+        ("10.x.1-5.x", 256 * 5 * 256, "10.9.3.77", "10.9.6.77"),
+        ("192.168.1,3.x", 512, "192.168.3.0", "192.168.2.0"),
+        ("10.0.0.1,3-4 192.0.2.1,2001:db8::1", 5, "2001:db8::1", "10.0.0.2"),
+        ("10.0.0.1,10.0.0.2,10.1-2,5.0.7", 5, "10.5.0.7", "10.3.0.7"),
+        ("2001:db8:0:0:0:0:0:1-f", 15, "2001:db8::b", "2001:db8::10"),
+        ("2001:db8:0:0:a-b:x:x:x", 2 * 2**48, "2001:db8::b:0:0:1", "2001:db8::c:0:0:1"),
+    ],
+)
+def test_wildcards_are_those_of_silk(text: str, count: int, some: str, others: str) -> None:
+    """Open parts, lists and ranges, of both versions, beside addresses."""
+    found = AddressSet.of(text)
+    assert found.count == count
+    assert some in found
+    assert others not in found
+
+
+@pytest.mark.parametrize(
+    "text", ["10.x.1-500.x", "10.5-1.0.x", "x.x.x.1", "10.0.x", "10.a.0.x", "1:2:3:4:5:6:7:10000-x"]
+)
+def test_what_is_no_wildcard_is_refused(text: str) -> None:
+    """Also one of more ranges than can be kept apart."""
+    with pytest.raises(ValueError, match=r"wildcard|ranges|appear|IPv4|Only"):
+        AddressSet.of(text)
+
+
 def test_a_set_of_addresses_is_made_of_flows(sharing: Serve, generated: Path, lines: list[Row]) -> None:
     """And chooses flows in turn."""
     sharing(generated)
@@ -423,9 +586,27 @@ def test_sets_of_addresses_are_sets(one: set[Any], two: set[Any]) -> None:
     assert (first | second) == AddressSet.of(list(one | two))
     assert (first & second) == AddressSet.of(list(one & two))
     assert (first - second) == AddressSet.of(list(one - two))
-    assert first.count == len(one)
+    assert (first ^ second) == AddressSet.of(list(one ^ two))
+    assert ((first <= second), (first < second), (first >= second)) == (one <= two, one < two, one >= two)
+    assert first.isdisjoint(second) is one.isdisjoint(two)
+    assert first.count == len(first) == len(one)
+    assert list(first) == [str(address) for address in sorted(one, key=number_of)]
+    assert AddressSet.of(*first.networks()) == first
+    assert first.sample(5) <= first
+    assert len(first.sample(5, seed=7)) == min(5, len(one))
     assert all((address in first) == (address in one) for address in one | two)
     assert not one or AddressSet.of(str(first)) == first
+
+
+def test_a_set_of_addresses_is_kept_in_a_file(tmp_path: Path) -> None:
+    """A text that SiLK's rwsetbuild reads too."""
+    some = AddressSet.of("10.0.0.0/8", "192.0.2.1-192.0.2.6", "2001:db8::/32", "::1", "0.0.0.0-255.255.255.255")
+    some.save(tmp_path / "some.txt")
+    assert AddressSet.load(tmp_path / "some.txt") == some
+    small = AddressSet.of("192.0.2.1-192.0.2.6")
+    assert list(small.networks()) == ["192.0.2.1", "192.0.2.2/31", "192.0.2.4/31", "192.0.2.6"]
+    assert len(small.sample(3, seed=1)) == 3
+    assert not AddressSet()
 
 
 @pytest.mark.parametrize(
@@ -539,7 +720,7 @@ def test_distinct_values_and_bins_of_times_are_those_of_plain_python(
     sharing(generated)
     ports: dict[int, set[int]] = {}
     for row in lines:
-        ports.setdefault(row["us"] // 600_000_000 * 600, set()).add(row["dport"])
+        ports.setdefault(row["us"] // 600_000_000 * 600, set()).update({row["dport"]} - {-1})
     found = rwuniq(rwfilter(), fields="stime", values="distinct:dport", bin_time="10m").to_pylist()
     assert {row["stime"].replace(tzinfo=UTC).timestamp(): row["dport_distinct"] for row in found} == {
         start: len(some) for start, some in ports.items()

@@ -7,15 +7,13 @@ from typing import Any
 
 from rave_core.converters import Converter, FunctionConverter, Schema
 from rave_flow.model.address_set import AddressSet
-from rave_flow.model.flags import to_flags
-from rave_flow.model.ranges import to_ranges
 from rave_flow.sql.dates import to_moment
-from rave_flow.sql.flow_types import NAMES, to_types
+from rave_flow.sql.flow_types import NAMES
 from rave_flow.sql.numbers import fraction, whole
 from rave_flow.sql.picture_tables import NUMBERED
 from rave_flow.sql.silk_counts import SCHEMES
 from rave_flow.sql.silk_fields import ALIASES, FIELDS, TOTALS, VALUES, to_fields, to_total, to_values
-from rave_flow.sql.silk_options import to_milliseconds, to_ports, to_protocols, to_sizes, to_thresholds
+from rave_flow.sql.silk_options import READERS, to_thresholds
 
 
 def to_date(value: Any) -> str:
@@ -133,16 +131,29 @@ def _named(name: str, convert: Callable[[Any], Any], schema: Schema) -> tuple[st
     return name, FunctionConverter(name, convert, schema)
 
 
+def _configured(name: str, convert: Callable[[Any], Any], schema: Schema) -> tuple[str, Converter]:
+    """The same for what is read from a file that the text names: it must be read each time."""
+    return name, FunctionConverter(name, convert, schema, volatile=True)
+
+
 CONVERTERS: dict[str, Converter] = dict(
     [
-        _named("flow_ports", to_ports, _text("443", "80,443,8000-8080")),
-        _named("flow_addresses", AddressSet.of, _text("10.0.0.0/8", "192.0.2.1,2001:db8::/32")),
-        _named("flow_protocols", to_protocols, _text("tcp", "6,17")),
-        _named("flow_ranges", to_ranges, _text("1000-", "2-10")),
-        _named("flow_sizes", to_sizes, _text("1000-", "64KiB-1.5MB")),
-        _named("flow_seconds", to_milliseconds, _text("0.5-10", "60-")),
-        _named("flow_flags", to_flags, _text("S/SA", "S/SA,R/R")),
-        _named("flow_types", to_types, _list([*NAMES, "all"])),
+        _named("flow_ports", READERS["sport"], _text("443", "80,443,8000-8080")),
+        _named("flow_addresses", AddressSet.of, _text("10.0.0.0/8", "10.x.1-5.x", "192.0.2.1,2001:db8::/32")),
+        _named("flow_protocols", READERS["protocol"], _text("tcp", "6,17")),
+        _named("flow_ranges", READERS["packets"], _text("1000-", "2-10")),
+        _named("flow_octets", READERS["icmp_type"], _text("8", "0-3,11")),
+        _named("flow_versions", READERS["ip_version"], {"enum": ["4", "6", "4,6"]}),
+        _named("flow_decimals", READERS["bytes_per_packet"], _text("40-60.5", "0.5-")),
+        _named("flow_sizes", READERS["bytes"], _text("1000-", "64KiB-1.5MB")),
+        _named("flow_seconds", READERS["duration"], _text("0.5-10", "60-")),
+        _named("flow_window", READERS["stime"], _text("2024/05/14:12-2024/05/14:13:30", "2024-05-14T12:00")),
+        _named("flow_flags", READERS["flags_all"], _text("S/SA", "S/SA,R/R")),
+        _named("flow_bit", READERS["syn_flag"], {"enum": ["0", "1"]}),
+        _named("flow_words", READERS["service"], _text("ssl", "S0,REJ")),
+        _configured("flow_set", READERS["sipset"], _text("blocklist")),
+        _configured("flow_tuples", READERS["tuple_file"], _text("suspects")),
+        _named("flow_types", READERS["type"], _list([*NAMES, "all"])),
         _named("flow_date", to_date, _text("2024/05/14", "2024/05/14:12")),
         _named("flow_fields", to_fields, _list([*FIELDS, *ALIASES])),
         _named("flow_values", to_values, _list([*VALUES, "distinct:[a-z]+"])),

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+import os
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
+from os import PathLike
+from pathlib import Path
+from random import Random
 from typing import Any
 
+from rave_flow.model.address_wildcards import is_wildcard, ranges_of, split_words
 from rave_flow.model.ranges import Ranges, merged
 
 V4 = 0xFFFF << 32
@@ -25,7 +32,9 @@ def address_of(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AddressSet:
-    """Some addresses. Immutable; equal sets are equal, however they were made.
+    """Some addresses: a value that can be compared, iterated over, saved and loaded.
+
+    Immutable; equal sets are equal, however they were made. ``<=`` asks whether one is within another.
 
     Attributes:
         ranges: of their numbers.
@@ -35,7 +44,8 @@ class AddressSet:
 
     @classmethod
     def of(cls, *values: Any) -> AddressSet:
-        """The set of addresses, networks (``10.0.0.0/8``), ranges (``10.0.0.1-10.0.0.9``), sets, and lists of these.
+        """The set of addresses, networks (``10.0.0.0/8``), ranges (``10.0.0.1-10.0.0.9``), wildcards (``10.x.1-5.x``),
+        sets, and lists of these.
 
         Text may have several, apart by commas or white space. A network's bits beyond its prefix must be 0.
 
@@ -44,33 +54,106 @@ class AddressSet:
         """
         return cls(merged(pair for value in values for pair in _pairs(value)))
 
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> AddressSet:
+        """The set in a file: a text of what `of` takes, where what follows a ``#`` is a comment.
+
+        Raises:
+            OSError: the file can't be read.
+            ValueError: a line is wrong; the message names it.
+        """
+        pairs: list[tuple[int, int]] = []
+        for number, line in enumerate(Path(path).read_text(encoding="utf-8-sig").splitlines(), 1):
+            try:
+                pairs += _pairs(line.partition("#")[0]) if line.partition("#")[0].strip() else []
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: {error}") from None
+        return cls(merged(pairs))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes the set to a file, one network or address a line, as `load` and SiLK's rwsetbuild read it."""
+        target = Path(path)
+        draft = target.with_name(f".{target.name}.{os.getpid()}")
+        draft.write_text("".join(f"{net}\n" for net in self.networks()), encoding="utf-8")
+        draft.replace(target)
+
     def __or__(self, other: AddressSet) -> AddressSet:
         """What is in either."""
         return AddressSet(merged((*self.ranges, *other.ranges)))
 
     def __and__(self, other: AddressSet) -> AddressSet:
         """What is in both."""
-        found = []
-        for first, last in self.ranges:
-            found += [(max(first, low), min(last, high)) for low, high in other.ranges if low <= last and first <= high]
-        return AddressSet(merged(found))
+        return AddressSet(tuple(_common(self.ranges, other.ranges)))
 
     def __sub__(self, other: AddressSet) -> AddressSet:
         """What is in this one alone."""
-        left = list(self.ranges)
-        for low, high in other.ranges:
-            left = [piece for first, last in left for piece in _without(first, last, low, high)]
-        return AddressSet(merged(left))
+        return AddressSet(tuple(_common(self.ranges, tuple(_gaps(other.ranges)))))
+
+    def __xor__(self, other: AddressSet) -> AddressSet:
+        """What is in one of them alone."""
+        return (self - other) | (other - self)
+
+    def __le__(self, other: AddressSet) -> bool:
+        """Whether all of it is in the other."""
+        return (self & other) == self
+
+    def __lt__(self, other: AddressSet) -> bool:
+        """Whether all of it is in the other, which has more."""
+        return self != other and self <= other
+
+    def __ge__(self, other: AddressSet) -> bool:
+        """Whether all of the other is in it."""
+        return other <= self
+
+    def __gt__(self, other: AddressSet) -> bool:
+        """Whether all of the other is in it, and more."""
+        return other < self
+
+    def isdisjoint(self, other: AddressSet) -> bool:
+        """Whether nothing is in both."""
+        return not self & other
 
     def __contains__(self, address: object) -> bool:
         """Whether an address, or its text, is in it."""
         number = number_of(ipaddress.ip_address(str(address)))
-        return any(first <= number <= last for first, last in self.ranges)
+        place = bisect_right(self.ranges, (number, 2**128))
+        return place > 0 and number <= self.ranges[place - 1][1]
+
+    def __iter__(self) -> Iterator[str]:
+        """The addresses as texts, in order of their numbers: one by one, however many."""
+        return (address_of(number) for first, last in self.ranges for number in range(first, last + 1))
+
+    def __len__(self) -> int:
+        """How many addresses; Python's ``len`` ends at 2**63, `count` does not."""
+        return self.count
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self.ranges)
 
     @property
     def count(self) -> int:
         """How many addresses."""
         return sum(last - first + 1 for first, last in self.ranges)
+
+    def networks(self) -> Iterator[str]:
+        """The fewest networks and addresses that make up the set, in order."""
+        for first, last in self.ranges:
+            for low, high in _within_one_version(first, last):
+                ends = (ipaddress.ip_address(address_of(low)), ipaddress.ip_address(address_of(high)))
+                nets: Iterator[Any] = ipaddress.summarize_address_range(*ends)
+                yield from (str(net.network_address) if net.num_addresses == 1 else str(net) for net in nets)
+
+    def sample(self, size: int, seed: int = 0) -> AddressSet:
+        """So many of its addresses, or all where there are fewer; the same ones for the same ``seed``."""
+        population = range(min(self.count, 2**62))
+        chosen = Random(seed).sample(population, min(size, len(population)))  # noqa: S311 -- nothing secret
+        offsets = list(accumulate((last - first + 1 for first, last in self.ranges), initial=0))
+        numbers = []
+        for offset in chosen:
+            place = bisect_right(offsets, offset) - 1
+            numbers.append(self.ranges[place][0] + offset - offsets[place])
+        return AddressSet(merged((number, number) for number in numbers))
 
     def __str__(self) -> str:
         return ",".join(
@@ -79,21 +162,37 @@ class AddressSet:
         )
 
 
-def _without(first: int, last: int, low: int, high: int) -> Iterable[tuple[int, int]]:
-    if high < first or last < low:
-        yield first, last
-        return
-    if first < low:
-        yield first, low - 1
-    if high < last:
-        yield high + 1, last
+def _common(one: Ranges, two: Ranges) -> Iterator[tuple[int, int]]:
+    """The ranges in both, in one pass over the two."""
+    places = [0, 0]
+    while places[0] < len(one) and places[1] < len(two):
+        (first, last), (low, high) = one[places[0]], two[places[1]]
+        if max(first, low) <= min(last, high):
+            yield max(first, low), min(last, high)
+        places[last > high] += 1
+
+
+def _gaps(ranges: Ranges) -> Iterator[tuple[int, int]]:
+    """What is in none of the ranges."""
+    after = 0
+    for first, last in ranges:
+        if after < first:
+            yield after, first - 1
+        after = last + 1
+    if after < 2**128:
+        yield after, 2**128 - 1
+
+
+def _within_one_version(first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The parts of a range before, in and after IPv4."""
+    yield from _common(((first, last),), ((0, V4 - 1), (V4, V4 + 2**32 - 1), (V4 + 2**32, 2**128 - 1)))
 
 
 def _pairs(value: Any) -> Iterable[tuple[int, int]]:
     if isinstance(value, AddressSet):
         return value.ranges
     if isinstance(value, str):
-        words = value.replace(",", " ").split()
+        words = split_words(value)
         if not words:
             raise ValueError("an address expected, as 10.0.0.1 or 10.0.0.0/8; it is empty")
         return [pair for word in words for pair in _of_word(word)]
@@ -107,6 +206,8 @@ def _pairs(value: Any) -> Iterable[tuple[int, int]]:
 
 
 def _of_word(word: str) -> Iterable[tuple[int, int]]:
+    if is_wildcard(word):
+        return ranges_of(word)
     if "-" in word:
         low, _, high = word.partition("-")
         first, last = ipaddress.ip_address(low), ipaddress.ip_address(high)

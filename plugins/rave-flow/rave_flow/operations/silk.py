@@ -16,6 +16,7 @@ from rave_flow.errors import ParameterError
 from rave_flow.operations.windowed import ARROW
 from rave_flow.silk import tools
 from rave_flow.silk.flows import CUT_FIELDS, Flows
+from rave_flow.sql.conditions import FLAG_BITS
 from rave_flow.sql.dates import span_of
 from rave_flow.steps import CODE
 
@@ -27,12 +28,19 @@ if TYPE_CHECKING:
 MOST_RECORDS = 10_000
 """How many flows one answer has at most: a browser is no place for millions."""
 
-TYPES: dict[str, Any] = {
+_PLAIN: dict[str, str] = {
     "protocol": "flow_protocols", "sport": "flow_ports", "dport": "flow_ports", "aport": "flow_ports",
+    "icmp_type": "flow_octets", "icmp_code": "flow_octets", "ip_version": "flow_versions",
     "saddress": "flow_addresses", "daddress": "flow_addresses", "any_address": "flow_addresses",
-    "not_saddress": "flow_addresses", "not_daddress": "flow_addresses", "not_any_address": "flow_addresses",
-    "bytes": "flow_sizes", "packets": "flow_ranges", "duration": "flow_seconds", "flags_all": "flow_flags",
-    "type": "flow_types",
+    "sipset": "flow_set", "dipset": "flow_set", "anyset": "flow_set", "bytes": "flow_sizes", "packets": "flow_ranges",
+    "bytes_per_packet": "flow_decimals", "bytes_per_second": "flow_decimals", "packets_per_second": "flow_decimals",
+    "duration": "flow_seconds", "stime": "flow_window", "etime": "flow_window", "active_time": "flow_window",
+    "flags_all": "flow_flags", "flags_initial": "flow_flags", **{f"{name}_flag": "flow_bit" for name in FLAG_BITS},
+    "tuple_file": "flow_tuples", "type": "flow_types", "service": "flow_words", "state": "flow_words",
+}  # fmt: skip
+TYPES: dict[str, Any] = {
+    **_PLAIN,
+    **{f"not_{name}": given for name, given in _PLAIN.items()},
     "start_date": "flow_date", "end_date": "flow_date", "fail_destination": bool, "source": "flow_source",
 }  # fmt: skip
 """The type of each option of `rwfilter`."""

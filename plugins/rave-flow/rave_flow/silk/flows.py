@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rave_core import op
-from rave_flow.model.columns import literal
 from rave_flow.model.duckdb_connection import connected
 from rave_flow.model.windows import Window
 from rave_flow.sql import silk_tools
 from rave_flow.sql.aggregates import bounds
 from rave_flow.sql.conditions import Condition
+from rave_flow.sql.literals import literal
 from rave_flow.steps import CODE, Slice, parquet_of
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ class Filter:
     conditions: tuple[Condition, ...]
     passes: bool = True
 
-    def sql(self) -> str:
-        """The SQL condition. A flow that lacks a column fails."""
-        every = " AND ".join(condition.sql() for condition in self.conditions) or "true"
+    def sql(self, source: str) -> str:
+        """The SQL condition on flows of the relation ``source``. A flow that lacks a column fails."""
+        every = " AND ".join(condition.sql(source) for condition in self.conditions) or "true"
         test = f"coalesce({every}, false)"
         return test if self.passes else f"NOT {test}"
 
@@ -92,15 +92,15 @@ class Flows:
         return ", ".join([*named, *TIES])
 
     def _sql(self) -> str:
-        tests = [each.sql() for each in self.filters] or ["true"]
+        bounded: list[str] = []
         if self.parts:
             source = "(" + " UNION ALL ".join(f"({part._sql()})" for part in self.parts) + ")"
         elif not self.slices:
-            source, tests = EMPTY, ["false"]
+            source, bounded = EMPTY, ["false"]
         else:
             files = ", ".join(literal(str(path)) for path in parquet_of(self.slices))
-            source = f"read_parquet([{files}], hive_partitioning=false)"
-            tests = [*bounds(self.window), *tests]
+            source, bounded = f"read_parquet([{files}], hive_partitioning=false)", bounds(self.window)
+        tests = [*bounded, *(each.sql(source) for each in self.filters)] or ["true"]
         return f"SELECT * FROM {source} WHERE {' AND '.join(tests)}"  # noqa: S608 -- conditions hold numbers and quoted names
 
 

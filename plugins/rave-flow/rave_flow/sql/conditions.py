@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from rave_flow.model.ranges import Ranges
-from rave_flow.sql.literals import listed
+from rave_flow.sql.address_tests import within
+from rave_flow.sql.literals import listed, literal
+from rave_flow.sql.silk_fields import DURATION_US, FIELDS
+
+SCALE = 10**6
+"""Ranges of fractions are in millionths, so that they are compared exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,66 +20,85 @@ class Condition:
     """One option with its values.
 
     Attributes:
-        option: one of `OPTIONS`.
-        ranges: of numbers: ports, bytes, packets, milliseconds, addresses (of types, those inside); of flags, pairs of
-            high ones and mask.
-        names: of protocols, or of types.
+        option: one of `OPTIONS`, or of these with ``not_``.
+        ranges: of numbers: ports, bytes, packets, milliseconds, microseconds since 1970, millionths, addresses (of
+            types, those inside); of flags, pairs of high ones and mask.
+        names: of protocols, of types, of services, of states; of tuples, their columns.
+        rows: of tuples, what the columns are.
     """
 
     option: str
     ranges: Ranges = ()
     names: tuple[str, ...] = ()
+    rows: tuple[tuple[str | int, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.option not in OPTIONS:
+        if self.option.removeprefix("not_") not in OPTIONS:
             raise ValueError(f"{self.option!r} is no condition; {', '.join(OPTIONS)} are known")
 
-    def sql(self) -> str:
-        """The SQL condition; of a flow that lacks the column it is NULL."""
-        return f"({OPTIONS[self.option](self)})"
+    def sql(self, source: str) -> str:
+        """The SQL condition; of a flow that lacks the column it is NULL.
+
+        Args:
+            source: the SQL of a relation that has at least the flows that are asked about.
+        """
+        test = OPTIONS[self.option.removeprefix("not_")](self, source)
+        return f"(NOT ({test}))" if self.option.startswith("not_") else f"({test})"
 
 
-def _between(*columns: str) -> Callable[[Condition], str]:
-    def sql(condition: Condition) -> str:
-        tests = [
+Sql: TypeAlias = Callable[[Condition, str], str]
+
+
+def _either(tests: Iterable[str]) -> str:
+    return " OR ".join(tests) or "false"
+
+
+def _between(*columns: str) -> Sql:
+    def sql(condition: Condition, _source: str) -> str:
+        return _either(
             f"{column} = {first}" if first == last else f"{column} BETWEEN {first} AND {last}"
             for column in columns
             for first, last in condition.ranges
-        ]
-        return " OR ".join(tests) or "false"
+        )
 
     return sql
 
 
-_HALF = 2**64
+def _ratio(amount: str, of: str) -> Sql:
+    """A quotient in ranges of millionths. What is divided by 0, or by what is unset, has none."""
 
-
-def _address(*ends: str) -> Callable[[Condition], str]:
-    def sql(condition: Condition) -> str:
-        return " OR ".join(_within(end, *pair) for end in ends for pair in condition.ranges) or "false"
+    def sql(condition: Condition, _source: str) -> str:
+        whole, part = f"CAST({amount} AS HUGEINT) * {SCALE}", f"nullif(CAST({of} AS HUGEINT), 0)"
+        return _either(
+            f"{whole} BETWEEN {part} * {first} AND {part} * {min(last, 2**63)}" for first, last in condition.ranges
+        )
 
     return sql
 
 
-def _within(end: str, first: int, last: int) -> str:
-    (high, low), (highest, lowest) = divmod(first, _HALF), divmod(last, _HALF)
-    if high == highest:
-        return f"({end}_high = {high} AND {end}_low BETWEEN {low} AND {lowest})"
-    after = f"({end}_high > {high} OR ({end}_high = {high} AND {end}_low >= {low}))"
-    before = f"({end}_high < {highest} OR ({end}_high = {highest} AND {end}_low <= {lowest}))"
-    return f"({after} AND {before})"
+def _address(*ends: str) -> Sql:
+    return lambda condition, source: _either(within(end, condition.ranges, source) for end in ends)
 
 
-def _not(sql: Callable[[Condition], str]) -> Callable[[Condition], str]:
-    return lambda condition: f"NOT ({sql(condition)})"
+def _among(column: str) -> Sql:
+    return lambda condition, _source: f"{column} IN ({listed(condition.names)})" if condition.names else "false"
 
 
-def _protocol(condition: Condition) -> str:
-    return f"proto IN ({listed(condition.names)})" if condition.names else "false"
+def _flags(column: str) -> Sql:
+    return lambda condition, _source: _either(f"({column} & {mask}) = {high}" for high, mask in condition.ranges)
 
 
-def _flags(condition: Condition) -> str:
-    return " OR ".join(f"(flags & {mask}) = {high}" for high, mask in condition.ranges) or "false"
+def _active(condition: Condition, _source: str) -> str:
+    return _either(f"({START} <= {last} AND {END} >= {first})" for first, last in condition.ranges)
+
+
+def _tuples(condition: Condition, _source: str) -> str:
+    if not condition.rows:
+        return "false"
+    rows = ", ".join(f"({', '.join(map(literal, row))})" for row in condition.rows)
+    columns = ", ".join(FIELDS[name] for name in condition.names)
+    whole = " AND ".join(f"{FIELDS[name]} IS NOT NULL" for name in condition.names)
+    return f"CASE WHEN {whole} THEN ({columns}) IN ({rows}) END"
 
 
 _KINDS = {
@@ -83,15 +108,16 @@ _KINDS = {
 """What SiLK's site ``twoway`` tells apart from the rest of what comes in and goes out."""
 
 
-def _type(condition: Condition) -> str:
-    inside = {end: f"({_address(end)(condition)})" for end in ("src", "dst")}
+def _type(condition: Condition, source: str) -> str:
+    inside = {end: f"coalesce({within(end, condition.ranges, source)}, false)" for end in ("src", "dst")}
     ways = {
         "in": f"NOT {inside['src']} AND {inside['dst']}",
         "out": f"{inside['src']} AND NOT {inside['dst']}",
         "int2int": f"{inside['src']} AND {inside['dst']}",
         "ext2ext": f"NOT {inside['src']} AND NOT {inside['dst']}",
     }
-    return " OR ".join(f"({ways[way]} AND {kind})" for way, kind in map(_way, condition.names)) or "false"
+    known = "src_high IS NOT NULL AND dst_high IS NOT NULL"
+    return _either(f"({known} AND {ways[way]} AND {kind})" for way, kind in map(_way, condition.names))
 
 
 def _way(name: str) -> tuple[str, str]:
@@ -99,25 +125,46 @@ def _way(name: str) -> tuple[str, str]:
     if way in ("in", "out"):
         rest = " AND ".join(f"NOT {kind}" for kind in _KINDS.values())
         return way, f"({_KINDS.get(name.removeprefix(way), rest)})"
-    return name, "src_high IS NOT NULL AND dst_high IS NOT NULL"
+    return name, "true"
 
 
-OPTIONS: dict[str, Callable[[Condition], str]] = {
-    "protocol": _protocol,
+START = "epoch_us(ts)"
+END = f"(epoch_us(ts) + coalesce({DURATION_US}, 0))"
+INITIAL = (
+    "CASE left(regexp_replace(history, '[^A-Z]', '', 'g'), 1) WHEN 'S' THEN 2 WHEN 'H' THEN 18 WHEN 'A' THEN 16 END"
+)
+"""The flags of the originator's first packet, where Zeek's history is sure of all of them."""
+
+FLAG_BITS = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ece": 64, "cwr": 128}
+OPTIONS: dict[str, Sql] = {
+    "protocol": _among("proto"),
     "sport": _between("src_port"),
     "dport": _between("dst_port"),
     "aport": _between("src_port", "dst_port"),
+    "icmp_type": _between("icmp_type"),
+    "icmp_code": _between("icmp_code"),
+    "ip_version": _between("ip_version"),
     "saddress": _address("src"),
     "daddress": _address("dst"),
     "any_address": _address("src", "dst"),
-    "not_saddress": _not(_address("src")),
-    "not_daddress": _not(_address("dst")),
-    "not_any_address": _not(_address("src", "dst")),
+    "sipset": _address("src"),
+    "dipset": _address("dst"),
+    "anyset": _address("src", "dst"),
     "bytes": _between("bytes"),
     "packets": _between("packets"),
+    "bytes_per_packet": _ratio("bytes", "packets"),
+    "bytes_per_second": _ratio("bytes * 1000000", DURATION_US),
+    "packets_per_second": _ratio("packets * 1000000", DURATION_US),
     "duration": _between("CAST(round(duration * 1000) AS BIGINT)"),
-    "flags_all": _flags,
+    "stime": _between(START),
+    "etime": _between(END),
+    "active_time": _active,
+    "flags_all": _flags("flags"),
+    "flags_initial": _flags(f"({INITIAL})"),
+    **{f"{name}_flag": _between(f"((flags >> {bit.bit_length() - 1}) & 1)") for name, bit in FLAG_BITS.items()},
+    "tuple_file": _tuples,
     "type": _type,
-    "stime": _between("epoch_us(ts)"),
+    "service": _among("service"),
+    "state": _among("state"),
 }
 """The SQL of each option. Several values of one option are alternatives; several options must all hold."""

@@ -3,104 +3,47 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from rave_core.converters import to_size
 from rave_flow.errors import ParameterError
 from rave_flow.model.address_set import AddressSet
 from rave_flow.model.flags import to_flags
-from rave_flow.model.protocols import PROTOCOLS
-from rave_flow.model.ranges import MOST, Ranges, merged, to_ranges
-from rave_flow.sql.conditions import Condition
+from rave_flow.model.ranges import Ranges, merged, to_ranges
+from rave_flow.sql.conditions import FLAG_BITS, Condition
+from rave_flow.sql.dates import to_time_window
 from rave_flow.sql.flow_types import Types, to_types
+from rave_flow.sql.named_files import to_set
+from rave_flow.sql.option_values import (
+    to_addresses,
+    to_bit,
+    to_millionths,
+    to_milliseconds,
+    to_octets,
+    to_ports,
+    to_protocols,
+    to_sizes,
+    to_versions,
+    to_words,
+)
 from rave_flow.sql.silk_fields import TIMES, to_values
 from rave_flow.sql.silk_tools import Threshold
+from rave_flow.sql.tuples import Tuples, to_tuples
 
 T = TypeVar("T")
 
-
-def to_protocols(value: Any) -> tuple[str, ...]:
-    """The names of protocols by names and numbers, sorted: ``tcp,17``, ``6``, a list of these.
-
-    Raises:
-        TypeError, ValueError: anything else.
-    """
-    if isinstance(value, (list, tuple)):
-        return tuple(sorted({name for item in value for name in to_protocols(item)}))
-    words = [value] if isinstance(value, int) else value.split(",") if isinstance(value, str) else None
-    if words is None or isinstance(value, bool):
-        raise TypeError("protocols expected, by name or number, as tcp,17")
-    return tuple(sorted({name for word in words for name in _protocols(word)}))
-
-
-def _protocols(word: Any) -> Iterable[str]:
-    text = str(word).strip().lower()
-    if re.fullmatch(r"[\d-]+", text):
-        return [
-            PROTOCOLS.get(number, str(number))
-            for low, high in to_ranges(text, most=255)
-            for number in range(low, high + 1)
-        ]
-    if not re.fullmatch(r"[a-z][a-z0-9_.+-]*", text):
-        raise ValueError(f"{word!r} is no protocol: a name or a number from 0 to 255 expected, as tcp or 6")
-    return [text]
-
-
-def to_ports(value: Any) -> Ranges:
-    """Ranges of ports; see `rave_flow.model.ranges.to_ranges`."""
-    return to_ranges(value, most=65535)
-
-
-def to_sizes(value: Any) -> Ranges:
-    """Ranges of bytes, of which text may have units: ``1000-``, ``64KiB-1.5MB``; see `rave_core.converters`' ``size``.
-
-    Raises:
-        TypeError, ValueError: anything else.
-    """
-    if not isinstance(value, str):
-        return to_ranges(value)
-    return to_ranges([pair for part in value.split(",") for pair in _of_sizes(part)])
-
-
-def _of_sizes(part: str) -> Ranges:
-    low, dash, high = (text.strip() for text in part.partition("-"))
-    if not (low or high) or (dash and "-" in high):
-        raise ValueError(f"{part.strip()!r} is no number of bytes and no range; 4096, 64KiB-1.5MB or 1000- expected")
-    first = to_size(low) if low else 0
-    return ((first, first if not dash else to_size(high) if high else MOST),)
-
-
-def to_milliseconds(value: Any) -> Ranges:
-    """Ranges of durations in seconds, as ``10-60``, ``0.5-`` or ``2``, in milliseconds.
-
-    Raises:
-        TypeError, ValueError: anything else.
-    """
-    if isinstance(value, (list, tuple)) and all(isinstance(item, tuple) for item in value):
-        return to_ranges(value)
-    text = str(value).strip() if isinstance(value, (int, float, str)) and not isinstance(value, bool) else ""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)?\s*(-?)\s*(\d+(?:\.\d+)?)?", text)
-    if not found or not (found[1] or found[3]) or (found[3] and not found[2]):
-        raise ValueError("seconds expected, or a range of them, as 10-60 or 0.5-")
-    first = round(float(found[1]) * 1000) if found[1] else 0
-    last = first if not found[2] else round(float(found[3]) * 1000) if found[3] else MOST
-    return to_ranges([(first, last)])
-
-
-def to_addresses(value: Any) -> Ranges:
-    """The ranges of a set of addresses; see `rave_flow.model.address_set.AddressSet.of`."""
-    return AddressSet.of(value).ranges
-
-
-READERS: dict[str, Callable[[Any], Any]] = {
-    "protocol": to_protocols, "sport": to_ports, "dport": to_ports, "aport": to_ports, "saddress": to_addresses,
-    "daddress": to_addresses, "any_address": to_addresses, "not_saddress": to_addresses, "not_daddress": to_addresses,
-    "not_any_address": to_addresses, "bytes": to_sizes, "packets": to_ranges, "duration": to_milliseconds,
-    "flags_all": to_flags, "type": to_types,
+_PLAIN: dict[str, Callable[[Any], Any]] = {
+    "protocol": to_protocols, "sport": to_ports, "dport": to_ports, "aport": to_ports, "icmp_type": to_octets,
+    "icmp_code": to_octets, "ip_version": to_versions, "saddress": to_addresses, "daddress": to_addresses,
+    "any_address": to_addresses, "sipset": to_set, "dipset": to_set, "anyset": to_set, "bytes": to_sizes,
+    "packets": to_ranges, "bytes_per_packet": to_millionths, "bytes_per_second": to_millionths,
+    "packets_per_second": to_millionths, "duration": to_milliseconds, "stime": to_time_window, "etime": to_time_window,
+    "active_time": to_time_window, "flags_all": to_flags, "flags_initial": to_flags,
+    **{f"{name}_flag": to_bit for name in FLAG_BITS},
+    "tuple_file": to_tuples, "type": to_types, "service": to_words, "state": to_words,
 }  # fmt: skip
-"""What makes the value of each option of rwfilter."""
+READERS: dict[str, Callable[[Any], Any]] = _PLAIN | {f"not_{name}": read for name, read in _PLAIN.items()}
+"""What makes the value of each option of rwfilter. Each has a counterpart that starts with ``not_``."""
 
 
 def to_conditions(options: Mapping[str, Any]) -> tuple[Condition, ...]:
@@ -119,6 +62,17 @@ def to_conditions(options: Mapping[str, Any]) -> tuple[Condition, ...]:
         if value is not None:
             conditions.append(_condition(name, named(name, READERS[name], value)))
     return tuple(conditions)
+
+
+def _condition(name: str, read: Any) -> Condition:
+    if isinstance(read, Types):
+        return Condition(name, read.internal, read.names)
+    if isinstance(read, Tuples):
+        return Condition(name, names=read.fields, rows=read.rows)
+    if isinstance(read, AddressSet):
+        return Condition(name, read.ranges)
+    is_words = bool(read) and isinstance(read[0], str)
+    return Condition(name, names=read) if is_words else Condition(name, read)
 
 
 def named(name: str, read: Callable[[Any], T], value: Any) -> T:
@@ -149,9 +103,3 @@ def to_thresholds(value: Any, primary: str) -> tuple[Threshold, ...]:
             raise ValueError(f"{what} is no amount")
         found[what] = (*found.get(what, ()), *to_sizes(limits))
     return tuple(Threshold(what, merged(ranges)) for what, ranges in found.items())
-
-
-def _condition(name: str, read: Any) -> Condition:
-    if isinstance(read, Types):
-        return Condition(name, read.internal, read.names)
-    return Condition(name, names=read) if name == "protocol" else Condition(name, read)
