@@ -36,7 +36,7 @@ def _joined(pieces: Sequence[str]) -> Iterator[str]:
         if ":" in piece or "/" in piece or not re.fullmatch(r"[0-9x.-]*", piece.lower()):
             yield from filter(None, (held, piece))
             held = ""
-        elif held.count(".") == 3 and "." in piece:
+        elif held.count(".") >= 3 and "." in piece:
             yield held
             held = piece
         else:
