@@ -170,7 +170,7 @@ def measure(place: Path, number: int, report: Report, options: str) -> None:
         with using(large):
             key = lookup.key(1)
         assert key is not None
-        filler = Filler(large.cache.backend, key, large.cache.seal)
+        filler = Filler(large.cache.backend, key, large.cache.signer)
         started = time.perf_counter()
         now = time.time()
         for index in range(KNOWN, number):

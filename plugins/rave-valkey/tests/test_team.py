@@ -53,7 +53,7 @@ def test_an_operation_is_answered_from_the_server(url, make_runtime):
 def test_without_a_signing_key_only_data_is_kept(url, tmp_path, caplog):
     """A server counts as shared: nothing is unpickled from it unless it is sealed."""
     with using(Runtime(Settings(cache=[url], products=[f"file://{tmp_path}/p"]))) as runtime:
-        assert runtime.cache.seal.trusted is False
+        assert runtime.cache.signer.trusted is False
     assert "signing_key_file" in caplog.text
 
 

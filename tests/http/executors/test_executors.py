@@ -17,7 +17,8 @@ from rave_core import Runtime, Settings, op
 from rave_core.engine.context import ExecutionContext, current
 from rave_core.engine.effects import RunBody
 from rave_core.errors import TimeLimitError
-from rave_http.executors import BUILTIN, BusyError, ExecutorContext, WorkerLostError
+from rave_http.executors import BusyError, ExecutorContext, WorkerLostError
+from rave_http.executors.builtin import BUILTIN
 from rave_http.executors.threads import ThreadExecutor
 from rave_http.protocol.tracing import current_trace, traceparent
 from rave_http.settings import ServiceSettings
@@ -246,8 +247,8 @@ def test_a_body_that_never_ends_does_not_keep_its_process_from_ending() -> None:
     program = """
 import asyncio
 from rave_core import Runtime, op
-from rave_core.engine.context import Scope, current
-from rave_core.engine.effects import Run
+from rave_core.engine.context import ExecutionContext
+from rave_core.engine.effects import RunBody
 from rave_http.executors.threads import ThreadExecutor
 
 @op
@@ -256,9 +257,9 @@ def forever():
 
 async def main():
     runtime, call = Runtime(), forever.bind()
-    scope = Scope(runtime, parent=runtime.scope, operation="forever")
+    context = ExecutionContext(runtime, parent=runtime.context, operation="forever")
     executor = ThreadExecutor(1)
-    print(await executor.run(Run(call, forever.function, (), {}, scope), time_limit=0.05))
+    print(await executor.run(RunBody(call, forever.function, (), {}, context), time_limit=0.05))
     await executor.close(0.1)
 
 asyncio.run(main())

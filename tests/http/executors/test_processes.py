@@ -660,8 +660,8 @@ PARENT = '''
 import asyncio, os, re, sys, time
 from pathlib import Path
 from rave_core import Runtime, Settings, op, using
-from rave_core.engine.context import Scope
-from rave_core.engine.effects import Run
+from rave_core.engine.context import ExecutionContext
+from rave_core.engine.effects import RunBody
 from rave_http.executors.processes import ProcessExecutor
 
 def note(place):
@@ -687,8 +687,8 @@ async def main(places):
     runtime = Runtime(Settings(cache=[f"file://{places[0]}-data"], products=[f"file://{places[0]}-products"]))
     executor = ProcessExecutor(3, runtime.settings, {})
     def start(operation, place):
-        scope = Scope(runtime, parent=runtime.scope, operation=operation.__name__)
-        return executor.run(Run(operation.bind(place), operation.function, (place,), {}, scope), time_limit=None)
+        context = ExecutionContext(runtime, parent=runtime.context, operation=operation.__name__)
+        return executor.run(RunBody(operation.bind(place), operation.function, (place,), {}, context), time_limit=None)
     with using(runtime):
         await asyncio.gather(*map(start, (spin, hold, rest), places))
 '''

@@ -528,9 +528,9 @@ def test_what_is_no_request_is_answered_with_a_problem(served: Any, request_line
 
 PLUGIN = """
 import sys
-from rave_core.plugins.discovery import Found, Plugins
+from rave_core.plugins.discovery import FoundPlugin, Plugins
 import rave_http.plugin
-found = Plugins([Found("http", "rave_http.plugin", rave_http.plugin)])
+found = Plugins([FoundPlugin("http", "rave_http.plugin", rave_http.plugin)])
 before = [name for name in ("click", "falcon", "gunicorn", "rave_http.cli") if name in sys.modules]
 commands = list(found.commands)
 print(before, commands, [name for name in ("falcon", "gunicorn", "prometheus_client") if name in sys.modules])
