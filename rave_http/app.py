@@ -1,4 +1,4 @@
-"""The application: Falcon's, with our routes, errors and life, in an envelope that sees every request."""
+"""The application: Falcon's, with our routes and error handlers, inside the middleware that sees every request."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import falcon
 import falcon.asgi
 from falcon.asgi import Request, Response
 
-from rave_core.errors import ArgumentError, BackendError, RaveError, UnrenderableError
+from rave_core.errors import RaveError
 from rave_core.settings import Settings
 from rave_http.asgi.access_log import AccessLog
 from rave_http.asgi.outer_middleware import OuterMiddleware
-from rave_http.protocol.problems import Problem
 from rave_http.resources import (
     caches,
     catalog,
@@ -29,28 +28,16 @@ from rave_http.resources import (
     status,
     ui,
 )
+from rave_http.resources.errors import ErrorHandlers
+from rave_http.resources.ladder import Ladder
 from rave_http.resources.origin_guard import CrossSiteGuard
+from rave_http.resources.product_events import ProductEvents
 from rave_http.resources.ready import ResponseCache, Shortcut
 from rave_http.settings import ServiceSettings
-from rave_http.worker.responses import send_problem
 from rave_http.worker.service import Service
 from rave_http.workers.run_directory import RunDirectory
 
 _log = logging.getLogger("rave.http")
-_SLUGS = {
-    400: "bad-request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not-found",
-    405: "method-not-allowed",
-    406: "not-acceptable",
-    413: "too-large",
-    414: "uri-too-long",
-    415: "unsupported-media-type",
-    416: "range-not-satisfiable",
-    429: "too-many-requests",
-    503: "busy",
-}
 
 
 def create_app(settings: Settings, own: ServiceSettings, run_directory: RunDirectory) -> Application:
@@ -64,7 +51,12 @@ def create_app(settings: Settings, own: ServiceSettings, run_directory: RunDirec
 
 
 class Application:
-    """An ASGI application that knows the worker which it runs in."""
+    """An ASGI application that knows the worker which it runs in.
+
+    Attributes:
+        service: the parts of the worker.
+        falcon: Falcon's application, which has the routes.
+    """
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -74,18 +66,20 @@ class Application:
         others = [*_cors(service), *service.plugins.middleware(service.runtime.settings, is_sound)]
         if service.settings.load_error_fatal:
             service.plugins.check()
-        ready = ResponseCache(service)
-        app = falcon.asgi.App(middleware=[_Life(self), CrossSiteGuard(service), *others])
-        app.req_options.strip_url_path_trailing_slash = False
-        _handle_errors(app, service)
-        _route(app, service, ready)
+        ready = ResponseCache(service.namespaces, service.clock, max_bytes=service.settings.memory)
+        guard = CrossSiteGuard(service.authorizer, service.links, cors_origins=service.settings.cors_origins)
+        self.falcon = falcon.asgi.App(middleware=[_Life(self), guard, *others])
+        self.falcon.req_options.strip_url_path_trailing_slash = False
+        ErrorHandlers(service.responder).install(self.falcon)
+        _route(self.falcon, service, ready)
+        # Other middleware has to see every request; the guard has nothing to say of those that change nothing.
+        inner = self.falcon if others else _shortcut(self.falcon, service, ready)
         self._outer = OuterMiddleware(
-            # Other middleware has to see every request; the guard has nothing to say of those that change nothing.
-            app if others else Shortcut(app, service, ready),
+            inner,
             metrics=service.metrics,
             access_log=self._access_log,
-            proxies=service.access.proxies,
-            base=service.base,
+            proxies=service.proxies,
+            base=service.links.base,
         )
 
     async def __call__(
@@ -109,7 +103,7 @@ class Application:
             self._access_log.close()
 
     def watch_signals(self) -> None:
-        """Has SIGTERM begin the end here too: waiting requests get tickets while the worker closes its doors."""
+        """Has SIGTERM begin the end here too: waiting requests get tickets while the worker stops to listen."""
         worker = self._worker
         if worker is None:
             return
@@ -118,7 +112,7 @@ class Application:
             worker.handle_exit_signal()
             if not self.service.is_draining:
                 self.service.drain()
-                # It stays for what is computed as if that were a connection: the lifespan's end has half a minute only.
+                # It stays for jobs under way as if they were a connection: the lifespan's end has half a minute only.
                 worker.nr_conns += 1
                 self._settling = worker.loop.create_task(self._settle(worker))
 
@@ -152,6 +146,10 @@ class _Life:
         self._application.close_log()
 
 
+def _shortcut(app: falcon.asgi.App[Request, Response], service: Service, ready: ResponseCache) -> Shortcut:
+    return Shortcut(app, ready, service.authorizer, service.results, service.responder, service.clock)
+
+
 def _cors(service: Service) -> list[Any]:
     origins = service.settings.cors_origins
     if not origins:
@@ -180,66 +178,94 @@ def is_sound(middleware: Any) -> bool:
     return True
 
 
-def _handle_errors(app: falcon.asgi.App[Request, Response], service: Service) -> None:
-    async def handle_unexpected(req: Request, resp: Response, error: Exception, _: Any) -> None:
-        note = req.scope["rave"]
-        _log.exception("%s %s failed (request %s)", req.method, req.path, note.request_id, exc_info=error)
-        send_problem(service, req, resp, Problem("internal-error", f"request {note.request_id} failed; see the log"))
-
-    async def handle_problem(req: Request, resp: Response, error: Problem, _: Any) -> None:
-        send_problem(service, req, resp, error)
-
-    async def handle_http(req: Request, resp: Response, error: falcon.HTTPError, _: Any) -> None:
-        slug = _SLUGS.get(error.status_code, "internal-error" if error.status_code >= 500 else "bad-request")
-        headers = dict(error.headers or {})
-        send_problem(service, req, resp, Problem(slug, error.description or error.title or slug, headers=headers))
-
-    async def handle_rave(req: Request, resp: Response, error: RaveError, _: Any) -> None:
-        if isinstance(error, ArgumentError):
-            send_problem(service, req, resp, Problem("bad-arguments", str(error)))
-        elif isinstance(error, UnrenderableError):
-            send_problem(service, req, resp, Problem("not-acceptable", str(error)))
-        else:
-            await handle_unexpected(req, resp, error, None)
-
-    async def handle_store(req: Request, resp: Response, error: OSError, _: Any) -> None:
-        # What it says names paths and addresses, which are for the log.
-        note = req.scope["rave"]
-        _log.error("%s %s failed (request %s): %s", req.method, req.path, note.request_id, error)
-        detail = f"What is kept could not be reached for request {note.request_id}; the log says why"
-        send_problem(service, req, resp, Problem("store-trouble", detail, headers={"Retry-After": "5"}))
-
-    app.add_error_handler(Exception, handle_unexpected)
-    app.add_error_handler(RaveError, handle_rave)
-    app.add_error_handler(OSError, handle_store)
-    app.add_error_handler(BackendError, handle_store)
-    for kind in (TimeoutError, ConnectionError):  # OSErrors that no store raises
-        app.add_error_handler(kind, handle_unexpected)
-    app.add_error_handler(falcon.HTTPError, handle_http)
-    app.add_error_handler(Problem, handle_problem)
-
-
 def _route(app: falcon.asgi.App[Request, Response], service: Service, ready: ResponseCache) -> None:
     """Routes for the system's own paths, which never change; all others are asked of the catalog, which may."""
-    root = catalog.Catalog(service)
+    visible = catalog.VisibleOperations(service.namespaces, service.authorizer, service.links)
+    root = catalog.Catalog(visible)
     app.add_route("/", root)
-    app.add_route("/-/ops", catalog.OperationList(service))
-    app.add_route("/-/ops/{name:path}", catalog.Description(service))
-    kept, readiness = caches.CacheFacts(service), health.Ready(service)
-    app.add_route("/-/cache", kept)
-    app.add_route("/-/cache/purge", caches.Purge(service))
-    app.add_route("/-/namespaces", namespaces.Namespaces(service))
-    app.add_route("/-/namespaces/{namespace}/reload", namespaces.Reload(service))
-    app.add_route("/-/openapi.json", documents.OpenAPI(service))
-    app.add_route("/-/problems/{slug}", documents.ProblemPage(service))
-    app.add_route("/-/livez", health.Live())
-    app.add_route("/-/readyz", readiness)
-    app.add_route("/-/version", health.Version())
-    app.add_route("/-/metrics", reports.MetricsResource(service))
-    app.add_route("/-/statistics", reports.Statistics(service))
-    app.add_route("/-/ui", ui.Home(service))
-    app.add_route("/-/ui/status", status.Status(service, kept, readiness))
-    app.add_route("/-/ui/{name:path}", ui.Form(service))
+    _route_documents(app, service, visible)
+    _route_reports(app, service)
     # The sink that was added last is asked first.
-    app.add_sink(operations.Operations(service, root, ready), "/")
-    app.add_sink(products.Products(service), products.PREFIX)
+    app.add_sink(_operations(service, root, ready), "/")
+    app.add_sink(_products(service), products.PREFIX)
+
+
+def _route_documents(
+    app: falcon.asgi.App[Request, Response], service: Service, visible: catalog.VisibleOperations
+) -> None:
+    """What there is to ask for, for programs and for people."""
+    exports = service.namespaces, service.authorizer
+    app.add_route("/-/ops", catalog.OperationList(visible))
+    app.add_route("/-/ops/{name:path}", catalog.Description(*exports, service.links))
+    app.add_route("/-/namespaces", namespaces.Namespaces(*exports))
+    app.add_route("/-/namespaces/{namespace}/reload", namespaces.Reload(*exports, service.workers))
+    app.add_route("/-/openapi.json", documents.OpenAPI(*exports, service.links))
+    app.add_route("/-/problems/{slug}", documents.ProblemPage(service.links))
+    app.add_route("/-/version", health.Version())
+    app.add_route("/-/ui", ui.Home(service.links))
+    app.add_route("/-/ui/{name:path}", ui.Form(*exports, service.links))
+
+
+def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) -> None:
+    """How the service is, and what it keeps."""
+    exports, max_body = (service.namespaces, service.authorizer), service.settings.max_body
+    statistics = reports.VisibleStatistics(service.workers.statistics, *exports)
+    kept = caches.CacheFacts(service.runtime, *exports)
+    ready = health.Ready(*exports, service.runtime, service.plugins, service.jobs.is_draining)
+    doing = status.WorkerStatus(
+        service.workers, service.jobs, service.waiting, service.streams, service.links, service.clock
+    )
+    app.add_route("/-/cache", kept)
+    app.add_route("/-/cache/purge", caches.Purge(service.runtime, *exports, service.workers, max_body=max_body))
+    app.add_route("/-/livez", health.Live())
+    app.add_route("/-/readyz", ready)
+    app.add_route("/-/metrics", reports.MetricsResource(service.metrics, service.authorizer, service.workers))
+    app.add_route(
+        "/-/statistics",
+        reports.Statistics(statistics, service.authorizer, service.workers.statistics, max_body=max_body),
+    )
+    app.add_route(
+        "/-/ui/status",
+        status.Status(*exports, doing, statistics, kept, ready, service.links, service.clock),
+    )
+
+
+def _operations(service: Service, root: catalog.Catalog, ready: ResponseCache) -> operations.Operations:
+    ladder = Ladder(
+        service.authorizer,
+        service.results,
+        service.jobs,
+        service.waiting,
+        service.tickets,
+        service.responder,
+        ready,
+        service.metrics,
+        service.clock,
+        service.settings,
+    )
+    return operations.Operations(
+        service.namespaces,
+        service.authorizer,
+        ladder,
+        root,
+        ready,
+        service.results,
+        service.responder,
+        max_body=service.settings.max_body,
+    )
+
+
+def _products(service: Service) -> products.Products:
+    is_draining = service.jobs.is_draining
+    events = ProductEvents(service.statuses, service.streams, service.responder, service.clock, is_draining)
+    return products.Products(
+        service.authorizer,
+        service.statuses,
+        service.waiting,
+        service.responder,
+        service.workers,
+        events,
+        service.clock,
+        is_draining,
+        max_wait=service.settings.max_wait,
+    )

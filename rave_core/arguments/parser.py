@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rave_core.converters.converter import Schema, parse_json
@@ -24,7 +24,7 @@ class ArgumentReader:
         """Reads for ``spec``, which messages call ``name``."""
         self._name = name
         self._signature = spec.signature
-        self._usage = spec.usage
+        self._spec = spec
         self._parameters = self._signature.parameters
         self._typemap = spec.typemap
         self._extra = next((p.name for p in self._parameters.values() if p.kind is p.VAR_KEYWORD), None)
@@ -50,6 +50,18 @@ class ArgumentReader:
             known.append(self._rest)
         raise self._refusal(f"there is no argument {name!r}; {nearest(name, known)}", name)
 
+    def read_pairs(self, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """As `read_texts`, for names and texts as a query has them, where a name may stand several times.
+
+        Raises:
+            ArgumentError: a name is unknown, they do not fit, or one can't be converted.
+        """
+        named: dict[str, list[str]] = {}
+        for name, text in pairs:
+            self.check(name, rest=True)
+            named.setdefault(name, []).append(text)
+        return self.read_texts(named)
+
     def read_texts(
         self, named: Mapping[str, Sequence[str]], places: Sequence[str] = ()
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -65,7 +77,7 @@ class ArgumentReader:
         named = dict(named)
         free = [p.name for p in self._parameters.values() if p.kind in _BY_PLACE and p.name not in named]
         if len(places) > len(free) and self._rest is None:
-            raise self._refusal(f"{places[len(free)]!r} is one value too many; its arguments are {self._usage}")
+            raise self._refusal(f"{places[len(free)]!r} is one value too many; its arguments are {self._spec.usage}")
         named |= {name: [text] for name, text in zip(free, places, strict=False)}
         rest = [*places[len(free) :], *(named.pop(self._rest, ()) if self._rest is not None else ())]
         given = {name: self._value(name, name, named[name]) for name in self._parameters if name in named}

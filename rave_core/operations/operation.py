@@ -149,14 +149,21 @@ class Operation(Generic[P, R]):
         Raises:
             ConfigurationError: its strategy, version or a converter is named, and there is none of that name.
         """
-        return self._resolved(current_context())
+        return self.resolved_in(current_context().runtime)
 
-    def _resolved(self, context: ExecutionContext) -> ResolvedOperation:
-        runtime: Runtime = context.runtime
+    def resolved_in(self, runtime: Runtime) -> ResolvedOperation:
+        """How ``runtime`` sees the operation, whichever runtime is the current one; see `resolved`.
+
+        Raises:
+            ConfigurationError: as `resolved`.
+        """
         memo = self._memo
         if memo is None or memo.container is not runtime.container:
             memo = self._memo = CallMemo(self.spec, runtime)
         return memo.resolved
+
+    def _resolved(self, context: ExecutionContext) -> ResolvedOperation:
+        return self.resolved_in(context.runtime)
 
     def _resolve(self, context: ExecutionContext, args: Any, kwargs: Any, options: Options | None = None) -> Outcome[R]:
         resolved = self._resolved(context)

@@ -12,6 +12,7 @@ import msgspec
 
 from rave_core.arguments.parser import ArgumentReader
 from rave_core.backend import parse_flag
+from rave_core.engine.execution import ResolvedOperation
 from rave_core.errors import ArgumentError, nearest
 from rave_core.model import Call, Options
 from rave_core.operations.operation import Operation
@@ -130,20 +131,23 @@ def _refuse_encoded(content_encoding: str | None) -> None:
         )
 
 
-def bind(asked: Asked, operation: Operation[..., Any]) -> Call:
+def bind(asked: Asked, operation: Operation[..., Any], resolved: ResolvedOperation) -> Call:
     """The call that was asked for. It may read files, where an argument stands for the content of one.
+
+    Args:
+        asked: the call as it was written.
+        operation: its operation.
+        resolved: the operation as the runtime sees it that is to answer.
 
     Raises:
         Problem: the arguments do not fit the operation.
     """
-    reader = ArgumentReader(asked.operation, operation.spec)
+    reader = ArgumentReader(asked.operation, resolved.spec)
     try:
         if asked.document is None:
-            # The shortcut of `Operation.bind` goes by arguments that are still to be converted.
-            return operation.resolved().binder.bind_converted(*reader.read_texts(_named(reader, asked.texts)))
+            return resolved.binder.bind_converted(*reader.read_pairs(asked.texts))
         _refuse_wrong(operation, asked.document)
-        args, kwargs = reader.read_document(asked.document)
-        return operation.bind(*args, **kwargs)
+        return resolved.binder.bind(*reader.read_document(asked.document))
     except ArgumentError as error:
         raise _misfit(reader, error) from error
 
@@ -161,14 +165,6 @@ def _misfit(reader: ArgumentReader, error: ArgumentError) -> Problem:
     detail = str(error)
     errors = [{"parameter": name, "detail": detail, "schema": reader.schema(name)}] if name else []
     return Problem("bad-arguments", detail, errors=errors)
-
-
-def _named(reader: ArgumentReader, texts: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
-    named: dict[str, list[str]] = {}
-    for name, text in texts:
-        reader.check(name, rest=True)
-        named.setdefault(name, []).append(text)
-    return named
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Live namespaces: what the service serves, loaded anew whenever a directory changes (R18).
 
 A change that is broken leaves the code serving that was taken before: in a worker that has it, and, by way of what is
-kept on the board, in one that starts meanwhile.
+kept in the run directory, in one that starts meanwhile.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from rave_core.clock import Clock
 from rave_core.errors import ConfigurationError, PluginError, UnknownNameError, nearest
 from rave_core.operations.catalog import Catalog, Namespace
-from rave_core.operations.operation import Operation
 from rave_core.plugins.discovery import LoadProblem
+from rave_core.runtime.runtime import Runtime
+from rave_http.namespaces.exported import ExportedOperation, Exports
 from rave_http.namespaces.source_store import KeptSources
 from rave_http.namespaces.watcher import Watcher
 
@@ -70,29 +71,41 @@ class LiveNamespaces:
         self,
         directories: Mapping[str, str],
         *,
+        runtime: Runtime,
         clock: Clock,
         load_error_fatal: bool,
         polling: bool = False,
         kept: KeptSources | None = None,
     ) -> None:
-        """Loads all of them, which can take long.
+        """Loads nothing yet.
 
         Args:
             directories: those that are namespaces, by name.
+            runtime: where calls of the operations are answered.
             clock: tells when something was loaded.
             load_error_fatal: whether a problem stops everything, but one with a directory whose code was kept.
             polling: whether to watch without the help of the system.
             kept: the code that was taken by workers of this service.
-
-        Raises:
-            PluginError: there is such a problem, and ``load_error_fatal`` is set.
         """
         self.on_change: list[Callable[[NamespaceState], None]] = []
+        self._runtime = runtime
         self._clock = clock
+        self._load_error_fatal = load_error_fatal
         self._kept = kept
         self._lock = threading.Lock()
         self._directories = dict(directories)
         self._watcher = Watcher(directories, self.reload, clock=clock, polling=polling)
+        self._exports = Exports.of(Catalog({}, []), runtime, generation=0)
+        self._states: Mapping[str, NamespaceState] = {}
+
+    def load(self) -> None:
+        """Loads all of them, which can take long. To be called once, before anything else.
+
+        Raises:
+            PluginError: there is a problem, and ``load_error_fatal`` is set.
+            ConfigurationError: an operation names a strategy, version or converter that there is not.
+        """
+        directories = dict(self._directories)
         catalog = Catalog.installed(directories)
         for name, directory in directories.items():
             if name in catalog.namespaces and catalog.namespaces[name].origin != directory:
@@ -100,33 +113,42 @@ class LiveNamespaces:
                 self._watcher.forget(name)
         catalog, earlier = self._with_kept(catalog)
         fatal = [problem for problem in catalog.problems if _space(problem) not in earlier]
-        if load_error_fatal and fatal:
+        if self._load_error_fatal and fatal:
             raise PluginError("; ".join(map(str, fatal)))
-        self._view = _View.of(catalog, self._first_states(catalog, earlier), generation=1)
+        self._exports = Exports.of(catalog, self._runtime, generation=1)
+        self._states = self._first_states(catalog, earlier)
         for name in self._directories.keys() & catalog.namespaces.keys() - earlier:
             self._keep(catalog.namespaces[name])
 
     @property
     def catalog(self) -> Catalog:
         """What is served now, and the problems. Replaced as a whole, and never changed."""
-        return self._view.catalog
+        return self._exports.catalog
 
     @property
     def generation(self) -> int:
         """Grows with every change that is taken."""
-        return self._view.generation
+        return self._exports.generation
 
     def states(self) -> list[NamespaceState]:
         """How each namespace is doing, by name."""
-        return list(self._view.states.values())
+        return list(self._states.values())
 
-    def find(self, name: str) -> Operation[..., Any] | None:
+    def find(self, name: str) -> ExportedOperation | None:
         """The operation that is exported as ``namespace/operation``, if any."""
-        return self._view.operations.get(name)
+        return self._exports.by_name.get(name)
 
-    def by_full_name(self, full_name: str) -> tuple[str, Operation[..., Any]] | None:
-        """The exported operation whose keys begin with ``full_name``, after the name that it is exported by."""
-        return self._view.by_full_name.get(full_name)
+    def exported(self) -> list[ExportedOperation]:
+        """All exported operations, in order of their names."""
+        return list(self._exports.by_name.values())
+
+    def by_full_name(self, full_name: str) -> ExportedOperation | None:
+        """The exported operation whose keys begin with ``full_name``, if any."""
+        return self._exports.by_full_name.get(full_name)
+
+    def by_quoted_name(self, quoted: str) -> Sequence[ExportedOperation]:
+        """The exported operations whose keys begin with ``quoted``, in order of their names."""
+        return self._exports.by_quoted_name.get(quoted, ())
 
     def reload(self, name: str) -> NamespaceState:
         """Loads the code of a directory as it is now; gives how that went. Waits while another one is loaded.
@@ -139,13 +161,13 @@ class LiveNamespaces:
             raise self._refusal(name)
         with self._lock:
             self._watcher.looked(name)
-            view, started = self._view, self._clock.monotonic()
-            catalog = view.catalog.with_namespace(name, self._directories[name])
-            before, after = view.states[name], catalog.namespaces.get(name)
-            is_taken = after is not None and after is not view.catalog.namespaces.get(name)
+            exports, started = self._exports, self._clock.monotonic()
+            catalog = exports.catalog.with_namespace(name, self._directories[name])
+            before, after = self._states[name], catalog.namespaces.get(name)
+            is_taken = after is not None and after is not exports.catalog.namespaces.get(name)
             state = self._taken(before, after) if after is not None and is_taken else self._refused(before, catalog)
-            generation = view.generation + is_taken
-            self._view = _View.of(catalog, {**view.states, name: state}, generation=generation)
+            self._exports = Exports.of(catalog, self._runtime, generation=exports.generation + is_taken)
+            self._states = {**self._states, name: state}
             if after is not None and is_taken:
                 self._keep(after)
         _report(before, state, self._clock.monotonic() - started)
@@ -214,12 +236,12 @@ class LiveNamespaces:
         return replace(before, problems=problems, error="; ".join(map(str, problems)), failed_at=self._clock.now())
 
     def _refusal(self, name: str) -> Exception:
-        if name in self._view.states:
+        if name in self._states:
             return ConfigurationError(
-                f"namespace {name!r} is the installed package {self._view.states[name].origin}, which is loaded anew "
+                f"namespace {name!r} is the installed package {self._states[name].origin}, which is loaded anew "
                 "when the service is restarted by the signal HUP"
             )
-        return UnknownNameError(f"no namespace is called {name!r}; {nearest(name, self._view.states)}")
+        return UnknownNameError(f"no namespace is called {name!r}; {nearest(name, self._states)}")
 
     def _tell(self, state: NamespaceState) -> None:
         for listener in self.on_change:
@@ -227,27 +249,6 @@ class LiveNamespaces:
                 listener(state)
             except Exception:  # noqa: BLE001  # logged; the others are to hear of it, too
                 _log.exception("%r failed to hear of namespace %s", listener, state.name)
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """All that is known at one moment: readers take it as a whole."""
-
-    catalog: Catalog
-    states: Mapping[str, NamespaceState]
-    generation: int
-    operations: Mapping[str, Operation[..., Any]]
-    by_full_name: Mapping[str, tuple[str, Operation[..., Any]]]
-
-    @classmethod
-    def of(cls, catalog: Catalog, states: Mapping[str, NamespaceState], *, generation: int) -> _View:
-        """The view of a catalog. Of several names of one operation, that in its keys counts, else the first."""
-        by_full_name: dict[str, tuple[str, Operation[..., Any]]] = {}
-        for name, operation in catalog:
-            full = operation.resolved().name
-            if full == name or full not in by_full_name:
-                by_full_name[full] = name, operation
-        return cls(catalog, states, generation, dict(catalog), by_full_name)
 
 
 def _problems_of(name: str, catalog: Catalog) -> tuple[LoadProblem, ...]:

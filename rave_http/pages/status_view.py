@@ -10,7 +10,7 @@ from rave_core.humanize import size, span
 from rave_http.pages.templating import page
 
 if TYPE_CHECKING:
-    from rave_http.pages.views import NamespaceFacts
+    from rave_http.namespaces.live_catalog import NamespaceState
 
 _CACHE: Final[dict[str, Any]] = dict.fromkeys(("url", "problem", "notice", "entries", "bytes", "max_bytes"))
 _KEPT: Final = ("Hits", "Stale")
@@ -85,7 +85,7 @@ class StatusFacts:
     jobs: Sequence[JobFacts] = ()
     statistics: Mapping[str, Any]
     caches: Mapping[str, Any]
-    namespaces: Sequence[NamespaceFacts] = ()
+    namespaces: Sequence[NamespaceState] = ()
     degraded: Sequence[str] = ()
     seconds: int = 0
 

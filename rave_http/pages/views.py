@@ -1,6 +1,6 @@
 """The pages that people see: the catalog, an operation's form, a ticket, a problem, and the state of the service.
 
-Each function here makes one page from facts and needs nothing of the service. `pages.page` renders the templates.
+Each function here makes one page from facts and needs nothing of the service. `templating.page` renders the templates.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -37,11 +37,11 @@ from rave_http.protocol.problems import PROBLEMS, Kind
 
 if TYPE_CHECKING:
     from rave_http.description.request_arguments import Asked
+    from rave_http.namespaces.live_catalog import NamespaceState
 
 __all__ = [
     "Field",
     "JobFacts",
-    "NamespaceFacts",
     "StatusFacts",
     "WorkerFacts",
     "catalog_page",
@@ -65,44 +65,12 @@ _LONGEST: Final = 300
 """Characters of an argument that a page about its product shows."""
 
 
-class NamespaceFacts(Protocol):
-    """What a page tells of a namespace; `rave_http.namespaces.live_catalog.NamespaceState` is one."""
-
-    @property
-    def name(self) -> str:
-        """As it stands in front of its operations."""
-
-    @property
-    def kind(self) -> str:
-        """``installed`` or ``directory``."""
-
-    @property
-    def origin(self) -> str:
-        """The package or directory that it was loaded from."""
-
-    @property
-    def generation(self) -> int:
-        """Counts how often it was loaded."""
-
-    @property
-    def loaded_at(self) -> float:
-        """Unix seconds; 0 where it never was."""
-
-    @property
-    def problems(self) -> Sequence[Any]:
-        """What is wrong with parts of it: each has ``name``, ``origin`` and ``error``."""
-
-    @property
-    def error(self) -> str:
-        """Why its latest change could not be loaded; empty if it was."""
-
-
 def catalog_page(
     catalog: Operations,
     *,
     base: str,
     may_view: Callable[[str], bool],
-    states: Iterable[NamespaceFacts] = (),
+    states: Iterable[NamespaceState] = (),
     namespace: str | None = None,
     text: str = "",
     tag: str = "",
@@ -114,10 +82,10 @@ def catalog_page(
     Args:
         catalog: the operations.
         base: what stands in front of the path of every link.
-        may_view: whether whoever asks may see the namespace of that name.
+        may_view: whether the principal may see the namespace of that name.
         states: how loading the namespaces went; those that may not be seen are left out.
         namespace: only this one.
-        text, tag, cursor, limit: what is searched for, and which part of that, as `descriptions.listing` does.
+        text, tag, cursor, limit: what is searched for, and which part of that, as `listing` does.
 
     Raises:
         Problem: the cursor can't be used.
@@ -128,14 +96,9 @@ def catalog_page(
     filled = {name.partition("/")[0] for name, _ in found} if not (text or tag) else {state.name for state in seen}
     empty = [(state.name, None) for state in seen if state.name not in filled and namespace in (None, state.name)]
     rows, following = part([*found, *empty], cursor, limit)
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for name, operation in rows:
-        group = groups.setdefault(name.partition("/")[0], [])
-        if operation is not None:
-            group.append(_row(name, operation))
     facts = {
         "base": base,
-        "groups": list(groups.items()),
+        "groups": _groups(rows),
         "count": len(found),
         "following": _list_url(base, namespace, text=text, tag=tag, cursor=following) if following else "",
         "first": _list_url(base, namespace, text=text, tag=tag) if cursor else "",
@@ -148,6 +111,16 @@ def catalog_page(
         "filtered": bool(text or tag),
     }
     return page("catalog.html" if namespace is None else "namespace.html", **facts)
+
+
+def _groups(rows: Iterable[tuple[str, Operation[..., Any] | None]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Operations by namespace; one of which there is no operation in ``rows`` is named alone there."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for name, operation in rows:
+        group = groups.setdefault(name.partition("/")[0], [])
+        if operation is not None:
+            group.append(_row(name, operation))
+    return list(groups.items())
 
 
 def _list_url(base: str, namespace: str | None, **asked: str) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
 from typing import Final
 
 from rave_core.model import Entry
@@ -118,22 +117,25 @@ def cache_status(outcome: str, entry: Entry | None, now: float) -> str:
     return f"rave; fwd={'request' if outcome == 'refreshed' else 'miss'}; stored{ttl}"
 
 
+def caching_headers(
+    outcome: str, entry: Entry | None, now: float, *, private: bool, forever: float
+) -> tuple[tuple[str, str], tuple[str, str]]:
+    """``Cache-Control`` and ``Cache-Status`` of a product.
+
+    Args:
+        outcome: ``hit``, ``stale``, ``miss``, ``refreshed`` or ``uncached``.
+        entry, now, private, forever: as for `cache_control` and `cache_status`.
+    """
+    # Nobody keeps what was made anew on demand: the next client to demand that wants it made again.
+    control = NO_STORE
+    if entry is not None and outcome != "refreshed":
+        control = cache_control(entry, now, private=private, forever=forever)
+    return ("Cache-Control", control), ("Cache-Status", cache_status(outcome, entry, now))
+
+
 def http_date(seconds: float) -> str:
     """Unix seconds as HTTP writes them, rounded down."""
     return formatdate(int(seconds), usegmt=True)
-
-
-def read_date(text: str) -> float | None:
-    """Unix seconds of an HTTP date, or ``None`` where it is none."""
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-
-
-def etags(text: str) -> Sequence[str]:
-    """The entity tags in ``If-None-Match``, weak marks removed; ``*`` as itself. What is malformed is left out."""
-    return [found.removeprefix("W/") for found in re.findall(r'\*|(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"', text)]
 
 
 def is_token(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is noted of a request while it is answered: for the access log, metrics, and whoever answers it."""
+"""What is recorded of a request while it is answered: for the access log, metrics, and the resources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ANONYMOUS_NAME = "-"
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request. Made by the envelope as ``scope["rave"]`` before anything else; resources fill in what they learn.
+    """One request. The outer middleware makes it as ``scope["rave"]`` at first; resources fill in what they learn.
 
     Attributes:
         request_id: taken from ``X-Request-ID`` where that is well formed, else made.
@@ -20,6 +20,7 @@ class RequestRecord:
         started: by the monotonic clock.
         client: the address of whoever asks, behind the proxies that are trusted; empty for a Unix socket.
         principal: who asks (`rave_http.auth.authorization.Principal`), once known.
+        is_private: whether the answer is for the principal alone, so that no shared cache may keep it.
         operation: ``namespace/operation``, where one was asked for.
         cache: ``hit``, ``stale``, ``miss``, ``wait`` (joined or started, and answered), ``ticket``, or empty.
         key: the text of the product's key, where one is known.
@@ -32,6 +33,7 @@ class RequestRecord:
     started: float = 0.0
     client: str = ""
     principal: Any = None
+    is_private: bool = False
     operation: str = ""
     cache: str = ""
     key: str = ""

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Self
 from urllib.parse import quote
 
 from falcon.asgi import Request, Response
 
-from rave_http.protocol.headers import NO_STORE, etags, http_date, read_date
+from rave_http.protocol.conditions import is_unchanged
+from rave_http.protocol.headers import NO_STORE, http_date
 from rave_http.protocol.problems import Problem
 from rave_http.representation.representations import Representation
 
-_SAFE: Final = ("GET", "HEAD", "QUERY")
 _CHUNK: Final = 256 << 10
-_CONDITIONS: Final = frozenset((b"if-none-match", b"if-modified-since", b"range"))
 _RANGE = re.compile(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})\s*\Z", re.IGNORECASE)
 
 
@@ -47,7 +45,7 @@ class Sendfile:
 async def deliver(req: Request, resp: Response, representation: Representation, sendfile: Sendfile) -> None:
     """Fills a response with a representation: 200, 304, 206, or a problem for a range beyond the end.
 
-    Whoever GETs what lies elsewhere is sent there, which is for ranges too.
+    A client that GETs what lies elsewhere is sent there, whatever range it asks for.
 
     The order is If-None-Match, If-Modified-Since, If-Range, Range (RFC 9110, 13.2.2). Several ranges, and units other
     than bytes, give the whole.
@@ -55,7 +53,7 @@ async def deliver(req: Request, resp: Response, representation: Representation, 
     Raises:
         Problem: the range can't be satisfied, or the file went away.
     """
-    if _is_known(req, representation):
+    if is_unchanged(req, representation.etag, representation.created_at):
         resp.set_headers(representation.validators)
         resp.status = "304 Not Modified"
         return
@@ -137,29 +135,12 @@ class _Chunks:
         self._file.close()
 
 
-def is_plain(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether a request with these headers asks for the whole, whatever the client has already."""
-    for name, _ in headers:  # noqa: SIM110  # a generator takes twice as long, and every hit comes through here
-        if name in _CONDITIONS:
-            return False
-    return True
-
-
-def _is_known(req: Request, found: Representation) -> bool:
-    """Whether the client has this representation already. Only what is safe may be answered by that."""
-    if req.method not in _SAFE:
-        return False
-    none_match = req.get_header("If-None-Match")
-    if none_match is not None:
-        tags = etags(none_match)
-        return found.etag in tags or "*" in tags
-    since = req.get_header("If-Modified-Since")
-    date = read_date(since) if since is not None else None
-    return date is not None and found.created_at is not None and int(found.created_at) <= date
-
-
 def _range(req: Request, found: Representation) -> tuple[int, int] | None:
-    """First byte, and the one after the last; ``None`` for the whole."""
+    """First byte, and the one after the last; ``None`` for the whole.
+
+    What is no single range of bytes is ignored, as RFC 9110, 14.2, has it: Falcon's `Request.range` would answer it
+    with 400, also where a client asks for several ranges or in other units, which it may.
+    """
     text = req.get_header("Range")
     if text is None or req.method != "GET" or not _may_be_partial(req.get_header("If-Range"), found):
         return None

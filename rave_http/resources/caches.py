@@ -16,16 +16,21 @@ from rave_core.durations import parse_duration
 from rave_core.errors import BackendError
 from rave_core.introspection.usage import usage_of
 from rave_core.model import Entry, Key
+from rave_core.runtime.runtime import Runtime
 from rave_core.storage.cache import Cache
 from rave_core.storage.listing import entries_of, prefix_of
 from rave_http.auth.authorization import HIDDEN, SERVICE
+from rave_http.auth.authorizer import Authorizer
 from rave_http.description.document_checks import check_document
 from rave_http.description.request_arguments import read_body
 from rave_http.jobs.tickets import OPERATION
+from rave_http.namespaces.exported import ExportedOperation
+from rave_http.namespaces.live_catalog import LiveNamespaces
+from rave_http.protocol.bodies import body_of
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
 from rave_http.worker.responses import send_json
-from rave_http.worker.service import Service
+from rave_http.workers.workers import Workers
 
 _MOST: Final = 100_000
 _SCHEMES: Final = re.compile(r"(?:^| over )([a-z][a-z0-9+.-]*):")
@@ -51,17 +56,20 @@ class _Counted:
 class CacheFacts:
     """``/-/cache``."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, runtime: Runtime, namespaces: LiveNamespaces, authorizer: Authorizer) -> None:
+        self._runtime = runtime
+        self._namespaces = namespaces
+        self._authorizer = authorizer
         self._counting: asyncio.Task[list[_Counted]] | None = None
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """Both caches, and for each operation that whoever asks may see: entries, bytes, and seconds of computing.
+        """Both caches, and for each operation that the principal may see: entries, bytes, and seconds of computing.
 
-        It needs ``metrics``, since the header of every entry is read for it; URLs are for those who may ``debug``.
+        It needs ``metrics``, since the header of every entry is read for it.
+        A principal who may ``debug`` gets the URLs, too.
         """
         read(req)
-        self._service.require(req, "metrics")
+        self._authorizer.require(req, "metrics")
         counted = await self._counted()
         for each in counted:
             if each.trouble is not None:
@@ -71,19 +79,18 @@ class CacheFacts:
     on_head = on_get
 
     async def document(self, req: Request) -> dict[str, Any]:
-        """What is kept, as far as whoever asks may see it; of a store in trouble only that it is."""
+        """What is kept, as far as the principal may see it; of a store in trouble only that it is."""
         return self._document(req, await self._counted())
 
     def _document(self, req: Request, counted: list[_Counted]) -> dict[str, Any]:
-        service = self._service
         document: dict[str, Any] = {"caches": {}, "operations": {}}
-        is_open = service.may(req, "debug")
+        is_open = self._authorizer.may(req, "debug")
         for each in counted:
             document["caches"][each.name] = each.facts if is_open else _discreet(each.facts)
             for full_name, record in each.operations.items():
-                known = service.namespaces.by_full_name(full_name)
-                if known is not None and service.may(req, "view", known[0].partition("/")[0]):
-                    document["operations"][known[0]] = record
+                known = self._namespaces.by_full_name(full_name)
+                if known is not None and self._authorizer.may(req, "view", known.namespace):
+                    document["operations"][known.name] = record
         return document
 
     async def _counted(self) -> list[_Counted]:
@@ -93,61 +100,84 @@ class CacheFacts:
         return await asyncio.shield(self._counting)
 
     def _count(self) -> list[_Counted]:
-        runtime = self._service.runtime
+        runtime = self._runtime
         return [_count(name, cache) for name, cache in (("data", runtime.cache), ("products", runtime.products))]
 
 
 class Purge:
     """``/-/cache/purge``."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(
+        self,
+        runtime: Runtime,
+        namespaces: LiveNamespaces,
+        authorizer: Authorizer,
+        workers: Workers,
+        *,
+        max_body: int,
+    ) -> None:
+        """Purges in the caches of ``runtime``, and has the memory of the other workers follow."""
+        self._runtime = runtime
+        self._namespaces = namespaces
+        self._authorizer = authorizer
+        self._workers = workers
+        self._max_body = max_body
 
     async def on_post(self, req: Request, resp: Response) -> None:
         """Removes entries by namespace, operation, version and age; says how many.
 
         With none of these, what has expired goes, as it would by itself in time.
         """
-        service = self._service
         asked = await self._read(req)
-        for namespace in {asked.get("namespace", ""), _namespace(asked)} - {""}:
-            # A refusal would tell that there is such a namespace.
-            if not (service.may(req, "view", namespace) and self._knows(namespace)):
-                raise Problem("not-found", HIDDEN)
-        service.require(req, "purge", asked.get("namespace") or _namespace(asked) or SERVICE, audited=True)
+        self._check(req, asked)
         if not asked:
-            purged = await asyncio.to_thread(service.runtime.purge)
+            purged = await asyncio.to_thread(self._runtime.purge)
             send_json(resp, {"removed": purged.entries, "bytes": purged.bytes})
             return
-        age = _age(asked.get("older_than"))
-        names = [name for name in self._names(asked) if service.may(req, "purge", name.partition("/")[0])]
+        before = self._runtime.clock.now() - _age(asked.get("older_than"))
         removed = bytes_ = 0
-        for name in names:
-            operation = service.namespaces.find(name)
-            if operation is not None:
-                resolved = operation.resolved()
+        for exported in self._chosen(asked):
+            if self._authorizer.may(req, "purge", exported.namespace):
+                resolved = exported.resolved
                 count, size = await asyncio.to_thread(
-                    _remove, resolved.cache, resolved.name, asked.get("version"), service.clock.now() - age
+                    _remove, resolved.cache, resolved.name, asked.get("version"), before
                 )
-                await service.forget(prefix_of(resolved.name))
+                await self._workers.forget(prefix_of(resolved.name))
                 removed, bytes_ = removed + count, bytes_ + size
         send_json(resp, {"removed": removed, "bytes": bytes_})
 
-    def _knows(self, namespace: str) -> bool:
-        return any(state.name == namespace for state in self._service.namespaces.states())
+    def _check(self, req: Request, asked: dict[str, str]) -> None:
+        """Returns if the principal may purge what is asked.
 
-    def _names(self, asked: dict[str, str]) -> list[str]:
-        operation = asked.get("operation")
-        namespace = asked.get("namespace")
-        if operation is not None and self._service.namespaces.find(operation) is None:
+        Raises:
+            Problem: they may not, or there is no such namespace.
+        """
+        for namespace in {asked.get("namespace", ""), _namespace(asked)} - {""}:
+            # A refusal would tell that there is such a namespace.
+            if not (self._authorizer.may(req, "view", namespace) and self._knows(namespace)):
+                raise Problem("not-found", HIDDEN)
+        self._authorizer.require(req, "purge", asked.get("namespace") or _namespace(asked) or SERVICE, audited=True)
+
+    def _knows(self, namespace: str) -> bool:
+        return any(state.name == namespace for state in self._namespaces.states())
+
+    def _chosen(self, asked: dict[str, str]) -> list[ExportedOperation]:
+        """The operations of which something is to be removed, in order of their names.
+
+        Raises:
+            Problem: there is no operation of the name that is asked for.
+        """
+        operation, namespace = asked.get("operation"), asked.get("namespace")
+        if operation is not None and self._namespaces.find(operation) is None:
             raise Problem("not-found", f"There is no operation {operation[:300]!r}")
-        names = [name for name, _ in self._service.namespaces.catalog]
-        if namespace is not None:
-            names = [name for name in names if name.partition("/")[0] == namespace]
-        return [name for name in names if operation in (None, name)]
+        return [
+            each
+            for each in self._namespaces.exported()
+            if namespace in (None, each.namespace) and operation in (None, each.name)
+        ]
 
     async def _read(self, req: Request) -> dict[str, str]:
-        body = await self._service.read_body(req)
+        body = await body_of(req, self._max_body)
         request = read_body(
             "purge", req.query_string, req.content_type, body, content_encoding=req.get_header("Content-Encoding")
         )
@@ -210,13 +240,13 @@ def _facts(cache: Cache) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
 def _remove(cache: Cache, operation: str, version: str | None, before: float) -> tuple[int, int]:
     """Removes what is kept of one operation; how many entries, and bytes."""
     removed = size = 0
-    for entry in _chosen(cache, operation, version, before):
+    for entry in _entries(cache, operation, version, before):
         if cache.backend.delete(entry.key):
             removed, size = removed + 1, size + entry.size
     return removed, size
 
 
-def _chosen(cache: Cache, operation: str, version: str | None, before: float) -> Iterator[Entry]:
+def _entries(cache: Cache, operation: str, version: str | None, before: float) -> Iterator[Entry]:
     for entry in entries_of(cache, operation, most=sys.maxsize):
         key = Key.parse(entry.key)
         if version in (None, key.version) and entry.created_at <= before:

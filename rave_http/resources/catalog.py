@@ -3,25 +3,84 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
 from rave_http.auth.authorization import HIDDEN
+from rave_http.auth.authorizer import Authorizer
 from rave_http.description.operation_documents import check_limit, describe, listing
+from rave_http.namespaces.live_catalog import LiveNamespaces
+from rave_http.protocol.links import Links
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
 from rave_http.worker.responses import JSON, prefers, send_json, send_page
-from rave_http.worker.service import Service
 
 _SEARCH: Final = ("namespace", "text", "tag", "cursor", "limit")
+
+
+class VisibleOperations:
+    """The operations that a principal may see, searched and in parts."""
+
+    def __init__(self, namespaces: LiveNamespaces, authorizer: Authorizer, links: Links) -> None:
+        self._namespaces = namespaces
+        self._authorizer = authorizer
+        self._links = links
+
+    def check(self, req: Request, namespace: str) -> None:
+        """Returns if there is a namespace of that name, and the principal may see it.
+
+        Raises:
+            Problem: it is not so.
+        """
+        if namespace not in self._namespaces.catalog.namespaces or not self._authorizer.may(req, "view", namespace):
+            raise Problem("not-found", HIDDEN)
+
+    async def document(self, req: Request, asked: Mapping[str, str], namespace: str | None) -> dict[str, Any]:
+        """The operations that a request asks for, as JSON has them."""
+        limit = _limit(asked)
+        return await asyncio.to_thread(
+            listing,
+            self._namespaces.catalog,
+            may_view=self._names(req).__contains__,
+            namespace=namespace,
+            text=asked.get("text"),
+            tag=asked.get("tag"),
+            cursor=asked.get("cursor"),
+            limit=100 if limit is None else limit,
+            base=self._links.base,
+        )
+
+    async def page(self, req: Request, asked: Mapping[str, str], namespace: str | None) -> bytes:
+        """The operations that a request asks for, as a page."""
+        from rave_http.pages.views import ROWS, catalog_page
+
+        limit = _limit(asked)
+        return await asyncio.to_thread(
+            catalog_page,
+            self._namespaces.catalog,
+            base=self._links.base,
+            may_view=self._names(req).__contains__,
+            states=self._namespaces.states(),
+            namespace=namespace,
+            text=asked.get("text", ""),
+            tag=asked.get("tag", ""),
+            cursor=asked.get("cursor"),
+            limit=ROWS if limit is None else limit,
+        )
+
+    def _names(self, req: Request) -> frozenset[str]:
+        """The namespaces that the principal may see: each has many operations, and this is no work for a thread."""
+        names = {*self._namespaces.catalog.namespaces, *(state.name for state in self._namespaces.states())}
+        return frozenset(name for name in names if self._authorizer.may(req, "view", name))
 
 
 class Catalog:
     """``/``, and by way of the operations' sink ``/{namespace}``."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, operations: VisibleOperations) -> None:
+        self._operations = operations
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """The operations: as a page for a browser, else as JSON."""
@@ -31,43 +90,26 @@ class Catalog:
 
     async def show(self, req: Request, resp: Response, namespace: str | None) -> None:
         """The operations of one namespace, or of all."""
-        service = self._service
         asked = read(req, "text", "tag", "cursor", "limit")
-        catalog = service.namespaces.catalog
-        limit = _limit(asked)
-        if namespace is not None and not (namespace in catalog.namespaces and service.may(req, "view", namespace)):
-            raise Problem("not-found", HIDDEN)
+        if namespace is not None:
+            self._operations.check(req, namespace)
         if prefers(req, JSON, "text/html") == "text/html":
-            from rave_http.pages.views import ROWS, catalog_page
-
-            page = await asyncio.to_thread(
-                catalog_page,
-                catalog,
-                base=service.base,
-                may_view=_visible(service, req).__contains__,
-                states=service.namespaces.states(),
-                namespace=namespace,
-                text=asked.get("text", ""),
-                tag=asked.get("tag", ""),
-                cursor=asked.get("cursor"),
-                limit=ROWS if limit is None else limit,
-            )
-            send_page(resp, page)
+            send_page(resp, await self._operations.page(req, asked, namespace))
         else:
-            send_json(resp, await _listing(service, req, asked, namespace))
+            send_json(resp, await self._operations.document(req, asked, namespace))
         resp.set_header("Vary", "Accept")
 
 
 class OperationList:
     """``/-/ops``."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, operations: VisibleOperations) -> None:
+        self._operations = operations
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Some of the operations, by name; ``next`` is the cursor of the rest."""
         asked = read(req, *_SEARCH)
-        send_json(resp, await _listing(self._service, req, asked, asked.get("namespace")))
+        send_json(resp, await self._operations.document(req, asked, asked.get("namespace")))
 
     on_head = on_get
 
@@ -75,45 +117,24 @@ class OperationList:
 class Description:
     """``/-/ops/{namespace}/{operation}``."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, namespaces: LiveNamespaces, authorizer: Authorizer, links: Links) -> None:
+        self._namespaces = namespaces
+        self._authorizer = authorizer
+        self._links = links
 
     async def on_get(self, req: Request, resp: Response, name: str) -> None:
         """All that a caller has to know of an operation."""
         read(req)
-        service = self._service
-        operation = service.namespaces.find(name)
-        if operation is None or not service.may(req, "view", name.partition("/")[0]):
+        exported = self._namespaces.find(name)
+        if exported is None or not self._authorizer.may(req, "view", exported.namespace):
             raise Problem("not-found", HIDDEN)
         req.scope["rave"].operation = name
-        send_json(resp, describe(name, operation, base=service.base))
+        send_json(resp, describe(name, exported.operation, base=self._links.base))
 
     on_head = on_get
 
 
-async def _listing(service: Service, req: Request, asked: dict[str, str], namespace: str | None) -> dict[str, Any]:
-    limit = _limit(asked)
-    return await asyncio.to_thread(
-        listing,
-        service.namespaces.catalog,
-        may_view=_visible(service, req).__contains__,
-        namespace=namespace,
-        text=asked.get("text"),
-        tag=asked.get("tag"),
-        cursor=asked.get("cursor"),
-        limit=100 if limit is None else limit,
-        base=service.base,
-    )
-
-
-def _visible(service: Service, req: Request) -> frozenset[str]:
-    """The namespaces that whoever asks may see: asked for once, since each has many operations, and not in a thread."""
-    namespaces = service.namespaces
-    names = {*namespaces.catalog.namespaces, *(state.name for state in namespaces.states())}
-    return frozenset(name for name in names if service.may(req, "view", name))
-
-
-def _limit(asked: dict[str, str]) -> int | None:
+def _limit(asked: Mapping[str, str]) -> int | None:
     """How many operations are asked for at once; ``None`` where that is not said.
 
     Raises:

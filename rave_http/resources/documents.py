@@ -12,12 +12,14 @@ from cachetools import LRUCache
 from falcon.asgi import Request, Response
 
 from rave_http.auth.authorization import HIDDEN
+from rave_http.auth.authorizer import Authorizer
 from rave_http.description.openapi import document
-from rave_http.protocol.headers import etags
+from rave_http.namespaces.live_catalog import LiveNamespaces
+from rave_http.protocol.conditions import is_unchanged
+from rave_http.protocol.links import Links
 from rave_http.protocol.problems import PROBLEMS, Problem
 from rave_http.protocol.queries import read
 from rave_http.worker.responses import JSON, prefers, send_json, send_page
-from rave_http.worker.service import Service
 
 _KEPT: Final = 8
 
@@ -30,20 +32,21 @@ _Written: TypeAlias = tuple[bytes, str]
 class OpenAPI:
     """``/-/openapi.json``."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, namespaces: LiveNamespaces, authorizer: Authorizer, links: Links) -> None:
+        self._namespaces = namespaces
+        self._authorizer = authorizer
+        self._links = links
         self._made: LRUCache[_Sight, asyncio.Task[_Written]] = LRUCache(_KEPT)
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """The operations that whoever asks may see, and the system's own paths, as OpenAPI 3.1."""
+        """The operations that the principal may see, and the system's own paths, as OpenAPI 3.1."""
         read(req)
-        service = self._service
-        visible = frozenset(each for each in service.namespaces.catalog.namespaces if service.may(req, "view", each))
-        generation = service.namespaces.generation
+        names, generation = self._namespaces.catalog.namespaces, self._namespaces.generation
+        visible = frozenset(each for each in names if self._authorizer.may(req, "view", each))
         body, etag = await self._written((generation, visible))
         # Who may see what can change at any time, so nobody may show it without asking.
         resp.set_headers({"ETag": etag, "Cache-Control": "private, no-cache"})
-        if not {"*", etag}.isdisjoint(etags(req.get_header("If-None-Match") or "")):
+        if is_unchanged(req, etag):
             resp.status = "304 Not Modified"
             return
         resp.content_type = JSON
@@ -62,10 +65,9 @@ class OpenAPI:
         return await asyncio.shield(task)
 
     def _write(self, visible: frozenset[str]) -> _Written:
-        service = self._service
         made = document(
-            service.namespaces.catalog,
-            base=service.base,
+            self._namespaces.catalog,
+            base=self._links.base,
             version=version("rave-framework"),
             title="RAVE",
             may_view=visible.__contains__,
@@ -79,8 +81,8 @@ class OpenAPI:
 class ProblemPage:
     """``/-/problems/{slug}``."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, links: Links) -> None:
+        self._links = links
 
     async def on_get(self, req: Request, resp: Response, slug: str) -> None:
         """What a kind of problem means, and what to do."""
@@ -91,7 +93,7 @@ class ProblemPage:
         if prefers(req, JSON, "text/html") == "text/html":
             from rave_http.pages.views import problem_kind_page
 
-            send_page(resp, problem_kind_page(slug, kind, base=self._service.base))
+            send_page(resp, problem_kind_page(slug, kind, base=self._links.base))
         else:
             send_json(resp, {"slug": slug, "title": kind.title, "status": kind.status, "advice": kind.advice})
         resp.set_header("Vary", "Accept")

@@ -9,9 +9,12 @@ from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
+from rave_core.runtime.runtime import Runtime
+from rave_http.auth.authorizer import Authorizer
+from rave_http.namespaces.live_catalog import LiveNamespaces
+from rave_http.plugins.discovery import HttpPlugins
 from rave_http.protocol.queries import read
 from rave_http.worker.responses import send_json
-from rave_http.worker.service import Service
 
 _NAMESPACE: Final = "namespace "
 
@@ -30,25 +33,40 @@ class Live:
 class Ready:
     """``/-/readyz``."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(
+        self,
+        namespaces: LiveNamespaces,
+        authorizer: Authorizer,
+        runtime: Runtime,
+        plugins: HttpPlugins,
+        is_draining: asyncio.Event,
+    ) -> None:
+        """Looks at the parts that a worker is made of; ``is_draining`` is set when it is about to stop."""
+        self._namespaces = namespaces
+        self._authorizer = authorizer
+        self._runtime = runtime
+        self._plugins = plugins
+        self._is_draining = is_draining
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """200 where requests are answered, though perhaps not as they should be: ``degraded`` names the parts.
 
-        Namespaces that whoever asks may not see are not named there.
+        Namespaces that the principal may not see are not named there.
 
         503 while the worker is about to stop. A store in trouble is no reason to be taken out of service, since calls
         are answered without it.
         """
         read(req)
-        service = self._service
-        parts = await asyncio.to_thread(self._parts)
+        parts, is_draining = await asyncio.to_thread(self._parts), self._is_draining.is_set()
         degraded = sorted({self._shown(req, name) for name, state in parts.items() if state != "ok"})
-        status = "stopping" if service.is_draining else "degraded" if degraded else "ok"
-        document = {"status": status, "degraded": degraded, "parts": parts if service.may(req, "debug") else None}
-        send_json(resp, document, status="503 Service Unavailable" if service.is_draining else "200 OK")
-        if service.is_draining:
+        status = "stopping" if is_draining else "degraded" if degraded else "ok"
+        document = {
+            "status": status,
+            "degraded": degraded,
+            "parts": parts if self._authorizer.may(req, "debug") else None,
+        }
+        send_json(resp, document, status="503 Service Unavailable" if is_draining else "200 OK")
+        if is_draining:
             resp.set_header("Retry-After", "1")
 
     on_head = on_get
@@ -57,27 +75,26 @@ class Ready:
         """The parts that do not work as they should, by name; what is wrong with each for those who may ``debug``."""
         parts = await asyncio.to_thread(self._parts)
         wrong = [(name, state) for name, state in sorted(parts.items()) if state != "ok"]
-        if self._service.may(req, "debug"):
+        if self._authorizer.may(req, "debug"):
             return [f"{name}: {state}" for name, state in wrong]
         return sorted({self._shown(req, name) for name, _ in wrong})
 
     def _shown(self, req: Request, part: str) -> str:
-        """What a part is called before whoever asks."""
+        """What a part is called before the principal."""
         namespace = part.removeprefix(_NAMESPACE)
-        return part if namespace == part or self._service.may(req, "view", namespace) else "namespaces"
+        return part if namespace == part or self._authorizer.may(req, "view", namespace) else "namespaces"
 
     def _parts(self) -> dict[str, Any]:
-        service = self._service
         parts: dict[str, Any] = {}
-        for name, cache in (("data", service.runtime.cache), ("products", service.runtime.products)):
+        for name, cache in (("data", self._runtime.cache), ("products", self._runtime.products)):
             try:
                 parts[name] = cache.backend.check() or "ok"
             except Exception as error:  # noqa: BLE001  # a store may raise anything
                 parts[name] = str(error)
-        for state in service.namespaces.states():
+        for state in self._namespaces.states():
             wrong = state.error or "; ".join(problem.error for problem in state.problems)
             parts[f"{_NAMESPACE}{state.name}"] = wrong or "ok"
-        problems = [*service.runtime.plugins.problems, *service.plugins.problems]
+        problems = [*self._runtime.plugins.problems, *self._plugins.problems]
         parts["plugins"] = "; ".join(map(str, problems)) or "ok"
         return parts
 

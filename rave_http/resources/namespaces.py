@@ -9,25 +9,26 @@ from falcon.asgi import Request, Response
 
 from rave_core.errors import ConfigurationError, UnknownNameError
 from rave_http.auth.authorization import HIDDEN
-from rave_http.namespaces.live_catalog import NamespaceState
+from rave_http.auth.authorizer import Authorizer
+from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
 from rave_http.protocol.times import iso
 from rave_http.worker.responses import send_json
-from rave_http.worker.service import Service
+from rave_http.workers.workers import Workers
 
 
 class Namespaces:
     """``/-/namespaces``."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, namespaces: LiveNamespaces, authorizer: Authorizer) -> None:
+        self._namespaces = namespaces
+        self._authorizer = authorizer
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Each namespace: where it comes from, its generation, its operations, and what is wrong with it."""
         read(req)
-        service = self._service
-        states = [each for each in service.namespaces.states() if service.may(req, "view", each.name)]
+        states = [each for each in self._namespaces.states() if self._authorizer.may(req, "view", each.name)]
         send_json(resp, {"namespaces": [state_document(each) for each in states]})
 
     on_head = on_get
@@ -36,23 +37,25 @@ class Namespaces:
 class Reload:
     """``/-/namespaces/{namespace}/reload``."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        service.rpc.answer("reload", self._reload)
+    def __init__(self, namespaces: LiveNamespaces, authorizer: Authorizer, workers: Workers) -> None:
+        """Answers the other workers, too, when they are asked to load a namespace anew."""
+        self._namespaces = namespaces
+        self._authorizer = authorizer
+        self._workers = workers
+        workers.answer("reload", self._reload)
 
     async def on_post(self, req: Request, resp: Response, namespace: str) -> None:
         """Loads a namespace anew in every worker, without waiting for a change; the state in each."""
-        service = self._service
-        known = {each.name: each for each in service.namespaces.states()}
-        if namespace not in known or not service.may(req, "view", namespace):
+        known = {each.name: each for each in self._namespaces.states()}
+        if namespace not in known or not self._authorizer.may(req, "view", namespace):
             raise Problem("not-found", HIDDEN)
-        service.require(req, "reload", namespace, audited=True)
+        self._authorizer.require(req, "reload", namespace, audited=True)
         if known[namespace].kind != "directory":
             raise Problem(
                 "conflict",
                 f"{namespace!r} is an installed package; send the service HUP to see what was installed anew",
             )
-        answers = await service.rpc.ask("reload", timeout=60.0, namespace=namespace)
+        answers = await self._workers.ask("reload", timeout=60.0, namespace=namespace)
         failed = [answer for answer in answers.values() if answer.get("error")]
         document: dict[str, Any] = {"namespace": namespace, "workers": dict(answers), "silent": answers.silent}
         if failed:
@@ -61,7 +64,7 @@ class Reload:
 
     async def _reload(self, facts: dict[str, Any]) -> dict[str, Any]:
         try:
-            state = await asyncio.to_thread(self._service.namespaces.reload, str(facts["namespace"]))
+            state = await asyncio.to_thread(self._namespaces.reload, str(facts["namespace"]))
         except (UnknownNameError, ConfigurationError) as error:
             return {"error": str(error)}
         return state_document(state)

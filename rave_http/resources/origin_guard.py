@@ -6,15 +6,16 @@ changes something is refused where a foreign page asked for it. An API key is ne
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from falcon.asgi import Request, Response
 
-from rave_http.asgi.audit import audit
+from rave_http.auth.authorizer import Authorizer
+from rave_http.protocol.links import Links
 from rave_http.protocol.origins import hosts_of, is_of
 from rave_http.protocol.problems import Problem
-from rave_http.worker.service import Service
 
 _HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHANGING: Final = frozenset({"rave.refresh", "rave.deep_refresh"})
@@ -23,11 +24,11 @@ _CHANGING: Final = frozenset({"rave.refresh", "rave.deep_refresh"})
 class CrossSiteGuard:
     """Falcon middleware that looks at every request before it is routed, so that no resource can forget to."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._origins = frozenset(origin.lower() for origin in service.settings.cors_origins) - {"*"}
-        base = urlsplit(service.base)
-        self._own = frozenset({base.netloc.lower()}) - {""}
+    def __init__(self, authorizer: Authorizer, links: Links, *, cors_origins: Iterable[str]) -> None:
+        """Lets pages of the service itself pass, and those of ``cors_origins``."""
+        self._authorizer = authorizer
+        self._origins = frozenset(origin.lower() for origin in cors_origins) - {"*"}
+        self._own = frozenset({urlsplit(links.base).netloc.lower()}) - {""}
 
     async def process_request(self, req: Request, resp: Response) -> None:
         """Lets a request pass, unless it would change something for somebody on behalf of a foreign page.
@@ -37,8 +38,7 @@ class CrossSiteGuard:
         """
         if not _changes(req) or not self._is_signed_in(req) or not self._is_foreign(req):
             return
-        client = self._service.client(req)
-        audit(req.scope["rave"], action="cross-site", allowed=False, target=req.path, client=client)
+        self._authorizer.audit(req, "cross-site", allowed=False)
         raise Problem(
             "forbidden",
             "A page of another site asked for this in your name. Ask for it yourself; pages of sites that may are "
@@ -47,9 +47,9 @@ class CrossSiteGuard:
 
     def _is_signed_in(self, req: Request) -> bool:
         try:
-            return self._service.principal(req).kind == "proxy"
+            return self._authorizer.principal(req).kind == "proxy"
         except Problem:
-            return False  # whoever needs to know who asks tells of it
+            return False  # the resource that needs to know who asks says what is wrong
 
     def _is_foreign(self, req: Request) -> bool:
         """Whether a page of another site had the request sent, as far as the browser says; programs say nothing."""
@@ -58,9 +58,8 @@ class CrossSiteGuard:
             return (req.get_header("Sec-Fetch-Site") or "").strip().lower() == "cross-site"
         if origin.lower() in self._origins:
             return False
-        peer: Any = req.scope.get("client")
-        is_trusted = self._service.access.proxies.trust(str(peer[0]) if peer else "")
-        return not is_of(origin, self._own | hosts_of(req.scope["headers"], is_trusted=is_trusted))
+        hosts = hosts_of(req.scope["headers"], is_trusted=self._authorizer.is_behind_proxy(req))
+        return not is_of(origin, self._own | hosts)
 
 
 def _changes(req: Request) -> bool:

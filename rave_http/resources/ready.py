@@ -2,7 +2,7 @@
 
 Most of what is asked for is asked for again. Of a request that memory can answer, all that matters is in its path, its
 query and a few headers; for these the answer is kept with its headers as they go out. Whatever is not plain - part of a
-product, one that the client may have already, a wait, anybody who may not see it - goes on to the application.
+product, one that the client may have already, a wait, a principal who may not see it - goes on to the application.
 """
 
 from __future__ import annotations
@@ -12,22 +12,24 @@ from collections.abc import Awaitable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from rave_core.clock import Clock
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import Bytes, Call, Status
 from rave_core.storage.cache import Found
 from rave_http.asgi.outer_middleware import Application, Receive, Send
-from rave_http.protocol.problems import Problem
+from rave_http.auth.authorizer import Authorizer
+from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.request_record import RequestRecord
-from rave_http.representation.conditional_responses import is_plain
 from rave_http.representation.representations import MadeProduct, Representation
-from rave_http.worker.responses import product_headers
-from rave_http.worker.service import Service
+from rave_http.worker.kept_results import KeptResults
+from rave_http.worker.responder import Responder
 
 Place: TypeAlias = tuple[str, bytes, bytes]
 """What names an answer: path, query and ``Accept``."""
 
-ExecutionContext: TypeAlias = MutableMapping[str, Any]
+Scope: TypeAlias = MutableMapping[str, Any]
 
+_CONDITIONS: Final = frozenset((b"if-none-match", b"if-modified-since", b"range"))
 _OVERHEAD: Final = 4096
 _LARGEST_SHARE: Final = 8  # what is larger than this part of the budget is not held ready
 
@@ -57,30 +59,33 @@ class CachedResponse:
         """Bytes that are held for it, about."""
         return _OVERHEAD + len(self.frame) + self.representation.size
 
-    def is_current(self, service: Service) -> bool:
-        """Whether it is what would be answered now."""
+    def is_current(self, generation: int, now: float) -> bool:
+        """Whether it is what would be answered now.
+
+        Args:
+            generation: of the namespaces now.
+            now: Unix seconds.
+        """
         entry = self.found.entry
         return (
-            self.generation == service.namespaces.generation
+            self.generation == generation
+            and now < entry.expires_at
             and self.resolved.cache.peek(entry.key) is self.frame
-            and service.clock.now() < entry.expires_at
         )
 
-    def count(self, service: Service, note: RequestRecord) -> None:
-        """Notes and counts it as a hit."""
-        note.operation, note.cache, note.key = self.product.name, "hit", self.found.entry.key
-        service.hit(self.resolved, self.call, self.found, Status.HIT)
+    def note(self, record: RequestRecord) -> None:
+        """Notes in the record of a request that it is the answer."""
+        record.operation, record.cache, record.key = self.product.name, "hit", self.found.entry.key
 
-    def headers(self, service: Service, *, private: bool) -> list[tuple[bytes, bytes]]:
+    def headers(self, responder: Responder, now: float, *, private: bool) -> list[tuple[bytes, bytes]]:
         """The headers of the whole, as ASGI has them. They change once a second at most."""
-        now = service.clock.now()
         left = self.found.entry.expires_at - now
         moment = (left if math.isinf(left) else int(left), private)
         if moment != self._moment:
             self._headers = _encoded(
                 (
                     *self.representation.headers,
-                    *product_headers(service, self.product, Status.HIT, now, private=private),
+                    *responder.product_headers(self.product, Status.HIT, now, private=private),
                     ("Accept-Ranges", "bytes"),
                     ("Content-Length", str(self.representation.size)),
                 )
@@ -92,17 +97,24 @@ class CachedResponse:
 class ResponseCache:
     """The answers that were given a moment ago and may be given again. For the event loop of one worker."""
 
-    def __init__(self, service: Service) -> None:
-        """Holds as many bytes as the setting ``memory`` says, at most."""
-        self._service = service
-        self._most = service.settings.memory
+    def __init__(self, namespaces: LiveNamespaces, clock: Clock, *, max_bytes: int) -> None:
+        """Keeps answers as long as ``namespaces`` serve the same code.
+
+        Args:
+            namespaces: whose operations are answered.
+            clock: the source of time.
+            max_bytes: for all answers that are kept.
+        """
+        self._namespaces = namespaces
+        self._now = clock.now
+        self._most = max_bytes
         self._held = 0
         self._answers: dict[Place, CachedResponse] = {}
 
     def find(self, place: Place | None) -> CachedResponse | None:
         """The answer of a place, if it still is one."""
         ready = self._answers.get(place) if place is not None else None
-        return ready if ready is not None and ready.is_current(self._service) else None
+        return ready if ready is not None and ready.is_current(self._namespaces.generation, self._now()) else None
 
     def keep(self, place: Place, ready: CachedResponse) -> None:
         """Keeps an answer, unless it is large."""
@@ -119,40 +131,52 @@ class ResponseCache:
 class Shortcut:
     """An ASGI application in front of another, which gives ready answers itself."""
 
-    def __init__(self, inner: Application, service: Service, answers: ResponseCache) -> None:
+    def __init__(
+        self,
+        inner: Application,
+        answers: ResponseCache,
+        authorizer: Authorizer,
+        results: KeptResults,
+        responder: Responder,
+        clock: Clock,
+    ) -> None:
+        """Answers from ``answers``, and leaves the rest to ``inner``."""
         self._inner = inner
-        self._service = service
         self._answers = answers
+        self._authorizer = authorizer
+        self._results = results
+        self._responder = responder
+        self._now = clock.now
 
-    def __call__(self, scope: ExecutionContext, receive: Receive, send: Send) -> Awaitable[None]:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answers one request. No coroutine of its own: it would cost every request some time."""
         ready = self._found(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
         return self._inner(scope, receive, send) if ready is None else self._give(ready, scope["rave"], send)
 
-    def _found(self, scope: ExecutionContext) -> CachedResponse | None:
-        """The answer to a plain request of somebody who may see it."""
-        ready = self._answers.find(place_of(scope)) if is_plain(scope["headers"]) else None
-        return ready if ready is not None and self._may_see(scope, ready.namespace) else None
+    def _found(self, scope: Scope) -> CachedResponse | None:
+        """The answer to a plain request of a principal who may see it."""
+        if not _is_plain(scope["headers"]):
+            return None
+        ready = self._answers.find(place_of(scope))
+        return ready if ready is not None and self._authorizer.may_view(scope, ready.namespace) else None
 
-    def _may_see(self, scope: ExecutionContext, namespace: str) -> bool:
-        access, peer = self._service.access, scope.get("client")
-        try:
-            principal = access.principal(scope["headers"], str(peer[0]) if peer else "")
-        except Problem:
-            return False  # it is told of where all problems are
-        scope["rave"].principal = principal
-        return access.allows(principal, "view", namespace)
-
-    async def _give(self, ready: CachedResponse, note: RequestRecord, send: Send) -> None:
-        service = self._service
-        ready.count(service, note)
-        private = service.access.is_private(note.principal)
-        headers = ready.headers(service, private=private)
+    async def _give(self, ready: CachedResponse, record: RequestRecord, send: Send) -> None:
+        ready.note(record)
+        self._results.count(ready.resolved, ready.call, ready.found, Status.HIT)
+        headers = ready.headers(self._responder, self._now(), private=record.is_private)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": ready.representation.body})
 
 
-def place_of(scope: ExecutionContext) -> Place | None:
+def _is_plain(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request with these headers asks for the whole, whatever the client has already."""
+    for name, _ in headers:  # noqa: SIM110  # a generator takes twice as long, and every hit comes through here
+        if name in _CONDITIONS:
+            return False
+    return True
+
+
+def place_of(scope: Scope) -> Place | None:
     """The place of a request; ``None`` where it has none, because it prefers something, or is no question."""
     if scope["method"] not in ("GET", "HEAD"):
         return None

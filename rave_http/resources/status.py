@@ -9,88 +9,131 @@ from typing import Any
 
 from falcon.asgi import Request, Response
 
+from rave_core.clock import Clock
 from rave_core.telemetry.statistics import NAMESPACE
-from rave_http.jobs.jobs import progress_document
+from rave_http.auth.authorizer import Authorizer
+from rave_http.jobs.jobs import Job, Jobs, progress_document
+from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.pages.status_view import JobFacts, StatusFacts, WorkerFacts, status_page
+from rave_http.protocol.links import Links
 from rave_http.protocol.queries import read
 from rave_http.resources.caches import CacheFacts
 from rave_http.resources.health import Ready
-from rave_http.resources.reports import visible_statistics
+from rave_http.resources.reports import VisibleStatistics
+from rave_http.worker.limits import EventStreams, WaitingRequests
 from rave_http.worker.responses import send_page
-from rave_http.worker.service import Service
+from rave_http.workers.workers import Workers
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class WorkerStatus:
+    """What this worker does, told to every worker that asks. For its event loop alone."""
+
+    def __init__(
+        self,
+        workers: Workers,
+        jobs: Jobs,
+        waiting: WaitingRequests,
+        streams: EventStreams,
+        links: Links,
+        clock: Clock,
+    ) -> None:
+        """Answers the question ``status``."""
+        self._workers = workers
+        self._jobs = jobs
+        self._waiting = waiting
+        self._streams = streams
+        self._links = links
+        self._clock = clock
+        self._started = clock.monotonic()
+        workers.answer("status", self._own)
+
+    async def of_all(self) -> tuple[list[WorkerFacts], list[JobFacts]]:
+        """All workers, and their jobs."""
+        answers = await self._workers.ask("status", timeout=1.0)
+        workers = [WorkerFacts(**answer["worker"]) for answer in answers.values()]
+        workers += [WorkerFacts(name=name, state="silent") for name in answers.silent]
+        return workers, [JobFacts(**each) for answer in answers.values() for each in answer["computations"]]
+
+    async def _own(self, _: dict[str, Any]) -> dict[str, Any]:
+        """What this worker does."""
+        under_way = list(self._jobs)
+        running = [each for each in under_way if each.began is not None]
+        worker = {
+            "name": self._workers.name,
+            "pid": os.getpid(),
+            "state": "stopping" if self._jobs.is_draining.is_set() else "serving",
+            "uptime": self._clock.monotonic() - self._started,
+            "computing": len(running),
+            "queued": len(under_way) - len(running),
+            "waiting": self._waiting.count,
+            "streams": self._streams.count,
+            "memory": await asyncio.to_thread(_memory),
+        }
+        return {"worker": worker, "computations": [self._facts(each) for each in under_way]}
+
+    def _facts(self, job: Job) -> dict[str, Any]:
+        asked, report = job.asked, job.progress
+        given = asked.document if asked.document is not None else dict(asked.texts)
+        return {
+            "operation": job.name,
+            "worker": self._workers.name,
+            "state": job.status,
+            "elapsed": self._clock.now() - job.started_at,
+            "href": self._links.to_product(job.key) if job.key else "",
+            "arguments": ", ".join(f"{name}={str(value)[:60]}" for name, value in given.items())[:200],
+            "progress": None if report is None else progress_document(report),
+        }
 
 
 class Status:
     """The page of the service's state. It needs the permission ``metrics``."""
 
-    def __init__(self, service: Service, caches: CacheFacts, ready: Ready) -> None:
-        self._service = service
+    def __init__(
+        self,
+        namespaces: LiveNamespaces,
+        authorizer: Authorizer,
+        workers: WorkerStatus,
+        statistics: VisibleStatistics,
+        caches: CacheFacts,
+        ready: Ready,
+        links: Links,
+        clock: Clock,
+    ) -> None:
+        """Shows what each of the arguments says."""
+        self._authorizer = authorizer
+        self._namespaces = namespaces
+        self._workers = workers
+        self._statistics = statistics
         self._caches = caches
         self._ready = ready
-        self._started = service.clock.monotonic()
-        service.rpc.answer("status", self._own)
+        self._links = links
+        self._clock = clock
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """All workers, and what each of them does."""
         read(req)
-        service = self._service
-        service.require(req, "metrics")
-        answers = await service.rpc.ask("status", timeout=1.0)
-        workers = [WorkerFacts(**answer["worker"]) for answer in answers.values()]
-        workers += [WorkerFacts(name=name, state="silent") for name in answers.silent]
-        jobs = [
-            JobFacts(**each)
-            for answer in answers.values()
-            for each in answer["computations"]
-            if service.may(req, "view", each["operation"].partition("/")[0])
-        ]
-        statistics = visible_statistics(service, req, await service.statistics.document())
+        self._authorizer.require(req, "metrics")
+        workers, jobs = await self._workers.of_all()
+        statistics = await self._statistics.document(req)
         facts = StatusFacts(
             version=version("rave-framework"),
             workers=workers,
-            jobs=sorted(jobs, key=lambda each: -each.elapsed),
+            jobs=sorted((job for job in jobs if self._may_view(req, job.operation)), key=lambda job: -job.elapsed),
             statistics=statistics[NAMESPACE],
             caches=await self._caches.document(req),
-            namespaces=[each for each in service.namespaces.states() if service.may(req, "view", each.name)],
+            namespaces=[each for each in self._namespaces.states() if self._may_view(req, each.name)],
             degraded=await self._ready.degraded(req),
             seconds=10,
         )
-        send_page(resp, status_page(facts, base=service.base, now=service.clock.now()))
+        send_page(resp, status_page(facts, base=self._links.base, now=self._clock.now()))
 
     on_head = on_get
 
-    async def _own(self, _: dict[str, Any]) -> dict[str, Any]:
-        """What this worker does."""
-        service = self._service
-        under_way = list(service.jobs)
-        running = [each for each in under_way if each.began is not None]
-        worker = {
-            "name": service.rpc.name,
-            "pid": os.getpid(),
-            "state": "stopping" if service.is_draining else "serving",
-            "uptime": service.clock.monotonic() - self._started,
-            "computing": len(running),
-            "queued": len(under_way) - len(running),
-            "waiting": service.waiting,
-            "streams": service.streams,
-            "memory": await asyncio.to_thread(_memory),
-        }
-        return {"worker": worker, "computations": [self._computation(each) for each in under_way]}
-
-    def _computation(self, each: Any) -> dict[str, Any]:
-        service, report = self._service, each.progress
-        asked = each.asked.document if each.asked.document is not None else dict(each.asked.texts)
-        return {
-            "operation": each.name,
-            "worker": service.rpc.name,
-            "state": each.status,
-            "elapsed": service.clock.now() - each.started_at,
-            "href": service.url(f"/-/products/{each.key}") if each.key else "",
-            "arguments": ", ".join(f"{name}={str(value)[:60]}" for name, value in asked.items())[:200],
-            "progress": None if report is None else progress_document(report),
-        }
+    def _may_view(self, req: Request, name: str) -> bool:
+        """Whether the principal may see a namespace, or the operation of that name."""
+        return self._authorizer.may(req, "view", name.partition("/")[0])
 
 
 def _memory() -> int | None:

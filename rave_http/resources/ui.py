@@ -8,13 +8,15 @@ from typing import Final
 from falcon.asgi import Request, Response
 
 from rave_http.auth.authorization import HIDDEN
+from rave_http.auth.authorizer import Authorizer
+from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.pages.forms import GO, run_query, run_url
 from rave_http.pages.views import operation_page
+from rave_http.protocol.links import Links
 from rave_http.protocol.origins import address_of
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs
 from rave_http.worker.responses import send_page
-from rave_http.worker.service import Service
 
 _MOST_FIELDS: Final = 1000
 
@@ -22,13 +24,13 @@ _MOST_FIELDS: Final = 1000
 class Home:
     """``/-/ui``: the catalog."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, links: Links) -> None:
+        self._links = links
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Leads to the catalog, which a browser gets as a page."""
         resp.status = "302 Found"
-        resp.set_header("Location", self._service.url("/"))
+        resp.set_header("Location", self._links.to("/"))
         resp.set_header("Cache-Control", "no-store")
 
     on_head = on_get
@@ -37,15 +39,15 @@ class Home:
 class Form:
     """``/-/ui/{namespace}/{operation}``: a form made of the operation's typemap (R16)."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, namespaces: LiveNamespaces, authorizer: Authorizer, links: Links) -> None:
+        self._namespaces = namespaces
+        self._authorizer = authorizer
+        self._links = links
 
     async def on_get(self, req: Request, resp: Response, name: str) -> None:
         """The form; a form that was sent leads to the URL that a program would ask."""
-        service = self._service
-        namespace = name.partition("/")[0]
-        operation = service.namespaces.find(name)
-        if operation is None or not service.may(req, "view", namespace):
+        exported, base = self._namespaces.find(name), self._links.base
+        if exported is None or not self._authorizer.may(req, "view", exported.namespace):
             raise Problem("not-found", HIDDEN)
         req.scope["rave"].operation = name
         given: dict[str, list[str]] = {}
@@ -53,17 +55,17 @@ class Form:
             given.setdefault(field, []).append(text)
         if GO in given:
             resp.status = "303 See Other"
-            resp.set_header("Location", run_url(name, run_query(operation, given), base=service.base))
+            resp.set_header("Location", run_url(name, run_query(exported.operation, given), base=base))
             resp.set_header("Cache-Control", "no-store")
             return
         nonce = secrets.token_urlsafe(16)
         page = operation_page(
             name,
-            operation,
-            base=service.base,
+            exported.operation,
+            base=base,
             origin=self._origin(req),
             given=given,
-            may_refresh=service.may(req, "refresh", namespace),
+            may_refresh=self._authorizer.may(req, "refresh", exported.namespace),
             nonce=nonce,
         )
         send_page(resp, page, nonce=nonce)
@@ -71,7 +73,6 @@ class Form:
     on_head = on_get
 
     def _origin(self, req: Request) -> str:
-        """How whoever asked reached the service: for examples on a page, so that they can be copied."""
-        peer = req.scope.get("client")
-        is_trusted = self._service.access.proxies.trust(str(peer[0]) if peer else "")
+        """How the client reached the service: for examples on a page, which can be copied then."""
+        is_trusted = self._authorizer.is_behind_proxy(req)
         return address_of(req.scope["headers"], scheme=req.scheme, is_trusted=is_trusted)

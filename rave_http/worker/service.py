@@ -1,4 +1,4 @@
-"""The service as one worker has it: everything that answers requests, opened in its event loop."""
+"""The service as one worker has it: makes everything that answers requests, opens it, and closes it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,16 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, Final
-from urllib.parse import quote
-
-from falcon.asgi import Request
 
 from rave_core.backend import StoreURL
-from rave_core.engine.engine import Engine
-from rave_core.engine.execution import ResolvedOperation
 from rave_core.errors import ConfigurationError
-from rave_core.model import Call, Entry, Key, Outcome, Status
+from rave_core.model import Outcome, Status
 from rave_core.runtime.runtime import Runtime, as_default
 from rave_core.settings import Settings
-from rave_core.storage.cache import Cache, Found
-from rave_core.storage.product_cache import ProductCache
-from rave_http.asgi.audit import audit
 from rave_http.auth.api_keys import KeyStore
-from rave_http.auth.authorization import SERVICE, Access, Principal
+from rave_http.auth.authorization import Access
+from rave_http.auth.authorizer import Authorizer
 from rave_http.auth.rate_limits import Rates
 from rave_http.executors import ExecutorContext
 from rave_http.executors.choice import Executors
@@ -35,33 +27,38 @@ from rave_http.namespaces.ini_file import read_namespaces
 from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
 from rave_http.namespaces.source_store import KeptSources
 from rave_http.plugins.discovery import HttpPlugins
-from rave_http.protocol.headers import cache_control
-from rave_http.protocol.problems import Problem
-from rave_http.protocol.request_record import RequestRecord
+from rave_http.protocol.links import Links
+from rave_http.protocol.proxies import Proxies
 from rave_http.representation.conditional_responses import Sendfile
 from rave_http.representation.representations import Representations
 from rave_http.settings import ServiceSettings
 from rave_http.worker.job_status import JobStatuses
+from rave_http.worker.kept_results import KeptResults
+from rave_http.worker.limits import EventStreams, WaitingRequests
+from rave_http.worker.responder import Responder
 from rave_http.workers.metrics import Metrics
 from rave_http.workers.peers import WorkerRPC
 from rave_http.workers.run_directory import RunDirectory
 from rave_http.workers.statistics_report import StatisticsReport
+from rave_http.workers.workers import Workers
 
 _log = logging.getLogger("rave.http")
 _IO_THREADS: Final = 16
-_FORGET: Final = "forget"
 
 
 class Service:
-    """Everything that one worker has. Made in the worker, opened in its event loop.
+    """The parts of one worker. Resources are given those that they need, and never the whole.
 
-    Attributes:
-        settings: the service's own; ``runtime.settings`` are all others.
-        base: what stands in front of the path of every URL that is given out, without a slash at its end.
+    Made in the worker, opened in its event loop.
     """
 
     def __init__(self, settings: Settings, own: ServiceSettings, run_directory: RunDirectory) -> None:
-        """Reads nothing and opens nothing that `open` could not undo.
+        """Opens nothing but caches.
+
+        Args:
+            settings: of the runtime.
+            own: the service's own.
+            run_directory: the directory that the workers share.
 
         Raises:
             ConfigurationError: a setting is wrong.
@@ -70,42 +67,74 @@ class Service:
         # Pictures are drawn without a screen, in namespaces that are loaded later.
         os.environ.setdefault("MPLBACKEND", "Agg")
         self.settings = own
-        self.base = own.url_base.rstrip("/")
         self.runtime = Runtime(settings)
         self.clock = self.runtime.clock
+        self.links = Links(own.url_base.rstrip("/"))
         self.plugins = HttpPlugins.installed(settings.disabled_plugins)
         if own.load_error_fatal:
             self.plugins.check()
-        self.keys = KeyStore.of(own, self.clock, strict=False)
-        self.access = Access(own, self.keys, self.plugins.hooks, self.clock)
-        self.rates = Rates.of(own)
-        self.run_directory = run_directory
-        self.metrics = Metrics(run_directory)
-        self.rpc = WorkerRPC(run_directory, f"worker-{os.getpid()}")
-        self.statistics = StatisticsReport(self.rpc, run_directory, clock=self.clock)
-        self.sendfile = _sendfile(own, self.runtime)
-        self.representations = Representations(own.memory, self.plugins.hooks, base=self.base)
-        self.tickets = Tickets(self.runtime.cache, self.clock, keep=own.ticket_time)
-        self.products = JobStatuses(self)
-        self.streams = 0
-        self.waiting = 0
-        self.namespaces: LiveNamespaces
-        self.jobs: Jobs
-        self._executors: Executors
+        self._add_authorizer()
+        self._add_workers(run_directory)
+        self._add_jobs(run_directory)
+        self._add_products()
         self._tasks: list[asyncio.Task[None]] = []
-        self._notes: set[asyncio.Task[None]] = set()
+        self._behind: set[asyncio.Task[None]] = set()
         self._stack = contextlib.ExitStack()
         self._loop: asyncio.AbstractEventLoop
 
-    @property
-    def engine(self) -> Engine:
-        """The engine that answers calls."""
-        return self.runtime.container.engine
+    def _add_authorizer(self) -> None:
+        own = self.settings
+        self._keys = KeyStore.of(own, self.clock, strict=False)
+        access = Access(own, self._keys, self.plugins.hooks, self.clock)
+        self.proxies: Proxies = access.proxies
+        self.authorizer = Authorizer(access, Rates.of(own))
 
-    @property
-    def is_draining(self) -> bool:
-        """Whether the worker is about to stop."""
-        return self.jobs.is_draining.is_set()
+    def _add_workers(self, run_directory: RunDirectory) -> None:
+        self.metrics = Metrics(run_directory)
+        rpc = WorkerRPC(run_directory, f"worker-{os.getpid()}")
+        statistics = StatisticsReport(rpc, run_directory, clock=self.clock)
+        self.workers = Workers(rpc, statistics, self.runtime)
+
+    def _add_jobs(self, run_directory: RunDirectory) -> None:
+        own, runtime = self.settings, self.runtime
+        directories = directories_of(runtime.settings, own)
+        self.namespaces = LiveNamespaces(
+            directories,
+            runtime=runtime,
+            clock=self.clock,
+            load_error_fatal=own.load_error_fatal,
+            kept=KeptSources(run_directory),
+        )
+        self.namespaces.on_change.append(self._changed)
+        self._executors = Executors(self.plugins.executors, ExecutorContext(runtime.settings, own, directories))
+        self.jobs = Jobs(
+            runtime,
+            self.clock,
+            choose=self._executors.choose,
+            metrics=self.metrics,
+            queue=own.queue,
+            failure_time=own.failure_time,
+        )
+        self.jobs.on_end = self._ended
+        self.waiting = WaitingRequests(self.jobs, self.metrics, most=own.max_waiting)
+        self.streams = EventStreams(self.metrics, most=own.max_events)
+
+    def _add_products(self) -> None:
+        own, clock = self.settings, self.clock
+        self.results = KeptResults(self.runtime, url_seconds=own.product_urls)
+        self.tickets = Tickets(self.runtime.cache, clock, keep=own.ticket_time)
+        self.statuses = JobStatuses(
+            self.namespaces,
+            self.jobs,
+            self.tickets,
+            self.results,
+            self.links,
+            clock,
+            failure_time=own.failure_time,
+        )
+        representations = Representations(own.memory, self.plugins.hooks, base=self.links.base)
+        sendfile = _sendfile(own, self.runtime)
+        self.responder = Responder(representations, sendfile, self.links, clock, max_age_forever=own.max_age_forever)
 
     async def open(self) -> None:
         """Loads the namespaces and starts what runs beside the requests.
@@ -117,32 +146,11 @@ class Service:
         self._stack.enter_context(as_default(self.runtime))
         self._loop = asyncio.get_running_loop()
         self._loop.set_default_executor(ThreadPoolExecutor(_IO_THREADS, "rave-io"))
-        own = self.settings
-        directories = directories_of(self.runtime.settings, own)
-        self.namespaces = await asyncio.to_thread(
-            LiveNamespaces,
-            directories,
-            clock=self.clock,
-            load_error_fatal=own.load_error_fatal,
-            kept=KeptSources(self.run_directory),
-        )
-        self.namespaces.on_change.append(self._changed)
+        await asyncio.to_thread(self.namespaces.load)
         self._tell_metrics()
-        self._executors = Executors(self.plugins.executors, ExecutorContext(self.runtime.settings, own, directories))
-        self.jobs = Jobs(
-            self.runtime,
-            self.clock,
-            choose=self._executors.choose,
-            metrics=self.metrics,
-            queue=own.queue,
-            failure_time=own.failure_time,
-        )
-        self.jobs.on_end = self._ended
-        self.rpc.answer(_FORGET, self._forget)
-        await self.rpc.open()
-        await self.statistics.open()
+        await self.workers.open()
         self._run(self._pulse, PULSE)
-        if own.reload:
+        if self.settings.reload:
             self._tasks.append(asyncio.create_task(self.namespaces.watch(), name="rave watch"))
         self.metrics.ready(is_ready=True)
 
@@ -153,122 +161,21 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._executors.close(1.0)
-        await asyncio.gather(*self._notes, return_exceptions=True)
-        await self.rpc.close()
+        await asyncio.gather(*self._behind, return_exceptions=True)
+        await self.workers.close()
         await asyncio.to_thread(self.metrics.sync)
         self.runtime.close()
         self._stack.close()
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether the worker is about to stop."""
+        return self.jobs.is_draining.is_set()
+
     def drain(self) -> None:
-        """The worker is about to stop: whoever waits gets a ticket, and nothing new is started."""
+        """The worker is about to stop: waiting clients get tickets, and nothing new is started."""
         self.jobs.is_draining.set()
         self.metrics.ready(is_ready=False)
-
-    def url(self, path: str) -> str:
-        """The URL of a path of ours, as it is given out."""
-        return f"{self.base}{path}"
-
-    def url_of(self, operation: str) -> str:
-        """The URL of an operation."""
-        return self.url(f"/{quote(operation)}")
-
-    def cache_control(self, entry: Entry, now: float, *, private: bool) -> str:
-        """How long others may keep the product of ``entry``; see `rave_http.protocol.headers.cache_control`."""
-        return cache_control(entry, now, private=private, forever=self.settings.max_age_forever)
-
-    def principal(self, req: Request) -> Principal:
-        """Who asks.
-
-        Raises:
-            Problem: the credentials are not valid.
-        """
-        note: RequestRecord = req.scope["rave"]
-        if note.principal is None:
-            note.principal = self.access.principal(req.scope["headers"], _peer(req))
-        found: Principal = note.principal
-        return found
-
-    def client(self, req: Request) -> str:
-        """The address of whoever asks, behind the proxies that are trusted."""
-        note: RequestRecord = req.scope["rave"]
-        return note.client
-
-    def may(self, req: Request, permission: str, namespace: str = SERVICE) -> bool:
-        """Whether whoever asks has a permission; see `Access.allows`."""
-        return self.access.allows(self.principal(req), permission, namespace)
-
-    def require(self, req: Request, permission: str, namespace: str = SERVICE, *, audited: bool = False) -> None:
-        """Returns if whoever asks has a permission. Refusals are audited, and what is ``audited`` in any case.
-
-        Raises:
-            Problem: they have not.
-        """
-        try:
-            self.access.require(self.principal(req), permission, namespace)
-        except Problem:
-            self._audit(req, permission, allowed=False)
-            raise
-        if audited:
-            self._audit(req, permission, allowed=True)
-
-    def _audit(self, req: Request, action: str, *, allowed: bool) -> None:
-        audit(req.scope["rave"], action=action, allowed=allowed, target=req.path, client=self.client(req))
-
-    def charge(self, req: Request) -> None:
-        """Takes one computation off what whoever asks may start.
-
-        Raises:
-            Problem: they have started too many.
-        """
-        self.rates.take(self.principal(req), self.client(req))
-
-    def hit(self, resolved: ResolvedOperation, call: Call, found: Found, status: Status) -> None:
-        """Counts a kept result that answers a request, and tells observers."""
-        if not self.runtime.observed:
-            self.engine.count_hit(resolved, found.entry, status)
-        else:
-            outcome = self.engine.hit(resolved, call, found, self.runtime.context, status)
-            observe = partial(self.runtime.diagnostics.observe, "rave_called", call=call, outcome=outcome, seconds=0.0)
-            self._loop.run_in_executor(None, observe)  # a plugin's code may take its time
-
-    def look(self, cache: Cache, key: Key) -> Found | None:
-        """What is kept under ``key``, fresh or not. It may wait for a store.
-
-        A file that whoever asks is sent elsewhere for is left where it lies.
-        """
-        seconds = self.settings.product_urls
-        if seconds is not None and isinstance(cache, ProductCache):
-            cache = cache.elsewhere_for(seconds)
-        return cache.look(key)
-
-    async def wait(self, job: Job, seconds: float) -> bool:
-        """Waits for a computation, unless too many wait already; whether it ended."""
-        if self.waiting >= self.settings.max_waiting:
-            return job.task.done()
-        self.waiting += 1
-        self.metrics.waiting_requests.inc()
-        try:
-            return await self.jobs.wait(job, seconds)
-        finally:
-            self.waiting -= 1
-            self.metrics.waiting_requests.dec()
-
-    async def read_body(self, req: Request) -> bytes:
-        """The body of a request.
-
-        Raises:
-            Problem: it is larger than the limit.
-        """
-        most = self.settings.max_body
-        length = req.content_length
-        if length is not None and length > most:
-            raise _too_large(most)
-        body = b""
-        while chunk := await req.stream.read(65536):
-            body += chunk
-            if len(body) > most:
-                raise _too_large(most)
-        return body
 
     def _changed(self, state: NamespaceState) -> None:
         """A namespace was loaded anew, or could not be. Called in the thread that loaded it."""
@@ -283,31 +190,21 @@ class Service:
 
     def _ended(self, job: Job, outcome: Outcome[Any] | None) -> None:
         if outcome is not None and outcome.status is Status.REFRESHED and job.key is not None:
-            self._behind(self.forget(job.key))
-        # One that was cut off has neither made its product nor failed: its ticket stays open, for others to make it.
+            self._start(self.workers.forget(job.key))
+        # A job that was cut off has neither made its product nor failed: its ticket stays open, for others to make it.
         is_over = outcome is not None or job.failed is not None
         if is_over and job.is_promised and job.key is not None:
-            self._behind(asyncio.to_thread(self.tickets.end, job.key, job.failed))
+            self._start(asyncio.to_thread(self.tickets.end, job.key, job.failed))
 
-    def _behind(self, work: Coroutine[Any, Any, None]) -> None:
-        """Has something done that nobody waits for, but the worker before it stops."""
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Has something done that no request waits for, but the worker before it stops."""
         task = asyncio.create_task(work)
-        self._notes.add(task)
-        task.add_done_callback(self._notes.discard)
-
-    async def forget(self, prefix: str) -> None:
-        """Has the other workers forget what their memory holds under keys that start with ``prefix``: it changed."""
-        await self.rpc.ask(_FORGET, prefix=prefix, by=self.rpc.name)
-
-    async def _forget(self, facts: dict[str, Any]) -> bool:
-        if facts["by"] != self.rpc.name:
-            for cache in (self.runtime.cache, self.runtime.products):
-                cache.drop(str(facts["prefix"]))
-        return True
+        self._behind.add(task)
+        task.add_done_callback(self._behind.discard)
 
     async def _pulse(self) -> None:
         await self.jobs.publish()
-        await asyncio.to_thread(self.keys.look)
+        await asyncio.to_thread(self._keys.look)
         self.metrics.sync()
 
     def _run(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
@@ -339,16 +236,6 @@ def directories_of(settings: Settings, own: ServiceSettings) -> dict[str, str]:
             raise ConfigurationError(f"namespace {name!r} is {both}; keep one")
         found[name] = directory
     return found
-
-
-def _peer(req: Request) -> str:
-    client = req.scope.get("client")
-    return str(client[0]) if client else ""
-
-
-def _too_large(most: int) -> Problem:
-    # The rest of it is not read, so that nothing else can come over the same connection.
-    return Problem("too-large", f"The body has more than {most} bytes", headers={"Connection": "close"})
 
 
 def _sendfile(own: ServiceSettings, runtime: Runtime) -> Sendfile:

@@ -19,7 +19,7 @@ import msgspec
 from rave_core.errors import UnknownNameError, describe_error, nearest
 from rave_http.workers.run_directory import RunDirectory
 
-Responder = Callable[[dict[str, Any]], Any | Awaitable[Any]]
+QuestionHandler = Callable[[dict[str, Any]], Any | Awaitable[Any]]
 """Answers a question from its facts with anything that JSON has a form for; runs in the event loop."""
 
 MAX_BYTES: Final = 10 * 1024 * 1024
@@ -54,11 +54,11 @@ class WorkerRPC:
         """A worker that is alone where there is no ``run_directory``."""
         self.name = name
         self._run_directory = run_directory
-        self._responders: dict[str, Responder] = {}
+        self._responders: dict[str, QuestionHandler] = {}
         self._server: asyncio.Server | None = None
         self._serving: set[asyncio.Task[Any]] = set()
 
-    def answer(self, question: str, responder: Responder) -> None:
+    def answer(self, question: str, responder: QuestionHandler) -> None:
         """Answers ``question``, whoever asks, by what ``responder`` makes of its facts."""
         self._responders[question] = responder
 

@@ -83,7 +83,7 @@ def test_every_value_arrives_as_it_was_given(value: Any) -> None:
         request = read_query("lab/echo", query)
     else:
         request = read_body("lab/echo", query, asked.headers["Content-Type"], asked.body)
-    call = bind(request.asked, _echo)
+    call = bind(request.asked, _echo, _echo.resolved())
     assert _same(call.args[0], value)
 
 

@@ -38,7 +38,7 @@ def taking(schema: Mapping[str, Any]) -> Any:
 def refused(operation: Any, document: Any) -> Problem:
     """The problem of a JSON body like this."""
     with pytest.raises(Problem) as caught:
-        bind(read_body("args/op", "", JSON, json.dumps(document).encode()).asked, operation)
+        bind(read_body("args/op", "", JSON, json.dumps(document).encode()).asked, operation, operation.resolved())
     assert caught.value.slug == "bad-arguments"
     assert caught.value.status == 400
     return caught.value
@@ -84,7 +84,9 @@ BROKEN: list[tuple[dict[str, Any], Any, Any]] = [
 def test_a_body_that_breaks_its_schema_is_refused(schema: dict[str, Any], fitting: Any, broken: Any) -> None:
     """Whatever keyword it breaks; the problem names the argument, the place in the body and the schema."""
     operation = taking(schema)
-    assert bind(read_body("args/op", "", JSON, json.dumps({"n": fitting}).encode()).asked, operation).args == (fitting,)
+    assert bind(
+        read_body("args/op", "", JSON, json.dumps({"n": fitting}).encode()).asked, operation, operation.resolved()
+    ).args == (fitting,)
     (error,) = refused(operation, {"n": broken}).errors
     assert error["parameter"] == "n"
     assert error["pointer"].startswith("/n")
@@ -119,8 +121,8 @@ def test_the_schema_within_a_list_counts() -> None:
 def test_texts_are_for_the_converter_alone() -> None:
     """A query and a form hold texts, of which a schema says nothing."""
     operation = taking({"type": "integer", "maximum": 3})
-    assert bind(read_query("args/op", "n=9").asked, operation).args == ("9",)
-    assert bind(read_body("args/op", "", FORM, b"n=9").asked, operation).args == ("9",)
+    assert bind(read_query("args/op", "n=9").asked, operation, operation.resolved()).args == ("9",)
+    assert bind(read_body("args/op", "", FORM, b"n=9").asked, operation, operation.resolved()).args == ("9",)
 
 
 def test_a_schema_is_asked_for_once_for_many_bodies(monkeypatch: pytest.MonkeyPatch) -> None:

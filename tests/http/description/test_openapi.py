@@ -294,7 +294,7 @@ def test_texts_are_taken_as_the_document_says(
 def _is_taken(operation: Operation[..., Any], text: str) -> bool:
     """Whether the service binds a query with this text."""
     try:
-        bind(read_query("zoo/one", f"value={text}").asked, operation)
+        bind(read_query("zoo/one", f"value={text}").asked, operation, operation.resolved())
     except Problem:
         return False
     return True
@@ -315,7 +315,7 @@ def test_a_body_that_breaks_the_rules_is_a_problem() -> None:
     """``additionalProperties: false`` holds, and so does what is required."""
     for text in (b'{"value": 1, "other": 2}', b"{}", b"[]", b'{"value": 1, "rave.f": "csv"}'):
         with pytest.raises(Problem):
-            bind(read_body("zoo/free", "", "application/json", text).asked, free)
+            bind(read_body("zoo/free", "", "application/json", text).asked, free, free.resolved())
 
 
 def test_any_prefer_header_is_taken() -> None:

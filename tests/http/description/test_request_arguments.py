@@ -60,7 +60,7 @@ def _in_use(runtime: Runtime) -> None:
 
 def called(query: str, operation: Any = typed) -> tuple[Any, ...]:
     """What the body would be called with."""
-    call = bind(read_query("args/op", query).asked, operation)
+    call = bind(read_query("args/op", query).asked, operation, operation.resolved())
     return (*call.args, call.kwargs) if call.kwargs else call.args
 
 
@@ -142,14 +142,14 @@ def test_a_query_that_cannot_be_read_is_a_bad_request(query: str) -> None:
 def test_a_json_object_is_taken_as_it_is() -> None:
     """Values of a body are JSON's own, converted by the typemap."""
     request = read_body("args/op", "rave.f=json", JSON, b'{"n": 4, "words": ["a"]}')
-    assert bind(request.asked, typed).args == (4, ["a"], False)
+    assert bind(request.asked, typed, typed.resolved()).args == (4, ["a"], False)
     assert request.controls.form == "json"
 
 
 def test_a_form_is_read_like_a_query() -> None:
     """What a browser's form sends means the same as a query."""
     request = read_body("args/op", "", f"{FORM}; charset=utf-8", b"n=4&words=a%2Cb&rave.refresh=1")
-    assert bind(request.asked, typed).args == (4, ["a", "b"], False)
+    assert bind(request.asked, typed, typed.resolved()).args == (4, ["a", "b"], False)
     assert request.controls.refresh
 
 
@@ -163,9 +163,9 @@ def test_a_query_a_form_json_and_python_convert_once_and_agree() -> None:
     query = "n=3&many=1&many=2&distance=3km"
     document = json.dumps({"n": 3, "many": [1, 2], "distance": "3km"}).encode()
     ways: tuple[Callable[[], Call], ...] = (
-        lambda: bind(read_query("args/scaled", query).asked, scaled),
-        lambda: bind(read_body("args/scaled", "", FORM, query.encode()).asked, scaled),
-        lambda: bind(read_body("args/scaled", "", JSON, document).asked, scaled),
+        lambda: bind(read_query("args/scaled", query).asked, scaled, scaled.resolved()),
+        lambda: bind(read_body("args/scaled", "", FORM, query.encode()).asked, scaled, scaled.resolved()),
+        lambda: bind(read_body("args/scaled", "", JSON, document).asked, scaled, scaled.resolved()),
         lambda: scaled.bind(3, [1, 2], "3km"),
     )
     calls, counts = [], []
@@ -239,7 +239,7 @@ def test_any_json_object_gives_a_call_or_a_problem(document: dict[str, Any]) -> 
     """No object makes anything else than a call or a problem."""
     status = 200
     try:
-        bind(read_body("args/op", "", JSON, json.dumps(document).encode()).asked, typed)
+        bind(read_body("args/op", "", JSON, json.dumps(document).encode()).asked, typed, typed.resolved())
     except Problem as problem:
         status = problem.status
     assert status in (200, 400)

@@ -21,6 +21,7 @@ from rave_core import Runtime
 from rave_core.clock import SystemClock
 from rave_core.errors import ConfigurationError, PluginError, UnknownNameError
 from rave_core.operations.catalog import Catalog
+from rave_core.runtime.runtime import current
 from rave_core.testing.clock import FakeClock
 from rave_http.namespaces.ini_file import read_namespaces
 from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
@@ -43,7 +44,11 @@ def write(directory: Path, word: str) -> None:
 def live(clock: Any = None, *, polling: bool = False, fatal: bool = False, **directories: Path) -> LiveNamespaces:
     """Live namespaces over some directories."""
     places = {name: str(directory) for name, directory in directories.items()}
-    return LiveNamespaces(places, clock=clock or SystemClock(), load_error_fatal=fatal, polling=polling)
+    made = LiveNamespaces(
+        places, runtime=current(), clock=clock or SystemClock(), load_error_fatal=fatal, polling=polling
+    )
+    made.load()
+    return made
 
 
 def state(namespaces: LiveNamespaces, name: str = "local") -> NamespaceState:
@@ -54,7 +59,7 @@ def state(namespaces: LiveNamespaces, name: str = "local") -> NamespaceState:
 def answer(namespaces: LiveNamespaces, name: str = "local") -> Any:
     """What its operation answers; ``None`` where it has none."""
     found = namespaces.find(f"{name}/answer")
-    return found() if found is not None else None
+    return found.operation() if found is not None else None
 
 
 @pytest.fixture
@@ -150,8 +155,11 @@ class TestReload:
         namespaces = live(local=code)
         named, found = namespaces.find("local/other"), namespaces.find("local/answer")
         assert found is not None
-        assert namespaces.by_full_name("fixed") == ("local/other", named)
-        assert namespaces.by_full_name(found.key().operation) == ("local/a/b", found)
+        assert namespaces.by_full_name("fixed") is named
+        other = namespaces.by_full_name(found.resolved.name)
+        assert other is not None
+        assert (other.name, other.operation) == ("local/a/b", found.operation)
+        assert [each.name for each in namespaces.by_quoted_name(found.resolved.name)] == ["local/a/b", "local/answer"]
         for absent in ("local/named", "local", "", "nowhere/answer"):
             assert namespaces.find(absent) is None
             assert namespaces.by_full_name(absent) is None
@@ -459,10 +467,12 @@ import asyncio, logging, os, resource, sys
 from pathlib import Path
 from rave_core import Runtime, Settings, using
 from rave_core.clock import SystemClock
+from rave_core.runtime.runtime import current
 from rave_http.namespaces.live_catalog import LiveNamespaces
 
 async def main(code):
-    live = LiveNamespaces({"local": str(code)}, clock=SystemClock(), load_error_fatal=True)
+    live = LiveNamespaces({"local": str(code)}, runtime=current(), clock=SystemClock(), load_error_fatal=True)
+    live.load()
     await asyncio.to_thread(os.getpid)
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     taken = []
@@ -476,7 +486,7 @@ async def main(code):
     while "word from the system" not in Path(sys.argv[2]).read_text():
         await asyncio.sleep(0.01)
     (code / "__init__.py").write_text((code / "__init__.py").read_text().replace("one", "two"))
-    while live.find("local/answer").function() != "two":
+    while live.find("local/answer").operation.function() != "two":
         await asyncio.sleep(0.01)
     print("served")
 

@@ -169,7 +169,7 @@ def test_what_a_form_asks_binds_to_the_call_that_was_meant() -> None:
     query = run_query(operation, {GO: ["1"], "n": ["5"], "many": ["1\r\n2"]})
     url = run_url("forms/two", query, base="https://host/rave")
     assert url == "https://host/rave/forms/two?n=5&many=1&many=2"
-    call = bind(read_query("forms/two", urlsplit(url).query).asked, operation)
+    call = bind(read_query("forms/two", urlsplit(url).query).asked, operation, operation.resolved())
     assert dict(call.named) == {"n": 5, "many": [1, 2]}
 
 
@@ -186,7 +186,7 @@ def test_a_sample_question_is_one_that_can_be_asked(name: str, operation: Operat
     """What stands in an example to copy fits the operation."""
     query = sample_query(form_fields(operation))
     text = urlsplit(run_url(name, query, base="")).query
-    assert bind(read_query(name, text).asked, operation)
+    assert bind(read_query(name, text).asked, operation, operation.resolved())
 
 
 def test_controls_have_a_name_that_templates_compare() -> None:

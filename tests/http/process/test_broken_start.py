@@ -15,6 +15,7 @@ import pytest
 from rave_core import Runtime
 from rave_core.errors import PluginError
 from rave_core.model import Status
+from rave_core.runtime.runtime import current
 from rave_core.testing.clock import FakeClock
 from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
 from rave_http.namespaces.source_store import KeptSources
@@ -35,8 +36,13 @@ class Worker:
 
     def __init__(self, run_directory: RunDirectory, code: Path, *, fatal: bool = False) -> None:
         self.live = LiveNamespaces(
-            {"local": str(code)}, clock=FakeClock(1000.0), load_error_fatal=fatal, kept=KeptSources(run_directory)
+            {"local": str(code)},
+            runtime=current(),
+            clock=FakeClock(1000.0),
+            load_error_fatal=fatal,
+            kept=KeptSources(run_directory),
         )
+        self.live.load()
 
     @property
     def state(self) -> NamespaceState:
@@ -45,7 +51,8 @@ class Worker:
 
     def find(self) -> Any:
         """The operation; ``None`` where there is none."""
-        return self.live.find("local/answer")
+        found = self.live.find("local/answer")
+        return found.operation if found is not None else None
 
     def answer(self, x: int = 0) -> Any:
         """What it answers."""

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from rave_http.asgi.audit import audit, escaped
+from rave_http.auth.audit import audit, escaped
 from rave_http.auth.authorization import ANONYMOUS, Principal
 from rave_http.protocol.request_record import RequestRecord
 

@@ -1,0 +1,97 @@
+"""Who sent a request, and whether they may do what it asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rave_http.auth.audit import audit
+from rave_http.auth.authorization import SERVICE, Access, Principal
+from rave_http.auth.rate_limits import Rates
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.request_record import RequestRecord
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from falcon.asgi import Request
+
+
+class Authorizer:
+    """Decides about requests. For the event loop of one worker."""
+
+    def __init__(self, access: Access, rates: Rates) -> None:
+        """Goes by ``access`` for permissions, and by ``rates`` for how many jobs a user may start."""
+        self._access = access
+        self._rates = rates
+
+    def principal(self, req: Request) -> Principal:
+        """Who asks.
+
+        Raises:
+            Problem: the credentials are not valid.
+        """
+        return self._identified(req.scope)
+
+    def client(self, req: Request) -> str:
+        """The address of the client, behind the proxies that are trusted."""
+        record: RequestRecord = req.scope["rave"]
+        return record.client
+
+    def is_behind_proxy(self, req: Request) -> bool:
+        """Whether a proxy that is trusted passed the request on."""
+        return self._access.proxies.trust(_peer(req.scope))
+
+    def may(self, req: Request, permission: str, namespace: str = SERVICE) -> bool:
+        """Whether the principal has a permission; see `Access.allows`.
+
+        Raises:
+            Problem: the credentials are not valid.
+        """
+        return self._access.allows(self._identified(req.scope), permission, namespace)
+
+    def may_view(self, scope: MutableMapping[str, Any], namespace: str) -> bool:
+        """Whether the sender of an ASGI request may see a namespace; ``False`` for credentials that are not valid."""
+        try:
+            principal = self._identified(scope)
+        except Problem:
+            return False  # the resource that needs to know who asks says what is wrong
+        return self._access.allows(principal, "view", namespace)
+
+    def require(self, req: Request, permission: str, namespace: str = SERVICE, *, audited: bool = False) -> None:
+        """Returns if the principal has a permission. The audit log gets refusals, and with ``audited`` what is allowed.
+
+        Raises:
+            Problem: they do not have it.
+        """
+        try:
+            self._access.require(self._identified(req.scope), permission, namespace)
+        except Problem:
+            self.audit(req, permission, allowed=False)
+            raise
+        if audited:
+            self.audit(req, permission, allowed=True)
+
+    def audit(self, req: Request, action: str, *, allowed: bool) -> None:
+        """Records in the audit log that a request was refused, or that it changes something."""
+        audit(req.scope["rave"], action=action, allowed=allowed, target=req.path, client=self.client(req))
+
+    def charge(self, req: Request) -> None:
+        """Takes one job off what the principal may start.
+
+        Raises:
+            Problem: they have started too many.
+        """
+        self._rates.take(self.principal(req), self.client(req))
+
+    def _identified(self, scope: MutableMapping[str, Any]) -> Principal:
+        record: RequestRecord = scope["rave"]
+        if record.principal is None:
+            principal = self._access.principal(scope["headers"], _peer(scope))
+            record.principal, record.is_private = principal, self._access.is_private(principal)
+        found: Principal = record.principal
+        return found
+
+
+def _peer(scope: MutableMapping[str, Any]) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""

@@ -1,0 +1,70 @@
+"""What the namespaces of a worker export at one moment, found by any of its names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rave_core.model import quote_operation
+from rave_core.operations.catalog import Catalog
+from rave_core.operations.operation import Operation
+from rave_core.runtime.runtime import Runtime
+
+if TYPE_CHECKING:
+    from rave_core.engine.execution import ResolvedOperation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExportedOperation:
+    """An operation that the service offers.
+
+    Attributes:
+        name: ``namespace/operation``.
+        namespace: the first part of it.
+        resolved: the operation as the worker's runtime sees it.
+        generation: of the namespaces when it was looked up; it grows with every change that is taken.
+    """
+
+    name: str
+    namespace: str
+    operation: Operation[..., Any]
+    resolved: ResolvedOperation
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exports:
+    """All operations of one catalog. Never changed: a change of code brings new exports.
+
+    Attributes:
+        generation: grows with every change that is taken.
+        by_name: by ``namespace/operation``.
+        by_full_name: by the name in their keys; of several names of one operation the same one, else the first.
+        by_quoted_name: by that name as a key writes it. Several namespaces may export one operation.
+    """
+
+    catalog: Catalog
+    generation: int
+    by_name: Mapping[str, ExportedOperation]
+    by_full_name: Mapping[str, ExportedOperation]
+    by_quoted_name: Mapping[str, Sequence[ExportedOperation]]
+
+    @classmethod
+    def of(cls, catalog: Catalog, runtime: Runtime, *, generation: int) -> Exports:
+        """The operations of ``catalog``, as ``runtime`` sees them.
+
+        Raises:
+            ConfigurationError: a strategy, version or converter is named, and there is none of that name.
+        """
+        by_name: dict[str, ExportedOperation] = {}
+        by_full_name: dict[str, ExportedOperation] = {}
+        by_quoted_name: dict[str, list[ExportedOperation]] = {}
+        for name, operation in catalog:
+            resolved = operation.resolved_in(runtime)
+            exported = ExportedOperation(name, name.partition("/")[0], operation, resolved, generation)
+            by_name[name] = exported
+            by_quoted_name.setdefault(quote_operation(resolved.name), []).append(exported)
+            if resolved.name == name or resolved.name not in by_full_name:
+                by_full_name[resolved.name] = exported
+        return cls(catalog, generation, by_name, by_full_name, by_quoted_name)

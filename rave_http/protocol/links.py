@@ -1,0 +1,29 @@
+"""The URLs that the service gives out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Makes URLs of paths.
+
+    Attributes:
+        base: what stands in front of every path, without a slash at its end; empty for none.
+    """
+
+    base: str = ""
+
+    def to(self, path: str) -> str:
+        """The URL of a path of the service, which begins with a slash."""
+        return f"{self.base}{path}"
+
+    def to_operation(self, name: str) -> str:
+        """The URL of an operation, by ``namespace/operation``."""
+        return f"{self.base}/{quote(name)}"
+
+    def to_product(self, key: str) -> str:
+        """The URL of a product, by the text of its key."""
+        return f"{self.base}/-/products/{key}"

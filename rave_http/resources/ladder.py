@@ -1,0 +1,269 @@
+"""The ladder: a call is answered by a kept result at once, else by one that is made while the client waits, else by a
+ticket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from falcon.asgi import Request, Response
+
+from rave_core.clock import Clock
+from rave_core.expiry import nocache
+from rave_core.model import PLAIN, Bytes, Call, Status
+from rave_core.storage.cache import Found
+from rave_http.auth.authorizer import Authorizer
+from rave_http.description.request_arguments import Question
+from rave_http.jobs.failures import problem_of
+from rave_http.jobs.jobs import Job, Jobs
+from rave_http.jobs.tickets import Tickets
+from rave_http.namespaces.exported import ExportedOperation
+from rave_http.protocol.headers import Preferences
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.request_record import RequestRecord
+from rave_http.representation.representations import MadeProduct, Representation
+from rave_http.resources.ready import CachedResponse, Place, ResponseCache
+from rave_http.settings import ServiceSettings
+from rave_http.worker.kept_results import KeptResults
+from rave_http.worker.limits import WaitingRequests
+from rave_http.worker.responder import Responder
+from rave_http.workers.metrics import Metrics
+
+_AGAIN: Final = {"Retry-After": "1"}
+_log = logging.getLogger("rave.http")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one request wants.
+
+    Attributes:
+        exported: the operation.
+        question: the call as it was written, and the ``rave.…`` parameters.
+        call: the call.
+        preferences: those of the client.
+        only_cached: whether only a kept result is wanted.
+        place: what names the answer among those that are held ready; ``None`` where it can't be held.
+    """
+
+    exported: ExportedOperation
+    question: Question
+    call: Call
+    preferences: Preferences
+    only_cached: bool
+    place: Place | None
+
+    @property
+    def is_promising(self) -> bool:
+        """Whether the result can be had later: what is never kept can't be."""
+        return self.call.key is not None and self.exported.resolved.strategy is not nocache
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A kept result that answers a call.
+
+    Attributes:
+        frame: the frame that memory held just before the result was found, if any.
+        status: ``hit`` or ``stale``.
+    """
+
+    found: Found
+    frame: Bytes | None
+    status: Status
+
+
+class Ladder:
+    """Answers calls. For the event loop of one worker."""
+
+    def __init__(
+        self,
+        authorizer: Authorizer,
+        results: KeptResults,
+        jobs: Jobs,
+        waiting: WaitingRequests,
+        tickets: Tickets,
+        responder: Responder,
+        ready: ResponseCache,
+        metrics: Metrics,
+        clock: Clock,
+        settings: ServiceSettings,
+    ) -> None:
+        """Answers in the order of the arguments: from what is kept, by a job, by a ticket.
+
+        Args:
+            authorizer: says who may run operations and refresh results.
+            results: what the caches keep.
+            jobs: make what is not kept.
+            waiting: requests that wait for a job.
+            tickets: are given out for what takes longer.
+            responder: fills responses.
+            ready: gets the answers that may be given again.
+            metrics: where tickets are counted.
+            clock: the source of time.
+            settings: how long requests wait, and how long a failure is remembered.
+        """
+        self._authorizer = authorizer
+        self._results = results
+        self._jobs = jobs
+        self._waiting = waiting
+        self._tickets = tickets
+        self._responder = responder
+        self._ready = ready
+        self._metrics = metrics
+        self._now = clock.now
+        self._wait, self._max_wait = settings.wait, settings.max_wait
+        self._failure_time = settings.failure_time
+
+    async def answer(self, req: Request, resp: Response, wish: Wish) -> None:
+        """Answers one request.
+
+        Raises:
+            Problem: the result can't be had, or not so.
+        """
+        kept = await self._kept(wish)
+        if kept is not None:
+            if kept.status is Status.STALE:
+                self._refresh_behind(req, wish)
+            await self._send_kept(req, resp, wish, kept)
+            return
+        if wish.only_cached:
+            raise Problem("not-kept", f"No result of this call of {wish.exported.name} is kept")
+        await self._send_job(req, resp, wish, self._job(req, wish))
+
+    async def _kept(self, wish: Wish) -> _Kept | None:
+        """The kept result that answers a call, fresh or stale within its window; ``None`` where there is none."""
+        resolved, key = wish.exported.resolved, wish.call.key
+        controls = wish.question.controls
+        if key is None or controls.refresh or controls.deep_refresh or resolved.strategy is nocache:
+            return None
+        frame = resolved.cache.peek(key.text)
+        found = await asyncio.to_thread(self._results.look, resolved.cache, key)
+        if found is None:
+            return None
+        now = self._now()
+        if now < found.entry.expires_at:
+            return _Kept(found, frame, Status.HIT)
+        if now < found.entry.expires_at + resolved.spec.stale_while_revalidate:
+            return _Kept(found, frame, Status.STALE)
+        return None
+
+    def _refresh_behind(self, req: Request, wish: Wish) -> None:
+        """Starts to make a stale result anew, if there is room for it; the client has an answer already."""
+        exported = wish.exported
+        if wish.only_cached or not self._authorizer.may(req, "run", exported.namespace):
+            return
+        try:
+            self._jobs.join(exported.name, wish.question.asked, exported.resolved, wish.call)
+        except Problem as problem:
+            _log.info("%s is not refreshed now: %s", exported.name, problem)
+
+    async def _send_kept(self, req: Request, resp: Response, wish: Wish, kept: _Kept) -> None:
+        exported, found = wish.exported, kept.found
+        record: RequestRecord = req.scope["rave"]
+        record.cache = kept.status.value
+        self._results.count(exported.resolved, wish.call, found, kept.status)
+        if wish.preferences.minimal:
+            entry = found.entry
+            document = self._responder.ticket_document(
+                status="ready", key=entry.key, operation=exported.name, created_at=entry.created_at
+            )
+            self._responder.send_reference(req, resp, document)
+            return
+        product = MadeProduct(exported.name, exported.resolved.spec, found.value, found.entry)
+        form = wish.question.controls.form
+        representation = await self._responder.send_product(req, resp, product, kept.status, form=form)
+        self._hold_ready(wish, kept, product, representation)
+
+    def _hold_ready(self, wish: Wish, kept: _Kept, product: MadeProduct, representation: Representation) -> None:
+        """Holds an answer ready, where it can be seen without waiting whether it still is one.
+
+        The frame was in memory before the result was found. If it was replaced meanwhile, the answer is never given:
+        memory holds another frame then, and keeps to that.
+        """
+        exported, frame = wish.exported, kept.frame
+        is_sure = kept.status is Status.HIT and frame is not None and representation.url is None
+        if wish.place is None or wish.only_cached or not is_sure or not exported.resolved.binder.is_repeatable:
+            return
+        assert frame is not None  # as above
+        self._ready.keep(
+            wish.place,
+            CachedResponse(
+                exported.generation,
+                exported.namespace,
+                exported.resolved,
+                wish.call,
+                kept.found,
+                frame,
+                product,
+                representation,
+            ),
+        )
+
+    def _job(self, req: Request, wish: Wish) -> Job:
+        """The job that makes the result: one under way, or a new one.
+
+        Raises:
+            Problem: the principal may not have it made, or there is no room for it.
+        """
+        exported, options = wish.exported, wish.question.controls.options or PLAIN
+        self._authorizer.require(req, "run", exported.namespace)
+        if options is not PLAIN:
+            self._authorizer.require(req, "refresh", exported.namespace, audited=True)
+        return self._jobs.join(
+            exported.name,
+            wish.question.asked,
+            exported.resolved,
+            wish.call,
+            options,
+            on_start=lambda: self._authorizer.charge(req),
+        )
+
+    async def _send_job(self, req: Request, resp: Response, wish: Wish, job: Job) -> None:
+        """Sends the result of a job, if that ends while the client waits; else a ticket."""
+        seconds = self._patience(wish.preferences) if wish.is_promising else self._max_wait
+        is_done = await self._waiting.wait(job, seconds)
+        applied = wish.preferences.applied(waited=seconds, ticket=not is_done)
+        if applied and (is_done or wish.is_promising):
+            resp.set_header("Preference-Applied", applied)
+        if is_done:
+            await self._send_made(req, resp, wish, job)
+            return
+        if not wish.is_promising:
+            raise Problem(
+                "time-limit",
+                f"{wish.exported.name} did not end in {seconds:g} s, and there are no tickets for results that are not "
+                "kept",
+            )
+        await self._send_ticket(req, resp, job)
+
+    def _patience(self, prefer: Preferences) -> float:
+        if prefer.minimal or (prefer.respond_async and prefer.wait is None):
+            return 0.0
+        return min(self._wait if prefer.wait is None else prefer.wait, self._max_wait)
+
+    async def _send_made(self, req: Request, resp: Response, wish: Wish, job: Job) -> None:
+        exported = wish.exported
+        if job.failed is not None:
+            error = job.task.exception() if self._authorizer.may(req, "debug", exported.namespace) else None
+            raise problem_of(job.failed, self._failure_time, error)
+        if job.task.cancelled():
+            raise Problem("busy", "The worker stopped before the result was there; ask again", headers=_AGAIN)
+        outcome = job.task.result()
+        req.scope["rave"].cache = "wait"
+        product = MadeProduct(exported.name, exported.resolved.spec, outcome.value, outcome.entry)
+        form = wish.question.controls.form
+        await self._responder.send_product(req, resp, product, outcome.status, form=form)
+
+    async def _send_ticket(self, req: Request, resp: Response, job: Job) -> None:
+        key = job.call.key
+        assert key is not None  # only such a job is promised
+        job.is_promised = True
+        await asyncio.to_thread(self._tickets.give, key, job.asked)
+        if job.task.done():  # it ended before it was promised
+            await asyncio.to_thread(self._tickets.end, key.text, job.failed)
+        req.scope["rave"].cache = "ticket"
+        self._metrics.tickets.inc()
+        self._responder.send_ticket(req, resp, job)
