@@ -21,7 +21,7 @@ from rave_core import Runtime
 from rave_core.clock import SystemClock
 from rave_core.errors import ConfigurationError, PluginError, UnknownNameError
 from rave_core.operations.catalog import Catalog
-from rave_core.runtime.runtime import current
+from rave_core.runtime.runtime import current_runtime
 from rave_core.testing.clock import FakeClock
 from rave_http.namespaces.ini_file import read_namespaces
 from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
@@ -45,7 +45,7 @@ def live(clock: Any = None, *, polling: bool = False, fatal: bool = False, **dir
     """Live namespaces over some directories."""
     places = {name: str(directory) for name, directory in directories.items()}
     made = LiveNamespaces(
-        places, runtime=current(), clock=clock or SystemClock(), load_error_fatal=fatal, polling=polling
+        places, runtime=current_runtime(), clock=clock or SystemClock(), load_error_fatal=fatal, polling=polling
     )
     made.load()
     return made
@@ -467,11 +467,11 @@ import asyncio, logging, os, resource, sys
 from pathlib import Path
 from rave_core import Runtime, Settings, using
 from rave_core.clock import SystemClock
-from rave_core.runtime.runtime import current
+from rave_core.runtime.runtime import current_runtime
 from rave_http.namespaces.live_catalog import LiveNamespaces
 
 async def main(code):
-    live = LiveNamespaces({"local": str(code)}, runtime=current(), clock=SystemClock(), load_error_fatal=True)
+    live = LiveNamespaces({"local": str(code)}, runtime=current_runtime(), clock=SystemClock(), load_error_fatal=True)
     live.load()
     await asyncio.to_thread(os.getpid)
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))

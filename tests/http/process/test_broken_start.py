@@ -15,7 +15,7 @@ import pytest
 from rave_core import Runtime
 from rave_core.errors import PluginError
 from rave_core.model import Status
-from rave_core.runtime.runtime import current
+from rave_core.runtime.runtime import current_runtime
 from rave_core.testing.clock import FakeClock
 from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
 from rave_http.namespaces.source_store import KeptSources
@@ -37,7 +37,7 @@ class Worker:
     def __init__(self, run_directory: RunDirectory, code: Path, *, fatal: bool = False) -> None:
         self.live = LiveNamespaces(
             {"local": str(code)},
-            runtime=current(),
+            runtime=current_runtime(),
             clock=FakeClock(1000.0),
             load_error_fatal=fatal,
             kept=KeptSources(run_directory),
