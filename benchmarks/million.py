@@ -91,7 +91,7 @@ class Filler:
         text = "".join(self._digits[byte % 32] for byte in name)
         operation = self._key.operation if number % 10 == 0 else f"bench/other{number % 10}"
         entry = replace(self._entry, key=Key(operation, self._key.version, text).text, expires_at=expires_at)
-        self._backend.put(entry.key, pack(entry, self._segments, self._seal))  # type: ignore[arg-type]
+        self._backend.put(entry.key, pack(entry, self._segments, self._seal))  # type: ignore[arg-type]  # what hints would refuse
 
 
 @contextmanager
@@ -159,8 +159,8 @@ class Report:
 
 def entries_of(told: Told) -> int:
     """How many entries ``rave cache stats --json`` counted."""
-    (found,) = told.document["caches"]  # type: ignore[misc]
-    return int(found["entries"])  # type: ignore[index]
+    (found,) = told.document["caches"]  # type: ignore[misc]  # plain JSON
+    return int(found["entries"])  # type: ignore[index]  # plain JSON
 
 
 def measure(place: Path, number: int, report: Report, options: str) -> None:

@@ -6,7 +6,7 @@ from importlib.metadata import version as installed_version
 
 project = "RAVE"
 author = "The RAVE maintainers"
-copyright = "The RAVE maintainers"  # noqa: A001, RUF100 - Sphinx reads this name
+copyright = "The RAVE maintainers"  # noqa: A001, RUF100  # Sphinx reads this name
 release = installed_version("rave-framework")
 version = release
 

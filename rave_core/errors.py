@@ -20,6 +20,8 @@
         ├── SealError                        the seal is absent or made with another key
         └── LaterFormatError                 written by a later version of RAVE
 
+Beside it stands ``Signal``, for exceptions that RAVE raises and catches itself.
+
 Every message says what is wrong, which name, and what would be right. An operation's own
 exception is never wrapped.
 """
@@ -48,6 +50,7 @@ __all__ = [
     "TimeLimitError",
     "UnencodableError",
     "UnknownNameError",
+    "UnpicklableError",
     "UnrenderableError",
     "UnstorableError",
     "describe_error",
@@ -57,6 +60,10 @@ __all__ = [
 
 class RaveError(Exception):
     """The root of every error that RAVE itself raises."""
+
+
+class Signal(Exception):
+    """The root of what one part of RAVE raises for another to catch. It is no error, and no caller sees one."""
 
 
 class RaveWarning(UserWarning):

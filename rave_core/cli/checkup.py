@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rave_core.backend import StoreURL, SupportsPurge, SupportsStats
+from rave_core.clock import SystemClock
 from rave_core.errors import RaveError
 from rave_core.humanize import size, span
 from rave_core.model import Kind
@@ -156,11 +157,9 @@ def _directories(subject: str, urls: tuple[str, ...]) -> Iterator[Finding]:
 
 def _skew(directory: str) -> float:
     """Seconds that the file system's clock is ahead of this host's; 0 where that can't be told."""
-    import time
-
     try:
         with tempfile.TemporaryFile(dir=directory) as file:
-            return os.fstat(file.fileno()).st_mtime - time.time()
+            return os.fstat(file.fileno()).st_mtime - SystemClock().now()
     except OSError:
         return 0.0
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any, Self
 
 from rave_core.cli.output import is_terminal, note
+from rave_core.clock import SystemClock
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.humanize import printable
 from rave_core.introspection.explain import Computation, computation_of
@@ -81,10 +81,11 @@ class ProgressBar:
         console = Console(stderr=True, highlight=False)
         with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=True) as shown:
             task = shown.add_task(self._desk.name, total=None, text="")
+            now = SystemClock().monotonic
             look_at, other = 0.0, None
             while True:
-                if time.monotonic() >= look_at:
-                    look_at, other = time.monotonic() + _LOOK_EVERY, self._other()
+                if now() >= look_at:
+                    look_at, other = now() + _LOOK_EVERY, self._other()
                 shown.update(task, **self._state(other))
                 if self._done.wait(_EVERY):
                     return

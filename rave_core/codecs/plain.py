@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from rave_core.errors import Signal
 from rave_core.model import Bytes
 
 MAX_DEPTH = 100
@@ -43,7 +44,7 @@ class _Kind(NamedTuple):
     build: Callable[[Any], Any]
 
 
-class _ForeignError(Exception):
+class _ForeignError(Signal):
     """Something inside is of a type that the codec does not know; the message says of which."""
 
 

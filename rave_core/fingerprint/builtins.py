@@ -116,7 +116,7 @@ def _sequence(tag: bytes) -> Put:
         write(b"%b%x:" % (tag, len(value)))
         index = 0
         try:
-            for index, item in enumerate(value):  # noqa: B007 - the index is for the error
+            for index, item in enumerate(value):  # noqa: B007  # the index is for the error
                 PUTS[type(item)](item, write, inside)
         except UnencodableError as error:
             raise error.under(f"[{index}]") from error.__cause__
@@ -150,7 +150,7 @@ def _put_dict(value: dict[Any, Any], write: Write, inside: set[int]) -> None:
         if len({name for name, _, _ in triples}) < len(triples):
             _put_ties(triples, write, inside)
             return
-        for name, key, member in triples:  # noqa: B007 - the key is for the error
+        for name, key, member in triples:  # noqa: B007  # the key is for the error
             write(name)
             PUTS[type(member)](member, write, inside)
     except UnencodableError as error:

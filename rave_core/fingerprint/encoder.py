@@ -195,7 +195,7 @@ def _leaf(tag: str, function: Callable[[Any], object]) -> Put:
     def put(value: Any, write: Write, inside: set[int]) -> None:
         try:
             plain = function(value)
-        except Exception as error:  # noqa: BLE001 - told on as UnencodableError
+        except Exception as error:  # noqa: BLE001  # told on as UnencodableError
             _unreadable(value, error)
         write(header)
         PUTS[type(plain)](plain, write, inside)
@@ -210,11 +210,11 @@ def _parts(tag: str, function: Callable[[Any], Iterator[tuple[Any, Any]]]) -> Pu
         write(header)
         step: Any = ""
         try:
-            for step, part in function(value):  # noqa: B007 - the step is for the error
+            for step, part in function(value):  # noqa: B007  # the step is for the error
                 PUTS[type(part)](part, write, inside)
         except UnencodableError as error:
             raise error.under(subscript(*step) if isinstance(step, tuple) else step) from error.__cause__
-        except Exception as error:  # noqa: BLE001 - told on as UnencodableError
+        except Exception as error:  # noqa: BLE001  # told on as UnencodableError
             _unreadable(value, error)
         write(b".")
 
@@ -227,7 +227,7 @@ def _stand_in(cls: type, function: Callable[[Any], object], step: str) -> Put:
     def put(value: Any, write: Write, inside: set[int]) -> None:
         try:
             plain = function(value)
-        except Exception as error:  # noqa: BLE001 - told on as UnencodableError
+        except Exception as error:  # noqa: BLE001  # told on as UnencodableError
             _unreadable(value, error)
         write(header)
         try:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from rave_core.errors import Signal
 from rave_core.model import Call, OperationSpec
 from rave_core.operations.options import OPTIONS
 from rave_core.runtime.runtime import Runtime
@@ -14,7 +15,7 @@ _SCALARS = frozenset({int, str, bool, bytes, float, type(None)})
 _KEPT_CALLS = 1024
 
 
-class NotMemoizable(Exception):
+class NotMemoizable(Signal):
     """The binding of these arguments is not kept: two values that are one to a dict could differ in their key."""
 
 

@@ -180,6 +180,18 @@ def _gather(function: Any, keywords: dict[str, Any]) -> dict[str, Any]:
     return notes
 
 
+_SPECIFIED: Final[dict[str, Any]] = {
+    "version": None,
+    "expires": None,
+    "mime_type": "application/octet-stream",
+    "tags": (),
+    "stale_while_revalidate": 0.0,
+    "stale_if_error": 0.0,
+    "ignore": frozenset(),
+}
+"""What goes from the notes into a specification as it is, with its default."""
+
+
 def _spec(function: Any, kind: Kind, notes: dict[str, Any]) -> OperationSpec:
     called = notes.get("name") or function.__qualname__
     every = _parameters(function)
@@ -198,13 +210,7 @@ def _spec(function: Any, kind: Kind, notes: dict[str, Any]) -> OperationSpec:
         fixed_name="name" in notes,
         is_async=inspect.iscoroutinefunction(function),
         typemap=typemap.fit(parameters[is_self:], called, named=_converter_named) if typemap is not None else None,
-        version=notes.get("version"),
-        expires=notes.get("expires"),
-        mime_type=notes.get("mime_type", "application/octet-stream"),
-        tags=notes.get("tags", ()),
-        stale_while_revalidate=notes.get("stale_while_revalidate", 0.0),
-        stale_if_error=notes.get("stale_if_error", 0.0),
-        ignore=notes.get("ignore", frozenset()),
+        **{name: notes.get(name, default) for name, default in _SPECIFIED.items()},
         code=stamp(function),
         annotations=notes,
     )

@@ -1,8 +1,9 @@
-"""A clock that goes only when told to."""
+"""Clocks for tests: one that goes only when told to, and a machine's that is off."""
 
 from __future__ import annotations
 
 import threading
+import time
 
 from rave_core.clock import Clock, SystemClock
 
@@ -56,3 +57,10 @@ class FakeClock(Clock):
                 # An event does not tell the condition, so it is looked at now and then.
                 self._changed.wait(min(_LOOK, seconds))
         return event.is_set()
+
+
+def shift_time(seconds: float) -> None:
+    """Has the clock of this process, and of those that it forks, be ``seconds`` ahead of the machine's."""
+    real = time.time
+    time.time = lambda: real() + seconds
+    SystemClock.now = staticmethod(time.time)

@@ -8,7 +8,6 @@ import os
 import random
 import sys
 import tempfile
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +16,7 @@ from typing import Any
 
 from rave_core.backend import peek
 from rave_core.model import Entry
+from rave_core.testing.clock import shift_time
 from rave_core.testing.process_harness import Stage, chosen
 from rave_core.testing.samples import frame_of, key_of
 
@@ -261,43 +261,39 @@ def _is_whole(frame: Any, key: str) -> bool:
 def clocks(stage: Stage, seconds: float) -> dict[str, Any]:
     """What is left of one host's work when another, whose clock is ``seconds`` off, has purged."""
     ready, purged = multiprocessing.get_context("fork").Event(), multiprocessing.get_context("fork").Event()
-    key = key_of("here")
 
-    def here(backend: Any) -> dict[str, Any]:
-        backend.put(key, frame_of(key, OLD))
-        found: dict[str, Any] = {}
-        if has_lease := hasattr(backend, "claim"):
-            assert backend.claim(key, b"first")
-            assert backend.swap_lease(key, b"first", b"record")
-        draft = backend.draft(".txt") if hasattr(backend, "draft") else None
-        if draft is not None:
-            draft.write_bytes(NEW)
+    def wait_for_purge() -> None:
         ready.set()
         assert purged.wait(60)
-        found["frame"] = bytes(backend.get(key) or b"") == _whole(key, OLD)
-        found["lease"] = not has_lease or backend.swap_lease(key, b"record", None)
-        found["draft"] = draft is None or draft.read_bytes() == NEW
-        return found
 
     def there(backend: Any) -> None:
         backend.purge(_never, grace=3600)
         purged.set()
 
-    host = stage.start(here)
+    host = stage.start(partial(_work_over, wait=wait_for_purge))
     assert ready.wait(60)
-    _shift(seconds)
+    shift_time(seconds)
     stage.play(there)
     (found,) = _answers([host])
     return dict(found)
 
 
-def _shift(seconds: float) -> None:
-    """Has the clock of this process, and of those that it starts, be off."""
-    real = time.time
-    time.time = lambda: real() + seconds
-    from rave_core.clock import SystemClock
-
-    SystemClock.now = staticmethod(time.time)
+def _work_over(backend: Any, wait: Callable[[], None]) -> dict[str, Any]:
+    """Which of an entry, a lease and a draft are still whole after a wait."""
+    key, has_lease = key_of("here"), hasattr(backend, "claim")
+    backend.put(key, frame_of(key, OLD))
+    if has_lease:
+        assert backend.claim(key, b"first")
+        assert backend.swap_lease(key, b"first", b"record")
+    draft = backend.draft(".txt") if hasattr(backend, "draft") else None
+    if draft is not None:
+        draft.write_bytes(NEW)
+    wait()
+    return {
+        "frame": bytes(backend.get(key) or b"") == _whole(key, OLD),
+        "lease": not has_lease or backend.swap_lease(key, b"record", None),
+        "draft": draft is None or draft.read_bytes() == NEW,
+    }
 
 
 def _answers(children: list[Any]) -> list[Any]:

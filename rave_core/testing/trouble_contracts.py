@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import pickle
-import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from typing import Any, ClassVar
 import pytest
 
 from rave_core.backend import Backend, BackendFactory, peek
+from rave_core.clock import SystemClock
 from rave_core.errors import RaveWarning
 from rave_core.hookspecs import hookimpl
 from rave_core.operations.decorators import op
@@ -234,9 +234,9 @@ class NetworkContract(ABC):
             backend.put(_A, [_CONTENT])
             for name, value in WRONGS[wrong].items():
                 setattr(network, name, value)
-            started = time.monotonic()
+            started = SystemClock().monotonic()
             found = _asked(backend, CALLS[asked])
-            assert time.monotonic() - started < self.seconds
+            assert SystemClock().monotonic() - started < self.seconds
             if asked == "get" and found is not None:
                 assert bytes(found) == _CONTENT
             network.heal()
@@ -265,10 +265,10 @@ class NetworkContract(ABC):
         backend = self.open_at(network.address)
         try:
             network.is_refusing = True
-            started = time.monotonic()
+            started = SystemClock().monotonic()
             with pytest.raises(OSError) as caught:
                 backend.get(_A)
-            assert time.monotonic() - started < self.seconds
+            assert SystemClock().monotonic() - started < self.seconds
             assert str(caught.value)
             network.heal()
             assert _until_well(backend) is None

@@ -7,7 +7,6 @@ import io
 import logging
 import os
 import sys
-import time
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import click
@@ -31,7 +30,10 @@ class Bar:
         self._name = name
         self._is_drawn = not is_quiet and is_terminal(sys.stderr)
         self._href = ""
-        self._started = time.monotonic()
+        from rave_http.client.deadline import now  # loads the client, which is needed by now
+
+        self._now = now
+        self._started = now()
         self._drawn_at = 0.0
         self._rich: RichProgress | None = None
         self._task: TaskID | None = None
@@ -40,7 +42,7 @@ class Bar:
     @property
     def seconds(self) -> float:
         """Since it was made."""
-        return time.monotonic() - self._started
+        return self._now() - self._started
 
     def show(self, progress: Progress) -> None:
         """Shows how far it is."""
@@ -56,10 +58,10 @@ class Bar:
         """Whether to show it: news of a ticket always, since there may be none for long; of bytes now and then."""
         if str(progress.phase) == "computing":
             return True
-        now = time.monotonic()
-        if self.seconds < _PATIENCE or now - self._drawn_at < _EVERY:
+        at = self._now()
+        if self.seconds < _PATIENCE or at - self._drawn_at < _EVERY:
             return False
-        self._drawn_at = now
+        self._drawn_at = at
         return True
 
     def stop(self) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 import requests
 
 from rave_http.client.deadline import backoff
-from rave_http.client.errors import ConnectionFailed, UnexpectedAnswer
+from rave_http.client.errors import ClientError, ConnectionFailed, UnexpectedAnswer
 from rave_http.client.progress import Phase, Progress
 from rave_http.client.pursuit import Pursuit
 from rave_http.client.sinks import Facts, Sink
@@ -149,7 +149,7 @@ class Download:
         self._pursuit.tell(Progress(self._sink.size, facts.total, phase=Phase.DOWNLOADING))
 
 
-class _Interrupted(Exception):
+class _Interrupted(ClientError):
     """The connection was cut in the middle of the body."""
 
     def __init__(self, reason: ConnectionFailed) -> None:

@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from rave_core.errors import Signal
 from rave_http.executors.child_channel import Hearing
 from rave_http.executors.child_runtime import ChildConfig, Place, set_up
 
@@ -24,11 +25,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class GoneError(Exception):
+class GoneError(Signal):
     """The child died; the message says how."""
 
 
-class KilledError(Exception):
+class KilledError(Signal):
     """The child was killed by `ChildProcess.kill`."""
 
 

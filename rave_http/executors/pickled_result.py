@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rave_core.errors import UnstorableError, describe_error
+from rave_core.errors import RaveError, UnstorableError, describe_error
 from rave_http.executors.executor import Result
 
 
@@ -27,7 +27,7 @@ class PickledResult:
     trace: str = ""
 
 
-class ChildTraceback(Exception):
+class ChildTraceback(RaveError):
     """The cause of an exception that came out of a child process: where it was raised there."""
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from rave_core.engine.effects import RunBody
-from rave_core.errors import TimeLimitError, describe_error
+from rave_core.errors import Signal, TimeLimitError, describe_error
 from rave_core.settings import Settings
 from rave_http.executors.child_channel import log_levels
 from rave_http.executors.child_process import ChildProcess, GoneError, KilledError
@@ -32,7 +32,7 @@ _ENDING: Final = 5.0
 _log = logging.getLogger("rave.http")
 
 
-class MisfitError(Exception):
+class MisfitError(Signal):
     """A body can't run in a child; the message says why."""
 
 

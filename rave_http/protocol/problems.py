@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rave_core.errors import RaveError
+
 MEDIA_TYPE: Final = "application/problem+json"
 
 
@@ -139,7 +141,7 @@ PROBLEMS: Final[dict[str, Kind]] = {
 }
 
 
-class Problem(Exception):
+class Problem(RaveError):
     """Ends a request with a problem.
 
     Attributes:

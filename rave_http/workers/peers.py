@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from rave_core.errors import UnknownNameError, describe_error, nearest
+from rave_core.errors import Signal, UnknownNameError, describe_error, nearest
 from rave_http.workers.run_directory import RunDirectory
 
 QuestionHandler = Callable[[dict[str, Any]], Any | Awaitable[Any]]
@@ -171,11 +171,11 @@ class WorkerRPC:
             return _line(_Reply(error=describe_error(error)))
 
 
-class _Unanswered(Exception):
+class _Unanswered(Signal):
     """A peer was reached, but gave no answer; the text says why."""
 
 
-class _Dead(Exception):
+class _Dead(Signal):
     """Nobody listens where a worker of that name did."""
 
 

@@ -96,6 +96,13 @@ def test_all_is_sorted_and_each_name_is_there(module: ModuleType) -> None:
     assert not [name for name in module.__all__ if not hasattr(module, name)]
 
 
+def test_all_of_the_errors_are_public() -> None:
+    """Whatever RAVE raises, a caller can name; a signal is no error."""
+    errors = importlib.import_module("rave_core.errors")
+    defined = {name for name, thing in vars(errors).items() if getattr(thing, "__module__", "") == errors.__name__}
+    assert defined - {"Signal"} == set(errors.__all__)
+
+
 def test_all_of_a_package_is_all_that_it_imports(module: ModuleType) -> None:
     """Its ``__init__`` imports nothing for itself."""
     if not hasattr(module, "__path__"):

@@ -1,6 +1,6 @@
 """What can be wrong with flow data or with a question about it.
 
-    FlowError (ValueError)
+    FlowError (RaveError, ValueError)
     ├── NoDirectoryError       where the flow files are is not configured, or is no directory
     ├── NoFilesError           the directory holds no flow files
     ├── AmbiguousFilesError    one log lies there twice, and would be counted twice
@@ -18,10 +18,10 @@ Every message names the file, and the line where there is one.
 
 from __future__ import annotations
 
-from rave_core.errors import ArgumentError
+from rave_core.errors import ArgumentError, RaveError
 
 
-class FlowError(ValueError):
+class FlowError(RaveError, ValueError):
     """The root of the errors of this package."""
 
 

@@ -794,7 +794,7 @@ def test_windows_of_times_are_those_of_silk(text: str, seconds: tuple[float, flo
 def test_what_is_no_reference_is_refused(sharing: Serve, generated: Path) -> None:
     """By each tool."""
     sharing(generated)
-    for wrong in (lambda: rwcut("flows"), lambda: rwcat(rwfilter(), None), lambda: rwfilter([])):  # type: ignore[arg-type]
+    for wrong in (lambda: rwcut("flows"), lambda: rwcat(rwfilter(), None), lambda: rwfilter([])):  # type: ignore[arg-type]  # what hints would refuse
         with pytest.raises(TypeError, match="a reference to flows expected"):
             wrong()
 

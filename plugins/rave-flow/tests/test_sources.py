@@ -315,7 +315,7 @@ def test_an_unconfigured_directory_is_told_with_both_ways(
     runtime = serving(tmp_path / "absent")
     with pytest.raises(NoDirectoryError, match="absent is no directory"):
         top()
-    runtime.settings.plugins["flow"].clear()  # type: ignore[attr-defined]
+    runtime.settings.plugins["flow"].clear()  # type: ignore[attr-defined]  # of this backend alone
     with pytest.raises(NoDirectoryError, match=r"RAVE_FLOW_DIRECTORY, or directory = .* \[plugins\.flow\]"):
         top()
     monkeypatch.setenv("RAVE_FLOW_DIRECTORY", str(logs))

@@ -264,7 +264,7 @@ def test_integers_convert_alike_from_each_form(number: int) -> None:
     forms: list[Any] = [number, str(number), Decimal(number), Fraction(number)]
     if abs(number) < 2**53:
         forms.append(float(number))
-    assert all(same(converter_of(int).convert(form), number) for form in forms)  # type: ignore[arg-type]
+    assert all(same(converter_of(int).convert(form), number) for form in forms)  # type: ignore[arg-type]  # what hints would refuse
 
 
 @given(st.floats(allow_nan=False))

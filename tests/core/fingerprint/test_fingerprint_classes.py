@@ -129,7 +129,7 @@ class MyInt(int):
     """A subclass of a built-in."""
 
 
-class MyList(list):  # type: ignore[type-arg]
+class MyList(list):  # type: ignore[type-arg]  # as people write it
     """A list that hides what it holds from iteration, and may have attributes."""
 
     def __iter__(self) -> Any:

@@ -114,7 +114,7 @@ def test_a_refresh_beside_a_slow_reader_is_not_undone(make_runtime: Make, monkey
         _numbered(1)
     with using(make_runtime()) as runtime:
         reading, refreshed = threading.Event(), threading.Event()
-        hold = runtime.cache.backend.hold_value  # type: ignore[attr-defined]
+        hold = runtime.cache.backend.hold_value  # type: ignore[attr-defined]  # of this backend alone
 
         def slow(*args: Any) -> Any:
             if threading.current_thread() is reader:
@@ -215,7 +215,7 @@ def test_no_more_threads_cost_no_answer(runtime: Runtime, monkeypatch: pytest.Mo
     assert _brief(1) == 1
     key = _brief.key(1)
     assert key is not None
-    assert _brief.resolved().leases.holder(key.text) is None  # type: ignore[union-attr]
+    assert _brief.resolved().leases.holder(key.text) is None  # type: ignore[union-attr]  # it is there
     time.sleep(0.02)
     assert _brief(1) == 1
 
@@ -229,7 +229,7 @@ def test_a_report_that_can_not_be_written_does_not_end_the_heartbeat(tmp_path: P
     leases = _leases(tmp_path)
     lease = Watch(leases, "op/v/args", "op").attempt()
     assert lease is not None
-    lease.progress = lambda: Progress(np.int64(1), text="half")  # type: ignore[arg-type]
+    lease.progress = lambda: Progress(np.int64(1), text="half")  # type: ignore[arg-type]  # what hints would refuse
     leases.beat()
     assert lease.record.beat == 1
     assert not lease.lost
@@ -244,7 +244,7 @@ def test_a_lease_that_could_not_be_given_back_goes_with_the_next_heartbeat(
     lease = Watch(ours, "op/v/args", "op").attempt()
     assert lease is not None
     ours.beat()
-    with ours._store._root.lock("leases") as held:  # type: ignore[attr-defined]
+    with ours._store._root.lock("leases") as held:  # type: ignore[attr-defined]  # of this backend alone
         assert held
         ours.release(lease)
     assert "could not release a lease" in caplog.text
@@ -316,7 +316,7 @@ def test_a_call_that_is_cancelled_while_its_draft_is_made_leaves_none(
         return made(**keywords)
 
     async def cancel() -> None:
-        task = asyncio.ensure_future(_filed(1, rave_tofile=tmp_path / "out.bin"))  # type: ignore[call-arg, arg-type]
+        task = asyncio.ensure_future(_filed(1, rave_tofile=tmp_path / "out.bin"))  # type: ignore[call-arg, arg-type]  # of a file operation
         await asyncio.to_thread(making.wait)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

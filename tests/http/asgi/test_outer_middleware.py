@@ -175,7 +175,7 @@ def left(inner: Application, *, cancel: bool) -> Witness:
         pass
 
     async def run() -> None:
-        task = asyncio.create_task(OuterMiddleware(inner, access_log=log)(scope_of(), receive, send))  # type: ignore[arg-type]
+        task = asyncio.create_task(OuterMiddleware(inner, access_log=log)(scope_of(), receive, send))  # type: ignore[arg-type]  # what hints would refuse
         await asyncio.sleep(0)
         if cancel:
             task.cancel()
@@ -227,7 +227,7 @@ def test_what_is_no_request_goes_through_untouched(kind: str) -> None:
         seen.extend(given)
 
     given = ({"type": kind}, object(), object())
-    asyncio.run(OuterMiddleware(inner, metrics=Witness(), access_log=Witness())(*given))  # type: ignore[arg-type]
+    asyncio.run(OuterMiddleware(inner, metrics=Witness(), access_log=Witness())(*given))  # type: ignore[arg-type]  # what hints would refuse
     assert all(one is other for one, other in zip(seen, given, strict=True))
     assert "rave" not in given[0]
 

@@ -144,8 +144,12 @@ def test_a_digest_is_checked_where_there_is_one(stub: StubService, client: Clien
     work = stub.make("top", BODY, headers={"Repr-Digest": f"sha-256=:{good}:"})
     work.finish(b"?" + BODY[1:])
     if times == 1:
-        client_listen = lambda progress: work.finish(BODY) if progress.phase is Phase.RETRYING else None  # noqa: E731
-        assert client.fetch("lab/top", tmp_path / "x", rave_on_progress=client_listen).content == BODY
+
+        def mend(progress: Progress) -> None:
+            if progress.phase is Phase.RETRYING:
+                work.finish(BODY)
+
+        assert client.fetch("lab/top", tmp_path / "x", rave_on_progress=mend).content == BODY
         return
     with pytest.raises(UnexpectedAnswer, match="does not have the digest"):
         client.fetch("lab/top", tmp_path / "x")

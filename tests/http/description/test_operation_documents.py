@@ -84,7 +84,7 @@ def test_every_specifier_gives_a_valid_schema(specifier: object) -> None:
 
     for place, default in enumerate((NO_DEFAULT, None, "text", 5, object(), float("nan"), [1])):
 
-        def optional(value=default):  # type: ignore[no-untyped-def]
+        def optional(value=default):  # type: ignore[no-untyped-def]  # a function without hints is what is tested
             """Takes a value or none."""
 
         function = required if default is NO_DEFAULT else optional
@@ -142,7 +142,7 @@ def test_without_a_typemap_every_value_fits() -> None:
 def test_what_the_docstring_says_of_a_parameter_is_in_its_schema() -> None:
     """For whoever fills in a form, and for tools."""
 
-    def talkers(n):  # type: ignore[no-untyped-def]
+    def talkers(n):  # type: ignore[no-untyped-def]  # a function without hints is what is tested
         """The largest.
 
         Args:
@@ -216,7 +216,7 @@ def test_a_default_expiry_comes_from_the_settings(make_runtime: Callable[..., Ru
 def test_media_types_follow_from_what_an_operation_makes() -> None:
     """A file has one form, a table has many, and of what says nothing anything may come."""
 
-    def file(out):  # type: ignore[no-untyped-def]
+    def file(out):  # type: ignore[no-untyped-def]  # a function without hints is what is tested
         """A picture."""
 
     assert media_types(op_file(name="zoo/f", mime_type="image/png")(file).spec) == ("image/png",)
@@ -305,7 +305,7 @@ def test_json_of_the_wrong_type_is_told_for_every_argument() -> None:
     """A text is no number in JSON, though a typemap would convert it; the schema that it has to fit is told."""
 
     @typemap(int, list_of(int), any_value, str, others=int)
-    def typed(n, many, free=None, name="x", **others):  # type: ignore[no-untyped-def]
+    def typed(n, many, free=None, name="x", **others):  # type: ignore[no-untyped-def]  # a function without hints is what is tested
         """Typed."""
 
     operation = op(name="zoo/typed")(typed)
@@ -324,7 +324,7 @@ def test_a_default_of_another_type_may_be_said_aloud() -> None:
     """It is the same call as leaving it out, and so it fits."""
 
     @typemap(int)
-    def auto(n="auto"):  # type: ignore[no-untyped-def]
+    def auto(n="auto"):  # type: ignore[no-untyped-def]  # a function without hints is what is tested
         """How many, or as many as there are."""
 
     operation = op(name="zoo/auto")(auto)

@@ -277,7 +277,7 @@ def test_nonsense_from_a_peer_harms_nobody(run_directory: RunDirectory, line: by
 
 def test_peers_work_under_either_event_loop(run_directory: RunDirectory) -> None:
     """uvloop, which the server takes where it is installed, treats sockets a little differently."""
-    uvloop = pytest.importorskip("uvloop")
+    uvloop = pytest.importorskip("uvloop", reason="needs uvloop: pip install uvloop")
 
     async def ask() -> None:
         rpc = [WorkerRPC(run_directory, "worker-1"), WorkerRPC(run_directory, "worker-2")]

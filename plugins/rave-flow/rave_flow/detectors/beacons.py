@@ -60,7 +60,7 @@ SELECT src, dst, dst_port, proto, score, connections, CAST(gap_q2 AS DOUBLE) AS 
               CAST(gap_symmetry AS DOUBLE), CAST(sent_symmetry AS DOUBLE),
               CAST(gap_steadiness AS DOUBLE), CAST(coalesce(sent_steadiness, 0) AS DOUBLE)) AS why
 FROM summed WHERE score >= $score ORDER BY score DESC, src, dst, dst_port NULLS LAST, proto
-"""  # noqa: S608 -- all from this file
+"""  # noqa: S608  # all from this file
 
 
 def beacons(parquet: Sequence[Path], window: Window, least: int, score: float) -> pyarrow.Table:

@@ -20,7 +20,7 @@ _ANSWERING = f"""
 SELECT dst AS host, dst_port AS port, proto, min(service) AS service, CAST(min(ts) AS TIMESTAMPTZ) AS first_at,
        count(*) AS flows, count(DISTINCT src) AS clients, CAST(sum(bytes) AS BIGINT) AS bytes
 FROM flows WHERE proto IN ('tcp', 'udp', 'sctp') AND {_ANSWERED} GROUP BY dst, dst_port, proto ORDER BY ALL
-"""  # noqa: S608 -- all from our constants
+"""  # noqa: S608  # all from our constants
 _NEW = """
 SELECT host, port, proto, service, first_at, flows, clients, bytes,
        format('{}:{}/{} first answered {} UTC, {} times to {} clients, and never in the {} before', host, port, proto,

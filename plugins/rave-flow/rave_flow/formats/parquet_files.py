@@ -109,7 +109,7 @@ class Writer:
     def _digest(self, flows: pyarrow.Table) -> None:
         self._connection.register("flows", flows)
         found = self._connection.execute(
-            f"SELECT epoch(date_trunc('hour', ts))::BIGINT, count(*), sum(hash({', '.join(COLUMNS)})::HUGEINT) "  # noqa: S608 -- ours
+            f"SELECT epoch(date_trunc('hour', ts))::BIGINT, count(*), sum(hash({', '.join(COLUMNS)})::HUGEINT) "  # noqa: S608  # ours
             "FROM flows GROUP BY 1"
         ).fetchall()
         for start, rows, digest in found:

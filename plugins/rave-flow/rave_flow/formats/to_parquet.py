@@ -54,7 +54,7 @@ class _Reading:
     def query(self, source: str, names: Sequence[str], types: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
         """The flows of an SQL source with columns of some ``names``; which are good is in a column of that name."""
         columns = selection(resolve(names, self.file.path), types)
-        return self.connection.sql(f"SELECT {columns} FROM {source}")  # noqa: S608 -- quoted in columns.py
+        return self.connection.sql(f"SELECT {columns} FROM {source}")  # noqa: S608  # quoted in columns.py
 
 
 def to_parquet(piece: Piece, target: Path) -> None:

@@ -147,7 +147,7 @@ class AddressSet:
     def sample(self, size: int, seed: int = 0) -> AddressSet:
         """So many of its addresses, or all where there are fewer; the same ones for the same ``seed``."""
         population = range(min(self.count, 2**62))
-        chosen = Random(seed).sample(population, min(size, len(population)))  # noqa: S311 -- nothing secret
+        chosen = Random(seed).sample(population, min(size, len(population)))  # noqa: S311  # nothing secret
         offsets = list(accumulate((last - first + 1 for first, last in self.ranges), initial=0))
         numbers = []
         for offset in chosen:

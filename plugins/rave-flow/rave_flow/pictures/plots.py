@@ -23,6 +23,7 @@ from rave_flow.sql.picture_tables import hilbert
 
 if TYPE_CHECKING:
     import pyarrow
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WHAT = {
@@ -89,16 +90,21 @@ def draw_heatmap(figure: Figure, table: pyarrow.Table, bins: Bins, by: str, fact
     scale = LogNorm(max(float(masked.min()), 1.0) if top else 1.0, max(top, 1.1)) if top > 1 else None
     grid = edges(bins), numpy.arange(len(names) + 1)
     mesh = axes.pcolormesh(*grid, masked, cmap="viridis", norm=scale, rasterized=True)
-    labels = ["others" if port is None else f"{port}/{proto}" for port, proto in names]
-    axes.set_yticks(numpy.arange(len(names)) + 0.5, labels)
-    axes.tick_params(axis="y", labelsize=8)
-    axes.invert_yaxis()
-    axes.set_ylabel("Port of the responder")
+    _name_ports(axes, names)
     time_axis(axes, bins)
     name, unit = UNITS[by]
     bar = figure.colorbar(mesh, ax=axes, format=EngFormatter(unit=unit, sep=" " if unit else ""), pad=0.01)
     bar.set_label(f"{name} per {said(bins.width)}")
     entitle(axes, f"{name} by port and time", facts, skipped)
+
+
+def _name_ports(axes: Axes, names: list[tuple[int | None, str]]) -> None:
+    """The ports from the top down, each in the middle of its line."""
+    labels = ["others" if port is None else f"{port}/{proto}" for port, proto in names]
+    axes.set_yticks([place + 0.5 for place in range(len(names))], labels)
+    axes.tick_params(axis="y", labelsize=8)
+    axes.invert_yaxis()
+    axes.set_ylabel("Port of the responder")
 
 
 def draw_talkers(figure: Figure, table: pyarrow.Table, over: str, by: str, facts: str, skipped: int) -> None:
@@ -158,27 +164,14 @@ def draw_space(figure: Figure, table: pyarrow.Table, prefix: int, over: str, by:
     from matplotlib.colors import LogNorm
     from matplotlib.ticker import EngFormatter
 
-    order, other = prefix // 2, 0
-    values = numpy.zeros((1 << order, 1 << order))
-    for row in table.to_pylist():
-        if row["net"] is None:
-            other += row["amount"]
-            continue
-        column, line = hilbert(order, row["net"])
-        values[line, column] += row["amount"]
+    values, other = _squared(table, prefix // 2)
     axes = figure.add_subplot()
     top = float(values.max())
     masked = numpy.ma.masked_equal(values, 0)
     axes.set_facecolor("#000000")
     scale = LogNorm(max(float(masked.min()), 1.0), max(top, 1.1)) if top > 1 else None
     image = axes.imshow(masked, cmap="viridis", norm=scale, interpolation="nearest", extent=(0, 16, 16, 0))
-    for net in range(256):
-        column, line = hilbert(4, net)
-        axes.text(column + 0.08, line + 0.26, str(net), fontsize=5, color="#BBBBBB")
-    axes.set_xticks(range(17), [])
-    axes.set_yticks(range(17), [])
-    axes.grid(color="#555555", linewidth=0.4)
-    axes.tick_params(length=0)
+    _number_octets(axes)
     name, unit = UNITS[by]
     bar = figure.colorbar(image, ax=axes, format=EngFormatter(unit=unit, sep=" " if unit else ""), pad=0.02)
     bar.set_label(f"{name} of a /{prefix}")
@@ -187,6 +180,31 @@ def draw_space(figure: Figure, table: pyarrow.Table, prefix: int, over: str, by:
     what = {"src": "source", "dst": "destination"}[over]
     title = f"{name} by {what} in the space of IPv4 (numbers: first octet)"
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold")
+
+
+def _squared(table: pyarrow.Table, order: int) -> tuple[Any, int]:
+    """The amounts along a Hilbert curve in a square of ``2**order`` a side, and that of what has no net."""
+    import numpy
+
+    values, other = numpy.zeros((1 << order, 1 << order)), 0
+    for row in table.to_pylist():
+        if row["net"] is None:
+            other += row["amount"]
+            continue
+        column, line = hilbert(order, row["net"])
+        values[line, column] += row["amount"]
+    return values, other
+
+
+def _number_octets(axes: Axes) -> None:
+    """A grid of the nets of eight bits, each with its number."""
+    for net in range(256):
+        column, line = hilbert(4, net)
+        axes.text(column + 0.08, line + 0.26, str(net), fontsize=5, color="#BBBBBB")
+    axes.set_xticks(range(17), [])
+    axes.set_yticks(range(17), [])
+    axes.grid(color="#555555", linewidth=0.4)
+    axes.tick_params(length=0)
 
 
 def draw_mix(figure: Figure, table: pyarrow.Table, facts: str, skipped: int) -> None:

@@ -101,7 +101,7 @@ class Flows:
             files = ", ".join(literal(str(path)) for path in parquet_of(self.slices))
             source, bounded = f"read_parquet([{files}], hive_partitioning=false)", bounds(self.window)
         tests = [*bounded, *(each.sql(source) for each in self.filters)] or ["true"]
-        return f"SELECT * FROM {source} WHERE {' AND '.join(tests)}"  # noqa: S608 -- conditions hold numbers and quoted names
+        return f"SELECT * FROM {source} WHERE {' AND '.join(tests)}"  # noqa: S608  # conditions hold numbers and quoted names
 
 
 CUT_FIELDS = ("sip", "dip", "sport", "dport", "protocol", "packets", "bytes", "flags", "stime", "duration", "etime")

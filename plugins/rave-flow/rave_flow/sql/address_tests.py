@@ -80,7 +80,7 @@ def _ends(high: int, low: int, highest: int, lowest: int) -> Iterator[tuple[int,
 def _looked_up(end: str, parts: _Parts, source: str) -> str:
     columns = [f"unnest({numbers(row[place] for row in parts.rows)})" for place in range(3)]
     return (
-        f"({end}_high, {end}_low) IN (SELECT ({end}_high, {end}_low) FROM "  # noqa: S608 -- numbers
+        f"({end}_high, {end}_low) IN (SELECT ({end}_high, {end}_low) FROM "  # noqa: S608  # numbers
         f"(SELECT DISTINCT {end}_high, {end}_low FROM {source}) ASOF JOIN "
         f"(SELECT {columns[0]} AS half, {columns[1]} AS first, {columns[2]} AS last) "
         f"ON {end}_high = half AND {end}_low >= first WHERE {end}_low <= last)"
@@ -90,6 +90,6 @@ def _looked_up(end: str, parts: _Parts, source: str) -> str:
 def _halves_looked_up(end: str, parts: _Parts, source: str) -> str:
     columns = [f"unnest({numbers(pair[place] for pair in parts.halves)})" for place in range(2)]
     return (
-        f"{end}_high IN (SELECT {end}_high FROM (SELECT DISTINCT {end}_high FROM {source}) ASOF JOIN "  # noqa: S608 -- numbers
+        f"{end}_high IN (SELECT {end}_high FROM (SELECT DISTINCT {end}_high FROM {source}) ASOF JOIN "  # noqa: S608  # numbers
         f"(SELECT {columns[0]} AS first, {columns[1]} AS last) ON {end}_high >= first WHERE {end}_high <= last)"
     )

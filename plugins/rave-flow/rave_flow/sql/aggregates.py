@@ -68,7 +68,7 @@ def top(parquet: Sequence[Path], window: Window, n: int, by: str, over: str) -> 
     """
     with flows(parquet, window) as connection:
         return connection.sql(
-            f"WITH things AS ({_things(over)}) SELECT thing AS {over}, {_TOTALS}, "  # noqa: S608 -- all from our tables
+            f"WITH things AS ({_things(over)}) SELECT thing AS {over}, {_TOTALS}, "  # noqa: S608  # all from our tables
             f"coalesce(CAST({MEASURES[by]} AS DOUBLE) / nullif((SELECT {MEASURES[by]} FROM flows), 0), 0.0) AS share "
             f"FROM things GROUP BY thing ORDER BY {by} DESC, thing ASC NULLS LAST LIMIT {int(n)}"
         ).to_arrow_table()
@@ -110,7 +110,7 @@ def series(parquet: Sequence[Path], window: Window, bins: Bins) -> pyarrow.Table
     """Bytes, packets and flows for each protocol and bin (numbered from 0) in which there are any, in that order."""
     with flows(parquet, window) as connection:
         return connection.sql(
-            f"SELECT proto, {_bin_number(bins)} AS bin, {_TOTALS} FROM flows GROUP BY ALL ORDER BY proto, bin"  # noqa: S608 -- ours
+            f"SELECT proto, {_bin_number(bins)} AS bin, {_TOTALS} FROM flows GROUP BY ALL ORDER BY proto, bin"  # noqa: S608  # ours
         ).to_arrow_table()
 
 
@@ -124,7 +124,7 @@ def count(parquet: Sequence[Path], window: Window, bins: Bins, proto: str | None
     sums = ", ".join(f"coalesce({name}, 0) AS {name}" for name in MEASURES)
     with flows(parquet, window) as connection:
         return connection.sql(
-            f"WITH full_bins AS (SELECT {_bin_number(bins)} AS bin, {_TOTALS} FROM flows {where} GROUP BY ALL) "  # noqa: S608 -- quoted
+            f"WITH full_bins AS (SELECT {_bin_number(bins)} AS bin, {_TOTALS} FROM flows {where} GROUP BY ALL) "  # noqa: S608  # quoted
             f"SELECT CAST(make_timestamp({bins.origin_us} + range * {bins.width_us}) AS TIMESTAMPTZ) AS ts, {sums} "
             f"FROM range({bins.number}) LEFT JOIN full_bins ON bin = range ORDER BY range"
         ).to_arrow_table()
@@ -134,5 +134,5 @@ def hour(parquet: Sequence[Path], window: Window) -> pyarrow.Table:
     """Totals by protocol and the port of the responder: proto, port, bytes, packets, flows, in that order."""
     with flows(parquet, window) as connection:
         return connection.sql(
-            f"SELECT proto, dst_port AS port, {_TOTALS} FROM flows GROUP BY ALL ORDER BY proto, port NULLS LAST"  # noqa: S608 -- all from our tables
+            f"SELECT proto, dst_port AS port, {_TOTALS} FROM flows GROUP BY ALL ORDER BY proto, port NULLS LAST"  # noqa: S608  # all from our tables
         ).to_arrow_table()

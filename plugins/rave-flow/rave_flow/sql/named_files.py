@@ -45,7 +45,7 @@ def read(path: Path, parse: Callable[[Path], T]) -> T:
     """
     try:
         found = path.stat()
-        return _parsed(path, parse, found.st_size, found.st_mtime_ns, found.st_ino)  # type: ignore[return-value]
+        return _parsed(path, parse, found.st_size, found.st_mtime_ns, found.st_ino)  # type: ignore[return-value]  # what hints would refuse
     except OSError as error:
         raise ValueError(f"{path} can't be read: {error.strerror}") from None
 

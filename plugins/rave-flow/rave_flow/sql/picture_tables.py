@@ -25,7 +25,7 @@ def heat(parquet: Sequence[Path], window: Window, bins: Bins, by: str, most: int
     measure = f"CAST({MEASURES[by]} AS BIGINT)"
     with flows(parquet, window) as connection:
         return connection.sql(
-            f"WITH largest AS (SELECT dst_port, proto FROM flows WHERE proto IN ('tcp', 'udp', 'sctp') "  # noqa: S608 -- ours
+            f"WITH largest AS (SELECT dst_port, proto FROM flows WHERE proto IN ('tcp', 'udp', 'sctp') "  # noqa: S608  # ours
             f"GROUP BY ALL ORDER BY {measure} DESC, dst_port, proto LIMIT {int(most)}) "
             f"SELECT largest.dst_port AS port, largest.proto AS proto, {_bin(bins)} AS bin, {measure} AS amount "
             "FROM flows LEFT JOIN largest ON flows.dst_port = largest.dst_port AND flows.proto = largest.proto "
@@ -38,7 +38,7 @@ def fanout(parquet: Sequence[Path], window: Window, bins: Bins, most: int) -> py
     target = "dst || ' ' || proto || ' ' || coalesce(dst_port, 0)"
     with flows(parquet, window) as connection:
         return connection.sql(
-            f"WITH largest AS (SELECT src, count(DISTINCT {target}) AS whole FROM flows GROUP BY src "  # noqa: S608 -- ours
+            f"WITH largest AS (SELECT src, count(DISTINCT {target}) AS whole FROM flows GROUP BY src "  # noqa: S608  # ours
             f"ORDER BY whole DESC, src LIMIT {int(most)}) "
             f"SELECT src, whole, {_bin(bins)} AS bin, count(DISTINCT {target}) AS targets "
             "FROM flows JOIN largest USING (src) GROUP BY src, whole, bin ORDER BY whole DESC, src, bin"
@@ -51,14 +51,14 @@ def space(parquet: Sequence[Path], window: Window, by: str, over: str, prefix: i
     net = f"CASE WHEN {over}_high = 0 AND {over}_low >> 32 = 65535 THEN ({over}_low & 4294967295) >> {32 - prefix} END"
     with flows(parquet, window) as connection:
         return connection.sql(
-            f"SELECT CAST({net} AS BIGINT) AS net, {measure} AS amount FROM flows GROUP BY 1 ORDER BY 1 NULLS LAST"  # noqa: S608 -- ours
+            f"SELECT CAST({net} AS BIGINT) AS net, {measure} AS amount FROM flows GROUP BY 1 ORDER BY 1 NULLS LAST"  # noqa: S608  # ours
         ).to_arrow_table()
 
 
 def mix(parquet: Sequence[Path], window: Window) -> pyarrow.Table:
     """Bytes, packets and flows of each protocol, the largest first."""
     sums = ", ".join(f"CAST({sql} AS BIGINT) AS {name}" for name, sql in MEASURES.items())
-    query = f"SELECT proto, {sums} FROM flows GROUP BY proto ORDER BY bytes DESC, proto"  # noqa: S608 -- ours
+    query = f"SELECT proto, {sums} FROM flows GROUP BY proto ORDER BY bytes DESC, proto"  # noqa: S608  # ours
     with flows(parquet, window) as connection:
         return connection.sql(query).to_arrow_table()
 

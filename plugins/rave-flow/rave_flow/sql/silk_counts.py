@@ -117,14 +117,14 @@ SELECT * EXCLUDE (place) FROM (
     SELECT {{date_of_bin}}, {{sums}}, bin AS place FROM found WHERE bin BETWEEN {{first}} AND {{last}} AND NOT apart
     UNION ALL {_APART}
 ) ORDER BY place NULLS LAST
-"""  # noqa: S608 -- from this file
+"""  # noqa: S608  # from this file
 _DENSE = f"""
 SELECT * EXCLUDE (place) FROM (
     SELECT {{date_of_range}}, {{sums}}, range AS place
     FROM range({{first}}, {{last}} + 1) LEFT JOIN found ON bin = range AND NOT apart
     UNION ALL {_APART}
 ) ORDER BY place NULLS LAST
-"""  # noqa: S608 -- from this file
+"""  # noqa: S608  # from this file
 
 _SPREAD = "unnest(range(lo, hi + 1)) AS bin"
 _LOADS = {

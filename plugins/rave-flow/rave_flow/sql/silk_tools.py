@@ -22,7 +22,7 @@ def cut(connection: duckdb.DuckDBPyConnection, fields: tuple[str, ...], order: s
     """Rows with some fields, in order; times are in UTC, flags are letters."""
     columns = ", ".join(f"{shown(name)} AS {name}" for name in fields)
     most = "" if limit is None else f" LIMIT {literal(limit)}"
-    return connection.sql(f"SELECT {columns} FROM flows ORDER BY {order}{most}").to_arrow_table()  # noqa: S608 -- ours
+    return connection.sql(f"SELECT {columns} FROM flows ORDER BY {order}{most}").to_arrow_table()  # noqa: S608  # ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Grouping:
         """The groups as a query, without an order."""
         keys = ", ".join(f"{self._key(name)} AS {name}" for name in self.fields)
         sums = ", ".join(f"{VALUES[name]} AS {name}" for name in self.values)
-        return f"SELECT {keys}, {sums} FROM flows GROUP BY {', '.join(map(self._key, self.fields))}"  # noqa: S608 -- ours
+        return f"SELECT {keys}, {sums} FROM flows GROUP BY {', '.join(map(self._key, self.fields))}"  # noqa: S608  # ours
 
     def _key(self, name: str) -> str:
         return binned(name, self.bin_seconds)
@@ -99,14 +99,14 @@ def stats(connection: duckdb.DuckDBPyConnection, grouping: Grouping, cut: Cut, b
     primary, direction = grouping.values[0], "ASC" if bottom else "DESC"
     ties = ", ".join(f"{name} NULLS LAST" for name in grouping.fields)
     # What adds up is added up once more; how many are distinct has to be counted anew.
-    whole = f"sum({primary}) OVER ()" if primary in ADDED else f"(SELECT {VALUES[primary]} FROM flows)"  # noqa: S608 -- ours
+    whole = f"sum({primary}) OVER ()" if primary in ADDED else f"(SELECT {VALUES[primary]} FROM flows)"  # noqa: S608  # ours
     query = f"""
         WITH groups AS ({grouping.sql()}),
         ranked AS (SELECT *, coalesce(100.0 * {primary} / nullif({whole}, 0), 0.0) AS percentage,
             row_number() OVER (ORDER BY {primary} {direction}, {ties}) AS place FROM groups)
         SELECT * EXCLUDE (place), sum(percentage) OVER (ORDER BY place) AS cumulative FROM ranked
         WHERE {cut.sql(primary, bottom)} ORDER BY place
-    """  # noqa: S608 -- all from our tables and literals
+    """  # noqa: S608  # all from our tables and literals
     return connection.sql(query).to_arrow_table()
 
 
@@ -120,5 +120,5 @@ def total(connection: duckdb.DuckDBPyConnection, key: str) -> pyarrow.Table:
 
 def addresses(connection: duckdb.DuckDBPyConnection, ends: tuple[str, ...]) -> list[str]:
     """The distinct addresses at these ends of flows, ``src`` and ``dst``, that are ones."""
-    parts = " UNION ".join(f"SELECT {end} AS address FROM flows WHERE {end}_high IS NOT NULL" for end in ends)  # noqa: S608 -- ours
+    parts = " UNION ".join(f"SELECT {end} AS address FROM flows WHERE {end}_high IS NOT NULL" for end in ends)  # noqa: S608  # ours
     return [str(row[0]) for row in connection.execute(f"{parts} ORDER BY address").fetchall()]
