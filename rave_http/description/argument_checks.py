@@ -14,7 +14,7 @@ from rave_http.description.schema_validator import SchemaValidator
 
 
 @dataclass(frozen=True, slots=True)
-class _Check:
+class _ArgumentCheck:
     """What checks one argument."""
 
     schema: Schema
@@ -28,8 +28,8 @@ class _Checks:
     ``None`` stands for names that are unknown: they are told better by whoever knows the nearest one.
     """
 
-    by_name: Mapping[str, _Check]
-    others: _Check | None
+    by_name: Mapping[str, _ArgumentCheck]
+    others: _ArgumentCheck | None
 
 
 _checks: Final[WeakKeyDictionary[Operation[..., Any], _Checks]] = WeakKeyDictionary()
@@ -64,7 +64,10 @@ def _checks_of(operation: Operation[..., Any]) -> _Checks:
         schema = parameters(operation)
         others = schema["additionalProperties"]
         found = _checks[operation] = _Checks(
-            {name: _Check(fragment, SchemaValidator(fragment)) for name, fragment in schema["properties"].items()},
-            None if others is False else _Check(others, SchemaValidator(others)),
+            {
+                name: _ArgumentCheck(fragment, SchemaValidator(fragment))
+                for name, fragment in schema["properties"].items()
+            },
+            None if others is False else _ArgumentCheck(others, SchemaValidator(others)),
         )
     return found
