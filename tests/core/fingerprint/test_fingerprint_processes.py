@@ -77,7 +77,7 @@ def test_another_process_with_another_hash_seed_has_the_same_digest(
 def test_nothing_heavy_is_imported(tmp_path: pathlib.Path) -> None:
     """The encoder brings no table library with it, even where one is installed."""
     ask = (
-        "import sys; from rave_core.fingerprint import encode; encode([1, {'a': 1.0}]); "
+        "import sys; from rave_core.fingerprint.encoder import encode; encode([1, {'a': 1.0}]); "
         "print({'numpy', 'pandas', 'polars', 'pyarrow'} & {*sys.modules})"
     )
     assert ran("-c", ask, path=tmp_path) == "set()"
