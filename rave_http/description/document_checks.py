@@ -15,8 +15,7 @@ def check_document(name: str, given: Mapping[str, Any]) -> None:
     """Returns if ``given``, a JSON object or the texts of a form, is a document as `SCHEMAS` has it under ``name``.
 
     Raises:
-        Problem: it is none; the problem names the member that is wrong (none where it is the body as a whole), and
-            what would be right.
+        Problem: it does not fit. The problem names the wrong member (empty for the whole body), and says what fits.
     """
     misfit = _validator(name).outermost(given)
     if misfit is None:
