@@ -1,28 +1,29 @@
-"""One child process, seen from the worker that started it."""
+"""One child process, seen from the worker that started it.
+
+It is a plain `multiprocessing` process and a pipe. A pool, of the standard library or of pebble, would do too much: it
+starts another process in place of one that died, and kills a process without those that this one started.
+"""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from multiprocessing.synchronize import RLock
-from typing import Any, ParamSpec, TypeVar
-
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from multiprocessing.connection import wait
+from typing import ParamSpec, TypeVar
 
 from rave_core.errors import Signal
 from rave_http.executors.child_channel import Hearing
-from rave_http.executors.child_runtime import ChildConfig, Place, set_up
+from rave_http.executors.child_runtime import ChildConfig, Place, serve
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_REAPING = 1.0  # seconds until a process that closed its pipe is known to be dead
 
 
 class GoneError(Signal):
@@ -33,39 +34,8 @@ class KilledError(Signal):
     """The child was killed by `ChildProcess.kill`."""
 
 
-class _Once:
-    """A way for pebble to start one process, afresh: no fork, which would copy the locks that other threads hold.
-
-    What pebble would start in place of a process that died is refused: the pipes and locks between the two may be in
-    any state, so its pool is thrown away whole. This is also how an ``os._exit(0)`` shows, which pebble overlooks.
-    """
-
-    def __init__(self) -> None:
-        self._context = multiprocessing.get_context("spawn")
-        self.process: BaseProcess | None = None
-
-    def Process(self, **given: Any) -> BaseProcess:  # noqa: N802  # as multiprocessing calls it
-        """The process; a second one is refused."""
-        if self.process is not None:
-            raise ChildProcessError("the process died")
-        self.process = self._context.Process(**given)
-        return self.process
-
-    def Pipe(self, duplex: bool = True) -> tuple[Connection, Connection]:  # noqa: N802  # as above
-        """A pipe."""
-        return self._context.Pipe(duplex)
-
-    def RLock(self) -> RLock:  # noqa: N802  # as above
-        """A lock among processes."""
-        return self._context.RLock()
-
-    def get_start_method(self) -> str:
-        """How processes start."""
-        return self._context.get_start_method()
-
-
 class ChildProcess:
-    """Starts a child, gives it one task after another, and ends it: a pool of one, so that none can spoil another's.
+    """Starts a child, gives it one task after another, and ends it: one at a time, so that none can spoil another's.
 
     For one thread at a time, but for `kill`.
 
@@ -83,26 +53,33 @@ class ChildProcess:
         """
         self.generation = generation
         self.ready: set[tuple[Place, str | None]] = set()
-        self._once = _Once()
         self._lock = threading.Lock()
-        self._task: ProcessFuture[Any] | None = None
-        self._ending: threading.Thread | None = None
-        reader, writer = self._once.Pipe(duplex=False)
-        with writer:  # only the child holds it, so that its end is noticed
-            given = (config, writer)
-            self._pool = ProcessPool(max_workers=1, initializer=set_up, initargs=given, context=self._once)
-            self._start()
-        self.hearing = Hearing(reader)
+        self._has_task = False
+        self._is_killed = False
+        context = multiprocessing.get_context("spawn")  # a fork would copy the locks that other threads hold
+        reader, writer = context.Pipe(duplex=False)
+        self._tasks, theirs = context.Pipe()
+        with writer, theirs:  # only the child holds them, so that its end is noticed
+            self._process = context.Process(target=serve, args=(config, writer, theirs), name="rave-child")
+            self._reaper = threading.Thread(target=self._process.join, name="rave-child-end", daemon=True)
+            try:
+                self._process.start()
+                self._reaper.start()
+                self.hearing = Hearing(reader)
+            except RuntimeError as error:  # no more threads
+                self._signal()
+                raise ChildProcessError(f"no process could be started: {error}") from error
+        atexit.register(self.kill)  # else multiprocessing would wait for it when the worker ends
 
     @property
     def is_idle(self) -> bool:
         """Whether the child can take a task: it lives, and has none."""
-        return self._task is None and self._ending is None and self._pool.active
+        return not (self._has_task or self._is_killed) and self._reaper.is_alive()
 
     @property
     def is_gone(self) -> bool:
         """Whether nothing is left of a child that was killed."""
-        return self._ending is not None and not self._ending.is_alive()
+        return self._is_killed and not self._reaper.is_alive()
 
     def ask(self, seconds: float | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``function``, of a module, returns in the child.
@@ -118,69 +95,48 @@ class ChildProcess:
             GoneError: the child died.
             KilledError: it was killed from here, before or meanwhile.
         """
-        task = self._begin(function, args, kwargs)
+        with self._lock:
+            if self._is_killed:
+                raise KilledError
+            self._has_task = True
         try:
-            return task.result(seconds)
-        except CancelledError:
-            raise KilledError from None
-        except (ProcessExpired, BrokenProcessPool) as error:
+            self._tasks.send((function, args, kwargs))
+            if not wait([self._tasks, self._process.sentinel], seconds):
+                raise TimeoutError
+            if not self._tasks.poll(0):  # it is dead, and a process that it forked may hold its end of the pipe
+                raise EOFError
+            answer: T = self._tasks.recv()
+        except (EOFError, OSError) as error:
+            if isinstance(error, TimeoutError):
+                raise
+            if self._is_killed:
+                raise KilledError from None
             raise GoneError(self._death()) from error
-        finally:
-            if task.done():
-                self._task = None
+        self._has_task = False
+        return answer
 
     def kill(self) -> None:
         """Kills the child, and what it started, at once. From any thread; waits for nothing."""
         with self._lock:
-            if self._ending is not None:
+            if self._is_killed:
                 return
-            self._ending = threading.Thread(target=self._end, name="rave-child-end", daemon=True)
-            self._pool.stop()  # type: ignore[no-untyped-call]  # pebble's own omission
+            self._is_killed = True
             self._signal()
-            if self._task is not None:
-                self._task.cancel()  # type: ignore[no-untyped-call]  # pebble's own omission
-            with contextlib.suppress(RuntimeError):  # no more threads: it is dead nevertheless
-                self._ending.start()
+        atexit.unregister(self.kill)
 
     def join(self, seconds: float) -> None:
         """Waits until nothing is left of a child that was killed, ``seconds`` at most."""
-        if self._ending is not None and self._ending.ident is not None:
-            self._ending.join(seconds)
-
-    def _start(self) -> None:
-        try:
-            is_started = self._pool.active
-        except RuntimeError as error:
-            self._signal()
-            raise ChildProcessError(f"no process could be started: {error}") from error
-        if not is_started:
-            raise ChildProcessError("no process could be started")
-
-    def _begin(self, function: Callable[..., T], args: Any, kwargs: Any) -> ProcessFuture[T]:
-        with self._lock:
-            if self._ending is not None:
-                raise KilledError
-            try:
-                task = self._pool.schedule(function, args, kwargs)
-            except RuntimeError as error:
-                raise GoneError(self._death()) from error
-            self._task = task
-            return task
+        self._reaper.join(seconds)
 
     def _signal(self) -> None:
-        process = self._once.process
-        if process is not None and process.pid is not None:
+        if self._process.pid is not None:
             with contextlib.suppress(OSError):  # it has no group yet, or is gone
-                os.killpg(process.pid, signal.SIGKILL)
-            process.kill()
-
-    def _end(self) -> None:
-        with contextlib.suppress(OSError, RuntimeError):  # a process in the hands of the kernel can't be waited for
-            self._pool.join()
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
 
     def _death(self) -> str:
-        process = self._once.process
-        code = process.exitcode if process is not None else None
+        self._reaper.join(_REAPING)
+        code = self._process.exitcode
         if code is None:
             return "its process is gone"
         if code < 0:

@@ -237,6 +237,21 @@ def set_up(config: ChildConfig, connection: Connection) -> None:
     _bench.set(cache(partial(ChildRuntime, config, teller)))
 
 
+def serve(config: ChildConfig, news: Connection, tasks: Connection) -> None:
+    """The life of a child: runs one function after another, as they come, until it is killed or nobody is there.
+
+    Args:
+        config: what it is given.
+        news: where its news go.
+        tasks: gives functions with their arguments, and takes what they return.
+    """
+    set_up(config, news)
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            function, args, kwargs = tasks.recv()
+            tasks.send(function(*args, **kwargs))
+
+
 def _stay(_number: int, _frame: object) -> None:
     """Does nothing."""
 

@@ -328,7 +328,6 @@ def test_an_idle_child_that_was_killed_is_replaced(play: Callable[..., Any], bod
         pid = (await ask(bodies.pid)).value
         os.kill(pid, signal.SIGKILL)
         await reached(lambda: not psutil.pid_exists(pid), "that its end is noticed")
-        # The pool breaks within one more turn of its watch.
         await reached(lambda: not executor._idle[0].is_idle, "that its end is known")
         assert (await ask(bodies.pid)).value != pid
 
@@ -721,3 +720,21 @@ def test_settings_go_along_to_the_child(make_runtime: Callable[..., Runtime]) ->
     settings = make_runtime().settings
     assert pickle.loads(pickle.dumps(settings)) == settings
     assert isinstance(settings, Settings)
+
+
+def test_a_worker_that_forgets_its_children_ends_nevertheless(tmp_path: Path) -> None:
+    """Nobody waits for a child at the end of the interpreter, not even for a busy one."""
+    (tmp_path / "orphans.py").write_text(PARENT)
+    place = tmp_path / "spin"
+    program = (
+        "import orphans, threading\n"
+        "from rave_core import Settings\n"
+        "from rave_http.executors.child_process import ChildProcess\n"
+        "from rave_http.executors.child_runtime import ChildConfig\n"
+        "child = ChildProcess(ChildConfig(Settings(), {}, {}), 0)\n"
+        f"threading.Thread(target=child.ask, args=(None, orphans.note, {str(place)!r}), daemon=True).start()\n"
+        "child.hearing, child._reaper.join(0.1)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[3]}"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
