@@ -20,8 +20,9 @@ from typing import Any
 import duckdb
 from rave_flow.arguments.converters import to_source
 from rave_flow.formats.source_directory import Repository
+from rave_flow.inventory import Inventory
 from rave_flow.silk import rwcount, rwfilter, rwstats, rwuniq
-from rave_flow.steps import Inventory, ingest
+from rave_flow.steps import ingest
 
 from rave_core import Runtime, Settings, using
 
@@ -151,7 +152,7 @@ def measure(place: Path, number: int, report: Report) -> None:
         report.line(f"COPY of {number} flows by DuckDB alone", theirs, "s")
         report.line("reading them in", ours, "s")
         report.line("  the one by the other", ours / theirs, "", INGEST_RATIO)
-        files = [str(ingest(piece)) for piece, _ in Inventory.of(to_source("default").repository).contents]
+        files = [str(ingest(part.piece)) for part in Inventory.of(to_source("default").repository).parts]
         for name, ask in ASKED.items():
             asked, same = [], []
             for _ in range(ROUNDS):

@@ -154,7 +154,7 @@ def _cors(service: Service) -> list[Any]:
     origins = service.settings.cors_origins
     if not origins:
         return []
-    exposed = ["ETag", "Location", "Retry-After", "Cache-Status", "Content-Range", "X-Request-ID"]
+    exposed = ["ETag", "Location", "Retry-After", "Cache-Status", "Content-Range", "RAVE-Notes", "X-Request-ID"]
     if "*" in origins:
         return [falcon.CORSMiddleware(allow_origins="*", expose_headers=exposed)]
     return [_VaryByOrigin(), falcon.CORSMiddleware(allow_origins=origins, expose_headers=exposed)]

@@ -21,6 +21,7 @@ from rave_core.engine.context import ExecutionContext, entered
 from rave_core.errors import OptionError, RaveError
 from rave_core.humanize import size, span
 from rave_core.model import Kind, Options, Outcome, Status
+from rave_core.rendering import notes_of
 
 
 @click.command()
@@ -65,6 +66,8 @@ def run(
         note(f"no result is kept for this call of {operation}; 'rave explain' tells why")
         raise Left(NOTHING)
     written = target.write(outcome.value)
+    for each in notes_of(outcome.value):
+        note(f"{operation}: {each}")
     if session.verbose or is_terminal(sys.stderr):
         note(f"{operation}: {_told(outcome)}{written}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Final
@@ -141,3 +142,29 @@ def http_date(seconds: float) -> str:
 def is_token(text: str) -> bool:
     """Whether ``text`` is a token as HTTP defines it."""
     return _TOKEN.match(text) is not None
+
+
+_LONGEST_LIST = 4000
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Texts as the value of a header: a list of strings, as RFC 9651 has it.
+
+    What is not of ASCII goes into a display string. After 4000 characters the rest is left out.
+    """
+    found: list[str] = []
+    for text in texts:
+        item = _string(text)
+        if sum(map(len, found)) + len(item) > _LONGEST_LIST:
+            break
+        found.append(item)
+    return ", ".join(found)
+
+
+def _string(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    plain = {*range(0x20, 0x7F)} - {ord("%"), ord('"')}
+    content = text.encode("utf-8", "replace")
+    return '%"' + "".join(chr(byte) if byte in plain else f"%{byte:02x}" for byte in content) + '"'

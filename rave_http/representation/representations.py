@@ -13,8 +13,9 @@ from typing import Any, Final, TypeAlias
 from cachetools import LRUCache
 
 from rave_core.model import Entry, Kind, OperationSpec
+from rave_core.rendering import notes_of
 from rave_core.storage.product_cache import Remote, suffix_of
-from rave_http.protocol.headers import http_date
+from rave_http.protocol.headers import http_date, listed
 from rave_http.protocol.problems import Problem
 from rave_http.representation.renderers import Rendering, choose, negotiate_file, renderings
 
@@ -39,6 +40,7 @@ class Representation:
         url: of a file that lies elsewhere, good for some time for whoever has it; ``None`` for what we send.
         filename: what a browser may call it when it saves it.
         created_at: Unix seconds; ``None`` where nothing is recorded of the product.
+        notes: what the product says of itself.
         validators: the headers by which a client asks whether it changed.
         headers: those, and what else goes with the bytes, but for their length.
     """
@@ -51,6 +53,7 @@ class Representation:
     url: str | None = None
     filename: str = ""
     created_at: float | None = None
+    notes: tuple[str, ...] = ()
     validators: tuple[tuple[str, str], ...] = field(init=False)
     headers: tuple[tuple[str, str], ...] = field(init=False)
 
@@ -63,6 +66,8 @@ class Representation:
             ("X-Content-Type-Options", "nosniff"),
             ("Content-Disposition", f'inline; filename="{self.filename}"'),
         ]
+        if self.notes:
+            others.append(("RAVE-Notes", listed(self.notes)))
         if _is_active(self.media_type):
             others.append(("Content-Security-Policy", "sandbox allow-scripts"))
         object.__setattr__(self, "validators", tuple(validators))
@@ -165,6 +170,7 @@ def _rendered(product: MadeProduct, chosen: Rendering) -> Representation:
         body=body,
         filename=f"{_plain_name(product.name)}{suffix}",
         created_at=_created_at(product),
+        notes=notes_of(product.value),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from numbers import Number
 from typing import Any, Final
 
-from rave_core.rendering import cell_text, rows_of
+from rave_core.rendering import cell_text, notes_of, rows_of
 from rave_http.pages.templating import page
 
 MOST_ROWS: Final = 10_000
@@ -29,6 +29,7 @@ def table_page(table: Any, *, operation: str, base: str = "") -> bytes:
         columns=[(name, _is_numeric(row[at] for row in rows)) for at, name in enumerate(found.columns)],
         rows=[[cell_text(value) for value in row] for row in rows],
         total=len(table),
+        notes=notes_of(table),
     )
 
 

@@ -5,7 +5,9 @@
     ├── NoFilesError           the directory holds no flow files
     ├── AmbiguousFilesError    one log lies there twice, and would be counted twice
     ├── UnreadableError        a file is damaged, or not what its name says
+    │   ├── MissingProgramError    a program that reads a file is not installed
     │   └── ColumnsError       a file lacks a column that every flow needs
+    ├── StrictError            something can't be read, and ``strict`` is set
     ├── ChangedError           a file changed while it was read
     ├── ParameterError         an argument is out of range, or contradicts another (`rave_core.errors.ArgumentError`)
     │   ├── WindowError        a window of time ends before it starts, or would have too many bins
@@ -41,8 +43,16 @@ class UnreadableError(FlowError):
     """A file is damaged, or is not what its name says."""
 
 
+class MissingProgramError(UnreadableError):
+    """A program that reads files of that kind is not installed."""
+
+
 class ColumnsError(UnreadableError):
     """A file lacks a column that every flow needs."""
+
+
+class StrictError(FlowError):
+    """Something can't be read or does not count, and ``strict = true`` is set; the message names the first."""
 
 
 class ChangedError(FlowError):

@@ -6,32 +6,54 @@ from, and whatever else changed in those files.
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
-from rave_core import Options, ThreadPool, crossover_strategy, expires, mime_type, op, op_file
+from rave_core import crossover_strategy, expires, mime_type, op, op_file
 from rave_core.versions import strategy
-from rave_flow.errors import AmbiguousFilesError, NothingFoundError, UnreadableError
+from rave_flow.errors import ColumnsError, MissingProgramError, UnreadableError
 from rave_flow.formats.chunks import Piece, pieces_of
-from rave_flow.formats.parquet_files import summarize
-from rave_flow.formats.source_directory import Repository, SourceFile
+from rave_flow.formats.parquet_files import summarize, thinned
+from rave_flow.formats.source_directory import SourceFile
 from rave_flow.formats.to_parquet import to_parquet
-from rave_flow.model.windows import Bins, Window, instant
+from rave_flow.model.left_out import LeftOut, merged
+from rave_flow.model.windows import HOUR, Bins, Window, instant
 from rave_flow.sql import aggregates
+from rave_flow.sql.duplicates import duplicates
 
 if TYPE_CHECKING:
     import pyarrow
 
-_READERS = 4
-"""Pieces that are read at once, at most."""
-
 CODE = strategy("flow_code")
 """The version of every operation here: the content of all modules of this package."""
+
+Hours = tuple[tuple[int, str], ...]
+"""The start of each hour that has flows, in Unix seconds, and the digest of these."""
+
+Known = tuple[tuple[tuple[object, ...], Hours, tuple[int, ...], str], ...]
+"""Of each piece of a file its facts, its hours, those of them with records of one connection, and what is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Rows of a piece that do not count, since the same connections have others."""
+
+    rows: tuple[int, ...]
+    digest: str
+
+    def __rave_key__(self) -> str:
+        """What stands for them in a key."""
+        return self.digest
+
+    @classmethod
+    def of(cls, rows: Sequence[int]) -> Dropped:
+        """Those with these numbers, from 0."""
+        return cls(tuple(rows), blake2b(repr(tuple(rows)).encode(), digest_size=20).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +62,7 @@ class Slice:
 
     piece: Piece
     digest: str
+    dropped: Dropped | None = field(default=None, compare=False)
 
     def __rave_key__(self) -> str:
         """What stands for the slice in a key."""
@@ -49,36 +72,11 @@ class Slice:
         return hash(self.digest)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What a window of a repository holds.
-
-    Attributes:
-        skipped: how many lines of these files could not be read.
-        first_bad: the first of them, ``""`` where there is none.
-    """
-
-    window: Window
-    slices: tuple[Slice, ...]
-    skipped: int
-    first_bad: str
-
-    @property
-    def notes(self) -> dict[str, str]:
-        """What a result's metadata say of lines that could not be read."""
-        facts = {"rave.flow.skipped": str(self.skipped)}
-        return facts | {"rave.flow.first_bad": self.first_bad} if self.first_bad else facts
-
-
-Hours = tuple[tuple[int, str], ...]
-"""The start of each hour that has flows, in Unix seconds, and the digest of these."""
-
-
 @op(version=CODE)
 @expires("30d")
 def cut(file: SourceFile) -> tuple[tuple[object, ...], ...]:
-    """The pieces of one file: for each the values of a `Piece` but its file."""
-    return tuple((one.start, one.size, one.before, one.fields, one.is_json, one.digest) for one in pieces_of(file))
+    """The pieces of one file: for each its facts."""
+    return tuple(piece.facts for piece in pieces_of(file))
 
 
 @op_file(version=CODE)
@@ -91,121 +89,56 @@ def ingest(out: str, piece: Piece) -> None:
 
 @op(version=CODE)
 @expires("30d")
-def summary(piece: Piece) -> tuple[Hours, int, str]:
-    """What one piece holds: its hours; skipped lines; the first of them."""
+def summary(piece: Piece) -> tuple[Hours, tuple[int, ...], str]:
+    """What one piece holds: its hours; those of them that hold two records of one connection; what is left out."""
     found = summarize(Path(ingest(piece)))
-    return tuple((hour.start, f"{hour.rows}:{hour.digest:x}") for hour in found.hours), found.skipped, found.first_bad
+    hours = tuple((hour.start, f"{hour.rows}:{hour.digest:x}") for hour in found.hours)
+    return hours, found.doubled, json.dumps(found.left_out.facts())
 
 
 @op(version=CODE)
 @expires("30d")
-def contents(file: SourceFile) -> tuple[tuple[tuple[object, ...], tuple[Hours, int, str]], ...]:
-    """Each of the file's pieces, as `cut` has them, with what `summary` says of it.
+def contents(file: SourceFile) -> tuple[str, str, Known]:
+    """What one file holds: why it is not read, as the class of the error and its text, both ``""``; its pieces.
 
     Raises:
-        UnreadableError: there are lines, and not one of them can be read.
+        ChangedError: the file is no longer what it was.
+        MissingProgramError: a program is missing that reads it.
     """
-    found = tuple((facts, summary(_piece(file, facts))) for facts in cut(file))
-    skipped = sum(bad for _, (_, bad, _) in found)
-    if skipped and not any(hours for _, (hours, _, _) in found):
-        first_bad = next(where for _, (_, _, where) in found if where)
-        raise UnreadableError(f"{file.path}: none of {skipped} lines could be read; {first_bad}")
-    return found
+    try:
+        found = tuple((facts, *summary(Piece.of(file, facts))) for facts in cut(file))
+    except MissingProgramError:
+        raise
+    except UnreadableError as error:
+        return type(error).__name__, str(error), ()
+    told = merged(LeftOut.from_facts(json.loads(said)) for _, _, _, said in found)
+    if told.lines and not any(hours for _, hours, _, _ in found):
+        return UnreadableError.__name__, f"{file.path}: none of {told.skipped} lines could be read; {told.first}", ()
+    return "", "", found
 
 
-def _piece(file: SourceFile, facts: tuple[Any, ...]) -> Piece:
-    return Piece(file, *facts)
+FAILURES = {kind.__name__: kind for kind in (UnreadableError, ColumnsError)}
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
-    """What the files of a repository hold, hour by hour.
-
-    Attributes:
-        directory: for messages.
-        contents: each piece of each file, with what `summary` says of it.
-    """
-
-    directory: str
-    contents: tuple[tuple[Piece, tuple[Hours, int, str]], ...]
-
-    @classmethod
-    def of(cls, repository: Repository) -> Self:
-        """The inventory of ``repository``; only pieces that were never seen are read.
-
-        Raises:
-            FlowError: a file can't be read.
-            AmbiguousFilesError: an hour lies in two files, flow for flow, so that it would be counted twice.
-        """
-        known = contents.answering(Options(dry_run=True))
-        if unseen := [file for file in repository.files if known(file) is None]:
-            _read(unseen)
-        held = ((file, one) for file in repository.files for one in contents(file))
-        found = cls(repository.directory, tuple((_piece(file, facts), said) for file, (facts, said) in held))
-        found.refuse_doubles()
-        return found
-
-    def refuse_doubles(self) -> None:
-        """Raises `AmbiguousFilesError` where two files have the very same flows of an hour.
-
-        A log that lies there under two names, or by the day and by the hour, makes that; other flows do not.
-        """
-        seen: dict[tuple[int, str], SourceFile] = {}
-        for piece, (hours, _, _) in self.contents:
-            for hour in hours:
-                other = seen.setdefault(hour, piece.file)
-                if other != piece.file:
-                    raise AmbiguousFilesError(
-                        f"{other.path} and {piece.file.path} hold the same flows of the hour from "
-                        f"{instant(hour[0]):%Y-%m-%d %H:%M} UTC: they would count twice; keep one of them"
-                    )
-
-    def select(self, window: Window) -> Selection:
-        """The slices of the files that have flows in the hours of ``window``."""
-        slices, skipped, first_bad = [], 0, ""
-        for piece, (hours, bad, where) in self.contents:
-            touched = [hour for hour in hours if window.touches_hour(hour[0])]
-            if touched:
-                slices.append(Slice(piece, blake2b(repr(touched).encode(), digest_size=20).hexdigest()))
-                skipped += bad
-                first_bad = first_bad or (where and f"{piece.file.name}: {where}")
-        return Selection(window, tuple(slices), skipped, first_bad)
-
-    def require(self, selection: Selection, proto: str | None = None) -> aggregates.Extent:
-        """The extent of the selected flows.
-
-        Raises:
-            NothingFoundError: there are none, or none of protocol ``proto``; the message says what there is.
-        """
-        found = extent(selection.window, selection.slices)
-        if found is None:
-            raise NothingFoundError(f"no flows {selection.window} in the files of {self.directory}; {self._span()}")
-        if proto is not None and proto not in found.protocols:
-            raise NothingFoundError(f"no {proto!r} flows {selection.window}; there are {', '.join(found.protocols)}")
-        return found
-
-    def _span(self) -> str:
-        everything = self.select(Window())
-        there = extent(everything.window, everything.slices)
-        return (
-            f"they reach from {there.first:%Y-%m-%d %H:%M} to {there.last:%Y-%m-%d %H:%M} UTC"
-            if there
-            else "they are empty"
-        )
+@op(version=CODE)
+@expires("30d")
+def doubled(start: int, slices: tuple[Slice, ...], copies: tuple[int, ...]) -> pyarrow.Table:
+    """Which rows of the hour from ``start`` do not count: see `rave_flow.sql.duplicates.duplicates`."""
+    paths = [Path(ingest(one.piece)) for one in slices]
+    return duplicates(paths, copies, Window(instant(start), instant(start + HOUR)))
 
 
-def _read(files: Sequence[SourceFile]) -> None:
-    """Reads files that were not seen, some at once: each is read in one thread for a good part."""
-    with ThreadPool(min(os.cpu_count() or 1, _READERS)) as pool:
-        pieces = [
-            _piece(file, facts) for file, found in zip(files, pool.map(cut, files), strict=True) for facts in found
-        ]
-        list(pool.map(summary, pieces))
+@op_file(version=CODE)
+@mime_type("application/vnd.apache.parquet")
+@expires("30d")
+def without(out: str, piece: Piece, dropped: Dropped) -> None:
+    """The flows of one piece as Parquet, but for some rows."""
+    thinned(Path(ingest(piece)), dropped.rows, Path(out))
 
 
 def parquet_of(slices: Sequence[Slice]) -> list[Path]:
     """The files in which the slices lie, made where they are not kept."""
-    return [Path(ingest(one.piece)) for one in slices]
+    return [Path(ingest(one.piece) if one.dropped is None else without(one.piece, one.dropped)) for one in slices]
 
 
 @op(version=CODE)

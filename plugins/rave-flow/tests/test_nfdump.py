@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rave_flow.errors import AmbiguousFilesError, UnreadableError
+from rave_flow.errors import UnreadableError
 from rave_flow.silk import rwcut, rwfilter, rwtotal, rwuniq
 
 from rave_core import Runtime
@@ -170,10 +170,13 @@ def test_a_missing_program_is_named(serving: Serve, tmp_path: Path, monkeypatch:
         rwtotal(rwfilter(), key="protocol")
 
 
-def test_captures_beside_logs_are_refused(serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]) -> None:
-    """Their flows may be the same, and would count twice."""
+def test_captures_beside_logs_are_passed_over(
+    serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]
+) -> None:
+    """Their flows may be the same, and would count twice; every answer names them."""
     logs = zeek([line()])
     (logs / "day.pcap").write_bytes(b"x")
     serving(logs)
-    with pytest.raises(AmbiguousFilesError, match=r"holds captures .* beside other flow files"):
-        rwfilter()
+    table = rwtotal(rwfilter(), key="protocol")
+    assert table["records"].to_pylist() == [1]
+    assert b"day.pcap (a capture beside other flow files" in table.schema.metadata[b"rave.notes"]

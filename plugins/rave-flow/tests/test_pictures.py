@@ -183,7 +183,8 @@ def test_many_hosts_do_not_overlap(serving: Serve, zeek: Callable[..., Path], li
     assert Path(EXPORTS["talkers"](n=50)).stat().st_size > 5000
     figure = figures.new_figure(11, 6)
     from rave_flow.arguments.converters import to_source
-    from rave_flow.steps import Inventory, top
+    from rave_flow.inventory import Inventory
+    from rave_flow.steps import top
 
     selection = Inventory.of(to_source("default").repository).select(Window())
     plots.draw_talkers(figure, top(selection.window, selection.slices, 50, "bytes", "src"), "src", "bytes", "", 0)

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from rave_flow.errors import UnreadableError
 from rave_flow.formats import chunks
 from rave_flow.formats.chunks import blocks, pieces_of
+from rave_flow.formats.heads import Head
 from rave_flow.formats.parquet_files import summarize
 from rave_flow.formats.source_directory import Repository, SourceFile
 from rave_flow.formats.to_parquet import to_parquet
 from rave_flow.formats.zeek import Log
+from rave_flow.inventory import Inventory
 from rave_flow.model.duckdb_connection import connected
 from rave_flow.operations.tables import daily, top
-from rave_flow.steps import Inventory
 
 from rave_core import Runtime
 
@@ -49,8 +50,8 @@ def flows_of(path: Path, target: Path) -> tuple[list[Row], int, str]:
         rows += pyarrow.parquet.read_table(target).to_pylist()
         said = summarize(target)
         assert sum(hour.rows for hour in said.hours) == pyarrow.parquet.read_metadata(target).num_rows
-        skipped += said.skipped
-        first_bad = first_bad or said.first_bad
+        skipped += said.left_out.skipped
+        first_bad = first_bad or said.left_out.first
     return sorted(rows, key=str), skipped, first_bad
 
 
@@ -187,9 +188,9 @@ def test_blocks_have_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_comments_within_a_block_are_found() -> None:
     """At its ends they are cut off, and counted; elsewhere the lines are looked at one by one."""
-    log = Log("conn.log", ("a", "b"))
-    assert log.plain(b"#x\n#y\n1\t2\n3\t#\n#close\n") == (b"1\t2\n3\t#\n", 3)
-    assert log.plain(b"#only\n") == (b"", 1)
+    log = Log("conn.log", Head(("a", "b")))
+    assert log.plain(b"#x\n#y\n1\t2\n3\t#\n#close\n") == (b"1\t2\n3\t#\n", 2, 1)
+    assert log.plain(b"#only\n") == (b"", 1, 0)
     assert log.plain(b"1\t2\n#x\n3\t4\n") is None
     assert log.plain(b"1\t2") is None
     assert log.plain(b"1\t2\r\n") is None

@@ -720,7 +720,7 @@ def test_distinct_values_and_bins_of_times_are_those_of_plain_python(
     sharing(generated)
     ports: dict[int, set[int]] = {}
     for row in lines:
-        ports.setdefault(row["us"] // 600_000_000 * 600, set()).update({row["dport"]} - {-1})
+        ports.setdefault(row["us"] // 600_000_000 * 600, set()).update({row["dport"]} - {NO_PORT})
     found = rwuniq(rwfilter(), fields="stime", values="distinct:dport", bin_time="10m").to_pylist()
     assert {row["stime"].replace(tzinfo=UTC).timestamp(): row["dport_distinct"] for row in found} == {
         start: len(some) for start, some in ports.items()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
 import logging
+import lzma
+import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,13 +25,14 @@ from rave_flow.errors import (
     NoDirectoryError,
     NoFilesError,
     NothingFoundError,
+    StrictError,
     UnreadableError,
 )
 from rave_flow.formats.chunks import pieces_of
 from rave_flow.formats.source_directory import Repository, SourceFile
 from rave_flow.formats.to_parquet import to_parquet
 from rave_flow.operations.tables import daily, top
-from rave_flow.silk import rwfilter
+from rave_flow.silk import rwcut, rwfilter, rwtotal
 
 from rave_core import Runtime
 from rave_core.errors import ArgumentError
@@ -36,6 +41,11 @@ Serve = Callable[[Path], Runtime]
 Zeek = Callable[..., Path]
 Line = Callable[..., str]
 CSV = "Start_Time,saddr,sport,daddr,dport,protocol,total_bytes,total_packets\n"
+
+FIELDS_OF_LINES = (
+    "ts id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes conn_state "
+    "orig_pkts orig_ip_bytes resp_pkts resp_ip_bytes"
+)
 
 
 @pytest.fixture
@@ -99,7 +109,9 @@ def test_cut_lines_are_left_out_and_counted(
     assert answer["flows"].to_pylist() == [2]
     assert answer.schema.metadata[b"rave.flow.skipped"] == b"3"
     assert answer.schema.metadata[b"rave.flow.first_bad"] == b"logs/conn.log: line 5 has 16 fields instead of 15"
-    assert "3 of 5 lines skipped; first: line 5 has 16 fields" in caplog.text
+    assert (
+        "3 lines left out: 3 cut, of another number of fields, or no JSON; first: line 5 has 16 fields" in caplog.text
+    )
 
 
 def test_a_whole_last_line_without_an_end_is_left_out(serving: Serve, zeek: Zeek, line: Line) -> None:
@@ -146,6 +158,7 @@ def test_what_a_sensor_left_unset_counts_nothing(serving: Serve, zeek: Zeek, lin
         (b'{"ts": 1', "no line of it is whole"),
         (b"#path\tdns\n#fields\tts\n", "#path is 'dns'"),
         (b"#fields\tts\ta\n1\t2\n#fields\tts\tb\n", "line 3: other #fields"),
+        (b"\x00\x01\x02", "no #fields line"),
     ],
 )
 def test_what_is_no_connection_log_is_an_error(serving: Serve, directory: Path, content: bytes, message: str) -> None:
@@ -187,12 +200,12 @@ def test_csv_is_read_by_its_aliases(serving: Serve, directory: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("1715680800,10.0.0.1,1,10.0.0.2,80,6,10\n", r"(?s)flows\.csv.*Line: 2"),
-        ("1715680800,10.0.0.1,1,10.0.0.2,80,6,1000,10", "last line has no end"),
-        ('1715680800,"10.0.0.1,1,10.0.0.2,80,6,1000,10\n', r"(?s)flows\.csv.*Line: 2"),
+        ("1715680800,10.0.0.1,1,10.0.0.2,80,6,10\n", r"flows\.csv.*line 2 has 7 values instead of 8"),
+        ("1715680800,10.0.0.1,1,10.0.0.2,80,6,1000,10", "line 2 has no end, so it may be cut"),
+        ('1715680800,"10.0.0.1,1,10.0.0.2,80,6,1000,10\n', r"flows\.csv.*line 2 has 2 values instead of 8"),
     ],
 )
-def test_a_bad_csv_line_is_an_error(serving: Serve, directory: Path, rows: str, message: str) -> None:
+def test_a_table_of_bad_lines_alone_is_an_error(serving: Serve, directory: Path, rows: str, message: str) -> None:
     """The error names the file and the line."""
     (directory / "flows.csv").write_text(CSV + rows)
     serving(directory)
@@ -220,16 +233,22 @@ def test_damaged_parquet_is_an_error(serving: Serve, directory: Path) -> None:
         top()
 
 
-def test_one_log_in_two_forms_is_refused(serving: Serve, zeek: Zeek, line: Line) -> None:
-    """Its flows would count twice."""
+def test_one_log_in_two_forms_counts_once(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """Its flows would count twice; how many did not is told."""
     zeek([line()])
     serving(zeek([line()], name="conn.log.gz"))
-    with pytest.raises(AmbiguousFilesError, match="one log twice"):
-        top()
+    table = top()
+    assert table["flows"].to_pylist() == [1]
+    assert left_out(table) == {"duplicates": 1}
+
+
+def left_out(table: pyarrow.Table) -> Any:
+    """What the metadata of an answer say of what is missing from it."""
+    return json.loads(table.schema.metadata.get(b"rave.flow.left_out", b"{}"))
 
 
 @pytest.mark.parametrize("name", ["copy.csv", "conn.day.log", "conn.10.log.gz"])
-def test_hours_that_overlap_are_counted_once_or_refused(
+def test_an_hour_that_lies_there_twice_counts_once(
     serving: Serve, zeek: Zeek, line: Line, directory: Path, name: str
 ) -> None:
     """Two logs may have flows of one hour, but not the same: as a copy has, or a day beside its hours."""
@@ -245,10 +264,9 @@ def test_hours_that_overlap_are_counted_once_or_refused(
         (directory / name).write_text(head + flows)
     else:
         zeek([*hour, line(ts=1715688000.5)], name=name)
-    with pytest.raises(
-        AmbiguousFilesError, match=r"hold the same flows of the hour from 2024-05-14 10:00 UTC.*keep one"
-    ):
-        top()
+    expected = 7 if name.endswith(".csv") else 8
+    table = top()
+    assert (table["flows"].to_pylist(), left_out(table)) == ([expected], {"duplicates": 5})
 
 
 def test_records_may_stand_in_any_order(serving: Serve, generated: Path, directory: Path) -> None:
@@ -275,13 +293,219 @@ def test_other_logs_and_hidden_files_do_not_count(serving: Serve, zeek: Zeek, li
     assert top()["flows"].to_pylist() == [1]
 
 
-def test_a_compression_that_is_not_read_is_an_error(serving: Serve, zeek: Zeek, line: Line) -> None:
-    """Passing over the file would give numbers that are too small."""
+def test_what_looks_like_flows_and_is_not_read_is_named(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """Each costs itself alone, and every answer names it with the reason until it is gone."""
     logs = zeek([line()])
-    (logs / "conn.11.log.xz").write_bytes(b"\xfd7zXZ")
+    (logs / "conn.01.log").write_bytes(b"")
+    (logs / "conn.02.log").symlink_to(logs / "gone.log")
+    (logs / "conn.03.log.zip").write_bytes(b"PK")
+    (logs / "conn.04.log.xz").write_bytes(b"\xfd7zXZ")
+    (logs / "conn.05.log").write_bytes(b"#path\tdns\n#fields\tts\n")
+    (logs / "conn.log.bak").write_bytes(b"")
+    os.mkfifo(logs / "conn.06.log")
+    (logs / "current").symlink_to(logs / "nowhere")
     serving(logs)
-    with pytest.raises(UnreadableError, match=r"conn\.11\.log\.xz.*only \.gz and \.zst are read"):
+    for ask in (top, top, lambda: rwcut(rwfilter()), lambda: rwtotal(rwfilter(), key="protocol")):
+        files = left_out(ask())["files"]
+        assert {name: reason.partition(",")[0] for name, reason in files.items()} == {
+            "conn.01.log": "is empty",
+            "conn.02.log": f"is a link to {logs}/gone.log",
+            "conn.03.log.zip": "only .gz",
+            "conn.04.log.xz": "damaged xz: Compressed file ended before the end-of-stream marker was reached",
+            "conn.05.log": "is no connection log",
+            "conn.06.log": "is a named pipe",
+            "conn.log.bak": "its name is not one of those that are read",
+            "current": f"is a link to {logs}/nowhere",
+        }
+    for path in [path for path in logs.iterdir() if path.name != "conn.log"]:
+        path.unlink()
+    assert left_out(top()) == {}
+
+
+def test_strict_refuses_what_would_be_left_out(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """A file, a line, a record that is there twice: each is an error that names it."""
+    logs = zeek([line()])
+    runtime = serving(logs)
+    settings: Any = runtime.settings.plugins["flow"]
+    settings["strict"] = True
+    assert top()["flows"].to_pylist() == [1]
+    (logs / "conn.01.log").write_bytes(b"")
+    with pytest.raises(StrictError, match=r"conn\.01\.log: is empty; strict is set"):
         top()
+    (logs / "conn.01.log").write_bytes(gzip.compress(b"foreign"))
+    with pytest.raises(StrictError, match=r"1 file not read: conn\.01\.log"):
+        top()
+    shutil.copy(logs / "conn.log", logs / "conn.01.log")
+    with pytest.raises(AmbiguousFilesError, match="1 records lie there twice"):
+        top()
+    zeek([line(), "cut"], name="conn.01.log")
+    with pytest.raises(StrictError, match="1 line left out"):
+        top()
+    settings["strict"] = False
+    assert top()["flows"].to_pylist() == [1]
+
+
+@pytest.mark.parametrize("name", ["conn.log.1", "conn.log-20240601", "conn.log.2.gz", "conn.log-20240601.bz2",
+                                  "conn.json.1.xz", "conn.2024-06-01.log.lz4", "conn_long.log"])  # fmt: skip
+def test_rotated_and_compressed_logs_are_read(
+    serving: Serve, directory: Path, zeek: Zeek, line: Line, name: str
+) -> None:
+    """Whatever rotation calls them."""
+    content = zeek([line()], name="x").joinpath("x").read_bytes()
+    (directory / "x").unlink()
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress,
+        ".lz4": lambda data: bytes(pyarrow.compress(data, codec="lz4", asbytes=True)),
+    }  # fmt: skip
+    (directory / name).write_bytes(packers.get(Path(name).suffix, bytes)(content))
+    serving(directory)
+    assert (top()["flows"].to_pylist(), left_out(top())) == ([1], {})
+
+
+def test_linked_directories_are_read_once(serving: Serve, zeek: Zeek, line: Line, tmp_path: Path) -> None:
+    """As Zeek links its current one; a link to what lies there as well, or that goes round, adds nothing."""
+    logs = zeek([line()])
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    (spool / "conn.log").write_text((logs / "conn.log").read_text().replace("10.0.0.1", "10.0.0.2"))
+    (logs / "current").symlink_to(spool)
+    (logs / "again").symlink_to(logs)
+    (logs / "conn.other.log").symlink_to(logs / "conn.log")
+    serving(logs)
+    assert sorted(top()["src"].to_pylist()) == ["10.0.0.1", "10.0.0.2"]
+
+
+@pytest.mark.parametrize("name", ["b*.csv", "b[a].csv", "b?.csv", "b'{x}.csv", "conn.*.log", "b*.parquet"])
+def test_the_name_of_a_file_is_no_pattern(serving: Serve, directory: Path, zeek: Zeek, line: Line, name: str) -> None:
+    """It is data: the file alone is read, whatever others its name would match."""
+    row = "1715680800,10.0.0.{},1,10.0.0.2,80,6,10,1\n"
+    (directory / "ba.csv").write_text(CSV + row.format(1))
+    if name.endswith(".csv"):
+        (directory / name).write_text(CSV + row.format(2))
+    elif name.endswith(".log"):
+        zeek([line(src="10.0.0.2")], name=name)
+    else:
+        columns = {"ts": [1715680800.0], "src": ["10.0.0.2"], "dst": ["::1"], "src_port": [1], "dst_port": [2]}
+        more = {"proto": [6], "bytes": [1], "packets": [1]}
+        pyarrow.parquet.write_table(pyarrow.table(columns | more), directory / name)
+        (directory / "ba.parquet").write_bytes((directory / name).read_bytes())
+        (directory / "ba.parquet").unlink()
+    serving(directory)
+    assert {row["src"]: row["flows"] for row in top().to_pylist()} == {"10.0.0.1": 1, "10.0.0.2": 1}
+
+
+def test_a_connection_counts_once_by_its_uid(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """Its last record does: the one that has gone on for longest, and of equals the last."""
+    fields = FIELDS_OF_LINES + " uid"
+    zeek(
+        [line(sent=number) + f"\tC{number}" for number in (1, 2, 3)] + [line(sent=7) + "\tC3"],
+        name="conn.log",
+        fields=fields,
+    )
+    longer = line(sent=50).split("\t")
+    longer[7] = "9.5"
+    logs = zeek(["\t".join(longer) + "\tC1", line(sent=2) + "\tC2"], name="conn_long.log", fields=fields)
+    serving(logs)
+    table = rwcut(rwfilter(), fields="bytes")
+    assert sorted(table["bytes"].to_pylist()) == [50 + 2, 50 + 7, 50 + 50]
+    assert left_out(table) == {"duplicates": 3}
+    assert daily("2024-05-14")["flows"][0].as_py() == 3
+
+
+FORMS = {
+    "rwcut": "sIP,dIP,sPort,dPort,pro,packets,bytes,flags,sTime,duration,eTime,sensor\n"
+             "10.0.0.1,10.0.0.2,1000,443,6,11,1200,FS PA   ,2024/05/14T10:00:00.500,1.500,2024/05/14T10:00:02.000,S0\n",
+    "rwcut with bars": "       sIP|       dIP|sPort|dPort|pro|packets|bytes|   flags|               sTime| duration|\n"
+             "       10.0.0.1|  10.0.0.2| 1000|  443|  6|     11| 1200|FS PA   |2024/05/14T10:00:00.500|    1.500|\n",
+    "ra": "StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,sTos,dTos,TotPkts,TotBytes,SrcBytes\n"
+          "2024/05/14 10:00:00.500000,1.5,tcp,10.0.0.1,1000,  ->,10.0.0.2,443,FSPA_FSPA,0,0,11,1200,500\n",
+    "nfdump": "ts,te,td,sa,da,sp,dp,pr,flg,fwd,stos,ipkt,ibyt,opkt,obyt\n"
+              "2024-05-14 10:00:00.500,2024-05-14 10:00:02,1.5,10.0.0.1,10.0.0.2,1000,443,TCP,.AP.SF,0,0,5,500,6,700\n"
+              "Summary\nflows,bytes,packets,avg_bps,avg_pps,avg_bpp\n1,1200,11,9600,11,109\n",
+    "Arkime": "IP Protocol,Start Time,Stop Time,Src IP,Src Port,Dst IP,Dst Port,Packets,Bytes,Databytes\r\n"
+              "6,1715680800500,1715680802000,10.0.0.1,1000,10.0.0.2,443,11,1200,900\r\n",
+    "AWS": "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action "
+           "log-status\n"
+           "2 123 eni-1 10.0.0.1 10.0.0.2 1000 443 6 11 1200 1715680800 1715680802 ACCEPT OK\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("program", FORMS)
+def test_tables_of_other_programs_are_read_by_their_titles(serving: Serve, directory: Path, program: str) -> None:
+    """As they write them by themselves."""
+    (directory / "f.csv").write_text("\ufeff" + FORMS[program], newline="")
+    serving(directory)
+    (row,) = rwcut(rwfilter(), fields="sip,dip,sport,dport,protocol,packets,bytes,stime,duration").to_pylist()
+    assert tuple(row.values())[:7] == ("10.0.0.1", "10.0.0.2", 1000, 443, "tcp", 11, 1200)
+    assert (row["stime"].second, row["stime"].hour, left_out(top())) == (0, 10, {})
+    assert row["duration"] == (2.0 if program == "AWS" else 1.5)
+
+
+def test_a_flow_log_of_aws_says_where_it_has_no_data(serving: Serve, directory: Path) -> None:
+    """Such a line is no flow, and is counted apart."""
+    flow = "2 123 eni-1 10.0.0.1 10.0.0.2 1000 443 6 11 1200 1715680800 1715680802 ACCEPT OK\n"
+    none = "2 123 eni-1 - - - - - - - 1715680800 1715680802 - NODATA\n"
+    (directory / "1_vpcflowlogs_eu_fl-1_20240514T1000Z_a.log.gz").write_bytes(gzip.compress((flow + none).encode()))
+    serving(directory)
+    assert (top()["flows"].to_pylist(), left_out(top())["lines"]) == ([1], {"no data": 1})
+
+
+def test_flows_of_suricata_are_read(serving: Serve, directory: Path) -> None:
+    """Of its mixed log the events that are flows, with both directions; others are no lines that are lost."""
+    flow = {
+        "timestamp": "2024-05-14T10:01:00.000000+0000", "event_type": "flow", "src_ip": "10.0.0.1", "src_port": 1000,
+        "dest_ip": "10.0.0.2", "dest_port": 443, "proto": "TCP", "app_proto": "tls",
+        "flow": {"pkts_toserver": 5, "pkts_toclient": 6, "bytes_toserver": 500, "bytes_toclient": 700,
+                 "start": "2024-05-14T10:00:00.500000+0000", "end": "2024-05-14T10:00:02.000000+0000"},
+    }  # fmt: skip
+    other = {"timestamp": "2024-05-14T10:00:00.000000+0000", "event_type": "dns", "src_ip": "10.0.0.1"}
+    (directory / "eve.json").write_text("\n".join(map(json.dumps, (other, flow, other))))
+    serving(directory)
+    (row,) = rwcut(rwfilter(), fields="sip,dport,protocol,packets,bytes,duration,service").to_pylist()
+    assert tuple(row.values()) == ("10.0.0.1", 443, "tcp", 11, 1200, 1.5, "tls")
+    assert left_out(top()) == {}
+
+
+@pytest.mark.parametrize("separator", ["\\x09", "|", "\\x2c"])
+def test_a_head_says_how_the_rest_is_written(serving: Serve, directory: Path, line: Line, separator: str) -> None:
+    """What separates fields and what stands for nothing; behind a mark of the order of bytes, with ends of Windows."""
+    sign = "\t" if separator == "\\x09" else "," if separator == "\\x2c" else "|"
+    values = line().split("\t")
+    values[6] = values[7] = "NULL"
+    rows = [sign.join(values), sign.join(values).replace("ssl", "-")]
+    head = [
+        f"#separator {separator}",
+        f"#unset_field{sign}NULL",
+        f"#path{sign}conn",
+        "#fields" + sign + sign.join(FIELDS_OF_LINES.split()),
+    ]
+    (directory / "conn.log").write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*head, *rows, ""]).encode())
+    serving(directory)
+    assert (top()["flows"].to_pylist(), left_out(top())) == ([2], {})
+    assert rwcut(rwfilter(), fields="duration,service").to_pylist() == [{"duration": None, "service": None}] * 2
+
+
+def test_bytes_that_are_no_utf8_cost_no_flow(serving: Serve, zeek: Zeek, line: Line, directory: Path) -> None:
+    """In a text they are replaced."""
+    logs = zeek([line()])
+    content = (logs / "conn.log").read_bytes()
+    (logs / "conn.log").write_bytes(content.replace(b"\tssl\t", b"\ts\xffl\t"))
+    (logs / "f.csv").write_bytes(
+        CSV.replace("\n", ",service\n").encode() + b"1715680800,10.0.0.1,1,10.0.0.2,80,6,10,1,a\xff\n"
+    )
+    serving(directory)
+    assert top()["flows"].to_pylist() == [2]
+
+
+@pytest.mark.parametrize("time", ["1715680800500", "1715680800500000", '"2024-05-14T10:00:00.500Z"', "1715680800.5"])
+def test_times_are_read_in_any_unit(serving: Serve, directory: Path, time: str) -> None:
+    """Seconds, milliseconds, microseconds and text: which it is shows by its size."""
+    ends = '"id.orig_h" : "10.0.0.1", "id.orig_p":1,"id.resp_h":"10.0.0.2","id.resp_p":2'
+    (directory / "conn.log").write_text(
+        f'{{ "ts" : {time}, {ends}, "proto":"tcp","orig_pkts":1,"resp_pkts":0, "orig_ip_bytes":9}}'
+    )
+    serving(directory)
+    assert rwcut(rwfilter(), fields="stime")["stime"][0].as_py().timestamp() == 1715680800.5
 
 
 def test_an_empty_directory_is_an_error(serving: Serve, directory: Path) -> None:

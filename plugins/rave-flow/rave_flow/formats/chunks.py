@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Self
 
 from rave_flow.errors import ChangedError, UnreadableError
-from rave_flow.formats.compression import is_compressed, opened
-from rave_flow.formats.source_directory import Form, SourceFile, form_of
+from rave_flow.formats.compression import is_compressed, open_regular, opened
+from rave_flow.formats.file_names import Form
+from rave_flow.formats.heads import Head
+from rave_flow.formats.source_directory import SourceFile, form_of
 from rave_flow.formats.zeek import Log
 
 LARGEST = 32 << 20
@@ -31,8 +33,7 @@ class Piece:
         start: where it begins, in bytes.
         size: in bytes.
         before: lines of the log that come before it.
-        fields: names of the log's columns as far as they are known, ``()`` for everything but plain logs.
-        is_json: whether it has lines of JSON.
+        head: of the log, ``None`` for everything but plain logs.
         digest: of all that decides what is read from it.
     """
 
@@ -40,8 +41,7 @@ class Piece:
     start: int
     size: int
     before: int
-    fields: tuple[str, ...]
-    is_json: bool
+    head: Head | None
     digest: str
 
     def __rave_key__(self) -> str:
@@ -54,7 +54,19 @@ class Piece:
     @property
     def is_part(self) -> bool:
         """Whether it is a part of a plain log, whose columns are known."""
-        return bool(self.fields)
+        return self.head is not None
+
+    @property
+    def facts(self) -> tuple[object, ...]:
+        """All but the file, as plain values."""
+        head = self.head and (self.head.fields, self.head.pointers, self.head.separator, self.head.unset)
+        return self.start, self.size, self.before, head, self.digest
+
+    @classmethod
+    def of(cls, file: SourceFile, facts: tuple[Any, ...]) -> Self:
+        """The piece of ``file`` that has these `facts`."""
+        start, size, before, head, digest = facts
+        return cls(file, start, size, before, head and Head(*head), digest)
 
     def content(self) -> bytes:
         """Its bytes.
@@ -62,10 +74,10 @@ class Piece:
         Raises:
             ChangedError: they are others than when the file was cut.
         """
-        with open(self.file.path, "rb") as source:
+        with open_regular(self.file.path) as source:
             source.seek(self.start)
-            content = source.read(self.size)
-        if _digest(self.before, self.fields, self.is_json, content) != self.digest:
+            content = _read(source, self.size)
+        if self.head is None or _digest(self.before, self.head, content) != self.digest:
             raise ChangedError(f"{self.file.path} was rewritten since it was cut into pieces; ask again")
         return content
 
@@ -88,19 +100,16 @@ def pieces_of(file: SourceFile) -> tuple[Piece, ...]:
         raise ChangedError(f"{file.path} is gone since the directory was scanned; ask again") from error
     except PermissionError as error:
         raise UnreadableError(f"{file.path}: may not be read ({error.strerror})") from error
-    return (Piece(file, 0, file.size, 0, (), is_json=False, digest=digest),)
+    return (Piece(file, 0, file.size, 0, None, digest),)
 
 
 def _of_log(file: SourceFile) -> Iterator[Piece]:
-    log, start, last = Log(file.path), 0, b""
+    log, start, before = Log(file.path), 0, 0
     with opened(file) as source:
         for block in blocks(source):
-            log.number += last.count(b"\n")
-            log.learn(block)
-            digest = _digest(log.number, log.fields, log.is_json, block)
-            yield Piece(file, start, len(block), log.number, log.fields, log.is_json, digest)
-            start, last = start + len(block), block
-    log.check()
+            head = log.learn(block)
+            yield Piece(file, start, len(block), before, head, _digest(before, head, block))
+            start, before = start + len(block), before + block.count(b"\n")
 
 
 def blocks(source: BinaryIO) -> Iterator[bytes]:
@@ -126,15 +135,15 @@ def _read(source: BinaryIO, size: int) -> bytes:
     return b"".join(found)
 
 
-def _digest(before: int, fields: tuple[str, ...], is_json: bool, content: bytes) -> str:
-    total = sha256(repr((before, fields, is_json)).encode() + b"\n")
+def _digest(before: int, head: Head, content: bytes) -> str:
+    total = sha256(repr((before, head)).encode() + b"\n")
     total.update(content)
     return total.hexdigest()
 
 
 def _digest_of(file: SourceFile) -> str:
     total = sha256(repr((form_of(file).value, Path(file.path).suffix)).encode() + b"\n")
-    with open(file.path, "rb") as source:
+    with open_regular(file.path) as source:
         while chunk := source.read(_CHUNK):
             total.update(chunk)
     return total.hexdigest()

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
+import os
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 from rave_flow.errors import ChangedError, UnreadableError
-from rave_flow.formats.source_directory import SourceFile
+from rave_flow.formats.source_directory import SourceFile, kind_of
 
-COMPRESSED = (".gz", ".zst")
+COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".lz4")
+_ARROW = {".zst": "zstd", ".lz4": "lz4"}
 
 
 def is_compressed(file: SourceFile) -> bool:
     """Whether the name of the file says so."""
     return file.path.endswith(COMPRESSED)
+
+
+def open_regular(path: str) -> BinaryIO:
+    """A file opened for reading, unbuffered. A pipe or a device that took its place is refused, and never waited for.
+
+    Raises:
+        UnreadableError: it is no file.
+        OSError: it can't be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise UnreadableError(f"{path}: is {kind_of(mode)}, no file")
+    return open(descriptor, "rb", buffering=0)
 
 
 @contextmanager
@@ -28,33 +48,49 @@ def opened(file: SourceFile) -> Iterator[BinaryIO]:
         UnreadableError: while it is read: it is damaged, or cut short.
         ChangedError: likewise: it became shorter.
     """
-    if file.path.endswith(".zst"):
-        yield from _zstd(file)
-    elif file.path.endswith(".gz"):
-        yield from _gzip(file)
-    else:
-        with _Limited(file) as source:
-            yield cast("BinaryIO", source)
+    suffix = next((suffix for suffix in COMPRESSED if file.path.endswith(suffix)), "")
+    with open_regular(file.path) as raw:
+        if not suffix:
+            yield cast("BinaryIO", _Limited(raw, file))
+        elif suffix in _ARROW:
+            yield from _by_arrow(raw, file, _ARROW[suffix])
+        else:
+            yield from _by_python(raw, file, suffix)
 
 
-def _gzip(file: SourceFile) -> Iterator[BinaryIO]:
+def _by_python(raw: BinaryIO, file: SourceFile, suffix: str) -> Iterator[BinaryIO]:
     try:
-        with gzip.open(file.path, "rb") as source:
-            yield cast("BinaryIO", source)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UnreadableError(f"{file.path}: damaged gzip: {error}") from error
+        with (
+            io.BufferedReader(cast("io.RawIOBase", raw), 1 << 18) as buffered,
+            _unpacked(cast("BinaryIO", buffered), suffix) as source,
+        ):
+            yield source
+    except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
+        raise UnreadableError(f"{file.path}: damaged {_NAMES[suffix]}: {error}") from error
+    except OSError as error:
+        if error.errno is not None:
+            raise  # of the disk
+        raise UnreadableError(f"{file.path}: damaged {_NAMES[suffix]}: {error}") from error
 
 
-def _zstd(file: SourceFile) -> Iterator[BinaryIO]:
+def _unpacked(packed: BinaryIO, suffix: str) -> BinaryIO:
+    if suffix == ".gz":
+        return cast("BinaryIO", gzip.GzipFile(fileobj=packed))
+    return cast("BinaryIO", bz2.BZ2File(packed) if suffix == ".bz2" else lzma.LZMAFile(packed))
+
+
+_NAMES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz"}
+
+
+def _by_arrow(raw: BinaryIO, file: SourceFile, codec: str) -> Iterator[BinaryIO]:
     import pyarrow
 
-    with open(file.path, "rb") as raw:
-        try:
-            yield cast("BinaryIO", _Pieces(pyarrow.CompressedInputStream(raw, "zstd")))
-        except OSError as error:
-            if error.errno is not None:
-                raise  # of the disk
-            raise UnreadableError(f"{file.path}: damaged zstd: {error}") from error
+    try:
+        yield cast("BinaryIO", _Pieces(pyarrow.CompressedInputStream(raw, codec)))
+    except OSError as error:
+        if error.errno is not None:
+            raise  # of the disk
+        raise UnreadableError(f"{file.path}: damaged {codec}: {error}") from error
 
 
 class _Pieces(io.RawIOBase):
@@ -72,17 +108,20 @@ class _Pieces(io.RawIOBase):
         return bytes(self._source.read(size))  # type: ignore[attr-defined]  # a pyarrow.NativeFile
 
 
-class _Limited(io.FileIO):
+class _Limited(io.RawIOBase):
     """A file that ends where it ended when it was scanned."""
 
-    def __init__(self, file: SourceFile) -> None:
-        super().__init__(file.path, "rb")
-        self._file, self._left = file, file.size
+    def __init__(self, raw: BinaryIO, file: SourceFile) -> None:
+        self._raw, self._file, self._left = raw, file, file.size
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Up to ``size`` bytes, and none beyond the scanned size."""
         wanted = self._left if size is None or size < 0 else min(size, self._left)
-        found = super().read(wanted) if wanted else b""
+        found = self._raw.read(wanted) if wanted else b""
         if wanted and not found:
             raise ChangedError(f"{self._file.path} became shorter while it was read; ask again")
         self._left -= len(found)

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from rave_flow.errors import UnreadableError
+from rave_flow.errors import MissingProgramError, UnreadableError
 from rave_flow.formats.compression import opened
-from rave_flow.formats.source_directory import Form, SourceFile, form_of
+from rave_flow.formats.file_names import Form
+from rave_flow.formats.source_directory import SourceFile, form_of
 
 ROTATION = 3600
 """Seconds that one file of ``nfpcapd`` covers."""
@@ -52,31 +53,43 @@ def _flows(file: SourceFile, which: list[str], folder: Path) -> Path | None:
     return None if not beginning.strip() or b"No matching flows" in beginning[:100] else target
 
 
-SELECT = """
-SELECT "first" || 'Z' AS ts,
-       (epoch_us(CAST("last" || 'Z' AS TIMESTAMPTZ)) - epoch_us(CAST("first" || 'Z' AS TIMESTAMPTZ))) / 1e6 AS duration,
-       coalesce(src4_addr, src6_addr) AS src, coalesce(dst4_addr, dst6_addr) AS dst,
-       coalesce(src_port, icmp_type) AS src_port, coalesce(dst_port, icmp_code) AS dst_port, proto,
-       coalesce(in_bytes, '0') AS src_bytes, coalesce(out_bytes, '0') AS dst_bytes,
-       coalesce(in_packets, '0') AS src_packets, coalesce(out_packets, '0') AS dst_packets, tcp_flags AS flags
-FROM {source}
-"""
-"""SQL from what nfdump says of a flow to our columns; all but the duration are text."""
+_FIRST, _LAST = (f"epoch_us(TRY_CAST({name} || 'Z' AS TIMESTAMPTZ))" for name in ('"first"', "ended"))
+_WRAP = 2**32 * 1000
+"""Microseconds after which the milliseconds since a router's start begin anew."""
+
+SELECT = f"""
+SELECT * REPLACE (CASE WHEN wrapped THEN make_timestamp(least(started + {_WRAP}, stopped)) || 'Z' ELSE ts END AS ts,
+                  CASE WHEN wrapped THEN greatest(duration - {_WRAP / 1e6}, 0) ELSE duration END AS duration)
+FROM (
+    SELECT "first" || 'Z' AS ts, {_FIRST} AS started, {_LAST} AS stopped, (stopped - started) / 1e6 AS duration,
+           coalesce(type = 'FLOW' AND stopped - started BETWEEN {_WRAP - 3600 * 10**6} AND {_WRAP + 86400 * 10**6},
+                    false) AS wrapped,
+           coalesce(src4_addr, src6_addr) AS src, coalesce(dst4_addr, dst6_addr) AS dst,
+           coalesce(src_port, '0') AS src_port, coalesce(dst_port, '0') AS dst_port, icmp_type, icmp_code, proto,
+           coalesce(in_bytes, '0') AS src_bytes, coalesce(out_bytes, '0') AS dst_bytes,
+           coalesce(in_packets, '0') AS src_packets, coalesce(out_packets, '0') AS dst_packets, tcp_flags AS flags,
+           type IS DISTINCT FROM 'FLOW' AND event IS DISTINCT FROM 'DELETE' AS is_other
+    FROM (SELECT *, CASE WHEN type = 'EVENT' THEN t_event ELSE "last" END AS ended FROM {{source}})
+)
+"""  # noqa: S608  # ours
+"""SQL from what nfdump says of a flow to our columns. A firewall tells of a flow's beginning, of its state, and of its
+end; only the end has all its bytes, so the others are no flows (``is_other``). ``wrapped`` is where the uptime of the
+router began anew between the start of a flow and its export."""
 
 SAID = (
-    "first", "last", "src4_addr", "src6_addr", "dst4_addr", "dst6_addr", "src_port", "dst_port", "icmp_type",
-    "icmp_code", "proto", "in_bytes", "out_bytes", "in_packets", "out_packets", "tcp_flags",
+    "type", "event", "t_event", "first", "last", "src4_addr", "src6_addr", "dst4_addr", "dst6_addr", "src_port",
+    "dst_port", "icmp_type", "icmp_code", "proto", "in_bytes", "out_bytes", "in_packets", "out_packets", "tcp_flags",
 )  # fmt: skip
 COLUMNS = (
-    "ts", "duration", "src", "dst", "src_port", "dst_port", "proto", "src_bytes", "dst_bytes", "src_packets",
-    "dst_packets", "flags",
+    "ts", "duration", "src", "dst", "src_port", "dst_port", "icmp_type", "icmp_code", "proto", "src_bytes",
+    "dst_bytes", "src_packets", "dst_packets", "flags",
 )  # fmt: skip
 
 
 def _run(file: SourceFile, output: Path, program: str, *arguments: str) -> None:
     path = shutil.which(program)
     if path is None:
-        raise UnreadableError(f"{file.path}: {program} is needed to read it, and is not installed (Debian: nfdump)")
+        raise MissingProgramError(f"{file.path}: {program} is needed to read it, and is not installed (Debian: nfdump)")
     with output.open("wb") as out:
         done = subprocess.run(  # noqa: S603  # the program that is asked for, with a path that was scanned
             [path, *arguments],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rave_flow.model.columns import COLUMNS
+from rave_flow.model.left_out import LeftOut
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -44,13 +46,13 @@ class Summary:
 
     Attributes:
         hours: by start, those without flows left out.
-        skipped: lines that could not be read, and are missing from every number.
-        first_bad: where the first of them is and what is wrong with it, ``""`` where none is.
+        doubled: the starts of hours in which a connection has two records.
+        left_out: what is missing from it.
     """
 
     hours: tuple[Hour, ...]
-    skipped: int
-    first_bad: str
+    doubled: tuple[int, ...]
+    left_out: LeftOut
 
 
 def schema() -> pyarrow.Schema:
@@ -100,20 +102,24 @@ class Writer:
         self.rows += flows.num_rows
         self._file.write_table(flows.sort_by("ts").cast(self._schema), row_group_size=_ROWS)
 
-    def note(self, skipped: int, first_bad: str) -> None:
+    def note(self, left_out: LeftOut) -> None:
         """Notes what was added, and what could not be."""
         hours = [[start, found["rows"], found["digest"] % 2**64] for start, found in sorted(self._hours.items())]
-        note = json.dumps({"hours": hours, "skipped": skipped, "first_bad": first_bad})
-        self._file.add_key_value_metadata({_NOTE: note})
+        doubled = sorted(start for start, found in self._hours.items() if found["known"] > found["different"])
+        facts = {"hours": hours, "doubled": doubled, "left_out": left_out.facts()}
+        self._file.add_key_value_metadata({_NOTE: json.dumps(facts)})
 
     def _digest(self, flows: pyarrow.Table) -> None:
         self._connection.register("flows", flows)
         found = self._connection.execute(
-            f"SELECT epoch(date_trunc('hour', ts))::BIGINT, count(*), sum(hash({', '.join(COLUMNS)})::HUGEINT) "  # noqa: S608  # ours
-            "FROM flows GROUP BY 1"
+            f"SELECT epoch(date_trunc('hour', ts))::BIGINT, count(*), sum(hash({', '.join(COLUMNS)})::HUGEINT), "  # noqa: S608  # ours
+            "count(uid), count(DISTINCT uid) FROM flows GROUP BY 1"
         ).fetchall()
-        for start, rows, digest in found:
-            self._hours.setdefault(start, Counter()).update(rows=rows, digest=int(digest))
+        for start, rows, digest, known, different in found:
+            held = self._hours.setdefault(start, Counter())
+            # Of an hour that is added in parts, only a look at all of it can tell.
+            others = 1 if held["known"] and known else 0
+            held.update(rows=rows, digest=int(digest), known=known + others, different=different)
 
 
 def summarize(parquet: Path) -> Summary:
@@ -121,4 +127,17 @@ def summarize(parquet: Path) -> Summary:
     from pyarrow.parquet import read_metadata
 
     note = json.loads(read_metadata(parquet).metadata[_NOTE.encode()])
-    return Summary(tuple(Hour(*hour) for hour in note["hours"]), note["skipped"], note["first_bad"])
+    hours = tuple(Hour(*hour) for hour in note["hours"])
+    return Summary(hours, tuple(note["doubled"]), LeftOut.from_facts(note["left_out"]))
+
+
+def thinned(parquet: Path, rows: Sequence[int], target: Path) -> None:
+    """Writes the rows of a file to another, but for some, which have these numbers from 0."""
+    import numpy
+    import pyarrow
+    from pyarrow import parquet as files
+
+    table = files.read_table(parquet)
+    keep = numpy.ones(table.num_rows, bool)
+    keep[list(rows)] = False
+    files.write_table(table.filter(pyarrow.array(keep)), target, compression="zstd", row_group_size=_ROWS)

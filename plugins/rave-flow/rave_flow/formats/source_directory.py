@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-import enum
 import os
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
 
 from rave_flow.errors import (
-    AmbiguousFilesError,
     ChangedError,
     NoDirectoryError,
     NoFilesError,
+    StrictError,
     UnknownSourceError,
     UnreadableError,
 )
-
-READ = re.compile(
-    r"^(?P<stem>conn(?!-summary).*)\.(?:log|json)(?:\.gz|\.zst)?$|^(?P<table>.+)\.(?:csv|csv\.gz|csv\.zst|parquet)$"
-    r"|^(?P<netflow>nfcapd\.\d{8,14})$|^(?P<packets>.+)\.(?:pcap|pcapng|cap)(?:\.gz|\.zst)?$"
-)
-"""File names that are read."""
-
-KNOWN = "conn*.log, conn*.json, *.csv (or these with .gz, .zst), *.parquet, nfcapd.*, *.pcap, *.pcapng"
-"""The same, in words."""
-
-REFUSED = re.compile(r"^(?:conn(?!-summary).*\.(?:log|json)|.+\.csv)\.(?:bz2|lz4|xz|zip)$")
-"""File names that hold flows which can't be read: passing over them would give wrong numbers."""
-
+from rave_flow.formats.file_names import KNOWN, Form, form_of_name, why_not
 
 ATTEMPTS = 5
-
-
-class Form(enum.Enum):
-    """What a file is, by its name."""
-
-    ZEEK = "zeek"
-    CSV = "csv"
-    PARQUET = "parquet"
-    NETFLOW = "netflow"
-    CAPTURE = "capture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +30,13 @@ class SourceFile:
     Attributes:
         path: absolute.
         mtime_ns: time of last modification, in nanoseconds.
+        identity: device and number of what the path names; two paths of one file have the same.
     """
 
     path: str
     size: int
     mtime_ns: int
+    identity: tuple[int, int] = field(default=(0, 0), compare=False)
 
     @classmethod
     def at(cls, path: Path) -> SourceFile:
@@ -64,9 +44,16 @@ class SourceFile:
 
         Raises:
             OSError: there is none.
+            UnreadableError: it is a pipe, a device or the like, which must not be opened: that could wait for ever.
         """
-        status = path.stat()
-        return cls(str(path), status.st_size, status.st_mtime_ns)
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableError(f"{path}: is {kind_of(status.st_mode)}, no file")
+        return cls(str(path), status.st_size, status.st_mtime_ns, (status.st_dev, status.st_ino))
+
+    def __rave_key__(self) -> str:
+        """What stands for the file in a key."""
+        return f"{self.size}:{self.mtime_ns}:{self.path}"
 
     @property
     def name(self) -> str:
@@ -74,16 +61,20 @@ class SourceFile:
         return "/".join(Path(self.path).parts[-2:])
 
 
+def kind_of(mode: int) -> str:
+    """What is there instead of a file, in words."""
+    return _KINDS.get(stat.S_IFMT(mode), "of an unknown kind")
+
+
+_KINDS = {
+    stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a directory",
+}  # fmt: skip
+
+
 def form_of(file: SourceFile) -> Form:
-    """What the file is: one of those that `READ` has."""
-    found = READ.match(Path(file.path).name)
-    if found and found["netflow"]:
-        return Form.NETFLOW
-    if found and found["packets"]:
-        return Form.CAPTURE
-    if found and found["table"]:
-        return Form.PARQUET if file.path.endswith(".parquet") else Form.CSV
-    return Form.ZEEK
+    """What the file is, by its name."""
+    return form_of_name(os.path.basename(file.path)) or Form.ZEEK
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,76 +83,149 @@ class Repository:
 
     As an argument of an operation it stands for what the directory held: a new, changed or removed
     file makes another key.
+
+    Attributes:
+        passed_over: what looks like flows and is not read: names below the directory, each with the reason.
+        strict: whether anything that can't be read is an error.
     """
 
     directory: str
     files: tuple[SourceFile, ...]
+    passed_over: tuple[tuple[str, str], ...] = ()
+    strict: bool = False
+
+    def __rave_key__(self) -> str:
+        """What stands for the repository in a key."""
+        total = blake2b(repr((self.directory, self.passed_over, self.strict)).encode(), digest_size=20)
+        total.update("\0".join([file.__rave_key__() for file in self.files]).encode("utf-8", "surrogateescape"))
+        return total.hexdigest()
 
     @classmethod
-    def scan(cls, directory: str | os.PathLike[str]) -> Self:
-        """The flow files below ``directory`` now; hidden files and folders do not count.
+    def scan(cls, directory: str | os.PathLike[str], *, strict: bool = False) -> Self:
+        """The flow files below ``directory`` now; hidden files and folders do not count. Links are followed.
 
         Raises:
             NoDirectoryError: it does not exist, or can't be read.
-            NoFilesError: it holds no file that is read.
-            AmbiguousFilesError: one log lies there in two forms, or captures lie beside other files.
-            UnreadableError: a log is compressed in a way that is not read.
+            NoFilesError: it holds no file that looks like flows.
+            UnreadableError: it holds some, and none of them can be read.
+            StrictError: one of them can't be read, and ``strict`` is asked for.
             ChangedError: files keep coming and going while the directory is scanned.
         """
         root = Path(directory).expanduser().absolute()
         if not root.is_dir():
             raise NoDirectoryError(f"{root} is no directory: flow files are looked for there")
-        files = _settled(root)
-        _refuse_doubles(Path(file.path) for file in files)
-        _refuse_mixture(root, files)
+        files, passed_over = _settled(root)
+        files, passed_over = _without_mixture(root, files, passed_over)
+        if strict and passed_over:
+            raise StrictError(f"{root}/{passed_over[0][0]}: {passed_over[0][1]}; strict is set, so nothing is answered")
+        if not files and passed_over:
+            raise UnreadableError(f"{root}/{passed_over[0][0]}: {passed_over[0][1]}")
         if not files:
             raise NoFilesError(f"{root} holds no flow files: {KNOWN}")
-        return cls(str(root), files)
+        return cls(str(root), files, passed_over, strict)
 
 
-def _settled(root: Path) -> tuple[SourceFile, ...]:
+Found = tuple[tuple[SourceFile, ...], tuple[tuple[str, str], ...]]
+
+
+def _settled(root: Path) -> Found:
     """The files below ``root``; a log that is renamed meanwhile, as in a rotation, is neither lost nor twice."""
     for _ in range(ATTEMPTS):
         try:
-            return tuple(SourceFile.at(path) for path in sorted(_flow_files(root)))
+            return _Scan(root).run()
         except FileNotFoundError:
             continue
     raise ChangedError(f"the files below {root} keep coming and going while they are listed; ask again")
 
 
-def _flow_files(root: Path) -> Iterator[Path]:
-    def fail(error: OSError) -> None:
-        raise NoDirectoryError(f"{error.filename} can't be read: {error.strerror}") from error
+class _Scan:
+    """One walk through a directory."""
 
-    for folder, folders, names in os.walk(root, onerror=fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if REFUSED.match(name):
-                raise UnreadableError(
-                    f"{Path(folder, name)}: of compressed flow files only .gz and .zst are read; recompress it"
-                )
-            if READ.match(name) and not name.startswith("."):
-                yield Path(folder, name)
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._files: list[SourceFile] = []
+        self._seen: set[tuple[int, int]] = set()
+        self._passed_over: list[tuple[str, str]] = []
+
+    def run(self) -> Found:
+        """What there is."""
+        try:
+            self._walk(str(self._root))
+        except PermissionError as error:
+            raise NoDirectoryError(f"{error.filename} can't be read: {error.strerror}") from error
+        files = tuple(sorted(self._files, key=lambda file: file.path))
+        return files, tuple(sorted(self._passed_over))
+
+    def _walk(self, folder: str) -> None:
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in self._seen:
+            return
+        self._seen.add((status.st_dev, status.st_ino))
+        with os.scandir(folder) as entries:
+            # Links come last, so that what they lead to has its own name where it lies here as well.
+            found = sorted((one.is_symlink(), one.name, one) for one in entries if not one.name.startswith("."))
+        for is_link, name, entry in found:
+            if entry.is_dir():
+                self._enter(entry)
+            elif form_of_name(name) is not None:
+                self._add(entry.path, is_link)
+            elif reason := why_not(name):
+                self._pass_over(entry.path, reason)
+            elif is_link and "." not in name and not os.path.exists(entry.path):
+                self._pass_over(entry.path, _dangling(entry.path))
+
+    def _enter(self, entry: os.DirEntry[str]) -> None:
+        try:
+            self._walk(entry.path)
+        except PermissionError as error:
+            self._pass_over(entry.path, f"may not be read ({error.strerror})")
+
+    def _add(self, path: str, is_link: bool) -> None:
+        try:
+            file = SourceFile.at(Path(path))
+        except UnreadableError as error:
+            return self._pass_over(path, str(error).removeprefix(f"{path}: "))
+        except PermissionError as error:
+            return self._pass_over(path, f"may not be read ({error.strerror})")
+        except OSError:
+            if not is_link:
+                raise
+            return self._pass_over(path, _dangling(path))
+        if file.identity in self._seen:
+            return None
+        self._seen.add(file.identity)
+        if file.size == 0:
+            return self._pass_over(path, "is empty")
+        if not os.access(path, os.R_OK):
+            return self._pass_over(path, "may not be read (Permission denied)")
+        self._files.append(file)
+        return None
+
+    def _pass_over(self, path: str, reason: str) -> None:
+        self._passed_over.append((os.path.relpath(path, self._root), reason))
 
 
-def _refuse_mixture(root: Path, files: tuple[SourceFile, ...]) -> None:
-    found = [(file, READ.match(Path(file.path).name)) for file in files]
-    packets = [file for file, match in found if match and match["packets"]]
-    if packets and len(packets) < len(files):
-        raise AmbiguousFilesError(
-            f"{root} holds captures ({packets[0].name}) beside other flow files: their flows may be the same ones; "
-            "keep one kind there, and name the other directory as a source of its own"
-        )
+def _dangling(path: str) -> str:
+    try:
+        return f"is a link to {os.readlink(path)}, which is not there"
+    except OSError:
+        return "is a link that leads nowhere"
 
 
-def _refuse_doubles(paths: Iterable[Path]) -> None:
-    seen: dict[tuple[Path, str], Path] = {}
-    for path in paths:
-        found = READ.match(path.name)
-        key = (path.parent, next(filter(None, found.groups())) if found else path.name)
-        if key in seen:
-            raise AmbiguousFilesError(f"{seen[key]} and {path.name} look like one log twice: keep one of them")
-        seen[key] = path
+def _without_mixture(root: Path, files: tuple[SourceFile, ...], passed_over: tuple[tuple[str, str], ...]) -> Found:
+    """Captures lie alone: beside other files they are passed over, since their flows may be the same ones."""
+    packets = [file for file in files if form_of(file) is Form.CAPTURE]
+    if not packets or len(packets) == len(files):
+        return files, passed_over
+    reason = "a capture beside other flow files, whose flows may be the same; make its directory a source of its own"
+    more = tuple((os.path.relpath(file.path, root), reason) for file in packets)
+    rest = tuple(file for file in files if form_of(file) is not Form.CAPTURE)
+    return rest, tuple(sorted((*passed_over, *more)))
+
+
+def is_strict(settings: Mapping[str, Any]) -> bool:
+    """Whether ``strict`` is set in ``settings``, the table ``[plugins.flow]``."""
+    return settings.get("strict", False) is True
 
 
 def locate(name: str, settings: Any) -> str:

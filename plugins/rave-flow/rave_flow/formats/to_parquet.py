@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
+import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rave_flow.errors import ChangedError, ColumnsError, UnreadableError
+from rave_flow.errors import ChangedError, UnreadableError
 from rave_flow.formats.chunks import Piece, blocks, check_unchanged
-from rave_flow.formats.compression import opened
+from rave_flow.formats.compression import open_regular, opened
+from rave_flow.formats.delimited import blocks_with_titles, rows
+from rave_flow.formats.file_names import Form
 from rave_flow.formats.nfdump import COLUMNS as FLOW_COLUMNS
 from rave_flow.formats.nfdump import SAID, SELECT, to_json
 from rave_flow.formats.normalized import normalized
+from rave_flow.formats.objects import objects
 from rave_flow.formats.parquet_files import Writer
-from rave_flow.formats.source_directory import Form, SourceFile, form_of
-from rave_flow.formats.tsv import typed
+from rave_flow.formats.source_directory import SourceFile, form_of
+from rave_flow.formats.tsv import texts, typed
 from rave_flow.formats.zeek import Log
-from rave_flow.model.columns import TYPES, literal, quoted, resolve
+from rave_flow.model.columns import TYPES, literal, resolve
 from rave_flow.model.duckdb_connection import connected
+from rave_flow.model.left_out import LeftOut
 from rave_flow.model.readings import selection
 
 if TYPE_CHECKING:
@@ -34,6 +38,15 @@ log = logging.getLogger(__name__)
 _ROWS = 1_000_000
 """Rows that are held at once, of what is read as a stream of rows."""
 
+WHY = {
+    "time": "has no time that can be read",
+    "address": "has text that is no address",
+    "port": "has a port out of range",
+    "number": "has bytes or packets that are no number or out of range",
+    "protocol": "has no protocol",
+}
+"""What is wrong with a line, by the reason for which it is left out."""
+
 
 @dataclass(slots=True)
 class _Reading:
@@ -41,24 +54,54 @@ class _Reading:
 
     Attributes:
         folder: for what has to lie in a file.
-        lines: how many lines of data were read, whole or not.
-        first_bad: the first that is not whole, ``""`` where there is none.
+        faults: how many lines are left out, by reason.
+        losses: how many flows lack a value.
+        first: the number of the first line that is left out, and what is wrong with it.
     """
 
     file: SourceFile
     connection: duckdb.DuckDBPyConnection
     folder: Path
-    lines: int = 0
-    first_bad: str = ""
+    faults: Counter[str] = field(default_factory=Counter)
+    losses: Counter[str] = field(default_factory=Counter)
+    first: tuple[int, str] | None = None
 
-    def query(self, source: str, names: Sequence[str], types: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
-        """The flows of an SQL source with columns of some ``names``; which are good is in a column of that name."""
-        columns = selection(resolve(names, self.file.path), types)
-        return self.connection.sql(f"SELECT {columns} FROM {source}")  # noqa: S608  # quoted in columns.py
+    def flows(
+        self, table: pyarrow.Table, chosen: Mapping[str, str], types: Mapping[str, str], numbers: Sequence[int]
+    ) -> pyarrow.Table:
+        """The flows in a table whose rows have these numbers; what can't count is counted by its reason."""
+        self.connection.register("block", table)
+        try:
+            read = self.connection.sql(f"SELECT {selection(chosen, types)} FROM block").to_arrow_table()  # noqa: S608  # quoted
+        finally:
+            self.connection.unregister("block")
+        found = normalized(read)
+        self.faults.update(found.faults)
+        self.losses.update(found.losses)
+        if found.first_fault is not None:
+            row, reason = found.first_fault
+            self.bad(numbers[row], WHY[reason])
+        return found.flows
+
+    def leave_out(self, reason: str, number: int, why: str, count: int = 1) -> None:
+        """Counts lines that are left out, of which the first is ``number``."""
+        self.faults[reason] += count
+        self.bad(number, why)
+
+    def bad(self, number: int, why: str) -> None:
+        """Notes that a line is left out."""
+        if self.first is None or number < self.first[0]:
+            self.first = number, why
+
+    @property
+    def left_out(self) -> LeftOut:
+        """All of it."""
+        first = "" if self.first is None else f"line {self.first[0]} {self.first[1]}"
+        return LeftOut.of(self.faults, self.losses, first)
 
 
 def to_parquet(piece: Piece, target: Path) -> None:
-    """Writes the flows of ``piece`` to ``target`` as Parquet, with a note of what it holds and what was skipped.
+    """Writes the flows of ``piece`` to ``target`` as Parquet, with a note of what it holds and what is left out.
 
     Raises:
         UnreadableError: damaged, or of another kind than its name says.
@@ -66,7 +109,7 @@ def to_parquet(piece: Piece, target: Path) -> None:
         ChangedError: the file changed since it was cut into pieces.
     """
     with (
-        _told(piece.file),
+        _described(piece.file),
         tempfile.TemporaryDirectory(prefix="rave-flow-") as folder,
         connected() as connection,
         Writer(target, connection.cursor()) as writer,
@@ -74,8 +117,11 @@ def to_parquet(piece: Piece, target: Path) -> None:
         reading = _Reading(piece.file, connection, Path(folder))
         with _unchanged(piece):
             for flows in _READERS[form_of(piece.file)](reading, piece):
-                writer.add(normalized(flows).flows)
-        _finish(reading, writer)
+                writer.add(flows)
+        found = reading.left_out
+        if found.lines:
+            log.warning("%s: %s", piece.file.path, found.sentences()[0])
+        writer.note(found)
 
 
 @contextmanager
@@ -89,8 +135,9 @@ def _unchanged(piece: Piece) -> Iterator[None]:
 
 
 @contextmanager
-def _told(file: SourceFile) -> Iterator[None]:
+def _described(file: SourceFile) -> Iterator[None]:
     import duckdb
+    import pyarrow
 
     try:
         yield
@@ -98,95 +145,114 @@ def _told(file: SourceFile) -> Iterator[None]:
         raise ChangedError(f"{file.path} is gone since the directory was scanned; ask again") from error
     except PermissionError as error:
         raise UnreadableError(f"{file.path}: may not be read ({error.strerror})") from error
-    except duckdb.Error as error:
-        raise UnreadableError(f"{file.path}: {str(error).strip()}") from error
-
-
-def _finish(reading: _Reading, writer: Writer) -> None:
-    skipped, first_bad = reading.lines - writer.rows, reading.first_bad
-    if skipped:
-        first_bad = first_bad or "a value is out of its range or no number"
-        log.warning("%s: %d of %d lines skipped; first: %s", reading.file.path, skipped, reading.lines, first_bad)
-    writer.note(skipped, first_bad)
+    except (duckdb.Error, pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
+        raise UnreadableError(f"{file.path}: {' '.join(str(error).split())}") from error
 
 
 def _from_log(reading: _Reading, piece: Piece) -> Iterator[pyarrow.Table]:
-    if piece.is_part:
-        found = Log(reading.file.path, piece.fields, piece.is_json, piece.before)
-        yield from _of_block(reading, found, piece.content())
-    else:
-        found = Log(reading.file.path)
-        with opened(reading.file) as source:
-            for block in blocks(source):
-                found.learn(block)
-                yield from _of_block(reading, found, block)
-        found.check()
-    reading.lines, reading.first_bad = found.lines, found.first_bad
+    found = Log(reading.file.path, piece.head, piece.before)
+    try:
+        if piece.is_part:
+            yield from _of_block(reading, found, piece.content())
+        else:
+            with opened(reading.file) as source:
+                for block in blocks(source):
+                    yield from _of_block(reading, found, block)
+            if found.head is None:
+                raise UnreadableError(f"{reading.file.path}: is empty, not even a #fields line")
+    finally:
+        reading.faults.update(found.faults)
+        if found.first is not None:
+            reading.bad(*found.first)
 
 
 def _of_block(reading: _Reading, found: Log, block: bytes) -> Iterator[pyarrow.Table]:
     """The flows of many lines: as typed columns, if all are as they ought to be, else as text."""
-    if (plain := found.plain(block)) is not None:
-        lines, comments = plain
-        table = _typed(reading, found, lines) if lines else None
-        if table is not None or not lines:
-            found.count(0 if table is None else table.num_rows, comments)
-            yield from () if table is None else (table,)
-            return
-    if whole := found.sift(block):
-        table = _typed(reading, found, whole)
-        yield _as_text(reading, found, whole) if table is None else table
-
-
-def _typed(reading: _Reading, found: Log, lines: bytes) -> pyarrow.Table | None:
-    chosen = resolve(found.fields, reading.file.path)
-    table = None if found.is_json else typed(lines, found.fields, chosen)
+    head = found.learn(block)
+    lines, numbers = found.take(block)
+    if not lines:
+        return
+    chosen = resolve(head.fields, reading.file.path)
+    if head.is_json:
+        said = objects(reading.connection, lines, head)
+        for place in said.broken:
+            found.leave_out("line", numbers[place], "is no whole JSON object")
+        yield reading.flows(said.table, chosen, {}, [numbers[place] for place in said.places])
+        return
+    table = typed(lines, head, chosen)
     if table is None:
-        return None
-    reading.connection.register("block", table)
+        lines, numbers = found.sift(lines, numbers)
+        table = typed(lines, head, chosen) if lines else None
     types = {theirs: TYPES.get(ours, "VARCHAR") for ours, theirs in chosen.items()}
-    return reading.query("block", table.column_names, types).to_arrow_table()
-
-
-def _as_text(reading: _Reading, found: Log, lines: bytes) -> pyarrow.Table:
-    copy = reading.folder / "lines"
-    copy.write_bytes(lines)
-    if found.is_json:
-        options = "format='newline_delimited', ignore_errors=true, maximum_object_size=4194304"
-        source = f"read_json({literal(str(copy))}, {options}, columns={_text_columns(found.fields)})"
-    else:
-        source = (
-            f"read_csv({literal(str(copy))}, auto_detect=false, header=false, delim='\t', nullstr='-', "
-            f"quote='', escape='', ignore_errors=true, columns={_text_columns(found.fields)})"
-        )
-    return reading.query(source, found.fields, {}).to_arrow_table()
+    if table is not None:
+        yield reading.flows(table, chosen, types, numbers)
+    elif lines:
+        yield reading.flows(texts(lines, head), chosen, {}, numbers)
 
 
 def _from_nfdump(reading: _Reading, _: Piece) -> Iterator[pyarrow.Table]:
     path, lost = to_json(reading.file, reading.folder)
-    lines = f"read_json({literal(str(path))}, format='array', columns={_text_columns(SAID)})" if path else _NO_LINES
-    yield from _rows(reading, f"({SELECT.format(source=lines)})", FLOW_COLUMNS, {"duration": "DOUBLE"})
-    reading.lines += bool(lost)
-    reading.first_bad = lost
+    if lost:
+        reading.leave_out("packet", 1, lost)
+    if path is None:
+        return
+    # DuckDB takes a path for a pattern.
+    pattern = re.sub(r"([*?\[])", r"[\1]", str(path))
+    source = f"read_json({literal(pattern)}, format='array', columns={_text_columns(SAID)})"
+    start = 0
+    with reading.connection.cursor() as own:  # a connection has one result at a time
+        for batch in own.sql(SELECT.format(source=source)).to_arrow_reader(_ROWS):
+            yield _of_netflow(reading, batch, start)
+            start += batch.num_rows
 
 
-_NO_LINES = "(SELECT " + ", ".join(f"CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in SAID) + " WHERE false)"
+def _of_netflow(reading: _Reading, batch: pyarrow.RecordBatch, start: int) -> pyarrow.Table:
+    import pyarrow
+    from pyarrow import compute
+
+    table = pyarrow.Table.from_batches([batch])
+    if others := compute.sum(table["is_other"]).as_py():
+        place = compute.index(table["is_other"], True).as_py()
+        reading.leave_out("event", start + place + 1, "is an event that is no end of a flow", others)
+        table = table.filter(compute.invert(table["is_other"]))
+    reading.losses["start"] += compute.sum(table["wrapped"]).as_py() or 0
+    chosen = resolve(FLOW_COLUMNS, reading.file.path)
+    types = {"duration": "DOUBLE"}
+    return reading.flows(table.select(FLOW_COLUMNS), chosen, types, range(start + 1, start + table.num_rows + 1))
 
 
 def _from_csv(reading: _Reading, _: Piece) -> Iterator[pyarrow.Table]:
-    header = _csv_header(reading.file)
-    source = (
-        f"read_csv({literal(reading.file.path)}, auto_detect=false, header=false, skip=1, delim=',', nullstr='', "
-        f"quote='\"', escape='\"', columns={_text_columns(header)})"
-    )
-    yield from _rows(reading, source, header, {})
+    with opened(reading.file) as source:
+        for titles, block, before in blocks_with_titles(reading.file.path, blocks(source)):
+            chosen = resolve(titles.names, reading.file.path)
+            found = rows(block, titles, before)
+            for number, why in found.broken:
+                reading.leave_out("line", number, why)
+            if found.empty:
+                reading.faults["no data"] += found.empty
+            yield reading.flows(found.table, chosen, {}, found.numbers)
 
 
 def _from_parquet(reading: _Reading, _: Piece) -> Iterator[pyarrow.Table]:
-    source = f"read_parquet({literal(reading.file.path)}, hive_partitioning=false)"
-    described = reading.connection.execute(f"DESCRIBE FROM {source}").fetchall()
-    types = {name: kind for name, kind, *_ in described}
-    yield from _rows(reading, source, list(types), types)
+    import pyarrow
+    from pyarrow.parquet import ParquetFile
+
+    with open_regular(reading.file.path) as raw, ParquetFile(raw) as source:
+        chosen = resolve(source.schema_arrow.names, reading.file.path)
+        start = 0
+        for batch in source.iter_batches(_ROWS, columns=list(dict.fromkeys(chosen.values()))):
+            table = pyarrow.Table.from_batches([batch])
+            yield reading.flows(table, chosen, _types(reading, table), range(start + 1, start + table.num_rows + 1))
+            start += table.num_rows
+
+
+def _types(reading: _Reading, table: pyarrow.Table) -> dict[str, str]:
+    """DuckDB's types of the columns of a table."""
+    reading.connection.register("described", table)
+    try:
+        return {name: kind for name, kind, *_ in reading.connection.execute("DESCRIBE FROM described").fetchall()}
+    finally:
+        reading.connection.unregister("described")
 
 
 _READERS: dict[Form, Callable[[_Reading, Piece], Iterator[pyarrow.Table]]] = {
@@ -198,31 +264,5 @@ _READERS: dict[Form, Callable[[_Reading, Piece], Iterator[pyarrow.Table]]] = {
 }
 
 
-def _rows(reading: _Reading, source: str, names: Sequence[str], types: dict[str, str]) -> Iterator[pyarrow.Table]:
-    """The flows of an SQL source, each of whose rows is a line of data."""
-    import pyarrow
-
-    for batch in reading.query(source, names, types).to_arrow_reader(_ROWS):
-        reading.lines += batch.num_rows
-        yield pyarrow.Table.from_batches([batch])
-
-
 def _text_columns(names: Sequence[str]) -> str:
     return "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names) + "}"
-
-
-def _csv_header(file: SourceFile) -> list[str]:
-    """The names in the first line. All is read: DuckDB lets damaged gzip pass, and can't see a cut last line."""
-    first, last = b"", b""
-    with opened(file) as source:
-        while chunk := source.read(4 << 20):
-            if b"\n" not in first:
-                first += chunk
-            last = chunk
-    first = first.partition(b"\n")[0]
-    if not last.endswith(b"\n"):
-        raise UnreadableError(f"{file.path}: the last line has no end, so it may be cut; complete it or add a newline")
-    header = next(csv.reader(io.StringIO(first.decode("utf-8-sig", "replace"))), [])
-    if len(set(header)) != len(header):
-        raise ColumnsError(f"{file.path}: two columns have one name among {', '.join(header)}")
-    return header

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from rave_flow.formats.heads import Head
 from rave_flow.model.columns import TYPES
 from rave_flow.model.readings import EXACT_SECOND
 
@@ -12,33 +13,51 @@ if TYPE_CHECKING:
     import pyarrow
 
 
-def typed(content: bytes, fields: Sequence[str], chosen: Mapping[str, str]) -> pyarrow.Table | None:
+def typed(content: bytes, head: Head, chosen: Mapping[str, str]) -> pyarrow.Table | None:
     """The ``chosen`` columns of whole lines; ``None`` where a line or a value is not as it ought to be.
 
     Args:
-        fields: the names of all columns, in order.
+        content: the lines, each with its end.
+        head: of their log.
         chosen: what `rave_flow.model.columns.resolve` gave.
 
     Which lines are at fault, and what else a value may mean, is for a reading that takes text for all of them.
     """
     import pyarrow
-    from pyarrow import csv
 
     kinds = {theirs: _arrow(TYPES.get(ours, "VARCHAR")) for ours, theirs in chosen.items()}
     try:
-        table = csv.read_csv(
-            pyarrow.BufferReader(content),
-            csv.ReadOptions(column_names=list(fields), block_size=1 << 22),
-            csv.ParseOptions(
-                delimiter="\t", quote_char=False, double_quote=False, escape_char=False, ignore_empty_lines=False
-            ),
-            csv.ConvertOptions(
-                column_types=kinds, include_columns=list(kinds), null_values=["-"], strings_can_be_null=True
-            ),
-        )
+        table = _read(content, head, kinds)
     except pyarrow.ArrowInvalid:
         return None
     return table if _is_exact(table.column(chosen["ts"])) else None
+
+
+def texts(content: bytes, head: Head) -> pyarrow.Table:
+    """All columns of whole lines as text; bytes that are no UTF-8 are replaced."""
+    import pyarrow
+
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        content = content.decode("utf-8", "replace").encode()
+    return _read(content, head, dict.fromkeys(head.fields, pyarrow.string()))
+
+
+def _read(content: bytes, head: Head, kinds: Mapping[str, pyarrow.DataType]) -> pyarrow.Table:
+    import pyarrow
+    from pyarrow import csv
+
+    return csv.read_csv(
+        pyarrow.BufferReader(content),
+        csv.ReadOptions(column_names=list(head.fields), block_size=max(1 << 22, len(content) // 8)),
+        csv.ParseOptions(
+            delimiter=head.separator, quote_char=False, double_quote=False, escape_char=False, ignore_empty_lines=False
+        ),
+        csv.ConvertOptions(
+            column_types=dict(kinds), include_columns=list(kinds), null_values=[head.unset], strings_can_be_null=True
+        ),
+    )
 
 
 def _arrow(kind: str) -> pyarrow.DataType:

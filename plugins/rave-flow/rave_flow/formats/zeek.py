@@ -1,11 +1,14 @@
-"""Zeek connection logs, in TSV or JSON: the columns, and which of the lines are whole."""
+"""Text logs of connections, TSV or JSON: which of the lines are whole, and which hold no data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from rave_flow.errors import UnreadableError
-from rave_flow.model.columns import ALIASES
+from rave_flow.formats.heads import BOM, Head, fields_said, head_of
+from rave_flow.model.columns import ALIASES, folded
 
 HASH = ord("#")
 
@@ -16,146 +19,129 @@ class Log:
 
     Attributes:
         path: for messages.
-        fields: names of the columns; of TSV in order, of JSON those that are known and were seen.
-        is_json: whether the lines are objects.
+        head: what its head says, ``None`` before it was read.
         number: how many lines were read.
-        lines: how many of them hold data, whole or not.
-        first_bad: where and why the first line was left out, ``""`` where none was.
+        faults: how many of them are left out, by reason.
+        first: the number of the first of them, and what is wrong with it.
     """
 
     path: str
-    fields: tuple[str, ...] = ()
-    is_json: bool = False
+    head: Head | None = None
     number: int = 0
-    lines: int = 0
-    first_bad: str = ""
+    faults: Counter[str] = field(default_factory=Counter)
+    first: tuple[int, str] | None = None
 
-    def learn(self, block: bytes) -> None:
-        """Takes the names of the columns from the first lines; of objects from all, since each has its own.
+    def learn(self, block: bytes) -> Head:
+        """Takes the head from the first lines.
 
         Raises:
             UnreadableError: it is no connection log.
         """
-        if not self.fields and not self.is_json:
-            head = _split(block[:_HEAD])
-            self.is_json = next((line.startswith(b"{") for line in head if line.strip()), False)
-            if not self.is_json:
-                self.fields = _fields(self.path, head)
-        if self.is_json:
-            whole = block if block.endswith(b"\n") else block.rpartition(b"\n")[0]
-            self.fields += tuple(name for name in _KNOWN if name not in self.fields and f'"{name}":'.encode() in whole)
+        if self.head is None:
+            self.head = head_of(self.path, block)
+        return self.head
 
-    def check(self) -> None:
-        """Raises `UnreadableError` when all was read, and no column is known."""
-        if not self.fields:
-            raise UnreadableError(
-                f"{self.path}: {'no line of it is whole' if self.is_json else 'is empty, not even a #fields line'}"
-            )
-
-    def plain(self, block: bytes) -> tuple[bytes, int] | None:
-        """The lines of a block of TSV without the comments at its ends, and how many of these there are.
-
-        ``None`` if the lines need a look one by one. Whether each has as many fields as it ought to have is for
-        whoever parses them to see.
-        """
-        if self.is_json or not block.endswith(b"\n") or b"\r" in block:
-            return None
-        first, last, comments = 0, len(block), 0
-        while block.startswith(b"#", first):
-            first = block.index(b"\n", first) + 1
-            comments += 1
-        while (start := block.rfind(b"\n", first, last - 1) + 1) > first and block.startswith(b"#", start):
-            last = start
-            comments += 1
-        if b"#fields\t" in block[last:] or (
-            block.find(b"#", first, last) >= 0 and block.find(b"\n#", first, last) >= 0
-        ):
-            return None
-        self._check_again(block[:first], 0)
-        return block[first:last], comments
-
-    def count(self, lines: int, comments: int) -> None:
-        """Notes that a block is done of which `plain` gave lines, all of them whole."""
-        self.lines += lines
-        self.number += lines + comments
-
-    def sift(self, block: bytes) -> bytes:
-        """The whole lines of a block, without comments; the others are counted.
-
-        DuckDB alone would cut a line at a ``#``, and can't see that a last line was cut.
+    def take(self, block: bytes) -> tuple[bytes, Sequence[int]]:
+        """The whole lines of a block without comments, each with its end, and their numbers in the file.
 
         Raises:
             UnreadableError: the columns change.
         """
-        lines = _split(block)
-        whole = self._objects(lines) if self.is_json else self._whole(lines)
-        self.number += len(lines)
-        return b"".join(whole)
+        head = self.learn(block)
+        block = block.removeprefix(BOM) if self.number == 0 else block
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n")
+        start = self.number
+        plain = None if head.is_json else self.plain(block)
+        if plain is not None:
+            lines, before, after = plain
+            count = lines.count(b"\n")
+            self.number += before + count + after
+            return lines, range(start + before + 1, start + before + count + 1)
+        lines_found = _split(block)
+        whole = self._objects(lines_found) if head.is_json else self._whole(lines_found, head)
+        self.number += len(lines_found)
+        return b"".join(line for _, line in whole), [number for number, _ in whole]
 
-    def _objects(self, lines: list[bytes]) -> list[bytes]:
-        """The lines that begin and end as objects do. What is in them is seen when they are read."""
-        whole = []
+    def plain(self, block: bytes) -> tuple[bytes, int, int] | None:
+        """The lines of a block of TSV without the comments at its ends, and how many of these come before and after.
+
+        ``None`` if the lines need a look one by one. Whether each has as many fields as it ought to have is for
+        the parser to see.
+        """
+        assert self.head is not None
+        if not block.endswith(b"\n") or b"\r" in block:
+            return None
+        first, last, before, after = 0, len(block), 0, 0
+        while block.startswith(b"#", first):
+            first = block.index(b"\n", first) + 1
+            before += 1
+        while (start := block.rfind(b"\n", first, last - 1) + 1) > first and block.startswith(b"#", start):
+            last = start
+            after += 1
+        has_more = block.find(b"#", first, last) >= 0 and block.find(b"\n#", first, last) >= 0
+        if b"#fields" in block[last:] or has_more:
+            return None
+        self._check_again(block[:first].splitlines(), self.number)
+        return block[first:last], before, after
+
+    def sift(self, lines: bytes, numbers: Sequence[int]) -> tuple[bytes, Sequence[int]]:
+        """The lines of `plain` that are whole, after a parser found that not all of them are."""
+        assert self.head is not None
+        whole = self._whole(_split(lines), self.head, numbers)
+        return b"".join(line for _, line in whole), [number for number, _ in whole]
+
+    def leave_out(self, reason: str, number: int, why: str) -> None:
+        """Counts a line that is left out."""
+        self.faults[reason] += 1
+        if self.first is None or number < self.first[0]:
+            self.first = number, why
+
+    def _objects(self, lines: list[bytes]) -> list[tuple[int, bytes]]:
+        """The lines that have something in them. What that is is seen when they are read."""
+        found = []
         for number, line in enumerate(lines, self.number + 1):
-            if not line.strip():
-                continue
-            self.lines += 1
-            if line.startswith(b"{") and line.rstrip(b"\r\n").endswith(b"}") and line.endswith(b"\n"):
-                whole.append(line)
-            else:
-                self.first_bad = self.first_bad or f"line {number} is no whole JSON object"
-        return whole
+            if line.strip():
+                found.append((number, line if line.endswith(b"\n") else line + b"\n"))
+        return found
 
-    def _whole(self, lines: list[bytes]) -> list[bytes]:
+    def _whole(self, lines: list[bytes], head: Head, numbers: Sequence[int] | None = None) -> list[tuple[int, bytes]]:
         """The lines that have all fields and an end."""
-        tabs = len(self.fields) - 1
-        whole = [line for line in lines if line.count(b"\t") == tabs and line[0] != HASH and b"\r" not in line]
-        if whole and not whole[-1].endswith(b"\n"):
-            whole.pop()
-        self.lines += len(whole)
-        if len(whole) != len(lines):
-            kept = set(whole)
-            self._account([(number, line) for number, line in enumerate(lines, self.number + 1) if line not in kept])
+        separator, wanted = head.separator.encode("latin-1"), len(head.fields) - 1
+        whole: list[tuple[int, bytes]] = []
+        for place, line in enumerate(lines):
+            number = self.number + place + 1 if numbers is None else numbers[place]
+            if line[0] == HASH:
+                self._check_again([line], number - 1)
+            elif line.count(separator) == wanted and b"\r" not in line and self._has_end(line, head):
+                whole.append((number, line if line.endswith(b"\n") else line + b"\n"))
+            elif line.strip():
+                self.leave_out("line", number, self._fault(line, separator, wanted))
         return whole
 
-    def _account(self, others: list[tuple[int, bytes]]) -> None:
-        for number, line in others:
-            if line.startswith(b"#"):
-                self._check_again(line, number - self.number - 1)
-            elif line.strip():
-                self.lines += 1
-                self.first_bad = self.first_bad or self._fault(line, number)
+    def _has_end(self, line: bytes, head: Head) -> bool:
+        """Whether nothing of it can be missing. The last field of a line without an end may be cut."""
+        return line.endswith(b"\n") or folded(head.fields[-1]) not in _READ
 
-    def _fault(self, line: bytes, number: int) -> str:
-        count = line.count(b"\t") + 1
-        if count != len(self.fields):
-            return f"line {number} has {count} fields instead of {len(self.fields)}"
-        return f"line {number} holds a carriage return" if line.endswith(b"\n") else f"line {number} has no end"
+    def _fault(self, line: bytes, separator: bytes, wanted: int) -> str:
+        count = line.count(separator)
+        if count != wanted:
+            return f"has {count + 1} fields instead of {wanted + 1}"
+        return "holds a carriage return" if b"\r" in line else "has no end"
 
-    def _check_again(self, comments: bytes, before: int) -> None:
-        """Refuses comments that say other columns; ``before`` lines of the block come before them."""
-        for number, line in enumerate(comments.splitlines(keepends=True), self.number + before + 1):
-            if line.startswith(b"#fields\t") and _fields(self.path, [line]) != self.fields:
+    def _check_again(self, comments: list[bytes], before: int) -> None:
+        """Refuses comments that say other columns; ``before`` lines of the file come before them."""
+        assert self.head is not None
+        for number, line in enumerate(comments, before + 1):
+            said = fields_said(line, self.head)
+            if said is not None and said != self.head.fields:
                 raise UnreadableError(f"{self.path}, line {number}: other #fields than at the top; split the log there")
 
 
-_HEAD = 1 << 20
-_KNOWN = tuple(dict.fromkeys(alias for aliases in ALIASES.values() for alias in aliases))
+_READ = frozenset(folded(alias) for aliases in ALIASES.values() for alias in aliases)
 
 
 def _split(block: bytes) -> list[bytes]:
     """The lines of a block, with their ends."""
-    if b"\r" not in block:
-        return block.splitlines(keepends=True)
     *whole, rest = block.split(b"\n")
     return [line + b"\n" for line in whole] + ([rest] if rest else [])
-
-
-def _fields(path: str, lines: list[bytes]) -> tuple[str, ...]:
-    for line in lines:
-        if line.startswith(b"#fields\t"):
-            return tuple(line.decode("utf-8", "replace").rstrip("\r\n").split("\t")[1:])
-        if line.startswith(b"#path") and line.split() != [b"#path", b"conn"]:
-            raise UnreadableError(f"{path}: is no connection log, its #path is {line[5:].strip().decode()!r}")
-        if not line.startswith(b"#"):
-            break
-    raise UnreadableError(f"{path}: no #fields line before the data, so its columns are unknown")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from rave_core import crossover_strategy
 from rave_flow.arguments.converters import Source
+from rave_flow.inventory import Inventory, Selection
 from rave_flow.model.windows import Window
-from rave_flow.steps import Inventory, Selection
 
 if TYPE_CHECKING:
     import pyarrow
@@ -37,4 +37,4 @@ def selected(source: Source | str, start: Time | None, end: Time | None) -> tupl
 
 def noted(table: pyarrow.Table, selection: Selection) -> pyarrow.Table:
     """``table``, whose metadata say what could not be read."""
-    return table.replace_schema_metadata(selection.notes)
+    return table.replace_schema_metadata((table.schema.metadata or {}) | selection.notes)

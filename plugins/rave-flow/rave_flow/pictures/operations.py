@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from rave_core import Operation, op, op_file
 from rave_flow import steps
+from rave_flow.inventory import Inventory, Selection
 from rave_flow.model.windows import Bins, Window, readable_width
 from rave_flow.operations.windowed import selected, settling
 from rave_flow.pictures import plots, styling
 from rave_flow.sql import picture_tables
-from rave_flow.steps import CODE, Inventory, Selection, Slice, parquet_of
+from rave_flow.steps import CODE, Slice, parquet_of
 
 if TYPE_CHECKING:
     import pyarrow

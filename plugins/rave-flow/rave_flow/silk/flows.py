@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rave_core import op
 from rave_flow.model.duckdb_connection import connected
+from rave_flow.model.left_out import LeftOut, merged
 from rave_flow.model.windows import Window
 from rave_flow.sql import silk_tools
 from rave_flow.sql.aggregates import bounds
@@ -51,6 +52,7 @@ class Flows:
         order: columns to sort by, and whether the largest come first. Without one the order is by time, then by all
             columns, so it is the same every time.
         parts: references whose flows come one after the other in place of ``slices``.
+        left_out: what is missing from them, for each selection of files that they come from; it does not count.
     """
 
     slices: tuple[Slice, ...] = ()
@@ -58,6 +60,11 @@ class Flows:
     filters: tuple[Filter, ...] = ()
     order: tuple[tuple[str, bool], ...] = ()
     parts: tuple[Flows, ...] = ()
+    left_out: tuple[LeftOut, ...] = field(default=(), compare=False)
+
+    def __rave_key__(self) -> object:
+        """What stands for them in a key."""
+        return self.slices, self.window, self.filters, self.order, self.parts
 
     def filtered(self, conditions: tuple[Condition, ...], *, passes: bool = True) -> Flows:
         """Those for which all conditions hold, or do not."""
@@ -73,7 +80,7 @@ class Flows:
 
     def to_arrow(self, *, limit: int | None = None) -> pyarrow.Table:
         """The same, or the first ``limit``."""
-        return rows(self, CUT_FIELDS, limit)
+        return noted(rows(self, CUT_FIELDS, limit), self)
 
     def to_pandas(self, *, limit: int | None = None) -> pandas.DataFrame:
         """The same, as pandas has it. Needs pandas."""
@@ -127,6 +134,13 @@ def reference_of(value: Any) -> Flows:
     if not isinstance(value, Flows):
         raise TypeError("a reference to flows expected, as rwfilter gives it")
     return value
+
+
+def noted(table: pyarrow.Table, flows: Flows) -> pyarrow.Table:
+    """``table``, whose metadata say what is missing from the flows that it is about."""
+    own = {name.decode(): value.decode() for name, value in (table.schema.metadata or {}).items()}
+    told = LeftOut.from_metadata(own) + merged(flows.left_out)
+    return table.replace_schema_metadata(own | told.metadata())
 
 
 @op(version=CODE)

@@ -16,9 +16,10 @@ from rave_core import op
 from rave_flow.arguments.converters import Source, to_source, to_width
 from rave_flow.arguments.silk_converters import to_scheme
 from rave_flow.errors import ParameterError
+from rave_flow.inventory import Inventory
 from rave_flow.model.address_set import AddressSet
 from rave_flow.model.windows import Window
-from rave_flow.silk.flows import CUT_FIELDS, Flows, reference_of, rows
+from rave_flow.silk.flows import CUT_FIELDS, Flows, noted, reference_of, rows
 from rave_flow.sql import silk_counts, silk_tools
 from rave_flow.sql.conditions import Condition
 from rave_flow.sql.dates import micros_of, moment_of, span_of
@@ -27,7 +28,7 @@ from rave_flow.sql.silk_counts import Counting
 from rave_flow.sql.silk_fields import FIELDS, to_fields, to_ranked, to_total, to_values
 from rave_flow.sql.silk_options import named, to_conditions, to_thresholds
 from rave_flow.sql.silk_tools import Cut, Grouping, Threshold
-from rave_flow.steps import CODE, Inventory
+from rave_flow.steps import CODE
 
 if TYPE_CHECKING:
     import pyarrow
@@ -103,7 +104,7 @@ def rwfilter(
 def _chosen(flows: Flows | None, source: Source | str | None, window: Window) -> Flows:
     if flows is None:
         selection = Inventory.of(to_source(source or "default").repository).select(window)
-        return Flows(selection.slices, window)
+        return Flows(selection.slices, window, left_out=(selection.left_out,))
     if source is not None:
         raise ParameterError("flows and a source are given: the flows have theirs", parameter="source")
     chosen = reference_of(flows)
@@ -123,12 +124,13 @@ def rwsort(flows: Flows, /, *, fields: Any, reverse: bool = False) -> Flows:
 
 def rwcat(*flows: Flows) -> Flows:
     """The flows of all references, each as often as it is in them."""
-    return Flows(parts=tuple(map(reference_of, flows)))
+    parts = tuple(map(reference_of, flows))
+    return Flows(parts=parts, left_out=tuple(dict.fromkeys(each for part in parts for each in part.left_out)))
 
 
 def rwcut(flows: Flows, /, *, fields: Any = CUT_FIELDS, num_recs: int | None = None) -> pyarrow.Table:
     """The flows as a table of ``fields``, in order; all of them, or the first ``num_recs``."""
-    return rows(reference_of(flows), to_fields(fields), optional("num_recs", num_recs, least=1))
+    return noted(rows(reference_of(flows), to_fields(fields), optional("num_recs", num_recs, least=1)), flows)
 
 
 def rwcount(
@@ -152,7 +154,7 @@ def rwcount(
     if start is not None and end is not None and end < start:
         raise ParameterError(f"end_time={end_time!r} is before start_time={start_time!r}", parameter="end_time")
     width, scheme = named("bin_size", to_width, bin_size), named("load_scheme", to_scheme, load_scheme)
-    return counted(reference_of(flows), Counting(width, scheme, start, end, bool(skip_zeroes)))
+    return noted(counted(reference_of(flows), Counting(width, scheme, start, end, bool(skip_zeroes))), flows)
 
 
 def _micros_in(name: str, value: Any) -> int:
@@ -183,7 +185,8 @@ def rwuniq(
     """
     chosen = to_values(values)
     limits = () if threshold is None else named("threshold", lambda given: to_thresholds(given, chosen[0]), threshold)
-    return grouped(reference_of(flows), Grouping(to_fields(fields), chosen, _bin_time(bin_time)), limits)
+    grouping = Grouping(to_fields(fields), chosen, _bin_time(bin_time))
+    return noted(grouped(reference_of(flows), grouping, limits), flows)
 
 
 def _bin_time(given: int | str | None) -> int | None:
@@ -219,12 +222,12 @@ def rwstats(
         None if percentage is None else fraction("percentage", percentage, least=0, most=100),
     )
     grouping = Grouping(to_fields(fields), to_ranked(values), _bin_time(bin_time))
-    return ranked(reference_of(flows), grouping, cut, bool(bottom))
+    return noted(ranked(reference_of(flows), grouping, cut, bool(bottom)), flows)
 
 
 def rwtotal(flows: Flows, /, *, key: str) -> pyarrow.Table:
     """Records, bytes and packets by one ``key`` of `rave_flow.sql.silk_fields.TOTALS`, as ``sip_first_16``."""
-    return totalled(reference_of(flows), to_total(key))
+    return noted(totalled(reference_of(flows), to_total(key)), flows)
 
 
 def rwset(flows: Flows, /, *, sip: bool = False, dip: bool = False) -> AddressSet:

@@ -1,0 +1,167 @@
+"""Tables with titles in the first line: CSV, as many programs write it, and the flow logs of AWS' VPC."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rave_flow.errors import UnreadableError
+from rave_flow.formats.heads import BOM
+from rave_flow.model.columns import ALIASES, folded
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_VPC = (
+    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
+)
+"""The columns of a VPC flow log that has no titles."""
+
+_READ = frozenset(folded(alias) for aliases in ALIASES.values() for alias in aliases)
+UNSET = ("", "-")
+_SEPARATORS = ",|;\t"
+
+
+@dataclass(frozen=True, slots=True)
+class Titles:
+    """The first line of a table.
+
+    Attributes:
+        names: of the columns; those that are said twice or are empty have a number.
+        separator: between values.
+        has_line: whether there is such a line.
+    """
+
+    names: tuple[str, ...]
+    separator: str
+    has_line: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of a table.
+
+    Attributes:
+        table: all columns, as text.
+        numbers: the line of each row.
+        broken: the lines that have too few or too many values, and what is wrong with each.
+        empty: how many rows say that there are no data.
+    """
+
+    table: pyarrow.Table
+    numbers: list[int] | range
+    broken: list[tuple[int, str]]
+    empty: int = 0
+
+
+def titles_of(path: str, block: bytes) -> Titles:
+    """The titles of a table, and how values are separated: by the sign that is most frequent in the first line,
+    or by blanks where there is none.
+
+    Raises:
+        UnreadableError: there is no such line.
+    """
+    line = block.removeprefix(BOM).partition(b"\n")[0].rstrip(b"\r").decode("utf-8", "replace")
+    if not line.strip() or "\0" in line:
+        raise UnreadableError(f"{path}: no titles of columns in the first line")
+    separator = max(_SEPARATORS, key=line.count)
+    separator = separator if separator in line else " "
+    names = next(csv.reader(io.StringIO(line), delimiter=separator), [])
+    if separator == " " and names[0].isdigit() and len(names) == len(_VPC.split()):
+        return Titles(tuple(_VPC.split()), separator, has_line=False)
+    seen: dict[str, int] = {}
+    unique = []
+    for place, name in enumerate(each.strip() for each in names):
+        is_known = name and name not in seen
+        unique.append(name if is_known or folded(name) in _READ else f"{name}#{place}")
+        seen.setdefault(name, place)
+    return Titles(tuple(unique), separator)
+
+
+def rows(block: bytes, titles: Titles, before: int) -> Rows:
+    """The rows of whole lines, the first line of which is number ``before`` + 1.
+
+    The last line may lack its end, where its last value is none that is read: else it may be cut.
+    """
+    import pyarrow
+
+    block, broken = _ended(block, titles, before)
+    bad: list[int] = []
+    table = _parsed(block, titles, bad, broken, before)
+    count = table.num_rows + len(bad)
+    numbers: list[int] | range = range(before + 1, before + count + 1)
+    if bad:
+        numbers = [number for number in numbers if number not in set(bad)]
+    status = next((name for name in titles.names if folded(name) == "log_status"), None)
+    if status is None:
+        return Rows(table, numbers, broken)
+    from pyarrow import compute
+
+    is_empty = compute.fill_null(compute.is_in(table[status], pyarrow.array(["NODATA", "SKIPDATA"])), False)
+    kept = compute.indices_nonzero(compute.invert(is_empty)).to_pylist()
+    return Rows(table.take(kept), [numbers[place] for place in kept], broken, table.num_rows - len(kept))
+
+
+def _parsed(block: bytes, titles: Titles, bad: list[int], broken: list[tuple[int, str]], before: int) -> pyarrow.Table:
+    import pyarrow
+    from pyarrow import csv as arrow_csv
+
+    def skip(row: arrow_csv.InvalidRow) -> str:
+        number = before + row.number
+        bad.append(number)
+        broken.append((number, f"has {row.actual_columns} values instead of {row.expected_columns}"))
+        return "skip"
+
+    if not block.strip():
+        return pyarrow.table([pyarrow.array([], pyarrow.string())] * len(titles.names), names=list(titles.names))
+    names = list(titles.names)
+    return arrow_csv.read_csv(
+        pyarrow.BufferReader(block),
+        arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(block) + 1),
+        arrow_csv.ParseOptions(delimiter=titles.separator, newlines_in_values=True, invalid_row_handler=skip),
+        arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pyarrow.string()), null_values=list(UNSET), strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )  # fmt: skip
+
+
+def _ended(block: bytes, titles: Titles, before: int) -> tuple[bytes, list[tuple[int, str]]]:
+    """The block with ends of lines, and the last line where it may be cut; bytes that are no UTF-8 are replaced."""
+    block = block.replace(b"\r\n", b"\n").replace(b"\0", b"")
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        block = block.decode("utf-8", "replace").encode()
+    summary = b"\nSummary\nflows,"
+    if (end := (b"\n" + block).find(summary)) >= 0:
+        block = block[:end]  # nfdump writes its totals there
+    if not block or block.endswith(b"\n"):
+        return block, []
+    whole, _, last = block.rpartition(b"\n")
+    whole = whole + b"\n" if whole else b""
+    if last.strip() and folded(titles.names[-1]) in _READ:
+        return whole, [(before + whole.count(b"\n") + 1, "has no end, so it may be cut")]
+    return block + b"\n", []
+
+
+def blocks_with_titles(path: str, found: Iterator[bytes]) -> Iterator[tuple[Titles, bytes, int]]:
+    """The blocks of a table without its titles, these, and how many lines come before each.
+
+    Raises:
+        UnreadableError: there are none.
+    """
+    titles, before = None, 0
+    for block in found:
+        if titles is None:
+            titles = titles_of(path, block)
+            block = block.removeprefix(BOM)
+            if titles.has_line:
+                block, before = block.partition(b"\n")[2], 1
+        yield titles, block, before
+        before += block.count(b"\n")
+    if titles is None:
+        raise UnreadableError(f"{path}: is empty, not even titles of columns")

@@ -1,0 +1,69 @@
+"""What files are, by their names: which are read, in what form and compression, and which only look like flows."""
+
+from __future__ import annotations
+
+import enum
+import re
+
+_ROTATED = r"(?:[.-]\d[\dTZ:_.-]*)?"
+"""What rotation adds to a name: ``.1``, ``-20240601``, ``.2024-06-01``."""
+
+_PACKED = r"(?:\.(?:gz|zst|bz2|xz|lz4))?"
+
+READ = re.compile(
+    rf"^(?P<stem>conn(?!-summary)(?:[._-].*)?)\.(?:log|json|jsonl|ndjson){_ROTATED}{_PACKED}$"
+    rf"|^(?P<eve>eve(?:[._-].*)?)\.json{_ROTATED}{_PACKED}$"
+    rf"|^(?P<vpc>.*_vpcflowlogs_.*)\.log{_PACKED}$"
+    rf"|^(?P<table>.+)\.csv{_ROTATED}{_PACKED}$|^(?P<parquet>.+)\.parquet$"
+    r"|^(?P<netflow>nfcapd\.\d{8,14})$"
+    rf"|^(?P<packets>.+)\.(?:pcap|pcapng|cap){_ROTATED}{_PACKED}$"
+)
+"""File names that are read."""
+
+KNOWN = (
+    "conn*.log, conn*.json, eve*.json, *_vpcflowlogs_*.log, *.csv (or these with .gz, .zst, .bz2, .xz, .lz4, and as "
+    "rotation names them), *.parquet, nfcapd.*, *.pcap, *.pcapng"
+)
+"""The same, in words."""
+
+LIKE = re.compile(
+    r"^conn(?!-summary)[._-].*|^conn$|^eve[._-].*json.*|^nfcapd\..+|.+\.(?:csv|parquet|pcap|pcapng)[.~-].*|.+\.(?:rwf|silk)$"
+)
+"""File names that look like flows, and are not read: passing over them in silence would give wrong numbers."""
+
+OTHERS = re.compile(r"^conn-summary[._-].*")
+
+
+class Form(enum.Enum):
+    """What a file is, by its name."""
+
+    ZEEK = "zeek"
+    CSV = "csv"
+    PARQUET = "parquet"
+    NETFLOW = "netflow"
+    CAPTURE = "capture"
+
+
+_FORMS = {
+    "stem": Form.ZEEK, "eve": Form.ZEEK, "vpc": Form.CSV, "table": Form.CSV, "parquet": Form.PARQUET,
+    "netflow": Form.NETFLOW, "packets": Form.CAPTURE,
+}  # fmt: skip
+
+
+def form_of_name(name: str) -> Form | None:
+    """What a file of that name is, ``None`` for one that is not read."""
+    found = READ.match(name)
+    return None if found is None else _FORMS[str(found.lastgroup)]
+
+
+def why_not(name: str) -> str | None:
+    """Why a file is not read whose name looks like flows; ``None`` where it does not."""
+    if not LIKE.match(name):
+        return None
+    if name.startswith("nfcapd.current"):
+        return "nfcapd is still writing it"
+    if name.endswith((".zip", ".Z", ".lzo", ".7z", ".rar", ".br")):
+        return "only .gz, .zst, .bz2, .xz and .lz4 are read; recompress it"
+    if name.endswith((".rwf", ".silk")):
+        return "SiLK's own files are not read; write them as CSV with rwcut"
+    return "its name is not one of those that are read"

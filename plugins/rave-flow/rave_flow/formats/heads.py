@@ -1,0 +1,160 @@
+"""What the head of a text log says of the rest: columns, and how fields are separated and left unset."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from rave_flow.errors import UnreadableError
+from rave_flow.model.columns import ALIASES
+
+BOM = b"\xef\xbb\xbf"
+SIZE = 1 << 20
+"""Bytes of a log in which its head must be."""
+
+_ZEEK_JSON = (
+    "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "duration", "conn_state",
+    "history", "orig_pkts", "orig_ip_bytes", "resp_pkts", "resp_ip_bytes", "ip_proto",
+)  # fmt: skip
+"""What Zeek may write first in any line, since it leaves out what is unset."""
+
+EVE = {
+    "start": "/flow/start", "end": "/flow/end", "src_ip": "/src_ip", "src_port": "/src_port", "dest_ip": "/dest_ip",
+    "dest_port": "/dest_port", "proto": "/proto", "icmp_type": "/icmp_type", "icmp_code": "/icmp_code",
+    "app_proto": "/app_proto", "bytes_toserver": "/flow/bytes_toserver", "bytes_toclient": "/flow/bytes_toclient",
+    "pkts_toserver": "/flow/pkts_toserver", "pkts_toclient": "/flow/pkts_toclient",
+}  # fmt: skip
+"""Where Suricata's ``eve.json`` has what a flow needs, in the records whose ``event_type`` is ``flow``."""
+
+_ALL = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What decides how the lines of a log are read; equal heads read equal lines alike.
+
+    Attributes:
+        fields: names of the columns; of TSV in order, of JSON those that are looked for.
+        pointers: where each of these stands in an object; ``()`` for TSV.
+        separator: between fields, one byte.
+        unset: what stands for a value that is not there.
+    """
+
+    fields: tuple[str, ...]
+    pointers: tuple[str, ...] = ()
+    separator: str = "\t"
+    unset: str = "-"
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the lines are objects."""
+        return bool(self.pointers)
+
+    @property
+    def is_eve(self) -> bool:
+        """Whether they are those of Suricata, of which only some are flows."""
+        return self.is_json and self.pointers[0] == EVE["start"]
+
+
+def head_of(path: str, block: bytes) -> Head:
+    """The head that the first lines of a log have.
+
+    Raises:
+        UnreadableError: it is no connection log.
+    """
+    lines = block[:SIZE].removeprefix(BOM).splitlines()
+    if next((line.lstrip().startswith(b"{") for line in lines if line.strip()), False):
+        return _of_objects(path, lines)
+    return _of_comments(path, lines)
+
+
+def _of_objects(path: str, lines: list[bytes]) -> Head:
+    objects = [found for line in lines[:200] if isinstance(found := _parsed(line), dict)]
+    if not objects:
+        raise UnreadableError(f"{path}: no line of it is whole")
+    if all("event_type" in one for one in objects):
+        return Head(tuple(EVE), tuple(EVE.values()))
+    seen = {name: f"/{_escaped(name)}" for one in objects for name in one if name in _ALL}
+    nested = {
+        f"id.{end}": f"/id/{end}"
+        for one in objects
+        if isinstance(one.get("id"), dict)
+        for end in ("orig_h", "orig_p", "resp_h", "resp_p")
+    }
+    found = seen | nested
+    if "id.orig_h" in found:
+        found = {name: f"/{name}" for name in _ZEEK_JSON} | found
+    others = {one.get("_path") for one in objects} - {None}
+    if others and not any(is_connections(str(name)) for name in others):
+        raise UnreadableError(f"{path}: is no connection log, its _path is {others.pop()!r}")
+    return Head(tuple(found), tuple(found.values())) if found else Head(("",), ("/",))
+
+
+def is_connections(name: str) -> bool:
+    """Whether a log of that path is one of connections: Zeek's own, or a selection of them such as ``conn_long``."""
+    return re.fullmatch(r"conn(?!-summary)(?:[_-].*)?", name) is not None
+
+
+def _parsed(line: bytes) -> object:
+    try:
+        return json.loads(line.decode("utf-8", "replace"))
+    except ValueError:
+        return None
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _of_comments(path: str, lines: list[bytes]) -> Head:
+    separator, unset = b"\t", "-"
+    for line in lines:
+        if not line.startswith(b"#"):
+            break
+        name, rest = _name_of(line, separator)
+        if name == b"separator":
+            separator = _unescaped(path, rest)
+        elif name == b"unset_field":
+            unset = rest.decode("utf-8", "replace")
+        elif name == b"path" and not is_connections(rest.decode("utf-8", "replace")):
+            raise UnreadableError(f"{path}: is no connection log, its #path is {rest.decode('utf-8', 'replace')!r}")
+        elif name == b"fields":
+            fields = tuple(field.decode("utf-8", "replace") for field in rest.split(separator))
+            return Head(fields, (), separator.decode("latin-1"), _unset_after(lines, separator, unset))
+    raise UnreadableError(f"{path}: no #fields line before the data, so its columns are unknown")
+
+
+def _unset_after(lines: list[bytes], separator: bytes, unset: str) -> str:
+    """What is unset, where that is said after the columns."""
+    for line in lines:
+        if not line.startswith(b"#"):
+            break
+        name, rest = _name_of(line, separator)
+        if name == b"unset_field":
+            unset = rest.decode("utf-8", "replace")
+    return unset
+
+
+def _name_of(line: bytes, separator: bytes) -> tuple[bytes, bytes]:
+    """What a comment is about, and what it says. The separator itself is told after a blank."""
+    if line.startswith(b"#separator"):
+        return b"separator", line[len(b"#separator") + 1 :]
+    name, _, rest = line[1:].partition(separator)
+    return name, rest
+
+
+def fields_said(line: bytes, head: Head) -> tuple[str, ...] | None:
+    """The columns that a comment within a log says, ``None`` where it says none."""
+    name, rest = _name_of(line.rstrip(b"\r\n"), head.separator.encode("latin-1"))
+    if name != b"fields":
+        return None
+    return tuple(field.decode("utf-8", "replace") for field in rest.split(head.separator.encode("latin-1")))
+
+
+def _unescaped(path: str, text: bytes) -> bytes:
+    found = re.fullmatch(rb"\\x([0-9A-Fa-f]{2})", text)
+    one = bytes([int(found[1], 16)]) if found else text
+    if len(one) != 1 or one in b"\n\r":
+        raise UnreadableError(f"{path}: its #separator is {text.decode('utf-8', 'replace')!r}; one byte expected")
+    return one

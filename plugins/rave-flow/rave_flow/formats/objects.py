@@ -1,0 +1,63 @@
+"""Lines of JSON as a table of text: what each object has where its head looks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rave_flow.formats.heads import Head, is_connections
+from rave_flow.model.columns import literal
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Lines of JSON.
+
+    Attributes:
+        table: a row for each line that may be a flow, with the columns of the head.
+        places: which lines these are, from 0.
+        broken: the lines that are no whole objects, from 0.
+    """
+
+    table: pyarrow.Table
+    places: list[int] | range
+    broken: list[int]
+
+
+def objects(connection: duckdb.DuckDBPyConnection, content: bytes, head: Head) -> Objects:
+    """The objects in ``content``, whose lines all have an end. Those of other kinds of records are passed over."""
+    import pyarrow
+    from pyarrow import compute
+
+    lines = content.decode("utf-8", "replace").removesuffix("\n").split("\n")
+    connection.register("lines", pyarrow.table({"line": pyarrow.array(lines, pyarrow.string())}))
+    kind = "/event_type" if head.is_eve else "/_path"
+    pointers = ", ".join(map(literal, (*head.pointers, kind)))
+    whole = "json_valid(line) AND json_type(line) = 'OBJECT'"
+    query = f"SELECT CASE WHEN {whole} THEN json_extract_string(line, [{pointers}]) END AS found FROM lines"  # noqa: S608  # ours
+    found = connection.sql(query).to_arrow_table()["found"].combine_chunks()
+    connection.unregister("lines")
+    columns = [compute.list_element(found, place) for place in range(len(head.pointers))] if len(found) else []
+    kinds = compute.list_element(found, len(head.pointers))
+    is_whole = compute.is_valid(found)
+    is_ours = compute.and_(is_whole, _ours(kinds, head))
+    table = pyarrow.table(columns, names=list(head.fields))
+    broken = compute.indices_nonzero(compute.invert(is_whole)).to_pylist()
+    if compute.all(is_ours).as_py():
+        return Objects(table, range(len(lines)), broken)
+    return Objects(table.filter(is_ours), compute.indices_nonzero(is_ours).to_pylist(), broken)
+
+
+def _ours(kinds: pyarrow.Array, head: Head) -> pyarrow.Array:
+    """Which records are flows, by the kind that they say they are."""
+    import pyarrow
+    from pyarrow import compute
+
+    if head.is_eve:
+        return compute.fill_null(compute.equal(kinds, "flow"), False)
+    names = [name for name in compute.unique(kinds).to_pylist() if name is not None and is_connections(name)]
+    return compute.or_(compute.is_null(kinds), compute.is_in(kinds, pyarrow.array(names, pyarrow.string())))

@@ -1,0 +1,147 @@
+"""What is missing from an answer, and why: how it is added up, written into a table's metadata, and said in words."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+REASONS = {
+    "line": "cut, of another number of fields, or no JSON",
+    "time": "without a time that can be read",
+    "address": "with text that is no address",
+    "port": "with a port out of range",
+    "number": "with bytes or packets that are no number or out of range",
+    "protocol": "without a protocol",
+    "event": "events that are no end of a flow",
+    "no data": "that say that there are no data",
+    "packet": "of a capture that is cut",
+}
+"""Why a line is left out: `lines` of `LeftOut` has these names."""
+
+LOSSES = {
+    "duration": "have an end before their start, or a duration that is none: it is unknown",
+    "start": "seem to start 49.7 days before their end, since a router's clock wrapped: it is moved by that",
+}
+"""What a flow lacks that counts otherwise."""
+
+METADATA = "rave.flow.left_out"
+NOTES = "rave.notes"
+_FILES_SAID = 5
+
+Counts = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What is missing from an answer. Immutable; two are added up with ``+``.
+
+    Attributes:
+        lines: how many lines count nothing, by reason, one of `REASONS`.
+        losses: how many flows count without one of their values, by its name in `LOSSES`.
+        duplicates: how many records are not counted since the same connection has another.
+        apart: how many flows are in no bin, since they start far from all others.
+        files: the names of files that are not read at all, each with the reason.
+        first: which line is the first that counts nothing, and why, ``""`` where there is none.
+    """
+
+    lines: Counts = ()
+    losses: Counts = ()
+    duplicates: int = 0
+    apart: int = 0
+    files: tuple[tuple[str, str], ...] = ()
+    first: str = ""
+
+    @classmethod
+    def of(cls, lines: Mapping[str, int], losses: Mapping[str, int], first: str = "", duplicates: int = 0) -> Self:
+        """Of some lines."""
+        return cls(_sorted(lines), _sorted(losses), duplicates, first=first)
+
+    def __add__(self, other: LeftOut) -> LeftOut:
+        return LeftOut(
+            _sorted(Counter(dict(self.lines)) + Counter(dict(other.lines))),
+            _sorted(Counter(dict(self.losses)) + Counter(dict(other.losses))),
+            self.duplicates + other.duplicates,
+            self.apart + other.apart,
+            tuple(dict.fromkeys((*self.files, *other.files))),
+            self.first or other.first,
+        )
+
+    def __bool__(self) -> bool:
+        return self != LeftOut()
+
+    @property
+    def skipped(self) -> int:
+        """How many lines count nothing."""
+        return sum(number for _, number in self.lines)
+
+    def metadata(self) -> dict[str, str]:
+        """What the metadata of a table's schema say.
+
+        ``rave.flow.skipped`` is the number of lines, ``rave.flow.first_bad`` the first of them, ``rave.flow.left_out``
+        all of it as JSON, and ``rave.notes`` the same as sentences, which RAVE shows with every answer.
+        """
+        facts = {"rave.flow.skipped": str(self.skipped)}
+        if self.first:
+            facts["rave.flow.first_bad"] = self.first
+        if self:
+            facts |= {METADATA: json.dumps(self.facts()), NOTES: json.dumps(self.sentences(), ensure_ascii=False)}
+        return facts
+
+    def facts(self) -> dict[str, Any]:
+        """The same as plain values; what is zero or empty is not there."""
+        found = {
+            "lines": dict(self.lines), "losses": dict(self.losses), "duplicates": self.duplicates, "apart": self.apart,
+            "files": dict(self.files), "first": self.first,
+        }  # fmt: skip
+        return {name: value for name, value in found.items() if value}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """What `facts` gave."""
+        return cls(
+            _sorted(facts.get("lines", {})),
+            _sorted(facts.get("losses", {})),
+            facts.get("duplicates", 0),
+            facts.get("apart", 0),
+            tuple(facts.get("files", {}).items()),
+            facts.get("first", ""),
+        )
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> Self:
+        """What `metadata` gave; nothing where it gave nothing."""
+        return cls.from_facts(json.loads(metadata.get(METADATA, "{}")))
+
+    def sentences(self) -> list[str]:
+        """The same in words."""
+        said = []
+        if self.lines:
+            reasons = ", ".join(f"{number} {REASONS.get(reason, reason)}" for reason, number in self.lines)
+            first = f"; first: {self.first}" if self.first else ""
+            said.append(f"{_many(self.skipped, 'line')} left out: {reasons}{first}")
+        said += [f"{_many(number, 'flow')} {LOSSES.get(name, name)}" for name, number in self.losses]
+        if self.duplicates:
+            said.append(f"{_many(self.duplicates, 'record')} left out: the same connection has another, which counts")
+        if self.apart:
+            said.append(f"{_many(self.apart, 'flow')} in no bin: they start far from all others")
+        if self.files:
+            named = [f"{name} ({reason})" for name, reason in self.files[:_FILES_SAID]]
+            more = [f"and {len(self.files) - _FILES_SAID} more"] if len(self.files) > _FILES_SAID else []
+            said.append(f"{_many(len(self.files), 'file')} not read: {', '.join([*named, *more])}")
+        return said
+
+
+def merged(parts: Iterable[LeftOut]) -> LeftOut:
+    """All of them added up."""
+    return sum(parts, LeftOut())
+
+
+def _sorted(counts: Mapping[str, int]) -> Counts:
+    return tuple(sorted((name, number) for name, number in counts.items() if number))
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
