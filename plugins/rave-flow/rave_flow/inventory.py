@@ -57,7 +57,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Holding:
     """One piece of a file, and what it holds.
 
     Attributes:
@@ -83,7 +83,7 @@ class Inventory:
     """
 
     directory: str
-    parts: tuple[Part, ...]
+    parts: tuple[Holding, ...]
     files: tuple[tuple[str, str], ...] = ()
     strict: bool = False
 
@@ -99,7 +99,7 @@ class Inventory:
         known = contents.answering(Options(dry_run=True))
         if unseen := [file for file in repository.files if known(file) is None]:
             _read(unseen)
-        parts: list[Part] = []
+        parts: list[Holding] = []
         failures: list[tuple[SourceFile, FlowError]] = []
         for file in repository.files:
             found = _parts(file)
@@ -197,7 +197,7 @@ def _name(file: SourceFile, root: Path) -> str:
     return os.path.relpath(file.path, root)
 
 
-def _parts(file: SourceFile) -> list[Part] | FlowError:
+def _parts(file: SourceFile) -> list[Holding] | FlowError:
     """The parts of a file, or why it can't be read."""
     try:
         kind, why, found = contents(file)
@@ -206,7 +206,7 @@ def _parts(file: SourceFile) -> list[Part] | FlowError:
     if why:
         return FAILURES[kind](why)
     return [
-        Part(Piece.of(file, facts), hours, doubles, _named(file, LeftOut.from_facts(json.loads(said))))
+        Holding(Piece.of(file, facts), hours, doubles, _named(file, LeftOut.from_facts(json.loads(said))))
         for facts, hours, doubles, said in found
     ]
 
