@@ -15,14 +15,13 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+from rave_core.versions.file_contents import contents
 from rave_core.versions.source.bytecode import code_digest, names_of_code
 from rave_core.versions.source.facts import Definition, Facts
 from rave_core.versions.source.facts_store import FactsStore
 
 ALGORITHM = "source/1"
 """Part of every version and of the name of all facts: another one whenever what counts changes."""
-
-_EARLIER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +39,6 @@ class LoadedCode:
     has_changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _FileContent:
-    mtime_ns: int
-    size: int
-    data: bytes
-
-
 class Sources:
     """The sources that this process has seen. Safe for many threads.
 
@@ -57,29 +49,10 @@ class Sources:
 
     def __init__(self) -> None:
         self.store: FactsStore | None = None
-        self._files: dict[str, _FileContent] = {}
-        self._earlier: dict[str, list[bytes]] = {}
         self._facts: dict[tuple[bytes, bool], Facts] = {}
         self._codes: dict[int, tuple[weakref.ref[CodeType], LoadedCode]] = {}
         self.lock = threading.RLock()
         os.register_at_fork(after_in_child=self._after_fork)
-
-    def read(self, path: str) -> tuple[bytes, int]:
-        """The content of a file, and the time of its modification in nanoseconds; read once while it is the same.
-
-        Raises:
-            OSError: it can't be read.
-        """
-        status = os.stat(path)
-        with self.lock:
-            known = self._files.get(path)
-            if known is None or (known.mtime_ns, known.size) != (status.st_mtime_ns, status.st_size):
-                with open(path, "rb") as file:
-                    data = file.read()
-                if known is not None:
-                    self._earlier[path] = [known.data, *self._earlier.get(path, ())][:_EARLIER]
-                known = self._files[path] = _FileContent(status.st_mtime_ns, status.st_size, data)
-            return known.data, known.mtime_ns
 
     def facts_of(self, data: bytes, filename: str, *, is_cell: bool = False) -> Facts:
         """The facts of a source."""
@@ -134,7 +107,7 @@ class Sources:
         data = self._content(filename, space)
         if data is not None:
             yield self.facts_of(data, filename)
-        for earlier in self._earlier.get(filename, ()):
+        for earlier in contents.earlier(filename):
             yield self.facts_of(earlier, filename)
         entry: Any = linecache.cache.get(filename)
         if entry is not None and len(entry) > 2:
@@ -160,7 +133,7 @@ class Sources:
             except Exception:  # noqa: BLE001, S110  # a loader of a stranger; the file may be there all the same
                 pass
         try:
-            return self.read(path)[0] if not path.startswith("<") else None
+            return contents.read(path)[0] if not path.startswith("<") else None
         except OSError:
             return None
 

@@ -37,11 +37,13 @@ class Locality:
         home: the top-level package of the operation, which is the project's wherever it lies.
         project: names of further packages that are.
         releases: whether the release of a distribution counts beside its name.
+        python: whether Python's version counts, major and minor.
     """
 
     home: str = ""
     project: frozenset[str] = frozenset()
     releases: bool = True
+    python: bool = False
 
     def of(self, module: str, file: str | None = None) -> Place:
         """Whose code the module of that name, or of that file, is."""

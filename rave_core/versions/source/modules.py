@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
+from rave_core.versions.file_contents import contents
 from rave_core.versions.source.loaded_source import sources
 from rave_core.versions.source.locality import Place
 from rave_core.versions.source.tokens import digest_of
@@ -57,7 +58,7 @@ def describe_module(walk: Walk, module: ModuleType) -> None:
 def put_compiled(walk: Walk, name: str, file: str) -> None:
     """Adds a compiled module of the project, by the content of its file."""
     try:
-        digest = digest_of(sources.read(file)[0])
+        digest = digest_of(contents.read(file)[0])
     except OSError:
         walk.tell(f"module {name}", "it is compiled, and its file can't be read")
         return

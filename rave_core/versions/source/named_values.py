@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import FunctionType, ModuleType
 from typing import Any
 
-from rave_core.fingerprint import encode
+from rave_core.fingerprint.encoder import encode
 from rave_core.versions.source.facts import Definition
 from rave_core.versions.source.functions import reach
 from rave_core.versions.source.loaded_source import sources

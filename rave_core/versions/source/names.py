@@ -253,8 +253,6 @@ class _Collector(ast.NodeVisitor):
                 self.visit(default)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        if not self._scopes:
-            self.names.stores.add(node.name)
         for decorator in node.decorator_list if self._scopes else ():
             self.visit(decorator)
         self._defaults(node.args)
@@ -282,8 +280,6 @@ class _Collector(ast.NodeVisitor):
         self._within(function_scope(node.args, [node.body]), [node.body])
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        if not self._scopes:
-            self.names.stores.add(node.name)
         for each in (*(node.decorator_list if self._scopes else ()), *node.bases, *node.keywords):
             self.visit(each)
         self._within(class_scope(node.body), node.body)

@@ -122,7 +122,8 @@ def _defines(statement: ast.stmt) -> bool:
 
 
 def _first_line(node: Any) -> int:
-    return min([int(node.lineno), *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))])
+    lines: list[int] = [node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))]
+    return min(lines)
 
 
 def _changes(statement: ast.AST) -> Iterator[tuple[str, ...]]:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rave_core.errors import RaveError
-from rave_core.fingerprint import encode
+from rave_core.fingerprint.encoder import encode
 from rave_core.versions.source.classes import class_place, facts_of_class, function_in, is_generated
 from rave_core.versions.source.functions import function_place, own_attributes
 from rave_core.versions.source.locality import Place
@@ -74,13 +74,14 @@ def describe_value(walk: Walk, value: Any, label: str) -> None:
 
 def is_plain(value: Any, budget: list[int]) -> bool:
     """Whether a container holds nothing but scalars and such containers; ``budget`` is what is left of its leaves."""
-    todo = [value]
+    todo, seen = [value], set()
     while todo:
         each = todo.pop()
         if type(each) in SCALARS:
             continue
-        if type(each) not in PLAIN:
+        if type(each) not in PLAIN or id(each) in seen:  # a cycle, or one in two places: by reference
             return False
+        seen.add(id(each))
         budget[0] -= len(each)
         if budget[0] < 0:
             return False
@@ -99,7 +100,8 @@ def _container(walk: Walk, value: Any, label: str) -> None:
         return
     walk.put(type(value).__qualname__, len(value))
     if budget[0] < 0:
-        walk.tell(label, "it is too large to be looked through, so its size alone counts")
+        walk.put("made by", walk.making)
+        walk.tell(label, "it is too large to be looked through, so its size and the statements that make it count")
         return
     kind = type(value)
     if kind.__module__ not in ("builtins", "collections"):
@@ -242,6 +244,9 @@ def _library_instance(walk: Walk, value: Any, label: str) -> None:
         pass
     except Exception:  # noqa: BLE001  # the code of a library
         walk.put("unreadable")
+    if isinstance(value, BaseException):
+        walk.refer(value.args, label)
+        return
     inner = [each for each in own_attributes(value).values() if _is_of_project(walk, each)]
     for each in inner:
         walk.refer(each, label)

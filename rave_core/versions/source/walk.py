@@ -6,12 +6,13 @@ the digest holds no path, no line, no module's name and no `id`.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from rave_core.fingerprint import encode
+from rave_core.fingerprint.encoder import encode
 from rave_core.versions.source.facts import Facts
 from rave_core.versions.source.loaded_source import ALGORITHM
 from rave_core.versions.source.locality import Locality, Place
@@ -108,7 +109,7 @@ class Walk:
         self._edges: dict[int, set[int]] = {}
         self._changes: dict[int, dict[Place_, str]] = {}
         self._own: list[str | bytes | int] | None = None
-        self.put(ALGORITHM)
+        self.put(ALGORITHM, *(map(str, sys.version_info[:2]) if locality.python else ()))
 
     # Tokens --------------------------------------------------------------------------------------------------
 
