@@ -20,7 +20,7 @@ from rave_core.model import Kind, OperationSpec
 from rave_core.operations.operation import AsyncOperation, Operation
 from rave_core.runtime.runtime import current_runtime
 from rave_core.typemap import TypeMap, typemap
-from rave_core.versions.annotations import ByStrategy, DependsOn, Explicit
+from rave_core.versions.annotations import ByStrategy, Explicit
 from rave_core.versions.strategies import stamp
 
 P = ParamSpec("P")
@@ -126,40 +126,6 @@ def version(value: object = UNSET, *, strategy: str | None = None) -> Callable[[
         raise DecorationError("@version takes a value, as @version('20070211'), or @version(strategy='mtime')")
     found = _version_note(value) if strategy is None else ByStrategy(strategy)
     return lambda function: note(function, "version", found)
-
-
-def depends_on(*things: Any, files: Iterable[str] = (), ignore: Iterable[str] = ()) -> Callable[[F], F]:
-    """Says what counts as a part of an operation's code beside what the strategy ``source`` sees in it.
-
-    It counts with every strategy, and beside ``@version(value)``.
-
-    Args:
-        things: functions, classes, modules and values, or dotted names of such; they count as if the body named them.
-        files: paths of files whose content counts; relative ones start at the directory of the defining file.
-        ignore: names in the code that are not followed, as ``LIMIT`` or ``app.conf.LIMIT``.
-
-    Raises:
-        DecorationError: nothing is given, or a path or a name is no text.
-    """
-    paths, left_out = _texts("files", files), _texts("ignore", ignore)
-    if not (things or paths or left_out):
-        raise DecorationError(
-            "@depends_on takes things, files= or ignore=, as @depends_on(helper, files=['table.csv'])"
-        )
-    found = DependsOn(
-        tuple(thing for thing in things if not isinstance(thing, str)),
-        tuple(thing for thing in things if isinstance(thing, str)),
-        paths,
-        frozenset(left_out),
-    )
-    return lambda function: note(function, "depends_on", found)
-
-
-def _texts(keyword: str, given: Iterable[str]) -> tuple[str, ...]:
-    texts = (given,) if isinstance(given, str) else tuple(given)
-    if not all(isinstance(text, str) and text for text in texts):
-        raise DecorationError(f"@depends_on: {keyword}={given!r}: texts expected, as {keyword}=['one', 'two']")
-    return texts
 
 
 def mime_type(value: str) -> Callable[[F], F]:

@@ -22,7 +22,7 @@ from rave_core.expiry import Strategy, duration_strategy, forever, strategy_of
 from rave_core.fingerprint.builtins import PUTS
 from rave_core.model import Kind, OperationSpec
 from rave_core.plugins.discovery import Plugins
-from rave_core.runtime.names import Names, operation_name
+from rave_core.runtime.names import NameRegistry, operation_name
 from rave_core.runtime.purging import Maintenance
 from rave_core.runtime.version_finder import VersionFinder
 from rave_core.settings import Settings
@@ -56,7 +56,7 @@ class Container:
         self._diagnostics = diagnostics
         self._caches: dict[tuple[Kind, tuple[str, ...]], Cache] = {}
         self._leases: dict[int, Leases | None] = {}
-        self._names = Names()
+        self._names = NameRegistry()
         self._versions = VersionFinder(settings, plugins)
         self.memos: weakref.WeakSet[Any] = weakref.WeakSet()
         compute = Compute(

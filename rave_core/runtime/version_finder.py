@@ -12,7 +12,7 @@ from rave_core.reloading.generations import as_loaded
 from rave_core.settings import Settings
 from rave_core.settings.sources import user_directory
 from rave_core.versions.annotations import ByStrategy, DependsOn, Explicit, Pinned, explicit
-from rave_core.versions.source.closure import Closure, Request, closure_of
+from rave_core.versions.source.closure import Closure, ClosureRequest, closure_of
 from rave_core.versions.source.loaded_source import keep_facts_in
 from rave_core.versions.source.locality import Locality
 from rave_core.versions.source.modules import has_file
@@ -91,7 +91,7 @@ class VersionFinder:
         space = getattr(spec.function, "__globals__", {})
         return space.get("__name__") == "__main__" and not has_file(space)
 
-    def _request(self, spec: OperationSpec, depends: DependsOn, *, follows: bool) -> Request:
+    def _request(self, spec: OperationSpec, depends: DependsOn, *, follows: bool) -> ClosureRequest:
         settings, module = self._settings, spec.function.__module__ or ""
         locality = Locality(
             home=module.partition(".")[0],
@@ -99,7 +99,7 @@ class VersionFinder:
             releases=settings.version_packages == "release",
             python=settings.version_python,
         )
-        return Request(
+        return ClosureRequest(
             roots=((spec.function,) if follows else ()) + depends.things,
             names=depends.names,
             files=[os.path.join(os.path.dirname(spec.code.path or ""), path) for path in depends.files],

@@ -83,11 +83,11 @@ def mtime(spec: OperationSpec) -> bytes:
 def source(spec: OperationSpec) -> bytes:
     """The code that the operation reaches, in normal form; see `rave_core.versions.source`."""
     # Only here, since a program that decorates may never ask.
-    from rave_core.versions.source.closure import Request, closure_of
+    from rave_core.versions.source.closure import ClosureRequest, closure_of
     from rave_core.versions.source.locality import Locality
 
     locality = Locality(home=(spec.function.__module__ or "").partition(".")[0])
-    return closure_of(Request((spec.function,), locality=locality)).digest
+    return closure_of(ClosureRequest((spec.function,), locality=locality)).digest
 
 
 BUILTIN: dict[str, VersionStrategy] = {"source": source, "file": file, "mtime": mtime}

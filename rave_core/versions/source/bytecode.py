@@ -10,7 +10,7 @@ from hashlib import blake2b
 from types import CodeType
 from typing import Any
 
-from rave_core.versions.source.names import CHANGES, OPEN_NAMES, Names
+from rave_core.versions.source.names import CHANGES, OPEN_NAMES, ReachedNames
 
 _OPTIMIZED = inspect.CO_OPTIMIZED | inspect.CO_NEWLOCALS
 _HAS_DOCSTRING = 0x4000000
@@ -79,9 +79,9 @@ def _constant(value: Any) -> str:
     return f"{type(value).__name__}:{hex(value) if type(value) is int else repr(value)}"
 
 
-def names_of_code(code: CodeType) -> Names:
+def names_of_code(code: CodeType) -> ReachedNames:
     """The names that code without a source reaches for, its nested code included; coarser than those of a source."""
-    names = Names()
+    names = ReachedNames()
     _Reader(names).read(code)
     for each in nested_codes(code):
         _Reader(names).read(each)
@@ -93,7 +93,7 @@ def names_of_code(code: CodeType) -> Names:
 class _Reader:
     """Reads the instructions of one code object."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: ReachedNames) -> None:
         self._names = names
         self._chain: tuple[str, ...] = ()
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from rave_core.versions.source.locality import Place
 from rave_core.versions.source.modules import has_file, names_in
-from rave_core.versions.source.names import Chain, Names
+from rave_core.versions.source.names import Chain, ReachedNames
 from rave_core.versions.source.operations import operation_in
-from rave_core.versions.source.walk import NamedValue, Walk
+from rave_core.versions.source.walk import BoundName, Walk
 
 _MISSING: Any = object()
 
@@ -64,7 +64,7 @@ def _outside(walk: Walk, root: str, space: dict[str, Any]) -> None:
 
 
 def _note_name(walk: Walk, space: dict[str, Any], name: str, value: Any) -> None:
-    walk.named.setdefault((id(space), name), NamedValue(space, name, value, name))
+    walk.named.setdefault((id(space), name), BoundName(space, name, value, name))
 
 
 def add_named(walk: Walk, space: dict[str, Any], name: str, value: Any) -> None:
@@ -74,7 +74,7 @@ def add_named(walk: Walk, space: dict[str, Any], name: str, value: Any) -> None:
         walk.put("left out")
         walk.tell(full, "left out by the author")
         return
-    found = NamedValue(space, name, value, full)
+    found = BoundName(space, name, value, full)
     if is_code(value):
         walk.named.setdefault((id(space), name), found)
         walk.refer(value, full)
@@ -137,7 +137,7 @@ def _member(module: ModuleType, space: Mapping[str, Any], name: str) -> Any:
     return _MISSING
 
 
-def note_changes(walk: Walk, names: Names, space: dict[str, Any], cells: Mapping[str, Any], who: str) -> None:
+def note_changes(walk: Walk, names: ReachedNames, space: dict[str, Any], cells: Mapping[str, Any], who: str) -> None:
     """Notes the places that code writes to: what is there is state, and no value to go by."""
     for name in names.stores:
         walk.note_change((id(space), name), who)

@@ -28,7 +28,7 @@ Answer: TypeAlias = Callable[[OperationSpec], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ClosureRequest:
     """What the closure is asked of.
 
     Attributes:
@@ -65,7 +65,7 @@ class Closure:
     guards: Guards
 
 
-def closure_of(request: Request) -> Closure:
+def closure_of(request: ClosureRequest) -> Closure:
     """The closure of what is asked. Runs none of the code. One thread at a time; others wait.
 
     Raises:
@@ -75,7 +75,7 @@ def closure_of(request: Request) -> Closure:
         return _closure_of(request)
 
 
-def _closure_of(request: Request) -> Closure:
+def _closure_of(request: ClosureRequest) -> Closure:
     presumed = Presumed()
     try:
         for _ in range(_MOST_WALKS):
@@ -102,7 +102,7 @@ def _holds(walk: Walk, presumed: Presumed, found: Presumed) -> bool:
     return walk.by_value.isdisjoint(found.state)
 
 
-def _walked(request: Request, presumed: Presumed, locality: Locality) -> Walk:
+def _walked(request: ClosureRequest, presumed: Presumed, locality: Locality) -> Walk:
     walk = Walk(locality, presumed, request.ignore)
     for root in request.roots:
         walk.refer(root, "root")
@@ -121,7 +121,7 @@ def _walked(request: Request, presumed: Presumed, locality: Locality) -> Walk:
         describe_named(walk, found, state)
 
 
-def _more(walk: Walk, request: Request) -> None:
+def _more(walk: Walk, request: ClosureRequest) -> None:
     """Adds what the author names beside the function."""
     for name in request.names:
         walk.put("depends on", name)
@@ -143,7 +143,7 @@ def _more(walk: Walk, request: Request) -> None:
             walk.tell(path, f"it can't be read: {error.strerror}")
 
 
-def _describe(walk: Walk, value: Any, label: str, request: Request, *, is_root: bool) -> None:
+def _describe(walk: Walk, value: Any, label: str, request: ClosureRequest, *, is_root: bool) -> None:
     spec = operation_in(value)
     if spec is not None:
         _operation(walk, value, spec, request)
@@ -164,7 +164,7 @@ def _describe(walk: Walk, value: Any, label: str, request: Request, *, is_root: 
         describe_value(walk, value, label)
 
 
-def _operation(walk: Walk, value: Any, spec: OperationSpec, request: Request) -> None:
+def _operation(walk: Walk, value: Any, spec: OperationSpec, request: ClosureRequest) -> None:
     """Adds an operation that code refers to: by its own version, or like a helper."""
     instance = instance_of(value)
     if instance is not None:
@@ -179,7 +179,7 @@ def _operation(walk: Walk, value: Any, spec: OperationSpec, request: Request) ->
     walk.refer(spec.function, spec.name)
 
 
-def _whole_modules(request: Request) -> Walk:
+def _whole_modules(request: ClosureRequest) -> Walk:
     """The closure by the graph of imports: whole modules, by their source."""
     walk = Walk(request.locality, Presumed(reads_docs=True), request.ignore)
     _more(walk, replace(request, roots=()))

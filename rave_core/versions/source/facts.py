@@ -8,9 +8,9 @@ from types import CodeType
 from typing import Any
 
 from rave_core.versions.source.bytecode import code_digest
-from rave_core.versions.source.names import Chain, Names, names_of
+from rave_core.versions.source.names import Chain, ReachedNames, names_of
 from rave_core.versions.source.normal_form import normal_form
-from rave_core.versions.source.outline import Outline, Parsed, top_statements
+from rave_core.versions.source.outline import Parsed, SourceOutline, top_statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Decorator:
 
     chain: Chain
     digest: str
-    names: Names
+    names: ReachedNames
     is_own: bool
 
 
@@ -44,7 +44,7 @@ class Definition:
     code: str
     docs: str
     annotations: str
-    names: Names
+    names: ReachedNames
     decorators: tuple[Decorator, ...] = ()
 
 
@@ -66,7 +66,7 @@ class Facts:
         self._parsed: Parsed | None = None
         self._is_broken = False
         self._definitions: dict[str, Definition | None] = {}
-        self._outline: Outline | None = None
+        self._outline: SourceOutline | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -98,11 +98,11 @@ class Facts:
         return self._definition("module", lambda parsed: [parsed.tree])
 
     @property
-    def outline(self) -> Outline:
+    def outline(self) -> SourceOutline:
         """Its outline; an empty one where it can't be compiled."""
         if self._outline is None:
             data = self._kept("outline", lambda parsed: _outline_json(parsed.outline()))
-            self._outline = Outline(**data) if data else Outline()
+            self._outline = SourceOutline(**data) if data else SourceOutline()
         return self._outline
 
     def _definition(self, key: str, nodes: Any) -> Definition | None:
@@ -173,15 +173,17 @@ def _chain_of(node: ast.expr) -> list[str]:
 
 
 def _from_json(data: list[Any]) -> Definition:
-    code, docs, annotations, names, decorators = data
+    code, docs, annotations, names, found = data
     return Definition(
         code,
         docs,
         annotations,
-        Names.from_json(names),
-        tuple(Decorator(tuple(chain), digest, Names.from_json(of), own) for chain, digest, of, own in decorators),
+        ReachedNames.from_json(names),
+        tuple(
+            Decorator(tuple(chain), digest, ReachedNames.from_json(of), own) for chain, digest, of, own in decorators
+        ),
     )
 
 
-def _outline_json(outline: Outline) -> dict[str, Any]:
-    return {name: getattr(outline, name) for name in Outline.__slots__}
+def _outline_json(outline: SourceOutline) -> dict[str, Any]:
+    return {name: getattr(outline, name) for name in SourceOutline.__slots__}

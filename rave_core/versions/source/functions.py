@@ -13,7 +13,7 @@ from rave_core.versions.source.imports import follow_import
 from rave_core.versions.source.loaded_source import LoadedCode, sources
 from rave_core.versions.source.locality import Place
 from rave_core.versions.source.modules import has_file, whole_module
-from rave_core.versions.source.names import Names
+from rave_core.versions.source.names import ReachedNames
 from rave_core.versions.source.operations import operation_in
 from rave_core.versions.source.walk import SCALARS, Walk
 
@@ -147,12 +147,12 @@ def _decorators(walk: Walk, definition: Definition, space: dict[str, Any], label
         if decorator.is_own:
             reach(walk, decorator.names, space, {}, label, is_loading=True)
     if annotated:
-        reach(walk, Names(chains=definition.names.annotated), space, {}, label, is_loading=True)
+        reach(walk, ReachedNames(chains=definition.names.annotated), space, {}, label, is_loading=True)
 
 
 def reach(
     walk: Walk,
-    names: Names,
+    names: ReachedNames,
     space: dict[str, Any],
     cells: Mapping[str, Any],
     label: str,

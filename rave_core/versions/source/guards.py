@@ -17,7 +17,7 @@ from rave_core.versions.source.locality import Place
 from rave_core.versions.source.modules import has_file, names_in
 from rave_core.versions.source.operations import operation_in
 from rave_core.versions.source.values import INERT, is_plain
-from rave_core.versions.source.walk import SCALARS, NamedValue, Place_, Walk
+from rave_core.versions.source.walk import SCALARS, BoundName, Place_, Walk
 
 MAX_COMPARED = 1000
 """Leaves of a value that is compared with a copy before each call."""
@@ -75,12 +75,12 @@ def guards_of(walk: Walk, state: Mapping[Place_, str]) -> Guards:
     return Guards(tuple(found))
 
 
-def _is_rebound(named: NamedValue) -> bool:
+def _is_rebound(named: BoundName) -> bool:
     facts = sources.of_module(named.space)
     return facts is not None and named.name in facts.outline.rebound
 
 
-def _copy(walk: Walk, named: NamedValue) -> Any:
+def _copy(walk: Walk, named: BoundName) -> Any:
     """A copy to compare a value with that can change, where that is cheap."""
     value = named.value
     if type(value) in SCALARS or isinstance(value, (FunctionType, type, ModuleType, *INERT)) or operation_in(value):

@@ -9,13 +9,13 @@ from rave_core.fingerprint.encoder import encode
 from rave_core.versions.source.facts import Definition
 from rave_core.versions.source.functions import reach
 from rave_core.versions.source.loaded_source import sources
-from rave_core.versions.source.names import Names
+from rave_core.versions.source.names import ReachedNames
 from rave_core.versions.source.tokens import digest_of
 from rave_core.versions.source.values import INERT
-from rave_core.versions.source.walk import SCALARS, NamedValue, Walk
+from rave_core.versions.source.walk import SCALARS, BoundName, Walk
 
 
-def describe_named(walk: Walk, found: NamedValue, state: dict[tuple[int, str], str]) -> None:
+def describe_named(walk: Walk, found: BoundName, state: dict[tuple[int, str], str]) -> None:
     """Adds a value under a name, which reached code may write to."""
     space, name, value = found.space, found.name, found.value
     facts = sources.of_module(space)
@@ -38,11 +38,13 @@ def describe_named(walk: Walk, found: NamedValue, state: dict[tuple[int, str], s
     walk.refer(value, found.label)
 
 
-def _state(walk: Walk, found: NamedValue, writer: str, made: Definition | None) -> None:
+def _state(walk: Walk, found: BoundName, writer: str, made: Definition | None) -> None:
     value = found.value
     walk.put("state", made.code if made is not None else type(value).__qualname__)
     if made is not None:
-        names = Names(chains={each for each in made.names.chains if each[0] != found.name}, imports=made.names.imports)
+        names = ReachedNames(
+            chains={each for each in made.names.chains if each[0] != found.name}, imports=made.names.imports
+        )
         reach(walk, names, found.space, {}, found.label, is_loading=True)
     for key, item in _code_in(value):
         walk.refer(key, found.label)

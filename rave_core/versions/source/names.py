@@ -55,7 +55,7 @@ _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 
 
 @dataclass(slots=True)
-class Names:
+class ReachedNames:
     """What a piece of code reaches for.
 
     Attributes:
@@ -92,7 +92,7 @@ class Names:
         ]
 
     @classmethod
-    def from_json(cls, data: list[Any]) -> Names:
+    def from_json(cls, data: list[Any]) -> ReachedNames:
         """What `to_json` gave."""
         chains, attributes, stores, changes, imports, opened, reads_docs, annotated = data
         return cls(
@@ -106,14 +106,14 @@ class Names:
             set(map(tuple, annotated)),
         )
 
-    def add(self, other: Names) -> None:
+    def add(self, other: ReachedNames) -> None:
         """Adds what another piece of code reaches for."""
         for name in ("chains", "attributes", "stores", "changes", "imports", "open", "annotated"):
             getattr(self, name).update(getattr(other, name))
         self.reads_docs |= other.reads_docs
 
 
-def names_of(*nodes: ast.AST) -> Names:
+def names_of(*nodes: ast.AST) -> ReachedNames:
     """The names that statements or expressions reach for; without those of their own decorators, which stand apart.
 
     Raises:
@@ -127,10 +127,10 @@ def names_of(*nodes: ast.AST) -> Names:
 
 class _Collector(ast.NodeVisitor):
     def __init__(self) -> None:
-        self.names = Names()
+        self.names = ReachedNames()
         self._scopes: list[Scope] = []
 
-    # Names ---------------------------------------------------------------------------------------------------
+    # ReachedNames ---------------------------------------------------------------------------------------------------
 
     def _scope_of(self, name: str) -> Scope | None:
         """The scope inside that binds a name; ``None`` where it comes from outside."""

@@ -19,7 +19,7 @@ _DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
 
 
 @dataclass(slots=True)
-class Outline:
+class SourceOutline:
     """What can be said of a source without looking into its definitions.
 
     Attributes:
@@ -84,10 +84,10 @@ class Parsed:
             else:
                 self._index(child, path)
 
-    def outline(self) -> Outline:
+    def outline(self) -> SourceOutline:
         """The outline."""
         bound: Counter[str] = Counter()
-        found = Outline(
+        found = SourceOutline(
             classes={name: sorted(names_bound(*node.body)) for name, node in self.classes.items()},
             writers={name: writers for name, node in self.classes.items() if (writers := _writers(node))},
         )

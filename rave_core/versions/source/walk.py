@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from rave_core.errors import Signal
 from rave_core.fingerprint.encoder import encode
 from rave_core.versions.source.facts import Facts
 from rave_core.versions.source.loaded_source import ALGORITHM
@@ -26,7 +27,7 @@ Place_: TypeAlias = tuple[int, str]
 """The ``id`` of something's names and one of them; of an object, its ``id`` and an empty text."""
 
 
-class TooLarge(Exception):
+class TooLarge(Signal):
     """More is reached than is followed one by one."""
 
 
@@ -46,7 +47,7 @@ class Presumed:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedValue:
+class BoundName:
     """A value under a name of a module, which is looked at after all code is known."""
 
     space: dict[str, Any]
@@ -55,6 +56,7 @@ class NamedValue:
     label: str
 
 
+@dataclass(slots=True, eq=False)
 class Walk:
     """One walk. Used by one thread.
 
@@ -80,36 +82,37 @@ class Walk:
         bodies: the ``id`` of each function that is the body of an operation.
     """
 
-    def __init__(self, locality: Locality, presumed: Presumed, ignore: frozenset[str] = frozenset()) -> None:
-        self.locality = locality
-        self.presumed = presumed
-        self.ignore = ignore
-        self.nodes: dict[str, str] = {}
-        self.untracked: dict[str, str] = {}
-        self.attributes: set[str] = set()
-        self.reads_docs = False
-        self.files: dict[str, tuple[Facts, Mapping[str, Any]]] = {}
-        self.spaces: dict[int, dict[str, Any]] = {}
-        self.later: deque[NamedValue] = deque()
-        self.named: dict[Place_, NamedValue] = {}
-        self.values: dict[Place_, int] = {}
-        self.missing: dict[Place_, dict[str, Any]] = {}
-        self.remembered: set[str] = set()
-        self.done: set[object] = set()
-        self.is_loading = False
-        self.making = ""
-        self.by_value: set[Place_] = set()
-        self.valued: set[int] = set()
-        self.bodies: set[int] = set()
-        self._tokens = Tokens()
-        self._numbers: dict[int, int] = {}
-        self._queue: deque[tuple[Any, str]] = deque()
-        self._kept: list[Any] = []
-        self._current = -1
-        self._edges: dict[int, set[int]] = {}
-        self._changes: dict[int, dict[Place_, str]] = {}
-        self._own: list[str | bytes | int] | None = None
-        self.put(ALGORITHM, *(map(str, sys.version_info[:2]) if locality.python else ()))
+    locality: Locality
+    presumed: Presumed
+    ignore: frozenset[str] = frozenset()
+    nodes: dict[str, str] = field(default_factory=dict)
+    untracked: dict[str, str] = field(default_factory=dict)
+    attributes: set[str] = field(default_factory=set)
+    reads_docs: bool = False
+    files: dict[str, tuple[Facts, Mapping[str, Any]]] = field(default_factory=dict)
+    spaces: dict[int, dict[str, Any]] = field(default_factory=dict)
+    later: deque[BoundName] = field(default_factory=deque)
+    named: dict[Place_, BoundName] = field(default_factory=dict)
+    values: dict[Place_, int] = field(default_factory=dict)
+    missing: dict[Place_, dict[str, Any]] = field(default_factory=dict)
+    remembered: set[str] = field(default_factory=set)
+    done: set[object] = field(default_factory=set)
+    is_loading: bool = False
+    making: str = ""
+    by_value: set[Place_] = field(default_factory=set)
+    valued: set[int] = field(default_factory=set)
+    bodies: set[int] = field(default_factory=set)
+    _tokens: Tokens = field(default_factory=Tokens)
+    _numbers: dict[int, int] = field(default_factory=dict)
+    _queue: deque[tuple[Any, str]] = field(default_factory=deque)
+    _kept: list[Any] = field(default_factory=list)
+    _current: int = -1
+    _edges: dict[int, set[int]] = field(default_factory=dict)
+    _changes: dict[int, dict[Place_, str]] = field(default_factory=dict)
+    _own: list[str | bytes | int] | None = None
+
+    def __post_init__(self) -> None:
+        self.put(ALGORITHM, *(map(str, sys.version_info[:2]) if self.locality.python else ()))
 
     # Tokens --------------------------------------------------------------------------------------------------
 
