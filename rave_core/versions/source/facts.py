@@ -179,9 +179,7 @@ def _from_json(data: list[Any]) -> Definition:
         docs,
         annotations,
         ReachedNames.from_json(names),
-        tuple(
-            Decorator(tuple(chain), digest, ReachedNames.from_json(of), own) for chain, digest, of, own in decorators
-        ),
+        tuple(Decorator(tuple(chain), digest, ReachedNames.from_json(of), own) for chain, digest, of, own in found),
     )
 
 
