@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from rave_core.errors import DecorationError
-from rave_core.functions.annotations import note
+from rave_core.functions.annotations import annotate
 from rave_core.versions.annotations import DependsOn
 
 F = TypeVar("F")
@@ -36,7 +36,7 @@ def depends_on(*things: Any, files: Iterable[str] = (), ignore: Iterable[str] = 
         paths,
         frozenset(left_out),
     )
-    return lambda function: note(function, "depends_on", found)
+    return lambda function: annotate(function, "depends_on", found)
 
 
 def _texts(keyword: str, given: Iterable[str]) -> tuple[str, ...]:
