@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-Parts = Iterator[tuple[Any, Any]]
+from rave_core.fingerprint.parts import Parts
 
 
 def numpy_or_none() -> Any:
@@ -42,16 +41,15 @@ def _octets(array: Any) -> Any:
     flat = numpy.ascontiguousarray(array).reshape(-1)
     if flat.dtype.kind == "c":
         flat = flat.view(flat.real.dtype)
-    if flat.dtype.kind == "f":
+    if flat.dtype.kind == "f" and flat.size:
         flat = _canonical(numpy, flat)
     return memoryview(flat.view("u1")) if flat.nbytes else b""
 
 
 def _canonical(numpy: Any, flat: Any) -> Any:
-    missing = numpy.isnan(flat)
-    if missing.any():
+    if numpy.isnan(flat.min()):  # the minimum is NaN where one item is, and needs no memory
         flat = flat.copy()
-        flat[missing] = numpy.nan
+        flat[numpy.isnan(flat)] = numpy.nan
     if numpy.finfo(flat.dtype).nmant != 63:
         return flat
     # Of the x87 extended format only ten bytes are the number; the padding holds anything.
@@ -92,13 +90,15 @@ def _unmasked(array: Any) -> Parts:
 
 
 def dtype_parts(dtype: Any) -> Parts:
-    """Kind, size and byte order; of records the fields with their places."""
+    """Kind, size and byte order; of records the fields with their titles and places."""
     yield "", (dtype.str, f"{dtype.type.__module__}.{dtype.type.__name__}", dtype.itemsize, dtype.shape)
-    yield ".na_object", getattr(dtype, "na_object", None)
+    if dtype.kind == "T":
+        yield ".na_object", getattr(dtype, "na_object", None)
+        yield ".coerce", (hasattr(dtype, "na_object"), dtype.coerce)
     if dtype.subdtype is not None:
         yield ".base", dtype.base
     for name in dtype.names or ():
-        yield "", (name, dtype.fields[name][1])
+        yield "", (name, *dtype.fields[name][1:])
         yield (name,), dtype.fields[name][0]
 
 
@@ -108,3 +108,23 @@ def ufunc_parts(function: Any) -> Parts:
     if getattr(numpy_or_none(), name, None) is not function:
         raise ValueError(f"{name} is not one of NumPy's own functions")
     yield "", name
+
+
+def generator_parts(generator: Any) -> Parts:
+    """A random generator: the class and the state of its source, and the seeds that it gives to its children."""
+    source = generator.bit_generator if hasattr(generator, "bit_generator") else generator._bit_generator
+    yield "", type(source).__name__
+    yield ".state", source.state
+    seeds = getattr(source, "seed_seq", None)
+    yield ".seed_seq", getattr(seeds, "state", None)
+
+
+def random_state_parts(generator: Any) -> Parts:
+    """A generator of the older kind: its state, with the half-used normal variate."""
+    yield ".get_state()", generator.get_state(legacy=False)
+
+
+def calendar_parts(calendar: Any) -> Parts:
+    """Which days of the week are worked, and the holidays."""
+    yield ".weekmask", calendar.weekmask
+    yield ".holidays", calendar.holidays

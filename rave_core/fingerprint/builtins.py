@@ -9,9 +9,8 @@ from struct import pack
 from typing import Any, TypeAlias
 
 from rave_core.errors import UnencodableError
-from rave_core.fingerprint import code
+from rave_core.fingerprint.buffers import LARGE, Write, put_octets, put_texts
 
-Write: TypeAlias = Callable[[Any], object]
 Put: TypeAlias = Callable[[Any, Write, set[int]], None]
 """Encodes a value: writes bytes; the set holds the ids of the containers that the value stands in."""
 
@@ -19,6 +18,8 @@ MAX_DEPTH = 150
 """Containers inside each other: within Python's own limit for a caller that is not deep in a recursion itself."""
 
 _MAX_KNOWN = 4096
+_MANY = 32
+"""So many texts in a list are written in one go."""
 
 
 class Puts(dict[type, Put]):
@@ -64,32 +65,30 @@ def _put_complex(value: complex, write: Write, inside: set[int]) -> None:
 def put_text(value: str, write: Write, _: set[int]) -> None:
     """Writes a str; lone surrogates are as good as any character."""
     data = value.encode("utf-8", "surrogatepass")
-    write(b"s%x:%b" % (len(data), data))
+    if (size := len(data)) < LARGE:
+        write(b"s%x:%b" % (size, data))
+    else:
+        write(b"s%x:" % size)
+        put_octets(data, write)
 
 
 def _put_bytes(value: bytes, write: Write, _: set[int]) -> None:
     write(b"b%x:" % len(value))
-    write(value)
+    put_octets(value, write)
 
 
 def _put_bytearray(value: bytearray, write: Write, _: set[int]) -> None:
     write(b"a%x:" % len(value))
-    write(bytes(value))
+    put_octets(value, write)
 
 
 def _put_memoryview(value: memoryview, write: Write, inside: set[int]) -> None:
     try:
         write(b"m")
         PUTS[tuple]((value.format, value.shape, value.nbytes), write, inside)
-        write(value if value.c_contiguous and value.ndim == 1 else value.tobytes())
+        put_octets(value if value.c_contiguous and value.ndim == 1 else value.tobytes(), write)
     except ValueError as error:
         raise UnencodableError(f"a memoryview that can't be read: {error}") from error
-
-
-def put_class(value: type, write: Write, inside: set[int]) -> None:
-    """Writes a class, by its name."""
-    write(b"C")
-    put_text(code.class_name(value), write, inside)
 
 
 # Containers ------------------------------------------------------------------------------------------------
@@ -113,6 +112,10 @@ def guarded(put: Put) -> Put:
 
 def _sequence(tag: bytes) -> Put:
     def put(value: Any, write: Write, inside: set[int]) -> None:
+        if len(value) >= _MANY and type(value[0]) is str and set(map(type, value)) == {str}:
+            write(tag.upper())
+            put_texts(value, write)
+            return
         write(b"%b%x:" % (tag, len(value)))
         index = 0
         try:
@@ -210,7 +213,6 @@ BUILT_IN: dict[type, Put] = {
     frozenset: _set(b"F"),
     slice: guarded(_put_slice),
     range: _put_range,
-    type: put_class,
 }
 
 PLAIN: dict[type, Callable[[Any], Any]] = {

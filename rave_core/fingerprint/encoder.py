@@ -8,47 +8,38 @@ with a tag and ends where its own lengths say, so that a sequence of them can be
     i<hex>;      int                      d c      float, complex: IEEE, every NaN alike
     s b a m      str, bytes, bytearray, memoryview: length, then bytes
     l u          list, tuple: count, then items
+    L U          the same of many texts: count, lengths, characters
     D S F        dict, set, frozenset: count, then items in the order of their encodings
     x r          slice, range
-    E C          enum member: class, name, value; class: name
+    E C          enum member: class, name, value; class: name, and content where the name does not lead to it
     k p          a type known here: tag, then a stand-in, or parts up to a full stop
     q            registered, or with ``__rave_key__``: class, then a stand-in
-    o            an instance: class, content of its built-in base, attributes
+    o g R        an instance: class, content of its built-in base and attributes; class and ``__getstate__()``;
+                 class and what ``__reduce_ex__`` gives
 
-Classes count by name, functions by name, code, defaults and captured values. The attributes of a function, ``attrs``
-of a pandas object, and the chunks of an Arrow table don't count.
+From 32 KiB on, the BLAKE3 digest of bytes stands for them. Functions count by name, code, defaults and captured
+values. The attributes of a function, ``attrs`` of a pandas object, and the chunks of an Arrow table don't count.
 """
 
 from __future__ import annotations
 
 import enum
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
-from typing import Any, NoReturn
+from typing import Any
 
-from rave_core.errors import DuplicateError, UnencodableError, describe_error
-from rave_core.fingerprint import code, standard
-from rave_core.fingerprint.builtins import (
-    BUILT_IN,
-    PLAIN,
-    PUTS,
-    Put,
-    Write,
-    guarded,
-    piece,
-    put_class,
-    put_text,
-    subscript,
-)
+from rave_core.errors import DuplicateError, UnencodableError
+from rave_core.fingerprint import code, standard, zones
+from rave_core.fingerprint.buffers import Write
+from rave_core.fingerprint.builtins import BUILT_IN, PUTS, Put, guarded, piece, put_text
+from rave_core.fingerprint.classes import MEMBERS, class_name, is_named, put_class
+from rave_core.fingerprint.objects import class_header, object_put
+from rave_core.fingerprint.parts import leaf, parts, unreadable
 
-_LIBRARIES = frozenset({"numpy", "pandas", "polars", "pyarrow"})
-_REMEDY = (
-    "give the class a __rave_key__ method, make it a dataclass, register its type with "
-    "rave_core.fingerprint.register, or list the parameter in ignore="
-)
+_LIBRARIES = frozenset({"numpy", "pandas", "polars", "pyarrow", "xarray"})
 
-_EMPTY = blake2b(digest_size=20, person=b"rave-args-v1")
+_EMPTY = blake2b(digest_size=20, person=b"rave-args-v2")
 _registered: dict[type, Callable[[Any], object]] = {}
 
 
@@ -96,7 +87,7 @@ def register(type_: type, function: Callable[[Any], object]) -> None:
     known = _registered.get(type_) or BUILT_IN.get(type_)
     if known is not None and known is not function:
         both = " and ".join(f"{getattr(each, '__module__', '')}.{_name(each)}" for each in (known, function))
-        raise DuplicateError(f"the fingerprint of {code.class_name(type_)} is claimed by {both}; keep one of them")
+        raise DuplicateError(f"the fingerprint of {class_name(type_)} is claimed by {both}; keep one of them")
     _registered[type_] = function
     PUTS.clear()
 
@@ -139,7 +130,10 @@ def _find(cls: type) -> Put:
         return _member(cls)
     if issubclass(cls, type):
         return put_class
-    return _known(cls) or _compound(cls)
+    if (known := _known(cls)) is not None:
+        return known
+    base = next((klass for klass in cls.__mro__[1:-1] if _known(klass)), None)
+    return object_put(cls, base, base and _known(base))
 
 
 PUTS.find = _find
@@ -158,78 +152,34 @@ def _known(cls: type) -> Put | None:
     if cls in BUILT_IN:
         return BUILT_IN[cls]
     if cls in code.PARTS:
-        return _parts(cls.__name__, code.PARTS[cls])
+        return parts(cls.__name__, code.PARTS[cls])
+    if cls in MEMBERS:
+        return parts(*MEMBERS[cls])
     if (root := str(cls.__module__).partition(".")[0]) in _LIBRARIES and root in sys.modules:
         # Such a value can't exist before its library is imported, so nothing is imported for the others.
-        from rave_core.fingerprint import tables
+        from rave_core.fingerprint import libraries
 
-        found = tables.parts_of(cls)
-        return _parts(*found) if found else None
-    name = f"{cls.__module__}.{cls.__qualname__}"
-    if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls and cls not in _UNNAMED:
+        found = libraries.parts_of(cls)
+        return parts(*found) if found else None
+    if (zone := zones.parts_of(cls)) is not None:
+        return parts(*zone)
+    if not is_named(cls):
         return None
+    name = f"{cls.__module__}.{cls.__qualname__}"
     if name in standard.LEAVES:
-        return _leaf(*standard.LEAVES[name])
-    return _parts(*standard.CONTAINERS[name]) if name in standard.CONTAINERS else None
-
-
-_UNNAMED = (type(type.__dict__),)
-"""The type of a mapping proxy does not stand under its name in its module."""
-
-
-def _text(value: str) -> bytes:
-    return piece(value, set())
-
-
-def _unreadable(value: Any, error: Exception) -> NoReturn:
-    # What a library or a plugin raises must not look like a mistake of the operation's caller.
-    if isinstance(error, UnencodableError | RecursionError | MemoryError):
-        raise error
-    what = describe_error(error)
-    raise UnencodableError(f"asking a {type(value).__qualname__} for what it holds raised {what}") from error
-
-
-def _leaf(tag: str, function: Callable[[Any], object]) -> Put:
-    header = b"k" + _text(tag)
-
-    def put(value: Any, write: Write, inside: set[int]) -> None:
-        try:
-            plain = function(value)
-        except Exception as error:  # noqa: BLE001  # told on as UnencodableError
-            _unreadable(value, error)
-        write(header)
-        PUTS[type(plain)](plain, write, inside)
-
-    return put
-
-
-def _parts(tag: str, function: Callable[[Any], Iterator[tuple[Any, Any]]]) -> Put:
-    header = b"p" + _text(tag)
-
-    def put(value: Any, write: Write, inside: set[int]) -> None:
-        write(header)
-        step: Any = ""
-        try:
-            for step, part in function(value):  # noqa: B007  # the step is for the error
-                PUTS[type(part)](part, write, inside)
-        except UnencodableError as error:
-            raise error.under(subscript(*step) if isinstance(step, tuple) else step) from error.__cause__
-        except Exception as error:  # noqa: BLE001  # told on as UnencodableError
-            _unreadable(value, error)
-        write(b".")
-
-    return guarded(put)
+        return leaf(*standard.LEAVES[name])
+    return parts(*standard.CONTAINERS[name]) if name in standard.CONTAINERS else None
 
 
 def _stand_in(cls: type, function: Callable[[Any], object], step: str) -> Put:
-    header = b"q" + _text(code.class_name(cls))
+    header = class_header(b"q", cls)
 
     def put(value: Any, write: Write, inside: set[int]) -> None:
         try:
             plain = function(value)
-        except Exception as error:  # noqa: BLE001  # told on as UnencodableError
-            _unreadable(value, error)
-        write(header)
+        except Exception as error:  # noqa: BLE001  # becomes an UnencodableError
+            unreadable(value, error)
+        write(header(inside))
         try:
             PUTS[type(plain)](plain, write, inside)
         except UnencodableError as error:
@@ -239,74 +189,14 @@ def _stand_in(cls: type, function: Callable[[Any], object], step: str) -> Put:
 
 
 def _member(cls: type[enum.Enum]) -> Put:
-    header = b"E" + _text(code.class_name(cls))
+    header = class_header(b"E", cls)
     named = not issubclass(cls, enum.Flag)
 
     def put(member: Any, write: Write, inside: set[int]) -> None:
-        write(header + piece(member._name_ if named else None, inside))
+        write(header(inside) + piece(member._name_ if named else None, inside))
         try:
             write(piece(member._value_, set(inside)))
         except UnencodableError:
             write(b"-")  # an object() as a marker: class and name say which
-
-    return put
-
-
-def _compound(cls: type) -> Put:
-    base = next((klass for klass in cls.__mro__[1:-1] if _known(klass)), None)
-    if base is None and (code.is_opaque(cls) or not code.has_fields(cls)):
-        return _refuse(cls)
-    header = b"o" + _text(code.class_name(cls)) + piece(getattr(cls, "_fields", None) if base is tuple else None, set())
-    content = _content(cls, base)
-    rest = _attributes(cls, base)
-
-    def put(value: Any, write: Write, inside: set[int]) -> None:
-        write(header)
-        content(value, write, inside)
-        rest(value, write, inside)
-
-    return put
-
-
-def _content(cls: type, base: type | None) -> Put:
-    if base is None:
-        return _put_nothing
-    put = _known(base)
-    assert put is not None
-    if base not in PLAIN:
-        return put
-    plain = PLAIN[base]
-    if hasattr(cls, "n_sequence_fields"):  # os.stat_result and its like: a tuple that shows a part of its fields
-
-        def plain(value: Any) -> Any:
-            return value.__reduce__()[1]
-
-    return guarded(lambda value, write, inside: put(plain(value), write, inside))
-
-
-def _put_nothing(_value: Any, write: Write, _inside: set[int]) -> None:
-    write(b"-")
-
-
-def _attributes(cls: type, base: type | None) -> Put:
-    names, computed = code.attribute_names(cls, base), code.computed_names(cls)
-
-    def put(value: Any, write: Write, inside: set[int]) -> None:
-        held = code.attributes(value, names, computed)
-        write(b"D%x:" % len(held))
-        name = ""
-        try:
-            for name in sorted(held):
-                put_text(name, write, inside)
-                PUTS[type(held[name])](held[name], write, inside)
-        except UnencodableError as error:
-            raise error.under(f".{name}") from error.__cause__
-
-    return guarded(put)
-
-
-def _refuse(cls: type) -> Put:
-    def put(_value: Any, _write: Write, _inside: set[int]) -> None:
-        raise UnencodableError(f"{cls.__module__}.{cls.__qualname__} has no canonical encoding; {_REMEDY}")
 
     return put

@@ -5,11 +5,12 @@ By name, so that none of these modules is imported before there is a value of it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from rave_core.errors import UnencodableError
 from rave_core.fingerprint.code import partial_parts, reduced_parts
+from rave_core.fingerprint.parts import Parts
+from rave_core.fingerprint.zones import zone_info_key
 
 
 def date_fields(value: Any) -> tuple[int, ...]:
@@ -22,43 +23,26 @@ def delta_fields(value: Any) -> tuple[int, ...]:
     return value.days, value.seconds, value.microseconds
 
 
-def clock_fields(value: Any, moment: Any) -> tuple[Any, ...]:
-    """Wall clock, fold and zone of a datetime or time; ``moment`` is what the zone is asked about."""
+def wall_fields(value: Any) -> tuple[Any, ...]:
+    """Wall clock and fold of a datetime or time, and the offset that its zone gives then."""
+    offset = None if value.tzinfo is None else value.utcoffset()
     wall = (value.hour, value.minute, value.second, value.microsecond, value.fold)
-    if value.tzinfo is None:
-        return wall
-    offset = value.utcoffset()
-    known = (*wall, None if offset is None else delta_fields(offset), zone_name(value.tzinfo, moment))
-    if getattr(value.tzinfo, "key", None) is not None:
-        return known
-    # A fixed offset called "CET" is not the zone of that key.
-    return (*known, f"{type(value.tzinfo).__module__}.{type(value.tzinfo).__qualname__}")
+    return (*wall, None if offset is None else delta_fields(offset))
 
 
-def zone_name(zone: Any, moment: Any) -> str | None:
-    """The name of a time zone: its IANA key or what it shows itself as, else what it calls itself at ``moment``."""
-    name = getattr(zone, "key", None) or getattr(zone, "zone", None)
-    if name is None and getattr(type(zone), "__repr__", None) is not object.__repr__:
-        name = repr(zone)  # two zones of dateutil's may both be "CET" at the moment
-    return name or zone.tzname(moment)  # type: ignore[no-any-return]  # whatever a zone calls itself
+def datetime_parts(value: Any) -> Parts:
+    """Date, wall clock, fold, offset and zone."""
+    yield "", (*date_fields(value), *wall_fields(value))
+    yield ".tzinfo", value.tzinfo
 
 
-def _datetime(value: Any) -> tuple[Any, ...]:
-    return (*date_fields(value), *clock_fields(value, value))
-
-
-def _time(value: Any) -> tuple[Any, ...]:
-    return clock_fields(value, None)
+def _time_parts(value: Any) -> Parts:
+    yield "", wall_fields(value)
+    yield ".tzinfo", value.tzinfo
 
 
 def _timezone(value: Any) -> tuple[Any, ...]:
     return (*delta_fields(value.utcoffset(None)), value.tzname(None))
-
-
-def _zone_info(value: Any) -> str:
-    if value.key is None:
-        raise UnencodableError("a ZoneInfo read from a file has no name; give it one: ZoneInfo.from_file(file, key=…)")
-    return str(value.key)
 
 
 def _decimal(value: Any) -> str:
@@ -83,11 +67,9 @@ def _array(value: Any) -> tuple[str, bytes]:
 
 LEAVES: dict[str, tuple[str, Callable[[Any], object]]] = {
     "datetime.date": ("date", date_fields),
-    "datetime.datetime": ("datetime", _datetime),
-    "datetime.time": ("time", _time),
     "datetime.timedelta": ("timedelta", delta_fields),
     "datetime.timezone": ("timezone", _timezone),
-    "zoneinfo.ZoneInfo": ("zone", _zone_info),
+    "zoneinfo.ZoneInfo": ("zone", zone_info_key),
     "decimal.Decimal": ("decimal", _decimal),
     "fractions.Fraction": ("fraction", _fraction),
     "uuid.UUID": ("uuid", _uuid),
@@ -105,38 +87,58 @@ for _name in ("Address", "Network", "Interface"):
     LEAVES[f"ipaddress.IPv6{_name}"] = (f"ipv6 {_name.lower()}", str)
 
 
-def _ordered_dict(value: Any) -> Iterator[tuple[Any, Any]]:
+def _ordered_dict(value: Any) -> Parts:
     for key, member in value.items():
         yield "", key
         yield (key,), member
 
 
-def _default_dict(value: Any) -> Iterator[tuple[Any, Any]]:
+def _default_dict(value: Any) -> Parts:
     yield ".default_factory", value.default_factory
     yield "", dict(value)
 
 
-def _counter(value: Any) -> Iterator[tuple[Any, Any]]:
+def _counter(value: Any) -> Parts:
     yield "", dict(value)
 
 
-def _deque(value: Any) -> Iterator[tuple[Any, Any]]:
+def _deque(value: Any) -> Parts:
     yield ".maxlen", value.maxlen
     for index, member in enumerate(value):
         yield (index,), member
 
 
-def _proxy(value: Any) -> Iterator[tuple[Any, Any]]:
+def _proxy(value: Any) -> Parts:
     yield "", value.copy()
 
 
-def _namespace(value: Any) -> Iterator[tuple[Any, Any]]:
+def _namespace(value: Any) -> Parts:
     for name in sorted(vars(value)):
         yield "", name
         yield f".{name}", vars(value)[name]
 
 
-CONTAINERS: dict[str, tuple[str, Callable[[Any], Iterator[tuple[Any, Any]]]]] = {
+def _random(value: Any) -> Parts:
+    yield ".getstate()", value.getstate()
+
+
+def _type_variable(value: Any) -> Parts:
+    yield "", (value.__module__, value.__name__, value.__covariant__, value.__contravariant__)
+    yield ".__bound__", value.__bound__
+    yield ".__constraints__", value.__constraints__
+
+
+def _new_type(value: Any) -> Parts:
+    yield "", (value.__module__, value.__qualname__)
+    yield ".__supertype__", value.__supertype__
+
+
+CONTAINERS: dict[str, tuple[str, Callable[[Any], Parts]]] = {
+    "datetime.datetime": ("datetime", datetime_parts),
+    "datetime.time": ("time", _time_parts),
+    "random.Random": ("random", _random),
+    "typing.TypeVar": ("type variable", _type_variable),
+    "typing.NewType": ("new type", _new_type),
     "collections.OrderedDict": ("ordered dict", _ordered_dict),
     "collections.defaultdict": ("default dict", _default_dict),
     "collections.Counter": ("counter", _counter),

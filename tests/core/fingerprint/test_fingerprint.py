@@ -9,6 +9,8 @@ import hashlib
 import math
 import random
 import struct
+import sys
+import threading
 import types
 
 import pytest
@@ -174,7 +176,7 @@ def test_a_short_digest_is_base32(data: bytes) -> None:
 def test_a_digest_is_that_of_the_encodings() -> None:
     """A digest is 32 characters of base32 over the encodings of names and values in order."""
     data = encode("a") + encode([1, 2]) + encode("b") + encode(None)
-    raw = hashlib.blake2b(data, digest_size=20, person=b"rave-args-v1").digest()
+    raw = hashlib.blake2b(data, digest_size=20, person=b"rave-args-v2").digest()
     assert digest([("a", [1, 2]), ("b", None)]) == base64.b32encode(raw).decode().lower()
 
 
@@ -185,7 +187,10 @@ def test_an_int_of_any_size_is_encoded() -> None:
 
 
 class Unknown:
-    """A class that says nothing about itself."""
+    """A class whose instances have an identity and nothing else that tells them apart."""
+
+    def __next__(self) -> None:
+        """Makes it an iterator, which changes when it is looked at."""
 
 
 @pytest.mark.parametrize(
@@ -206,7 +211,7 @@ class Unknown:
 )
 def test_an_error_names_the_path(value: object, path: str) -> None:
     """The error tells where in the argument the value stands, its type, and what to do."""
-    with pytest.raises(UnencodableError, match=r"Unknown has no canonical encoding; .*__rave_key__.*ignore=") as caught:
+    with pytest.raises(UnencodableError, match=r"Unknown has no canonical encoding: .*__rave_key__.*ignore=") as caught:
         encode(value)
     assert caught.value.path == path
     with pytest.raises(UnencodableError) as caught:
@@ -214,7 +219,7 @@ def test_an_error_names_the_path(value: object, path: str) -> None:
     assert caught.value.path == f"args.config{path}"
 
 
-@pytest.mark.parametrize("value", [object(), iter([]), types, (n for n in "a"), ValueError("x")])
+@pytest.mark.parametrize("value", [object(), iter([]), types, (n for n in "a"), threading.Lock(), sys.stderr])
 def test_what_is_known_by_identity_alone_is_refused(value: object) -> None:
     """There is no fall-back to pickle, ``str`` or ``repr``."""
     with pytest.raises(UnencodableError, match="has no canonical encoding"):

@@ -120,26 +120,26 @@ def test_two_scripts_differ(tmp_path: pathlib.Path) -> None:
 
 
 GOLDEN: list[tuple[str, object]] = [
-    ("u3edmjl3zkwg2ypzk2bo2odrr3wzqarj", None),
-    ("mdxops5kdyrdu7oqaaaxr4ypfhwshx2w", True),
-    ("ojlwqohn72cv57m4hwrpgwnwnfmuferi", 1),
-    ("wrxtrdakkzv2ioue53niwrt4plbn6ssn", -(2**70)),
-    ("n5jjbhoh74joy4fozanf5obkhaartcsy", 1.0),
-    ("l37igmpxe7srjlwu3k3fdszmrfp5gtut", float("nan")),
-    ("e4wntw5hi4u5mx34vokato3k3jv66lvy", 1 - 2j),
-    ("6y7qxqinszuhe2aoffwrixvu7rmolmgi", "naïve \ud800"),
-    ("jnhaa5uxbxhiiipxy5kd3oodkkm5gohd", b"\x00\xff"),
-    ("vv7b2gmzmmhqkf5nxpyjjs4zd4n4g2yk", [1, (2, [3])]),
-    ("oq2ffay6arh5bypaep76vlxmtqc6cw35", {"b": {1, 2}, "a": frozenset("xy"), 3: None}),
-    ("rp2s5bdarsyoodob6wxlqa6gorqdd652", collections.OrderedDict(b=1, a=2)),
-    ("uowhnlvdmfgzlvebcmmsalr6lcjvbggc", dt.datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin"))),
+    ("7j2nuutoyibedbn2nv6pxxvnuo3iibbh", None),
+    ("oxazt2zuv2xxqdli2jxbni27tlj4hbu2", True),
+    ("wk5ae27b6muz5brklzuzhfwpuv5kyr22", 1),
+    ("ynsdndfv3n3n3sol2a4zf6y3wpnn5ptt", -(2**70)),
+    ("x2ymkl2gak76l4wqws6pbjn4b7kppibc", 1.0),
+    ("3gw7nxdrkgp4e2hvenuj4cciv6y4djqv", float("nan")),
+    ("na45desibajaferwgxbe7kwjafbkhmob", 1 - 2j),
+    ("cfdfel57xcn3vmrtucwluer4ia3sa5ly", "naïve \ud800"),
+    ("xzhykoawqs674dbsk3szvc5y3ajtkfjc", b"\x00\xff"),
+    ("uqulog5fzxkf5fychfgevtftnmce2wx4", [1, (2, [3])]),
+    ("y6aolmyfxnkwrnnfjqc5m7oqm5nroppe", {"b": {1, 2}, "a": frozenset("xy"), 3: None}),
+    ("ahvt7qb3ezy7xswthmfmtaz2nm2pr5v2", collections.OrderedDict(b=1, a=2)),
+    ("ngxa73egjuawycgtnyro5eyfwr2hdleo", dt.datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin"))),
     (
-        "y2oioeotern34cpjh4d4yclnwwt67np6",
+        "nmp5s2agcgzsjslua5cs2n6b5qdhcjch",
         [dt.date(2024, 1, 1), dt.timedelta(1), Decimal("1.50"), pathlib.PurePosixPath("a/b")],
     ),
-    ("f5fybq5edfw2pw7mzwmfrb5nnbmgzqeg", np.arange(6, dtype="<i4").reshape(2, 3)),
-    ("f3a62n2flisz6zozjofixpigpdzxzme5", np.float64(1.5)),
-    ("3pyie6oybrb6ha5cx6mbuxrbnllvblxp", pd.DataFrame({0: [1, 2], 1: [0.5, float("nan")]})),
+    ("ntlvfchvt4ypdpg3y2mzlu3gul24gum7", np.arange(6, dtype="<i4").reshape(2, 3)),
+    ("yuxcxclfkjhjvknpoq2uuwhisvrpcss5", np.float64(1.5)),
+    ("ixqeta6dmohc5hhkg7eho442lngfzkm3", pd.DataFrame({0: [1, 2], 1: [0.5, float("nan")]})),
 ]
 
 

@@ -93,6 +93,10 @@ DIFFERENT: list[tuple[object, object]] = [
     (TABLE, TABLE.rename_columns(["a", "b", "d"])),
     (TABLE, TABLE.replace_schema_metadata({"origin": "here"})),
     (TABLE, TABLE.slice(0, 2)),
+    (
+        pa.array(["a", "b", "a"]).dictionary_encode(),
+        pa.DictionaryArray.from_arrays(pa.array([1, 0, 1], "int32"), ["b", "a"]),
+    ),
     (TABLE, TABLE.to_batches()[0]),
     (pa.array([1, None]), pa.array([1, 0])),
     (pa.array(["a", "b"]), pa.array(["ab", ""])),
@@ -135,8 +139,8 @@ EQUAL: list[tuple[object, object]] = [
     (pa.array([1, None]), pa.array([5, 1, None]).slice(1)),
     (pa.array([True, None]), pa.array([False, True, None]).slice(1)),
     (
-        pa.array(["a", "b", "a"]).dictionary_encode(),
-        pa.DictionaryArray.from_arrays(pa.array([1, 0, 1], "int32"), ["b", "a"]),
+        pa.chunked_array([pa.array(["a", "b", "a"]).dictionary_encode()]),
+        pa.chunked_array([pa.array(["a"]).dictionary_encode(), pa.array(["b", "a"]).dictionary_encode()]),
     ),
     (pa.array([1], "int64", mask=np.array([True])), pa.array([None], "int64")),
 ]
