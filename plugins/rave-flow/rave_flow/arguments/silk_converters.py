@@ -70,6 +70,31 @@ def to_amount(value: Any) -> int:
     return whole("threshold", value)
 
 
+JOININGS = ("union", "intersect", "difference", "symmetric_difference", "sample")
+"""What rwsettool makes of sets."""
+
+
+def to_joining(value: Any) -> str:
+    """What rwsettool makes of sets: one of `JOININGS`.
+
+    Raises:
+        ValueError: anything else.
+    """
+    word = str(value).strip().lower().replace("-", "_")
+    if word not in JOININGS:
+        raise ValueError(f"one of {', '.join(JOININGS)} expected")
+    return word
+
+
+def to_distance(value: Any) -> float:
+    """A number of 0 or more.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    return fraction("delta", value, least=0, most=10**9)
+
+
 def to_percentage(value: Any) -> float:
     """A number from 0 to 100.
 
@@ -161,6 +186,8 @@ CONVERTERS: dict[str, Converter] = dict(
         _named("flow_scheme", to_scheme, _SCHEME),
         _named("flow_threshold", to_threshold, _text("1000-", "bytes:1000-,records:10-99")),
         _named("flow_amount", to_amount, {"type": "integer", "minimum": 0}),
+        _named("flow_joining", to_joining, {"enum": list(JOININGS)}),
+        _named("flow_distance", to_distance, {"type": "number", "minimum": 0}),
         _named("flow_percentage", to_percentage, {"type": "number", "minimum": 0, "maximum": 100}),
         _named("flow_few", to_few, {"type": "integer", "minimum": 1, "maximum": 50}),
         _named("flow_end", to_end, {"enum": ["src", "dst"]}),

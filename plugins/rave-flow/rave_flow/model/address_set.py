@@ -25,6 +25,14 @@ def number_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
     return int(address) + V4 if address.version == 4 else int(address)
 
 
+def number_of_text(text: str) -> int | None:
+    """The number of the address in a text; ``None`` where it is none."""
+    try:
+        return number_of(ipaddress.ip_address(text))
+    except ValueError:
+        return None
+
+
 def address_of(number: int) -> str:
     """The address of a number."""
     return str(ipaddress.IPv4Address(number - V4) if V4 <= number < V4 + 2**32 else ipaddress.IPv6Address(number))

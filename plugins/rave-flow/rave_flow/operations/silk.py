@@ -7,17 +7,18 @@ In Python chains of any length are built with `rave_flow.silk`. Here each operat
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rave_core import Operation, op
+from rave_core import Operation, list_of, op
 from rave_flow.errors import ParameterError
 from rave_flow.operations.windowed import ARROW
-from rave_flow.silk import tools
+from rave_flow.silk import bags, records, sets, tools
 from rave_flow.silk.flows import CUT_FIELDS, Flows
 from rave_flow.sql.conditions import FLAG_BITS
 from rave_flow.sql.dates import span_of
+from rave_flow.sql.silk_fields import ADDED
 from rave_flow.steps import CODE
 
 if TYPE_CHECKING:
@@ -70,6 +71,22 @@ def _addresses(flows: Flows, *, sip: bool = False, dip: bool = False) -> pyarrow
     import pyarrow
 
     return pyarrow.table({"address": pyarrow.array(tools.seen(flows, tools.ends_of(sip, dip)), pyarrow.string())})
+
+
+def _deduped(
+    flows: Flows,
+    *,
+    ignore_fields: Any = (),
+    stime_delta: float | None = None,
+    fields: tuple[str, ...] = CUT_FIELDS,
+    num_recs: int | None = None,
+) -> pyarrow.Table:
+    unique = records.rwdedupe(flows, ignore_fields=ignore_fields, stime_delta=stime_delta)
+    return _cut(unique, fields=fields, num_recs=num_recs)
+
+
+def _bag(flows: Flows, *, key: str, counter: str = "records") -> pyarrow.Table:
+    return bags.rwbagcat(bags.rwbag(flows, key=key, counter=counter))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +154,28 @@ TOOLS: dict[str, Tool] = {
         {"key": "flow_key"},
         "Records, bytes and packets by one key, of the flows that pass all options.",
     ),
+    "rwdedupe": Tool(
+        _deduped,
+        {"ignore_fields": "flow_fields", "stime_delta": "flow_distance", "fields": "flow_fields",
+         "num_recs": "flow_records"},
+        "The flows that pass all options, without duplicates: a table of ``fields``, of at most 10,000 rows.",
+    ),
+    "rwgroup": Tool(
+        records.rwgroup,
+        {"id_fields": "flow_fields", "delta_field": str, "delta_value": "flow_distance", "rec_threshold": "flow_number",
+         "summarize": bool, "fields": "flow_fields"},
+        "The flows that pass all options with the number of their group, or a row for each group.",
+    ),
+    "rwaddrcount": Tool(
+        records.rwaddrcount,
+        {"use_dest": bool, **{f"{end}_{name}": "flow_amount" for end in ("min", "max") for name in ADDED}},
+        "Bytes, packets, records and times of each source or destination, of the flows that pass all options.",
+    ),
+    "rwbag": Tool(
+        _bag,
+        {"key": str, "counter": str},
+        "How many records, packets or bytes there are of each key, of the flows that pass all options.",
+    ),
 }  # fmt: skip
 
 
@@ -174,4 +213,26 @@ def answer(name: str, arguments: dict[str, Any]) -> Any:
     return tool.function(tools.rwfilter(**arguments), **given)
 
 
-__export__: dict[str, Operation[..., Any]] = {name: _operation(name) for name in TOOLS}
+@op(
+    name="flow/rwsettool",
+    version=CODE,
+    mime_type=ARROW,
+    typemap={
+        "sets": list_of("flow_addresses"), "operation": "flow_joining",
+        "cidr_blocks": bool, "size": "flow_number", "seed": "flow_amount",
+    },
+)  # fmt: skip
+def rwsettool(
+    sets: Sequence[Any], operation: str = "union", cidr_blocks: bool = False, size: int | None = None, seed: int = 0
+) -> pyarrow.Table:
+    """The addresses, or with ``cidr_blocks`` the networks, of joined sets, or of a sample of ``size`` addresses."""
+    return joined(sets, operation, cidr_blocks, size, seed)
+
+
+def joined(given: Sequence[Any], operation: str, cidr_blocks: bool, size: int | None, seed: int) -> pyarrow.Table:
+    """See `rave_flow.silk.rwsettool`."""
+    wanted: dict[str, bool] = {operation: True}
+    return sets.rwsetcat(sets.rwsettool(*given, size=size, seed=seed, **wanted), cidr_blocks=cidr_blocks)
+
+
+__export__: dict[str, Operation[..., Any]] = {**{name: _operation(name) for name in TOOLS}, "rwsettool": rwsettool}

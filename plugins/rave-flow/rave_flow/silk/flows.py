@@ -42,6 +42,28 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class Sameness:
+    """What makes flows duplicates of each other.
+
+    Attributes:
+        columns: whose values are equal.
+        within: how many microseconds after the one before a duplicate starts, at most; ``None`` for at any time.
+    """
+
+    columns: tuple[str, ...]
+    within: int | None = None
+
+    def sql(self) -> str:
+        """The SQL condition, for ``QUALIFY``, that a flow is the first of those that are the same."""
+        order = ", ".join(["ts", *(column for column in TIES if column != "ts")])
+        window = f"(PARTITION BY {', '.join(self.columns) or '1'} ORDER BY {order})"
+        if self.within is None:
+            return f"row_number() OVER {window} = 1"
+        since = f"(epoch_us(ts) - lag(epoch_us(ts)) OVER {window})"
+        return f"coalesce({since} > {literal(self.within)}, true)"
+
+
+@dataclass(frozen=True, slots=True)
 class Flows:
     """Some flows.
 
@@ -52,6 +74,7 @@ class Flows:
         order: columns to sort by, and whether the largest come first. Without one the order is by time, then by all
             columns, so it is the same every time.
         parts: references whose flows come one after the other in place of ``slices``.
+        distinct: what tells flows from duplicates; ``None`` where all count.
         left_out: what is missing from them, for each selection of files that they come from; it does not count.
     """
 
@@ -60,15 +83,21 @@ class Flows:
     filters: tuple[Filter, ...] = ()
     order: tuple[tuple[str, bool], ...] = ()
     parts: tuple[Flows, ...] = ()
+    distinct: Sameness | None = None
     left_out: tuple[LeftOut, ...] = field(default=(), compare=False)
 
     def __rave_key__(self) -> object:
         """What stands for them in a key."""
-        return self.slices, self.window, self.filters, self.order, self.parts
+        return self.slices, self.window, self.filters, self.order, self.parts, self.distinct
 
     def filtered(self, conditions: tuple[Condition, ...], *, passes: bool = True) -> Flows:
         """Those for which all conditions hold, or do not."""
-        return replace(self, filters=(*self.filters, Filter(conditions, passes)))
+        chosen = Flows(parts=(self,), order=self.order, left_out=self.left_out) if self.distinct is not None else self
+        return replace(chosen, filters=(*chosen.filters, Filter(conditions, passes)))
+
+    def deduplicated(self, distinct: Sameness) -> Flows:
+        """Of flows that are the same the first alone."""
+        return Flows(parts=(self,), order=self.order, distinct=distinct, left_out=self.left_out)
 
     def ordered(self, columns: tuple[str, ...], *, reverse: bool) -> Flows:
         """The same, in another order; among equals the one that was."""
@@ -90,8 +119,12 @@ class Flows:
     def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with a view ``flows`` of them."""
         with connected() as connection:
-            connection.execute(f"CREATE TEMP VIEW flows AS {self._sql()}")
+            self.create(connection, "flows")
             yield connection
+
+    def create(self, connection: duckdb.DuckDBPyConnection, view: str) -> None:
+        """Makes a view of them on a connection."""
+        connection.execute(f"CREATE TEMP VIEW {view} AS {self._sql()}")
 
     def order_sql(self) -> str:
         """The SQL to sort by."""
@@ -108,7 +141,8 @@ class Flows:
             files = ", ".join(literal(str(path)) for path in parquet_of(self.slices))
             source, bounded = f"read_parquet([{files}], hive_partitioning=false)", bounds(self.window)
         tests = [*bounded, *(each.sql(source) for each in self.filters)] or ["true"]
-        return f"SELECT * FROM {source} WHERE {' AND '.join(tests)}"  # noqa: S608  # conditions hold numbers and quoted names
+        first = f" QUALIFY {self.distinct.sql()}" if self.distinct is not None else ""
+        return f"SELECT * FROM {source} WHERE {' AND '.join(tests)}{first}"  # noqa: S608  # numbers and quoted names
 
 
 CUT_FIELDS = ("sip", "dip", "sport", "dport", "protocol", "packets", "bytes", "flags", "stime", "duration", "etime")

@@ -25,7 +25,7 @@ from rave_flow.sql.conditions import Condition
 from rave_flow.sql.dates import micros_of, moment_of, span_of
 from rave_flow.sql.numbers import fraction, optional
 from rave_flow.sql.silk_counts import Counting
-from rave_flow.sql.silk_fields import FIELDS, to_fields, to_ranked, to_total, to_values
+from rave_flow.sql.silk_fields import ordering, to_fields, to_ranked, to_total, to_values
 from rave_flow.sql.silk_options import named, to_conditions, to_thresholds
 from rave_flow.sql.silk_tools import Cut, Grouping, Threshold
 from rave_flow.steps import CODE
@@ -118,7 +118,7 @@ def _within(flows: Flows, window: Window) -> Flows:
 
 def rwsort(flows: Flows, /, *, fields: Any, reverse: bool = False) -> Flows:
     """The same flows in the order of ``fields``, the largest first with ``reverse=True``."""
-    columns = tuple(FIELDS[name] for name in to_fields(fields))
+    columns = tuple(column for name in to_fields(fields) for column in ordering(name))
     return reference_of(flows).ordered(columns, reverse=reverse)
 
 

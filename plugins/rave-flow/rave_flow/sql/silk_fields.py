@@ -151,6 +151,14 @@ def binned(name: str, seconds: int | None) -> str:
     return f"make_timestamp({floored(micros, seconds * 10**6)} * {seconds * 10**6})"
 
 
+_NUMBERED = {"sip": ("src_high", "src_low"), "dip": ("dst_high", "dst_low")}
+
+
+def ordering(name: str) -> tuple[str, ...]:
+    """The SQL to sort flows by a field: addresses are in order of their numbers."""
+    return (*_NUMBERED.get(name, ()), FIELDS[name])
+
+
 def floored(micros: str, width: int) -> str:
     """The SQL of the bin, of ``width`` microseconds, that a number of microseconds is in; before 1970 too."""
     return f"(({micros} - ((({micros}) % {width}) + {width}) % {width}) // {width})"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rave_flow.model.ranges import Ranges
 from rave_flow.sql.literals import literal
-from rave_flow.sql.silk_fields import ADDED, OCTETS, TOTALS, VALUES, binned, shown
+from rave_flow.sql.silk_fields import ADDED, OCTETS, TOTALS, VALUES, binned, ordering, shown
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,11 +42,31 @@ class Grouping:
     def sql(self) -> str:
         """The groups as a query, without an order."""
         keys = ", ".join(f"{self._key(name)} AS {name}" for name in self.fields)
-        sums = ", ".join(f"{VALUES[name]} AS {name}" for name in self.values)
-        return f"SELECT {keys}, {sums} FROM flows GROUP BY {', '.join(map(self._key, self.fields))}"  # noqa: S608  # ours
+        sums = [f"{VALUES[name]} AS {name}" for name in self.values]
+        sums += [f"min({column}) AS {hidden}" for hidden, column in self._hidden.items()]
+        return f"SELECT {keys}, {', '.join(sums)} FROM flows GROUP BY {', '.join(map(self._key, self.fields))}"  # noqa: S608  # ours
+
+    @property
+    def order(self) -> str:
+        """The SQL to sort groups by their key: addresses by their numbers."""
+        parts = [[*(_hide(column) for column in ordering(name)[:-1]), name] for name in self.fields]
+        return ", ".join(f"{column} NULLS LAST" for part in parts for column in part)
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Columns of `sql` that are there to sort by alone."""
+        return tuple(self._hidden)
+
+    @property
+    def _hidden(self) -> dict[str, str]:
+        return {_hide(column): column for name in self.fields for column in ordering(name)[:-1]}
 
     def _key(self, name: str) -> str:
         return binned(name, self.bin_seconds)
+
+
+def _hide(column: str) -> str:
+    return f"_{column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +87,8 @@ def unique(
 ) -> pyarrow.Table:
     """One row for each combination of the fields, with values; in order of the fields."""
     having = " AND ".join(each.sql() for each in thresholds) or "true"
-    order = ", ".join(f"{name} NULLS LAST" for name in grouping.fields)
-    return connection.sql(f"{grouping.sql()} HAVING {having} ORDER BY {order}").to_arrow_table()
+    query = f"SELECT * FROM ({grouping.sql()} HAVING {having}) ORDER BY {grouping.order}"  # noqa: S608  # ours
+    return connection.sql(query).to_arrow_table().drop_columns(list(grouping.hidden))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +117,16 @@ def stats(connection: duckdb.DuckDBPyConnection, grouping: Grouping, cut: Cut, b
     Equal ones are in order of the fields.
     """
     primary, direction = grouping.values[0], "ASC" if bottom else "DESC"
-    ties = ", ".join(f"{name} NULLS LAST" for name in grouping.fields)
     # What adds up is added up once more; how many are distinct has to be counted anew.
     whole = f"sum({primary}) OVER ()" if primary in ADDED else f"(SELECT {VALUES[primary]} FROM flows)"  # noqa: S608  # ours
     query = f"""
         WITH groups AS ({grouping.sql()}),
         ranked AS (SELECT *, coalesce(100.0 * {primary} / nullif({whole}, 0), 0.0) AS percentage,
-            row_number() OVER (ORDER BY {primary} {direction}, {ties}) AS place FROM groups)
+            row_number() OVER (ORDER BY {primary} {direction}, {grouping.order}) AS place FROM groups)
         SELECT * EXCLUDE (place), sum(percentage) OVER (ORDER BY place) AS cumulative FROM ranked
         WHERE {cut.sql(primary, bottom)} ORDER BY place
     """  # noqa: S608  # all from our tables and literals
-    return connection.sql(query).to_arrow_table()
+    return connection.sql(query).to_arrow_table().drop_columns(list(grouping.hidden))
 
 
 def total(connection: duckdb.DuckDBPyConnection, key: str) -> pyarrow.Table:
@@ -119,6 +138,10 @@ def total(connection: duckdb.DuckDBPyConnection, key: str) -> pyarrow.Table:
 
 
 def addresses(connection: duckdb.DuckDBPyConnection, ends: tuple[str, ...]) -> list[str]:
-    """The distinct addresses at these ends of flows, ``src`` and ``dst``, that are ones."""
-    parts = " UNION ".join(f"SELECT {end} AS address FROM flows WHERE {end}_high IS NOT NULL" for end in ends)  # noqa: S608  # ours
-    return [str(row[0]) for row in connection.execute(f"{parts} ORDER BY address").fetchall()]
+    """The distinct addresses at these ends of flows, ``src`` and ``dst``, that are ones, in order of their numbers."""
+    parts = [
+        f"SELECT {end} AS address, {end}_high AS high, {end}_low AS low FROM flows WHERE {end}_high IS NOT NULL"  # noqa: S608  # ours
+        for end in ends
+    ]
+    query = f"SELECT address FROM ({' UNION '.join(parts)}) ORDER BY high, low, address"  # noqa: S608  # ours
+    return [str(row[0]) for row in connection.execute(query).fetchall()]
