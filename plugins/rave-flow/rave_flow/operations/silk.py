@@ -15,7 +15,7 @@ from rave_core import Operation, list_of, op
 from rave_flow.errors import ParameterError
 from rave_flow.operations.windowed import ARROW
 from rave_flow.silk import bags, records, sets, tools
-from rave_flow.silk.flows import CUT_FIELDS, Flows
+from rave_flow.silk.flows import CUT_FIELDS, Flows, noted
 from rave_flow.sql.conditions import FLAG_BITS
 from rave_flow.sql.dates import span_of
 from rave_flow.sql.silk_fields import ADDED
@@ -70,7 +70,8 @@ def _sorted(
 def _addresses(flows: Flows, *, sip: bool = False, dip: bool = False) -> pyarrow.Table:
     import pyarrow
 
-    return pyarrow.table({"address": pyarrow.array(tools.seen(flows, tools.ends_of(sip, dip)), pyarrow.string())})
+    found = pyarrow.array(tools.seen(flows, tools.ends_of(sip, dip)), pyarrow.string())
+    return noted(pyarrow.table({"address": found}), flows)
 
 
 def _deduped(
@@ -86,7 +87,7 @@ def _deduped(
 
 
 def _bag(flows: Flows, *, key: str, counter: str = "records") -> pyarrow.Table:
-    return bags.rwbagcat(bags.rwbag(flows, key=key, counter=counter))
+    return noted(bags.rwbagcat(bags.rwbag(flows, key=key, counter=counter)), flows)
 
 
 @dataclass(frozen=True, slots=True)
