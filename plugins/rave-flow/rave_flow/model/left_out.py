@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from rave_core.rendering import NOTES
+
 REASONS = {
     "line": "cut, of another number of fields, or no JSON",
     "time": "without a time that can be read",
@@ -28,7 +30,6 @@ LOSSES = {
 """What a flow lacks that counts otherwise."""
 
 METADATA = "rave.flow.left_out"
-NOTES = "rave.notes"
 _FILES_SAID = 5
 
 Counts = tuple[tuple[str, int], ...]
