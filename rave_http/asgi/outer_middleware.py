@@ -1,4 +1,4 @@
-"""The envelope: the outermost application, around Falcon's. It knows each request from its first to its last byte.
+"""The outer middleware: an application around Falcon's. It knows each request from its first to its last byte.
 
 It gives the request an ID and a trace, tells metrics and the access log how it went, and answers for the application
 where that one fails.
@@ -53,13 +53,13 @@ class OuterMiddleware:
         base: str = "",
         clock: Clock | None = None,
     ) -> None:
-        """Puts ``inner`` into an envelope.
+        """Wraps ``inner``.
 
         Args:
             inner: the application.
             metrics: where requests are counted; ``None`` for nowhere.
             access_log: where they are logged; ``None`` for nowhere.
-            proxies: whose word about the client's address is believed; ``None`` for nobody's.
+            proxies: that are believed about the client's address; ``None`` for none.
             base: what stands in front of the path of every URL.
             clock: the source of time.
         """
@@ -80,30 +80,39 @@ class OuterMiddleware:
             await self._inner(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        identifier, trace = self._request_id(headers.get(b"x-request-id")), child_of(_parent(scope, headers))
-        peer = scope.get("client")
-        client = self._proxies.client(scope["headers"], peer[0] if peer else "")
-        note = scope["rave"] = RequestRecord(identifier, trace, self._monotonic(), client)
-        current_trace.set(note.trace)
-        exchange = _Exchange(note, receive, send)
+        record = scope["rave"] = self._record(scope, headers)
+        current_trace.set(record.trace)
+        exchange = _Exchange(record, receive, send)
+        try:
+            await self._answer(scope, exchange)
+        finally:
+            if exchange.is_left:
+                record.status = CLIENT_LEFT
+            self._tell(scope, headers, record)
+        if not exchange.is_taken and (b"content-length" in headers or b"transfer-encoding" in headers):
+            await exchange.take_rest(headers)
+
+    async def _answer(self, scope: MutableMapping[str, Any], exchange: _Exchange) -> None:
+        """Has the application answer; answers in its place where it fails before it began."""
+        record = exchange.record
         try:
             await self._inner(scope, exchange.receive, exchange.send)
-            if not note.status and not exchange.is_left:
+            if not record.status and not exchange.is_left:
                 raise RuntimeError("the application gave no answer")
         except asyncio.CancelledError:
             exchange.is_left = not exchange.is_complete
             raise
         except Exception:
-            _log.exception("request %s: %s %r failed", note.request_id, scope["method"], scope["path"])
-            if note.status:
+            _log.exception("request %s: %s %r failed", record.request_id, scope["method"], scope["path"])
+            if record.status:
                 raise
             await self._apologize(scope, exchange)
-        finally:
-            if exchange.is_left:
-                note.status = CLIENT_LEFT
-            self._tell(scope, headers, note)
-        if not exchange.is_taken and (b"content-length" in headers or b"transfer-encoding" in headers):
-            await exchange.take_rest(headers)
+
+    def _record(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> RequestRecord:
+        identifier, trace = self._request_id(headers.get(b"x-request-id")), child_of(_parent(scope, headers))
+        peer = scope.get("client")
+        client = self._proxies.client(scope["headers"], peer[0] if peer else "")
+        return RequestRecord(identifier, trace, self._monotonic(), client)
 
     def _request_id(self, given: bytes | None) -> str:
         if given is not None and _REQUEST_ID.fullmatch(given):
@@ -113,7 +122,7 @@ class OuterMiddleware:
     async def _apologize(self, scope: MutableMapping[str, Any], exchange: _Exchange) -> None:
         """Answers with a problem, since the application did not."""
         problem = Problem(
-            "internal-error", f"The service failed; its log has the details under request {exchange.note.request_id}"
+            "internal-error", f"The service failed; its log has the details under request {exchange.record.request_id}"
         )
         body = msgspec.json.encode(problem.document(base=self._base, instance=scope["path"]))
         headers = [
@@ -124,17 +133,17 @@ class OuterMiddleware:
         await exchange.send({"type": "http.response.start", "status": problem.status, "headers": headers})
         await exchange.send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    def _tell(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes], note: RequestRecord) -> None:
+    def _tell(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes], record: RequestRecord) -> None:
         """Tells metrics and the access log how a request went."""
-        seconds = self._monotonic() - note.started
+        seconds = self._monotonic() - record.started
         if self._metrics is not None:
-            self._metrics.observe(scope["method"], scope["path"], note, seconds)
+            self._metrics.observe(scope["method"], scope["path"], record, seconds)
         if self._access_log is not None:
-            self._access_log.note(scope, note, seconds, headers.get(b"user-agent", b""))
+            self._access_log.note(scope, record, seconds, headers.get(b"user-agent", b""))
 
 
 class _Exchange:
-    """One request and its response, as they pass through the envelope.
+    """One request and its response, as they pass through.
 
     Attributes:
         is_complete: whether the whole response was sent.
@@ -142,14 +151,14 @@ class _Exchange:
         is_taken: whether the whole body of the request was received, or none will come any more.
     """
 
-    __slots__ = ("_header", "_receive", "_send", "is_complete", "is_left", "is_taken", "note")
+    __slots__ = ("_header", "_receive", "_send", "is_complete", "is_left", "is_taken", "record")
 
-    def __init__(self, note: RequestRecord, receive: Receive, send: Send) -> None:
-        self.note = note
+    def __init__(self, record: RequestRecord, receive: Receive, send: Send) -> None:
+        self.record = record
         self.is_complete = False
         self.is_left = False
         self.is_taken = False
-        self._header = (b"x-request-id", note.request_id.encode())
+        self._header = (b"x-request-id", record.request_id.encode())
         self._receive = receive
         self._send = send
 
@@ -167,7 +176,7 @@ class _Exchange:
         """Takes what is left of a body that was answered already, up to a limit, and forgets it.
 
         A proxy that is still sending when the connection closes tells its client of that, and not of the answer.
-        Whoever waits to be told to go on (``Expect``) sends nothing any more.
+        A client that waits for permission to go on (``Expect``) sends nothing any more.
         """
         left = 0 if b"expect" in headers else _REST
         with contextlib.suppress(TimeoutError):
@@ -179,10 +188,10 @@ class _Exchange:
         """Sends a message of the response. No coroutine of its own: each would cost every message some time."""
         kind = message["type"]
         if kind == "http.response.body":
-            self.note.sent += len(message.get("body", b""))
+            self.record.sent += len(message.get("body", b""))
             self.is_complete = not message.get("more_body", False)
         elif kind == "http.response.start":
-            self.note.status = message["status"]
+            self.record.status = message["status"]
             # The application's own list stays as it is: it may use it again.
             message = {**message, "headers": [*message.get("headers", ()), self._header]}
         return self._send(message)

@@ -28,7 +28,7 @@ class ApiKey:
 
     Attributes:
         id: 12 hexadecimal digits.
-        user: whoever brings the key.
+        user: the one whom the key stands for.
         digest: of the secret.
         created_at: Unix time.
         expires_at: the Unix time from which on it is not valid; ``None`` for never.
@@ -120,7 +120,7 @@ def _decoded(path: Path, content: bytes) -> _Document:
 
 
 def write(path: Path, keys: Mapping[str, ApiKey]) -> None:
-    """Puts a new file in place of the old one; whoever reads sees the old one or the new one whole."""
+    """Puts a new file in place of the old one; a reader sees the old one or the new one whole."""
     temporary = f"{path}.new"
     Path(temporary).unlink(missing_ok=True)  # what a crash left; others wait for the lock
     content = msgspec.json.encode(_Document(_FORMAT, list(keys.values())), order="deterministic")

@@ -1,4 +1,4 @@
-"""API keys: each stands for a user. The file keeps digests, so that whoever reads it learns no key.
+"""API keys: each stands for a user. The file keeps digests, so a reader of it learns no key.
 
 A key reads ``rave_ID_SECRET``, both parts in hexadecimal: the ID names it in lists and logs, the secret is 32 random
 bytes and is shown only when the key is made.

@@ -43,7 +43,7 @@ class Principal:
     """Who asks.
 
     Attributes:
-        name: the user's; ``-`` for whoever brings no credentials.
+        name: the user's; ``-`` for a request without credentials.
         kind: how they are known.
         narrowed: all that the key which they brought may be used for; ``None`` for no restriction.
     """
@@ -125,7 +125,7 @@ class Access:
         """Returns if ``principal`` has the permission.
 
         Raises:
-            Problem: ``not-found`` for whoever may not even see it, ``unauthorized`` for the anonymous, else
+            Problem: ``not-found`` for a principal who may not even see it, ``unauthorized`` for the anonymous, else
                 ``forbidden``.
         """
         if self.allows(principal, permission, namespace):

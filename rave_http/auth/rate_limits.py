@@ -23,11 +23,11 @@ _SITE = 64
 
 
 class Rates:
-    """Counts the computations that each principal starts; the anonymous by address, or by /64 network with IPv6.
+    """Counts the jobs that each principal starts; the anonymous by address, or by /64 network with IPv6.
 
     Workers do not share their counts: each allows its share, the limit divided by the number of workers and rounded
     up. So no more than the limit is started in all (or one per worker, where the limit is smaller than their number),
-    but whoever asks one worker only, as by one connection kept open, is stopped at that worker's share.
+    but a client that asks one worker only, as by one connection kept open, is stopped at that worker's share.
 
     The window slides: of the window before, as much counts as it still overlaps (the sliding window counter of
     `limits`). Not safe for threads: it belongs to the event loop, where it takes microseconds.
@@ -61,7 +61,7 @@ class Rates:
         return cls(settings.rate_limit, workers=settings.workers, origin=origin)
 
     def take(self, principal: Principal, client: str) -> None:
-        """Counts one computation of ``principal``, who asks from the address ``client``.
+        """Counts one job of ``principal``, who asks from the address ``client``.
 
         Raises:
             Problem: ``too-many-requests``, and nothing is counted.

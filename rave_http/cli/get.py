@@ -29,7 +29,7 @@ NOTHING: Final = 3
 """Only a kept result was wanted, and there is none."""
 INTERRUPTED: Final = 130
 UNREAD: Final = 141
-"""Whoever read the output stopped reading; as if by the signal SIGPIPE."""
+"""The reader of the output stopped reading; as if by the signal SIGPIPE."""
 
 _STDOUT: Final = "-"
 _TEXTUAL: Final = ("application/json", "application/xml", "application/yaml", "application/x-ndjson")

@@ -39,8 +39,8 @@ def wrong_arguments(operation: Operation[..., Any], document: Mapping[str, Any])
     """What in a JSON object of arguments breaks the schema that `parameters` promises; nothing if all of it fits.
 
     A typemap also takes what can be converted, ``"10"`` for 10. That is meant for Python and for texts: JSON has types
-    of its own, and whoever sends the wrong one most likely means something else. The values of a query or a form are
-    texts, which no schema describes; they are checked by the converters alone.
+    of its own, and a client that sends the wrong one most likely means something else. The values of a query or a form
+    are texts, which no schema describes; they are checked by the converters alone.
 
     Returns:
         list[dict[str, Any]]: ``{"parameter", "pointer", "detail", "schema"}`` for each wrong argument, for

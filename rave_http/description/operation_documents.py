@@ -107,7 +107,7 @@ def listing(
 
     Args:
         catalog: what there is.
-        may_view: whether whoever asks may see the namespace of that name.
+        may_view: whether the principal may see the namespace of that name.
         namespace: only this one.
         text: only what has all its words, in whatever case, in name, docstring or tags.
         tag: only what has this tag.
@@ -178,7 +178,7 @@ def nearest_operation(catalog: Operations, name: str, may_view: Callable[[str], 
     Args:
         catalog: what there is.
         name: ``namespace/operation``, of which there is none.
-        may_view: whether whoever asks may see the namespace of that name.
+        may_view: whether the principal may see the namespace of that name.
     """
     space, names = name.partition("/")[0], [each for each, _ in catalog]
     visible = {each: may_view(each) for each in {full.partition("/")[0] for full in names}}

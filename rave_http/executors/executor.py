@@ -47,7 +47,7 @@ class Executor(ABC):
 
     Attributes:
         name: as it was registered.
-        slots: bodies that run at once. Whoever asks for a run takes a place first: a run never waits for another.
+        slots: bodies that run at once. The caller takes a place first: a run never waits for another.
     """
 
     name: str

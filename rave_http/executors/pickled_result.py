@@ -71,7 +71,7 @@ def packed(operation: str, result: Result) -> PickledResult:
 
 
 def opened(operation: str, pickled: PickledResult) -> Result:
-    """The result in a parcel; for what can't be opened here, an error that says so."""
+    """The result that was pickled; for what can't be opened here, an error that says so."""
     try:
         content = pickle.loads(pickled.data)  # noqa: S301  # from our own child
     except Exception as reason:  # noqa: BLE001  # the code of a stranger

@@ -174,7 +174,7 @@ class ProcessExecutor(Executor):
         await asyncio.to_thread(self._end)
 
     def _conduct(self, errand: Errand) -> Result | MisfitError:
-        """Goes an errand to its end, in a thread of the crew."""
+        """Goes an errand to its end, in one of the threads."""
         operation = errand.operation
         try:
             job = errand.job()

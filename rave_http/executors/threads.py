@@ -45,10 +45,10 @@ class ThreadWorkers:
         self._is_dismissed = False
 
     def start(self, job: Callable[[], T]) -> Future[T]:
-        """Begins a job at once, in a thread of the crew.
+        """Begins a job at once, in one of the threads.
 
         Raises:
-            BusyError: every thread has a job, and there may be no more of them; or the crew was dismissed.
+            BusyError: every thread has a job, and there may be no more of them; or they were dismissed.
         """
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
@@ -90,7 +90,7 @@ class ThreadWorkers:
 
 
 class _Member(threading.Thread):
-    """One thread of a crew."""
+    """One of the threads."""
 
     def __init__(self, name: str, rest: Callable[[_Member], None]) -> None:
         super().__init__(name=name, daemon=True)
@@ -108,7 +108,7 @@ class _Member(threading.Thread):
         if job is None:
             return False
         hand_over = job()
-        self._rest(self)  # first, so that whoever gets the result finds a thread for the next job
+        self._rest(self)  # first, so the caller that gets the result finds a thread for the next job
         hand_over()
         return True
 
@@ -117,7 +117,7 @@ def _do(job: Callable[[], Any], future: Future[Any]) -> Callable[[], None]:
     """Does a job; gives what hands its result over."""
     try:
         return partial(future.set_result, job())
-    except BaseException as error:  # noqa: BLE001  # it belongs to whoever waits
+    except BaseException as error:  # noqa: BLE001  # it belongs to the caller that waits
         return partial(future.set_exception, error)
 
 

@@ -1,4 +1,4 @@
-"""What an exception of a computation is to a client: which problem, told in which words."""
+"""What an exception of a job is to a client: which problem, in which words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST: Final = 20_000
 
 
 def failure_of(error: Exception, now: float) -> Failed:
-    """How a computation failed, for whoever waits and for the record of its ticket.
+    """How a job failed, for the requests that wait and for the record of its ticket.
 
     Args:
         error: what the operation raised.

@@ -1,6 +1,6 @@
-"""Computations: the runs under way in one worker, one for each key, which requests start, join and wait for.
+"""Jobs: the runs under way in one worker, one for each key, which requests start, join and wait for.
 
-A computation waits its turn in three steps: while another process makes the same product it takes no place; then it
+A job waits its turn in three steps: while another process makes the same product it takes no place; then it
 takes a place of its executor; then the engine walks the path. The place is taken before the path begins, since who
 holds a flight or a lease while waiting for a place can keep others from ever giving theirs back.
 """
@@ -30,7 +30,7 @@ from rave_http.protocol.problems import Problem
 from rave_http.workers.metrics import Metrics
 
 PULSE: Final = 0.5
-"""Seconds after which a computation under way is made known to other workers, and between reports of its progress."""
+"""Seconds after which a job under way is made known to other workers, and between reports of its progress."""
 
 _log = logging.getLogger("rave.http")
 
@@ -91,14 +91,14 @@ class Job:
                 self._loop.call_soon_threadsafe(self.tell)
 
     def tell(self) -> None:
-        """Wakes whoever waits for news."""
+        """Wakes the tasks that wait for news."""
         self._is_told = True
         for event in self._news:
             event.set()
 
     @contextlib.contextmanager
     def news(self) -> Iterator[asyncio.Event]:
-        """An event that is set at each news of the computation; whoever waits clears it."""
+        """An event that is set at each news of the job; the task that waits clears it."""
         event = asyncio.Event()
         self._news.append(event)
         try:
@@ -108,11 +108,11 @@ class Job:
 
 
 class Jobs:
-    """The computations of one worker. For its event loop alone.
+    """The jobs of one worker. For its event loop alone.
 
     Attributes:
         is_draining: set when the worker is about to stop: nothing new is started, and nobody waits any longer.
-        on_end: called with each computation that ended, and its outcome or ``None``.
+        on_end: called with each job that ended, and its outcome or ``None``.
     """
 
     def __init__(
@@ -131,8 +131,8 @@ class Jobs:
             runtime: where calls are answered.
             clock: the source of time.
             choose: the executor and the time limit of an operation.
-            metrics: where computations are counted.
-            queue: computations that may wait for a place.
+            metrics: where jobs are counted.
+            queue: jobs that may wait for a place.
             failure_time: seconds that a failure is remembered.
         """
         self.is_draining = asyncio.Event()
@@ -152,7 +152,7 @@ class Jobs:
         return iter(list(self._under_way.values()))
 
     def find(self, key: str) -> Job | None:
-        """The computation of ``key`` that is under way here, or ended so shortly ago that it is remembered."""
+        """The job of ``key`` that is under way here, or ended so shortly ago that it is remembered."""
         plain = self._under_way.get((key, PLAIN))
         if plain is not None:
             return plain
@@ -169,7 +169,7 @@ class Jobs:
         *,
         on_start: Callable[[], None] = lambda: None,
     ) -> Job:
-        """The computation of a call: the one under way, the one that just failed, or a new one.
+        """The job of a call: the one under way, the one that just failed, or a new one.
 
         Args:
             name: ``namespace/operation``.
@@ -202,7 +202,7 @@ class Jobs:
         return job
 
     def _failure(self, key: str) -> Job | None:
-        """The computation of ``key`` that failed here so shortly ago that it is not run again.
+        """The job of ``key`` that failed here so shortly ago that it is not run again.
 
         It may have an answer nevertheless: a stale result that its operation allows in such a case.
         """
@@ -210,7 +210,7 @@ class Jobs:
         return found if found is not None and (found.failed is not None or found.is_stale) else None
 
     async def wait(self, job: Job, seconds: float | None) -> bool:
-        """Waits for the end of a computation, ``seconds`` at most (``None``: as long as it takes); whether it ended.
+        """Waits for the end of a job, ``seconds`` at most (``None``: as long as it takes); whether it ended.
 
         The wait is over at once when the worker is about to stop.
         """
@@ -238,7 +238,7 @@ class Jobs:
         tasks = set()
         for each in list(self._under_way.values()):
             if each.began is None:
-                each.task.cancel()  # whoever asks for it next has another worker make it
+                each.task.cancel()  # the next request for it goes to another worker
             tasks.add(each.task)
         if not tasks:
             return
@@ -267,7 +267,7 @@ class Jobs:
             outcome = await self._computed(job)
         except Exception as error:
             job.failed = failure_of(error, self._clock.now())
-            # Whoever asked is told what, and this is where.
+            # The client is told what failed; the log says where.
             _log.warning("%s failed: %s", job.name, job.failed.detail, exc_info=error)
             raise
         finally:
@@ -346,5 +346,5 @@ def _follow(job: Job, holder: LeaseRecord | None) -> None:
 
 
 def progress_document(progress: Progress) -> dict[str, Any]:
-    """How far a computation is, as tickets tell it."""
+    """How far a job is, as tickets have it."""
     return {"done": progress.done, "total": progress.total, "text": progress.text}

@@ -1,6 +1,6 @@
 """Tickets: what is remembered of a product that was promised, by every worker and host that shares the cache.
 
-A ticket is the URL of a product; its record holds the call as it was asked, so that whoever is asked for the product
+A ticket is the URL of a product; its record holds the call as it was asked, so any worker that is asked for the product
 can make it after a crash. The records are entries of the data cache, under the operation ``-/tickets``: sealed,
 expiring and purged like all others.
 """
@@ -29,7 +29,7 @@ _log = logging.getLogger("rave.http")
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
-    """How a computation failed.
+    """How a job failed.
 
     Attributes:
         slug: of the problem that tells it.
@@ -116,7 +116,7 @@ class Tickets:
         )
         try:
             self._cache.put(key, draft, self._cache.encode(msgspec.json.encode(ticket)))
-        except Exception as error:  # noqa: BLE001  # a store may raise anything; this worker knows the computation
+        except Exception as error:  # noqa: BLE001  # a store may raise anything; this worker knows the job
             _log.warning("the record of the ticket for %s can't be kept: %s", ticket.key, error)
             return
         with self._lock:

@@ -1,7 +1,7 @@
 """Kept sources: the code that each directory held when it was taken last, for workers that start while it is broken.
 
-They stand on the board, so they are of one service, from its start to its end. Data files are none of them: what code
-reads when it is imported, it reads as it is then.
+They stand in the run directory, so they are of one service, from its start to its end. Data files are none of them:
+what code reads when it is imported, it reads as it is then.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _log = logging.getLogger("rave.http")
 
 
 class _StoredSource(msgspec.Struct, frozen=True):
-    """What stands on the board for a namespace.
+    """What stands in the run directory for a namespace.
 
     Attributes:
         directory: that of the settings.
@@ -50,7 +50,7 @@ class KeptSources:
                 other = self._read(fact)
                 if other is None or other.read_at <= kept.read_at:
                     self._write(fact, kept)
-        except (OSError, ValueError) as error:  # too large, the board is full or gone, a path is no text
+        except (OSError, ValueError) as error:  # too large, the run directory is full or gone, a path is no text
             self._tell(name, error)
 
     def find(self, name: str, directory: str) -> Snapshot | None:
@@ -66,7 +66,7 @@ class KeptSources:
         try:
             return msgspec.convert(self._run_directory.read(fact), _StoredSource | None)
         except (msgspec.DecodeError, msgspec.ValidationError):
-            _log.exception("what the board has under %s can't be used", fact)
+            _log.exception("what the run directory has under %s can't be used", fact)
             return None
 
     def _write(self, fact: str, kept: _StoredSource) -> None:
@@ -87,5 +87,5 @@ class KeptSources:
 
 
 def _fact(name: str) -> str:
-    """Where the board has it: names of namespaces have letters that those of facts have not."""
+    """Where the run directory has it: names of namespaces have letters that those of facts have not."""
     return f"sources-{blake2b(name.encode(), digest_size=16).hexdigest()}"

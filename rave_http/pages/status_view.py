@@ -1,4 +1,4 @@
-"""The page that tells whoever runs the service how it is: workers, computations, caches, namespaces."""
+"""The page that tells the operators of the service how it is: workers, jobs, caches, namespaces."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class WorkerFacts:
     """One worker.
 
     Attributes:
-        name: as its peers call it.
+        name: as the other workers call it.
         pid: of its process.
         state: ``serving``, ``stopping``, or ``silent`` where it did not answer.
         uptime: seconds.
-        computing, queued: computations that run, and that wait for a place.
+        computing, queued: jobs that run, and that wait for a place.
         waiting, streams: requests that wait for a product, and open event streams.
         memory: bytes of its process, ``None`` where that is not known.
     """
@@ -44,7 +44,7 @@ class WorkerFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
-    """One computation under way.
+    """One job under way.
 
     Attributes:
         operation: ``namespace/operation``.

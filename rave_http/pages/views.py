@@ -141,7 +141,7 @@ def operation_page(
 ) -> bytes:
     """An operation: what it does, a form that asks it, and how a program would.
 
-    The form is sent to this page's own address, with ``rave.go`` in it. Whoever answers that redirects (303) to
+    The form is sent to this page's own address, with ``rave.go`` in it. Its resource then redirects (303) to
     ``run_url(name, run_query(operation, sent), base=base)``.
 
     Args:
@@ -151,7 +151,7 @@ def operation_page(
         origin: scheme and host, for examples; not needed where ``base`` has them.
         given: what stands in the form, by parameter.
         errors: what is wrong with it, by parameter.
-        may_refresh: whether whoever asks may have it computed anew.
+        may_refresh: whether the principal may have it computed anew.
         nonce: of the page's script; without one there is none, and nothing is lost but comfort.
     """
     fields = form_fields(operation, given, errors)

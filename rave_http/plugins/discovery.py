@@ -74,7 +74,7 @@ class HttpPlugins:
         """
         found: list[object] = []
         impls = self.hooks.rave_http_middleware.get_hookimpls()
-        for impl in reversed(impls):  # pluggy asks whoever came last first
+        for impl in reversed(impls):  # pluggy asks the plugin that came last first
             others = [each.plugin for each in impls if each.plugin is not impl.plugin]
             try:
                 given = [

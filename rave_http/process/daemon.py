@@ -76,7 +76,7 @@ def detach(directory: str, *, keep: Iterable[int], say: Callable[[str], None]) -
     Args:
         directory: must exist.
         keep: file descriptors.
-        say: writes a line for whoever waits.
+        say: writes a line for the process that waits.
     """
     reading, writing = os.pipe()
     sys.stdout.flush()

@@ -1,6 +1,6 @@
 """The service as gunicorn runs it: its configuration, its hooks, and what a reload does.
 
-- SIGTERM stops: listening ends, computations under way get the grace time, then what is left is cut off. SIGINT and
+- SIGTERM stops: listening ends, jobs under way get the grace time, then what is left is cut off. SIGINT and
   SIGQUIT stop at once.
 - SIGHUP reloads. The settings files, the INI file of namespaces, the log configuration, what is installed and the code
   of all namespaces are read anew; switches of the command keep their strength, environment variables their values,
@@ -93,7 +93,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Serves until a signal ends it; exits with 0, or with 1 if the service failed.
 
         Raises:
-            ConfigurationError: the PID file is held by another process, or there is no place for the board.
+            ConfigurationError: the PID file is held by another process, or there is no place for the run directory.
         """
         owner = os.getpid()
         if self._pid_file is not None:

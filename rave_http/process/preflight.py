@@ -1,4 +1,4 @@
-"""What is checked before the service starts or reloads, so that whoever asked for that sees what is wrong.
+"""What is checked before the service starts or reloads, so the user who asked for that sees what is wrong.
 
 The checks open caches and load code, which must not happen in a process that forks the workers later: they run in a
 child of their own, which then ends.

@@ -1,4 +1,4 @@
-"""Addresses to listen on: opened before anything is forked, so that whoever starts the service sees what is wrong."""
+"""Addresses to listen on: opened before anything is forked, so the user who starts the service sees what is wrong."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _unix(bind: str) -> socket.socket:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             raise ConfigurationError(f"{bind} can't be listened on: it is no socket; name another path, or remove it")
         _unlink_dead(path)
-    # Whoever comes by it is trusted like a proxy, so it is for our user and group alone.
+    # A client that comes by it is trusted like a proxy, so it is for our user and group alone.
     before = os.umask(0o117)
     try:
         return _listening(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), path)

@@ -19,7 +19,7 @@ from rave_core.clock import SystemClock
 from rave_http.protocol.problems import MEDIA_TYPE, PROBLEMS
 
 HELD: Final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGUSR1, signal.SIGABRT)
-"""Signals that whoever forks a worker has to hold back; it takes them when it can."""
+"""Signals that a process has to hold back when it forks a worker; it takes them when it can."""
 
 _SLUGS: Final = {kind.status: slug for slug, kind in PROBLEMS.items() if slug in ("bad-request", "uri-too-long")}
 _STEP: Final = 0.1  # seconds

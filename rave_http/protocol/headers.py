@@ -85,14 +85,14 @@ def directives(text: str | None) -> frozenset[str]:
 def cache_control(entry: Entry, now: float, *, private: bool, forever: float) -> str:
     """How long the product of ``entry`` may be kept by others: its remaining lifetime, and its stale windows.
 
-    Of what is stale already, they are what is left of them: whoever keeps it counts from now.
+    Of what is stale already, they are what is left of them: a cache that keeps it counts from now.
 
     Args:
         entry: what is recorded of the product.
         now: Unix seconds.
-        private: whether only whoever asked may keep it.
+        private: whether only the client may keep it.
         forever: seconds that others may keep what never expires. Its address says nothing of the version of the code,
-            and whoever keeps it does not hear when that changes.
+            and a cache that keeps it does not hear when that changes.
     """
     left = entry.expires_at - now
     words = ["private" if private else "public", f"max-age={int(forever if math.isinf(left) else max(left, 0.0))}"]

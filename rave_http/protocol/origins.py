@@ -16,7 +16,7 @@ _PORTS: Final = {"http": "80", "https": "443"}
 
 
 def address_of(headers: RawHeaders, *, scheme: str, is_trusted: bool) -> str:
-    """The scheme and host by which whoever asked knows the service; empty where it does not say so clearly.
+    """The scheme and host by which the client knows the service; empty where it does not say so clearly.
 
     Args:
         headers: of the request.

@@ -17,7 +17,7 @@ _REMEMBERED = 1024
 
 
 class Proxies:
-    """The addresses of trusted proxies. Whoever comes by a Unix socket is one: its file says who may."""
+    """The addresses of trusted proxies. A client of a Unix socket is one: the mode of its file says who may."""
 
     def __init__(self, names: Iterable[str], origin: str = "settings") -> None:
         """Takes addresses and networks.
@@ -33,7 +33,7 @@ class Proxies:
         return not peer or self._contain(peer)
 
     def client(self, headers: RawHeaders, peer: str) -> str:
-        """The address of whoever asked: ``peer``, or who is behind it where it is a trusted proxy.
+        """The address of the client: ``peer``, or who is behind it where it is a trusted proxy.
 
         ``X-Forwarded-For`` is read from its end, where our own proxy writes, up to the first address that is no
         trusted proxy: what stands before that anybody could have written.

@@ -37,7 +37,7 @@ class Representation:
         size: in bytes.
         body: the bytes; ``None`` for a file.
         path: of the file; ``None`` for bytes.
-        url: of a file that lies elsewhere, good for some time for whoever has it; ``None`` for what we send.
+        url: of a file that lies elsewhere, good for some time for every client that has it; ``None`` for what we send.
         filename: what a browser may call it when it saves it.
         created_at: Unix seconds; ``None`` where nothing is recorded of the product.
         notes: what the product says of itself.

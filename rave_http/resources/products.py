@@ -121,7 +121,7 @@ class Products:
         await self._send(req, resp, place, target.form)
 
     async def _awaited(self, place: JobStatus, target: _Target, seconds: float) -> JobStatus:
-        """What becomes of a product within ``seconds``, whoever makes it."""
+        """What becomes of a product within ``seconds``, whichever process makes it."""
         if place.job is not None:
             is_done = await self._waiting.wait(place.job, seconds)
             return await self._locate(target) if is_done else place

@@ -187,7 +187,7 @@ class Metrics:
         Reads the files of all workers, so not for the event loop.
 
         Raises:
-            OSError: the board is gone.
+            OSError: the run directory is gone.
         """
         self.sync()
         try:

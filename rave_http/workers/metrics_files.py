@@ -21,7 +21,7 @@ from rave_core.host import is_alive
 from rave_http.workers.run_directory import RunDirectory
 
 LOCK: Final = "metrics"
-"""The board's lock: shared by those who read the files, held alone by who moves counts from one to another."""
+"""The run directory's lock: shared by those who read the files, held alone by who moves counts from one to another."""
 
 _GONE: Final = "gone"
 _log = logging.getLogger("rave.http")
@@ -43,7 +43,7 @@ def is_shared(run_directory: RunDirectory) -> bool:
 
 
 def worker_died(run_directory: RunDirectory, pid: int) -> None:
-    """Clears away what a dead worker left on the board; its counts stay. For the process that reaped it.
+    """Clears away what a dead worker left in the run directory; its counts stay. For the process that reaped it.
 
     It never waits for a worker: what one reads just now is cleared away when the next one dies.
     """
@@ -56,7 +56,9 @@ def worker_died(run_directory: RunDirectory, pid: int) -> None:
     except BlockingIOError:
         pass
     except Exception as error:  # noqa: BLE001  # whatever it left behind, the service lives on
-        _log.warning("what worker %d left on the board could not be cleared away: %s", pid, describe_error(error))
+        _log.warning(
+            "what worker %d left in the run directory could not be cleared away: %s", pid, describe_error(error)
+        )
 
 
 class Files(Collector):
@@ -69,7 +71,7 @@ class Files(Collector):
         """The metrics.
 
         Raises:
-            OSError: the board is gone.
+            OSError: the run directory is gone.
         """
         with self._run_directory.locked(LOCK, shared=True):
             files = [str(path) for path in self._run_directory.metrics.glob("*.db") if _is_filled(path)]

@@ -1,7 +1,7 @@
-"""Peers: the workers of one service ask each other, over sockets on their board.
+"""Calls among workers: those of one service ask each other, over sockets in their run directory.
 
-A question is one line of JSON over a connection of its own, and so is its answer. Whoever can reach the board is of
-the service, so nobody is asked who they are.
+A question is one line of JSON over a connection of its own, and so is its answer. A process that can reach the run
+directory belongs to the service, so none has to say what it is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_BYTES: Final = 10 * 1024 * 1024
 """Bytes of a question or an answer, at most."""
 
 _BACKLOG: Final = 1024
-_PATIENCE: Final = 60.0  # seconds, after which a connection of a peer is given up
+_PATIENCE: Final = 60.0  # seconds, after which a connection of another worker is given up
 _FAREWELL: Final = 1.0  # seconds that answers under way get when a worker closes
 _log = logging.getLogger("rave.http")
 
@@ -44,7 +44,7 @@ class Answers(dict[str, Any]):
 
 
 class WorkerRPC:
-    """One worker among its peers. For its event loop alone.
+    """One worker among the others. For its event loop alone.
 
     Attributes:
         name: of this worker, ``worker-<pid>``.
@@ -59,19 +59,19 @@ class WorkerRPC:
         self._serving: set[asyncio.Task[Any]] = set()
 
     def answer(self, question: str, responder: QuestionHandler) -> None:
-        """Answers ``question``, whoever asks, by what ``responder`` makes of its facts."""
+        """Answers ``question``, whichever worker asks, by what ``responder`` makes of its facts."""
         self._responders[question] = responder
 
     async def open(self) -> None:
-        """Starts to listen. Whoever reads the board later sees this worker.
+        """Starts to listen. Workers that look into the run directory from now on see this one.
 
         Raises:
-            OSError: the board is gone.
+            OSError: the run directory is gone.
         """
         if self._run_directory is None:
             return
         path = self._run_directory.socket(self.name)
-        # It gets its name once it listens: a peer that finds a socket where nobody listens takes its worker for dead.
+        # It gets its name once it listens: a worker that finds a socket where nobody listens takes the other for dead.
         new = path.with_name(f"{path.name}.new")
         listener = await asyncio.to_thread(_bound, str(new))
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_BYTES + 1024)
@@ -150,9 +150,9 @@ class WorkerRPC:
                 writer.write(await self._reply(await reader.readline()))
                 await writer.drain()
         except (OSError, ValueError, TimeoutError) as error:
-            _log.debug("a question of a peer was left unanswered: %s", describe_error(error))
+            _log.debug("a question of another worker was left unanswered: %s", describe_error(error))
         except asyncio.CancelledError:  # goes no further: asyncio would log it as an error
-            _log.debug("a question of a peer was left unanswered, since this worker stops")
+            _log.debug("a question of another worker was left unanswered, since this worker stops")
         finally:
             self._serving.discard(task)
             writer.close()
@@ -172,7 +172,7 @@ class WorkerRPC:
 
 
 class _Unanswered(Signal):
-    """A peer was reached, but gave no answer; the text says why."""
+    """A worker was reached, but gave no answer; the text says why."""
 
 
 class _Dead(Signal):
@@ -206,7 +206,7 @@ def _bound(path: str) -> socket.socket:
 def _line(document: object) -> bytes:
     line = msgspec.json.encode(document) + b"\n"
     if len(line) > MAX_BYTES:
-        raise ValueError(f"peers tell each other {MAX_BYTES} bytes at most, not {len(line)}")
+        raise ValueError(f"workers tell each other {MAX_BYTES} bytes at most, not {len(line)}")
     return line
 
 

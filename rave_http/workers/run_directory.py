@@ -1,4 +1,4 @@
-"""The board: a directory that the workers of one service share, for their sockets, their metrics and small facts."""
+"""The run directory, which the workers of one service share, for their sockets, their metrics and small facts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PREFIX: Final = "rave-board-"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 _LONGEST_SOCKET: Final = 107  # what Linux takes as the path of a socket; others take 103
 _LONGEST_NAME: Final = len("worker-4194304.socket.new")
-_SETTLED: Final = 3600.0  # seconds after which a board that nobody holds is no longer one that is just being made
+_SETTLED: Final = 3600.0  # seconds after which a directory that nobody holds is no longer one that is just being made
 
 
 class RunDirectory:
@@ -43,7 +43,7 @@ class RunDirectory:
 
     @classmethod
     def create(cls) -> RunDirectory:
-        """A new board of this process. Boards of services that are dead are removed on the way.
+        """A new run directory of this process. Those of services that are dead are removed on the way.
 
         It stands in the directory that systemd made for the service, else in the system's temporary directory; not in
         ``XDG_RUNTIME_DIR``, which goes away when the user who started the service logs out.
@@ -142,12 +142,14 @@ class RunDirectory:
 
     def _fact(self, name: str) -> Path:
         if not _NAME.match(name):
-            raise ValueError(f"a fact on the board is named with small letters, digits and hyphens, not {name!r}")
+            raise ValueError(
+                f"a fact in the run directory is named with small letters, digits and hyphens, not {name!r}"
+            )
         return self.directory / f"{name}.json"
 
 
 def _parent() -> Path:
-    """Where boards are made."""
+    """Where run directories are made."""
     given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     for place in filter(None, (given, tempfile.gettempdir(), "/tmp")):  # noqa: S108  # mkdtemp makes the directory
         longest = len(os.fsencode(place)) + len(f"/{_PREFIX}12345678/") + _LONGEST_NAME
@@ -160,7 +162,7 @@ def _parent() -> Path:
 
 
 def _sweep(parent: Path) -> None:
-    """Removes boards of ours that nobody holds."""
+    """Removes run directories of ours that nobody holds."""
     for left in parent.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # another's, held, or gone meanwhile
             descriptor = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

@@ -64,9 +64,9 @@ def of_operations(document: Mapping[str, Any], may_see: Callable[[str], bool]) -
 
 
 class StatisticsReport:
-    """The statistics of one worker among those of its peers. For its event loop alone.
+    """The statistics of one worker among those of the others. For its event loop alone.
 
-    What is paused stands on the board, so that a worker that starts later pauses it too, as soon as it is there.
+    What is paused stands in the run directory, so a worker that starts later pauses it too, as soon as it is there.
     """
 
     def __init__(self, rpc: WorkerRPC, run_directory: RunDirectory, *, clock: Clock | None = None) -> None:
@@ -77,10 +77,10 @@ class StatisticsReport:
         rpc.answer(_SWITCH, self._switched)
 
     async def open(self) -> None:
-        """Pauses here what is paused elsewhere. To be called once peers can reach this worker.
+        """Pauses here what is paused elsewhere. To be called once other workers can reach this one.
 
         Raises:
-            OSError: the board is gone.
+            OSError: the run directory is gone.
         """
         await asyncio.to_thread(self._hold)
 
@@ -95,9 +95,9 @@ class StatisticsReport:
 
         Raises:
             UnknownNameError: no worker has such a namespace, or it can't be paused.
-            OSError: the board is gone.
+            OSError: the run directory is gone.
         """
-        # The board comes first: a worker that starts meanwhile either reads it there, or is among those asked.
+        # The run directory comes first: a worker that starts meanwhile either reads it there, or is among those asked.
         await self._note(lambda paused: {*paused, name})
         try:
             await self._switch(name, is_enabled=False)
@@ -110,7 +110,7 @@ class StatisticsReport:
 
         Raises:
             UnknownNameError: no worker has such a namespace, or it can't be paused.
-            OSError: the board is gone.
+            OSError: the run directory is gone.
         """
         await self._note(lambda paused: paused - {name})
         await self._switch(name, is_enabled=True)
@@ -139,7 +139,10 @@ class StatisticsReport:
         return {"is_known": name in known, "known": known}
 
     def _hold(self) -> None:
-        """Pauses what the board says. Under its lock: who resumes changes the board first, and tells workers then."""
+        """Pauses what the run directory says.
+
+        Under its lock: the worker that resumes changes the run directory first, and tells the others then.
+        """
         with self._run_directory.locked(_PAUSED, shared=True):
             for name in set(_pausable()).intersection(self._run_directory.read(_PAUSED) or ()):
                 pause(name)

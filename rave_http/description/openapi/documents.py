@@ -47,7 +47,7 @@ def document(
         base: what stands in front of the path of every URL; empty for nothing.
         version: of the service.
         title: what it is called.
-        may_view: whether whoever asks may see the namespace of that name.
+        may_view: whether the principal may see the namespace of that name.
     """
     seen = sorted((name, operation) for name, operation in catalog if may_view(name.partition("/")[0]))
     paths = {f"/{quote(name)}": _path_item(name, operation) for name, operation in seen}

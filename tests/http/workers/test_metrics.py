@@ -265,4 +265,4 @@ def test_clearing_away_never_waits_nor_fails(run_directory: RunDirectory, caplog
     assert not caplog.records
     (run_directory.metrics / f"counter_{dead}.db").write_bytes(struct.pack("4i", 100, 0, 1000, 0))
     worker_died(run_directory, dead)
-    assert f"what worker {dead} left on the board could not be cleared away" in caplog.text
+    assert f"what worker {dead} left in the run directory could not be cleared away" in caplog.text

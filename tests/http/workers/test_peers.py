@@ -116,9 +116,9 @@ def test_facts_are_read_as_they_were_written(run_directory: RunDirectory) -> Non
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "A", ".hidden", "a\n"])
 def test_names_of_facts_are_checked(run_directory: RunDirectory, name: str) -> None:
     """Nothing outside of the board can be reached."""
-    with pytest.raises(ValueError, match="a fact on the board is named with small letters"):
+    with pytest.raises(ValueError, match="a fact in the run directory is named with small letters"):
         run_directory.write(name, 1)
-    with pytest.raises(ValueError, match="a fact on the board is named with small letters"):
+    with pytest.raises(ValueError, match="a fact in the run directory is named with small letters"):
         run_directory.read(name)
 
 
@@ -252,8 +252,8 @@ def test_answers_may_be_large_within_a_limit(run_directory: RunDirectory) -> Non
         assert [len(answer) for answer in answers.values()] == [9_000_000, 9_000_000]
         answers = await rpc[0].ask("large", timeout=10, size=MAX_BYTES)
         assert list(answers.silent) == ["worker-1", "worker-2"]
-        assert f"peers tell each other {MAX_BYTES} bytes at most, not " in answers.silent["worker-2"]
-        with pytest.raises(ValueError, match="peers tell each other"):
+        assert f"workers tell each other {MAX_BYTES} bytes at most, not " in answers.silent["worker-2"]
+        with pytest.raises(ValueError, match="workers tell each other"):
             await rpc[0].ask("large", filling="x" * MAX_BYTES)
 
     with_peers(run_directory, ["worker-1", "worker-2"], ask)
