@@ -12,6 +12,7 @@ from rave_core.errors import RaveError, RaveWarning
 from rave_core.expiry import crossover_strategy, duration_strategy, forever, nocache
 from rave_core.model import Options, Outcome
 from rave_core.operations.decorators import expires, mime_type, op, op_file, version
+from rave_core.operations.dependencies import depends_on
 from rave_core.operations.operation import Operation
 from rave_core.runtime.runtime import Runtime, current_runtime, using
 from rave_core.settings import Settings
@@ -29,6 +30,7 @@ __all__ = [
     "carry",
     "crossover_strategy",
     "current_runtime",
+    "depends_on",
     "duration_strategy",
     "expires",
     "forever",

@@ -29,8 +29,8 @@ exception is never wrapped.
 from __future__ import annotations
 
 import difflib
+import pickle
 from collections.abc import Iterable
-from pickle import PicklingError
 
 __all__ = [
     "ArgumentError",
@@ -137,7 +137,7 @@ class UnencodableError(RaveError, TypeError):
         return UnencodableError(self.reason, step + self.path)
 
 
-class UnpicklableError(RaveError, PicklingError):
+class UnpicklableError(RaveError, pickle.PicklingError):
     """An operation that plain pickle can't send to another process; the message says what can."""
 
 

@@ -17,7 +17,7 @@ from rave_core.converters import to_datetime
 from rave_core.converters.converter import shown
 from rave_core.durations import parse_duration
 from rave_core.errors import ArgumentError, ConfigurationError, DecorationError, UnknownNameError, nearest
-from rave_core.functions.annotations import note
+from rave_core.functions.annotations import annotate
 from rave_core.model import FOREVER, Key
 
 __all__ = [
@@ -252,9 +252,18 @@ def expires(strategy: Strategy | str | float | timedelta) -> Callable[[F], F]:
     Raises:
         ConfigurationError: it is nothing of these.
     """
-    found = _early(strategy)
-    value: object = found.name if isinstance(found, _Named) else found
-    return lambda function: note(function, "expires", value)
+    value = checked_strategy(strategy)
+    return lambda function: annotate(function, "expires", value)
+
+
+def checked_strategy(value: object) -> Strategy | str:
+    """The strategy that ``value`` is or says, or the name of one that a plugin may bring.
+
+    Raises:
+        ConfigurationError: it is neither a strategy, nor the name of one, nor a duration.
+    """
+    found = _early(value)
+    return found.name if isinstance(found, _Named) else found
 
 
 def check_needs(strategy: object, parameters: Iterable[str], operation: str) -> None:

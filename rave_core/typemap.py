@@ -15,7 +15,7 @@ from rave_core.converters.converter import shown
 from rave_core.converters.optional import OrNone
 from rave_core.converters.specifiers import converter_of, converter_of_hint
 from rave_core.errors import ArgumentError, DecorationError, nearest
-from rave_core.functions.annotations import note
+from rave_core.functions.annotations import annotate
 
 __all__ = ["any", "iso_date", "iso_datetime", "list_of", "one_of", "typemap"]
 
@@ -313,7 +313,7 @@ class _TypeMapDecorator:
     def __call__(self, *specs: object, **named: object) -> Callable[[F], F]:
         """A decorator that notes these types; what is wrong with them shows when the operation is made."""
         listed = TypeMap(specs, named)
-        return lambda function: note(function, "typemap", listed)
+        return lambda function: annotate(function, "typemap", listed)
 
     @overload
     def from_annotations(self, function: F, /) -> F: ...
@@ -329,7 +329,7 @@ class _TypeMapDecorator:
         """
         if function is None:
             return self.from_annotations
-        return note(function, "typemap", HintedTypeMap(function))
+        return annotate(function, "typemap", HintedTypeMap(function))
 
     def __repr__(self) -> str:
         return "typemap"

@@ -13,6 +13,7 @@ from rave_core.expiry import Strategy
 from rave_core.model import Call, Key, OperationSpec, Options
 from rave_core.storage.cache import Cache
 from rave_core.storage.leases import Leases
+from rave_core.versions.version import Version
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +24,7 @@ class ResolvedOperation:
         record: the operation's statistics.
         leases: of the store that keeps its results; ``None`` where that has none.
         strategy: when a result expires.
+        version: which code makes the results.
     """
 
     spec: OperationSpec
@@ -32,8 +34,13 @@ class ResolvedOperation:
     leases: Leases | None
     strategy: Strategy
     record: dict[str, Any]
-    version_note: str
+    version: Version
     plugin: str
+
+    @property
+    def version_note(self) -> str:
+        """What decided the version, as entries record it."""
+        return self.version.note
 
 
 @dataclass(frozen=True, slots=True, eq=False)

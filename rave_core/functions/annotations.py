@@ -8,21 +8,21 @@ from rave_core.errors import DecorationError
 
 F = TypeVar("F")
 
-_ATTRIBUTE = "__rave_notes__"
+_ATTRIBUTE = "__rave_annotations__"
 
 
-def note(function: F, name: str, value: object) -> F:
-    """Notes ``value`` under ``name``; the function itself, or what an operation that takes late notes makes of it.
+def annotate(function: F, name: str, value: object) -> F:
+    """Notes ``value`` under ``name``, and gives the function; of an operation, another one that has the note.
 
     Raises:
         DecorationError: ``name`` is noted already, or ``function`` is no function.
     """
-    amend = getattr(function, "__rave_amend__", None)
-    if amend is not None:
-        return amend(name, value)  # type: ignore[no-any-return]  # an operation amends to its own type
+    annotated = getattr(function, "__rave_annotated__", None)
+    if annotated is not None:
+        return annotated(name, value)  # type: ignore[no-any-return]  # an operation gives one of its own type
     if not callable(function) and not isinstance(function, (staticmethod, classmethod)):
         raise DecorationError(f"@{name} decorates a function, not {function!r}; write @{name}(...) above a def")
-    notes = notes_of(function)
+    notes = annotations_of(function)
     if name in notes:
         raise DecorationError(f"{_called(function)} has two @{name}; keep one")
     try:
@@ -33,7 +33,7 @@ def note(function: F, name: str, value: object) -> F:
     return function
 
 
-def notes_of(function: object) -> dict[str, Any]:
+def annotations_of(function: object) -> dict[str, Any]:
     """A copy of what is noted on ``function``, by name."""
     return dict(getattr(function, _ATTRIBUTE, {}))
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar
 
 from rave_core.backend import EVICTED
 from rave_core.engine.context import ExecutionContext, ambient, current
+from rave_core.errors import DecorationError
 from rave_core.model import FOREVER, PLAIN, Call, Key, Kind, OperationSpec, Options, Outcome
 from rave_core.operations.call_cache import CallMemo
 from rave_core.operations.options import check_tofile, take_options
+from rave_core.operations.pickling import reference
 from rave_core.runtime.runtime import Runtime, current_context
+from rave_core.versions.annotations import Pinned
 
 if TYPE_CHECKING:
     from rave_core.engine.execution import ResolvedOperation
@@ -23,6 +27,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _context = current.get
+
+Build: TypeAlias = "Callable[..., Operation[..., Any]]"
+"""Makes the operation of one function again, of other ``annotations``."""
 
 
 class Operation(Generic[P, R]):
@@ -44,12 +51,12 @@ class Operation(Generic[P, R]):
     spec: OperationSpec
     function: Callable[..., Any]
 
-    def __init__(self, spec: OperationSpec, amend: Callable[[str, object], Operation[P, R]]) -> None:
+    def __init__(self, spec: OperationSpec, build: Build) -> None:
         functools.update_wrapper(self, spec.function)
         self.spec = spec
         self.function = spec.function
         self.__signature__ = _signature(spec)
-        self.__rave_amend__ = amend
+        self._build = build
         self._memo: CallMemo | None = None
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -214,15 +221,30 @@ class Operation(Generic[P, R]):
     def __deepcopy__(self, _memo: object) -> Operation[P, R]:
         return self
 
-    def __reduce_ex__(self, _protocol: Any) -> str | tuple[Any, ...]:
-        from rave_core.operations.pickling import reduced  # only here, since few programs ever ask
+    def __reduce_ex__(self, _protocol: object) -> str | tuple[object, ...]:
+        name = reference(self, self.function, self.spec.name)
+        if name is not None:
+            return name
+        resolved = self.resolved()
+        version = Pinned(resolved.binder.version, resolved.version_note)
+        # The state goes after the object, so that a function may refer to its own operation.
+        return _empty, (type(self),), (self._build, dict(self.spec.annotations), self.spec.name, version)
 
-        return reduced(self)
+    def __setstate__(self, state: tuple[Build, dict[str, Any], str, Pinned]) -> None:
+        build, annotations, name, version = state
+        made = build(annotations=annotations)
+        vars(self).update(vars(made))
+        self.spec = replace(made.spec, name=name, version=version)
 
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        from rave_core.operations.pickling import restore
+    def __rave_annotated__(self, name: str, value: object) -> Operation[..., Any]:
+        """The operation of which one thing more is said, by a decorator that stands above it.
 
-        restore(self, state)
+        Raises:
+            DecorationError: it is said already, or does not fit.
+        """
+        if name in self.spec.annotations:
+            raise DecorationError(f"{self.function.__qualname__} has two @{name}; keep one")
+        return self._build(annotations={**self.spec.annotations, name: value})
 
     def __repr__(self) -> str:
         return f"<operation {self.spec.name}{self.__signature__}>"
@@ -271,54 +293,6 @@ class BoundOperation(Generic[P, R]):
         return self.operation.plan(self.instance, *args, **kwargs)
 
 
-class AsyncOperation(Operation[P, R]):
-    """An operation whose body is a coroutine function: calling it gives a coroutine, as the function would."""
-
-    def __init__(self, spec: OperationSpec, amend: Callable[[str, object], Operation[P, R]]) -> None:
-        super().__init__(spec, amend)
-        _mark_as_coroutine_function(self)
-
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """A coroutine that answers the call; see `Operation`."""
-        return _value_of(cast("Any", self._resolve(current_context(), args, kwargs)))
-
-    def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """A coroutine that gives the `Outcome`."""
-        return self._resolve(current_context(), args, kwargs)
-
-    def answering(self, options: Options) -> Callable[P, Any]:
-        """The operation with these options."""
-
-        def answer(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return _value_of(cast("Any", self._resolve(current_context(), args, kwargs, options)))
-
-        return answer
-
-    async def _answer(
-        self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext
-    ) -> Any:
-        runtime: Runtime = context.runtime
-        started = runtime.clock.monotonic()
-        outcome = await runtime.container.engine.resolve_async(resolved, call, options, context)
-        if runtime.observed:
-            seconds = runtime.clock.monotonic() - started
-            runtime.diagnostics.observe("rave_called", call=call, outcome=outcome, seconds=seconds)
-        return outcome
-
-
-def _mark_as_coroutine_function(operation: Any) -> None:
-    if hasattr(inspect, "markcoroutinefunction"):
-        inspect.markcoroutinefunction(operation)
-        return
-    from asyncio import coroutines  # before Python 3.12 this was asyncio's own mark
-
-    operation._is_coroutine = coroutines._is_coroutine  # type: ignore[attr-defined]  # not in its stubs
-
-
-async def _value_of(outcome: Awaitable[Outcome[R]]) -> R:
-    return (await outcome).value
-
-
 def _signature(spec: OperationSpec) -> inspect.Signature:
     try:
         returned = inspect.signature(spec.function).return_annotation
@@ -327,3 +301,11 @@ def _signature(spec: OperationSpec) -> inspect.Signature:
     if spec.kind is Kind.FILE:
         returned = str
     return spec.signature.replace(return_annotation=returned)
+
+
+def _empty(kind: type[Operation[..., Any]]) -> Operation[..., Any]:
+    return kind.__new__(kind)
+
+
+AnyOperation: TypeAlias = Operation[..., Any]
+"""An operation of whatever parameters and result."""

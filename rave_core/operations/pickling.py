@@ -8,68 +8,40 @@ version as it is here. The other process has no source to find the version from,
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import TYPE_CHECKING, Any
 
 from rave_core.errors import UnpicklableError
-from rave_core.versions.annotations import Pinned
-
-if TYPE_CHECKING:
-    from rave_core.operations.operation import Operation
 
 _MAINS = ("__main__", "__mp_main__")
 
 
-def reduced(operation: Operation[..., Any]) -> str | tuple[Any, ...]:
-    """What pickle is to write for an operation, in the form of ``__reduce_ex__``.
+def reference(operation: object, function: Callable[..., object], name: str) -> str | None:
+    """The name under which pickle is to write an operation; ``None`` where it is to write its parts.
+
+    Called by the operation's ``__reduce_ex__``.
+
+    Args:
+        operation: the operation itself.
+        function: what it was made of.
+        name: its own, for messages.
 
     Raises:
         UnpicklableError: plain pickle asks, and the operation can't be imported under its name.
-        ConfigurationError: it goes by value, and the runtime in force can't tell its version.
     """
-    function = operation.function
     pickler = _cloudpickle(sys._getframe(2))
     is_importable = _found(function.__module__, function.__qualname__) is operation
     if is_importable and (pickler is None or not _goes_by_value(function.__module__, pickler)):
         return function.__qualname__
     if pickler is None:
         raise UnpicklableError(
-            f"{operation.spec.name} can't be pickled: {function.__module__}.{function.__qualname__} is something else; "
+            f"{name} can't be pickled: {function.__module__}.{function.__qualname__} is something else; "
             "define it at the level of a module, under its own name, or use cloudpickle, as joblib and Dask do"
         )
-    # The state goes after the object, so that a function may refer to its own operation.
-    return _empty, (type(operation),), _state(operation)
+    return None
 
 
-def _state(operation: Operation[..., Any]) -> dict[str, Any]:
-    spec, resolved = operation.spec, operation.resolved()
-    return {
-        "function": spec.function,
-        "kind": spec.kind,
-        "annotations": dict(spec.annotations),
-        "name": spec.name,
-        "version": Pinned(resolved.binder.version, resolved.version_note),
-    }
-
-
-def restore(operation: Operation[..., Any], state: Mapping[str, Any]) -> None:
-    """Makes of an empty operation what ``state`` says."""
-    from rave_core.operations.decorators import operation_of  # which makes operations, and so knows this module
-
-    function = state["function"]
-    vars(function).pop("__rave_notes__", None)  # all of them are in the state
-    made = operation_of(function, kind=state["kind"], keywords=state["annotations"])
-    vars(operation).update(vars(made))
-    operation.spec = replace(made.spec, name=state["name"], version=state["version"])
-
-
-def _empty(kind: type[Operation[..., Any]]) -> Operation[..., Any]:
-    return kind.__new__(kind)
-
-
-def _cloudpickle(frame: FrameType | None) -> Mapping[str, Any] | None:
+def _cloudpickle(frame: FrameType | None) -> Mapping[str, object] | None:
     """The globals of the cloudpickle that asks, the original or a copy in another package; ``None`` for others.
 
     The pickler in C has no frame, so the first one outside of `pickle` is of whoever called its ``dump``.
@@ -80,15 +52,15 @@ def _cloudpickle(frame: FrameType | None) -> Mapping[str, Any] | None:
     return frame.f_globals if frame is not None and "cloudpickle" in name.split(".") else None
 
 
-def _goes_by_value(module: str, pickler: Mapping[str, Any]) -> bool:
+def _goes_by_value(module: str, pickler: Mapping[str, object]) -> bool:
     if module in _MAINS:
         return True
     registered = pickler.get("list_registry_pickle_by_value")
-    return registered is not None and any(f"{module}.".startswith(f"{name}.") for name in registered())
+    return callable(registered) and any(f"{module}.".startswith(f"{name}.") for name in registered())
 
 
 def _found(module: str, qualname: str) -> object:
-    found: Any = sys.modules.get(module)
+    found: object = sys.modules.get(module)
     for name in qualname.split("."):
         found = getattr(found, name, None)
     return found

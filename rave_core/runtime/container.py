@@ -20,12 +20,11 @@ from rave_core.engine.execution import ResolvedOperation
 from rave_core.errors import ConfigurationError, UnencodableError, UnknownNameError
 from rave_core.expiry import Strategy, duration_strategy, forever, strategy_of
 from rave_core.fingerprint.builtins import PUTS
-from rave_core.fingerprint.encoder import encode, short_digest
 from rave_core.model import Kind, OperationSpec
 from rave_core.plugins.discovery import Plugins
-from rave_core.reloading.generations import as_loaded
-from rave_core.runtime.names import Names, operation_name
+from rave_core.runtime.names import NameRegistry, operation_name
 from rave_core.runtime.purging import Maintenance
+from rave_core.runtime.version_finder import VersionFinder
 from rave_core.settings import Settings
 from rave_core.settings.sources import user_directory
 from rave_core.storage.cache import Cache, ValueCache
@@ -33,7 +32,6 @@ from rave_core.storage.leases import Leases
 from rave_core.storage.product_cache import ProductCache
 from rave_core.storage.signature import Signer, load_key
 from rave_core.telemetry.diagnostics import Diagnostics
-from rave_core.versions.annotations import ByStrategy, Explicit, Pinned, explicit
 
 _log = logging.getLogger("rave")
 
@@ -58,7 +56,8 @@ class Container:
         self._diagnostics = diagnostics
         self._caches: dict[tuple[Kind, tuple[str, ...]], Cache] = {}
         self._leases: dict[int, Leases | None] = {}
-        self._names = Names()
+        self._names = NameRegistry()
+        self._versions = VersionFinder(settings, plugins)
         self.memos: weakref.WeakSet[Any] = weakref.WeakSet()
         compute = Compute(
             clock,
@@ -110,7 +109,7 @@ class Container:
         """
         name, plugin = operation_name(spec)
         self._names.claim(name, spec)
-        version, note = self._version(spec)
+        version = self._versions.find(spec)
 
         def unencodable(error: UnencodableError) -> None:
             self._diagnostics.uncached(spec, name, error)
@@ -119,12 +118,12 @@ class Container:
         return ResolvedOperation(
             spec=spec,
             name=name,
-            binder=Binder(spec, name, version, typemap=spec.typemap, unencodable=unencodable),
+            binder=Binder(spec, name, version.text, typemap=spec.typemap, unencodable=unencodable),
             cache=cache,
             leases=self._lease_store(cache),
             strategy=self._strategy(spec, name),
             record=self._diagnostics.statistics.record(name),
-            version_note=note,
+            version=version,
             plugin=plugin,
         )
 
@@ -172,23 +171,6 @@ class Container:
             return strategy_of(note, self._plugins.strategies.find)
         except ConfigurationError as error:
             raise ConfigurationError(f"{name}: {error}") from error
-
-    def _version(self, spec: OperationSpec) -> tuple[str, str]:
-        note, spec = spec.version, as_loaded(spec)
-        if isinstance(note, Explicit):
-            return short_digest(explicit(note.value, encode)), f"explicit {str(note.value)[:60]}"
-        if isinstance(note, Pinned):
-            return note.version, note.note
-        if not isinstance(note, ByStrategy):
-            answer = self._plugins.hooks.rave_operation_version(spec=spec)
-            if answer is not None:
-                return short_digest(b"plugin:" + answer), "plugin"
-        strategy = note.name if isinstance(note, ByStrategy) else self._settings.version
-        try:
-            version = self._plugins.versions.find(strategy)(spec)
-        except UnknownNameError as error:
-            raise ConfigurationError(f"{spec.name}: {error}") from error
-        return short_digest(strategy.encode() + b":" + version), strategy
 
     def close(self) -> None:
         """Closes the backends; each in its turn, even if one before fails."""

@@ -14,7 +14,7 @@ from rave_core.plugins.discovery import namespace_packages
 from rave_core.reloading.generations import DIRECTORIES, generation_of
 
 
-class Names:
+class NameRegistry:
     """Who has which name. Nothing here keeps an operation alive."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from rave_core.errors import ConfigurationError, nearest
-from rave_core.settings.kinds import Duration, Flag, OptionalDuration, Setting, Table, Tables, Word, Words
+from rave_core.settings.kinds import Choice, Duration, Flag, OptionalDuration, Setting, Table, Tables, Word, Words
 from rave_core.settings.places import Directories, File, Files, URLs
 from rave_core.settings.sources import files_in_force, read_file, user_directory
 
@@ -72,6 +72,9 @@ class Settings:
         lease_time: Seconds after which the computation of a process that fell silent is taken over.
         lease_heartbeat: Seconds between signs of life, at most half of ``lease_time``; ``None`` for a third of it.
         version: Name of the version strategy of operations that do not name one.
+        version_packages: What counts of a package that is reached: its ``release``, or its ``name`` alone.
+        version_python: Whether a version depends on Python's, major and minor.
+        version_project: Names of installed packages whose code is followed like the project's own.
         signing_key_file: File with the key that seals entries in a shared store.
         old_signing_key_files: Files with keys that are still accepted for reading.
         data_only: Whether codecs that can run code, such as pickle, are refused.
@@ -99,6 +102,9 @@ class Settings:
     lease_time: Duration = Duration(15.0)
     lease_heartbeat: OptionalDuration = OptionalDuration(None)
     version: Word = Word("file")
+    version_packages: Choice = Choice("release", "release", "name")
+    version_python: Flag = Flag(False)
+    version_project: Words = Words(())
     signing_key_file: File = File(None)
     old_signing_key_files: Files = Files(())
     data_only: Flag = Flag(False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from rave_core.errors import DecorationError
 
@@ -36,8 +37,25 @@ class Pinned:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class DependsOn:
+    """The note of what counts beside what an operation's code shows.
+
+    Attributes:
+        things: functions, classes, modules or values.
+        names: dotted names of such things.
+        files: paths of files whose content counts.
+        ignore: names that are not followed.
+    """
+
+    things: tuple[Any, ...] = ()
+    names: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    ignore: frozenset[str] = frozenset()
+
+
 def strategy(name: str) -> ByStrategy:
-    """Chooses a version strategy by name: ``file``, ``mtime``, or one that a plugin registered."""
+    """Chooses a version strategy by name: ``source``, ``file``, ``mtime``, or one that a plugin registered."""
     return ByStrategy(name)
 
 

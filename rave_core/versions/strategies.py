@@ -6,7 +6,6 @@ code as it was loaded: the defining file is read when the operation is decorated
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -15,6 +14,7 @@ from typing import Any, TypeAlias
 
 from rave_core.functions.naming import file_of
 from rave_core.model import OperationSpec
+from rave_core.versions.file_contents import contents
 
 VersionStrategy: TypeAlias = Callable[[OperationSpec], bytes]
 
@@ -40,23 +40,10 @@ def stamp(function: Callable[..., Any]) -> Code:
     if path is None:
         return Code(None, _code_digest(getattr(function, "__code__", None), function), 0)
     try:
-        status = os.stat(path)
-        return Code(path, _file_digest(path, status.st_mtime_ns, status.st_size), status.st_mtime_ns)
+        data, mtime_ns = contents.read(path)
+        return Code(path, blake2b(data, digest_size=20).digest(), mtime_ns)
     except OSError:
         return Code(None, _code_digest(getattr(function, "__code__", None), function), 0)
-
-
-_digests: dict[str, tuple[int, int, bytes]] = {}
-
-
-def _file_digest(path: str, mtime_ns: int, size: int) -> bytes:
-    """The digest of a file's content, read once for all the operations in it."""
-    known = _digests.get(path)
-    if known is None or known[:2] != (mtime_ns, size):
-        with open(path, "rb") as file:
-            known = (mtime_ns, size, blake2b(file.read(), digest_size=20).digest())
-        _digests[path] = known
-    return known[2]
 
 
 def _code_digest(code: CodeType | None, function: Callable[..., Any]) -> bytes:
@@ -93,5 +80,15 @@ def mtime(spec: OperationSpec) -> bytes:
     return b"mtime:" + str(spec.code.mtime_ns).encode() if spec.code.mtime_ns else file(spec)
 
 
-BUILTIN: dict[str, VersionStrategy] = {"file": file, "mtime": mtime}
+def source(spec: OperationSpec) -> bytes:
+    """The code that the operation reaches, in normal form; see `rave_core.versions.source`."""
+    # Only here, since a program that decorates may never ask.
+    from rave_core.versions.source.closure import ClosureRequest, closure_of
+    from rave_core.versions.source.locality import Locality
+
+    locality = Locality(home=(spec.function.__module__ or "").partition(".")[0])
+    return closure_of(ClosureRequest((spec.function,), locality=locality)).digest
+
+
+BUILTIN: dict[str, VersionStrategy] = {"source": source, "file": file, "mtime": mtime}
 """The version strategies that come with the core, by name."""

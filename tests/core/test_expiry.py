@@ -29,7 +29,7 @@ from rave_core.expiry import (
     parse_duration,
     strategy_of,
 )
-from rave_core.functions.annotations import notes_of
+from rave_core.functions.annotations import annotations_of
 
 NOON = datetime(2007, 4, 27, 12, tzinfo=UTC).timestamp()
 FIVE_MINUTES, FIVE_DAYS = duration_strategy("5m"), duration_strategy("5d")
@@ -265,10 +265,10 @@ def test_expires_notes_the_strategy() -> None:
     def function() -> None:
         """An operation to be."""
 
-    assert notes_of(expires(soon)(function)) == {"expires": soon}
-    assert notes_of(expires("2h")(lambda: None)) == {"expires": duration_strategy("2h")}
-    assert notes_of(expires("nocache")(lambda: None)) == {"expires": nocache}
-    assert notes_of(expires("hourly")(lambda: None)) == {"expires": "hourly"}
+    assert annotations_of(expires(soon)(function)) == {"expires": soon}
+    assert annotations_of(expires("2h")(lambda: None)) == {"expires": duration_strategy("2h")}
+    assert annotations_of(expires("nocache")(lambda: None)) == {"expires": nocache}
+    assert annotations_of(expires("hourly")(lambda: None)) == {"expires": "hourly"}
     with pytest.raises(DecorationError, match="two @expires"):
         expires(forever)(function)
     with pytest.raises(ConfigurationError, match="2x"):

@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 from rave_core.converters import Converter, FileContent
 from rave_core.converters.specifiers import converter_of
 from rave_core.errors import ArgumentError, DecorationError, UnknownNameError
-from rave_core.functions.annotations import note, notes_of
+from rave_core.functions.annotations import annotate, annotations_of
 from rave_core.typemap import FittedTypeMap, any, iso_date, list_of, typemap
 
 
 def fitted(function: Callable[..., object], named: Callable[[str], Converter] | None = None) -> FittedTypeMap:
     """The typemap noted on a function, fitted to its parameters."""
     parameters = tuple(inspect.signature(function).parameters.values())
-    found: FittedTypeMap = notes_of(function)["typemap"].fit(parameters, function.__name__, named=named)
+    found: FittedTypeMap = annotations_of(function)["typemap"].fit(parameters, function.__name__, named=named)
     return found
 
 
@@ -294,18 +294,18 @@ def test_two_typemaps_are_one_too_many() -> None:
 
 def test_notes_of_a_wrapped_function_are_its_own() -> None:
     """functools.wraps copies notes; noting more on the wrapper leaves the wrapped function alone."""
-    inner = note(copy_of(top), "tags", 1)
+    inner = annotate(copy_of(top), "tags", 1)
     outer = functools.wraps(inner)(lambda *args: None)
-    note(outer, "version", 2)
-    assert notes_of(inner) == {"tags": 1}
-    assert notes_of(outer) == {"tags": 1, "version": 2}
+    annotate(outer, "version", 2)
+    assert annotations_of(inner) == {"tags": 1}
+    assert annotations_of(outer) == {"tags": 1, "version": 2}
 
 
 def test_an_operation_amends_itself() -> None:
     """A decorator above @op gives its note to the operation, whose answer replaces it."""
 
     class Operation:
-        def __rave_amend__(self, name: str, value: object) -> tuple[str, object]:
+        def __rave_annotated__(self, name: str, value: object) -> tuple[str, object]:
             return name, value
 
     name, value = typemap(int)(Operation())  # type: ignore[misc]  # typed as unchanged, which a real one is
@@ -322,7 +322,7 @@ def test_what_is_no_function_takes_no_notes(thing: object) -> None:
 def test_a_static_method_takes_notes() -> None:
     """A static method is not callable like a function in a class body, yet can be decorated."""
     method = typemap(int)(staticmethod(copy_of(top)))
-    assert "typemap" in notes_of(method)
+    assert "typemap" in annotations_of(method)
 
 
 def test_the_module_names_what_typemaps_are_made_of() -> None:

@@ -1,0 +1,83 @@
+"""What may be said of an operation, each with the check that its decorator and the keyword of its name share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final, cast
+
+from rave_core.durations import parse_duration
+from rave_core.errors import ConfigurationError, DecorationError
+from rave_core.expiry import checked_strategy
+from rave_core.typemap import TypeMap, typemap
+from rave_core.versions.annotations import ByStrategy, Explicit
+
+_MIME_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*(\s*;.+)?", re.IGNORECASE)
+
+
+def checked_mime_type(value: object) -> str:
+    """``value``, a MIME type.
+
+    Raises:
+        DecorationError: it is none.
+    """
+    if not isinstance(value, str) or not _MIME_TYPE.fullmatch(value):
+        raise DecorationError(f"@mime_type({value!r}): a MIME type expected, as 'text/plain' or 'image/png'")
+    return value
+
+
+def checked_version(value: object) -> Explicit | ByStrategy:
+    """What decides whether an operation's code changed: a strategy, or any other value by itself."""
+    return value if isinstance(value, (ByStrategy, Explicit)) else Explicit(value)
+
+
+def _checked_name(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise DecorationError(f"name={value!r}: a printable text expected, as 'project/what_it_does'")
+    return value
+
+
+def _checked_typemap(value: object) -> TypeMap:
+    if isinstance(value, TypeMap):
+        return value
+    if value is typemap.from_annotations:
+        raise DecorationError("typemap=typemap.from_annotations: put @typemap.from_annotations below @op instead")
+    if isinstance(value, dict):
+        return TypeMap((), value)
+    if isinstance(value, (tuple, list)):
+        return TypeMap(tuple(value))
+    raise DecorationError(f"typemap={value!r}: a tuple of types, or a dict from parameters to types expected")
+
+
+def _words(keyword: str) -> Callable[[object], tuple[str, ...]]:
+    def check(value: object) -> tuple[str, ...]:
+        words = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (None,)
+        if not all(isinstance(word, str) and word for word in words):
+            raise DecorationError(f"{keyword}={value!r}: names expected, as {keyword}=['one', 'two']")
+        return words
+
+    return check
+
+
+def _seconds(keyword: str) -> Callable[[object], float]:
+    def check(value: object) -> float:
+        try:
+            return parse_duration(cast("str | float", value))
+        except ValueError as error:
+            raise ConfigurationError(f"{keyword}={value!r}: {error}") from error
+
+    return check
+
+
+KEYWORDS: Final[dict[str, Callable[[object], object]]] = {
+    "name": _checked_name,
+    "expires": checked_strategy,
+    "version": checked_version,
+    "typemap": _checked_typemap,
+    "mime_type": checked_mime_type,
+    "tags": _words("tags"),
+    "ignore": lambda value: frozenset(_words("ignore")(value)),
+    "stale_while_revalidate": _seconds("stale_while_revalidate"),
+    "stale_if_error": _seconds("stale_if_error"),
+}
+"""The keywords of the decorators, each with its check, which gives the value that counts."""

@@ -1,0 +1,115 @@
+"""Finding the version of an operation: by its note, a plugin, or the strategy that the settings name."""
+
+from __future__ import annotations
+
+import os
+
+from rave_core.errors import ConfigurationError, UnknownNameError, describe_error
+from rave_core.fingerprint.encoder import encode, short_digest
+from rave_core.model import OperationSpec
+from rave_core.plugins.discovery import Plugins
+from rave_core.reloading.generations import as_loaded
+from rave_core.settings import Settings
+from rave_core.settings.sources import user_directory
+from rave_core.versions.annotations import ByStrategy, DependsOn, Explicit, Pinned, explicit
+from rave_core.versions.source.closure import Closure, ClosureRequest, closure_of
+from rave_core.versions.source.loaded_source import keep_facts_in
+from rave_core.versions.source.locality import Locality
+from rave_core.versions.source.modules import has_file
+from rave_core.versions.version import Version
+
+SOURCE = "source"
+
+
+class VersionFinder:
+    """Finds versions, with the settings and plugins of one runtime."""
+
+    def __init__(self, settings: Settings, plugins: Plugins) -> None:
+        self._settings = settings
+        self._plugins = plugins
+        keep_facts_in(user_directory("cache", os.environ) / "facts")
+
+    def find(self, spec: OperationSpec) -> Version:
+        """The version of an operation, by what is loaded now.
+
+        Raises:
+            ConfigurationError: its strategy is named, and there is none of that name.
+            DecorationError: its explicit version can't be pickled.
+        """
+        note = spec.version
+        if isinstance(note, Pinned):
+            return Version(note.version, note.note)
+        own, told = self._own(spec)
+        depends: DependsOn | None = spec.annotations.get("depends_on")
+        follows = own is None or self._is_loose(spec)
+        if not follows and depends is None:
+            return Version(short_digest(own or b""), told)
+        request = self._request(spec, depends or DependsOn(), follows=follows)
+        try:
+            closure = closure_of(request)
+        except Exception as error:  # noqa: BLE001  # code of a stranger was looked at; its file says as much
+            return self._coarse(spec, told, own, error)
+        return self._of_closure(closure, own, told, follows=follows)
+
+    def _of_closure(self, closure: Closure, own: bytes | None, told: str, *, follows: bool) -> Version:
+        untracked = dict(closure.untracked)
+        if own is not None and follows:
+            why = "there is no file, so what the operation reaches counts beside the value; a name= would make it one"
+            untracked = {"@version alone": why} | untracked
+        data = b"source:" + closure.digest if own is None else own + b"+source:" + closure.digest
+        return Version(short_digest(data), told, closure.nodes, untracked, closure.guards)
+
+    def _coarse(self, spec: OperationSpec, told: str, own: bytes | None, error: Exception) -> Version:
+        data = own if own is not None else b"file:" + self._by_strategy("file", spec)
+        why = f"{describe_error(error)}; the content of the defining file counts"
+        return Version(short_digest(data), told if own is not None else "file", {}, {"what the operation reaches": why})
+
+    def _own(self, spec: OperationSpec) -> tuple[bytes | None, str]:
+        """What decides without following code, ``None`` where code is to be followed; and what an entry records."""
+        note = spec.version
+        if isinstance(note, Explicit):
+            return explicit(note.value, encode), f"explicit {str(note.value)[:60]}"
+        if not isinstance(note, ByStrategy):
+            answer = self._plugins.hooks.rave_operation_version(spec=as_loaded(spec))
+            if answer is not None:
+                return b"plugin:" + answer, "plugin"
+        name = note.name if isinstance(note, ByStrategy) else self._settings.version
+        if name == SOURCE:
+            return None, SOURCE
+        return name.encode() + b":" + self._by_strategy(name, spec), name
+
+    def _by_strategy(self, name: str, spec: OperationSpec) -> bytes:
+        try:
+            return self._plugins.versions.find(name)(as_loaded(spec))
+        except UnknownNameError as error:
+            raise ConfigurationError(f"{spec.name}: {error}") from error
+
+    def _is_loose(self, spec: OperationSpec) -> bool:
+        """Whether an explicit version could be that of another notebook's operation, which has the same name."""
+        if not isinstance(spec.version, Explicit) or spec.fixed_name:
+            return False
+        space = getattr(spec.function, "__globals__", {})
+        return space.get("__name__") == "__main__" and not has_file(space)
+
+    def _request(self, spec: OperationSpec, depends: DependsOn, *, follows: bool) -> ClosureRequest:
+        settings, module = self._settings, spec.function.__module__ or ""
+        locality = Locality(
+            home=module.partition(".")[0],
+            project=frozenset(settings.version_project),
+            releases=settings.version_packages == "release",
+            python=settings.version_python,
+        )
+        return ClosureRequest(
+            roots=((spec.function,) if follows else ()) + depends.things,
+            names=depends.names,
+            files=[os.path.join(os.path.dirname(spec.code.path or ""), path) for path in depends.files],
+            ignore=depends.ignore,
+            locality=locality,
+            answer=self._answer,
+        )
+
+    def _answer(self, spec: OperationSpec) -> bytes | None:
+        if isinstance(spec.version, Pinned):
+            return spec.version.version.encode()
+        own, _ = self._own(spec)
+        return None if self._is_loose(spec) else own

@@ -1,0 +1,218 @@
+"""Classes of the project: their statement, their bases, and their members as they are now."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import sys
+from collections.abc import Iterator, Mapping
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, WrapperDescriptorType
+from typing import Any
+
+from rave_core.versions.source.facts import Definition, Facts
+from rave_core.versions.source.functions import own_attributes, put_definition, reach
+from rave_core.versions.source.loaded_source import sources
+from rave_core.versions.source.locality import Place
+from rave_core.versions.source.modules import has_file, names_in
+from rave_core.versions.source.walk import SCALARS, Walk
+
+CONSTRUCTION = frozenset(
+    {
+        "__init__",
+        "__new__",
+        "__post_init__",
+        "__init_subclass__",
+        "__class_getitem__",
+        "__set_name__",
+        "__slots__",
+        "__module__",
+        "__doc__",
+        "__annotations__",
+        "__match_args__",
+        "__all__",
+        "__qualname__",
+        "__dict__",
+        "__weakref__",
+    }
+)
+"""Names of classes that no call on an unknown value leads to."""
+_BOOKKEEPING = frozenset(
+    {
+        "__dict__",
+        "__weakref__",
+        "__module__",
+        "__qualname__",
+        "__doc__",
+        "__annotations__",
+        "__dataclass_fields__",
+        "__dataclass_params__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__annotate__",
+        "__annotate_func__",
+        "__annotations_cache__",
+        "__orig_bases__",
+        "__parameters__",
+        "__match_args__",
+        "__hash__",
+        "__slots__",
+        "__attrs_attrs__",
+        "__replace__",
+        "__type_params__",
+        "__classcell__",
+        "_field_defaults",
+    }
+)
+_GENERATED = ("<string>", "<attrs generated", "<frozen")
+_C_MEMBERS = (MemberDescriptorType, GetSetDescriptorType, WrapperDescriptorType)
+
+
+def function_in(member: object) -> FunctionType | None:
+    """The function in a member of a class: a method, or what a property or static method has inside."""
+    if isinstance(member, (staticmethod, classmethod)):
+        member = member.__func__
+    elif isinstance(member, property):
+        member = member.fget
+    elif isinstance(member, functools.cached_property):
+        member = member.func
+    return member if isinstance(member, FunctionType) else None
+
+
+def is_generated(function: FunctionType | None) -> bool:
+    """Whether a function was made by `dataclasses`, attrs or the like, from what the class statement says."""
+    while isinstance(function, FunctionType):
+        file = function.__code__.co_filename
+        if file.startswith(_GENERATED) or file.endswith("reprlib.py"):
+            return True
+        function = own_attributes(function).get("__wrapped__")
+    return False
+
+
+def class_place(walk: Walk, cls: type) -> Place:
+    """Whose code a class is."""
+    module = cls.__module__ if isinstance(cls.__module__, str) else "builtins"
+    return walk.locality.of(module, _file(cls))
+
+
+def _file(cls: type) -> str | None:
+    module = sys.modules.get(cls.__module__) if isinstance(cls.__module__, str) else None
+    file = names_in(module).get("__file__") if module is not None else None
+    return file if isinstance(file, str) else None
+
+
+def describe_class(walk: Walk, cls: type) -> None:
+    """Adds a class."""
+    walk.put(cls.__qualname__)
+    if class_place(walk, cls) is not Place.PROJECT:
+        walk.put_library(cls.__module__ if isinstance(cls.__module__, str) else "builtins", _file(cls))
+        return
+    label = f"{cls.__module__}:{cls.__qualname__}"
+    space = _space(cls)
+    definition = _statement(walk, cls, space)
+    walk.nodes[label] = definition.code[-12:] if definition is not None else "loaded"
+    if definition is not None:
+        put_definition(walk, definition, space, doc=cls.__doc__)
+        reach(walk, definition.names, space, {}, label, is_loading=True)
+        for decorator in definition.decorators:
+            if decorator.is_own:
+                reach(walk, decorator.names, space, {}, label, is_loading=True)
+    for base in cls.__mro__[1:-1]:
+        walk.refer(base, label)
+    if type(cls) is not type:
+        walk.refer(type(cls), label)
+    _members(walk, cls, label)
+    _fields(walk, cls, label)
+
+
+def methods(cls: type) -> list[FunctionType]:
+    """The functions that the statement of a class defines."""
+    found = [function_in(member) for member in vars(cls).values()]
+    return [
+        each
+        for each in found
+        if each is not None
+        and not is_generated(each)
+        and each.__module__ == cls.__module__
+        and each.__qualname__.startswith(f"{cls.__qualname__}.")
+    ]
+
+
+def _space(cls: type) -> dict[str, Any]:
+    own = methods(cls)
+    if own:
+        return own[0].__globals__
+    module = sys.modules.get(cls.__module__)
+    return names_in(module) if module is not None else {"__name__": cls.__module__}
+
+
+def _statement(walk: Walk, cls: type, space: Mapping[str, Any]) -> Definition | None:
+    """The statement of a class, if it is the one that was loaded."""
+    facts = facts_of_class(cls, space)
+    if facts is None:
+        return None
+    definition = facts.class_(cls.__qualname__)
+    own = methods(cls)
+    file = own[0].__code__.co_filename if own else space.get("__file__")
+    if definition is not None and isinstance(file, str):
+        walk.files.setdefault(file, (facts, space))
+    return definition
+
+
+def facts_of_class(cls: type, space: Mapping[str, Any] | None = None) -> Facts | None:
+    """The facts of the source in which a class was defined; ``None`` where not all its methods are from there."""
+    own = methods(cls)
+    space = _space(cls) if space is None else space
+    if own:
+        loaded = [sources.of_code(each.__code__, each.__globals__).facts for each in own]
+        return None if None in loaded else loaded[0]
+    if has_file(space):
+        return sources.of_module(space)
+    return sources.cell(cls.__name__)
+
+
+def _members(walk: Walk, cls: type, label: str) -> None:
+    is_enum = issubclass(cls, enum.Enum)
+    is_made = any(name in vars(cls) for name in ("__dataclass_fields__", "__attrs_attrs__", "_fields"))
+    for name, member in sorted(vars(cls).items()):
+        function = function_in(member)
+        if name in _BOOKKEEPING or isinstance(member, _C_MEMBERS) or type(member).__name__ == "_tuplegetter":
+            continue
+        if (is_enum and function is None) or (is_made and is_generated(function)):
+            continue
+        walk.put("member", name)
+        who = walk.presumed.state.get((id(member), "")) if type(member) not in SCALARS and function is None else None
+        if who is not None and not isinstance(member, type):
+            walk.put("state")
+            walk.tell(f"{label}.{name}", f"{who} writes to it, so its value does not count")
+            continue
+        walk.refer(member, f"{label}.{name}")
+        if isinstance(member, (dict, list, set)):
+            walk.note_value((id(member), ""))
+    if issubclass(cls, enum.Enum):
+        for name, each in cls.__members__.items():
+            walk.put(name)
+            walk.refer(each._value_, f"{label}.{name}")
+
+
+def _fields(walk: Walk, cls: type, label: str) -> None:
+    for name, field in _dataclass_fields(cls):
+        walk.put(name, str(field.init), str(field.repr), str(field.compare), str(field.kw_only is True))
+        for value in (field.default, field.default_factory):
+            if value is not dataclasses.MISSING:
+                walk.refer(value, f"{label}.{name}")
+    defaults = vars(cls).get("_field_defaults")
+    for name, default in defaults.items() if isinstance(defaults, dict) else ():
+        walk.put(name)
+        walk.refer(default, f"{label}.{name}")
+    names = vars(cls).get("_fields")
+    if isinstance(names, tuple):
+        walk.put("fields", *map(str, names))
+
+
+def _dataclass_fields(cls: type) -> Iterator[tuple[str, Any]]:
+    fields = vars(cls).get("__dataclass_fields__")
+    if isinstance(fields, dict):
+        yield from fields.items()

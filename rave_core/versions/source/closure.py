@@ -1,0 +1,193 @@
+"""The closure of an operation: one digest of everything of the project that it reaches, as it is loaded now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import FunctionType, ModuleType
+from typing import Any, TypeAlias
+
+from rave_core.model import Kind, OperationSpec
+from rave_core.versions.source import imports
+from rave_core.versions.source.classes import describe_class
+from rave_core.versions.source.functions import describe_function, own_attributes
+from rave_core.versions.source.guards import Guards, guards_of
+from rave_core.versions.source.loaded_source import sources
+from rave_core.versions.source.locality import Locality, Place
+from rave_core.versions.source.modules import describe_module
+from rave_core.versions.source.named_values import describe_named
+from rave_core.versions.source.operations import instance_of, operation_in
+from rave_core.versions.source.receivers import add_receivers
+from rave_core.versions.source.values import describe_value
+from rave_core.versions.source.walk import Presumed, TooLarge, Walk
+
+_MOST_WALKS = 6
+
+Answer: TypeAlias = Callable[[OperationSpec], bytes | None]
+"""The version of an operation that is called by another one; ``None`` where its code is to be walked through."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosureRequest:
+    """What the closure is asked of.
+
+    Attributes:
+        roots: functions, classes, modules or values that are reached.
+        names: dotted names that are.
+        files: paths of files whose content counts.
+        ignore: names that are not followed.
+        locality: what counts as the project's.
+        answer: see `Answer`.
+    """
+
+    roots: Sequence[Any]
+    names: Sequence[str] = ()
+    files: Sequence[str] = ()
+    ignore: frozenset[str] = frozenset()
+    locality: Locality = field(default_factory=Locality)
+    answer: Answer = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """What an operation reaches.
+
+    Attributes:
+        digest: of all of it.
+        nodes: from labels (``module:qualname``, ``module.NAME``, ``package NAME``) to digests, values or releases.
+        untracked: what does not count, or only coarsely, and why.
+        guards: what may change without anybody saying so.
+    """
+
+    digest: bytes
+    nodes: Mapping[str, str]
+    untracked: Mapping[str, str]
+    guards: Guards
+
+
+def closure_of(request: ClosureRequest) -> Closure:
+    """The closure of what is asked. Runs none of the code. One thread at a time; others wait.
+
+    Raises:
+        Exception: something of a stranger's that can't be looked at; whoever asks does without.
+    """
+    with sources.lock:
+        return _closure_of(request)
+
+
+def _closure_of(request: ClosureRequest) -> Closure:
+    presumed = Presumed()
+    try:
+        for _ in range(_MOST_WALKS):
+            walk = _walked(request, presumed, request.locality)
+            found = Presumed(
+                walk.state(), walk.attributes | presumed.attributes, walk.reads_docs or presumed.reads_docs
+            )
+            if _holds(walk, presumed, found):
+                break
+            presumed = found
+    except TooLarge:
+        walk = _whole_modules(request)
+        found = Presumed()
+    sources.save()
+    return Closure(walk.digest(), walk.nodes, walk.untracked, guards_of(walk, found.state))
+
+
+def _holds(walk: Walk, presumed: Presumed, found: Presumed) -> bool:
+    """Whether nothing counted by value that turned out to be written to, nor without docstrings that are read."""
+    if found.reads_docs > presumed.reads_docs:
+        return False
+    if not walk.remembered.isdisjoint(found.attributes):
+        return False
+    return walk.by_value.isdisjoint(found.state)
+
+
+def _walked(request: ClosureRequest, presumed: Presumed, locality: Locality) -> Walk:
+    walk = Walk(locality, presumed, request.ignore)
+    for root in request.roots:
+        walk.refer(root, "root")
+    _more(walk, request)
+    is_root = True
+    while True:
+        while (following := walk.next()) is not None:
+            _describe(walk, *following, request, is_root=is_root)
+            is_root = False
+        walk.go_on_from_root()
+        if add_receivers(walk):
+            continue
+        if not walk.later:
+            return walk
+        found, state = walk.later.popleft(), walk.state()
+        describe_named(walk, found, state)
+
+
+def _more(walk: Walk, request: ClosureRequest) -> None:
+    """Adds what the author names beside the function."""
+    for name in request.names:
+        walk.put("depends on", name)
+        first, *rest = name.split(".")
+        for end in range(len(rest) + 1, 0, -1):
+            module = ".".join([first, *rest[: end - 1]])
+            spec = imports.find_spec(module)
+            if spec is not None:
+                imports.follow_import(walk, 0, module, ".".join(rest[end - 1 :]), "", {})
+                break
+        else:
+            walk.tell(name, "there is no module of that name")
+    for path in request.files:
+        try:
+            with open(path, "rb") as file:
+                walk.put("file", file.read())
+        except OSError as error:
+            walk.put("no file")
+            walk.tell(path, f"it can't be read: {error.strerror}")
+
+
+def _describe(walk: Walk, value: Any, label: str, request: ClosureRequest, *, is_root: bool) -> None:
+    spec = operation_in(value)
+    if spec is not None:
+        _operation(walk, value, spec, request)
+    elif isinstance(value, FunctionType):
+        walk.put("function")
+        describe_function(walk, value, is_body=is_root or id(value) in walk.bodies)
+    elif isinstance(value, type):
+        walk.put("class")
+        describe_class(walk, value)
+    elif isinstance(value, ModuleType):
+        walk.put("a module")
+        describe_module(walk, value)
+    elif id(value) in walk.valued:
+        walk.begin_node()
+        describe_value(walk, value, label)
+        walk.end_node(label)
+    else:
+        describe_value(walk, value, label)
+
+
+def _operation(walk: Walk, value: Any, spec: OperationSpec, request: ClosureRequest) -> None:
+    """Adds an operation that code refers to: by its own version, or like a helper."""
+    instance = instance_of(value)
+    if instance is not None:
+        walk.refer(instance, spec.name)
+    walk.put("operation", spec.mime_type if spec.kind is Kind.FILE else "")
+    answer = request.answer(spec)
+    if answer is not None:
+        walk.put(spec.name, answer)
+        walk.nodes[f"operation {spec.name}"] = answer.hex()[-12:]
+        return
+    walk.bodies.add(id(spec.function))
+    walk.refer(spec.function, spec.name)
+
+
+def _whole_modules(request: ClosureRequest) -> Walk:
+    """The closure by the graph of imports: whole modules, by their source."""
+    walk = Walk(request.locality, Presumed(reads_docs=True), request.ignore)
+    _more(walk, replace(request, roots=()))
+    for root in request.roots:
+        function = root if not isinstance(root, type) else next(iter(vars(root).values()), None)
+        space = getattr(function, "__globals__", None) or own_attributes(root)
+        name = space.get("__name__")
+        walk.tell(f"module {name}", "more is reached than is followed one by one, so whole modules count")
+        if isinstance(name, str) and request.locality.of_space(space) is Place.PROJECT:
+            imports.follow_import(walk, 0, name, "", "", space)
+    return walk

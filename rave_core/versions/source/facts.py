@@ -1,0 +1,187 @@
+"""Facts: what a source says of its definitions, found once for each content, and only of those that are asked for."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from rave_core.versions.source.bytecode import code_digest
+from rave_core.versions.source.names import Chain, ReachedNames, names_of
+from rave_core.versions.source.normal_form import normal_form
+from rave_core.versions.source.outline import Parsed, SourceOutline, top_statements
+
+
+@dataclass(frozen=True, slots=True)
+class Decorator:
+    """A decorator of a function.
+
+    Attributes:
+        chain: what it names or calls, as a chain; empty for any other expression.
+        digest: of its normal form and of the place where it stands.
+        names: what its expression reaches for.
+        is_own: whether it stands on the definition itself, and not on a function inside it.
+    """
+
+    chain: Chain
+    digest: str
+    names: ReachedNames
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A function, a class, a statement or a whole module, in normal form.
+
+    Attributes:
+        code: the digest of what always counts.
+        docs, annotations: digests of docstrings and of the annotations of functions, empty where there are none.
+        names: what it reaches for.
+        decorators: those of its functions, and of itself where it is a class.
+    """
+
+    code: str
+    docs: str
+    annotations: str
+    names: ReachedNames
+    decorators: tuple[Decorator, ...] = ()
+
+
+class Facts:
+    """The facts of one source. Used under the lock of `Sources`.
+
+    Attributes:
+        source: its bytes.
+        record: what was found so far, as JSON has it.
+        has_news: whether more was found than ``record`` had at first.
+    """
+
+    def __init__(self, source: bytes, filename: str, is_cell: bool, record: dict[str, Any] | None = None) -> None:
+        self.source = source
+        self._filename = filename
+        self._is_cell = is_cell
+        self.record: dict[str, Any] = record if record is not None else {}
+        self.has_news = False
+        self._parsed: Parsed | None = None
+        self._is_broken = False
+        self._definitions: dict[str, Definition | None] = {}
+        self._outline: SourceOutline | None = None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the source is none that Python could compile."""
+        return self._parse() is None if not self.record else False
+
+    def function(self, code: CodeType) -> Definition | None:
+        """The definition of loaded code; ``None`` where this source is not what it was compiled from."""
+        key = f"{code.co_qualname}@{code.co_firstlineno}"
+        compiled = self._kept(f"codes {key}", lambda parsed: parsed.digests(key))
+        if not compiled or code_digest(code) not in compiled:
+            return None
+        return self._definition(f"def {key}", lambda parsed: parsed.functions.get(key, []))
+
+    def class_(self, qualname: str) -> Definition | None:
+        """The statement of a class; ``None`` where there is none."""
+        return (
+            self._definition(f"class {qualname}", lambda parsed: [parsed.classes[qualname]])
+            if (qualname in self.outline.classes)
+            else None
+        )
+
+    def assigned(self, name: str) -> Definition | None:
+        """The statements of the module that bind or change a name; ``None`` where there are none."""
+        return self._definition(f"name {name}", lambda parsed: _binding(parsed.tree, name))
+
+    def module(self) -> Definition | None:
+        """All of it."""
+        return self._definition("module", lambda parsed: [parsed.tree])
+
+    @property
+    def outline(self) -> SourceOutline:
+        """Its outline; an empty one where it can't be compiled."""
+        if self._outline is None:
+            data = self._kept("outline", lambda parsed: _outline_json(parsed.outline()))
+            self._outline = SourceOutline(**data) if data else SourceOutline()
+        return self._outline
+
+    def _definition(self, key: str, nodes: Any) -> Definition | None:
+        if key not in self._definitions:
+            data = self._kept(key, lambda parsed: _json_of(nodes(parsed)))
+            self._definitions[key] = _from_json(data) if data else None
+        return self._definitions[key]
+
+    def _kept(self, key: str, make: Any) -> Any:
+        if key not in self.record:
+            parsed = self._parse()
+            if parsed is None:
+                return None
+            self.record[key] = make(parsed)
+            self.has_news = True
+        return self.record[key]
+
+    def _parse(self) -> Parsed | None:
+        if self._parsed is None and not self._is_broken:
+            try:
+                self._parsed = Parsed(self.source, self._filename, self._is_cell)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                self._is_broken = True
+        return self._parsed
+
+    def rest(self) -> None:
+        """Lets go of the syntax tree, which is made again where something new is asked for."""
+        self._parsed = None
+
+
+def _binding(tree: ast.Module, name: str) -> list[ast.stmt]:
+    found = []
+    for statement in top_statements(tree.body):
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
+            continue
+        names = names_of(statement)
+        if name in names.stores or any(chain[0] == name for chain in names.changes):
+            found.append(statement)
+    return found
+
+
+def _json_of(nodes: list[Any]) -> list[Any] | None:
+    """A definition as JSON has it. Of two functions that begin on one line, a change of either changes both."""
+    if not nodes:
+        return None
+    statements = nodes[0].body if isinstance(nodes[0], ast.Module) else nodes
+    form, names = normal_form(*statements), names_of(*statements)
+    own = [each for node in nodes for each in getattr(node, "decorator_list", ())]
+    decorators = [_decorator_json(node, digest, node in own) for node, digest in form.decorators]
+    if isinstance(nodes[0], ast.ClassDef):  # whose own stand in its normal form, and are called while it is made
+        decorators += [_decorator_json(node, "", True) for node in own]
+    return [form.code, form.docs, form.annotations, names.to_json(), decorators]
+
+
+def _decorator_json(node: ast.expr, digest: str, is_own: bool) -> list[Any]:
+    return [_chain_of(node), digest, names_of(node).to_json(), is_own]
+
+
+def _chain_of(node: ast.expr) -> list[str]:
+    chain: list[str] = []
+    while isinstance(node, (ast.Call, ast.Attribute)):
+        if isinstance(node, ast.Call):
+            node = node.func
+        else:
+            chain.insert(0, node.attr)
+            node = node.value
+    return [node.id, *chain] if isinstance(node, ast.Name) else []
+
+
+def _from_json(data: list[Any]) -> Definition:
+    code, docs, annotations, names, found = data
+    return Definition(
+        code,
+        docs,
+        annotations,
+        ReachedNames.from_json(names),
+        tuple(Decorator(tuple(chain), digest, ReachedNames.from_json(of), own) for chain, digest, of, own in found),
+    )
+
+
+def _outline_json(outline: SourceOutline) -> dict[str, Any]:
+    return {name: getattr(outline, name) for name in SourceOutline.__slots__}

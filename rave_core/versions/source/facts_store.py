@@ -1,0 +1,59 @@
+"""Facts on disk, in the cache of the user: JSON files, named by the content of the source. They save time alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+MAX_BYTES = 64 << 20
+"""Bytes that all facts may take; those that were written first go first."""
+
+
+class FactsStore:
+    """Facts in a directory, which is made when first needed. Safe for many threads and processes."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._is_checked = False
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """The facts under ``name``; ``None`` where there are none that can be read."""
+        try:
+            found = json.loads((self.directory / name).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def write(self, name: str, facts: dict[str, Any]) -> None:
+        """Keeps facts under ``name``. In trouble it does nothing."""
+        with suppress(OSError):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            if not self._is_checked:
+                self._is_checked = True
+                self._shrink()
+            handle, path = tempfile.mkstemp(dir=self.directory, prefix=".")
+            try:
+                with os.fdopen(handle, "w") as file:
+                    json.dump(facts, file, separators=(",", ":"))
+                os.replace(path, self.directory / name)
+            except BaseException:
+                os.unlink(path)
+                raise
+
+    def _shrink(self) -> None:
+        found = []
+        for entry in os.scandir(self.directory):
+            with suppress(FileNotFoundError):
+                status = entry.stat()
+                found.append((status.st_mtime, status.st_size, entry.path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if total <= MAX_BYTES:
+                break
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+            total -= size

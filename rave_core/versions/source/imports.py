@@ -1,0 +1,118 @@
+"""Imports inside functions: they are never executed here, so the modules are found by name, and count as a whole.
+
+The same holds where they were imported meanwhile: the version must not depend on what ran before.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from importlib.machinery import ModuleSpec
+from typing import Any
+
+from rave_core.versions.source.facts import Facts
+from rave_core.versions.source.loaded_source import sources
+from rave_core.versions.source.locality import Place
+from rave_core.versions.source.modules import COMPILED, put_compiled
+from rave_core.versions.source.walk import Walk
+
+
+def follow_import(walk: Walk, level: int, module: str, member: str, attributes: str, space: dict[str, Any]) -> None:
+    """Adds what an import statement in a function leads to.
+
+    Args:
+        walk: the walk.
+        level: how many dots there are before the module's name.
+        module, member: as in ``from module import member``; ``member`` is empty for ``import module``.
+        attributes: what is used of it, as ``a.b``.
+        space: the names of the module that the function belongs to.
+    """
+    walk.put("import", level, module, member)
+    todo = [(level, module, member, space)]
+    if attributes and not member:
+        parts = attributes.split(".")
+        todo += [(level, ".".join((module, *parts[: end + 1])), "?", space) for end in range(len(parts))]
+    while todo:
+        level, module, member, space = todo.pop(0)
+        full = _full_name(walk, level, module, space)
+        if full is not None:
+            todo += _module(walk, full, member)
+
+
+def _full_name(walk: Walk, level: int, module: str, space: dict[str, Any]) -> str | None:
+    if not level:
+        return module
+    package = space.get("__package__") or str(space.get("__name__") or "").rpartition(".")[0]
+    try:
+        return importlib.util.resolve_name("." * level + module, package)
+    except ImportError:
+        walk.tell(f"import {'.' * level}{module}", "it leads to no package")
+        return None
+
+
+def _module(walk: Walk, name: str, member: str) -> list[tuple[int, str, str, dict[str, Any]]]:
+    """Adds a module found by name, and gives what it imports. A member ``?`` says that it need not exist."""
+    key = ("import", name, member)
+    if key in walk.done:
+        return []
+    walk.done.add(key)
+    place = walk.locality.of(name)
+    if place in (Place.RAVE, Place.PYTHON):
+        walk.put(place, name.partition(".")[0])
+        return []
+    found = find_spec(name)
+    if found is None:
+        if member != "?":
+            walk.put("missing", name)
+            walk.tell(f"module {name}", "it is not installed")
+        return []
+    place = walk.locality.of(name, found.origin)
+    if place is not Place.PROJECT:
+        walk.put_library(name, found.origin)
+        return []
+    if member not in ("", "?", "*") and found.submodule_search_locations is not None and find_spec(f"{name}.{member}"):
+        return _module(walk, f"{name}.{member}", "")  # a module of the package, and not a name in it
+    return _whole(walk, name, found)
+
+
+def _whole(walk: Walk, name: str, found: ModuleSpec) -> list[tuple[int, str, str, dict[str, Any]]]:
+    if found.origin is not None and found.origin.endswith(COMPILED):
+        put_compiled(walk, name, found.origin)
+        return []
+    facts = _facts(name, found)
+    definition = facts.module() if facts is not None else None
+    if definition is None:
+        walk.put("a package without code")
+        return []
+    walk.put("whole", definition.code, definition.docs if walk.presumed.reads_docs else "")
+    walk.nodes[f"module {name} (imported when it runs)"] = definition.code[-12:]
+    is_package = found.submodule_search_locations is not None
+    space = {"__name__": name, "__package__": name if is_package else name.rpartition(".")[0]}
+    return [(level, module, member, space) for level, module, member, _ in sorted(definition.names.imports)]
+
+
+def _facts(name: str, found: ModuleSpec) -> Facts | None:
+    space = {"__name__": name, "__file__": found.origin, "__loader__": found.loader}
+    return sources.of_module(space)
+
+
+def find_spec(name: str) -> ModuleSpec | None:
+    """How a module would be found, without importing its parents; ``None`` where there is none."""
+    loaded = getattr(sys.modules.get(name), "__spec__", None)
+    if isinstance(loaded, ModuleSpec):
+        return loaded
+    parent, _, _ = name.rpartition(".")
+    path = None
+    if parent:
+        package = find_spec(parent)
+        if package is None or package.submodule_search_locations is None:
+            return None
+        path = list(package.submodule_search_locations)
+    for finder in sys.meta_path:
+        try:
+            found = finder.find_spec(name, path)
+        except Exception:  # noqa: BLE001  # a finder of a stranger
+            found = None
+        if found is not None:
+            return found
+    return None

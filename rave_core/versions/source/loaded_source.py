@@ -1,0 +1,154 @@
+"""Loaded source: from code objects to the source they were compiled from, which its file may not hold any more."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from rave_core.versions.file_contents import contents
+from rave_core.versions.source.bytecode import code_digest, names_of_code
+from rave_core.versions.source.facts import Definition, Facts
+from rave_core.versions.source.facts_store import FactsStore
+
+ALGORITHM = "source/1"
+"""Part of every version and of the name of all facts: another one whenever what counts changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedCode:
+    """What is known of a code object.
+
+    Attributes:
+        definition: in normal form; where there is no source, by its bytecode.
+        facts: of the source that it is in, or ``None``.
+        has_changed: whether there is a source, which is not the one that was loaded.
+    """
+
+    definition: Definition
+    facts: Facts | None
+    has_changed: bool
+
+
+class Sources:
+    """The sources that this process has seen. Safe for many threads.
+
+    Attributes:
+        store: where facts are kept for other processes; ``None`` for nowhere.
+        lock: of whoever looks into sources.
+    """
+
+    def __init__(self) -> None:
+        self.store: FactsStore | None = None
+        self._facts: dict[tuple[bytes, bool], Facts] = {}
+        self._codes: dict[int, tuple[weakref.ref[CodeType], LoadedCode]] = {}
+        self.lock = threading.RLock()
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def facts_of(self, data: bytes, filename: str, *, is_cell: bool = False) -> Facts:
+        """The facts of a source."""
+        key = (blake2b(data, digest_size=16).digest(), is_cell)
+        with self.lock:
+            facts = self._facts.get(key)
+            if facts is None:
+                record = self.store.read(_name(key)) if self.store is not None else None
+                facts = self._facts[key] = Facts(data, filename, is_cell, record)
+            return facts
+
+    def of_module(self, space: Mapping[str, Any]) -> Facts | None:
+        """The facts of a module's source; ``None`` where it has none."""
+        path = space.get("__file__")
+        if not isinstance(path, str) or path.endswith((".so", ".pyd")):
+            return None
+        data = self._content(path, space)
+        return self.facts_of(data, path) if data is not None else None
+
+    def of_code(self, code: CodeType, space: Mapping[str, Any]) -> LoadedCode:
+        """What a code object is, whose globals are ``space``. The answer is the same for as long as it lives."""
+        known = self._codes.get(id(code))
+        if known is not None and known[0]() is code:
+            return known[1]
+        loaded = self._find(code, space)
+        with self.lock:
+            number = id(code)
+            self._codes[number] = weakref.ref(code, lambda _: self._codes.pop(number, None)), loaded
+        return loaded
+
+    def save(self) -> None:
+        """Keeps the facts that are new, for other processes, and lets go of syntax trees."""
+        with self.lock:
+            for key, facts in list(self._facts.items()):
+                facts.rest()
+                if facts.has_news and self.store is not None:
+                    facts.has_news = False
+                    self.store.write(_name(key), facts.record)
+
+    def _find(self, code: CodeType, space: Mapping[str, Any]) -> LoadedCode:
+        has_changed = False
+        for facts in self._candidates(code.co_filename, space):
+            definition = facts.function(code)
+            if definition is not None:
+                return LoadedCode(definition, facts, has_changed=False)
+            has_changed = has_changed or not facts.is_broken
+        digest = f"{sys.implementation.cache_tag}:{code_digest(code)}"
+        return LoadedCode(Definition(digest, "", "", names_of_code(code)), None, has_changed)
+
+    def _candidates(self, filename: str, space: Mapping[str, Any]) -> Iterator[Facts]:
+        """What a code object of that file may have been compiled from, the likeliest first."""
+        data = self._content(filename, space)
+        if data is not None:
+            yield self.facts_of(data, filename)
+        for earlier in contents.earlier(filename):
+            yield self.facts_of(earlier, filename)
+        entry: Any = linecache.cache.get(filename)
+        if entry is not None and len(entry) > 2:
+            yield self.facts_of("".join(entry[2]).encode(), filename, is_cell=entry[1] is None)
+
+    def cell(self, name: str) -> Facts | None:
+        """The facts of the latest cell in which a class of that name is defined; ``None`` where there is none."""
+        for filename, entry in reversed(list(linecache.cache.items())):
+            if len(entry) > 2 and entry[1] is None and any(f"class {name}" in line for line in entry[2]):
+                return self.facts_of("".join(entry[2]).encode(), filename, is_cell=True)
+        return None
+
+    def _after_fork(self) -> None:
+        self.lock = threading.RLock()  # which another thread of the parent may have held
+
+    def _content(self, path: str, space: Mapping[str, Any]) -> bytes | None:
+        loader = space.get("__loader__")
+        is_own = path in (space.get("__file__"), getattr(loader, "path", None))
+        get_data = getattr(loader, "get_data", None)
+        if is_own and type(loader) is not SourceFileLoader and get_data is not None:
+            try:  # a snapshot, an archive: what the loader has is what was loaded
+                return bytes(get_data(path))
+            except Exception:  # noqa: BLE001, S110  # a loader of a stranger; the file may be there all the same
+                pass
+        try:
+            return contents.read(path)[0] if not path.startswith("<") else None
+        except OSError:
+            return None
+
+
+def _name(key: tuple[bytes, bool]) -> str:
+    """The name of a source's facts: they depend on what this Python compiles the source to."""
+    python = f"{ALGORITHM} {sys.implementation.cache_tag} {sys.flags.optimize} {key[1]}"
+    return blake2b(key[0], digest_size=16, key=python.encode()[:64]).hexdigest()
+
+
+sources = Sources()
+"""Those of this process: code is one for all its runtimes."""
+
+
+def keep_facts_in(directory: Path) -> None:
+    """Keeps facts in ``directory``, for other processes of this user."""
+    if sources.store is None or sources.store.directory != directory:
+        sources.store = FactsStore(directory)

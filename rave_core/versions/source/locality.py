@@ -1,0 +1,116 @@
+"""Locality: whose code a module is: the project's, a distribution's, Python's, or RAVE's own."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import json
+import os
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import Distribution
+from typing import Any
+
+_PYTHON = tuple({os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib")})
+_INSTALLED = ("site-packages", "dist-packages")
+_RAVE = frozenset({"rave_core", "rave_backends", "rave_http"})
+_MAINS = frozenset({"__main__", "__mp_main__"})
+
+
+class Place(StrEnum):
+    """Whose code a module is."""
+
+    PROJECT = "project"
+    PACKAGE = "package"
+    PYTHON = "python"
+    RAVE = "rave"
+
+
+@dataclass(frozen=True, slots=True)
+class Locality:
+    """What counts as the project's.
+
+    Attributes:
+        home: the top-level package of the operation, which is the project's wherever it lies.
+        project: names of further packages that are.
+        releases: whether the release of a distribution counts beside its name.
+        python: whether Python's version counts, major and minor.
+    """
+
+    home: str = ""
+    project: frozenset[str] = frozenset()
+    releases: bool = True
+    python: bool = False
+
+    def of(self, module: str, file: str | None = None) -> Place:
+        """Whose code the module of that name, or of that file, is."""
+        top = module.partition(".")[0]
+        if top in _RAVE:
+            return Place.RAVE
+        if top in _MAINS or top in self.project or (top == self.home and top):
+            return Place.PROJECT
+        return _place(top, file)
+
+    def of_space(self, space: Mapping[str, Any]) -> Place:
+        """Whose code the module with these globals is."""
+        name, file = space.get("__name__"), space.get("__file__")
+        return self.of(name if isinstance(name, str) else "", file if isinstance(file, str) else None)
+
+    def package(self, module: str) -> tuple[str, str]:
+        """The distribution that a module comes from, and its release, empty where that does not count."""
+        name, release = _release(module.partition(".")[0])
+        return name, release if self.releases else ""
+
+
+@functools.lru_cache(4096)
+def _place(top: str, file: str | None) -> Place:
+    if file is None or file.startswith("<") or not os.path.isabs(file):
+        if top in sys.stdlib_module_names or top in sys.builtin_module_names or not top:
+            return Place.PYTHON
+        known = getattr(sys.modules.get(top), "__file__", None)
+        if isinstance(known, str) and os.path.isabs(known):
+            return _place(top, known)
+        return Place.PROJECT
+    if not set(_INSTALLED).isdisjoint(file.replace("\\", "/").split("/")):
+        return Place.PROJECT if _is_from_directory(top) else Place.PACKAGE
+    return Place.PYTHON if os.path.realpath(file).startswith(_PYTHON) else Place.PROJECT
+
+
+@functools.lru_cache(512)
+def _distribution(top: str) -> Distribution | None:
+    with_name = importlib.metadata.packages_distributions().get(top, ()) if not _exists(top) else (top,)
+    for name in with_name:
+        if _exists(name):
+            return importlib.metadata.distribution(name)
+    return None
+
+
+def _exists(name: str) -> bool:
+    try:
+        importlib.metadata.distribution(name)
+    except (ImportError, ValueError):
+        return False
+    return True
+
+
+@functools.lru_cache(512)
+def _is_from_directory(top: str) -> bool:
+    """Whether it was installed from a directory or a repository: then its release says nothing of its code."""
+    found = _distribution(top)
+    try:
+        origin = json.loads((found.read_text("direct_url.json") if found is not None else "") or "{}")
+    except (OSError, ValueError):
+        return False
+    return isinstance(origin, dict) and ("dir_info" in origin or "vcs_info" in origin)
+
+
+@functools.lru_cache(512)
+def _release(top: str) -> tuple[str, str]:
+    found = _distribution(top)
+    if found is not None:
+        return str(found.metadata["Name"]), str(found.version)
+    release = getattr(sys.modules.get(top), "__version__", "")
+    return top, release if isinstance(release, str) else ""

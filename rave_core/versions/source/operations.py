@@ -1,0 +1,20 @@
+"""Operations that code refers to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rave_core.model import OperationSpec
+
+
+def operation_in(value: object) -> OperationSpec | None:
+    """What is known of an operation, also of one that is bound to an instance; ``None`` for anything else."""
+    if not type(value).__module__.startswith("rave_core.operations."):
+        return None
+    spec = vars(value).get("spec")
+    return spec if isinstance(spec, OperationSpec) else None
+
+
+def instance_of(value: object) -> Any:
+    """What an operation is bound to; ``None`` for one that is not."""
+    return vars(value).get("instance")

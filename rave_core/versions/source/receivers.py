@@ -1,0 +1,72 @@
+"""Unknown receivers: what is called on parameters, results and elements may lead to any class that is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rave_core.versions.source.classes import CONSTRUCTION, function_in, is_generated
+from rave_core.versions.source.facts import Facts
+from rave_core.versions.source.walk import Walk
+
+
+def add_receivers(walk: Walk) -> bool:
+    """Adds the classes of reached files and of namespaces without a file that may be called; whether there are any."""
+    found = False
+    for space in list(walk.spaces.values()):
+        found = _of_space(walk, space) or found
+    for path, (facts, names) in list(walk.files.items()):
+        found = _of_file(walk, path, facts, names) or found
+    return found
+
+
+def _of_space(walk: Walk, space: Mapping[str, Any]) -> bool:
+    found = False
+    for name in sorted(space):
+        cls = space[name]
+        if not isinstance(cls, type) or cls.__module__ != space.get("__name__") or walk.is_known(cls):
+            continue
+        own = {each for each, member in vars(cls).items() if not _is_made(member)}
+        if _may_be_called(walk, own):
+            walk.put("may be called", name)
+            walk.refer(cls, name)
+            found = True
+    return found
+
+
+def _is_made(member: object) -> bool:
+    function = function_in(member)
+    return function is not None and is_generated(function)
+
+
+def _of_file(walk: Walk, path: str, facts: Facts, space: Mapping[str, Any]) -> bool:
+    found = False
+    for qualname, names in sorted(facts.outline.classes.items()):
+        key = ("class", path, qualname)
+        if key in walk.done or not _may_be_called(walk, names):
+            continue
+        walk.done.add(key)
+        walk.put("may be called", qualname)
+        cls = _class(space, qualname)
+        definition = facts.class_(qualname)
+        if cls is not None:
+            walk.refer(cls, qualname)
+        elif definition is not None:
+            walk.put(definition.code)
+        found = True
+    return found
+
+
+def _may_be_called(walk: Walk, names: Iterable[str]) -> bool:
+    return any(
+        name in walk.attributes or (name.startswith("__") and name.endswith("__") and name not in CONSTRUCTION)
+        for name in names
+    )
+
+
+def _class(space: Mapping[str, Any], qualname: str) -> type | None:
+    first, *rest = qualname.split(".")
+    found: Any = space.get(first)
+    for name in rest:
+        found = vars(found).get(name) if isinstance(found, type) else None
+    return found if isinstance(found, type) else None

@@ -1,0 +1,313 @@
+"""Values that code reads: by their encoding where they have one, else part by part."""
+
+from __future__ import annotations
+
+import collections
+import contextvars
+import enum
+import functools
+import logging
+import threading
+import types
+import typing
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from rave_core.errors import RaveError
+from rave_core.fingerprint.encoder import encode
+from rave_core.versions.source.classes import class_place, facts_of_class, function_in, is_generated
+from rave_core.versions.source.functions import function_place, own_attributes
+from rave_core.versions.source.locality import Place
+from rave_core.versions.source.walk import SCALARS, Walk
+
+MAX_LEAVES = 100_000
+MAX_BYTES = 64 << 20
+PLAIN = (dict, list, tuple, set, frozenset)
+_BUILTINS = (
+    types.BuiltinFunctionType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.MethodWrapperType,
+    types.ClassMethodDescriptorType,
+    types.GetSetDescriptorType,
+    types.MemberDescriptorType,
+)
+INERT = (
+    logging.Logger,
+    logging.LoggerAdapter,
+    type(threading.Lock()),
+    type(threading.RLock()),
+    threading.local,
+    threading.Event,
+    threading.Condition,
+    threading.Semaphore,
+    contextvars.ContextVar,
+    typing.TypeVar,
+    typing.ParamSpec,
+    weakref.ref,
+    weakref.WeakValueDictionary,
+    weakref.WeakKeyDictionary,
+    weakref.WeakSet,
+    types.GenericAlias,
+    types.UnionType,
+    type(typing.List[int]),  # noqa: UP006  # the class of the forms of `typing`
+)
+"""Types of which there is nothing to say but that they are there."""
+
+
+def describe_value(walk: Walk, value: Any, label: str) -> None:
+    """Adds any value that is neither a function, nor a class, a module or an operation."""
+    kind = type(value)
+    for known, describe in _PARTS:
+        if isinstance(value, known):
+            walk.put(kind.__qualname__)
+            describe(walk, value, label)
+            return
+    if isinstance(value, INERT) or kind is object or kind.__module__ == "typing":
+        walk.put("inert", kind.__qualname__)
+    elif isinstance(value, (*PLAIN, collections.deque, types.MappingProxyType)):
+        _container(walk, value, label)
+    else:
+        _instance(walk, value, label)
+
+
+def is_plain(value: Any, budget: list[int]) -> bool:
+    """Whether a container holds nothing but scalars and such containers; ``budget`` is what is left of its leaves."""
+    todo, seen = [value], set()
+    while todo:
+        each = todo.pop()
+        if type(each) in SCALARS:
+            continue
+        if type(each) not in PLAIN or id(each) in seen:  # a cycle, or one in two places: by reference
+            return False
+        seen.add(id(each))
+        budget[0] -= len(each)
+        if budget[0] < 0:
+            return False
+        if type(each) is dict:
+            todo.extend(key for key in each if type(key) not in SCALARS)
+            each = each.values()
+        todo.extend(inner for inner in each if type(inner) not in SCALARS)
+    return True
+
+
+def _container(walk: Walk, value: Any, label: str) -> None:
+    budget = [MAX_LEAVES]
+    if is_plain(value, budget) and (data := _encoded(value)) is not None:
+        walk.put("v", data)
+        _put_orders(walk, value)
+        return
+    walk.put(type(value).__qualname__, len(value))
+    if budget[0] < 0:
+        walk.put("made by", walk.making)
+        walk.tell(label, "it is too large to be looked through, so its size and the statements that make it count")
+        return
+    kind = type(value)
+    if kind.__module__ not in ("builtins", "collections"):
+        walk.refer(kind, label)
+        walk.refer(own_attributes(value), label)
+    if isinstance(value, (dict, types.MappingProxyType)):
+        _mapping(walk, value, label)
+        return
+    items = sorted(value, key=_order) if isinstance(value, (set, frozenset)) else value
+    for index, item in enumerate(items):
+        walk.refer(item, f"{label}[{index}]")
+
+
+def _mapping(walk: Walk, value: Any, label: str) -> None:
+    if (factory := getattr(value, "default_factory", None)) is not None:
+        walk.refer(factory, label)
+    for key, item in list(value.items()):
+        walk.refer(key, label)
+        walk.refer(item, f"{label}[{key!r:.20}]" if type(key) in SCALARS else label)
+
+
+def _put_orders(walk: Walk, value: Any) -> None:
+    """Adds the order of the keys of dicts, which code sees and the encoding does not."""
+    todo = [value]
+    while todo:
+        each = todo.pop()
+        if type(each) is dict:
+            walk.put("order", encode(list(each)))
+            todo.extend(each.values())
+        elif type(each) in (list, tuple):
+            todo.extend(inner for inner in each if type(inner) in PLAIN)
+
+
+def _encoded(value: Any) -> bytes | None:
+    try:
+        return encode(value)
+    except Exception:  # noqa: BLE001  # the code of a library or of the user may be asked
+        return None
+
+
+def _order(value: Any) -> bytes:
+    name = getattr(value, "__qualname__", None)
+    if isinstance(name, str):
+        return f"{getattr(value, '__module__', '')}:{name}".encode()
+    return _encoded(value) or type(value).__qualname__.encode()
+
+
+# Instances -------------------------------------------------------------------------------------------------------
+
+
+def _instance(walk: Walk, value: Any, label: str) -> None:
+    kind = type(value)
+    wrapped = own_attributes(value).get("__wrapped__")
+    if wrapped is not None and class_place(walk, kind) is not Place.PROJECT:
+        walk.put("wrapper", kind.__qualname__)
+        walk.put_library(str(kind.__module__))
+        walk.refer(wrapped, label)
+    elif class_place(walk, kind) is Place.PROJECT:
+        _own_instance(walk, value, label)
+    else:
+        _library_instance(walk, value, label)
+
+
+def _own_instance(walk: Walk, value: Any, label: str) -> None:
+    kind = type(value)
+    walk.refer(kind, label)
+    attributes = dict(own_attributes(value)) | _slots(value)
+    if isinstance(value, BaseException):
+        attributes["args"] = value.args
+    for base in (dict, list, tuple, set, frozenset, str, bytes, int, float):
+        if isinstance(value, base):
+            walk.put("content")
+            walk.refer(_content(value, base), label)
+            break
+    written = _written_by(walk, kind)
+    for name in sorted(attributes, key=str):
+        walk.put(str(name))
+        if name in written:
+            walk.put("state")
+            walk.tell(f"{label}.{name}", f"{written[name]} writes to it, so its value does not count")
+        else:
+            walk.refer(attributes[name], f"{label}.{name}")
+
+
+def _content(value: Any, base: Any) -> Any:
+    """What an instance of a subclass of a built-in holds, whatever methods the subclass has."""
+    if base is dict:
+        return dict(dict.items(value))
+    return base(base.__iter__(value)) if base in PLAIN else base.__getnewargs__(value)[0]
+
+
+def _slots(value: Any) -> dict[str, Any]:
+    found = {}
+    for cls in type(value).__mro__:
+        for name, member in vars(cls).items():
+            if isinstance(member, types.MemberDescriptorType) and name not in ("__dict__", "__weakref__"):
+                try:
+                    found[name] = member.__get__(value)
+                except AttributeError:
+                    continue
+    return found
+
+
+def _written_by(walk: Walk, kind: type) -> dict[str, str]:
+    """The attributes that methods write which reached code calls, with the method: what an object remembers."""
+    written: dict[str, str] = {}
+    known = walk.attributes | walk.presumed.attributes
+    for cls in kind.__mro__[:-1]:
+        if not any(
+            function_in(each) is not None and not is_generated(function_in(each)) for each in vars(cls).values()
+        ):
+            continue
+        facts = facts_of_class(cls)
+        for method, names in (facts.outline.writers.get(cls.__qualname__, {}) if facts is not None else {}).items():
+            if method in _MAKERS:
+                continue
+            if method in known or method.startswith("__"):
+                written.update(dict.fromkeys(names, f"{cls.__qualname__}.{method}"))
+            else:
+                walk.remembered.add(method)
+    return written
+
+
+_MAKERS = frozenset({"__init__", "__new__", "__post_init__", "__setstate__", "__init_subclass__", "__set_name__"})
+
+
+def _library_instance(walk: Walk, value: Any, label: str) -> None:
+    kind = type(value)
+    module = str(kind.__module__)
+    walk.put("instance", kind.__qualname__)
+    walk.put_library(module)
+    size = getattr(value, "nbytes", 0) if module.partition(".")[0] in ("numpy", "pandas", "pyarrow", "polars") else 0
+    if isinstance(size, int) and size > MAX_BYTES:
+        walk.tell(label, f"it has {size >> 20} MiB, too many to be read for each version")
+        return
+    try:
+        walk.put("v", encode(value))
+        return
+    except RaveError:
+        pass
+    except Exception:  # noqa: BLE001  # the code of a library
+        walk.put("unreadable")
+    if isinstance(value, BaseException):
+        walk.refer(value.args, label)
+        return
+    inner = [each for each in own_attributes(value).values() if _is_of_project(walk, each)]
+    for each in inner:
+        walk.refer(each, label)
+    walk.put("made by", walk.making)
+    if not inner:
+        walk.tell(label, f"a {module}.{kind.__qualname__} has no canonical encoding; the statements that make it count")
+
+
+def _is_of_project(walk: Walk, value: object) -> bool:
+    if isinstance(value, functools.partial):
+        value = value.func
+    return isinstance(value, types.FunctionType) and function_place(walk, value) is Place.PROJECT
+
+
+# Parts -----------------------------------------------------------------------------------------------------------
+
+
+def _attributes(*names: str) -> Callable[[Walk, Any, str], None]:
+    def describe(walk: Walk, value: Any, label: str) -> None:
+        for name in names:
+            walk.refer(getattr(value, name), label)
+
+    return describe
+
+
+def _builtin(walk: Walk, value: Any, label: str) -> None:
+    owner = getattr(value, "__self__", None)
+    walk.put(value.__qualname__)
+    if owner is not None and not isinstance(owner, (types.ModuleType, type)):
+        walk.refer(owner, label)
+        return
+    module = getattr(value, "__module__", None) or getattr(owner, "__module__", None) or getattr(owner, "__name__", "")
+    walk.put_library(str(module or "builtins"))
+
+
+def _member(walk: Walk, value: Any, label: str) -> None:
+    walk.put(str(value._name_))
+    walk.refer(type(value), label)
+
+
+def _namespace(walk: Walk, value: Any, label: str) -> None:
+    for name, each in vars(value).items():
+        walk.put(name)
+        walk.refer(each, f"{label}.{name}")
+
+
+def _cached(walk: Walk, value: Any, label: str) -> None:
+    walk.put_library("functools")
+    walk.refer(own_attributes(value).get("__wrapped__"), label)
+
+
+_PARTS: tuple[tuple[Any, Callable[[Walk, Any, str], None]], ...] = (
+    (functools.partial, _attributes("func", "args", "keywords")),
+    (types.MethodType, _attributes("__func__", "__self__")),
+    ((staticmethod, classmethod), _attributes("__func__")),
+    (property, _attributes("fget", "fset", "fdel")),
+    (functools.cached_property, _attributes("func")),
+    (functools.partialmethod, _attributes("func", "args", "keywords")),
+    (functools.singledispatchmethod, _attributes("dispatcher")),
+    (functools._lru_cache_wrapper, _cached),
+    (_BUILTINS, _builtin),
+    (enum.Enum, _member),
+    (types.SimpleNamespace, _namespace),
+)

@@ -1,0 +1,214 @@
+"""The walk from an operation's function to everything of the project that it reaches: a worklist, without recursion.
+
+What is met is described once, in the order of discovery, and referred to by its number; so cycles are no matter, and
+the digest holds no path, no line, no module's name and no `id`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from rave_core.errors import Signal
+from rave_core.fingerprint.encoder import encode
+from rave_core.versions.source.facts import Facts
+from rave_core.versions.source.loaded_source import ALGORITHM
+from rave_core.versions.source.locality import Locality, Place
+from rave_core.versions.source.tokens import Tokens, digest_of
+
+MAX_OBJECTS = 2000
+"""Objects that are followed one by one; beyond them whole modules count."""
+SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented)})
+
+Place_: TypeAlias = tuple[int, str]
+"""The ``id`` of something's names and one of them; of an object, its ``id`` and an empty text."""
+
+
+class TooLarge(Signal):
+    """More is reached than is followed one by one."""
+
+
+@dataclass(slots=True)
+class Presumed:
+    """What an earlier walk found that decides how a later one counts.
+
+    Attributes:
+        state: places that reached code writes to at call time, with who does.
+        attributes: all attribute names that are used on what is known only when it runs.
+        reads_docs: whether any reached code reads docstrings.
+    """
+
+    state: dict[Place_, str] = field(default_factory=dict)
+    attributes: set[str] = field(default_factory=set)
+    reads_docs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BoundName:
+    """A value under a name of a module, which is looked at after all code is known."""
+
+    space: dict[str, Any]
+    name: str
+    value: Any
+    label: str
+
+
+@dataclass(slots=True, eq=False)
+class Walk:
+    """One walk. Used by one thread.
+
+    Attributes:
+        locality: what counts as the project's.
+        presumed: what an earlier walk found.
+        ignore: names that are not followed.
+        nodes: from labels to short digests, or to short values.
+        untracked: what is not followed, and why.
+        attributes: names of attributes used on what is known only when it runs.
+        files: facts of the files that were reached, with the names of their module.
+        spaces: names of modules without a file that were reached.
+        later: values that wait for all code to be known.
+        named: what stood under names, as it counted.
+        values: the numbers of values under names, in the order in which they were met.
+        missing: names that had nothing under them, in modules without a file.
+        remembered: methods that write attributes which counted by value, since nothing seemed to call them.
+        done: what is done once only.
+        is_loading: whether what is followed ran only while modules loaded.
+        making: the statements that make the value which is looked at, as a digest.
+        by_value: places of what counted by its value.
+        valued: the ``id`` of each value that is a node of its own.
+        bodies: the ``id`` of each function that is the body of an operation.
+    """
+
+    locality: Locality
+    presumed: Presumed
+    ignore: frozenset[str] = frozenset()
+    nodes: dict[str, str] = field(default_factory=dict)
+    untracked: dict[str, str] = field(default_factory=dict)
+    attributes: set[str] = field(default_factory=set)
+    reads_docs: bool = False
+    files: dict[str, tuple[Facts, Mapping[str, Any]]] = field(default_factory=dict)
+    spaces: dict[int, dict[str, Any]] = field(default_factory=dict)
+    later: deque[BoundName] = field(default_factory=deque)
+    named: dict[Place_, BoundName] = field(default_factory=dict)
+    values: dict[Place_, int] = field(default_factory=dict)
+    missing: dict[Place_, dict[str, Any]] = field(default_factory=dict)
+    remembered: set[str] = field(default_factory=set)
+    done: set[object] = field(default_factory=set)
+    is_loading: bool = False
+    making: str = ""
+    by_value: set[Place_] = field(default_factory=set)
+    valued: set[int] = field(default_factory=set)
+    bodies: set[int] = field(default_factory=set)
+    _tokens: Tokens = field(default_factory=Tokens)
+    _numbers: dict[int, int] = field(default_factory=dict)
+    _queue: deque[tuple[Any, str]] = field(default_factory=deque)
+    _kept: list[Any] = field(default_factory=list)
+    _current: int = -1
+    _edges: dict[int, set[int]] = field(default_factory=dict)
+    _changes: dict[int, dict[Place_, str]] = field(default_factory=dict)
+    _own: list[str | bytes | int] | None = None
+
+    def __post_init__(self) -> None:
+        self.put(ALGORITHM, *(map(str, sys.version_info[:2]) if self.locality.python else ()))
+
+    # Tokens --------------------------------------------------------------------------------------------------
+
+    def put(self, *parts: str | bytes | int) -> None:
+        """Adds parts to the digest."""
+        self._tokens.put(*parts)
+        if self._own is not None:
+            self._own.extend(parts)
+
+    def refer(self, value: Any, label: str) -> None:
+        """Adds a value: a scalar as it is, anything else by its number, to be described in its turn."""
+        if type(value) in SCALARS:
+            self.put("v", encode(value))
+            return
+        number = self._numbers.get(id(value))
+        if number is None:
+            number = self._numbers[id(value)] = len(self._numbers)
+            if number > MAX_OBJECTS:
+                raise TooLarge
+            self._kept.append(value)
+            self._queue.append((value, label))
+        self._tokens.put("#", number)
+        if not self.is_loading:
+            self._edges.setdefault(self._current, set()).add(number)
+
+    def is_known(self, value: object) -> bool:
+        """Whether an object was met already."""
+        return id(value) in self._numbers
+
+    def next(self) -> tuple[Any, str] | None:
+        """The next object to be described, with its label; ``None`` where there is none now."""
+        if not self._queue:
+            return None
+        value, label = self._queue.popleft()
+        self._current = self._numbers[id(value)]
+        self._tokens.put("node", self._current)
+        return value, label
+
+    def go_on_from_root(self) -> None:
+        """What is referred to from now on is reached by the operation as a whole."""
+        self._current = -1
+
+    def begin_node(self) -> None:
+        """From now on parts are of one node, up to `end_node`."""
+        self._own = []
+
+    def end_node(self, label: str) -> None:
+        """Names the node that began."""
+        if self._own is not None:
+            self.nodes[label] = digest_of(*self._own)[:12]
+        self._own = None
+
+    def digest(self) -> bytes:
+        """The digest of all that was reached."""
+        return self._tokens.digest()
+
+    # What is said of it --------------------------------------------------------------------------------------
+
+    def tell(self, what: str, why: str) -> None:
+        """Notes what is not followed."""
+        self.untracked.setdefault(what, why)
+
+    def put_library(self, module: str, file: str | None = None) -> None:
+        """Adds where a name comes from that is not the project's: a distribution with its release, or Python."""
+        place = self.locality.of(module, file)
+        if place is Place.PACKAGE:
+            name, release = self.locality.package(module)
+            self.put("package", name, release)
+            self.nodes[f"package {name}"] = release
+        else:
+            self.put(place, module.partition(".")[0] if place is not Place.PROJECT else "")
+
+    # State ---------------------------------------------------------------------------------------------------
+
+    def note_change(self, place: Place_, who: str, value: object = None) -> None:
+        """Notes that the node which is described writes to a place whenever it is called."""
+        self._kept.append(value)
+        self._changes.setdefault(self._current, {}).setdefault(place, who)
+
+    def note_value(self, place: Place_) -> None:
+        """Notes that what is in a place counted by its value."""
+        self.by_value.add(place)
+
+    def state(self) -> dict[Place_, str]:
+        """The places that reached code writes to at call time; what runs only while modules load does not count."""
+        seen, todo, found = {-1}, [-1], dict(self.presumed.state)
+        while todo:
+            number = todo.pop()
+            for place, who in self._changes.get(number, {}).items():
+                found.setdefault(place, who)
+            for inner in self._edges.get(number, ()):
+                if inner not in seen:
+                    seen.add(inner)
+                    todo.append(inner)
+        return found
+
+    def keep(self, value: object) -> None:
+        """Keeps an object alive, so that its ``id`` stays its own."""
+        self._kept.append(value)

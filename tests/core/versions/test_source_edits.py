@@ -1,0 +1,54 @@
+"""The strategy ``source``: edits that count, and edits that do not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rave_core import Runtime, using
+from tests.core.versions.programs import Edit, edits, loaded
+
+EDITS = edits()
+
+
+@pytest.fixture(autouse=True)
+def _source(make_runtime: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Versions are those of the code that is reached."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    with using(make_runtime(version="source", cache=["memory://"])):
+        yield
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
+def test_an_edit_makes_another_version_if_it_can_change_the_result(tmp_path: Path, edit: Edit) -> None:
+    """And only then. What can't be followed is listed."""
+    with loaded(tmp_path / "before", edit.before) as program:
+        before = program.f.resolved().version
+    with loaded(tmp_path / "after", edit.after) as program:
+        after = program.f.resolved().version
+    assert (before.text != after.text) is edit.is_new, (before, after)
+    assert bool(before.untracked) is edit.is_told, before.untracked
+
+
+@pytest.mark.parametrize("edit", EDITS[::6], ids=lambda edit: edit.name)
+def test_a_program_has_one_version_wherever_it_lies(tmp_path: Path, edit: Edit) -> None:
+    """And however often it is loaded."""
+    found = set()
+    for place in ("a", "b/c", "a"):
+        with loaded(tmp_path / place, edit.before) as program:
+            found.add(program.f.resolved().version.text)
+    assert len(found) == 1
+
+
+def test_a_number_too_long_for_decimals_counts(tmp_path: Path) -> None:
+    """Python refuses to write it as text."""
+    found = set()
+    for last in "12":
+        text = f"from rave_core import op\n@op\ndef f(x):\n    return x + 0x{'f' * 5000}{last}\n"
+        with loaded(tmp_path / last, {"program.py": text}) as program:
+            found.add(program.f.resolved().version.text)
+            assert program.f.resolved().version.note == "source"
+    assert len(found) == 2
