@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from rave_backends.budget import Budget, Limit, Policy, StoreUsage
+from rave_backends.filesystem.drafts import Drafts
 from rave_backends.filesystem.eviction import stamp, uses
 from rave_backends.filesystem.frame_files import read_whole
 from rave_backends.filesystem.leases import Leases
 from rave_backends.filesystem.ownership import Root, parse_mode
 from rave_backends.filesystem.paths import Tree, directory_of
 from rave_backends.filesystem.purger import Purger
-from rave_backends.filesystem.temp_files import TempFiles, remove
+from rave_backends.filesystem.temp_files import TempFiles
 from rave_core.backend import Backend, Holding, Outline, Purged, StoreURL, parse_age, parse_flag
 from rave_core.clock import Clock, SystemClock
-from rave_core.errors import ProductError
 from rave_core.model import Bytes, Entry
 
 _ABSENT, _RECENTLY, _TRIES = (FileNotFoundError, NotADirectoryError), 60.0, 20
@@ -72,9 +71,11 @@ class FilesystemBackend(Backend):
         self._keeps_use = self._is_limited and self.budget.policy != "cost" and max_age is None
         self._account = StoreUsage()
         self._tree = Tree(os.path.abspath(root))
-        self._temporaries = TempFiles(f"{self._tree.control}/tmp")  # noqa: S108  # below the root
+        self._files = self._tree.files
+        self._temporaries = TempFiles(self._files, f"{self._tree.control}/tmp")  # noqa: S108  # below the root
         self._root = Root(self._tree, self._temporaries, self._clock, mode)
         self._leases = Leases(self._tree, self._root, self._temporaries, self._clock)
+        self._drafts = Drafts(self._tree, self._root, self._temporaries)
         self._sweeper = Purger(self._tree, self._root, self._temporaries, self._leases, self._clock)
         self._root.attach()
 
@@ -103,7 +104,7 @@ class FilesystemBackend(Backend):
 
     def _open(self, key: str) -> int | None:
         try:
-            return os.open(self._tree.frame(key), os.O_RDONLY | os.O_CLOEXEC)
+            return self._files.open(self._tree.frame(key))
         except _ABSENT:
             return None
 
@@ -115,7 +116,8 @@ class FilesystemBackend(Backend):
             if max_age is not None and abs(self._clock.now() - info.st_mtime) > max_age:
                 return None
             frame = read_whole(file, info.st_size)
-            if self._keeps_use and self._clock.now() - info.st_mtime > _RECENTLY:
+            # A file that has another name as well may be anything that somebody linked here.
+            if self._keeps_use and info.st_nlink == 1 and self._clock.now() - info.st_mtime > _RECENTLY:
                 with suppress(OSError):
                     stamp(file, self._clock.now(), uses(info) + 1)
             return frame
@@ -139,10 +141,10 @@ class FilesystemBackend(Backend):
         path, temporary = self._tree.frame(key), self._write(frame)
         try:
             if self.budget.policy == "lfu":
-                stamp(temporary, self._clock.now(), 1)
+                self._stamp(temporary)
             self._place(temporary, path)
         except BaseException:
-            remove(temporary)
+            self._files.remove(temporary)
             raise
         if self._is_limited:
             self._spend(key, size)
@@ -151,7 +153,7 @@ class FilesystemBackend(Backend):
         """Forgets ``key``; whether there was anything. Its product goes with a later purge."""
         product = self._sweeper.product_of(key)
         try:
-            os.unlink(self._tree.frame(key))
+            self._files.unlink(self._tree.frame(key))
         except _ABSENT:
             return False
         if product:
@@ -185,20 +187,14 @@ class FilesystemBackend(Backend):
         return self._root.doubt()
 
     def draft(self, suffix: str) -> Path:
-        """A path, not yet existing, ending in ``suffix``, in a directory of its own.
+        """A path, not yet existing, ending in ``suffix``, in a directory of its own that nobody else can change.
+
+        Where others may write in the cache, it lies outside of it: see `rave_backends.filesystem.drafts`.
 
         Raises:
             ProductError: ``suffix`` is not the end of a file name.
         """
-        if "/" in suffix or "\0" in suffix:
-            raise ProductError(f"{suffix!r} can't be the suffix of a product: the end of a file name expected")
-        directory = self._temporaries.path()
-        try:
-            os.mkdir(directory, 0o700)
-        except FileNotFoundError:
-            self._root.prepare()
-            os.mkdir(directory, 0o700)
-        return Path(f"{directory}/product{suffix}")
+        return self._drafts.new(suffix)
 
     def commit(self, key: str, draft: Path, name: str, frame: Sequence[Bytes]) -> Path:
         """Moves ``draft`` to the place of ``key`` under ``name``, then puts ``frame``, which makes it count.
@@ -209,17 +205,9 @@ class FilesystemBackend(Backend):
         Raises:
             ProductError: the draft is not a plain file in the place that ``draft`` gave.
         """
-        source, target = os.fspath(draft), self._tree.product(key, name)
-        size = self._finish(source)
+        target = self._tree.product(key, name)
         older = self._sweeper.product_of(key)
-        with self._sweeper.hands_off():
-            self._place(source, target)
-            try:
-                self.put(key, frame)
-            except BaseException:
-                with suppress(OSError):
-                    os.replace(target, source)
-                raise
+        size = self._move(os.fspath(draft), key, target, frame)
         if older and older != target:
             self._sweeper.retire(older)
         self.discard(draft)
@@ -232,14 +220,22 @@ class FilesystemBackend(Backend):
 
     fetch = locate  # nothing needs to be brought
 
+    def open_product(self, key: str, name: str) -> int:
+        """A descriptor of the product ``name`` of ``key``, for reading: of a plain file, reached through no link.
+
+        Raises:
+            FileNotFoundError: there is none.
+            OSError: it can't be read.
+        """
+        return self._files.open(self._tree.product(key, name))
+
     def aged(self, key: str) -> bytearray | None:
         """The frame under ``key``, also if it is older than ``max_age``; or ``None``."""
         return self._read(key, math.inf)
 
     def discard(self, draft: Path) -> None:
         """Removes a draft and its directory. No error when it is gone."""
-        if self._is_draft(os.fspath(draft)):
-            remove(os.fspath(draft.parent))
+        self._drafts.discard(os.fspath(draft))
 
     def claim(self, key: str, record: bytes) -> bool:
         """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``."""
@@ -258,7 +254,8 @@ class FilesystemBackend(Backend):
 
         With ``seconds`` it stops after about so many; the next one with a limit goes on from there.
         """
-        return self._sweeper.purge(is_dead, grace, self.budget, seconds)
+        left = self._drafts.sweep(self._clock.now())
+        return Purged(leftovers=left) + self._sweeper.purge(is_dead, grace, self.budget, seconds)
 
     def last_purge(self) -> float | None:
         """Unix time of the last purge by any process, by its clock; ``None`` where there was none."""
@@ -305,49 +302,64 @@ class FilesystemBackend(Backend):
         made = False
         for _ in range(_TRIES):  # a purge may remove an empty directory between making and using it
             try:
-                os.replace(source, target)
+                self._files.replace(source, target)
                 break
             except FileNotFoundError:
                 self._root.make(os.path.dirname(target))
                 made = True
         else:
-            os.replace(source, target)
+            self._files.replace(source, target)
         if self._durable:
             self._sync_directories(os.path.dirname(target), upwards=made)
 
     def _sync_directories(self, directory: str, *, upwards: bool) -> None:
         with suppress(FileNotFoundError):  # a purge took it away, with the dead entry that was put
-            _sync(directory)
+            self._files.sync(directory)
             while upwards and len(directory) > len(self._tree.root):
                 directory = os.path.dirname(directory)
-                _sync(directory)
+                self._files.sync(directory)
 
-    def _finish(self, draft: str) -> int:
+    def _move(self, draft: str, key: str, target: str, frame: Sequence[Bytes]) -> int:
+        """Moves a draft to ``target`` and puts ``frame``, or leaves it where it was; the bytes of the product."""
+        file = self._drafts.open(draft)
         try:
-            info = os.lstat(draft)
-        except FileNotFoundError:
-            raise ProductError(f"there is no draft {draft}: nothing was written") from None
-        if not self._is_draft(draft) or not stat.S_ISREG(info.st_mode):
-            raise ProductError(f"{draft} can't become a product: a plain file where draft() said is expected")
+            size = self._finish(file)
+            source = self._drafts.take(draft, file)
+            try:
+                with self._sweeper.hands_off():
+                    self._place(source, target)
+                    try:
+                        self.put(key, frame)
+                    except BaseException:
+                        with suppress(OSError):
+                            self._files.replace(target, source)
+                        raise
+            except BaseException:
+                if source != draft:
+                    self._files.remove(source)
+                raise
+            return size
+        finally:
+            os.close(file)
+
+    def _finish(self, file: int) -> int:
+        """Gives an open draft the permissions and the time of a product; its size."""
+        info = os.fstat(file)
         # A file that has another name elsewhere keeps the permissions it has there.
         if info.st_nlink == 1 and (self._root.exact or self._root.file_mode == 0o600):
-            os.chmod(draft, self._root.file_mode)
-        os.utime(draft)
+            os.fchmod(file, self._root.file_mode)
+        os.utime(file)
         if self._durable:
-            _sync(draft)
+            os.fsync(file)
         return info.st_size
 
-    def _is_draft(self, path: str) -> bool:
-        return os.path.dirname(os.path.dirname(path)) == self._temporaries.directory
+    def _stamp(self, temporary: str) -> None:
+        file = self._files.open(temporary)
+        try:
+            stamp(file, self._clock.now(), 1)
+        finally:
+            os.close(file)
 
     def _spend(self, key: str, size: int, *, entries: int = 1) -> None:
         if self._is_limited and self._account.note(self.budget, key, size, entries=entries):
             self._sweeper.make_room(self.budget)
-
-
-def _sync(path: str) -> None:
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

@@ -108,7 +108,9 @@ class ByteLocks:
 
     def _is_current(self, file: int) -> bool:
         try:
-            return self._pid == os.getpid() and os.path.samestat(os.fstat(file), os.stat(self._path))
+            return self._pid == os.getpid() and os.path.samestat(
+                os.fstat(file), os.stat(self._path, follow_symlinks=False)
+            )
         except OSError:
             return False
 

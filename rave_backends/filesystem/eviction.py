@@ -22,8 +22,8 @@ def uses(info: os.stat_result) -> int:
     return number if 1 <= number <= MOST_USES else 1
 
 
-def stamp(file: int | str, now: float, number: int) -> None:
-    """Notes that a frame was used for the ``number``th time, now.
+def stamp(file: int, now: float, number: int) -> None:
+    """Notes that an open frame was used for the ``number``th time, now.
 
     Raises:
         OSError: it can't be noted.
@@ -51,9 +51,27 @@ class Eviction:
                 if number in numbers:
                     yield f"{leaf.path}/{name}"
 
+    def _stats(self, leaf: Leaf, records: Records) -> Iterator[os.stat_result | None]:
+        with self._tree.files.directory(leaf.path) as directory:
+            for name in records.names:
+                try:
+                    yield os.stat(name, dir_fd=directory, follow_symlinks=False)
+                except OSError:
+                    yield None
+
+    def _scores(self, policy: Policy, leaf: Leaf, records: Records) -> array[float]:
+        if policy == "cost":
+            pairs = zip(records.seconds, records.used, strict=True)
+            return array("d", (seconds / max(used, 1) for seconds, used in pairs))
+        worth = _last_use if policy == "lru" else _uses_first
+        try:
+            return array("d", (0.0 if info is None else worth(info) for info in self._stats(leaf, records)))
+        except OSError:  # the directory is gone
+            return array("d", bytes(8 * len(records.names)))
+
     def _rank(self, ranking: Ranking, policy: Policy, leaf: Leaf, place: int) -> None:
         records, part = self._inventory.records(leaf), None
-        scores = _SCORES[policy](leaf, records)
+        scores = self._scores(policy, leaf, records)
         for row, (name, score) in enumerate(zip(records.names, scores, strict=True)):
             key = self._tree.key(leaf.path, name)
             if key is None:
@@ -63,27 +81,9 @@ class Eviction:
             ranking.add(place, records.numbers[row], key=key, part=part, score=score, size=size)
 
 
-def _by_cost(_: Leaf, records: Records) -> array[float]:
-    pairs = zip(records.seconds, records.used, strict=True)
-    return array("d", (seconds / max(used, 1) for seconds, used in pairs))
+def _last_use(info: os.stat_result) -> float:
+    return info.st_mtime
 
 
-def _by_last_use(leaf: Leaf, records: Records) -> array[float]:
-    return array("d", (0.0 if info is None else info.st_mtime for info in _stats(leaf, records)))
-
-
-def _by_uses(leaf: Leaf, records: Records) -> array[float]:
-    return array(
-        "d", (0.0 if info is None else uses(info) * _CENTURY + info.st_mtime for info in _stats(leaf, records))
-    )
-
-
-def _stats(leaf: Leaf, records: Records) -> Iterator[os.stat_result | None]:
-    for name in records.names:
-        try:
-            yield os.stat(f"{leaf.path}/{name}")
-        except OSError:
-            yield None
-
-
-_SCORES = {"cost": _by_cost, "lru": _by_last_use, "lfu": _by_uses}
+def _uses_first(info: os.stat_result) -> float:
+    return uses(info) * _CENTURY + info.st_mtime

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 
+from rave_backends.filesystem.rooted_files import RootedFiles
 from rave_core.backend import HEAD_SIZE, Truncated, peek
 from rave_core.model import Entry
 
 
-def read_entry(path: str) -> tuple[Entry, os.stat_result]:
+def read_entry(files: RootedFiles, path: str) -> tuple[Entry, os.stat_result]:
     """The entry in the frame file ``path``, nothing of it checked, and the file's status.
 
     Raises:
@@ -16,7 +17,7 @@ def read_entry(path: str) -> tuple[Entry, os.stat_result]:
         DamagedError: it does not start with a header that can be read.
         LaterFormatError: a later version wrote it.
     """
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    file = files.open(path)
     try:
         info = os.fstat(file)
         try:

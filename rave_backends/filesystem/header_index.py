@@ -19,8 +19,8 @@ import msgspec
 
 from rave_backends.filesystem.frame_files import read_entry
 from rave_backends.filesystem.ownership import Root
-from rave_backends.filesystem.paths import INVENTORY, Leaf, Tree, remove_file
-from rave_backends.filesystem.temp_files import TempFiles, remove
+from rave_backends.filesystem.paths import INVENTORY, Leaf, Tree
+from rave_backends.filesystem.temp_files import TempFiles
 from rave_core.backend import Holding, Outline
 from rave_core.errors import EntryError
 from rave_core.model import Entry
@@ -119,7 +119,7 @@ class Inventory:
         news = [name for name in leaf.frames if name not in told]
         for name in news:
             with suppress(OSError):  # gone meanwhile
-                _read(found, leaf.path, name)
+                self._read(found, leaf.path, name)
         changes = len(news) + len(known.names) - len(rows)
         if changes * _WORTH_SAVING > len(leaf.frames):
             self.save(leaf.path, found)
@@ -130,60 +130,52 @@ class Inventory:
         path = f"{directory}/{INVENTORY}"
         with suppress(OSError):
             if len(records.names) < FEWEST:
-                os.unlink(path)
+                self._tree.files.unlink(path)
                 return
             pieces = _encode(records)
-            if _beginning(path, len(pieces[0])) == pieces[0]:
+            if self._beginning(path, len(pieces[0])) == pieces[0]:
                 return  # it says the same
             temporary = self._temporaries.write(pieces, mode=self._root.file_mode, exact=self._root.exact)
             try:
-                os.replace(temporary, path)
+                self._tree.files.replace(temporary, path)
             except OSError:
-                remove(temporary)
+                self._tree.files.remove(temporary)
 
     def _load(self, directory: str) -> Records:
         path = f"{directory}/{INVENTORY}"
         try:
-            with open(path, "rb") as file:
-                content = file.read()
+            content = self._tree.files.read(path)
         except OSError:
             return Records()
         try:
             return _decode(content)
         except (ValueError, msgspec.MsgspecError):
-            remove_file(path)  # else its beginning might pass for that of the one that takes its place
+            # Else its beginning might pass for that of the one that takes its place.
+            self._tree.files.remove(path)
             return Records()
 
+    def _beginning(self, path: str, size: int) -> bytes:
+        try:
+            return self._tree.files.read(path, size)
+        except OSError:
+            return b""
 
-def _read(records: Records, directory: str, name: str) -> None:
-    try:
-        entry, info = read_entry(f"{directory}/{name}")
-    except EntryError:
-        info = os.stat(f"{directory}/{name}")
-        records.add(name, info, info.st_size, None)
-    else:
-        records.add(name, info, info.st_size + _product_size(directory, entry), entry)
-
-
-def _product_size(directory: str, entry: Entry) -> int:
-    try:
-        return os.lstat(f"{directory}/{entry.product}").st_size if entry.product else 0
-    except (OSError, ValueError):
-        return 0
+    def _read(self, records: Records, directory: str, name: str) -> None:
+        path = f"{directory}/{name}"
+        try:
+            entry, info = read_entry(self._tree.files, path)
+        except EntryError:
+            info = self._tree.files.status(path)
+            records.add(name, info, info.st_size, None)
+        else:
+            product = self._tree.product_of(path, entry, info)
+            records.add(name, info, info.st_size + (product[1].st_size if product else 0), entry)
 
 
 def _encode(records: Records) -> list[bytes]:
     columns = [getattr(records, column).tobytes() for column in _COLUMNS]
     body = msgspec.msgpack.encode(["/".join(records.names), *columns])
     return [_START + len(body).to_bytes(8, "little") + zlib.crc32(body).to_bytes(4, "little"), body]
-
-
-def _beginning(path: str, size: int) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(size)
-    except OSError:
-        return b""
 
 
 def _decode(content: bytes) -> Records:

@@ -8,13 +8,13 @@ import threading
 from hashlib import blake2b
 
 from rave_backends.filesystem.byte_locks import ByteLocks
-from rave_backends.filesystem.ownership import Root
+from rave_backends.filesystem.ownership import NO_LINKS, Root
 from rave_backends.filesystem.paths import Tree
-from rave_backends.filesystem.temp_files import TempFiles, is_abandoned, listdir, remove
+from rave_backends.filesystem.temp_files import TempFiles, is_abandoned
 from rave_core.clock import Clock
 
-_NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK))
 _IDLE = 3600.0
+_LONGEST = 1 << 16  # bytes of a record that are read
 
 
 class Leases:
@@ -32,6 +32,7 @@ class Leases:
 
     def __init__(self, tree: Tree, root: Root, temporaries: TempFiles, clock: Clock) -> None:
         self._directory = f"{tree.control}/leases"
+        self._files = tree.files
         self._root = root
         self._temporaries = temporaries
         self._bytes = ByteLocks(f"{tree.control}/leases.bytes", root.open_lock, clock)
@@ -46,7 +47,7 @@ class Leases:
             return self._publish(key, record)
         if not taken:
             return False
-        if _exists(self._path(key)):
+        if self._files.exists(self._path(key)):
             self._bytes.free(key)
             return False
         self._own[key] = record
@@ -63,20 +64,20 @@ class Leases:
     def _publish(self, key: str, record: bytes) -> bool:
         """Makes the file of a lease, if there is none; whether it did."""
         path = self._path(key)
-        if _exists(path):
+        if self._files.exists(path):
             return False
         data = self._content(record)
         temporary = self._write(data)
         try:
-            os.link(temporary, path)
+            self._files.link(temporary, path)
         except FileExistsError:
             return False
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
-            return _create(path, data, self._root.file_mode)
+            return self._create(path, data)
         finally:
-            remove(temporary)
+            self._files.remove(temporary)
         return True
 
     def lease(self, key: str) -> bytes | None:
@@ -90,8 +91,7 @@ class Leases:
 
     def _published(self, key: str) -> bytes | None:
         try:
-            with open(self._path(key), "rb") as file:
-                head, _, record = file.read().partition(b"\n")
+            head, _, record = self._files.read(self._path(key), _LONGEST).partition(b"\n")
         except (FileNotFoundError, NotADirectoryError):
             return None
         return record if head.split(b" ")[0] == b"%d" % len(record) else b""
@@ -106,11 +106,11 @@ class Leases:
             return self._swap(key, seen, record)
 
     def _swap(self, key: str, seen: bytes, record: bytes | None) -> bool:
-        if key in self._unpublished and self._bytes.holds(key) and not _exists(self._path(key)):
+        if key in self._unpublished and self._bytes.holds(key) and not self._files.exists(self._path(key)):
             return self._own.get(key) == seen and self._settle(
                 key, record, record is None or self._publish(key, record)
             )
-        if not seen and not _exists(self._path(key)):
+        if not seen and not self._files.exists(self._path(key)):
             # Its holder fell silent before its first heartbeat: there is a lock, but no file to replace.
             return record is not None and self._publish(key, record)
         swapped = self._replace(key, seen, record)
@@ -137,9 +137,9 @@ class Leases:
                 if self._published(key) != seen:
                     return False
                 if record is None:
-                    os.unlink(path)
+                    self._files.unlink(path)
                 else:
-                    os.replace(self._write(self._content(record)), path)
+                    self._files.replace(self._write(self._content(record)), path)
                 return True
         except FileNotFoundError:
             return False  # the whole directory is gone, and the lease with it
@@ -148,12 +148,11 @@ class Leases:
         """Removes leases of this host's dead processes, and what nobody renewed for an hour; how many."""
         removed = 0
         with self._root.lock("leases") as held:
-            for name in listdir(self._directory) if held else ():
+            for name in self._files.listdir(self._directory) if held else ():
                 path = f"{self._directory}/{name}"
                 try:
-                    if now - os.stat(path).st_mtime > _IDLE or is_abandoned(_owner(path)):
-                        os.unlink(path)
-                        removed += 1
+                    if now - self._files.status(path).st_mtime > _IDLE or is_abandoned(self._owner(path)):
+                        removed += self._files.remove(path)
                 except FileNotFoundError:
                     continue
         return removed
@@ -179,27 +178,21 @@ class Leases:
             self._root.prepare()
             return self._temporaries.write([data], mode=mode, exact=exact)
 
+    def _owner(self, path: str) -> str:
+        """The name of the temporary that the lease's writer would have made: it tells whether that still runs."""
+        line = self._files.read(path, 200).partition(b"\n")[0]
+        return line.strip().rpartition(b" ")[2].decode("ascii", "replace")
 
-def _exists(path: str) -> bool:
-    return os.access(path, os.F_OK)  # a tenth of the time of a stat that finds nothing
-
-
-def _owner(path: str) -> str:
-    """The name of the temporary that the lease's writer would have made: it tells whether that still runs."""
-    with open(path, "rb") as file:
-        return file.readline(200).strip().rpartition(b" ")[2].decode("ascii", "replace")
-
-
-def _create(path: str, data: bytes, mode: int) -> bool:
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    except FileExistsError:
-        return False
-    try:
-        os.write(file, data)
-        # Whoever gave this claim up while it was unwritten has put another file here.
-        return os.path.samestat(os.fstat(file), os.stat(path))
-    except FileNotFoundError:
-        return False
-    finally:
-        os.close(file)
+    def _create(self, path: str, data: bytes) -> bool:
+        try:
+            file = self._files.create(path, self._root.file_mode, exact=self._root.exact)
+        except FileExistsError:
+            return False
+        try:
+            os.write(file, data)
+            # Whoever gave this claim up while it was unwritten has put another file here.
+            return os.path.samestat(os.fstat(file), self._files.status(path))
+        except FileNotFoundError:
+            return False
+        finally:
+            os.close(file)

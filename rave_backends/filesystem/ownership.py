@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 
-from rave_backends.filesystem.file_lock import file_lock, open_lock
+from rave_backends.filesystem.file_lock import file_lock
 from rave_backends.filesystem.paths import Tree
-from rave_backends.filesystem.temp_files import TempFiles, remove
+from rave_backends.filesystem.temp_files import TempFiles
 from rave_core.clock import Clock
 
 KEY_SIZE = 32
+NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK))
+_TRIES = 5
 _LITTLE = 1 << 20
 _OURS = frozenset((".rave", "CACHEDIR.TAG"))
 _TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
@@ -41,6 +43,7 @@ class Root:
     def __init__(self, tree: Tree, temporaries: TempFiles, clock: Clock, mode: int | None) -> None:
         self.tree = tree
         self.path = tree.root
+        self._files = tree.files
         self.exact = mode is not None
         self.directory_mode = mode if mode is not None else 0o777
         self.file_mode = self.directory_mode & 0o666
@@ -60,7 +63,7 @@ class Root:
         for name in ("", "/tmp", "/leases", "/damaged"):  # noqa: S108  # below the root
             self.make(self.tree.control + name)
         self._tag()
-        if self._is_private() and (self.secret or set(os.listdir(self.path)) <= _OURS):
+        if self._is_private() and (self.secret or set(self._files.listdir(self.path)) <= _OURS):
             self._make_key()
         self.secret = self._read_key()
 
@@ -82,11 +85,9 @@ class Root:
             OSError: it can't be made.
         """
         try:
-            os.mkdir(directory, self.directory_mode)
-            if self.exact:
-                os.chmod(directory, self.directory_mode)
+            self._files.mkdir(directory, self.directory_mode, exact=self.exact)
         except FileExistsError:
-            if not os.path.isdir(directory):
+            if not stat.S_ISDIR(self._files.status(directory).st_mode):
                 raise
         except FileNotFoundError:
             self.make(os.path.dirname(directory))
@@ -95,21 +96,46 @@ class Root:
     def lock(self, name: str, *, seconds: float = 0.0, shared: bool = False) -> AbstractContextManager[bool]:
         """Holds the lock ``name`` of this cache inside the ``with`` block; see `file_lock`."""
         path = f"{self.tree.control}/{name}.lock"
-        return file_lock(path, self._clock, seconds=seconds, shared=shared, mode=self.file_mode, exact=self.exact)
+        return file_lock(path, self.open_lock, self._clock, seconds=seconds, shared=shared)
 
     def open_lock(self, path: str) -> int:
         """The lock file ``path``, made as open as the root is where it is missing.
 
+        What is no file there, a link or a pipe, is removed. A file that is there keeps its permissions, since it may
+        be anybody's.
+
         Raises:
             OSError: it can't be opened.
         """
-        return open_lock(path, self.file_mode, self.exact)
+        for _ in range(_TRIES):
+            try:
+                return self._files.open(path, os.O_RDWR)
+            except FileNotFoundError:
+                if self._files.exists(path):
+                    self._files.remove(path)
+            self._make_lock(path)
+        return self._files.open(path, os.O_RDWR)
+
+    def _make_lock(self, path: str) -> None:
+        # Made whole elsewhere, so that nobody meets one that has not got its permissions yet.
+        temporary = self._temporaries.write([], mode=self.file_mode, exact=self.exact)
+        try:
+            self._files.link(temporary, path)
+        except FileExistsError:
+            pass  # somebody was faster
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            with suppress(FileExistsError):
+                os.close(self._files.create(path, self.file_mode, exact=self.exact))
+        finally:
+            self._files.remove(temporary)
 
     def trouble(self) -> str | None:
         """What keeps the root from being written to, in words, or ``None``."""
         try:
             self.prepare()
-            remove(self._temporaries.write([b"x"], mode=0o600))
+            self._files.remove(self._temporaries.write([b"x"], mode=0o600))
             free = os.statvfs(self.path)
         except OSError as error:
             words = _IN_WORDS.get(error.errno or 0, error.strerror or str(error))
@@ -121,7 +147,7 @@ class Root:
     def doubt(self) -> str | None:
         """Why a root that was private counts as shared, and what makes it private again; ``None`` where nothing did."""
         key = f"{self.tree.control}/key"
-        if self.secret or not os.path.lexists(key):
+        if self.secret or not self._files.exists(key):
             return None
         return (
             f"{self.path} has a sealing key, but others can enter it or read the key, so it counts as shared; "
@@ -137,7 +163,16 @@ class Root:
                 raise
         else:
             if self._mode is not None:
-                os.chmod(self.path, self._mode)
+                self._open_up(self._mode)
+
+    def _open_up(self, mode: int) -> None:
+        """Gives the root that was just made its permissions, unless it is not the one that was made any more."""
+        root = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if os.fstat(root).st_uid == os.geteuid():
+                os.fchmod(root, mode)
+        finally:
+            os.close(root)
 
     def _look(self) -> None:
         if self._mode is None:
@@ -150,24 +185,24 @@ class Root:
 
     def _tag(self) -> None:
         path = f"{self.path}/CACHEDIR.TAG"
-        if not os.path.lexists(path):
-            os.replace(self._temporaries.write([_TAG], mode=self.file_mode, exact=self.exact), path)
+        if not self._files.exists(path):
+            self._files.replace(self._temporaries.write([_TAG], mode=self.file_mode, exact=self.exact), path)
 
     def _make_key(self) -> None:
         path = f"{self.tree.control}/key"
-        if os.path.lexists(path):
+        if self._files.exists(path):
             return
         temporary = self._temporaries.write([self.secret or os.urandom(KEY_SIZE)], mode=0o600, exact=True, durable=True)
         try:
-            os.link(temporary, path)  # unlike a rename it never replaces the key of who was faster
+            self._files.link(temporary, path)  # unlike a rename it never replaces the key of who was faster
         except OSError:
             pass  # somebody was faster; or a file system without links, which stays without a key
         finally:
-            remove(temporary)
+            self._files.remove(temporary)
 
     def _read_key(self) -> bytes | None:
         try:
-            file = os.open(f"{self.tree.control}/key", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            file = self._files.open(f"{self.tree.control}/key")
         except OSError:
             return None
         try:
@@ -175,7 +210,7 @@ class Root:
             info = os.fstat(file)
         finally:
             os.close(file)
-        ours = self._is_private() and _only_ours(info) and stat.S_ISREG(info.st_mode)
+        ours = self._is_private() and _only_ours(info)
         return key if ours and len(key) == KEY_SIZE else None
 
 

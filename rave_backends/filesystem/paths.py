@@ -9,12 +9,15 @@ operation/version/a/.inventory     what of the frames' headers was counted alrea
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from rave_backends.filesystem.rooted_files import RootedFiles
 from rave_core.backend import StoreURL
 from rave_core.errors import BackendError, ConfigurationError, ProductError
+from rave_core.model import Entry
 
 SUFFIX = ".rave"
 INVENTORY = ".inventory"
@@ -27,7 +30,7 @@ class Leaf:
 
     Attributes:
         frames: the names of the frames, with the numbers of their files (inodes).
-        others: the names of the other files, which are products.
+        others: the names of the other files, which are products, and of what is no file.
     """
 
     path: str
@@ -40,6 +43,7 @@ class Tree:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self.files = RootedFiles(root)
         self.control = f"{root}/.rave"
 
     def frame(self, key: str) -> str:
@@ -59,12 +63,27 @@ class Tree:
         Raises:
             ProductError: ``name`` is not a plain file name that can lie beside frames.
         """
-        if not name or name[0] == "." or "/" in name or "\0" in name or name.endswith(SUFFIX):
+        if not _is_product(name):
             raise ProductError(
                 f"{key}: {name!r} can't be the name of a product: a file name expected, "
                 f"without '/', not starting with a dot, not ending in {SUFFIX}"
             )
         return f"{self.frame(key).rpartition('/')[0]}/{name}"
+
+    def product_of(self, frame: str, entry: Entry, info: os.stat_result) -> tuple[str, os.stat_result] | None:
+        """The product that the entry in the file ``frame`` names, as nothing of it is checked: path and status.
+
+        ``None`` where it names none, or something that a forged entry could name: only a plain file beside the frame,
+        of the same owner, is believed to be its product.
+        """
+        if entry.product is None or not _is_product(entry.product):
+            return None
+        path = f"{frame.rpartition('/')[0]}/{entry.product}"
+        try:
+            status = self.files.status(path)
+        except OSError:
+            return None
+        return (path, status) if stat.S_ISREG(status.st_mode) and status.st_uid == info.st_uid else None
 
     def key(self, directory: str, name: str) -> str | None:
         """The key whose frame is ``name`` in ``directory``, or ``None`` where no frame can be."""
@@ -107,23 +126,24 @@ class Tree:
         if leaf.frames or leaf.others:
             yield leaf
         elif prune and not below:
-            remove_file(f"{top}/{INVENTORY}")
+            self.files.remove(f"{top}/{INVENTORY}")
         if prune and top != self.root:
-            remove_if_empty(top)
+            with suppress(OSError):  # unless something lies in it, or came into it just now
+                self.files.rmdir(top)
 
     def look_into(self, path: str) -> tuple[Leaf, list[str]]:
         """The files of a directory, and the directories in it; nothing where it is gone."""
         leaf, below = Leaf(path), []
         try:
-            with os.scandir(path) as found:
+            with self.files.directory(path) as directory, os.scandir(directory) as found:
                 for item in found:
                     if item.name.startswith("."):
                         continue
                     if item.is_dir(follow_symlinks=False):
-                        below.append(item.path)
+                        below.append(f"{path}/{item.name}")
                     elif path == self.root:  # CACHEDIR.TAG, and whatever a person put there
                         continue
-                    elif item.name.endswith(SUFFIX):
+                    elif item.name.endswith(SUFFIX) and item.is_file(follow_symlinks=False):
                         leaf.frames[item.name] = item.inode()
                     else:
                         leaf.others.append(item.name)
@@ -137,16 +157,9 @@ def _is_after(path: str, other: str) -> bool:
     return not other or [*path.split("/"), _LAST] > [*other.split("/"), _LAST]
 
 
-def remove_file(path: str) -> None:
-    """Removes the file ``path`` if it is there."""
-    with suppress(OSError):
-        os.unlink(path)
-
-
-def remove_if_empty(directory: str) -> None:
-    """Removes ``directory`` unless something lies in it, or came into it just now."""
-    with suppress(OSError):
-        os.rmdir(directory)
+def _is_product(name: str) -> bool:
+    """Whether ``name`` is a plain file name that can lie beside frames."""
+    return bool(name) and name[0] != "." and not {"/", "\0"} & set(name) and not name.endswith(SUFFIX)
 
 
 def directory_of(url: StoreURL) -> str:

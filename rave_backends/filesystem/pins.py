@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from hashlib import blake2b
 
 from rave_backends.filesystem.ownership import Root
 from rave_backends.filesystem.paths import Tree
-from rave_backends.filesystem.temp_files import TempFiles, listdir
+from rave_backends.filesystem.temp_files import TempFiles
 
 
 class Pins:
@@ -15,16 +14,16 @@ class Pins:
 
     def __init__(self, tree: Tree, root: Root, temporaries: TempFiles) -> None:
         self._directory = f"{tree.control}/pins"
+        self._files = tree.files
         self._root = root
         self._temporaries = temporaries
 
     def all(self) -> list[str]:
         """The pins, in order."""
         found = []
-        for name in listdir(self._directory):
+        for name in self._files.listdir(self._directory):
             try:
-                with open(f"{self._directory}/{name}", encoding="utf-8") as file:
-                    found.append(file.read())
+                found.append(self._files.read(f"{self._directory}/{name}").decode())
             except (FileNotFoundError, UnicodeDecodeError):
                 continue  # gone meanwhile, or damaged
         return sorted(filter(None, found))
@@ -38,7 +37,7 @@ class Pins:
         self._root.prepare()
         self._root.make(self._directory)
         mode, exact = self._root.file_mode, self._root.exact
-        os.replace(self._temporaries.write([prefix.encode()], mode=mode, exact=exact), self._path(prefix))
+        self._files.replace(self._temporaries.write([prefix.encode()], mode=mode, exact=exact), self._path(prefix))
 
     def remove(self, prefix: str) -> bool:
         """Takes one away; whether it was there.
@@ -47,7 +46,7 @@ class Pins:
             OSError: it can't be removed.
         """
         try:
-            os.unlink(self._path(prefix))
+            self._files.unlink(self._path(prefix))
         except FileNotFoundError:
             return False
         return True

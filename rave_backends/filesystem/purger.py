@@ -14,9 +14,9 @@ from rave_backends.filesystem.frame_files import read_entry
 from rave_backends.filesystem.header_index import Inventory, Records
 from rave_backends.filesystem.leases import Leases
 from rave_backends.filesystem.ownership import Root
-from rave_backends.filesystem.paths import SUFFIX, Leaf, Tree, remove_file
+from rave_backends.filesystem.paths import SUFFIX, Leaf, Tree
 from rave_backends.filesystem.pins import Pins
-from rave_backends.filesystem.temp_files import DAY, TempFiles, listdir
+from rave_backends.filesystem.temp_files import DAY, TempFiles
 from rave_core.backend import Purged
 from rave_core.clock import Clock
 from rave_core.errors import DamagedError, EntryError, LaterFormatError
@@ -49,6 +49,7 @@ class Purger:
         self._temporaries = temporaries
         self._leases = leases
         self._clock = clock
+        self._files = tree.files
         self.inventory = Inventory(tree, root, temporaries)
         self.pins = Pins(tree, root, temporaries)
         self._eviction = Eviction(tree, self.inventory)
@@ -76,7 +77,7 @@ class Purger:
         cursor = f"{self._tree.control}/purging"
         started = noted = self._clock.monotonic()
         removed = Purged()
-        for leaf in self._tree.leaves(prune=True, after="" if seconds is None else _text(cursor)):
+        for leaf in self._tree.leaves(prune=True, after="" if seconds is None else self._text(cursor)):
             removed += self._tidy(leaf, is_dead, grace)
             now = self._clock.monotonic()
             is_over = seconds is not None and now - started >= seconds
@@ -85,13 +86,13 @@ class Purger:
                 self._note(cursor, leaf.path)
             if is_over:
                 return replace(removed, is_complete=False)
-        remove_file(cursor)
+        self._files.remove(cursor)
         return removed
 
     def last_purge(self) -> float | None:
         """Unix time of the last purge; ``None`` where there was none."""
         try:
-            return os.stat(f"{self._tree.control}/purged").st_mtime
+            return self._files.status(f"{self._tree.control}/purged").st_mtime
         except FileNotFoundError:
             return None
 
@@ -124,46 +125,51 @@ class Purger:
     def set_aside(self, path: str) -> bool:
         """Moves a damaged frame to where people can look at it for a week; whether it was there."""
         try:
-            os.utime(path)
-            os.replace(path, f"{self._tree.control}/damaged/{os.path.basename(path)}")
+            self._files.utime(path)
+            self._files.replace(path, f"{self._tree.control}/damaged/{os.path.basename(path)}")
         except OSError:
-            return _unlink(path)
+            return self._unlink(path)
         return True
 
     def product_of(self, key: str) -> str | None:
         """The path of the product that the frame of ``key`` names; ``None`` where there is none or it can't be read."""
+        path = self._tree.frame(key)
         try:
-            entry, _ = read_entry(self._tree.frame(key))
-            return self._tree.product(key, entry.product) if entry.product else None
+            found = self._tree.product_of(path, *read_entry(self._files, path))
         except (OSError, EntryError):
             return None
+        return found[0] if found else None
 
     def retire(self, product: str) -> None:
         """Marks a product whose entry is gone: its time of grace starts now."""
         now = self._clock.now()
         try:
-            os.utime(product, (now, now))
+            self._files.utime(product, (now, now))
         except PermissionError:
-            _touch(product)  # not ours: then only the present can be set
+            with suppress(OSError):
+                self._files.utime(product)  # not ours: then only the present can be set
         except OSError:
             return
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
-        if not os.path.isdir(self._tree.control):
+        if not self._files.exists(self._tree.control):
             yield False
             return
         with self._root.lock("purge") as held:
             yield held
 
     def _sweep_damaged(self, now: float) -> int:
-        paths = [f"{self._tree.control}/damaged/{name}" for name in listdir(f"{self._tree.control}/damaged")]
-        return sum(_age(path, now) > _WEEK and _unlink(path) for path in paths)
+        directory = f"{self._tree.control}/damaged"
+        paths = [f"{directory}/{name}" for name in self._files.listdir(directory)]
+        return sum(self._age(path, now) > _WEEK and self._unlink(path) for path in paths)
 
     def _tidy(self, leaf: Leaf, is_dead: Callable[[Entry], bool], grace: float) -> Purged:
         others = leaf.others if leaf.others and self._settle() else []
         # A product that had no frame when it was listed has one now, or never will.
-        frames = [name for name in listdir(leaf.path) if name.endswith(SUFFIX)] if others else list(leaf.frames)
+        frames = (
+            [name for name in self._files.listdir(leaf.path) if name.endswith(SUFFIX)] if others else list(leaf.frames)
+        )
         records, products, removed = Records(), set[str | None](), Purged()
         can_tell = True
         for name in frames:
@@ -188,8 +194,8 @@ class Purger:
         now = self._clock.now()
         removed = Purged()
         for path in (f"{directory}/{name}" for name in others):
-            size = _size(path)
-            if path not in named and _age(path, now) >= grace and _unlink(path):
+            size = self._size(path)
+            if path not in named and self._age(path, now) >= grace and self._unlink(path):
                 removed += Purged(bytes=size, leftovers=1)
         return removed
 
@@ -203,30 +209,32 @@ class Purger:
 
     def _look(self, path: str) -> _Found | None:
         try:
-            entry, info = read_entry(path)
+            entry, info = read_entry(self._files, path)
         except FileNotFoundError:
             return None
         except (LaterFormatError, OSError):
             try:
-                info = os.stat(path)
+                info = self._files.status(path)
             except OSError:
                 return None
             return _Found(path, info, size=info.st_size)
-        product = f"{os.path.dirname(path)}/{entry.product}" if entry.product else None
-        return _Found(path, info, entry, product, info.st_size + (_size(product) if product else 0))
+        product = self._tree.product_of(path, entry, info)
+        if product is None:
+            return _Found(path, info, entry, None, info.st_size)
+        return _Found(path, info, entry, product[0], info.st_size + product[1].st_size)
 
     def _remove(self, found: _Found, grace: float) -> Purged:
         try:
-            now = os.stat(found.path)
+            now = self._files.status(found.path)
         except OSError:
             return Purged()
         same = (now.st_ino, now.st_mtime_ns) == (found.info.st_ino, found.info.st_mtime_ns)
-        if not same or not _unlink(found.path):
+        if not same or not self._unlink(found.path):
             return Purged()
         size = now.st_size
         if found.product and grace <= 0:
             size = found.size
-            _unlink(found.product)
+            self._unlink(found.product)
         elif found.product:
             self.retire(found.product)
         return Purged(entries=1, bytes=size)
@@ -245,47 +253,35 @@ class Purger:
     def _note(self, path: str, text: str) -> None:
         with suppress(OSError):
             mode, exact = self._root.file_mode, self._root.exact
-            os.replace(self._temporaries.write([os.fsencode(text)], mode=mode, exact=exact), path)
+            self._files.replace(self._temporaries.write([os.fsencode(text)], mode=mode, exact=exact), path)
 
     def _stamp(self) -> None:
         stamp = self._temporaries.write([], mode=self._root.file_mode, exact=self._root.exact)
         now = self._clock.now()
-        os.utime(stamp, (now, now))
-        os.replace(stamp, f"{self._tree.control}/purged")
+        self._files.utime(stamp, (now, now))
+        self._files.replace(stamp, f"{self._tree.control}/purged")
 
+    def _text(self, path: str) -> str:
+        try:
+            return os.fsdecode(self._files.read(path))
+        except OSError:
+            return ""
 
-def _text(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            return os.fsdecode(file.read())
-    except OSError:
-        return ""
+    def _age(self, path: str, now: float) -> float:
+        try:
+            return now - self._files.status(path).st_mtime
+        except OSError:
+            return -math.inf
 
+    def _size(self, path: str) -> int:
+        try:
+            return self._files.status(path).st_size
+        except OSError:
+            return 0
 
-def _age(path: str, now: float) -> float:
-    try:
-        return now - os.lstat(path).st_mtime
-    except OSError:
-        return -math.inf
-
-
-def _size(path: str) -> int:
-    try:
-        return os.lstat(path).st_size
-    except OSError:
-        return 0
-
-
-def _touch(path: str) -> None:
-    try:
-        os.utime(path)
-    except OSError:
-        return
-
-
-def _unlink(path: str) -> bool:
-    try:
-        os.unlink(path)
-    except OSError:
-        return False
-    return True
+    def _unlink(self, path: str) -> bool:
+        try:
+            self._files.unlink(path)
+        except OSError:
+            return False
+        return True

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import shutil
 from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
 
+from rave_backends.filesystem.rooted_files import RootedFiles
 from rave_core.host import host_id, is_alive, process_start
 from rave_core.model import Bytes
 
@@ -20,8 +20,9 @@ _PIECES = 512  # below every system's IOV_MAX
 class TempFiles:
     """The directory of what is being written. Safe for threads, processes and hosts, and over a fork."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, files: RootedFiles, directory: str) -> None:
         self.directory = directory
+        self._files = files
         self._numbers = itertools.count()
         self._name = os.urandom(4).hex()  # another object of this process has another
         self._pid = 0
@@ -48,29 +49,34 @@ class TempFiles:
             OSError: it could not be written; nothing is left behind.
         """
         path = self.path()
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        file = self._files.create(path, mode, exact=exact)
         try:
             try:
-                if exact:
-                    os.fchmod(file, mode)
                 _write_all(file, pieces)
                 if durable:
                     os.fsync(file)
             finally:
                 os.close(file)
         except BaseException:
-            remove(path)
+            self._files.remove(path)
             raise
         return path
 
     def sweep(self, now: float) -> int:
         """Removes what dead processes of this host left, and what is older than a day of others; how many."""
         removed = 0
-        for name in listdir(self.directory):
+        for name in self._files.listdir(self.directory):
             path = f"{self.directory}/{name}"
-            if is_abandoned(name) or (_is_foreign(name) and now - _newest(path) > DAY):
-                removed += remove(path)
+            if is_abandoned(name) or (_is_foreign(name) and now - self._newest(path) > DAY):
+                removed += self._files.remove(path)
         return removed
+
+    def _newest(self, path: str) -> float:
+        try:
+            below = (f"{path}/{name}" for name in self._files.listdir(path))
+            return max(self._files.status(each).st_mtime for each in (path, *below))
+        except OSError:
+            return math.inf  # gone meanwhile
 
 
 def _write_all(file: int, pieces: Sequence[Bytes]) -> None:
@@ -88,29 +94,6 @@ def _write_rest(file: int, pieces: Sequence[Bytes], left: int) -> None:
         rest = rest[os.write(file, rest) :]
 
 
-def remove(path: str) -> bool:
-    """Removes a file, or a directory with all in it; whether there was one. Failures are left to the next sweep."""
-    try:
-        os.unlink(path)
-    except IsADirectoryError:
-        shutil.rmtree(path, ignore_errors=True)
-    except PermissionError:
-        if not os.path.isdir(path) or os.path.islink(path):  # some systems refuse to unlink a directory this way
-            return False
-        shutil.rmtree(path, ignore_errors=True)
-    except OSError:
-        return False
-    return True
-
-
-def listdir(directory: str) -> list[str]:
-    """The names in ``directory``; none where there is no such directory."""
-    try:
-        return os.listdir(directory)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
 def is_abandoned(name: str) -> bool:
     """Whether ``name`` was given by a process of this host that is no more."""
     if _is_foreign(name):
@@ -122,13 +105,6 @@ def is_abandoned(name: str) -> bool:
 def _is_foreign(name: str) -> bool:
     parts = name.split(".")
     return len(parts) < 4 or parts[0] != host() or not parts[1].isdecimal()
-
-
-def _newest(path: str) -> float:
-    try:
-        return max([os.lstat(path).st_mtime, *(os.lstat(f"{path}/{name}").st_mtime for name in listdir(path))])
-    except OSError:
-        return math.inf  # gone meanwhile
 
 
 @cache

@@ -180,7 +180,7 @@ def leftovers() -> Callable[[Path], list[str]]:
         found = []
         for path in below:
             if path.parts[0] != ".rave":
-                if path.suffix not in (".rave", ".txt", ".TAG"):
+                if path.suffix not in (".rave", ".txt", ".TAG") and path.name != ".inventory":
                     found.append(str(path))
             elif len(path.parts) > 2 or (len(path.parts) == 2 and path.name not in kept):
                 found.append(str(path))

@@ -231,7 +231,7 @@ def test_an_unfinished_claim_reads_as_empty(store, root):
 def test_a_lease_is_claimed_without_links(store, monkeypatch):
     """On a file system that has none the file itself decides, and still exactly one wins."""
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)

@@ -34,9 +34,9 @@ def reads(monkeypatch):
     """The headers that are read from now on."""
     seen = []
 
-    def read_entry(path):
+    def read_entry(files, path):
         seen.append(path)
-        return frame_files.read_entry(path)
+        return frame_files.read_entry(files, path)
 
     monkeypatch.setattr(header_index, "read_entry", read_entry)
     return seen

@@ -276,8 +276,8 @@ def test_a_durable_put_bears_a_purge_that_takes_its_directory(root, monkeypatch)
     store = FilesystemBackend(root, durable=True)
     replace = os.replace
 
-    def place(source, target):
-        replace(source, target)
+    def place(source, target, **directories):
+        replace(source, target, **directories)
         if target.endswith(".rave"):
             store.purge(dead, grace=0)
 

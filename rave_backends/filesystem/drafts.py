@@ -1,0 +1,157 @@
+"""Drafts: where the body of a file operation writes, out of reach of everybody else."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from rave_backends.filesystem.ownership import Root
+from rave_backends.filesystem.paths import Tree
+from rave_backends.filesystem.rooted_files import RootedFiles
+from rave_backends.filesystem.temp_files import TempFiles
+from rave_core.errors import ProductError
+from rave_core.ownership import who_may_change
+from rave_core.settings.sources import user_directory
+
+
+class Drafts:
+    """Gives out paths to write to, and moves what was written to its place in the store.
+
+    A body opens the path that it is given, so nobody else may be able to rename or replace anything along it: a link
+    there would lead the body into a file of its own user. Where the store is ours alone, drafts lie in it. Else they
+    lie in the user's own cache directory, or in a new directory of the system's for temporary files, and are moved
+    from there; from another file system they are copied.
+    """
+
+    def __init__(self, tree: Tree, root: Root, temporaries: TempFiles) -> None:
+        self._tree = tree
+        self._root = root
+        self._inside = temporaries
+        self._outside: TempFiles | None = None
+        self._lone: set[str] = set()  # directories of drafts in the directory for temporary files
+
+    def new(self, suffix: str) -> Path:
+        """A path, not yet existing, ending in ``suffix``, in a directory of its own.
+
+        Raises:
+            ProductError: ``suffix`` is not the end of a file name.
+            OSError: there is no place for it.
+        """
+        if "/" in suffix or "\0" in suffix:
+            raise ProductError(f"{suffix!r} can't be the suffix of a product: the end of a file name expected")
+        if not self._tree.files.exists(self._inside.directory):
+            self._root.prepare()
+        directory = self._made(self._inside) if who_may_change(self._inside.directory) is None else self._made_outside()
+        return Path(f"{directory}/product{suffix}")
+
+    def owns(self, path: str) -> bool:
+        """Whether ``path`` is one that ``new`` gave."""
+        directory = os.path.dirname(path)
+        places = {self._inside.directory, self._outside.directory if self._outside else ""}
+        return os.path.dirname(directory) in places or directory in self._lone
+
+    def open(self, path: str) -> int:
+        """A descriptor of what was written to the draft ``path``.
+
+        Raises:
+            ProductError: there is nothing, or no plain file, or no draft was given that path.
+        """
+        if not self.owns(path):
+            raise ProductError(f"{path} can't become a product: a plain file where draft() said is expected")
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise ProductError(f"there is no draft {path}: nothing was written") from None
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.ENXIO):
+                raise
+            raise ProductError(f"{path} can't become a product: a plain file is expected") from None
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            return file
+        os.close(file)
+        raise ProductError(f"{path} can't become a product: a plain file is expected")
+
+    def take(self, path: str, file: int) -> str:
+        """The path in the store's own directory of temporaries to which the open draft ``path`` was moved, or copied.
+
+        Raises:
+            OSError: it could not be done; the draft is where it was.
+        """
+        if self._is_inside(path):
+            return path
+        target = self._inside.path()
+        try:
+            with self._tree.files.directory(self._inside.directory) as directory:
+                os.link(path, os.path.basename(target), dst_dir_fd=directory, follow_symlinks=False)
+                self._adopt(file, directory)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
+                raise
+            self._copy(file, target)
+        return target
+
+    def discard(self, path: str) -> None:
+        """Removes a draft and its directory. No error when it is gone."""
+        if not self.owns(path):
+            return
+        directory = os.path.dirname(path)
+        if self._is_inside(path):
+            self._tree.files.remove(directory)
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+            self._lone.discard(directory)
+
+    def sweep(self, now: float) -> int:
+        """Removes what dead processes of this user left outside of the store; how many."""
+        with suppress(OSError):
+            return self._outside_place().sweep(now)
+        return 0
+
+    def _is_inside(self, path: str) -> bool:
+        return os.path.dirname(os.path.dirname(path)) == self._inside.directory
+
+    def _made(self, place: TempFiles) -> str:
+        directory = place.path()
+        os.mkdir(directory, 0o700)
+        return directory
+
+    def _made_outside(self) -> str:
+        self._outside = place = self._outside_place()
+        with suppress(OSError):
+            os.makedirs(place.directory, 0o700, exist_ok=True)
+            if who_may_change(place.directory) is None:
+                return self._made(place)
+        directory = tempfile.mkdtemp(prefix="rave-")
+        self._lone.add(directory)
+        return directory
+
+    def _outside_place(self) -> TempFiles:
+        if self._outside is not None:
+            return self._outside
+        home = user_directory("cache", os.environ)
+        directory = str(home / "drafts" if home.is_absolute() else Path(tempfile.gettempdir(), f"rave-{os.geteuid()}"))
+        return TempFiles(RootedFiles(directory), directory)
+
+    def _adopt(self, file: int, directory: int) -> None:
+        """Gives a file the group that files get which are made in ``directory``."""
+        info = os.fstat(directory)
+        if info.st_mode & stat.S_ISGID:
+            with suppress(OSError):
+                os.fchown(file, -1, info.st_gid)
+
+    def _copy(self, file: int, target: str) -> None:
+        copy = self._tree.files.create(target, 0o600)
+        with suppress(OSError):
+            os.fchmod(copy, os.fstat(file).st_mode & 0o777)
+        try:
+            with os.fdopen(copy, "wb") as sink, os.fdopen(os.dup(file), "rb") as source:
+                source.seek(0)
+                shutil.copyfileobj(source, sink, 1 << 20)
+        except BaseException:
+            self._tree.files.remove(target)
+            raise

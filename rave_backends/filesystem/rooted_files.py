@@ -1,0 +1,172 @@
+"""The files of a cache: reached by descriptors from its root, never through a link, and never waited for.
+
+Whoever may write in a shared cache can put a link, a named pipe or a device in the place of anything, also between two
+looks at it. So nothing here goes by a path but the root itself: what is opened is checked once it is open, and what is
+no regular file counts as absent.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rave_backends.filesystem.openat import DIRECTORY, O_PATH, open_beneath
+
+_QUIET = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_NO_FILE = frozenset((errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.ENODEV, errno.EAGAIN, errno.EISDIR))
+
+
+class RootedFiles:
+    """Works on files by their absolute paths below ``root``. Safe for threads, and over a fork: it keeps nothing open.
+
+    Errors are those of the functions of `os` of the same names; a link in a path counts as missing.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def open(self, path: str, flags: int = os.O_RDONLY, mode: int = 0) -> int:
+        """A descriptor of the regular file ``path``.
+
+        Raises:
+            FileNotFoundError: there is none, or something else in its place.
+            OSError: it can't be opened.
+        """
+        file = self._open(path, flags | _QUIET, mode)
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            return file
+        os.close(file)
+        raise FileNotFoundError(errno.ENOENT, "it is no regular file", path)
+
+    def create(self, path: str, mode: int, *, exact: bool = False) -> int:
+        """A descriptor for writing the new file ``path``; with exactly ``mode`` if ``exact``, whatever the umask."""
+        file = self.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        if exact:
+            os.fchmod(file, mode)
+        return file
+
+    def read(self, path: str, most: int = -1) -> bytes:
+        """The content of the file ``path``, or its first ``most`` bytes."""
+        with open(self.open(path), "rb") as file:
+            return file.read(most)
+
+    def status(self, path: str) -> os.stat_result:
+        """The status of what ``path`` names itself, be it a link."""
+        with self._parent(path) as (directory, name):
+            return os.stat(name, dir_fd=directory, follow_symlinks=False)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is anything at ``path``."""
+        try:
+            with self._parent(path) as (directory, name):
+                return os.access(name, os.F_OK, dir_fd=directory, follow_symlinks=False)
+        except OSError:
+            return False
+
+    def mkdir(self, path: str, mode: int, *, exact: bool = False) -> None:
+        """Makes a directory; with exactly ``mode`` if ``exact``, whatever the umask."""
+        with self._parent(path) as (directory, name):
+            os.mkdir(name, mode, dir_fd=directory)
+            if exact:
+                made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _QUIET, dir_fd=directory)
+                try:
+                    if os.fstat(made).st_uid == os.geteuid():
+                        os.fchmod(made, mode)
+                finally:
+                    os.close(made)
+
+    def replace(self, source: str, target: str) -> None:
+        """Gives what is at ``source`` the path ``target``, in place of what was there."""
+        with self._parent(source) as (here, name), self._parent(target) as (there, other):
+            os.replace(name, other, src_dir_fd=here, dst_dir_fd=there)
+
+    def link(self, source: str, target: str) -> None:
+        """Gives the file ``source`` the further path ``target``, where nothing is yet."""
+        with self._parent(source) as (here, name), self._parent(target) as (there, other):
+            os.link(name, other, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+
+    def unlink(self, path: str) -> None:
+        """Removes a file, or a link itself."""
+        with self._parent(path) as (directory, name):
+            os.unlink(name, dir_fd=directory)
+
+    def rmdir(self, path: str) -> None:
+        """Removes an empty directory."""
+        with self._parent(path) as (directory, name):
+            os.rmdir(name, dir_fd=directory)
+
+    def utime(self, path: str, times: tuple[float, float] | None = None) -> None:
+        """Sets the times of access and modification of what ``path`` names itself, to the present by default."""
+        with self._parent(path) as (directory, name):
+            os.utime(name, times, dir_fd=directory, follow_symlinks=False)
+
+    def remove(self, path: str) -> bool:
+        """Removes a file, or a directory with all in it; whether there was one. Failures are no error."""
+        try:
+            with self._parent(path) as (directory, name):
+                if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+                    shutil.rmtree(name, ignore_errors=True, dir_fd=directory)
+                else:
+                    os.unlink(name, dir_fd=directory)
+        except OSError:
+            return False
+        return True
+
+    def listdir(self, path: str) -> list[str]:
+        """The names in a directory; none where there is no such directory."""
+        try:
+            with self.directory(path) as directory:
+                return os.listdir(directory)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    @contextmanager
+    def directory(self, path: str) -> Iterator[int]:
+        """A descriptor of a directory, for reading what is in it, while the ``with`` block runs."""
+        file = self._open(path, os.O_RDONLY | os.O_DIRECTORY | _QUIET)
+        try:
+            yield file
+        finally:
+            os.close(file)
+
+    def sync(self, path: str) -> None:
+        """Has the disk hold what a file or directory holds."""
+        file = self._open(path, os.O_RDONLY | _QUIET)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    @contextmanager
+    def _parent(self, path: str) -> Iterator[tuple[int, str]]:
+        directory, _, name = path.rpartition("/")
+        file = self._open(directory, DIRECTORY)
+        try:
+            yield file, name
+        finally:
+            os.close(file)
+
+    def _open(self, path: str, flags: int, mode: int = 0) -> int:
+        root = self._root()
+        try:
+            return open_beneath(root, path[len(self.root) + 1 :] or ".", flags, mode)
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(error.errno), path) from error
+            raise OSError(error.errno, error.strerror, path) from error
+        finally:
+            os.close(root)
+
+    def _root(self) -> int:
+        try:
+            return os.open(self.root, DIRECTORY)
+        except NotADirectoryError:
+            link = os.lstat(self.root)
+            # A link may stand for the root, but not one that another user laid there.
+            if not stat.S_ISLNK(link.st_mode) or link.st_uid not in (0, os.geteuid()):
+                raise
+            return os.open(self.root, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
