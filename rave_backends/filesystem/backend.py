@@ -30,9 +30,8 @@ class FilesystemBackend(Backend):
     Opening never fails: where the directory can't be made or written to, ``get`` finds nothing new, ``put`` raises
     ``OSError`` and ``check`` says why. Only a lock file is held open between calls, which a forked child opens anew.
 
-    A directory that we make is ours alone (mode 0700) unless ``mode`` says otherwise, and gets a sealing key. See
-    `rave_backends.filesystem.ownership.Root` for when there is one, and `rave_backends.filesystem.paths` for where
-    things lie.
+    A directory that we make is ours alone (mode 0700) unless ``mode`` says otherwise, and gets a sealing key: see
+    `ownership.Root`. Where things lie tells `paths`; how they are reached, without following links, `rooted_files`.
     """
 
     def __init__(
@@ -187,13 +186,7 @@ class FilesystemBackend(Backend):
         return self._root.doubt()
 
     def draft(self, suffix: str) -> Path:
-        """A path, not yet existing, ending in ``suffix``, in a directory of its own that nobody else can change.
-
-        Where others may write in the cache, it lies outside of it: see `rave_backends.filesystem.drafts`.
-
-        Raises:
-            ProductError: ``suffix`` is not the end of a file name.
-        """
+        """A path, not yet existing, ending in ``suffix``, where nobody else can change it: see `drafts.Drafts.new`."""
         return self._drafts.new(suffix)
 
     def commit(self, key: str, draft: Path, name: str, frame: Sequence[Bytes]) -> Path:
@@ -219,15 +212,6 @@ class FilesystemBackend(Backend):
         return Path(self._tree.product(key, name))
 
     fetch = locate  # nothing needs to be brought
-
-    def open_product(self, key: str, name: str) -> int:
-        """A descriptor of the product ``name`` of ``key``, for reading: of a plain file, reached through no link.
-
-        Raises:
-            FileNotFoundError: there is none.
-            OSError: it can't be read.
-        """
-        return self._files.open(self._tree.product(key, name))
 
     def aged(self, key: str) -> bytearray | None:
         """The frame under ``key``, also if it is older than ``max_age``; or ``None``."""

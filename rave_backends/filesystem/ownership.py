@@ -162,10 +162,9 @@ class Root:
             if not os.path.isdir(self.path):
                 raise
         else:
-            if self._mode is not None:
-                self._open_up(self._mode)
+            self._give_mode(0o700 if self._mode is None else self._mode)
 
-    def _open_up(self, mode: int) -> None:
+    def _give_mode(self, mode: int) -> None:
         """Gives the root that was just made its permissions, unless it is not the one that was made any more."""
         root = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -176,7 +175,7 @@ class Root:
 
     def _look(self) -> None:
         if self._mode is None:
-            private = self._is_private()
+            self.exact = private = self._is_private()
             self.directory_mode = 0o700 if private else 0o777
             self.file_mode = 0o600 if private else 0o666
 

@@ -16,7 +16,8 @@ from rave_core.backend import HEAD_SIZE, Outline, SupportsFiles, SupportsHolding
 from rave_core.errors import DamagedError, EntryError, LaterFormatError, SealError, UnknownNameError, nearest
 from rave_core.model import Entry, quote_operation
 from rave_core.storage.cache import Cache
-from rave_core.storage.frame import digest_file, unpack
+from rave_core.storage.checked_files import CheckedFiles
+from rave_core.storage.frame import unpack
 
 
 class Health(StrEnum):
@@ -227,9 +228,6 @@ def _check_product(cache: Cache, entry: Entry, name: str) -> None:
         raise DamagedError(f"{entry.key}: the entry is of a file, which this cache can't hold")
     try:
         path = files.fetch(entry.key, name)
-        with path.open("rb") as file:
-            content, size = digest_file(file), os.fstat(file.fileno()).st_size
+        CheckedFiles().open(os.fspath(path), entry).close()
     except FileNotFoundError:
-        raise DamagedError(f"{entry.key}: the product {path} is gone") from None
-    if size != entry.size or content != entry.digest:
-        raise DamagedError(f"{entry.key}: the product {path} is not what was kept: its size or digest differs")
+        raise DamagedError(f"{entry.key}: the product {name} is gone") from None

@@ -19,6 +19,7 @@ from rave_core.backend import Backend, Located, SupportsFiles, SupportsUrl
 from rave_core.errors import ConfigurationError, DamagedError, ProductError
 from rave_core.model import Bytes, Entry, Key, OperationSpec
 from rave_core.storage.cache import Cache, Destination, Encoded, EntryDraft, Found
+from rave_core.storage.checked_files import CheckedFiles, open_plain
 from rave_core.storage.frame import digest_file, pack, unpack
 from rave_core.storage.signature import Signer
 from rave_core.telemetry.diagnostics import Diagnostics
@@ -47,7 +48,11 @@ def suffix_of(mime_type: str) -> str:
 
 
 class ProductCache(Cache):
-    """The files made by file operations: each a file of its own, with its entry beside it."""
+    """The files made by file operations: each a file of its own, with its entry beside it.
+
+    Attributes:
+        checked: opens products, once it is sure that they are what was kept.
+    """
 
     def __init__(self, backend: Backend, url: str, signer: Signer, diagnostics: Diagnostics) -> None:
         super().__init__(backend, url, signer, diagnostics)
@@ -57,7 +62,7 @@ class ProductCache(Cache):
                 f"products = {url!r} can't keep files; a backend that can is needed, as file:///path"
             )
         self._files = files
-        self._checked: dict[str, tuple[int, ...]] = {}
+        self.checked = CheckedFiles()
         self._strays: dict[str, Exception] = {}  # what was written outside of the store, and why
 
     def elsewhere_for(self, seconds: float) -> Cache:
@@ -72,7 +77,7 @@ class ProductCache(Cache):
         entry, name = self._named(key, located)
         try:
             path = str(self._files.fetch(key.text, name))
-            self._check(path, entry)
+            self.checked.open(path, entry).close()
         except FileNotFoundError:
             raise DamagedError(f"{key}: the product {name} is gone") from None
         return Found(path, entry)
@@ -84,26 +89,6 @@ class ProductCache(Cache):
         if entry.product is None or entry.product != os.path.basename(entry.product):
             raise DamagedError(f"{key}: the entry names no product")
         return entry, entry.product
-
-    def _check(self, path: str, entry: Entry) -> None:
-        """Compares a file with its entry: its size always, its digest once per process while it stays untouched."""
-        status = os.lstat(path)
-        seen = _untouched(status)
-        if not stat.S_ISREG(status.st_mode):
-            raise DamagedError(f"{entry.key}: {path} is not a plain file any more")
-        if status.st_size != entry.size:
-            raise DamagedError(f"{entry.key}: {path} has {status.st_size} bytes, {entry.size} expected")
-        if self._checked.get(path) == seen:
-            return
-        with open(path, "rb") as file:
-            if digest_file(file) != entry.digest:
-                raise DamagedError(f"{entry.key}: {path} does not have the digest that its entry holds")
-        self._remember(path, seen)
-
-    def _remember(self, path: str, seen: tuple[int, ...]) -> None:
-        if len(self._checked) >= 10_000:
-            self._checked.clear()
-        self._checked[path] = seen
 
     def prepare(self, spec: OperationSpec) -> tuple[Any, ...]:
         """The path that the body writes to; outside of the store when that is in trouble."""
@@ -151,13 +136,13 @@ class ProductCache(Cache):
         if trouble is not None:
             raise trouble
         written = Path(encoded.value)
-        with written.open("rb") as file:
-            content = digest_file(file)
-            size = os.fstat(file.fileno()).st_size
-        name = f"{key.arguments}-{uuid4().hex[:8]}{written.suffix}"
-        entry = draft(codec=CODEC, sizes=(size,), digest=content, product=name)
-        path = str(self._commit(key, written, name, pack(entry, (), self.signer)))
-        self._remember(path, _untouched(os.lstat(path)))
+        with open_plain(encoded.value) as file:
+            content, size = digest_file(file), os.fstat(file.fileno()).st_size
+            name = f"{key.arguments}-{uuid4().hex[:8]}{written.suffix}"
+            entry = draft(codec=CODEC, sizes=(size,), digest=content, product=name)
+            path = str(self._commit(key, written, name, pack(entry, (), self.signer)))
+            # By the descriptor: what lies at the path now may be another file already.
+            self.checked.trust(path, entry, os.fstat(file.fileno()))
         return Found(path, entry)
 
     def _commit(self, key: Key, draft: Path, name: str, frame: list[Bytes]) -> Path:
@@ -239,11 +224,6 @@ class Target(Destination):
     def abandon(self, prepared: tuple[Any, ...]) -> None:
         """Removes the directory of the draft."""
         shutil.rmtree(os.path.dirname(prepared[0]), ignore_errors=True)
-
-
-def _untouched(status: os.stat_result) -> tuple[int, ...]:
-    """What stays equal while nobody touches a file; the time of change can't be set back, as others can."""
-    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
 def _written(spec: OperationSpec, path: str) -> str:

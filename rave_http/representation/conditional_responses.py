@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from falcon.asgi import Request, Response
 
+from rave_core.errors import DamagedError
 from rave_http.protocol.conditions import is_unchanged
 from rave_http.protocol.headers import NO_STORE, http_date
 from rave_http.protocol.problems import Problem
@@ -93,16 +94,18 @@ async def _send(req: Request, resp: Response, found: Representation, part: tuple
     elif req.method == "HEAD":
         resp.set_header("Content-Length", str(stop - start))
     else:
-        file = await asyncio.to_thread(_open, str(found.path), found.size, start)
+        file = await asyncio.to_thread(_opened, found, start)
         resp.set_stream(_Chunks(file, stop - start), stop - start)
 
 
-def _open(path: str, size: int, start: int) -> BinaryIO:
+def _opened(found: Representation, start: int) -> BinaryIO:
+    """The file of a representation: what is read is what was checked, whatever lies at its path now."""
+    assert found.open is not None  # it is no bytes
     try:
-        file = open(path, "rb")  # noqa: SIM115  # it is closed by the stream that reads it
-    except OSError as error:
+        file = found.open()
+    except (OSError, DamagedError) as error:
         raise Problem("conflict", "The product's file went away just now; ask again") from error
-    if os.fstat(file.fileno()).st_size != size:
+    if os.fstat(file.fileno()).st_size != found.size:
         file.close()
         raise Problem("conflict", "The product's file changed just now; ask again")
     file.seek(start)

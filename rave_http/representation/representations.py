@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
-from typing import Any, Final, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias
 
 from cachetools import LRUCache
 
+from rave_core.errors import DamagedError
 from rave_core.model import Entry, Kind, OperationSpec
 from rave_core.rendering import notes_of
+from rave_core.storage.checked_files import CheckedFiles, open_plain
 from rave_core.storage.product_cache import Remote, suffix_of
 from rave_http.protocol.headers import http_date, listed
 from rave_http.protocol.problems import Problem
@@ -37,6 +39,8 @@ class Representation:
         size: in bytes.
         body: the bytes; ``None`` for a file.
         path: of the file; ``None`` for bytes.
+        open: opens the file for reading, and checks what it opened; ``None`` for bytes. May wait for a disk; errors as
+            those of `rave_core.storage.checked_files.CheckedFiles.open`.
         url: of a file that lies elsewhere, good for some time for every client that has it; ``None`` for what we send.
         filename: what a browser may call it when it saves it.
         created_at: Unix seconds; ``None`` where nothing is recorded of the product.
@@ -50,6 +54,7 @@ class Representation:
     size: int
     body: bytes | None = None
     path: str | None = None
+    open: Callable[[], BinaryIO] | None = None
     url: str | None = None
     filename: str = ""
     created_at: float | None = None
@@ -93,14 +98,16 @@ class MadeProduct:
 class Representations:
     """Makes representations, in threads, and keeps the recent ones. For the event loop of one worker."""
 
-    def __init__(self, max_bytes: int, hooks: Any, *, base: str = "") -> None:
+    def __init__(self, max_bytes: int, hooks: Any, *, base: str = "", files: CheckedFiles | None = None) -> None:
         """Keeps up to ``max_bytes``.
 
         Args:
             max_bytes: for all that is kept.
             hooks: are asked for forms of values beyond the built-in ones.
             base: what stands in front of the path of every link on a page.
+            files: opens products that are files.
         """
+        self._files = files or CheckedFiles()
         self._hooks = hooks
         self._base = base
         self._largest = max_bytes // _LARGEST_SHARE
@@ -117,7 +124,7 @@ class Representations:
         """
         if product.spec.kind is Kind.FILE:
             negotiate_file(product.spec.mime_type, accept, form)
-            return await asyncio.to_thread(_of_file, product)
+            return await asyncio.to_thread(_of_file, product, self._files)
         place = _place(product)
         chosen = choose(await self._offers(product, place), accept=accept, form=form)
         if place is None:
@@ -174,21 +181,24 @@ def _rendered(product: MadeProduct, chosen: Rendering) -> Representation:
     )
 
 
-def _of_file(product: MadeProduct) -> Representation:
+def _of_file(product: MadeProduct, files: CheckedFiles) -> Representation:
     if isinstance(product.value, Remote):
         return _of_remote(product, product.value)
     path = str(product.value)
     try:
-        size = os.stat(path).st_size
-    except OSError as error:
+        with open_plain(path) as file:
+            status = os.fstat(file.fileno())
+    except (OSError, DamagedError) as error:
         raise Problem("conflict", "The product's file went away just now; ask again") from error
-    digest = product.entry.digest if product.entry is not None else f"{size:x}-{os.stat(path).st_mtime_ns:x}"
+    size, entry = status.st_size, product.entry
+    digest = entry.digest if entry is not None else f"{size:x}-{status.st_mtime_ns:x}"
     name = f"{_plain_name(product.name)}{os.path.splitext(path)[1]}"
     return Representation(
         product.spec.mime_type,
         _etag(product.spec.mime_type, digest.encode()),
         size,
         path=path,
+        open=partial(open_plain, path) if entry is None else partial(files.open, path, entry),
         filename=name,
         created_at=_created_at(product),
     )

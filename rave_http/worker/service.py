@@ -13,8 +13,11 @@ from typing import Any, Final
 from rave_core.backend import StoreURL
 from rave_core.errors import ConfigurationError
 from rave_core.model import Outcome, Status
+from rave_core.ownership import who_may_change
 from rave_core.runtime.runtime import Runtime, as_default
 from rave_core.settings import Settings
+from rave_core.storage.checked_files import CheckedFiles
+from rave_core.storage.product_cache import ProductCache
 from rave_http.auth.api_keys import KeyStore
 from rave_http.auth.authorization import Access
 from rave_http.auth.authorizer import Authorizer
@@ -132,7 +135,9 @@ class Service:
             clock,
             failure_time=own.failure_time,
         )
-        representations = Representations(own.memory, self.plugins.hooks, base=self.links.base)
+        representations = Representations(
+            own.memory, self.plugins.hooks, base=self.links.base, files=_files_of(self.runtime)
+        )
         sendfile = _sendfile(own, self.runtime)
         self.responder = Responder(representations, sendfile, self.links, clock, max_age_forever=own.max_age_forever)
 
@@ -242,4 +247,14 @@ def _sendfile(own: ServiceSettings, runtime: Runtime) -> Sendfile:
     """Who sends files; of nginx's internal location the root is the first store of products that is a directory."""
     roots = [StoreURL(url) for url in runtime.settings.products]
     root = next((url.path for url in roots if url.scheme == "file"), "")
+    reason = who_may_change(root) if root and own.sendfile != "off" else None
+    if reason is not None:
+        # The server in front opens a path; what lies there by then is not what was checked.
+        _log.warning("sendfile = %r is left out, since others can exchange products: %s", own.sendfile, reason)
+        return Sendfile()
     return Sendfile(own.sendfile, own.sendfile_prefix, os.path.realpath(root) if root else "")
+
+
+def _files_of(runtime: Runtime) -> CheckedFiles | None:
+    products = runtime.products
+    return products.checked if isinstance(products, ProductCache) else None
