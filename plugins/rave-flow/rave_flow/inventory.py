@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from rave_core import Options, ThreadPool
 from rave_flow.errors import (
     AmbiguousFilesError,
-    ChangedError,
-    FlowError,
     NothingFoundError,
     StrictError,
-    UnreadableError,
 )
-from rave_flow.formats.chunks import Piece
 from rave_flow.formats.source_directory import Repository, SourceFile
+from rave_flow.formats.spans import Span
+from rave_flow.loading import Holding, Loading
 from rave_flow.model.left_out import LeftOut, merged
-from rave_flow.model.windows import Window
-from rave_flow.steps import FAILURES, Dropped, Hours, Slice, contents, cut, doubled, extent, summary
+from rave_flow.model.windows import Window, instant
+from rave_flow.steps import Dropped, Hours, Slice, doubled, extent
 
 if TYPE_CHECKING:
     from rave_flow.sql import aggregates
-
-_READERS = 4
-"""Pieces that are read at once, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +50,6 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
-    """One piece of a file, and what it holds.
-
-    Attributes:
-        doubled: the starts of hours in which a connection has two records.
-        left_out: what of it can't be read.
-    """
-
-    piece: Piece
-    hours: Hours
-    doubled: tuple[int, ...]
-    left_out: LeftOut
-
-
-@dataclass(frozen=True, slots=True)
 class Inventory:
     """What the files of a repository hold, hour by hour.
 
@@ -80,38 +58,36 @@ class Inventory:
         parts: each piece of each file.
         files: names of files that are not read, each with the reason.
         strict: whether anything that is left out is an error.
+        untouched: when the flows start of what was not read, since no flow of it is in the window.
     """
 
     directory: str
     parts: tuple[Holding, ...]
     files: tuple[tuple[str, str], ...] = ()
     strict: bool = False
+    untouched: tuple[Span, ...] = ()
 
     @classmethod
-    def of(cls, repository: Repository) -> Self:
-        """The inventory of ``repository``; only pieces that were never seen are read.
+    def of(cls, repository: Repository, window: Window | None = None) -> Self:
+        """The inventory of ``repository``; what was seen is not read again, nor what ``window`` does not touch.
 
         A file that can't be read costs itself alone, and is named.
 
         Raises:
             FlowError: not one file can be read; the error is that of the first.
         """
-        known = contents.answering(Options(dry_run=True))
-        if unseen := [file for file in repository.files if known(file) is None]:
-            _read(unseen)
-        parts: list[Holding] = []
-        failures: list[tuple[SourceFile, FlowError]] = []
-        for file in repository.files:
-            found = _parts(file)
-            if isinstance(found, FlowError):
-                failures.append((file, found))
-            else:
-                parts += found
-        if failures and not parts:
-            raise failures[0][1]
+        loading = Loading.of(repository, window or Window())
+        if loading.failures and not loading.holdings and not loading.untouched:
+            raise loading.failures[0][1]
         root = Path(repository.directory)
-        named = [(_name(file, root), str(error).removeprefix(f"{file.path}: ")) for file, error in failures]
-        return cls(repository.directory, tuple(parts), (*named, *repository.passed_over), repository.strict)
+        named = [(_name(file, root), str(error).removeprefix(f"{file.path}: ")) for file, error in loading.failures]
+        return cls(
+            repository.directory,
+            tuple(loading.holdings),
+            (*named, *repository.passed_over),
+            repository.strict,
+            tuple(loading.untouched),
+        )
 
     def select(self, window: Window) -> Selection:
         """The slices of the files that have flows in the hours of ``window``.
@@ -176,64 +152,20 @@ class Inventory:
     def _span(self) -> str:
         everything = self.select(Window())
         there = extent(everything.window, everything.slices)
-        return (
-            f"they reach from {there.first:%Y-%m-%d %H:%M} to {there.last:%Y-%m-%d %H:%M} UTC"
-            if there
-            else "they are empty"
-        )
+        times: list[float] = [time for span in self.untouched if span[0] <= span[1] for time in span]
+        times += [there.first.timestamp(), there.last.timestamp()] if there else []
+        if not times:
+            return "they are empty"
+        return f"they reach from {instant(min(times)):%Y-%m-%d %H:%M} to {instant(max(times)):%Y-%m-%d %H:%M} UTC"
 
 
 def _copies(slices: Sequence[Slice]) -> tuple[int, ...]:
     """The places of slices that have the very same flows as an earlier one of another file."""
     first: dict[str, str] = {}
     return tuple(
-        place
-        for place, one in enumerate(slices)
-        if first.setdefault(one.digest, one.piece.file.path) != one.piece.file.path
+        place for place, one in enumerate(slices) if first.setdefault(one.digest, one.piece.path) != one.piece.path
     )
 
 
 def _name(file: SourceFile, root: Path) -> str:
     return os.path.relpath(file.path, root)
-
-
-def _parts(file: SourceFile) -> list[Holding] | FlowError:
-    """The parts of a file, or why it can't be read."""
-    try:
-        kind, why, found = contents(file)
-    except (ChangedError, UnreadableError) as error:
-        return error
-    if why:
-        return FAILURES[kind](why)
-    return [
-        Holding(Piece.of(file, facts), hours, doubles, _named(file, LeftOut.from_facts(json.loads(said))))
-        for facts, hours, doubles, said in found
-    ]
-
-
-def _named(file: SourceFile, left_out: LeftOut) -> LeftOut:
-    """The same, where the first line that is left out stands with the name of its file."""
-    if not left_out.first:
-        return left_out
-    return LeftOut(left_out.lines, left_out.losses, first=f"{file.name}: {left_out.first}")
-
-
-def _read(files: Iterable[SourceFile]) -> None:
-    """Reads files that were not seen, some at once: each is read in one thread for a good part."""
-    with ThreadPool(min(os.cpu_count() or 1, _READERS)) as pool:
-        pieces = [piece for found in pool.map(_pieces, files) for piece in found]
-        list(pool.map(_summarized, pieces))
-
-
-def _pieces(file: SourceFile) -> list[Piece]:
-    try:
-        return [Piece.of(file, facts) for facts in cut(file)]
-    except FlowError:
-        return []  # `contents` will say why
-
-
-def _summarized(piece: Piece) -> None:
-    try:
-        summary(piece)
-    except FlowError:
-        return  # likewise

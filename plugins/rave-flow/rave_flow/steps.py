@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rave_core import crossover_strategy, expires, mime_type, op, op_file
 from rave_core.versions import strategy
 from rave_flow.errors import ColumnsError, MissingProgramError, UnreadableError
-from rave_flow.formats.chunks import Piece, pieces_of
+from rave_flow.formats.bundles import Bundle, bundled
+from rave_flow.formats.chunks import Piece, pieces_of, span_of
 from rave_flow.formats.parquet_files import summarize, thinned
 from rave_flow.formats.source_directory import SourceFile
-from rave_flow.formats.to_parquet import to_parquet
+from rave_flow.formats.spans import Span
+from rave_flow.formats.to_parquet import PLACED, to_parquet
 from rave_flow.model.left_out import LeftOut, merged
 from rave_flow.model.windows import HOUR, Bins, Window, instant
 from rave_flow.sql import aggregates
@@ -35,8 +37,12 @@ CODE = strategy("flow_code")
 Hours = tuple[tuple[int, str], ...]
 """The start of each hour that has flows, in Unix seconds, and the digest of these."""
 
-Known = tuple[tuple[tuple[object, ...], Hours, tuple[int, ...], str], ...]
-"""Of each piece of a file its facts, its hours, those of them with records of one connection, and what is left out."""
+Said = tuple[Hours, tuple[int, ...], str, tuple[tuple[int, str, str], ...]]
+"""Of a piece its hours, those with two records of a connection, what is left out as JSON, and files that fail."""
+
+Entry = tuple[tuple[int, ...], Any, Said | None, str, str]
+"""Of some files: their places in a group; the facts of a piece, or the digest of a bundle; what it holds; or instead
+the class and the text of the error for which they can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class Dropped:
 class Slice:
     """The part of a piece's flows that lies in the hours of a window; it counts by the digest of that part alone."""
 
-    piece: Piece
+    piece: Piece | Bundle
     digest: str
     dropped: Dropped | None = field(default=None, compare=False)
 
@@ -79,42 +85,67 @@ def cut(file: SourceFile) -> tuple[tuple[object, ...], ...]:
     return tuple(piece.facts for piece in pieces_of(file))
 
 
+@op(version=CODE)
+@expires("30d")
+def spans(files: tuple[SourceFile, ...]) -> tuple[Span | None, ...]:
+    """When the flows of each file start: see `rave_flow.formats.chunks.span_of`."""
+    return tuple(map(span_of, files))
+
+
 @op_file(version=CODE)
 @mime_type("application/vnd.apache.parquet")
 @expires("30d")
-def ingest(out: str, piece: Piece) -> None:
+def ingest(out: str, piece: Piece | Bundle) -> None:
     """The flows of one piece as Parquet."""
     to_parquet(piece, Path(out))
 
 
 @op(version=CODE)
 @expires("30d")
-def summary(piece: Piece) -> tuple[Hours, tuple[int, ...], str]:
-    """What one piece holds: its hours; those of them that hold two records of one connection; what is left out."""
+def summary(piece: Piece | Bundle) -> Said:
+    """What one piece holds."""
     found = summarize(Path(ingest(piece)))
     hours = tuple((hour.start, f"{hour.rows}:{hour.digest:x}") for hour in found.hours)
-    return hours, found.doubled, json.dumps(found.left_out.facts())
+    return hours, found.doubled, json.dumps(found.left_out.facts()), found.failures
 
 
 @op(version=CODE)
 @expires("30d")
-def contents(file: SourceFile) -> tuple[str, str, Known]:
-    """What one file holds: why it is not read, as the class of the error and its text, both ``""``; its pieces.
+def contents(files: tuple[SourceFile, ...]) -> tuple[Entry, ...]:
+    """What some files hold that lie together, as `rave_flow.formats.bundles.groups` gave them.
 
     Raises:
-        ChangedError: the file is no longer what it was.
-        MissingProgramError: a program is missing that reads it.
+        ChangedError: one of them is no longer what it was.
+        MissingProgramError: a program is missing that reads one of them.
     """
+    bundle = bundled(files) if len(files) > 1 else None
+    found: list[Entry] = []
+    together: set[SourceFile] = set()
+    if bundle is not None:
+        together = set(bundle.files)
+        places = tuple(place for place, file in enumerate(files) if file in together)
+        said = summary(bundle)
+        found.append((places, bundle.digest, said, "", ""))
+        found += [((places[place],), None, None, kind, why) for place, kind, why in said[3]]
+    for place, file in enumerate(files):
+        if file not in together:
+            found += _alone(place, file)
+    return tuple(found)
+
+
+def _alone(place: int, file: SourceFile) -> list[Entry]:
+    """What one file holds, piece by piece, or why it can't be read."""
     try:
-        found = tuple((facts, *summary(Piece.of(file, facts))) for facts in cut(file))
+        pieces = [(facts, summary(Piece.of(file, facts))) for facts in cut(file)]
     except MissingProgramError:
         raise
     except UnreadableError as error:
-        return type(error).__name__, str(error), ()
-    told = merged(LeftOut.from_facts(json.loads(said)) for _, _, _, said in found)
-    if told.lines and not any(hours for _, hours, _, _ in found):
-        return UnreadableError.__name__, f"{file.path}: none of {told.skipped} lines could be read; {told.first}", ()
-    return "", "", found
+        return [((place,), None, None, type(error).__name__, str(error).replace(file.path, PLACED))]
+    told = merged(LeftOut.from_facts(json.loads(said[2])) for _, said in pieces)
+    if told.lines and not any(said[0] for _, said in pieces):
+        why = f"{PLACED}: none of {told.skipped} lines could be read; {told.first}"
+        return [((place,), None, None, UnreadableError.__name__, why)]
+    return [((place,), facts, said, "", "") for facts, said in pieces]
 
 
 FAILURES = {kind.__name__: kind for kind in (UnreadableError, ColumnsError)}
@@ -131,7 +162,7 @@ def doubled(start: int, slices: tuple[Slice, ...], copies: tuple[int, ...]) -> p
 @op_file(version=CODE)
 @mime_type("application/vnd.apache.parquet")
 @expires("30d")
-def without(out: str, piece: Piece, dropped: Dropped) -> None:
+def without(out: str, piece: Piece | Bundle, dropped: Dropped) -> None:
     """The flows of one piece as Parquet, but for some rows."""
     thinned(Path(ingest(piece)), dropped.rows, Path(out))
 

@@ -607,9 +607,9 @@ def test_a_log_that_is_rotated_during_the_scan_is_not_lost(
     logs = zeek([line()])
     look = SourceFile.at
 
-    def rotate_first(path: Path) -> SourceFile:
-        if path.name == "conn.log":
-            path.rename(logs / "conn.10.log")
+    def rotate_first(path: str | Path) -> SourceFile:
+        if Path(path).name == "conn.log":
+            Path(path).rename(logs / "conn.10.log")
         return look(path)
 
     monkeypatch.setattr(SourceFile, "at", rotate_first)

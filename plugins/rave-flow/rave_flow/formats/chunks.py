@@ -12,11 +12,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from rave_flow.errors import ChangedError, UnreadableError
+from rave_flow.errors import ChangedError, FlowError, UnreadableError
 from rave_flow.formats.compression import is_compressed, open_regular, opened
 from rave_flow.formats.file_names import Form
-from rave_flow.formats.heads import Head
+from rave_flow.formats.heads import Head, head_of
 from rave_flow.formats.source_directory import SourceFile, form_of
+from rave_flow.formats.spans import FIRST, LAST, Span, span_of_block
 from rave_flow.formats.zeek import Log
 
 LARGEST = 32 << 20
@@ -35,6 +36,7 @@ class Piece:
         before: lines of the log that come before it.
         head: of the log, ``None`` for everything but plain logs.
         digest: of all that decides what is read from it.
+        span: when its flows start, ``None`` where only a reading can tell.
     """
 
     file: SourceFile
@@ -43,6 +45,7 @@ class Piece:
     before: int
     head: Head | None
     digest: str
+    span: Span | None = None
 
     def __rave_key__(self) -> str:
         """What stands for the piece in a key."""
@@ -57,16 +60,21 @@ class Piece:
         return self.head is not None
 
     @property
+    def path(self) -> str:
+        """Where the file lies."""
+        return self.file.path
+
+    @property
     def facts(self) -> tuple[object, ...]:
         """All but the file, as plain values."""
         head = self.head and (self.head.fields, self.head.pointers, self.head.separator, self.head.unset)
-        return self.start, self.size, self.before, head, self.digest
+        return self.start, self.size, self.before, head, self.digest, self.span
 
     @classmethod
     def of(cls, file: SourceFile, facts: tuple[Any, ...]) -> Self:
         """The piece of ``file`` that has these `facts`."""
-        start, size, before, head, digest = facts
-        return cls(file, start, size, before, head and Head(*head), digest)
+        start, size, before, head, digest, span = facts
+        return cls(file, start, size, before, head and Head(*head), digest, span)
 
     def content(self) -> bytes:
         """Its bytes.
@@ -108,7 +116,7 @@ def _of_log(file: SourceFile) -> Iterator[Piece]:
     with opened(file) as source:
         for block in blocks(source):
             head = log.learn(block)
-            yield Piece(file, start, len(block), before, head, _digest(before, head, block))
+            yield Piece(file, start, len(block), before, head, _digest(before, head, block), span_of_block(block, head))
             start, before = start + len(block), before + block.count(b"\n")
 
 
@@ -160,3 +168,21 @@ def check_grown(file: SourceFile) -> None:
     now = SourceFile.at(Path(file.path))
     if now.size < file.size or (now.size == file.size and now.mtime_ns != file.mtime_ns):
         raise ChangedError(f"{file.path} was rewritten while it was read; ask again")
+
+
+def span_of(file: SourceFile) -> Span | None:
+    """When the flows of a file start; ``None`` where only a reading can tell, also of one that can't be read."""
+    if form_of(file) is not Form.ZEEK:
+        return None
+    head, first, last = None, FIRST, LAST
+    try:
+        with opened(file) as source:
+            for block in blocks(source):
+                head = head_of(file.path, block) if head is None else head
+                found = span_of_block(block, head)
+                if found is None:
+                    return None
+                first, last = min(first, found[0]), max(last, found[1])
+    except (FlowError, OSError):
+        return None
+    return (first, last) if head is not None else None

@@ -48,11 +48,13 @@ class Summary:
         hours: by start, those without flows left out.
         doubled: the starts of hours in which a connection has two records.
         left_out: what is missing from it.
+        failures: the files of a bundle that can't be read: the place of each, the kind of error, and why.
     """
 
     hours: tuple[Hour, ...]
     doubled: tuple[int, ...]
     left_out: LeftOut
+    failures: tuple[tuple[int, str, str], ...] = ()
 
 
 def schema() -> pyarrow.Schema:
@@ -102,11 +104,11 @@ class Writer:
         self.rows += flows.num_rows
         self._file.write_table(flows.sort_by("ts").cast(self._schema), row_group_size=_ROWS)
 
-    def note(self, left_out: LeftOut) -> None:
-        """Notes what was added, and what could not be."""
+    def note(self, left_out: LeftOut, failures: Sequence[tuple[int, str, str]] = ()) -> None:
+        """Notes what was added, and what could not be: lines, and files of a bundle."""
         hours = [[start, found["rows"], found["digest"] % 2**64] for start, found in sorted(self._hours.items())]
         doubled = sorted(start for start, found in self._hours.items() if found["known"] > found["different"])
-        facts = {"hours": hours, "doubled": doubled, "left_out": left_out.facts()}
+        facts = {"hours": hours, "doubled": doubled, "left_out": left_out.facts(), "failures": failures}
         self._file.add_key_value_metadata({_NOTE: json.dumps(facts)})
 
     def _digest(self, flows: pyarrow.Table) -> None:
@@ -128,7 +130,8 @@ def summarize(parquet: Path) -> Summary:
 
     note = json.loads(read_metadata(parquet).metadata[_NOTE.encode()])
     hours = tuple(Hour(*hour) for hour in note["hours"])
-    return Summary(hours, tuple(note["doubled"]), LeftOut.from_facts(note["left_out"]))
+    left_out, failures = LeftOut.from_facts(note["left_out"]), tuple(map(tuple, note["failures"]))
+    return Summary(hours, tuple(note["doubled"]), left_out, failures)
 
 
 def thinned(parquet: Path, rows: Sequence[int], target: Path) -> None:

@@ -39,7 +39,7 @@ class SourceFile:
     identity: tuple[int, int] = field(default=(0, 0), compare=False)
 
     @classmethod
-    def at(cls, path: Path) -> SourceFile:
+    def at(cls, path: str | Path) -> SourceFile:
         """The file at ``path``, now.
 
         Raises:
@@ -182,7 +182,7 @@ class _Scan:
 
     def _add(self, path: str, is_link: bool) -> None:
         try:
-            file = SourceFile.at(Path(path))
+            file = SourceFile.at(path)
         except UnreadableError as error:
             return self._pass_over(path, str(error).removeprefix(f"{path}: "))
         except PermissionError as error:

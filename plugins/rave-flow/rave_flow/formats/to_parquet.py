@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rave_flow.errors import ChangedError, UnreadableError
+from rave_flow.formats.bundles import Bundle
 from rave_flow.formats.chunks import Piece, blocks, check_unchanged
 from rave_flow.formats.compression import open_regular, opened
 from rave_flow.formats.delimited import blocks_with_titles, rows
 from rave_flow.formats.file_names import Form
+from rave_flow.formats.heads import Head
 from rave_flow.formats.nfdump import COLUMNS as FLOW_COLUMNS
 from rave_flow.formats.nfdump import SAID, SELECT, to_json
 from rave_flow.formats.normalized import normalized
@@ -59,7 +61,7 @@ class _Reading:
         first: the number of the first line that is left out, and what is wrong with it.
     """
 
-    file: SourceFile
+    path: str
     connection: duckdb.DuckDBPyConnection
     folder: Path
     faults: Counter[str] = field(default_factory=Counter)
@@ -83,6 +85,12 @@ class _Reading:
             self.bad(numbers[row], WHY[reason])
         return found.flows
 
+    def take(self, found: Log) -> None:
+        """Takes over what a log left out by itself."""
+        self.faults.update(found.faults)
+        if found.first is not None:
+            self.bad(*found.first)
+
     def leave_out(self, reason: str, number: int, why: str, count: int = 1) -> None:
         """Counts lines that are left out, of which the first is ``number``."""
         self.faults[reason] += count
@@ -100,7 +108,7 @@ class _Reading:
         return LeftOut.of(self.faults, self.losses, first)
 
 
-def to_parquet(piece: Piece, target: Path) -> None:
+def to_parquet(piece: Piece | Bundle, target: Path) -> None:
     """Writes the flows of ``piece`` to ``target`` as Parquet, with a note of what it holds and what is left out.
 
     Raises:
@@ -109,18 +117,24 @@ def to_parquet(piece: Piece, target: Path) -> None:
         ChangedError: the file changed since it was cut into pieces.
     """
     with (
-        _described(piece.file),
+        _described(piece.path),
         tempfile.TemporaryDirectory(prefix="rave-flow-") as folder,
         connected() as connection,
         Writer(target, connection.cursor()) as writer,
     ):
-        reading = _Reading(piece.file, connection, Path(folder))
+        reading = _Reading(piece.path, connection, Path(folder))
+        if isinstance(piece, Bundle):
+            bundle = _OfBundle(reading, piece)
+            for flows in bundle.flows():
+                writer.add(flows)
+            writer.note(bundle.left_out, bundle.failures)
+            return
         with _unchanged(piece):
             for flows in _READERS[form_of(piece.file)](reading, piece):
                 writer.add(flows)
         found = reading.left_out
         if found.lines:
-            log.warning("%s: %s", piece.file.path, found.sentences()[0])
+            log.warning("%s: %s", piece.path, found.sentences()[0])
         writer.note(found)
 
 
@@ -135,35 +149,33 @@ def _unchanged(piece: Piece) -> Iterator[None]:
 
 
 @contextmanager
-def _described(file: SourceFile) -> Iterator[None]:
+def _described(path: str) -> Iterator[None]:
     import duckdb
     import pyarrow
 
     try:
         yield
     except FileNotFoundError as error:
-        raise ChangedError(f"{file.path} is gone since the directory was scanned; ask again") from error
+        raise ChangedError(f"{path} is gone since the directory was scanned; ask again") from error
     except PermissionError as error:
-        raise UnreadableError(f"{file.path}: may not be read ({error.strerror})") from error
+        raise UnreadableError(f"{path}: may not be read ({error.strerror})") from error
     except (duckdb.Error, pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
-        raise UnreadableError(f"{file.path}: {' '.join(str(error).split())}") from error
+        raise UnreadableError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def _from_log(reading: _Reading, piece: Piece) -> Iterator[pyarrow.Table]:
-    found = Log(reading.file.path, piece.head, piece.before)
+    found = Log(reading.path, piece.head, piece.before)
     try:
         if piece.is_part:
             yield from _of_block(reading, found, piece.content())
         else:
-            with opened(reading.file) as source:
+            with opened(piece.file) as source:
                 for block in blocks(source):
                     yield from _of_block(reading, found, block)
             if found.head is None:
-                raise UnreadableError(f"{reading.file.path}: is empty, not even a #fields line")
+                raise UnreadableError(f"{reading.path}: is empty, not even a #fields line")
     finally:
-        reading.faults.update(found.faults)
-        if found.first is not None:
-            reading.bad(*found.first)
+        reading.take(found)
 
 
 def _of_block(reading: _Reading, found: Log, block: bytes) -> Iterator[pyarrow.Table]:
@@ -172,7 +184,13 @@ def _of_block(reading: _Reading, found: Log, block: bytes) -> Iterator[pyarrow.T
     lines, numbers = found.take(block)
     if not lines:
         return
-    chosen = resolve(head.fields, reading.file.path)
+    yield from _of_lines(reading, found, head, lines, numbers)
+
+
+def _of_lines(
+    reading: _Reading, found: Log, head: Head, lines: bytes, numbers: Sequence[int]
+) -> Iterator[pyarrow.Table]:
+    chosen = resolve(head.fields, reading.path)
     if head.is_json:
         said = objects(reading.connection, lines, head)
         for place in said.broken:
@@ -190,8 +208,8 @@ def _of_block(reading: _Reading, found: Log, block: bytes) -> Iterator[pyarrow.T
         yield reading.flows(texts(lines, head), chosen, {}, numbers)
 
 
-def _from_nfdump(reading: _Reading, _: Piece) -> Iterator[pyarrow.Table]:
-    path, lost = to_json(reading.file, reading.folder)
+def _from_nfdump(reading: _Reading, piece: Piece) -> Iterator[pyarrow.Table]:
+    path, lost = to_json(piece.file, reading.folder)
     if lost:
         reading.leave_out("packet", 1, lost)
     if path is None:
@@ -216,15 +234,15 @@ def _of_netflow(reading: _Reading, batch: pyarrow.RecordBatch, start: int) -> py
         reading.leave_out("event", start + place + 1, "is an event that is no end of a flow", others)
         table = table.filter(compute.invert(table["is_other"]))
     reading.losses["start"] += compute.sum(table["wrapped"]).as_py() or 0
-    chosen = resolve(FLOW_COLUMNS, reading.file.path)
+    chosen = resolve(FLOW_COLUMNS, reading.path)
     types = {"duration": "DOUBLE"}
     return reading.flows(table.select(FLOW_COLUMNS), chosen, types, range(start + 1, start + table.num_rows + 1))
 
 
-def _from_csv(reading: _Reading, _: Piece) -> Iterator[pyarrow.Table]:
-    with opened(reading.file) as source:
-        for titles, block, before in blocks_with_titles(reading.file.path, blocks(source)):
-            chosen = resolve(titles.names, reading.file.path)
+def _from_csv(reading: _Reading, piece: Piece) -> Iterator[pyarrow.Table]:
+    with opened(piece.file) as source:
+        for titles, block, before in blocks_with_titles(reading.path, blocks(source)):
+            chosen = resolve(titles.names, reading.path)
             found = rows(block, titles, before)
             for number, why in found.broken:
                 reading.leave_out("line", number, why)
@@ -237,8 +255,8 @@ def _from_parquet(reading: _Reading, _: Piece) -> Iterator[pyarrow.Table]:
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
-    with open_regular(reading.file.path) as raw, ParquetFile(raw) as source:
-        chosen = resolve(source.schema_arrow.names, reading.file.path)
+    with open_regular(reading.path) as raw, ParquetFile(raw) as source:
+        chosen = resolve(source.schema_arrow.names, reading.path)
         start = 0
         for batch in source.iter_batches(_ROWS, columns=list(dict.fromkeys(chosen.values()))):
             table = pyarrow.Table.from_batches([batch])
@@ -266,3 +284,77 @@ _READERS: dict[Form, Callable[[_Reading, Piece], Iterator[pyarrow.Table]]] = {
 
 def _text_columns(names: Sequence[str]) -> str:
     return "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names) + "}"
+
+
+@dataclass(slots=True)
+class _OfBundle:
+    """Small logs on their way.
+
+    Lines of logs with equal heads are read as one where all of them are good; else each log is read by itself, so that
+    what is left out has a place.
+
+    Attributes:
+        left_out: of all; the first line stands behind the place of its file in the bundle.
+        failures: the place of each file that can't be read, the kind of error, and its text, in which the path is cut.
+    """
+
+    reading: _Reading
+    bundle: Bundle
+    left_out: LeftOut = field(default_factory=LeftOut)
+    failures: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def flows(self) -> Iterator[pyarrow.Table]:
+        """All that count."""
+        alike: dict[Head, list[tuple[int, SourceFile, bytes, bytes]]] = {}
+        for place, (file, content) in enumerate(self.bundle.content()):
+            log_of_file = Log(file.path)
+            try:
+                lines, _ = log_of_file.take(content)
+                head = log_of_file.learn(content)
+                resolve(head.fields, file.path)
+            except UnreadableError as error:
+                self._fail(place, file, error)
+                continue
+            if log_of_file.faults:
+                yield from self._alone(place, file, content)
+            elif lines:
+                alike.setdefault(head, []).append((place, file, content, lines))
+        for head, logs in alike.items():
+            joined = b"".join(lines for *_, lines in logs)
+            table = self._together(head, joined)
+            if table is not None:
+                yield table
+                continue
+            for place, file, content, _ in logs:
+                yield from self._alone(place, file, content)
+
+    def _together(self, head: Head, lines: bytes) -> pyarrow.Table | None:
+        """The flows of lines of one head, ``None`` where one of them can't count."""
+        trial = _Reading(self.reading.path, self.reading.connection, self.reading.folder)
+        found = Log(self.reading.path, head)
+        tables = list(_of_lines(trial, found, head, lines, range(1, lines.count(b"\n") + 1)))
+        if trial.faults or found.faults or not tables:
+            return None
+        self.left_out += trial.left_out
+        return tables[0]
+
+    def _alone(self, place: int, file: SourceFile, content: bytes) -> Iterator[pyarrow.Table]:
+        own = _Reading(file.path, self.reading.connection, self.reading.folder)
+        found = Log(file.path)
+        tables = list(_of_block(own, found, content))
+        own.take(found)
+        told = own.left_out
+        if told.lines and not any(table.num_rows for table in tables):
+            why = f"{file.path}: none of {told.skipped} lines could be read; {told.first}"
+            self._fail(place, file, UnreadableError(why))
+            return
+        first = f"{place}{PLACED}{told.first}" if told.first else ""
+        self.left_out += LeftOut(told.lines, told.losses, first=first)
+        yield from tables
+
+    def _fail(self, place: int, file: SourceFile, error: UnreadableError) -> None:
+        self.failures.append((place, type(error).__name__, str(error).replace(file.path, PLACED)))
+
+
+PLACED = "\0"
+"""What stands for the path of a file in what is kept by content."""

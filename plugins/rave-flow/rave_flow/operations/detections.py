@@ -92,7 +92,8 @@ def new_services(
     without any flow is an error, since everything would be new.
     """
     began, seconds = cast("datetime", start), cast("int", baseline)
-    inventory, now = selected(source, start, end)
+    inventory, _ = selected(source, began - timedelta(seconds=seconds), end)
+    now = inventory.select(Window(began, cast("datetime | None", end)))
     before = inventory.select(Window(began - timedelta(seconds=seconds), began))
     inventory.require(before)
     inventory.require(now)

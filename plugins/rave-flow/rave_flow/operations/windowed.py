@@ -31,7 +31,7 @@ def settling(request: Request) -> float:
 def selected(source: Source | str, start: Time | None, end: Time | None) -> tuple[Inventory, Selection]:
     """What the source holds, and the part of it between two times, all converted already."""
     window = Window(cast("datetime | None", start), cast("datetime | None", end))
-    inventory = Inventory.of(cast("Source", source).repository)
+    inventory = Inventory.of(cast("Source", source).repository, window)
     return inventory, inventory.select(window)
 
 

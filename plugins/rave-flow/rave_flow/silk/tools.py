@@ -103,7 +103,7 @@ def rwfilter(
 
 def _chosen(flows: Flows | None, source: Source | str | None, window: Window) -> Flows:
     if flows is None:
-        selection = Inventory.of(to_source(source or "default").repository).select(window)
+        selection = Inventory.of(to_source(source or "default").repository, window).select(window)
         return Flows(selection.slices, window, left_out=(selection.left_out,))
     if source is not None:
         raise ParameterError("flows and a source are given: the flows have theirs", parameter="source")
