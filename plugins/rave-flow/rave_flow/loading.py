@@ -10,11 +10,11 @@ from typing import Self
 
 from rave_core import Options, ThreadPool
 from rave_flow.errors import ChangedError, FlowError, UnreadableError
+from rave_flow.formats.bundle_reading import PLACED
 from rave_flow.formats.bundles import Bundle, groups
 from rave_flow.formats.chunks import Piece
 from rave_flow.formats.source_directory import Repository, SourceFile
 from rave_flow.formats.spans import Span
-from rave_flow.formats.to_parquet import PLACED
 from rave_flow.model.left_out import LeftOut
 from rave_flow.model.windows import Window
 from rave_flow.steps import FAILURES, Entry, Hours, Said, contents, cut, spans, summary

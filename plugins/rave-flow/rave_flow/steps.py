@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from rave_core import crossover_strategy, expires, mime_type, op, op_file
 from rave_core.versions import strategy
 from rave_flow.errors import ColumnsError, MissingProgramError, UnreadableError
+from rave_flow.formats.bundle_reading import PLACED
 from rave_flow.formats.bundles import Bundle, bundled
 from rave_flow.formats.chunks import Piece, pieces_of, span_of
 from rave_flow.formats.parquet_files import summarize, thinned
 from rave_flow.formats.source_directory import SourceFile
 from rave_flow.formats.spans import Span
-from rave_flow.formats.to_parquet import PLACED, to_parquet
+from rave_flow.formats.to_parquet import to_parquet
 from rave_flow.model.left_out import LeftOut, merged
 from rave_flow.model.windows import HOUR, Bins, Window, instant
 from rave_flow.sql import aggregates

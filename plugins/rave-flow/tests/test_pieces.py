@@ -143,7 +143,7 @@ def test_it_does_not_matter_how_a_log_is_cut_and_read(
     log.write_text(HEAD + row() + "".join(lines), newline="")
     packed.write_bytes(gzip.compress(log.read_bytes()))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rave_flow.formats.to_parquet.typed", lambda *_: None)
+        patch.setattr("rave_flow.formats.reading.typed", lambda *_: None)
         expected = flows_of(log, target)
     assert flows_of(log, target) == expected
     assert flows_of(packed, target) == expected

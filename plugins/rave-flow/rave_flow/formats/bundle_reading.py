@@ -1,0 +1,92 @@
+"""Small logs on their way to Parquet, many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rave_flow.errors import UnreadableError
+from rave_flow.formats.bundles import Bundle
+from rave_flow.formats.heads import Head
+from rave_flow.formats.reading import Reading, flows_of_block, flows_of_lines
+from rave_flow.formats.source_directory import SourceFile
+from rave_flow.formats.zeek import Log
+from rave_flow.model.columns import resolve
+from rave_flow.model.left_out import LeftOut
+
+if TYPE_CHECKING:
+    import pyarrow
+
+PLACED = "\0"
+"""What stands for the path of a file in what is kept by content."""
+
+
+@dataclass(slots=True)
+class BundleReading:
+    """Small logs on their way.
+
+    Lines of logs with equal heads are read as one where all of them are good; else each log is read by itself, so that
+    what is left out has a place.
+
+    Attributes:
+        left_out: of all; the first line stands behind the place of its file in the bundle.
+        failures: the place of each file that can't be read, the kind of error, and its text, in which the path is cut.
+    """
+
+    reading: Reading
+    bundle: Bundle
+    left_out: LeftOut = field(default_factory=LeftOut)
+    failures: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def flows(self) -> Iterator[pyarrow.Table]:
+        """All that count."""
+        alike: dict[Head, list[tuple[int, SourceFile, bytes, bytes]]] = {}
+        for place, (file, content) in enumerate(self.bundle.content()):
+            log_of_file = Log(file.path)
+            try:
+                lines, _ = log_of_file.take(content)
+                head = log_of_file.learn(content)
+                resolve(head.fields, file.path)
+            except UnreadableError as error:
+                self._fail(place, file, error)
+                continue
+            if log_of_file.faults:
+                yield from self._alone(place, file, content)
+            elif lines:
+                alike.setdefault(head, []).append((place, file, content, lines))
+        for head, logs in alike.items():
+            joined = b"".join(lines for *_, lines in logs)
+            table = self._together(head, joined)
+            if table is not None:
+                yield table
+                continue
+            for place, file, content, _ in logs:
+                yield from self._alone(place, file, content)
+
+    def _together(self, head: Head, lines: bytes) -> pyarrow.Table | None:
+        """The flows of lines of one head, ``None`` where one of them can't count."""
+        trial = Reading(self.reading.path, self.reading.connection, self.reading.folder)
+        found = Log(self.reading.path, head)
+        tables = list(flows_of_lines(trial, found, head, lines, range(1, lines.count(b"\n") + 1)))
+        if trial.faults or found.faults or not tables:
+            return None
+        self.left_out += trial.left_out
+        return tables[0]
+
+    def _alone(self, place: int, file: SourceFile, content: bytes) -> Iterator[pyarrow.Table]:
+        own = Reading(file.path, self.reading.connection, self.reading.folder)
+        found = Log(file.path)
+        tables = list(flows_of_block(own, found, content))
+        own.take(found)
+        told = own.left_out
+        if told.lines and not any(table.num_rows for table in tables):
+            why = f"{file.path}: none of {told.skipped} lines could be read; {told.first}"
+            self._fail(place, file, UnreadableError(why))
+            return
+        first = f"{place}{PLACED}{told.first}" if told.first else ""
+        self.left_out += LeftOut(told.lines, told.losses, first=first)
+        yield from tables
+
+    def _fail(self, place: int, file: SourceFile, error: UnreadableError) -> None:
+        self.failures.append((place, type(error).__name__, str(error).replace(file.path, PLACED)))

@@ -1,0 +1,120 @@
+"""Rows of any source as flows, and an account of those that can't count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rave_flow.formats.heads import Head
+from rave_flow.formats.normalized import normalized
+from rave_flow.formats.objects import objects
+from rave_flow.formats.tsv import texts, typed
+from rave_flow.formats.zeek import Log
+from rave_flow.model.columns import TYPES, resolve
+from rave_flow.model.left_out import LeftOut
+from rave_flow.model.readings import selection
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow
+
+WHY = {
+    "time": "has no time that can be read",
+    "address": "has text that is no address",
+    "port": "has a port out of range",
+    "number": "has bytes or packets that are no number or out of range",
+    "protocol": "has no protocol",
+}
+"""What is wrong with a line, by the reason for which it is left out."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """One piece on its way.
+
+    Attributes:
+        folder: for what has to lie in a file.
+        faults: how many lines are left out, by reason.
+        losses: how many flows lack a value.
+        first: the number of the first line that is left out, and what is wrong with it.
+    """
+
+    path: str
+    connection: duckdb.DuckDBPyConnection
+    folder: Path
+    faults: Counter[str] = field(default_factory=Counter)
+    losses: Counter[str] = field(default_factory=Counter)
+    first: tuple[int, str] | None = None
+
+    def flows(
+        self, table: pyarrow.Table, chosen: Mapping[str, str], types: Mapping[str, str], numbers: Sequence[int]
+    ) -> pyarrow.Table:
+        """The flows in a table whose rows have these numbers; what can't count is counted by its reason."""
+        self.connection.register("block", table)
+        try:
+            read = self.connection.sql(f"SELECT {selection(chosen, types)} FROM block").to_arrow_table()  # noqa: S608  # quoted
+        finally:
+            self.connection.unregister("block")
+        found = normalized(read)
+        self.faults.update(found.faults)
+        self.losses.update(found.losses)
+        if found.first_fault is not None:
+            row, reason = found.first_fault
+            self.bad(numbers[row], WHY[reason])
+        return found.flows
+
+    def take(self, found: Log) -> None:
+        """Takes over what a log left out by itself."""
+        self.faults.update(found.faults)
+        if found.first is not None:
+            self.bad(*found.first)
+
+    def leave_out(self, reason: str, number: int, why: str, count: int = 1) -> None:
+        """Counts lines that are left out, of which the first is ``number``."""
+        self.faults[reason] += count
+        self.bad(number, why)
+
+    def bad(self, number: int, why: str) -> None:
+        """Notes that a line is left out."""
+        if self.first is None or number < self.first[0]:
+            self.first = number, why
+
+    @property
+    def left_out(self) -> LeftOut:
+        """All of it."""
+        first = "" if self.first is None else f"line {self.first[0]} {self.first[1]}"
+        return LeftOut.of(self.faults, self.losses, first)
+
+
+def flows_of_block(reading: Reading, found: Log, block: bytes) -> Iterator[pyarrow.Table]:
+    """The flows of many lines: as typed columns, if all are as they ought to be, else as text."""
+    head = found.learn(block)
+    lines, numbers = found.take(block)
+    if not lines:
+        return
+    yield from flows_of_lines(reading, found, head, lines, numbers)
+
+
+def flows_of_lines(
+    reading: Reading, found: Log, head: Head, lines: bytes, numbers: Sequence[int]
+) -> Iterator[pyarrow.Table]:
+    """The same of lines without comments, which have these numbers."""
+    chosen = resolve(head.fields, reading.path)
+    if head.is_json:
+        said = objects(reading.connection, lines, head)
+        for place in said.broken:
+            found.leave_out("line", numbers[place], "is no whole JSON object")
+        yield reading.flows(said.table, chosen, {}, [numbers[place] for place in said.places])
+        return
+    table = typed(lines, head, chosen)
+    if table is None:
+        lines, numbers = found.sift(lines, numbers)
+        table = typed(lines, head, chosen) if lines else None
+    types = {theirs: TYPES.get(ours, "VARCHAR") for ours, theirs in chosen.items()}
+    if table is not None:
+        yield reading.flows(table, chosen, types, numbers)
+    elif lines:
+        yield reading.flows(texts(lines, head), chosen, {}, numbers)
