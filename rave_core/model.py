@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from hashlib import blake2b
-from typing import Any, Generic, TypeAlias, TypeVar
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from urllib.parse import quote, unquote
 
 __all__ = [
@@ -26,6 +27,9 @@ __all__ = [
     "Status",
     "quote_operation",
 ]
+
+if TYPE_CHECKING:
+    from rave_core.typemap import FittedTypeMap
 
 T = TypeVar("T")
 Bytes: TypeAlias = bytes | bytearray | memoryview
@@ -131,11 +135,30 @@ class Options:
     refresh: bool = False
     deep_refresh: bool = False
     dry_run: bool = False
-    tofile: Any = None
+    tofile: str | PathLike[str] | None = None
 
 
 PLAIN = Options()
 """The options of an ordinary call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An operation's code as it was loaded.
+
+    Attributes:
+        path: the defining file, or ``None`` at a prompt or in a notebook.
+        digest: of the file's content; of the compiled function where there is no file.
+        mtime_ns: of the file, 0 where there is none.
+    """
+
+    path: str | None
+    digest: bytes
+    mtime_ns: int
+
+
+NO_CODE = Code(None, b"", 0)
+"""Of a specification that nobody made of a function."""
 
 
 @dataclass(frozen=True)
@@ -161,15 +184,15 @@ class OperationSpec:
     output_at: int = 0
     fixed_name: bool = False
     is_async: bool = False
-    typemap: Any = None
-    version: Any = None
-    expires: Any = None
+    typemap: FittedTypeMap | None = None
+    version: object = None
+    expires: Callable[..., float] | str | None = None
     mime_type: str = "application/octet-stream"
     tags: tuple[str, ...] = ()
     stale_while_revalidate: float = 0.0
     stale_if_error: float = 0.0
     ignore: frozenset[str] = frozenset()
-    code: Any = None
+    code: Code = NO_CODE
     annotations: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
@@ -203,7 +226,7 @@ class Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     named: Mapping[str, Any]
-    ref: Any = None
+    ref: MemoryRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +272,32 @@ class Entry:
     def is_fresh(self, now: float) -> bool:
         """Whether the result is still valid at Unix time ``now``."""
         return now < self.expires_at
+
+
+class MemoryRef:
+    """The place of one decoded, immutable value in a memory tier.
+
+    Whoever holds it may read ``value`` without asking the tier again: when the tier drops or replaces the
+    value, it sets it to ``EVICTED``. Read ``value`` once, then compare.
+    """
+
+    __slots__ = ("entry", "expires_at", "seconds", "used", "value")
+
+    def __init__(self, value: object, entry: Entry) -> None:
+        self.value = value
+        self.entry = entry
+        self.expires_at = entry.expires_at
+        self.seconds = entry.seconds
+        self.used = False
+
+
+class _Gone:
+    def __repr__(self) -> str:
+        return "EVICTED"
+
+
+EVICTED: Any = _Gone()
+"""Stands in ``MemoryRef.value`` once the tier has let go of the value."""
 
 
 @dataclass(frozen=True, slots=True)

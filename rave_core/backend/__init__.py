@@ -7,9 +7,7 @@ when it opens the backend.
 
 from rave_core.backend.backend import Backend, BackendFactory
 from rave_core.backend.capabilities import (
-    EVICTED,
     Located,
-    MemoryRef,
     SupportsAging,
     SupportsFiles,
     SupportsHoldings,
@@ -25,6 +23,7 @@ from rave_core.backend.capabilities import (
 from rave_core.backend.frame_header import HEAD_SIZE, Truncated, peek
 from rave_core.backend.holdings import Holding, Outline, Purged
 from rave_core.backend.url import StoreURL, parse_age, parse_count, parse_flag, parse_size
+from rave_core.model import EVICTED, MemoryRef
 
 __all__ = [
     "EVICTED",

@@ -4,36 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from rave_core.backend.holdings import Holding, Outline, Purged
-from rave_core.model import Bytes, Entry
-
-
-class MemoryRef:
-    """The place of one decoded, immutable value in a memory tier.
-
-    Whoever holds it may read ``value`` without asking the tier again: when the tier drops or replaces the
-    value, it sets it to ``EVICTED``. Read ``value`` once, then compare.
-    """
-
-    __slots__ = ("entry", "expires_at", "seconds", "used", "value")
-
-    def __init__(self, value: object, entry: Entry) -> None:
-        self.value = value
-        self.entry = entry
-        self.expires_at = entry.expires_at
-        self.seconds = entry.seconds
-        self.used = False
-
-
-class _Gone:
-    def __repr__(self) -> str:
-        return "EVICTED"
-
-
-EVICTED: Any = _Gone()
-"""Stands in ``MemoryRef.value`` once the tier has let go of the value."""
+from rave_core.model import Bytes, Entry, MemoryRef
 
 
 class Located(NamedTuple):

@@ -15,7 +15,8 @@ from rave_core.errors import UnknownNameError, nearest
 from rave_core.humanize import size
 from rave_core.model import Key, Kind
 from rave_core.operations.catalog import Catalog
-from rave_core.operations.operation import Operation
+from rave_core.operations.operation import AnyOperation
+from rave_core.plugins.discovery import LoadProblem
 from rave_core.storage.listing import entries_of
 from rave_core.storage.product_cache import suffix_of
 
@@ -56,11 +57,11 @@ def _no_namespace(namespace: str, catalog: Catalog) -> str:
     return f"no namespace is called {namespace!r}; {nearest(namespace, catalog.namespaces)}{failed}"
 
 
-def _problem(problem: Any) -> dict[str, str]:
+def _problem(problem: LoadProblem) -> dict[str, str]:
     return {"name": problem.name, "origin": problem.origin, "error": problem.error}
 
 
-def _summary_document(name: str, operation: Operation[..., Any]) -> dict[str, Any]:
+def _summary_document(name: str, operation: AnyOperation) -> dict[str, Any]:
     spec = operation.spec
     return {
         "name": name,
@@ -72,15 +73,15 @@ def _summary_document(name: str, operation: Operation[..., Any]) -> dict[str, An
     }
 
 
-def _first_line(operation: Operation[..., Any]) -> str:
+def _first_line(operation: AnyOperation) -> str:
     return _prose(operation).partition("\n")[0]
 
 
-def _prose(operation: Operation[..., Any]) -> str:
+def _prose(operation: AnyOperation) -> str:
     return operation.spec.doc.replace("``", "")
 
 
-def _parameters(operation: Operation[..., Any]) -> str:
+def _parameters(operation: AnyOperation) -> str:
     return " ".join(_parameter(parameter) for parameter in operation.spec.parameters) or "-"
 
 
@@ -90,7 +91,7 @@ def _parameter(parameter: inspect.Parameter) -> str:
     return parameter.name if parameter.default is parameter.empty else f"[{parameter.name}]"
 
 
-def _makes(operation: Operation[..., Any]) -> str:
+def _makes(operation: AnyOperation) -> str:
     """What comes of it, by the usual suffix of its MIME type, which is shorter and better known."""
     spec = operation.spec
     form = "" if spec.mime_type == "application/octet-stream" else suffix_of(spec.mime_type).removeprefix(".")
@@ -142,7 +143,7 @@ def _facts(document: dict[str, Any]) -> list[tuple[str, object]]:
     ]
 
 
-def _document(name: str, operation: Operation[..., Any]) -> dict[str, Any]:
+def _document(name: str, operation: AnyOperation) -> dict[str, Any]:
     spec, resolved = operation.spec, operation.resolved()
     return {
         "name": name,
@@ -160,15 +161,15 @@ def _document(name: str, operation: Operation[..., Any]) -> dict[str, Any]:
     }
 
 
-def _parameter_document(operation: Operation[..., Any], parameter: inspect.Parameter) -> dict[str, Any]:
+def _parameter_document(operation: AnyOperation, parameter: inspect.Parameter) -> dict[str, Any]:
     typemap = operation.spec.typemap
-    typed = typemap is not None and parameter.name in typemap.converters
-    schema = typemap.schema()["properties"].get(parameter.name, {}) if typed else {}
+    converter = typemap.converters.get(parameter.name) if typemap is not None else None
+    schema = typemap.schema()["properties"].get(parameter.name, {}) if typemap is not None and converter else {}
     variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     has_default = parameter.default is not parameter.empty
     return {
         "name": parameter.name,
-        "type": typemap.converters[parameter.name].name if typed else None,
+        "type": converter.name if converter is not None else None,
         "required": not has_default and not variadic,
         "default": schema.get("default", _plain(parameter.default)) if has_default else None,
         "schema": schema,
@@ -179,7 +180,7 @@ def _plain(value: object) -> object:
     return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
 
 
-def _entries(operation: Operation[..., Any]) -> dict[str, int]:
+def _entries(operation: AnyOperation) -> dict[str, int]:
     resolved = operation.resolved()
     count = bytes_ = others = 0
     for entry in entries_of(resolved.cache, resolved.name, most=_COUNTED):

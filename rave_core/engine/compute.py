@@ -86,7 +86,7 @@ class Compute:
     ) -> Effects[tuple[Any, Exception | None]]:
         """Runs a body that writes to a path; once more elsewhere, if there it failed for want of a place to write."""
         spec = call.spec
-        prepared: tuple[Any, ...] = yield Acquire(blocking, place.prepare, (spec,), place.abandon)
+        prepared: tuple[str, ...] = yield Acquire(blocking, place.prepare, (spec,), place.abandon)
         while True:
             try:
                 args = _with_output(spec, prepared, call.args)
@@ -186,6 +186,6 @@ class Compute:
             resolved.record[what] += by
 
 
-def _with_output(spec: OperationSpec, prepared: tuple[Any, ...], args: tuple[Any, ...]) -> tuple[Any, ...]:
+def _with_output(spec: OperationSpec, prepared: tuple[str, ...], args: tuple[Any, ...]) -> tuple[Any, ...]:
     at = spec.output_at
     return (*args[:at], *prepared, *args[at:])

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar
 
 from rave_core.model import Progress
+from rave_core.telemetry.statistics import Statistics
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,6 +31,22 @@ class DeepRefresh:
 
     def __init__(self) -> None:
         self.done: set[str] = set()
+
+
+class AbstractRuntime(ABC):
+    """Where calls are answered: what a context knows of its `rave_core.Runtime`.
+
+    Attributes:
+        context: where calls from outside of any operation stand.
+        statistics: the process's own.
+    """
+
+    context: ExecutionContext
+    statistics: Statistics
+
+    @abstractmethod
+    def close(self) -> None:
+        """Lets go of what is open."""
 
 
 class ExecutionContext:
@@ -47,7 +65,7 @@ class ExecutionContext:
 
     def __init__(
         self,
-        runtime: Any,
+        runtime: AbstractRuntime,
         *,
         parent: ExecutionContext | None = None,
         key: str | None = None,

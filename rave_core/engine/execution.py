@@ -13,6 +13,7 @@ from rave_core.expiry import Strategy
 from rave_core.model import Call, Key, OperationSpec, Options
 from rave_core.storage.cache import Cache
 from rave_core.storage.leases import Leases
+from rave_core.telemetry.statistics import Record
 from rave_core.versions.version import Version
 
 
@@ -33,7 +34,7 @@ class ResolvedOperation:
     cache: Cache
     leases: Leases | None
     strategy: Strategy
-    record: dict[str, Any]
+    record: Record
     version: Version
     plugin: str
 

@@ -10,7 +10,7 @@ from rave_core.engine.context import ExecutionContext
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import Call, OperationSpec, Options, Outcome
 from rave_core.operations.operation import Build, Operation
-from rave_core.runtime.runtime import Runtime, current_context
+from rave_core.runtime.runtime import current_context, runtime_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,7 +42,7 @@ class AsyncOperation(Operation[P, R]):
     async def _answer(
         self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext
     ) -> Any:
-        runtime: Runtime = context.runtime
+        runtime = runtime_of(context)
         started = runtime.clock.monotonic()
         outcome = await runtime.container.engine.resolve_async(resolved, call, options, context)
         if runtime.observed:

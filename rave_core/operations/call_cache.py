@@ -49,7 +49,8 @@ class CallMemo:
         if kwargs and not kwargs.keys().isdisjoint(OPTIONS):
             raise NotMemoizable
         call = binder.bind(args, kwargs)
-        if call.key is None or not all(map(_is_scalar, (*call.args, *call.kwargs.values()))):
+        # A body gets the converted arguments of a kept call again and again, so it must not be able to change them.
+        if call.key is None or not _SCALARS.issuperset(map(type, (*call.args, *call.kwargs.values()))):
             raise NotMemoizable
         return call
 

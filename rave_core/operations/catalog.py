@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from rave_core.errors import PluginError, RaveError, UnknownNameError, describe_error, nearest
-from rave_core.operations.operation import Operation
+from rave_core.operations.operation import AnyOperation, Operation
 from rave_core.plugins.discovery import NAMESPACES, LoadProblem, found_entry_points, load
 from rave_core.reloading.generations import DIRECTORIES, Generation, loading
 from rave_core.reloading.source_snapshot import Snapshot
@@ -44,7 +44,7 @@ class Namespace:
 
     name: str
     origin: str
-    operations: Mapping[str, Operation[..., Any]] = field(default_factory=dict)
+    operations: Mapping[str, AnyOperation] = field(default_factory=dict)
     problems: tuple[LoadProblem, ...] = ()
     sources: Snapshot | None = None
 
@@ -111,13 +111,13 @@ class Catalog:
         others = [each for each in self.problems if not _is_of(each, name, directory)]
         return Catalog(namespaces, others + problems)
 
-    def __iter__(self) -> Iterator[tuple[str, Operation[..., Any]]]:
+    def __iter__(self) -> Iterator[tuple[str, AnyOperation]]:
         """The full names and operations of all namespaces, in order."""
         for namespace in self.namespaces.values():
             for name, operation in namespace.operations.items():
                 yield f"{namespace.name}/{name}", operation
 
-    def find(self, name: str) -> Operation[..., Any]:
+    def find(self, name: str) -> AnyOperation:
         """The operation exported as ``namespace/operation``.
 
         Raises:
@@ -207,7 +207,7 @@ def _load_namespace(entry: EntryPoint, fetch: Fetch, problems: list[LoadProblem]
     if problem is not None:
         problems.append(problem)
         return None
-    exported: dict[str, Operation[..., Any]] = {}
+    exported: dict[str, AnyOperation] = {}
     origins: dict[str, str] = {}
     try:
         for origin, name, operation in _exports(package, entry, fetch, own):
@@ -246,14 +246,14 @@ def _modules(package: Any, entry: EntryPoint, fetch: Fetch, problems: list[LoadP
             yield module
 
 
-def _called(module: Any) -> str:
+def _called(module: ModuleType) -> str:
     """What a module believes to be called: alike for every generation of a directory's code."""
     return str(vars(module).get("__name__"))
 
 
 def _exports(
     package: Any, entry: EntryPoint, fetch: Fetch, problems: list[LoadProblem]
-) -> Iterator[tuple[str, str, Operation[..., Any]]]:
+) -> Iterator[tuple[str, str, AnyOperation]]:
     """What is exported and can be used: the module that exports it, its name, and the operation."""
     for module in _modules(package, entry, fetch, problems):
         origin = _called(module)
@@ -269,7 +269,7 @@ def _exports(
                 yield origin, name, operation
 
 
-def _what_is_wrong(name: Any, operation: Any) -> str | None:
+def _what_is_wrong(name: object, operation: object) -> str | None:
     if not isinstance(name, str) or not {"", ".", ".."}.isdisjoint(name.split("/")):
         return "an export name is a text without empty parts, '.' and '..' between its slashes"
     if isinstance(operation, RaveError):  # of a namespace that makes its operations: why it could not make this one

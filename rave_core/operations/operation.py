@@ -15,7 +15,7 @@ from rave_core.model import FOREVER, PLAIN, Call, Key, Kind, OperationSpec, Opti
 from rave_core.operations.call_cache import CallMemo
 from rave_core.operations.options import check_tofile, take_options
 from rave_core.operations.pickling import reference
-from rave_core.runtime.runtime import Runtime, current_context
+from rave_core.runtime.runtime import Runtime, current_context, runtime_of
 from rave_core.versions.annotations import Pinned
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Operation(Generic[P, R]):
                     record = memo.resolved.record
                     record["Hits"] += 1
                     record["Seconds Saved"] += ref.seconds
-                return value  # type: ignore[no-any-return]  # a memory tier does not know its types
+                return value  # type: ignore[return-value]  # a memory tier does not know its types
         answer: R = memo.engine.resolve(memo.resolved, call, PLAIN, context).value
         return answer
 
@@ -131,7 +131,7 @@ class Operation(Generic[P, R]):
         """
         from rave_core.introspection.explain import explain  # only here, since few programs ever ask
 
-        runtime: Runtime = current_context().runtime
+        runtime = runtime_of(current_context())
         resolved = self._resolved(current_context())
         options, plain = take_options(resolved.name, kwargs)
         return explain(resolved, resolved.binder.bind(args, plain), options, now=runtime.clock.now())
@@ -145,7 +145,7 @@ class Operation(Generic[P, R]):
         """
         from rave_core.introspection.plan import plan  # only here, since few programs ever ask
 
-        runtime: Runtime = current_context().runtime
+        runtime = runtime_of(current_context())
         resolved = self._resolved(current_context())
         call = resolved.binder.bind(args, kwargs)
         return plan(resolved, call, (runtime.cache, runtime.products), now=runtime.clock.now())
@@ -156,7 +156,7 @@ class Operation(Generic[P, R]):
         Raises:
             ConfigurationError: its strategy, version or a converter is named, and there is none of that name.
         """
-        return self.resolved_in(current_context().runtime)
+        return self.resolved_in(runtime_of(current_context()))
 
     def resolved_in(self, runtime: Runtime) -> ResolvedOperation:
         """How ``runtime`` sees the operation, whichever runtime is the current one; see `resolved`.
@@ -170,7 +170,7 @@ class Operation(Generic[P, R]):
         return memo.resolved
 
     def _resolved(self, context: ExecutionContext) -> ResolvedOperation:
-        return self.resolved_in(context.runtime)
+        return self.resolved_in(runtime_of(context))
 
     def _resolve(self, context: ExecutionContext, args: Any, kwargs: Any, options: Options | None = None) -> Outcome[R]:
         resolved = self._resolved(context)
@@ -191,7 +191,7 @@ class Operation(Generic[P, R]):
         return resolved.binder.bind(args, kwargs)
 
     def _answer(self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext) -> Any:
-        runtime: Runtime = context.runtime
+        runtime = runtime_of(context)
         engine = runtime.container.engine
         if not runtime.observed:
             return engine.resolve(resolved, call, options, context)

@@ -48,10 +48,9 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from rave_core.errors import describe_error
-from rave_core.model import OperationSpec
+from rave_core.model import Code, OperationSpec
 from rave_core.reloading.module_proxy import AliasedModule, ModuleProxy
 from rave_core.reloading.source_snapshot import Snapshot, Source
-from rave_core.versions.strategies import Code
 
 DIRECTORIES = "rave_namespaces"
 """The package in which modules of namespaces from directories believe to be."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from rave_core.clock import Clock, SystemClock
-from rave_core.engine.context import ExecutionContext, ambient, entered
+from rave_core.engine.context import AbstractRuntime, ExecutionContext, ambient, entered
 from rave_core.engine.context import current as running
 from rave_core.errors import RaveWarning
 from rave_core.settings import Settings
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rave_core.storage.cache import Cache
 
 
-class Runtime:
+class Runtime(AbstractRuntime):
     """Where calls are answered. Safe for many threads; a forked child opens its own handles.
 
     Attributes:
@@ -181,14 +181,20 @@ def _say_where_it_goes() -> None:
     )
 
 
+def runtime_of(context: ExecutionContext) -> Runtime:
+    """The runtime that a context belongs to."""
+    runtime = context.runtime
+    assert isinstance(runtime, Runtime)  # there is no other kind
+    return runtime
+
+
 def current_runtime() -> Runtime:
     """The runtime that a call made here goes to: that of the innermost `using`, or else the process's own.
 
     Raises:
         ConfigurationError: the process's own is made now, and a setting is wrong.
     """
-    runtime: Runtime = current_context().runtime
-    return runtime
+    return runtime_of(current_context())
 
 
 def default() -> Runtime:
@@ -204,8 +210,7 @@ def default() -> Runtime:
             if context is None:
                 context = Runtime().context
                 ambient.make_default(context)
-    found: Runtime = context.runtime
-    return found
+    return runtime_of(context)
 
 
 def reset() -> None:

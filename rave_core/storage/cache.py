@@ -53,18 +53,18 @@ class Destination(ABC):
     prepares = True
 
     @abstractmethod
-    def prepare(self, spec: OperationSpec) -> tuple[Any, ...]:
+    def prepare(self, spec: OperationSpec) -> tuple[str, ...]:
         """What the body gets in front of the caller's arguments."""
 
     @abstractmethod
-    def collect(self, spec: OperationSpec, prepared: tuple[Any, ...], returned: Any) -> Any:
+    def collect(self, spec: OperationSpec, prepared: tuple[str, ...], returned: Any) -> Any:
         """The result of a body that was given ``prepared`` and returned ``returned``."""
 
-    def elsewhere(self, prepared: tuple[Any, ...], error: Exception) -> tuple[Any, ...] | None:
+    def elsewhere(self, prepared: tuple[str, ...], error: Exception) -> tuple[str, ...] | None:
         """What to give the body for another try, where ``error`` came of what it was given; else ``None``."""
         return None
 
-    def abandon(self, prepared: tuple[Any, ...]) -> None:  # noqa: B027  # most places have nothing to clear away
+    def abandon(self, prepared: tuple[str, ...]) -> None:  # noqa: B027  # most places have nothing to clear away
         """Clears away what was prepared for a body that failed."""
 
 
@@ -177,11 +177,11 @@ class ValueCache(Cache):
         self._values.hold_frame(key.text, located)
         return None
 
-    def prepare(self, spec: OperationSpec) -> tuple[Any, ...]:
+    def prepare(self, spec: OperationSpec) -> tuple[str, ...]:
         """Nothing: a data operation gets what its caller gave."""
         return ()
 
-    def collect(self, spec: OperationSpec, prepared: tuple[Any, ...], returned: Any) -> Any:
+    def collect(self, spec: OperationSpec, prepared: tuple[str, ...], returned: Any) -> Any:
         """What the body returned."""
         return returned
 

@@ -90,7 +90,7 @@ class ProductCache(Cache):
             raise DamagedError(f"{key}: the entry names no product")
         return entry, entry.product
 
-    def prepare(self, spec: OperationSpec) -> tuple[Any, ...]:
+    def prepare(self, spec: OperationSpec) -> tuple[str, ...]:
         """The path that the body writes to; outside of the store when that is in trouble."""
         suffix = suffix_of(spec.mime_type)
         try:
@@ -99,7 +99,7 @@ class ProductCache(Cache):
             self._diagnostics.backend_failed(self.url, "take a new product", error)
             return self._outside(suffix, error)
 
-    def elsewhere(self, prepared: tuple[Any, ...], error: Exception) -> tuple[Any, ...] | None:
+    def elsewhere(self, prepared: tuple[str, ...], error: Exception) -> tuple[str, ...] | None:
         """A path outside of the store, where that ran out of space or vanished under the body."""
         path = prepared[0]
         is_full = isinstance(error, OSError) and error.errno in _NO_PLACE
@@ -110,16 +110,16 @@ class ProductCache(Cache):
         except OSError:
             return None
 
-    def _outside(self, suffix: str, error: Exception) -> tuple[Any, ...]:
+    def _outside(self, suffix: str, error: Exception) -> tuple[str, ...]:
         path = os.path.join(tempfile.mkdtemp(prefix="rave-"), f"product{suffix}")
         self._strays[path] = error
         return (path,)
 
-    def collect(self, spec: OperationSpec, prepared: tuple[Any, ...], returned: Any) -> Any:
+    def collect(self, spec: OperationSpec, prepared: tuple[str, ...], returned: object) -> Any:
         """The path of what the body wrote; `ProductError` where that is nothing."""
         return _written(spec, prepared[0])
 
-    def abandon(self, prepared: tuple[Any, ...]) -> None:
+    def abandon(self, prepared: tuple[str, ...]) -> None:
         """Removes a draft, and its directory with it."""
         draft = Path(prepared[0])
         self._strays.pop(prepared[0], None)
@@ -201,13 +201,13 @@ class Target(Destination):
             not stat.S_ISREG(os.stat(self._path).st_mode) or not os.access(os.path.dirname(self._path), os.W_OK)
         )
 
-    def prepare(self, spec: OperationSpec) -> tuple[Any, ...]:
+    def prepare(self, spec: OperationSpec) -> tuple[str, ...]:
         """A path beside the target; elsewhere if the target is a device or a pipe, or nothing can be put beside it."""
         parent = None if self._in_place else os.path.dirname(self._path)
         directory = tempfile.mkdtemp(prefix=".rave-", dir=parent)
         return (os.path.join(directory, f"product{suffix_of(spec.mime_type)}"),)
 
-    def collect(self, spec: OperationSpec, prepared: tuple[Any, ...], returned: Any) -> Any:
+    def collect(self, spec: OperationSpec, prepared: tuple[str, ...], returned: object) -> Any:
         """What the caller named, which now holds what the body wrote."""
         draft = _written(spec, prepared[0])
         try:
@@ -221,7 +221,7 @@ class Target(Destination):
         self.abandon(prepared)
         return self.target
 
-    def abandon(self, prepared: tuple[Any, ...]) -> None:
+    def abandon(self, prepared: tuple[str, ...]) -> None:
         """Removes the directory of the draft."""
         shutil.rmtree(os.path.dirname(prepared[0]), ignore_errors=True)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rave_core.errors import EntryError, RaveError, RaveWarning, describe_error
 from rave_core.model import Entry, Key, OperationSpec, Status
-from rave_core.telemetry.statistics import Statistics
+from rave_core.telemetry.statistics import Record, Statistics
 
 _log = logging.getLogger("rave")
 _log.addHandler(logging.NullHandler())
@@ -50,7 +50,7 @@ class Diagnostics:
         self.statistics.count("Lease Takeovers")
         _log.info("%s: taken over from a process that is gone", key)
 
-    def stored(self, record: dict[str, Any], status: Status, key: Key, entry: Entry) -> None:
+    def stored(self, record: Record, status: Status, key: Key, entry: Entry) -> None:
         """A result was computed, a miss or a refresh by ``status``, and its entry put into a cache."""
         self.statistics.kept(record, "Refreshed" if status is Status.REFRESHED else "Misses", sum(entry.sizes))
         if self._stored_is_observed:

@@ -14,7 +14,7 @@ import logging
 import math
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from rave_core.clock import Clock, SystemClock
 from rave_core.errors import UnknownNameError, nearest
@@ -24,6 +24,10 @@ _ANSWERED = ("Hits", "Misses", "Refreshed", "Stale", "Uncached")
 _SUMMED = (*_ANSWERED, "Errors", "Seconds Computing", "Seconds Saved")
 _COUNTERS = ("Damaged Entries", "Backend Failures", "Lease Takeovers", "Stored Bytes")
 _ERROR_LENGTH = 200
+
+
+Record: TypeAlias = dict[str, Any]
+"""The counters of one operation, and callables that give figures from them."""
 
 
 class Statistics:
@@ -36,7 +40,7 @@ class Statistics:
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.namespace = _new_namespace(clock or SystemClock())
-        self._operations: dict[str, dict[str, Any]] = self.namespace["Operations"]
+        self._operations: dict[str, Record] = self.namespace["Operations"]
 
     @classmethod
     def install(cls, clock: Clock | None = None) -> Statistics:
@@ -51,12 +55,12 @@ class Statistics:
         statistics.namespace, statistics._operations = shared, shared["Operations"]
         return statistics
 
-    def record(self, operation: str) -> dict[str, Any]:
+    def record(self, operation: str) -> Record:
         """The record of ``operation``, made at the first call; always the same dict."""
         found = self._operations.get(operation)
         return self._operations.setdefault(operation, _new_record()) if found is None else found
 
-    def kept(self, record: dict[str, Any], how: str, size: int) -> None:
+    def kept(self, record: Record, how: str, size: int) -> None:
         """Counts a result of ``size`` bytes that was kept, as a miss or a refresh of the operation with ``record``."""
         if self.namespace["Enabled"]:
             record[how] += 1
@@ -142,7 +146,7 @@ def _new_namespace(clock: Clock) -> dict[str, Any]:
     }
 
 
-def _new_record() -> dict[str, Any]:
+def _new_record() -> Record:
     return {
         **dict.fromkeys((*_ANSWERED, "Errors"), 0),
         "Seconds Computing": 0.0,
@@ -151,12 +155,12 @@ def _new_record() -> dict[str, Any]:
     }
 
 
-def _total_of(name: str) -> Callable[[Mapping[str, Any]], float]:
+def _total_of(name: str) -> Callable[[Record], float]:
     # list() first: another thread may add an operation meanwhile.
     return lambda scope: sum(record[name] for record in list(scope["Operations"].values()))
 
 
-def _hit_ratio(record: Mapping[str, Any]) -> float | None:
+def _hit_ratio(record: Record) -> float | None:
     """The part of answered calls that needed no waiting for a computation; ``None`` before the first."""
     answered = sum(record[name] for name in _ANSWERED)
     return (record["Hits"] + record["Stale"]) / answered if answered else None

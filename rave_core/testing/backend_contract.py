@@ -17,7 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Set
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
@@ -42,6 +42,7 @@ from rave_core.testing.capability_contracts import (
     StatsContract,
     ValuesContract,
 )
+from rave_core.testing.capable import Capable
 from rave_core.testing.product_contracts import FilesContract, ObjectsContract, UrlContract
 from rave_core.testing.purge_contracts import PinsContract, PurgeContract
 from rave_core.testing.samples import key_of, together
@@ -62,21 +63,6 @@ HOSTILE_NAMES = (
     "..", ".hidden", "a/../b", "a//b", "/rooted", "trailing/", "C:\\x", "m:f<locals>", "100%", "%2e%2e/x", "a@b+c=d,~e",
     "sp ace", "new\nline", "q?x#y&z", "ünï:中文", "'\"`$(x)", "x" * 400, "ü" * 200, "*", "con", "é/é",
 )  # fmt: skip
-
-
-class Capable:
-    """A backend, and beside its own methods those of its capabilities."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-
-    def __getattr__(self, name: str) -> Any:
-        for protocol, _ in _CAPABILITIES.values():
-            if hasattr(protocol, name) or name in protocol.__annotations__:
-                capability = self._backend.capability(protocol)
-                if capability is not None:
-                    return getattr(capability, name)
-        return getattr(self._backend, name)
 
 
 class BackendContract(ABC):

@@ -1,4 +1,4 @@
-"""What is played on a `stage`: crashes at each step, races, hosts with other clocks."""
+"""What is played on a `harness`: crashes at each step, races, hosts with other clocks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from rave_core.backend import peek
-from rave_core.model import Entry
+from rave_core.model import Bytes, Entry
+from rave_core.testing.capable import Capable
 from rave_core.testing.clock import shift_time
-from rave_core.testing.process_harness import Stage, chosen
+from rave_core.testing.process_harness import Child, ProcessHarness, chosen
 from rave_core.testing.samples import frame_of, key_of
 
 OLD, NEW, LATER = (bytes([letter]) * 3000 for letter in b"onl")
@@ -27,19 +28,19 @@ def _whole(key: str, payload: bytes, **fields: Any) -> bytes:
     return b"".join(map(bytes, frame_of(key, payload, **fields)))
 
 
-class Act(ABC):
+class Scenario(ABC):
     """What a process is killed in the midst of."""
 
     @abstractmethod
-    def prepare(self, backend: Any, key: str) -> None:
+    def prepare(self, backend: Capable, key: str) -> None:
         """What is there before."""
 
     @abstractmethod
-    def act(self, backend: Any, key: str) -> None:
+    def act(self, backend: Capable, key: str) -> None:
         """What is interrupted."""
 
     @abstractmethod
-    def check(self, backend: Any, key: str) -> None:
+    def check(self, backend: Capable, key: str) -> None:
         """What must hold afterwards, for another process.
 
         Raises:
@@ -47,18 +48,18 @@ class Act(ABC):
         """
 
 
-class PutAct(Act):
+class PutScenario(Scenario):
     """A frame takes the place of another."""
 
-    def prepare(self, backend: Any, key: str) -> None:
+    def prepare(self, backend: Capable, key: str) -> None:
         """The other one."""
         backend.put(key, frame_of(key, OLD))
 
-    def act(self, backend: Any, key: str) -> None:
+    def act(self, backend: Capable, key: str) -> None:
         """What is interrupted."""
         backend.put(key, frame_of(key, NEW))
 
-    def check(self, backend: Any, key: str) -> None:
+    def check(self, backend: Capable, key: str) -> None:
         """Either is there, whole, and can be replaced."""
         found = backend.get(key)
         assert found is not None, "the frame that was there before is gone"
@@ -67,14 +68,14 @@ class PutAct(Act):
         assert bytes(backend.get(key) or b"") == _whole(key, LATER), "what was put afterwards is not there"
 
 
-class DeleteAct(PutAct):
+class DeleteScenario(PutScenario):
     """A frame is deleted."""
 
-    def act(self, backend: Any, key: str) -> None:
+    def act(self, backend: Capable, key: str) -> None:
         """What is interrupted."""
         backend.delete(key)
 
-    def check(self, backend: Any, key: str) -> None:
+    def check(self, backend: Capable, key: str) -> None:
         """It is there, whole, or not; and another can be put."""
         found = backend.get(key)
         assert found is None or bytes(found) == _whole(key, OLD), "a part of a deleted frame is left"
@@ -82,18 +83,18 @@ class DeleteAct(PutAct):
         assert bytes(backend.get(key) or b"") == _whole(key, LATER), "what was put afterwards is not there"
 
 
-class ProductAct(Act):
+class ProductScenario(Scenario):
     """A product takes the place of another."""
 
-    def prepare(self, backend: Any, key: str) -> None:
+    def prepare(self, backend: Capable, key: str) -> None:
         """The other one."""
         self._keep(backend, key, "0a1b2c3d", OLD)
 
-    def act(self, backend: Any, key: str) -> None:
+    def act(self, backend: Capable, key: str) -> None:
         """What is interrupted."""
         self._keep(backend, key, "99999999", NEW)
 
-    def check(self, backend: Any, key: str) -> None:
+    def check(self, backend: Capable, key: str) -> None:
         """The entry names a product, which is there, whole, also after a purge; and it can be replaced."""
         for _ in range(2):
             frame = backend.get(key)
@@ -110,46 +111,46 @@ class ProductAct(Act):
     def _name(self, key: str, mark: str) -> str:
         return f"{key.rpartition('/')[2]}-{mark}.txt"
 
-    def _keep(self, backend: Any, key: str, mark: str, content: bytes) -> None:
+    def _keep(self, backend: Capable, key: str, mark: str, content: bytes) -> None:
         name = self._name(key, mark)
         draft = backend.draft(".txt")
         draft.write_bytes(content)
         backend.commit(key, draft, name, frame_of(key, content, product=name))
 
-    def _content(self, backend: Any, key: str, name: str) -> bytes:
+    def _content(self, backend: Capable, key: str, name: str) -> bytes:
         return bytes(backend.fetch(key, name).read_bytes())
 
 
-class ObjectAct(ProductAct):
+class ObjectScenario(ProductScenario):
     """A product that is an object takes the place of another."""
 
-    def _keep(self, backend: Any, key: str, mark: str, content: bytes) -> None:
+    def _keep(self, backend: Capable, key: str, mark: str, content: bytes) -> None:
         name = self._name(key, mark)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "product.txt")
             path.write_bytes(content)
             backend.upload(key, path, name, frame_of(key, content, product=name))
 
-    def _content(self, backend: Any, key: str, name: str) -> bytes:
+    def _content(self, backend: Capable, key: str, name: str) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "product.txt")
             backend.download(key, name, path)
             return path.read_bytes()
 
 
-class LeaseAct(Act):
+class LeaseScenario(Scenario):
     """A lease is claimed, renewed and given back."""
 
-    def prepare(self, backend: Any, key: str) -> None:
+    def prepare(self, backend: Capable, key: str) -> None:
         """Nobody has it."""
 
-    def act(self, backend: Any, key: str) -> None:
+    def act(self, backend: Capable, key: str) -> None:
         """What is interrupted."""
         assert backend.claim(key, b"first")
         assert backend.swap_lease(key, b"first", b"second")
         assert backend.swap_lease(key, b"second", None)
 
-    def check(self, backend: Any, key: str) -> None:
+    def check(self, backend: Capable, key: str) -> None:
         """Whoever comes next gets it: by a claim where it is free, else by taking it over."""
         seen = backend.lease(key)
         taken = backend.claim(key, b"mine") if seen is None else backend.swap_lease(key, seen, b"mine")
@@ -158,59 +159,59 @@ class LeaseAct(Act):
         assert backend.swap_lease(key, b"mine", None), "the lease can't be given back"
 
 
-ACTS: dict[str, Act] = {
-    "put": PutAct(),
-    "delete": DeleteAct(),
-    "product": ProductAct(),
-    "object": ObjectAct(),
-    "lease": LeaseAct(),
+SCENARIOS: dict[str, Scenario] = {
+    "put": PutScenario(),
+    "delete": DeleteScenario(),
+    "product": ProductScenario(),
+    "object": ObjectScenario(),
+    "lease": LeaseScenario(),
 }
 
 
-def crashes(stage: Stage, act: str, most: int) -> dict[str, Any]:
+def crashes(harness: ProcessHarness, act: str, most: int) -> dict[str, Any]:
     """Kills a process at line after line of an act; what was wrong after each, by the number of the line.
 
     Of more lines than ``most`` so many are chosen, evenly, the first and the last among them.
     """
-    played, bystander = ACTS[act], key_of("bystander")
-    stage.play(lambda backend: backend.put(bystander, frame_of(bystander, OLD)))
+    scenario, bystander = SCENARIOS[act], key_of("bystander")
+    harness.play(lambda backend: backend.put(bystander, frame_of(bystander, OLD)))
     spare = key_of(f"{act}-counted")
-    stage.play(partial(_prepare, played, spare))
-    total = stage.lines(partial(_act, played, spare))
+    harness.play(partial(_prepare, scenario, spare))
+    total = harness.lines(partial(_act, scenario, spare))
     killed, wrong = 0, {}
     for number in chosen(total, most):
         key = key_of(f"{act}-{number}")
-        stage.play(partial(_prepare, played, key))
-        killed += stage.killed_at(number, partial(_act, played, key)).was_killed
+        harness.play(partial(_prepare, scenario, key))
+        killed += harness.killed_at(number, partial(_act, scenario, key)).was_killed
         try:
-            stage.play(partial(_check, played, key))
-            stage.play(lambda backend: _is_unharmed(backend, bystander))
+            harness.play(partial(_check, scenario, key))
+            harness.play(lambda backend: _is_unharmed(backend, bystander))
         except AssertionError as problem:
             wrong[str(number)] = str(problem)
     return {"lines": total, "killed": killed, "wrong": wrong}
 
 
-def _prepare(played: Act, key: str, backend: Any) -> None:
-    played.prepare(backend, key)
+def _prepare(scenario: Scenario, key: str, backend: Capable) -> None:
+    scenario.prepare(backend, key)
 
 
-def _act(played: Act, key: str, backend: Any) -> None:
-    played.act(backend, key)
+def _act(scenario: Scenario, key: str, backend: Capable) -> None:
+    scenario.act(backend, key)
 
 
-def _check(played: Act, key: str, backend: Any) -> None:
-    played.check(backend, key)
+def _check(scenario: Scenario, key: str, backend: Capable) -> None:
+    scenario.check(backend, key)
 
 
-def _is_unharmed(backend: Any, key: str) -> None:
+def _is_unharmed(backend: Capable, key: str) -> None:
     assert bytes(backend.get(key) or b"") == _whole(key, OLD), "another entry was harmed"
 
 
-def claims(stage: Stage, processes: int, rounds: int) -> list[int]:
+def claims(harness: ProcessHarness, processes: int, rounds: int) -> list[int]:
     """How many of the processes won each of the rounds, in which all claim one key at the same moment."""
     together = multiprocessing.get_context("fork").Barrier(processes)
 
-    def claim(backend: Any) -> list[bool]:
+    def claim(backend: Capable) -> list[bool]:
         won = []
         for number in range(rounds):
             together.wait(60)
@@ -218,16 +219,16 @@ def claims(stage: Stage, processes: int, rounds: int) -> list[int]:
         together.wait(60)
         return won
 
-    children = [stage.start(claim) for _ in range(processes)]
+    children = [harness.start(claim) for _ in range(processes)]
     return [sum(column) for column in zip(*_answers(children), strict=True)]
 
 
-def bustle(stage: Stage, processes: int, actions: int) -> int:
+def stress(harness: ProcessHarness, processes: int, actions: int) -> int:
     """How many frames were read whole while several processes put, read, delete and purge a few keys."""
     names = [key_of(f"busy-{number}") for number in range(5)]
 
-    def hurry(seed: int) -> Callable[[Any], int]:
-        def act(backend: Any) -> int:
+    def hurry(seed: int) -> Callable[[Capable], int]:
+        def act(backend: Capable) -> int:
             chance, read = random.Random(seed), 0  # noqa: S311  # the same on every run
             for _ in range(actions):
                 key = chance.choice(names)
@@ -246,10 +247,10 @@ def bustle(stage: Stage, processes: int, actions: int) -> int:
 
         return act
 
-    return sum(_answers([stage.start(hurry(seed)) for seed in range(processes)]))
+    return sum(_answers([harness.start(hurry(seed)) for seed in range(processes)]))
 
 
-def _is_whole(frame: Any, key: str) -> bool:
+def _is_whole(frame: Bytes, key: str) -> bool:
     entry = peek(frame)
     payload = bytes(frame)[-entry.size :]
     assert entry.key == key, "the frame of another key"
@@ -258,7 +259,7 @@ def _is_whole(frame: Any, key: str) -> bool:
     return True
 
 
-def clocks(stage: Stage, seconds: float) -> dict[str, Any]:
+def clocks(harness: ProcessHarness, seconds: float) -> dict[str, Any]:
     """What is left of one host's work when another, whose clock is ``seconds`` off, has purged."""
     ready, purged = multiprocessing.get_context("fork").Event(), multiprocessing.get_context("fork").Event()
 
@@ -266,19 +267,19 @@ def clocks(stage: Stage, seconds: float) -> dict[str, Any]:
         ready.set()
         assert purged.wait(60)
 
-    def there(backend: Any) -> None:
+    def there(backend: Capable) -> None:
         backend.purge(_never, grace=3600)
         purged.set()
 
-    host = stage.start(partial(_work_over, wait=wait_for_purge))
+    host = harness.start(partial(_work_over, wait=wait_for_purge))
     assert ready.wait(60)
     shift_time(seconds)
-    stage.play(there)
+    harness.play(there)
     (found,) = _answers([host])
     return dict(found)
 
 
-def _work_over(backend: Any, wait: Callable[[], None]) -> dict[str, Any]:
+def _work_over(backend: Capable, wait: Callable[[], None]) -> dict[str, Any]:
     """Which of an entry, a lease and a draft are still whole after a wait."""
     key, has_lease = key_of("here"), hasattr(backend, "claim")
     backend.put(key, frame_of(key, OLD))
@@ -296,7 +297,7 @@ def _work_over(backend: Any, wait: Callable[[], None]) -> dict[str, Any]:
     }
 
 
-def _answers(children: list[Any]) -> list[Any]:
+def _answers(children: list[Child]) -> list[Any]:
     ended = [child.end() for child in children]
     problems = [each.problem for each in ended if each.problem]
     assert not problems, problems[0]
@@ -307,14 +308,14 @@ def _never(_: Entry) -> bool:
     return False
 
 
-PLAYS: dict[str, Callable[..., Any]] = {"crashes": crashes, "claims": claims, "bustle": bustle, "clocks": clocks}
+COMMANDS: dict[str, Callable[..., object]] = {"crashes": crashes, "claims": claims, "stress": stress, "clocks": clocks}
 
 
 def main() -> None:
     """Plays what standard input asks for."""
     asked = json.load(sys.stdin)
-    stage = Stage(asked["opening"], asked["place"])
-    print(json.dumps(PLAYS[asked["play"]](stage, **asked["arguments"])))  # noqa: T201  # its answer
+    harness = ProcessHarness(asked["opening"], asked["place"])
+    print(json.dumps(COMMANDS[asked["play"]](harness, **asked["arguments"])))  # noqa: T201  # its answer
 
 
 if __name__ == "__main__":

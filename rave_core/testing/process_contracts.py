@@ -94,7 +94,7 @@ class ProcessContract(_Played):
 
     def test_every_frame_is_one_that_somebody_put(self, place: str) -> None:
         """While four put, read, delete and purge the same keys, nobody reads a part or a mixture."""
-        assert self.play("bustle", place, processes=4, actions=150) > 0
+        assert self.play("stress", place, processes=4, actions=150) > 0
 
 
 class ClockContract(_Played):

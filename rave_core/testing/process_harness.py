@@ -19,6 +19,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from rave_core.backend import Backend
+from rave_core.testing.capable import Capable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Ended:
 class Child:
     """A process that does one thing and tells what came of it."""
 
-    def __init__(self, act: Callable[[], Any]) -> None:
+    def __init__(self, act: Callable[[], object]) -> None:
         """Starts it; ``act`` gives something that JSON can say."""
         self._pipe, told = os.pipe()
         self._pid = os.fork()
@@ -59,16 +60,16 @@ class Child:
         return Ended(was_killed=False, **json.loads(said))
 
 
-def _perform(act: Callable[[], Any], told: int) -> None:
+def _perform(act: Callable[[], object], told: int) -> None:
     try:
-        said: dict[str, Any] = {"answer": act()}
+        said: dict[str, object] = {"answer": act()}
     except BaseException:  # noqa: BLE001  # told to the parent, whatever it is
         said = {"problem": traceback.format_exc(limit=-6)}
     os.write(told, json.dumps(said).encode())
     os._exit(0)
 
 
-class Stage:
+class ProcessHarness:
     """How backends are opened here, each time anew."""
 
     def __init__(self, opening: str, place: str) -> None:
@@ -77,17 +78,17 @@ class Stage:
         self._place = place
 
     @contextmanager
-    def opened(self) -> Iterator[Any]:
+    def opened(self) -> Iterator[Capable]:
         """A backend over the common place; for a child alone."""
-        named: dict[str, Any] = {}
+        named: dict[str, Callable[[str], Backend]] = {}
         exec(self._opening, named)  # noqa: S102  # a test's own words
         backend = named["open_backend"](self._place)
         try:
-            yield backend
+            yield Capable(backend)
         finally:
             backend.close()
 
-    def play(self, act: Callable[[Any], Any]) -> Any:
+    def play(self, act: Callable[[Capable], object]) -> Any:
         """What ``act`` gives, in a child of its own, for a backend opened there.
 
         Raises:
@@ -97,29 +98,29 @@ class Stage:
         assert not ended.problem, ended.problem
         return ended.answer
 
-    def start(self, act: Callable[[Any], Any]) -> Child:
+    def start(self, act: Callable[[Capable], object]) -> Child:
         """As ``play``, without waiting for it."""
         return Child(lambda: self._act(act))
 
-    def _act(self, act: Callable[[Any], Any]) -> Any:
+    def _act(self, act: Callable[[Capable], object]) -> object:
         with self.opened() as backend:
             return act(backend)
 
-    def lines(self, act: Callable[[Any], Any]) -> int:
+    def lines(self, act: Callable[[Capable], object]) -> int:
         """How many lines of its own code a backend goes through in ``act``."""
 
-        def count(backend: Any) -> int:
-            with _counting(backend, 0) as counted:
+        def count(backend: Capable) -> int:
+            with _counting(backend.backend, 0) as counted:
                 act(backend)
             return counted[0]
 
         return int(self.play(count))
 
-    def killed_at(self, number: int, act: Callable[[Any], Any]) -> Ended:
+    def killed_at(self, number: int, act: Callable[[Capable], object]) -> Ended:
         """How a process ends that is killed in front of the ``number``th of these lines."""
 
-        def dying(backend: Any) -> None:
-            with _counting(backend, number):
+        def dying(backend: Capable) -> None:
+            with _counting(backend.backend, number):
                 act(backend)
 
         return self.start(dying).end()

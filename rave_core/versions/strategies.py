@@ -7,31 +7,15 @@ code as it was loaded: the defining file is read when the operation is decorated
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import blake2b
 from types import CodeType
 from typing import Any, TypeAlias
 
 from rave_core.functions.naming import file_of
-from rave_core.model import OperationSpec
+from rave_core.model import Code, OperationSpec
 from rave_core.versions.file_contents import contents
 
 VersionStrategy: TypeAlias = Callable[[OperationSpec], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """An operation's code as it was loaded.
-
-    Attributes:
-        path: the defining file, or ``None`` at a prompt or in a notebook.
-        digest: of the file's content; of the compiled function where there is no file.
-        mtime_ns: of the file, 0 where there is none.
-    """
-
-    path: str | None
-    digest: bytes
-    mtime_ns: int
 
 
 def stamp(function: Callable[..., Any]) -> Code:
