@@ -22,8 +22,9 @@ from rave_flow.detectors.scans import SequentialTest
 from rave_flow.detectors.scans import scans as walking
 from rave_flow.errors import NoStateError, NothingFoundError, ParameterError
 from rave_flow.generate import hosts
+from rave_flow.model.address_set import AddressSet, number_of_text
 from rave_flow.model.windows import Window
-from rave_flow.operations.tables import beacons, hourly, new_services, scans, top
+from rave_flow.operations import beacons, hourly, long_connections, new_services, scans, top
 
 from rave_core import Runtime
 
@@ -47,11 +48,20 @@ def write(path: Path, events: Iterable[Event], *, sent: Callable[[Event], int] =
             "src_bytes": sent(event),
             "dst_bytes": 50,
             "packets": 4,
+            "flags": None,
+            "duration": 0.5,
+            "src_port": 40000,
+            **{
+                f"{end}_{half}": (number_of_text(event[place]) or 0) // divisor % 2**64
+                for end, place in (("src", 1), ("dst", 2))
+                for half, divisor in (("high", 2**64), ("low", 1))
+            },
         }
         for event in events
     ]
     kinds = {"ts": pyarrow.timestamp("us"), "dst_port": pyarrow.uint16(), "state": pyarrow.string()}
-    kinds |= {"service": pyarrow.string()}
+    kinds |= {"service": pyarrow.string(), "flags": pyarrow.uint8(), "src_port": pyarrow.uint16()}
+    kinds |= {f"{end}_{half}": pyarrow.uint64() for end in ("src", "dst") for half in ("high", "low")}
     names = list(rows[0])
     fields = [(name, kinds.get(name) or pyarrow.infer_type([rows[0][name]])) for name in names]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, pyarrow.schema(fields)), path)
@@ -175,6 +185,46 @@ def test_scores_are_those_of_plain_python(tmp_path: Path, gaps: list[int], sizes
     assert row["connections"] == len(times)
 
 
+def test_attempts_that_nobody_answers_are_no_beacon(tmp_path: Path) -> None:
+    """They lower the score by their share, and the row says so."""
+    start, minute = 1_715_680_800_000_000, 60 * 10**6
+    events = [(start + number * minute, "10.0.0.1", "192.0.2.1", 443, "S0") for number in range(60)]
+    events += [
+        (start + number * minute, "10.0.0.2", "192.0.2.2", 443, "REJ" if number % 4 == 0 else "SF")
+        for number in range(60)
+    ]
+    path = write(tmp_path / "flows.parquet", events)
+    assert beaconing([path], Window(), 20, 0.8).num_rows == 0
+    rows = {row["src"]: row for row in beaconing([path], Window(), 20, 0.0).to_pylist()}
+    assert (rows["10.0.0.1"]["score"], rows["10.0.0.1"]["failed"]) == (0.0, 60)
+    assert "60 of 60 were never answered" in rows["10.0.0.1"]["why"]
+    assert (rows["10.0.0.2"]["score"], rows["10.0.0.2"]["failed"]) == (pytest.approx(0.75), 15)
+
+
+def test_beacons_have_directions_and_what_stands_around_them(tmp_path: Path) -> None:
+    """From inside to outside first, whatever the score; how rare, how new, how long and how even is plain Python's."""
+    start, minute = 1_715_680_800_000_000, 60 * 10**6
+    inside = AddressSet.of("10.0.0.0/8").ranges
+    within = [(start + number * minute, "10.0.0.1", "10.0.0.9", 22, "SF") for number in range(48)]
+    starts = [start + at * minute + at * at % 11 * 10**6 for at in range(12, 36)]
+    out = [(micros, "10.0.0.2", "192.0.2.1", 443, "SF") for micros in starts]
+    others = [(start + 47 * minute, "10.0.0.3", "192.0.2.1", 443, "SF")]
+    path = write(tmp_path / "flows.parquet", within + out + others)
+    first, second = beaconing([path], Window(), 20, 0.0, inside).to_pylist()
+    assert (first["src"], first["direction"], second["direction"]) == ("10.0.0.2", "out", "int")
+    assert first["score"] < second["score"]
+    times = [event[0] for event in out]
+    assert first["duration_score"] == pytest.approx((times[-1] - times[0]) / (47 * minute))
+    assert first["prevalence"] == pytest.approx(2 / 3)
+    assert first["first_seen"].timestamp() * 1e6 == times[0]
+    parts = [0] * 24
+    for time in times:
+        parts[min(23, (time - start) * 24 // (47 * minute))] += 1
+    deviation = statistics.pstdev(parts) / statistics.mean(parts)
+    assert first["histogram_score"] == pytest.approx(max(0, 1 - deviation))
+    assert "2 of 3 sources contact 192.0.2.1, first at 2024-05-14 10:12:01 UTC" in first["why"]
+
+
 def test_too_few_connections_are_no_beacon(tmp_path: Path) -> None:
     """However regular they are."""
     events = [(1_715_680_800_000_000 + number * 10**6, "10.0.0.1", "192.0.2.1", 443, "SF") for number in range(9)]
@@ -220,6 +270,82 @@ def test_flows_without_a_state_are_refused(serving: Serve, tmp_path: Path) -> No
         scans()
     with pytest.raises((NoStateError, NothingFoundError)):
         new_services(start="2024-05-14T10:00")
+
+
+NETFLOW = "ts,duration,src,src_port,dst,dst_port,proto,bytes,packets,flags\n"
+
+
+@pytest.fixture
+def netflow(serving: Serve, tmp_path: Path) -> Callable[[Iterable[str]], None]:
+    """Serves flows of one direction each: ``second duration src sport dst dport proto flags``."""
+
+    def serve(flows: Iterable[str]) -> None:
+        directory = tmp_path / "netflow"
+        directory.mkdir()
+        lines = []
+        for flow in flows:
+            second, *rest, flags = flow.split()
+            lines.append(",".join([str(1715680800 + float(second)), *rest, "100", "2", flags.strip("-")]))
+        (directory / "a.csv").write_text(NETFLOW + "\n".join([*lines, ""]))
+        serving(directory)
+
+    return serve
+
+
+def test_scanners_are_found_by_flags(netflow: Callable[[Iterable[str]], None]) -> None:
+    """Of one direction: an attempt that is never acknowledged failed; an answer is no attempt of the server's."""
+    scanner = [f"{number} 0 10.0.0.66 {40000 + number} 192.0.2.{number} 445 tcp S" for number in range(1, 9)]
+    resets = [f"{number}.1 0 192.0.2.{number} 445 10.0.0.66 {40000 + number} tcp AR" for number in range(1, 5)]
+    client = [f"{number} 1 10.0.0.1 {50000 + number} 198.51.100.{number} 443 tcp SAPF" for number in range(1, 9)]
+    server = [f"{number}.01 1 198.51.100.{number} 443 10.0.0.1 {50000 + number} tcp SAPF" for number in range(1, 9)]
+    netflow(scanner + resets + client + server)
+    rows = {row["src"]: row for row in scans().to_pylist()}
+    assert rows.keys() == {"10.0.0.66", "10.0.0.1"}
+    assert (rows["10.0.0.66"]["verdict"], rows["10.0.0.66"]["contacts"]) == ("scanner", 8)
+    assert (rows["10.0.0.1"]["verdict"], rows["10.0.0.1"]["contacts"]) == ("benign", 8)
+
+
+def test_new_services_are_found_in_pairs_of_flows(netflow: Callable[[Iterable[str]], None]) -> None:
+    """A port that is answered, by a flow the other way, is a service; one that resets, or is silent, is none."""
+    old = ["0 1 10.0.0.1 4000 192.0.2.1 443 tcp SAPF", "0.1 1 192.0.2.1 443 10.0.0.1 4000 tcp SAPF"]
+    new = [
+        "7200 1 10.0.0.1 4001 192.0.2.1 443 tcp SAPF", "7200 1 192.0.2.1 443 10.0.0.1 4001 tcp SAPF",
+        "7300 1 10.0.0.1 4002 192.0.2.2 8443 tcp SAPF", "7300.2 1 192.0.2.2 8443 10.0.0.1 4002 tcp SAPF",
+        "7400 0 10.0.0.1 4003 192.0.2.3 22 tcp S", "7400.1 0 192.0.2.3 22 10.0.0.1 4003 tcp AR",
+        "7500 0 10.0.0.1 4004 192.0.2.4 53 udp -",
+        "7600 0 10.0.0.1 4005 192.0.2.5 53 udp -", "7600.5 0 192.0.2.5 53 10.0.0.1 4005 udp -",
+    ]  # fmt: skip
+    netflow(old + new)
+    rows = new_services(start="2024-05-14T11:30", baseline="1d").to_pylist()
+    assert [(row["host"], row["port"], row["proto"]) for row in rows] == [
+        ("192.0.2.2", 8443, "tcp"),
+        ("192.0.2.5", 53, "udp"),
+    ]
+
+
+def test_netflow_of_one_direction_is_refused_by_name(netflow: Callable[[Iterable[str]], None]) -> None:
+    """Where nothing is answered, the exporter may see half; an empty answer would be a wrong one."""
+    netflow([f"{number * 3600} 0 10.0.0.1 4004 192.0.2.4 53 udp -" for number in range(3)])
+    with pytest.raises(NoStateError, match="flows of both directions"):
+        new_services(start="2024-05-14T11:00", baseline="1h")
+
+
+def test_long_connections_are_told(serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]) -> None:
+    """The longest first; those to outside before those within."""
+    long = [line(src="10.0.0.1").replace("\t0.5\t", "\t7200.5\t"), line(src="10.0.0.2").replace("\t0.5\t", "\t9000\t")]
+    within = [
+        line(src="10.0.0.3").replace("192.0.2.80", "10.0.0.9").replace("\t0.5\t", "\t99999\t"),
+        line(src="10.0.0.4"),
+    ]
+    serving(zeek(long + within))
+    rows = long_connections(least="2h").to_pylist()
+    assert [(row["src"], row["direction"], row["longest"]) for row in rows] == [
+        ("10.0.0.2", "out", 9000.0),
+        ("10.0.0.1", "out", 7200.5),
+        ("10.0.0.3", "int", 99999.0),
+    ]
+    assert rows[0]["why"].startswith("open for 2.5 h at the longest")
+    assert [row["src"] for row in long_connections(internal="192.0.2.80", n=1).to_pylist()] == ["10.0.0.2"]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from rave_core.converters import Converter, FunctionConverter, Schema
 from rave_flow.model.address_set import AddressSet
+from rave_flow.model.ranges import Ranges
 from rave_flow.sql.dates import to_moment
-from rave_flow.sql.flow_types import NAMES
+from rave_flow.sql.flow_types import NAMES, configured_internal
 from rave_flow.sql.numbers import fraction, whole
 from rave_flow.sql.picture_tables import NUMBERED
 from rave_flow.sql.silk_counts import SCHEMES
@@ -68,6 +70,28 @@ def to_amount(value: Any) -> int:
         TypeError, ValueError: anything else.
     """
     return whole("threshold", value)
+
+
+@dataclass(frozen=True, slots=True)
+class Internal:
+    """The networks that are inside.
+
+    Attributes:
+        ranges: the numbers of their addresses.
+    """
+
+    ranges: Ranges
+
+
+def to_internal(value: Any) -> Internal:
+    """The networks inside: those that are configured for the word ``configured``, else those of a set of addresses.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    if isinstance(value, Internal):
+        return value
+    return Internal(configured_internal() if value == "configured" else AddressSet.of(value).ranges)
 
 
 JOININGS = ("union", "intersect", "difference", "symmetric_difference", "sample")
@@ -177,6 +201,7 @@ CONVERTERS: dict[str, Converter] = dict(
         _named("flow_bit", READERS["syn_flag"], {"enum": ["0", "1"]}),
         _named("flow_words", READERS["service"], _text("ssl", "S0,REJ")),
         _configured("flow_set", READERS["sipset"], _text("blocklist")),
+        _configured("flow_internal", to_internal, _text("configured", "10.0.0.0/8,2001:db8::/32")),
         _configured("flow_tuples", READERS["tuple_file"], _text("suspects")),
         _named("flow_types", READERS["type"], _list([*NAMES, "all"])),
         _named("flow_date", to_date, _text("2024/05/14", "2024/05/14:12")),

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 from rave_flow.errors import NoStateError
 from rave_flow.model.windows import Window
 from rave_flow.sql.aggregates import flows
-from rave_flow.sql.zeek_states import SUCCEEDED, among
+from rave_flow.sql.contacts import create_contacts
 
 if TYPE_CHECKING:
     import pyarrow
 
-_ANSWERED = f"coalesce({among(SUCCEEDED)}, dst_bytes > 0)"
-_UNKNOWN = "SELECT count(*) FROM flows WHERE proto IN ('tcp', 'udp', 'sctp') AND state IS NULL AND dst_bytes IS NULL"
+_UNKNOWN = "SELECT count(*) FROM contacts WHERE proto IN ('tcp', 'udp', 'sctp') AND {answered} IS NULL"
+_ANSWERED = "CASE WHEN state IS NOT NULL THEN coalesce(outcome, false) ELSE coalesce(outcome, received > 0) END"
+
 _ANSWERING = f"""
 SELECT dst AS host, dst_port AS port, proto, min(service) AS service, CAST(min(ts) AS TIMESTAMPTZ) AS first_at,
        count(*) AS flows, count(DISTINCT src) AS clients, CAST(sum(bytes) AS BIGINT) AS bytes
-FROM flows WHERE proto IN ('tcp', 'udp', 'sctp') AND {_ANSWERED} GROUP BY dst, dst_port, proto ORDER BY ALL
+FROM contacts WHERE proto IN ('tcp', 'udp', 'sctp') AND {_ANSWERED} GROUP BY dst, dst_port, proto ORDER BY ALL
 """  # noqa: S608  # all from our constants
 _NEW = """
 SELECT host, port, proto, service, first_at, flows, clients, bytes,
@@ -32,18 +33,20 @@ FROM now ANTI JOIN before USING (host, port, proto) ORDER BY first_at, host, por
 def answering(parquet: Sequence[Path], window: Window) -> pyarrow.Table:
     """Who answers on which port: host, port, proto, service, first_at, flows, clients, bytes.
 
-    A flow is answered when its state says that the connection was accepted, or where it has none when the
-    responder sent bytes. ICMP has no services.
+    A flow is answered when its state says that the connection was accepted, or where it has none when the responder
+    sent bytes, also in a flow of its own: see `rave_flow.sql.contacts`. ICMP has no services.
 
     Raises:
-        NoStateError: a flow has neither, so that a service could be missed.
+        NoStateError: nothing says of a flow whether it was answered, so that a service could be missed.
     """
     with flows(parquet, window) as connection:
-        ((unknown,),) = connection.execute(_UNKNOWN).fetchall()
+        create_contacts(connection)
+        ((unknown,),) = connection.execute(_UNKNOWN.format(answered=_ANSWERED)).fetchall()
         if unknown:
             raise NoStateError(
-                f"of {unknown} flows {window} neither the state nor the responder's bytes are known, so whether they "
-                "were answered is not; a column state (conn_state) or dst_bytes expected"
+                f"of {unknown} flows {window} neither the state nor the responder's bytes nor a flow the other way are "
+                "known, so whether they were answered is not; a column state (conn_state) or dst_bytes, or flows of "
+                "both directions, expected"
             )
         return connection.sql(_ANSWERING).to_arrow_table()
 

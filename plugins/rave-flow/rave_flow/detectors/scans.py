@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from rave_flow.errors import NoStateError, ParameterError
 from rave_flow.model.windows import Window
 from rave_flow.sql.aggregates import flows
-from rave_flow.sql.zeek_states import FAILED, SUCCEEDED, among
+from rave_flow.sql.contacts import create_contacts
 
 if TYPE_CHECKING:
     import pyarrow
@@ -28,8 +28,7 @@ CONTACTS = {"host": "dst", "port": "dst, dst_port"}
 
 _WALKS = """
 WITH attempts AS (
-    SELECT ts, src, {target}, {succeeded} AS success FROM flows
-    WHERE proto = 'tcp' AND ({succeeded} OR {failed})
+    SELECT ts, src, {target}, outcome AS success FROM contacts WHERE proto = 'tcp' AND outcome IS NOT NULL
 ), firsts AS (
     SELECT src, {target}, min(ts) AS ts, arg_max(success, (-epoch_us(ts), success)) AS success
     FROM attempts GROUP BY src, {target}
@@ -111,17 +110,18 @@ def scans(parquet: Sequence[Path], window: Window, test: SequentialTest, contact
         NoStateError: there are TCP flows, but none has a state.
     """
     with flows(parquet, window) as connection:
+        create_contacts(connection)
         _require_states(connection.execute(_STATED).fetchall()[0], window)
-        query = _WALKS.format(target=CONTACTS[contact], succeeded=among(SUCCEEDED), failed=among(FAILED))
+        query = _WALKS.format(target=CONTACTS[contact])
         return connection.sql(query, params=test.steps).to_arrow_table()
 
 
-_STATED = "SELECT count(*), count(state) FROM flows WHERE proto = 'tcp'"
+_STATED = "SELECT count(*), count(outcome) + count(state) FROM (FROM contacts WHERE proto = 'tcp')"
 
 
 def _require_states(counts: tuple[int, ...], window: Window) -> None:
     if counts[0] and not counts[1]:
         raise NoStateError(
-            f"none of the {counts[0]} TCP flows {window} has a state, so whether a connection failed is unknown; "
-            "a column state (or conn_state) with the states of Zeek expected"
+            f"none of the {counts[0]} TCP flows {window} has a state, and neither flags nor flows the other "
+            "way tell whether a connection failed; a column state (or conn_state) with the states of Zeek expected"
         )

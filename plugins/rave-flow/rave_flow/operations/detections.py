@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, cast
 
 from rave_core import expires, mime_type, op, typemap
 from rave_flow.arguments.converters import Source
+from rave_flow.arguments.silk_converters import Internal
 from rave_flow.detectors import beacons as beaconing
+from rave_flow.detectors import long_connections as long
 from rave_flow.detectors import new_services as services
 from rave_flow.detectors import scans as scanning
 from rave_flow.detectors.scans import SequentialTest
+from rave_flow.model.ranges import Ranges
 from rave_flow.model.windows import Window
 from rave_flow.operations.windowed import ARROW, Time, noted, selected, settling
 from rave_flow.steps import CODE, Slice, parquet_of
@@ -54,7 +57,8 @@ def scans(
 
 @op(version=CODE)
 @typemap(
-    least="flow_connections", score="flow_score", start="flow_time", end="flow_time", source="flow_source"
+    least="flow_connections", score="flow_score", start="flow_time", end="flow_time", source="flow_source",
+    internal="flow_internal",
 )  # fmt: skip
 @mime_type(ARROW)
 @expires(settling)
@@ -64,16 +68,46 @@ def beacons(
     start: Time | None = None,
     end: Time | None = None,
     source: Source | str = "default",
+    internal: Internal | str = "configured",
 ) -> pyarrow.Table:
     """Who calls whom at regular intervals, by RITA's measures: Bowley's skewness and the MADM of intervals and bytes.
 
-    Columns: src, dst, dst_port, proto, score (0 to 1), connections, interval and interval_madm (seconds), sent and
-    sent_madm (bytes), first_at, last_at, why; the greatest score first. ``least`` is how many connections there must
-    be (4 or more), ``score`` the least score of a row. The formula stands in `rave_flow.detectors.beacons`.
+    Columns: src, dst, dst_port, proto, direction, score (0 to 1), connections, failed, interval and interval_madm
+    (seconds), sent and sent_madm (bytes), longest, duration_score, histogram_score, prevalence, first_seen, first_at,
+    last_at, why; from inside to outside first, then the greatest score. ``least`` is how many connections there must be
+    (4 or more), ``score`` the least score of a row, ``internal`` the networks inside, those configured if not given.
+    Connections that were never answered lower the score. The formula stands in `rave_flow.detectors.beacons`.
     """
     inventory, selection = selected(source, start, end)
     inventory.require(selection)
-    return noted(_beaconing(selection.window, selection.slices, least, score), selection)
+    inside = cast("Internal", internal).ranges
+    return noted(_beaconing(selection.window, selection.slices, least, score, inside), selection)
+
+
+@op(version=CODE)
+@typemap(
+    least="flow_width", n="flow_number", start="flow_time", end="flow_time", source="flow_source",
+    internal="flow_internal",
+)  # fmt: skip
+@mime_type(ARROW)
+@expires(settling)
+def long_connections(
+    least: int | str = "1h",
+    n: int = 100,
+    start: Time | None = None,
+    end: Time | None = None,
+    source: Source | str = "default",
+    internal: Internal | str = "configured",
+) -> pyarrow.Table:
+    """Whose connections stayed open for at least ``least``: the ``n`` longest, from inside to outside first.
+
+    Columns: src, dst, dst_port, proto, direction, longest, duration (of all of them; seconds), connections, bytes,
+    first_at, why.
+    """
+    inventory, selection = selected(source, start, end)
+    inventory.require(selection)
+    inside = cast("Internal", internal).ranges
+    return noted(_long(selection.window, selection.slices, cast("int", least), n, inside), selection)
 
 
 @op(version=CODE)
@@ -111,8 +145,13 @@ def _walked(window: Window, slices: tuple[Slice, ...], test: SequentialTest, con
 
 
 @op(version=CODE)
-def _beaconing(window: Window, slices: tuple[Slice, ...], least: int, score: float) -> pyarrow.Table:
-    return beaconing.beacons(parquet_of(slices), window, least, score)
+def _beaconing(window: Window, slices: tuple[Slice, ...], least: int, score: float, internal: Ranges) -> pyarrow.Table:
+    return beaconing.beacons(parquet_of(slices), window, least, score, internal)
+
+
+@op(version=CODE)
+def _long(window: Window, slices: tuple[Slice, ...], least: int, n: int, internal: Ranges) -> pyarrow.Table:
+    return long.long_connections(parquet_of(slices), window, least, n, internal)
 
 
 @op(version=CODE)

@@ -16,7 +16,7 @@ from rave_flow import steps
 from rave_flow.arguments.converters import Source
 from rave_flow.model.windows import Bins, Window
 from rave_flow.operations import daily_report
-from rave_flow.operations.detections import beacons, new_services, scans
+from rave_flow.operations.detections import beacons, long_connections, new_services, scans
 from rave_flow.operations.windowed import ARROW, Time, noted, selected, settling
 from rave_flow.steps import CODE
 
@@ -119,5 +119,6 @@ __export__: dict[str, Any] = {
     "hourly": hourly,
     "scans": scans,
     "beacons": beacons,
+    "long_connections": long_connections,
     "new_services": new_services,
 }

@@ -51,7 +51,7 @@ def to_types(value: Any) -> Types:
         raise ValueError(f"{word!r}: what a router dropped is not in these flows; {_known()} expected")
     if not found or not found <= {*NAMES, "all"}:
         raise ValueError(f"{_known()} expected")
-    return Types(NAMES if "all" in found else tuple(name for name in NAMES if name in found), internal(_settings()))
+    return Types(NAMES if "all" in found else tuple(name for name in NAMES if name in found), configured_internal())
 
 
 def _known() -> str:
@@ -69,6 +69,11 @@ def internal(settings: Mapping[str, Any]) -> Ranges:
         return AddressSet.of(given).ranges
     except (TypeError, ValueError) as error:
         raise ParameterError(f"internal = {given!r} in [plugins.flow]: {error}") from None
+
+
+def configured_internal() -> Ranges:
+    """The numbers of the addresses inside, by the settings in use; see `internal`."""
+    return internal(_settings())
 
 
 def _settings() -> Mapping[str, Any]:
