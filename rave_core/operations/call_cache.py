@@ -10,6 +10,7 @@ from rave_core.errors import Signal
 from rave_core.model import Call, OperationSpec
 from rave_core.operations.options import OPTIONS
 from rave_core.runtime.runtime import Runtime
+from rave_core.versions.epochs import is_reloading
 
 _SCALARS = frozenset({int, str, bool, bytes, float, type(None)})
 _KEPT_CALLS = 1024
@@ -26,21 +27,45 @@ class CallMemo:
     the place in a memory tier where its answer was last seen, so a hit needs no key, no lock and no further look-up.
 
     Attributes:
-        context: where the shortcut may be taken: outside of any computation, in this runtime; else ``None``.
+        context: where the shortcut may be taken: outside of any computation, in this runtime; else ``None``. There is
+            none where something may change the version without anybody saying so.
     """
 
-    __slots__ = ("__weakref__", "container", "context", "engine", "now", "recall", "resolved", "runtime", "statistics")
+    __slots__ = (
+        "__weakref__",
+        "_is_stale",
+        "container",
+        "context",
+        "engine",
+        "now",
+        "recall",
+        "resolved",
+        "runtime",
+        "statistics",
+    )
 
     def __init__(self, spec: OperationSpec, runtime: Runtime) -> None:
         self.runtime = runtime
         self.container = runtime.container
+        self._is_stale = is_reloading()
+        self.container.memos.add(self)  # before the version is found, so that it hears of what changes meanwhile
         self.resolved = self.container.resolved(spec)
         self.engine = self.container.engine
-        self.context = None if runtime.observed else runtime.context
-        self.container.memos.add(self)
+        self.context = None if runtime.observed or self.resolved.version.guards else runtime.context
+        if self._is_stale:
+            self.context = None
         self.now = runtime.clock.now
         self.statistics = runtime.statistics.namespace
         self.recall: Callable[..., Call] = functools.lru_cache(_KEPT_CALLS, typed=True)(self._bind)
+
+    def expire(self) -> None:
+        """Has the next call work the version out again."""
+        self._is_stale = True
+        self.context = None
+
+    def is_current(self) -> bool:
+        """Whether the version still is that of the code and of the values that it reaches."""
+        return not self._is_stale and (not self.resolved.version.guards or self.resolved.version.guards.hold())
 
     def _bind(self, *args: Any, **kwargs: Any) -> Call:
         binder = self.resolved.binder

@@ -165,7 +165,7 @@ class Operation(Generic[P, R]):
             ConfigurationError: as `resolved`.
         """
         memo = self._memo
-        if memo is None or memo.container is not runtime.container:
+        if memo is None or memo.container is not runtime.container or not memo.is_current():
             memo = self._memo = CallMemo(self.spec, runtime)
         return memo.resolved
 

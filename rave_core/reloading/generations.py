@@ -51,6 +51,7 @@ from rave_core.errors import describe_error
 from rave_core.model import Code, OperationSpec
 from rave_core.reloading.module_proxy import AliasedModule, ModuleProxy
 from rave_core.reloading.source_snapshot import Snapshot, Source
+from rave_core.versions.epochs import code_changed
 
 DIRECTORIES = "rave_namespaces"
 """The package in which modules of namespaces from directories believe to be."""
@@ -142,6 +143,7 @@ class Generation:
     def take_over(self) -> None:
         """From now on the namespace's name stands for this code. Calls of what served before go on with their own."""
         _finder.serving[self.name] = self
+        code_changed()
 
     def retire(self) -> None:
         """Leaves doors in `sys.modules`; from now on the generation lives for as long as somebody has its code."""

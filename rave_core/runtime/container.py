@@ -32,6 +32,7 @@ from rave_core.storage.leases import Leases
 from rave_core.storage.product_cache import ProductCache
 from rave_core.storage.signature import Signer, load_key
 from rave_core.telemetry.diagnostics import Diagnostics
+from rave_core.versions import epochs
 
 _log = logging.getLogger("rave")
 
@@ -57,6 +58,7 @@ class Container:
         self._caches: dict[tuple[Kind, tuple[str, ...]], Cache] = {}
         self._leases: dict[int, Leases | None] = {}
         self._names = NameRegistry()
+        epochs.listen(self)
         self._versions = VersionFinder(settings, plugins)
         self.memos: weakref.WeakSet[Any] = weakref.WeakSet()
         compute = Compute(
@@ -126,6 +128,12 @@ class Container:
             version=version,
             plugin=plugin,
         )
+
+    def code_changed(self) -> None:
+        """Has all operations work their versions out again with their next call."""
+        for memo in list(self.memos):
+            memo.expire()
+        PUTS.clear()  # which knows what classes are
 
     def release(self, namespace: str) -> None:
         """Lets go of operations that code of a namespace defined which does not serve any more, or never did.

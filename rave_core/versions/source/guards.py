@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
+from rave_core.versions.epochs import shell
 from rave_core.versions.source.classes import CONSTRUCTION, class_place, function_in
 from rave_core.versions.source.functions import own_attributes
 from rave_core.versions.source.loaded_source import sources
@@ -62,17 +63,23 @@ class Guards:
 
 def guards_of(walk: Walk, state: Mapping[Place_, str]) -> Guards:
     """The guards of a closure, of which ``state`` counts by the statements that make it."""
-    written = _written(walk)
+    written, is_prompt = _written(walk), _is_prompt()
     found = []
     for place, named in walk.named.items():
         value = named.value
         if place in state or (id(value), "") in state:
             continue
-        is_loose = not has_file(named.space) or _is_rebound(named)
+        is_loose = is_prompt or not has_file(named.space) or _is_rebound(named)
         if is_loose or place in written or (id(value), "") in written:
             found.append(Guard(named.space, named.name, value, _copy(walk, named)))
     found += [Guard(space, name, _ABSENT, _ABSENT) for (_, name), space in walk.missing.items()]
     return Guards(tuple(found))
+
+
+def _is_prompt() -> bool:
+    """Whether statements that nobody knows yet may be typed in, without anybody saying so, as IPython does."""
+    main = sys.modules.get("__main__")
+    return main is not None and not has_file(names_in(main)) and shell() is None
 
 
 def _is_rebound(named: BoundName) -> bool:
