@@ -24,6 +24,7 @@ HEAD = "from rave_core import op\n"
 def _source(make_runtime: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Versions are those of the code that is reached."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)  # no prompt, where xdist has none
     with using(make_runtime(version="source", cache=["memory://"])):
         yield
 
