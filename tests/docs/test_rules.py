@@ -37,10 +37,8 @@ REASONED = re.compile(r"(?:\[[\w\-, ]+\]|:\s*[A-Z]+[0-9]+(?:,\s*[A-Z]+[0-9]+)*)\
 LONG_FILES = {
     "plugins/rave-flow/tests/test_silk.py",
     "plugins/rave-flow/tests/test_sources.py",
-    "rave_backends/filesystem/backend.py",
     "rave_backends/layered/backend.py",
     "rave_http/jobs/jobs.py",
-    "rave_http/worker/service.py",
     "tests/backends/layered/test_backend.py",
     "tests/core/engine/test_async.py",
     "tests/http/description/test_openapi.py",
