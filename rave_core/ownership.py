@@ -11,7 +11,9 @@ from pathlib import Path
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def who_may_change(path: str | os.PathLike[str], *, trusted: frozenset[str] = frozenset()) -> str | None:
+def who_may_change(
+    path: str | os.PathLike[str], *, trusted: frozenset[str] = frozenset(), above: bool = True
+) -> str | None:
     """Why ``path`` can't be relied upon, in words that name the file or directory; ``None`` where it can.
 
     ``path`` and every directory above it must belong to us or to root (to the user of ``sudo`` as well), and nobody
@@ -22,6 +24,7 @@ def who_may_change(path: str | os.PathLike[str], *, trusted: frozenset[str] = fr
     Args:
         path: a file or directory; relative ones start at the working directory.
         trusted: directories that are relied upon, with all below them, whoever owns them.
+        above: whether the directories above it are looked at; not needed again for each file in one directory.
     """
     if os.name != "posix":
         return None
@@ -29,7 +32,8 @@ def who_may_change(path: str | os.PathLike[str], *, trusted: frozenset[str] = fr
     resolved = os.path.realpath(found)
     if any(_is_below(resolved, each) for each in trusted):
         return None
-    for place in dict.fromkeys((*_lineage(found), *_lineage(resolved))):
+    places = (*_lineage(found), *_lineage(resolved)) if above or found != resolved else (found,)
+    for place in dict.fromkeys(places):
         reason = _reason(place)
         if reason:
             return f"{place} {reason}"

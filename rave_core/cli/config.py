@@ -6,30 +6,61 @@ from collections.abc import Mapping
 
 import click
 
-from rave_core.cli.output import note, print_json, print_table
+from rave_core.cli.output import note, print_json, print_table, say
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
+from rave_core.errors import OptionError
+from rave_core.settings import trust as trusting
 
 
-@click.command()
-@json_option("{settings: {name: {value, origin}}, ignored_variables}")
-def config(as_json: bool) -> None:
+@click.group(invoke_without_command=True)
+@json_option("{settings: {name: {value, origin}}, ignored_variables, left_out}")
+@click.pass_context
+def config(context: click.Context, as_json: bool) -> None:
     """Show every setting, and where its value came from.
 
     Each can be set in rave.toml, by a variable RAVE_NAME, or with --set NAME=VALUE in front of the command. Passwords
     and the like are hidden.
     """
+    if context.invoked_subcommand is not None:
+        return
     settings = current_session().settings
     explained = settings.explain()
     if as_json:
         values = {name: {"value": value, "origin": origin} for name, value, origin in explained}
-        print_json({"settings": values, "ignored_variables": settings.ignored_variables})
+        told = {"ignored_variables": settings.ignored_variables, "left_out": settings.left_out}
+        print_json({"settings": values, **told})
         return
     print_table(
         ("SETTING", "VALUE", "FROM"), [(name, _shown(name, value), origin) for name, value, origin in explained]
     )
     for variable in settings.ignored_variables:
         note(f"warning: {variable} is set, but it is no setting")
+
+
+@config.command()
+@click.argument("directory", metavar="[DIR]", required=False)
+@click.option("--list", "as_list", is_flag=True, help="Show the directories that you trust.")
+@click.option("--remove", is_flag=True, help="Do not trust DIR any longer.")
+@json_option("{trusted: [DIR, ...]}, as they are now")
+def trust(directory: str | None, as_list: bool, remove: bool, as_json: bool) -> None:
+    """Trust what is in DIR, and below it, though others may change it.
+
+    Settings, namespaces and signing keys that belong to another user, or that others may write to, are refused: they
+    choose which code runs as you. This is the way to allow them. The list is yours alone.
+    """
+    if (directory is None) is not as_list or (as_list and remove):
+        raise click.UsageError("name one directory, or give --list")
+    if directory is not None and not remove:
+        place = trusting.trust(directory)
+        note(f"what is in {place} is trusted now")
+    elif directory is not None and not trusting.distrust(directory):
+        raise OptionError(f"{directory!r} was not trusted; 'rave config trust --list' shows what is")
+    if as_json:
+        print_json({"trusted": trusting.trusted()})
+    elif as_list:
+        for each in trusting.trusted():
+            say(each)
 
 
 def _shown(name: str, value: object) -> str:

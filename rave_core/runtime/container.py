@@ -27,6 +27,7 @@ from rave_core.runtime.purging import Maintenance
 from rave_core.runtime.version_finder import VersionFinder
 from rave_core.settings import Settings
 from rave_core.settings.sources import user_directory
+from rave_core.settings.trust import trusted
 from rave_core.storage.cache import Cache, ValueCache
 from rave_core.storage.leases import Leases
 from rave_core.storage.product_cache import ProductCache
@@ -224,7 +225,9 @@ def layers_of(backends: list[Backend], plugins: Plugins) -> Backend:
 def open_seal(settings: Settings, backend: Backend) -> Signer:
     """The seal of a store: by the configured keys, else by the store's own secret, else an untrusted one."""
     if settings.signing_key_file:
-        return Signer(load_key(settings.signing_key_file), *map(load_key, settings.old_signing_key_files))
+        files = (settings.signing_key_file, *settings.old_signing_key_files)
+        believed = frozenset(trusted())
+        return Signer(*(load_key(file, trusted=believed) for file in files))
     secret = backend.secret()
     return Signer(secret) if secret else Signer()
 

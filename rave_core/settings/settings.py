@@ -17,18 +17,22 @@ home directory, or ``file://./x`` from the directory of the file that says so, e
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from rave_core.errors import ConfigurationError, nearest
+from rave_core.errors import ConfigurationError, RaveWarning, nearest
 from rave_core.settings.kinds import Choice, Duration, Flag, OptionalDuration, Setting, Table, Tables, Word, Words
 from rave_core.settings.places import Directories, File, Files, URLs
-from rave_core.settings.sources import files_in_force, read_file, user_directory
+from rave_core.settings.sources import files_in_force, named_file, read_file, user_directory
+from rave_core.settings.trust import doubt
 
+_log = logging.getLogger("rave")
 _PREFIX = "RAVE_"
 _OTHER_VARIABLES = ("CONFIG",)
 _SECRET = re.compile(r"secret|password|passwd|token|credential|access_?key|api_?key|signature", re.IGNORECASE)
@@ -62,6 +66,7 @@ class Settings:
         origins: From the name of each setting to words: ``default``, ``rave.toml:/path``,
             ``environment RAVE_CACHE`` or ``given``.
         ignored_variables: Names of ``RAVE_…`` variables that are no settings, nor near to one.
+        left_out: Files of settings that others could have written, each with the reason, and the way to trust it.
         cache: URLs of the stores of values, the nearest first.
         products: URLs of the stores of files, the nearest first.
         data_expire_after: Seconds that a value without a strategy of its own stays valid; ``None`` for ever.
@@ -92,6 +97,7 @@ class Settings:
 
     origins: Mapping[str, str] = field(init=False, compare=False, default_factory=dict)
     ignored_variables: tuple[str, ...] = field(init=False, compare=False, default=())
+    left_out: tuple[str, ...] = field(init=False, compare=False, default=())
     cache: URLs = URLs(default_cache)
     products: URLs = URLs(default_products)
     data_expire_after: OptionalDuration = OptionalDuration(None)
@@ -152,6 +158,10 @@ class Settings:
         settings = cls(**values)
         object.__setattr__(settings, "origins", origins)
         object.__setattr__(settings, "ignored_variables", _ignored_variables(environ))
+        object.__setattr__(settings, "left_out", _left_out(environ, directory))
+        for reason in settings.left_out:
+            _log.warning("%s", reason)
+            warnings.warn(reason, RaveWarning, stacklevel=2)
         return settings
 
     def explain(self) -> list[tuple[str, object, str]]:
@@ -183,13 +193,27 @@ def variable_of(name: str) -> str:
 
 def _sources(environ: Mapping[str, str], directory: Path, overrides: Mapping[str, object]) -> Iterator[_Source]:
     yield _Source("default", directory, _defaults(environ))
-    for path in files_in_force(environ, directory):
+    for path in _believed(environ, directory):
         yield _Source(f"{path.name}:{path}", path.parent, read_file(path))
     for name, setting in known_settings().items():
         text = environ.get(variable_of(name), "")
         if text.strip():
             yield _Source(f"environment {variable_of(name)}", directory, {name: _read(setting, text)})
     yield _Source("given", directory, overrides)
+
+
+def _believed(environ: Mapping[str, str], directory: Path) -> Iterator[Path]:
+    """The files that apply: those that the user wrote or named, and one that was found if nobody else may change it."""
+    chosen = (user_directory("config", environ), named_file(environ, directory))
+    for path in files_in_force(environ, directory):
+        if path in chosen or path.parent in chosen or doubt(path, environ) is None:
+            yield path
+
+
+def _left_out(environ: Mapping[str, str], directory: Path) -> tuple[str, ...]:
+    believed = set(_believed(environ, directory))
+    found = (path for path in files_in_force(environ, directory) if path not in believed)
+    return tuple(f"{path} is left out: {doubt(path, environ)}" for path in found)
 
 
 def _defaults(environ: Mapping[str, str]) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -27,13 +26,13 @@ def user_directory(kind: str, environ: Mapping[str, str]) -> Path:
 
 
 def files_in_force(environ: Mapping[str, str], directory: Path) -> list[Path]:
-    """The files that apply in ``directory``, the strongest last: the user's, then the project's.
+    """The files that may apply in ``directory``, the strongest last: the user's, then the project's.
 
     Raises:
-        ConfigurationError: ``RAVE_CONFIG`` names no file, or the project's file can't be trusted.
+        ConfigurationError: ``RAVE_CONFIG`` names no file.
     """
     user = user_directory("config", environ) / _OWN
-    project = _named(environ, directory) or _nearest_file(directory)
+    project = named_file(environ, directory) or _nearest_file(directory)
     return [path for path in (user if _is_file(user) else None, project) if path]
 
 
@@ -65,7 +64,12 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _named(environ: Mapping[str, str], directory: Path) -> Path | None:
+def named_file(environ: Mapping[str, str], directory: Path) -> Path | None:
+    """The file that ``RAVE_CONFIG`` names.
+
+    Raises:
+        ConfigurationError: it names none.
+    """
     name = environ.get("RAVE_CONFIG", "")
     if not name:
         return None
@@ -79,7 +83,7 @@ def _nearest_file(directory: Path) -> Path | None:
     for place in (directory, *directory.parents):
         for path in (place / _OWN, place / _SHARED):
             if _is_file(path) and (path.name == _OWN or _speaks_of_rave(path)):
-                return _trusted(path)
+                return path
     return None
 
 
@@ -90,15 +94,3 @@ def _speaks_of_rave(path: Path) -> bool:
     except OSError:
         return False
     return bool(mentions) and bool(read_file(path))
-
-
-def _trusted(path: Path) -> Path:
-    """Refuses a file that anybody could have laid above us, as in /tmp: settings choose whose pickles we load."""
-    if os.name != "posix":
-        return path
-    is_foreign = path.stat().st_uid not in (0, os.geteuid())
-    if is_foreign and path.parent.stat().st_mode & 0o002:
-        raise ConfigurationError(
-            f"{path}: belongs to another user, in a directory where all may write: name it by RAVE_CONFIG to trust it"
-        )
-    return path

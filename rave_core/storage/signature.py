@@ -13,8 +13,10 @@ from hashlib import blake2b
 from pathlib import Path
 
 from rave_core.errors import ConfigurationError, SealError
+from rave_core.ownership import who_may_change
 
 _PERSON = b"rave-seal-v1"
+_LONGEST = 1 << 20  # bytes of a key file
 
 
 class Signer:
@@ -45,19 +47,35 @@ class Signer:
         raise SealError("the seal does not fit: the header changed, or was sealed with another signing key")
 
 
-def load_key(path: str) -> bytes:
+def load_key(path: str, *, trusted: frozenset[str] = frozenset()) -> bytes:
     """The signing key in the file ``path``: its bytes without white space around them, 16 at least.
 
+    Whoever can change the key has pickles of theirs believed, so the file and the directories above it must be ours or
+    root's, and nobody else may write to them; see `rave_core.ownership.who_may_change`. Its group may read it.
+
+    Args:
+        path: of the file.
+        trusted: directories in which a key is believed whoever they belong to.
+
     Raises:
-        ConfigurationError: the file can't be read, is open to everybody, or is too short.
+        ConfigurationError: the file can't be read, is too short, or others may change it or everybody may read it.
     """
+    place = Path(path).expanduser()
     try:
-        text = Path(path).expanduser().read_bytes().strip()
-        mode = os.stat(Path(path).expanduser()).st_mode
+        file = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(file, "rb") as source:
+            mode, text = os.fstat(file).st_mode, source.read(_LONGEST).strip()
     except OSError as error:
         raise ConfigurationError(f"signing_key_file {path!r} can't be read: {error.strerror}") from error
-    if mode & stat.S_IROTH:
-        raise ConfigurationError(f"signing_key_file {path!r} is readable by everybody; chmod o-r is needed")
+    reason = who_may_change(place, trusted=trusted)
+    if reason is not None:
+        raise ConfigurationError(
+            f"signing_key_file {path!r} is refused: {reason}; move it to where only you and root may write, or, if you "
+            f"trust what is there: rave config trust {place.absolute().parent}"
+        )
+    if mode & (stat.S_IROTH | stat.S_IWGRP | stat.S_IWOTH):
+        what = "readable by everybody" if mode & stat.S_IROTH else "writable by others"
+        raise ConfigurationError(f"signing_key_file {path!r} is {what}; chmod g-w,o-rwx is needed")
     if len(text) < 16:
         raise ConfigurationError(f"signing_key_file {path!r} holds {len(text)} bytes; 16 or more are needed")
     return blake2b(text, digest_size=64, person=b"rave-key-v1").digest()

@@ -208,6 +208,8 @@ def commands(command: click.Command, context: click.Context, path: str) -> Itera
     if not isinstance(command, click.Group):
         yield path, command
         return
+    if command.invoke_without_command and path != "rave":
+        yield path, command
     main: ModuleType = importlib.import_module("rave_core.cli.main")
     service: Registry[click.Command] = Registry("command")
     rave_http.plugin.rave_register_commands(service)
