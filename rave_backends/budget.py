@@ -20,13 +20,11 @@ class Limit:
     max_bytes: int | None = None
     max_entries: int | None = None
 
-    def excess(self, used: int, entries: int, *, down_to: float = 1.0) -> tuple[float, float]:
-        """How many bytes and entries are too many, where one of the limits is exceeded: down to that part of it."""
-        over_bytes = self.max_bytes is not None and used > self.max_bytes
-        over_entries = self.max_entries is not None and entries > self.max_entries
+    def excess(self, used: int, entries: int) -> tuple[int, int]:
+        """How many bytes and entries are too many; 0 or less where none are."""
         return (
-            used - down_to * cast("int", self.max_bytes) if over_bytes else 0.0,
-            entries - down_to * cast("int", self.max_entries) if over_entries else 0.0,
+            used - self.max_bytes if self.max_bytes is not None else 0,
+            entries - self.max_entries if self.max_entries is not None else 0,
         )
 
 

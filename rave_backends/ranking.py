@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterable, Sequence
 
 from rave_backends.budget import Budget, Limit
-
-ENOUGH = 0.9
-"""Down to this part of a limit that is exceeded, so that not every entry that comes evicts one."""
 
 
 class Ranking:
@@ -17,9 +15,11 @@ class Ranking:
     Where an entry is, is a number of the caller's, as is which of the entries there it is.
     """
 
-    def __init__(self, budget: Budget, pins: Sequence[str]) -> None:
+    def __init__(self, budget: Budget, pins: Sequence[str], *, newest: str = "") -> None:
+        """For ``budget``: what starts with one of ``pins`` stays, and the key ``newest`` goes last."""
         self._budget = budget
         self._pins = tuple(pins)
+        self._newest = newest
         self._parts = ["", *budget.parts]
         self._scores = array("d")
         self._sizes = array("Q")
@@ -34,7 +34,7 @@ class Ranking:
 
     def add(self, place: int, row: int, *, key: str, part: int, score: float, size: int) -> None:
         """Adds an entry; those of the lowest score go first."""
-        self._scores.append(score)
+        self._scores.append(math.inf if key == self._newest else score)
         self._sizes.append(size)
         self._places.append(place)
         self._rows.append(row)
@@ -60,7 +60,7 @@ class Ranking:
         for index in among:
             if index not in gone:
                 used, entries = used + self._sizes[index], entries + 1
-        size, count = limit.excess(used, entries, down_to=ENOUGH)
+        size, count = limit.excess(used, entries)
         for index in order:
             if size <= 0 and count <= 0:
                 break

@@ -346,4 +346,4 @@ class FilesystemBackend(Backend):
 
     def _spend(self, key: str, size: int, *, entries: int = 1) -> None:
         if self._is_limited and self._account.note(self.budget, key, size, entries=entries):
-            self._sweeper.make_room(self.budget)
+            self._sweeper.make_room(self.budget, key)

@@ -39,9 +39,9 @@ class Eviction:
         self._tree = tree
         self._inventory = inventory
 
-    def victims(self, budget: Budget, pins: Sequence[str]) -> Iterator[str]:
-        """The paths of the frames that have to go for ``budget`` to be kept, in no order."""
-        ranking, leaves = Ranking(budget, pins), list[str]()
+    def victims(self, budget: Budget, pins: Sequence[str], newest: str = "") -> Iterator[str]:
+        """The paths of the frames that have to go for ``budget`` to be kept, in no order; the key ``newest`` last."""
+        ranking, leaves = Ranking(budget, pins, newest=newest), list[str]()
         for leaf in self._tree.leaves():
             self._rank(ranking, budget.policy, leaf, len(leaves))
             leaves.append(leaf.path)

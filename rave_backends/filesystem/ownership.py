@@ -16,9 +16,12 @@ KEY_SIZE = 32
 NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK))
 _TRIES = 5
 _LITTLE = 1 << 20
-_OURS = frozenset((".rave", "CACHEDIR.TAG"))
+_OURS = frozenset((".rave", ".gitignore", "CACHEDIR.TAG"))
 _TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
 # This directory holds a RAVE cache: backups may leave it out, and deleting it costs computing time only.
+"""
+_IGNORE = b"""# Made by RAVE: a cache, and the key that seals its entries, do not belong into a repository.
+*
 """
 _IN_WORDS = {
     errno.EACCES: "no permission to write there; its owner may grant it, or choose another directory",
@@ -62,8 +65,12 @@ class Root:
         self._look()
         for name in ("", "/tmp", "/leases", "/damaged"):  # noqa: S108  # below the root
             self.make(self.tree.control + name)
-        self._tag()
-        if self._is_private() and (self.secret or set(self._files.listdir(self.path)) <= _OURS):
+        is_ours = set(self._files.listdir(self.path)) <= _OURS
+        self._keep_note(f"{self.tree.control}/.gitignore", _IGNORE)
+        if is_ours:  # beside other files it would hide those
+            self._keep_note(f"{self.path}/.gitignore", _IGNORE)
+        self._keep_note(f"{self.path}/CACHEDIR.TAG", _TAG)
+        if self._is_private() and (self.secret or is_ours):
             self._make_key()
         self.secret = self._read_key()
 
@@ -182,10 +189,9 @@ class Root:
     def _is_private(self) -> bool:
         return _only_ours(os.stat(self.path))
 
-    def _tag(self) -> None:
-        path = f"{self.path}/CACHEDIR.TAG"
+    def _keep_note(self, path: str, text: bytes) -> None:
         if not self._files.exists(path):
-            self._files.replace(self._temporaries.write([_TAG], mode=self.file_mode, exact=self.exact), path)
+            self._files.replace(self._temporaries.write([text], mode=self.file_mode, exact=self.exact), path)
 
     def _make_key(self) -> None:
         path = f"{self.tree.control}/key"

@@ -96,10 +96,10 @@ class Purger:
         except FileNotFoundError:
             return None
 
-    def make_room(self, budget: Budget) -> Purged:
-        """Evicts down to nine tenths of each limit that is exceeded; products go with the next purge."""
+    def make_room(self, budget: Budget, newest: str) -> Purged:
+        """Evicts what exceeds ``budget``, the key ``newest`` last; products go with the next purge."""
         with self._alone() as alone:
-            return self._shrink(budget, grace=math.inf) if alone else Purged()
+            return self._shrink(budget, grace=math.inf, newest=newest) if alone else Purged()
 
     def usage(self) -> tuple[int, int]:
         """Entries, and bytes of frames and products that they name."""
@@ -239,10 +239,10 @@ class Purger:
             self.retire(found.product)
         return Purged(entries=1, bytes=size)
 
-    def _shrink(self, budget: Budget, grace: float) -> Purged:
+    def _shrink(self, budget: Budget, grace: float, newest: str = "") -> Purged:
         removed = Purged()
         if budget:
-            for path in self._eviction.victims(budget, self.pins.all()):
+            for path in self._eviction.victims(budget, self.pins.all(), newest):
                 try:
                     found = self._look(path)
                 except DamagedError:

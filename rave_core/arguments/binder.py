@@ -144,7 +144,7 @@ def _defaults(parameters: tuple[inspect.Parameter, ...]) -> dict[str, Any]:
 
 
 def _closure(function: Callable[..., Any]) -> list[tuple[str, Any]]:
-    """What a function and those that it wraps captured, which decides its result like arguments; own names excepted."""
+    """What a function and those that it wraps captured, which decides its result like arguments; not themselves."""
     captured: list[tuple[str, Any]] = []
     following: Any = function
     while (function := following) is not None:
@@ -157,10 +157,21 @@ def _closure(function: Callable[..., Any]) -> list[tuple[str, Any]]:
         captured += [
             (name, cell)
             for name, cell in zip(names, cells, strict=True)
-            if name != function.__name__ and not (wrapped is not None and _holds(cell, wrapped))
+            if not (_holds_itself(cell, function) or (wrapped is not None and _holds(cell, wrapped)))
         ]
         following = wrapped
     return captured
+
+
+def _holds_itself(cell: CellType, function: object) -> bool:
+    """Whether a function captured itself, bare or as what decorators made of it; its name does not tell."""
+    try:
+        held: object = cell.cell_contents
+    except ValueError:
+        return False
+    while held is not None and held is not function:
+        held = getattr(held, "__wrapped__", None)
+    return held is function
 
 
 def _holds(cell: CellType, value: object) -> bool:

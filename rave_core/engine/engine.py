@@ -15,6 +15,7 @@ import asyncio
 import logging
 import threading
 from dataclasses import dataclass, replace
+from types import TracebackType
 from typing import Any, TypeAlias
 
 from rave_core.clock import Clock
@@ -40,6 +41,7 @@ class Failure:
     """A path's end at an operation's own exception. (Raised inside a generator, a StopIteration would be lost.)"""
 
     error: Exception
+    traceback: TracebackType | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class Engine:
     def _ended(self, resolved: ResolvedOperation, end: End) -> Outcome[Any]:
         if isinstance(end, Failure):
             self._count(resolved, "Errors")
-            raise end.error
+            raise end.error.with_traceback(end.traceback)
         return end
 
     def _count(self, resolved: ResolvedOperation, what: str, by: float = 1) -> None:
@@ -190,7 +192,7 @@ class Engine:
         if context.parent is not None:
             context.children.update(dict.fromkeys(ran.children))
         if ran.error is not None:
-            return Failure(ran.error)
+            return Failure(ran.error, ran.error.__traceback__)
         self._count(resolved, "Uncached")
         return Outcome(ran.value, Status.UNCACHED, call.key)
 
@@ -213,7 +215,7 @@ class Engine:
             if not execution.is_plain and execution.must_run:
                 continue
             if flight_result.error is not None:
-                return (yield from self._fail(execution, flight_result.error))
+                return (yield from self._fail(execution, flight_result.error, flight_result.traceback))
             found = yield execution.do(resolved.cache.look, execution.key)
             if found is not None and found.entry.is_fresh(self._clock.now()):
                 return self.hit(resolved, call, found, execution.context)
@@ -237,8 +239,8 @@ class Engine:
                 resolved, execution.call, execution.context, execution.deep, resolved.cache, lease
             )
             if ran.error is not None:
-                flight_result = FlightResult(error=ran.error)
-                return (yield from self._fail(execution, ran.error))
+                flight_result = FlightResult(error=ran.error, traceback=ran.error.__traceback__)
+                return (yield from self._fail(execution, ran.error, flight_result.traceback))
             kept: tuple[Outcome[Any], FlightResult] = yield Blocking(
                 resolved.cache.blocking, self._compute.keep, (execution, ran, lease)
             )
@@ -306,14 +308,14 @@ class Engine:
     def _may_serve_stale(self, entry: Entry, seconds: float) -> bool:
         return seconds > 0 and self._clock.now() < entry.expires_at + seconds
 
-    def _fail(self, execution: Execution, error: Exception) -> Effects[End]:
+    def _fail(self, execution: Execution, error: Exception, traceback: TracebackType | None) -> Effects[End]:
         """An operation's exception, or the stale result that it allows in its place."""
         if execution.resolved.spec.stale_if_error > 0:
             found = yield execution.do(execution.resolved.cache.look, execution.key)
             if found is not None and self._may_serve_stale(found.entry, execution.resolved.spec.stale_if_error):
                 self._count(execution.resolved, "Errors")
                 return self.hit(execution.resolved, execution.call, found, execution.context, Status.STALE)
-        return Failure(error)
+        return Failure(error, traceback)
 
     def _refresh_behind(self, execution: Execution) -> None:
         """Starts to make a stale result anew in a thread of its own, unless that is under way here already."""

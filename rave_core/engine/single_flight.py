@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 
@@ -17,11 +18,13 @@ class FlightResult:
 
     Attributes:
         error: the exception of the operation, shared by all who waited; ``None`` when there was none.
+        traceback: of the error, as the body left it: each who raises it again adds frames to the one it has.
         fetch: gives each caller a value of its own, where the result could not be put into the cache.
         unkept: the result is never kept, so that whoever waited runs by themselves, all at once.
     """
 
     error: Exception | None = None
+    traceback: TracebackType | None = None
     fetch: Callable[[], Any] | None = None
     unkept: bool = False
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote, unquote
 
 from rave_core.settings.kinds import Setting, key_of, listed
+
+_SHARE = 20
+_LEAST = 64
 
 PathText: TypeAlias = "str | os.PathLike[str]"
 Several: TypeAlias = "PathText | Iterable[PathText]"
@@ -66,6 +70,18 @@ class Directories(Setting["Mapping[str, PathText]", "Mapping[str, str]"]):
         if not isinstance(value, Mapping):
             raise self.refusal()
         return {key_of(name, self.wanted): _located(path, directory, self.wanted) for name, path in value.items()}
+
+
+def default_store(directory: Path) -> str:
+    """The URL of a store of the user's that nobody configured: at most a twentieth of its disk, in whole MiB."""
+    place = directory
+    while not place.is_dir() and place != place.parent:
+        place = place.parent
+    try:
+        size = shutil.disk_usage(place).total // _SHARE >> 20
+    except OSError:
+        size = 0
+    return f"file://{quote(str(directory))}?max_bytes={max(size, _LEAST)}MiB"
 
 
 def _located(path: object, directory: Path, wanted: str) -> str:

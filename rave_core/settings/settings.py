@@ -28,8 +28,8 @@ from typing import Any, NamedTuple, Self
 
 from rave_core.errors import ConfigurationError, RaveWarning, nearest
 from rave_core.settings.kinds import Choice, Duration, Flag, OptionalDuration, Setting, Table, Tables, Word, Words
-from rave_core.settings.places import Directories, File, Files, URLs
-from rave_core.settings.sources import files_in_force, named_file, read_file, user_directory
+from rave_core.settings.places import Directories, File, Files, URLs, default_store
+from rave_core.settings.sources import files_in_force, has_home, named_file, read_file, user_directory
 from rave_core.settings.trust import doubt
 
 _log = logging.getLogger("rave")
@@ -46,16 +46,22 @@ _SECRET_VALUE = re.compile(
     rf"\b((?:Bearer|Basic)\s+|[\w-]*(?:{_SECRET.pattern}|\bpwd\b)[\w-]*\s*[=:]\s*)[^\s;&,]+", re.IGNORECASE
 )
 _HIDDEN = "***"
+_NO_HOME = (
+    "there is no home directory, so results are kept in memory only, and files nowhere; "
+    "set HOME or XDG_CACHE_HOME, or RAVE_CACHE and RAVE_PRODUCTS"
+)
 
 
-def default_cache(environ: Mapping[str, str] = os.environ) -> tuple[str, Path | str]:
-    """The caches of values: this process's memory over the user's cache directory."""
-    return ("memory://", user_directory("cache", environ) / "data")
+def default_cache(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The caches of values: this process's memory over the user's cache directory, if there is one."""
+    if has_home(environ):
+        return ("memory://", default_store(user_directory("cache", environ) / "data"))
+    return ("memory://",)
 
 
-def default_products(environ: Mapping[str, str] = os.environ) -> tuple[Path | str]:
+def default_products(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """The store of files: in the user's cache directory."""
-    return (user_directory("cache", environ) / "products",)
+    return (default_store(user_directory("cache", environ) / "products"),)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -155,6 +161,8 @@ class Settings:
         for source in _sources(environ, directory, overrides or {}):
             _overlay(values, origins, source)
         _check_lease(values["lease_time"], values["lease_heartbeat"], origins)
+        if origins["cache"] == "default" and not has_home(environ):
+            warnings.warn(_NO_HOME, RaveWarning, stacklevel=2)
         settings = cls(**values)
         object.__setattr__(settings, "origins", origins)
         object.__setattr__(settings, "ignored_variables", _ignored_variables(environ))

@@ -15,14 +15,25 @@ _SHARED = "pyproject.toml"
 
 
 def user_directory(kind: str, environ: Mapping[str, str]) -> Path:
-    """The user's directory for RAVE, of ``kind`` ``"cache"`` or ``"config"``; it need not exist."""
+    """The user's directory for RAVE, of ``kind`` ``"cache"`` or ``"config"``; it need not exist.
+
+    Without a home it lies below the root directory, as containers have it.
+    """
     chosen = environ.get(f"XDG_{kind.upper()}_HOME", "")
     if Path(chosen).is_absolute():
         return Path(chosen) / "rave"
     import platformdirs  # only here, since most runs of a test or a service never ask
 
     ask = {"cache": platformdirs.user_cache_path, "config": platformdirs.user_config_path}[kind]
-    return ask("rave", appauthor=False)
+    try:
+        return ask("rave", appauthor=False)
+    except RuntimeError:
+        return Path(f"/.{kind}/rave")
+
+
+def has_home(environ: Mapping[str, str]) -> bool:
+    """Whether the user has a directory for caches: a container may run as a user without account and home."""
+    return user_directory("cache", environ) != Path("/.cache/rave")
 
 
 def files_in_force(environ: Mapping[str, str], directory: Path) -> list[Path]:

@@ -1,39 +1,33 @@
 """For authors of plugins: what a backend must do, as tests to subclass; a clock, and plugins, for tests.
 
-Needs pytest and hypothesis, which only this package imports.
+Each name is loaded when it is first asked for. The contracts need pytest, and most of them hypothesis; `FakeClock`,
+`BadNetwork` and `isolated_plugins` need neither.
 """
 
 from __future__ import annotations
 
-import pytest
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-pytest.register_assert_rewrite(
-    "rave_core.testing.backend_contract",
-    "rave_core.testing.capability_contracts",
-    "rave_core.testing.process_contracts",
-    "rave_core.testing.product_contracts",
-    "rave_core.testing.purge_contracts",
-    "rave_core.testing.trouble_contracts",
-)
-
-# ruff: noqa: E402  # what is rewritten must not be imported before
-from rave_core.testing.backend_contract import BackendContract
-from rave_core.testing.capability_contracts import (
-    AgingContract,
-    HoldingsContract,
-    LeaseContract,
-    StatsContract,
-    ValuesContract,
-)
-from rave_core.testing.clock import FakeClock
-from rave_core.testing.network import BadNetwork
-from rave_core.testing.plugins import isolated_plugins
-from rave_core.testing.process_contracts import ClockContract, CrashContract, ProcessContract
-from rave_core.testing.product_contracts import FilesContract, ObjectsContract, UrlContract
-from rave_core.testing.purge_contracts import PinsContract, PurgeContract
-from rave_core.testing.samples import frame_of, key_of, together
-from rave_core.testing.state_machine import backend_machine
-from rave_core.testing.trouble_contracts import DamageContract, NetworkContract, SpaceContract
+if TYPE_CHECKING:
+    from rave_core.testing.backend_contract import BackendContract
+    from rave_core.testing.capability_contracts import (
+        AgingContract,
+        HoldingsContract,
+        LeaseContract,
+        StatsContract,
+        ValuesContract,
+    )
+    from rave_core.testing.clock import FakeClock
+    from rave_core.testing.network import BadNetwork
+    from rave_core.testing.plugins import isolated_plugins
+    from rave_core.testing.process_contracts import ClockContract, CrashContract, ProcessContract
+    from rave_core.testing.product_contracts import FilesContract, ObjectsContract, UrlContract
+    from rave_core.testing.purge_contracts import PinsContract, PurgeContract
+    from rave_core.testing.samples import frame_of, key_of, together
+    from rave_core.testing.state_machine import backend_machine
+    from rave_core.testing.trouble_contracts import DamageContract, NetworkContract, SpaceContract
 
 __all__ = [
     "AgingContract",
@@ -61,3 +55,50 @@ __all__ = [
     "key_of",
     "together",
 ]
+
+_MODULES = {
+    "AgingContract": "capability_contracts",
+    "BackendContract": "backend_contract",
+    "BadNetwork": "network",
+    "ClockContract": "process_contracts",
+    "CrashContract": "process_contracts",
+    "DamageContract": "trouble_contracts",
+    "FakeClock": "clock",
+    "FilesContract": "product_contracts",
+    "HoldingsContract": "capability_contracts",
+    "LeaseContract": "capability_contracts",
+    "NetworkContract": "trouble_contracts",
+    "ObjectsContract": "product_contracts",
+    "PinsContract": "purge_contracts",
+    "ProcessContract": "process_contracts",
+    "PurgeContract": "purge_contracts",
+    "SpaceContract": "trouble_contracts",
+    "StatsContract": "capability_contracts",
+    "UrlContract": "product_contracts",
+    "ValuesContract": "capability_contracts",
+    "backend_machine": "state_machine",
+    "frame_of": "samples",
+    "isolated_plugins": "plugins",
+    "key_of": "samples",
+    "together": "samples",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _MODULES[name].endswith(("contract", "contracts")):
+        _register_contracts()
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def _register_contracts() -> None:
+    """Has pytest show what their assertions compared; that takes effect only before they are imported."""
+    import pytest
+
+    modules = {f"{__name__}.{module}" for module in _MODULES.values() if module.endswith(("contract", "contracts"))}
+    pytest.register_assert_rewrite(*sorted(modules - sys.modules.keys()))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

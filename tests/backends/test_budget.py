@@ -47,12 +47,31 @@ def open_store(request, tmp_path):
 
 
 def test_a_budget_of_entries_is_kept(open_store):
-    """However small they are: down to nine tenths."""
+    """However small they are: a purge leaves as many as may be kept."""
     for number in range(20):
         put(open_store(), "a/b", f"k{number}")
     store = open_store("max_entries=10")
-    assert purge(store) == 11
-    assert len(kept(store)) == 9
+    assert purge(store) == 10
+    assert len(kept(store)) == 10
+    assert purge(store) == 0
+
+
+@pytest.mark.parametrize("policy", ["lru", "lfu", "cost"])
+@pytest.mark.parametrize("most", [1, 3])
+def test_the_newest_entry_of_a_directory_goes_last(tmp_path, policy, most):
+    """Whatever the policy: what was just put is there, and no more than may be kept."""
+    store = FilesystemBackend.from_url(StoreURL(f"file://{tmp_path}/store?max_entries={most}&policy={policy}"))
+    for number in range(8):
+        put(store, "a/b", f"k{number}")
+        assert f"k{number}" in kept(store)
+        assert len(kept(store)) == min(most, number + 1)
+
+
+def test_an_entry_over_the_whole_budget_is_not_kept(tmp_path):
+    """As in memory: there is no room for it, and what is smaller stays out of its way."""
+    store = FilesystemBackend.from_url(StoreURL(f"file://{tmp_path}/store?max_bytes=100"))
+    put(store, "a/b", "large")
+    assert kept(store) == []
 
 
 def test_a_namespace_has_a_budget_of_its_own(open_store):
@@ -62,7 +81,7 @@ def test_a_namespace_has_a_budget_of_its_own(open_store):
             put(open_store(), operation, f"k{number}")
     store = open_store("max_entries.flow=4&max_bytes.web=2500")
     purge(store)
-    assert len(kept(store, "flow/top/")) + len(kept(store, "flow/v1/")) == 3
+    assert len(kept(store, "flow/top/")) + len(kept(store, "flow/v1/")) == 4
     assert len(kept(store, "flower/")) == 6
     assert 1 <= len(kept(store, "web/")) <= 2
 
@@ -97,7 +116,7 @@ def test_the_cheapest_to_compute_goes_first(open_store):
     """By seconds for each byte."""
     for number, seconds in enumerate((3.0, 0.1, 7.0, 0.2, 5.0)):
         put(open_store(), "a/b", f"k{number}", seconds=seconds)
-    store = open_store("max_entries=3&policy=cost")
+    store = open_store("max_entries=2&policy=cost")
     purge(store)
     assert kept(store) == ["k2", "k4"]
 
@@ -122,7 +141,7 @@ def test_the_least_often_used_goes_first(tmp_path):
         for _ in range(times):
             clock.advance(100)
             store.get(key("a/b", name))
-    store.budget = replace(store.budget, whole=Limit(max_entries=3))
+    store.budget = replace(store.budget, whole=Limit(max_entries=2))
     assert purge(store) == 2
     assert kept(store) == ["k1", "k3"]
 
@@ -139,7 +158,7 @@ def test_uses_before_the_policy_are_one_use(tmp_path):
         clock.advance(100)
         store.get(key("a/b", f"new{number}"))
     store.budget = replace(store.budget, whole=Limit(max_entries=9))
-    assert purge(store) == 2
+    assert purge(store) == 1
     assert "old" not in kept(store)
 
 

@@ -291,3 +291,14 @@ def test_a_private_cache_that_others_can_read_now_says_so(root, opened):
     root.chmod(0o700)
     key.chmod(0o600)
     assert FilesystemBackend(root).notice() is None
+
+
+def test_git_takes_nothing_of_a_cache(tmp_path):
+    """A directory of ours ignores all of itself; beside other files the part with the key does."""
+    FilesystemBackend(tmp_path / "ours").put(KEY, frame_of(KEY, b"x"))
+    assert "\n*\n" in (tmp_path / "ours" / ".gitignore").read_text()
+    (tmp_path / "theirs").mkdir(0o700)
+    (tmp_path / "theirs" / "work.py").write_text("")
+    FilesystemBackend(tmp_path / "theirs").put(KEY, frame_of(KEY, b"x"))
+    assert not (tmp_path / "theirs" / ".gitignore").exists()
+    assert "\n*\n" in (tmp_path / "theirs" / ".rave" / ".gitignore").read_text()

@@ -100,7 +100,7 @@ def test_an_inventory_goes_with_its_entries(store, root):
     for number in range(40):
         store.delete(Key("a/c", "v1", f"a{number}").text)
     store.purge(lambda entry: True, grace=0)
-    assert sorted(os.listdir(root)) == [".rave", "CACHEDIR.TAG"]
+    assert sorted(os.listdir(root)) == [".gitignore", ".rave", "CACHEDIR.TAG"]
 
 
 def test_a_directory_that_can_t_be_written_to_is_counted(tmpfs):

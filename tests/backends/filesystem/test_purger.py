@@ -114,7 +114,7 @@ def test_empty_directories_are_removed(store, root):
     """Nothing is left of an operation without entries."""
     store.put(key_of("a"), frame_of(key_of("a")))
     store.purge(dead, grace=0)
-    assert sorted(os.listdir(root)) == [".rave", "CACHEDIR.TAG"]
+    assert sorted(os.listdir(root)) == [".gitignore", ".rave", "CACHEDIR.TAG"]
 
 
 def test_what_a_dead_process_left_is_removed(store, root, start_python):
