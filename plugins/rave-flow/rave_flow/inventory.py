@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -19,7 +20,7 @@ from rave_flow.formats.source_directory import Repository, SourceFile
 from rave_flow.formats.spans import Span
 from rave_flow.loading import Holding, Loading
 from rave_flow.model.left_out import LeftOut, merged
-from rave_flow.model.windows import Window, instant
+from rave_flow.model.windows import HOUR, MOST_BINS, Window, instant
 from rave_flow.steps import Dropped, Hours, Slice, doubled, extent
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class Selection:
     window: Window
     slices: tuple[Slice, ...]
     left_out: LeftOut
+
+    def without(self, apart: int) -> Selection:
+        """The same, of which some flows are in no bin."""
+        return replace(self, left_out=self.left_out + LeftOut(apart=apart))
 
     @property
     def skipped(self) -> int:
@@ -95,7 +100,7 @@ class Inventory:
         Raises:
             StrictError: something is left out, and ``strict`` is set.
         """
-        touched = [[hour for hour in part.hours if window.touches_hour(hour[0])] for part in self.parts]
+        touched = [tuple(hour for hour in part.hours if window.touches_hour(hour[0])) for part in self.parts]
         dropped = self._dropped(touched)
         slices, left_out = [], [LeftOut(files=self.files)]
         for place, (part, hours) in enumerate(zip(self.parts, touched, strict=True)):
@@ -117,21 +122,51 @@ class Inventory:
         if left_out.duplicates:
             raise AmbiguousFilesError(f"{self.directory}: {left_out.duplicates} records lie there twice; strict is set")
 
-    def _dropped(self, touched: Sequence[Hours | list[tuple[int, str]]]) -> dict[int, Dropped]:
+    def _dropped(self, touched: Sequence[Hours]) -> dict[int, Dropped]:
         """The rows that do not count, by the place of the part: where a connection has several records."""
-        by_hour: dict[int, list[tuple[int, str]]] = defaultdict(list)
-        for place, hours in enumerate(touched):
-            for start, digest in hours:
-                by_hour[start].append((place, digest))
         found: dict[int, list[int]] = defaultdict(list)
-        for start, places in sorted(by_hour.items()):
-            if len(places) == 1 and start not in self.parts[places[0][0]].doubled:
-                continue
-            slices = tuple(Slice(self.parts[place].piece, digest) for place, digest in places)
-            table = doubled(start, slices, _copies(slices))
+        for day in _shared(self.parts, touched):
+            places = sorted({place for holders in day.values() for place, _ in holders})
+            slices = tuple(
+                Slice(self.parts[place].piece, repr([(start, dict(held).get(place)) for start, held in day.items()]))
+                for place in places
+            )
+            table = doubled(slices, tuple(day), self._copies(day, places))
             for part, row in zip(table["part"].to_pylist(), table["row"].to_pylist(), strict=True):
-                found[places[part][0]].append(row)
-        return {place: Dropped.of(rows) for place, rows in found.items()}
+                found[places[part]].append(row)
+        return {place: Dropped.of(sorted(rows)) for place, rows in found.items()}
+
+    def _copies(self, day: Day, places: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """Hours of which a part has the very same flows as an earlier one of another file: its place, and the hour."""
+        found = []
+        for start, holders in day.items():
+            first: dict[str, str] = {}
+            for place, digest in holders:
+                path = self.parts[place].piece.path
+                if first.setdefault(digest, path) != path:
+                    found.append((places.index(place), start))
+        return tuple(found)
+
+    def bulk(self, selection: Selection, found: aggregates.Extent, width: float) -> Bulk:
+        """From when to when bins of ``width`` seconds reach: without flows that start so far from all others that
+        there would be too many bins, as a sensor's wrong clock makes them.
+
+        A window that has both ends bounds its bins itself.
+        """
+        window = selection.window
+        if (window.start and window.end) or (found.last - found.first).total_seconds() / width < MOST_BINS:
+            return Bulk(found.first, found.last)
+        rows: Counter[int] = Counter()
+        for part in self.parts:
+            rows.update(
+                {start: int(said.partition(":")[0]) for start, said in part.hours if window.touches_hour(start)}
+            )
+        clusters = _clusters(sorted(rows))
+        largest = max(clusters, key=lambda hours: sum(rows[start] for start in hours))
+        kept = sum(rows[start] for start in largest)
+        first = max(found.first, instant(largest[0]))
+        last = min(found.last, instant(largest[-1] + HOUR - 1e-6))
+        return Bulk(first, last, rows.total() - kept)
 
     def require(self, selection: Selection, proto: str | None = None) -> aggregates.Extent:
         """The extent of the selected flows.
@@ -159,12 +194,45 @@ class Inventory:
         return f"they reach from {instant(min(times)):%Y-%m-%d %H:%M} to {instant(max(times)):%Y-%m-%d %H:%M} UTC"
 
 
-def _copies(slices: Sequence[Slice]) -> tuple[int, ...]:
-    """The places of slices that have the very same flows as an earlier one of another file."""
-    first: dict[str, str] = {}
-    return tuple(
-        place for place, one in enumerate(slices) if first.setdefault(one.digest, one.piece.path) != one.piece.path
-    )
+Day = dict[int, list[tuple[int, str]]]
+"""Hours of a day, each with the places of the parts that have flows of it, and the digest of these flows."""
+
+
+def _shared(parts: Sequence[Holding], touched: Sequence[Hours]) -> list[Day]:
+    """The hours, day by day, in which a connection may have two records: in one part, or since two have flows of it."""
+    by_hour: Day = defaultdict(list)
+    for place, hours in enumerate(touched):
+        for start, digest in hours:
+            by_hour[start].append((place, digest))
+    days: dict[int, Day] = defaultdict(dict)
+    for start, holders in sorted(by_hour.items()):
+        if len(holders) > 1 or start in parts[holders[0][0]].doubled:
+            days[start // 86400][start] = holders
+    return list(days.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """From when to when most flows of a selection start, and how many start far from these."""
+
+    first: datetime
+    last: datetime
+    apart: int = 0
+
+
+_FAR = 30 * 86400
+"""Seconds without any flow after which others are far."""
+
+
+def _clusters(starts: Sequence[int]) -> list[list[int]]:
+    """Hours in groups that are far from each other."""
+    found: list[list[int]] = []
+    for start in starts:
+        if found and start - found[-1][-1] <= _FAR:
+            found[-1].append(start)
+        else:
+            found.append([start])
+    return found
 
 
 def _name(file: SourceFile, root: Path) -> str:

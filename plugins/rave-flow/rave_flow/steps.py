@@ -25,7 +25,7 @@ from rave_flow.formats.source_directory import SourceFile
 from rave_flow.formats.spans import Span
 from rave_flow.formats.to_parquet import to_parquet
 from rave_flow.model.left_out import LeftOut, merged
-from rave_flow.model.windows import HOUR, Bins, Window, instant
+from rave_flow.model.windows import Bins, Window
 from rave_flow.sql import aggregates
 from rave_flow.sql.duplicates import duplicates
 
@@ -154,10 +154,9 @@ FAILURES = {kind.__name__: kind for kind in (UnreadableError, ColumnsError)}
 
 @op(version=CODE)
 @expires("30d")
-def doubled(start: int, slices: tuple[Slice, ...], copies: tuple[int, ...]) -> pyarrow.Table:
-    """Which rows of the hour from ``start`` do not count: see `rave_flow.sql.duplicates.duplicates`."""
-    paths = [Path(ingest(one.piece)) for one in slices]
-    return duplicates(paths, copies, Window(instant(start), instant(start + HOUR)))
+def doubled(slices: tuple[Slice, ...], hours: tuple[int, ...], copies: tuple[tuple[int, int], ...]) -> pyarrow.Table:
+    """Which rows of some hours do not count: see `rave_flow.sql.duplicates.duplicates`."""
+    return duplicates([Path(ingest(one.piece)) for one in slices], hours, copies)
 
 
 @op_file(version=CODE)

@@ -6,7 +6,6 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from rave_flow.pictures import operations
 from rave_flow.pictures.operations import PICTURES
 from rave_flow.sql import picture_tables
 
-from rave_core import Runtime
+from rave_core import Runtime, ThreadPool
 
 Serve = Callable[[Path], Runtime]
 Row = dict[str, Any]
@@ -50,7 +49,7 @@ def test_a_picture_is_the_same_every_time(sharing: Serve, generated: Path, tmp_p
     targets = [tmp_path / f"{number}{suffix}" for number in range(3)]
     draw: Any = EXPORTS[name]
     draw(rave_tofile=targets[0])
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPool(2) as pool:
         list(pool.map(lambda target: paint(name, target), targets[1:]))
     assert len({target.read_bytes() for target in targets}) == 1
 

@@ -17,6 +17,7 @@ from rave_flow.formats.source_directory import Repository, SourceFile
 from rave_flow.inventory import Inventory
 from rave_flow.model.windows import Window, instant
 from rave_flow.operations.tables import count, top
+from rave_flow.pictures import operations as pictures
 
 from rave_core import Runtime
 
@@ -218,3 +219,18 @@ def test_what_counts_and_what_is_left_out_is_all_that_was_written(
     counted = sum(answer["flows"].to_pylist())
     told = selection.left_out
     assert counted + told.skipped + told.duplicates + lost == written
+
+
+def test_one_wrong_clock_does_not_take_the_others_away(serving: Serve, tmp_path: Path) -> None:
+    """A flow of 1970 or of 2100 is in no bin, and counted apart; elsewhere it counts as it stands there."""
+    directory = tmp_path / "logs"
+    hourly(directory, 3)
+    (directory / "conn.wrong.log").write_text(HEAD + flow(5.5, "Cold") + flow(4102444800.5, "Cnew"))
+    serving(directory)
+    assert top(over="proto")["flows"].to_pylist() == [33]
+    answer = count()
+    assert answer["flows"].to_pylist() == [11, 10, 10]
+    assert b"2 flows in no bin: they start far from all others" in answer.schema.metadata[b"rave.notes"]
+    assert sum(count(bin="1d")["flows"].to_pylist()) == 33
+    with Path(pictures.__export__["timeline"](bin="1h")).open("rb") as picture:
+        assert picture.read(4) == b"\x89PNG"

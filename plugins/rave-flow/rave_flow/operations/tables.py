@@ -70,8 +70,9 @@ def count(
     """
     inventory, selection = selected(source, start, end)
     found = inventory.require(selection, proto)
-    bins = Bins.over(selection.window, cast("int", bin), found.first, found.last)
-    return noted(steps.count(selection.window, selection.slices, bins, proto), selection)
+    bulk = inventory.bulk(selection, found, cast("int", bin))
+    bins = Bins.over(selection.window, cast("int", bin), bulk.first, bulk.last)
+    return noted(steps.count(selection.window, selection.slices, bins, proto), selection.without(bulk.apart))
 
 
 @op(version=CODE)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rave_core import Operation, op, op_file
 from rave_flow import steps
 from rave_flow.inventory import Inventory, Selection
-from rave_flow.model.windows import Bins, Window, readable_width
+from rave_flow.model.windows import HOUR, Bins, Window, readable_width
 from rave_flow.operations.windowed import selected, settling
 from rave_flow.pictures import plots, styling
 from rave_flow.sql import picture_tables
@@ -52,13 +52,17 @@ class Ground:
             NothingFoundError: there are no flows.
         """
         found = inventory.require(selection)
-        since = selection.window.start or found.first
-        until = selection.window.end or found.last
+        bulk = inventory.bulk(selection, found, HOUR)
+        if bulk.apart:
+            selection = inventory.select(Window(bulk.first, bulk.last + timedelta(microseconds=1))).without(bulk.apart)
+        since = selection.window.start or bulk.first
+        until = selection.window.end or bulk.last
         return cls(
             selection,
-            found.first,
-            found.last,
-            f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC; {found.flows} flows",
+            bulk.first,
+            bulk.last,
+            f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC; {found.flows - bulk.apart} flows"
+            + (f"; {bulk.apart} start far from these" if bulk.apart else ""),
         )
 
     def bins(self, wanted: int, width: float | None = None) -> Bins:

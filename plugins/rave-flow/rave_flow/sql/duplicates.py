@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rave_flow.model.columns import literal
 from rave_flow.model.duckdb_connection import connected
-from rave_flow.model.windows import Window
+from rave_flow.model.windows import HOUR, Window, instant
 from rave_flow.sql.aggregates import bounds
 
 if TYPE_CHECKING:
@@ -23,27 +23,30 @@ if TYPE_CHECKING:
 _SAME = "uid, src_high, src_low, dst_high, dst_low, src_port, dst_port, protocol"
 
 
-def duplicates(parquet: Sequence[Path], copies: Sequence[int], window: Window) -> pyarrow.Table:
-    """Which rows of some files do not count in ``window``: columns part (place of the file) and row, both from 0.
+def duplicates(parquet: Sequence[Path], hours: Sequence[int], copies: Sequence[tuple[int, int]]) -> pyarrow.Table:
+    """Which rows of some files do not count: columns part (place of the file) and row, both from 0.
 
     Args:
         parquet: the files, the last of which wins where records are equal.
-        copies: places of files that hold the same flows of the window as an earlier one; those without a uid do not
-            count.
-        window: of the starts of the flows.
+        hours: the starts of the hours that are looked at, in Unix seconds and in order.
+        copies: places of files, each with an hour of which the file holds the same flows as an earlier one; those
+            without a uid do not count.
     """
     with connected() as connection:
-        where = " AND ".join(bounds(window)) or "true"
+        span = Window(instant(hours[0]), instant(hours[-1] + HOUR))
+        chosen = f"epoch_us(ts) // {HOUR * 10**6} IN ({', '.join(str(start // HOUR) for start in hours)})"
+        where = " AND ".join([*bounds(span), chosen])
         parts = " UNION ALL ".join(
-            f"SELECT {place} AS part, file_row_number AS row, uid, duration, src_high, src_low, dst_high, dst_low, "  # noqa: S608  # quoted
+            f"SELECT {place} AS part, file_row_number AS row, ts, uid, duration, src_high, src_low, dst_high, dst_low, "  # noqa: S608  # quoted
             f"src_port, dst_port, protocol FROM read_parquet({literal(str(path))}, file_row_number=true) WHERE {where}"
             for place, path in enumerate(parquet)
         )
         connection.execute(f"CREATE TEMP VIEW records AS {parts}")
         found = _by_uid(connection)
         if copies:
-            places = ", ".join(map(str, copies))
-            more = f"SELECT part, row FROM records WHERE uid IS NULL AND part IN ({places})"  # noqa: S608  # numbers
+            test = f"(part, epoch_us(ts) // {HOUR * 10**6})"
+            pairs = ", ".join(f"({place}, {start // HOUR})" for place, start in copies)
+            more = f"SELECT part, row FROM records WHERE uid IS NULL AND {test} IN ({pairs})"  # noqa: S608  # numbers
             found = f"{found} UNION ALL {more}" if found else more
         columns = "CAST(part AS INTEGER) AS part, CAST(row AS BIGINT) AS row"
         query = f"SELECT {columns} FROM ({found or _NONE}) ORDER BY part, row"  # noqa: S608  # ours
