@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 import pytest
 from matplotlib.image import imread
+from rave_flow.arguments.converters import to_source
 from rave_flow.arguments.silk_converters import CONVERTERS
 from rave_flow.errors import NothingFoundError
 from rave_flow.generate import hosts
@@ -20,6 +21,7 @@ from rave_flow.model.windows import Bins, Window
 from rave_flow.pictures import operations
 from rave_flow.pictures.operations import PICTURES
 from rave_flow.sql import picture_tables
+from rave_flow.steps import parquet_of
 
 from rave_core import Runtime, ThreadPool
 
@@ -194,3 +196,18 @@ def test_many_hosts_do_not_overlap(serving: Serve, zeek: Callable[..., Path], li
     boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
     gaps = [above.y0 - below.y1 for above, below in pairwise(boxes)]
     assert min(gaps) > -2
+
+
+def test_a_host_that_pings_reaches_no_ports(
+    serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]
+) -> None:
+    """However many hosts it pings: ICMP is not in the fan-out."""
+    pings = [
+        line(src="10.0.0.9", proto="icmp").replace("192.0.2.80", f"192.0.2.{number}").replace("\t443\t", "\t0\t")
+        for number in range(20)
+    ]
+    serving(zeek([*pings, line(src="10.0.0.1")]))
+    inventory, selection = operations.selected(to_source("default"), None, None)
+    bins = operations.Ground.of(inventory, selection).bins(96)
+    table = picture_tables.fanout(parquet_of(selection.slices), selection.window, bins, 8)
+    assert table["src"].to_pylist() == ["10.0.0.1"]

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.image import imread
 from rave_flow.errors import NothingFoundError
 from rave_flow.pictures.operations import __export__ as pictures
-from rave_flow.pictures.plots import draw_timeline
+from rave_flow.pictures.plots import draw_timeline, has_peak
 from rave_flow.pictures.styling import COLOURS, new_figure, save
 
 from rave_core import Runtime
@@ -31,11 +31,28 @@ def colours_of(path: Path) -> set[str]:
 def test_a_timeline_is_a_picture_of_the_protocols(sharing: Serve, generated: Path, by: str) -> None:
     """A PNG of 1320 by 600 pixels, with the colours of TCP and UDP in it."""
     sharing(generated)
-    path = Path(timeline(by))
+    path = Path(timeline(by, scale="linear"))
     assert path.suffix == ".png"
     assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert imread(path).shape[:2] == (600, 1320)
     assert {COLOURS["tcp"], COLOURS["udp"], "#FFFFFF"} <= colours_of(path)
+
+
+@pytest.mark.parametrize(
+    ("totals", "is_peak"),
+    [([1, 2, 3, 2, 1], False), ([100, 101, 99, 100, 9000], True), ([5], False), ([0, 0, 7], False)],
+)
+def test_a_peak_makes_the_scale_logarithmic(totals: list[int], is_peak: bool) -> None:
+    """Where it is more than thirty times the median of bins with flows; of protocols together."""
+    assert has_peak({"tcp": totals}) is is_peak
+    assert has_peak({"tcp": totals, "udp": [0] * len(totals)}) is is_peak
+
+
+def test_the_scale_is_chosen(sharing: Serve, generated: Path) -> None:
+    """The backup at night is a peak: by itself the scale is logarithmic; linear is another picture."""
+    sharing(generated)
+    pictures = {scale: Path(timeline(scale=scale)).read_bytes() for scale in ("auto", "log", "linear")}
+    assert pictures["auto"] == pictures["log"] != pictures["linear"]
 
 
 def test_a_timeline_is_kept(serving: Serve, generated: Path) -> None:

@@ -151,6 +151,22 @@ def to_end(value: Any) -> str:
     return str(value)
 
 
+SCALES = ("auto", "linear", "log")
+"""Scales of a picture's amounts."""
+
+
+def to_scale(value: Any) -> str:
+    """A scale of a picture: one of `SCALES`.
+
+    Raises:
+        ValueError: anything else.
+    """
+    word = str(value).strip().lower()
+    if word not in SCALES:
+        raise ValueError(f"one of {', '.join(SCALES)} expected")
+    return word
+
+
 def to_prefix(value: Any) -> int:
     """The length of a prefix that a square can be made of.
 
@@ -216,6 +232,7 @@ CONVERTERS: dict[str, Converter] = dict(
         _named("flow_percentage", to_percentage, {"type": "number", "minimum": 0, "maximum": 100}),
         _named("flow_few", to_few, {"type": "integer", "minimum": 1, "maximum": 50}),
         _named("flow_end", to_end, {"enum": ["src", "dst"]}),
+        _named("flow_scale", to_scale, {"enum": list(SCALES)}),
         _named("flow_prefix", to_prefix, {"enum": list(NUMBERED)}),
         _named("flow_records", to_records, {"type": "integer", "minimum": 1}),
     ]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TYPES: dict[str, Any] = {
     "by": "flow_measure", "over": "flow_dimension", "end_of": "flow_end", "n": "flow_few", "prefix": "flow_prefix",
+    "scale": "flow_scale",
     "bin": "flow_width", "start": "flow_time", "end": "flow_time", "source": "flow_source",
 }  # fmt: skip
 _SHARED: dict[str, Any] = {"start": None, "end": None, "source": "default"}
@@ -72,10 +73,10 @@ class Ground:
         return Bins.over(window, width or readable_width(seconds, wanted), self.first, self.last)
 
 
-def _timeline(figure: Figure, ground: Ground, by: str, bin: float | None) -> None:
+def _timeline(figure: Figure, ground: Ground, by: str, bin: float | None, scale: str) -> None:
     bins = ground.bins(150, bin)
     table = steps.series(ground.selection.window, ground.selection.slices, bins)
-    plots.draw_timeline(figure, table, bins, by, ground.facts, ground.selection.skipped)
+    plots.draw_timeline(figure, table, bins, by, ground.facts, ground.selection.skipped, scale)
 
 
 def _heatmap(figure: Figure, ground: Ground, by: str, n: int) -> None:
@@ -117,8 +118,9 @@ class Picture:
 
 PICTURES: dict[str, Picture] = {
     "timeline": Picture(
-        _timeline, {"by": "bytes", "bin": None}, (11, 5),
-        "A picture of the traffic over time by protocol; the width of a bin is chosen to read well if not given.",
+        _timeline, {"by": "bytes", "bin": None, "scale": "auto"}, (11, 5),
+        "A picture of the traffic over time by protocol; the width of a bin is chosen to read well if not given. "
+        "The scale is logarithmic by itself where one peak would hide the rest, and linear else.",
     ),
     "heatmap": Picture(
         _heatmap, {"by": "bytes", "n": 20}, (11, 6),
@@ -130,7 +132,8 @@ PICTURES: dict[str, Picture] = {
     ),
     "fanout": Picture(
         _fanout, {"n": 8}, (11, 5),
-        "A picture of the n sources that reached the most different ports of hosts, over time: scanners stand out.",
+        "A picture of the n sources that reached the most different ports of hosts, over time: scanners stand out. "
+        "ICMP has no ports, and is not in it.",
     ),
     "addresses": Picture(
         _space, {"by": "flows", "end_of": "src", "prefix": 16}, (9.5, 9),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from math import floor, log10
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from rave_flow.model.windows import Bins
@@ -35,29 +37,71 @@ _STACKED = 5
 """How many protocols are told apart in a timeline; the smaller ones are drawn as one."""
 
 
-def draw_timeline(figure: Figure, series: pyarrow.Table, bins: Bins, by: str, facts: str, skipped: int) -> None:
-    """Stacked areas over time, the largest protocol at the bottom."""
+def draw_timeline(
+    figure: Figure, series: pyarrow.Table, bins: Bins, by: str, facts: str, skipped: int, scale: str = "auto"
+) -> None:
+    """Stacked areas over time, the largest protocol at the bottom; on a logarithmic scale a line each.
+
+    Args:
+        figure: to draw on.
+        series: what `rave_flow.sql.aggregates.series` gave.
+        bins: of the series.
+        by: what is measured.
+        facts: of which flows, in words.
+        skipped: how many lines could not be read.
+        scale: ``linear``, ``log``, or ``auto``: logarithmic where one peak would hide all the rest.
+    """
     from matplotlib.ticker import EngFormatter
 
-    stacks, spare = _stacked(series, bins, by), iter(SPARE)
-    colours = [COLOURS.get(proto) or (OTHER if proto == "other" else next(spare)) for proto in stacks]
+    stacks = _stacked(series, bins, by)
+    is_log = scale == "log" or (scale == "auto" and has_peak(stacks))
     axes = figure.add_subplot()
-    # Steps hold each value for the whole of its bin, so the last one is said twice.
-    heights = [[*values, values[-1]] for values in stacks.values()]
-    axes.stackplot(edges(bins), heights, labels=list(stacks), colors=colours, step="post", linewidth=0)
-    axes.set_ylim(bottom=0)
-    axes.margins(y=0.08)
+    (_draw_lines if is_log else _draw_areas)(axes, stacks, bins)
     name, unit = UNITS[by]
-    axes.set_ylabel(f"{name} per {said(bins.width)}")
+    axes.set_ylabel(f"{name} per {said(bins.width)}{', logarithmic' if is_log else ''}")
     axes.yaxis.set_major_formatter(EngFormatter(unit=unit, sep=" " if unit else ""))
     time_axis(axes, bins)
     tidy(axes, "y")
     handles, labels = axes.get_legend_handles_labels()
+    order = slice(None) if is_log else slice(None, None, -1)
     axes.legend(
-        handles[::-1], labels[::-1], title="Protocol", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False
+        handles[order], labels[order], title="Protocol", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False
     )
     whole = amount(sum(sum(values) for values in stacks.values()), by)
     entitle(axes, f"{name} by protocol", facts if by == "flows" else f"{facts}; {whole}", skipped)
+
+
+PEAK = 30
+"""So many times the median of bins with flows is a peak that hides the rest."""
+
+
+def has_peak(stacks: Mapping[str, Sequence[int]]) -> bool:
+    """Whether the highest bin is so high that the others would be flat."""
+    totals = [total for total in map(sum, zip(*stacks.values(), strict=True)) if total]
+    return len(totals) > 2 and max(totals) > PEAK * median(totals)
+
+
+def _colours_of(names: Iterable[str]) -> list[str]:
+    spare = iter(SPARE)
+    return [COLOURS.get(name) or (OTHER if name == "other" else next(spare)) for name in names]
+
+
+def _draw_areas(axes: Axes, stacks: Mapping[str, Sequence[int]], bins: Bins) -> None:
+    # Steps hold each value for the whole of its bin, so the last one is said twice.
+    heights = [[*values, values[-1]] for values in stacks.values()]
+    axes.stackplot(edges(bins), heights, labels=list(stacks), colors=_colours_of(stacks), step="post", linewidth=0)
+    axes.set_ylim(bottom=0)
+    axes.margins(y=0.08)
+
+
+def _draw_lines(axes: Axes, stacks: Mapping[str, Sequence[int]], bins: Bins) -> None:
+    """A line each: areas on top of each other would mean nothing where equal heights are no equal amounts."""
+    for (name, values), colour in zip(stacks.items(), _colours_of(stacks), strict=True):
+        axes.step(edges(bins), [*values, values[-1]], where="post", label=name, color=colour, linewidth=1.3)
+    least = min((value for values in stacks.values() for value in values if value), default=1)
+    axes.set_yscale("symlog", linthresh=10 ** floor(log10(least)), linscale=0.3)
+    axes.set_ylim(bottom=0)
+    axes.margins(y=0.08)
 
 
 def _stacked(series: pyarrow.Table, bins: Bins, by: str) -> dict[str, list[int]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rave_flow.model.windows import Bins, Window
 from rave_flow.sql.aggregates import MEASURES, flows
+from rave_flow.sql.literals import literal
 
 if TYPE_CHECKING:
     import pyarrow
@@ -26,7 +27,7 @@ def heat(parquet: Sequence[Path], window: Window, bins: Bins, by: str, most: int
     with flows(parquet, window) as connection:
         return connection.sql(
             f"WITH largest AS (SELECT dst_port, proto FROM flows WHERE proto IN ('tcp', 'udp', 'sctp') "  # noqa: S608  # ours
-            f"GROUP BY ALL ORDER BY {measure} DESC, dst_port, proto LIMIT {int(most)}) "
+            f"GROUP BY ALL ORDER BY {measure} DESC, dst_port, proto LIMIT {literal(most)}) "
             f"SELECT largest.dst_port AS port, largest.proto AS proto, {_bin(bins)} AS bin, {measure} AS amount "
             "FROM flows LEFT JOIN largest ON flows.dst_port = largest.dst_port AND flows.proto = largest.proto "
             "GROUP BY ALL ORDER BY port NULLS LAST, proto, bin"
@@ -34,14 +35,18 @@ def heat(parquet: Sequence[Path], window: Window, bins: Bins, by: str, most: int
 
 
 def fanout(parquet: Sequence[Path], window: Window, bins: Bins, most: int) -> pyarrow.Table:
-    """The sources that reached the most different ports of hosts, over time: src, bin, targets; the largest first."""
-    target = "dst || ' ' || proto || ' ' || coalesce(dst_port, 0)"
+    """The sources that reached the most different ports of hosts, over time: src, whole, bin, targets; largest first.
+
+    Flows without ports are not in it: a host that pings a thousand others reaches no port.
+    """
+    target = "dst || ' ' || proto || ' ' || dst_port"
     with flows(parquet, window) as connection:
         return connection.sql(
-            f"WITH largest AS (SELECT src, count(DISTINCT {target}) AS whole FROM flows GROUP BY src "  # noqa: S608  # ours
-            f"ORDER BY whole DESC, src LIMIT {int(most)}) "
+            f"WITH reached AS (FROM flows WHERE dst_port IS NOT NULL AND proto NOT IN ('icmp', 'icmp6')), "  # noqa: S608  # ours
+            f"largest AS (SELECT src, count(DISTINCT {target}) AS whole FROM reached GROUP BY src "
+            f"ORDER BY whole DESC, src LIMIT {literal(most)}) "
             f"SELECT src, whole, {_bin(bins)} AS bin, count(DISTINCT {target}) AS targets "
-            "FROM flows JOIN largest USING (src) GROUP BY src, whole, bin ORDER BY whole DESC, src, bin"
+            "FROM reached JOIN largest USING (src) GROUP BY src, whole, bin ORDER BY whole DESC, src, bin"
         ).to_arrow_table()
 
 
