@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CellType, ModuleType
 from typing import Any
 
 from rave_core.errors import ArgumentError, UnencodableError
 from rave_core.fingerprint import digest
+from rave_core.fingerprint.met_code import collecting
 from rave_core.model import Call, Key, OperationSpec
 from rave_core.typemap import FittedTypeMap
 
@@ -28,7 +29,17 @@ class Binder:
         *,
         typemap: FittedTypeMap | None,
         unencodable: Callable[[UnencodableError], None],
+        code_of: Callable[[Iterable[object]], str] | None = None,
     ) -> None:
+        """Makes a binder.
+
+        Args:
+            spec, name, version: of the operation.
+            typemap: converts the arguments, or ``None``.
+            unencodable: called where a call gets no key.
+            code_of: gives what the functions and classes do that are met in arguments, or an empty text.
+        """
+        self._code_of = code_of
         self._spec = spec
         self.name = name
         self.version = version
@@ -121,12 +132,27 @@ class Binder:
         try:
             if self._closure:
                 items = [*items, *((f"<closure>.{name}", cell.cell_contents) for name, cell in self._closure)]
-            return Key(self.name, self.version, digest(items))
+            return Key(self.name, self.version, self._digest(items))
         except UnencodableError as error:
             self._unencodable(error)
         except ValueError:
             self._unencodable(UnencodableError("a captured variable has no value yet", "args.<closure>"))
         return None
+
+    def _digest(self, items: Iterable[tuple[str, Any]]) -> str:
+        if self._code_of is None:
+            return digest(items)
+        with collecting() as met:
+            return digest(self._with_code(items, met, self._code_of))
+
+    @staticmethod
+    def _with_code(
+        items: Iterable[tuple[str, Any]], met: Mapping[int, object], code_of: Callable[[Iterable[object]], str]
+    ) -> Iterator[tuple[str, Any]]:
+        """The items, and the code that was met while they were encoded."""
+        yield from items
+        if met and (code := code_of(list(met.values()))):
+            yield "<code>", code
 
 
 def _plain_names(parameters: tuple[inspect.Parameter, ...]) -> tuple[str, ...] | None:

@@ -6,14 +6,18 @@ import types
 from functools import _lru_cache_wrapper
 from typing import Any
 
+from rave_core.fingerprint.met_code import note_code
 from rave_core.fingerprint.parts import Parts
 from rave_core.functions.naming import module_of
 
 
 def function_parts(function: types.FunctionType) -> Parts:
-    """Name, code, defaults and captured values; neither its globals nor its attributes."""
+    """Name, code, defaults and captured values; neither its globals nor its attributes.
+
+    Where code is collected, what the function does is for the collector to say, else its bytecode counts.
+    """
     yield "", f"{module_of(function)}:{function.__qualname__}"
-    yield ".__code__", function.__code__
+    yield ".__code__", None if note_code(function) else function.__code__
     yield ".__defaults__", function.__defaults__
     yield ".__kwdefaults__", function.__kwdefaults__
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):

@@ -34,6 +34,7 @@ from rave_core.fingerprint import code, standard, zones
 from rave_core.fingerprint.buffers import Write
 from rave_core.fingerprint.builtins import BUILT_IN, PUTS, Put, guarded, piece, put_text
 from rave_core.fingerprint.classes import MEMBERS, class_name, is_named, put_class
+from rave_core.fingerprint.met_code import noting
 from rave_core.fingerprint.objects import class_header, object_put
 from rave_core.fingerprint.parts import leaf, parts, unreadable
 
@@ -123,6 +124,11 @@ def _put_all(value: Any, write: Write) -> None:
 
 
 def _find(cls: type) -> Put:
+    put: Put = noting(cls, _found(cls))
+    return put
+
+
+def _found(cls: type) -> Put:
     claimed = _claimed(cls)
     if claimed is not None:
         return claimed

@@ -121,7 +121,14 @@ class Container:
         return ResolvedOperation(
             spec=spec,
             name=name,
-            binder=Binder(spec, name, version.text, typemap=spec.typemap, unencodable=unencodable),
+            binder=Binder(
+                spec,
+                name,
+                version.text,
+                typemap=spec.typemap,
+                unencodable=unencodable,
+                code_of=self._versions.argument_code(spec),
+            ),
             cache=cache,
             leases=self._lease_store(cache),
             strategy=self._strategy(spec, name),
@@ -134,6 +141,7 @@ class Container:
         """Has all operations work their versions out again with their next call."""
         for memo in list(self.memos):
             memo.expire()
+        self._versions.code_changed()
         PUTS.clear()  # which knows what classes are
 
     def release(self, namespace: str) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from rave_core.errors import ConfigurationError, UnknownNameError, describe_error
 from rave_core.fingerprint.encoder import encode, short_digest
 from rave_core.model import OperationSpec
 from rave_core.plugins.discovery import Plugins
 from rave_core.reloading.generations import as_loaded
+from rave_core.runtime.argument_code import ArgumentCode
 from rave_core.settings import Settings
 from rave_core.settings.sources import user_directory
 from rave_core.versions.annotations import ByStrategy, DependsOn, Explicit, Pinned, explicit
+from rave_core.versions.source.classes import is_of_project
 from rave_core.versions.source.closure import Closure, ClosureRequest, closure_of
 from rave_core.versions.source.loaded_source import keep_facts_in
 from rave_core.versions.source.locality import Locality
@@ -27,7 +31,36 @@ class VersionFinder:
     def __init__(self, settings: Settings, plugins: Plugins) -> None:
         self._settings = settings
         self._plugins = plugins
+        self._arguments = ArgumentCode(self._argument_request)
         keep_facts_in(user_directory("cache", os.environ) / "facts")
+
+    def code_changed(self) -> None:
+        """Forgets what arguments were found to do."""
+        self._arguments.clear()
+
+    def argument_code(self, spec: OperationSpec) -> Callable[[Iterable[object]], str]:
+        """What gives a digest of the functions and classes that calls of an operation are given.
+
+        Under an explicit version classes do not count.
+        """
+        home = (spec.function.__module__ or "").partition(".")[0]
+        has_classes = not isinstance(spec.version, Explicit)
+        return partial(self._arguments.digest, home=home, has_classes=has_classes)
+
+    def _argument_request(self, thing: object, home: str) -> ClosureRequest | None:
+        locality = self._locality(home)
+        if isinstance(thing, type) and not is_of_project(thing, locality):
+            return None
+        return ClosureRequest(roots=(thing,), locality=locality, answer=self._answer)
+
+    def _locality(self, home: str) -> Locality:
+        settings = self._settings
+        return Locality(
+            home=home,
+            project=frozenset(settings.version_project),
+            releases=settings.version_packages == "release",
+            python=settings.version_python,
+        )
 
     def find(self, spec: OperationSpec) -> Version:
         """The version of an operation, by what is loaded now.
@@ -92,19 +125,12 @@ class VersionFinder:
         return space.get("__name__") == "__main__" and not has_file(space)
 
     def _request(self, spec: OperationSpec, depends: DependsOn, *, follows: bool) -> ClosureRequest:
-        settings, module = self._settings, spec.function.__module__ or ""
-        locality = Locality(
-            home=module.partition(".")[0],
-            project=frozenset(settings.version_project),
-            releases=settings.version_packages == "release",
-            python=settings.version_python,
-        )
         return ClosureRequest(
             roots=((spec.function,) if follows else ()) + depends.things,
             names=depends.names,
             files=[os.path.join(os.path.dirname(spec.code.path or ""), path) for path in depends.files],
             ignore=depends.ignore,
-            locality=locality,
+            locality=self._locality((spec.function.__module__ or "").partition(".")[0]),
             answer=self._answer,
         )
 

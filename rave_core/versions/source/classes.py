@@ -13,7 +13,7 @@ from typing import Any
 from rave_core.versions.source.facts import Definition, Facts
 from rave_core.versions.source.functions import own_attributes, put_definition, reach
 from rave_core.versions.source.loaded_source import sources
-from rave_core.versions.source.locality import Place
+from rave_core.versions.source.locality import Locality, Place
 from rave_core.versions.source.modules import has_file, names_in
 from rave_core.versions.source.walk import SCALARS, Walk
 
@@ -93,8 +93,16 @@ def is_generated(function: FunctionType | None) -> bool:
 
 def class_place(walk: Walk, cls: type) -> Place:
     """Whose code a class is."""
-    module = cls.__module__ if isinstance(cls.__module__, str) else "builtins"
-    return walk.locality.of(module, _file(cls))
+    return _place(cls, walk.locality)
+
+
+def is_of_project(cls: type, locality: Locality) -> bool:
+    """Whether a class is the project's."""
+    return _place(cls, locality) is Place.PROJECT
+
+
+def _place(cls: type, locality: Locality) -> Place:
+    return locality.of(cls.__module__ if isinstance(cls.__module__, str) else "builtins", _file(cls))
 
 
 def _file(cls: type) -> str | None:

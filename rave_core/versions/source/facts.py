@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any
 
@@ -11,6 +12,7 @@ from rave_core.versions.source.bytecode import code_digest
 from rave_core.versions.source.names import Chain, ReachedNames, names_of
 from rave_core.versions.source.normal_form import normal_form
 from rave_core.versions.source.outline import Parsed, SourceOutline, top_statements
+from rave_core.versions.source.tokens import digest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,14 @@ class Facts:
         compiled = self._kept(f"codes {key}", lambda parsed: parsed.digests(key))
         if not compiled or code_digest(code) not in compiled:
             return None
-        return self._definition(f"def {key}", lambda parsed: parsed.functions.get(key, []))
+        spans = self._kept(f"spans {key}", lambda parsed: list(map(_span, parsed.functions.get(key, []))))
+        if len(spans) == 1:
+            return self._definition(f"def {key}", lambda parsed: parsed.functions.get(key, []))
+        number = _which(code, spans)
+        if number is not None:
+            return self._definition(f"def {key} {number}", lambda parsed: [parsed.functions[key][number]])
+        every = self._definition(f"def {key}", lambda parsed: parsed.functions.get(key, []))
+        return every and replace(every, code=digest_of(every.code, sys.implementation.cache_tag, code_digest(code)))
 
     def class_(self, qualname: str) -> Definition | None:
         """The statement of a class; ``None`` where there is none."""
@@ -131,6 +140,25 @@ class Facts:
     def rest(self) -> None:
         """Lets go of the syntax tree, which is made again where something new is asked for."""
         self._parsed = None
+
+
+def _span(node: Any) -> list[int]:
+    return [node.lineno, node.col_offset, node.end_lineno, node.end_col_offset]
+
+
+def _which(code: CodeType, spans: list[list[int]]) -> int | None:
+    """Which of the functions that begin on one line code was compiled from; ``None`` where it has no positions."""
+    within = []
+    for line, end_line, column, end_column in code.co_positions():
+        if line is None or end_line is None or column is None or end_column is None or not end_column:
+            continue
+        within.append((line, column, end_line, end_column))
+    found = [
+        number
+        for number, (line, column, end_line, end_column) in enumerate(spans)
+        if within and all((line, column) <= each[:2] and each[2:] <= (end_line, end_column) for each in within)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _binding(tree: ast.Module, name: str) -> list[ast.stmt]:

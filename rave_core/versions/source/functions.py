@@ -8,6 +8,7 @@ from types import FunctionType, MappingProxyType, MethodType
 from typing import Any
 
 from rave_core.versions.source import chains
+from rave_core.versions.source.bytecode import code_digest
 from rave_core.versions.source.facts import Decorator, Definition
 from rave_core.versions.source.imports import follow_import
 from rave_core.versions.source.loaded_source import LoadedCode, sources
@@ -192,6 +193,8 @@ def _library_function(walk: Walk, function: FunctionType) -> None:
     """Adds a library's function by name, and the project's code that it was given to hold."""
     name = function.__globals__.get("__name__") or function.__module__
     walk.put("library", function.__code__.co_qualname)
+    if "<" in function.__qualname__:  # of which there may be several under one name
+        walk.put(code_digest(function.__code__))
     walk.put_library(name if isinstance(name, str) else "", function.__code__.co_filename)
     attributes = own_attributes(function)
     registry = attributes.get("registry")

@@ -16,6 +16,7 @@ from typing import Any
 
 from rave_core.errors import RaveError
 from rave_core.fingerprint.encoder import encode
+from rave_core.fingerprint.met_code import collecting
 from rave_core.versions.source.classes import class_place, facts_of_class, function_in, is_generated
 from rave_core.versions.source.functions import function_place, own_attributes
 from rave_core.versions.source.locality import Place
@@ -238,7 +239,10 @@ def _library_instance(walk: Walk, value: Any, label: str) -> None:
         walk.tell(label, f"it has {size >> 20} MiB, too many to be read for each version")
         return
     try:
-        walk.put("v", encode(value))
+        with collecting() as met:
+            walk.put("v", encode(value))
+        for thing in sorted(met.values(), key=_order):
+            walk.refer(thing, label)
         return
     except RaveError:
         pass

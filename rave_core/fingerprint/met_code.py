@@ -1,0 +1,66 @@
+"""Code that is met while values are encoded: functions, and the classes of objects and members.
+
+An encoding has their names. What they do is for whoever collects them to say: it depends on all that they reach.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rave_core.fingerprint.buffers import Write
+
+_OTHERS = frozenset({*sys.stdlib_module_names, "numpy", "pandas", "polars", "pyarrow", "rave_core"})
+
+
+class _Collector(threading.local):
+    met: dict[int, object] | None = None
+
+
+_collector = _Collector()
+
+
+@contextmanager
+def collecting() -> Iterator[dict[int, object]]:
+    """Collects the code that this thread meets in the block, by ``id``."""
+    before, _collector.met = _collector.met, {}
+    try:
+        yield _collector.met
+    finally:
+        _collector.met = before
+
+
+def note_code(thing: object) -> bool:
+    """Notes a function or a class; whether anybody collects."""
+    if _collector.met is None:
+        return False
+    _collector.met[id(thing)] = thing
+    return True
+
+
+def noting(cls: type, put: Any) -> Any:
+    """``put``, which encodes instances of ``cls``; it also notes the class, where that may be somebody's own."""
+    if issubclass(cls, type):
+
+        def put_noted_class(value: Any, write: Write, inside: set[int]) -> None:
+            if _may_be_own(value):
+                note_code(value)
+            put(value, write, inside)
+
+        return put_noted_class
+    if not _may_be_own(cls):
+        return put
+
+    def put_noted(value: Any, write: Write, inside: set[int]) -> None:
+        note_code(cls)
+        put(value, write, inside)
+
+    return put_noted
+
+
+def _may_be_own(cls: type) -> bool:
+    module = cls.__module__
+    return not isinstance(module, str) or module.partition(".")[0] not in _OTHERS

@@ -1,0 +1,70 @@
+"""Code that comes as an argument: what the functions do, and the classes of objects, that a call is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from types import FunctionType
+
+from rave_core.functions.naming import file_of
+from rave_core.versions.file_contents import contents
+from rave_core.versions.source.bytecode import code_digest
+from rave_core.versions.source.closure import Closure, ClosureRequest, closure_of
+from rave_core.versions.source.guards import Guards
+
+_MAX_KNOWN = 4096
+
+
+class ArgumentCode:
+    """Digests of functions and classes by all that they reach; each is found once in an epoch."""
+
+    def __init__(self, request_of: Callable[[object, str], ClosureRequest | None]) -> None:
+        """Makes an empty one; ``request_of`` says how to follow a thing for an operation of a package, if at all."""
+        self._request_of = request_of
+        self._known: dict[tuple[int, str], tuple[object, Closure | None]] = {}
+
+    def clear(self) -> None:
+        """Forgets all digests, since code was loaded or run again."""
+        self._known.clear()
+
+    def digest(self, things: Iterable[object], home: str, *, has_classes: bool = True) -> str:
+        """A digest of functions and classes in any order; empty where there is nothing to say.
+
+        Args:
+            things: what was met in arguments.
+            home: the top-level package of the operation.
+            has_classes: whether classes count; functions always do, since they are values.
+        """
+        kinds = (FunctionType, type) if has_classes else (FunctionType,)
+        found = [self._closure(thing, home) for thing in things if isinstance(thing, kinds)]
+        digests = sorted({closure.digest for closure in found if closure is not None})
+        return blake2b(b"".join(digests), digest_size=20).hexdigest() if digests else ""
+
+    def _closure(self, thing: object, home: str) -> Closure | None:
+        known = self._known.get((id(thing), home))
+        if known is not None and known[0] is thing and (known[1] is None or known[1].guards.hold()):
+            return known[1]
+        request = self._request_of(thing, home)
+        closure = _followed(thing, request) if request is not None else None
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        self._known[id(thing), home] = thing, closure
+        return closure
+
+
+def _followed(thing: object, request: ClosureRequest) -> Closure:
+    try:
+        return closure_of(request)
+    except Exception:  # noqa: BLE001  # code of a stranger was looked at: what is near counts in its place
+        return Closure(_near(thing), {}, {}, Guards())
+
+
+def _near(thing: object) -> bytes:
+    """The content of the file in which something was defined, or its bytecode."""
+    if isinstance(thing, FunctionType):
+        return code_digest(thing.__code__).encode()
+    try:
+        path = file_of(thing)  # type: ignore[arg-type]  # a class, which has a file too
+        return blake2b(contents.read(path)[0], digest_size=20).digest() if path is not None else b"no file"
+    except OSError:
+        return b"no file"
