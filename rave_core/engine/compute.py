@@ -121,12 +121,29 @@ class Compute:
 
     def keep(self, execution: Execution, ran: BodyResult, lease: Lease | None) -> tuple[Outcome[Any], FlightResult]:
         """Keeps what a body gave, if its strategy and the cache allow it; then gives the lease back."""
-        kept = self._keep(execution, ran)
+        kept = self._dropped(execution, ran) if self._is_late(execution, ran, lease) else self._keep(execution, ran)
         if execution.deep is not None:
             execution.deep.done.add(execution.key.text)
         if lease is not None and execution.resolved.leases is not None:
             execution.resolved.leases.release(lease)
         return kept
+
+    def _is_late(self, execution: Execution, ran: BodyResult, lease: Lease | None) -> bool:
+        """Whether this process slept through its lease while another kept what it began to compute later."""
+        resolved = execution.resolved
+        if lease is None or resolved.leases is None or not resolved.leases.may_be_lost(lease):
+            return False
+        try:
+            return resolved.cache.has_later(execution.key, ran.generated_at - ran.seconds)
+        except Exception as error:  # noqa: BLE001  # a store may raise anything
+            self._diagnostics.backend_failed(resolved.cache.url, "look for a later entry", error)
+            return False
+
+    def _dropped(self, execution: Execution, ran: BodyResult) -> tuple[Outcome[Any], FlightResult]:
+        resolved = execution.resolved
+        self._diagnostics.outrun(execution.key.text)
+        resolved.cache.drop(execution.key.text)  # memory may hold what is older still
+        return self._unkept(execution, ran)
 
     def _keep(self, execution: Execution, ran: BodyResult) -> tuple[Outcome[Any], FlightResult]:
         resolved, draft = execution.resolved, self._draft(execution, ran)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from rave_core.backend import EVICTED, Backend, Located, MemoryRef, SupportsPeek, SupportsValues
+from rave_core.backend import EVICTED, HEAD_SIZE, Backend, Located, MemoryRef, SupportsPeek, SupportsValues, Truncated
 from rave_core.codecs import Codecs
 from rave_core.codecs.immutability import is_immutable
 from rave_core.errors import DamagedError, EntryError, LaterFormatError, SealError
 from rave_core.model import Bytes, Entry, Key, OperationSpec
-from rave_core.storage.frame import digest, pack, unpack
+from rave_core.storage.frame import digest, open_head, pack, unpack
 from rave_core.storage.signature import Signer
 from rave_core.telemetry.diagnostics import Diagnostics
 
@@ -114,6 +114,30 @@ class Cache(Destination):
             self.backend.set_aside(key.text)
         except EntryError as error:
             self._diagnostics.damaged(self.url, key.text, error)
+        return None
+
+    def has_later(self, key: Key, started: float) -> bool:
+        """Whether a result is kept whose computation began at ``started`` or later, in Unix seconds; in any layer.
+
+        An entry without the right seal does not count, nor one that can't be read.
+        """
+        layers: Sequence[Backend] = getattr(self.backend, "layers", (self.backend,))
+        found = (self._begun(layer, key.text) for layer in layers)
+        return any(begun is not None and begun >= started for begun in found)
+
+    def _begun(self, layer: Backend, key: str) -> float | None:
+        size = HEAD_SIZE
+        while (head := layer.head(key, size)) is not None:
+            try:
+                entry, _ = open_head(head, key, self.signer)
+            except Truncated as error:
+                if error.needed <= size:
+                    return None
+                size = error.needed
+            except EntryError:
+                return None
+            else:
+                return entry.created_at - entry.seconds
         return None
 
     def forget(self, key: Key) -> bool:

@@ -66,14 +66,18 @@ class Lease:
     """A claim held by this process. ``lost`` once another took it over: the work goes on, and may be done twice.
 
     ``is_over`` once the work is done: what could not be given back at once goes with the next heartbeat.
-    ``progress`` is asked at each heartbeat how far the work is.
+    ``progress`` is asked at each heartbeat how far the work is. ``renewed_at`` is when it was claimed or last renewed,
+    by the monotonic and by the wall clock: a process that was suspended may see it in one of them only. ``overslept``
+    once that was longer ago than others wait: they may have had the lease meanwhile, and given it back.
     """
 
-    def __init__(self, key: str, record: LeaseRecord, data: bytes) -> None:
+    def __init__(self, key: str, record: LeaseRecord, data: bytes, renewed_at: tuple[float, float]) -> None:
         self.key = key
         self.record = record
         self.data = data
+        self.renewed_at = renewed_at
         self.lost = False
+        self.overslept = False
         self.is_over = False
         self.lock = threading.Lock()
         self.progress: Callable[[], Progress | None] = lambda: None
@@ -121,6 +125,16 @@ class Leases:
         except Exception as error:  # noqa: BLE001  # a store may raise anything; a lease only saves work
             self._report("release a lease", error)
 
+    def may_be_lost(self, lease: Lease) -> bool:
+        """Whether others may have taken the lease over: they did, or it was not renewed for the lease time."""
+        ages = (now - then for now, then in zip(self.times(), lease.renewed_at, strict=True))
+        lease.overslept = lease.overslept or max(ages) >= self._lease_time
+        return lease.lost or lease.overslept
+
+    def times(self) -> tuple[float, float]:
+        """The monotonic and the wall clock."""
+        return self._clock.monotonic(), self._clock.now()
+
     def _give_back(self, lease: Lease) -> None:
         lease.is_over = True  # first: where the stack is at its end, a heartbeat gives it back
         with lease.lock:
@@ -152,6 +166,7 @@ class Leases:
 
     def _renew(self, lease: Lease) -> None:
         with lease.lock:
+            self.may_be_lost(lease)
             record, data = _renewed(lease)
             try:
                 renewed = self._held.get(lease.record.owner) is not lease or self._store.swap_lease(
@@ -161,6 +176,7 @@ class Leases:
                 _log.warning("the lease of %s could not be renewed: %s", lease.key, error)
                 return
             lease.lost = not renewed
+            lease.renewed_at = self.times() if renewed else lease.renewed_at
             lease.record, lease.data = record, data
         if lease.lost:
             self._held.pop(lease.record.owner, None)
@@ -264,7 +280,7 @@ class Watch:
             since=leases._clock.now(),
         )
         data = _encode(record)
-        lease = Lease(self.key, record, data)
+        lease = Lease(self.key, record, data, self.leases.times())
         if not leases._store.claim(self.key, data) and not self._take_over(data):
             return None
         leases._held[record.owner] = lease

@@ -50,6 +50,11 @@ class Diagnostics:
         self.statistics.count("Lease Takeovers")
         _log.info("%s: taken over from a process that is gone", key)
 
+    def outrun(self, key: str) -> None:
+        """A result was dropped: its process lost the lease, and a result of a later start is kept already."""
+        self.statistics.count("Late Results")
+        _log.warning("%s: a result is not kept, since one that was begun later is kept already", key)
+
     def stored(self, record: Record, status: Status, key: Key, entry: Entry) -> None:
         """A result was computed, a miss or a refresh by ``status``, and its entry put into a cache."""
         self.statistics.kept(record, "Refreshed" if status is Status.REFRESHED else "Misses", sum(entry.sizes))

@@ -22,7 +22,7 @@ from rave_core.errors import UnknownNameError, nearest
 NAMESPACE = "RAVE"
 _ANSWERED = ("Hits", "Misses", "Refreshed", "Stale", "Uncached")
 _SUMMED = (*_ANSWERED, "Errors", "Seconds Computing", "Seconds Saved")
-_COUNTERS = ("Damaged Entries", "Backend Failures", "Lease Takeovers", "Stored Bytes")
+_COUNTERS = ("Damaged Entries", "Backend Failures", "Lease Takeovers", "Late Results", "Stored Bytes")
 _ERROR_LENGTH = 200
 
 
