@@ -158,7 +158,6 @@ def measure(place: Path, number: int, report: Report) -> None:
             for _ in range(ROUNDS):
                 same.append(seconds(lambda name=name: by_hand(files, BY_HAND[name])))
                 for operation in ("ranked", "grouped", "counted"):
-                    runtime.cache.backend.drop(f"flow/silk.tools:{operation}/")
                     for key in list(runtime.cache.backend.keys(f"flow/silk.tools:{operation}/")):
                         runtime.cache.backend.delete(key)
                 asked.append(seconds(ask))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -95,3 +98,19 @@ def test_a_converter_refuses_what_it_can_not_mean(name: str, value: object) -> N
     """By TypeError or ValueError, as the core expects."""
     with pytest.raises((TypeError, ValueError)):
         CONVERTERS[name].convert(value)
+
+
+def test_every_run_tells_what_is_left_out(zeek: Callable[..., Path], line: Callable[..., str], tmp_path: Path) -> None:
+    """On standard error, also where the answer is kept."""
+    logs = zeek([line(), "cut"])
+    command = [str(Path(sys.executable).with_name("rave")), "run", "flow/top", "--format", "csv"]
+    settings = tmp_path / "rave.toml"
+    settings.write_text(f'cache = "file://{tmp_path}/cache"\nproducts = "file://{tmp_path}/products"\n')
+    environment = {**os.environ, "RAVE_CONFIG": str(settings), "RAVE_FLOW_DIRECTORY": str(logs)}
+    for _ in range(2):
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert (
+            "1 line left out: 1 cut, of another number of fields, or no JSON; first: logs/conn.log: line 5"
+            in ran.stderr
+        )
+        assert ran.stdout.splitlines()[1].startswith("10.0.0.1,150,5,1")

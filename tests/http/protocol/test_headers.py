@@ -13,6 +13,7 @@ from rave_http.protocol.headers import (
     cache_status,
     directives,
     http_date,
+    listed,
     preferences,
 )
 from rave_http.protocol.problems import Problem
@@ -97,3 +98,23 @@ def test_directives_are_names_in_any_case() -> None:
     """``only-if-cached`` is found among others."""
     assert "only-if-cached" in directives("No-Cache, ONLY-IF-CACHED, max-age=0")
     assert not directives(None)
+
+
+@pytest.mark.parametrize(
+    ("texts", "header"),
+    [
+        (["one", "two, three"], '"one", "two, three"'),
+        (['a "quoted" \\ one'], '"a \\"quoted\\" \\\\ one"'),
+        (["ü 100%"], '%"%c3%bc 100%25"'),
+        (["two\r\nlines"], '%"two%0d%0alines"'),
+        ([], ""),
+    ],
+)
+def test_texts_are_listed_as_rfc_9651_has_it(texts: list[str], header: str) -> None:
+    """Strings of ASCII are strings, others display strings; none of them can end the header."""
+    assert listed(texts) == header
+
+
+def test_a_list_of_texts_has_an_end() -> None:
+    """Headers that are too long would be refused on their way."""
+    assert len(listed(["x" * 900] * 100)) < 4100

@@ -180,3 +180,17 @@ def test_binary_forms_are_read_back() -> None:
 
     content = choose(offered(), accept=None, form="parquet").render(TABLE)
     assert pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist() == TABLE
+
+
+def test_a_table_shows_and_sends_its_notes() -> None:
+    """On its page and in a header: what is missing from an answer goes with it in every form."""
+    import pyarrow
+
+    from rave_core.rendering import notes_of
+    from rave_http.representation.representations import Representation
+    from rave_http.representation.table_page import table_page
+
+    noted = pyarrow.table({"a": [1]}).replace_schema_metadata({"rave.notes": '["1 line left out <b>"]'})
+    assert b"1 line left out &lt;b&gt;" in table_page(noted, operation="lab/people")
+    sent = Representation("text/csv", '"e"', 1, body=b"a", notes=notes_of(noted)).headers
+    assert dict(sent)["RAVE-Notes"] == '"1 line left out <b>"'
