@@ -37,7 +37,7 @@ def test_converters_version_and_command_are_registered_by_name() -> None:
 
 def test_every_export_has_a_typemap_and_a_mime_type() -> None:
     """So that each can be asked for over HTTP."""
-    names = {"beacons", "count", "daily", "hourly", "new_services", "scans", "top"}
+    names = {"beacons", "count", "daily", "hourly", "long_connections", "new_services", "scans", "top"}
     assert set(tables.__export__) == names
     for operation in tables.__export__.values():
         assert operation.spec.typemap is not None
