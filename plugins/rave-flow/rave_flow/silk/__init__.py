@@ -2,8 +2,10 @@
 
 from rave_flow.model.address_set import AddressSet
 from rave_flow.model.bags import Bag
+from rave_flow.model.prefix_maps import PrefixMap
 from rave_flow.silk.bags import rwbag, rwbagbuild, rwbagcat, rwbagtool
 from rave_flow.silk.flows import Flows
+from rave_flow.silk.prefix_maps import rwpmapbuild, rwpmaplookup
 from rave_flow.silk.records import rwaddrcount, rwdedupe, rwgroup, rwmatch
 from rave_flow.silk.sets import rwsetbuild, rwsetcat, rwsetmember, rwsettool
 from rave_flow.silk.tools import rwcat, rwcount, rwcut, rwfilter, rwset, rwsort, rwstats, rwtotal, rwuniq
@@ -13,6 +15,7 @@ __all__ = [
     "AddressSet",
     "Bag",
     "Flows",
+    "PrefixMap",
     "Tuples",
     "rwaddrcount",
     "rwbag",
@@ -26,6 +29,8 @@ __all__ = [
     "rwfilter",
     "rwgroup",
     "rwmatch",
+    "rwpmapbuild",
+    "rwpmaplookup",
     "rwset",
     "rwsetbuild",
     "rwsetcat",

@@ -19,6 +19,7 @@ from rave_flow.sql import silk_tools
 from rave_flow.sql.aggregates import bounds
 from rave_flow.sql.conditions import Condition
 from rave_flow.sql.literals import literal
+from rave_flow.sql.map_fields import MapField, with_labels
 from rave_flow.steps import CODE, Slice, parquet_of
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Flows:
         order: columns to sort by, and whether the largest come first. Without one the order is by time, then by all
             columns, so it is the same every time.
         parts: references whose flows come one after the other in place of ``slices``.
+        labels: fields that prefix maps give.
         distinct: what tells flows from duplicates; ``None`` where all count.
         left_out: what is missing from them, for each selection of files that they come from; it does not count.
     """
@@ -83,12 +85,13 @@ class Flows:
     filters: tuple[Filter, ...] = ()
     order: tuple[tuple[str, bool], ...] = ()
     parts: tuple[Flows, ...] = ()
+    labels: tuple[MapField, ...] = ()
     distinct: Sameness | None = None
     left_out: tuple[LeftOut, ...] = field(default=(), compare=False)
 
     def __rave_key__(self) -> object:
         """What stands for them in a key."""
-        return self.slices, self.window, self.filters, self.order, self.parts, self.distinct
+        return self.slices, self.window, self.filters, self.order, self.parts, self.labels, self.distinct
 
     def filtered(self, conditions: tuple[Condition, ...], *, passes: bool = True) -> Flows:
         """Those for which all conditions hold, or do not."""
@@ -98,6 +101,15 @@ class Flows:
     def deduplicated(self, distinct: Sameness) -> Flows:
         """Of flows that are the same the first alone."""
         return Flows(parts=(self,), order=self.order, distinct=distinct, left_out=self.left_out)
+
+    def labelled(self, fields: tuple[str, ...]) -> Flows:
+        """The same, with columns for those of ``fields`` that prefix maps give."""
+        found = tuple(field for field in fields if isinstance(field, MapField) and field not in self.labels)
+        return replace(self, labels=(*self.labels, *found)) if found else self
+
+    def _all_labels(self) -> tuple[MapField, ...]:
+        inner = [field for part in self.parts for field in part._all_labels()]
+        return tuple(dict.fromkeys([*self.labels, *inner]))
 
     def ordered(self, columns: tuple[str, ...], *, reverse: bool) -> Flows:
         """The same, in another order; among equals the one that was."""
@@ -124,7 +136,11 @@ class Flows:
 
     def create(self, connection: duckdb.DuckDBPyConnection, view: str) -> None:
         """Makes a view of them on a connection."""
-        connection.execute(f"CREATE TEMP VIEW {view} AS {self._sql()}")
+        labels = self._all_labels()
+        plain = f"{view}_plain" if labels else view
+        connection.execute(f"CREATE TEMP VIEW {plain} AS {self._sql()}")
+        if labels:
+            connection.execute(f"CREATE TEMP VIEW {view} AS {with_labels(plain, labels)}")
 
     def order_sql(self) -> str:
         """The SQL to sort by."""
@@ -180,5 +196,5 @@ def noted(table: pyarrow.Table, flows: Flows) -> pyarrow.Table:
 @op(version=CODE)
 def rows(flows: Flows, fields: tuple[str, ...], limit: int | None) -> pyarrow.Table:
     """See `rave_flow.sql.silk_tools.cut`."""
-    with flows.opened() as connection:
+    with flows.labelled(fields).opened() as connection:
         return silk_tools.cut(connection, fields, flows.order_sql(), limit)

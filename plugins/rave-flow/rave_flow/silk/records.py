@@ -188,7 +188,7 @@ def _limit(name: str, least: Any, most: Any) -> Ranges:
 @op(version=CODE)
 def together(flows: Flows, fields: tuple[str, ...], grouping: Group) -> pyarrow.Table:
     """See `rave_flow.sql.silk_records.group`."""
-    with flows.opened() as connection:
+    with flows.labelled(fields).opened() as connection:
         return silk_records.group(connection, fields, grouping)
 
 

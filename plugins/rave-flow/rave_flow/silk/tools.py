@@ -118,8 +118,9 @@ def _within(flows: Flows, window: Window) -> Flows:
 
 def rwsort(flows: Flows, /, *, fields: Any, reverse: bool = False) -> Flows:
     """The same flows in the order of ``fields``, the largest first with ``reverse=True``."""
-    columns = tuple(column for name in to_fields(fields) for column in ordering(name))
-    return reference_of(flows).ordered(columns, reverse=reverse)
+    names = to_fields(fields)
+    columns = tuple(column for name in names for column in ordering(name))
+    return reference_of(flows).labelled(names).ordered(columns, reverse=reverse)
 
 
 def rwcat(*flows: Flows) -> Flows:
@@ -250,14 +251,14 @@ def counted(flows: Flows, counting: Counting) -> pyarrow.Table:
 @op(version=CODE)
 def grouped(flows: Flows, grouping: Grouping, thresholds: tuple[Threshold, ...]) -> pyarrow.Table:
     """See `rave_flow.sql.silk_tools.unique`."""
-    with flows.opened() as connection:
+    with flows.labelled(grouping.fields).opened() as connection:
         return silk_tools.unique(connection, grouping, thresholds)
 
 
 @op(version=CODE)
 def ranked(flows: Flows, grouping: Grouping, cut: Cut, bottom: bool) -> pyarrow.Table:
     """See `rave_flow.sql.silk_tools.stats`."""
-    with flows.opened() as connection:
+    with flows.labelled(grouping.fields).opened() as connection:
         return silk_tools.stats(connection, grouping, cut, bottom)
 
 

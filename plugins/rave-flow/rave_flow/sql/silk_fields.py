@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rave_flow.errors import ParameterError
+from rave_flow.sql.map_fields import MapField, to_map_field
 
 DURATION_US = "CAST(round(duration * 1000000) AS BIGINT)"
 """The duration in microseconds; NULL where the source has none."""
@@ -64,7 +65,7 @@ OCTETS = (
 
 def _words(value: Any) -> list[str]:
     words = value.split(",") if isinstance(value, str) else [value] if isinstance(value, int) else list(value)
-    return [str(word).strip().lower() for word in words]
+    return [str(word).strip().lower() for word in words]  # a MapField is read anew, since its file may have changed
 
 
 def _once(what: str, value: Any, found: Iterable[str], known: Iterable[str], hint: str) -> tuple[str, ...]:
@@ -86,8 +87,25 @@ def to_fields(value: Any, *, what: str = "fields") -> tuple[str, ...]:
         ParameterError: one is unknown or there twice, or there is none.
     """
     words = [each for word in _words(value) for each in _numbered(word)]
-    names = [ALIASES.get(word, word.replace("-", "_")) for word in words]
-    return _once(what, value, names, FIELDS, ", or SiLK's numbers of them")
+    names = [ALIASES.get(word) or _field(what, word.replace("-", "_")) for word in words]
+    maps = [name for name in names if isinstance(name, MapField)]
+    return _once(
+        what, value, names, [*FIELDS, *maps], ", SiLK's numbers of them, or src_NAME or dst_NAME of a prefix map"
+    )
+
+
+def _field(what: str, word: str) -> str:
+    if word in FIELDS:
+        return word
+    try:
+        return to_map_field(word) or word
+    except ValueError as error:
+        raise ParameterError(f"{what}: {word}: {error}", parameter=what) from None
+
+
+def sql_of(name: str) -> str:
+    """The SQL of a field; that of a prefix map is a column of its name."""
+    return FIELDS.get(name, name)
 
 
 def to_values(value: Any) -> tuple[str, ...]:
@@ -134,7 +152,7 @@ def shown(name: str) -> str:
     """The SQL of a field as people read it: times have their zone, flags are letters."""
     if name in ("stime", "etime"):
         return f"CAST({FIELDS[name]} AS TIMESTAMPTZ)"
-    return LETTERS if name == "flags" else FIELDS[name]
+    return LETTERS if name == "flags" else sql_of(name)
 
 
 _EACH = " || ".join(
@@ -146,7 +164,7 @@ LETTERS = f"CASE WHEN flags IS NOT NULL THEN {_EACH} END"
 def binned(name: str, seconds: int | None) -> str:
     """The SQL of a field to group by; of times the start of their bin, where bins are ``seconds`` wide."""
     if seconds is None or name not in ("stime", "etime"):
-        return FIELDS[name]
+        return sql_of(name)
     micros = f"epoch_us({FIELDS[name]})"
     return f"make_timestamp({floored(micros, seconds * 10**6)} * {seconds * 10**6})"
 
@@ -156,7 +174,7 @@ _NUMBERED = {"sip": ("src_high", "src_low"), "dip": ("dst_high", "dst_low")}
 
 def ordering(name: str) -> tuple[str, ...]:
     """The SQL to sort flows by a field: addresses are in order of their numbers."""
-    return (*_NUMBERED.get(name, ()), FIELDS[name])
+    return (*_NUMBERED.get(name, ()), sql_of(name))
 
 
 def floored(micros: str, width: int) -> str:

@@ -13,6 +13,7 @@ from rave_flow.model.ranges import Ranges, merged, to_ranges
 from rave_flow.sql.conditions import FLAG_BITS, Condition
 from rave_flow.sql.dates import to_time_window
 from rave_flow.sql.flow_types import Types, to_types
+from rave_flow.sql.map_fields import to_countries, to_labelled
 from rave_flow.sql.named_files import to_set
 from rave_flow.sql.option_values import (
     to_addresses,
@@ -35,7 +36,9 @@ T = TypeVar("T")
 _PLAIN: dict[str, Callable[[Any], Any]] = {
     "protocol": to_protocols, "sport": to_ports, "dport": to_ports, "aport": to_ports, "icmp_type": to_octets,
     "icmp_code": to_octets, "ip_version": to_versions, "saddress": to_addresses, "daddress": to_addresses,
-    "any_address": to_addresses, "sipset": to_set, "dipset": to_set, "anyset": to_set, "bytes": to_sizes,
+    "any_address": to_addresses, "sipset": to_set, "dipset": to_set, "anyset": to_set, "pmap_src": to_labelled,
+    "pmap_dst": to_labelled, "pmap_any": to_labelled, "scc": to_countries, "dcc": to_countries, "any_cc": to_countries,
+    "bytes": to_sizes,
     "packets": to_ranges, "bytes_per_packet": to_millionths, "bytes_per_second": to_millionths,
     "packets_per_second": to_millionths, "duration": to_milliseconds, "stime": to_time_window, "etime": to_time_window,
     "active_time": to_time_window, "flags_all": to_flags, "flags_initial": to_flags,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rave_flow.model.ranges import MOST, Ranges
 from rave_flow.sql.literals import literal
-from rave_flow.sql.silk_fields import DURATION_US, FIELDS, VALUES, ordering, shown
+from rave_flow.sql.silk_fields import DURATION_US, FIELDS, VALUES, ordering, shown, sql_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,7 +53,7 @@ class Group:
         order = [column for name in self.keys for column in ordering(name)] + ([delta.sql] if delta else [])
         far = f"{delta.sql} - lag({delta.sql}) OVER one > {literal(delta.most)}" if delta else "false"
         return _GROUPS.format(
-            partition=", ".join(FIELDS[name] for name in self.keys) or "1",
+            partition=", ".join(sql_of(name) for name in self.keys) or "1",
             order=", ".join([*order, _TIES]),
             far=far,
             least=literal(self.least),
@@ -80,7 +80,7 @@ def group(connection: duckdb.DuckDBPyConnection, fields: tuple[str, ...], groupi
 def groups(connection: duckdb.DuckDBPyConnection, grouping: Group) -> pyarrow.Table:
     """A row for each group: group, the keys, records, packets, bytes, stime (the first start), etime (the last end)."""
     whole = ", ".join(f"{VALUES[name]} AS {name}" for name in ("records", "packets", "bytes"))
-    named = "".join(f"any_value({FIELDS[name]}) AS {name}, " for name in grouping.keys)
+    named = "".join(f"any_value({sql_of(name)}) AS {name}, " for name in grouping.keys)
     times = f"{VALUES['stime_earliest']} AS stime, {VALUES['etime_latest']} AS etime"
     query = f'SELECT "group", {named}{whole}, {times} FROM numbered GROUP BY "group" ORDER BY "group"'  # noqa: S608  # ours
     return connection.sql(grouping.sql() + query).to_arrow_table()
@@ -143,7 +143,7 @@ def match(connection: duckdb.DuckDBPyConnection, fields: tuple[str, ...], matchi
     """
     keys = [f"_key{number}" for number in range(len(matching.pairs))]
     sides = [
-        ", ".join(f"{FIELDS[pair[place]]} AS {key}" for key, pair in zip(keys, matching.pairs, strict=True))
+        ", ".join(f"{sql_of(pair[place])} AS {key}" for key, pair in zip(keys, matching.pairs, strict=True))
         for place in (0, 1)
     ]
     query = _EVENTS.format(
@@ -182,7 +182,7 @@ def address_counts(
 
 def bag(connection: duckdb.DuckDBPyConnection, key: str, counter: str) -> list[tuple[Any, int]]:
     """Pairs of key and count; those of which nothing is counted are left out."""
-    query = f"SELECT {FIELDS[key]} AS key, {VALUES[counter]} AS number FROM flows GROUP BY 1 HAVING number > 0"  # noqa: S608  # ours
+    query = f"SELECT {sql_of(key)} AS key, {VALUES[counter]} AS number FROM flows GROUP BY 1 HAVING number > 0"  # noqa: S608  # ours
     return [(name, int(number)) for name, number in connection.execute(query).fetchall()]
 
 
