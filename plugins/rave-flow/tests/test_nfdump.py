@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rave_flow.errors import UnreadableError
+from rave_flow.errors import NothingFoundError, UnreadableError
+from rave_flow.operations.tables import top
 from rave_flow.silk import rwcut, rwfilter, rwtotal, rwuniq
 
 from rave_core import Runtime
@@ -180,3 +181,17 @@ def test_captures_beside_logs_are_passed_over(
     table = rwtotal(rwfilter(), key="protocol")
     assert table["records"].to_pylist() == [1]
     assert b"day.pcap (a capture beside other flow files" in table.schema.metadata[b"rave.notes"]
+
+
+def test_netflow_outside_of_a_window_is_not_read(
+    serving: Serve, converted: dict[str, Path], runs: Callable[[str], int], tmp_path: Path
+) -> None:
+    """Its head says when its flows are."""
+    directory = tmp_path / "netflow"
+    shutil.copytree(converted["echo-connections.pcap.gz"], directory)
+    serving(directory)
+    before = runs("flow/steps:ingest")
+    with pytest.raises(NothingFoundError, match="they reach from"):
+        top(start="2035-01-01")
+    assert runs("flow/steps:ingest") == before
+    assert top(over="proto")["flows"].to_pylist()[0] > 0

@@ -746,3 +746,22 @@ def test_the_number_of_a_protocol_comes_from_ip_proto(serving: Serve, zeek: Zeek
     lines = [f"1715680800.5 C{number} 10.0.0.1 0 10.0.0.2 0 unknown_transport 1 1 1 1 {number}" for number in (89, 250)]
     serving(zeek(["\t".join(one.split()) for one in lines], fields=fields))
     assert sorted(top(over="proto")["proto"].to_pylist()) == ["250", "ospf"]
+
+
+def test_names_that_are_no_text_and_links_that_go_round_stop_nothing(
+    serving: Serve, directory: Path, zeek: Zeek, line: Line
+) -> None:
+    """Names are bytes: what lies under them is read, and told where it can't be."""
+    content = zeek([line(), "cut"], name="x").joinpath("x").read_bytes()
+    (directory / "x").unlink()
+    odd = os.fsdecode(b"conn.\xff\n.log")
+    (directory / odd).write_bytes(content)
+    (directory / os.fsdecode(b"f\xfe.csv")).write_bytes(b"")
+    (directory / "conn.a.log").symlink_to(directory / "conn.b.log")
+    (directory / "conn.b.log").symlink_to(directory / "conn.a.log")
+    serving(directory)
+    for _ in range(2):
+        table = top()
+        assert table["flows"].to_pylist() == [1]
+        assert b"conn.\\udcff\n.log: line 5" in table.schema.metadata[b"rave.flow.first_bad"]
+        assert len(left_out(table)["files"]) == 3

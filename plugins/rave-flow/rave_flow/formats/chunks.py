@@ -6,6 +6,7 @@ could be entered, and what writes them does not append to them.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,6 +17,7 @@ from rave_flow.errors import ChangedError, FlowError, UnreadableError
 from rave_flow.formats.compression import is_compressed, open_regular, opened
 from rave_flow.formats.file_names import Form
 from rave_flow.formats.heads import Head, head_of
+from rave_flow.formats.nfdump import span_of_netflow
 from rave_flow.formats.source_directory import SourceFile, form_of
 from rave_flow.formats.spans import FIRST, LAST, Span, span_of_block
 from rave_flow.formats.zeek import Log
@@ -172,17 +174,22 @@ def check_grown(file: SourceFile) -> None:
 
 def span_of(file: SourceFile) -> Span | None:
     """When the flows of a file start; ``None`` where only a reading can tell, also of one that can't be read."""
-    if form_of(file) is not Form.ZEEK:
-        return None
-    head, first, last = None, FIRST, LAST
     try:
-        with opened(file) as source:
-            for block in blocks(source):
-                head = head_of(file.path, block) if head is None else head
-                found = span_of_block(block, head)
-                if found is None:
-                    return None
-                first, last = min(first, found[0]), max(last, found[1])
+        if form_of(file) is Form.NETFLOW:
+            with tempfile.TemporaryDirectory(prefix="rave-flow-") as folder:
+                return span_of_netflow(file, Path(folder))
+        return _span_of_log(file) if form_of(file) is Form.ZEEK else None
     except (FlowError, OSError):
         return None
+
+
+def _span_of_log(file: SourceFile) -> Span | None:
+    head, first, last = None, FIRST, LAST
+    with opened(file) as source:
+        for block in blocks(source):
+            head = head_of(file.path, block) if head is None else head
+            found = span_of_block(block, head)
+            if found is None:
+                return None
+            first, last = min(first, found[0]), max(last, found[1])
     return (first, last) if head is not None else None

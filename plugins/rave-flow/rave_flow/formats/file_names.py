@@ -11,12 +11,13 @@ _ROTATED = r"(?:[.-]\d[\dTZ:_.-]*)?"
 _PACKED = r"(?:\.(?:gz|zst|bz2|xz|lz4))?"
 
 READ = re.compile(
-    rf"^(?P<stem>conn(?!-summary)(?:[._-].*)?)\.(?:log|json|jsonl|ndjson){_ROTATED}{_PACKED}$"
-    rf"|^(?P<eve>eve(?:[._-].*)?)\.json{_ROTATED}{_PACKED}$"
-    rf"|^(?P<vpc>.*_vpcflowlogs_.*)\.log{_PACKED}$"
-    rf"|^(?P<table>.+)\.csv{_ROTATED}{_PACKED}$|^(?P<parquet>.+)\.parquet$"
-    r"|^(?P<netflow>nfcapd\.\d{8,14})$"
-    rf"|^(?P<packets>.+)\.(?:pcap|pcapng|cap){_ROTATED}{_PACKED}$"
+    rf"^(?P<stem>conn(?!-summary).*)\.(?:log|json|jsonl|ndjson){_ROTATED}{_PACKED}\Z"
+    rf"|^(?P<eve>eve(?:[._-].*)?)\.json{_ROTATED}{_PACKED}\Z"
+    rf"|^(?P<vpc>.*_vpcflowlogs_.*)\.log{_PACKED}\Z"
+    rf"|^(?P<table>.+)\.csv{_ROTATED}{_PACKED}\Z|^(?P<parquet>.+)\.parquet\Z"
+    r"|^(?P<netflow>nfcapd\.\d{8,14})\Z"
+    rf"|^(?P<packets>.+)\.(?:pcap|pcapng|cap){_ROTATED}{_PACKED}\Z",
+    re.DOTALL,
 )
 """File names that are read."""
 
@@ -27,11 +28,10 @@ KNOWN = (
 """The same, in words."""
 
 LIKE = re.compile(
-    r"^conn(?!-summary)[._-].*|^conn$|^eve[._-].*json.*|^nfcapd\..+|.+\.(?:csv|parquet|pcap|pcapng)[.~-].*|.+\.(?:rwf|silk)$"
+    r"^conn(?!-summary)[._-].*|^conn$|^eve[._-].*json.*|^nfcapd\..+|.+\.(?:csv|parquet|pcap|pcapng)[.~-].*|.+\.(?:rwf|silk)\Z",
+    re.DOTALL,
 )
 """File names that look like flows, and are not read: passing over them in silence would give wrong numbers."""
-
-OTHERS = re.compile(r"^conn-summary[._-].*")
 
 
 class Form(enum.Enum):

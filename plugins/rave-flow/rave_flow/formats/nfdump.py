@@ -45,6 +45,22 @@ def to_json(file: SourceFile, folder: Path) -> tuple[Path | None, str]:
     return flows, lost
 
 
+def span_of_netflow(file: SourceFile, folder: Path) -> tuple[int, int] | None:
+    """The seconds in which the first flow of a file starts and the last one ends; ``None`` where its head says none.
+
+    Raises:
+        UnreadableError: nfdump is missing, or refuses the file.
+    """
+    target = folder / "head"
+    _run(file, target, "nfdump", "-I", "-r", file.path)
+    said = dict(line.partition(":")[::2] for line in target.read_text(errors="replace").splitlines())
+    try:
+        first, last, number = int(said["First"]), int(said["Last"]), int(said["Flows"])
+    except (KeyError, ValueError):
+        return None
+    return (first, last) if number and 0 < first <= last else None
+
+
 def _flows(file: SourceFile, which: list[str], folder: Path) -> Path | None:
     target = folder / "flows.json"
     _run(file, target, "nfdump", *which, "-o", "json")

@@ -51,9 +51,9 @@ class SourceFile:
             raise UnreadableError(f"{path}: is {kind_of(status.st_mode)}, no file")
         return cls(str(path), status.st_size, status.st_mtime_ns, (status.st_dev, status.st_ino))
 
-    def __rave_key__(self) -> str:
-        """What stands for the file in a key."""
-        return f"{self.size}:{self.mtime_ns}:{self.path}"
+    def __rave_key__(self) -> bytes:
+        """What stands for the file in a key; its name may be no text."""
+        return b"%d:%d:%b" % (self.size, self.mtime_ns, os.fsencode(self.path))
 
     @property
     def name(self) -> str:
@@ -97,7 +97,7 @@ class Repository:
     def __rave_key__(self) -> str:
         """What stands for the repository in a key."""
         total = blake2b(repr((self.directory, self.passed_over, self.strict)).encode(), digest_size=20)
-        total.update("\0".join([file.__rave_key__() for file in self.files]).encode("utf-8", "surrogateescape"))
+        total.update(b"\0".join([file.__rave_key__() for file in self.files]))
         return total.hexdigest()
 
     @classmethod
@@ -165,7 +165,7 @@ class _Scan:
             # Links come last, so that what they lead to has its own name where it lies here as well.
             found = sorted((one.is_symlink(), one.name, one) for one in entries if not one.name.startswith("."))
         for is_link, name, entry in found:
-            if entry.is_dir():
+            if _is_directory(entry):
                 self._enter(entry)
             elif form_of_name(name) is not None:
                 self._add(entry.path, is_link)
@@ -177,7 +177,9 @@ class _Scan:
     def _enter(self, entry: os.DirEntry[str]) -> None:
         try:
             self._walk(entry.path)
-        except PermissionError as error:
+        except FileNotFoundError:
+            raise
+        except OSError as error:
             self._pass_over(entry.path, f"may not be read ({error.strerror})")
 
     def _add(self, path: str, is_link: bool) -> None:
@@ -185,12 +187,12 @@ class _Scan:
             file = SourceFile.at(path)
         except UnreadableError as error:
             return self._pass_over(path, str(error).removeprefix(f"{path}: "))
-        except PermissionError as error:
-            return self._pass_over(path, f"may not be read ({error.strerror})")
-        except OSError:
+        except FileNotFoundError:
             if not is_link:
                 raise
             return self._pass_over(path, _dangling(path))
+        except OSError as error:
+            return self._pass_over(path, f"may not be read ({error.strerror})")
         if file.identity in self._seen:
             return None
         self._seen.add(file.identity)
@@ -203,6 +205,13 @@ class _Scan:
 
     def _pass_over(self, path: str, reason: str) -> None:
         self._passed_over.append((os.path.relpath(path, self._root), reason))
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link that goes round: as a file it is passed over
 
 
 def _dangling(path: str) -> str:

@@ -89,7 +89,8 @@ class LeftOut:
             facts["rave.flow.first_bad"] = self.first
         if self:
             facts |= {METADATA: json.dumps(self.facts()), NOTES: json.dumps(self.sentences(), ensure_ascii=False)}
-        return facts
+        # The names of files may be no text.
+        return {name: value.encode("utf-8", "backslashreplace").decode() for name, value in facts.items()}
 
     def facts(self) -> dict[str, Any]:
         """The same as plain values; what is zero or empty is not there."""
