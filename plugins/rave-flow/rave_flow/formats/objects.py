@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rave_flow.formats.heads import Head, is_connections
-from rave_flow.model.columns import literal
+from rave_flow.formats.tsv import arrow_type, is_exact
+from rave_flow.model.columns import TYPES, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,6 +52,38 @@ def objects(connection: duckdb.DuckDBPyConnection, content: bytes, head: Head) -
     if compute.all(is_ours).as_py():
         return Objects(table, range(len(lines)), broken)
     return Objects(table.filter(is_ours), compute.indices_nonzero(is_ours).to_pylist(), broken)
+
+
+def typed_objects(content: bytes, head: Head, chosen: Mapping[str, str]) -> pyarrow.Table | None:
+    """The ``chosen`` columns of whole objects; ``None`` where a line or a value is not as it ought to be.
+
+    It is for the many logs that are good, and several times as quick as `objects`, which takes any.
+    """
+    import pyarrow
+    from pyarrow import json
+
+    if head.is_eve or any(pointer.count("/") > 1 for pointer in head.pointers) or not _is_text(content):
+        return None
+    kinds = {theirs: arrow_type(TYPES.get(ours, "VARCHAR")) for ours, theirs in chosen.items()}
+    schema = pyarrow.schema([*kinds.items(), ("_path", pyarrow.string())])
+    try:
+        table = json.read_json(
+            pyarrow.BufferReader(content),
+            json.ReadOptions(block_size=1 << 22),
+            json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+        )
+    except pyarrow.ArrowInvalid:
+        return None
+    is_ours = table.num_rows == content.count(b"\n") and table["_path"].null_count == table.num_rows
+    return table.drop_columns("_path") if is_ours and is_exact(table[chosen["ts"]]) else None
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _ours(kinds: pyarrow.Array, head: Head) -> pyarrow.Array:

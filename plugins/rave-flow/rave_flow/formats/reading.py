@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rave_flow.formats.heads import Head
 from rave_flow.formats.normalized import normalized
-from rave_flow.formats.objects import objects
+from rave_flow.formats.objects import objects, typed_objects
 from rave_flow.formats.tsv import texts, typed
 from rave_flow.formats.zeek import Log
 from rave_flow.model.columns import TYPES, resolve
@@ -103,7 +103,11 @@ def flows_of_lines(
 ) -> Iterator[pyarrow.Table]:
     """The same of lines without comments, which have these numbers."""
     chosen = resolve(head.fields, reading.path)
+    types = {theirs: TYPES.get(ours, "VARCHAR") for ours, theirs in chosen.items()}
     if head.is_json:
+        if (table := typed_objects(lines, head, chosen)) is not None:
+            yield reading.flows(table, chosen, types, numbers)
+            return
         said = objects(reading.connection, lines, head)
         for place in said.broken:
             found.leave_out("line", numbers[place], "is no whole JSON object")
@@ -113,7 +117,6 @@ def flows_of_lines(
     if table is None:
         lines, numbers = found.sift(lines, numbers)
         table = typed(lines, head, chosen) if lines else None
-    types = {theirs: TYPES.get(ours, "VARCHAR") for ours, theirs in chosen.items()}
     if table is not None:
         yield reading.flows(table, chosen, types, numbers)
     elif lines:

@@ -25,12 +25,12 @@ def typed(content: bytes, head: Head, chosen: Mapping[str, str]) -> pyarrow.Tabl
     """
     import pyarrow
 
-    kinds = {theirs: _arrow(TYPES.get(ours, "VARCHAR")) for ours, theirs in chosen.items()}
+    kinds = {theirs: arrow_type(TYPES.get(ours, "VARCHAR")) for ours, theirs in chosen.items()}
     try:
         table = _read(content, head, kinds)
     except pyarrow.ArrowInvalid:
         return None
-    return table if _is_exact(table.column(chosen["ts"])) else None
+    return table if is_exact(table.column(chosen["ts"])) else None
 
 
 def texts(content: bytes, head: Head) -> pyarrow.Table:
@@ -60,7 +60,8 @@ def _read(content: bytes, head: Head, kinds: Mapping[str, pyarrow.DataType]) -> 
     )
 
 
-def _arrow(kind: str) -> pyarrow.DataType:
+def arrow_type(kind: str) -> pyarrow.DataType:
+    """Arrow's type for one of `rave_flow.model.columns.TYPES`."""
     import pyarrow
 
     return {
@@ -72,7 +73,7 @@ def _arrow(kind: str) -> pyarrow.DataType:
     }[kind]
 
 
-def _is_exact(times: pyarrow.ChunkedArray) -> bool:
+def is_exact(times: pyarrow.ChunkedArray) -> bool:
     """Whether a double has the microseconds of all of them."""
     from pyarrow import compute
 
