@@ -5,14 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
-from rave_backends.layered.breaker import Breaker
-from rave_backends.layered.capabilities import delegated, guarded, those
+from rave_backends.layered.capabilities import delegated, those
 from rave_backends.layered.files import LayeredFiles
-from rave_backends.layered.product_mirror import ProductMirror
+from rave_backends.layered.health import Failure, Health
 from rave_core.backend import (
     Backend,
     Located,
@@ -20,7 +17,6 @@ from rave_core.backend import (
     Purged,
     SupportsAging,
     SupportsFiles,
-    SupportsObjects,
     SupportsPurge,
     SupportsValues,
 )
@@ -30,18 +26,6 @@ from rave_core.model import Bytes, Entry
 
 T = TypeVar("T")
 _NOTHING = Located()
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What went wrong last in one of the layers."""
-
-    layer: Backend
-    action: str
-    error: OSError
-
-    def __str__(self) -> str:
-        return f"{self.layer!r}: {self.action} failed: {self.error}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +57,8 @@ class LayeredBackend(Backend):
         if not layers:
             raise ConfigurationError("a layered cache needs one backend at least; none was given")
         self.layers = tuple(layers)
-        self.last_failure: Failure | None = None
-        clock = clock or SystemClock()
-        self._guards = {id(layer): Breaker(layer, clock).call for layer in layers if layer.remote}
+        self._health = Health(self.layers, clock or SystemClock())
+        self._guards = self._health.guards
         self._changes = 0
         self._lock = threading.Lock()
         self._memory = next((layer for layer in self.layers if layer.capability(SupportsValues) is not None), None)
@@ -84,6 +67,11 @@ class LayeredBackend(Backend):
 
     def __repr__(self) -> str:
         return f"LayeredBackend({list(self.layers)!r})"
+
+    @property
+    def last_failure(self) -> Failure | None:
+        """What went wrong last in one of the layers; ``None`` where nothing did, or the last layer has recovered."""
+        return self._health.last_failure
 
     def capability(self, kind: type[T]) -> T | None:
         """What the layers can do together; see the class."""
@@ -122,7 +110,7 @@ class LayeredBackend(Backend):
                     continue
                 frame: Bytes | None = layer.get(key) if guard is None else guard(layer.get, key)
             except OSError as error:
-                errors.append(self._remember(layer, "get", error))
+                errors.append(self._health.failed(layer, "get", error))
                 continue
             if frame is not None:
                 return Located(frame, origin=_Origin(depth, seen) if depth else None)
@@ -159,7 +147,7 @@ class LayeredBackend(Backend):
             try:
                 head: Bytes | None = layer.head(key, size) if guard is None else guard(layer.head, key, size)
             except OSError as error:
-                errors.append(self._remember(layer, "head", error))
+                errors.append(self._health.failed(layer, "head", error))
                 continue
             if head is not None:
                 return head
@@ -204,10 +192,9 @@ class LayeredBackend(Backend):
             else:
                 guard(lowest.put, key, frame)
         except OSError as error:
-            failure = self._remember(lowest, "put", error)
+            failure = self._health.failed(lowest, "put", error)
         else:
-            if self.last_failure is not None:
-                self._recovered(lowest)
+            self._health.succeeded(lowest)
         self._change(self.layers[-2::-1], "put", put)
         if failure is not None:
             raise failure
@@ -248,15 +235,11 @@ class LayeredBackend(Backend):
 
     def check(self) -> str | None:
         """What is wrong with any layer, or went wrong last; ``None`` when nothing is or did."""
-        found = [(layer, layer.check()) for layer in self.layers]
-        troubles = [f"{layer!r}: {trouble}" for layer, trouble in found if trouble]
-        if not troubles and self.last_failure is not None:
-            troubles.append(f"earlier, {self.last_failure}")
-        return "; ".join(troubles) or None
+        return self._health.check()
 
     def notice(self) -> str | None:
         """What any layer lacks; ``None`` when none does."""
-        return "; ".join(filter(None, (layer.notice() for layer in self.layers))) or None
+        return self._health.notice()
 
     def _aged(self, key: str) -> Bytes | None:
         """What a layer holds of which it should ask those below, which can't be asked."""
@@ -267,7 +250,7 @@ class LayeredBackend(Backend):
             try:
                 frame: Bytes | None = aging.aged(key)
             except OSError as error:
-                self._remember(layer, "get", error)
+                self._health.failed(layer, "get", error)
                 continue
             if frame is not None:
                 return frame
@@ -282,80 +265,20 @@ class LayeredBackend(Backend):
         with self._lock:
             # What was read may be older than what somebody has put since: then the copy would hide the new one.
             if self._changes == origin.seen:
-                self._each(self.layers[: origin.depth], "put", put)
+                self._health.each(self.layers[: origin.depth], "put", put)
 
-    def _change(self, layers: Sequence[Backend], action: str, change: Callable[[Backend], None]) -> list[OSError]:
+    def _change(self, layers: Sequence[Backend], action: str, change: Callable[[Backend], object]) -> list[OSError]:
         with self._lock:
             self._changes += 1
-            return self._each(layers, action, change)
-
-    def _each(self, layers: Sequence[Backend], action: str, do: Callable[[Backend], object]) -> list[OSError]:
-        errors = []
-        for layer in layers:
-            guard = self._guards.get(id(layer))
-            try:
-                do(layer) if guard is None else guard(do, layer)
-            except OSError as error:
-                errors.append(self._remember(layer, action, error))
-        return errors
-
-    def _remember(self, layer: Backend, action: str, error: OSError) -> OSError:
-        self.last_failure = Failure(layer, action, error)
-        return error
-
-    def _recovered(self, layer: Backend) -> None:
-        if self.last_failure is not None and self.last_failure.layer is layer:
-            self.last_failure = None
+            return self._health.each(layers, action, change)
 
     def _delegated(self) -> dict[type, object]:
         """What `capability` gives. Values and purging are this object's own, where a layer has them."""
         found = delegated(self.layers, self._guards)
         found |= {kind: self for kind in (SupportsValues, SupportsPurge) if those(self.layers, kind)}
-        files = [layer for layer in self.layers if layer.capability(SupportsFiles) is not None]
-        if files:
-            found[SupportsFiles] = self._files_of(files[-1])
+        if (files := LayeredFiles.of(self.layers, self._health, self._change)) is not None:
+            found[SupportsFiles] = files
         return found
-
-    def _files_of(self, layer: Backend) -> LayeredFiles:
-        """The files of ``layer``, which are copies where a layer below it has objects."""
-        files = layer.capability(SupportsFiles)
-        assert files is not None  # it was chosen by that
-        depth = self.layers.index(layer)
-        below = [each for each in self.layers[depth:] if each.capability(SupportsObjects) is not None]
-        objects = guarded(below[-1], SupportsObjects, self._guards) if below else None
-        place: SupportsFiles = files
-        if objects is not None and below[-1] is not layer:
-            place = ProductMirror(layer, files, self._frames_of(below[-1]), objects)
-        return LayeredFiles(place, partial(self._commit, place, files, self.layers[:depth][::-1]))
-
-    def _frames_of(self, layer: Backend) -> Callable[[str], Bytes | None]:
-        guard = self._guards.get(id(layer))
-        return layer.get if guard is None else partial(guard, layer.get)
-
-    def _commit(
-        self,
-        place: SupportsFiles,
-        files: SupportsFiles,
-        above: Sequence[Backend],
-        key: str,
-        draft: Path,
-        name: str,
-        frame: Sequence[Bytes],
-    ) -> Path:
-        """Commits to the layers that keep products, then puts the frame into those ``above`` them."""
-        failure: OSError | None = None
-        try:
-            product = place.commit(key, draft, name, frame)
-        except OSError as error:
-            failure = self._remember(self.layers[-1], "commit", error)
-            if not files.locate(key, name).exists():
-                raise
-        else:
-            self._recovered(self.layers[-1])
-        self._change(above, "put", lambda layer: layer.put(key, frame))
-        if failure is not None:
-            raise failure
-        return product
 
     def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
         """Purges every layer that can be.
@@ -369,7 +292,7 @@ class LayeredBackend(Backend):
             if (purging := layer.capability(SupportsPurge)) is not None:
                 removed.append(purging.purge(is_dead, grace=grace, seconds=seconds))
 
-        errors = self._each(self.layers, "purge", purge)
+        errors = self._health.each(self.layers, "purge", purge)
         if errors and not removed:
             raise errors[-1]
         return sum(removed, Purged())

@@ -3,30 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from rave_core.backend import SupportsFiles
+from rave_backends.layered.capabilities import guarded
+from rave_backends.layered.health import Health
+from rave_backends.layered.product_mirror import ProductMirror
+from rave_core.backend import Backend, SupportsFiles, SupportsObjects
 from rave_core.model import Bytes
 
-Commit: TypeAlias = Callable[[str, Path, str, Sequence[Bytes]], Path]
+Change: TypeAlias = Callable[[Sequence[Backend], str, Callable[[Backend], object]], list[OSError]]
+"""Does something to each of some layers, under a name, as one change of the whole; gives what went wrong."""
 
 
 class LayeredFiles:
-    """Files of one layer, whose frames go into the layers above it as well: a `rave_core.backend.SupportsFiles`."""
+    """Files of one layer, whose frames go into the layers above it as well: a `rave_core.backend.SupportsFiles`.
 
-    def __init__(self, place: SupportsFiles, commit: Commit) -> None:
-        """Files in ``place``; ``commit`` commits there, then tells the layers above."""
-        self._place = place
-        self._commit = commit
+    Where a layer below has objects, those are the products, and the files are their copies.
+    """
+
+    def __init__(
+        self, files: SupportsFiles, depth: int, layers: Sequence[Backend], health: Health, change: Change
+    ) -> None:
+        """Products in ``files``, those of the layer at ``depth`` from the top of ``layers``.
+
+        Args:
+            files: where the files lie.
+            depth: 0 for the first layer.
+            layers: all of them, near first.
+            health: where trouble is remembered.
+            change: puts frames into the layers above.
+        """
+        self._files = files
+        self._place = _place(files, layers[depth:], health)
+        self._above = layers[:depth][::-1]
+        self._lowest = layers[-1]
+        self._health = health
+        self._change = change
+
+    @classmethod
+    def of(cls, layers: Sequence[Backend], health: Health, change: Change) -> LayeredFiles | None:
+        """The files of the last layer that keeps files; ``None`` where none does."""
+        for depth in reversed(range(len(layers))):
+            files = layers[depth].capability(SupportsFiles)
+            if files is not None:
+                return cls(files, depth, layers, health, change)
+        return None
 
     def draft(self, suffix: str) -> Path:
         """A new path in the layer of files."""
         return self._place.draft(suffix)
 
     def commit(self, key: str, draft: Path, name: str, frame: Sequence[Bytes]) -> Path:
-        """Keeps the draft as a product, then its frame in every layer."""
-        return self._commit(key, draft, name, frame)
+        """Keeps the draft as a product, then its frame in the layers above.
+
+        Raises:
+            OSError: it could not be kept where it counts; where it became a file at least, the layers above have it.
+        """
+        failure: OSError | None = None
+        try:
+            product = self._place.commit(key, draft, name, frame)
+        except OSError as error:
+            failure = self._health.failed(self._lowest, "commit", error)
+            if not self._files.locate(key, name).exists():
+                raise
+        else:
+            self._health.succeeded(self._lowest)
+        self._change(self._above, "put", lambda layer: layer.put(key, frame))
+        if failure is not None:
+            raise failure
+        return product
 
     def locate(self, key: str, name: str) -> Path:
         """Where a product lies, whether it exists or not."""
@@ -39,3 +86,15 @@ class LayeredFiles:
     def discard(self, draft: Path) -> None:
         """Removes a draft."""
         self._place.discard(draft)
+
+
+def _place(files: SupportsFiles, layers: Sequence[Backend], health: Health) -> SupportsFiles:
+    """Where products lie: in ``files`` of the first of ``layers``, or in the objects of the last that has some."""
+    near, *_ = layers
+    far = next((layer for layer in reversed(layers) if layer.capability(SupportsObjects) is not None), near)
+    objects = guarded(far, SupportsObjects, health.guards)
+    if objects is None or far is near:
+        return files
+    guard = health.guards.get(id(far))
+    frames: Callable[[str], Bytes | None] = far.get if guard is None else partial(guard, far.get)
+    return ProductMirror(near, files, frames, objects)

@@ -51,7 +51,6 @@ from rave_core.errors import describe_error
 from rave_core.model import Code, OperationSpec
 from rave_core.reloading.module_proxy import AliasedModule, ModuleProxy
 from rave_core.reloading.source_snapshot import Snapshot, Source
-from rave_core.settings.trust import doubt
 from rave_core.versions.epochs import code_changed
 
 DIRECTORIES = "rave_namespaces"
@@ -91,19 +90,12 @@ class Generation:
     def trouble(self) -> str | None:
         """Why the directory can't be loaded: it is no package, or others may change what is in it; else ``None``."""
         if os.path.join(self.directory, _PACKAGE) in self.sources.files:
-            return self._doubt()
+            return self.sources.doubt()
         try:
             os.listdir(self.directory)
         except OSError as error:
             return f"can't be read: {describe_error(error)}"
         return f"there is no {_PACKAGE} to be read, which makes a directory a package"
-
-    def _doubt(self) -> str | None:
-        """Why its code may be that of somebody else; a file is looked at by itself, the directories above it once."""
-        files = self.sources.files
-        directories = {os.path.dirname(path) for path in files}
-        reasons = (*map(doubt, sorted(directories)), *(doubt(path, above=False) for path in files))
-        return next((f"is refused: {reason}" for reason in reasons if reason is not None), None)
 
     def load(self, fullname: str = "") -> ModuleType:
         """Imports one of its modules, or the package itself.

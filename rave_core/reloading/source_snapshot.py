@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rave_core.clock import SystemClock
+from rave_core.settings.trust import doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,15 @@ class Snapshot:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(len(source.data) for source in self.files.values())
+
+    def doubt(self) -> str | None:
+        """Why it may be the code of somebody else: others may change a file, or a directory above it; else ``None``.
+
+        Each file is looked at by itself, and each directory once.
+        """
+        directories = {os.path.dirname(path) for path in self.files}
+        reasons = (*map(doubt, sorted(directories)), *(doubt(path, above=False) for path in self.files))
+        return next((f"is refused: {reason}" for reason in reasons if reason is not None), None)
 
 
 def _modules(directory: str) -> Iterator[str]:

@@ -8,7 +8,6 @@ holds a flight or a lease while waiting for a place can keep others from ever gi
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -18,14 +17,14 @@ from rave_core.engine.context import ExecutionContext
 from rave_core.engine.effects import RunBody
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.expiry import nocache
-from rave_core.model import PLAIN, Call, Options, Outcome, Progress, Status
+from rave_core.model import PLAIN, Call, Options, Outcome, Status
 from rave_core.runtime.runtime import Runtime
-from rave_core.storage.leases import LeaseRecord, Leases, Watch
+from rave_core.storage.leases import Leases, Watch
 from rave_http.description.request_arguments import Asked
 from rave_http.executors import Executor
 from rave_http.executors.executor import Result
 from rave_http.jobs.failures import failure_of
-from rave_http.jobs.tickets import Failed
+from rave_http.jobs.job import Job
 from rave_http.protocol.problems import Problem
 from rave_http.workers.metrics import Metrics
 
@@ -33,78 +32,6 @@ PULSE: Final = 0.5
 """Seconds after which a job under way is made known to other workers, and between reports of its progress."""
 
 _log = logging.getLogger("rave.http")
-
-
-class Job:
-    """One run under way, or one that ended a moment ago.
-
-    Attributes:
-        name: ``namespace/operation``.
-        asked: the call as it was written.
-        started_at: Unix seconds; ``began`` is when it got its place, by the monotonic clock, ``None`` before.
-        progress: the latest report, or ``None``.
-        failed: how it failed, once it did.
-        is_elsewhere: whether another process makes the product just now, or a body that runs here.
-        is_running: whether its own body runs, or has run: until then another process may have made the product.
-        is_promised: whether a ticket was given out for it.
-        is_stale: whether it failed, and a stale result is its answer nevertheless.
-    """
-
-    def __init__(
-        self, name: str, asked: Asked, resolved: ResolvedOperation, call: Call, options: Options, started_at: float
-    ) -> None:
-        self.name = name
-        self.asked = asked
-        self.resolved = resolved
-        self.call = call
-        self.options = options
-        self.started_at = started_at
-        self.began: float | None = None
-        self.ended: float | None = None
-        self.progress: Progress | None = None
-        self.failed: Failed | None = None
-        self.is_elsewhere = False
-        self.is_running = False
-        self.is_promised = False
-        self.is_stale = False
-        self.task: asyncio.Task[Outcome[Any]]
-        self._loop = asyncio.get_running_loop()
-        self._news: list[asyncio.Event] = []
-        self._is_told = True
-
-    @property
-    def status(self) -> str:
-        """``queued`` until it has its turn, then ``making``; so also while somebody else makes the product."""
-        return "queued" if self.began is None and not self.is_elsewhere else "making"
-
-    @property
-    def key(self) -> str | None:
-        """The text of its key; ``None`` where it has none."""
-        return self.call.key.text if self.call.key is not None else None
-
-    def listen(self, _operation: str, progress: Progress) -> None:
-        """Takes a report of progress, from any thread."""
-        self.progress = progress
-        if self._is_told:
-            self._is_told = False
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
-                self._loop.call_soon_threadsafe(self.tell)
-
-    def tell(self) -> None:
-        """Wakes the tasks that wait for news."""
-        self._is_told = True
-        for event in self._news:
-            event.set()
-
-    @contextlib.contextmanager
-    def news(self) -> Iterator[asyncio.Event]:
-        """An event that is set at each news of the job; the task that waits clears it."""
-        event = asyncio.Event()
-        self._news.append(event)
-        try:
-            yield event
-        finally:
-            self._news.remove(event)
 
 
 class Jobs:
@@ -315,7 +242,7 @@ class Jobs:
             while engine.flights.is_under_way(key) or (watch and not await asyncio.to_thread(watch.is_free)):
                 job.is_elsewhere = True
                 if leases is not None:
-                    _follow(job, await asyncio.to_thread(leases.holder, key))
+                    job.follow(await asyncio.to_thread(leases.holder, key))
                 await asyncio.sleep(seconds)
                 seconds = min(seconds * 1.5, 0.2)
         except Exception as error:  # noqa: BLE001  # a store may raise anything; a lease only saves work
@@ -334,17 +261,3 @@ class Jobs:
     def _forget(self, key: str, job: Job) -> None:
         if self._recent.get(key) is job:
             del self._recent[key]
-
-
-def _follow(job: Job, holder: LeaseRecord | None) -> None:
-    """Takes over the progress that another process tells by its lease."""
-    if holder is None or holder.done is None:
-        return
-    progress = Progress(holder.done, holder.total, holder.text)
-    if progress != job.progress:
-        job.listen(holder.operation, progress)
-
-
-def progress_document(progress: Progress) -> dict[str, Any]:
-    """How far a job is, as tickets have it."""
-    return {"done": progress.done, "total": progress.total, "text": progress.text}

@@ -17,7 +17,8 @@ from rave_core.storage.cache import Found
 from rave_http.auth.authorizer import Authorizer
 from rave_http.description.request_arguments import Question
 from rave_http.jobs.failures import problem_of
-from rave_http.jobs.jobs import Job, Jobs
+from rave_http.jobs.job import Job
+from rave_http.jobs.jobs import Jobs
 from rave_http.jobs.tickets import Tickets
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.protocol.headers import Preferences

@@ -12,7 +12,8 @@ from falcon.asgi import Request, Response
 from rave_core.clock import Clock
 from rave_core.telemetry.statistics import NAMESPACE
 from rave_http.auth.authorizer import Authorizer
-from rave_http.jobs.jobs import Job, Jobs, progress_document
+from rave_http.jobs.job import Job, progress_document
+from rave_http.jobs.jobs import Jobs
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.pages.status_view import JobFacts, StatusFacts, WorkerFacts, status_page
 from rave_http.protocol.links import Links

@@ -21,7 +21,8 @@ from rave_core.storage.leases import LeaseRecord, Watch
 from rave_http.auth.authorization import HIDDEN
 from rave_http.description.request_arguments import bind
 from rave_http.jobs.failures import problem_of
-from rave_http.jobs.jobs import Job, Jobs, progress_document
+from rave_http.jobs.job import Job, progress_document
+from rave_http.jobs.jobs import Jobs
 from rave_http.jobs.tickets import Failed, StoredTicket, Tickets
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.namespaces.live_catalog import LiveNamespaces

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rave_http.jobs.jobs import Job, Jobs
+from rave_http.jobs.job import Job
+from rave_http.jobs.jobs import Jobs
 from rave_http.workers.metrics import Metrics
 
 

@@ -9,7 +9,7 @@ from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
 from rave_core.model import PLAIN, Status
-from rave_http.jobs.jobs import Job, progress_document
+from rave_http.jobs.job import Job, progress_document
 from rave_http.protocol.headers import NO_STORE, caching_headers
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import MEDIA_TYPE, Problem

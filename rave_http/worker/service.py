@@ -24,7 +24,8 @@ from rave_http.auth.authorizer import Authorizer
 from rave_http.auth.rate_limits import Rates
 from rave_http.executors import ExecutorContext
 from rave_http.executors.choice import Executors
-from rave_http.jobs.jobs import PULSE, Job, Jobs
+from rave_http.jobs.job import Job
+from rave_http.jobs.jobs import PULSE, Jobs
 from rave_http.jobs.tickets import Tickets
 from rave_http.namespaces.ini_file import read_namespaces
 from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
