@@ -194,7 +194,8 @@ class LayeredBackend(Backend):
         except OSError as error:
             failure = self._health.failed(lowest, "put", error)
         else:
-            self._health.succeeded(lowest)
+            if self._health.last_failure is not None:
+                self._health.succeeded(lowest)
         self._change(self.layers[-2::-1], "put", put)
         if failure is not None:
             raise failure
@@ -265,12 +266,22 @@ class LayeredBackend(Backend):
         with self._lock:
             # What was read may be older than what somebody has put since: then the copy would hide the new one.
             if self._changes == origin.seen:
-                self._health.each(self.layers[: origin.depth], "put", put)
+                self._each(self.layers[: origin.depth], "put", put)
 
     def _change(self, layers: Sequence[Backend], action: str, change: Callable[[Backend], object]) -> list[OSError]:
         with self._lock:
             self._changes += 1
-            return self._health.each(layers, action, change)
+            return self._each(layers, action, change)
+
+    def _each(self, layers: Sequence[Backend], action: str, do: Callable[[Backend], object]) -> list[OSError]:
+        errors = []
+        for layer in layers:
+            guard = self._guards.get(id(layer))
+            try:
+                do(layer) if guard is None else guard(do, layer)
+            except OSError as error:
+                errors.append(self._health.failed(layer, action, error))
+        return errors
 
     def _delegated(self) -> dict[type, object]:
         """What `capability` gives. Values and purging are this object's own, where a layer has them."""
@@ -292,7 +303,7 @@ class LayeredBackend(Backend):
             if (purging := layer.capability(SupportsPurge)) is not None:
                 removed.append(purging.purge(is_dead, grace=grace, seconds=seconds))
 
-        errors = self._health.each(self.layers, "purge", purge)
+        errors = self._each(self.layers, "purge", purge)
         if errors and not removed:
             raise errors[-1]
         return sum(removed, Purged())

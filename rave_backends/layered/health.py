@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rave_backends.layered.breaker import Breaker
@@ -24,7 +24,7 @@ class Failure:
 
 
 class Health:
-    """Calls layers through their breakers, and remembers the last failure. Safe for many threads.
+    """The breakers of remote layers, and the last failure of any layer. Safe for many threads.
 
     Attributes:
         guards: what calls a method of a remote layer, by the layer's ``id``; a layer at hand has none.
@@ -36,17 +36,6 @@ class Health:
         self.guards: Guards = {id(layer): Breaker(layer, clock).call for layer in layers if layer.remote}
         self.last_failure: Failure | None = None
         self._layers = layers
-
-    def each(self, layers: Sequence[Backend], action: str, do: Callable[[Backend], object]) -> list[OSError]:
-        """Does something to each of ``layers``; gives what went wrong, in their order."""
-        errors = []
-        for layer in layers:
-            guard = self.guards.get(id(layer))
-            try:
-                do(layer) if guard is None else guard(do, layer)
-            except OSError as error:
-                errors.append(self.failed(layer, action, error))
-        return errors
 
     def failed(self, layer: Backend, action: str, error: OSError) -> OSError:
         """Remembers a failure, and gives ``error`` back."""

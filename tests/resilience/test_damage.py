@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pickle
 import random
-import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rave_core import op, op_file, using
+from rave_core import using
 from rave_core.backend import peek
 from rave_core.backend.frame_header import FORMAT
 from rave_core.storage.frame import digest, pack
 from rave_core.storage.signature import Signer
+from tests.resilience.spoiled import VALUES, Store, kept
 
-VALUES = {
-    "text": "täxt",
-    "bytes": b"\0\xff" * 20,
-    "int": 2**70,
-    "float": 0.1,
-    "none": None,
-    "dict": {"a": [1, (2.5, None)], "b": {3}},
-    "datetime": datetime(2007, 2, 11, tzinfo=UTC),
-    "array": np.arange(12.0).reshape(3, 4),
-    "large array": np.arange(20_000),
-    "table": pa.table({"a": [1, 2, 3], "b": ["x", "y", None]}),
-}
 SMALL = ["text", "bytes", "int", "float", "none", "dict", "datetime", "array"]
-
-
-@op(name="fire/kept", version=1)
-def kept(name):
-    """One of the values."""
-    return VALUES[name]
-
-
-@op_file(name="fire/written", version=1, mime_type="text/plain")
-def written(out, size):
-    """A file of ``size`` bytes."""
-    Path(out).write_bytes(b"x" * size)
 
 
 @pytest.fixture
@@ -54,47 +26,6 @@ def runtime(make_runtime, tmp_path):
     """A runtime whose values lie in a directory alone, so that every call reads the file."""
     with using(make_runtime(cache=[f"file://{tmp_path}/data"])) as entered:
         yield entered
-
-
-class Store:
-    """One entry on the disk, to be spoiled; ``call`` asks for it and checks the answer."""
-
-    def __init__(self, runtime, operation, argument):
-        self.runtime, self.operation, self.argument = runtime, operation, argument
-        cache = runtime.products if operation is written else runtime.cache
-        self.call()
-        self.key = operation.key(argument).text
-        self.path = cache.backend._tree.frame(self.key)
-        self.damaged = os.path.join(cache.backend._tree.control, "damaged")
-        self.signer = cache.signer
-        self.good = Path(self.path).read_bytes()
-
-    def call(self):
-        """How the call was answered, once the answer has been checked."""
-        outcome = self.operation.resolve(self.argument)
-        if self.operation is written:
-            assert Path(outcome.value).read_bytes() == b"x" * self.argument
-            assert not Path(outcome.value).is_symlink()
-            return outcome.status
-        wanted = VALUES[self.argument]
-        assert type(outcome.value) is type(wanted)
-        assert pickle.dumps(outcome.value) == pickle.dumps(wanted) or outcome.value == wanted
-        return outcome.status
-
-    def diagnostics(self):
-        """How many damaged entries were counted."""
-        return self.runtime.statistics.namespace["Damaged Entries"]
-
-    def is_missed(self, frame):
-        """Whether ``frame`` in the entry's place is a miss that is reported, after which the entry is whole again."""
-        Path(self.path).write_bytes(frame)
-        before = self.diagnostics()
-        is_missed, reported = self.call() == "miss", self.diagnostics()
-        return is_missed and reported > before and self.call() == "hit" and self.diagnostics() == reported
-
-    def set_aside(self):
-        """The frames that were set aside."""
-        return [Path(self.damaged, name).read_bytes() for name in os.listdir(self.damaged)]
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -264,88 +195,3 @@ def test_a_header_of_any_bytes_is_a_miss(runtime, header):
     store = Store(runtime, kept, "text")
     start = store.good[:8] + len(header).to_bytes(4, "little")
     assert store.is_missed(start + store.signer.sign(start + header) + header)
-
-
-@pytest.mark.parametrize("size", [0, 1, 100, 10_000])
-def test_a_damaged_product_header_is_a_miss(runtime, size):
-    """Each byte flipped, and each truncation, of what lies beside a product."""
-    store = Store(runtime, written, size)
-    for place in range(0, len(store.good), 1 if size == 100 else 17):
-        frame = bytearray(store.good)
-        frame[place] ^= 0x10
-        assert store.is_missed(frame), f"byte {place}"
-        assert store.is_missed(store.good[:place]), f"{place} bytes"
-    assert store.is_missed(store.good + b"\0")
-
-
-def _flip(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def _flip_secretly(path):
-    status = path.stat()
-    _flip(path)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def _link_to_the_same(path):
-    shutil.copy(path, path.parents[2] / "copy")
-    path.unlink()
-    path.symlink_to(path.parents[2] / "copy")
-
-
-def _link_to_another(path):
-    path.unlink()
-    path.symlink_to("/etc/passwd")
-
-
-def _link_to_itself(path):
-    path.unlink()
-    path.symlink_to(path)
-
-
-def _make_directory(path):
-    path.unlink()
-    path.mkdir()
-
-
-def _make_pipe(path):
-    path.unlink()
-    os.mkfifo(path)
-
-
-SPOILS = [
-    Path.unlink,
-    _flip,
-    _flip_secretly,
-    lambda path: path.write_bytes(b""),
-    lambda path: path.write_bytes(path.read_bytes() + b"x"),
-    _link_to_the_same,
-    _link_to_another,
-    _link_to_itself,
-    _make_directory,
-    _make_pipe,
-]
-
-
-@pytest.mark.parametrize("seen", [True, False], ids=["seen before", "in a new process"])
-@pytest.mark.parametrize("spoil", SPOILS, ids=[getattr(spoil, "__name__", "") for spoil in SPOILS])
-def test_a_spoiled_product_is_a_miss(runtime, make_runtime, spoil, seen):
-    """Changed, cut, deleted, or replaced by something that is no plain file: it is made anew, and that is reported."""
-    store = Store(runtime, written, 100)
-    spoil(Path(written(100)))
-    before = store.diagnostics()
-    with using(runtime if seen else make_runtime()):
-        assert store.call() == "miss"
-        assert store.diagnostics() > before
-        assert store.call() == "hit"
-
-
-def test_a_pipe_in_the_place_of_an_empty_product_blocks_nobody(runtime, make_runtime):
-    """It has the right size, but is no plain file."""
-    store = Store(runtime, written, 0)
-    _make_pipe(Path(written(0)))
-    with using(make_runtime()):
-        assert store.call() == "miss"

@@ -15,6 +15,7 @@ from rave_backends.object_store import purger
 from rave_backends.object_store.backend import ObjectStoreBackend
 from rave_backends.object_store.config import S3Config
 from rave_core import Runtime, Settings, op_file, using
+from rave_core.backend import SupportsFiles
 from rave_core.errors import ConfigurationError, RaveWarning
 from rave_core.storage.product_cache import Remote
 from rave_core.testing import (
@@ -65,12 +66,13 @@ class Host:
         bucket, _, endpoint = s3_url.removeprefix("s3://").partition("/team?endpoint=")
         self.objects = ObjectStoreBackend(S3Config(bucket, endpoint=endpoint), "team")
         self.backend = LayeredBackend([self.copies, self.objects])
+        self.products = self.backend.capability(SupportsFiles)
 
     def commit(self, content: bytes, name: str = NAME) -> Path:
         """Keeps a product of ``A``."""
-        draft = self.backend.draft(".txt")
+        draft = self.products.draft(".txt")
         draft.write_bytes(content)
-        return self.backend.commit(A, draft, name, frame_of(A, content, product=name, expires_at=5.0))
+        return self.products.commit(A, draft, name, frame_of(A, content, product=name, expires_at=5.0))
 
     def names(self) -> list[str]:
         """The objects in the bucket that are entries and products."""
@@ -94,13 +96,13 @@ def test_a_product_of_one_host_is_fetched_by_another(one, two):
     """Once; then its copy is there, and its frame beside it."""
     one.commit(b"content")
     assert two.backend.get(A) is not None
-    assert not two.backend.locate(A, NAME).exists()
-    path = two.backend.fetch(A, NAME)
+    assert not two.products.locate(A, NAME).exists()
+    path = two.products.fetch(A, NAME)
     assert path.read_bytes() == b"content"
     two.objects.close()
     assert two.copies.get(A) == two.backend.get(A)
     inode = path.stat().st_ino
-    assert two.backend.fetch(A, NAME).stat().st_ino == inode
+    assert two.products.fetch(A, NAME).stat().st_ino == inode
 
 
 def test_a_fetch_that_fails_leaves_nothing(one, two):
@@ -108,7 +110,7 @@ def test_a_fetch_that_fails_leaves_nothing(one, two):
     one.commit(b"content")
     one.objects._bucket.delete([name for name in _all(one) if name.endswith(NAME)])
     with pytest.raises(FileNotFoundError):
-        two.backend.fetch(A, NAME)
+        two.products.fetch(A, NAME)
     assert not list(Path(two.copies._tree.root).rglob("*.txt"))
     assert list(Path(two.copies._temporaries.directory).iterdir()) == []
 
@@ -117,11 +119,12 @@ def test_what_can_not_be_kept_elsewhere_is_kept_here(tmp_path, free_port, aws):
     """The trouble is raised, and whoever asks on this host is answered."""
     far = ObjectStoreBackend(S3Config("bucket", endpoint=f"http://127.0.0.1:{free_port}"), timeout=0.5)
     backend = LayeredBackend([FilesystemBackend(tmp_path / "copies"), far])
-    draft = backend.draft(".txt")
+    products = backend.capability(SupportsFiles)
+    draft = products.draft(".txt")
     draft.write_bytes(b"content")
     with pytest.raises(OSError, match="can't be reached"):
-        backend.commit(A, draft, NAME, frame_of(A, product=NAME))
-    assert backend.fetch(A, NAME).read_bytes() == b"content"
+        products.commit(A, draft, NAME, frame_of(A, product=NAME))
+    assert products.fetch(A, NAME).read_bytes() == b"content"
     assert backend.get(A) is not None
     assert "commit failed" in str(backend.last_failure)
 

@@ -4,43 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
-import stat
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from rave_core.errors import ConfigurationError, UnknownNameError
-from rave_core.telemetry.statistics import Statistics, extrapolate
+from rave_core.errors import UnknownNameError
 from rave_http.workers.peers import MAX_BYTES, WorkerRPC
 from rave_http.workers.run_directory import RunDirectory
-from rave_http.workers.statistics_report import StatisticsReport, merge_statistics
-
-
-@pytest.fixture
-def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where boards are made; of a short path."""
-    with tempfile.TemporaryDirectory(prefix="rave-test-", dir="/tmp") as name:
-        monkeypatch.setenv("TMPDIR", name)
-        monkeypatch.setattr(tempfile, "tempdir", None)
-        monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
-        yield Path(name)
-
-
-@pytest.fixture
-def run_directory(parent: Path) -> Iterator[RunDirectory]:
-    """A board of this process."""
-    made = RunDirectory.create()
-    yield made
-    made.remove()
+from rave_http.workers.statistics_report import StatisticsReport
 
 
 def with_peers(
@@ -59,82 +33,6 @@ def with_peers(
                 await each.close()
 
     asyncio.run(run())
-
-
-def test_a_board_is_for_its_owner_alone(run_directory: RunDirectory) -> None:
-    """Nobody else may look into it."""
-    assert stat.S_IMODE(run_directory.directory.stat().st_mode) == 0o700
-
-
-def test_only_its_maker_removes_a_board(run_directory: RunDirectory) -> None:
-    """A worker that was forked can't take it away from the others."""
-    child = os.fork()
-    if not child:
-        run_directory.remove()
-        os._exit(0)
-    os.waitpid(child, 0)
-    RunDirectory(run_directory.directory).remove()
-    assert run_directory.directory.is_dir()
-    run_directory.remove()
-    run_directory.remove()
-    assert not run_directory.directory.exists()
-
-
-def test_left_overs_of_dead_services_are_removed(parent: Path, run_directory: RunDirectory) -> None:
-    """A board that nobody holds goes when the next one is made; one in use, or just being made, stays."""
-    dead, young = parent / "rave-board-dead", parent / "rave-board-young"
-    for directory in (dead, young):
-        directory.mkdir()
-        (directory / "worker-1.socket").touch()
-    for directory in (dead, run_directory.directory):
-        os.utime(directory, (0, 0))
-    RunDirectory.create().remove()
-    assert (dead.exists(), young.exists(), run_directory.directory.exists()) == (False, True, True)
-
-
-def test_a_board_needs_a_short_path(parent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the temporary directory is too deep for sockets another is taken; where there is none, that is told."""
-    deep = parent / ("d" * 60)
-    deep.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(deep))
-    run_directory = RunDirectory.create()
-    assert not run_directory.directory.is_relative_to(deep)
-    run_directory.remove()
-    monkeypatch.setattr(os, "access", lambda place, _mode: place != "/tmp")
-    with pytest.raises(ConfigurationError, match="set TMPDIR to a shorter one than"):
-        RunDirectory.create()
-
-
-def test_facts_are_read_as_they_were_written(run_directory: RunDirectory) -> None:
-    """Another process sees them too; what was never written is ``None``."""
-    assert run_directory.read("paused") is None
-    run_directory.write("paused", ["RAVE", {"ü": 1}])
-    assert RunDirectory(run_directory.directory).read("paused") == ["RAVE", {"ü": 1}]
-    assert sorted(path.name for path in run_directory.directory.iterdir()) == ["metrics", "paused.json"]
-
-
-@pytest.mark.parametrize("name", ["", "../x", "a/b", "A", ".hidden", "a\n"])
-def test_names_of_facts_are_checked(run_directory: RunDirectory, name: str) -> None:
-    """Nothing outside of the board can be reached."""
-    with pytest.raises(ValueError, match="a fact in the run directory is named with small letters"):
-        run_directory.write(name, 1)
-    with pytest.raises(ValueError, match="a fact in the run directory is named with small letters"):
-        run_directory.read(name)
-
-
-def test_no_change_of_a_fact_is_lost(run_directory: RunDirectory) -> None:
-    """Eight threads that each add to one fact add everything."""
-
-    def add() -> None:
-        for _ in range(20):
-            run_directory.update("count", lambda old: (old or 0) + 1)
-
-    threads = [threading.Thread(target=add) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert run_directory.read("count") == 160
 
 
 def test_every_worker_answers(run_directory: RunDirectory) -> None:
@@ -293,55 +191,6 @@ def test_peers_work_under_either_event_loop(run_directory: RunDirectory) -> None
         runner.run(ask())
 
 
-def _worker(hits: dict[str, int], **cells: Any) -> dict[str, Any]:
-    """What a worker would report."""
-    statistics = Statistics()
-    for name, number in hits.items():
-        statistics.record(name).update({"Hits": number, "Misses": 1, "Seconds Computing": 0.5})
-    statistics.namespace.update(cells)
-    return {"RAVE": extrapolate(statistics.namespace), "Other": {"Requests": 7}}
-
-
-def test_merged_statistics_are_sums_with_ratios_of_the_sums() -> None:
-    """A ratio is not added up, nor is a time of start; what only one worker has is there too."""
-    workers = {
-        "worker-1": _worker({"a": 3, "b": 1}, **{"Start Time": 100.0, "Stored Bytes": 10}),
-        "worker-2": _worker({"a": 5}, **{"Start Time": 90.0, "Stored Bytes": 5, "Curious": 2}),
-    }
-    merged = merge_statistics(workers)
-    rave = merged["RAVE"]
-    assert rave["Operations"]["a"]["Hits"] == 8
-    assert rave["Operations"]["a"]["Seconds Computing"] == 1.0
-    assert rave["Operations"]["a"]["Hit Ratio"] == 8 / 10
-    assert rave["Operations"]["b"]["Hit Ratio"] == 1 / 2
-    assert (rave["Hits"], rave["Misses"], rave["Hit Ratio"]) == (9, 3, 9 / 12)
-    assert (rave["Stored Bytes"], rave["Curious"], rave["Start Time"], rave["Enabled"]) == (15, 2, 90.0, True)
-    assert rave["Uptime"] == pytest.approx(time.time() - 90.0, abs=5)
-    assert merged["workers"] == workers
-    assert set(merged) == {"RAVE", "workers"}
-
-
-def test_merging_changes_no_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither those of this process nor those that are merged."""
-    installed = Statistics.install()
-    before = extrapolate(installed.namespace)["Operations"]
-    document = _worker({"a": 1})
-    merge_statistics({"worker-1": document, "worker-2": document})
-    assert document["RAVE"]["Operations"]["a"]["Hits"] == 1
-    assert extrapolate(installed.namespace)["Operations"] == before
-
-
-def test_spoilt_cells_spoil_nothing_else() -> None:
-    """What is no number is left out of the sums, whatever stands where."""
-    spoilt = _worker({"a": 2}, **{"Stored Bytes": "error: x", "Enabled": False})
-    spoilt["RAVE"]["Operations"]["b"] = "gone"
-    spoilt["RAVE"]["Operations"]["a"]["Misses"] = None
-    merged = merge_statistics({"worker-1": spoilt, "worker-2": _worker({"a": 1}), "worker-3": {"RAVE": 3}})
-    assert merged["RAVE"]["Operations"]["a"]["Hits"] == 3
-    assert (merged["RAVE"]["Stored Bytes"], merged["RAVE"]["Enabled"]) == (0, False)
-    assert merge_statistics({})["RAVE"]["Hit Ratio"] is None
-
-
 def test_a_pause_that_nobody_knows_leaves_nothing_behind(run_directory: RunDirectory) -> None:
     """A namespace of that name that comes later is not paused."""
 
@@ -352,11 +201,3 @@ def test_a_pause_that_nobody_knows_leaves_nothing_behind(run_directory: RunDirec
         assert run_directory.read("paused-statistics") == []
 
     with_peers(run_directory, ["worker-1"], ask)
-
-
-def test_the_plain_parts_import_next_to_nothing() -> None:
-    """The process that starts the workers needs the board, but neither falcon nor asyncio for it."""
-    code = "import rave_http.workers.run_directory, sys; "
-    code += "print({'falcon', 'asyncio', 'prometheus_client'}.intersection(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
