@@ -103,7 +103,8 @@ class Loading:
             self.failures.append((chosen[0], FAILURES[kind](why.replace(PLACED, chosen[0].path))))
             return
         piece = Bundle(chosen, facts) if isinstance(facts, str) else Piece.of(chosen[0], facts)
-        self.holdings.append(Holding.of(chosen, piece, said))
+        if len(said[3]) < len(chosen):  # else none of them could be read
+            self.holdings.append(Holding.of(chosen, piece, said))
 
     def _take_pieces(self, group: Group, pieces: Sequence[Piece]) -> None:
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rave_flow.errors import NothingFoundError
+from rave_flow.errors import NothingFoundError, UnreadableError
 from rave_flow.formats import bundles, chunks
 from rave_flow.formats.bundles import Bundle, bundled, groups
 from rave_flow.formats.chunks import span_of
@@ -250,3 +250,14 @@ def test_one_wrong_clock_does_not_take_the_others_away(serving: Serve, tmp_path:
     assert sum(count(bin="1d")["flows"].to_pylist()) == 33
     with Path(pictures.__export__["timeline"](bin="1h")).open("rb") as picture:
         assert picture.read(4) == b"\x89PNG"
+
+
+def test_small_logs_none_of_which_can_be_read_are_an_error(serving: Serve, tmp_path: Path) -> None:
+    """As one alone is; nothing to count is no reason to answer that there are no flows."""
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    for number in range(3):
+        (directory / f"conn.{number}.log").write_text(HEAD + "cut\n")
+    serving(directory)
+    with pytest.raises(UnreadableError, match=r"conn\.0\.log: none of 1 lines could be read"):
+        top()

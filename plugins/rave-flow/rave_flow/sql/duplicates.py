@@ -32,25 +32,34 @@ def duplicates(parquet: Sequence[Path], hours: Sequence[int], copies: Sequence[t
         copies: places of files, each with an hour of which the file holds the same flows as an earlier one; those
             without a uid do not count.
     """
+    import pyarrow
+
     with connected() as connection:
-        span = Window(instant(hours[0]), instant(hours[-1] + HOUR))
-        chosen = f"epoch_us(ts) // {HOUR * 10**6} IN ({', '.join(str(start // HOUR) for start in hours)})"
-        where = " AND ".join([*bounds(span), chosen])
-        parts = " UNION ALL ".join(
-            f"SELECT {place} AS part, file_row_number AS row, ts, uid, duration, src_high, src_low, dst_high, dst_low, "  # noqa: S608  # quoted
-            f"src_port, dst_port, protocol FROM read_parquet({literal(str(path))}, file_row_number=true) WHERE {where}"
-            for place, path in enumerate(parquet)
-        )
-        connection.execute(f"CREATE TEMP VIEW records AS {parts}")
-        found = _by_uid(connection)
-        if copies:
-            test = f"(part, epoch_us(ts) // {HOUR * 10**6})"
-            pairs = ", ".join(f"({place}, {start // HOUR})" for place, start in copies)
-            more = f"SELECT part, row FROM records WHERE uid IS NULL AND {test} IN ({pairs})"  # noqa: S608  # numbers
-            found = f"{found} UNION ALL {more}" if found else more
-        columns = "CAST(part AS INTEGER) AS part, CAST(row AS BIGINT) AS row"
-        query = f"SELECT {columns} FROM ({found or _NONE}) ORDER BY part, row"  # noqa: S608  # ours
-        return connection.sql(query).to_arrow_table()
+        # Hour by hour: all uids of a day at once would take much memory.
+        found = [
+            _of_hour(connection, parquet, start, [place for place, hour in copies if hour == start]) for start in hours
+        ]
+    return pyarrow.concat_tables(found)
+
+
+def _of_hour(
+    connection: duckdb.DuckDBPyConnection, parquet: Sequence[Path], start: int, copies: Sequence[int]
+) -> pyarrow.Table:
+    where = " AND ".join(bounds(Window(instant(start), instant(start + HOUR))))
+    parts = " UNION ALL ".join(
+        f"SELECT {place} AS part, file_row_number AS row, uid, duration, src_high, src_low, dst_high, dst_low, "  # noqa: S608  # quoted
+        f"src_port, dst_port, protocol FROM read_parquet({literal(str(path))}, file_row_number=true) WHERE {where}"
+        for place, path in enumerate(parquet)
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW records AS {parts}")
+    found = _by_uid(connection)
+    if copies:
+        places = ", ".join(map(str, copies))
+        more = f"SELECT part, row FROM records WHERE uid IS NULL AND part IN ({places})"  # noqa: S608  # numbers
+        found = f"{found} UNION ALL {more}" if found else more
+    columns = "CAST(part AS INTEGER) AS part, CAST(row AS BIGINT) AS row"
+    query = f"SELECT {columns} FROM ({found or _NONE}) ORDER BY part, row"  # noqa: S608  # ours
+    return connection.sql(query).to_arrow_table()
 
 
 _NONE = "SELECT 0 AS part, 0 AS row WHERE false"
@@ -59,7 +68,7 @@ _NONE = "SELECT 0 AS part, 0 AS row WHERE false"
 def _by_uid(connection: duckdb.DuckDBPyConnection) -> str:
     """The query for what has another record by its uid; ``""`` where nothing has, which is quick to see."""
     several = "SELECT uid FROM records WHERE uid IS NOT NULL GROUP BY uid HAVING count(*) > 1"
-    connection.execute(f"CREATE TEMP TABLE several AS {several}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE several AS {several}")
     ((number,),) = connection.execute("SELECT count(*) FROM several").fetchall()
     if not number:
         return ""
