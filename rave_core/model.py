@@ -315,3 +315,8 @@ class Outcome(Generic[T]):
     status: Status
     key: Key | None = None
     entry: Entry | None = None
+
+    @property
+    def is_hit(self) -> bool:
+        """Whether a kept result answered the call, fresh or stale, so that no body ran for it."""
+        return self.status in (Status.HIT, Status.STALE)

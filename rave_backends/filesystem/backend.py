@@ -327,11 +327,11 @@ class FilesystemBackend(Backend):
             os.close(file)
 
     def _finish(self, file: int) -> int:
-        """Gives an open draft the permissions and the time of a product; its size."""
+        """Gives an open draft the permissions and the time of a product, unless it has another name too; its size."""
         info = os.fstat(file)
-        # A file that has another name elsewhere keeps the permissions it has there.
         if info.st_nlink == 1 and (self._root.exact or self._root.file_mode == 0o600):
-            os.fchmod(file, self._root.file_mode)
+            readers = self._root.file_mode & 0o444  # whoever may read a program may run it
+            os.fchmod(file, self._root.file_mode | (readers >> 2 if info.st_mode & 0o100 else 0))
         os.utime(file)
         if self._durable:
             os.fsync(file)

@@ -128,7 +128,7 @@ class Binder:
         ignore = self._spec.ignore
         items: Iterable[tuple[str, Any]] = named.items()
         if ignore:
-            items = [item for item in items if item[0] not in ignore]
+            items = [(name, self._counted(name, value)) for name, value in items if name not in ignore]
         try:
             if self._closure:
                 items = [*items, *((f"<closure>.{name}", cell.cell_contents) for name, cell in self._closure)]
@@ -153,6 +153,12 @@ class Binder:
         yield from items
         if met and (code := code_of(list(met.values()))):
             yield "<code>", code
+
+    def _counted(self, name: str, value: Any) -> Any:
+        """An argument as it counts for the key: what ``**kwargs`` took, without the ignored ones."""
+        if self._kinds[name] is not _VAR_KEYWORD:
+            return value
+        return {key: given for key, given in value.items() if key not in self._spec.ignore}
 
 
 def _plain_names(parameters: tuple[inspect.Parameter, ...]) -> tuple[str, ...] | None:

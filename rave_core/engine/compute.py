@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from rave_core.engine.single_flight import FlightResult
 from rave_core.errors import BackendError, ProductError
 from rave_core.expiry import Request, check_result
 from rave_core.functions.argument_reprs import summarize
-from rave_core.model import FOREVER, Call, Entry, OperationSpec, Outcome, Status
+from rave_core.model import FOREVER, Call, Entry, OperationSpec, Options, Outcome, Status
 from rave_core.storage.cache import Cache, Destination, EntryDraft
 from rave_core.storage.leases import Lease
 from rave_core.telemetry.diagnostics import Diagnostics
@@ -119,6 +120,20 @@ class Compute:
 
         return computed_async if call.spec.is_async else computed
 
+    def put(self, resolved: ResolvedOperation, call: Call, value: Any, context: ExecutionContext) -> Outcome[Any]:
+        """Keeps ``value`` as if the body had just given it, in no time and from nothing else.
+
+        Of a file operation it is the path of a file, which is copied.
+        """
+        arguments = summarize(call.named) if self._record_arguments else {}
+        if call.key is None:
+            return Outcome(value, Status.UNCACHED)
+        if resolved.cache.prepares:
+            value = _copied(resolved, call.spec, value)
+        result = BodyResult(value, None, 0.0, self._clock.now(), (), arguments)
+        execution = Execution(resolved, call, call.key, Options(refresh=True), context, None, is_plain=False)
+        return self._keep(execution, result)[0]
+
     def keep(self, execution: Execution, ran: BodyResult, lease: Lease | None) -> tuple[Outcome[Any], FlightResult]:
         """Keeps what a body gave, if its strategy and the cache allow it; then gives the lease back."""
         kept = self._dropped(execution, ran) if self._is_late(execution, ran, lease) else self._keep(execution, ran)
@@ -203,6 +218,17 @@ class Compute:
     def _count(self, resolved: ResolvedOperation, what: str, by: float = 1) -> None:
         if self._statistics["Enabled"]:
             resolved.record[what] += by
+
+
+def _copied(resolved: ResolvedOperation, spec: OperationSpec, path: Any) -> Any:
+    """A copy of a file where a product begins."""
+    prepared = resolved.cache.prepare(spec)
+    try:
+        shutil.copy(path, prepared[0])
+        return resolved.cache.collect(spec, prepared, None)
+    except BaseException:
+        resolved.cache.abandon(prepared)
+        raise
 
 
 def _with_output(spec: OperationSpec, prepared: tuple[str, ...], args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -118,6 +118,10 @@ class Engine:
             resolved, await run_async(self._path(resolved, call, options, context, None, _LONG_AGO), run)
         )
 
+    def put(self, resolved: ResolvedOperation, call: Call, value: object, context: ExecutionContext) -> Outcome[Any]:
+        """Keeps ``value`` as the result of a call, as if its body had just given it."""
+        return self._compute.put(resolved, call, value, context)
+
     def _ended(self, resolved: ResolvedOperation, end: End) -> Outcome[Any]:
         if isinstance(end, Failure):
             self._count(resolved, "Errors")

@@ -3,38 +3,53 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from rave_core.engine.context import ExecutionContext
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import Call, OperationSpec, Options, Outcome
-from rave_core.operations.operation import Build, Operation
+from rave_core.operations.operation import BoundOperation, Build, Operation
 from rave_core.runtime.runtime import current_context, runtime_of
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 
 
-class AsyncOperation(Operation[P, R]):
+class AsyncOperation(Operation[P, Coroutine[Any, Any, R]], Generic[P, R]):
     """An operation whose body is a coroutine function: calling it gives a coroutine, as the function would."""
 
     def __init__(self, spec: OperationSpec, build: Build) -> None:
         super().__init__(spec, build)
         _mark_as_coroutine_function(self)
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """A coroutine that answers the call; see `Operation`."""
         return _value_of(cast("Any", self._resolve(current_context(), args, kwargs)))
 
-    def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def resolve(  # type: ignore[override]  # of a coroutine function it is a coroutine, as the call is
+        self, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, Outcome[R]]:
         """A coroutine that gives the `Outcome`."""
-        return self._resolve(current_context(), args, kwargs)
+        return cast("Coroutine[Any, Any, Outcome[R]]", self._resolve(current_context(), args, kwargs))
 
-    def answering(self, options: Options) -> Callable[P, Any]:
+    if TYPE_CHECKING:
+
+        @overload  # type: ignore[override]  # what is bound is to be awaited
+        def __get__(self, instance: None, owner: type | None = None) -> Self: ...
+
+        @overload
+        def __get__(
+            self: AsyncOperation[Concatenate[Any, Q], R], instance: object, owner: type | None = None
+        ) -> BoundAsyncOperation[Q, R]: ...
+
+        def __get__(self, instance: object, owner: type | None = None) -> Any: ...
+
+    def answering(self, options: Options) -> Callable[P, Coroutine[Any, Any, R]]:
         """The operation with these options."""
 
-        def answer(*args: P.args, **kwargs: P.kwargs) -> Any:
+        def answer(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
             return _value_of(cast("Any", self._resolve(current_context(), args, kwargs, options)))
 
         return answer
@@ -49,6 +64,17 @@ class AsyncOperation(Operation[P, R]):
             seconds = runtime.clock.monotonic() - started
             runtime.diagnostics.observe("rave_called", call=call, outcome=outcome, seconds=seconds)
         return outcome
+
+
+class BoundAsyncOperation(BoundOperation[P, Coroutine[Any, Any, R]], Generic[P, R]):
+    """A method that is a coroutine function."""
+
+    if TYPE_CHECKING:
+
+        def resolve(  # type: ignore[override]  # as above
+            self, /, *args: P.args, **kwargs: P.kwargs
+        ) -> Coroutine[Any, Any, Outcome[R]]:
+            """As `AsyncOperation.resolve`."""
 
 
 def _mark_as_coroutine_function(operation: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -38,7 +38,7 @@ def _spec(function: Callable[..., Any], kind: Kind, annotations: Mapping[str, An
     is_method = _is_method(function, every)
     output_at = 1 if kind is Kind.FILE and is_method else 0
     parameters = tuple(each for at, each in enumerate(every) if kind is not Kind.FILE or at != output_at)
-    _check_parameters(called, [parameter.name for parameter in parameters], annotations)
+    _check_parameters(called, parameters, annotations)
     types = annotations.get("typemap")
     listed = parameters[bool(parameters) and is_method :]
     said = {name: annotations[name] for name in _COPIED if name in annotations}
@@ -102,11 +102,13 @@ def _is_method(function: Callable[..., Any], parameters: tuple[inspect.Parameter
     return bool(inside) and not inside.endswith("<locals>") and bool(parameters) and parameters[0].name in _SELVES
 
 
-def _check_parameters(called: str, names: list[str], annotations: Mapping[str, Any]) -> None:
+def _check_parameters(called: str, parameters: Sequence[inspect.Parameter], annotations: Mapping[str, Any]) -> None:
+    names = [parameter.name for parameter in parameters]
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     for name in names:
         if name.startswith("rave_"):
             raise DecorationError(f"{called}: parameter {name!r} looks like an option of RAVE; rename it")
     for name in annotations.get("ignore", ()):
-        if name not in names:
+        if name not in names and not takes_any:
             raise DecorationError(f"{called}: ignore names {name!r}, which is no parameter; {nearest(name, names)}")
     check_needs(annotations.get("expires"), names, called)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from datetime import timedelta
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, overload
 
 from rave_core.errors import DecorationError, nearest
 from rave_core.expiry import Strategy, expires
 from rave_core.functions.annotations import annotate, annotations_of
 from rave_core.model import Kind
+from rave_core.operations.async_operation import AsyncOperation
 from rave_core.operations.building import operation_of
 from rave_core.operations.keywords import KEYWORDS, checked_mime_type, checked_version
 from rave_core.operations.operation import AnyOperation, Operation
@@ -25,6 +26,32 @@ F = TypeVar("F")
 
 UNSET: Final[Any] = object()
 """Stands for a keyword that was not given, where ``None`` means something."""
+
+
+class _Decorator(Protocol):
+    """What ``@op(...)`` gives: it makes an operation of a function, and one to be awaited of a coroutine function."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncOperation[P, R]: ...
+
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Operation[P, R]: ...
+
+
+class _FileDecorator(Protocol):
+    """What ``@op_file(...)`` gives: without the parameter of the output path, the result is a path."""
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # a coroutine function is the narrower
+        self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, object]], /
+    ) -> AsyncOperation[P, str]: ...
+
+    @overload
+    def __call__(self, function: Callable[Concatenate[Any, P], object], /) -> Operation[P, str]: ...
+
+
+@overload
+def op(function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncOperation[P, R]: ...
 
 
 @overload
@@ -43,7 +70,7 @@ def op(
     stale_while_revalidate: float | str = 0,
     stale_if_error: float | str = 0,
     ignore: Iterable[str] = (),
-) -> Callable[[Callable[P, R]], Operation[P, R]]: ...
+) -> _Decorator: ...
 
 
 def op(function: Callable[..., Any] | None = None, /, **keywords: object) -> Any:
@@ -71,6 +98,12 @@ def op(function: Callable[..., Any] | None = None, /, **keywords: object) -> Any
 
 
 @overload
+def op_file(  # type: ignore[overload-overlap]  # a coroutine function is the narrower
+    function: Callable[Concatenate[Any, P], Coroutine[Any, Any, object]], /
+) -> AsyncOperation[P, str]: ...
+
+
+@overload
 def op_file(function: Callable[Concatenate[Any, P], object], /) -> Operation[P, str]: ...
 
 
@@ -86,7 +119,7 @@ def op_file(
     stale_while_revalidate: float | str = 0,
     stale_if_error: float | str = 0,
     ignore: Iterable[str] = (),
-) -> Callable[[Callable[Concatenate[Any, P], object]], Operation[P, str]]: ...
+) -> _FileDecorator: ...
 
 
 def op_file(function: Callable[..., Any] | None = None, /, **keywords: object) -> Any:

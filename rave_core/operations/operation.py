@@ -6,15 +6,16 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
 from rave_core.backend import EVICTED
 from rave_core.engine.context import ExecutionContext, ambient, current
 from rave_core.errors import DecorationError
-from rave_core.model import FOREVER, PLAIN, Call, Key, Kind, OperationSpec, Options, Outcome
+from rave_core.model import FOREVER, PLAIN, Call, Key, OperationSpec, Options, Outcome
 from rave_core.operations.call_cache import CallMemo
 from rave_core.operations.options import check_tofile, take_options
-from rave_core.operations.pickling import reference
+from rave_core.operations.pickling import empty, reference
+from rave_core.operations.signatures import signature_of
 from rave_core.runtime.runtime import Runtime, current_context, runtime_of
 from rave_core.versions.annotations import Pinned
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rave_core.introspection.plan import Plan
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 
 _context = current.get
@@ -55,7 +57,7 @@ class Operation(Generic[P, R]):
         functools.update_wrapper(self, spec.function)
         self.spec = spec
         self.function = spec.function
-        self.__signature__ = _signature(spec)
+        self.__signature__ = signature_of(spec)
         self._build = build
         self._memo: CallMemo | None = None
 
@@ -121,6 +123,15 @@ class Operation(Generic[P, R]):
         resolved = self._resolved(current_context())
         key = resolved.binder.bind(args, kwargs).key
         return key is not None and resolved.cache.forget(key)
+
+    def put(self, value: object, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
+        """Keeps ``value`` as the result of a call with these arguments; of a file operation a copy of that file.
+
+        It replaces what is kept, as if the body had just given it: ``refreshed``, or ``uncached`` if it is not kept.
+        """
+        context = current_context()
+        call = self.bind(*args, **kwargs)
+        return runtime_of(context).container.engine.put(self._resolved(context), call, value, context)
 
     def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
         """Why a call with these arguments and options would hit or miss. Nothing is run; the store is read.
@@ -202,7 +213,15 @@ class Operation(Generic[P, R]):
         )
         return outcome
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> OperationOfClass[P, R]: ...
+
+    @overload
+    def __get__(
+        self: Operation[Concatenate[Any, Q], R], instance: object, owner: type | None = None
+    ) -> OperationOfInstance[Q, P, R]: ...
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
         """The operation bound to an instance, which becomes its first argument and so part of the key."""
         return self if instance is None else BoundOperation(self, instance)
 
@@ -228,7 +247,7 @@ class Operation(Generic[P, R]):
         resolved = self.resolved()
         version = Pinned(resolved.binder.version, resolved.version_note)
         # The state goes after the object, so that a function may refer to its own operation.
-        return _empty, (type(self),), (self._build, dict(self.spec.annotations), self.spec.name, version)
+        return empty, (type(self),), (self._build, dict(self.spec.annotations), self.spec.name, version)
 
     def __setstate__(self, state: tuple[Build, dict[str, Any], str, Pinned]) -> None:
         build, annotations, name, version = state
@@ -253,7 +272,7 @@ class Operation(Generic[P, R]):
 class BoundOperation(Generic[P, R]):
     """An operation that was looked up on an instance, which is its first argument."""
 
-    def __init__(self, operation: Operation[Any, R], instance: Any) -> None:
+    def __init__(self, operation: Operation[..., R], instance: Any) -> None:
         functools.update_wrapper(self, operation)
         self.operation = operation
         self.instance = instance
@@ -276,6 +295,10 @@ class BoundOperation(Generic[P, R]):
         """As `Operation.answering`."""
         return functools.partial(self.operation.answering(options), self.instance)
 
+    def bind(self, /, *args: P.args, **kwargs: P.kwargs) -> Call:
+        """As `Operation.bind`."""
+        return self.operation.bind(self.instance, *args, **kwargs)
+
     def key(self, /, *args: P.args, **kwargs: P.kwargs) -> Key | None:
         """As `Operation.key`."""
         return self.operation.key(self.instance, *args, **kwargs)
@@ -283,6 +306,10 @@ class BoundOperation(Generic[P, R]):
     def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """As `Operation.invalidate`."""
         return self.operation.invalidate(self.instance, *args, **kwargs)
+
+    def put(self, value: object, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
+        """As `Operation.put`."""
+        return self.operation.put(value, self.instance, *args, **kwargs)
 
     def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
         """As `Operation.explain`."""
@@ -293,18 +320,29 @@ class BoundOperation(Generic[P, R]):
         return self.operation.plan(self.instance, *args, **kwargs)
 
 
-def _signature(spec: OperationSpec) -> inspect.Signature:
-    try:
-        returned = inspect.signature(spec.function).return_annotation
-    except (TypeError, ValueError):
-        returned = inspect.Signature.empty
-    if spec.kind is Kind.FILE:
-        returned = str
-    return spec.signature.replace(return_annotation=returned)
+if TYPE_CHECKING:  # what type checkers see of an operation in a class; a class method and a static one look alike
 
+    class OperationOfClass(Operation[P, R], Generic[P, R]):
+        """Looked up on the class: of a class method the first parameter is bound."""
 
-def _empty(kind: type[Operation[..., Any]]) -> Operation[..., Any]:
-    return kind.__new__(kind)
+        @overload
+        def __call__(
+            self: OperationOfClass[Concatenate[type[Any], Q], R], /, *args: Q.args, **kwargs: Q.kwargs
+        ) -> R: ...
+        @overload
+        def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+        def __call__(self, /, *args: Any, **kwargs: Any) -> R:
+            """As `Operation`."""
+
+    class OperationOfInstance(BoundOperation[Q, R], Generic[Q, P, R]):
+        """Looked up on an instance: of a static method no parameter is bound."""
+
+        @overload
+        def __call__(self, /, *args: Q.args, **kwargs: Q.kwargs) -> R: ...
+        @overload
+        def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+        def __call__(self, /, *args: Any, **kwargs: Any) -> R:
+            """As `Operation`."""
 
 
 AnyOperation: TypeAlias = Operation[..., Any]

@@ -10,9 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
+from typing import TypeVar
 
 from rave_core.errors import UnpicklableError
 
+T = TypeVar("T")
 _MAINS = ("__main__", "__mp_main__")
 
 
@@ -64,3 +66,8 @@ def _found(module: str, qualname: str) -> object:
     for name in qualname.split("."):
         found = getattr(found, name, None)
     return found
+
+
+def empty(kind: type[T]) -> T:
+    """An object of a class, without what it holds, which comes after it."""
+    return kind.__new__(kind)

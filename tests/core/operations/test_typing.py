@@ -54,7 +54,7 @@ async def main() -> None:
     reveal_type(draw(3))                                       # str
     reveal_type(picture(width=3))                              # str
     reveal_type(await fetch(1))                                # str
-    reveal_type(Sensor().static(1))                            # Any
+    reveal_type(Sensor().static(1))                            # str
     reveal_type(add.function(1))                               # Any
 
 add("x")             # error: [arg-type]
