@@ -91,7 +91,8 @@ def operation(query: Query, name: str, database: str) -> Operation[..., Any]:
         mime_type=query.header.mime_type,
         typemap={**types, "watermark": _marker(query, database)},
     )
-    return decorate(run)
+    made: Operation[..., Any] = decorate(run)
+    return made
 
 
 _MARK = inspect.Parameter("watermark", inspect.Parameter.KEYWORD_ONLY, default=CURRENT)

@@ -201,7 +201,8 @@ def _operation(name: str) -> Operation[..., Any]:
     run.__doc__, run.__name__, run.__qualname__ = tool.doc, name, name
     types: dict[str, Any] = {**tool.types, **TYPES}
     decorate = op(name=f"flow/{name}", version=CODE, expires=settled, mime_type=ARROW, typemap=types)
-    return decorate(run)
+    made: Operation[..., Any] = decorate(run)
+    return made
 
 
 def answer(name: str, arguments: dict[str, Any]) -> Any:
