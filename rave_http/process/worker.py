@@ -35,6 +35,10 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         """Whether the connection is closed after the response, which then says so."""
         return bool(self.worker.is_stopping or super()._will_close(request, response_requires_close))
 
+    def _is_websocket_upgrade(self, request: Any) -> bool:
+        """Never: a wish to speak another protocol than HTTP is ignored (RFC 9110, 7.8)."""
+        return False
+
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
         slug, phrase = _SLUGS.get(status), http.HTTPStatus(status).phrase
         problem = {

@@ -1,4 +1,4 @@
-"""Conditions of requests: whether the client has already what it asks for."""
+"""Conditions of requests: whether the client has already what it asks for, or asks for something else."""
 
 from __future__ import annotations
 
@@ -30,9 +30,28 @@ def is_unchanged(req: Request, etag: str, created_at: float | None = None) -> bo
     return created_at is not None and _is_since(req, created_at)
 
 
-def _is_since(req: Request, created_at: float) -> bool:
+def is_another(req: Request, etag: str, created_at: float | None = None) -> bool:
+    """Whether the client asks for another version than this representation, so that 412 answers it.
+
+    ``If-Match`` counts, by strong comparison; only without it ``If-Unmodified-Since`` does (RFC 9110, 13.2.2). A date
+    that can't be read is ignored.
+
+    Args:
+        req: the request.
+        etag: the strong validator of the representation, in quotes.
+        created_at: Unix seconds at which it was made; ``None`` where that is not known, and a date is ignored.
+    """
+    tags = req.if_match
+    if tags is None:
+        return created_at is not None and not _is_since(req, created_at, "If-Unmodified-Since", otherwise=True)
+    opaque = etag.strip('"')
+    return not any(not isinstance(tag, ETag) or (tag == opaque and not tag.is_weak) for tag in tags)
+
+
+def _is_since(req: Request, created_at: float, header: str = "If-Modified-Since", *, otherwise: bool = False) -> bool:
+    """Whether the date in a header is not before what was made then; ``otherwise`` where there is none to be read."""
     try:
-        since = req.get_header_as_datetime("If-Modified-Since", obs_date=True)
+        since = req.get_header_as_datetime(header, obs_date=True)
     except HTTPInvalidHeader:
-        return False  # what is no date is ignored (RFC 9110, 13.1.3); `Request.if_modified_since` would make it a 400
-    return since is not None and int(created_at) <= since.timestamp()
+        since = None  # what is no date is ignored (RFC 9110, 13.1.3); `Request.if_modified_since` would make it a 400
+    return otherwise if since is None else int(created_at) <= since.timestamp()

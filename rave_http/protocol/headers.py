@@ -10,7 +10,6 @@ from email.utils import formatdate
 from typing import Final
 
 from rave_core.model import Entry
-from rave_http.protocol.problems import Problem
 
 NO_STORE: Final = "no-store"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -47,14 +46,15 @@ class Preferences:
         return ", ".join(words)
 
 
+_DIGITS: Final = 9
+_LONGEST_WAIT: Final = 1e9  # seconds; the service bounds the wait anyway
 PLAIN_PREFERENCES: Final = Preferences()
 
 
 def preferences(text: str | None) -> Preferences:
-    """The preferences in a header ``Prefer``; unknown ones are ignored, and of repeated ones the first counts.
+    """The preferences in a header ``Prefer``; of repeated ones the first counts.
 
-    Raises:
-        Problem: ``wait`` is no number of seconds.
+    What is unknown, or can't be understood, is ignored (RFC 7240, 2).
     """
     if not text:
         return PLAIN_PREFERENCES
@@ -69,10 +69,11 @@ def preferences(text: str | None) -> Preferences:
     )
 
 
-def _wait(text: str) -> float:
-    if not text.isdecimal() or not text.isascii() or len(text) > 9:
-        raise Problem("bad-request", f"Prefer: wait={text[:40]!r} is no number of seconds, as in wait=10")
-    return float(text)
+def _wait(text: str) -> float | None:
+    """Seconds; ``None`` where the text is no whole number of them."""
+    if not text.isdecimal() or not text.isascii():
+        return None
+    return float(text[:_DIGITS]) if len(text) <= _DIGITS else _LONGEST_WAIT
 
 
 def directives(text: str | None) -> frozenset[str]:

@@ -89,6 +89,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "The query is too long",
         "Send the arguments as a JSON object by POST instead.",
     ),
+    "precondition-failed": Kind(
+        412,
+        "The product is not the one that you asked for",
+        "It was made anew meanwhile: ask without 'If-Match' and 'If-Unmodified-Since' to get it as it is now.",
+    ),
     "unsupported-media-type": Kind(
         415,
         "The body has a form that is not understood",

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from falcon.asgi import Request, Response
 
 from rave_core.errors import DamagedError
-from rave_http.protocol.conditions import is_unchanged
+from rave_http.protocol.conditions import is_another, is_unchanged
 from rave_http.protocol.headers import NO_STORE, http_date
 from rave_http.protocol.problems import Problem
 from rave_http.representation.representations import Representation
@@ -44,16 +44,19 @@ class Sendfile:
 
 
 async def deliver(req: Request, resp: Response, representation: Representation, sendfile: Sendfile) -> None:
-    """Fills a response with a representation: 200, 304, 206, or a problem for a range beyond the end.
+    """Fills a response with a representation: 200, 304, 206, or a problem for a condition or a range that fails.
 
     A client that GETs what lies elsewhere is sent there, whatever range it asks for.
 
-    The order is If-None-Match, If-Modified-Since, If-Range, Range (RFC 9110, 13.2.2). Several ranges, and units other
-    than bytes, give the whole.
+    The order is If-Match, If-Unmodified-Since, If-None-Match, If-Modified-Since, If-Range, Range (RFC 9110, 13.2.2).
+    Several ranges, units other than bytes, and ranges of what no cache keeps give the whole.
 
     Raises:
-        Problem: the range can't be satisfied, or the file went away.
+        Problem: a condition fails, the range can't be satisfied, or the file went away.
     """
+    if is_another(req, representation.etag, representation.created_at):
+        detail = "The product is another version than the one that you asked for"
+        raise Problem("precondition-failed", detail, headers=dict(representation.validators))
     if is_unchanged(req, representation.etag, representation.created_at):
         resp.set_headers(representation.validators)
         resp.status = "304 Not Modified"
@@ -69,7 +72,7 @@ async def deliver(req: Request, resp: Response, representation: Representation, 
             resp.set_header(*offload)
             resp.data = b""
             return
-    resp.set_header("Accept-Ranges", "bytes")
+    resp.set_header("Accept-Ranges", "bytes" if representation.created_at is not None else "none")
     await _send(req, resp, representation, part)
 
 
@@ -145,7 +148,10 @@ def _range(req: Request, found: Representation) -> tuple[int, int] | None:
     with 400, also where a client asks for several ranges or in other units, which it may.
     """
     text = req.get_header("Range")
-    if text is None or req.method != "GET" or not _may_be_partial(req.get_header("If-Range"), found):
+    # What no cache keeps is made anew by each request, so that parts of two never belong together.
+    if text is None or req.method != "GET" or found.created_at is None:
+        return None
+    if not _may_be_partial(req.get_header("If-Range"), found):
         return None
     match = _RANGE.match(text)
     if match is None or match.groups() == ("", ""):
@@ -171,4 +177,4 @@ def _may_be_partial(condition: str | None, found: Representation) -> bool:
         return True
     if condition.startswith(('"', "W/")):
         return condition == found.etag
-    return found.created_at is not None and condition == http_date(found.created_at)
+    return found.is_date_strong and found.created_at is not None and condition == http_date(found.created_at)

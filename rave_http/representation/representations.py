@@ -43,7 +43,9 @@ class Representation:
             those of `rave_core.storage.checked_files.CheckedFiles.open`.
         url: of a file that lies elsewhere, good for some time for every client that has it; ``None`` for what we send.
         filename: what a browser may call it when it saves it.
-        created_at: Unix seconds; ``None`` where nothing is recorded of the product.
+        created_at: Unix seconds; ``None`` where no cache keeps the product, and each request makes another.
+        is_date_strong: whether no other version can have been made in the same second, so that ``Last-Modified`` tells
+            versions apart (RFC 9110, 8.8.2.2): making this one took longer.
         notes: what the product says of itself.
         validators: the headers by which a client asks whether it changed.
         headers: those, and what else goes with the bytes, but for their length.
@@ -58,6 +60,7 @@ class Representation:
     url: str | None = None
     filename: str = ""
     created_at: float | None = None
+    is_date_strong: bool = False
     notes: tuple[str, ...] = ()
     validators: tuple[tuple[str, str], ...] = field(init=False)
     headers: tuple[tuple[str, str], ...] = field(init=False)
@@ -177,6 +180,7 @@ def _rendered(product: MadeProduct, chosen: Rendering) -> Representation:
         body=body,
         filename=f"{_plain_name(product.name)}{suffix}",
         created_at=_created_at(product),
+        is_date_strong=product.entry is not None and product.entry.seconds >= 1,
         notes=notes_of(product.value),
     )
 
@@ -201,6 +205,7 @@ def _of_file(product: MadeProduct, files: CheckedFiles) -> Representation:
         open=partial(open_plain, path) if entry is None else partial(files.open, path, entry),
         filename=name,
         created_at=_created_at(product),
+        is_date_strong=product.entry is not None and product.entry.seconds >= 1,
     )
 
 
@@ -217,6 +222,7 @@ def _of_remote(product: MadeProduct, remote: Remote) -> Representation:
         url=url,
         filename=f"{_plain_name(product.name)}{remote.suffix}",
         created_at=_created_at(product),
+        is_date_strong=product.entry is not None and product.entry.seconds >= 1,
     )
 
 

@@ -20,6 +20,7 @@ _SLUGS: Final = {
     404: "not-found",
     405: "method-not-allowed",
     406: "not-acceptable",
+    412: "precondition-failed",
     413: "too-large",
     414: "uri-too-long",
     415: "unsupported-media-type",

@@ -29,7 +29,7 @@ Place: TypeAlias = tuple[str, bytes, bytes]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 
-_CONDITIONS: Final = frozenset((b"if-none-match", b"if-modified-since", b"range"))
+_CONDITIONS: Final = frozenset((b"if-match", b"if-unmodified-since", b"if-none-match", b"if-modified-since", b"range"))
 _OVERHEAD: Final = 4096
 _LARGEST_SHARE: Final = 8  # what is larger than this part of the budget is not held ready
 

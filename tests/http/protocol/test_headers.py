@@ -16,7 +16,6 @@ from rave_http.protocol.headers import (
     listed,
     preferences,
 )
-from rave_http.protocol.problems import Problem
 
 
 def entry(expires_at: float = math.inf, **facts: float) -> Entry:
@@ -42,11 +41,16 @@ def test_preferences_are_read(text: str | None, expected: Preferences) -> None:
     assert preferences(text) == expected
 
 
-@pytest.mark.parametrize("text", ["wait=x", "wait=-1", "wait=1.5", "wait=", "wait=99999999999"])
-def test_a_wait_that_is_no_number_is_refused(text: str) -> None:
-    """The problem quotes what was sent."""
-    with pytest.raises(Problem, match="wait="):
-        preferences(text)
+@pytest.mark.parametrize("text", ["wait=x", "wait=-1", "wait=1.5", "wait=", "wait=\N{ARABIC-INDIC DIGIT ONE}", "=,;"])
+def test_a_preference_that_can_not_be_understood_is_ignored(text: str) -> None:
+    """As if it had not been said (RFC 7240, 2); what stands beside it counts."""
+    assert preferences(text) == Preferences()
+    assert preferences(f"respond-async, {text}") == Preferences(respond_async=True)
+
+
+def test_a_wait_may_have_any_number_of_digits() -> None:
+    """It is longer than any that the service allows."""
+    assert preferences("wait=99999999999").wait == preferences(f"wait={'9' * 5000}").wait == 1e9
 
 
 def test_what_was_honoured_is_echoed() -> None:
