@@ -82,11 +82,9 @@ def rwgroup(
         raise ParameterError("id_fields, or delta_field and delta_value, expected", parameter="id_fields")
     least = whole("rec_threshold", rec_threshold, least=1)
     grouping = Group(keys, delta, least)
-    return (
-        summed(reference_of(flows), grouping)
-        if summarize
-        else together(reference_of(flows), to_fields(fields), grouping)
-    )
+    chosen = reference_of(flows).labelled(keys)
+    table = summed(chosen, grouping) if summarize else together(chosen, to_fields(fields), grouping)
+    return noted(table, chosen)
 
 
 def _delta(field: str | None, value: float | None) -> Delta | None:
