@@ -49,7 +49,8 @@ def country(sharing: Serve, generated: Path, tmp_path: Path, monkeypatch: pytest
     runtime = sharing(generated)
     path = tmp_path / "country.csv"
     path.write_text("network,label\n" + "".join(f"{net},{name}\n" for net, name in NETS))
-    monkeypatch.setitem(runtime.settings.plugins["flow"], "pmaps", {"country": str(path)})  # type: ignore[arg-type]
+    settings: Any = runtime.settings.plugins["flow"]
+    monkeypatch.setitem(settings, "pmaps", {"country": str(path)})
     return path
 
 
