@@ -1,10 +1,10 @@
 """A day of network flow, asked twice, and then served over HTTP: `make demo`.
 
-Makes a day of traffic in ``.demo``, asks six questions about it with the ``rave`` command, and asks them again, so
-that the difference is there to be seen. Then it starts the service, and says what to open in a browser; Ctrl-C ends it.
-Everything that it makes lies in ``.demo``; ``make clean`` removes it.
+Generates a day of traffic in ``.demo``, asks six questions about it with the ``rave`` command, and asks them again to
+show the difference. Then it starts the service and says what to open in a browser; Ctrl-C ends it. All its files are in
+``.demo``; ``make clean`` removes them.
 
-``make demo ARGS=--no-serve`` leaves the service out, ``ARGS="--port 9000"`` has it listen there.
+``make demo ARGS=--no-serve`` does not start the service; ``ARGS="--port 9000"`` chooses its port.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ QUESTIONS = (
 
 
 def rave(*arguments: str) -> float:
-    """Runs the ``rave`` command of this environment in ``.demo``; the seconds it took.
+    """Runs the ``rave`` command of this environment in ``.demo``; returns the seconds it took.
 
     Raises:
         SystemExit: the command failed; it has said why.
@@ -70,13 +70,13 @@ def serve(port: int) -> None:
     heading("The same operations over HTTP")
     print(
         f"Open in a browser:\n"
-        f"  {url}/                                      # what there is to ask, each with a form\n"
-        f"  {url}/flow/top?n=10                         # a table, kept already\n"
+        f"  {url}/                                      # all operations, each with a form\n"
+        f"  {url}/flow/top?n=10                         # a table, already cached\n"
         f"  {url}/flow/timeline                         # the picture\n"
-        f"  {url}/flow/scans?rave.f=html                # who scans, and why it is thought so\n"
-        f"  {url}/flow/addresses?prefix=12              # where in the space of IPv4\n"
+        f"  {url}/flow/scans?rave.f=html                # who scans, and why\n"
+        f"  {url}/flow/addresses?prefix=12              # where in the IPv4 space\n"
         f"  {url}/flow/daily?day={DAY}&rave.f=html  # the day's report\n"
-        f"  {url}/-/ui/status                           # how the service is\n"
+        f"  {url}/-/ui/status                           # the state of the service\n"
         f"or, in another terminal:\n"
         f"  curl '{url}/flow/top?n=5&rave.f=csv'\n"
         f"  {Path(sys.executable).parent / 'rave-get'} '{url}/flow/timeline?by=flows' -o flows.png\n"
@@ -89,9 +89,7 @@ def serve(port: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service gets it too, and ends by itself
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     if process.wait():
-        raise SystemExit(
-            f"rave serve: exit code {process.returncode}; is port {port} taken? ARGS='--port 9000' is another"
-        )
+        raise SystemExit(f"rave serve: exit code {process.returncode}; is port {port} taken? Try ARGS='--port 9000'")
 
 
 def heading(text: str) -> None:
@@ -101,7 +99,7 @@ def heading(text: str) -> None:
 
 
 def ask() -> list[float]:
-    """Asks every question in a process of its own; the seconds of each."""
+    """Asks every question in its own process; returns the seconds of each."""
     seconds = []
     for question in QUESTIONS:
         heading(question.text)
@@ -111,7 +109,7 @@ def ask() -> list[float]:
 
 
 def main() -> None:
-    """Makes the day if it is not there, asks twice, and serves."""
+    """Generates the day if it does not exist, asks twice, and serves."""
     parser = argparse.ArgumentParser(description="A day of network flow, asked twice, and then served over HTTP.")
     parser.add_argument("--no-serve", action="store_true", help="end without starting the service")
     parser.add_argument("--port", type=int, default=8888, help="where the service listens (8888)")
@@ -136,11 +134,11 @@ def main() -> None:
     heading("What to try next")
     print(
         f"export RAVE_CONFIG={PLACE / 'rave.toml'} PATH={Path(sys.executable).parent}:$PATH\n"
-        "rave list                                    # what there is to ask\n"
+        "rave list                                    # all operations\n"
         "rave describe flow/top                       # what it takes\n"
         "rave run flow/top n=3 by=flows over=dst_port # another question\n"
-        "rave cache stats                             # what is kept, and what it saves\n"
-        "rave doctor                                  # whether all is well"
+        "rave cache stats                             # what is cached, and what it saves\n"
+        "rave doctor                                  # whether everything works"
     )
     if not arguments.no_serve:
         serve(arguments.port)
