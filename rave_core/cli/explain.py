@@ -11,7 +11,7 @@ from rave_core.cli.output import heading, print_facts, print_json, print_table
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
 from rave_core.humanize import span, until
-from rave_core.introspection.explain import Explanation
+from rave_core.introspection.explain import Explanation, untracked_lines
 from rave_core.introspection.plan import Need, Plan, Step
 from rave_core.model import Entry
 
@@ -22,12 +22,13 @@ _MOST_STEPS = 200
 @click.command()
 @click.argument("operation", metavar="NS/OP", type=OperationName())
 @click.argument("arguments", metavar="[NAME=VALUE ...]", nargs=-1, type=NamedValue())
-@json_option("{operation, arguments, status, reason, key, entry, nearest, differences, computing}")
-def explain(operation: str, arguments: tuple[str, ...], as_json: bool) -> None:
+@click.option("--closure", is_flag=True, help="List all that counts in the version of the operation.")
+@json_option("{operation, arguments, status, reason, key, entry, nearest, differences, computing, closure, untracked}")
+def explain(operation: str, arguments: tuple[str, ...], closure: bool, as_json: bool) -> None:
     """Tell why a call would hit or miss.
 
     A miss is told as the difference to the nearest entry that is kept: other arguments, another version of the
-    operation, or that it expired. Nothing is run.
+    operation and what changed in its code, or that it expired. Nothing is run.
     """
     wanted = asked(operation, arguments)
     found = wanted.operation.explain(*wanted.args, **wanted.kwargs)
@@ -41,7 +42,11 @@ def explain(operation: str, arguments: tuple[str, ...], as_json: bool) -> None:
     facts += [("key", found.key.text)] if found.key is not None else []
     facts += [("nearest", found.nearest.key)] if found.nearest is not None else []
     facts += _entry_facts(found.entry)
+    facts += [("not tracked", line) for line in untracked_lines(found)]
     print_facts(facts)
+    if closure:
+        click.echo()
+        print_table(("COUNTS", "AS"), sorted(found.closure.items()))
 
 
 def _label(what: str, name: str) -> str:
@@ -68,6 +73,8 @@ def _explanation_document(found: Explanation) -> dict[str, Any]:
         "nearest": entry_document(found.nearest) if found.nearest is not None else None,
         "differences": [{"what": d.what, "name": d.name, "kept": d.kept, "asked": d.asked} for d in found.differences],
         "computing": found.computing or None,
+        "closure": dict(found.closure),
+        "untracked": dict(found.untracked),
     }
 
 

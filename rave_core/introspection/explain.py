@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rave_core.backend import SupportsLease
 from rave_core.engine.execution import ResolvedOperation
@@ -17,6 +18,7 @@ from rave_core.humanize import span, until
 from rave_core.model import PLAIN, Call, Entry, Key, Options, Status
 from rave_core.storage.leases import LeaseRecord, read_record
 from rave_core.storage.listing import check_entry, entries_of
+from rave_core.versions.manifests import changes, manifests
 
 LOOKED_AT = 5000
 """At most as many entries of an operation are compared with a call."""
@@ -27,9 +29,10 @@ class Difference:
     """One thing in which a call differs from the nearest entry.
 
     Attributes:
-        what: ``argument`` or ``version``.
-        name: of the parameter; for a version, of its strategy.
-        kept, asked: in a short readable form; empty for an argument that only one of both has.
+        what: ``argument``, ``version`` or ``code``.
+        name: of the parameter; for a version, of its strategy; for code, of what is reached: ``app.stats:mean``.
+        kept, asked: in a short readable form; empty for what only one of both has. Of code they are values, releases or
+            digests.
     """
 
     what: str
@@ -40,9 +43,22 @@ class Difference:
     def __str__(self) -> str:
         if self.what == "version":
             return f"version ({self.name}): {self.kept} → {self.asked}"
+        if self.what == "code":
+            return _code_difference(self)
         if self.kept == self.asked:
             return f"{self.name}: {self.asked} (what differs does not show in its short form)"
         return f"{self.name}: {self.kept or '(absent)'} → {self.asked or '(absent)'}"
+
+
+def _code_difference(found: Difference) -> str:
+    if not found.kept or not found.asked:
+        return f"{found.name} {'was not reached before' if found.asked else 'is not reached any more'}"
+    if _DIGEST.fullmatch(found.kept) and _DIGEST.fullmatch(found.asked):
+        return f"{found.name} changed"
+    return f"{found.name} {found.kept} → {found.asked}"
+
+
+_DIGEST = re.compile("[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,8 @@ class Explanation:
         nearest: of a miss, the entry of the same operation that differs least; ``None`` where there is none.
         differences: to ``nearest``.
         computing: who computes the key just now, in words; empty for nobody.
+        closure: what counts in the version, by label; empty for a strategy that follows no code.
+        untracked: what does not count in it, or only coarsely: the thing, and why.
     """
 
     operation: str
@@ -70,12 +88,24 @@ class Explanation:
     nearest: Entry | None = None
     differences: tuple[Difference, ...] = ()
     computing: str = ""
+    closure: Mapping[str, str] = field(default_factory=dict, compare=False)
+    untracked: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
         called = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
         lines = [f"{self.operation}({called}): {self.status}, since {self.reason}"]
         lines += [f"  {difference}" for difference in self.differences]
+        lines += [f"  not tracked: {line}" for line in untracked_lines(self)]
         return "\n".join(lines + ([f"  {self.computing}"] if self.computing else []))
+
+
+def untracked_lines(explanation: Explanation) -> list[str]:
+    """What is not tracked, and why: at most 20 lines, and how many more there are."""
+    lines = [f"{what} ({why})" for what, why in explanation.untracked.items()]
+    return lines if len(lines) <= _UNTRACKED else [*lines[:_UNTRACKED], f"and {len(lines) - _UNTRACKED} more"]
+
+
+_UNTRACKED = 20
 
 
 def explain(resolved: ResolvedOperation, call: Call, options: Options = PLAIN, *, now: float) -> Explanation:
@@ -102,7 +132,20 @@ def _explanation(
     differences: tuple[Difference, ...] = (),
 ) -> Explanation:
     arguments, computing = summarize(call.named), _computing(resolved, call)
-    return Explanation(resolved.name, arguments, status, reason, call.key, entry, nearest, differences, computing)
+    version = resolved.version
+    return Explanation(
+        resolved.name,
+        arguments,
+        status,
+        reason,
+        call.key,
+        entry,
+        nearest,
+        differences,
+        computing,
+        version.nodes,
+        version.untracked,
+    )
 
 
 def _without_key(resolved: ResolvedOperation, call: Call, options: Options) -> Explanation | None:
@@ -153,7 +196,7 @@ def _missing(resolved: ResolvedOperation, call: Call, now: float) -> Explanation
     if nearest is None:
         reason = "no result of this operation is kept: it was never asked for here, or all were purged or evicted"
         return _explanation(resolved, call, Status.MISS, reason)
-    entry, differences = nearest[1], nearest[2]
+    entry, differences = nearest[1], nearest[2] + _code_differences(resolved, nearest[1])
     made = f"{span(now - entry.created_at)} ago"
     return _explanation(
         resolved, call, Status.MISS, _reason(differences, entry, made), nearest=entry, differences=differences
@@ -210,6 +253,17 @@ def _version_difference(entry: Entry, version: str, resolved: ResolvedOperation,
     if kept == asked or not kept:
         kept, asked = version, now
     return Difference("version", name, kept, asked)
+
+
+def _code_differences(resolved: ResolvedOperation, entry: Entry) -> tuple[Difference, ...]:
+    """What changed in the code since an entry was made, as far as that is known here."""
+    version = entry.key.rsplit("/", 2)[1]
+    if version == resolved.version.text:
+        return ()
+    kept = manifests.read(resolved.name, version)
+    if kept is None or not resolved.version.nodes:
+        return ()
+    return tuple(Difference("code", *each) for each in changes(kept, resolved.version.nodes))
 
 
 def _computing(resolved: ResolvedOperation, call: Call) -> str:

@@ -34,6 +34,7 @@ from rave_core.storage.product_cache import ProductCache
 from rave_core.storage.signature import Signer, load_key
 from rave_core.telemetry.diagnostics import Diagnostics
 from rave_core.versions import epochs
+from rave_core.versions.manifests import manifests
 
 _log = logging.getLogger("rave")
 
@@ -113,6 +114,7 @@ class Container:
         name, plugin = operation_name(spec)
         self._names.claim(name, spec)
         version = self._versions.find(spec)
+        manifests.write(name, version.text, version.nodes)
 
         def unencodable(error: UnencodableError) -> None:
             self._diagnostics.uncached(spec, name, error)

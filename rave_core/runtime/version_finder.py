@@ -15,6 +15,7 @@ from rave_core.runtime.argument_code import ArgumentCode
 from rave_core.settings import Settings
 from rave_core.settings.sources import user_directory
 from rave_core.versions.annotations import ByStrategy, DependsOn, Explicit, Pinned, explicit
+from rave_core.versions.manifests import manifests
 from rave_core.versions.source.classes import is_of_project
 from rave_core.versions.source.closure import Closure, ClosureRequest, closure_of
 from rave_core.versions.source.loaded_source import keep_facts_in
@@ -32,7 +33,9 @@ class VersionFinder:
         self._settings = settings
         self._plugins = plugins
         self._arguments = ArgumentCode(self._argument_request)
-        keep_facts_in(user_directory("cache", os.environ) / "facts")
+        directory = user_directory("cache", os.environ)
+        keep_facts_in(directory / "facts")
+        manifests.directory = directory / "manifests"
 
     def code_changed(self) -> None:
         """Forgets what arguments were found to do."""

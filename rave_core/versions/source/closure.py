@@ -117,8 +117,9 @@ def _walked(request: ClosureRequest, presumed: Presumed, locality: Locality) -> 
             continue
         if not walk.later:
             return walk
-        found, state = walk.later.popleft(), walk.state()
-        describe_named(walk, found, state)
+        state = walk.state()
+        for _ in range(len(walk.later)):
+            describe_named(walk, walk.later.popleft(), state)
 
 
 def _more(walk: Walk, request: ClosureRequest) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 from rave_core.versions.epochs import shell
 from rave_core.versions.source.classes import CONSTRUCTION, class_place, function_in
 from rave_core.versions.source.functions import own_attributes
-from rave_core.versions.source.loaded_source import sources
 from rave_core.versions.source.locality import Place
 from rave_core.versions.source.modules import has_file, names_in
 from rave_core.versions.source.operations import operation_in
@@ -69,7 +68,7 @@ def guards_of(walk: Walk, state: Mapping[Place_, str]) -> Guards:
         value = named.value
         if place in state or (id(value), "") in state:
             continue
-        is_loose = is_prompt or not has_file(named.space) or _is_rebound(named)
+        is_loose = is_prompt or not has_file(named.space) or _is_rebound(walk, named)
         if is_loose or place in written or (id(value), "") in written:
             found.append(Guard(named.space, named.name, value, _copy(walk, named)))
     found += [Guard(space, name, _ABSENT, _ABSENT) for (_, name), space in walk.missing.items()]
@@ -82,8 +81,8 @@ def _is_prompt() -> bool:
     return main is not None and not has_file(names_in(main)) and shell() is None
 
 
-def _is_rebound(named: BoundName) -> bool:
-    facts = sources.of_module(named.space)
+def _is_rebound(walk: Walk, named: BoundName) -> bool:
+    facts = walk.facts_of(named.space)
     return facts is not None and named.name in facts.outline.rebound
 
 
@@ -121,7 +120,7 @@ def _written(walk: Walk) -> set[Place_]:
             _add_written(found, chain, space)
     main = sys.modules.get("__main__")
     space = names_in(main) if main is not None else {}
-    program = sources.of_module(space) if has_file(space) else None
+    program = walk.facts_of(space) if has_file(space) else None
     for chain in (*program.outline.writes, *program.outline.top_writes) if program is not None else ():
         _add_written(found, chain, space)
     return found

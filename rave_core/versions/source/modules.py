@@ -9,7 +9,6 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from rave_core.versions.file_contents import contents
-from rave_core.versions.source.loaded_source import sources
 from rave_core.versions.source.locality import Place
 from rave_core.versions.source.tokens import digest_of
 from rave_core.versions.source.walk import SCALARS, Walk
@@ -73,7 +72,7 @@ def whole_module(walk: Walk, space: dict[str, Any]) -> None:
     walk.done.add(("whole", id(space)))
     walk.keep(space)
     name = str(space.get("__name__", ""))
-    facts = sources.of_module(space)
+    facts = walk.facts_of(space)
     definition = facts.module() if facts is not None else None
     if facts is None or definition is None:
         walk.put("module without a source")

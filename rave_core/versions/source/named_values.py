@@ -8,7 +8,6 @@ from typing import Any
 from rave_core.fingerprint.encoder import encode
 from rave_core.versions.source.facts import Definition
 from rave_core.versions.source.functions import reach
-from rave_core.versions.source.loaded_source import sources
 from rave_core.versions.source.names import ReachedNames
 from rave_core.versions.source.tokens import digest_of
 from rave_core.versions.source.values import INERT
@@ -18,7 +17,7 @@ from rave_core.versions.source.walk import SCALARS, BoundName, Walk
 def describe_named(walk: Walk, found: BoundName, state: dict[tuple[int, str], str]) -> None:
     """Adds a value under a name, which reached code may write to."""
     space, name, value = found.space, found.name, found.value
-    facts = sources.of_module(space)
+    facts = walk.facts_of(space)
     made = facts.assigned(name) if facts is not None and type(value) not in SCALARS else None
     writer = state.get((id(space), name))
     if writer is None and type(value) not in SCALARS:

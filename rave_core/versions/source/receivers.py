@@ -13,6 +13,10 @@ from rave_core.versions.source.walk import Walk
 def add_receivers(walk: Walk) -> bool:
     """Adds the classes of reached files and of namespaces without a file that may be called; whether there are any."""
     found = False
+    extent = (len(walk.attributes), len(walk.files), len(walk.spaces))
+    if extent == walk.extent and not walk.spaces:
+        return False
+    walk.extent = extent
     for space in list(walk.spaces.values()):
         found = _of_space(walk, space) or found
     for path, (facts, names) in list(walk.files.items()):

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from rave_core.errors import Signal
 from rave_core.fingerprint.encoder import encode
 from rave_core.versions.source.facts import Facts
-from rave_core.versions.source.loaded_source import ALGORITHM
+from rave_core.versions.source.loaded_source import ALGORITHM, sources
 from rave_core.versions.source.locality import Locality, Place
 from rave_core.versions.source.tokens import Tokens, digest_of
 
@@ -79,6 +79,8 @@ class Walk:
         making: the statements that make the value which is looked at, as a digest.
         by_value: places of what counted by its value.
         valued: the ``id`` of each value that is a node of its own.
+        extent: how many attributes and files there were when receivers were looked for.
+        modules: facts by the ``id`` of the names of a module.
         bodies: the ``id`` of each function that is the body of an operation.
     """
 
@@ -102,6 +104,8 @@ class Walk:
     by_value: set[Place_] = field(default_factory=set)
     valued: set[int] = field(default_factory=set)
     bodies: set[int] = field(default_factory=set)
+    extent: tuple[int, ...] = ()
+    modules: dict[int, Facts | None] = field(default_factory=dict)
     _tokens: Tokens = field(default_factory=Tokens)
     _numbers: dict[int, int] = field(default_factory=dict)
     _queue: deque[tuple[Any, str]] = field(default_factory=deque)
@@ -141,6 +145,13 @@ class Walk:
     def is_known(self, value: object) -> bool:
         """Whether an object was met already."""
         return id(value) in self._numbers
+
+    def facts_of(self, space: dict[str, Any]) -> Facts | None:
+        """The facts of a module's source, looked up once in a walk; ``None`` where it has none."""
+        if id(space) not in self.modules:
+            self.modules[id(space)] = sources.of_module(space)
+            self.keep(space)
+        return self.modules[id(space)]
 
     def next(self) -> tuple[Any, str] | None:
         """The next object to be described, with its label; ``None`` where there is none now."""

@@ -1,0 +1,76 @@
+"""Manifests: what counted in a version, kept once for each of an operation, so that `explain` can name changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+
+MAX_FILES = 4096
+"""Manifests that are kept; those that were written first go first."""
+
+
+class Manifests:
+    """Manifests in a directory of the user's cache. They serve people alone: losing one costs an explanation.
+
+    Attributes:
+        directory: where they are; ``None`` for nowhere.
+    """
+
+    def __init__(self) -> None:
+        self.directory: Path | None = None
+
+    def read(self, operation: str, version: str) -> Mapping[str, str] | None:
+        """From labels to short digests or values; ``None`` where nothing is kept of that version."""
+        path = self._path(operation, version)
+        if path is None:
+            return None
+        try:
+            found = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def write(self, operation: str, version: str, nodes: Mapping[str, str]) -> None:
+        """Keeps what counted in a version, unless that was done. In trouble it does nothing."""
+        path = self._path(operation, version)
+        if path is None or not nodes or path.exists():
+            return
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._shrink(path.parent)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+            with os.fdopen(handle, "w") as file:
+                json.dump(dict(nodes), file, separators=(",", ":"))
+            os.replace(name, path)
+
+    def _path(self, operation: str, version: str) -> Path | None:
+        if self.directory is None:
+            return None
+        return self.directory / blake2b(f"{version}/{operation}".encode(), digest_size=16).hexdigest()
+
+    @staticmethod
+    def _shrink(directory: Path) -> None:
+        found = list(os.scandir(directory))
+        if len(found) >= MAX_FILES:
+            for entry in sorted(found, key=lambda each: each.stat().st_mtime)[: MAX_FILES // 8]:
+                with suppress(FileNotFoundError):
+                    os.unlink(entry.path)
+
+
+manifests = Manifests()
+"""Those of this user."""
+
+
+def changes(kept: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Labels whose digest or value differs, with both; an empty text where there is none."""
+    labels = [*now, *(label for label in kept if label not in now)]
+    return [
+        (label, kept.get(label, ""), now.get(label, ""))
+        for label in labels
+        if kept.get(label, "") != now.get(label, "")
+    ]

@@ -1,0 +1,70 @@
+"""What `explain` says of versions: which code changed, and what is not tracked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rave_core import Runtime, using
+from tests.core.versions.programs import loaded
+
+PROGRAM = """
+from rave_core import op
+import other
+LIMIT = 3
+TABLE = {'a': 1}
+@op
+def f(x):
+    return other.g(x) + LIMIT + TABLE['a'] + eval('1')
+"""
+OTHER = "def g(x):\n    return x + 1\n"
+
+
+@pytest.fixture(autouse=True)
+def _source(make_runtime: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Versions are those of the code that is reached."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    with using(make_runtime(version="source")):
+        yield
+
+
+def test_a_miss_names_what_changed_in_the_code(tmp_path: Path) -> None:
+    """Values with both of them, code by its name, and nothing that stayed."""
+    with loaded(tmp_path / "a", {"program.py": PROGRAM, "other.py": OTHER}) as program:
+        program.f(1)
+    edited = PROGRAM.replace("LIMIT = 3", "LIMIT = 4")
+    with loaded(tmp_path / "b", {"program.py": edited, "other.py": OTHER.replace("+ 1", "+ 2")}) as program:
+        said = str(program.f.explain(1))
+    assert "the operation changed since" in said
+    assert "  program.LIMIT 3 → 4\n" in said
+    assert "  other:g changed\n" in said
+    assert "program:f " not in said
+    assert "TABLE" not in said
+
+
+def test_what_is_not_tracked_is_listed(tmp_path: Path) -> None:
+    """With the reason, also for a hit; and all that counts is there to look at."""
+    with loaded(tmp_path, {"program.py": PROGRAM, "other.py": OTHER}) as program:
+        program.f(1)
+        found = program.f.explain(1)
+    assert found.status == "hit"
+    assert "  not tracked: program:f: eval (what it leads to is known only when it runs" in str(found)
+    assert {"program:f", "other:g", "program.LIMIT", "program.TABLE"} <= found.closure.keys()
+    assert found.closure["program.LIMIT"] == "3"
+
+
+def test_code_that_can_not_be_looked_at_counts_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call is answered, and explain says so."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("inside")
+
+    monkeypatch.setattr("rave_core.versions.source.closure._walked", fail)
+    with loaded(tmp_path, {"program.py": PROGRAM, "other.py": OTHER}) as program:
+        assert program.f(1) == 7
+        said = str(program.f.explain(1))
+    assert "ZeroDivisionError: inside; the content of the defining file counts" in said
+    assert program.f.resolve(1).entry.version_note == "file"
