@@ -21,7 +21,7 @@ from rave_core.humanize import printable, size, span, until
 from rave_core.introspection.usage import Usage, usage_of
 from rave_core.model import Entry, Key
 from rave_core.storage.cache import Cache
-from rave_core.storage.listing import Kept, entries, find_entry, foremost, short_id
+from rave_core.storage.listing import Kept, entries, find_entry, foremost, is_verified, short_id
 
 _SHOWN = 1000
 _SORTS: dict[str, Callable[[Entry | Outline], float]] = {
@@ -90,6 +90,14 @@ def list_entries(prefix: str, sort: str, limit: int | None, data: bool, products
     now = session.runtime.clock.now()
     rows = [_row(entry, now) for entry in found]
     print_table(("ID", "AGE", "SIZE", "TOOK", "EXPIRES", "CALL"), rows, right=[1, 2, 3], cut=[5])
+    shown = {entry.key for entry in found}
+    doubtful = sum(
+        entry.key in shown and not is_verified(place, entry.key)
+        for place, (some, _) in zip(places, lists, strict=True)
+        for entry in some
+    )
+    if doubtful:
+        note(f"{_count(doubtful)} of these: no key of ours vouches for what is shown of them")
     if total > most:
         note(f"{total - len(found)} more are not shown; --limit shows more")
 
@@ -146,6 +154,7 @@ def _facts(kept: Kept, now: float) -> list[tuple[str, object]]:
         ("version", f"{Key.parse(entry.key).version} ({entry.version_note or 'strategy not recorded'})"),
         ("python", entry.python + (f", plugin {entry.plugin}" if entry.plugin else "")),
         ("cache", kept.cache.url),
+        ("seal", "verified" if is_verified(kept.cache, entry.key) else "none of ours: nothing of this is verified"),
     ]
     path = _path(kept)
     facts += [("file", path)] if path else []

@@ -17,7 +17,7 @@ from rave_core.errors import DamagedError, EntryError, LaterFormatError, SealErr
 from rave_core.model import Entry, quote_operation
 from rave_core.storage.cache import Cache
 from rave_core.storage.checked_files import CheckedFiles
-from rave_core.storage.frame import unpack
+from rave_core.storage.frame import open_head, unpack
 
 
 class Health(StrEnum):
@@ -88,6 +88,27 @@ def read_head(cache: Cache, key: str) -> Entry | None:
             if error.needed <= size:
                 raise
             size = error.needed
+
+
+def is_verified(cache: Cache, key: str) -> bool:
+    """Whether a holder of this cache's key wrote the header under ``key``; never in a cache without a key.
+
+    Raises:
+        OSError: the store is in trouble.
+    """
+    size = HEAD_SIZE
+    while cache.signer.trusted and (head := cache.backend.head(key, size)) is not None:
+        try:
+            open_head(head, key, cache.signer)
+        except Truncated as error:
+            if error.needed <= size:
+                return False
+            size = error.needed
+        except EntryError:
+            return False
+        else:
+            return True
+    return False
 
 
 def entries(cache: Cache, prefix: str = "") -> Iterator[Entry]:

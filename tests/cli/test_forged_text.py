@@ -90,3 +90,9 @@ def test_secrets_in_tables_of_plugins_are_hidden() -> None:
     assert "/etc/rave/key" in repr(told)
     assert "see" in repr(told)
     assert "ada" in repr(told)
+
+
+def test_what_no_key_vouches_for_is_not_shown_as_verified(shell: Callable[..., Any], forged: str) -> None:
+    """Anybody may have written it; the list and the entry say so."""
+    assert "nothing of this is verified" in shell("--set", f"cache={forged}", "cache", "show", KEY).stdout
+    assert "no key of ours vouches" in shell("--set", f"cache={forged}", "cache", "ls", "--data").stderr
