@@ -48,6 +48,15 @@ def test_a_peak_makes_the_scale_logarithmic(totals: list[int], is_peak: bool) ->
     assert has_peak({"tcp": totals, "udp": [0] * len(totals)}) is is_peak
 
 
+def test_a_timeline_of_zeros_is_a_picture_too(
+    serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]
+) -> None:
+    """On a logarithmic scale as well: there is a flow, and it had no bytes."""
+    serving(zeek([line(sent=0).replace("\t2\t50", "\t0\t0")]))
+    for scale in ("auto", "log", "linear"):
+        assert Path(timeline(scale=scale)).stat().st_size > 5000
+
+
 def test_the_scale_is_chosen(sharing: Serve, generated: Path) -> None:
     """The backup at night is a peak: by itself the scale is logarithmic; linear is another picture."""
     sharing(generated)

@@ -99,7 +99,7 @@ def _draw_lines(axes: Axes, stacks: Mapping[str, Sequence[int]], bins: Bins) -> 
     for (name, values), colour in zip(stacks.items(), _colours_of(stacks), strict=True):
         axes.step(edges(bins), [*values, values[-1]], where="post", label=name, color=colour, linewidth=1.3)
     least = min((value for values in stacks.values() for value in values if value), default=1)
-    lowest, most = floor(log10(least)), max(max(values) for values in stacks.values())
+    lowest, most = floor(log10(least)), max(least, *(value for values in stacks.values() for value in values))
     axes.set_yscale("symlog", linthresh=10**lowest, linscale=0.3)
     axes.set_yticks([0, *(10**power for power in range(lowest, floor(log10(most)) + 1))])
     axes.set_ylim(bottom=0)
