@@ -15,6 +15,7 @@ from rave_flow.formats.tsv import texts, typed
 from rave_flow.formats.zeek import Log
 from rave_flow.model.columns import TYPES, resolve
 from rave_flow.model.left_out import LeftOut
+from rave_flow.model.protocols import ICMP
 from rave_flow.model.readings import selection
 
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ class Reading:
         self, table: pyarrow.Table, chosen: Mapping[str, str], types: Mapping[str, str], numbers: Sequence[int]
     ) -> pyarrow.Table:
         """The flows in a table whose rows have these numbers; what can't count is counted by its reason."""
+        columns = selection(chosen, types, has_icmp=_has_icmp(table, chosen))
         self.connection.register("block", table)
         try:
-            read = self.connection.sql(f"SELECT {selection(chosen, types)} FROM block").to_arrow_table()  # noqa: S608  # quoted
+            read = self.connection.sql(f"SELECT {columns} FROM block").to_arrow_table()  # noqa: S608  # quoted
         finally:
             self.connection.unregister("block")
         found = normalized(read)
@@ -87,6 +89,15 @@ class Reading:
         """All of it."""
         first = "" if self.first is None else f"line {self.first[0]} {self.first[1]}"
         return LeftOut.of(self.faults, self.losses, first)
+
+
+def _has_icmp(table: pyarrow.Table, chosen: Mapping[str, str]) -> bool:
+    """Whether some rows may be of ICMP."""
+    from pyarrow import compute
+
+    names = [chosen[name] for name in ("proto", "ip_proto") if name in chosen]
+    words = {str(word).strip().lower() for name in names for word in compute.unique(table[name]).to_pylist()}
+    return not words.isdisjoint(ICMP)
 
 
 def flows_of_block(reading: Reading, found: Log, block: bytes) -> Iterator[pyarrow.Table]:

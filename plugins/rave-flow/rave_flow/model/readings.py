@@ -22,12 +22,13 @@ _LATER = ("protocol", "ip_version")
 """What `rave_flow.formats.normalized` adds."""
 
 
-def selection(chosen: Mapping[str, str], types: Mapping[str, str]) -> str:
+def selection(chosen: Mapping[str, str], types: Mapping[str, str], *, has_icmp: bool = True) -> str:
     """The SQL expressions of `COLUMNS` but the address's and protocol's own, of ``fault`` and of ``loss``.
 
     Args:
         chosen: what `rave_flow.model.columns.resolve` gave.
         types: the DuckDB types of the file's columns, text where absent.
+        has_icmp: whether some rows may be of ICMP: to look for it in all costs a third of the time.
     """
     raw = {ours: quoted(theirs) for ours, theirs in chosen.items()}
     kinds = {ours: types.get(theirs, "VARCHAR") for ours, theirs in chosen.items()}
@@ -37,7 +38,7 @@ def selection(chosen: Mapping[str, str], types: Mapping[str, str]) -> str:
         reason = "port" if name.endswith("_port") else "number"
         test = f"({raw[name]} IS NOT NULL AND {_filled(raw[name], kinds[name])} AND {read[name]} IS NULL)"
         faults[reason] = " OR ".join(filter(None, (faults.get(reason), test)))
-    read |= _derived(chosen, raw, read)
+    read |= _derived(chosen, raw, read) | (_icmp(read) if has_icmp else _no_icmp())
     columns = [
         f"{read.get(name, _absent(name))} AS {name}" for name in COLUMNS if name not in ("protocol", "ip_version")
     ]
@@ -54,7 +55,7 @@ def _filled(raw: str, kind: str) -> str:
 
 def _derived(chosen: Mapping[str, str], raw: Mapping[str, str], read: Mapping[str, str]) -> dict[str, str]:
     """What is put together from several columns."""
-    found = _lengths(raw, read) | _icmp(read)
+    found = _lengths(raw, read)
     if "flags" in chosen:
         found["flags"] = sql_of(raw["flags"], is_history=folded(chosen["flags"]) == "history")
     if _is_argus(chosen):
@@ -153,6 +154,10 @@ def _icmp(read: Mapping[str, str]) -> dict[str, str]:
         found[name] = f"CASE WHEN {is_icmp} THEN CAST({value} AS UTINYINT) END"
     ports = {name: f"CASE WHEN NOT {is_icmp} THEN {read[name]} END" for name in ("src_port", "dst_port")}
     return found | ports
+
+
+def _no_icmp() -> dict[str, str]:
+    return {name: _absent(name) for name in ("icmp_type", "icmp_code")}
 
 
 def _amounts(read: Mapping[str, str], amount: str) -> dict[str, str]:
