@@ -8,7 +8,7 @@ def add(a, b):
 """
 
 from rave_core.engine.context import ThreadPool, carry, progress
-from rave_core.errors import RaveError, RaveWarning
+from rave_core.errors import OperationError, RaveError, RaveWarning
 from rave_core.expiry import crossover_strategy, duration_strategy, forever, nocache
 from rave_core.model import Options, Outcome
 from rave_core.operations.decorators import expires, mime_type, op, op_file, version
@@ -20,6 +20,7 @@ from rave_core.typemap import list_of, one_of, typemap
 
 __all__ = [
     "Operation",
+    "OperationError",
     "Options",
     "Outcome",
     "RaveError",

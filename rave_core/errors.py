@@ -4,6 +4,7 @@
     ├── ConfigurationError   (ValueError)    a setting, a backend URL or one of its options is wrong
     ├── DecorationError      (TypeError)     this can't be an operation, or its typemap does not fit
     ├── ArgumentError        (TypeError)     a call's arguments do not fit the operation or its typemap
+    ├── OperationError       (ValueError)    an operation's body refuses the request, which the caller can mend
     ├── OptionError          (TypeError)     an unknown or misplaced ``rave_…`` option
     ├── UnknownNameError     (LookupError)   no operation, strategy, converter, … of that name
     ├── PluginError          (ImportError)   a plugin failed to load or to register
@@ -30,7 +31,8 @@ from __future__ import annotations
 
 import difflib
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 __all__ = [
     "ArgumentError",
@@ -41,6 +43,7 @@ __all__ = [
     "DuplicateError",
     "EntryError",
     "LaterFormatError",
+    "OperationError",
     "OptionError",
     "PluginError",
     "ProductError",
@@ -54,6 +57,7 @@ __all__ = [
     "UnrenderableError",
     "UnstorableError",
     "describe_error",
+    "is_refusal",
     "nearest",
 ]
 
@@ -94,6 +98,30 @@ class ArgumentError(RaveError, TypeError):
         self.operation = operation
         self.parameter = parameter
         self.wanted = wanted
+
+
+class OperationError(RaveError, ValueError):
+    """The body of an operation says that the request is wrong: the caller can mend it, and asking again does not help.
+
+    It is no failure of the operation: it is not logged or counted as one, and over HTTP it has the status of a mistake
+    of the client. Raise it where a typemap can't tell: a window that ends before it starts, a name that does not exist.
+
+    Attributes:
+        status: the HTTP status, from 400 to 499.
+        errors: one for each wrong argument: ``{"parameter": …, "detail": …}``.
+    """
+
+    def __init__(self, message: str, *, status: int = 422, errors: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Says what is wrong with the request, and what would be right.
+
+        Raises:
+            ConfigurationError: the status is not from 400 to 499.
+        """
+        if not 400 <= status <= 499:
+            raise ConfigurationError(f"OperationError(status={status!r}): a status from 400 to 499 is expected")
+        super().__init__(message)
+        self.status = status
+        self.errors = [dict(error) for error in errors]
 
 
 class OptionError(RaveError, TypeError):
@@ -178,6 +206,11 @@ class SealError(EntryError):
 
 class LaterFormatError(EntryError):
     """An entry was written by a later version of RAVE."""
+
+
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether an exception of a body says that the request is wrong, and not that the operation failed."""
+    return isinstance(error, (OperationError, ArgumentError))
 
 
 def describe_error(error: BaseException) -> str:

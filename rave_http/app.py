@@ -251,6 +251,7 @@ def _operations(service: Service, root: catalog.Catalog, ready: ResponseCache) -
         ready,
         service.results,
         service.responder,
+        service.foreign,
         max_body=service.settings.max_body,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CellType, ModuleType
 from typing import Any
 
+from rave_core.converters.specifiers import is_own
 from rave_core.errors import ArgumentError, UnencodableError
 from rave_core.fingerprint import digest
 from rave_core.fingerprint.met_code import collecting
@@ -49,6 +50,8 @@ class Binder:
         self._plain = _plain_names(spec.parameters)
         self._defaults = _defaults(spec.parameters)
         self._closure = _closure(spec.function)
+        self.is_own = not self._closure and (typemap is None or all(map(is_own, typemap.converters.values())))
+        """Whether binding runs code of RAVE alone, which neither waits nor fails in ways of its own."""
         self.is_repeatable = not self._closure and not (
             typemap and any(c.volatile for c in typemap.converters.values())
         )

@@ -17,6 +17,7 @@ from rave_core.errors import (
     ArgumentError,
     ConfigurationError,
     DecorationError,
+    OperationError,
     OptionError,
     RaveError,
     UnknownNameError,
@@ -36,7 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 """Each command of our own: where it is defined, and its line in the help."""
 
-_MISUSE = (ArgumentError, ConfigurationError, DecorationError, OptionError, UnknownNameError)
+_MISUSE = (ArgumentError, ConfigurationError, DecorationError, OperationError, OptionError, UnknownNameError)
 
 
 class Rave(click.Group):

@@ -14,6 +14,7 @@ from rave_core.converters.containers import COLLECTIONS, CollectionOf, DictOf, T
 from rave_core.converters.converter import Converter, FunctionConverter, Lookup, NamedConverter, shown
 from rave_core.converters.files import PATHS
 from rave_core.converters.named import BUILTIN
+from rave_core.converters.optional import OrNone
 from rave_core.converters.precise import precise
 from rave_core.converters.scalars import NONE, SCALARS
 from rave_core.converters.scalars import any as any_converter
@@ -24,6 +25,7 @@ _ACCEPTED = (
     "a type, None, a function of one argument, the name of a converter, a type hint, list_of(...), one_of(...) or any"
 )
 _KINDS: Final[dict[Any, Converter]] = {**SCALARS, **TIMES, **COLLECTIONS, **PATHS, None: NONE, Any: any_converter}
+_OWN: Final = (*_KINDS.values(), *BUILTIN.values())
 _UNIONS: Final = (typing.Union, types.UnionType)
 _WRAPPERS: Final = (typing.Annotated, typing.Required, typing.NotRequired, typing.Final, typing.ClassVar)
 _COLLECTIONS: Final[dict[object, type]] = {
@@ -61,6 +63,12 @@ def converter_of_hint(hint: object, *, named: Lookup | None = None) -> Converter
     """
     converter = _read(hint, as_hint=True)
     return converter if named is None else converter.bound(named)
+
+
+def is_own(converter: Converter) -> bool:
+    """Whether a converter runs code of RAVE alone, which neither waits nor fails in ways of its own."""
+    inner = converter.inner if isinstance(converter, OrNone) else converter
+    return any(inner is each for each in _OWN)
 
 
 def list_of(*specs: object) -> Converter:

@@ -56,6 +56,11 @@ class Blocking(Effect):
 
 
 @dataclass(slots=True, eq=False)
+class Foreign(Blocking):
+    """Calls a ``function`` that calls code of the operation's author: a strategy, or a codec for a class of theirs."""
+
+
+@dataclass(slots=True, eq=False)
 class Acquire(Effect):
     """Calls ``function`` as `Blocking` does, for something that ``give_back`` takes where nobody waits for it any more.
 
@@ -194,12 +199,17 @@ Runner: TypeAlias = Callable[[RunBody], Awaitable[tuple[Any, Exception | None]]]
 """Runs a body elsewhere than in the task that walks the path."""
 
 
-async def run_async(path: Effects[T], run: Runner | None = None) -> T:
+Caller: TypeAlias = Callable[..., Awaitable[Any]]
+"""Calls a function with its arguments elsewhere than in the event loop."""
+
+
+async def run_async(path: Effects[T], run: Runner | None = None, foreign: Caller | None = None) -> T:
     """Walks a path to its end in this task; gives its result. Cancelling the task lets the path clean up.
 
     Args:
         path: the path.
         run: runs the bodies on it; without it they are coroutine functions, and run in this task.
+        foreign: calls what is `Foreign`; without it that is called as other functions are.
     """
     try:
         effect = next(path)
@@ -207,6 +217,8 @@ async def run_async(path: Effects[T], run: Runner | None = None) -> T:
             try:
                 if run is not None and isinstance(effect, RunBody):
                     answer = await run(effect)
+                elif foreign is not None and isinstance(effect, Foreign):
+                    answer = await foreign(effect.function, *effect.args)
                 else:
                     answer = await effect.perform_async()
             except BaseException as error:  # noqa: BLE001  # the path must clean up after itself, whatever happened

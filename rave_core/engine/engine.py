@@ -21,9 +21,10 @@ from typing import Any, TypeAlias
 from rave_core.clock import Clock
 from rave_core.engine.compute import Compute
 from rave_core.engine.context import DeepRefresh, ExecutionContext
-from rave_core.engine.effects import Acquire, Blocking, Effects, Runner, Sleep, Wait, run, run_async
+from rave_core.engine.effects import Acquire, Blocking, Caller, Effects, Foreign, Runner, Sleep, Wait, run, run_async
 from rave_core.engine.execution import Execution, ResolvedOperation
 from rave_core.engine.single_flight import FlightResult, Flights, SingleFlight
+from rave_core.errors import is_refusal
 from rave_core.expiry import nocache
 from rave_core.model import PLAIN, Call, Entry, Options, Outcome, Status
 from rave_core.storage.cache import Destination, Found
@@ -104,8 +105,9 @@ class Engine:
         return self._ended(resolved, await run_async(self._path(resolved, call, options, context, found, landed)))
 
     async def compute_async(
-        self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext, run: Runner
-    ) -> Outcome[Any]:
+        self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext, run: Runner,
+        foreign: Caller | None = None,
+    ) -> Outcome[Any]:  # fmt: skip
         """As `resolve_async`, for a call that the kept results did not answer: a stale one is made anew at once.
 
         The caller may have looked long ago. What has landed since answers the call, unless it asks for a refresh.
@@ -113,10 +115,10 @@ class Engine:
         Args:
             resolved, call, options, context: as there.
             run: runs the body, coroutine function or not.
+            foreign: calls what calls other code of the operation's author; without it that may run in the event loop.
         """
-        return self._ended(
-            resolved, await run_async(self._path(resolved, call, options, context, None, _LONG_AGO), run)
-        )
+        path = self._path(resolved, call, options, context, None, _LONG_AGO)
+        return self._ended(resolved, await run_async(path, run, foreign))
 
     def put(self, resolved: ResolvedOperation, call: Call, value: object, context: ExecutionContext) -> Outcome[Any]:
         """Keeps ``value`` as the result of a call, as if its body had just given it."""
@@ -124,7 +126,8 @@ class Engine:
 
     def _ended(self, resolved: ResolvedOperation, end: End) -> Outcome[Any]:
         if isinstance(end, Failure):
-            self._count(resolved, "Errors")
+            if not is_refusal(end.error):
+                self._count(resolved, "Errors")
             raise end.error.with_traceback(end.traceback)
         return end
 
@@ -245,7 +248,7 @@ class Engine:
             if ran.error is not None:
                 flight_result = FlightResult(error=ran.error, traceback=ran.error.__traceback__)
                 return (yield from self._fail(execution, ran.error, flight_result.traceback))
-            kept: tuple[Outcome[Any], FlightResult] = yield Blocking(
+            kept: tuple[Outcome[Any], FlightResult] = yield Foreign(
                 resolved.cache.blocking, self._compute.keep, (execution, ran, lease)
             )
             outcome, flight_result = kept
@@ -314,7 +317,7 @@ class Engine:
 
     def _fail(self, execution: Execution, error: Exception, traceback: TracebackType | None) -> Effects[End]:
         """An operation's exception, or the stale result that it allows in its place."""
-        if execution.resolved.spec.stale_if_error > 0:
+        if execution.resolved.spec.stale_if_error > 0 and not is_refusal(error):
             found = yield execution.do(execution.resolved.cache.look, execution.key)
             if found is not None and self._may_serve_stale(found.entry, execution.resolved.spec.stale_if_error):
                 self._count(execution.resolved, "Errors")
@@ -339,4 +342,5 @@ class Engine:
             _log.exception("%s could not be refreshed behind its caller", execution.resolved.name)
             return
         if isinstance(end, Failure):
-            _log.warning("%s could not be refreshed behind its caller: %r", execution.resolved.name, end.error)
+            log = _log.info if is_refusal(end.error) else _log.warning
+            log("%s could not be refreshed behind its caller: %r", execution.resolved.name, end.error)

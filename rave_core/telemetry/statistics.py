@@ -27,6 +27,9 @@ _ERROR_LENGTH = 200
 
 
 Record: TypeAlias = dict[str, Any]
+Caller: TypeAlias = Callable[[Callable[[Any], Any], Mapping[Any, Any]], Any]
+"""Calls a function with the scope that holds it."""
+
 """The counters of one operation, and callables that give figures from them."""
 
 
@@ -98,28 +101,35 @@ def resume(name: str) -> None:
     _switch(name, is_enabled=True)
 
 
-def extrapolate(scope: Mapping[Any, Any]) -> dict[str, Any]:
+def extrapolate(scope: Mapping[Any, Any], call: Caller | None = None) -> dict[str, Any]:
     """A deep copy of ``scope`` with every function called, fit for JSON.
 
     A function gets the scope that holds it, uncopied. One that fails spoils its own cell only, which reads
     ``error: …``. Keys become texts, and so do values that JSON has no form for, infinite numbers among them.
+
+    Args:
+        scope: what others may change meanwhile.
+        call: calls the functions of others; without it they are called here, for as long as they take.
     """
-    return {str(name): _cell(value, scope) for name, value in list(scope.items())}
+    return {str(name): _cell(value, scope, call) for name, value in list(scope.items())}
 
 
-def _cell(value: Any, scope: Mapping[Any, Any]) -> Any:
+def _cell(value: Any, scope: Mapping[Any, Any], call: Caller | None) -> Any:
     try:
-        return _plain(value(scope) if callable(value) else value, scope)
+        if not callable(value):
+            return _plain(value, scope, call)
+        is_own = call is None or getattr(value, "__module__", None) == __name__
+        return _plain(value(scope) if is_own else call(value, scope), scope, call)  # type: ignore[misc]  # seen
     except Exception as error:  # noqa: BLE001  # others write here too: one bad cell must not hide the rest
         text = "".join(traceback.format_exception_only(error)).strip()
         return f"error: {text}"[:_ERROR_LENGTH]
 
 
-def _plain(value: Any, scope: Mapping[Any, Any]) -> Any:
+def _plain(value: Any, scope: Mapping[Any, Any], call: Caller | None) -> Any:
     if isinstance(value, Mapping):
-        return extrapolate(value)
+        return extrapolate(value, call)
     if isinstance(value, (list, tuple)):
-        return [_cell(inner, scope) for inner in list(value)]
+        return [_cell(inner, scope, call) for inner in list(value)]
     is_json = (
         value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value))
     )

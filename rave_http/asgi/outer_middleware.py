@@ -102,10 +102,13 @@ class OuterMiddleware:
         except asyncio.CancelledError:
             exchange.is_left = not exchange.is_complete
             raise
-        except Exception:
+        # Code of a plugin may raise what would stop the event loop; the worker's own signals do not come this way.
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             _log.exception("request %s: %s %r failed", record.request_id, scope["method"], scope["path"])
-            if record.status:
+            if record.status and isinstance(error, Exception):
                 raise
+            if record.status:
+                raise RuntimeError(f"request {record.request_id} was left by {type(error).__name__}") from error
             await self._apologize(scope, exchange)
 
     def _record(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> RequestRecord:

@@ -160,7 +160,7 @@ class Access:
         """What plugins say; one that fails, or says anything but yes or no, denies."""
         try:
             answer = self._authorize(principal=principal, permission=permission, namespace=namespace)
-        except Exception as error:  # noqa: BLE001  # a stranger's hook may raise anything
+        except (Exception, SystemExit, KeyboardInterrupt, GeneratorExit) as error:  # noqa: BLE001  # by a stranger's hook
             self._complain("rave_http_authorize failed, which denies the permission", error)
             return False
         if answer is None or isinstance(answer, bool):
@@ -169,7 +169,7 @@ class Access:
         self._complain(f"rave_http_authorize gave {answer!r} in place of True, False or None, which denies it", None)
         return False
 
-    def _complain(self, complaint: str, error: Exception | None) -> None:
+    def _complain(self, complaint: str, error: BaseException | None) -> None:
         now = self._clock.monotonic()
         if now >= self._complain_at:
             self._complain_at = now + _PAUSE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
@@ -13,7 +14,7 @@ import msgspec
 from rave_core.arguments.parser import ArgumentReader
 from rave_core.backend import parse_flag
 from rave_core.engine.execution import ResolvedOperation
-from rave_core.errors import ArgumentError, nearest
+from rave_core.errors import ArgumentError, RaveError, describe_error, nearest
 from rave_core.model import Call, Options
 from rave_core.operations.operation import Operation
 from rave_http.description.argument_checks import wrong_arguments
@@ -24,6 +25,8 @@ FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 _MOST_FIELDS: Final = 1000
 _MOST_DEPTH: Final = 64
+
+_log = logging.getLogger("rave.http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,12 @@ def bind(asked: Asked, operation: Operation[..., Any], resolved: ResolvedOperati
         return resolved.binder.bind(*reader.read_document(asked.document))
     except ArgumentError as error:
         raise _misfit(reader, error) from error
+    except RaveError:
+        raise
+    # A converter refuses in whatever way it fails: argparse leaves the program. In process it stays a bug to be seen.
+    except (Exception, SystemExit) as error:
+        _log.warning("%s: an argument can't be converted", asked.operation, exc_info=error)
+        raise Problem("bad-arguments", f"an argument can't be converted: {describe_error(error)[:300]}") from error
 
 
 def _refuse_wrong(operation: Operation[..., Any], document: Mapping[str, Any]) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from rave_core.errors import TimeLimitError, describe_error
+from rave_core.errors import ArgumentError, OperationError, TimeLimitError, describe_error
 from rave_http.executors import BusyError
 from rave_http.jobs.tickets import Failed
 from rave_http.protocol.problems import Problem
 
 _LONGEST: Final = 20_000
+_MOST: Final = 100
+_PLAIN: Final = (str, int, bool, type(None))
+_NOT_OF_ARGUMENTS: Final = frozenset({401, 405, 406, 407, 408, 411, 412, 416, 417, 421, 425, 426, 428, 429, 431})
+"""Statuses that tell of credentials, headers or the connection: a body can't know of those, so 422 is sent instead."""
 
 
 def failure_of(error: Exception, now: float) -> Failed:
@@ -20,6 +25,12 @@ def failure_of(error: Exception, now: float) -> Failed:
         error: what the operation raised.
         now: Unix seconds.
     """
+    if isinstance(error, OperationError):
+        status = error.status if error.status not in _NOT_OF_ARGUMENTS else None
+        return Failed(slug="refused", detail=_text(error), at=now, status=status, errors=_written(error.errors))
+    if isinstance(error, ArgumentError):
+        wrong = [{"parameter": error.parameter, "detail": _text(error)}] if error.parameter else []
+        return Failed(slug="bad-arguments", detail=_text(error), at=now, errors=_written(wrong))
     slug = "operation-failed"
     if isinstance(error, TimeLimitError):
         slug = "time-limit"
@@ -36,6 +47,8 @@ def problem_of(failed: Failed, retry_after: float, error: BaseException | None =
         retry_after: in seconds.
         error: the exception, for those who may see where it came from.
     """
+    if failed.is_refusal:
+        return Problem(failed.slug, failed.detail, status=failed.status, errors=failed.errors)
     kind, _, message = failed.detail.partition(": ")
     more: dict[str, Any] = (
         {} if error is None else {"traceback": "".join(traceback.format_exception(error))[-_LONGEST:]}
@@ -47,3 +60,17 @@ def problem_of(failed: Failed, retry_after: float, error: BaseException | None =
         exception={"class": kind, "message": message},
         **more,
     )
+
+
+def _text(error: Exception) -> str:
+    """What a refusal says, in its own words."""
+    return describe_error(error).removeprefix(f"{type(error).__name__}: ")[:2000]
+
+
+def _written(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What a body says of its parameters, as far as JSON can say it."""
+    found = []
+    for each in errors[:_MOST]:
+        plain = {str(name)[:100]: value for name, value in each.items() if isinstance(value, _PLAIN)}
+        found.append({name: value[:2000] if isinstance(value, str) else value for name, value in plain.items()})
+    return found

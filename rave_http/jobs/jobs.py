@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from rave_core.clock import Clock
 from rave_core.engine.context import ExecutionContext
 from rave_core.engine.effects import RunBody
 from rave_core.engine.execution import ResolvedOperation
+from rave_core.errors import RaveError, describe_error
 from rave_core.expiry import nocache
 from rave_core.model import PLAIN, Call, Options, Outcome, Status
 from rave_core.runtime.runtime import Runtime
@@ -23,6 +25,7 @@ from rave_core.storage.leases import Leases, Watch
 from rave_http.description.request_arguments import Asked
 from rave_http.executors import Executor
 from rave_http.executors.executor import Result
+from rave_http.executors.foreign_code import ForeignCode, LeftError
 from rave_http.jobs.failures import failure_of
 from rave_http.jobs.job import Job
 from rave_http.protocol.problems import Problem
@@ -49,6 +52,7 @@ class Jobs:
         *,
         choose: Callable[[str], tuple[Executor, float | None]],
         metrics: Metrics,
+        foreign: ForeignCode,
         queue: int,
         failure_time: float,
     ) -> None:
@@ -59,6 +63,7 @@ class Jobs:
             clock: the source of time.
             choose: the executor and the time limit of an operation.
             metrics: where jobs are counted.
+            foreign: calls code of operations that is no body.
             queue: jobs that may wait for a place.
             failure_time: seconds that a failure is remembered.
         """
@@ -68,6 +73,7 @@ class Jobs:
         self._clock = clock
         self._choose = choose
         self._metrics = metrics
+        self._foreign = foreign
         self._queue = queue
         self._failure_time = failure_time
         self._places: dict[str, asyncio.Semaphore] = {}
@@ -191,22 +197,33 @@ class Jobs:
     async def _run(self, slot: object, job: Job) -> Outcome[Any]:
         outcome = None
         try:
-            outcome = await self._computed(job)
+            outcome = await self._guarded(job)
         except Exception as error:
             job.failed = failure_of(error, self._clock.now())
-            # The client is told what failed; the log says where.
-            _log.warning("%s failed: %s", job.name, job.failed.detail, exc_info=error)
+            if job.failed.is_refusal:
+                _log.info("%s refused: %s", job.name, job.failed.detail)
+            else:
+                # The client is told what failed; the log says where.
+                _log.warning("%s failed: %s", job.name, job.failed.detail, exc_info=error)
             raise
         finally:
             job.ended = self._clock.monotonic()
             seconds = None if job.began is None else job.ended - job.began
-            self._metrics.computation_ended(job.name, seconds, failed=outcome is None)
+            is_refused = job.failed is not None and job.failed.is_refusal
+            self._metrics.computation_ended(job.name, seconds, failed=outcome is None and not is_refused)
             self._under_way.pop(slot, None)
             job.is_stale = outcome is not None and outcome.status is Status.STALE
             self._remember(job, outcome)
             job.tell()
             self.on_end(job, outcome)
         return outcome
+
+    async def _guarded(self, job: Job) -> Outcome[Any]:
+        """The outcome of a job. What would stop the event loop ends this job only."""
+        try:
+            return await self._computed(job)
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise LeftError(describe_error(error)) from error
 
     async def _computed(self, job: Job) -> Outcome[Any]:
         executor, limit = self._choose(job.name)
@@ -222,13 +239,21 @@ class Jobs:
                 job.is_running = True
                 return await executor.run(step, time_limit=limit)
 
-            outcome = await runtime.container.engine.compute_async(resolved, call, job.options, context, run)
+            foreign = partial(self._foreign.call_within, limit, job.name)
+            outcome = await runtime.container.engine.compute_async(resolved, call, job.options, context, run, foreign)
         if runtime.observed:
-            seconds = self._clock.monotonic() - started
-            await asyncio.to_thread(
-                runtime.diagnostics.observe, "rave_called", call=call, outcome=outcome, seconds=seconds
-            )
+            await self._observed(job, outcome, self._clock.monotonic() - started)
         return outcome
+
+    async def _observed(self, job: Job, outcome: Outcome[Any], seconds: float) -> None:
+        """Tells plugins of a call. One that never ends keeps nobody from the answer for longer than a call may take."""
+        observe = partial(
+            self._runtime.diagnostics.observe, "rave_called", call=job.call, outcome=outcome, seconds=seconds
+        )
+        try:
+            await self._foreign.call("rave_called", observe)
+        except RaveError as error:
+            _log.warning("plugins were not told of a call of %s: %s", job.name, error)
 
     async def _let_others(self, job: Job) -> None:
         """Waits while the same product is being made elsewhere: by another process, or inside a body that runs here."""

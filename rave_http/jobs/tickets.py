@@ -11,7 +11,7 @@ import logging
 import threading
 from functools import partial
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from cachetools import TTLCache
@@ -35,11 +35,20 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
         slug: of the problem that tells it.
         detail: class and message of the exception.
         at: Unix seconds.
+        status: the HTTP status, where it is not that of the kind of problem.
+        errors: one for each wrong parameter, where the operation refused its arguments.
     """
 
     slug: str
     detail: str
     at: float
+    status: int | None = None
+    errors: list[dict[str, Any]] = []
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the operation did not fail, but refused the request."""
+        return self.slug in ("refused", "bad-arguments")
 
 
 class StoredTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

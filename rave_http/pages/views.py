@@ -232,7 +232,7 @@ def problem_page(document: Mapping[str, Any], *, base: str, query: str = "") -> 
         errors=[_wrong(each) for each in document.get("errors", ())],
         slug=slug if kind is not None else "",
         advice=kind.advice if kind is not None else "",
-        form=_form_of(str(document.get("instance", "")), query, base) if slug == "bad-arguments" else "",
+        form=_form_of(str(document.get("instance", "")), query, base) if slug in ("bad-arguments", "refused") else "",
         is_kind=False,
     )
 

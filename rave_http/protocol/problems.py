@@ -104,6 +104,12 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "The range lies outside of the product",
         "'Content-Range' tells how long the product is.",
     ),
+    "refused": Kind(
+        422,
+        "The operation refuses these arguments",
+        "Each argument has the right type, but the analysis can't be made of them together; the detail, and each of "
+        "'errors', says why. Mend them and ask again. The status is the one that the operation chose.",
+    ),
     "too-many-requests": Kind(
         429,
         "You ask too often",
@@ -152,6 +158,7 @@ class Problem(RaveError):
     Attributes:
         slug: names its kind in `PROBLEMS`.
         detail: what is wrong this time.
+        status: the HTTP status.
         errors: one for each wrong parameter: ``{"parameter", "detail", "schema"}``.
         headers: for the response.
         extensions: more members of the document.
@@ -162,6 +169,7 @@ class Problem(RaveError):
         slug: str,
         detail: str,
         *,
+        status: int | None = None,
         errors: Sequence[Mapping[str, Any]] = (),
         headers: Mapping[str, str] | None = None,
         **extensions: Any,
@@ -169,14 +177,10 @@ class Problem(RaveError):
         super().__init__(detail)
         self.slug = slug
         self.detail = detail
+        self.status = PROBLEMS[slug].status if status is None else status
         self.errors = list(errors)
         self.headers = dict(headers or {})
         self.extensions = extensions
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return PROBLEMS[self.slug].status
 
     def document(self, *, base: str = "", instance: str = "") -> dict[str, Any]:
         """The problem as a JSON object.
@@ -189,7 +193,7 @@ class Problem(RaveError):
         document: dict[str, Any] = {
             "type": f"{base}/-/problems/{self.slug}",
             "title": kind.title,
-            "status": kind.status,
+            "status": self.status,
             "detail": self.detail,
         }
         if instance:

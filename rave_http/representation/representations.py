@@ -17,6 +17,7 @@ from rave_core.model import Entry, Kind, OperationSpec
 from rave_core.rendering import notes_of
 from rave_core.storage.checked_files import CheckedFiles, open_plain
 from rave_core.storage.product_cache import Remote, suffix_of
+from rave_http.executors.foreign_code import ForeignCode
 from rave_http.protocol.headers import http_date, listed
 from rave_http.protocol.problems import Problem
 from rave_http.representation.renderers import Rendering, choose, negotiate_file, renderings
@@ -101,7 +102,15 @@ class MadeProduct:
 class Representations:
     """Makes representations, in threads, and keeps the recent ones. For the event loop of one worker."""
 
-    def __init__(self, max_bytes: int, hooks: Any, *, base: str = "", files: CheckedFiles | None = None) -> None:
+    def __init__(
+        self,
+        max_bytes: int,
+        hooks: Any,
+        *,
+        base: str = "",
+        files: CheckedFiles | None = None,
+        foreign: ForeignCode | None = None,
+    ) -> None:
         """Keeps up to ``max_bytes``.
 
         Args:
@@ -109,9 +118,11 @@ class Representations:
             hooks: are asked for forms of values beyond the built-in ones.
             base: what stands in front of the path of every link on a page.
             files: opens products that are files.
+            foreign: calls the code that renders.
         """
         self._files = files or CheckedFiles()
         self._hooks = hooks
+        self._foreign = foreign or ForeignCode()
         self._base = base
         self._largest = max_bytes // _LARGEST_SHARE
         self._kept: LRUCache[_Place, Representation] = LRUCache(max_bytes, getsizeof=_size)
@@ -131,7 +142,7 @@ class Representations:
         place = _place(product)
         chosen = choose(await self._offers(product, place), accept=accept, form=form)
         if place is None:
-            return await asyncio.to_thread(_rendered, product, chosen)
+            return await self._foreign.call(product.name, _rendered, product, chosen)
         place = (*place, chosen.media_type)
         found = self._kept.get(place)
         return found if found is not None else await self._made(place, product, chosen)
@@ -141,7 +152,7 @@ class Representations:
         offered = self._offered.get(place) if place is not None else None
         if offered is None:
             make = partial(renderings, operation=product.name, hooks=self._hooks, base=self._base)
-            offered = await asyncio.to_thread(make, product.value, product.spec.mime_type)
+            offered = await self._foreign.call(product.name, make, product.value, product.spec.mime_type)
             if place is not None:
                 self._offered[place] = offered
         return offered
@@ -149,7 +160,7 @@ class Representations:
     async def _made(self, place: _Place, product: MadeProduct, chosen: Rendering) -> Representation:
         task = self._under_way.get(place)
         if task is None:
-            task = asyncio.create_task(asyncio.to_thread(_rendered, product, chosen))
+            task = asyncio.create_task(self._foreign.call(product.name, _rendered, product, chosen))
             self._under_way[place] = task
             task.add_done_callback(lambda done: self._keep(place, done))
         # Who leaves must not take it from the others who wait for it.

@@ -9,7 +9,8 @@ import falcon
 import falcon.asgi
 from falcon.asgi import Request, Response
 
-from rave_core.errors import ArgumentError, BackendError, RaveError, UnrenderableError
+from rave_core.errors import ArgumentError, BackendError, RaveError, TimeLimitError, UnrenderableError
+from rave_http.executors import BusyError
 from rave_http.protocol.problems import Problem
 from rave_http.worker.responder import Responder
 
@@ -59,6 +60,10 @@ class ErrorHandlers:
     async def _handle_rave(self, req: Request, resp: Response, error: RaveError, _: Any) -> None:
         if isinstance(error, ArgumentError):
             self._responder.send_problem(req, resp, Problem("bad-arguments", str(error)))
+        elif isinstance(error, TimeLimitError):
+            self._responder.send_problem(req, resp, Problem("time-limit", str(error)))
+        elif isinstance(error, BusyError):
+            self._responder.send_problem(req, resp, Problem("busy", str(error), headers={"Retry-After": "5"}))
         elif isinstance(error, UnrenderableError):
             self._responder.send_problem(req, resp, Problem("not-acceptable", str(error)))
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
 
 from falcon.asgi import Request, Response
@@ -12,6 +11,7 @@ from rave_http.auth.authorization import HIDDEN
 from rave_http.auth.authorizer import Authorizer
 from rave_http.description.operation_documents import nearest_operation
 from rave_http.description.request_arguments import FORM, JSON, Asked, Question, bind, read_body, read_query
+from rave_http.executors.foreign_code import ForeignCode, LeftError
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.bodies import body_of
@@ -40,6 +40,7 @@ class Operations:
         ready: ResponseCache,
         results: KeptResults,
         responder: Responder,
+        foreign: ForeignCode,
         *,
         max_body: int,
     ) -> None:
@@ -53,6 +54,7 @@ class Operations:
             ready: answers that are held ready.
             results: counts those.
             responder: sends those.
+            foreign: calls converters.
             max_body: bytes of the body of a request.
         """
         self._namespaces = namespaces
@@ -62,6 +64,7 @@ class Operations:
         self._ready = ready
         self._results = results
         self._responder = responder
+        self._foreign = foreign
         self._max_body = max_body
 
     async def __call__(self, req: Request, resp: Response | None, **_: Any) -> None:
@@ -92,7 +95,7 @@ class Operations:
             resp.set_header("Accept-Post", f"{JSON}, {FORM}")
             return
         question = await self._read(req, exported.name)
-        call = await _bound(question.asked, exported)
+        call = await _bound(self._foreign, question.asked, exported)
         if call.key is not None:
             record: RequestRecord = req.scope["rave"]
             record.key = call.key.text
@@ -136,13 +139,21 @@ class Operations:
         )
 
 
-async def _bound(asked: Asked, exported: ExportedOperation) -> Call:
-    """The call that was asked for."""
+async def _bound(foreign: ForeignCode, asked: Asked, exported: ExportedOperation) -> Call:
+    """The call that was asked for. Converters are code of others, and may do anything.
+
+    Raises:
+        Problem: the arguments do not fit.
+        TimeLimitError, BusyError: a converter does not come to its end.
+    """
     is_small = asked.document is None and sum(len(text) for _, text in asked.texts) < _SMALL
-    if is_small and exported.resolved.binder.is_repeatable:
+    binder = exported.resolved.binder
+    if is_small and binder.is_own and binder.is_repeatable:
         return bind(asked, exported.operation, exported.resolved)
-    # It may read files, whose content is what it stands for, or take its time over what is large.
-    return await asyncio.to_thread(bind, asked, exported.operation, exported.resolved)
+    try:
+        return await foreign.call(exported.name, bind, asked, exported.operation, exported.resolved)
+    except LeftError as error:
+        raise Problem("bad-arguments", f"an argument can't be converted: {error}") from error
 
 
 def _wish(req: Request, exported: ExportedOperation, question: Question, call: Call, place: Place | None) -> Wish:

@@ -20,6 +20,7 @@ from rave_core.storage.cache import Found
 from rave_core.storage.leases import LeaseRecord, Watch
 from rave_http.auth.authorization import HIDDEN
 from rave_http.description.request_arguments import bind
+from rave_http.executors.foreign_code import ForeignCode, LeftError
 from rave_http.jobs.failures import problem_of
 from rave_http.jobs.job import Job, progress_document
 from rave_http.jobs.jobs import Jobs
@@ -111,6 +112,7 @@ class JobStatuses:
         results: KeptResults,
         links: Links,
         clock: Clock,
+        foreign: ForeignCode,
         *,
         failure_time: float,
     ) -> None:
@@ -123,6 +125,7 @@ class JobStatuses:
             results: what the caches keep.
             links: URLs that problems contain.
             clock: the source of time.
+            foreign: calls converters.
             failure_time: seconds for which a failure is remembered.
         """
         self._namespaces = namespaces
@@ -131,6 +134,7 @@ class JobStatuses:
         self._results = results
         self._links = links
         self._clock = clock
+        self._foreign = foreign
         self._failure_time = failure_time
         self._watches: TTLCache[str, tuple[Watch, Lock]] = TTLCache(_WATCHED, ttl=_WATCHED_FOR)
         self._lock = Lock()
@@ -240,8 +244,8 @@ class JobStatuses:
             raise ValueError(place.state)
         asked, exported, key = place.ticket.asked, place.exported, place.key
         try:
-            call: Call = await asyncio.to_thread(bind, asked, exported.operation, exported.resolved)
-        except Problem as problem:
+            call: Call = await self._foreign.call(exported.name, bind, asked, exported.operation, exported.resolved)
+        except (Problem, LeftError) as problem:
             raise self._gone(place) from problem
         if call.key != key:
             raise self._gone(place)
@@ -261,7 +265,10 @@ class JobStatuses:
             ValueError: it can.
         """
         if place.state is State.FAILED and place.failed is not None:
-            return problem_of(place.failed, self._failure_time)
+            problem = problem_of(place.failed, self._failure_time)
+            if place.failed.is_refusal:  # the way back to the operation and its form
+                problem.extensions["operation"] = self._links.to_operation(place.name)
+            return problem
         if place.state is State.EXPIRED:
             return self._gone(place)
         if place.state is State.UNKNOWN:

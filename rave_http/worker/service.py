@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from rave_core.backend import StoreURL
@@ -24,6 +23,7 @@ from rave_http.auth.authorizer import Authorizer
 from rave_http.auth.rate_limits import Rates
 from rave_http.executors import ExecutorContext
 from rave_http.executors.choice import Executors
+from rave_http.executors.foreign_code import PATIENCE, ContainedThreads, ForeignCode, TimedCalls
 from rave_http.jobs.job import Job
 from rave_http.jobs.jobs import PULSE, Jobs
 from rave_http.jobs.tickets import Tickets
@@ -96,11 +96,13 @@ class Service:
     def _add_workers(self, run_directory: RunDirectory) -> None:
         self.metrics = Metrics(run_directory)
         rpc = WorkerRPC(run_directory, f"worker-{os.getpid()}")
-        statistics = StatisticsReport(rpc, run_directory, clock=self.clock)
+        self._cells = TimedCalls()
+        statistics = StatisticsReport(rpc, run_directory, clock=self.clock, call=self._cells)
         self.workers = Workers(rpc, statistics, self.runtime)
 
     def _add_jobs(self, run_directory: RunDirectory) -> None:
         own, runtime = self.settings, self.runtime
+        self.foreign = ForeignCode(seconds=max(PATIENCE, own.time_limit or 0.0))
         directories = directories_of(runtime.settings, own)
         self.namespaces = LiveNamespaces(
             directories,
@@ -116,6 +118,7 @@ class Service:
             self.clock,
             choose=self._executors.choose,
             metrics=self.metrics,
+            foreign=self.foreign,
             queue=own.queue,
             failure_time=own.failure_time,
         )
@@ -134,10 +137,15 @@ class Service:
             self.results,
             self.links,
             clock,
+            self.foreign,
             failure_time=own.failure_time,
         )
         representations = Representations(
-            own.memory, self.plugins.hooks, base=self.links.base, files=_files_of(self.runtime)
+            own.memory,
+            self.plugins.hooks,
+            base=self.links.base,
+            files=_files_of(self.runtime),
+            foreign=self.foreign,
         )
         sendfile = _sendfile(own, self.runtime)
         self.responder = Responder(representations, sendfile, self.links, clock, max_age_forever=own.max_age_forever)
@@ -151,7 +159,7 @@ class Service:
         """
         self._stack.enter_context(as_default(self.runtime))
         self._loop = asyncio.get_running_loop()
-        self._loop.set_default_executor(ThreadPoolExecutor(_IO_THREADS, "rave-io"))
+        self._loop.set_default_executor(ContainedThreads(_IO_THREADS, "rave-io"))
         await asyncio.to_thread(self.namespaces.load)
         self._tell_metrics()
         await self.workers.open()
@@ -167,6 +175,8 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._executors.close(1.0)
+        self.foreign.close()
+        self._cells.close()
         await asyncio.gather(*self._behind, return_exceptions=True)
         await self.workers.close()
         await asyncio.to_thread(self.metrics.sync)

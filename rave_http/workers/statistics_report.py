@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from rave_core.clock import Clock
 from rave_core.errors import UnknownNameError, nearest
-from rave_core.telemetry.statistics import NAMESPACE, Statistics, extrapolate, pause, repository, resume
+from rave_core.telemetry.statistics import NAMESPACE, Caller, Statistics, extrapolate, pause, repository, resume
 from rave_http.workers.peers import WorkerRPC
 from rave_http.workers.run_directory import RunDirectory
 
@@ -69,10 +69,22 @@ class StatisticsReport:
     What is paused stands in the run directory, so a worker that starts later pauses it too, as soon as it is there.
     """
 
-    def __init__(self, rpc: WorkerRPC, run_directory: RunDirectory, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, rpc: WorkerRPC, run_directory: RunDirectory, *, clock: Clock | None = None, call: Caller | None = None
+    ) -> None:
+        """Reports of this worker to the others.
+
+        Args:
+            rpc: reaches them.
+            run_directory: says what is paused.
+            clock: the source of time.
+            call: calls the functions that others put into the statistics; without it they may take as long as they
+                like.
+        """
         self._rpc = rpc
         self._run_directory = run_directory
         self._clock = clock
+        self._call = call
         rpc.answer(_REPORT, self._own)
         rpc.answer(_SWITCH, self._switched)
 
@@ -129,7 +141,7 @@ class StatisticsReport:
     async def _own(self, _facts: dict[str, Any]) -> dict[str, Any]:
         """The statistics of this worker; what somebody made anew since it was paused is paused again."""
         await asyncio.to_thread(self._hold)
-        return await asyncio.to_thread(extrapolate, repository())
+        return await asyncio.to_thread(extrapolate, repository(), self._call)
 
     def _switched(self, facts: dict[str, Any]) -> dict[str, Any]:
         name, is_enabled = facts["name"], facts["is_enabled"]

@@ -177,7 +177,7 @@ class RunningService:
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         """Any request; redirections are not followed."""
-        return self.session.request(method, f"{self.url}{path}", timeout=30, **{"allow_redirects": False, **options})
+        return self.session.request(method, f"{self.url}{path}", **{"allow_redirects": False, "timeout": 30, **options})
 
     @property
     def log(self) -> str:
@@ -230,6 +230,12 @@ def start_service(tmp_path: Path) -> Iterator[Callable[..., RunningService]]:
     yield start
     for running in started:
         running.stop()
+
+
+@pytest.fixture(scope="session", name="launch_service")
+def _launch_service() -> Callable[..., RunningService]:
+    """Starts a service in a directory: ``launch_service(place, service={…})``. The test stops it."""
+    return launch
 
 
 def launch(

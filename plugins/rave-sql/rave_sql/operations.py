@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rave_core import Operation, list_of, one_of, op
+from rave_core import Operation, OperationError, list_of, one_of, op
 from rave_core.converters import Converter, FunctionConverter
 from rave_core.errors import ConfigurationError, RaveError
 from rave_sql.arrow import to_table
@@ -103,6 +103,7 @@ def answer(query: Query, database: str, mark: Watermark, parameters: Mapping[str
 
     Raises:
         DatabaseError, StatementError, TimeLimitError: the database does not give it.
+        OperationError: it has more rows than it may, and is not to be cut.
     """
     if mark.error is not None:
         raise mark.error
@@ -111,7 +112,7 @@ def answer(query: Query, database: str, mark: Watermark, parameters: Mapping[str
     columns, rows = found.read(query.sql, parameters, most=header.max_rows + 1, seconds=header.time_limit, kinds=kinds)
     is_cut = len(rows) > header.max_rows
     if is_cut and header.cut == "refuse":
-        raise StatementError(
+        raise OperationError(
             f"{query.where}: more than max_rows = {header.max_rows} rows; narrow it, or raise the limit"
         )
     try:

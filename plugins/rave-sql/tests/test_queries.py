@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rave_sql.errors import DatabaseError, QueryError, StatementError
 from rave_sql.query import check_reads
 
-from rave_core import RaveError
+from rave_core import OperationError, RaveError
 from rave_core.errors import ArgumentError, TimeLimitError
 
 Serve = Callable[..., dict[str, Any]]
@@ -123,7 +123,7 @@ def test_a_result_that_is_too_long_is_cut_and_marked(place: Any, serving: Serve)
     assert found["cut"]().schema.metadata == {b"rave.sql.cut": b"2"}
     assert found["whole"]().num_rows == 3
     assert found["whole"]().schema.metadata is None
-    with pytest.raises(StatementError, match=r"refused\.sql: more than max_rows = 2 rows"):
+    with pytest.raises(OperationError, match=r"refused\.sql: more than max_rows = 2 rows"):
         found["refused"]()
 
 

@@ -131,9 +131,9 @@ def _responses(made: tuple[str, ...], returns: str, *, has_body: bool) -> dict[s
         "303": ref("SeeProduct", "responses"),
     }
     if has_body:
-        found |= problems(*_COMMON, 412, 413, 415)
+        found |= problems(*_COMMON, 412, 413, 415, 422)
     else:
-        found |= {"206": part(made), "304": ref("NotModified", "responses"), **problems(*_COMMON, 412, 416)}
+        found |= {"206": part(made), "304": ref("NotModified", "responses"), **problems(*_COMMON, 412, 416, 422)}
     return dict(sorted(found.items()))
 
 

@@ -83,7 +83,7 @@ def _product() -> dict[str, Any]:
         "202": ref("Ticket", "responses"),
         "206": part(["*/*"]),
         "304": ref("NotModified", "responses"),
-        **problems(*_ACCESS, 400, 406, 409, 410, 412, 416, 429, 500, 503, 504),
+        **problems(*_ACCESS, 400, 406, 409, 410, 412, 416, 422, 429, 500, 503, 504),
     }
     get = _operation("getProduct", "What a ticket promises: the product, or how far it is.", found)
     description = "It has the forms that its operation gives, chosen by 'rave.f' or 'Accept' as there."
