@@ -37,7 +37,7 @@ class ByteLocks:
         self._file: int | None = None
         self._pid = 0
         self._taken: set[str] = set()
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
 
     def take(self, key: str) -> bool | None:
         """Takes ``key`` if nobody has it; whether it did. ``None`` where there are no such locks.

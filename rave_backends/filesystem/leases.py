@@ -38,7 +38,7 @@ class Leases:
         self._bytes = ByteLocks(f"{tree.control}/leases.bytes", root.open_lock, clock)
         self._own: dict[str, bytes] = {}
         self._unpublished: set[str] = set()
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
 
     def claim(self, key: str, record: bytes) -> bool:
         """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``."""

@@ -60,7 +60,7 @@ class LayeredBackend(Backend):
         self._health = Health(self.layers, clock or SystemClock())
         self._guards = self._health.guards
         self._changes = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._memory = next((layer for layer in self.layers if layer.capability(SupportsValues) is not None), None)
         self._values = self._memory.capability(SupportsValues) if self._memory is not None else None
         self._capabilities = self._delegated()

@@ -40,7 +40,7 @@ class Breaker:
         """Guards ``layer``, whose ``repr`` names it in messages."""
         self._layer = layer
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._failures = 0
         self._pause = 0.0
         self._until = 0.0

@@ -59,7 +59,7 @@ class MemoryBackend(Backend):
         self.max_age = max_age
         self._clock = clock or SystemClock()
         self._counts_worth = self.budget.policy == "cost"
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._items = EvictingMaps(self.budget, self.max_bytes)
         self._secret = os.urandom(32)
         _everyone.add(self)

@@ -57,7 +57,7 @@ class Bucket:
         self._config = config
         self._timeout = timeout
         self._store: Any = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __str__(self) -> str:
         return str(self._config)

@@ -35,7 +35,7 @@ class ObjectLeases:
         self._control = control
         self._clock = clock
         self._tries: Tries | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def claim(self, key: str, record: bytes) -> bool:
         """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``."""

@@ -13,12 +13,12 @@ from rave_core.clock import Clock
 from rave_core.engine.context import DeepRefresh, ExecutionContext
 from rave_core.engine.effects import Acquire, Blocking, Effects, RunBody
 from rave_core.engine.execution import Execution, ResolvedOperation
-from rave_core.engine.single_flight import FlightResult
+from rave_core.engine.single_flight import FlightResult, SingleFlight
 from rave_core.errors import BackendError, ProductError
 from rave_core.expiry import Request, check_result
 from rave_core.functions.argument_reprs import summarize
 from rave_core.model import FOREVER, Call, Entry, OperationSpec, Options, Outcome, Status
-from rave_core.storage.cache import Cache, Destination, EntryDraft
+from rave_core.storage.cache import Cache, Destination, Encoded, EntryDraft
 from rave_core.storage.leases import Lease
 from rave_core.telemetry.diagnostics import Diagnostics
 
@@ -62,11 +62,14 @@ class Compute:
         deep: DeepRefresh | None,
         place: Destination,
         lease: Lease | None = None,
+        flight: SingleFlight | None = None,
     ) -> Effects[BodyResult]:
         """Runs the body, in a scope of its own."""
         blocking = resolved.cache.blocking
         key = call.key.text if call.key is not None else None
-        child = ExecutionContext(context.runtime, parent=context, key=key, operation=resolved.name, deep=deep)
+        child = ExecutionContext(
+            context.runtime, parent=context, key=key, operation=resolved.name, deep=deep, flight=flight
+        )
         if lease is not None:
             lease.progress = lambda: child.progress
         # Before the body can change them.
@@ -182,7 +185,7 @@ class Compute:
             if self._strict:
                 raise BackendError(f"{resolved.name}: {resolved.cache.url} could not keep an entry: {error}") from error
             self._diagnostics.backend_failed(resolved.cache.url, "keep an entry", error)
-            return self._unkept(execution, ran, fetch=resolved.cache.fetcher(encoded))
+            return self._unkept(execution, ran, fetch=_fetcher(resolved.cache, encoded))
         status = Status.MISS if execution.is_plain or not execution.must_run else Status.REFRESHED
         execution.call.ref = found.ref
         self._diagnostics.stored(resolved.record, status, execution.key, found.entry)
@@ -234,3 +237,11 @@ def _copied(resolved: ResolvedOperation, spec: OperationSpec, path: Any) -> Any:
 def _with_output(spec: OperationSpec, prepared: tuple[str, ...], args: tuple[Any, ...]) -> tuple[Any, ...]:
     at = spec.output_at
     return (*args[:at], *prepared, *args[at:])
+
+
+def _fetcher(cache: Cache, encoded: Encoded) -> Callable[[], Any] | None:
+    """Gives each of those who wait a value of its own; ``None`` where that can't be had, as memory is short."""
+    try:
+        return cache.fetcher(encoded)
+    except Exception:  # noqa: BLE001  # the answer is there, and those who wait compute theirs
+        return None

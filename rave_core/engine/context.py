@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import ParamSpec, TypeAlias, TypeVar
 
+from rave_core.engine.single_flight import SingleFlight
 from rave_core.model import Progress
 from rave_core.telemetry.statistics import Statistics
 
@@ -53,15 +54,17 @@ class ExecutionContext:
     """What surrounds a call: the runtime it goes to, and the computation that makes it, if any.
 
     Attributes:
-        runtime: where calls from this scope go.
+        runtime: where calls from this context go.
         key: text of the key being computed, ``None`` outside of any computation and for an uncached one.
         operation: name of the operation being computed.
         children: texts of the keys asked for, in the order first asked.
         deep: the deep refresh under way, or ``None``.
         progress: the latest report from here or from a computation below.
+        flight: the nearest flight that the computation is a part of, or ``None``.
+        depth: how many computations surround the call.
     """
 
-    __slots__ = ("children", "deep", "key", "listener", "operation", "parent", "progress", "runtime")
+    __slots__ = ("children", "deep", "depth", "flight", "key", "listener", "operation", "parent", "progress", "runtime")
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class ExecutionContext:
         operation: str = "",
         deep: DeepRefresh | None = None,
         listener: Listener | None = None,
+        flight: SingleFlight | None = None,
     ) -> None:
         self.runtime = runtime
         self.parent = parent
@@ -79,6 +83,8 @@ class ExecutionContext:
         self.operation = operation
         self.deep = deep
         self.listener = listener
+        self.flight: SingleFlight | None = flight if flight is not None or parent is None else parent.flight
+        self.depth: int = 0 if parent is None else parent.depth + 1
         self.children: dict[str, None] = {}
         self.progress: Progress | None = None
 
@@ -87,18 +93,9 @@ class ExecutionContext:
         """Whether a computation surrounds the call."""
         return self.parent is not None
 
-    def is_within(self, key: str) -> bool:
-        """Whether ``key`` is being computed here or further up: asking for it would wait for ourselves."""
-        context: ExecutionContext | None = self
-        while context is not None:
-            if context.key == key:
-                return True
-            context = context.parent
-        return False
 
-
-current: contextvars.ContextVar[ExecutionContext | None] = contextvars.ContextVar("rave_scope", default=None)
-"""The scope of this thread or task; ``None`` where none was entered."""
+current: contextvars.ContextVar[ExecutionContext | None] = contextvars.ContextVar("rave_context", default=None)
+"""The context of this thread or task; ``None`` where none was entered."""
 
 
 class Ambient:
@@ -114,7 +111,7 @@ class Ambient:
     def __init__(self) -> None:
         self.default: ExecutionContext | None = None
         self.fallback: ExecutionContext | None = None
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self._blocks = 0
 
     @property

@@ -14,9 +14,13 @@ from typing import Any, TypeAlias, TypeVar
 from rave_core.clock import Clock
 from rave_core.engine.context import ExecutionContext, current
 from rave_core.engine.single_flight import FlightResult, SingleFlight
+from rave_core.engine.stack import in_fresh_thread, is_nearly_full
 from rave_core.model import Call
 
 T = TypeVar("T")
+
+_SHALLOW, _DEEPEST = 8, 4000
+"""Nested computations: so few fit any stack, and nobody looks; so many are a recursion without an end."""
 
 
 class Effect(ABC):
@@ -104,7 +108,13 @@ class Wait(Effect):
     flight: SingleFlight
 
     def perform(self) -> FlightResult | None:
-        """Gives how the flight landed."""
+        """Gives how the flight landed.
+
+        A flight that this very thread leads can't land while the thread waits: a signal handler asked, or code that an
+        event loop runs. Whoever asked then computes without it.
+        """
+        if self.flight.thread == threading.get_ident():
+            return FlightResult(unkept=True)
         landed = threading.Event()
         self.flight.when_landed(landed.set)
         landed.wait()
@@ -158,7 +168,16 @@ class RunBody(Effect):
     context: ExecutionContext
 
     def perform(self) -> tuple[Any, Exception | None]:
-        """Gives what the body returned, and its exception."""
+        """Gives what the body returned, and its exception.
+
+        Where the stack of this thread is nearly used up, the body runs in a thread of its own, which has all of one.
+        """
+        if _SHALLOW < self.context.depth < _DEEPEST and is_nearly_full():
+            answer: tuple[Any, Exception | None] = in_fresh_thread(self._perform)
+            return answer
+        return self._perform()
+
+    def _perform(self) -> tuple[Any, Exception | None]:
         token = current.set(self.context)
         try:
             return self.function(*self.args, **self.kwargs), None

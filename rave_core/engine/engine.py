@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -22,7 +22,7 @@ from rave_core.clock import Clock
 from rave_core.engine.compute import Compute
 from rave_core.engine.context import DeepRefresh, ExecutionContext
 from rave_core.engine.effects import Acquire, Blocking, Caller, Effects, Foreign, Runner, Sleep, Wait, run, run_async
-from rave_core.engine.execution import Execution, ResolvedOperation
+from rave_core.engine.execution import Claim, Execution, Failure, ResolvedOperation
 from rave_core.engine.single_flight import FlightResult, Flights, SingleFlight
 from rave_core.errors import is_refusal
 from rave_core.expiry import nocache
@@ -35,28 +35,6 @@ from rave_core.telemetry.diagnostics import Diagnostics
 _log = logging.getLogger("rave")
 _LONG_AGO = -1
 """A count of landings for a look of which it is not known when it was: any result may have landed since."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A path's end at an operation's own exception. (Raised inside a generator, a StopIteration would be lost.)"""
-
-    error: Exception
-    traceback: TracebackType | None
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What an attempt to claim a key gave: the lease, or what another process put meanwhile, or neither.
-
-    Attributes:
-        is_settled: whether to go on; if not, another process holds the lease. Neither, and settled: the store is in
-            trouble, and the body runs without a lease.
-    """
-
-    lease: Lease | None
-    found: Found | None
-    is_settled: bool
 
 
 End: TypeAlias = Outcome[Any] | Failure
@@ -204,32 +182,40 @@ class Engine:
         return Outcome(ran.value, Status.UNCACHED, call.key)
 
     def _fly(self, execution: Execution, landed: int) -> Effects[End]:
-        """Joins the flight of the key until there is an answer, or leads one."""
-        resolved, call, text = execution.resolved, execution.call, execution.key.text
-        if execution.context.parent is not None and execution.context.is_within(text):
-            return (yield from self._uncached(resolved, call, execution.context, execution.deep, resolved.cache))
+        """Leads the flight of the key, or joins it until there is an answer."""
+        context, text = execution.context, execution.key.text
         while True:
-            flight, leads = self.flights.join(text)
+            flight, leads = self.flights.join(text, context.flight)
             if leads:
                 try:
                     return (yield from self._lead(execution, flight, landed))
                 finally:
-                    if (
-                        flight.flight_result is None
-                    ):  # the stack was at its end: here there is as much of it as for joining
+                    # Where the stack was at its end, here there is as much of it as there was for joining.
+                    if flight.flight_result is None:
                         self.flights.land(text, flight, FlightResult())
-            flight_result = yield Wait(flight)
-            if not execution.is_plain and execution.must_run:
-                continue
-            if flight_result.error is not None:
-                return (yield from self._fail(execution, flight_result.error, flight_result.traceback))
-            found = yield execution.do(resolved.cache.look, execution.key)
-            if found is not None and found.entry.is_fresh(self._clock.now()):
-                return self.hit(resolved, call, found, execution.context)
-            if flight_result.fetch is not None:
-                return Outcome(flight_result.fetch(), Status.UNCACHED, execution.key)
-            if flight_result.unkept:
-                return (yield from self._uncached(resolved, call, execution.context, execution.deep, resolved.cache))
+            if not self.flights.wait_for(flight, context.flight):
+                return (yield from self._alone(execution))
+            result: FlightResult = yield Wait(flight)
+            if execution.is_plain or not execution.must_run:
+                end = yield from self._joined(execution, result)
+                if end is not None:
+                    return end
+
+    def _joined(self, execution: Execution, result: FlightResult) -> Effects[End | None]:
+        """The answer of a flight that another led; ``None`` where there is none, so that the next one leads."""
+        if result.error is not None:
+            return (yield from self._fail(execution, result.error, result.traceback))
+        found = yield execution.do(self._look_fresh, execution)
+        if found is not None:
+            return self.hit(execution.resolved, execution.call, found, execution.context)
+        if result.fetch is not None:
+            return Outcome(result.fetch(), Status.UNCACHED, execution.key)
+        return (yield from self._alone(execution)) if result.unkept else None
+
+    def _alone(self, execution: Execution) -> Effects[End]:
+        """Runs the body for this caller alone: it would wait for itself, or nothing is kept."""
+        cache = execution.resolved.cache
+        return (yield from self._uncached(execution.resolved, execution.call, execution.context, execution.deep, cache))
 
     def _lead(self, execution: Execution, flight: SingleFlight, landed: int) -> Effects[End]:
         """Runs the body for all who wait, once here and, where the store has leases, once among processes."""
@@ -243,7 +229,7 @@ class Engine:
             if found is not None:
                 return self.hit(resolved, execution.call, found, execution.context)
             ran = yield from self._compute.run(
-                resolved, execution.call, execution.context, execution.deep, resolved.cache, lease
+                resolved, execution.call, execution.context, execution.deep, resolved.cache, lease, flight
             )
             if ran.error is not None:
                 flight_result = FlightResult(error=ran.error, traceback=ran.error.__traceback__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from rave_core.arguments.binder import Binder
@@ -11,8 +12,8 @@ from rave_core.engine.context import DeepRefresh, ExecutionContext
 from rave_core.engine.effects import Blocking
 from rave_core.expiry import Strategy
 from rave_core.model import Call, Key, OperationSpec, Options
-from rave_core.storage.cache import Cache
-from rave_core.storage.leases import Leases
+from rave_core.storage.cache import Cache, Found
+from rave_core.storage.leases import Lease, Leases
 from rave_core.telemetry.statistics import Record
 from rave_core.versions.version import Version
 
@@ -70,3 +71,25 @@ class Execution:
     def do(self, function: Callable[..., Any], *args: Any) -> Blocking:
         """A step that may wait for the store of this operation."""
         return Blocking(self.resolved.cache.blocking, function, args)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A path's end at an operation's own exception. (Raised inside a generator, a StopIteration would be lost.)"""
+
+    error: Exception
+    traceback: TracebackType | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an attempt to claim a key gave: the lease, or what another process put meanwhile, or neither.
+
+    Attributes:
+        is_settled: whether to go on; if not, another process holds the lease. Neither, and settled: the store is in
+            trouble, and the body runs without a lease.
+    """
+
+    lease: Lease | None
+    found: Found | None
+    is_settled: bool

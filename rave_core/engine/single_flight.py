@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+_MANY = 64
+
 
 @dataclass(frozen=True, slots=True)
 class FlightResult:
@@ -30,14 +32,27 @@ class FlightResult:
 
 
 class SingleFlight:
-    """A computation under way in this process."""
+    """A computation under way in this process.
 
-    __slots__ = ("_lock", "_waiters", "flight_result")
+    Attributes:
+        thread: the identifier of the thread that leads it.
+        needs: the flights that it can't land without: those that its body leads, and those that it waits for.
+    """
+
+    __slots__ = ("_lock", "_waiters", "flight_result", "needs", "thread")
 
     def __init__(self) -> None:
         self.flight_result: FlightResult | None = None
-        self._lock = threading.Lock()
+        self.thread = threading.get_ident()
+        self.needs: list[SingleFlight] = []
+        self._lock = threading.RLock()  # a signal handler may call an operation in the middle of anything
         self._waiters: list[Callable[[], object]] = []
+
+    def need(self, flight: SingleFlight) -> None:
+        """Notes that this one can't land before ``flight`` has."""
+        if len(self.needs) >= _MANY:
+            self.needs = [each for each in self.needs if each.flight_result is None]
+        self.needs.append(flight)
 
     def when_landed(self, waiter: Callable[[], object]) -> None:
         """Calls ``waiter`` once the flight has landed, from the landing thread; at once if it has."""
@@ -60,18 +75,38 @@ class Flights:
     """The flights of one engine, by the text of their keys."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._flights: dict[str, SingleFlight] = {}
         self.landed = 0
 
-    def join(self, key: str) -> tuple[SingleFlight, bool]:
-        """The flight of ``key``, and whether the caller started it and so must `land` it."""
+    def join(self, key: str, within: SingleFlight | None = None) -> tuple[SingleFlight, bool]:
+        """The flight of ``key``, and whether the caller started it and so must `land` it.
+
+        Args:
+            key: the text of the key.
+            within: the flight whose body asks, if any.
+        """
         with self._lock:
             flight = self._flights.get(key)
             if flight is not None:
                 return flight, False
             flight = self._flights[key] = SingleFlight()
+            if within is not None:
+                within.need(flight)
             return flight, True
+
+    def wait_for(self, flight: SingleFlight, within: SingleFlight | None) -> bool:
+        """Notes that the body of ``within`` waits for ``flight``; ``False`` where it would wait for itself.
+
+        It would if ``flight`` needs ``within`` to land, by whatever way through other flights and threads.
+        """
+        if within is None:
+            return True
+        with self._lock:
+            if _needs(flight, within):
+                return False
+            within.need(flight)
+            return True
 
     def land(self, key: str, flight: SingleFlight, flight_result: FlightResult) -> None:
         """Ends a flight: whoever asks for ``key`` from now on starts another."""
@@ -88,3 +123,16 @@ class Flights:
         """The texts of the keys being computed now."""
         with self._lock:
             return list(self._flights)
+
+
+def _needs(flight: SingleFlight, other: SingleFlight) -> bool:
+    """Whether ``flight`` can't land before ``other`` has."""
+    seen, ahead = set[int](), [flight]
+    while ahead:
+        one = ahead.pop()
+        if one is other:
+            return True
+        if id(one) not in seen and one.flight_result is None:
+            seen.add(id(one))
+            ahead += one.needs
+    return False

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, Ty
 from rave_core.engine.context import ExecutionContext
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import Call, OperationSpec, Options, Outcome
-from rave_core.operations.operation import BoundOperation, Build, Operation
+from rave_core.operations.operation import BoundOperation, Operation
+from rave_core.operations.pickling import Build
 from rave_core.runtime.runtime import current_context, runtime_of
 
 P = ParamSpec("P")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
 from rave_core.backend import EVICTED
@@ -14,10 +13,11 @@ from rave_core.errors import DecorationError
 from rave_core.model import FOREVER, PLAIN, Call, Key, OperationSpec, Options, Outcome
 from rave_core.operations.call_cache import CallMemo
 from rave_core.operations.options import check_tofile, take_options
-from rave_core.operations.pickling import empty, reference
+from rave_core.operations.pickling import Build, Picklable
 from rave_core.operations.signatures import signature_of
+from rave_core.operations.unopened import answered_alone
+from rave_core.runtime.opening import BeingOpened, gate
 from rave_core.runtime.runtime import Runtime, current_context, runtime_of
-from rave_core.versions.annotations import Pinned
 
 if TYPE_CHECKING:
     from rave_core.engine.execution import ResolvedOperation
@@ -30,11 +30,8 @@ R = TypeVar("R")
 
 _context = current.get
 
-Build: TypeAlias = "Callable[..., Operation[..., Any]]"
-"""Makes the operation of one function again, of other ``annotations``."""
 
-
-class Operation(Generic[P, R]):
+class Operation(Picklable, Generic[P, R]):
     """A function whose results are kept. Made by `op` and `op_file`.
 
     Calling it answers from the cache or runs the body. ``rave_refresh``, ``rave_deep_refresh``, ``rave_dry_run`` and,
@@ -69,26 +66,30 @@ class Operation(Generic[P, R]):
             OptionError: an unknown ``rave_…`` option.
             Exception: whatever the body raises.
         """
-        context = _context() or ambient.fallback or current_context()
-        memo = self._memo
-        if memo is None or memo.context is not context:
-            return self._resolve(context, args, kwargs).value
         try:
-            call = memo.recall(*args, **kwargs)
-        except Exception:  # noqa: BLE001  # arguments that can't be hashed, in whatever way, go the slow way
-            return self._resolve(context, args, kwargs).value
-        ref = call.ref
-        if ref is not None:
-            value = ref.value
-            if value is not EVICTED and (ref.expires_at == FOREVER or memo.now() < ref.expires_at):
-                ref.used = True
-                if memo.statistics["Enabled"]:
-                    record = memo.resolved.record
-                    record["Hits"] += 1
-                    record["Seconds Saved"] += ref.seconds
-                return value  # type: ignore[return-value]  # a memory tier does not know its types
-        answer: R = memo.engine.resolve(memo.resolved, call, PLAIN, context).value
-        return answer
+            context = _context() or ambient.fallback or current_context()
+            memo = self._memo
+            if memo is None or memo.context is not context:
+                return self._resolve(context, args, kwargs).value
+            try:
+                call = memo.recall(*args, **kwargs)
+            except Exception:  # noqa: BLE001  # arguments that can't be hashed, in whatever way, go the slow way
+                return self._resolve(context, args, kwargs).value
+            ref = call.ref
+            if ref is not None:
+                value = ref.value
+                if value is not EVICTED and (ref.expires_at == FOREVER or memo.now() < ref.expires_at):
+                    ref.used = True
+                    if memo.statistics["Enabled"]:
+                        record = memo.resolved.record
+                        record["Hits"] += 1
+                        record["Seconds Saved"] += ref.seconds
+                    return value  # type: ignore[return-value]  # a memory tier does not know its types
+            answer: R = memo.engine.resolve(memo.resolved, call, PLAIN, context).value
+            return answer
+        except BeingOpened:  # a signal handler calls while this thread opens what it needs
+            alone: R = answered_alone(self.spec, args, kwargs)
+            return alone
 
     def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         """As a call, but gives an `Outcome`, which also tells how the answer came about."""
@@ -177,7 +178,8 @@ class Operation(Generic[P, R]):
         """
         memo = self._memo
         if memo is None or memo.container is not runtime.container or not memo.is_current():
-            memo = self._memo = CallMemo(self.spec, runtime)
+            with gate.opening(self):
+                memo = self._memo = CallMemo(self.spec, runtime)
         return memo.resolved
 
     def _resolved(self, context: ExecutionContext) -> ResolvedOperation:
@@ -234,27 +236,6 @@ class Operation(Generic[P, R]):
         resolved = self.resolved()
         return resolved.name, resolved.binder.version
 
-    def __copy__(self) -> Operation[P, R]:
-        return self
-
-    def __deepcopy__(self, _memo: object) -> Operation[P, R]:
-        return self
-
-    def __reduce_ex__(self, _protocol: object) -> str | tuple[object, ...]:
-        name = reference(self, self.function, self.spec.name)
-        if name is not None:
-            return name
-        resolved = self.resolved()
-        version = Pinned(resolved.binder.version, resolved.version_note)
-        # The state goes after the object, so that a function may refer to its own operation.
-        return empty, (type(self),), (self._build, dict(self.spec.annotations), self.spec.name, version)
-
-    def __setstate__(self, state: tuple[Build, dict[str, Any], str, Pinned]) -> None:
-        build, annotations, name, version = state
-        made = build(annotations=annotations)
-        vars(self).update(vars(made))
-        self.spec = replace(made.spec, name=name, version=version)
-
     def __rave_annotated__(self, name: str, value: object) -> Operation[..., Any]:
         """The operation of which one thing more is said, by a decorator that stands above it.
 
@@ -263,7 +244,8 @@ class Operation(Generic[P, R]):
         """
         if name in self.spec.annotations:
             raise DecorationError(f"{self.function.__qualname__} has two @{name}; keep one")
-        return self._build(annotations={**self.spec.annotations, name: value})
+        annotated: Operation[..., Any] = self._build(annotations={**self.spec.annotations, name: value})
+        return annotated
 
     def __repr__(self) -> str:
         return f"<operation {self.spec.name}{self.__signature__}>"

@@ -8,14 +8,62 @@ version as it is here. The other process has no source to find the version from,
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import FrameType
-from typing import TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
+from rave_core.engine.execution import ResolvedOperation
 from rave_core.errors import UnpicklableError
+from rave_core.model import OperationSpec
+from rave_core.versions.annotations import Pinned
 
 T = TypeVar("T")
+Build: TypeAlias = Callable[..., Any]
+"""Makes the operation of one function again, of other ``annotations``."""
 _MAINS = ("__main__", "__mp_main__")
+
+
+class Picklable(ABC):
+    """What makes an operation one that can be pickled and copied. A copy of an operation is the operation itself.
+
+    Attributes:
+        spec, function: as those of `Operation`.
+    """
+
+    spec: OperationSpec
+    function: Callable[..., Any]
+    _build: Build
+
+    @abstractmethod
+    def resolved(self) -> ResolvedOperation:
+        """How the current runtime sees the operation."""
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, _protocol: object) -> str | tuple[object, ...]:
+        name = reference(self, self.function, self.spec.name)
+        if name is not None:
+            return name
+        resolved = self.resolved()
+        version = Pinned(resolved.binder.version, resolved.version_note)
+        # The state goes after the object, so that a function may refer to its own operation.
+        return _empty, (type(self),), (self._build, dict(self.spec.annotations), self.spec.name, version)
+
+    def __setstate__(self, state: tuple[Build, dict[str, Any], str, Pinned]) -> None:
+        build, annotations, name, version = state
+        made = build(annotations=annotations)
+        vars(self).update(vars(made))
+        self.spec = replace(made.spec, name=name, version=version)
+
+
+def _empty(kind: type[T]) -> T:
+    return kind.__new__(kind)
 
 
 def reference(operation: object, function: Callable[..., object], name: str) -> str | None:
@@ -66,8 +114,3 @@ def _found(module: str, qualname: str) -> object:
     for name in qualname.split("."):
         found = getattr(found, name, None)
     return found
-
-
-def empty(kind: type[T]) -> T:
-    """An object of a class, without what it holds, which comes after it."""
-    return kind.__new__(kind)

@@ -26,7 +26,7 @@ class Maintenance:
         self._every = {id(cache): settings.data_purge_every, id(products): settings.products_purge_every}
         self._data_every = settings.data_purge_every
         self._due: dict[int, float] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def after_put(self, cache: Cache) -> None:
         """Starts a purge of ``cache`` in a thread of its own if one is due; costs next to nothing otherwise."""

@@ -14,6 +14,7 @@ from rave_core.clock import Clock, SystemClock
 from rave_core.engine.context import AbstractRuntime, ExecutionContext, ambient, entered
 from rave_core.engine.context import current as running
 from rave_core.errors import RaveWarning
+from rave_core.runtime.opening import gate
 from rave_core.settings import Settings
 from rave_core.telemetry.statistics import Statistics
 
@@ -60,7 +61,7 @@ class Runtime(AbstractRuntime):
         self.diagnostics = Diagnostics(self.statistics, self.plugins.hooks)
         self.context = ExecutionContext(self)
         self.observed = self.plugins.implements("rave_called")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._container: Container | None = None
         _ = self.container
         _runtimes.add(self)
@@ -112,7 +113,7 @@ class Runtime(AbstractRuntime):
 
     def _forget_handles(self) -> None:
         """In a forked child: the parent's handles, and its locks, which another thread may have held."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         if self._container is not None:
             _let_go(self._container)
         self._container = None
@@ -125,13 +126,10 @@ def _let_go(container: Container) -> None:
 
 
 _runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
-_default_lock = threading.Lock()
 
 
 def _after_fork() -> None:
-    global _default_lock
-    _default_lock = threading.Lock()
-    ambient.lock = threading.Lock()
+    ambient.lock = threading.RLock()
     for runtime in list(_runtimes):
         runtime._forget_handles()
 
@@ -202,10 +200,11 @@ def default() -> Runtime:
 
     Raises:
         ConfigurationError: a setting is wrong.
+        BeingOpened: this thread is making it.
     """
     context = ambient.default
     if context is None:
-        with _default_lock:
+        with gate.opening(ambient):
             context = ambient.default
             if context is None:
                 context = Runtime().context
@@ -215,7 +214,6 @@ def default() -> Runtime:
 
 def reset() -> None:
     """Forgets the process's own runtime, so that changed files and variables count from the next call on."""
-    with _default_lock:
-        context = ambient.make_default(None)
+    context = ambient.make_default(None)
     if context is not None:
         context.runtime.close()

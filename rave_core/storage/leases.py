@@ -79,7 +79,7 @@ class Lease:
         self.lost = False
         self.overslept = False
         self.is_over = False
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.progress: Callable[[], Progress | None] = lambda: None
 
 
@@ -111,7 +111,7 @@ class Leases:
         self._heartbeat = heartbeat
         self._held: dict[str, Lease] = {}  # by the owner of its record, which is its own
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._stop = threading.Event()
         weakref.finalize(self, self._stop.set)
 

@@ -23,7 +23,7 @@ class FileContents:
     def __init__(self) -> None:
         self._now: dict[str, _Content] = {}
         self._earlier: dict[str, list[bytes]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         os.register_at_fork(after_in_child=self._after_fork)
 
     def read(self, path: str) -> tuple[bytes, int]:
@@ -49,7 +49,7 @@ class FileContents:
         return self._earlier.get(path, ())
 
     def _after_fork(self) -> None:
-        self._lock = threading.Lock()  # which another thread of the parent may have held
+        self._lock = threading.RLock()  # which another thread of the parent may have held
 
 
 contents = FileContents()
