@@ -26,6 +26,7 @@ class Job:
         is_elsewhere: whether another process makes the product just now, or a body that runs here.
         is_running: whether its own body runs, or has run: until then another process may have made the product.
         is_promised: whether a ticket was given out for it.
+        is_counted: whether its ticket says that its body runs.
         is_stale: whether it failed, and a stale result is its answer nevertheless.
     """
 
@@ -45,6 +46,7 @@ class Job:
         self.is_elsewhere = False
         self.is_running = False
         self.is_promised = False
+        self.is_counted = False
         self.is_stale = False
         self.task: asyncio.Task[Outcome[Any]]
         self._loop = asyncio.get_running_loop()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ class Jobs:
 
     Attributes:
         is_draining: set when the worker is about to stop: nothing new is started, and nobody waits any longer.
+        on_run: called with each job whose body is about to run, and waited for.
         on_end: called with each job that ended, and its outcome or ``None``.
     """
 
@@ -68,6 +69,7 @@ class Jobs:
             failure_time: seconds that a failure is remembered.
         """
         self.is_draining = asyncio.Event()
+        self.on_run: Callable[[Job], Awaitable[None]] | None = None
         self.on_end: Callable[[Job, Outcome[Any] | None], None] = lambda *_: None
         self._runtime = runtime
         self._clock = clock
@@ -237,6 +239,8 @@ class Jobs:
 
             async def run(step: RunBody) -> Result:
                 job.is_running = True
+                if self.on_run is not None:
+                    await self.on_run(job)
                 return await executor.run(step, time_limit=limit)
 
             foreign = partial(self._foreign.call_within, limit, job.name)

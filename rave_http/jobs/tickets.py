@@ -8,6 +8,7 @@ expiring and purged like all others.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from functools import partial
 from hashlib import blake2b
@@ -17,11 +18,15 @@ import msgspec
 from cachetools import TTLCache
 
 from rave_core.clock import Clock
+from rave_core.host import host_id, is_alive, process_start
 from rave_core.model import Entry, Key
 from rave_core.storage.cache import Cache
 from rave_http.description.request_arguments import Asked
 
 OPERATION: Final = "-/tickets"
+MOST_RUNS: Final = 2
+"""Processes that the body of one ticket may take along. A death may come from a neighbour, so the first is no proof."""
+
 _VERSION: Final = "1"
 _KNOWN: Final = 10_000
 _RECENTLY: Final = 60.0
@@ -51,6 +56,14 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
         return self.slug in ("refused", "bad-arguments")
 
 
+class Runner(msgspec.Struct, frozen=True):
+    """The process that runs a body (see `rave_core.host`)."""
+
+    host: str
+    pid: int
+    start: str
+
+
 class StoredTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The record of one ticket.
 
@@ -60,6 +73,8 @@ class StoredTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         created_at: Unix seconds at which the ticket was first given out.
         ended_at: Unix seconds at which the product was made, or failed; ``None`` before.
         failed: how it failed, or ``None``.
+        runs: how often its body was begun, and neither came to an end nor was cut off by a worker that stops.
+        runner: the process that began it last; ``None`` while none does.
     """
 
     key: str
@@ -67,6 +82,22 @@ class StoredTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     created_at: float
     ended_at: float | None = None
     failed: Failed | None = None
+    runs: int = 0
+    runner: Runner | None = None
+
+    @property
+    def is_run(self) -> bool:
+        """Whether the process that runs its body lives on this host, and has not said yet how it ended."""
+        runner = self.runner
+        return runner is not None and runner.host == host_id() and is_alive(runner.pid, runner.start)
+
+    @property
+    def lost(self) -> Failed | None:
+        """How it failed, where its body has ended the process that ran it as often as it may: it is not run again."""
+        if self.ended_at is not None or self.runs < MOST_RUNS:
+            return None
+        detail = f"WorkerLostError: the process that ran it died, {self.runs} times; ask the operation to run it again"
+        return Failed(slug="operation-failed", detail=detail, at=self.created_at)
 
 
 class Tickets:
@@ -96,12 +127,35 @@ class Tickets:
         """Notes that the product of ``key`` was made, or how it failed."""
         found = self.find(key)
         if found is not None:
-            self._put(msgspec.structs.replace(found, ended_at=self._clock.now(), failed=failed))
+            now = self._clock.now()
+            self._put(msgspec.structs.replace(found, ended_at=now, failed=failed, runs=0, runner=None))
         with self._lock:
             self._given.pop(key, None)
 
-    def find(self, key: str) -> StoredTicket | None:
-        """The record of the ticket for ``key``; ``None`` where none was given out, or too long ago."""
+    def begin(self, key: str) -> bool:
+        """Notes that this process begins to run the body; whether there is a ticket to note it in."""
+        found = self.find(key, newest=True)
+        if found is None:
+            return False
+        runner = Runner(host_id(), os.getpid(), process_start(os.getpid()))
+        self._put(msgspec.structs.replace(found, ended_at=None, failed=None, runs=found.runs + 1, runner=runner))
+        return True
+
+    def cut(self, key: str) -> None:
+        """Notes that a body was cut off since its worker stops, which is no fault of its own."""
+        found = self.find(key)
+        if found is not None:
+            self._put(msgspec.structs.replace(found, runs=max(0, found.runs - 1), runner=None))
+
+    def find(self, key: str, *, newest: bool = False) -> StoredTicket | None:
+        """The record of the ticket for ``key``; ``None`` where none was given out, or too long ago.
+
+        Args:
+            key: text of the product's key.
+            newest: whether to look beneath the memory of this worker, which does not hear of what others write.
+        """
+        if newest and self._cache.blocking:
+            self._cache.drop(_key(key).text)
         try:
             found = self._cache.find(_key(key))
             if found is None or not found.entry.is_fresh(self._clock.now()):

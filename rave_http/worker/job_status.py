@@ -212,7 +212,7 @@ class JobStatuses:
             again = self._results.look(resolved.cache, key)
             if again is not None and again.entry.is_fresh(now):
                 return JobStatus(State.READY, key, exported, found=again)
-            return JobStatus(State.ORPHANED, key, exported, ticket=ticket)
+            return self._left(key, exported, self._tickets.find(key.text, newest=True) or ticket)
         if ticket is not None and ticket.failed is not None:
             return JobStatus(State.FAILED, key, exported, ticket=ticket, failed=ticket.failed)
         if ticket is not None and found is not None and now < found.entry.expires_at + found.entry.stale_if_error:
@@ -220,6 +220,15 @@ class JobStatuses:
             return JobStatus(State.READY, key, exported, found=found)
         state = State.EXPIRED if ticket is not None or found is not None else State.UNKNOWN
         return JobStatus(state, key, exported, found=found, ticket=ticket)
+
+    def _left(self, key: Key, exported: ExportedOperation, ticket: StoredTicket) -> JobStatus:
+        """What becomes of a product that nobody holds a lease of, by the newest record of its ticket."""
+        failed = ticket.failed or (None if ticket.is_run else ticket.lost)
+        if failed is not None:
+            return JobStatus(State.FAILED, key, exported, ticket=ticket, failed=failed)
+        # Who ran it gives the lease back first, and then says how it ended.
+        state = State.MAKING if ticket.ended_at is None and ticket.is_run else State.ORPHANED
+        return JobStatus(state, key, exported, ticket=ticket)
 
     def _holder(self, key: Key, resolved: ResolvedOperation) -> tuple[bool, LeaseRecord | None]:
         """Whether a living process makes ``key``, and what its lease says."""

@@ -122,6 +122,7 @@ class Service:
             queue=own.queue,
             failure_time=own.failure_time,
         )
+        self.jobs.on_run = self._begins
         self.jobs.on_end = self._ended
         self.waiting = WaitingRequests(self.jobs, self.metrics, most=own.max_waiting)
         self.streams = EventStreams(self.metrics, most=own.max_events)
@@ -204,6 +205,11 @@ class Service:
         self.metrics.export([name for state in states for name in state.operations])
         self.metrics.namespaces({state.name: (state.generation, bool(state.error)) for state in states})
 
+    async def _begins(self, job: Job) -> None:
+        """Notes in a ticket that its body runs, before it does: it may take this very process along."""
+        if job.is_promised and job.key is not None and not job.is_counted:
+            job.is_counted = await asyncio.to_thread(self.tickets.begin, job.key)
+
     def _ended(self, job: Job, outcome: Outcome[Any] | None) -> None:
         if outcome is not None and outcome.status is Status.REFRESHED and job.key is not None:
             self._start(self.workers.forget(job.key))
@@ -211,6 +217,8 @@ class Service:
         is_over = outcome is not None or job.failed is not None
         if is_over and job.is_promised and job.key is not None:
             self._start(asyncio.to_thread(self.tickets.end, job.key, job.failed))
+        elif job.is_counted and job.key is not None:
+            self._start(asyncio.to_thread(self.tickets.cut, job.key))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         """Has something done that no request waits for, but the worker before it stops."""

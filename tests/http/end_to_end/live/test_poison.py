@@ -1,0 +1,93 @@
+"""A body that takes its worker along is not run for ever, and one that failed is not run for being looked at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+Service = Any  # RunningService of the conftest
+
+LAB = """\
+import os, signal, time
+from pathlib import Path
+from rave_core import op, typemap
+
+LOG = Path(__file__).parents[1] / "runs.log"
+
+
+def ran(what):
+    with LOG.open("a") as file:
+        file.write(what + "\\n")
+
+
+@op
+@typemap(int)
+def poison(n):
+    ran(f"poison {n}")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@op
+@typemap(int)
+def fails(n):
+    ran(f"fails {n}")
+    raise RuntimeError(n)
+
+
+__export__ = {"poison": poison, "fails": fails}
+"""
+
+
+@pytest.fixture(name="lab")
+def _lab(tmp_path: Path) -> Path:
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "__init__.py").write_text(LAB)
+    return tmp_path
+
+
+def status(service: Service, ticket: str) -> int:
+    """Of a ticket; 0 where the connection is cut by the death of its worker."""
+    try:
+        return int(service.get(ticket).status_code)
+    except requests.ConnectionError:
+        return 0
+
+
+def test_a_body_that_ends_its_worker_is_run_twice(
+    lab: Path, start_service: Callable[..., Service], wait_until: Callable[..., Any]
+) -> None:
+    """Then its ticket has failed, with the reason; so also after a restart, where nothing is run again."""
+    service = start_service(workers=2)
+    ticket = service.get("/lab/poison?n=1", headers={"Prefer": "respond-async"}).headers["Location"]
+    wait_until(lambda: status(service, ticket) == 500, seconds=60, what="the failure")
+    told = service.get(ticket).json()
+    assert told["exception"]["class"] == "WorkerLostError"
+    assert len(service.runs("poison 1")) == 2
+    service.stop()
+    again = start_service(workers=2)
+    assert [status(again, ticket) for _ in range(10)] == [500] * 10
+    assert len(again.runs("poison 1")) == 2
+
+
+def test_looking_at_failed_tickets_runs_nothing(
+    lab: Path, start_service: Callable[..., Service], wait_until: Callable[..., Any]
+) -> None:
+    """Whichever worker is asked, at whatever moment, for longer than a failure is remembered."""
+    service = start_service(workers=3, failure_time=1)
+    asked = [service.get(f"/lab/fails?n={n}", headers={"Prefer": "respond-async"}) for n in range(6)]
+    tickets = [answer.headers["Location"] for answer in asked if answer.status_code == 202]
+    end = time.monotonic() + 4
+    seen: set[str] = set()
+    while time.monotonic() < end:
+        for ticket in tickets:
+            found = status(service, ticket)
+            assert found == 500 or ticket not in seen
+            if found == 500:
+                seen.add(ticket)
+    assert seen == set(tickets)
+    assert len(service.runs("fails")) == 6
