@@ -99,8 +99,8 @@ class Soak:
 
     @property
     def calm_seconds(self) -> float:
-        """How long no worker is replaced: a third of the time, but long enough to settle and to grow."""
-        return min(max(self.minutes * 20, 60.0), self.minutes * 60)
+        """How long no worker is replaced: a third of the time, and in short runs half of it at most."""
+        return min(max(self.minutes * 20, 60.0), self.minutes * 30)
 
     def run(self) -> dict[str, Any]:
         """Does everything, and gives the report."""

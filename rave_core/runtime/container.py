@@ -115,22 +115,11 @@ class Container:
         self._names.claim(name, spec)
         version = self._versions.find(spec)
         manifests.write(name, version.text, version.nodes)
-
-        def unencodable(error: UnencodableError) -> None:
-            self._diagnostics.uncached(spec, name, error)
-
         cache = self._choose(spec)
         return ResolvedOperation(
             spec=spec,
             name=name,
-            binder=Binder(
-                spec,
-                name,
-                version.text,
-                typemap=spec.typemap,
-                unencodable=unencodable,
-                code_of=self._versions.argument_code(spec),
-            ),
+            binder=self._binder(spec, name, version.text),
             cache=cache,
             leases=self._lease_store(cache),
             strategy=self._strategy(spec, name),
@@ -138,6 +127,13 @@ class Container:
             version=version,
             plugin=plugin,
         )
+
+    def _binder(self, spec: OperationSpec, name: str, version: str) -> Binder:
+        def unencodable(error: UnencodableError) -> None:
+            self._diagnostics.uncached(spec, name, error)
+
+        code_of = self._versions.argument_code(spec)
+        return Binder(spec, name, version, typemap=spec.typemap, unencodable=unencodable, code_of=code_of)
 
     def code_changed(self) -> None:
         """Has all operations work their versions out again with their next call."""

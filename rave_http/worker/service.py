@@ -198,7 +198,8 @@ class Service:
         """A namespace was loaded anew, or could not be. Called in the thread that loaded it."""
         self._tell_metrics()
         if not state.error:
-            self._loop.call_soon_threadsafe(self._executors.renew)
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nothing is run here any more
+                self._loop.call_soon_threadsafe(self._executors.renew)
 
     def _tell_metrics(self) -> None:
         states = self.namespaces.states()

@@ -44,7 +44,7 @@ def open_backend(place):
     return LayeredBackend([MemoryBackend(max_age=0.001), FilesystemBackend(place)])
 """
     lacks = frozenset({"objects"})
-    kills = 24
+    kills = 12  # most lines are those of the directory, which has its own test
 
 
 class TestObjectStoreAmongProcesses(CrashContract, ClockContract):

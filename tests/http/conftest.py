@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -193,6 +194,11 @@ class RunningService:
         """The process IDs of the workers."""
         return [child.pid for child in psutil.Process(self.process.pid).children()]
 
+    def count(self, metric: str) -> float:
+        """What a metric without labels stands at, in all workers."""
+        found = re.search(rf"^{metric} (\S+)$", self.get("/-/metrics").text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stops it, and gives its exit code."""
         self.session.close()
@@ -219,11 +225,16 @@ def _free_port() -> Callable[[], int]:
 
 @pytest.fixture
 def start_service(tmp_path: Path) -> Iterator[Callable[..., RunningService]]:
-    """Starts services over one pair of directories; keywords are settings of ``[service]``."""
+    """Starts services over one pair of directories; keywords are settings of ``[service]``.
+
+    ``more`` is code that their namespace ends with.
+    """
     started: list[RunningService] = []
 
-    def start(*, port: int | None = None, environ: Mapping[str, str] | None = None, **service: Any) -> RunningService:
-        running = launch(tmp_path, port=port, environ=environ, service=service)
+    def start(
+        *, port: int | None = None, environ: Mapping[str, str] | None = None, more: str = "", **service: Any
+    ) -> RunningService:
+        running = launch(tmp_path, port=port, environ=environ, more=more, service=service)
         started.append(running)
         return running
 
@@ -239,13 +250,18 @@ def _launch_service() -> Callable[..., RunningService]:
 
 
 def launch(
-    place: Path, *, port: int | None = None, environ: Mapping[str, str] | None = None, service: Mapping[str, Any]
+    place: Path,
+    *,
+    port: int | None = None,
+    environ: Mapping[str, str] | None = None,
+    more: str = "",
+    service: Mapping[str, Any],
 ) -> RunningService:
     """Starts a service whose things lie in ``place``, and waits until it is ready."""
     lab = place / "lab"
     if not lab.exists():
         lab.mkdir()
-        (lab / "__init__.py").write_text(LAB)
+        (lab / "__init__.py").write_text(LAB + more)
     port = port or free_port()
     table = {"bind": f"127.0.0.1:{port}", "workers": 2, **service}
     (place / "rave.toml").write_text(_toml(place, table))
@@ -257,9 +273,9 @@ def launch(
         process = subprocess.Popen(command, cwd=place, env=full, stdout=log, stderr=log)
     running = RunningService(process, f"http://127.0.0.1:{port}", place, full)
     try:
-        wait_until(lambda: _is_ready(running), what="the service")
+        wait_until(lambda: _is_ready(running), seconds=60, what="the service")
         count = int(table["workers"])
-        wait_until(lambda: running.log.count(_SERVES) >= earlier + count, what="the last worker")
+        wait_until(lambda: running.log.count(_SERVES) >= earlier + count, seconds=60, what="the last worker")
     except BaseException:
         running.stop(signal.SIGKILL)
         raise

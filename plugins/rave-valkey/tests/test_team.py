@@ -71,7 +71,7 @@ url, key, home = sys.argv[1:]
 @op(name="valkey:slow", version=1)
 def slow(number):
     open(f"{home}/ran-{os.getpid()}-{number}", "w").close()
-    time.sleep(0.5)
+    time.sleep(0.2)
     return number * 2
 
 open(f"{home}/ready-{os.getpid()}", "w").close()

@@ -119,13 +119,13 @@ def names_of(*nodes: ast.AST) -> ReachedNames:
     Raises:
         RecursionError: an expression is nested too deeply for the stack.
     """
-    collector = _Collector()
+    collector = _NameCollector()
     for node in nodes:
         collector.visit(node)
     return collector.names
 
 
-class _Collector(ast.NodeVisitor):
+class _NameCollector(ast.NodeVisitor):
     def __init__(self) -> None:
         self.names = ReachedNames()
         self._scopes: list[Scope] = []
@@ -266,7 +266,7 @@ class _Collector(ast.NodeVisitor):
         self._function(node)
 
     def _annotations(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        apart = _Collector()
+        apart = _NameCollector()
         apart._scopes = self._scopes
         arguments = node.args
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]

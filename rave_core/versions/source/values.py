@@ -248,6 +248,11 @@ def _library_instance(walk: Walk, value: Any, label: str) -> None:
         pass
     except Exception:  # noqa: BLE001  # the code of a library
         walk.put("unreadable")
+    _parts(walk, value, label)
+
+
+def _parts(walk: Walk, value: Any, label: str) -> None:
+    """An instance without a canonical encoding counts by what it holds of the project, and by how it is made."""
     if isinstance(value, BaseException):
         walk.refer(value.args, label)
         return
@@ -256,7 +261,9 @@ def _library_instance(walk: Walk, value: Any, label: str) -> None:
         walk.refer(each, label)
     walk.put("made by", walk.making)
     if not inner:
-        walk.tell(label, f"a {module}.{kind.__qualname__} has no canonical encoding; the statements that make it count")
+        kind = type(value)
+        named = f"{kind.__module__}.{kind.__qualname__}"
+        walk.tell(label, f"a {named} has no canonical encoding; the statements that make it count")
 
 
 def _is_of_project(walk: Walk, value: object) -> bool:

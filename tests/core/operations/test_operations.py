@@ -177,7 +177,7 @@ def test_processes_at_the_same_time_share_one_run(tmp_path: Path) -> None:
     """Three processes ask one cold question at once: one computes, the others get its answer."""
     script = (
         "import sys, time\nfrom rave_core import op\n"
-        "@op(name='slow')\ndef slow(x):\n    print('ran', flush=True); time.sleep(0.5); return x\n"
+        "@op(name='slow')\ndef slow(x):\n    print('ran', flush=True); time.sleep(0.2); return x\n"
         "print('ready', flush=True); sys.stdin.readline()\nprint(slow(1))\n"
     )
     (tmp_path / "slow.py").write_text(script)

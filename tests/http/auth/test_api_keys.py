@@ -29,12 +29,12 @@ for _ in range(20):
 
 
 HOLDER = """
-import sys, time
+import sys
 from rave_http.auth.api_key_file import locked
 
 with locked(sys.argv[1]):
     print("locked", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 

@@ -177,7 +177,7 @@ def test_a_coroutine_at_its_time_limit_is_cancelled(step: Callable[..., RunBody]
 
     async def body() -> None:
         try:
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             cancelled.set()
             raise

@@ -173,7 +173,8 @@ def test_a_stale_result_is_served_while_it_is_made_anew(
     name = unique()
     first = shared_service.get(f"/lab/brief?name={name}")
     assert first.headers["Cache-Control"].endswith("stale-while-revalidate=60")
-    time.sleep(1.1)
+    made = float(first.text.split()[1])
+    wait_until(lambda: time.time() > made + 1.1, what="its end")
     stale = shared_service.get(f"/lab/brief?name={name}")
     assert stale.text == first.text
     assert "max-age=0" in stale.headers["Cache-Control"]
@@ -228,13 +229,13 @@ def test_more_than_the_queue_takes_is_refused_with_advice(start_service: Callabl
     assert service.get("/lab/square?n=5").status_code == 200
 
 
-def test_who_waits_takes_no_thread(start_service: Callable[..., Service]) -> None:
+def test_who_waits_takes_no_thread(start_service: Callable[..., Service], wait_until: Callable[..., Any]) -> None:
     """With one thread, a crowd that waits for a slow product does not keep others from what is kept."""
     service = start_service(workers=1, threads=1)
     service.get("/lab/square?n=6")
     with ThreadPoolExecutor(50) as pool:
         waiting = [pool.submit(requests.get, f"{service.url}/lab/slow?name=w&seconds=2", timeout=30) for _ in range(50)]
-        time.sleep(0.5)
+        wait_until(lambda: service.count("rave_waiting_requests") == 50, what="the crowd")
         started = time.monotonic()
         assert service.get("/lab/square?n=6").status_code == 200
         assert time.monotonic() - started < 0.5

@@ -26,8 +26,10 @@ def p99(url: str, count: int = 400) -> float:
     return statistics.quantiles(took, n=100)[98]
 
 
-async def beside(service: Service, paths: list[str], measure: Callable[[], float]) -> float:
-    """What ``measure`` gives while all ``paths`` are being asked for."""
+async def beside(
+    service: Service, paths: list[str], arrived: Callable[[], object], measure: Callable[[], float]
+) -> float:
+    """What ``measure`` gives while all ``paths`` are being asked for, once ``arrived`` has seen that they are."""
     port = int(service.url.rpartition(":")[2])
     writers = []
     for path in paths:
@@ -35,15 +37,17 @@ async def beside(service: Service, paths: list[str], measure: Callable[[], float
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         await writer.drain()
         writers.append(writer)
-    await asyncio.sleep(1)
     try:
+        await asyncio.to_thread(arrived)
         return await asyncio.to_thread(measure)
     finally:
         for writer in writers:
             writer.close()
 
 
-def test_a_crowd_that_waits_and_listens_does_not_slow_what_is_kept(start_service: Callable[..., Service]) -> None:
+def test_a_crowd_that_waits_and_listens_does_not_slow_what_is_kept(
+    start_service: Callable[..., Service], wait_until: Callable[..., Any]
+) -> None:
     """With 200 waiting requests and 50 event streams a hit takes about as long as without them."""
     service = start_service(workers=1, wait="60s", grace="1s")
     hit = f"{service.url}/lab/square?n=7"
@@ -52,7 +56,12 @@ def test_a_crowd_that_waits_and_listens_does_not_slow_what_is_kept(start_service
     slow = "/lab/slow?name=crowd&seconds=25"
     href = service.get(slow, headers={"Prefer": "respond-async"}).json()["href"]
     paths = [slow] * 200 + [f"{href}/events"] * 50
-    busy = asyncio.run(beside(service, paths, lambda: min(p99(hit) for _ in range(3))))
+
+    def arrived() -> object:
+        return wait_until(lambda: all(service.count(f"rave_{name}") == n for name, n in crowd.items()), what="a crowd")
+
+    crowd = {"waiting_requests": 200, "event_streams": 50}
+    busy = asyncio.run(beside(service, paths, arrived, lambda: min(p99(hit) for _ in range(3))))
     assert busy < 4 * idle + 5  # a machine that does other things as well makes both of them slow, now and then
     assert len(service.runs("slow crowd")) == 1
 
@@ -94,7 +103,7 @@ def test_clients_that_stall_do_not_hold_up_others(start_service: Callable[..., S
     for number, connection in enumerate(stalled):
         rest = "/lab/files/document?size=30000000 HTTP/1.1\r\nHost: x\r\n\r\n" if number % 2 else "/lab/square?n="
         connection.sendall(f"GET {rest}".encode())
-    time.sleep(1)
+    time.sleep(0.2)  # nothing tells that they have arrived
     started = time.monotonic()
     assert [service.get(f"/lab/square?n={n}").status_code for n in range(20)] == [200] * 20
     assert time.monotonic() - started < 5
@@ -102,11 +111,13 @@ def test_clients_that_stall_do_not_hold_up_others(start_service: Callable[..., S
         connection.close()
 
 
-def test_a_herd_on_an_expired_key_costs_one_run(start_service: Callable[..., Service]) -> None:
+def test_a_herd_on_an_expired_key_costs_one_run(
+    start_service: Callable[..., Service], wait_until: Callable[..., Any]
+) -> None:
     """While a stale result is made anew, all get it at once, and it is made once for each time that it expires."""
     service = start_service(workers=1)
-    service.get("/lab/brief?name=herd")
-    time.sleep(1.1)  # until it has expired
+    made = float(service.get("/lab/brief?name=herd").text.split()[1])
+    wait_until(lambda: time.time() > made + 1.1, what="its end")
     started = time.monotonic()
     found = asyncio.run(statuses(service, ["/lab/brief?name=herd"] * 300))
     took = time.monotonic() - started

@@ -85,14 +85,16 @@ def test_a_reload_needs_permission(shared_service: Service) -> None:
     assert shared_service.ask("POST", "/-/namespaces/lab/reload").status_code == 401
 
 
-def test_metrics_are_those_of_all_workers(start_service: Callable[..., Service]) -> None:
+def test_metrics_are_those_of_all_workers(
+    start_service: Callable[..., Service], wait_until: Callable[..., Any]
+) -> None:
     """Requests to both workers are counted in one place, and stay counted when a worker dies."""
     service = start_service()
     answers_of_all_workers(service, "/lab/square?n=9", 40)
-    before = _counted(service)
+    before, old = _counted(service), set(service.workers())
     assert before >= 40
     service.process.send_signal(signal.SIGHUP)
-    time.sleep(2)
+    wait_until(lambda: not old & set(service.workers()), seconds=60, what="the end of the old workers")
     answers_of_all_workers(service, "/lab/square?n=9", 5)
     assert _counted(service) >= before + 5
 

@@ -98,7 +98,7 @@ class Observed:
 
     async def answer_wait(self, scope: dict[str, Any], facts: dict[str, str]) -> None:
         """Takes longer than any client of a test waits."""
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     async def answer_fail(self, scope: dict[str, Any], facts: dict[str, str]) -> None:
         """Fails."""
