@@ -91,12 +91,8 @@ def list_entries(prefix: str, sort: str, limit: int | None, data: bool, products
     rows = [_row(entry, now) for entry in found]
     print_table(("ID", "AGE", "SIZE", "TOOK", "EXPIRES", "CALL"), rows, right=[1, 2, 3], cut=[5])
     shown = {entry.key for entry in found}
-    doubtful = sum(
-        entry.key in shown and not is_verified(place, entry.key)
-        for place, (some, _) in zip(places, lists, strict=True)
-        for entry in some
-    )
-    if doubtful:
+    kept = ((place, entry.key) for place, (some, _) in zip(places, lists, strict=True) for entry in some)
+    if doubtful := sum(key in shown and not is_verified(place, key) for place, key in kept):
         note(f"{_count(doubtful)} of these: no key of ours vouches for what is shown of them")
     if total > most:
         note(f"{total - len(found)} more are not shown; --limit shows more")

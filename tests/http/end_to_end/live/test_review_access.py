@@ -227,13 +227,9 @@ def test_only_a_proxy_says_by_what_name_the_service_is_known(start_service: Call
 # Media types
 
 
-def test_whatever_a_browser_may_run_gets_a_sandbox(start_service: Callable[..., Service], tmp_path: Path) -> None:
+def test_whatever_a_browser_may_run_gets_a_sandbox(start_service: Callable[..., Service]) -> None:
     """However its type is written."""
-    service = start_service(workers=1)
-    with (tmp_path / "lab" / "__init__.py").open("a") as file:
-        file.write(PAGES)
-    service.stop()
-    service = start_service(workers=1)
+    service = start_service(more=PAGES, workers=1)
     for name in ("page", "feed"):
         assert "sandbox" in service.get(f"/lab/{name}").headers["Content-Security-Policy"]
     assert "Content-Security-Policy" not in service.get("/lab/total?l=1").headers
