@@ -195,7 +195,7 @@ def test_a_failed_refresh_keeps_the_old_result(refresh: str) -> None:
 FAILS: list[bool] = []
 
 
-@op
+@op(version="whatever FAILS holds")
 def sometimes():
     """Fails when told to."""
     if FAILS:
