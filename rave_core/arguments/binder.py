@@ -10,7 +10,7 @@ from typing import Any
 from rave_core.converters.specifiers import is_own
 from rave_core.errors import ArgumentError, UnencodableError
 from rave_core.fingerprint import digest
-from rave_core.fingerprint.met_code import collecting
+from rave_core.fingerprint.met_code import begin_collecting, end_collecting
 from rave_core.model import Call, Key, OperationSpec
 from rave_core.typemap import FittedTypeMap
 
@@ -145,8 +145,11 @@ class Binder:
     def _digest(self, items: Iterable[tuple[str, Any]]) -> str:
         if self._code_of is None:
             return digest(items)
-        with collecting() as met:
+        met, before = begin_collecting()
+        try:
             return digest(self._with_code(items, met, self._code_of))
+        finally:
+            end_collecting(before)
 
     @staticmethod
     def _with_code(

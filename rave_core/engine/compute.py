@@ -165,7 +165,8 @@ class Compute:
 
     def _keep(self, execution: Execution, ran: BodyResult) -> tuple[Outcome[Any], FlightResult]:
         resolved, draft = execution.resolved, self._draft(execution, ran)
-        if not resolved.version.guards.hold():  # the body may have seen what was there before, or what is there now
+        guards = resolved.version.guards
+        if guards.each and not guards.hold():  # the body may have seen what was there before, or what is there now
             return self._unkept(execution, ran)
         try:
             request = Request(resolved.name, execution.call.named, execution.key, ran.generated_at)

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from rave_core.fingerprint.buffers import Write
 
@@ -23,14 +23,30 @@ class _Collector(threading.local):
 _collector = _Collector()
 
 
+Met: TypeAlias = dict[int, object]
+"""Functions and classes by ``id``."""
+
+
+def begin_collecting() -> tuple[Met, Met | None]:
+    """Collects the code that this thread meets from now on; also gives what `end_collecting` wants."""
+    before, met = _collector.met, dict[int, object]()
+    _collector.met = met
+    return met, before
+
+
+def end_collecting(before: Met | None) -> None:
+    """Ends what began."""
+    _collector.met = before
+
+
 @contextmanager
-def collecting() -> Iterator[dict[int, object]]:
-    """Collects the code that this thread meets in the block, by ``id``."""
-    before, _collector.met = _collector.met, {}
+def collecting() -> Iterator[Met]:
+    """Collects the code that this thread meets in the block."""
+    met, before = begin_collecting()
     try:
-        yield _collector.met
+        yield met
     finally:
-        _collector.met = before
+        end_collecting(before)
 
 
 def note_code(thing: object) -> bool:

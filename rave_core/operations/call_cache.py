@@ -33,6 +33,7 @@ class CallMemo:
 
     __slots__ = (
         "__weakref__",
+        "_guards",
         "_is_stale",
         "container",
         "context",
@@ -50,8 +51,9 @@ class CallMemo:
         self._is_stale = is_reloading()
         self.container.memos.add(self)  # before the version is found, so that it hears of what changes meanwhile
         self.resolved = self.container.resolved(spec)
+        self._guards = self.resolved.version.guards
         self.engine = self.container.engine
-        self.context = None if runtime.observed or self.resolved.version.guards else runtime.context
+        self.context = None if runtime.observed or self._guards.each else runtime.context
         if self._is_stale:
             self.context = None
         self.now = runtime.clock.now
@@ -65,7 +67,7 @@ class CallMemo:
 
     def is_current(self) -> bool:
         """Whether the version still is that of the code and of the values that it reaches."""
-        return not self._is_stale and (not self.resolved.version.guards or self.resolved.version.guards.hold())
+        return not self._is_stale and (not self._guards.each or self._guards.hold())
 
     def _bind(self, *args: Any, **kwargs: Any) -> Call:
         binder = self.resolved.binder

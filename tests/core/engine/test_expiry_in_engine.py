@@ -73,7 +73,7 @@ def badly_timed(how):
     return how
 
 
-@op(expires=100, stale_while_revalidate=50)
+@op(version="whatever FAILS holds", expires=100, stale_while_revalidate=50)
 def revalidated():
     """Served old for a while."""
     print("revalidated")
@@ -89,7 +89,7 @@ async def revalidated_async():
     return CLOCKS[-1].now()
 
 
-@op(expires=100, stale_if_error=50)
+@op(version="whatever FAILS holds", expires=100, stale_if_error=50)
 def unreliable():
     """Fails when told to."""
     print("unreliable")
