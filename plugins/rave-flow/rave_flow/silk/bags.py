@@ -16,6 +16,7 @@ from rave_flow.sql import silk_records
 from rave_flow.sql.numbers import whole
 from rave_flow.sql.silk_fields import ADDED, to_fields, to_values
 from rave_flow.sql.silk_options import named
+from rave_flow.steps import CODE
 
 if TYPE_CHECKING:
     import pyarrow
@@ -134,7 +135,7 @@ def rwbagcat(bag: Bag, /) -> pyarrow.Table:
     )
 
 
-@op
+@op(version=CODE)
 def bagged(flows: Flows, key: str, counter: str) -> Bag:
     """See `rave_flow.sql.silk_records.bag`."""
     with flows.opened() as connection:

@@ -20,7 +20,7 @@ from rave_flow.sql.aggregates import bounds
 from rave_flow.sql.conditions import Condition
 from rave_flow.sql.literals import literal
 from rave_flow.sql.map_fields import MapField, with_labels
-from rave_flow.steps import Slice, parquet_of
+from rave_flow.steps import CODE, Slice, parquet_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -193,7 +193,7 @@ def noted(table: pyarrow.Table, flows: Flows) -> pyarrow.Table:
     return table.replace_schema_metadata(own | told.metadata())
 
 
-@op
+@op(version=CODE)
 def rows(flows: Flows, fields: tuple[str, ...], limit: int | None) -> pyarrow.Table:
     """See `rave_flow.sql.silk_tools.cut`."""
     with flows.labelled(fields).opened() as connection:

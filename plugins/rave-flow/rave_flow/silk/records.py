@@ -13,6 +13,7 @@ from rave_flow.sql import silk_records
 from rave_flow.sql.numbers import fraction, optional, whole
 from rave_flow.sql.silk_fields import FIELDS, to_fields
 from rave_flow.sql.silk_records import Delta, Group, Matching, between
+from rave_flow.steps import CODE
 
 if TYPE_CHECKING:
     import pyarrow
@@ -182,21 +183,21 @@ def _limit(name: str, least: Any, most: Any) -> Ranges:
     return ((low, high),)
 
 
-@op
+@op(version=CODE)
 def together(flows: Flows, fields: tuple[str, ...], grouping: Group) -> pyarrow.Table:
     """See `rave_flow.sql.silk_records.group`."""
     with flows.labelled(fields).opened() as connection:
         return silk_records.group(connection, fields, grouping)
 
 
-@op
+@op(version=CODE)
 def summed(flows: Flows, grouping: Group) -> pyarrow.Table:
     """See `rave_flow.sql.silk_records.groups`."""
     with flows.opened() as connection:
         return silk_records.groups(connection, grouping)
 
 
-@op
+@op(version=CODE)
 def matched(queries: Flows, responses: Flows, fields: tuple[str, ...], matching: Matching) -> pyarrow.Table:
     """See `rave_flow.sql.silk_records.match`."""
     with connected() as connection:
@@ -205,7 +206,7 @@ def matched(queries: Flows, responses: Flows, fields: tuple[str, ...], matching:
         return silk_records.match(connection, fields, matching)
 
 
-@op
+@op(version=CODE)
 def addressed(flows: Flows, end: str, limits: tuple[tuple[str, Ranges], ...]) -> pyarrow.Table:
     """See `rave_flow.sql.silk_records.address_counts`."""
     with flows.opened() as connection:
