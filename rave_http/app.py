@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import falcon
 import falcon.asgi
@@ -16,6 +16,7 @@ from rave_core.errors import RaveError
 from rave_core.settings import Settings
 from rave_http.asgi.access_log import AccessLog
 from rave_http.asgi.outer_middleware import OuterMiddleware
+from rave_http.protocol.hosts import Hosts
 from rave_http.resources import (
     caches,
     catalog,
@@ -50,6 +51,20 @@ def create_app(settings: Settings, own: ServiceSettings, run_directory: RunDirec
     return Application(Service(settings, own, run_directory))
 
 
+_EXPOSED: Final = (
+    "Cache-Status",
+    "Content-Disposition",
+    "Content-Location",
+    "Content-Range",
+    "ETag",
+    "Location",
+    "Preference-Applied",
+    "RAVE-Notes",
+    "Retry-After",
+    "X-Request-ID",
+)
+
+
 class Application:
     """An ASGI application that knows the worker which it runs in.
 
@@ -80,6 +95,7 @@ class Application:
             access_log=self._access_log,
             proxies=service.proxies,
             base=service.links.base,
+            hosts=Hosts(service.settings.hosts, base=service.links.base),
         )
 
     async def __call__(
@@ -154,10 +170,24 @@ def _cors(service: Service) -> list[Any]:
     origins = service.settings.cors_origins
     if not origins:
         return []
-    exposed = ["ETag", "Location", "Retry-After", "Cache-Status", "Content-Range", "RAVE-Notes", "X-Request-ID"]
     if "*" in origins:
-        return [falcon.CORSMiddleware(allow_origins="*", expose_headers=exposed)]
-    return [_VaryByOrigin(), falcon.CORSMiddleware(allow_origins=origins, expose_headers=exposed)]
+        return [_Preflights(), falcon.CORSMiddleware(allow_origins="*", expose_headers=list(_EXPOSED))]
+    return [_Preflights(), _VaryByOrigin(), falcon.CORSMiddleware(allow_origins=origins, expose_headers=list(_EXPOSED))]
+
+
+class _Preflights:
+    """Answers a browser that asks whether a page may send a request, before anybody asks who sends it.
+
+    A preflight has no credentials, and says nothing of what there is: it is alike for every path.
+    """
+
+    async def process_request(self, req: Request, resp: Response) -> None:
+        """Completes the answer of a preflight; Falcon's middleware says which origins may."""
+        if req.method == "OPTIONS" and req.get_header("Origin") and req.get_header("Access-Control-Request-Method"):
+            resp.status = "204 No Content"
+            resp.set_header("Allow", "GET, HEAD, POST, QUERY, DELETE, OPTIONS")
+            resp.append_header("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers")
+            resp.complete = True
 
 
 class _VaryByOrigin:

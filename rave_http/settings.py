@@ -72,6 +72,8 @@ class ServiceSettings:
         proxy_header: the header in which a trusted proxy names the user; empty for none.
         trusted_proxies: addresses or networks whose ``proxy_header``, ``X-Forwarded-For`` and ``-Proto`` are believed.
         permissions: by principal (``*`` for everybody with credentials), then by namespace: lists of permissions.
+        hosts: names under which the service answers beside ``localhost``, addresses, the machine's own name and that of
+            ``url_base``; ``*`` for any. Behind a proxy on another socket than a Unix one, its public name.
         cors_origins: origins whose pages may read answers; ``*`` for all.
         rate_limit: computations that one principal may start, as in ``60/minute``; empty for no limit.
         access_log: where requests are logged as JSON: ``-`` for standard output, a path, or empty for nowhere.
@@ -113,6 +115,7 @@ class ServiceSettings:
     proxy_header: Text = Text("")
     trusted_proxies: Words = Words(("127.0.0.1", "::1"))
     permissions: Table = Table(dict)
+    hosts: Words = Words(())
     cors_origins: Words = Words(())
     rate_limit: Text = Text("")
     access_log: Text = Text("")

@@ -19,6 +19,7 @@ import msgspec
 
 from rave_core.clock import Clock, SystemClock
 from rave_http.asgi.access_log import AccessLog
+from rave_http.protocol.hosts import Hosts
 from rave_http.protocol.problems import MEDIA_TYPE, Problem
 from rave_http.protocol.proxies import Proxies
 from rave_http.protocol.request_record import RequestRecord
@@ -52,6 +53,7 @@ class OuterMiddleware:
         proxies: Proxies | None = None,
         base: str = "",
         clock: Clock | None = None,
+        hosts: Hosts | None = None,
     ) -> None:
         """Wraps ``inner``.
 
@@ -62,7 +64,9 @@ class OuterMiddleware:
             proxies: that are believed about the client's address; ``None`` for none.
             base: what stands in front of the path of every URL.
             clock: the source of time.
+            hosts: the names that the service answers to; ``None`` for all.
         """
+        self._hosts = hosts
         self._inner = inner
         self._metrics = metrics
         self._access_log = access_log
@@ -96,12 +100,17 @@ class OuterMiddleware:
         """Has the application answer; answers in its place where it fails before it began."""
         record = exchange.record
         try:
+            if self._hosts is not None and scope.get("client") is not None:  # no browser reaches a Unix socket
+                host = next((value for name, value in scope["headers"] if name == b"host"), None)
+                self._hosts.check(host, version=scope.get("http_version", "1.1"))
             await self._inner(scope, exchange.receive, exchange.send)
             if not record.status and not exchange.is_left:
                 raise RuntimeError("the application gave no answer")
         except asyncio.CancelledError:
             exchange.is_left = not exchange.is_complete
             raise
+        except Problem as problem:
+            await self._apologize(scope, exchange, problem)
         # Code of a plugin may raise what would stop the event loop; the worker's own signals do not come this way.
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             _log.exception("request %s: %s %r failed", record.request_id, scope["method"], scope["path"])
@@ -109,7 +118,8 @@ class OuterMiddleware:
                 raise
             if record.status:
                 raise RuntimeError(f"request {record.request_id} was left by {type(error).__name__}") from error
-            await self._apologize(scope, exchange)
+            detail = f"The service failed; its log has the details under request {record.request_id}"
+            await self._apologize(scope, exchange, Problem("internal-error", detail))
 
     def _record(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> RequestRecord:
         identifier, trace = self._request_id(headers.get(b"x-request-id")), child_of(_parent(scope, headers))
@@ -122,11 +132,8 @@ class OuterMiddleware:
             return given.decode()
         return f"{self._prefix}-{self._count():x}"
 
-    async def _apologize(self, scope: MutableMapping[str, Any], exchange: _Exchange) -> None:
+    async def _apologize(self, scope: MutableMapping[str, Any], exchange: _Exchange, problem: Problem) -> None:
         """Answers with a problem, since the application did not."""
-        problem = Problem(
-            "internal-error", f"The service failed; its log has the details under request {exchange.record.request_id}"
-        )
         body = msgspec.json.encode(problem.document(base=self._base, instance=scope["path"]))
         headers = [
             (b"content-type", MEDIA_TYPE.encode()),

@@ -104,6 +104,12 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "The range lies outside of the product",
         "'Content-Range' tells how long the product is.",
     ),
+    "misdirected": Kind(
+        421,
+        "The service has another name",
+        "The header 'Host' names a host that the service does not answer for. Whoever runs it adds the name to the "
+        "setting 'hosts', or sets 'url_base'.",
+    ),
     "refused": Kind(
         422,
         "The operation refuses these arguments",

@@ -12,7 +12,10 @@ from rave_http.protocol.headers import NO_STORE
 JSON: Final = "application/json"
 HTML: Final = "text/html; charset=utf-8"
 URI_LIST: Final = "text/uri-list"
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'"
+_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 
 
 def send_json(resp: Response, document: Any, *, status: str = "200 OK", media_type: str = JSON) -> None:
