@@ -274,6 +274,7 @@ class Entry:
         return now < self.expires_at
 
 
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class MemoryRef:
     """The place of one decoded, immutable value in a memory tier.
 
@@ -281,14 +282,11 @@ class MemoryRef:
     value, it sets it to ``EVICTED``. Read ``value`` once, then compare.
     """
 
-    __slots__ = ("entry", "expires_at", "seconds", "used", "value")
-
-    def __init__(self, value: object, entry: Entry) -> None:
-        self.value = value
-        self.entry = entry
-        self.expires_at = entry.expires_at
-        self.seconds = entry.seconds
-        self.used = False
+    value: object
+    entry: Entry
+    expires_at: float
+    seconds: float
+    used: bool = False
 
 
 class _Gone:

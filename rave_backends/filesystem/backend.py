@@ -62,10 +62,8 @@ class FilesystemBackend(Backend):
                 not count, since what is used is put again. ``None`` for never.
             clock: the source of time; it must agree with the file system's.
         """
-        self.budget = budget or Budget(Limit(max_bytes), policy=policy)
-        self._clock = clock or SystemClock()
-        self._durable = durable
-        self.max_age = max_age
+        self.budget, self._clock = budget or Budget(Limit(max_bytes), policy=policy), clock or SystemClock()
+        self._durable, self.max_age = durable, max_age
         self._is_limited = bool(self.budget)
         self._keeps_use = self._is_limited and self.budget.policy != "cost" and max_age is None
         self._account = StoreUsage()
@@ -137,7 +135,11 @@ class FilesystemBackend(Backend):
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
         """Keeps ``frame``, given in pieces, in place of what was there. A reader sees the old or the new, whole."""
         size = sum([memoryview(piece).nbytes for piece in frame])
-        path, temporary = self._tree.frame(key), self._write(frame)
+        path, mode, exact = self._tree.frame(key), self._root.file_mode, self._root.exact
+        try:
+            temporary = self._temporaries.write(frame, mode=mode, exact=exact, durable=self._durable)
+        except FileNotFoundError:
+            temporary = self._write_again(frame)
         try:
             if self.budget.policy == "lfu":
                 self._stamp(temporary)
@@ -274,13 +276,11 @@ class FilesystemBackend(Backend):
         """Takes a pin away; whether it was there."""
         return self._sweeper.pins.remove(prefix)
 
-    def _write(self, frame: Sequence[Bytes]) -> str:
-        mode, exact, durable = self._root.file_mode, self._root.exact, self._durable
-        try:
-            return self._temporaries.write(frame, mode=mode, exact=exact, durable=durable)
-        except FileNotFoundError:
-            self._root.prepare()
-            return self._temporaries.write(frame, mode=self._root.file_mode, exact=exact, durable=durable)
+    def _write_again(self, frame: Sequence[Bytes]) -> str:
+        """Writes a frame to a new file, once the directory for that, which is gone, is there again."""
+        self._root.prepare()
+        mode, exact = self._root.file_mode, self._root.exact
+        return self._temporaries.write(frame, mode=mode, exact=exact, durable=self._durable)
 
     def _place(self, source: str, target: str) -> None:
         made = False

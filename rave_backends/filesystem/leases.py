@@ -42,12 +42,12 @@ class Leases:
 
     def claim(self, key: str, record: bytes) -> bool:
         """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``."""
-        taken = self._take(key)
+        path, taken = self._path(key), self._take(key)
         if taken is None:
             return self._publish(key, record)
         if not taken:
             return False
-        if self._files.exists(self._path(key)):
+        if self._files.exists(path):
             self._bytes.free(key)
             return False
         self._own[key] = record
@@ -106,11 +106,17 @@ class Leases:
             return self._swap(key, seen, record)
 
     def _swap(self, key: str, seen: bytes, record: bytes | None) -> bool:
-        if key in self._unpublished and self._bytes.holds(key) and not self._files.exists(self._path(key)):
-            return self._own.get(key) == seen and self._settle(
-                key, record, record is None or self._publish(key, record)
-            )
-        if not seen and not self._files.exists(self._path(key)):
+        path = self._path(key)
+        if key in self._unpublished and not self._files.exists(path) and self._bytes.holds(key):
+            if self._own.get(key) != seen:
+                return False
+            if record is not None:
+                return self._settle(key, record, self._publish(key, record))
+            self._unpublished.discard(key)
+            self._own.pop(key, None)
+            self._bytes.free(key)
+            return True
+        if not seen and not self._files.exists(path):
             # Its holder fell silent before its first heartbeat: there is a lock, but no file to replace.
             return record is not None and self._publish(key, record)
         swapped = self._replace(key, seen, record)

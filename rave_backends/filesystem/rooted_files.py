@@ -24,10 +24,14 @@ class RootedFiles:
     """Works on files by their absolute paths below ``root``. Safe for threads, and over a fork: it keeps nothing open.
 
     Errors are those of the functions of `os` of the same names; a link in a path counts as missing.
+
+    Attributes:
+        is_private: whether only we can enter the root. Then nobody else can lay anything below it, and paths will do.
     """
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self.is_private = False
 
     def open(self, path: str, flags: int = os.O_RDONLY, mode: int = 0) -> int:
         """A descriptor of the regular file ``path``.
@@ -142,7 +146,10 @@ class RootedFiles:
             os.close(file)
 
     @contextmanager
-    def _parent(self, path: str) -> Iterator[tuple[int, str]]:
+    def _parent(self, path: str) -> Iterator[tuple[int | None, str]]:
+        if self.is_private:
+            yield None, path
+            return
         directory, _, name = path.rpartition("/")
         file = self._open(directory, DIRECTORY)
         try:
@@ -151,15 +158,18 @@ class RootedFiles:
             os.close(file)
 
     def _open(self, path: str, flags: int, mode: int = 0) -> int:
-        root = self._root()
+        root = -1 if self.is_private else self._root()
         try:
+            if root < 0:
+                return os.open(path, flags, mode)
             return open_beneath(root, path[len(self.root) + 1 :] or ".", flags, mode)
         except OSError as error:
             if error.errno in _NO_FILE:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(error.errno), path) from error
             raise OSError(error.errno, error.strerror, path) from error
         finally:
-            os.close(root)
+            if root >= 0:
+                os.close(root)
 
     def _root(self) -> int:
         try:

@@ -161,7 +161,7 @@ class LayeredBackend(Backend):
         Raises:
             OSError: the last layer could not; the others hold it nevertheless, as far as they could.
         """
-        self._put(key, frame, lambda layer: layer.put(key, frame))
+        self._put(key, frame, None)
 
     def put_value(self, key: str, frame: Sequence[Bytes], value: object, entry: Entry) -> MemoryRef | None:
         """Keeps ``frame`` as `put` does, with its value beside it in memory.
@@ -169,36 +169,35 @@ class LayeredBackend(Backend):
         Raises:
             OSError: as `put`.
         """
-        refs: list[MemoryRef | None] = []
-        values = self._values
+        return self._put(key, frame, (value, entry))
 
-        def put(layer: Backend) -> None:
-            if values is not None and layer is self._memory:
-                refs.append(values.put_value(key, frame, value, entry))
-            else:
-                layer.put(key, frame)
-
-        self._put(key, frame, put)
-        return refs[0] if refs else None
-
-    def _put(self, key: str, frame: Sequence[Bytes], put: Callable[[Backend], None]) -> None:
-        lowest, failure = self.layers[-1], None
-        guard = self._guards.get(id(lowest))
+    def _put(self, key: str, frame: Sequence[Bytes], held: tuple[object, Entry] | None) -> MemoryRef | None:
+        lowest, failure, ref = self.layers[-1], None, None
+        values, guard = (self._values if held is not None else None), self._guards.get(id(lowest))
         try:
-            if lowest is self._memory:
-                put(lowest)
-            elif guard is None:
-                lowest.put(key, frame)
+            if held is not None and values is not None and lowest is self._memory:
+                ref = values.put_value(key, frame, *held)
             else:
-                guard(lowest.put, key, frame)
+                lowest.put(key, frame) if guard is None else guard(lowest.put, key, frame)
         except OSError as error:
             failure = self._health.failed(lowest, "put", error)
         else:
             if self._health.last_failure is not None:
                 self._health.succeeded(lowest)
-        self._change(self.layers[-2::-1], "put", put)
+        with self._lock:
+            self._changes += 1
+            for layer in self.layers[-2::-1]:
+                guard = self._guards.get(id(layer))
+                try:
+                    if held is not None and values is not None and layer is self._memory:
+                        ref = values.put_value(key, frame, *held)
+                    else:
+                        layer.put(key, frame) if guard is None else guard(layer.put, key, frame)
+                except OSError as error:
+                    self._health.failed(layer, "put", error)
         if failure is not None:
             raise failure
+        return ref
 
     def delete(self, key: str) -> bool:
         """Forgets ``key`` in every layer; whether there was anything.

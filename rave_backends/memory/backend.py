@@ -161,7 +161,7 @@ class MemoryBackend(Backend):
     def put_value(self, key: str, frame: Sequence[Bytes], value: object, entry: Entry) -> MemoryRef | None:
         """Keeps ``frame`` with its value beside it; ``None`` where there is no room for both, or none for the frame."""
         content, since = b"".join(frame), self._clock.monotonic()
-        ref = MemoryRef(value, entry)
+        ref = MemoryRef(value, entry, entry.expires_at, entry.seconds)
         if self.max_age is not None:
             ref.expires_at = min(ref.expires_at, self._clock.now() + self.max_age)
         item = Item(content, since, ref, worth=worth(content) if self._counts_worth else 0.0)
@@ -169,7 +169,7 @@ class MemoryBackend(Backend):
             return ref if self._items.replace(key, item) else None
 
     def _ref(self, value: object, entry: Entry, item: Item) -> MemoryRef:
-        ref = MemoryRef(value, entry)
+        ref = MemoryRef(value, entry, entry.expires_at, entry.seconds)
         if self.max_age is not None:
             ref.expires_at = min(ref.expires_at, self._clock.now() + self._left(item))
         return ref

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import CellType, ModuleType
 from typing import Any
 
@@ -147,18 +147,9 @@ class Binder:
             return digest(items)
         met, before = begin_collecting()
         try:
-            return digest(self._with_code(items, met, self._code_of))
+            return digest(items, met, self._code_of)
         finally:
             end_collecting(before)
-
-    @staticmethod
-    def _with_code(
-        items: Iterable[tuple[str, Any]], met: Mapping[int, object], code_of: Callable[[Iterable[object]], str]
-    ) -> Iterator[tuple[str, Any]]:
-        """The items, and the code that was met while they were encoded."""
-        yield from items
-        if met and (code := code_of(list(met.values()))):
-            yield "<code>", code
 
     def _counted(self, name: str, value: Any) -> Any:
         """An argument as it counts for the key: what ``**kwargs`` took, without the ignored ones."""

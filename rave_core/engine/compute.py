@@ -149,7 +149,11 @@ class Compute:
     def _is_late(self, execution: Execution, ran: BodyResult, lease: Lease | None) -> bool:
         """Whether this process slept through its lease while another kept what it began to compute later."""
         resolved = execution.resolved
-        if lease is None or resolved.leases is None or not resolved.leases.may_be_lost(lease):
+        if lease is None or resolved.leases is None:
+            return False
+        since_beat = self._clock.monotonic() - lease.renewed_at[0], self._clock.now() - lease.renewed_at[1]
+        is_sure = not (lease.lost or lease.overslept) and max(since_beat) < resolved.leases.lease_time
+        if is_sure or not resolved.leases.may_be_lost(lease):
             return False
         try:
             return resolved.cache.has_later(execution.key, ran.generated_at - ran.seconds)

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from rave_core.clock import Clock
 from rave_core.engine.context import ExecutionContext, current
@@ -99,6 +99,10 @@ class Acquire(Effect):
             taken.set_result(answer)
         except InvalidStateError:
             self.give_back(answer)
+
+
+_CALLS: Final = frozenset((Blocking, Foreign, Acquire))
+"""The effects that only call their function."""
 
 
 @dataclass(slots=True, eq=False)
@@ -204,7 +208,7 @@ def run(path: Effects[T]) -> T:
         while True:
             try:
                 # A store is called from here: the way to it is one frame shorter than by `perform`.
-                is_call = type(effect) is Blocking or type(effect) is Acquire
+                is_call = type(effect) in _CALLS
                 answer = effect.function(*effect.args) if is_call else effect.perform()  # type: ignore[attr-defined]  # seen
             except BaseException as error:  # noqa: BLE001  # the path must clean up after itself, whatever happened
                 effect = path.throw(error)

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -55,8 +55,17 @@ def encode(value: object) -> bytes:
     return b"".join(chunks)
 
 
-def digest(named: Iterable[tuple[str, object]]) -> str:
+def digest(
+    named: Iterable[tuple[str, object]],
+    met: Mapping[int, object] | None = None,
+    code_of: Callable[[list[object]], str] | None = None,
+) -> str:
     """A digest of named values in the given order: 32 characters of lower-case base32.
+
+    Args:
+        named: the values.
+        met: code that is met while they are encoded, as `met_code.collecting` gives it.
+        code_of: gives what stands for that code, in which case it counts too; empty for none.
 
     Raises:
         UnencodableError: a value has no encoding; ``path`` starts with ``args.`` and the name.
@@ -68,6 +77,9 @@ def digest(named: Iterable[tuple[str, object]]) -> str:
             _put_all(value, state.update)
         except UnencodableError as error:
             raise error.under(f"args.{name}") from error.__cause__
+    if met and code_of is not None and (code := code_of(list(met.values()))):
+        put_text("<code>", state.update, set())
+        _put_all(code, state.update)
     return _base32(state.digest())
 
 

@@ -52,8 +52,8 @@ def pack(entry: Entry, segments: Sequence[Bytes], sealer: Signer) -> list[Bytes]
     """The frame in pieces, ready to be written one after the other. ``entry.digest`` must be that of ``segments``."""
     header = _encode(entry)
     start = START.pack(MAGIC, FORMAT, len(header))
-    head = start + sealer.sign(start + header) + header
-    return [head, *_aligned(segments, len(head))]
+    payload = _aligned(segments, BODY + len(header))
+    return [start + sealer.sign(start + header) + header, *payload]
 
 
 def _aligned(segments: Sequence[Bytes], offset: int = 0) -> list[Bytes]:

@@ -107,7 +107,7 @@ class Leases:
         self._store = store
         self._report = report or _log_trouble
         self._clock = clock
-        self._lease_time = lease_time
+        self.lease_time = lease_time
         self._heartbeat = heartbeat
         self._held: dict[str, Lease] = {}  # by the owner of its record, which is its own
         self._thread: threading.Thread | None = None
@@ -128,7 +128,7 @@ class Leases:
     def may_be_lost(self, lease: Lease) -> bool:
         """Whether others may have taken the lease over: they did, or it was not renewed for the lease time."""
         ages = (now - then for now, then in zip(self.times(), lease.renewed_at, strict=True))
-        lease.overslept = lease.overslept or max(ages) >= self._lease_time
+        lease.overslept = lease.overslept or max(ages) >= self.lease_time
         return lease.lost or lease.overslept
 
     def times(self) -> tuple[float, float]:
@@ -315,4 +315,4 @@ class Watch:
             self._seen, self._since = seen, now
             record = read_record(seen)
             return record is not None and record.host == host_id() and not is_alive(record.pid, record.start)
-        return now - self._since >= self.leases._lease_time
+        return now - self._since >= self.leases.lease_time
