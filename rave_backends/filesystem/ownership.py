@@ -181,9 +181,8 @@ class Root:
             os.close(root)
 
     def _look(self) -> None:
-        self._files.is_private = private = self._is_private()
         if self._mode is None:
-            self.exact = private
+            self.exact = private = self._is_private()
             self.directory_mode = 0o700 if private else 0o777
             self.file_mode = 0o600 if private else 0o666
 

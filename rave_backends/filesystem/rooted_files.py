@@ -23,15 +23,12 @@ _NO_FILE = frozenset((errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.ENODEV, errn
 class RootedFiles:
     """Works on files by their absolute paths below ``root``. Safe for threads, and over a fork: it keeps nothing open.
 
-    Errors are those of the functions of `os` of the same names; a link in a path counts as missing.
-
-    Attributes:
-        is_private: whether only we can enter the root. Then nobody else can lay anything below it, and paths will do.
+    Errors are those of the functions of `os` of the same names; a link in a path counts as missing. Below a root that
+    is ours and that nobody else can enter, nobody else can lay a link: there the kernel finds the way by itself.
     """
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self.is_private = False
 
     def open(self, path: str, flags: int = os.O_RDONLY, mode: int = 0) -> int:
         """A descriptor of the regular file ``path``.
@@ -146,30 +143,37 @@ class RootedFiles:
             os.close(file)
 
     @contextmanager
-    def _parent(self, path: str) -> Iterator[tuple[int | None, str]]:
-        if self.is_private:
-            yield None, path
-            return
-        directory, _, name = path.rpartition("/")
-        file = self._open(directory, DIRECTORY)
+    def _parent(self, path: str) -> Iterator[tuple[int, str]]:
+        file = self._root()
+        name = self._below(path)
         try:
+            if not _is_ours_alone(os.fstat(file)):
+                directory, _, name = name.rpartition("/")
+                root, file = file, -1
+                file = self._opened(root, path, directory or ".", DIRECTORY)
             yield file, name
         finally:
-            os.close(file)
+            if file >= 0:
+                os.close(file)
 
     def _open(self, path: str, flags: int, mode: int = 0) -> int:
-        root = -1 if self.is_private else self._root()
+        return self._opened(self._root(), path, self._below(path), flags, mode)
+
+    def _opened(self, root: int, path: str, name: str, flags: int, mode: int = 0) -> int:
+        """A descriptor of ``name`` below the open ``root``, which is closed; ``path`` is for messages."""
         try:
-            if root < 0:
-                return os.open(path, flags, mode)
-            return open_beneath(root, path[len(self.root) + 1 :] or ".", flags, mode)
+            if _is_ours_alone(os.fstat(root)):
+                return os.open(name, flags, mode, dir_fd=root)
+            return open_beneath(root, name, flags, mode)
         except OSError as error:
             if error.errno in _NO_FILE:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(error.errno), path) from error
             raise OSError(error.errno, error.strerror, path) from error
         finally:
-            if root >= 0:
-                os.close(root)
+            os.close(root)
+
+    def _below(self, path: str) -> str:
+        return path[len(self.root) + 1 :] or "."
 
     def _root(self) -> int:
         try:
@@ -180,3 +184,8 @@ class RootedFiles:
             if not stat.S_ISLNK(link.st_mode) or link.st_uid not in (0, os.geteuid()):
                 raise
             return os.open(self.root, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _is_ours_alone(root: os.stat_result) -> bool:
+    """Whether a directory is ours, and nobody else (but root) can enter it."""
+    return root.st_uid == os.geteuid() and not root.st_mode & 0o077

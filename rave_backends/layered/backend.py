@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -172,29 +173,25 @@ class LayeredBackend(Backend):
         return self._put(key, frame, (value, entry))
 
     def _put(self, key: str, frame: Sequence[Bytes], held: tuple[object, Entry] | None) -> MemoryRef | None:
-        lowest, failure, ref = self.layers[-1], None, None
-        values, guard = (self._values if held is not None else None), self._guards.get(id(lowest))
-        try:
-            if held is not None and values is not None and lowest is self._memory:
-                ref = values.put_value(key, frame, *held)
-            else:
-                lowest.put(key, frame) if guard is None else guard(lowest.put, key, frame)
-        except OSError as error:
-            failure = self._health.failed(lowest, "put", error)
-        else:
-            if self._health.last_failure is not None:
-                self._health.succeeded(lowest)
-        with self._lock:
-            self._changes += 1
-            for layer in self.layers[-2::-1]:
-                guard = self._guards.get(id(layer))
+        failure: OSError | None = None
+        ref: MemoryRef | None = None
+        changing: AbstractContextManager[object] = nullcontext()  # the last layer may be slow, and nobody waits for it
+        for layer in self.layers[::-1]:
+            guard = self._guards.get(id(layer))
+            with changing:
                 try:
-                    if held is not None and values is not None and layer is self._memory:
-                        ref = values.put_value(key, frame, *held)
+                    if held is not None and self._values is not None and layer is self._memory:
+                        ref = self._values.put_value(key, frame, *held)
                     else:
                         layer.put(key, frame) if guard is None else guard(layer.put, key, frame)
                 except OSError as error:
-                    self._health.failed(layer, "put", error)
+                    trouble = self._health.failed(layer, "put", error)
+                    failure = trouble if layer is self.layers[-1] else failure
+                else:
+                    if self._health.last_failure is not None and layer is self.layers[-1]:
+                        self._health.succeeded(layer)
+            changing = self._lock
+            self._changes += 1
         if failure is not None:
             raise failure
         return ref

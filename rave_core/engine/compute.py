@@ -168,24 +168,12 @@ class Compute:
         return self._unkept(execution, ran)
 
     def _keep(self, execution: Execution, ran: BodyResult) -> tuple[Outcome[Any], FlightResult]:
-        resolved, draft = execution.resolved, self._draft(execution, ran)
-        guards = resolved.version.guards
-        if guards.each and not guards.hold():  # the body may have seen what was there before, or what is there now
+        resolved, prepared = execution.resolved, self._prepared(execution, ran)
+        if prepared is None:
             return self._unkept(execution, ran)
+        draft, encoded = prepared
         try:
-            request = Request(resolved.name, execution.call.named, execution.key, ran.generated_at)
-            expires_at = check_result(resolved.strategy(request), resolved.name, resolved.strategy)
-            if expires_at <= ran.generated_at:
-                return self._unkept(execution, ran)
-            encoded = resolved.cache.encode(ran.value)
-        except Exception as error:
-            if self._strict:
-                raise
-            self._diagnostics.uncached(resolved.spec, resolved.name, error)
-            return self._unkept(execution, ran)
-        dated = partial(draft, expires_at=expires_at if expires_at < 2**53 else FOREVER)
-        try:
-            found = resolved.cache.put(execution.key, dated, encoded)
+            found = resolved.cache.put(execution.key, draft, encoded)
         except Exception as error:
             if self._strict:
                 raise BackendError(f"{resolved.name}: {resolved.cache.url} could not keep an entry: {error}") from error
@@ -196,6 +184,25 @@ class Compute:
         self._diagnostics.stored(resolved.record, status, execution.key, found.entry)
         self.after_put(resolved.cache)
         return Outcome(found.value, status, execution.key, found.entry), FlightResult()
+
+    def _prepared(self, execution: Execution, ran: BodyResult) -> tuple[EntryDraft, Encoded] | None:
+        """The entry but for what its encoding tells, and the encoded value; ``None`` for what is not to be kept."""
+        resolved, draft = execution.resolved, self._draft(execution, ran)
+        guards = resolved.version.guards
+        if guards.each and not guards.hold():  # the body may have seen what was there before, or what is there now
+            return None
+        try:
+            request = Request(resolved.name, execution.call.named, execution.key, ran.generated_at)
+            expires_at = check_result(resolved.strategy(request), resolved.name, resolved.strategy)
+            if expires_at <= ran.generated_at:
+                return None
+            encoded = resolved.cache.encode(ran.value)
+        except Exception as error:
+            if self._strict:
+                raise
+            self._diagnostics.uncached(resolved.spec, resolved.name, error)
+            return None
+        return partial(draft, expires_at=expires_at if expires_at < 2**53 else FOREVER), encoded
 
     def _unkept(
         self, execution: Execution, ran: BodyResult, *, fetch: Callable[[], Any] | None = None

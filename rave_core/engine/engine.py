@@ -241,11 +241,17 @@ class Engine:
             lease = None
             return outcome
         finally:
-            try:
-                if lease is not None and resolved.leases is not None:
-                    resolved.leases.release(lease)
-            finally:
-                self.flights.land(execution.key.text, flight, flight_result)
+            self._land(execution, flight, flight_result, lease)
+
+    def _land(
+        self, execution: Execution, flight: SingleFlight, flight_result: FlightResult, lease: Lease | None
+    ) -> None:
+        """Ends a flight, and gives back its lease where the result was not kept."""
+        try:
+            if lease is not None and execution.resolved.leases is not None:
+                execution.resolved.leases.release(lease)
+        finally:
+            self.flights.land(execution.key.text, flight, flight_result)
 
     def _look_again(self, execution: Execution, landed: int) -> Effects[Found | None]:
         """What someone landed between our look and our flight, in a store without leases."""

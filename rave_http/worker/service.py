@@ -100,18 +100,21 @@ class Service:
         statistics = StatisticsReport(rpc, run_directory, clock=self.clock, call=self._cells)
         self.workers = Workers(rpc, statistics, self.runtime)
 
+    def _add_namespaces(self, run_directory: RunDirectory, directories: dict[str, str]) -> None:
+        self.namespaces = LiveNamespaces(
+            directories,
+            runtime=self.runtime,
+            clock=self.clock,
+            load_error_fatal=self.settings.load_error_fatal,
+            kept=KeptSources(run_directory),
+        )
+        self.namespaces.on_change.append(self._changed)
+
     def _add_jobs(self, run_directory: RunDirectory) -> None:
         own, runtime = self.settings, self.runtime
         self.foreign = ForeignCode(seconds=max(PATIENCE, own.time_limit or 0.0))
         directories = directories_of(runtime.settings, own)
-        self.namespaces = LiveNamespaces(
-            directories,
-            runtime=runtime,
-            clock=self.clock,
-            load_error_fatal=own.load_error_fatal,
-            kept=KeptSources(run_directory),
-        )
-        self.namespaces.on_change.append(self._changed)
+        self._add_namespaces(run_directory, directories)
         self._executors = Executors(self.plugins.executors, ExecutorContext(runtime.settings, own, directories))
         self.jobs = Jobs(
             runtime,
