@@ -96,6 +96,7 @@ class Service:
     def _add_workers(self, run_directory: RunDirectory) -> None:
         self.metrics = Metrics(run_directory)
         rpc = WorkerRPC(run_directory, f"worker-{os.getpid()}")
+        self.foreign = ForeignCode(seconds=max(PATIENCE, self.settings.time_limit or 0.0))
         self._cells = TimedCalls()
         statistics = StatisticsReport(rpc, run_directory, clock=self.clock, call=self._cells)
         self.workers = Workers(rpc, statistics, self.runtime)
@@ -112,7 +113,6 @@ class Service:
 
     def _add_jobs(self, run_directory: RunDirectory) -> None:
         own, runtime = self.settings, self.runtime
-        self.foreign = ForeignCode(seconds=max(PATIENCE, own.time_limit or 0.0))
         directories = directories_of(runtime.settings, own)
         self._add_namespaces(run_directory, directories)
         self._executors = Executors(self.plugins.executors, ExecutorContext(runtime.settings, own, directories))
@@ -125,8 +125,7 @@ class Service:
             queue=own.queue,
             failure_time=own.failure_time,
         )
-        self.jobs.on_run = self._begins
-        self.jobs.on_end = self._ended
+        self.jobs.on_run, self.jobs.on_end = self._begins, self._ended
         self.waiting = WaitingRequests(self.jobs, self.metrics, most=own.max_waiting)
         self.streams = EventStreams(self.metrics, most=own.max_events)
 

@@ -29,6 +29,8 @@ def ran(what):
 @typemap(int)
 def poison(n):
     ran(f"poison {n}")
+    while not LOG.with_name("go").exists():
+        time.sleep(0.02)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -64,6 +66,7 @@ def test_a_body_that_ends_its_worker_is_run_twice(
     """Then its ticket has failed, with the reason; so also after a restart, where nothing is run again."""
     service = start_service(workers=2)
     ticket = service.get("/lab/poison?n=1", headers={"Prefer": "respond-async"}).headers["Location"]
+    (lab / "go").touch()  # not before the ticket is here: it would go down with its worker
     wait_until(lambda: status(service, ticket) == 500, seconds=60, what="the failure")
     told = service.get(ticket).json()
     assert told["exception"]["class"] == "WorkerLostError"
