@@ -87,7 +87,7 @@ class Application:
         self.falcon.req_options.strip_url_path_trailing_slash = False
         ErrorHandlers(service.responder).install(self.falcon)
         _route(self.falcon, service, ready)
-        # Other middleware has to see every request; the guard has nothing to say of those that change nothing.
+        # Other middleware has to see every request; the guard ignores requests that change nothing.
         inner = self.falcon if others else _shortcut(self.falcon, service, ready)
         self._outer = OuterMiddleware(
             inner,
@@ -105,11 +105,11 @@ class Application:
         await self._outer(scope, receive, send)
 
     def attach(self, worker: Any) -> None:
-        """Takes the worker, to hear of its end before its connections do."""
+        """Keeps the worker, to learn that it stops before its connections do."""
         self._worker = worker
 
     def reopen(self) -> None:
-        """Opens the files of the log again (SIGUSR1)."""
+        """Reopens the log files (SIGUSR1)."""
         if self._access_log is not None:
             self._access_log.reopen()
 
@@ -119,7 +119,7 @@ class Application:
             self._access_log.close()
 
     def watch_signals(self) -> None:
-        """Has SIGTERM begin the end here too: waiting requests get tickets while the worker stops to listen."""
+        """Drains on SIGTERM: waiting requests get tickets while the worker stops listening."""
         worker = self._worker
         if worker is None:
             return
@@ -148,7 +148,7 @@ class _Life:
         self._application = application
 
     async def process_startup(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
-        """Opens everything. What fails here keeps the worker from serving."""
+        """Opens everything. A failure here keeps the worker from serving."""
         try:
             await self._application.service.open()
         except RaveError as error:
@@ -157,7 +157,7 @@ class _Life:
         self._application.watch_signals()
 
     async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
-        """Closes everything, when the last connection is gone."""
+        """Closes everything once the last connection is gone."""
         await self._application.service.close()
         self._application.close_log()
 
@@ -178,7 +178,7 @@ def _cors(service: Service) -> list[Any]:
 class _Preflights:
     """Answers a browser that asks whether a page may send a request, before anybody asks who sends it.
 
-    A preflight has no credentials, and says nothing of what there is: it is alike for every path.
+    A preflight has no credentials and reveals nothing: its answer is the same for every path.
     """
 
     async def process_request(self, req: Request, resp: Response) -> None:
@@ -194,7 +194,7 @@ class _VaryByOrigin:
     """Tells caches that answers differ by origin, whatever else they say that answers differ by."""
 
     async def process_response(self, req: Request, resp: Response, resource: object, req_succeeded: bool) -> None:
-        """Says so of every answer: also of one that was not asked for by a page, which another cache may give one."""
+        """Marks every answer, even one that no page asked for: a cache may later give it to a page."""
         resp.append_header("Vary", "Origin")
 
 
@@ -223,7 +223,7 @@ def _route(app: falcon.asgi.App[Request, Response], service: Service, ready: Res
 def _route_documents(
     app: falcon.asgi.App[Request, Response], service: Service, visible: catalog.VisibleOperations
 ) -> None:
-    """What there is to ask for, for programs and for people."""
+    """Adds the catalog routes, for programs and for people."""
     exports = service.namespaces, service.authorizer
     app.add_route("/-/ops", catalog.OperationList(visible))
     app.add_route("/-/ops/{name:path}", catalog.Description(*exports, service.links))
@@ -237,7 +237,7 @@ def _route_documents(
 
 
 def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) -> None:
-    """How the service is, and what it keeps."""
+    """Adds the routes that show the state of the service and what it keeps."""
     exports, max_body = (service.namespaces, service.authorizer), service.settings.max_body
     statistics = reports.VisibleStatistics(service.workers.statistics, *exports)
     kept = caches.CacheFacts(service.runtime, *exports)

@@ -28,7 +28,7 @@ HIDDEN: Final = "***"
 """What stands in the log in place of a value whose name looks secret."""
 
 QUEUE: Final = 10_000
-"""Lines that wait to be written; further ones are dropped, and counted."""
+"""Lines that may wait to be written. Further lines are dropped and counted."""
 
 _GATHERING: Final = 0.05  # seconds for which lines are gathered, so that one write takes many
 _FAREWELL: Final = 2.0  # seconds that the last lines get when a worker stops
@@ -39,13 +39,13 @@ _SECRET = re.compile(
     r"passw|passphrase|secret|token|credential|(api|access|private|signing).?key"
     r"|(?<![a-z])(pass|pwd|pin|auth|authorization|signature|sig|session|sessionid|cookie|key)(?![a-z])"
 )
-# To JSON these are letters like all others; a terminal or a viewer may take them for an order.
+# JSON treats these as ordinary characters; a terminal or a viewer may obey them as commands.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _log = logging.getLogger("rave.http")
 
 
 class Line(msgspec.Struct):
-    """One request, in the order in which the log tells it."""
+    """One request, with its fields in the order of the log."""
 
     time: datetime
     request_id: str
@@ -65,9 +65,9 @@ class Line(msgspec.Struct):
 
 
 class AccessLog:
-    """Writes lines from a thread of its own, which starts with the first; so one is made after the fork.
+    """Writes lines from its own thread, which starts with the first line. Create it after the fork.
 
-    How fast lines can be written does not matter to requests: where too many wait, further ones are lost, and counted.
+    A slow disk does not delay requests: when too many lines wait, further lines are dropped and counted.
     """
 
     def __init__(self, sink: LineSink, *, clock: Clock | None = None, queue: int = QUEUE) -> None:
@@ -130,11 +130,11 @@ class AccessLog:
         )
 
     def reopen(self) -> None:
-        """Opens the file anew with the next line. A file that was moved away or removed is noticed without it."""
+        """Reopens the file with the next line. A file that was moved or removed is noticed without this call."""
         self._sink.reopen()
 
     def close(self) -> None:
-        """Writes what waits, for a short time at most; twice is no error."""
+        """Writes the waiting lines, for a short time at most. Calling it twice is harmless."""
         self._stop.set()
         self._call.set()
         thread, self._thread = self._thread, None
@@ -221,7 +221,7 @@ def _shown(parameter: str) -> str:
 
 @lru_cache(1024)
 def _is_secret(name: str) -> bool:
-    """Whether a parameter's name, as it stands in a URL, looks as if its value was nobody else's business."""
+    """Whether a parameter's name, as it stands in a URL, suggests that its value is secret."""
     return _SECRET.search(unquote_plus(name).lower()) is not None
 
 

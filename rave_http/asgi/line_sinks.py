@@ -26,17 +26,17 @@ class LineSink(ABC):
 
     @abstractmethod
     def write(self, lines: Sequence[bytes]) -> None:
-        """Writes lines, which come without an end. May wait as long as it likes.
+        """Writes lines, given without line ends. May block for any length of time.
 
         Raises:
             OSError: they can't be written, or not all.
         """
 
     def reopen(self) -> None:  # noqa: B027  # most have nothing to do
-        """Opens anew what it writes to, with the next line. From any thread."""
+        """Reopens its target with the next line. Call it from any thread."""
 
     def close(self) -> None:  # noqa: B027  # as above
-        """Gives back what it holds."""
+        """Releases its resources."""
 
 
 class StandardOutput(LineSink):
@@ -49,7 +49,7 @@ class StandardOutput(LineSink):
 
 
 class FileSink(LineSink):
-    """A file that is appended to; one that was moved away or removed is made anew."""
+    """A file that lines are appended to. If it is moved or removed, a new one is created."""
 
     def __init__(self, path: str) -> None:
         """Opens ``path``.
@@ -79,7 +79,7 @@ class FileSink(LineSink):
             self._is_torn = False
 
     def reopen(self) -> None:
-        """Opens the file anew with the next line."""
+        """Reopens the file with the next line."""
         self._is_stale = True
 
     def close(self) -> None:

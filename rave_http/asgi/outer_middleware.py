@@ -1,7 +1,7 @@
 """The outer middleware: an application around Falcon's. It knows each request from its first to its last byte.
 
-It gives the request an ID and a trace, tells metrics and the access log how it went, and answers for the application
-where that one fails.
+It gives the request an ID and a trace, reports the outcome to metrics and the access log, and answers in place of an
+application that fails.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI application, whatever it calls the types of its scope and messages."""
 
 CLIENT_LEFT: Final = 499
-"""The status by which metrics and the access log tell that the client left before the answer was complete."""
+"""The status in metrics and the access log for a client that left before the answer was complete."""
 
 _REST: Final = 8 << 20  # bytes of a body that are taken after the answer to it
 _REST_SECONDS: Final = 5.0
@@ -64,7 +64,7 @@ class OuterMiddleware:
             proxies: that are believed about the client's address; ``None`` for none.
             base: what stands in front of the path of every URL.
             clock: the source of time.
-            hosts: the names that the service answers to; ``None`` for all.
+            hosts: the names that the service answers for; ``None`` for all.
         """
         self._hosts = hosts
         self._inner = inner
@@ -79,7 +79,7 @@ class OuterMiddleware:
             metrics.follow(metrics.lines_dropped, lambda: access_log.dropped)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answers one request; what is no HTTP request goes through untouched."""
+        """Answers one request. Anything but an HTTP request passes through untouched."""
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
@@ -97,7 +97,7 @@ class OuterMiddleware:
             await exchange.take_rest(headers)
 
     async def _answer(self, scope: MutableMapping[str, Any], exchange: _Exchange) -> None:
-        """Has the application answer; answers in its place where it fails before it began."""
+        """Runs the application; answers in its place if it fails before its response starts."""
         record = exchange.record
         try:
             if self._hosts is not None and scope.get("client") is not None:  # no browser reaches a Unix socket
@@ -144,7 +144,7 @@ class OuterMiddleware:
         await exchange.send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
     def _tell(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes], record: RequestRecord) -> None:
-        """Tells metrics and the access log how a request went."""
+        """Reports the outcome of a request to metrics and the access log."""
         seconds = self._monotonic() - record.started
         if self._metrics is not None:
             self._metrics.observe(scope["method"], scope["path"], record, seconds)
@@ -158,7 +158,7 @@ class _Exchange:
     Attributes:
         is_complete: whether the whole response was sent.
         is_left: whether the client left before it was.
-        is_taken: whether the whole body of the request was received, or none will come any more.
+        is_taken: whether the whole body of the request was received, or no more of it will come.
     """
 
     __slots__ = ("_header", "_receive", "_send", "is_complete", "is_left", "is_taken", "record")
@@ -183,10 +183,10 @@ class _Exchange:
         return message
 
     async def take_rest(self, headers: dict[bytes, bytes]) -> None:
-        """Takes what is left of a body that was answered already, up to a limit, and forgets it.
+        """Reads and drops the rest of a body after the answer, up to a limit.
 
-        A proxy that is still sending when the connection closes tells its client of that, and not of the answer.
-        A client that waits for permission to go on (``Expect``) sends nothing any more.
+        A proxy that is still sending when the connection closes reports that to its client instead of the answer.
+        A client that waits for permission to continue (``Expect``) sends nothing more.
         """
         left = 0 if b"expect" in headers else _REST
         with contextlib.suppress(TimeoutError):
@@ -195,7 +195,7 @@ class _Exchange:
                     left -= len((await self.receive()).get("body", b""))
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Sends a message of the response. No coroutine of its own: each would cost every message some time."""
+        """Sends a message of the response. It is not a coroutine itself, which would cost every message some time."""
         kind = message["type"]
         if kind == "http.response.body":
             self.record.sent += len(message.get("body", b""))

@@ -1,4 +1,4 @@
-"""The file of the API keys: what is kept of each, and how it is read and written. It holds digests, never keys."""
+"""The file of the API keys: the record of each key, and how to read and write it. It holds digests, never keys."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _ONLY_OURS = "only the user who runs the service may read and write it"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """What is kept of a key.
+    """The record of a key.
 
     Attributes:
         id: 12 hexadecimal digits.
-        user: the one whom the key stands for.
+        user: the user that the key stands for.
         digest: of the secret.
         created_at: Unix time.
         expires_at: the Unix time from which on it is not valid; ``None`` for never.
         revoked_at: the Unix time at which it was revoked; ``None`` where it was not.
         note: what it is for.
-        permissions: all that it may be used for, of what the user may; ``None`` for everything.
+        permissions: the only permissions of the user that it carries; ``None`` for all.
     """
 
     id: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{12}\Z")]
@@ -69,7 +69,7 @@ def mark_of(path: Path) -> Mark:
 
 
 def _mark(info: os.stat_result) -> tuple[int, ...]:
-    # The time of the inode changes too when only the permissions are mended.
+    # The inode's time also changes when only the permissions are fixed.
     return (info.st_mtime_ns, info.st_size, info.st_ino, info.st_ctime_ns)
 
 
@@ -134,7 +134,7 @@ def write(path: Path, keys: Mapping[str, ApiKey]) -> None:
 
 @contextmanager
 def locked(path: str) -> Iterator[None]:
-    """Holds the lock file ``path``, waiting for it as long as it takes; the system lets go of it for the dead."""
+    """Holds the lock file ``path``, however long the wait. The system releases the lock of a process that dies."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)

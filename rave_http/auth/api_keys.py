@@ -36,7 +36,7 @@ _SECRET_SIZE = 32
 _KEY_LENGTH = len(PREFIX) + 2 * _ID_SIZE + 1 + 2 * _SECRET_SIZE
 _LONGEST_NAME = 200
 _PACE = 1.0
-_NEWCOMERS: Final = 0.05  # seconds between looks at the file for the sake of keys that nobody knows
+_NEWCOMERS: Final = 0.05  # seconds between reads of the file when an unknown key comes in
 
 
 class KeyStore:
@@ -52,8 +52,8 @@ class KeyStore:
         Args:
             path: of the file.
             clock: the time by which keys expire.
-            strict: whether trouble with the file is raised. A worker that starts in place of another one had better
-                serve without keys, and log why, than not at all.
+            strict: whether trouble with the file is raised. A replacement worker should rather serve without keys, and
+                log why, than not serve at all.
 
         Raises:
             ConfigurationError: the file is damaged, or others can read it; the message names it.
@@ -109,20 +109,20 @@ class KeyStore:
     def find(self, text: str) -> ApiKey | None:
         """The key that reads ``text``; ``None`` where there is none, or it was revoked or has expired.
 
-        How long it takes tells nothing of how much of ``text`` was right.
+        The time it takes does not reveal how much of ``text`` was right.
         """
         if len(text) != _KEY_LENGTH or not text.startswith(PREFIX) or not text.isascii():
             return None
         identifier, _, secret = text[len(PREFIX) :].partition("_")
         key = self.current().get(identifier)
         if key is None and self._clock.monotonic() - self._looked_at >= _NEWCOMERS:
-            self.look()  # it may have been made a moment ago
+            self.look()  # the key may be new
             key = self._keys.get(identifier)
         fits = hmac.compare_digest(_digest(secret), key.digest if key else "0" * 64)
         return key if key and fits and key.state(self._clock.now()) == "valid" else None
 
     def list(self) -> list[ApiKey]:
-        """All keys, those that are no longer valid too, by user and then by age."""
+        """All keys, including those that are no longer valid, by user and then by age."""
         return sorted(self.current().values(), key=lambda key: (key.user, key.created_at, key.id))
 
     def has_valid(self) -> bool:
@@ -138,7 +138,7 @@ class KeyStore:
         expires_after: float | None = None,
         permissions: Iterable[str] | None = None,
     ) -> str:
-        """Makes a key for ``user``, and gives it; it can't be had again.
+        """Makes a key for ``user`` and returns it. The key can't be shown again.
 
         Args:
             user: the name by which permissions are given.
@@ -173,7 +173,7 @@ class KeyStore:
         return f"{PREFIX}{identifier}_{secret}"
 
     def revoke(self, name: str) -> ApiKey:
-        """Makes a key invalid for good, and gives what was kept of it; once revoked, it stays as it is.
+        """Revokes a key for good and returns its record. A key that is already revoked stays as it is.
 
         Args:
             name: its ID, or the key itself.

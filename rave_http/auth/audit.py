@@ -1,4 +1,4 @@
-"""The audit log: who was refused what, and who changed what."""
+"""The audit log: refused requests and changes, and who made them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def audit(note: RequestRecord, *, action: str, allowed: bool, target: str, clien
     """Records a request that was refused, as a warning, or that changes something.
 
     The record carries each part as an attribute of its own: ``action``, ``allowed``, ``target``, ``client``,
-    ``principal``, ``principal_kind`` and ``request_id``. None of them holds a control character, nor a line's end.
+    ``principal``, ``principal_kind`` and ``request_id``. None of them holds a control character or a line end.
 
     Args:
         note: of the request.

@@ -23,7 +23,7 @@ SERVICE: Final = "*"
 """The namespace of permissions that concern the service itself; in settings, every namespace without a list."""
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="RAVE"'}
 HIDDEN: Final = "there is nothing here that you may see"
-"""What is said of things that are hidden; said of absent ones too, so that the two can't be told apart."""
+"""The message for hidden things. Absent things get the same, so that a client can't distinguish the two."""
 
 _ANONYMOUS = "anonymous"
 _EVERYBODY = "*"
@@ -44,8 +44,8 @@ class Principal:
 
     Attributes:
         name: the user's; ``-`` for a request without credentials.
-        kind: how they are known.
-        narrowed: all that the key which they brought may be used for; ``None`` for no restriction.
+        kind: how they authenticated.
+        narrowed: the only permissions that their key carries; ``None`` for no restriction.
     """
 
     name: str
@@ -57,10 +57,9 @@ ANONYMOUS: Final = Principal(ANONYMOUS_NAME, "anonymous")
 
 
 class Access:
-    """Tells who asks, and what they may do. Safe for threads.
+    """Identifies principals and checks their permissions. Safe for threads.
 
-    What a plugin says by ``rave_http_authorize`` counts more than the settings, but no plugin widens a key that was
-    made for less.
+    A plugin's ``rave_http_authorize`` overrides the settings, but can't extend a key with restricted permissions.
     """
 
     def __init__(self, settings: ServiceSettings, keys: KeyStore, hooks: Any, clock: Clock) -> None:
@@ -109,7 +108,7 @@ class Access:
     def allows(self, principal: Principal, permission: str, namespace: str) -> bool:
         """Whether ``principal`` has a permission in a namespace, or in the service itself (`SERVICE`).
 
-        It does not tell whether there is such a namespace. What concerns several namespaces is to be asked for each.
+        It does not check that the namespace exists. If an action concerns several namespaces, ask for each.
         """
         narrowed = principal.narrowed
         if narrowed is not None and permission not in narrowed:
@@ -157,7 +156,7 @@ class Access:
         return Principal(name, "proxy") if name else ANONYMOUS
 
     def _asked(self, principal: Principal, permission: str, namespace: str) -> bool | None:
-        """What plugins say; one that fails, or says anything but yes or no, denies."""
+        """The verdict of the plugins. A plugin that fails, or gives anything but a yes or no, denies."""
         try:
             answer = self._authorize(principal=principal, permission=permission, namespace=namespace)
         except (Exception, SystemExit, KeyboardInterrupt, GeneratorExit) as error:  # noqa: BLE001  # by a stranger's hook
@@ -165,7 +164,7 @@ class Access:
             return False
         if answer is None or isinstance(answer, bool):
             return answer
-        # A coroutine, for one, is true whatever it would say.
+        # A coroutine, for example, is always true.
         self._complain(f"rave_http_authorize gave {answer!r} in place of True, False or None, which denies it", None)
         return False
 

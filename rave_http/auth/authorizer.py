@@ -20,7 +20,7 @@ class Authorizer:
     """Decides about requests. For the event loop of one worker."""
 
     def __init__(self, access: Access, rates: Rates) -> None:
-        """Goes by ``access`` for permissions, and by ``rates`` for how many jobs a user may start."""
+        """Uses ``access`` for permissions, and ``rates`` for how many jobs a user may start."""
         self._access = access
         self._rates = rates
 
@@ -58,7 +58,7 @@ class Authorizer:
         return self._access.allows(principal, "view", namespace)
 
     def require(self, req: Request, permission: str, namespace: str = SERVICE, *, audited: bool = False) -> None:
-        """Returns if the principal has a permission. The audit log gets refusals, and with ``audited`` what is allowed.
+        """Returns if the principal has a permission. The audit log records refusals, and with ``audited`` also grants.
 
         Raises:
             Problem: they do not have it.

@@ -1,4 +1,4 @@
-"""How often one principal may have something computed. What is kept already costs nothing."""
+"""How many jobs one principal may start. Kept results cost nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Rates:
     up. So no more than the limit is started in all (or one per worker, where the limit is smaller than their number),
     but a client that asks one worker only, as by one connection kept open, is stopped at that worker's share.
 
-    The window slides: of the window before, as much counts as it still overlaps (the sliding window counter of
+    The window slides: the previous window counts for the part that still overlaps (the sliding window counter of
     `limits`). Not safe for threads: it belongs to the event loop, where it takes microseconds.
     """
 
@@ -82,12 +82,12 @@ class Rates:
     def _wait(self, limit: RateLimitItem, who: tuple[str, str]) -> int:
         """Whole seconds until one more is allowed."""
         until = self._limiter.get_window_stats(limit, *who).reset_time
-        # The library goes by the machine's clock, and no other can be given to it.
+        # The library uses the machine's clock and accepts no other.
         return max(math.ceil(until - SystemClock().now()), 1)
 
 
 def _parsed(text: str, origin: str) -> list[RateLimitItem]:
-    from limits import parse_many  # takes a tenth of a second, which only who sets a limit should pay
+    from limits import parse_many  # takes a tenth of a second, which only services with a limit should pay
 
     try:
         limits = parse_many(text)

@@ -1,6 +1,6 @@
 """The command ``rave-get``: asks a service for a product, waits for it, and writes it.
 
-It needs nothing of RAVE but the client, so that it starts quickly, and runs where the rest is not installed.
+It uses only the client, so it starts quickly and runs where the rest of RAVE is not installed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rave_http.client.sinks import Facts
 
 FAILED: Final = 1
-"""The operation or the service failed, or there was no time to wait any longer."""
+"""The operation or the service failed, or the waiting time was over."""
 USAGE: Final = 2
 """Bad usage or arguments."""
 NOTHING: Final = 3
@@ -46,7 +46,7 @@ class Left(click.exceptions.Exit):
     "-o",
     "--output",
     metavar="FILE",
-    help="Write to FILE, which is replaced all at once; in a directory, to a name made of the operation and the "
+    help="Write to FILE, and replace it atomically; in a directory, to a name made of the operation and the "
     "media type. '-' is standard output, even if that is a terminal.",
 )
 @click.option(
@@ -55,28 +55,28 @@ class Left(click.exceptions.Exit):
 @click.option("--max-time", metavar="S", type=click.FloatRange(min=0), help="Take S seconds at most for everything.")
 @click.option("--accept", metavar="TYPE", help="Ask for a media type, as in text/csv.")
 @click.option("--format", "form", metavar="NAME", help="Ask for a form by its short name, as in csv.")
-@click.option("--refresh", is_flag=True, help="Have it computed even if a result is kept.")
-@click.option("--deep-refresh", is_flag=True, help="Have it and every operation that it calls computed.")
+@click.option("--refresh", is_flag=True, help="Compute it even if a result is kept.")
+@click.option("--deep-refresh", is_flag=True, help="Compute it and every operation that it calls.")
 @click.option("--only-cached", "--dry-run", is_flag=True, help="Get the kept result, or exit with 3; compute nothing.")
 @click.option("-H", "--header", "headers", metavar="'N: V'", multiple=True, help="Send a header; may be repeated.")
 @click.option("--key", metavar="KEY", help="API key. Others can see it in the list of processes; prefer --key-file.")
 @click.option("--key-file", metavar="FILE", type=click.File(), help="Read the API key from FILE; '-' is stdin.")
-@click.option("--no-resume", is_flag=True, help="Continue nothing, and leave nothing for continuing.")
+@click.option("--no-resume", is_flag=True, help="Do not resume a download, and leave nothing to resume.")
 @click.option("--json", "as_json", is_flag=True, help="Print facts of the product as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Write nothing but errors to standard error.")
-@click.option("-v", "--verbose", is_flag=True, help="Tell each request, and what came of it.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each request and its outcome.")
 @click.version_option(package_name="rave-framework", prog_name="rave-get", message="%(prog)s %(version)s")
 def rave_get(url: str, arguments: tuple[str, ...], **switches: Any) -> None:
     """Get the product of an analysis from a RAVE service.
 
     URL is that of an operation, as in http://host:8888/flow/top?n=5, or of a ticket. Arguments may also be given as
-    NAME=VALUE, which is encoded for you; a NAME said several times makes a list.
+    NAME=VALUE, which is encoded for you; a repeated NAME makes a list.
 
-    A product that is not there yet is waited for, with a progress bar on a terminal, through restarts of the service.
-    It goes to standard output, or with -o to a file. A download that is interrupted goes on where it stopped, also when
-    the same command is given again.
+    The command waits for a product that is not ready, with a progress bar on a terminal, even if the service restarts.
+    The product goes to standard output, or with -o to a file. An interrupted download resumes where it stopped, even
+    when you run the same command again.
 
-    The API key is taken from --key, --key-file or the variable RAVE_KEY, and goes to the host of URL alone. Facts
+    The API key comes from --key, --key-file or the variable RAVE_KEY. Only the host of URL receives it. Facts
     (--json) go to standard output if there is an -o FILE, else to standard error.
 
     Exit codes: 0 done, 1 the operation or the service failed or --wait was over, 2 bad usage or arguments, 3
@@ -122,7 +122,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _get(url: str, texts: list[tuple[str, str]], switches: dict[str, Any], bar: Bar) -> Product:
-    """Gets the product to where it should go; tells what went wrong, and leaves with its exit code."""
+    """Writes the product to its target. On an error, prints it and exits with its code."""
     from rave_http.client import ClientError
 
     try:
@@ -247,7 +247,7 @@ def _is_text(kind: str) -> bool:
 
 
 def _tell(product: Product, switches: dict[str, Any], bar: Bar) -> None:
-    """Tells how it went."""
+    """Reports the outcome."""
     if switches["as_json"]:
         click.echo(json.dumps(_facts(product, bar), indent=2), err=product.path is None)
     elif not switches["quiet"] and (switches["verbose"] or (is_terminal(sys.stderr) and product.path is not None)):
@@ -270,7 +270,7 @@ def _facts(product: Product, bar: Bar) -> dict[str, Any]:
 
 
 def _discard_output() -> None:
-    """Lets what is still buffered go nowhere, so that Python does not complain about it when it ends."""
+    """Drops what is still buffered, so that Python does not complain about it at exit."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):

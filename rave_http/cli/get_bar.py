@@ -23,7 +23,7 @@ _logger = logging.getLogger("rave.client")
 
 
 class Bar:
-    """Shows how far a product is, if there is a ticket, or it takes longer than a moment; on a terminal alone."""
+    """Shows the progress of a product that has a ticket or takes longer than a moment; on a terminal only."""
 
     def __init__(self, name: str, *, is_quiet: bool) -> None:
         """For the product called ``name``; ``is_quiet`` shows nothing."""
@@ -55,7 +55,7 @@ class Bar:
             self._rich.update(self._task, **_state(progress))
 
     def _is_due(self, progress: Progress) -> bool:
-        """Whether to show it: news of a ticket always, since there may be none for long; of bytes now and then."""
+        """Whether to show it: news of a ticket always, since the next may take long; of bytes now and then."""
         if str(progress.phase) == "computing":
             return True
         at = self._now()
@@ -72,12 +72,12 @@ class Bar:
             self._rich = None
 
     def tell_ticket(self) -> None:
-        """Says where the product can be asked for later, if there is a ticket."""
+        """Shows the URL at which to ask for the product later, if there is a ticket."""
         if self._href:
             note(f"ask for it later at {self._href}")
 
     def show_log(self) -> None:
-        """Shows what the client logs, until the bar is left."""
+        """Shows what the client logs while the bar is open."""
         _logger.setLevel(logging.DEBUG)
         _logger.addHandler(self._lines)
 
@@ -145,13 +145,13 @@ def note(message: str) -> None:
 
 
 def one_line(text: str, most: int = 1000) -> str:
-    """``text`` in one line, without what a terminal would act upon: it may come from anywhere."""
+    """``text`` in one line, without terminal control characters: it may come from anywhere."""
     line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
     return line if len(line) <= most else f"{line[: most - 4]} ..."
 
 
 class Screen(io.RawIOBase):
-    """A terminal that gets text from anywhere: what it would act upon is replaced, but for tabs and ends of lines."""
+    """A terminal that shows untrusted text: control characters are replaced, except tabs and line ends."""
 
     def __init__(self, terminal: IO[bytes]) -> None:
         super().__init__()

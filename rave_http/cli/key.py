@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @click.group()
 def key() -> None:
-    """Make, list and revoke the API keys by which users of the service are known.
+    """Make, list and revoke the API keys of the service's users.
 
     The keys are in the file that the setting keys_file of the service names, which belongs to the user who runs the
     service: run these commands as that user. A running service follows within two seconds.
@@ -57,14 +57,13 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | 
     "permissions",
     multiple=True,
     type=click.Choice(PERMISSIONS),
-    help="May be used for this only, of what USER may; may be repeated.",
+    help="Restrict the key to this permission of USER; may be repeated.",
 )
 @file_option
 def create(user: str, text: str, expires: float | None, permissions: tuple[str, ...], path: str | None) -> None:
     """Make a key for USER, and print it. It can't be shown again.
 
-    USER is the name by which the setting permissions of the service says what they may do. A user can have any number
-    of keys, one for each of their programs.
+    USER is a name from the service's setting permissions. A user can have any number of keys, one for each program.
     """
     clock = SystemClock()
     store = _store(path, clock)
@@ -80,9 +79,9 @@ def create(user: str, text: str, expires: float | None, permissions: tuple[str, 
 )
 @file_option
 def list_keys(as_json: bool, path: str | None) -> None:
-    """List the keys, also those that are no longer valid.
+    """List the keys, including those that are no longer valid.
 
-    They go by their IDs, since the keys themselves are not kept.
+    The list shows IDs, since the keys themselves are not kept.
     """
     clock = SystemClock()
     store = _store(path, clock)
@@ -100,7 +99,7 @@ def list_keys(as_json: bool, path: str | None) -> None:
 @click.argument("name", metavar="ID")
 @file_option
 def revoke(name: str, path: str | None) -> None:
-    """Make the key with this ID invalid for good. The key itself may be given in place of its ID."""
+    """Revoke the key with this ID for good. You may give the key itself in place of its ID."""
     revoked = _store(path, SystemClock()).revoke(name)
     click.echo(f"Revoked key {revoked.id} of {revoked.user!r}.")
 
@@ -137,7 +136,7 @@ def _row(found: ApiKey, now: float) -> tuple[str, ...]:
 
 
 def _sorted(found: ApiKey) -> list[str] | None:
-    """What it is narrowed to, in the order of the reference."""
+    """The permissions it is restricted to, in the order of the reference."""
     if found.permissions is None:
         return None
     return [name for name in PERMISSIONS if name in found.permissions]

@@ -1,4 +1,4 @@
-"""``raved``: the service as a daemon, under the switches that it has always had."""
+"""``raved``: the service as a daemon, with its traditional switches."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _SERVICE = (
 @click.option("--namespace-root", metavar="DIR", type=_DIRECTORY, help="What %(nsroot)s in it stands for.")
 @click.option("--log-config", metavar="FILE", type=_FILE, help="Logging configuration: INI, TOML or JSON.")
 @click.option("--load-error-fatal", is_flag=True, default=None, help="Do not start if a namespace does not load.")
-@click.option("--url-base", metavar="URL", help="What stands in front of every URL that is given out.")
+@click.option("--url-base", metavar="URL", help="Prefix of every URL that the service gives out.")
 @click.option("--no-daemon", is_flag=True, help="Stay in the foreground, and log to standard error.")
 @click.option("--working-dir", metavar="DIR", type=_DIRECTORY, default="/", help="Of the daemon.  [/]")
 @click.option("--pidfile", metavar="FILE", type=click.Path(dir_okay=False), help="Write the process ID there.")
@@ -66,10 +66,10 @@ _SERVICE = (
 def raved(no_daemon: bool, pidfile: str | None, **switches: Any) -> None:
     """Serve the operations of all namespaces over HTTP, as a daemon.
 
-    A TIME is a number of seconds, or written like 2h30m. Whatever has no switch here is a setting in rave.toml. The
-    command returns when the service is ready, or says why it is not. SIGTERM stops the daemon and lets computations
-    finish, SIGHUP reloads it, SIGUSR1 has it open its log files again. Without --log-config it logs to the system's
-    log, where there is one.
+    A TIME is a number of seconds, or written like 2h30m. Everything without a switch here is a setting in rave.toml.
+    The command returns when the service is ready, or reports why it is not. SIGTERM stops the daemon and lets running
+    jobs finish, SIGHUP reloads it, SIGUSR1 makes it reopen its log files. Without --log-config it logs to the system's
+    log, if there is one.
     """
     from rave_http.cli.start import prepare
     from rave_http.process.pid_file import PidFile
@@ -148,7 +148,7 @@ def _run_as_daemon(prepared: Prepared, file: PidFile | None) -> NoReturn:
 
 
 def _say(text: str) -> None:
-    """One line to standard error, which says that it is ours."""
+    """One line to standard error, marked as ours."""
     click.echo(f"raved: {text}", err=True)
 
 

@@ -1,7 +1,7 @@
 """``rave serve``: the service in the foreground.
 
-``rave`` finds the command by loading all plugins, and with them namespaces, which a process that forks workers must not
-have: they would never see newer code. So the command starts over in the same process, by this module, without them.
+``rave`` finds the command by loading all plugins, and with them namespaces. A process that forks workers must not hold
+those: the workers would never see newer code. So the command re-executes this module in the same process without them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _namespaces(context: click.Context, parameter: click.Parameter, value: tuple
 
 
 def _start_over() -> None:
-    """Becomes a process of the same arguments that has loaded nothing; not where a program of others called us."""
+    """Re-executes the process with the same arguments and nothing loaded; does nothing if another program called us."""
     if Path(sys.argv[0]).stem in ("rave", "main") and "serve" in sys.argv:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -49,7 +49,7 @@ def _start_over() -> None:
 @click.option("--workers", metavar="N", type=int, help="Processes that answer requests.  [2]")
 @click.option("--threads", metavar="N", type=int, help="Operations that each of them runs at once.  [5]")
 @click.option("--executor", metavar="NAME", help="Where operations run: threads, processes, or a plugin's.  [threads]")
-@click.option("--url-base", metavar="URL", help="What stands in front of every URL that is given out.")
+@click.option("--url-base", metavar="URL", help="Prefix of every URL that the service gives out.")
 @click.option("--namespace", metavar="NAME=DIR", multiple=True, callback=_namespaces, help="Serve a directory; repeat.")
 @click.option("--namespace-config", metavar="FILE", type=_FILE, help="INI file with a section [namespaces].")
 @click.option("--namespace-root", metavar="DIR", type=_DIRECTORY, help="What %(nsroot)s in it stands for.")
@@ -62,8 +62,8 @@ def _start_over() -> None:
 def serve(namespace: dict[str, str], log_config: str | None, pidfile: str | None, **switches: Any) -> None:
     """Serve the operations of all namespaces over HTTP, in the foreground.
 
-    Each switch is stronger than the setting of the same name in the table [service] of rave.toml. SIGHUP reloads,
-    SIGTERM stops and lets computations finish, Ctrl-C stops at once. The log goes to standard error.
+    Each switch overrides the setting of the same name in the table [service] of rave.toml. SIGHUP reloads, SIGTERM
+    stops and lets running jobs finish, Ctrl-C stops at once. The log goes to standard error.
     """
     if "serve" not in COMMANDS:
         _start_over()

@@ -1,4 +1,4 @@
-"""What ``rave serve`` and ``raved`` have in common: from what was asked for to a service that is ready to run."""
+"""What ``rave serve`` and ``raved`` share: they turn a request to start into a service that is ready to run."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _PATHS = ("namespace_config", "namespace_root", "keys_file")
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A service that was checked, and listens.
+    """A service that is checked and listens.
 
     Attributes:
         launch: what was asked for.
-        settings, service: what came of it.
+        settings, service: the settings that result.
         listener: which accepts nothing yet.
         findings: of the checks.
     """
@@ -80,7 +80,7 @@ def prepare(launch: Launch, *, warn: Callable[[str], None]) -> Prepared:
 
     Args:
         launch: what was asked for.
-        warn: is told what is amiss, and no reason not to start.
+        warn: called with each problem that does not prevent the start.
 
     Raises:
         ConfigurationError: the service can't start; the message says why in one line.

@@ -1,12 +1,11 @@
-"""What is asked of the service: a URL, and the arguments in it or behind it.
+"""A question to the service: a URL, with the arguments in the query or in the body.
 
 Arguments go into the query as the service reads them there: numbers and texts as they are, ``true`` and ``false``,
 dates in ISO form, a list as one parameter for each of its items, everything nested as JSON. ``None`` leaves an
 argument out, so that its default holds.
 
-A query has no types: under an operation without a typemap the text ``"10"`` would be read as the number. Where a text
-could be mistaken like this, and where the URL would get longer than `LONGEST_URL`, the arguments go as a JSON object
-by POST, which the service answers alike.
+A query has no types: an operation without a typemap reads the text ``"10"`` as a number. If a text could be mistaken
+like this, or the URL would exceed `LONGEST_URL`, the arguments go as a JSON object by POST, with the same answer.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class Ask:
 
     Attributes:
         url: absolute, without a fragment.
-        headers: beside those that every request has.
+        headers: in addition to those that every request has.
         body: of a POST; without one it is a GET.
     """
 
@@ -60,12 +59,12 @@ class Ask:
         return _form_in(self.url)
 
     def in_its_form(self, url: str) -> str:
-        """The URL of a ticket, such that it gives the product in the form that this asks for."""
+        """The URL of a ticket, changed to give the product in the form that this asks for."""
         form = self.form
         return _extended(url, [(_FORM_NAME, form)]) if form and not _form_in(url) else url
 
     def without_refresh(self) -> Ask:
-        """The same without what has the product computed once more."""
+        """The same without the options that compute the product again."""
         parts = urlsplit(self.url)
         pairs = parse_qsl(parts.query, keep_blank_values=True)
         kept = [pair for pair in pairs if pair[0] not in _REFRESHING]

@@ -23,9 +23,9 @@ from rave_http.client.transport import Transport
 class Client:
     """Asks one service for products. Safe for threads.
 
-    ``client.get("flow/top", n=5)`` gives what ``flow.top(n=5)`` would, as bytes. A product that is being made is waited
-    for: by its event stream, else by asking again; through full queues, restarts of the service, and connections that
-    are cut. Beside the arguments of the operation stand options, which are called ``rave_…``: see `Options`.
+    ``client.get("flow/top", n=5)`` gives what ``flow.top(n=5)`` would, as bytes. The client waits for a product that is
+    being made: it follows the event stream, or else asks again. It survives full queues, restarts of the service, and
+    dropped connections. Options named ``rave_…`` go beside the arguments of the operation: see `Options`.
     """
 
     def __init__(
@@ -45,15 +45,15 @@ class Client:
 
         Args:
             url: where the service is, with the prefix that it may have.
-            key: an API key. It goes to the host of ``url`` alone, wherever redirects and tickets lead.
-            timeout: seconds until a product has to be ready; ``None`` waits as long as it is being computed.
+            key: an API key. Only the host of ``url`` receives it, wherever redirects and tickets lead.
+            timeout: seconds until a product has to be ready; ``None`` waits for as long as its job runs.
             total_timeout: seconds until all of it has to be here; ``None`` for as long as bytes come.
-            connect_timeout: seconds in which a connection has to stand.
-            read_timeout: seconds of silence after which a connection counts as dead, and is made anew. Some answers
-                take long, since the service waits for what it can't give a ticket for.
+            connect_timeout: seconds to establish a connection.
+            read_timeout: seconds of silence after which a connection counts as dead and is replaced. Some answers take
+                long, since the service waits for products that it can't give a ticket for.
             outage: seconds for which a service may be out of reach once it has answered.
             user_agent: how the client calls itself.
-            headers: for every request to the host of ``url``.
+            headers: sent with every request to the host of ``url``.
 
         Raises:
             BadURL: the URL, the key or a header can't be sent.
@@ -85,7 +85,7 @@ class Client:
         return into_memory(self._pursuit(ask, options))
 
     def fetch(self, operation: str, path: str | os.PathLike[str], /, **arguments: Any) -> Product:
-        """The product of an operation, in a file that is replaced all at once.
+        """The product of an operation, in a file that is replaced atomically.
 
         Args:
             operation: ``namespace/operation``.
@@ -93,15 +93,15 @@ class Client:
             arguments: as of `get`.
 
         Raises:
-            TypeError, ValueError, ClientError: as of `get`. What came of the product stays beside the file, and the
-                next `fetch` of the same goes on from there.
+            TypeError, ValueError, ClientError: as of `get`. The bytes received so far stay beside the file, and the
+                next `fetch` of the same product resumes from there.
             OSError: the file can't be written.
         """
         ask, options = self._asked(operation, arguments)
         return into_file(self._pursuit(ask, options), path, ask, resume=options.resume)
 
     def request(self, operation: str, /, **arguments: Any) -> Ticket | Product:
-        """The product of an operation if the service has it, else its ticket; waits for nothing.
+        """The product of an operation if the service has it, else its ticket. Does not wait.
 
         Args:
             operation: ``namespace/operation``.
@@ -119,7 +119,7 @@ class Client:
         return into_memory(pursuit, response)
 
     def ticket(self, url: str, options: Options | None = None) -> Ticket:
-        """The ticket at ``url``, as was given out before, by whichever process; nothing is asked yet.
+        """The ticket at ``url``, which any process may have received. Sends no request yet.
 
         Raises:
             BadURL: it is no URL.
@@ -142,7 +142,7 @@ class Client:
         Args:
             url: absolute, or seen from the service's.
             to: a file or directory as of `fetch`, or a binary stream; without one the product is in memory.
-            options: in the place of the client's.
+            options: replace those of the client.
             texts: more arguments by name, as they would stand in the URL.
             check: sees what will come before it goes to a stream, and may refuse it by raising.
 
