@@ -223,7 +223,7 @@ def _route(app: falcon.asgi.App[Request, Response], service: Service, ready: Res
 def _route_documents(
     app: falcon.asgi.App[Request, Response], service: Service, visible: catalog.VisibleOperations
 ) -> None:
-    """Adds the catalog routes, for programs and for people."""
+    """Adds the routes that describe the service, for programs and for people."""
     exports = service.namespaces, service.authorizer
     app.add_route("/-/ops", catalog.OperationList(visible))
     app.add_route("/-/ops/{name:path}", catalog.Description(*exports, service.links))

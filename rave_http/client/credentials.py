@@ -1,4 +1,4 @@
-"""Credentials: what a caller lets one host see, and no other, wherever redirects and tickets lead."""
+"""Credentials: what one host may see, and no other, wherever redirects and tickets lead."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OURS: Final = frozenset(
 
 
 class Credentials:
-    """A key, the user that a URL names, and headers that a caller gives, since they may be credentials too."""
+    """A key, the user in a URL, and the caller's headers, which may be credentials too."""
 
     def __init__(self, home: str, key: str = "", headers: Mapping[str, str] | None = None) -> None:
         """For the host of the URL ``home``.
@@ -52,7 +52,7 @@ class Credentials:
     def are_for(self, url: str) -> bool:
         """Whether this URL gets them."""
         theirs, ours = _origin(url), _origin(self._home)
-        # From http to https on one host, both on their usual ports, is no step to a stranger.
+        # A step from http to https on one host, both on their usual ports, stays with the same party.
         return theirs == ours or (theirs == ("https", ours[1], 443) and ours == ("http", ours[1], 80))
 
     def headers_for(self, url: str) -> Mapping[str, str]:
@@ -61,10 +61,10 @@ class Credentials:
 
 
 def origin_of(url: str) -> str:
-    """Where a whole URL leads, with the user that it names: all before its path.
+    """The part of a URL before its path, with the user that it names.
 
     Raises:
-        BadURL: it is none of http or https.
+        BadURL: it is not an http or https URL.
     """
     parts = _parsed(url)
     return f"{parts.scheme}://{parts.netloc}"
@@ -74,7 +74,7 @@ def whole_url(base: str, place: str) -> str:
     """The URL of ``place``, seen from ``base``.
 
     Raises:
-        BadURL: it is none of http or https.
+        BadURL: it is not an http or https URL.
     """
     try:
         found = urljoin(base, place)
@@ -85,10 +85,10 @@ def whole_url(base: str, place: str) -> str:
 
 
 def without_user(url: str) -> str:
-    """The URL without the user that it names, fit to be shown.
+    """The URL without its user, safe to show.
 
     Raises:
-        BadURL: it is none of http or https.
+        BadURL: it is not an http or https URL.
     """
     return _without_user(url)[0]
 

@@ -1,4 +1,4 @@
-"""Deadlines: until when something may take. The client's one source of time."""
+"""Deadlines: how long something may take. The client's one source of time."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Limits:
 
     Attributes:
         ready: until when it has to be ready.
-        total: until when all of it has to be here; the earlier of both limits the waiting.
+        total: until when all of it has to be here; the earlier of the two limits the waiting.
     """
 
     ready: Deadline = NEVER
@@ -80,5 +80,5 @@ def backoff(tries: int) -> float:
 
 
 def jittered(seconds: float) -> float:
-    """A little more than ``seconds``, so that those who were told alike do not come back together."""
+    """A little more than ``seconds``, so that clients with the same delay do not come back together."""
     return seconds + random.uniform(0, 0.05 + seconds / 4)  # noqa: S311  # likewise

@@ -21,7 +21,7 @@ from rave_http.client.transport import logger, read_some
 _AT_ONCE: Final = 1 << 16
 _MOST_TRIES: Final = 5
 _WORTH_IT: Final = 1 << 20
-"""After so many bytes a connection that is cut counts as the first one again."""
+"""After this many bytes, the count of dropped connections starts over."""
 
 _RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)\Z")
 _DIGEST = re.compile(r"sha-(256|512)=:([A-Za-z0-9+/=]+):")
@@ -31,7 +31,7 @@ class Download:
     """One product on its way into a sink. For one thread."""
 
     def __init__(self, pursuit: Pursuit, sink: Sink) -> None:
-        """Gets what ``pursuit`` pursues; goes on where the sink already holds its beginning."""
+        """Gets what ``pursuit`` pursues; resumes if the sink already holds its beginning."""
         self._pursuit = pursuit
         self._sink = sink
         self._headers: requests.structures.CaseInsensitiveDict[str] = requests.structures.CaseInsensitiveDict()
@@ -51,8 +51,8 @@ class Download:
             response: the answer that holds it, if there is one already.
 
         Raises:
-            ClientError: it can't be had.
-            OSError: the sink can't take it.
+            ClientError: the product is not available.
+            OSError: the sink can't store it.
         """
         while True:
             try:
@@ -65,7 +65,7 @@ class Download:
             self._pursuit.limits.total.pause(backoff(self._tries))
 
     def _get(self, response: requests.Response | None) -> bool:
-        """Asks for what is missing, and takes what comes; whether that is all."""
+        """Asks for the missing bytes and takes what comes. Returns whether the product is complete."""
         sink = self._sink
         wanted = {"Range": f"bytes={sink.size}-", "If-Range": sink.facts.etag} if sink.can_go_on else {}
         if response is None:
@@ -75,7 +75,7 @@ class Download:
             if response.status_code == 416:
                 return self._is_complete(response)
             if response.status_code == 206 and not self._continues(response):
-                # It is another product by now, or not what was asked for: ask for all of it.
+                # The product has changed, or the answer does not match: ask for all of it.
                 sink.forget()
                 return False
             if response.status_code != 206:
@@ -101,7 +101,7 @@ class Download:
             raise _Interrupted(ConnectionFailed(f"{sink.size} bytes came instead of {total}", was_cut=True))
 
     def _is_complete(self, response: requests.Response) -> bool:
-        """Whether there is no more to come, so that the range lies behind the end."""
+        """Whether the product is complete, so that the range lies behind the end."""
         found = _RANGE.match(response.headers.get("Content-Range", ""))
         total = int(found[2]) if found and found[2] != "*" else self._sink.facts.total
         if total == self._sink.size:
@@ -110,7 +110,7 @@ class Download:
         return False
 
     def _continues(self, response: requests.Response) -> bool:
-        """Whether a partial answer goes on where the sink ends, with the same product."""
+        """Whether a partial answer continues the same product where the sink ends."""
         found = _RANGE.match(response.headers.get("Content-Range", ""))
         if found is None or not found[1] or int(found[1]) != self._sink.size:
             return False
@@ -122,7 +122,7 @@ class Download:
         return True
 
     def _bear(self, error: ConnectionFailed) -> None:
-        """Counts an interruption; raises it when there were too many without getting much further."""
+        """Counts an interruption. Raises it after too many without much progress."""
         if self._tries == 0 or self._sink.size - self._size_at_first >= _WORTH_IT:
             self._tries, self._size_at_first = 0, self._sink.size
         self._tries += 1
@@ -131,7 +131,7 @@ class Download:
         logger.debug("interrupted after %d bytes: %s", self._sink.size, error)
 
     def _is_damaged(self) -> bool:
-        """Whether the bytes are not those that the service says they are; after a first time, it is an error."""
+        """Whether the bytes differ from the service's digest. The second time, it is an error."""
         found = _DIGEST.search(self._headers.get("Repr-Digest", ""))
         if found is None or self._headers.get("Content-Encoding"):
             return False
@@ -159,7 +159,7 @@ class _Interrupted(ClientError):
 
 def _facts(response: requests.Response) -> Facts:
     headers = response.headers
-    # Ranges and lengths of a compressed body are not those of what is read from it.
+    # The ranges and lengths of a compressed body differ from those of its decompressed bytes.
     is_plain = headers.get("Content-Encoding", "identity") == "identity"
     etag, length = headers.get("ETag", ""), headers.get("Content-Length", "")
     return Facts(

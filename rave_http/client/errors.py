@@ -35,7 +35,7 @@ class ServiceError(ClientError):
     """The service answered with a problem (RFC 9457), or with a bare error status.
 
     Attributes:
-        document: the problem as it was sent; of a bare status what that means.
+        document: the problem as sent; for a bare status, one that describes it.
         url: what was asked.
     """
 
@@ -56,7 +56,7 @@ class ServiceError(ClientError):
 
     @property
     def title(self) -> str:
-        """What is wrong, alike for every problem of the kind."""
+        """What is wrong, the same for every problem of the kind."""
         return str(self.document.get("title") or _phrase(self.status))
 
     @property
@@ -90,7 +90,7 @@ class Forbidden(ServiceError, PermissionError):
 
 
 class NotFound(ServiceError, LookupError):
-    """There is nothing at this address, or whoever asks may not see it."""
+    """There is nothing at this address, or the caller may not see it."""
 
 
 class Gone(ServiceError, LookupError):
@@ -98,7 +98,7 @@ class Gone(ServiceError, LookupError):
 
 
 class Busy(ServiceError):
-    """The service has too much to do, and the caller's time is too short to ask again when it says."""
+    """The service is busy, and the caller's time ends before the service wants another try."""
 
 
 class NotKept(ServiceError, LookupError):
@@ -114,7 +114,7 @@ class TimeLimitReached(OperationFailed):
 
 
 class WaitTimeout(ClientError, TimeoutError):
-    """The product was not there in time; it is being made all the same.
+    """The product was not ready in time. The service continues to make it.
 
     Attributes:
         href: the ticket's URL, at which it can be asked for later; empty where there is no ticket yet.
@@ -129,7 +129,7 @@ class ConnectionFailed(ClientError, ConnectionError):
     """The service can't be reached, does not answer, or hung up.
 
     Attributes:
-        was_cut: whether it had been reached, and hung up: asking again at once may help.
+        was_cut: whether the service was reached and hung up; asking again at once may help.
         is_final: whether asking again can't help, as for a certificate that is not trusted.
     """
 
@@ -140,7 +140,7 @@ class ConnectionFailed(ClientError, ConnectionError):
 
 
 class UnexpectedAnswer(ClientError, ValueError):
-    """The answer is none that a RAVE service gives: perhaps something else listens there."""
+    """The answer does not come from a RAVE service: perhaps something else listens there."""
 
 
 class BadURL(ClientError, ValueError):
@@ -168,7 +168,7 @@ def service_error(status: int, content_type: str, body: bytes, url: str) -> Serv
 
     Args:
         status: of the answer.
-        content_type: its header; what is no JSON, as a proxy's page, is not shown to anybody.
+        content_type: its header. A body that is not JSON, such as a proxy's page, is not shown.
         body: its beginning at least.
         url: what was asked.
     """

@@ -36,7 +36,7 @@ class Event:
 
 
 class EventReader:
-    """Makes events of bytes as they come."""
+    """Parses bytes into events as they arrive."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
@@ -45,7 +45,7 @@ class EventReader:
         self._data: list[str] = []
 
     def read(self, part: bytes) -> Iterator[Event]:
-        """The events that end in ``part``.
+        """The events that are complete with ``part``.
 
         Raises:
             UnexpectedAnswer: a line has no end.
@@ -98,7 +98,7 @@ def events(response: requests.Response, limit: Deadline) -> Generator[Event, Non
 
 @contextmanager
 def _cut_at(limit: Deadline, response: requests.Response) -> Iterator[None]:
-    """Ends a wait for bytes at ``limit``, since heart-beats keep it from ever being silent for long."""
+    """Ends a wait for bytes at ``limit``: heartbeats keep the read timeout from ending it."""
     if math.isinf(limit.at):
         yield
         return

@@ -1,4 +1,4 @@
-"""The options of one request: what is written as ``rave_…`` beside the arguments of the operation."""
+"""The options of one request: the ``rave_…`` names beside the arguments of the operation."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _FORM = "rave.f"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How one product is asked for.
+    """The options of one request for a product.
 
     Attributes:
-        refresh: have it computed even if a result is kept.
-        deep_refresh: have it and everything that it calls computed.
+        refresh: compute it even if a result is kept.
+        deep_refresh: compute it and everything that it calls.
         only_cached: give the kept result, or raise `NotKept`.
         format: the form by the service's short name for it, as in ``csv``.
         accept: the forms by media type, as in a header ``Accept``.
-        timeout: seconds until it has to be ready; ``None`` waits as long as it is being computed.
+        timeout: seconds until it has to be ready; ``None`` waits for as long as its job runs.
         total_timeout: seconds until all of it has to be here; ``None`` for as long as bytes come.
-        on_progress: is told how far it is, in the thread that waits.
-        resume: for a file: go on with what an interrupted run left, and leave that for the next one.
+        on_progress: called with its progress, in the thread that waits.
+        resume: for a file: resume an interrupted download, and keep a partial file for the next run.
     """
 
     refresh: bool = False
@@ -54,9 +54,9 @@ class Options:
 
     @property
     def _is_page(self) -> bool:
-        """Whether a page is wanted: in a header ``Accept`` that would make a browser of us.
+        """Whether the caller wants a page: a header ``Accept`` for it would make us look like a browser.
 
-        Tickets and problems would come as pages too, from which nothing can be read.
+        Tickets and problems would then come as pages too, which the client can't read.
         """
         return self.accept is not None and self.accept.strip().lower() in ("text/html", "application/xhtml+xml")
 

@@ -1,7 +1,7 @@
-"""The part file: a product on its way to a file, beside it, kept when it is interrupted so that it can be continued.
+"""The part file: the incomplete bytes of a product, beside its target file. An interrupted download can resume from it.
 
-``.NAME.part`` holds the bytes, ``.NAME.part.json`` what they are the beginning of. Whoever continues it holds its lock;
-another process that wants the same file meanwhile takes one under a name of its own, which it does not keep.
+``.NAME.part`` holds the bytes, ``.NAME.part.json`` describes their product. The process that writes it holds its lock.
+Another process that wants the same file at that time uses a file under its own name, which it does not keep.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class PartFile(Sink):
     """The file in which a product grows. For one thread."""
 
     def __init__(self, target: Path, identity: str, *, resume: bool = True) -> None:
-        """Opens it, with what an interrupted run left of the same product.
+        """Opens it, with the bytes that an interrupted run left of the same product.
 
         Args:
             target: the file that it will be, as far as that is known: it names the part file.
-            identity: tells requests apart; what was left by another is not continued.
-            resume: whether to continue, and to leave it for continuing.
+            identity: distinguishes requests; the part file of another request is not resumed.
+            resume: whether to resume, and to keep the file so that a later run can.
 
         Raises:
             OSError: it can't be written there.
@@ -52,7 +52,7 @@ class PartFile(Sink):
         """See ``Sink``."""
         super().begin(facts)
         if self._is_kept:
-            # Before any byte, so that no bytes stand beside a note on others.
+            # Before any byte, so that the description always matches the bytes beside it.
             self._write_note()
 
     def forget(self) -> None:
@@ -76,10 +76,10 @@ class PartFile(Sink):
             self.file.seek(self.size)
 
     def commit(self, target: Path) -> None:
-        """Puts the file in the place of ``target`` all at once, with the permissions of what is there.
+        """Replaces ``target`` with the file atomically, with the permissions of the existing file.
 
         Raises:
-            OSError: it can't be put there.
+            OSError: the target can't be replaced.
         """
         self.file.flush()
         if target.exists():
@@ -89,13 +89,13 @@ class PartFile(Sink):
         self._close()
 
     def leave(self) -> None:
-        """Ends without a product: what can be continued stays, the rest is removed."""
+        """Ends without a product. Keeps the file if a later run can resume it, else removes it."""
         if self._file is None:
             return
         if not (self._is_kept and self.can_go_on):
             self._path.unlink(missing_ok=True)
             self._note.unlink(missing_ok=True)
-        with suppress(OSError):  # a full disk, which has been told already
+        with suppress(OSError):  # a full disk, which is already reported
             self._close()
 
     @property
@@ -118,7 +118,7 @@ class PartFile(Sink):
             _write_private(self._note, json.dumps({"identity": self._identity, **asdict(self.facts)}))
 
     def _read_note(self) -> None:
-        """Takes up what is there, if its note says that it is the beginning of what is wanted now."""
+        """Resumes from the existing bytes, if their description matches the wanted product."""
         facts = _facts_in(self._note, self._identity)
         size = os.fstat(self.file.fileno()).st_size
         if facts is None or not facts.etag or (facts.total is not None and size > facts.total):
@@ -129,7 +129,7 @@ class PartFile(Sink):
 
 
 def _fitting(name: str) -> str:
-    """A name that is still one with what is put around it."""
+    """A name short enough to be valid with our prefix and suffix."""
     encoded = os.fsencode(name)
     return name if len(encoded) <= _LONGEST_NAME else hashlib.sha256(encoded).hexdigest()
 
@@ -152,7 +152,7 @@ def _kept(path: Path, mode: int) -> IO[bytes] | None:
 
 
 def _is_ours(found: os.stat_result) -> bool:
-    """Whether nobody else could have put other bytes there."""
+    """Whether no other user could have put other bytes there."""
     return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_nlink == 1
 
 
@@ -180,7 +180,7 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _mode_of(path: Path) -> int:
-    """The permissions of the file that is there, else those of a new one, of which the umask takes away."""
+    """The permissions of the existing file, else those of a new one before the umask."""
     try:
         return os.stat(path).st_mode & 0o777
     except OSError:

@@ -1,4 +1,4 @@
-"""The product: the bytes that an operation's URL gives, and what the service says of them."""
+"""The product: the bytes that an operation's URL gives, and what the service says about them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Product:
 
     Attributes:
         url: where it came from.
-        path: the file that it was written to; ``None`` where it is in memory, or was handed on.
+        path: the file that holds it; ``None`` for one in memory or passed to a stream.
         size: in bytes.
         media_type: without parameters, as in ``text/csv``.
         charset: of a text; ``utf-8`` where the service does not say.
         etag: the validator as it was sent; empty without one.
         key: the text of its key; empty where the service did not say.
         cache_status: the header ``Cache-Status``, as in ``rave; hit; ttl=30``; may be empty.
-        expires_in: seconds that it stays fresh; 0 for what is not to be kept, ``None`` where the service did not say.
+        expires_in: seconds that it stays fresh; 0 if it must not be kept, ``None`` if the service did not say.
     """
 
     url: str
@@ -49,7 +49,7 @@ class Product:
 
         Raises:
             OSError: the file can't be read.
-            ValueError: they were handed on, and are not here.
+            ValueError: they went to a stream and are no longer available.
         """
         if self.body is not None:
             return self.body
@@ -59,7 +59,7 @@ class Product:
 
     @property
     def text(self) -> str:
-        """Its text; bytes that are none in its charset show as replacement characters."""
+        """Its text. Bytes that are invalid in its charset become replacement characters."""
         try:
             return self.content.decode(self.charset, "replace")
         except LookupError:

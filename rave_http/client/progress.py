@@ -1,4 +1,4 @@
-"""How far a product is on its way, as it is told to whoever waits for it."""
+"""The progress of a product, as reported to the caller that waits for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Progress:
     """How far it is.
 
     Attributes:
-        done, total: in whatever the operation counts; in bytes while downloading; ``None`` where that is not known.
+        done, total: in the units of the operation; in bytes while downloading; ``None`` if unknown.
         text: what is being done, in the operation's words; why it is asked again, while retrying.
         phase: what is going on.
         href: the ticket's URL; empty while there is none.
@@ -42,10 +42,10 @@ class Progress:
 
 
 NO_PROGRESS = Progress()
-"""That of a ticket of which nothing is known."""
+"""The progress of a ticket when nothing is known."""
 
 Listener: TypeAlias = Callable[[Progress], object]
-"""Is told of progress; what it gives is ignored, what it raises ends the waiting."""
+"""Called with progress. Its return value is ignored; an exception ends the waiting."""
 
 
 def _number(found: Mapping[str, Any], name: str) -> float | None:

@@ -19,12 +19,12 @@ from rave_http.client.record import PRODUCTS, READY, TicketRecord
 from rave_http.client.requester import Requester, problem_of
 
 FIRST_WAIT: Final = 2
-"""Seconds that the first request waits for the product, before a ticket and its progress are of more use."""
+"""Seconds that the first request waits for the product, before a ticket with progress is more useful."""
 
 _MOST_REPEATS: Final = 3
 _STREAMS_AGAIN: Final = 30.0
 _LONGEST_SILENCE: Final = 60.0
-"""Seconds without a heart-beat after which an event stream counts as dead."""
+"""Seconds without a heartbeat after which an event stream counts as dead."""
 
 _SHORTEST: Final = 0.05
 
@@ -47,8 +47,8 @@ class Pursuit:
             requester: sends.
             ask: the first request, and again the first when the ticket is lost.
             limits: until when it has to be ready, and here.
-            listener: is told of progress.
-            record: a ticket that is there already.
+            listener: receives the progress.
+            record: a ticket that already exists.
         """
         self._requester = requester
         self._ask = ask
@@ -75,7 +75,7 @@ class Pursuit:
             ServiceError: there is a problem.
             WaitTimeout: it is not ready in time.
             ConnectionFailed: the service can't be reached.
-            UnexpectedAnswer: it answers as no service does.
+            UnexpectedAnswer: the answer does not come from a RAVE service.
         """
         while True:
             response = self.look(headers)
@@ -100,7 +100,7 @@ class Pursuit:
             response.close()
 
     def late(self) -> WaitTimeout:
-        """The error of a product that is not here in time."""
+        """The error for a product that does not arrive in time."""
         if self._is_found:
             return WaitTimeout("the product is ready, but was not here in time", self._href)
         if self.record is not None:
@@ -108,7 +108,7 @@ class Pursuit:
         return WaitTimeout("the service did not answer in time")
 
     def tell(self, progress: Progress) -> None:
-        """Tells of progress."""
+        """Reports progress."""
         if self._listener is not None:
             self._listener(progress if progress.href else replace(progress, href=self._href))
 
@@ -134,8 +134,8 @@ class Pursuit:
             headers = {name: value for name, value in self._ask.headers.items() if name == "Accept"}
             return Ask(self.record.href, {**headers, "Prefer": prefer or "respond-async"})
         if self._ask.body is not None:
-            # The answer to a POST can't be continued by range, that at the product's own URL can. But whoever is
-            # referred there is not referred to a form.
+            # The answer to a POST can't be continued by range, that at the product's own URL can. But that reference
+            # does not include the form.
             return self._ask.having({"Prefer": prefer or ("respond-async" if self._ask.form else "return=minimal")})
         seconds = int(min(FIRST_WAIT, self._limits.ready.left))
         return self._ask.having({"Prefer": prefer or (f"wait={seconds}" if seconds else "respond-async")})
@@ -146,7 +146,7 @@ class Pursuit:
         self.tell(self.record.progress)
 
     def _found(self, response: requests.Response) -> None:
-        """From here on only the transfer can take long, and nothing is to be computed once more."""
+        """From here on only the transfer can take long, and nothing is computed again."""
         self._is_found = True
         self._limits = Limits(self._limits.total, self._limits.total)
         self._ask = self._ask.without_refresh()
@@ -164,7 +164,7 @@ class Pursuit:
         if self._repeats > _MOST_REPEATS:
             return False
         if is_lost:
-            self.record = None  # the product expired meanwhile: its operation is asked once more
+            self.record = None  # the product has expired: ask its operation again
         else:
             self._limits.ready.pause(backoff(self._repeats))
         return True
@@ -181,7 +181,7 @@ class Pursuit:
         return problem
 
     def _wait(self) -> None:
-        """Lets time pass until it is worth asking again: by the events of the ticket, else as long as that says."""
+        """Waits until it is worth asking again: by the ticket's events, else for its ``Retry-After``."""
         assert self.record is not None
         is_done = self._follow(self.record)
         if not is_done or self._was_done:
@@ -189,7 +189,7 @@ class Pursuit:
         self._was_done = is_done
 
     def _follow(self, record: TicketRecord) -> bool:
-        """Follows the events of a ticket until they end; whether they end because the product is ready."""
+        """Follows the events of a ticket to their end. Returns whether they end because the product is ready."""
         if not record.events or not self._no_streams_until.passed:
             return False
         try:
@@ -200,7 +200,7 @@ class Pursuit:
                     return self._listen(response, record)
             self._no_streams_until = Deadline.after(_STREAMS_AGAIN)
         except (ConnectionFailed, UnexpectedAnswer):
-            pass  # asking the ticket itself tells what is the matter, and bears an outage
+            pass  # asking the ticket itself shows the problem, and survives an outage
         return False
 
     def _listen(self, response: requests.Response, record: TicketRecord) -> bool:
@@ -216,7 +216,7 @@ class Pursuit:
         return False
 
     def _take_progress(self, data: Any, record: TicketRecord) -> None:
-        """Tells of the progress in an event: bare, or in a ticket as it would be given out now."""
+        """Reports the progress in an event: bare, or in the ticket as it is now."""
         found = data if isinstance(data, dict) else {}
         progress = Progress.of(found.get("progress", found), record.href)
         status = found.get("status")
@@ -224,7 +224,7 @@ class Pursuit:
         self.tell(progress)
 
     def _fail(self, event: Event, record: TicketRecord) -> None:
-        """Raises the problem in an event; if it has none, the ticket will be asked for it."""
+        """Raises the problem in an event. If there is none, the next request to the ticket gives it."""
         data = event.data
         found = data.get("problem", data) if isinstance(data, dict) else None
         if isinstance(found, dict) and "title" in found:

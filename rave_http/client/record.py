@@ -45,7 +45,7 @@ class TicketRecord:
 
     @classmethod
     def at(cls, url: str) -> TicketRecord:
-        """The ticket that a URL is, of which no more is known."""
+        """The ticket for a bare URL, with nothing else known."""
         return cls(url, key=key_in(url), progress=Progress(href=url))
 
     @classmethod
@@ -82,7 +82,7 @@ def key_in(url: str) -> str:
 
 
 def _events_of(document: Mapping[str, Any], href: str) -> str:
-    """Where the events are; a ticket whose JSON links to none has none, of one in another form the path is known."""
+    """The URL of the events. A JSON ticket without the link has none; for other forms it follows from the path."""
     if document:
         links = document.get("links")
         place = links.get("events") if isinstance(links, dict) else None
@@ -100,7 +100,7 @@ def _word(document: Mapping[str, Any], name: str) -> str:
 
 
 def _document(body: bytes) -> dict[str, Any]:
-    """The ticket; empty where it came in another form, as a page for a browser, since its headers say enough."""
+    """The ticket; empty for other forms, such as a page for a browser, since the headers are enough."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

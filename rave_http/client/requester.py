@@ -1,4 +1,4 @@
-"""Asking until there is an answer: through a restart of the service, a full queue, a connection that is cut."""
+"""Requests with retries: they survive a restart of the service, a full queue, or a dropped connection."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Outage:
     tries: int = 0
 
     def bears(self, *, was_cut: bool, is_final: bool = False) -> bool:
-        """Notes a failure; whether to ask again after it."""
+        """Records a failure. Returns whether to ask again."""
         self.tries += 1
         self.since = now() if self.since is None else self.since
         if is_final:
@@ -43,15 +43,15 @@ class _Outage:
         return now() - self.since < self.longest
 
     def end(self) -> None:
-        """Notes an answer."""
+        """Records an answer."""
         self.is_known, self.since, self.tries = True, None, 0
 
 
 class Requester:
-    """Sends a request until it is answered by something that is no temporary trouble. Safe for threads."""
+    """Repeats a request while the trouble is temporary. Safe for threads."""
 
     def __init__(self, transport: Transport, outage: float) -> None:
-        """Sends by ``transport``; bears ``outage`` seconds of failures in a row from a service that once answered."""
+        """Sends by ``transport``. Tolerates ``outage`` seconds of failures from a service that once answered."""
         self.transport = transport
         self._outage = outage
 
@@ -64,7 +64,7 @@ class Requester:
             ask: what is asked.
             limits: until when.
             is_known: whether the service has answered before.
-            tell: is told why it is asked again.
+            tell: called with the reason for each retry.
 
         Raises:
             ConnectionFailed: there was none.
@@ -77,7 +77,7 @@ class Requester:
                 response = self.transport.send(ask, limits.total)
             except ConnectionFailed as error:
                 is_borne = outage.bears(was_cut=error.was_cut, is_final=error.is_final)
-                # A connection that was kept open may have been closed at any time, which is worth one more try.
+                # The service may have closed a kept-alive connection at any time, which is worth one more try.
                 is_stale = error.was_cut and outage.tries == 1
                 if not is_borne or (limits.ready.passed and not is_stale):
                     raise
@@ -91,7 +91,7 @@ class Requester:
             limits.ready.pause(pause)
 
     def _after(self, response: requests.Response, outage: _Outage, ready: Deadline) -> tuple[float, str]:
-        """How long to pause after a temporary trouble, and why; raises it where that would be too long."""
+        """How long to pause after temporary trouble, and why. Raises the trouble if the pause would be too long."""
         problem = problem_of(response)
         asked = retry_after(response)
         if asked is None and response.status_code != 429:

@@ -1,4 +1,4 @@
-"""Getting what is pursued to where it should go: into memory, a stream, or a file."""
+"""Retrieval: brings a product into memory, a stream, or a file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def into_memory(pursuit: Pursuit, response: requests.Response | None = None) -> 
         response: the answer that holds it, if there is one already.
 
     Raises:
-        ClientError: it can't be had.
+        ClientError: the product is not available.
     """
     sink = MemorySink()
     download = Download(pursuit, sink)
@@ -38,7 +38,7 @@ def into_memory(pursuit: Pursuit, response: requests.Response | None = None) -> 
 
 
 def into_stream(pursuit: Pursuit, stream: IO[bytes], *, check: Callable[[Facts], object] | None = None) -> Product:
-    """The product, its bytes handed to ``stream`` as they come.
+    """The product; its bytes go to ``stream`` as they arrive.
 
     Args:
         pursuit: of the product.
@@ -46,7 +46,7 @@ def into_stream(pursuit: Pursuit, stream: IO[bytes], *, check: Callable[[Facts],
         check: sees what will come before any of it, and may refuse it by raising.
 
     Raises:
-        ClientError: it can't be had, or it changed when a part of it was written.
+        ClientError: the product is not available, or it changed after a part of it was written.
         OSError: the stream can't take it.
     """
     sink = StreamSink(stream, check=check)
@@ -56,17 +56,17 @@ def into_stream(pursuit: Pursuit, stream: IO[bytes], *, check: Callable[[Facts],
 
 
 def into_file(pursuit: Pursuit, target: str | os.PathLike[str], ask: Ask, *, resume: bool) -> Product:
-    """The product in a file, which is replaced all at once at the end.
+    """The product in a file, which is replaced atomically at the end.
 
     Args:
         pursuit: of the product.
         target: the file. In a directory a name is chosen, from the operation and the media type. A device or pipe
             takes the bytes as they come.
-        ask: tells the request from others, whose beginnings are not continued.
-        resume: whether to continue what an interrupted run left, and to leave it for the next one.
+        ask: identifies the request; downloads of other requests are not resumed.
+        resume: whether to resume an interrupted download, and to keep a partial file for the next run.
 
     Raises:
-        ClientError: it can't be had; what came of it stays for continuing.
+        ClientError: the product is not available; the bytes received so far stay for the next run.
         OSError: the file can't be written.
     """
     is_directory = os.path.isdir(target)
@@ -88,7 +88,7 @@ def into_file(pursuit: Pursuit, target: str | os.PathLike[str], ask: Ask, *, res
 
 
 def _is_open_ended(target: str | os.PathLike[str], path: Path) -> bool:
-    """Whether it is a device or pipe, or what is open already, so that nothing can be put in its place."""
+    """Whether it is a device, a pipe or an open descriptor, which can't be replaced."""
     return os.path.abspath(target).startswith(_OPEN) or (path.exists() and not path.is_file())
 
 
@@ -100,7 +100,7 @@ def _product(
 
 
 def _identity(ask: Ask) -> str:
-    """What tells one request from another."""
+    """The identity of a request."""
     plain = ask.without_refresh()
     parts = (plain.url.encode(), plain.headers.get("Accept", "").encode(), plain.body or b"")
     return hashlib.sha256(b"\n".join(b"%d:%b" % (len(part), part) for part in parts)).hexdigest()

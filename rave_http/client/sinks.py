@@ -15,11 +15,11 @@ _AT_ONCE: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the service says of the bytes that come.
+    """What the service says about the bytes to come.
 
     Attributes:
         url: that was asked in the end.
-        etag: the strong validator; empty where there is none, and what was interrupted has to begin anew.
+        etag: the strong validator; empty without one: an interrupted download then starts over.
         media_type: with its parameters.
         total: bytes of the whole; ``None`` where that is not known.
     """
@@ -43,7 +43,7 @@ class Sink(ABC):
 
     @property
     def can_go_on(self) -> bool:
-        """Whether it holds something that can be continued, as the service can tell if it is still the same."""
+        """Whether it holds bytes to resume from: a validator lets the service check that the product is the same."""
         return self.size > 0 and bool(self.facts.etag)
 
     def begin(self, facts: Facts) -> None:
@@ -60,7 +60,7 @@ class Sink(ABC):
         """Takes the next bytes."""
 
     def digest(self, algorithm: str) -> bytes | None:
-        """The digest of all that it took, ``None`` where it can't be known any more."""
+        """The digest of all bytes taken; ``None`` if it is no longer known."""
         return None
 
 
@@ -86,7 +86,7 @@ class MemorySink(Sink):
 
 
 class StreamSink(Sink):
-    """Hands everything on, as to a pipe: it can't take anything back."""
+    """Passes everything on, as to a pipe: it can't take anything back."""
 
     def __init__(self, stream: IO[bytes], *, check: Callable[[Facts], object] | None = None) -> None:
         """Writes to ``stream``; ``check`` sees what will come before any of it, and may refuse it by raising."""
@@ -103,7 +103,7 @@ class StreamSink(Sink):
         """See ``Sink``.
 
         Raises:
-            ClientError: something has been handed on already.
+            ClientError: some bytes are already passed on.
         """
         if self.size:
             raise ClientError(f"the product changed, or can't be continued, after {self.size} bytes of it were written")

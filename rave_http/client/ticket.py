@@ -1,4 +1,4 @@
-"""The ticket: the promise of a product, which is nothing but its URL."""
+"""The ticket: the promise of a product, represented by its URL."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rave_http.client.retrieval import into_file, into_memory
 class Ticket:
     """A product that is being made. For one thread; any number of tickets may have the same URL.
 
-    It outlives whoever makes the product: another worker, or the service after a restart, answers its URL alike.
+    It outlives the process that makes the product: another worker, or the service after a restart, answers its URL too.
     """
 
     def __init__(self, requester: Requester, ask: Ask, record: TicketRecord, options: Options) -> None:
-        """Made by `Client.request` and `Client.ticket`."""
+        """Use `Client.request` or `Client.ticket` to create one."""
         self._requester = requester
         self._ask = ask
         self._record = record
@@ -59,7 +59,7 @@ class Ticket:
         return self._record.progress
 
     def poll(self) -> bool:
-        """Asks once, and waits for nothing; whether the product is there.
+        """Asks once, without waiting. Returns whether the product is ready.
 
         Raises:
             ServiceError: the operation failed, or there is another problem.
@@ -79,8 +79,8 @@ class Ticket:
         """The product with its bytes, once it is there.
 
         Args:
-            timeout: seconds until it has to be ready; without one the limit that it was asked with holds.
-            on_progress: is told how far it is.
+            timeout: seconds until it has to be ready; without one, the limit of the original request holds.
+            on_progress: called with its progress.
 
         Raises:
             WaitTimeout: it was not ready in time.
@@ -99,7 +99,7 @@ class Ticket:
         """The product in a file, once it is there; otherwise as `wait`.
 
         Raises:
-            ClientError: as of `wait`; what came of the product stays beside the file, to be continued.
+            ClientError: as of `wait`; the bytes received so far stay beside the file, to resume from.
             OSError: the file can't be written.
         """
         pursuit = self._pursuit(timeout, on_progress)
@@ -118,5 +118,5 @@ class Ticket:
         return Pursuit(self._requester, self._ask, limits, listener=listener, record=self._record)
 
     def _keep(self, pursuit: Pursuit) -> None:
-        """Keeps what was learned; a ticket that was lost stays what it was."""
+        """Keeps the latest state. A lost ticket keeps its last one."""
         self._record = pursuit.record or self._record

@@ -1,6 +1,6 @@
 """One request over the wire: its time limits, its redirects, and what its failure means.
 
-Nothing else of the client touches requests, but for the type of its responses.
+No other module of the client uses requests, except for the type of its responses.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Transport:
         """Sends to anywhere.
 
         Args:
-            credentials: for whom they are for.
+            credentials: for the host that may see them.
             user_agent: how the client calls itself.
-            connect_timeout: seconds in which a connection has to stand.
+            connect_timeout: seconds to establish a connection.
             read_timeout: seconds of silence after which a connection counts as dead.
         """
         self.credentials = credentials
@@ -107,7 +107,7 @@ class Transport:
 
 
 class _Session(requests.Session):
-    """A session that leaves redirects alone, and what they lead to unread: it would send credentials there."""
+    """A session that neither follows redirects nor reads their targets: it would send credentials there."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nowhere."""
@@ -127,7 +127,7 @@ def read_some(response: requests.Response, most: int) -> bytes:
 
 
 def read_small(response: requests.Response, most: int = 1 << 18) -> bytes:
-    """A body that is known to be small, its first bytes at least; empty where the connection was cut."""
+    """At least the first bytes of a small body; empty if the connection drops."""
     found = bytearray()
     try:
         while len(found) < most:
@@ -181,7 +181,7 @@ def _failure(error: Exception, url: str) -> BadURL | ConnectionFailed:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """The error and those that it came from, the outermost first."""
+    """The error and its causes, the outermost first."""
     found: list[BaseException] = []
     todo: list[Any] = [error]
     while todo:

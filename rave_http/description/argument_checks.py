@@ -25,7 +25,7 @@ class _ArgumentCheck:
 class _Checks:
     """What checks the arguments of an operation; those of ``**kwargs`` have one for all.
 
-    ``None`` stands for names that are unknown: they are told better by whoever knows the nearest one.
+    ``None`` stands for unknown names: a later check reports them with the nearest known name.
     """
 
     by_name: Mapping[str, _ArgumentCheck]
@@ -36,10 +36,10 @@ _checks: Final[WeakKeyDictionary[Operation[..., Any], _Checks]] = WeakKeyDiction
 
 
 def wrong_arguments(operation: Operation[..., Any], document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What in a JSON object of arguments breaks the schema that `parameters` promises; nothing if all of it fits.
+    """The violations of the schema that `parameters` promises, in a JSON object of arguments; empty if all of it fits.
 
-    A typemap also takes what can be converted, ``"10"`` for 10. That is meant for Python and for texts: JSON has types
-    of its own, and a client that sends the wrong one most likely means something else. The values of a query or a form
+    A typemap also takes what can be converted, ``"10"`` for 10. That is meant for Python and for texts. JSON has its
+    own types, and a client that sends the wrong one probably means something else. The values of a query or a form
     are texts, which no schema describes; they are checked by the converters alone.
 
     Returns:

@@ -1,8 +1,8 @@
-"""Docstrings read as prose: paragraphs, lists, code, sections, and what is said of each parameter and of the result.
+"""Docstrings parsed as prose: paragraphs, lists, code, sections, and the texts about each parameter and the result.
 
-griffe parses the styles of Google, of NumPy and of Sphinx, whichever a docstring has; nothing else touches it, and it
-is imported with the first docstring. Without it a docstring is shown as it was written, and a warning in the log says
-what to install. Whatever else is in a docstring stands there as it was written.
+griffe parses the styles of Google, NumPy and Sphinx. Only this module uses it, and imports it with the first docstring.
+Without griffe a docstring is shown as written, and a warning in the log says what to install. All other text in a
+docstring stays as written.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ class Prose:
 
     Attributes:
         summary: the first line, without marks of code; empty where there is no docstring.
-        blocks: what comes behind the first line, but for the section of the parameters.
-        parameters: what is said of each, by name, in one line.
-        returns: what is said of the result, in one line; it is in ``blocks`` too.
+        blocks: everything after the first line except the section of the parameters.
+        parameters: the text about each, by name, in one line.
+        returns: the text about the result, in one line; it is in ``blocks`` too.
     """
 
     summary: str = ""
@@ -126,7 +126,7 @@ def _sections(text: str) -> tuple[DocstringStyle, list[DocstringSection]]:
     """The style of a docstring, and its sections in that style."""
     from griffe import Docstring, infer_docstring_style
 
-    # A style shows in the lines behind the first one, which was taken off.
+    # The style shows in the lines after the first one, which is already removed.
     parser, _ = infer_docstring_style(Docstring(f"Summary.\n\n{text}"), default="google")
     style: DocstringStyle = parser.value if parser is not None else "google"
     options: dict[str, Any] = {"warnings": False}
@@ -137,7 +137,7 @@ def _sections(text: str) -> tuple[DocstringStyle, list[DocstringSection]]:
 
 
 def _with_empty_lines(text: str) -> str:
-    """A docstring with an empty line before each title of a section, which many forget."""
+    """A docstring with an empty line before each section title, which many authors forget."""
     lines = text.splitlines()
     spaced: list[str] = []
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
@@ -148,13 +148,13 @@ def _with_empty_lines(text: str) -> str:
 
 
 def _parameters(items: Sequence[Any]) -> dict[str, str]:
-    """What a section of parameters says of each; ``a, b: text`` says it of both."""
+    """The text about each parameter in a section; ``a, b: text`` applies to both."""
     said = {name.strip(" *`"): plain_text(item.description) for item in items for name in item.name.split(",")}
     return {name: text for name, text in said.items() if text}
 
 
 def _described(item: Any) -> str:
-    """What is said of an item of a section, with its name or type where it has one."""
+    """The text about an item of a section, with its name or type if it has one."""
     names = [str(each) for each in (getattr(item, "name", ""), item.annotation) if each]
     return f"{' '.join(names)}: {item.description}" if names else str(item.description)
 
@@ -173,7 +173,7 @@ def _of_section(section: DocstringSection) -> Iterator[Block]:
 
 
 def _of_admonition(title: str, kind: str, text: str) -> Iterator[Block]:
-    """A part with a title of its own; one that is written small is a sentence before what is indented."""
+    """A part with its own title. A lower-case title is a sentence before indented text."""
     if title[:1].islower():
         yield from _blocks([f"{title}:", "", *textwrap.indent(text, "    ").splitlines()])
         return

@@ -1,4 +1,4 @@
-"""Descriptions: what the service says of an operation, as JSON, for lists and by itself."""
+"""Descriptions: the JSON documents about operations, for lists and single operations."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _TABLES: Final = (
 _TABULAR: Final = frozenset(_TABLES) - {"application/json", "text/html"} | {"application/vnd.apache.arrow.file"}
 _PICTURES: Final = ("image/png", "image/svg+xml", "application/pdf")
 UNTOLD: Final = "application/octet-stream"
-"""The type of what an operation makes that says nothing of it."""
+"""The media type of an operation that declares none."""
 _NAMES: Final = {
     "application/vnd.apache.arrow.file": "arrow-file",
     "application/vnd.apache.arrow.stream": "arrow",
@@ -52,7 +52,7 @@ _VARIADIC: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYW
 
 
 def describe(name: str, operation: Operation[..., Any], *, base: str) -> dict[str, Any]:
-    """All that a caller has to know of an operation.
+    """Everything that a caller has to know about an operation.
 
     Args:
         name: ``namespace/operation``.
@@ -76,7 +76,7 @@ def describe(name: str, operation: Operation[..., Any], *, base: str) -> dict[st
 
 
 def summary(name: str, operation: Operation[..., Any], *, base: str) -> dict[str, Any]:
-    """What a list says of an operation; the arguments are those of `describe`."""
+    """The entry of an operation in a list; the arguments are those of `describe`."""
     spec = operation.spec
     path = quote(name)
     return {
@@ -102,14 +102,14 @@ def listing(
 ) -> dict[str, Any]:
     """Some of the operations, by name: ``{"operations": [summary, …], "next": cursor or None}``.
 
-    A page starts behind the last name of the one before, so that operations which come and go meanwhile make no other
-    appear twice or never.
+    A page starts after the last name of the previous one. So operations that come and go between pages make no other
+    operation appear twice or never.
 
     Args:
         catalog: what there is.
         may_view: whether the principal may see the namespace of that name.
         namespace: only this one.
-        text: only what has all its words, in whatever case, in name, docstring or tags.
+        text: only operations with all its words in name, docstring or tags, regardless of case.
         tag: only what has this tag.
         cursor: ``next`` of the page before.
         limit: of operations in one page.
@@ -171,13 +171,13 @@ def search(
 
 
 def nearest_operation(catalog: Operations, name: str, may_view: Callable[[str], bool]) -> str:
-    """A closing phrase for messages: the operation whose name is nearest to ``name``, in its own namespace if possible.
+    """A closing phrase for messages: the operation with the nearest name to ``name``, in its own namespace if possible.
 
-    Of very many names only those are compared that are nearest in length, since comparing takes time.
+    Among very many names, it compares only those nearest in length, since comparing takes time.
 
     Args:
         catalog: what there is.
-        name: ``namespace/operation``, of which there is none.
+        name: ``namespace/operation``, which does not exist.
         may_view: whether the principal may see the namespace of that name.
     """
     space, names = name.partition("/")[0], [each for each, _ in catalog]
@@ -209,9 +209,9 @@ def parameters(operation: Operation[..., Any]) -> dict[str, Any]:
 
 
 def media_types(spec: OperationSpec) -> tuple[str, ...]:
-    """What the results of an operation may be had as, its own type first.
+    """The media types that the results of an operation may take, its own type first.
 
-    It is a guess from the declared MIME type, since a value tells what forms it has only once it was made.
+    It is a guess from the declared MIME type: only an actual value determines its forms.
     """
     own = own_type(spec)
     if spec.kind is Kind.FILE:
@@ -222,7 +222,7 @@ def media_types(spec: OperationSpec) -> tuple[str, ...]:
 
 
 def sure_types(spec: OperationSpec) -> tuple[str, ...]:
-    """Those of the media types that a result can be had as whatever it turns out to be."""
+    """The media types among these that every result can take, whatever its value."""
     own = own_type(spec)
     return media_types(spec) if spec.kind is Kind.DATA and own in (UNTOLD, *_TABULAR) else (own,)
 
@@ -238,7 +238,7 @@ def short_name(media_type: str) -> str:
 
 
 def _others(own: str) -> tuple[str, ...]:
-    """The forms beside its own of a value that is said to be of a type."""
+    """The further forms of a value that is declared to be of a type."""
     if own in _TABULAR:
         return _TABLES
     if own in _PICTURES:
@@ -280,14 +280,14 @@ def _untyped(spec: OperationSpec) -> dict[str, Any]:
 
 
 def _note_member(fragment: dict[str, Any], member: Enum) -> None:
-    """Notes a default that is a member of an enum, for which JSON has no form, as the schema names members."""
+    """Adds a default that is an enum member, as the schema names members: JSON has no form for it."""
     named = [each for each in (member.value, member.name) if each in fragment.get("enum", ())]
     if named:
         fragment["default"] = named[0]
 
 
 def _with_default(fragment: dict[str, Any]) -> dict[str, Any]:
-    """A schema that allows its own default: said aloud, it is the same call as left out, even of another type."""
+    """A schema that allows its own default: passing it is the same call as omitting it, even if its type differs."""
     if "default" not in fragment or SchemaValidator(fragment).accepts(fragment["default"]):
         return fragment
     default = fragment.pop("default")

@@ -1,4 +1,4 @@
-"""From a request to the call that it asks for: the query or the body, and the ``rave.…`` parameters beside it."""
+"""Converts a request to its call: the query or the body, and the ``rave.…`` parameters beside it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ PLAIN_CONTROLS: Final = Controls()
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A call as it was written, from which it can be made again by anybody who has the operation.
+    """A call as the client wrote it. Any process that has the operation can repeat it.
 
     Attributes:
         operation: ``namespace/operation``.
@@ -135,12 +135,12 @@ def _refuse_encoded(content_encoding: str | None) -> None:
 
 
 def bind(asked: Asked, operation: Operation[..., Any], resolved: ResolvedOperation) -> Call:
-    """The call that was asked for. It may read files, where an argument stands for the content of one.
+    """The call that the request asks for. It may read files if an argument stands for the content of one.
 
     Args:
         asked: the call as it was written.
         operation: its operation.
-        resolved: the operation as the runtime sees it that is to answer.
+        resolved: the resolved operation of the runtime that answers.
 
     Raises:
         Problem: the arguments do not fit the operation.
@@ -155,14 +155,14 @@ def bind(asked: Asked, operation: Operation[..., Any], resolved: ResolvedOperati
         raise _misfit(reader, error) from error
     except RaveError:
         raise
-    # A converter refuses in whatever way it fails: argparse leaves the program. In process it stays a bug to be seen.
+    # Any failure of a converter is a refusal: argparse exits. Outside the service it stays a visible bug.
     except (Exception, SystemExit) as error:
         _log.warning("%s: an argument can't be converted", asked.operation, exc_info=error)
         raise Problem("bad-arguments", f"an argument can't be converted: {describe_error(error)[:300]}") from error
 
 
 def _refuse_wrong(operation: Operation[..., Any], document: Mapping[str, Any]) -> None:
-    """Refuses values that break the schema: unlike a text, JSON says what it means."""
+    """Refuses values that break the schema: unlike texts, JSON values have types."""
     wrong = wrong_arguments(operation, document)
     if wrong:
         raise Problem("bad-arguments", str(wrong[0]["detail"]), errors=wrong)
@@ -170,7 +170,7 @@ def _refuse_wrong(operation: Operation[..., Any], document: Mapping[str, Any]) -
 
 def _misfit(reader: ArgumentReader, error: ArgumentError) -> Problem:
     name = error.parameter
-    # A message says first which operation it is about, which the client knows.
+    # A message starts with its operation, which the client knows.
     detail = str(error)
     errors = [{"parameter": name, "detail": detail, "schema": reader.schema(name)}] if name else []
     return Problem("bad-arguments", detail, errors=errors)
@@ -212,7 +212,7 @@ def _document(body: bytes) -> dict[str, Any]:
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The members of a JSON object, of which none may be there twice: readers differ in which of the two counts."""
+    """The members of a JSON object. Duplicates are refused: parsers differ in which one counts."""
     members: dict[str, Any] = {}
     for name, value in pairs:
         if name in members:

@@ -1,7 +1,7 @@
 """Values that came out of JSON, checked against JSON Schema 2020-12 by the library jsonschema.
 
-Nothing else touches jsonschema but `rave_http.description.sound_schema`. It is imported when a schema is first used:
-a service that is only asked by GET does without.
+Only this module and `rave_http.description.sound_schema` use jsonschema. It is imported when a schema is first used: a
+service that only gets GET requests never imports it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _IN_WORDS: Final = frozenset(
     {"type", "enum", "const", "anyOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
 )
 
-# What a text of a format is, is what the converters of RAVE read: a time without a zone is one too.
+# The converters of RAVE decide what is valid in a format: a time without a zone is, too.
 _READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "date": to_date,
     "date-time": to_datetime,
@@ -45,7 +45,7 @@ class Misfit:
     """Something in a value that a schema does not allow.
 
     Attributes:
-        steps: where: names of members and places of items, from the outside in.
+        steps: the location: names of members and positions of items, from the outside in.
         detail: what is wrong, and what would be right.
     """
 
@@ -66,10 +66,10 @@ class Misfit:
 
 
 class SchemaValidator:
-    """One schema, made ready once for many values. Every keyword counts. Safe for threads.
+    """One schema, prepared once for many values. Every keyword counts. Safe for threads.
 
-    Of the formats those are checked that jsonschema knows by itself, as ``ipv4``, ``email``, ``regex``; and dates and
-    times, which are read as the converters of RAVE read them. A format that is not known refuses nothing.
+    It checks the formats that jsonschema supports without extras, such as ``ipv4``, ``email`` and ``regex``. It parses
+    dates and times as RAVE's converters do. An unknown format refuses nothing.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -106,7 +106,7 @@ def _misfit(error: ValidationError, steps: Steps) -> Misfit:
 
 
 def _detail(keyword: object, schema: Any, value: Any) -> str:
-    """What is wrong, in words where there are better ones than those of the library."""
+    """What is wrong, in clearer words than the library's where we have them."""
     if isinstance(schema, bool):
         return "nothing is accepted here"
     if keyword in _IN_WORDS:
@@ -136,7 +136,7 @@ def _shown(value: Any) -> str:
 
 @cache
 def _class() -> type[Draft202012Validator]:
-    """jsonschema's validator, with some keywords made fit for bodies that hold very many values."""
+    """jsonschema's validator, with some keywords adapted to bodies with very many values."""
     from jsonschema import Draft202012Validator, validators
 
     quick = {"items": _items, "uniqueItems": _unique_items, "anyOf": _any_of, "oneOf": _one_of}
@@ -166,7 +166,7 @@ def _reading(read: Callable[[str], object]) -> Callable[[object], bool]:
 
 
 def _items(validator: Any, items: Schema, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
-    """As the library's own, but the schema of the items is made ready once for all of them."""
+    """As the library's own, but prepares the schema of the items once for all of them."""
     if not validator.is_type(value, "array"):
         return
     first = len(schema.get("prefixItems", ()))

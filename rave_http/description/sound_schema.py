@@ -1,4 +1,4 @@
-"""The schemas of plugins made sound, so that what is wrong with one does not spoil the document of all others."""
+"""Repairs the schemas of plugins, so that one broken schema does not spoil the whole document."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _GONE: Final = object()
 
 
 def sound(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema as it comes out of JSON, without the keywords that are malformed or that JSON has no form for.
+    """A schema as read from JSON, without keywords that are malformed or not expressible in JSON.
 
-    References within it (``#/$defs/…``) are replaced by what they refer to, since the schema becomes a part of larger
-    documents. What refers to itself accepts anything from there on; so does what refers to another document.
+    References within it (``#/$defs/…``) are replaced by their targets, since the schema becomes a part of larger
+    documents. A reference to itself accepts anything from there on; so does a reference to another document.
     """
     return _shaped(_plain(schema), ())
 
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What JSON can say of a schema."""
+    """The part of a schema that JSON can express."""
     try:
         whole: dict[str, Any] = json.loads(json.dumps(schema, allow_nan=False))
     except (TypeError, ValueError, RecursionError):
@@ -126,5 +126,5 @@ def _is_well_formed(keyword: str, text: str) -> bool:
 def _metaschema() -> Draft202012Validator:
     from jsonschema import Draft202012Validator
 
-    # Of the formats one matters here: a pattern has to be one.
+    # Only one format matters here: a pattern has to be a valid regex.
     return Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)

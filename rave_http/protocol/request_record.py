@@ -1,4 +1,4 @@
-"""What is recorded of a request while it is answered: for the access log, metrics, and the resources."""
+"""The request record: facts about a request for the access log, metrics, and the resources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ANONYMOUS_NAME = "-"
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request. The outer middleware makes it as ``scope["rave"]`` at first; resources fill in what they learn.
+    """One request. The outer middleware creates it as ``scope["rave"]``; resources fill in what they learn.
 
     Attributes:
         request_id: taken from ``X-Request-ID`` where that is well formed, else made.

@@ -1,4 +1,4 @@
-"""Responses and their headers: said once, and referred to wherever they may come."""
+"""Responses and their headers: defined once and referenced wherever they occur."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def part(media_types: Iterable[str]) -> dict[str, Any]:
 
 
 def answer(description: str, schema: Mapping[str, Any] | None, *others: str) -> dict[str, Any]:
-    """A JSON document, or without one nothing; ``others`` are media types that it can be had as, too."""
+    """A JSON document, or nothing without one; ``others`` are further media types of it."""
     found: dict[str, Any] = {"description": description, "headers": _headers(("Cache-Control", "X-Request-ID"))}
     if schema is not None or others:
         documents = {} if schema is None else {JSON: dict(schema)}
@@ -111,7 +111,7 @@ def _problem(status: int) -> dict[str, Any]:
 
 
 def _products(media_types: Iterable[str], *, is_part: bool = False) -> dict[str, Any]:
-    # A part of a JSON document is none; bytes have no schema in OpenAPI 3.1.
+    # A part of a JSON document is not JSON; bytes have no schema in OpenAPI 3.1.
     return {name: {"schema": {}} if name == JSON and not is_part else {} for name in media_types}
 
 

@@ -110,14 +110,14 @@ def _named(spec: OperationSpec, kind: object) -> str | None:
 
 
 def _body(schema: Mapping[str, Any], texts: Sequence[Written]) -> dict[str, Any]:
-    """The arguments as a JSON object, or as a form where that can hold them."""
+    """The arguments as a JSON object, or also as a form if that can hold them."""
     document, others = relaxed(schema), schema["additionalProperties"]
     form = {**document, "properties": {text.name: text.in_form() for text in texts}}
     if others is not False:
         document["propertyNames"] = {"not": {"pattern": r"^rave\."}}
         form |= other_texts(others)
     content = {"application/json": {"schema": document}}
-    # A form has no place for objects and lists of lists but as JSON in a text, which tools do not know to write.
+    # A form can hold objects and lists of lists only as JSON in a text, which tools do not know how to write.
     if all(text.writing is not Writing.JSON or accepts_anything(text.schema) for text in texts):
         content["application/x-www-form-urlencoded"] = {"schema": form}
     return {"required": bool(schema["required"]), "content": content}
@@ -137,8 +137,8 @@ def _responses(made: tuple[str, ...], returns: str, *, has_body: bool) -> dict[s
     return dict(sorted(found.items()))
 
 
-# 'rave.only_cached' is left out: its answer where nothing is kept is a 504, which tools that try out whatever an
-# operation takes would report as a failure of the service.
+# 'rave.only_cached' is left out: without a kept result its answer is a 504. Tools that try every parameter would report
+# that as a failure of the service.
 _CONTROLS: Final = ("rave.prefer", "rave.refresh", "rave.deep_refresh")
 
 
@@ -165,7 +165,7 @@ def _controls() -> dict[str, dict[str, Any]]:
 
 
 def _form(sure: Sequence[str]) -> dict[str, Any]:
-    """``rave.f`` for operations whose results can be had as these."""
+    """``rave.f`` for operations whose results can take these forms."""
     options = ["", *dict.fromkeys(form for each in sure for form in (short_name(each), each))]
     description = "The form of the result: a short name or a media type, in place of the header 'Accept'."
     return _parameter("rave.f", "query", description, {"enum": options})

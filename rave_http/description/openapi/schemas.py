@@ -1,4 +1,4 @@
-"""The documents that the service gives besides products, each as a JSON Schema under its name."""
+"""The service's documents other than products, each as a JSON Schema under its name."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def text_schema(schema: Mapping[str, Any], *, is_required: bool = False) -> dict
 
 
 def relaxed(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema as requests have to fit it: a set is made of whatever is given, so that items may repeat."""
+    """A schema as requests have to fit it: items of a set may repeat, since the set is built from them."""
     return {keyword: _relaxed(value) for keyword, value in schema.items() if keyword != "uniqueItems"}
 
 
@@ -149,7 +149,7 @@ def _one_text(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def branches_of(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What a schema allows one or the other of, without annotations."""
+    """The alternatives that a schema allows, without annotations."""
     plain = {keyword: value for keyword, value in schema.items() if keyword not in ANNOTATIONS}
     if "anyOf" in plain and len(plain) == 1:
         return [branch for inner in plain["anyOf"] if isinstance(inner, dict) for branch in branches_of(inner)]
