@@ -1,4 +1,4 @@
-"""Running a body and keeping what it gave: the part of the data path that a hit never sees."""
+"""Runs a body and keeps its result: the part of the data path that a hit never reaches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rave_core.telemetry.diagnostics import Diagnostics
 
 @dataclass(frozen=True, slots=True)
 class BodyResult:
-    """What running a body gave, and short forms of the arguments that it was given."""
+    """The result of running a body, and short forms of its arguments."""
 
     value: Any
     error: Exception | None
@@ -39,7 +39,7 @@ class Compute:
     """Runs bodies and keeps results. Safe for many threads and event loops at once.
 
     Attributes:
-        after_put: called with a cache after each entry that was put there, to tidy it now and then.
+        after_put: called with a cache after each entry put there, to purge it from time to time.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Compute:
         lease: Lease | None = None,
         flight: SingleFlight | None = None,
     ) -> Effects[BodyResult]:
-        """Runs the body, in a scope of its own."""
+        """Runs the body, in an execution context of its own."""
         blocking = resolved.cache.blocking
         key = call.key.text if call.key is not None else None
         child = ExecutionContext(
@@ -88,7 +88,7 @@ class Compute:
     def _write(
         self, call: Call, child: ExecutionContext, place: Destination, blocking: bool
     ) -> Effects[tuple[Any, Exception | None]]:
-        """Runs a body that writes to a path; once more elsewhere, if there it failed for want of a place to write."""
+        """Runs a body that writes to a path; tries once more elsewhere if the path could not be written."""
         spec = call.spec
         prepared: tuple[str, ...] = yield Acquire(blocking, place.prepare, (spec,), place.abandon)
         while True:
@@ -124,9 +124,9 @@ class Compute:
         return computed_async if call.spec.is_async else computed
 
     def put(self, resolved: ResolvedOperation, call: Call, value: Any, context: ExecutionContext) -> Outcome[Any]:
-        """Keeps ``value`` as if the body had just given it, in no time and from nothing else.
+        """Keeps ``value`` as if the body had just returned it, with no run time and no dependencies.
 
-        Of a file operation it is the path of a file, which is copied.
+        For a file operation, ``value`` is the path of a file, which is copied.
         """
         arguments = summarize(call.named) if self._record_arguments else {}
         if call.key is None:
@@ -138,7 +138,7 @@ class Compute:
         return self._keep(execution, result)[0]
 
     def keep(self, execution: Execution, ran: BodyResult, lease: Lease | None) -> tuple[Outcome[Any], FlightResult]:
-        """Keeps what a body gave, if its strategy and the cache allow it; then gives the lease back."""
+        """Keeps the result of a body if its strategy and the cache allow it, then releases the lease."""
         kept = self._dropped(execution, ran) if self._is_late(execution, ran, lease) else self._keep(execution, ran)
         if execution.deep is not None:
             execution.deep.done.add(execution.key.text)
@@ -147,7 +147,7 @@ class Compute:
         return kept
 
     def _is_late(self, execution: Execution, ran: BodyResult, lease: Lease | None) -> bool:
-        """Whether this process slept through its lease while another kept what it began to compute later."""
+        """Whether this process slept through its lease while another kept a result that it began later."""
         resolved = execution.resolved
         if lease is None or resolved.leases is None:
             return False
@@ -164,7 +164,7 @@ class Compute:
     def _dropped(self, execution: Execution, ran: BodyResult) -> tuple[Outcome[Any], FlightResult]:
         resolved = execution.resolved
         self._diagnostics.outrun(execution.key.text)
-        resolved.cache.drop(execution.key.text)  # memory may hold what is older still
+        resolved.cache.drop(execution.key.text)  # memory may hold an even older result
         return self._unkept(execution, ran)
 
     def _keep(self, execution: Execution, ran: BodyResult) -> tuple[Outcome[Any], FlightResult]:
@@ -186,10 +186,10 @@ class Compute:
         return Outcome(found.value, status, execution.key, found.entry), FlightResult()
 
     def _prepared(self, execution: Execution, ran: BodyResult) -> tuple[EntryDraft, Encoded] | None:
-        """The entry but for what its encoding tells, and the encoded value; ``None`` for what is not to be kept."""
+        """The entry without the fields that the encoding sets, and the encoded value; ``None`` if it can't be kept."""
         resolved, draft = execution.resolved, self._draft(execution, ran)
         guards = resolved.version.guards
-        if guards.each and not guards.hold():  # the body may have seen what was there before, or what is there now
+        if guards.each and not guards.hold():  # the body may have seen the old or the new state
             return None
         try:
             request = Request(resolved.name, execution.call.named, execution.key, ran.generated_at)
@@ -212,7 +212,7 @@ class Compute:
         return outcome, FlightResult(fetch=fetch, unkept=fetch is None)
 
     def _draft(self, execution: Execution, ran: BodyResult) -> EntryDraft:
-        """The entry, but for its expiry and what only its encoding tells."""
+        """The entry, without its expiry and the fields that the encoding sets."""
         spec = execution.resolved.spec
         return partial(
             Entry,
@@ -236,7 +236,7 @@ class Compute:
 
 
 def _copied(resolved: ResolvedOperation, spec: OperationSpec, path: Any) -> Any:
-    """A copy of a file where a product begins."""
+    """A copy of a file, as the draft of a product."""
     prepared = resolved.cache.prepare(spec)
     try:
         shutil.copy(path, prepared[0])
@@ -252,8 +252,8 @@ def _with_output(spec: OperationSpec, prepared: tuple[str, ...], args: tuple[Any
 
 
 def _fetcher(cache: Cache, encoded: Encoded) -> Callable[[], Any] | None:
-    """Gives each of those who wait a value of its own; ``None`` where that can't be had, as memory is short."""
+    """Gives each waiting caller a value of its own; ``None`` if memory is too short for that."""
     try:
         return cache.fetcher(encoded)
-    except Exception:  # noqa: BLE001  # the answer is there, and those who wait compute theirs
+    except Exception:  # noqa: BLE001  # the answer exists; waiting callers compute their own
         return None

@@ -26,7 +26,7 @@ Listener: TypeAlias = Callable[[str, Progress], None]
 
 
 class DeepRefresh:
-    """One deep refresh: the keys that were made anew in it, each of which is computed once only."""
+    """One deep refresh: the keys recomputed in it. Each key is recomputed only once."""
 
     __slots__ = ("done",)
 
@@ -35,11 +35,11 @@ class DeepRefresh:
 
 
 class AbstractRuntime(ABC):
-    """Where calls are answered: what a context knows of its `rave_core.Runtime`.
+    """Where calls are answered: what an execution context knows about its `rave_core.Runtime`.
 
     Attributes:
-        context: where calls from outside of any operation stand.
-        statistics: the process's own.
+        context: the context of calls from outside of any operation.
+        statistics: those of the process.
     """
 
     context: ExecutionContext
@@ -47,15 +47,15 @@ class AbstractRuntime(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Lets go of what is open."""
+        """Closes what is open."""
 
 
 class ExecutionContext:
-    """What surrounds a call: the runtime it goes to, and the computation that makes it, if any.
+    """What surrounds a call: its runtime, and the computation that makes the call, if any.
 
     Attributes:
         runtime: where calls from this context go.
-        key: text of the key being computed, ``None`` outside of any computation and for an uncached one.
+        key: text of the key being computed; ``None`` outside of any computation and in an uncached one.
         operation: name of the operation being computed.
         children: texts of the keys asked for, in the order first asked.
         deep: the deep refresh under way, or ``None``.
@@ -95,11 +95,11 @@ class ExecutionContext:
 
 
 current: contextvars.ContextVar[ExecutionContext | None] = contextvars.ContextVar("rave_context", default=None)
-"""The context of this thread or task; ``None`` where none was entered."""
+"""The context of this thread or task; ``None`` if it has not entered one."""
 
 
 class Ambient:
-    """The context of threads that have none of their own: that of the process's own runtime.
+    """The context of threads without one of their own: that of the process's default runtime.
 
     Attributes:
         default: that context, ``None`` until it is made.
@@ -120,7 +120,7 @@ class Ambient:
         return not self._blocks
 
     def make_default(self, context: ExecutionContext | None) -> ExecutionContext | None:
-        """Makes ``context`` the default, and gives the one before."""
+        """Makes ``context`` the default and returns the previous one."""
         with self.lock:
             before, self.default = self.default, context
             self._settle()
@@ -151,8 +151,8 @@ def progress(done: float, total: float | None = None, text: str = "") -> None:
     """Reports how far the running operation is; a call outside of any operation does nothing.
 
     Args:
-        done: how much is done, in units of the operation's own.
-        total: how much there is in all, ``None`` while unknown.
+        done: how much is done, in units that the operation chooses.
+        total: how much there is in all; ``None`` while that is unknown.
         text: what is being done, for people.
     """
     context = current.get()
@@ -161,11 +161,11 @@ def progress(done: float, total: float | None = None, text: str = "") -> None:
 
 
 def announce(context: ExecutionContext, operation: str, report: Progress) -> None:
-    """Notes a report in ``context`` and in those around it, up to the nearest listener, which hears of it.
+    """Notes a report in ``context`` and in those around it, and passes it to the nearest listener.
 
     Args:
         context: of the computation that the report is about.
-        operation: who reports: the one computed in ``context``, or one that it called.
+        operation: the reporting operation: the one computed in ``context``, or one that it called.
         report: how far it is.
     """
     around: ExecutionContext | None = context
@@ -188,7 +188,7 @@ def entered(context: ExecutionContext) -> Iterator[ExecutionContext]:
 
 
 def carry(function: Callable[P, R]) -> Callable[P, R]:
-    """``function``, to be called in another thread as if from here: with this scope, deep refresh included."""
+    """Wraps ``function`` for another thread: it runs in the caller's execution context, deep refresh included."""
     copied = contextvars.copy_context()
 
     def carried(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -198,8 +198,8 @@ def carry(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class ThreadPool(ThreadPoolExecutor):
-    """A thread pool whose tasks run in the scope of whoever submitted them (see `carry`)."""
+    """A thread pool whose tasks run in the execution context of the thread that submits them (see `carry`)."""
 
     def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """Schedules ``function(*args, **kwargs)`` in the caller's scope."""
+        """Schedules ``function(*args, **kwargs)`` in the caller's execution context."""
         return super().submit(carry(function), *args, **kwargs)

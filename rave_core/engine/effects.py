@@ -1,4 +1,4 @@
-"""The steps of the data path, and the two ways to walk it: in a thread, and in an event loop."""
+"""The steps of the data path, and two ways to run it: in a thread and in an event loop."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from rave_core.model import Call
 T = TypeVar("T")
 
 _SHALLOW, _DEEPEST = 8, 4000
-"""Nested computations: so few fit any stack, and nobody looks; so many are a recursion without an end."""
+"""Depths of nested computations: the first fits any stack, so it is not checked; the second is a runaway recursion."""
 
 
 class Effect(ABC):
-    """One thing that is done on the way; what it gives is sent back into the path."""
+    """One step of the path; its result is sent back into the path."""
 
     __slots__ = ()
 
     @abstractmethod
     def perform(self) -> Any:
-        """Does it in this thread."""
+        """Performs the effect in this thread."""
 
     @abstractmethod
     async def perform_async(self) -> Any:
-        """Does it without holding up the event loop."""
+        """Performs the effect without blocking the event loop."""
 
 
 Effects: TypeAlias = Generator[Effect, Any, T]
@@ -42,7 +42,7 @@ Effects: TypeAlias = Generator[Effect, Any, T]
 
 @dataclass(slots=True, eq=False)
 class Blocking(Effect):
-    """Calls ``function``, in a thread of its own if it is ``blocking``, since it may wait for a store then."""
+    """Calls ``function``; in a thread of its own if it is ``blocking``, because it may then wait for a store."""
 
     blocking: bool
     function: Callable[..., Any]
@@ -61,12 +61,12 @@ class Blocking(Effect):
 
 @dataclass(slots=True, eq=False)
 class Foreign(Blocking):
-    """Calls a ``function`` that calls code of the operation's author: a strategy, or a codec for a class of theirs."""
+    """Calls a ``function`` that runs the operation author's code: a strategy, or a codec for one of their classes."""
 
 
 @dataclass(slots=True, eq=False)
 class Acquire(Effect):
-    """Calls ``function`` as `Blocking` does, for something that ``give_back`` takes where nobody waits for it any more.
+    """Calls ``function`` as `Blocking` does. If nobody waits for the result any more, ``give_back`` takes it.
 
     A thread can't be cancelled with the task that waits for it.
     """
@@ -114,8 +114,8 @@ class Wait(Effect):
     def perform(self) -> FlightResult | None:
         """Gives how the flight landed.
 
-        A flight that this very thread leads can't land while the thread waits: a signal handler asked, or code that an
-        event loop runs. Whoever asked then computes without it.
+        A flight led by this very thread can't land while the thread waits: a signal handler asked, or code in an
+        event loop. The caller then computes without the flight.
         """
         if self.flight.thread == threading.get_ident():
             return FlightResult(unkept=True)
@@ -140,7 +140,7 @@ class Wait(Effect):
 
 @dataclass(slots=True, eq=False)
 class Sleep(Effect):
-    """Lets ``seconds`` pass."""
+    """Waits for ``seconds``."""
 
     clock: Clock
     seconds: float
@@ -156,12 +156,12 @@ class Sleep(Effect):
 
 @dataclass(slots=True, eq=False)
 class RunBody(Effect):
-    """Runs an operation's body in a context of its own; gives what it returned, and its exception or ``None``.
+    """Runs an operation's body in a context of its own; gives its result, and its exception or ``None``.
 
     Attributes:
-        call: what is answered by it.
-        function: the body, or what a plugin's ``rave_compute`` put in its place.
-        args, kwargs: what it is called with: the call's, and the output path of a file operation among them.
+        call: the call that it answers.
+        function: the body, or what a plugin's ``rave_compute`` substituted for it.
+        args, kwargs: the call's arguments, including the output path of a file operation.
         context: what surrounds the calls that the body makes.
     """
 
@@ -174,7 +174,7 @@ class RunBody(Effect):
     def perform(self) -> tuple[Any, Exception | None]:
         """Gives what the body returned, and its exception.
 
-        Where the stack of this thread is nearly used up, the body runs in a thread of its own, which has all of one.
+        If this thread's stack is nearly used up, the body runs in a new thread with a full stack of its own.
         """
         if _SHALLOW < self.context.depth < _DEEPEST and is_nearly_full():
             answer: tuple[Any, Exception | None] = in_fresh_thread(self._perform)
@@ -207,7 +207,7 @@ def run(path: Effects[T]) -> T:
         effect = next(path)
         while True:
             try:
-                # A store is called from here: the way to it is one frame shorter than by `perform`.
+                # Calls the store from here: that saves one frame compared to `perform`.
                 is_call = type(effect) in _CALLS
                 answer = effect.function(*effect.args) if is_call else effect.perform()  # type: ignore[attr-defined]  # seen
             except BaseException as error:  # noqa: BLE001  # the path must clean up after itself, whatever happened
@@ -219,11 +219,11 @@ def run(path: Effects[T]) -> T:
 
 
 Runner: TypeAlias = Callable[[RunBody], Awaitable[tuple[Any, Exception | None]]]
-"""Runs a body elsewhere than in the task that walks the path."""
+"""Runs a body outside the task that walks the path."""
 
 
 Caller: TypeAlias = Callable[..., Awaitable[Any]]
-"""Calls a function with its arguments elsewhere than in the event loop."""
+"""Calls a function with its arguments outside the event loop."""
 
 
 async def run_async(path: Effects[T], run: Runner | None = None, foreign: Caller | None = None) -> T:
@@ -231,8 +231,8 @@ async def run_async(path: Effects[T], run: Runner | None = None, foreign: Caller
 
     Args:
         path: the path.
-        run: runs the bodies on it; without it they are coroutine functions, and run in this task.
-        foreign: calls what is `Foreign`; without it that is called as other functions are.
+        run: runs the bodies; without it they are coroutine functions and run in this task.
+        foreign: performs `Foreign` effects; without it they are called like other functions.
     """
     try:
         effect = next(path)

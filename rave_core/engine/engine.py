@@ -34,7 +34,7 @@ from rave_core.telemetry.diagnostics import Diagnostics
 
 _log = logging.getLogger("rave")
 _LONG_AGO = -1
-"""A count of landings for a look of which it is not known when it was: any result may have landed since."""
+"""The count of landings for a look-up at an unknown time: any result may have landed since."""
 
 
 End: TypeAlias = Outcome[Any] | Failure
@@ -58,7 +58,7 @@ class Engine:
         Raises:
             Exception: whatever the operation's body raises.
             ProductError: a file operation wrote nothing, or ``tofile`` can't be written.
-            RaveError: in strict mode, where a result could not be kept.
+            RaveError: a result could not be kept, in strict mode.
         """
         landed = self.flights.landed
         found = None
@@ -86,20 +86,20 @@ class Engine:
         self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext, run: Runner,
         foreign: Caller | None = None,
     ) -> Outcome[Any]:  # fmt: skip
-        """As `resolve_async`, for a call that the kept results did not answer: a stale one is made anew at once.
+        """As `resolve_async`, for a call that no kept result answered. A stale result is recomputed at once.
 
-        The caller may have looked long ago. What has landed since answers the call, unless it asks for a refresh.
+        The caller may have looked long ago. A result landed since then answers the call, unless it asks for a refresh.
 
         Args:
             resolved, call, options, context: as there.
             run: runs the body, coroutine function or not.
-            foreign: calls what calls other code of the operation's author; without it that may run in the event loop.
+            foreign: calls functions that run the author's other code; without it they may run in the event loop.
         """
         path = self._path(resolved, call, options, context, None, _LONG_AGO)
         return self._ended(resolved, await run_async(path, run, foreign))
 
     def put(self, resolved: ResolvedOperation, call: Call, value: object, context: ExecutionContext) -> Outcome[Any]:
-        """Keeps ``value`` as the result of a call, as if its body had just given it."""
+        """Keeps ``value`` as the result of a call, as if its body had just returned it."""
         return self._compute.put(resolved, call, value, context)
 
     def _ended(self, resolved: ResolvedOperation, end: End) -> Outcome[Any]:
@@ -121,7 +121,7 @@ class Engine:
         context: ExecutionContext,
         status: Status = Status.HIT,
     ) -> Outcome[Any]:
-        """The answer that is a kept result: counted, and noted as one that the surrounding computation needs."""
+        """Answers with a kept result: counts it, and notes it as a dependency of the surrounding computation."""
         if context.parent is not None:
             context.children[found.entry.key] = None
         call.ref = found.ref if status is Status.HIT else None
@@ -143,7 +143,7 @@ class Engine:
         found: Found | None,
         landed: int,
     ) -> Effects[End]:
-        """The whole way of a call that was not answered at first sight; ``found`` is a stale result already seen."""
+        """The full path of a call that the first look-up did not answer; ``found`` is a stale result already seen."""
         deep = DeepRefresh() if options.deep_refresh else context.deep
         if options.tofile is not None:
             return (yield from self._uncached(resolved, call, context, deep, Target(options.tofile)))
@@ -190,7 +190,7 @@ class Engine:
                 try:
                     return (yield from self._lead(execution, flight, landed))
                 finally:
-                    # Where the stack was at its end, here there is as much of it as there was for joining.
+                    # If the stack was nearly used up, as much of it is free here as there was for joining.
                     if flight.flight_result is None:
                         self.flights.land(text, flight, FlightResult())
             if not self.flights.wait_for(flight, context.flight):
@@ -202,7 +202,7 @@ class Engine:
                     return end
 
     def _joined(self, execution: Execution, result: FlightResult) -> Effects[End | None]:
-        """The answer of a flight that another led; ``None`` where there is none, so that the next one leads."""
+        """The answer of a flight that another caller led; ``None`` if it gave none, so that the next caller leads."""
         if result.error is not None:
             return (yield from self._fail(execution, result.error, result.traceback))
         found = yield execution.do(self._look_fresh, execution)
@@ -213,12 +213,12 @@ class Engine:
         return (yield from self._alone(execution)) if result.unkept else None
 
     def _alone(self, execution: Execution) -> Effects[End]:
-        """Runs the body for this caller alone: it would wait for itself, or nothing is kept."""
+        """Runs the body for this caller alone, because it would wait for itself or because nothing is kept."""
         cache = execution.resolved.cache
         return (yield from self._uncached(execution.resolved, execution.call, execution.context, execution.deep, cache))
 
     def _lead(self, execution: Execution, flight: SingleFlight, landed: int) -> Effects[End]:
-        """Runs the body for all who wait, once here and, where the store has leases, once among processes."""
+        """Runs the body for all waiting callers: once here and, if the store has leases, once among processes."""
         resolved = execution.resolved
         flight_result, lease = FlightResult(), None
         try:
@@ -246,7 +246,7 @@ class Engine:
     def _land(
         self, execution: Execution, flight: SingleFlight, flight_result: FlightResult, lease: Lease | None
     ) -> None:
-        """Ends a flight, and gives back its lease where the result was not kept."""
+        """Ends a flight, and releases its lease if the result was not kept."""
         try:
             if lease is not None and execution.resolved.leases is not None:
                 execution.resolved.leases.release(lease)
@@ -254,7 +254,7 @@ class Engine:
             self.flights.land(execution.key.text, flight, flight_result)
 
     def _look_again(self, execution: Execution, landed: int) -> Effects[Found | None]:
-        """What someone landed between our look and our flight, in a store without leases."""
+        """A result that landed between our look-up and our flight, in a store without leases."""
         if landed == self.flights.landed or (not execution.is_plain and execution.must_run):
             return None
         found: Found | None = yield execution.do(self._look_fresh, execution)
@@ -265,7 +265,7 @@ class Engine:
         return found if found is not None and found.entry.is_fresh(self._clock.now()) else None
 
     def _claim(self, execution: Execution, leases: Leases) -> Effects[tuple[Lease | None, Found | None]]:
-        """The lease of the key, or what another process made of it; neither where the store is in trouble."""
+        """The lease of the key, or the result of another process; neither if the store is in trouble."""
         resolved = execution.resolved
         watch = Watch(leases, execution.key.text, resolved.name)
         seconds = 0.002
@@ -288,7 +288,7 @@ class Engine:
         except Exception as error:  # noqa: BLE001  # a store may raise anything; a lease only saves work
             self._diagnostics.backend_failed(resolved.cache.url, "claim a lease", error)
             return Claim(None, None, is_settled=True)
-        # Even without having waited: another process may have put it between our look and our claim.
+        # Even if we did not wait: another process may have put it between our look-up and our claim.
         try:
             found = resolved.cache.look(execution.key) if execution.is_plain or not execution.must_run else None
             if found is not None and not found.entry.is_fresh(self._clock.now()):
@@ -317,13 +317,13 @@ class Engine:
         return Failure(error, traceback)
 
     def _refresh_behind(self, execution: Execution) -> None:
-        """Starts to make a stale result anew in a thread of its own, unless that is under way here already."""
+        """Starts to recompute a stale result in a thread of its own, unless this process is already doing so."""
         if self.flights.is_under_way(execution.key.text):
             return
         behind = replace(execution, context=ExecutionContext(execution.context.runtime), deep=None)
         try:
             threading.Thread(target=self._refresh, args=(behind,), name="rave-refresh", daemon=True).start()
-        except RuntimeError as error:  # no more threads; the stale result is an answer all the same
+        except RuntimeError as error:  # no more threads; the stale result still answers
             _log.warning("%s could not be refreshed behind its caller: %s", execution.resolved.name, error)
 
     def _refresh(self, execution: Execution) -> None:

@@ -1,4 +1,4 @@
-"""One call on its way through the engine, and its operation as one runtime sees it."""
+"""One call in the engine, and its operation resolved for one runtime."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from rave_core.versions.version import Version
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResolvedOperation:
-    """One operation as one runtime sees it: its name, its version, where its results go and for how long.
+    """An operation resolved for one runtime: its name, its version, where its results go and for how long.
 
     Attributes:
         record: the operation's statistics.
-        leases: of the store that keeps its results; ``None`` where that has none.
+        leases: of the store that keeps its results; ``None`` if that store has none.
         strategy: when a result expires.
-        version: which code makes the results.
+        version: identifies the code that makes the results.
     """
 
     spec: OperationSpec
@@ -47,10 +47,10 @@ class ResolvedOperation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Execution:
-    """One call on its way: what every stretch of the path needs to know.
+    """One call in the engine: what every part of the path needs to know.
 
     Attributes:
-        is_plain: without options and outside of a deep refresh, so that it must not run: `must_run` need not be asked.
+        is_plain: whether the call has no options and is outside of a deep refresh, so `must_run` need not be asked.
     """
 
     resolved: ResolvedOperation
@@ -63,7 +63,7 @@ class Execution:
 
     @property
     def must_run(self) -> bool:
-        """Whether what is kept does not count: a refresh was asked, here or by a caller's deep refresh."""
+        """Whether kept results don't count, because the call or a caller's deep refresh asks for a refresh."""
         if self.options.refresh or self.options.deep_refresh:
             return True
         return self.deep is not None and self.key.text not in self.deep.done
@@ -75,7 +75,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A path's end at an operation's own exception. (Raised inside a generator, a StopIteration would be lost.)"""
+    """Ends a path with the operation's own exception. (A StopIteration raised inside a generator would be lost.)"""
 
     error: Exception
     traceback: TracebackType | None
@@ -83,11 +83,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What an attempt to claim a key gave: the lease, or what another process put meanwhile, or neither.
+    """The result of an attempt to claim a key: the lease, or the entry that another process has put, or neither.
 
     Attributes:
-        is_settled: whether to go on; if not, another process holds the lease. Neither, and settled: the store is in
-            trouble, and the body runs without a lease.
+        is_settled: whether to go on; if not, another process holds the lease. If it is settled with neither, the
+            store is in trouble and the body runs without a lease.
     """
 
     lease: Lease | None

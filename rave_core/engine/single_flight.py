@@ -20,9 +20,9 @@ class FlightResult:
 
     Attributes:
         error: the exception of the operation, shared by all who waited; ``None`` when there was none.
-        traceback: of the error, as the body left it: each who raises it again adds frames to the one it has.
-        fetch: gives each caller a value of its own, where the result could not be put into the cache.
-        unkept: the result is never kept, so that whoever waited runs by themselves, all at once.
+        traceback: of the error, as the body left it: each caller that raises it again adds frames to its own.
+        fetch: gives each caller a value of its own if the result could not be put into the cache.
+        unkept: the result is never kept, so all waiting callers run their own body, at the same time.
     """
 
     error: Exception | None = None
@@ -36,7 +36,7 @@ class SingleFlight:
 
     Attributes:
         thread: the identifier of the thread that leads it.
-        needs: the flights that it can't land without: those that its body leads, and those that it waits for.
+        needs: the flights that must land before it can: those that its body leads, and those that it waits for.
     """
 
     __slots__ = ("_lock", "_waiters", "flight_result", "needs", "thread")
@@ -45,11 +45,11 @@ class SingleFlight:
         self.flight_result: FlightResult | None = None
         self.thread = threading.get_ident()
         self.needs: list[SingleFlight] = []
-        self._lock = threading.RLock()  # a signal handler may call an operation in the middle of anything
+        self._lock = threading.RLock()  # a signal handler may call an operation at any point
         self._waiters: list[Callable[[], object]] = []
 
     def need(self, flight: SingleFlight) -> None:
-        """Notes that this one can't land before ``flight`` has."""
+        """Notes that this flight can't land before ``flight`` has."""
         if len(self.needs) >= _MANY:
             self.needs = [each for each in self.needs if each.flight_result is None]
         self.needs.append(flight)
@@ -96,9 +96,9 @@ class Flights:
             return flight, True
 
     def wait_for(self, flight: SingleFlight, within: SingleFlight | None) -> bool:
-        """Notes that the body of ``within`` waits for ``flight``; ``False`` where it would wait for itself.
+        """Notes that the body of ``within`` waits for ``flight``; ``False`` if it would wait for itself.
 
-        It would if ``flight`` needs ``within`` to land, by whatever way through other flights and threads.
+        It would if ``flight`` needs ``within`` to land, directly or through other flights and threads.
         """
         if within is None:
             return True
@@ -109,7 +109,7 @@ class Flights:
             return True
 
     def land(self, key: str, flight: SingleFlight, flight_result: FlightResult) -> None:
-        """Ends a flight: whoever asks for ``key`` from now on starts another."""
+        """Ends a flight: the next caller that asks for ``key`` starts another."""
         with self._lock:
             self._flights.pop(key, None)
             self.landed += 1

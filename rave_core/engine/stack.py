@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 RESERVE = 300
-"""Frames that a body and the way to the next one must find free."""
+"""The number of frames that must be free for a body and the path to the next one."""
 
 
 def is_nearly_full() -> bool:
@@ -23,9 +23,9 @@ def is_nearly_full() -> bool:
 
 
 def in_fresh_thread(run: Callable[[], Any]) -> Any:
-    """What ``run`` gives in a thread of its own, with this one's context variables; ``run`` raises nothing of its own.
+    """Calls ``run`` in a thread of its own, with this thread's context variables; ``run`` itself raises nothing.
 
-    Where no thread can be started it runs here. An exception that a signal raises in this thread, as Ctrl-C does, is
+    If no thread can be started, it runs here. An exception that a signal raises in this thread, as Ctrl-C does, is
     raised in the other one too, which is waited for.
     """
     results: list[Any] = []

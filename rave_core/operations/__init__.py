@@ -1,1 +1,1 @@
-"""Operations: what a decorator makes of a function, and the catalog of those that are exported."""
+"""Operations: what a decorator makes of a function, and the catalog of exported operations."""

@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 class AsyncOperation(Operation[P, Coroutine[Any, Any, R]], Generic[P, R]):
-    """An operation whose body is a coroutine function: calling it gives a coroutine, as the function would."""
+    """An operation whose body is a coroutine function: calling it returns a coroutine, as the function does."""
 
     def __init__(self, spec: OperationSpec, build: Build) -> None:
         super().__init__(spec, build)

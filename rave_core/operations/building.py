@@ -1,4 +1,4 @@
-"""From a function and what was said of it to an operation."""
+"""Builds an operation from a function and its annotations."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SELVES = ("self", "cls")
 
 
 def operation_of(function: Callable[..., Any], *, kind: Kind, annotations: Mapping[str, Any]) -> AnyOperation:
-    """The operation of a function of which ``annotations`` were said, each as its check gave it.
+    """Builds the operation of a function with ``annotations``, each as its check returned it.
 
     Raises:
-        DecorationError: it can't be one, or something that was said does not fit it.
+        DecorationError: the function can't be an operation, or an annotation does not fit it.
     """
     _check_function(function, kind)
     make = AsyncOperation if inspect.iscoroutinefunction(function) else Operation
@@ -58,11 +58,11 @@ def _spec(function: Callable[..., Any], kind: Kind, annotations: Mapping[str, An
 
 
 _COPIED = ("version", "expires", "mime_type", "tags", "stale_while_revalidate", "stale_if_error", "ignore")
-"""What is said of an operation and stands in its spec as it was said."""
+"""The annotations that enter an operation's spec unchanged."""
 
 
 def _converter_named(name: str) -> Converter:
-    """The converter of a name, looked for when it is first needed, since its plugin may still be loading."""
+    """A named converter, looked up on first use because its plugin may still be loading."""
     return current_runtime().plugins.converters.find(name)
 
 
@@ -97,7 +97,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
 
 
 def _is_method(function: Callable[..., Any], parameters: tuple[inspect.Parameter, ...]) -> bool:
-    """Whether it was defined in a class body and takes its instance, going by how methods are written."""
+    """Whether the function was defined in a class body and takes the instance, judged by how methods are written."""
     inside = function.__qualname__.rpartition(".")[0]
     return bool(inside) and not inside.endswith("<locals>") and bool(parameters) and parameters[0].name in _SELVES
 

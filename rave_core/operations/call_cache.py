@@ -1,4 +1,4 @@
-"""The call memo: an operation as one runtime sees it, with the shortcut that makes a hit in memory cheap."""
+"""The call cache: a resolved operation with a shortcut that makes a hit in memory cheap."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _KEPT_CALLS = 1024
 
 
 class NotMemoizable(Signal):
-    """The binding of these arguments is not kept: two values that are one to a dict could differ in their key."""
+    """Marks arguments whose binding is not kept: values that are equal to a dict could have different keys."""
 
 
 class CallMemo:
-    """An operation as one runtime sees it, with the shortcut for scalar arguments.
+    """A resolved operation with a shortcut for scalar arguments.
 
-    The shortcut is an `functools.lru_cache` from arguments to calls: it is bounded, typed and runs in C. A call knows
+    The shortcut is a `functools.lru_cache` from arguments to calls: it is bounded, typed and runs in C. A call knows
     the place in a memory tier where its answer was last seen, so a hit needs no key, no lock and no further look-up.
 
     Attributes:
-        context: where the shortcut may be taken: outside of any computation, in this runtime; else ``None``. There is
-            none where something may change the version without anybody saying so.
+        context: where the shortcut applies: outside of any computation, in this runtime. ``None`` if the version may
+            change without notice.
     """
 
     __slots__ = (
@@ -49,7 +49,7 @@ class CallMemo:
         self.runtime = runtime
         self.container = runtime.container
         self._is_stale = is_reloading()
-        self.container.memos.add(self)  # before the version is found, so that it hears of what changes meanwhile
+        self.container.memos.add(self)  # before the version is found, so that it sees later changes
         self.resolved = self.container.resolved(spec)
         self._guards = self.resolved.version.guards
         self.engine = self.container.engine
@@ -61,12 +61,12 @@ class CallMemo:
         self.recall: Callable[..., Call] = functools.lru_cache(_KEPT_CALLS, typed=True)(self._bind)
 
     def expire(self) -> None:
-        """Has the next call work the version out again."""
+        """Makes the next call determine the version again."""
         self._is_stale = True
         self.context = None
 
     def is_current(self) -> bool:
-        """Whether the version still is that of the code and of the values that it reaches."""
+        """Whether the version still matches the code and the values that it reaches."""
         return not self._is_stale and (not self._guards.each or self._guards.hold())
 
     def _bind(self, *args: Any, **kwargs: Any) -> Call:
@@ -85,5 +85,5 @@ class CallMemo:
 def _is_scalar(value: Any) -> bool:
     kind = type(value)
     if kind is float:
-        return bool(value)  # 0.0 and -0.0 are one to a dict, and two keys
+        return bool(value)  # 0.0 and -0.0 are equal to a dict, but have two keys
     return kind in _SCALARS and (kind not in (str, bytes) or len(value) < 1000)

@@ -1,6 +1,6 @@
 """Namespaces: collections of operations that are reachable from outside, found through entry points (R17, R19).
 
-A namespace is an installed package, or a plain directory (R18) whose code can be loaded anew while it serves.
+A namespace is an installed package, or a plain directory (R18) whose code can be reloaded while it serves.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log = logging.getLogger("rave")
 _NAME = re.compile(r"\w[\w-]*")
 
 Fetch: TypeAlias = Callable[[EntryPoint, str], tuple[Any, LoadProblem | None]]
-"""Gives the module of a full name in a namespace, the package itself for the empty one, or the problem with it."""
+"""Gives the module with a full name in a namespace (the package itself for an empty name), or its problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class Namespace:
     """A collection of exported operations.
 
     Attributes:
-        name: as it stands in front of its operations.
+        name: the prefix of its operations' names.
         origin: the package or the directory that it was loaded from.
         operations: export name (without the namespace) to operation, in the order of the names.
-        problems: of those of its parts that could not be loaded.
-        sources: what it was loaded from, where that is a directory; it can be loaded from them again.
+        problems: those of the parts that could not be loaded.
+        sources: the files it was loaded from, if that is a directory; it can be loaded from them again.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Namespace:
 
 
 class Catalog:
-    """The namespaces that could be loaded, and the problems of those, or parts of those, that could not.
+    """The namespaces that could be loaded, and the problems of the namespaces and parts that could not.
 
     Never changed once it is made.
 
@@ -96,14 +96,14 @@ class Catalog:
     def with_namespace(self, name: str, directory: str, *, sources: Snapshot | None = None) -> Catalog:
         """A catalog in which the code that is in ``directory`` now takes the place of the namespace ``name``.
 
-        With ``sources`` it is the code that was there once: what `Namespace.sources` was then.
+        With ``sources`` it is earlier code from that directory, as `Namespace.sources` gave it.
 
-        It does so only if it loads whole: if there is any problem with it, the namespace stays as it is, the same
-        object, and the problems are the new catalog's. Where what is there has problems itself, or there is nothing,
-        what loads in part is taken too, as at the start, provided that no operation is lost by it.
+        The code must load completely. If there is any problem with it, the namespace stays the same object, and the
+        new catalog lists the problems. If the present namespace has problems itself, or there is none, code that
+        loads in part is accepted too, as at the start, provided that no operation is lost.
 
-        What is there answers calls all the while, and calls that are under way end as they began. Other threads that
-        load a directory wait. Problems are not logged.
+        The present namespace answers calls during the load, and calls under way finish with the code they began with.
+        Other threads that load a directory wait. Problems are not logged.
         """
         before, problems = self.namespaces.get(name), list[LoadProblem]()
         namespace = _from_directory(EntryPoint(name, directory, NAMESPACES), problems, before, sources)
@@ -121,7 +121,7 @@ class Catalog:
         """The operation exported as ``namespace/operation``.
 
         Raises:
-            UnknownNameError: there is none; the message names the nearest, and says if its namespace has a problem.
+            UnknownNameError: there is none; the message names the nearest one and any problem of its namespace.
         """
         space, _, rest = name.partition("/")
         namespace = self.namespaces.get(space)
@@ -247,14 +247,14 @@ def _modules(package: Any, entry: EntryPoint, fetch: Fetch, problems: list[LoadP
 
 
 def _called(module: ModuleType) -> str:
-    """What a module believes to be called: alike for every generation of a directory's code."""
+    """The name that a module has for itself: the same for every generation of a directory's code."""
     return str(vars(module).get("__name__"))
 
 
 def _exports(
     package: Any, entry: EntryPoint, fetch: Fetch, problems: list[LoadProblem]
 ) -> Iterator[tuple[str, str, AnyOperation]]:
-    """What is exported and can be used: the module that exports it, its name, and the operation."""
+    """A usable export: the module that exports it, its name, and the operation."""
     for module in _modules(package, entry, fetch, problems):
         origin = _called(module)
         exported = vars(module).get("__export__", {})

@@ -1,4 +1,4 @@
-"""The decorators: they gather what is said of a function, and have an operation built of it."""
+"""The decorators: they collect a function's annotations and build an operation from it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ UNSET: Final[Any] = object()
 
 
 class _Decorator(Protocol):
-    """What ``@op(...)`` gives: it makes an operation of a function, and one to be awaited of a coroutine function."""
+    """What ``@op(...)`` returns: makes an operation of a function, and an awaitable one of a coroutine function."""
 
     @overload
     def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncOperation[P, R]: ...
@@ -39,7 +39,7 @@ class _Decorator(Protocol):
 
 
 class _FileDecorator(Protocol):
-    """What ``@op_file(...)`` gives: without the parameter of the output path, the result is a path."""
+    """What ``@op_file(...)`` returns: the operation lacks the output path parameter, and its result is a path."""
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # a coroutine function is the narrower
@@ -79,13 +79,13 @@ def op(function: Callable[..., Any] | None = None, /, **keywords: object) -> Any
     Bare (``@op``) or with keywords; each keyword means the same as the decorator of its name.
 
     Args:
-        function: what is decorated: a function, a coroutine function, or a method.
+        function: the function, coroutine function or method to decorate.
         name: the operation's full name in place of ``module:qualname``; a lambda or local function needs one.
         expires: a strategy, the name of one, or a duration; see `expires`.
-        version: what alone decides whether the code changed; see `version`.
+        version: decides alone whether the code changed; see `version`.
         typemap: the types of the parameters; see `typemap`.
         mime_type: of the result; see `mime_type`.
-        tags: words by which operations are found and purged together.
+        tags: words for finding and purging operations together.
         stale_while_revalidate: seconds (or ``"5m"``) after expiry in which the old result is served while a new one
             is made.
         stale_if_error: seconds after expiry in which the old result is served if making a new one fails.
@@ -152,7 +152,7 @@ def version(value: object = UNSET, *, strategy: str | None = None) -> Callable[[
 
 
 def mime_type(value: str) -> Callable[[F], F]:
-    """Tells the MIME type of an operation's results, as ``image/png``; without it: ``application/octet-stream``.
+    """Sets the MIME type of an operation's results, such as ``image/png``; the default is ``application/octet-stream``.
 
     Raises:
         DecorationError: ``value`` is no MIME type.
@@ -172,7 +172,7 @@ def _decorated(kind: Kind, function: Callable[..., Any] | None, keywords: dict[s
 
 
 def _gathered(kind: Kind, keywords: dict[str, object], function: Callable[..., Any]) -> AnyOperation:
-    """The operation of a function, with what its keywords and the decorators below say."""
+    """The operation of a function, with its keywords and the annotations of the decorators below."""
     annotations = annotations_of(function)
     for name, value in keywords.items():
         if value is UNSET or (value is None and name != "version"):

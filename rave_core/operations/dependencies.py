@@ -1,4 +1,4 @@
-"""The decorator ``@depends_on``: what counts as code beside what the code shows."""
+"""The decorator ``@depends_on``: declares code dependencies that the source does not show."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ F = TypeVar("F")
 
 
 def depends_on(*things: Any, files: Iterable[str] = (), ignore: Iterable[str] = ()) -> Callable[[F], F]:
-    """Says what counts as a part of an operation's code beside what the strategy ``source`` sees in it.
+    """Declares parts of an operation's code beyond those that the strategy ``source`` sees in it.
 
-    It counts with every strategy, and beside ``@version(value)``.
+    They count with every strategy, and in addition to ``@version(value)``.
 
     Args:
-        things: functions, classes, modules and values, or dotted names of such; they count as if the body named them.
+        things: functions, classes, modules and values, or dotted names of these; they count as if the body named them.
         files: paths of files whose content counts; relative ones start at the directory of the defining file.
-        ignore: names in the code that are not followed, as ``LIMIT`` or ``app.conf.LIMIT``.
+        ignore: names in the code that are not followed, such as ``LIMIT`` or ``app.conf.LIMIT``.
 
     Raises:
         DecorationError: nothing is given, or a path or a name is no text.

@@ -1,4 +1,4 @@
-"""What may be said of an operation, each with the check that its decorator and the keyword of its name share."""
+"""The annotations of an operation, each with the check that its decorator and its keyword share."""
 
 from __future__ import annotations
 

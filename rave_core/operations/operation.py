@@ -1,4 +1,4 @@
-"""The operation: called like the function that it was made of, and answered from a cache where that can be."""
+"""The operation: called like its function, and answered from a cache if possible."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Operation(Picklable, Generic[P, R]):
     Calling it answers from the cache or runs the body. ``rave_refresh``, ``rave_deep_refresh``, ``rave_dry_run`` and,
     for a file operation, ``rave_tofile`` are options of one call (see `Options`); they are no part of the key.
 
-    Safe for many threads: of those who ask for one key at once, one runs the body and the others get its result. An
-    exception of the body goes unchanged to all who waited for it, and is not kept.
+    Safe for many threads: if several callers ask for one key at once, one runs the body and the others get its
+    result. An exception of the body goes unchanged to all waiting callers and is not kept.
 
-    What takes arguments also takes one `Call` in their place, as `bind` gave it: it is not converted again.
+    Methods that take arguments also accept one `Call` from `bind` in their place; it is not converted again.
 
     Attributes:
         function: the function as it was decorated.
-        spec: what is known of the operation.
+        spec: the description of the operation.
     """
 
     spec: OperationSpec
@@ -73,7 +73,7 @@ class Operation(Picklable, Generic[P, R]):
                 return self._resolve(context, args, kwargs).value
             try:
                 call = memo.recall(*args, **kwargs)
-            except Exception:  # noqa: BLE001  # arguments that can't be hashed, in whatever way, go the slow way
+            except Exception:  # noqa: BLE001  # arguments that can't be hashed take the slow path
                 return self._resolve(context, args, kwargs).value
             ref = call.ref
             if ref is not None:
@@ -92,7 +92,7 @@ class Operation(Picklable, Generic[P, R]):
             return alone
 
     def resolve(self, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
-        """As a call, but gives an `Outcome`, which also tells how the answer came about."""
+        """As a call, but returns an `Outcome`, which also says how the answer came about."""
         return self._resolve(current_context(), args, kwargs)
 
     def answering(self, options: Options) -> Callable[P, R]:
@@ -104,7 +104,7 @@ class Operation(Picklable, Generic[P, R]):
         return answer
 
     def bind(self, /, *args: P.args, **kwargs: P.kwargs) -> Call:
-        """The call that these arguments make: converted, with the defaults, and with its key.
+        """The call that these arguments make: converted, with defaults and key.
 
         Raises:
             ArgumentError: the arguments do not fit, or one can't be converted.
@@ -116,7 +116,7 @@ class Operation(Picklable, Generic[P, R]):
         return self._resolved(current_context()).binder.bind(args, kwargs).key
 
     def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Forgets what is kept for a call with these arguments; whether there was anything.
+        """Forgets the result of a call with these arguments; returns whether there was one.
 
         Raises:
             OSError: the store is in trouble.
@@ -126,7 +126,7 @@ class Operation(Picklable, Generic[P, R]):
         return key is not None and resolved.cache.forget(key)
 
     def put(self, value: object, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
-        """Keeps ``value`` as the result of a call with these arguments; of a file operation a copy of that file.
+        """Keeps ``value`` as the result of a call with these arguments; for a file operation, a copy of that file.
 
         It replaces what is kept, as if the body had just given it: ``refreshed``, or ``uncached`` if it is not kept.
         """
@@ -163,15 +163,15 @@ class Operation(Picklable, Generic[P, R]):
         return plan(resolved, call, (runtime.cache, runtime.products), now=runtime.clock.now())
 
     def resolved(self) -> ResolvedOperation:
-        """How the current runtime sees the operation: its full name, version, cache and strategy.
+        """The operation resolved for the current runtime: its full name, version, cache and strategy.
 
         Raises:
-            ConfigurationError: its strategy, version or a converter is named, and there is none of that name.
+            ConfigurationError: it names a strategy, version strategy or converter that does not exist.
         """
         return self.resolved_in(runtime_of(current_context()))
 
     def resolved_in(self, runtime: Runtime) -> ResolvedOperation:
-        """How ``runtime`` sees the operation, whichever runtime is the current one; see `resolved`.
+        """The operation resolved for ``runtime``, even if another runtime is current; see `resolved`.
 
         Raises:
             ConfigurationError: as `resolved`.
@@ -232,15 +232,15 @@ class Operation(Picklable, Generic[P, R]):
         return self.__signature__.replace(parameters=[*self.__signature__.parameters.values()][1:])
 
     def __rave_key__(self) -> tuple[str, str]:
-        """What stands for the operation where it is an argument of another: its name, and the version of its code."""
+        """What represents the operation as an argument of another one: its name and the version of its code."""
         resolved = self.resolved()
         return resolved.name, resolved.binder.version
 
     def __rave_annotated__(self, name: str, value: object) -> Operation[..., Any]:
-        """The operation of which one thing more is said, by a decorator that stands above it.
+        """The operation with one more annotation, from a decorator above it.
 
         Raises:
-            DecorationError: it is said already, or does not fit.
+            DecorationError: the annotation exists already, or does not fit.
         """
         if name in self.spec.annotations:
             raise DecorationError(f"{self.function.__qualname__} has two @{name}; keep one")
@@ -328,4 +328,4 @@ if TYPE_CHECKING:  # what type checkers see of an operation in a class; a class 
 
 
 AnyOperation: TypeAlias = Operation[..., Any]
-"""An operation of whatever parameters and result."""
+"""An operation with any parameters and result."""

@@ -1,4 +1,4 @@
-"""The options of a call: what a caller writes as ``rave_…`` beside the arguments."""
+"""The options of a call: the ``rave_…`` keywords next to the arguments."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Operations on their way to other processes: by name where they can be imported there, else by value.
+"""Pickles operations for other processes: by name if they can be imported there, else by value.
 
 Plain pickle sends an operation by its name, as it sends a function. cloudpickle, which joblib's loky, Dask and Ray use,
-sends what is defined in ``__main__`` by value, and so an operation too: its function, what its decorators say, and its
-version as it is here. The other process has no source to find the version from, and would find another one.
+sends what is defined in ``__main__`` by value. For an operation, that is its function, its annotations and its
+version here. The other process has no source to determine the version from, and would find another one.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from rave_core.versions.annotations import Pinned
 
 T = TypeVar("T")
 Build: TypeAlias = Callable[..., Any]
-"""Makes the operation of one function again, of other ``annotations``."""
+"""Builds the operation of the same function again, with other ``annotations``."""
 _MAINS = ("__main__", "__mp_main__")
 
 
 class Picklable(ABC):
-    """What makes an operation one that can be pickled and copied. A copy of an operation is the operation itself.
+    """Lets an operation be pickled and copied. A copy of an operation is the operation itself.
 
     Attributes:
         spec, function: as those of `Operation`.
@@ -38,7 +38,7 @@ class Picklable(ABC):
 
     @abstractmethod
     def resolved(self) -> ResolvedOperation:
-        """How the current runtime sees the operation."""
+        """The operation resolved for the current runtime."""
 
     def __copy__(self) -> Self:
         return self
@@ -67,7 +67,7 @@ def _empty(kind: type[T]) -> T:
 
 
 def reference(operation: object, function: Callable[..., object], name: str) -> str | None:
-    """The name under which pickle is to write an operation; ``None`` where it is to write its parts.
+    """The name under which pickle writes an operation; ``None`` if it writes the parts instead.
 
     Called by the operation's ``__reduce_ex__``.
 
@@ -92,9 +92,9 @@ def reference(operation: object, function: Callable[..., object], name: str) -> 
 
 
 def _cloudpickle(frame: FrameType | None) -> Mapping[str, object] | None:
-    """The globals of the cloudpickle that asks, the original or a copy in another package; ``None`` for others.
+    """The globals of the cloudpickle that asks (the original or a vendored copy); ``None`` for other picklers.
 
-    The pickler in C has no frame, so the first one outside of `pickle` is of whoever called its ``dump``.
+    The C pickler has no frame, so the first frame outside of `pickle` is the caller of its ``dump``.
     """
     while frame is not None and frame.f_globals.get("__name__") == "pickle":
         frame = frame.f_back

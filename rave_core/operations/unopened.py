@@ -1,4 +1,4 @@
-"""An answer without a runtime: for a call that interrupts the very opening of what it needs."""
+"""Answers a call without a runtime, if the call interrupts the opening of the runtime itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rave_core.storage.product_cache import suffix_of
 
 
 def answered_alone(spec: OperationSpec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What the body gives; nothing is looked up or kept. A file operation writes to a temporary directory.
+    """Returns the body's result; nothing is looked up or kept. A file operation writes to a temporary directory.
 
     Raises:
         ArgumentError: the arguments do not fit, or one can't be converted.

@@ -17,7 +17,7 @@ from rave_core.storage.signature import Signer
 from rave_core.telemetry.diagnostics import Diagnostics
 
 EntryDraft: TypeAlias = Callable[..., Entry]
-"""An entry but for ``codec``, ``sizes``, ``digest`` and ``product``, which it takes by keyword."""
+"""Makes an entry from ``codec``, ``sizes``, ``digest`` and ``product``, given by keyword."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Encoded:
     """A value ready to be put. The segments may alias it, so it must be put or copied before anybody changes it.
 
     Attributes:
-        is_immutable: whether memory may hand the value itself out; asked only where there is a memory tier.
+        is_immutable: whether memory may return the value itself; called only if there is a memory tier.
     """
 
     value: Any
@@ -47,37 +47,37 @@ class Destination(ABC):
     """Where the result of one run goes.
 
     Attributes:
-        prepares: whether there is anything to `prepare` and `collect`; where not, they are left out.
+        prepares: whether there is anything to `prepare` and `collect`; if not, they are skipped.
     """
 
     prepares = True
 
     @abstractmethod
     def prepare(self, spec: OperationSpec) -> tuple[str, ...]:
-        """What the body gets in front of the caller's arguments."""
+        """The arguments that precede the caller's in the call of the body."""
 
     @abstractmethod
     def collect(self, spec: OperationSpec, prepared: tuple[str, ...], returned: Any) -> Any:
         """The result of a body that was given ``prepared`` and returned ``returned``."""
 
     def elsewhere(self, prepared: tuple[str, ...], error: Exception) -> tuple[str, ...] | None:
-        """What to give the body for another try, where ``error`` came of what it was given; else ``None``."""
+        """The arguments for another try if the prepared ones caused ``error``; else ``None``."""
         return None
 
-    def abandon(self, prepared: tuple[str, ...]) -> None:  # noqa: B027  # most places have nothing to clear away
-        """Clears away what was prepared for a body that failed."""
+    def abandon(self, prepared: tuple[str, ...]) -> None:  # noqa: B027  # most places have nothing to remove
+        """Removes what was prepared for a body that failed."""
 
 
 class Cache(Destination):
     """Results of operations under keys. Safe for many threads.
 
-    `find`, `put` and `forget` pass on whatever the backend raises; an entry that can't be used is reported here
+    `find`, `put` and `forget` pass on what the backend raises; an entry that can't be used is reported here
     and counts as absent.
 
     Attributes:
         blocking: whether a call may wait for a disk or a network.
-        peek, drop: give the frame that memory holds under the text of a key, and have memory forget those that start
-            with a text, without waiting; see `rave_core.backend.SupportsPeek`.
+        peek, drop: ``peek`` returns the frame that memory holds under the text of a key; ``drop`` makes memory forget
+            the frames whose keys start with a text. Neither waits; see `rave_core.backend.SupportsPeek`.
     """
 
     def __init__(self, backend: Backend, url: str, signer: Signer, diagnostics: Diagnostics) -> None:
@@ -104,7 +104,7 @@ class Cache(Destination):
         return None if frame is None else self._opened(key, Located(frame))
 
     def _opened(self, key: Key, located: Located) -> Found | None:
-        """The value in a frame; where it can't be used that is reported, and it counts as absent."""
+        """The value in a frame; one that can't be used is reported and counts as absent."""
         try:
             return self._open(key, located)
         except (LaterFormatError, SealError) as error:
@@ -119,7 +119,7 @@ class Cache(Destination):
     def has_later(self, key: Key, started: float) -> bool:
         """Whether a result is kept whose computation began at ``started`` or later, in Unix seconds; in any layer.
 
-        An entry without the right seal does not count, nor one that can't be read.
+        An entry without a valid seal does not count. Neither does one that can't be read.
         """
         layers: Sequence[Backend] = getattr(self.backend, "layers", (self.backend,))
         found = (self._begun(layer, key.text) for layer in layers)
@@ -141,7 +141,7 @@ class Cache(Destination):
         return None
 
     def forget(self, key: Key) -> bool:
-        """Removes what is kept under ``key``; whether there was anything."""
+        """Removes what is kept under ``key``; returns whether there was anything."""
         return self.backend.delete(key.text)
 
     @abstractmethod
@@ -150,15 +150,15 @@ class Cache(Destination):
 
     @abstractmethod
     def encode(self, value: Any) -> Encoded:
-        """``value``, ready to be put; `UnstorableError` where it can't be kept."""
+        """``value``, ready to be put; raises `UnstorableError` if it can't be kept."""
 
     @abstractmethod
     def put(self, key: Key, draft: EntryDraft, encoded: Encoded) -> Found:
-        """Keeps an encoded value; ``draft`` makes its entry, given what is known from the encoding."""
+        """Keeps an encoded value; ``draft`` makes its entry from the fields that the encoding sets."""
 
     @abstractmethod
     def fetcher(self, encoded: Encoded) -> Callable[[], Any]:
-        """Gives each caller a value of its own, out of an encoded one that could not be put."""
+        """Gives each caller a value of its own, decoded from one that could not be put."""
 
 
 class ValueCache(Cache):
@@ -175,7 +175,7 @@ class ValueCache(Cache):
         self._values = backend.capability(SupportsValues)
 
     def find(self, key: Key) -> Found | None:
-        """What is kept under ``key``, fresh or not; the decoded value where memory holds it."""
+        """What is kept under ``key``, fresh or not; the decoded value if memory holds it."""
         if self._values is None:
             return super().find(key)
         located = self._values.get_value(key.text)
@@ -193,7 +193,7 @@ class ValueCache(Cache):
         return Found(value, entry, self._hold(key, located, value, entry))
 
     def _hold(self, key: Key, located: Located, value: Any, entry: Entry) -> MemoryRef | None:
-        """Has memory keep what a layer below it gave: with its value, where nobody can change that."""
+        """Makes memory keep what a lower layer returned, with its value if that is immutable."""
         if self._values is None:
             return None
         if is_immutable(value):
@@ -202,7 +202,7 @@ class ValueCache(Cache):
         return None
 
     def prepare(self, spec: OperationSpec) -> tuple[str, ...]:
-        """Nothing: a data operation gets what its caller gave."""
+        """Nothing: a data operation gets only the caller's arguments."""
         return ()
 
     def collect(self, spec: OperationSpec, prepared: tuple[str, ...], returned: Any) -> Any:
@@ -210,7 +210,7 @@ class ValueCache(Cache):
         return returned
 
     def encode(self, value: Any) -> Encoded:
-        """``value`` as the first codec that keeps it exactly makes it; `UnstorableError` where none does."""
+        """``value``, encoded by the first codec that keeps it exactly; raises `UnstorableError` if none does."""
         codec, segments = self._codecs.choose(value, data_only=self._data_only)
         # A table may share memory with an array that its maker still changes: it is held once decoded.
         return Encoded(value, codec, segments, self._values is not None and is_immutable(value, tables=False))
@@ -227,7 +227,7 @@ class ValueCache(Cache):
         return Found(encoded.value, entry, self._values.put_value(key.text, frame, encoded.value, entry))
 
     def fetcher(self, encoded: Encoded) -> Callable[[], Any]:
-        """Decodes a copy for each caller, or hands out the value itself where nobody can change it."""
+        """Decodes a copy for each caller, or returns the value itself if it is immutable."""
         if is_immutable(encoded.value):
             return lambda: encoded.value
         copies = [bytes(segment) for segment in encoded.segments]
@@ -237,4 +237,4 @@ class ValueCache(Cache):
 
 
 def _nothing(_key: str) -> None:
-    """What a store without a memory tier gives at a peek."""
+    """What a store without a memory tier returns for a peek."""

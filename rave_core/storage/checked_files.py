@@ -1,4 +1,4 @@
-"""Files that must hold what their entries say: checked by the descriptor that is then read."""
+"""Files that must match their entries. The check uses the same descriptor that is then read."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def open_plain(path: str) -> BinaryIO:
 
 
 class CheckedFiles:
-    """Opens files, and compares them with their entries: the size each time, the digest while it is not known.
+    """Opens files and compares them with their entries: the size each time, the digest if it is not yet known.
 
-    What was compared once counts until somebody touches the file, by all that its status tells. Safe for many threads.
+    A comparison counts until the file's status shows that somebody has touched it. Safe for many threads.
     """
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[object, ...]] = {}
 
     def open(self, path: str, entry: Entry) -> BinaryIO:
-        """The file ``path``, open at its beginning, once it is sure that it holds what ``entry`` says.
+        """The file ``path``, open at its beginning, after a check that it matches ``entry``.
 
         Raises:
             FileNotFoundError: there is nothing.
@@ -61,7 +61,7 @@ class CheckedFiles:
         return file
 
     def trust(self, path: str, entry: Entry, status: os.stat_result) -> None:
-        """Notes that the file of that status, now at ``path``, holds what ``entry`` says."""
+        """Notes that the file with that status, now at ``path``, matches ``entry``."""
         if len(self._seen) >= _MOST:
             self._seen.clear()
         self._seen[path] = _untouched(status, entry)
@@ -79,7 +79,7 @@ class CheckedFiles:
 
 
 def _untouched(status: os.stat_result, entry: Entry) -> tuple[object, ...]:
-    """What stays equal while nobody touches a file; the time of change can't be set back, as others can."""
+    """What stays equal while nobody touches a file. Unlike other times, the change time can't be set back."""
     return (
         status.st_dev,
         status.st_ino,

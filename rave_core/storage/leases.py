@@ -2,8 +2,8 @@
 
 A lease is a promise to work, never a right to be correct: if two processes compute one key after all, both results
 are valid. It is kept alive by a heartbeat that changes its record. A record that did not change for the lease time,
-by the watcher's own monotonic clock, belongs to a process that is gone or stuck, and anyone may take it over; so
-clocks of hosts need not agree. A holder on this very host that is dead is noticed at once.
+by the watcher's own monotonic clock, belongs to a process that is gone or stuck, and anyone may take it over. The
+clocks of hosts therefore need not agree. A dead holder on the same host is noticed at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _log = logging.getLogger("rave")
 
 
 class LeaseRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a lease says of its holder.
+    """What a lease says about its holder.
 
     Attributes:
         owner: a token of this claim alone.
@@ -63,12 +63,12 @@ def read_record(data: bytes | None) -> LeaseRecord | None:
 
 
 class Lease:
-    """A claim held by this process. ``lost`` once another took it over: the work goes on, and may be done twice.
+    """A claim held by this process. ``lost`` once another process has taken it over: the work may then be done twice.
 
     ``is_over`` once the work is done: what could not be given back at once goes with the next heartbeat.
     ``progress`` is asked at each heartbeat how far the work is. ``renewed_at`` is when it was claimed or last renewed,
     by the monotonic and by the wall clock: a process that was suspended may see it in one of them only. ``overslept``
-    once that was longer ago than others wait: they may have had the lease meanwhile, and given it back.
+    once that was longer ago than others wait: they may have held and released the lease since.
     """
 
     def __init__(self, key: str, record: LeaseRecord, data: bytes, renewed_at: tuple[float, float]) -> None:
@@ -99,10 +99,10 @@ class Leases:
 
         Args:
             store: where they live.
-            clock: for times in records, and how long one did not change.
+            clock: for times in records, and for how long a record has not changed.
             lease_time: seconds after which a lease that does not change is free.
             heartbeat: seconds between renewals of those held here.
-            report: hears of trouble with what failed, in words, and the error; without it that is logged.
+            report: called on trouble with a description of what failed and the error; by default, trouble is logged.
         """
         self._store = store
         self._report = report or _log_trouble
@@ -116,9 +116,9 @@ class Leases:
         weakref.finalize(self, self._stop.set)
 
     def release(self, lease: Lease) -> None:
-        """Gives the lease back. One that was lost meanwhile stays with whoever has it now.
+        """Releases the lease. A lost lease stays with its present holder.
 
-        Trouble in the store is reported: the lease then goes with the next heartbeat, or ends within the lease time.
+        Trouble in the store is reported. The next heartbeat then releases the lease, or it ends within the lease time.
         """
         try:
             self._give_back(lease)
@@ -136,14 +136,14 @@ class Leases:
         return self._clock.monotonic(), self._clock.now()
 
     def _give_back(self, lease: Lease) -> None:
-        lease.is_over = True  # first: where the stack is at its end, a heartbeat gives it back
+        lease.is_over = True  # first: if the stack is used up, a heartbeat releases it
         with lease.lock:
             if not lease.lost:
                 self._store.swap_lease(lease.key, lease.data, None)
         self._held.pop(lease.record.owner, None)
 
     def holder(self, key: str) -> LeaseRecord | None:
-        """Who computes ``key`` now, as far as the store knows; ``None`` for nobody."""
+        """The holder that computes ``key`` now, as far as the store knows; ``None`` for nobody."""
         return read_record(self._store.lease(key))
 
     def beat(self) -> None:
@@ -155,10 +155,10 @@ class Leases:
                 self._renew(lease)
 
     def publish(self) -> None:
-        """Renews the leases that say less than is known: never renewed yet, or with progress since.
+        """Renews the leases that are out of date: those never renewed yet, and those with progress since.
 
-        A store may keep a claim to itself until it is first renewed; whoever reports on work under way calls this
-        now and then, so that others can see it before the next heartbeat.
+        A store may hide a claim until it is first renewed. Code that reports on work under way calls this from time
+        to time, so that others see it before the next heartbeat.
         """
         for lease in list(self._held.values()):
             if not lease.is_over and (not lease.record.beat or _has_progressed(lease)):
@@ -189,7 +189,7 @@ class Leases:
             _log.warning("the lease of %s could not be given back: %s", lease.key, error)
 
     def _start(self) -> None:
-        """Starts the heartbeat, unless it goes."""
+        """Starts the heartbeat, unless it is running."""
         with self._lock:
             if self._thread is None:
                 self._thread = self._started()
@@ -218,7 +218,7 @@ def _renewed(lease: Lease) -> tuple[LeaseRecord, bytes]:
     try:
         record = _with_progress(lease)
         return record, _encode(record)
-    except Exception as error:  # noqa: BLE001  # a body may report anything, and its lease must live nevertheless
+    except Exception as error:  # noqa: BLE001  # a body may report anything, and its lease must survive
         _log.warning("the progress of %s can't be told to others: %s", lease.key, error)
         record = msgspec.structs.replace(lease.record, beat=lease.record.beat + 1)
         return record, _encode(record)
@@ -254,7 +254,7 @@ class Watch:
         leases: in which the key is claimed.
         key: its text.
         operation: the name that the record of a claim gives.
-        took_over: whether the lease was another's before.
+        took_over: whether another process held the lease before.
     """
 
     leases: Leases
@@ -289,7 +289,7 @@ class Watch:
         return lease
 
     def _take_over(self, data: bytes) -> bool:
-        """Whether the lease was another's who is gone, and is ours now."""
+        """Whether this process has taken the lease over from a holder that is gone."""
         leases = self.leases
         seen = leases._store.lease(self.key)
         if seen is None or not self._is_stale(seen):

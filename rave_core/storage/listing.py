@@ -1,4 +1,4 @@
-"""What a cache holds, read without its values: listing entries, finding one, and checking them."""
+"""Lists, finds and checks the entries of a cache without decoding their values."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What checking one entry gave.
+    """The result of checking one entry.
 
     Attributes:
         health: ``sound``; ``damaged``: bytes changed or are missing; ``foreign``: the seal does not fit, so it was
@@ -66,7 +66,7 @@ def keys_of(cache: Cache, operation: str) -> Iterator[str]:
     """
     prefix = prefix_of(operation)
     for key in cache.backend.keys(prefix):
-        if key.count("/", len(prefix)) == 1:  # else of an operation whose name begins alike
+        if key.count("/", len(prefix)) == 1:  # else it belongs to an operation with a longer name
             yield key
 
 
@@ -125,7 +125,7 @@ def foremost(
 ) -> tuple[list[Entry], int]:
     """The ``most`` entries of the lowest ``order`` whose keys start with ``prefix``, sorted, and how many there are.
 
-    Where the store knows enough of its entries without their headers, only those of the foremost are read.
+    If the store knows enough about its entries without their headers, only the headers of the first ones are read.
 
     Raises:
         OSError: the store is in trouble.
@@ -159,7 +159,7 @@ def _read(cache: Cache, keys: Iterable[str]) -> Iterator[Entry]:
 
 
 def short_id(key: str) -> str:
-    """Twelve characters that stand for the text of a key where people have to type it: a digest of all of it."""
+    """Twelve characters that people can type in place of the text of a key: a digest of all of it."""
     return b32encode(blake2b(key.encode(), digest_size=10).digest())[:12].decode().lower()
 
 
@@ -210,14 +210,14 @@ def check_entry(cache: Cache, key: str) -> Entry | None:
 def verify(
     cache: Cache, prefix: str = "", *, repair: bool = False, progress: Callable[[int], None] = lambda _: None
 ) -> Iterator[Verdict]:
-    """Checks every entry whose key starts with ``prefix``; what went meanwhile is passed over.
+    """Checks every entry whose key starts with ``prefix``; entries that disappear during the check are skipped.
 
     Args:
-        cache: where.
-        prefix: of the texts of the keys.
-        repair: whether damaged entries are set aside, so that they are made anew. Foreign and later ones stay: they
+        cache: the cache to check.
+        prefix: what the texts of the keys start with.
+        repair: whether damaged entries are set aside, so that they are recomputed. Foreign and later ones stay: they
             may be sound to another reader.
-        progress: told how many were checked.
+        progress: called with the number of entries checked.
 
     Raises:
         OSError: the store is in trouble.

@@ -51,7 +51,7 @@ class ProductCache(Cache):
     """The files made by file operations: each a file of its own, with its entry beside it.
 
     Attributes:
-        checked: opens products, once it is sure that they are what was kept.
+        checked: opens products after a check that they are what was kept.
     """
 
     def __init__(self, backend: Backend, url: str, signer: Signer, diagnostics: Diagnostics) -> None:
@@ -66,9 +66,9 @@ class ProductCache(Cache):
         self._strays: dict[str, Exception] = {}  # what was written outside of the store, and why
 
     def elsewhere_for(self, seconds: float) -> Cache:
-        """This cache, but that it leaves products where they lie: a found value is a `Remote`.
+        """This cache, except that it leaves products where they are: a found value is a `Remote`.
 
-        It is this very cache where the store does not give out URLs of its products.
+        It returns this same cache if the store does not give out URLs of its products.
         """
         store = self.backend.capability(SupportsUrl)
         return _RemoteProducts(self, store, seconds) if store is not None else self
@@ -91,7 +91,7 @@ class ProductCache(Cache):
         return entry, entry.product
 
     def prepare(self, spec: OperationSpec) -> tuple[str, ...]:
-        """The path that the body writes to; outside of the store when that is in trouble."""
+        """The path that the body writes to; outside of the store if the store is in trouble."""
         suffix = suffix_of(spec.mime_type)
         try:
             return (str(self._files.draft(suffix)),)
@@ -100,7 +100,7 @@ class ProductCache(Cache):
             return self._outside(suffix, error)
 
     def elsewhere(self, prepared: tuple[str, ...], error: Exception) -> tuple[str, ...] | None:
-        """A path outside of the store, where that ran out of space or vanished under the body."""
+        """A path outside of the store, if the store ran out of space or vanished while the body ran."""
         path = prepared[0]
         is_full = isinstance(error, OSError) and error.errno in _NO_PLACE
         if path in self._strays or not (is_full or not os.path.isdir(os.path.dirname(path))):
@@ -116,18 +116,18 @@ class ProductCache(Cache):
         return (path,)
 
     def collect(self, spec: OperationSpec, prepared: tuple[str, ...], returned: object) -> Any:
-        """The path of what the body wrote; `ProductError` where that is nothing."""
+        """The path of what the body wrote; raises `ProductError` if it wrote nothing."""
         return _written(spec, prepared[0])
 
     def abandon(self, prepared: tuple[str, ...]) -> None:
-        """Removes a draft, and its directory with it."""
+        """Removes a draft and its directory."""
         draft = Path(prepared[0])
         self._strays.pop(prepared[0], None)
         self._files.discard(draft)
         shutil.rmtree(draft.parent, ignore_errors=True)
 
     def encode(self, value: Any) -> Encoded:
-        """A draft is as it will be kept."""
+        """A draft already has the form in which it is kept."""
         return Encoded(value, CODEC, ())
 
     def put(self, key: Key, draft: EntryDraft, encoded: Encoded) -> Found:
@@ -141,7 +141,7 @@ class ProductCache(Cache):
             name = f"{key.arguments}-{uuid4().hex[:8]}{written.suffix}"
             entry = draft(codec=CODEC, sizes=(size,), digest=content, product=name)
             path = str(self._commit(key, written, name, pack(entry, (), self.signer)))
-            # By the descriptor: what lies at the path now may be another file already.
+            # By the descriptor: another file may already be at the path.
             self.checked.trust(path, entry, os.fstat(file.fileno()))
         return Found(path, entry)
 
@@ -152,7 +152,7 @@ class ProductCache(Cache):
             kept = self._files.locate(key.text, name)
             if not kept.exists():
                 raise
-            # It is a file here, and could not be kept elsewhere: an answer, but not for other hosts.
+            # It is a file on this host and could not be kept elsewhere: an answer, but not for other hosts.
             self._diagnostics.backend_failed(self.url, "keep a product", error)
             return kept
 
@@ -163,10 +163,10 @@ class ProductCache(Cache):
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A product that was left where it lies.
+    """A product that was left where it is.
 
     Attributes:
-        url: gives a URL from which anybody can get it for some time; a secret. It may wait for a network.
+        url: gives a URL, a secret, from which anybody can get it for some time. It may wait for a network.
         size: in bytes.
         suffix: of its name, with the dot.
     """
@@ -177,7 +177,7 @@ class Remote:
 
 
 class _RemoteProducts(ProductCache):
-    """The same products, of which nothing is brought here, and so nothing checked but the entry."""
+    """The same products, without fetching them; so only the entry is checked."""
 
     def __init__(self, products: ProductCache, store: SupportsUrl, seconds: float) -> None:
         super().__init__(products.backend, products.url, products.signer, products._diagnostics)
@@ -202,13 +202,13 @@ class Target(Destination):
         )
 
     def prepare(self, spec: OperationSpec) -> tuple[str, ...]:
-        """A path beside the target; elsewhere if the target is a device or a pipe, or nothing can be put beside it."""
+        """A path next to the target; elsewhere if the target is a device or a pipe, or no file can be put next to it."""
         parent = None if self._in_place else os.path.dirname(self._path)
         directory = tempfile.mkdtemp(prefix=".rave-", dir=parent)
         return (os.path.join(directory, f"product{suffix_of(spec.mime_type)}"),)
 
     def collect(self, spec: OperationSpec, prepared: tuple[str, ...], returned: object) -> Any:
-        """What the caller named, which now holds what the body wrote."""
+        """The caller's path, which now holds what the body wrote."""
         draft = _written(spec, prepared[0])
         try:
             if self._in_place:

@@ -1,4 +1,4 @@
-"""The seal: a keyed MAC over an entry's header, so that nobody without the key can make an entry.
+"""The seal: a keyed MAC over an entry's header, so that only holders of the key can make an entry.
 
 Unpickling runs code, so an entry is unpickled only if its seal shows that a holder of the key wrote it. The
 algorithm is fixed here and never read from an entry: keyed BLAKE2b (RFC 7693), 32 bytes.
@@ -39,7 +39,7 @@ class Signer:
         """Returns if ``mark`` vouches for ``data``.
 
         Raises:
-            SealError: it does not; a changed byte and another signing key can't be told apart.
+            SealError: it does not; a changed byte and another signing key look the same.
         """
         for key in self._keys:
             if hmac.compare_digest(blake2b(data, digest_size=32, key=key, person=_PERSON).digest(), mark):
@@ -50,12 +50,13 @@ class Signer:
 def load_key(path: str, *, trusted: frozenset[str] = frozenset()) -> bytes:
     """The signing key in the file ``path``: its bytes without white space around them, 16 at least.
 
-    Whoever can change the key has pickles of theirs believed, so the file and the directories above it must be ours or
-    root's, and nobody else may write to them; see `rave_core.ownership.who_may_change`. Its group may read it.
+    Anyone who can change the key can have their own pickles trusted. The file and the directories above it must
+    therefore belong to this user or root, and nobody else may write to them; see
+    `rave_core.ownership.who_may_change`. The file's group may read it.
 
     Args:
         path: of the file.
-        trusted: directories in which a key is believed whoever they belong to.
+        trusted: directories in which a key is trusted whatever user owns them.
 
     Raises:
         ConfigurationError: the file can't be read, is too short, or others may change it or everybody may read it.
