@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 
 
 class Clock(ABC):
-    """Time, passed in wherever it is needed, so that a test can bring its own."""
+    """The time, passed in wherever it is needed so that a test can supply its own."""
 
     @abstractmethod
     def now(self) -> float:
@@ -16,7 +16,7 @@ class Clock(ABC):
 
     @abstractmethod
     def monotonic(self) -> float:
-        """Seconds that only grow: for measuring how long something took. Means nothing elsewhere."""
+        """Seconds that only grow: for measuring durations. They have no meaning on another host."""
 
     @abstractmethod
     def wait(self, event: threading.Event, seconds: float) -> bool:

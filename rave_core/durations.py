@@ -1,4 +1,4 @@
-"""Durations: how a length of time is written, and what it is in seconds."""
+"""Durations: the notation for a length of time, and its value in seconds."""
 
 from __future__ import annotations
 

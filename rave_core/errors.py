@@ -67,7 +67,7 @@ class RaveError(Exception):
 
 
 class Signal(Exception):
-    """The root of what one part of RAVE raises for another to catch. It is no error, and no caller sees one."""
+    """The root of what one part of RAVE raises for another to catch. It is not an error, and callers never see it."""
 
 
 class RaveWarning(UserWarning):
@@ -87,7 +87,7 @@ class ArgumentError(RaveError, TypeError):
 
     Attributes:
         operation: the operation's name.
-        parameter: the argument's name, or ``None`` where the call as a whole does not fit.
+        parameter: the argument's name, or ``None`` if the call as a whole does not fit.
         wanted: the wanted type in words, or ``None``.
     """
 
@@ -101,10 +101,10 @@ class ArgumentError(RaveError, TypeError):
 
 
 class OperationError(RaveError, ValueError):
-    """The body of an operation says that the request is wrong: the caller can mend it, and asking again does not help.
+    """The body of an operation says that the request is wrong: the caller has to correct it, and a retry does not help.
 
-    It is no failure of the operation: it is not logged or counted as one, and over HTTP it has the status of a mistake
-    of the client. Raise it where a typemap can't tell: a window that ends before it starts, a name that does not exist.
+    This is not a failure of the operation: it is not logged or counted as one, and over HTTP it is a client error.
+    Raise it for what a typemap can't check: a window that ends before it starts, a name that does not exist.
 
     Attributes:
         status: the HTTP status, from 400 to 499.
@@ -177,7 +177,7 @@ class UnrenderableError(RaveError, TypeError):
     """A result can't take a form.
 
     Attributes:
-        form: the form: ``csv``, for one.
+        form: the form, such as ``csv``.
         needs: what the form needs and what the value is, in words.
         instead: forms that would do, or empty.
     """
@@ -209,15 +209,15 @@ class LaterFormatError(EntryError):
 
 
 def is_refusal(error: BaseException | None) -> bool:
-    """Whether an exception of a body says that the request is wrong, and not that the operation failed."""
+    """Whether an exception of a body says that the request is wrong rather than that the operation failed."""
     return isinstance(error, (OperationError, ArgumentError))
 
 
 def describe_error(error: BaseException) -> str:
-    """Type and text of an exception that may come from anywhere; its type alone where it has no text to give."""
+    """Type and text of an exception from any source; only its type if it can't give a text."""
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001  # the code of a stranger
+    except Exception:  # noqa: BLE001  # third-party code
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

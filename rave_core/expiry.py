@@ -1,6 +1,6 @@
 """Expiration strategies: until when a result is valid.
 
-A strategy is a function of a ``Request`` that gives a Unix time. It is asked once the result has been generated.
+A strategy is a function from a ``Request`` to a Unix time. It is called once the result has been generated.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class _Duration:
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A strategy known by name alone, until ``strategy_of`` is told where to look."""
+    """A strategy known only by name, until ``strategy_of`` gets a way to look it up."""
 
     name: str
 
@@ -103,7 +103,7 @@ class _Named:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Crossover:
-    """One strategy for arguments that speak of recent times, another for the rest."""
+    """One strategy for arguments with recent times, another for the rest."""
 
     recent: Strategy
     settled: Strategy
@@ -135,7 +135,7 @@ forever: Final[Strategy] = _Constant("forever", FOREVER)
 """The result never expires."""
 
 nocache: Final[Strategy] = _Constant("nocache", 0.0)
-"""The result has expired before it is there, so that it is never kept."""
+"""The result expires before it exists, so it is never kept."""
 
 BUILTIN: Final[dict[str, Strategy]] = {"forever": forever, "nocache": nocache}
 """The core's own strategies, by the name that a decorator or the configuration may give."""
@@ -179,7 +179,7 @@ def crossover_strategy(
         age_arg: the parameter's name; an operation without it is refused when it is decorated.
 
     Raises:
-        ConfigurationError: something of this is none of what it should be.
+        ConfigurationError: an argument is none of these.
     """
     if not isinstance(age_arg, str) or not age_arg.isidentifier():
         raise ConfigurationError(f"crossover_strategy: age_arg is {shown(age_arg)}; the name of a parameter expected")
@@ -191,7 +191,7 @@ def strategy_of(value: object, named: Lookup | None = None) -> Strategy:
 
     Args:
         value: as it stands in a decorator or in the configuration. A name goes before a duration.
-        named: finds a strategy by a name that is none of the core's.
+        named: finds strategies whose names are not the core's.
 
     Raises:
         ConfigurationError: it is nothing of these.
@@ -221,9 +221,9 @@ def _by_name(name: str, named: Lookup | None) -> Strategy:
 
 
 def _early(value: object) -> Strategy:
-    """The strategy as far as it can be told before plugins are loaded: a name that is not ours stays one."""
+    """The strategy, as far as it is known before plugins are loaded: a name that is not the core's stays a name."""
     if isinstance(value, str):
-        # A name that starts with a digit could only be a mistyped duration: better said at once.
+        # A name that starts with a digit can only be a mistyped duration: report it at once.
         if value in BUILTIN or not value.strip() or value.strip()[0].isdigit():
             return _by_name(value, None)
         return _Named(value)
@@ -243,7 +243,7 @@ def _check_callable(strategy: Callable[..., object]) -> None:
     except TypeError as error:
         raise ConfigurationError(f"{_called(strategy)} is no strategy, which takes one request: {error}") from error
     except ValueError:
-        pass  # some built-in functions have no signature: the first call will tell
+        pass  # some built-in functions have no signature: the first call shows
 
 
 def expires(strategy: Strategy | str | float | timedelta) -> Callable[[F], F]:
@@ -257,7 +257,7 @@ def expires(strategy: Strategy | str | float | timedelta) -> Callable[[F], F]:
 
 
 def checked_strategy(value: object) -> Strategy | str:
-    """The strategy that ``value`` is or says, or the name of one that a plugin may bring.
+    """The strategy that ``value`` is or names, or the name of one that a plugin may provide.
 
     Raises:
         ConfigurationError: it is neither a strategy, nor the name of one, nor a duration.

@@ -46,7 +46,7 @@ hookspec = pluggy.HookspecMarker("rave")
 hookimpl = pluggy.HookimplMarker("rave")
 
 
-# What has a name. Called once, when the plugins are loaded; a name that is taken is an error naming both sides.
+# Registrations. Called once, when the plugins are loaded; a duplicate name is an error that names both sides.
 
 
 @hookspec

@@ -1,4 +1,4 @@
-"""Which process this is, in a form that others can judge: is it still alive?"""
+"""Identifies this process, so that others can check whether it is still alive."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 @cache
 def host_id() -> str:
-    """This host, this boot, and this process namespace: a process id means the same wherever this is equal."""
+    """This host, boot and process namespace: wherever these are equal, a process id means the same."""
     return f"{socket.gethostname()}/{_read('/proc/sys/kernel/random/boot_id')}/{_link('/proc/self/ns/pid')}"
 
 
 @lru_cache(maxsize=4)
 def process_start(pid: int) -> str:
-    """When process ``pid`` started, in the kernel's ticks, so that a reused id is not taken for it; empty if unknown.
+    """When process ``pid`` started, in kernel ticks, to recognize a reused id; empty if unknown.
 
     Meant for one's own process: the answer is kept.
     """

@@ -1,4 +1,4 @@
-"""Lengths of time, sizes and text of others as people read them."""
+"""Formats durations, sizes and foreign text for people."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 import re
 
 _SIZES = ("B", "kB", "MB", "GB", "TB")
-# What a terminal or a reader of logs acts upon: control characters, ends of lines, changes of direction, halves.
+# What a terminal or a log reader acts on: control characters, line ends, direction changes, lone surrogates.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    """``text`` with every character escaped that a terminal or a reader of lines acts upon, except those in ``keep``.
+    """``text`` with every character escaped that a terminal or a line reader acts on, except those in ``keep``.
 
     The escapes are Python's: ``\\x1b``, ``\\n``, ``\\u2028``. Text without such characters is returned as it is.
     """
@@ -25,7 +25,7 @@ def _escape(character: str) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time with two or three digits that count: ``4.2 s``, ``3 min``, ``2 h 30 min``, ``5 d``."""
+    """A length of time with two or three significant digits: ``4.2 s``, ``3 min``, ``2 h 30 min``, ``5 d``."""
     seconds = abs(seconds)
     if math.isinf(seconds):
         return "for ever"

@@ -1,4 +1,4 @@
-"""The frozen nouns that every floor speaks of: what an operation is, what was asked, what is kept."""
+"""The frozen values that all packages share: specifications, calls, keys, entries and outcomes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Kind(StrEnum):
 
 
 class Status(StrEnum):
-    """How a call was answered."""
+    """How a call is answered."""
 
     HIT = "hit"
     MISS = "miss"
@@ -94,7 +94,7 @@ def quote_operation(name: str) -> str:
     """``name`` as it stands in the text of a key: safe as a path, an object name and a URL, and reversible.
 
     No part of it is empty or starts with a dot. A part over 180 bytes is cut and ends in its digest,
-    since file systems allow 255: of such a name only the beginning can be read back.
+    because file systems allow 255; only the beginning of such a name can be read back.
     """
     slash = "" if "" in name.split("/") else "/"
     parts = quote(name, safe=slash + ":@,+=~").split("/")
@@ -112,7 +112,7 @@ class Progress:
     """How far a computation is.
 
     Attributes:
-        done, total: in units of its own; ``total`` is ``None`` while unknown.
+        done, total: in units that the operation chooses; ``total`` is ``None`` while unknown.
         text: what is being done, for people.
     """
 
@@ -123,7 +123,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How one call is to be answered; no part of the key.
+    """How to answer one call; not part of the key.
 
     Attributes:
         refresh: compute this operation even if a result is kept.
@@ -158,12 +158,12 @@ class Code:
 
 
 NO_CODE = Code(None, b"", 0)
-"""Of a specification that nobody made of a function."""
+"""The code of a specification that was not made from a function."""
 
 
 @dataclass(frozen=True)
 class OperationSpec:
-    """What is known of an operation before it is called.
+    """What is known about an operation before it is called.
 
     Attributes:
         name: as given by ``name=``, else ``module:qualname``; the namespace's name is applied later.
@@ -174,7 +174,7 @@ class OperationSpec:
         expires: the note of ``@expires`` (a strategy, or its name), or ``None``.
         stale_while_revalidate, stale_if_error: seconds after expiry, 0 for never.
         ignore: names of parameters that are no part of the key.
-        annotations: what the decorators say, by name, so that it can be decorated again elsewhere.
+        annotations: the decorators' values by name, for decorating the function again elsewhere.
     """
 
     name: str
@@ -217,7 +217,7 @@ class Call:
 
     Attributes:
         key: ``None`` when an argument has no canonical encoding: the call then runs uncached.
-        args, kwargs: what the body is called with, converted and defaulted.
+        args, kwargs: the body's arguments, converted and with defaults.
         ref: the place in a memory tier where the answer was last seen, or ``None``.
     """
 
@@ -231,11 +231,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What is recorded beside a kept result, readable without its payload.
+    """What is recorded with a kept result, readable without its payload.
 
     Attributes:
         key: the text of the key.
-        arguments: parameter name to a short readable form, empty where recording is switched off.
+        arguments: parameter name to a short readable form; empty if recording is switched off.
         created_at, expires_at: Unix seconds; ``expires_at`` is ``math.inf`` for never.
         seconds: how long computing took.
         codec: the name of the codec of the payload; ``file`` for a product.
@@ -278,8 +278,8 @@ class Entry:
 class MemoryRef:
     """The place of one decoded, immutable value in a memory tier.
 
-    Whoever holds it may read ``value`` without asking the tier again: when the tier drops or replaces the
-    value, it sets it to ``EVICTED``. Read ``value`` once, then compare.
+    Its holder may read ``value`` without asking the tier again: when the tier drops or replaces the value, it
+    sets ``value`` to ``EVICTED``. Read ``value`` once, then compare.
     """
 
     value: object
@@ -295,18 +295,18 @@ class _Gone:
 
 
 EVICTED: Any = _Gone()
-"""Stands in ``MemoryRef.value`` once the tier has let go of the value."""
+"""Replaces ``MemoryRef.value`` once the tier has dropped the value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """The answer to a call, with how it came about.
+    """The answer to a call, and how it came about.
 
     Attributes:
         value: what the call returns; ``None`` for a dry run that found nothing.
         status: one of ``hit miss refreshed stale uncached``.
-        key: ``None`` where the call could not be given one.
-        entry: what is recorded of the result, or ``None`` where nothing is kept.
+        key: ``None`` if the call has none.
+        entry: what is recorded of the result, or ``None`` if nothing is kept.
     """
 
     value: T

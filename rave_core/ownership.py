@@ -1,4 +1,4 @@
-"""Who else could change a file: other users who own it, may write to it, or may put another in its place."""
+"""Who else could change a file: users who own it, can write to it or can replace it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 def who_may_change(
     path: str | os.PathLike[str], *, trusted: frozenset[str] = frozenset(), above: bool = True
 ) -> str | None:
-    """Why ``path`` can't be relied upon, in words that name the file or directory; ``None`` where it can.
+    """Why ``path`` can't be trusted, in words that name the file or directory; ``None`` if it can.
 
-    ``path`` and every directory above it must belong to us or to root (to the user of ``sudo`` as well), and nobody
-    else may write there. A directory with the sticky bit, as /tmp, may be written to by all, since there nobody can
-    replace what is ours. A group counts as nobody else if it is its owner's own, without other members. Links are
-    followed, and must be as safe as what they lead to. What does not exist speaks against nothing.
+    ``path`` and every directory above it must belong to this user or root (or the user of ``sudo``), and nobody else
+    may write there. A directory with the sticky bit, such as /tmp, may be writable for all, because nobody can replace
+    another user's files there. The owner's own group, without other members, does not count as somebody else. Links
+    are followed and must be as safe as their targets. A path that does not exist is no problem.
 
     Args:
         path: a file or directory; relative ones start at the working directory.
-        trusted: directories that are relied upon, with all below them, whoever owns them.
-        above: whether the directories above it are looked at; not needed again for each file in one directory.
+        trusted: directories that are trusted with all below them, whatever user owns them.
+        above: whether to check the directories above it; once is enough for all files in one directory.
     """
     if os.name != "posix":
         return None

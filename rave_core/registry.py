@@ -1,4 +1,4 @@
-"""Registries: things with names, each known by where it came from."""
+"""Registries: named things, each with its origin."""
 
 from __future__ import annotations
 

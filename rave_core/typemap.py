@@ -1,4 +1,4 @@
-"""Typemaps: what types the parameters of an operation have, and how its arguments become them."""
+"""Typemaps: the types of an operation's parameters, and the conversion of its arguments."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ class FittedTypeMap:
         default = self._given_defaults[name]
 
         def convert(value: Any) -> Any:
-            # The default said aloud is the same call as the default left out.
+            # An explicit default makes the same call as an omitted one.
             is_default = value is default or (type(value) is str is type(default) and value == default)
             if is_default and name not in self._volatile:
                 return self._kept_defaults[name]
             return converter.convert(value)
 
-        # An exact default is itself already, so the short way can't miss it.
+        # An exact default is already converted, so the shortcut can't miss it.
         return converter.exact, convert
 
     def convert(self, named: Mapping[str, Any], operation: str) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class FittedTypeMap:
 
     @property
     def defaults(self) -> Mapping[str, Any]:
-        """The converted defaults by parameter; one that its own type refuses stays as it is.
+        """The converted defaults by parameter; a default that its own type refuses stays as it is.
 
         They are converted once, when first asked for; those whose outcome depends on more than the value, such
         as a file's content, each time.
@@ -203,7 +203,7 @@ def _refused(
 
 
 def _is_hashable(value: object) -> bool:
-    """Whether nobody who gets ``value`` can change it for others, as far as Python tells."""
+    """Whether ``value`` is immutable for those who share it, as far as Python shows."""
     try:
         hash(value)
     except TypeError:
@@ -234,7 +234,7 @@ class TypeMap:
         Args:
             parameters: what the caller gives, in order: without ``self`` and without an output path.
             operation: its name, for messages.
-            named: finds a converter by a name that is none of the core's, when it is first needed.
+            named: finds converters whose names are not the core's, on first use.
 
         Raises:
             DecorationError: too many specifiers, an unknown name, one parameter twice, or no specifier at all.

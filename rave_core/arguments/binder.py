@@ -1,4 +1,4 @@
-"""From what a caller wrote to a call: bound to parameters, defaulted, converted, and given its key."""
+"""Turns a caller's arguments into a call: binds them, adds defaults, converts them and makes the key."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Binder:
         Args:
             spec, name, version: of the operation.
             typemap: converts the arguments, or ``None``.
-            unencodable: called where a call gets no key.
-            code_of: gives what the functions and classes do that are met in arguments, or an empty text.
+            unencodable: called if a call gets no key.
+            code_of: digests the functions and classes found in arguments; gives an empty text if there are none.
         """
         self._code_of = code_of
         self._spec = spec
@@ -51,16 +51,16 @@ class Binder:
         self._defaults = _defaults(spec.parameters)
         self._closure = _closure(spec.function)
         self.is_own = not self._closure and (typemap is None or all(map(is_own, typemap.converters.values())))
-        """Whether binding runs code of RAVE alone, which neither waits nor fails in ways of its own."""
+        """Whether binding runs only RAVE's own code, which never waits or fails unexpectedly."""
         self.is_repeatable = not self._closure and not (
             typemap and any(c.volatile for c in typemap.converters.values())
         )
         """Whether equal arguments always bind to the same call, so that a binding may be kept."""
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
-        """The call that these arguments make. Without a key where one of them has no canonical encoding.
+        """The call that these arguments make; without a key if one of them has no canonical encoding.
 
-        A call of this operation may stand alone in their place: its arguments are taken as they were bound.
+        You can pass a single call of this operation instead: its arguments are used as they were bound.
 
         Raises:
             ArgumentError: the arguments do not fit the signature, or one can't be converted.
@@ -71,7 +71,7 @@ class Binder:
         return self._made(self._defaulted(given if self._typemap is None else self._typemap.convert(given, self.name)))
 
     def bind_converted(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
-        """As `bind`, for arguments that are converted already: a converter may not bear to be asked twice.
+        """As `bind`, for arguments that are converted already: not every converter accepts its own result.
 
         Raises:
             ArgumentError: the arguments do not fit the signature.
@@ -84,7 +84,7 @@ class Binder:
                 f"{self.name}: a bound call has all its arguments; {next(iter(kwargs))!r} is one too many",
                 operation=self.name,
             )
-        return self._made(call.named)  # its key is another where another runtime bound it
+        return self._made(call.named)  # another runtime's binding has another key
 
     def _made(self, named: Mapping[str, Any]) -> Call:
         args, kwargs = self._spread(named)
@@ -103,7 +103,7 @@ class Binder:
         return bound.arguments
 
     def _defaulted(self, converted: Mapping[str, Any]) -> Mapping[str, Any]:
-        """All arguments in the order of the signature, with the converted defaults where nothing was given."""
+        """All arguments in the order of the signature, with converted defaults for those not given."""
         if len(converted) == len(self._kinds):
             return converted
         typemap = self._typemap
@@ -159,7 +159,7 @@ class Binder:
 
 
 def _plain_names(parameters: tuple[inspect.Parameter, ...]) -> tuple[str, ...] | None:
-    """The names, where every parameter can be given by position; else ``None``."""
+    """The names, if every parameter can be given by position; else ``None``."""
     if any(p.kind in (_KEYWORD_ONLY, _VAR_POSITIONAL, _VAR_KEYWORD) for p in parameters):
         return None
     return tuple(p.name for p in parameters)
@@ -173,7 +173,7 @@ def _defaults(parameters: tuple[inspect.Parameter, ...]) -> dict[str, Any]:
 
 
 def _closure(function: Callable[..., Any]) -> list[tuple[str, Any]]:
-    """What a function and those that it wraps captured, which decides its result like arguments; not themselves."""
+    """The values that a function and those it wraps captured, which act like arguments, without these functions."""
     captured: list[tuple[str, Any]] = []
     following: Any = function
     while (function := following) is not None:
@@ -193,7 +193,7 @@ def _closure(function: Callable[..., Any]) -> list[tuple[str, Any]]:
 
 
 def _holds_itself(cell: CellType, function: object) -> bool:
-    """Whether a function captured itself, bare or as what decorators made of it; its name does not tell."""
+    """Whether a function captured itself, bare or decorated; its name does not show that."""
     try:
         held: object = cell.cell_contents
     except ValueError:

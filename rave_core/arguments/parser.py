@@ -1,4 +1,4 @@
-"""From what was written, as texts or as a JSON object, to the arguments of an operation (R16)."""
+"""Parses texts or a JSON object into the arguments of an operation (R16)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 class ArgumentReader:
     """Reads the arguments of one operation.
 
-    The typemap converts every argument once: a text here, where it is read as one; a value of JSON where it is bound.
+    The typemap converts every argument once: a text here, when it is read; a JSON value later, when it is bound.
     """
 
     def __init__(self, name: str, spec: OperationSpec) -> None:
@@ -35,7 +35,7 @@ class ArgumentReader:
 
         Args:
             name: what was written.
-            rest: whether the items of ``*args`` may be given under their name.
+            rest: whether the items of ``*args`` may be given under its name.
 
         Raises:
             ArgumentError: there is no such parameter; the message names the nearest.
@@ -51,7 +51,7 @@ class ArgumentReader:
         raise self._refusal(f"there is no argument {name!r}; {nearest(name, known)}", name)
 
     def read_pairs(self, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """As `read_texts`, for names and texts as a query has them, where a name may stand several times.
+        """As `read_texts`, for names and texts from a query string, where a name may occur several times.
 
         Raises:
             ArgumentError: a name is unknown, they do not fit, or one can't be converted.
@@ -68,8 +68,8 @@ class ArgumentReader:
         """Positional and keyword arguments from texts: converted, so for `Binder.bind_converted`.
 
         Args:
-            named: by parameter: all the texts given for it; the items of ``*args`` may stand under their name.
-            places: texts that stand for the parameters that are not named, in order.
+            named: all the texts given for each parameter; the items of ``*args`` may stand under its name.
+            places: texts for the parameters that are not named, in order.
 
         Raises:
             ArgumentError: they do not fit, or one can't be converted.
@@ -106,7 +106,7 @@ class ArgumentReader:
         return self._bound(given)
 
     def schema(self, name: str) -> Schema:
-        """What a parameter takes, as a fragment of JSON Schema; empty for anything, and for a name it does not know."""
+        """What a parameter accepts, as a JSON Schema fragment; empty for any value and for an unknown name."""
         if self._typemap is None or name not in self._typemap.converters:
             return {}
         found: Schema = self._typemap.converters[name].schema()
@@ -119,7 +119,7 @@ class ArgumentReader:
         return bound.args, bound.kwargs
 
     def _refuse_gap(self, given: Mapping[str, Any]) -> None:
-        """Refuses items of ``*args`` behind a parameter that is left out: they would take its place."""
+        """Refuses items of ``*args`` after an omitted parameter, whose place they would take."""
         if self._rest is None or not given.get(self._rest):
             return
         for parameter in self._parameters.values():
@@ -139,7 +139,7 @@ class ArgumentReader:
         return self._list(parameter, name, texts)
 
     def _list(self, parameter: str, name: str, texts: Sequence[str]) -> Any:
-        """What was said several times: a list of texts, converted as one that is given in Python."""
+        """A repeated argument: a list of texts, converted like a list given in Python."""
         assert self._typemap is not None
         if parameter == self._extra:
             return self._typemap.convert({parameter: {name: list(texts)}}, self._name)[parameter][name]

@@ -1,4 +1,4 @@
-"""What a cache backend is: a place for frames, by the text of their keys."""
+"""The cache backend: it stores frames under the text of their keys."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ T = TypeVar("T")
 class Backend(ABC):
     """Keeps frames by key. Safe for many threads at once; other processes may use the same store.
 
-    Every method may raise ``OSError`` or ``BackendError`` for trouble in the store: the engine then does
-    without. A backend never defines ``__len__`` or ``__bool__``: an empty one would count as absent.
+    Every method may raise ``OSError`` or ``BackendError`` for trouble in the store: the engine then goes on
+    without it. A backend never defines ``__len__`` or ``__bool__``: an empty one would count as absent.
     """
 
     blocking: ClassVar[bool] = True
-    """Whether a call may wait for a disk or a network, so that no event loop may make it itself."""
+    """Whether a call may wait for a disk or a network, so that an event loop must not make it directly."""
 
     remote: ClassVar[bool] = False
-    """Whether calls go over a network, so that one in trouble is best left alone for a while."""
+    """Whether calls go over a network, so that a backend in trouble is best avoided for a while."""
 
     def capability(self, kind: type[T]) -> T | None:
         """What the store can do beyond frames: an object with the methods of ``kind``, a ``Supports…`` protocol.
 
-        ``None`` where it can't. A backend that has the methods itself need not override this.
+        ``None`` if it can't. A backend that has the methods itself need not override this.
         """
         return self if isinstance(self, kind) else None
 
     @abstractmethod
     def get(self, key: str) -> Bytes | None:
-        """The frame kept under ``key``, whole, or ``None``. A ``bytearray`` is the caller's to change."""
+        """The frame kept under ``key``, whole, or ``None``. The caller may change a ``bytearray``."""
 
     @abstractmethod
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
-        """Keeps ``frame``, given in pieces, in place of what was there. A reader sees the old or the new, whole."""
+        """Keeps ``frame``, given in pieces, and replaces the old one. A reader sees the old or the new one, whole."""
 
     @abstractmethod
     def delete(self, key: str) -> bool:
-        """Forgets ``key``; whether there was anything. What is already being read stays readable."""
+        """Forgets ``key``; returns whether there was anything. A frame that is being read stays readable."""
 
     @abstractmethod
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys that start with ``prefix``, in no order. What comes or goes meanwhile may show or not."""
+        """The keys that start with ``prefix``, in no order. Concurrent changes may or may not show."""
 
     @abstractmethod
     def close(self) -> None:
-        """Lets go of what the backend holds open. May be called twice."""
+        """Closes what the backend holds open. It may be called twice."""
 
     def head(self, key: str, size: int) -> Bytes | None:
         """The first ``size`` bytes of the frame under ``key`` (fewer if it is shorter), or ``None``."""
@@ -58,7 +58,7 @@ class Backend(ABC):
         return None if frame is None else frame[:size]
 
     def set_aside(self, key: str) -> None:
-        """Takes a damaged frame out of the way; a backend that can keeps it for a look."""
+        """Moves a damaged frame out of the way; a backend that can keeps it for inspection."""
         self.delete(key)
 
     def secret(self) -> bytes | None:
@@ -70,7 +70,7 @@ class Backend(ABC):
         return None
 
     def notice(self) -> str | None:
-        """What the store, which works, lacks or does less well than it might, in words; ``None`` when nothing."""
+        """What a working store lacks or could do better, in words; ``None`` when there is nothing."""
         return None
 
 

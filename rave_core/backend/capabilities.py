@@ -11,11 +11,11 @@ from rave_core.model import Bytes, Entry, MemoryRef
 
 
 class Located(NamedTuple):
-    """What one look found under a key.
+    """What one look-up found under a key.
 
     Attributes:
-        frame: the frame, or ``None`` where nothing is kept.
-        ref: the place of the decoded value, where memory holds it.
+        frame: the frame, or ``None`` if nothing is kept.
+        ref: the place of the decoded value, if memory holds it.
         origin: the store's own note of where and when the frame was found, for `SupportsValues.hold_value`.
     """
 
@@ -29,19 +29,19 @@ class SupportsValues(Protocol):
     """A store with a memory tier that keeps decoded, immutable values beside their frames."""
 
     def get_value(self, key: str) -> Located:
-        """What is kept under ``key``, by one look at memory."""
+        """What is kept under ``key``, with one look-up in memory."""
 
     def hold_value(self, key: str, located: Located, value: object, entry: Entry) -> MemoryRef | None:
         """Keeps the decoded ``value`` of a located frame in memory, beside that frame.
 
-        ``None`` where there is no room for both, or where the key was changed since the look.
+        ``None`` if there is no room for both, or if the key has changed since the look-up.
         """
 
     def hold_frame(self, key: str, located: Located) -> None:
-        """Keeps a located frame in memory whose value is not held, unless the key was changed since the look."""
+        """Keeps a located frame in memory without its value, unless the key has changed since the look-up."""
 
     def put_value(self, key: str, frame: Sequence[Bytes], value: object, entry: Entry) -> MemoryRef | None:
-        """Keeps ``frame`` as ``Backend.put`` does, with its value in memory; ``None`` where that has no room."""
+        """Keeps ``frame`` as ``Backend.put`` does, with its value in memory; ``None`` if memory has no room."""
 
 
 @runtime_checkable
@@ -66,10 +66,10 @@ class SupportsFiles(Protocol):
         """Moves ``draft`` to the place of ``key`` under ``name``, then puts ``frame``, which makes it count."""
 
     def locate(self, key: str, name: str) -> Path:
-        """Where the product ``name`` of ``key`` lies, whether it exists or not."""
+        """The path of the product ``name`` of ``key``, whether it exists or not."""
 
     def fetch(self, key: str, name: str) -> Path:
-        """As ``locate``, once it is there: a store whose products lie elsewhere brings a copy.
+        """As ``locate``, once the product is there: a store that keeps its products elsewhere fetches a copy.
 
         Raises:
             FileNotFoundError: there is no such product.
@@ -84,7 +84,7 @@ class SupportsObjects(Protocol):
     """A store elsewhere that keeps products as objects, with their frames beside them; in layers, below files."""
 
     def upload(self, key: str, product: Path, name: str, frame: Sequence[Bytes]) -> None:
-        """Keeps the content of the file ``product`` as ``name`` of ``key``, then puts ``frame``: it makes it count."""
+        """Keeps the file ``product``'s content as ``name`` of ``key``, then puts ``frame``, which makes it count."""
 
     def download(self, key: str, name: str, path: Path) -> None:
         """Writes the product ``name`` of ``key`` to the new file ``path``.
@@ -96,20 +96,20 @@ class SupportsObjects(Protocol):
 
 @runtime_checkable
 class SupportsUrl(Protocol):
-    """A store whose products anybody can be let get from the store itself."""
+    """A store that can let anybody fetch its products directly."""
 
     def url(self, key: str, name: str, *, seconds: float) -> str:
-        """A URL by which whoever has it can GET the product ``name`` of ``key`` for ``seconds``. Nothing is looked up.
+        """A URL from which anyone can GET the product ``name`` of ``key`` for ``seconds``. Nothing is looked up.
 
-        It is a secret for as long as it is good.
+        It is a secret for as long as it is valid.
         """
 
 
 @runtime_checkable
 class SupportsAging(Protocol):
-    """A tier in which entries count for a time only, after which the layers below are asked again.
+    """A tier in which entries count for a limited time; then the layers below are asked again.
 
-    What is over that age counts as absent in all other methods.
+    An entry over that age counts as absent in all other methods.
     """
 
     @property
@@ -117,7 +117,7 @@ class SupportsAging(Protocol):
         """Seconds for which an entry counts after it was put here; ``None`` for as long as it is kept."""
 
     def aged(self, key: str) -> Bytes | None:
-        """The frame under ``key`` whatever its age, for when nothing below can be asked; or ``None``."""
+        """The frame under ``key`` at any age, for use when the layers below fail; or ``None``."""
 
 
 @runtime_checkable
@@ -131,22 +131,22 @@ class SupportsLease(Protocol):
         """The record of the lease of ``key``, or ``None`` when nobody holds one."""
 
     def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
-        """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
+        """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; returns success."""
 
 
 @runtime_checkable
 class SupportsPurge(Protocol):
-    """A store that can be tidied beyond deleting keys."""
+    """A store that can clean up beyond deleting keys."""
 
     def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
         """Removes entries for which ``is_dead``, what crashes left behind, and what exceeds the budget.
 
-        Products stay readable for ``grace`` seconds after their entry is gone. After ``seconds`` it may stop with what
-        it did, and the next purge, by whatever process, goes on from there; each gets some way.
+        Products stay readable for ``grace`` seconds after their entry is gone. After ``seconds`` it may stop, and
+        the next purge, by any process, continues from there. Every purge makes some progress.
         """
 
     def last_purge(self) -> float | None:
-        """Unix time of the last purge by any process; ``None`` where there was none, or nobody else can know."""
+        """Unix time of the last purge by any process; ``None`` if there was none, or only this process could know."""
 
 
 @runtime_checkable
@@ -166,7 +166,7 @@ class SupportsHoldings(Protocol):
     """A store that knows what each operation keeps without reading every header."""
 
     def holdings(self) -> Iterator[Holding]:
-        """What is kept of each operation and version, in no order; of one there may be several, to be added up."""
+        """What is kept of each operation and version, in no order; add up several items of the same one."""
 
     def outlines(self, prefix: str = "") -> Iterator[Outline]:
         """Each entry whose key starts with ``prefix``, in no order, also those that can't be read."""
@@ -183,4 +183,4 @@ class SupportsPins(Protocol):
         """Keys that start with ``prefix`` are not evicted from now on, by any process; they still expire."""
 
     def unpin(self, prefix: str) -> bool:
-        """Takes a pin away; whether there was that one."""
+        """Removes a pin; returns whether it existed."""

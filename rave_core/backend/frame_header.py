@@ -13,7 +13,7 @@ from rave_core.model import Bytes, Entry
 MAGIC: Final = b"\x8bRAVE\r\n"
 FORMAT: Final = 1
 HEAD_SIZE: Final = 4096
-"""As many bytes of a frame as surely hold the header of an ordinary entry."""
+"""The number of bytes that are sure to hold the header of an ordinary entry."""
 
 START: Final = struct.Struct("<7sBI")
 """The magic, the format and the header's length."""
@@ -32,7 +32,7 @@ class Truncated(DamagedError):
 
 
 def peek(head: Bytes) -> Entry:
-    """The entry in the beginning of a frame, with nothing checked: for listing and tidying, never for answers.
+    """The entry at the beginning of a frame, with nothing checked: for listing and cleaning up, never for answers.
 
     Raises:
         DamagedError: no entry can be read; ``Truncated`` where ``head`` is too short.

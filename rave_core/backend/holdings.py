@@ -1,4 +1,4 @@
-"""What a store says of what it keeps, and of what a purge removed."""
+"""What a store reports about its entries and about what a purge removed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Holding:
 
 
 class Outline(NamedTuple):
-    """What is known of an entry without its header: when it was made, bytes of the payload, seconds of computing."""
+    """What is known of an entry without its header: creation time, bytes of the payload, seconds of computing."""
 
     key: str
     created_at: float

@@ -1,4 +1,4 @@
-"""A backend's URL, taken apart, and what its options may say."""
+"""The parsed URL of a backend, and the values that its options accept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class StoreURL:
-    """A backend's URL, taken apart. A factory takes the options it knows, then calls ``done``.
+    """The parsed URL of a backend. A factory takes the options that it knows, then calls ``done``.
 
     Attributes:
         text: the URL as it was written, without credentials, for messages.

@@ -21,7 +21,7 @@ from rave_core.storage.listing import check_entry, entries_of
 from rave_core.versions.manifests import changes, manifests
 
 LOOKED_AT = 5000
-"""At most as many entries of an operation are compared with a call."""
+"""The maximum number of an operation's entries that are compared with a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Difference:
     Attributes:
         what: ``argument``, ``version`` or ``code``.
         name: of the parameter; for a version, of its strategy; for code, of what is reached: ``app.stats:mean``.
-        kept, asked: in a short readable form; empty for what only one of both has. Of code they are values, releases or
-            digests.
+        kept, asked: in a short readable form; empty if only the other side has it. For code they are values, releases
+            or digests.
     """
 
     what: str
@@ -63,18 +63,18 @@ _DIGEST = re.compile("[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a call would be answered as it would.
+    """How a call would be answered, and why.
 
     Attributes:
         operation: its full name.
         arguments: parameter to a short readable form of the argument, converted and defaulted.
         status: how the call would be answered now: one of ``hit miss refreshed stale uncached``.
         reason: one sentence, without a full stop.
-        key: ``None`` where an argument has no canonical encoding.
-        entry: what is kept under the key, fresh or not; ``None`` where nothing usable is.
-        nearest: of a miss, the entry of the same operation that differs least; ``None`` where there is none.
+        key: ``None`` if an argument has no canonical encoding.
+        entry: what is kept under the key, fresh or not; ``None`` if there is nothing usable.
+        nearest: for a miss, the entry of the same operation that differs least; ``None`` if there is none.
         differences: to ``nearest``.
-        computing: who computes the key just now, in words; empty for nobody.
+        computing: who is computing the key, in words; empty for nobody.
         closure: what counts in the version, by label; empty for a strategy that follows no code.
         untracked: what does not count in it, or only coarsely: the thing, and why.
     """
@@ -111,7 +111,7 @@ _UNTRACKED = 20
 def explain(resolved: ResolvedOperation, call: Call, options: Options = PLAIN, *, now: float) -> Explanation:
     """Why ``call`` would hit or miss at Unix time ``now``.
 
-    The entry of its key is read and checked whole, so that a damaged one is told; for the nearest one, at most
+    The entry of its key is read and checked whole, so a damaged one is reported. To find the nearest entry, at most
     ``LOOKED_AT`` headers of the operation are read.
 
     Raises:
@@ -149,7 +149,7 @@ def _explanation(
 
 
 def _without_key(resolved: ResolvedOperation, call: Call, options: Options) -> Explanation | None:
-    """Of a call that no entry could answer, whatever is kept."""
+    """Explains a call that no entry could ever answer."""
     if options.tofile is not None:
         return _explanation(
             resolved, call, Status.UNCACHED, "rave_tofile writes a file of the caller's and keeps nothing"
@@ -170,7 +170,7 @@ def _unencodable(resolved: ResolvedOperation, call: Call) -> str:
 
 
 def _kept(resolved: ResolvedOperation, call: Call, options: Options, now: float) -> Explanation | None:
-    """Of a call whose key has an entry, usable or not."""
+    """Explains a call whose key has an entry, usable or not."""
     assert call.key is not None
     try:
         entry = check_entry(resolved.cache, call.key.text)
@@ -242,7 +242,7 @@ def _argument_differences(kept: Mapping[str, str], asked: Mapping[str, str]) -> 
     ]
     if found:
         return found
-    # The digests differ, so one of those does whose short form is not the whole of it.
+    # The digests differ, so the difference is in an argument whose short form is incomplete.
     hidden = [name for name in asked if "..." in asked[name] or "<" in asked[name]] or list(asked)
     return [Difference("argument", name, asked[name], asked[name]) for name in hidden]
 
@@ -256,7 +256,7 @@ def _version_difference(entry: Entry, version: str, resolved: ResolvedOperation,
 
 
 def _code_differences(resolved: ResolvedOperation, entry: Entry) -> tuple[Difference, ...]:
-    """What changed in the code since an entry was made, as far as that is known here."""
+    """What has changed in the code since an entry was made, as far as this process knows."""
     version = entry.key.rsplit("/", 2)[1]
     if version == resolved.version.text:
         return ()
@@ -276,7 +276,7 @@ class Computation:
     """A computation that is under way, in any process.
 
     Attributes:
-        record: what its holder says of itself; ``None`` until its first heartbeat in some stores.
+        record: what its holder reports; ``None`` in some stores until the first heartbeat.
     """
 
     record: LeaseRecord | None
@@ -294,7 +294,7 @@ class Computation:
 
 
 def computation_of(resolved: ResolvedOperation, key: str) -> Computation | None:
-    """The computation of ``key`` that is under way, as far as the store knows; ``None`` where there is none.
+    """The computation of ``key`` that is under way, as far as the store knows; ``None`` if there is none.
 
     Raises:
         OSError: the store is in trouble.

@@ -1,7 +1,7 @@
-"""Plan: what a call would have to run, and how long that took before. Nothing is run or changed here.
+"""Plan: what a call would have to run, and how long that took before. It runs and changes nothing.
 
-The tree is the one that was recorded when the call was last computed: entries hold the keys of those that they were
-computed from. What was never computed has no tree, and is estimated from other calls of its operation.
+The tree is the one recorded when the call was last computed: entries hold the keys of the entries that they were
+computed from. A call that was never computed has no tree; its time is estimated from other calls of its operation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rave_core.storage.cache import Cache
 from rave_core.storage.listing import entries_of, keys_of, read_head
 
 SAMPLE = 200
-"""At most as many entries of an operation are asked how long it takes."""
+"""The maximum number of an operation's entries used to estimate how long it takes."""
 
 
 class Need(StrEnum):
@@ -39,8 +39,8 @@ class Step:
     Attributes:
         depth: 0 for the call itself, one more for each call below.
         operation: its full name.
-        arguments: parameter to a short readable form; empty where nothing is recorded.
-        key: its text, empty where there is none.
+        arguments: parameter to a short readable form; empty if nothing is recorded.
+        key: its text, empty if there is none.
         need: ``cached``: a result is kept, and nothing below is asked; ``run``: it must be computed; ``shared``: it
             stands further up in the plan already.
         seconds: how long its own part of computing is expected to take, without the steps below it; 0 unless it
@@ -82,9 +82,9 @@ def plan(resolved: ResolvedOperation, call: Call, caches: Sequence[Cache] = (), 
     """What ``call`` would have to run at Unix time ``now``, as far as that is recorded.
 
     Args:
-        resolved: where the operation is answered.
-        call: asked.
-        caches: where else to look for the entries of the steps, beside that of the operation itself.
+        resolved: the resolved operation.
+        call: the call to plan.
+        caches: other caches in which to look for the entries of the steps, in addition to the operation's own.
         now: Unix time.
 
     Raises:
@@ -136,7 +136,7 @@ class _Planner:
         return step, self._children(key, recorded)
 
     def _children(self, key: Key, recorded: Entry) -> list[Key]:
-        """The keys below, in the version of now: what shared its parent's version then is taken to share it now."""
+        """The keys below, in present versions: a key that had its parent's version then is assumed to have it now."""
         was = Key.parse(recorded.key).version
         if was != key.version:
             self._versions[was] = key.version
@@ -144,7 +144,7 @@ class _Planner:
         return [Key(c.operation, self._versions.get(c.version, c.version), c.arguments) for c in children]
 
     def _own_seconds(self, recorded: Entry) -> float:
-        """The recorded time without that of the children that were computed in it."""
+        """The recorded time, without the time of the children computed within it."""
         started = recorded.created_at - recorded.seconds
         children = [self._entry(child) for child in recorded.children]
         inside = sum(c.seconds for c in children if c and started <= c.created_at <= recorded.created_at)

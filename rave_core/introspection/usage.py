@@ -1,4 +1,4 @@
-"""How much each operation keeps in a cache, added up from the headers of its entries, or from what the store knows."""
+"""How much each operation keeps in a cache: the sum over its entries' headers, or what the store knows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class OperationUsage:
         operation: its name, as keys have it.
         entries, bytes: of payloads and files.
         oldest, newest: Unix times.
-        seconds: what computing all of it took, and so what one hit on each saves.
+        seconds: how long it took to compute all of them, which is what one hit on each saves.
     """
 
     operation: str
@@ -54,7 +54,7 @@ class Usage:
 
     @property
     def seconds(self) -> float:
-        """What computing all of it took."""
+        """How many seconds it took to compute all of it."""
         return sum(operation.seconds for operation in self.operations)
 
 
@@ -62,8 +62,8 @@ def usage_of(cache: Cache, *, most: int | None = None) -> Usage:
     """What ``cache`` keeps.
 
     Args:
-        cache: which.
-        most: how many entries are counted at most where each has to be read; ``None`` for all.
+        cache: the cache to measure.
+        most: the maximum number of entries to count if each has to be read; ``None`` for all.
 
     Raises:
         OSError: the store is in trouble.

@@ -32,11 +32,11 @@ NAMESPACES = "rave.namespaces"
 
 @dataclass(frozen=True, slots=True)
 class LoadProblem:
-    """Something that is wrong with a plugin or namespace.
+    """A problem with a plugin or namespace.
 
     Attributes:
         name: of the entry point.
-        origin: what the entry point names, as in ``rave_flow.plugin``.
+        origin: what the entry point names, such as ``rave_flow.plugin``.
         error: what is wrong, in words.
     """
 
@@ -60,8 +60,8 @@ class FoundPlugin:
 def found_entry_points(group: str) -> list[EntryPoint]:
     """The installed entry points of ``group``, by name.
 
-    stevedore remembers them for as long as the process lives, and on disk by times rounded to two minutes; so that
-    a fresh install is seen, it is given the list as it is now.
+    stevedore caches them for the life of the process, and on disk by times rounded to two minutes. This function
+    gives it the present list, so that it sees a fresh install.
     """
     ExtensionManager.ENTRY_POINT_CACHE[group] = list(entry_points(group=group))
     manager: ExtensionManager[Any] = ExtensionManager.make_test_instance([], namespace=group)
@@ -70,10 +70,10 @@ def found_entry_points(group: str) -> list[EntryPoint]:
 
 
 def load(entry: EntryPoint) -> tuple[Any, LoadProblem | None]:
-    """What an entry point names, or the problem that kept it from loading; even an exit or an assertion."""
+    """What an entry point names, or the problem that prevents loading, including an exit or a failed assertion."""
     try:
         return entry.load(), None
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's module may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # third-party modules may raise anything
         _log.debug("%s could not be loaded", entry, exc_info=True)
         return None, LoadProblem(entry.name, entry.value, f"could not be loaded: {type(error).__name__}: {error}")
 
@@ -106,8 +106,8 @@ class Plugins:
     def commands(self) -> Registry[Any]:
         """The commands of ``rave``, by name.
 
-        Collected, and their problems added, when they are first asked for: they import what only a command needs, and
-        whoever calls operations from a program has no use for that.
+        They are collected, and their problems added, on first use: they import what only a command needs, and
+        programs that call operations do not need that.
         """
         registry: Registry[Any] = Registry("command")
         for each in self.found:
@@ -116,15 +116,15 @@ class Plugins:
 
     @classmethod
     def installed(cls, disabled: Sequence[str] = ()) -> Plugins:
-        """The plugins of the entry-point group ``rave.plugins``, but those named in ``disabled``. Kept per process."""
+        """The plugins of the entry-point group ``rave.plugins`` except those in ``disabled``. Cached per process."""
         return _installed(tuple(disabled))
 
     def implements(self, hook: str) -> bool:
-        """Whether any plugin implements ``hook``, so that a fast path can leave it out."""
+        """Whether any plugin implements ``hook``; if not, a fast path can skip it."""
         return bool(getattr(self.hooks, hook).get_hookimpls())
 
     def check(self) -> None:
-        """Refuses to go on if there are problems.
+        """Raises an error if there are problems.
 
         Raises:
             PluginError: there are; the message lists them.
@@ -153,7 +153,7 @@ class Plugins:
         try:
             self._manager.register(found.plugin, name=found.name)
             return self._misspelt(found.plugin)
-        except Exception as error:  # noqa: BLE001  # a stranger's object may raise anything, even when looked at
+        except Exception as error:  # noqa: BLE001  # a third-party object may raise anything, even on access
             return str(error) or type(error).__name__
 
     def _misspelt(self, plugin: object) -> str | None:
@@ -170,7 +170,7 @@ class Plugins:
         others = [plugin for _, plugin in self._manager.list_name_plugin() if plugin not in (None, found.plugin)]
         try:
             self._manager.subset_hook_caller(hook, others)(registry=registry)
-        except Exception as error:  # noqa: BLE001  # a stranger's hook may raise anything
+        except Exception as error:  # noqa: BLE001  # third-party hooks may raise anything
             _log.debug("%s of %s failed", hook, found.name, exc_info=True)
             self._complain(found, f"{hook} failed: {type(error).__name__}: {error}")
 
@@ -204,7 +204,7 @@ def _installed(disabled: tuple[str, ...]) -> Plugins:
 
 @lru_cache(maxsize=1)
 def namespace_packages() -> dict[str, str]:
-    """The packages that are namespaces, to the names of these; nothing is imported.
+    """A mapping from the packages that are namespaces to the namespaces' names; nothing is imported.
 
     Of two packages that claim one name, the first keeps it.
     """

@@ -1,27 +1,27 @@
 """Namespaces that are plain directories (R18): their code, loaded as often as it changes.
 
-A load is a generation: a snapshot of the sources, and the modules that are made of it. What an operation imports only
-when it runs comes from the snapshot too, so that an edit can't mix two states of the code. No bytecode is read or
-written: its time stamps are too coarse for edits, and the directory may not be ours to write to.
+A load is a generation: a snapshot of the sources, and the modules made from it. What an operation imports only when it
+runs comes from the snapshot too, so an edit can't mix two states of the code. No bytecode is read or written: its time
+stamps are too coarse for edits, and the directory may not be writable.
 
-One generation serves while the next one loads, and calls of one that was replaced run on. Since all of them share one
-`sys.modules`, there are four rules:
+One generation serves while the next one loads, and calls of a replaced generation run to their end. All generations
+share one `sys.modules`, so there are four rules:
 
-1. A module is imported under a name of its generation's own, ``NAME@7.sub``. Relative imports go by it, so code imports
-   what is as old as itself, and modules of two namespaces never meet.
-2. The module believes that it is called ``rave_namespaces.NAME.sub`` (`Disguised`). By this name its classes and
-   functions are known: to keys and pickles, for which every generation, worker and run has to call them alike.
-3. Under this name `sys.modules` has a `ModuleProxy`, for those who look a class up by its name, such as pickle,
-   dataclasses and typing. It leads to the generation that serves, and in the context that loads one to that.
-4. The modules of a generation that does not serve any more, or is not taken, are replaced in `sys.modules` by doors
-   that keep nothing alive. So calls under way can import to their end, and what nobody calls is let go.
+1. A module is imported under a name specific to its generation, ``NAME@7.sub``. Relative imports use that name, so code
+   imports modules of its own generation, and modules of two namespaces never mix.
+2. The module believes that its name is ``rave_namespaces.NAME.sub`` (`Disguised`). Keys and pickles know its classes
+   and functions by this name, which must be the same in every generation, worker and run.
+3. Under this name `sys.modules` has a `ModuleProxy`, for code that looks up a class by name, such as pickle,
+   dataclasses and typing. It leads to the serving generation, or, in a context that loads one, to that generation.
+4. The modules of a generation that no longer serves, or was rejected, are replaced in `sys.modules` by doors that keep
+   nothing alive. So calls under way can still import, and unused code is freed.
 
 What the code of a namespace has to know:
 
 - Modules import each other relatively, as in ``from .words import greeting``. ``import words`` does not find them.
-- A value of a class of the namespace that old code returns after new code took over can't be pickled any more, since
-  its class is not the one that its name stands for: such a call is answered, and not kept.
-- Threads started while the code loads see, by the doors, the generation that serves; nothing, if it is the first one.
+- If old code returns an instance of one of its classes after new code has taken over, that value can't be pickled any
+  more, because the class's name stands for the new class. Such a call is answered, but not kept.
+- Threads started while the code loads see the serving generation through the doors; during the first load, nothing.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from rave_core.reloading.source_snapshot import Snapshot, Source
 from rave_core.versions.epochs import code_changed
 
 DIRECTORIES = "rave_namespaces"
-"""The package in which modules of namespaces from directories believe to be."""
+"""The package to which modules of directory namespaces believe they belong."""
 _PACKAGE = "__init__.py"
 
 
@@ -65,7 +65,7 @@ class Generation:
         name: of the namespace.
         sources: what it is loaded from.
         root: what its package is called in `sys.modules`.
-        is_retired: whether its namespace's name stands for another one, after it was loaded or refused.
+        is_retired: whether another generation has replaced it, or it was refused.
     """
 
     def __init__(self, name: str, sources: Snapshot) -> None:
@@ -78,7 +78,7 @@ class Generation:
 
     @property
     def directory(self) -> str:
-        """Where the code is, or was."""
+        """The directory of the code, which may no longer exist."""
         return self.sources.directory
 
     @property
@@ -101,12 +101,12 @@ class Generation:
         """Imports one of its modules, or the package itself.
 
         Raises:
-            BaseException: whatever its code raises; `told` puts it into words.
+            BaseException: what its code raises; `told` puts it into words.
         """
         return importlib.import_module(fullname or self.root)
 
     def find(self, fullname: str) -> ModuleSpec | None:
-        """How to import a module of it; ``None`` where it is no Python source.
+        """How to import one of its modules; ``None`` if that is not a Python source.
 
         Raises:
             ImportError: there is a source that it was not loaded with.
@@ -128,7 +128,7 @@ class Generation:
         return importlib.util.spec_from_file_location(fullname, path, loader=loader, submodule_search_locations=inside)
 
     def stable(self, text: str) -> str:
-        """A text without what tells this generation from others."""
+        """A text without the marks that distinguish this generation from others."""
         return text.replace(self.root, f"{DIRECTORIES}.{self.name}")
 
     def describe_error(self, error: BaseException) -> str:
@@ -141,12 +141,12 @@ class Generation:
         return self.stable(describe_error(error)) + place
 
     def take_over(self) -> None:
-        """From now on the namespace's name stands for this code. Calls of what served before go on with their own."""
+        """Makes the namespace's name stand for this code. Calls under way continue with their own generation."""
         _finder.serving[self.name] = self
         code_changed()
 
     def retire(self) -> None:
-        """Leaves doors in `sys.modules`; from now on the generation lives for as long as somebody has its code."""
+        """Leaves doors in `sys.modules`; from now on the generation lives only as long as its code is referenced."""
         self.is_retired = True
         for name, module in _below(self.root):
             if type(module) is not ModuleProxy:
@@ -158,13 +158,13 @@ class Generation:
 def loading(name: str, directory: str, sources: Snapshot | None = None) -> Iterator[Generation]:
     """The code of ``directory``, to be loaded in the block; there, doors lead to it.
 
-    It is forgotten at the end, unless it took over; until then nobody else notices it. One block runs at a time in the
-    process: others wait, for as long as imports take. Whatever is raised in the block passes.
+    It is forgotten at the end, unless it has taken over; until then it is invisible to others. One block runs at a time
+    in the process: others wait, for as long as imports take. Exceptions in the block propagate.
 
     Args:
         name: of the namespace.
         directory: where its code is.
-        sources: the code as it was once; ``None`` for what is there now.
+        sources: an earlier state of the code; ``None`` for the present one.
     """
     with _finder.lock:
         importlib.invalidate_caches()
@@ -179,13 +179,13 @@ def loading(name: str, directory: str, sources: Snapshot | None = None) -> Itera
 
 
 def generation_of(function: Callable[..., Any]) -> Generation | None:
-    """The generation that a function was defined in; ``None`` where it is not from such a directory."""
+    """The generation that a function was defined in; ``None`` if it is not from such a directory."""
     loader = _loader_of(function)
     return loader.generation if loader is not None else None
 
 
 def as_loaded(spec: OperationSpec) -> OperationSpec:
-    """``spec`` with the code from which the operation was compiled, which its file may not hold any more."""
+    """``spec`` with the code that the operation was compiled from, which its file may no longer hold."""
     loader = _loader_of(spec.function)
     return spec if loader is None else replace(spec, code=loader.code())
 
@@ -198,7 +198,7 @@ def _loader_of(function: Callable[..., Any]) -> _Loader | None:
 
 
 class _Loader(SourceFileLoader):
-    """Executes a module of a generation from the source that this has."""
+    """Executes a module of a generation from the generation's own source."""
 
     def __init__(self, generation: Generation, fullname: str, path: str, source: Source) -> None:
         super().__init__(fullname, path)
@@ -206,11 +206,11 @@ class _Loader(SourceFileLoader):
         self.source = source
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """A module that believes in the name that it shares with those of other generations."""
+        """A module that believes that its name is the stable one, which it shares with other generations."""
         return AliasedModule(self.generation.stable(spec.name))
 
     def exec_module(self, module: ModuleType) -> None:
-        """Executes it. It may look for itself under its stable name, so there is a door."""
+        """Executes the module. It may look itself up under its stable name, so there is a door."""
         _finder.door(self.generation.stable(self.name))
         super().exec_module(module)
         if self.generation.is_retired:
@@ -220,7 +220,7 @@ class _Loader(SourceFileLoader):
         """What the source compiles to, never from a file of bytecode."""
         data = self.source.data
         code: CodeType = self.source_to_code(data, self.path)
-        # For tracebacks and `inspect`, which would read the file as it is by then. Without a time it is not checked.
+        # For tracebacks and `inspect`, which would read the later file. Without a time stamp it is not checked.
         lines = importlib.util.decode_source(data).splitlines(keepends=True)
         linecache.cache[self.path] = len(data), None, lines, self.path
         return code
@@ -252,7 +252,7 @@ class _Finder:
     """Finds the modules of all generations that anybody still uses, and the doors.
 
     Attributes:
-        lock: of whoever loads.
+        lock: held during a load.
         serving: the generation that a namespace's name stands for.
     """
 
@@ -265,7 +265,7 @@ class _Finder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """How to import a module by the name of its generation's own, or by its stable name."""
+        """How to import a module by its generation's name or by its stable name."""
         root, _, inner = fullname.partition(".")
         generation = self._by_root.get(root)
         if generation is not None:
@@ -276,7 +276,7 @@ class _Finder:
         return ModuleSpec(fullname, _DoorLoader(), is_package=True)
 
     def begin(self, generation: Generation) -> Generation | None:
-        """Finds modules of ``generation`` from now on; gives the one that serves."""
+        """Finds modules of ``generation`` from now on; returns the serving generation."""
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
         parent = sys.modules.setdefault(DIRECTORIES, ModuleType(DIRECTORIES))
@@ -285,7 +285,7 @@ class _Finder:
         return self.serving.get(generation.name)
 
     def end(self, generation: Generation, before: Generation | None) -> None:
-        """Retires what does not serve, and removes doors to modules that were not imported again."""
+        """Retires what does not serve, and removes the doors to modules that were not imported again."""
         serving = self.serving.get(generation.name)
         for each in (before, generation):
             if each is not None and each is not serving:
@@ -295,7 +295,7 @@ class _Finder:
                 sys.modules.pop(stable, None)
 
     def door(self, stable: str) -> None:
-        """Sees to it that there is a door of that name."""
+        """Makes a door with that name unless there is one."""
         door = sys.modules.setdefault(stable, ModuleProxy(stable, partial(self.module, stable)))
         _, name, *inner = stable.split(".")
         if not inner:
@@ -305,7 +305,7 @@ class _Finder:
         """The module that a stable name stands for here and now, imported if ``is_import`` says so and it is not.
 
         Raises:
-            BaseException: whatever its import raises.
+            BaseException: what its import raises.
         """
         own = self._own(stable)
         if own is None:

@@ -1,4 +1,4 @@
-"""Modules that are not what `sys.modules` says; what for, `rave_core.reloading.generations` tells."""
+"""Modules that differ from their name in `sys.modules`; `rave_core.reloading.generations` explains why."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 class AliasedModule(ModuleType):
-    """A module that is imported under one name, and believes in another one, with which it is made.
+    """A module that is imported under one name and believes in another, the one it is created with.
 
-    Whoever asks the module for its name gets that by which it is imported; above all the import system, which makes
-    names of what is in it from that. Its code, and its functions and classes, take the name from its dict.
+    Its ``__name__`` attribute is the name under which it is imported, mainly for the import system, which derives the
+    names of submodules from it. Its code, functions and classes take the other name from its dict.
     """
 
     @property
@@ -21,9 +21,9 @@ class AliasedModule(ModuleType):
 
 
 class ModuleProxy(ModuleType):
-    """A module whose attributes are those of another one, which is found anew each time that one is asked for.
+    """A module whose attributes are those of another one, which is looked up on every access.
 
-    Where there is nothing behind it, it has none: those who look at every module must not stumble over it.
+    If there is no module behind it, it has no attributes: code that inspects every module must not fail on it.
     """
 
     def __init__(self, name: str, way: Callable[[bool], ModuleType | None]) -> None:
@@ -31,9 +31,9 @@ class ModuleProxy(ModuleType):
 
         Args:
             name: as it is in `sys.modules`.
-            way: gives what is behind it. It is told whether that is to be imported if need be: so it is where
-                ``__spec__`` is asked for, as by an ``import`` of the door. Others see only what is there: an import
-                for anyone who looks would come too early, or find a module that is gone.
+            way: gives the module behind it. Its argument says whether to import that module if necessary: true for a
+                look-up of ``__spec__``, as by an ``import`` of the door. Other look-ups see only what is loaded: an
+                import on any access would come too early, or find a module that is gone.
         """
         super().__init__(name)
         object.__getattribute__(self, "__dict__")["way"] = way

@@ -1,4 +1,4 @@
-"""A snapshot of the Python files of a directory: what it held at one moment, whatever is done to it later."""
+"""A snapshot of the Python files of a directory: its content at one moment, independent of later changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Snapshot:
     """The Python files that can be imported from a directory, as they were read.
 
     Attributes:
-        directory: where it really is, so that a link that is set elsewhere does not change it.
+        directory: its real path, so that a changed link does not affect the snapshot.
         files: by path, those that could be read.
         read_at: when reading began, in seconds of the monotonic clock, which the processes of one host share.
     """
@@ -39,7 +39,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, directory: str) -> Snapshot:
-        """What a directory holds now; no file where it can't be read."""
+        """The present content of a directory; without files if it can't be read."""
         began, real = SystemClock.monotonic(), os.path.realpath(directory)
         found = ((path, _read(path)) for path in _modules(real))
         return cls(real, {path: source for path, source in found if source is not None}, began)
@@ -50,9 +50,9 @@ class Snapshot:
         return sum(len(source.data) for source in self.files.values())
 
     def doubt(self) -> str | None:
-        """Why it may be the code of somebody else: others may change a file, or a directory above it; else ``None``.
+        """Why others may have written the code: they can change a file or a directory above it; else ``None``.
 
-        Each file is looked at by itself, and each directory once.
+        Each file is checked by itself, each directory once.
         """
         directories = {os.path.dirname(path) for path in self.files}
         reasons = (*map(doubt, sorted(directories)), *(doubt(path, above=False) for path in self.files))
@@ -67,7 +67,7 @@ def _modules(directory: str) -> Iterator[str]:
 
 
 def _is_new(directory: str, seen: set[str]) -> bool:
-    """Whether it is met for the first time: links can go round in circles."""
+    """Whether this is the first visit: links can form cycles."""
     real = os.path.realpath(directory)
     is_new = real not in seen
     seen.add(real)

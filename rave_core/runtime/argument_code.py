@@ -1,4 +1,4 @@
-"""Code that comes as an argument: what the functions do, and the classes of objects, that a call is given."""
+"""Code in arguments: what a call's functions do, and what the classes of its objects do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_KNOWN = 4096
 
 
 class ArgumentCode:
-    """Digests of functions and classes by all that they reach; each is found once in an epoch."""
+    """Digests of functions and classes with all that they reach; each is determined once per epoch."""
 
     def __init__(self, request_of: Callable[[object, str], ClosureRequest | None]) -> None:
         """Makes an empty one; ``request_of`` says how to follow a thing for an operation of a package, if at all."""
@@ -24,16 +24,16 @@ class ArgumentCode:
         self._known: dict[tuple[int, str], tuple[object, Closure | None]] = {}
 
     def clear(self) -> None:
-        """Forgets all digests, since code was loaded or run again."""
+        """Forgets all digests, because code was loaded or run again."""
         self._known.clear()
 
     def digest(self, things: Iterable[object], home: str, *, has_classes: bool = True) -> str:
         """A digest of functions and classes in any order; empty where there is nothing to say.
 
         Args:
-            things: what was met in arguments.
+            things: the functions and classes found in arguments.
             home: the top-level package of the operation.
-            has_classes: whether classes count; functions always do, since they are values.
+            has_classes: whether classes count; functions always do, because they are values.
         """
         kinds = (FunctionType, type) if has_classes else (FunctionType,)
         found = [self._closure(thing, home) for thing in things if isinstance(thing, kinds)]
@@ -55,7 +55,7 @@ class ArgumentCode:
 def _followed(thing: object, request: ClosureRequest) -> Closure:
     try:
         return closure_of(request)
-    except Exception:  # noqa: BLE001  # code of a stranger was looked at: what is near counts in its place
+    except Exception:  # noqa: BLE001  # third-party code failed: the nearest code counts instead
         return Closure(_near(thing), {}, {}, Guards())
 
 

@@ -39,17 +39,17 @@ from rave_core.versions.manifests import manifests
 _log = logging.getLogger("rave")
 
 COPIES = "max_bytes=10GiB"
-"""The options of the directory with copies of products that are kept elsewhere, where the settings name none."""
+"""The default options of the directory with copies of products that are kept elsewhere."""
 
 
 class Container:
-    """Everything that one runtime holds open. Made anew in a forked child.
+    """Everything that one runtime holds open. A forked child makes its own.
 
     Attributes:
         cache, products: the configured caches of values and of files.
         engine: answers calls.
         maintenance: purges.
-        memos: of the operations that were called here; see `rave_core.operations.call_cache.CallMemo`.
+        memos: those of the operations called here; see `rave_core.operations.call_cache.CallMemo`.
     """
 
     def __init__(self, settings: Settings, plugins: Plugins, clock: Clock, diagnostics: Diagnostics) -> None:
@@ -105,10 +105,10 @@ class Container:
         return ValueCache(backend, url, signer, self._diagnostics, codecs=self._plugins.codecs, data_only=data_only)
 
     def resolved(self, spec: OperationSpec) -> ResolvedOperation:
-        """Where calls of an operation are answered.
+        """The resolved operation, which answers calls.
 
         Raises:
-            ConfigurationError: its strategy or version is named, and there is none of that name.
+            ConfigurationError: it names a strategy or version strategy that does not exist.
             DuplicateError: another operation has its name.
         """
         name, plugin = operation_name(spec)
@@ -136,14 +136,14 @@ class Container:
         return Binder(spec, name, version, typemap=spec.typemap, unencodable=unencodable, code_of=code_of)
 
     def code_changed(self) -> None:
-        """Has all operations work their versions out again with their next call."""
+        """Makes all operations determine their versions again with their next call."""
         for memo in list(self.memos):
             memo.expire()
         self._versions.code_changed()
         PUTS.clear()  # which knows what classes are
 
     def release(self, namespace: str) -> None:
-        """Lets go of operations that code of a namespace defined which does not serve any more, or never did.
+        """Releases the operations of a namespace's code that no longer serves, or never did.
 
         Their names are free again, and nothing here keeps them alive; calls of them go on.
         """
@@ -239,7 +239,7 @@ def open_seal(settings: Settings, backend: Backend) -> Signer:
 
 
 def _copies_url(urls: Sequence[str]) -> str:
-    """Where copies of products lie that are kept elsewhere: a directory of the user's for each such store."""
+    """The user's directory for copies of products that are kept elsewhere; one for each such store."""
     store = blake2b(" ".join(map(shown_url, urls)).encode(), digest_size=8).hexdigest()
     return f"file://{quote(str(user_directory('cache', os.environ) / 'copies' / store))}?{COPIES}"
 

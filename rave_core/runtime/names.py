@@ -1,4 +1,4 @@
-"""The names of operations in one runtime: what an operation is called, and who has a name already."""
+"""The names of operations in one runtime, and the operations that own them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rave_core.reloading.generations import DIRECTORIES, generation_of
 
 
 class NameRegistry:
-    """Who has which name. Nothing here keeps an operation alive."""
+    """Maps names to their operations, without keeping an operation alive."""
 
     def __init__(self) -> None:
         self._specs: dict[str, weakref.ref[OperationSpec]] = {}
@@ -23,8 +23,8 @@ class NameRegistry:
     def claim(self, name: str, spec: OperationSpec) -> None:
         """Gives ``name`` to an operation.
 
-        One that is defined again in its place, as by a cell that runs again or a module that is reloaded, replaces the
-        former one, whatever changed. So does any operation whose predecessor nobody holds any more.
+        An operation that is defined again in the same place, for example by running a cell or reloading a module again,
+        replaces the previous one. So does any operation whose predecessor is no longer referenced.
 
         Raises:
             DuplicateError: another operation, which is alive, has the name.
@@ -41,7 +41,7 @@ class NameRegistry:
         self._specs[name] = weakref.ref(spec)
 
     def release(self, namespace: str) -> None:
-        """Frees the names of operations of a namespace's code that does not serve any more, or never did."""
+        """Frees the names of operations of a namespace's code that no longer serves, or never did."""
         for name in list(self._specs):
             spec = self._holder(name)
             generation = generation_of(spec.function) if spec is not None else None
@@ -56,8 +56,8 @@ class NameRegistry:
 def operation_name(spec: OperationSpec) -> tuple[str, str]:
     """An operation's full name, and the namespace it belongs to, if any.
 
-    An operation in a namespace's package is called by the namespace and its export name, or by its place in the
-    package where it is not exported; so it is one operation, whether it is imported or asked for by name.
+    An operation in a namespace's package is named by the namespace and its export name, or by its place in the
+    package if it is not exported. So it is the same operation whether it is imported or requested by name.
     """
     module = spec.function.__module__ or ""
     packages = namespace_packages()
@@ -84,7 +84,7 @@ def _name_in(namespace: str, package: str, module: str, spec: OperationSpec) -> 
 
 
 def is_another(one: OperationSpec, two: OperationSpec) -> bool:
-    """Whether two operations stand in two places, and not in one that was run or loaded again."""
+    """Whether two operations come from different places, rather than from one that was run or loaded again."""
     first, second = one.function, two.function
     before, after = generation_of(first), generation_of(second)
     if before is not None and after is not None and before is not after and before.name == after.name:

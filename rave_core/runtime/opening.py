@@ -1,8 +1,8 @@
 """Opening what a first call needs, once at a time in the process.
 
 Opening imports modules and takes locks. A signal handler may interrupt it and call an operation in the same thread, and
-another thread may fork meanwhile. The first is told apart here; the second waits until nothing is being opened, since a
-child would inherit locks of imports that nobody in it ever lets go of.
+another thread may fork at the same time. This module detects the first; the fork waits until nothing is being opened,
+because a child would inherit import locks that nobody in it ever releases.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rave_core.errors import Signal
 
 
 class BeingOpened(Signal):
-    """What is asked for is being opened by this very thread, further down its stack: it can't be waited for."""
+    """This very thread is opening the requested thing, further down its stack, so it can't wait for it."""
 
 
 class Gate:

@@ -1,4 +1,4 @@
-"""Purging: what expired is removed now and then, behind whoever happens to put the next entry (R12)."""
+"""Purging: removes expired entries from time to time, in the background of a call that puts an entry (R12)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rave_core.settings import Settings
 from rave_core.storage.cache import Cache
 
 SLICE = 60.0
-"""Seconds for which a purge by itself goes on at a time, and rests where that was not enough."""
+"""Seconds that one automatic purge may take, and the pause before the next if it needs more."""
 
 _log = logging.getLogger("rave")
 
@@ -76,7 +76,7 @@ class Maintenance:
     def _purge_quietly(self, cache: Cache) -> None:
         try:
             purged = self.purge(cache, seconds=SLICE)
-        except Exception:  # noqa: BLE001  # nobody waits for it, and the next one may do better
+        except Exception:  # noqa: BLE001  # nobody waits for it, and the next one may succeed
             _log.exception("cache %s could not be purged", cache.url)
             return
         if not purged.is_complete:

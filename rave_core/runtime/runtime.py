@@ -1,4 +1,4 @@
-"""The runtime: settings, plugins and a clock, wired to open caches; and which one a call goes to."""
+"""The runtime: settings, plugins and a clock, connected to open caches; and the choice of runtime for a call."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Runtime(AbstractRuntime):
 
     Attributes:
         settings, plugins, clock: as given, or as found.
-        statistics: the process's own, shared by all runtimes.
-        context: where calls from outside of any operation stand.
+        statistics: those of the process, shared by all runtimes.
+        context: the context of calls from outside of any operation.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Runtime(AbstractRuntime):
             ConfigurationError: a setting, a backend's URL or an option in it is wrong.
             PluginError: a plugin has a problem, and ``load_error_fatal`` is set.
         """
-        # What only a call needs is imported with the first of them: decorating must cost an importer next to nothing.
+        # The first call imports what only calls need: decorating must cost an importer next to nothing.
         from rave_core.plugins.discovery import Plugins
         from rave_core.telemetry.diagnostics import Diagnostics
 
@@ -68,7 +68,7 @@ class Runtime(AbstractRuntime):
 
     @property
     def container(self) -> Container:
-        """What is open; opened anew after ``close`` and in a forked child."""
+        """What is open; opened again after ``close`` and in a forked child."""
         container = self._container
         if container is None:
             from rave_core.runtime.container import Container
@@ -99,7 +99,7 @@ class Runtime(AbstractRuntime):
         return maintenance.purge(self.cache) + maintenance.purge(self.products)
 
     def close(self) -> None:
-        """Lets go of what is open. A later call opens it again."""
+        """Closes what is open. A later call opens it again."""
         container, self._container = self._container, None
         if container is not None:
             _let_go(container)
@@ -120,7 +120,7 @@ class Runtime(AbstractRuntime):
 
 
 def _let_go(container: Container) -> None:
-    """Has operations look for what is open now: else they would answer from a memory that is no longer this one's."""
+    """Makes operations look up what is open now; otherwise they would answer from a stale memory tier."""
     for memo in list(container.memos):
         memo.context = None
 
@@ -150,7 +150,7 @@ def using(runtime: Runtime) -> Iterator[Runtime]:
 
 @contextmanager
 def as_default(runtime: Runtime) -> Iterator[Runtime]:
-    """Makes ``runtime`` the process's own in a ``with`` block: that of all threads that are in no `using` block."""
+    """Makes ``runtime`` the process's default in a ``with`` block, for all threads outside of any `using` block."""
     before = ambient.make_default(runtime.context)
     try:
         yield runtime
@@ -159,7 +159,7 @@ def as_default(runtime: Runtime) -> Iterator[Runtime]:
 
 
 def current_context() -> ExecutionContext:
-    """The context of this thread or task; outside of any `using`, that of the process's own runtime."""
+    """The context of this thread or task; outside of any `using`, that of the process's default runtime."""
     context = running.get()
     if context is not None:
         return context
@@ -169,7 +169,7 @@ def current_context() -> ExecutionContext:
 
 
 def _say_where_it_goes() -> None:
-    """Warns a thread for which the `using` block of another thread counted in earlier releases."""
+    """Warns a thread to which another thread's `using` block applied in earlier releases."""
     warnings.warn(
         "this thread is in no `with using(...)` block, although another one is: its calls go to the process's own "
         "runtime, and no longer to the block that was entered last; if the thread belongs to a block, wrap what it "
@@ -187,16 +187,16 @@ def runtime_of(context: ExecutionContext) -> Runtime:
 
 
 def current_runtime() -> Runtime:
-    """The runtime that a call made here goes to: that of the innermost `using`, or else the process's own.
+    """The runtime that a call made here goes to: that of the innermost `using`, or else the process's default.
 
     Raises:
-        ConfigurationError: the process's own is made now, and a setting is wrong.
+        ConfigurationError: the process's default runtime is made now, and a setting is wrong.
     """
     return runtime_of(current_context())
 
 
 def default() -> Runtime:
-    """The process's own runtime, made from the files and the environment when first needed.
+    """The process's default runtime, made from the files and the environment when first needed.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -213,7 +213,7 @@ def default() -> Runtime:
 
 
 def reset() -> None:
-    """Forgets the process's own runtime, so that changed files and variables count from the next call on."""
+    """Forgets the process's default runtime, so that changed files and variables apply from the next call on."""
     context = ambient.make_default(None)
     if context is not None:
         context.runtime.close()

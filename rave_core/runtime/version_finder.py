@@ -1,4 +1,4 @@
-"""Finding the version of an operation: by its note, a plugin, or the strategy that the settings name."""
+"""Determines the version of an operation: by its annotation, a plugin, or the configured strategy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SOURCE = "source"
 
 
 class VersionFinder:
-    """Finds versions, with the settings and plugins of one runtime."""
+    """Determines versions with the settings and plugins of one runtime."""
 
     def __init__(self, settings: Settings, plugins: Plugins) -> None:
         self._settings = settings
@@ -38,11 +38,11 @@ class VersionFinder:
         manifests.directory = directory / "manifests"
 
     def code_changed(self) -> None:
-        """Forgets what arguments were found to do."""
+        """Forgets the digests of code in arguments."""
         self._arguments.clear()
 
     def argument_code(self, spec: OperationSpec) -> Callable[[Iterable[object]], str]:
-        """What gives a digest of the functions and classes that calls of an operation are given.
+        """The function that digests functions and classes in the arguments of an operation's calls.
 
         Under an explicit version classes do not count.
         """
@@ -66,10 +66,10 @@ class VersionFinder:
         )
 
     def find(self, spec: OperationSpec) -> Version:
-        """The version of an operation, by what is loaded now.
+        """The version of an operation, according to the code loaded now.
 
         Raises:
-            ConfigurationError: its strategy is named, and there is none of that name.
+            ConfigurationError: it names a strategy that does not exist.
             DecorationError: its explicit version can't be pickled.
         """
         note = spec.version
@@ -83,7 +83,7 @@ class VersionFinder:
         request = self._request(spec, depends or DependsOn(), follows=follows)
         try:
             closure = closure_of(request)
-        except Exception as error:  # noqa: BLE001  # code of a stranger was looked at; its file says as much
+        except Exception as error:  # noqa: BLE001  # third-party code failed; its file serves instead
             return self._coarse(spec, told, own, error)
         return self._of_closure(closure, own, told, follows=follows)
 
@@ -101,7 +101,7 @@ class VersionFinder:
         return Version(short_digest(data), told if own is not None else "file", {}, {"what the operation reaches": why})
 
     def _own(self, spec: OperationSpec) -> tuple[bytes | None, str]:
-        """What decides without following code, ``None`` where code is to be followed; and what an entry records."""
+        """The bytes that decide without following code (``None`` to follow it), and the name that an entry records."""
         note = spec.version
         if isinstance(note, Explicit):
             return explicit(note.value, encode), f"explicit {str(note.value)[:60]}"
@@ -121,7 +121,7 @@ class VersionFinder:
             raise ConfigurationError(f"{spec.name}: {error}") from error
 
     def _is_loose(self, spec: OperationSpec) -> bool:
-        """Whether an explicit version could be that of another notebook's operation, which has the same name."""
+        """Whether an explicit version could belong to another notebook's operation with the same name."""
         if not isinstance(spec.version, Explicit) or spec.fixed_name:
             return False
         space = getattr(spec.function, "__globals__", {})

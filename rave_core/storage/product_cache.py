@@ -202,7 +202,7 @@ class Target(Destination):
         )
 
     def prepare(self, spec: OperationSpec) -> tuple[str, ...]:
-        """A path next to the target; elsewhere if the target is a device or a pipe, or no file can be put next to it."""
+        """A path next to the target; elsewhere if the target is a device or a pipe, or no file can go next to it."""
         parent = None if self._in_place else os.path.dirname(self._path)
         directory = tempfile.mkdtemp(prefix=".rave-", dir=parent)
         return (os.path.join(directory, f"product{suffix_of(spec.mime_type)}"),)

@@ -1,4 +1,4 @@
-"""What went wrong without costing anybody an answer: counted, logged, and warned of once per cause."""
+"""Trouble that does not cost an answer: counted, logged, and warned about once per cause."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log.addHandler(logging.NullHandler())
 
 
 class Diagnostics:
-    """Tells people, statistics and observers of trouble. Safe for many threads."""
+    """Reports trouble to people, statistics and observers. Safe for many threads."""
 
     def __init__(self, statistics: Statistics, hooks: Any) -> None:
         self.statistics = statistics
@@ -27,7 +27,7 @@ class Diagnostics:
         """A backend could not do ``action`` (as in "read an entry"); the call was answered without it."""
         self.statistics.count("Backend Failures")
         reason = describe_error(error)
-        # One trouble of a store, a full disk for one, shows in all that is done with it.
+        # One trouble of a store, such as a full disk, shows in every action on it.
         cause = str(getattr(error, "errno", None) or type(error).__name__)
         self._warn((backend, cause), f"cache {backend} could not {action}: {reason}; the call is answered without it")
         self.observe("rave_backend_failed", backend=backend, action=action, error=error)

@@ -1,4 +1,4 @@
-"""How log records are written: text that came from outside can neither start a line nor act on a terminal."""
+"""Formats log records so that text from outside can't start a line or act on a terminal."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _INDENT = "    "
 
 
 class PlainFormatter(logging.Formatter):
-    """Escapes what a record says, then has another formatter lay it out.
+    """Escapes the content of a record, then passes it to another formatter for layout.
 
     A message takes one line. A traceback takes several, all indented, so that none can pass for another record.
     """
 
     def __init__(self, layout: logging.Formatter | None = None) -> None:
-        """Formats as ``layout`` does; as the standard library does without one."""
+        """Formats as ``layout`` does; without a layout, as the standard library does."""
         super().__init__()
         self.layout = layout or logging.Formatter()
 
@@ -41,7 +41,7 @@ class PlainFormatter(logging.Formatter):
 
 
 def protect(handler: logging.Handler) -> None:
-    """Has ``handler`` escape what it writes, in the form that it has; twice is no error."""
+    """Makes ``handler`` escape what it writes, with its present layout; calling it twice is no error."""
     layout: Any = handler.formatter
     if not isinstance(layout, PlainFormatter):
         handler.setFormatter(PlainFormatter(layout))

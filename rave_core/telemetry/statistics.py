@@ -1,11 +1,11 @@
-"""Statistics in ``logging.statistics["RAVE"]``: plain dicts that any program may read, and any may write beside.
+"""Statistics in ``logging.statistics["RAVE"]``: plain dicts that any program may read, next to those of others.
 
 The form is the one proposed for ``logging.statistics``: namespaces by name; in a namespace scalars, functions of
-their scope, and collections of records. Who reports calls ``extrapolate`` first, which calls the functions.
+their scope, and collections of records. Call ``extrapolate`` before you report; it calls the functions.
 
 Counting takes no lock. ``record["Hits"] += 1`` on a plain dict is not interrupted by another thread in CPython
 3.11 to 3.13, but no language rule says so, and a build without the GIL may lose a count. Numbers here inform
-people; nothing is decided by them.
+people; no decision depends on them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Caller: TypeAlias = Callable[[Callable[[Any], Any], Mapping[Any, Any]], Any]
 
 
 class Statistics:
-    """Owns one namespace of statistics. Safe for many threads, within the limits told above.
+    """Owns one namespace of statistics. Safe for many threads, within the limits described above.
 
     Attributes:
         namespace: The plain dict that is counted in. A caller in a hurry checks ``namespace["Enabled"]`` and
@@ -64,7 +64,7 @@ class Statistics:
         return self._operations.setdefault(operation, _new_record()) if found is None else found
 
     def kept(self, record: Record, how: str, size: int) -> None:
-        """Counts a result of ``size`` bytes that was kept, as a miss or a refresh of the operation with ``record``."""
+        """Counts a kept result of ``size`` bytes, as a miss or a refresh of the operation with ``record``."""
         if self.namespace["Enabled"]:
             record[how] += 1
             self.count("Stored Bytes", size)
@@ -79,7 +79,7 @@ class Statistics:
 
 def repository() -> dict[str, Any]:
     """The dict ``logging.statistics``, made if absent."""
-    # Not known to the types of logging: whoever comes first makes it, and others may have.
+    # The types of logging don't know it: the first program that needs it makes it.
     return cast("dict[str, Any]", vars(logging).setdefault("statistics", {}))
 
 
@@ -108,7 +108,7 @@ def extrapolate(scope: Mapping[Any, Any], call: Caller | None = None) -> dict[st
     ``error: …``. Keys become texts, and so do values that JSON has no form for, infinite numbers among them.
 
     Args:
-        scope: what others may change meanwhile.
+        scope: the dict to copy; others may change it during the copy.
         call: calls the functions of others; without it they are called here, for as long as they take.
     """
     return {str(name): _cell(value, scope, call) for name, value in list(scope.items())}
@@ -166,11 +166,11 @@ def _new_record() -> Record:
 
 
 def _total_of(name: str) -> Callable[[Record], float]:
-    # list() first: another thread may add an operation meanwhile.
+    # list() first: another thread may add an operation during the loop.
     return lambda scope: sum(record[name] for record in list(scope["Operations"].values()))
 
 
 def _hit_ratio(record: Record) -> float | None:
-    """The part of answered calls that needed no waiting for a computation; ``None`` before the first."""
+    """The share of answered calls that did not wait for a computation; ``None`` before the first call."""
     answered = sum(record[name] for name in _ANSWERED)
     return (record["Hits"] + record["Stale"]) / answered if answered else None
