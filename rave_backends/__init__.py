@@ -1,1 +1,1 @@
-"""The cache backends that come with RAVE. The core finds them through the entry point ``rave.plugins``."""
+"""The cache backends that come with RAVE. RAVE's core finds them through the entry point ``rave.plugins``."""

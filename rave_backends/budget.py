@@ -1,4 +1,4 @@
-"""How much a store may keep, of everything and of each namespace, and what goes first when that is exceeded."""
+"""How much a store may keep in all and for each namespace, and what goes first when it holds more."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ POLICIES: tuple[Policy, ...] = ("lru", "lfu", "cost")
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most so many bytes and entries; ``None`` for any number."""
+    """The most bytes and entries; ``None`` means no limit."""
 
     max_bytes: int | None = None
     max_entries: int | None = None
 
     def excess(self, used: int, entries: int) -> tuple[int, int]:
-        """How many bytes and entries are too many; 0 or less where none are."""
+        """How far bytes and entries exceed the limit; 0 or less if they do not."""
         return (
             used - self.max_bytes if self.max_bytes is not None else 0,
             entries - self.max_entries if self.max_entries is not None else 0,
@@ -33,8 +33,9 @@ class Budget:
     """What a store may keep.
 
     Attributes:
-        whole: of everything.
-        parts: of keys below the beginning of an operation's name, such as a namespace. Of several the longest counts.
+        whole: the limit of everything.
+        parts: the limits of keys by the beginning of the operation's name, such as a namespace. The longest match
+            counts.
         policy: what goes first: ``lru``, the longest unused; ``lfu``, the least often used; ``cost``, the cheapest to
             compute again for each byte.
     """
@@ -50,9 +51,9 @@ class Budget:
         """The budget in ``max_bytes max_entries max_bytes.NAMESPACE max_entries.NAMESPACE policy``.
 
         Args:
-            url: whose options are taken.
-            max_bytes: where the URL says nothing.
-            policies: those that the store can follow.
+            url: gives the options.
+            max_bytes: the limit if the URL gives none.
+            policies: the policies that the store supports.
 
         Raises:
             ConfigurationError: one of them is wrong.
@@ -72,17 +73,17 @@ class Budget:
         return self.whole != Limit() or bool(self.parts)
 
     def part_of(self, key: str) -> str:
-        """The name of the part that ``key`` belongs to, ``""`` where it belongs to none."""
+        """The name of the part that ``key`` belongs to; ``""`` if it belongs to none."""
         names = [name for name in self.parts if key.startswith(f"{name}/")]
         return max(names, key=len, default="")
 
     def limit_of(self, part: str) -> Limit:
-        """The limit of a part; of ``""`` that of everything."""
+        """The limit of a part; for ``""``, the limit of everything."""
         return self.parts[part] if part else self.whole
 
 
 class StoreUsage:
-    """How much was written since somebody looked at the budget. Safe for threads, as far as it has to be.
+    """How much was written since the last look at the budget. Safe enough for threads: counts are approximate.
 
     The budget may be exceeded by a sixteenth for each writing process.
     """
@@ -91,7 +92,7 @@ class StoreUsage:
         self._written: dict[str, tuple[int, int]] = {}
 
     def note(self, budget: Budget, key: str, size: int, *, entries: int = 1) -> bool:
-        """Adds what was written under ``key``; whether it is time to look at the budget, and the count starts anew."""
+        """Adds what was written under ``key``; whether it is time to look at the budget, which restarts the count."""
         due = False
         for part in {"", budget.part_of(key)}:
             limit, (used, count) = budget.limit_of(part), self._written.get(part, (0, 0))

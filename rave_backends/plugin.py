@@ -18,7 +18,7 @@ def rave_register_backends(registry: Registry[BackendFactory]) -> None:
 
 @hookimpl(trylast=True)
 def rave_layer_backends(backends: list[Backend]) -> Backend:
-    """The backends as layers; a single one as it is, unless it is remote and may need to be left alone for a while."""
+    """The backends as layers. A single one stays as it is, unless it is remote and may need pauses."""
     if len(backends) == 1 and not backends[0].remote:
         return backends[0]
     from rave_backends.layered.backend import LayeredBackend

@@ -1,4 +1,4 @@
-"""Which entries go first where a budget is exceeded."""
+"""Which entries go first when a budget is exceeded."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rave_backends.budget import Budget, Limit
 
 
 class Ranking:
-    """All entries of a store, with how much each is worth keeping; some 40 bytes for each, so a million fit in memory.
+    """All entries of a store, with the worth of each; some 40 bytes per entry, so a million fit in memory.
 
-    Where an entry is, is a number of the caller's, as is which of the entries there it is.
+    The caller numbers the places, and the entries in each place.
     """
 
     def __init__(self, budget: Budget, pins: Sequence[str], *, newest: str = "") -> None:
-        """For ``budget``: what starts with one of ``pins`` stays, and the key ``newest`` goes last."""
+        """Ranks for ``budget``: keys that start with one of ``pins`` stay, and the key ``newest`` goes last."""
         self._budget = budget
         self._pins = tuple(pins)
         self._newest = newest
@@ -42,7 +42,7 @@ class Ranking:
         self._pinned.append(key.startswith(self._pins))
 
     def victims(self) -> dict[int, set[int]]:
-        """What has to go, by place: first what single parts have too much of, then what all have together."""
+        """What has to go, by place: first the excess of single parts, then the excess of the whole."""
         order = sorted(range(len(self._scores)), key=self._scores.__getitem__)
         order = [index for index in order if not self._pinned[index]]
         gone: set[int] = set()

@@ -27,11 +27,11 @@ _ABSENT, _RECENTLY, _TRIES = (FileNotFoundError, NotADirectoryError), 60.0, 20
 class FilesystemBackend(Backend):
     """Keeps frames and products below one directory, which many processes, users and hosts may share.
 
-    Opening never fails: where the directory can't be made or written to, ``get`` finds nothing new, ``put`` raises
-    ``OSError`` and ``check`` says why. Only a lock file is held open between calls, which a forked child opens anew.
+    Opening never fails: if the directory can't be made or written to, ``get`` finds nothing new, ``put`` raises
+    ``OSError`` and ``check`` says why. Between calls only a lock file stays open, and a forked child opens its own.
 
     A directory that we make is ours alone (mode 0700) unless ``mode`` says otherwise, and gets a sealing key: see
-    `ownership.Root`. Where things lie tells `paths`; how they are reached, without following links, `rooted_files`.
+    `ownership.Root`. `paths` says where things lie; `rooted_files` reaches them without following links.
     """
 
     def __init__(
@@ -49,17 +49,17 @@ class FilesystemBackend(Backend):
         """Opens the cache in ``root``.
 
         Args:
-            root: its directory, made when missing.
+            root: the directory; created if it is missing.
             durable: whether ``put`` returns only when the frame is on the disk.
-            max_bytes: the budget, of frames and products together; ``None`` for none. It may be exceeded by a
-                sixteenth for each writing process, and by products in their time of grace.
+            max_bytes: the budget for frames and products together; ``None`` for no limit. Each writing process may
+                exceed it by a sixteenth, and so may products in their time of grace.
             policy: what goes first when the budget is exceeded: ``lru``, the longest unused; ``lfu``, the least
                 often used; ``cost``, the cheapest to compute for each byte. Reads count once a minute.
-            budget: in place of both, a budget of more limits.
-            mode: permissions of directories, whatever the umask; files get the same without execution. ``None``:
-                0700 in a directory of ours, else what the umask leaves.
-            max_age: seconds after which an entry counts as absent, so that layers below are asked again; then reads do
-                not count, since what is used is put again. ``None`` for never.
+            budget: replaces both ``max_bytes`` and ``policy`` with a budget of several limits.
+            mode: permissions of directories, regardless of the umask; files get the same without execution. ``None``
+                means 0700 in a directory of ours, and otherwise what the umask leaves.
+            max_age: seconds after which an entry counts as absent, so that RAVE asks the layers below again. Reads then
+                do not count as use, because entries in use are put again. ``None`` means never.
             clock: the source of time; it must agree with the file system's.
         """
         self.budget, self._clock = budget or Budget(Limit(max_bytes), policy=policy), clock or SystemClock()
@@ -113,7 +113,7 @@ class FilesystemBackend(Backend):
             if max_age is not None and abs(self._clock.now() - info.st_mtime) > max_age:
                 return None
             frame = read_whole(file, info.st_size)
-            # A file that has another name as well may be anything that somebody linked here.
+            # A file that also has another name may be anything that somebody linked here.
             if self._keeps_use and info.st_nlink == 1 and self._clock.now() - info.st_mtime > _RECENTLY:
                 with suppress(OSError):
                     stamp(file, self._clock.now(), uses(info) + 1)
@@ -133,7 +133,7 @@ class FilesystemBackend(Backend):
             os.close(file)
 
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
-        """Keeps ``frame``, given in pieces, in place of what was there. A reader sees the old or the new, whole."""
+        """Keeps ``frame``, given in pieces, in place of the old one. A reader sees the whole old or new frame."""
         size = sum([memoryview(piece).nbytes for piece in frame])
         path, mode, exact = self._tree.frame(key), self._root.file_mode, self._root.exact
         try:
@@ -151,7 +151,7 @@ class FilesystemBackend(Backend):
             self._spend(key, size)
 
     def delete(self, key: str) -> bool:
-        """Forgets ``key``; whether there was anything. Its product goes with a later purge."""
+        """Forgets ``key``; whether it existed. A later purge removes its product."""
         product = self._sweeper.product_of(key)
         try:
             self._files.unlink(self._tree.frame(key))
@@ -162,11 +162,11 @@ class FilesystemBackend(Backend):
         return True
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys that start with ``prefix``, in no order. What comes or goes meanwhile may show or not."""
+        """The keys that start with ``prefix``, in no order. Keys that come or go during the listing may be missing."""
         return self._tree.keys(prefix)
 
     def close(self) -> None:
-        """Gives back the leases held here."""
+        """Releases the leases that this process holds."""
         self._leases.close()
 
     def set_aside(self, key: str) -> None:
@@ -176,7 +176,7 @@ class FilesystemBackend(Backend):
             self._sweeper.retire(product)
 
     def secret(self) -> bytes | None:
-        """The sealing key, if only we can enter the directory and read the key; ``None`` where others can."""
+        """The sealing key, if only we can enter the directory and read the key; otherwise ``None``."""
         return self._root.secret
 
     def check(self) -> str | None:
@@ -184,7 +184,7 @@ class FilesystemBackend(Backend):
         return self._root.trouble()
 
     def notice(self) -> str | None:
-        """That the directory was private and counts as shared now, if so; ``None`` else."""
+        """Why the directory, once private, now counts as shared; ``None`` if it does not."""
         return self._root.doubt()
 
     def draft(self, suffix: str) -> Path:
@@ -194,8 +194,8 @@ class FilesystemBackend(Backend):
     def commit(self, key: str, draft: Path, name: str, frame: Sequence[Bytes]) -> Path:
         """Moves ``draft`` to the place of ``key`` under ``name``, then puts ``frame``, which makes it count.
 
-        When that fails the draft is where it was. An older product of ``key`` under another name goes with a later
-        purge, so give each its own name.
+        If that fails, the draft stays where it was. A later purge removes an older product of ``key`` under another
+        name, so give each product its own name.
 
         Raises:
             ProductError: the draft is not a plain file in the place that ``draft`` gave.
@@ -213,18 +213,18 @@ class FilesystemBackend(Backend):
         """Where the product ``name`` of ``key`` lies, whether it exists or not."""
         return Path(self._tree.product(key, name))
 
-    fetch = locate  # nothing needs to be brought
+    fetch = locate  # nothing to fetch: the product is already a file here
 
     def aged(self, key: str) -> bytearray | None:
-        """The frame under ``key``, also if it is older than ``max_age``; or ``None``."""
+        """The frame under ``key``, even if it is older than ``max_age``; or ``None``."""
         return self._read(key, math.inf)
 
     def discard(self, draft: Path) -> None:
-        """Removes a draft and its directory. No error when it is gone."""
+        """Removes a draft and its directory. A missing draft is no error."""
         self._drafts.discard(os.fspath(draft))
 
     def claim(self, key: str, record: bytes) -> bool:
-        """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``."""
+        """Puts ``record`` as the lease of ``key`` if there is none. Exactly one of many claimants gets ``True``."""
         return self._leases.claim(key, record)
 
     def lease(self, key: str) -> bytes | None:
@@ -232,24 +232,24 @@ class FilesystemBackend(Backend):
         return self._leases.lease(key)
 
     def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
-        """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
+        """Replaces the lease's record with ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
         return self._leases.swap_lease(key, seen, record)
 
     def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
-        """Removes what is dead, left over or beyond the budget; nothing where another purge is under way.
+        """Removes what is dead, left over or beyond the budget. Does nothing while another purge runs.
 
-        With ``seconds`` it stops after about so many; the next one with a limit goes on from there.
+        With ``seconds``, it stops after about that long; the next purge with a limit continues from there.
         """
         left = self._drafts.sweep(self._clock.now())
         return Purged(leftovers=left) + self._sweeper.purge(is_dead, grace, self.budget, seconds)
 
     def last_purge(self) -> float | None:
-        """Unix time of the last purge by any process, by its clock; ``None`` where there was none."""
+        """Unix time of the last purge by any process, by its clock; ``None`` if there was none."""
         return self._sweeper.last_purge()
 
     @property
     def max_bytes(self) -> int | None:
-        """The byte budget of everything; ``None`` for none."""
+        """The byte budget of everything; ``None`` for no limit."""
         return self.budget.whole.max_bytes
 
     def usage(self) -> tuple[int, int]:
@@ -257,27 +257,27 @@ class FilesystemBackend(Backend):
         return self._sweeper.usage()
 
     def holdings(self) -> Iterator[Holding]:
-        """What each operation and version keeps, in several parts each."""
+        """What each operation and version keeps, in several parts."""
         return self._sweeper.inventory.holdings()
 
     def outlines(self, prefix: str = "") -> Iterator[Outline]:
-        """Each entry whose key starts with ``prefix``, in no order, also those that can't be read."""
+        """Each entry whose key starts with ``prefix``, in no order, including entries that can't be read."""
         return self._sweeper.inventory.outlines(prefix)
 
     def pins(self) -> list[str]:
-        """The beginnings of keys of which nothing is evicted, in order."""
+        """The pinned beginnings of keys, in order. Nothing below them is evicted."""
         return self._sweeper.pins.all()
 
     def pin(self, prefix: str) -> None:
-        """Keys that start with ``prefix`` are not evicted from now on, by any process; they still expire."""
+        """From now on, no process evicts keys that start with ``prefix``. They still expire."""
         self._sweeper.pins.add(prefix)
 
     def unpin(self, prefix: str) -> bool:
-        """Takes a pin away; whether it was there."""
+        """Removes a pin; whether it existed."""
         return self._sweeper.pins.remove(prefix)
 
     def _write_again(self, frame: Sequence[Bytes]) -> str:
-        """Writes a frame to a new file, once the directory for that, which is gone, is there again."""
+        """Writes a frame to a new file, after restoring the directory for new files."""
         self._root.prepare()
         mode, exact = self._root.file_mode, self._root.exact
         return self._temporaries.write(frame, mode=mode, exact=exact, durable=self._durable)
@@ -297,14 +297,14 @@ class FilesystemBackend(Backend):
             self._sync_directories(os.path.dirname(target), upwards=made)
 
     def _sync_directories(self, directory: str, *, upwards: bool) -> None:
-        with suppress(FileNotFoundError):  # a purge took it away, with the dead entry that was put
+        with suppress(FileNotFoundError):  # a purge removed it together with its dead entry
             self._files.sync(directory)
             while upwards and len(directory) > len(self._tree.root):
                 directory = os.path.dirname(directory)
                 self._files.sync(directory)
 
     def _move(self, draft: str, key: str, target: str, frame: Sequence[Bytes]) -> int:
-        """Moves a draft to ``target`` and puts ``frame``, or leaves it where it was; the bytes of the product."""
+        """Moves a draft to ``target`` and puts ``frame``, or leaves it where it was; returns the product's bytes."""
         file = self._drafts.open(draft)
         try:
             size = self._finish(file)
@@ -327,10 +327,10 @@ class FilesystemBackend(Backend):
             os.close(file)
 
     def _finish(self, file: int) -> int:
-        """Gives an open draft the permissions and the time of a product, unless it has another name too; its size."""
+        """Gives an open draft a product's permissions and time, unless it also has another name; returns its size."""
         info = os.fstat(file)
         if info.st_nlink == 1 and (self._root.exact or self._root.file_mode == 0o600):
-            readers = self._root.file_mode & 0o444  # whoever may read a program may run it
+            readers = self._root.file_mode & 0o444  # anyone who may read a program may run it
             os.fchmod(file, self._root.file_mode | (readers >> 2 if info.st_mode & 0o100 else 0))
         os.utime(file)
         if self._durable:

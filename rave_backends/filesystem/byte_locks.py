@@ -1,7 +1,7 @@
 """Locks between processes that cost no disk: one byte of an empty file for each key.
 
-They are open file description locks (Linux; ``F_OFD_SETLK`` in fcntl(2)): the kernel lets go of them when the
-process that took them is gone, however it went, so nobody waits for the dead.
+They are open file description locks (Linux; ``F_OFD_SETLK`` in fcntl(2)). The kernel releases them when the process
+that took them ends, however it ends, so nobody waits for a dead process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hashlib import blake2b
 
 from rave_core.clock import Clock
 
-_TRUST = 1.0  # seconds for which the file is taken to be where it was
+_TRUST = 1.0  # seconds for which we assume that the file is still in place
 _FLOCK = struct.Struct("@hhqqi4x")  # l_type, l_whence, l_start, l_len, l_pid
 _UNSUPPORTED = frozenset((errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTTY))
 _TAKE = getattr(fcntl, "F_OFD_SETLK", None)
@@ -24,9 +24,9 @@ _ASK = getattr(fcntl, "F_OFD_GETLK", None)
 
 
 class ByteLocks:
-    """Who holds which key, among all that have the file open. Safe for many threads, which exclude each other too.
+    """Who holds which key, among all that have the file open. Safe for threads, which exclude each other too.
 
-    Where the system or the file system has no such locks, ``take`` says so by ``None``.
+    If the system or the file system has no such locks, ``take`` returns ``None``.
     """
 
     def __init__(self, path: str, opener: Callable[[str], int], clock: Clock) -> None:
@@ -40,7 +40,7 @@ class ByteLocks:
         self._guard = threading.RLock()
 
     def take(self, key: str) -> bool | None:
-        """Takes ``key`` if nobody has it; whether it did. ``None`` where there are no such locks.
+        """Takes ``key`` if nobody has it; whether it did. ``None`` if such locks are not available.
 
         Raises:
             OSError: the file can't be opened.
@@ -63,7 +63,7 @@ class ByteLocks:
             return True
 
     def free(self, key: str) -> None:
-        """Gives ``key`` back, if this process took it."""
+        """Releases ``key``, if this process took it."""
         with self._guard:
             if self._file is None or self._pid != os.getpid() or key not in self._taken:
                 return  # in a forked child the lock is the parent's
@@ -89,7 +89,7 @@ class ByteLocks:
             return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
     def close(self) -> None:
-        """Gives everything back."""
+        """Releases everything."""
         with self._guard:
             self._close()
 
@@ -97,7 +97,7 @@ class ByteLocks:
         return self._pid == os.getpid() and self._clock.monotonic() < self._checked + _TRUST
 
     def _opened(self) -> int:
-        """The file that others open too: opened anew after a fork, or where it was removed and made again."""
+        """The file that all processes share: reopened after a fork, or if it was removed and created again."""
         self._checked = self._clock.monotonic()
         if self._file is not None and self._is_current(self._file):
             return self._file

@@ -1,4 +1,4 @@
-"""Drafts: where the body of a file operation writes, out of reach of everybody else."""
+"""Drafts: where the body of a file operation writes, out of everybody else's reach."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from rave_core.settings.sources import user_directory
 class Drafts:
     """Gives out paths to write to, and moves what was written to its place in the store.
 
-    A body opens the path that it is given, so nobody else may be able to rename or replace anything along it: a link
-    there would lead the body into a file of its own user. Where the store is ours alone, drafts lie in it. Else they
-    lie in the user's own cache directory, or in a new directory of the system's for temporary files, and are moved
-    from there; from another file system they are copied.
+    A body opens the path that it gets, so nobody else may rename or replace anything along that path: a link there
+    could lead the body into a file of its own user. If the store is ours alone, drafts lie in it. Otherwise they lie in
+    the user's own cache directory, or in a new directory below the system's directory for temporary files. From there
+    they are moved, or copied if the store is on another file system.
     """
 
     def __init__(self, tree: Tree, root: Root, temporaries: TempFiles) -> None:
@@ -59,7 +59,7 @@ class Drafts:
         """A descriptor of what was written to the draft ``path``.
 
         Raises:
-            ProductError: there is nothing, or no plain file, or no draft was given that path.
+            ProductError: nothing or no plain file is there, or ``new`` did not give that path.
         """
         if not self.owns(path):
             raise ProductError(f"{path} can't become a product: a plain file where draft() said is expected")
@@ -77,10 +77,10 @@ class Drafts:
         raise ProductError(f"{path} can't become a product: a plain file is expected")
 
     def take(self, path: str, file: int) -> str:
-        """The path in the store's own directory of temporaries to which the open draft ``path`` was moved, or copied.
+        """Moves or copies the open draft ``path`` into the store's directory of temporary files; returns the path.
 
         Raises:
-            OSError: it could not be done; the draft is where it was.
+            OSError: that failed; the draft is where it was.
         """
         if self._is_inside(path):
             return path
@@ -96,7 +96,7 @@ class Drafts:
         return target
 
     def discard(self, path: str) -> None:
-        """Removes a draft and its directory. No error when it is gone."""
+        """Removes a draft and its directory. A missing draft is no error."""
         if not self.owns(path):
             return
         directory = os.path.dirname(path)
@@ -107,7 +107,7 @@ class Drafts:
             self._lone.discard(directory)
 
     def sweep(self, now: float) -> int:
-        """Removes what dead processes of this user left outside of the store; how many."""
+        """Removes what this user's dead processes left outside the store; returns how many."""
         with suppress(OSError):
             return self._outside_place().sweep(now)
         return 0
@@ -138,7 +138,7 @@ class Drafts:
         return TempFiles(RootedFiles(directory), directory)
 
     def _adopt(self, file: int, directory: int) -> None:
-        """Gives a file the group that files get which are made in ``directory``."""
+        """Gives a file the group that new files in ``directory`` get."""
         info = os.fstat(directory)
         if info.st_mode & stat.S_ISGID:
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What a directory can best do without: chooses what goes where the budget is exceeded."""
+"""Chooses what a directory evicts when it exceeds its budget."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rave_backends.filesystem.paths import Leaf, Tree
 from rave_backends.ranking import Ranking
 
 MOST_USES = 10**6 - 1
-_CENTURY = 4e9  # seconds: whatever was used more often is worth more, however long ago
+_CENTURY = 4e9  # seconds: more frequent use is worth more, however long ago
 _NANO = 10**9
 
 
 def uses(info: os.stat_result) -> int:
-    """How often a frame was used: kept where others have the nanoseconds of its time; 1 where those are no number."""
+    """How often a frame was used, kept in the nanoseconds of its file time; 1 if those are not a count."""
     number = info.st_mtime_ns % _NANO
     return number if 1 <= number <= MOST_USES else 1
 
@@ -26,21 +26,21 @@ def stamp(file: int, now: float, number: int) -> None:
     """Notes that an open frame was used for the ``number``th time, now.
 
     Raises:
-        OSError: it can't be noted.
+        OSError: the file's times can't be set.
     """
     moment = int(now) * _NANO + min(number, MOST_USES)
     os.utime(file, ns=(moment, moment))
 
 
 class Eviction:
-    """Ranks all frames of one cache. What is chosen may be used or replaced before it goes: then that is lost."""
+    """Ranks all frames of one cache. A chosen frame that is used or replaced before it goes is lost all the same."""
 
     def __init__(self, tree: Tree, inventory: Inventory) -> None:
         self._tree = tree
         self._inventory = inventory
 
     def victims(self, budget: Budget, pins: Sequence[str], newest: str = "") -> Iterator[str]:
-        """The paths of the frames that have to go for ``budget`` to be kept, in no order; the key ``newest`` last."""
+        """The paths of the frames to evict so that ``budget`` holds, in no order; the key ``newest`` goes last."""
         ranking, leaves = Ranking(budget, pins, newest=newest), list[str]()
         for leaf in self._tree.leaves():
             self._rank(ranking, budget.policy, leaf, len(leaves))
@@ -76,7 +76,7 @@ class Eviction:
             key = self._tree.key(leaf.path, name)
             if key is None:
                 continue
-            part = ranking.part_of(key) if part is None else part  # those of one directory are of one operation
+            part = ranking.part_of(key) if part is None else part  # all frames in a directory belong to one operation
             size = records.used[row]
             ranking.add(place, records.numbers[row], key=key, part=part, score=score, size=size)
 

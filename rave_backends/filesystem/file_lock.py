@@ -1,4 +1,4 @@
-"""A lock between processes that the system lets go of when its holder dies."""
+"""A lock between processes that the system releases when its holder dies."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _PAUSE = 0.005
 def file_lock(
     path: str, opener: Callable[[str], int], clock: Clock, *, seconds: float = 0.0, shared: bool = False
 ) -> Iterator[bool]:
-    """Holds the lock file ``path`` inside the ``with`` block, and tells whether it could be had.
+    """Holds the lock file ``path`` during the ``with`` block; yields whether it got the lock.
 
-    Threads of one process exclude each other too. A removed lock file is made anew.
+    Threads of one process exclude each other too. A removed lock file is created again.
 
     Args:
         path: the lock file; its directory must exist.
-        opener: opens it, and makes it where it is missing.
-        clock: what waits.
+        opener: opens the lock file, and creates it if it is missing.
+        clock: does the waiting.
         seconds: how long to try for; 0 tries once.
-        shared: whether other shared holders are welcome.
+        shared: whether others may hold it at the same time, also shared.
 
     Raises:
         OSError: the file can't be opened, or the file system has no locks.
@@ -58,7 +58,7 @@ def _take(path: str, opener: Callable[[str], int], kind: int) -> int | None:
         except BaseException:
             os.close(file)
             raise
-        os.close(file)  # the file was removed before it was locked: others lock another one
+        os.close(file)  # removed before we locked it: others now lock a new file
 
 
 def _is_at(file: int, path: str) -> bool:

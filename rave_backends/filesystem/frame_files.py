@@ -10,7 +10,7 @@ from rave_core.model import Entry
 
 
 def read_entry(files: RootedFiles, path: str) -> tuple[Entry, os.stat_result]:
-    """The entry in the frame file ``path``, nothing of it checked, and the file's status.
+    """The entry in the frame file ``path``, unchecked, and the file's status.
 
     Raises:
         OSError: it can't be read.
@@ -31,7 +31,7 @@ def read_entry(files: RootedFiles, path: str) -> tuple[Entry, os.stat_result]:
 
 
 def read_whole(file: int, size: int) -> bytearray:
-    """The content of an open file of ``size`` bytes; less where it was cut meanwhile.
+    """The content of an open file of ``size`` bytes; less if it has been truncated since.
 
     Raises:
         OSError: it can't be read.
@@ -39,7 +39,7 @@ def read_whole(file: int, size: int) -> bytearray:
     frame = bytearray(size)
     start = os.readv(file, [frame])
     while start != size and (more := os.readv(file, [memoryview(frame)[start:]])):
-        start += more  # one call reads 2 GiB at most, and less when a signal comes
+        start += more  # one call reads at most 2 GiB, and less when a signal arrives
     if start != size:
         del frame[start:]
     return frame

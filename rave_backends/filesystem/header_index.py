@@ -1,9 +1,9 @@
-"""What each directory of frames held when somebody last read their headers, so that they need not be read again.
+"""What each directory of frames held when its headers were last read, so that nobody needs to read them again.
 
-An inventory is a hidden file beside the frames that it tells of, and goes with them. It is a help for counting and for
-choosing what to evict, never for answers: without it, or where it is damaged, the headers are read. A frame counts as
-told of by its name and the number of its file. One that was replaced twice since may have got the first number again;
-then its old figures count until the next purge, which reads every header.
+An inventory is a hidden file beside the frames that it describes, and goes with them. It helps to count and to choose
+what to evict, and never affects answers: if it is missing or damaged, RAVE reads the headers. An inventory knows a
+frame by its name and file number. A frame that was replaced twice may get its first number again; its old figures then
+count until the next purge, which reads every header.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from rave_core.errors import EntryError
 from rave_core.model import Entry
 
 FEWEST = 4
-"""Fewer frames than these are read as quickly as an inventory of them."""
+"""Reading fewer frames than this is as quick as reading an inventory of them."""
 
 _START = b"RAVE inventory 1\n"
 _WORTH_SAVING = 16
-"""An inventory is written anew when one frame of so many is not in it, or is gone."""
+"""An inventory is rewritten when one frame in this many is new or gone."""
 
 
 @dataclass(slots=True)
 class Records:
-    """Facts about frames, in columns, one row each: a million rows take 100 MB as objects, and half of that like this.
+    """Facts about frames, in columns, one row each: half of the 100 MB that a million objects would take.
 
     Attributes:
         names: of the files.
@@ -54,7 +54,7 @@ class Records:
     seconds: array[float] = field(default_factory=lambda: array("d"))
 
     def add(self, name: str, info: os.stat_result, used: int, entry: Entry | None) -> None:
-        """Adds a row; without an entry one of a frame that can't be read, which counts for what it takes up."""
+        """Adds a row. Without an entry, it is for an unreadable frame, which counts for the space that it takes."""
         self.names.append(name)
         self.numbers.append(info.st_ino)
         self.used.append(used)
@@ -84,7 +84,7 @@ class Inventory:
         self._temporaries = temporaries
 
     def holdings(self) -> Iterator[Holding]:
-        """What each operation and version keeps, one for each of its directories."""
+        """What each operation and version keeps, one item for each of its directories."""
         for leaf in self._tree.leaves():
             found = self.records(leaf)
             key = self._tree.key(leaf.path, found.names[0]) if found.names else None
@@ -100,7 +100,7 @@ class Inventory:
                 )
 
     def outlines(self, prefix: str) -> Iterator[Outline]:
-        """The entries whose keys start with ``prefix``, by what is recorded of them."""
+        """The entries whose keys start with ``prefix``, from what the inventories record."""
         for leaf in self._tree.below(prefix):
             found = self.records(leaf)
             for name, created, size, seconds in zip(
@@ -111,14 +111,14 @@ class Inventory:
                     yield Outline(key, created, size, seconds)
 
     def records(self, leaf: Leaf) -> Records:
-        """What is known of the frames of ``leaf``; headers that nobody recorded are read, and recorded if many are."""
+        """What is known of the frames of ``leaf``. Reads unrecorded headers, and records them if there are many."""
         known = self._load(leaf.path) if len(leaf.frames) >= FEWEST else Records()
         rows = [row for row, name in enumerate(known.names) if leaf.frames.get(name) == known.numbers[row]]
         found = known if len(rows) == len(known.names) else known.only(rows)
         told = set(found.names)
         news = [name for name in leaf.frames if name not in told]
         for name in news:
-            with suppress(OSError):  # gone meanwhile
+            with suppress(OSError):  # gone since
                 self._read(found, leaf.path, name)
         changes = len(news) + len(known.names) - len(rows)
         if changes * _WORTH_SAVING > len(leaf.frames):
@@ -126,7 +126,7 @@ class Inventory:
         return found
 
     def save(self, directory: str, records: Records) -> None:
-        """Writes the inventory of ``directory``, if that can be done; it may be read-only, or the disk full."""
+        """Writes the inventory of ``directory`` if possible; the directory may be read-only, or the disk full."""
         path = f"{directory}/{INVENTORY}"
         with suppress(OSError):
             if len(records.names) < FEWEST:
@@ -134,7 +134,7 @@ class Inventory:
                 return
             pieces = _encode(records)
             if self._beginning(path, len(pieces[0])) == pieces[0]:
-                return  # it says the same
+                return  # nothing changed
             temporary = self._temporaries.write(pieces, mode=self._root.file_mode, exact=self._root.exact)
             try:
                 self._tree.files.replace(temporary, path)
@@ -150,7 +150,7 @@ class Inventory:
         try:
             return _decode(content)
         except (ValueError, msgspec.MsgspecError):
-            # Else its beginning might pass for that of the one that takes its place.
+            # Otherwise its beginning might pass for that of its successor.
             self._tree.files.remove(path)
             return Records()
 
@@ -182,7 +182,7 @@ def _decode(content: bytes) -> Records:
     """The records in an inventory.
 
     Raises:
-        ValueError: it is none, or damaged.
+        ValueError: it is no inventory, or damaged.
     """
     start = len(_START) + 12
     body = memoryview(content)[start:]

@@ -1,4 +1,4 @@
-"""Leases: a byte of a lock file for each claimed key, and a file of its own once its record is renewed."""
+"""Leases: a byte of a lock file for each claimed key, and a file of its own once the holder renews its record."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from rave_backends.filesystem.temp_files import TempFiles, is_abandoned
 from rave_core.clock import Clock
 
 _IDLE = 3600.0
-_LONGEST = 1 << 16  # bytes of a record that are read
+_LONGEST = 1 << 16  # bytes: we read no more of a record
 
 
 class Leases:
-    """Which keys are claimed, by whom.
+    """Which keys are claimed, and by which process.
 
-    Most computations are over before their first heartbeat, so a claim at first is only a lock on a byte
-    (`byte_locks`), which costs no disk and ends with its holder; to others its record reads as ``b""``. The first
-    renewal publishes the record, in a file that is linked to its place, which the file system lets one of many do.
-    Every later change compares and replaces under one lock file, held for microseconds.
+    Most computations end before their first heartbeat, so a claim starts as a mere lock on a byte (`byte_locks`). It
+    costs no disk and ends with its holder; to others its record reads as ``b""``. The first renewal publishes the
+    record in a file and links it into place, which the file system lets only one of many do. Every later change
+    compares and replaces under one lock file, held for microseconds.
 
-    Where there are no such locks, a claim is that file from the start. Without links as well, a claimant that halts
-    between making its file and filling it, for as long as it takes others to give it up, may hold the key together
-    with its successor.
+    Without such locks, a claim is that file from the start. Without links as well, two processes may hold one key: a
+    claimant may halt between creating its file and filling it for so long that others take over.
     """
 
     def __init__(self, tree: Tree, root: Root, temporaries: TempFiles, clock: Clock) -> None:
@@ -41,7 +40,7 @@ class Leases:
         self._guard = threading.RLock()
 
     def claim(self, key: str, record: bytes) -> bool:
-        """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``."""
+        """Puts ``record`` as the lease of ``key`` if there is none. Exactly one of many claimants gets ``True``."""
         path, taken = self._path(key), self._take(key)
         if taken is None:
             return self._publish(key, record)
@@ -62,7 +61,7 @@ class Leases:
             return self._bytes.take(key)
 
     def _publish(self, key: str, record: bytes) -> bool:
-        """Makes the file of a lease, if there is none; whether it did."""
+        """Creates the file of a lease, if there is none; whether it did."""
         path = self._path(key)
         if self._files.exists(path):
             return False
@@ -81,7 +80,7 @@ class Leases:
         return True
 
     def lease(self, key: str) -> bytes | None:
-        """The record of the lease of ``key``, ``b""`` while it is not published, ``None`` when nobody holds one."""
+        """The record of the lease of ``key``, ``b""`` while it is not published, ``None`` if nobody holds one."""
         record = self._published(key)
         if record is not None:
             return record
@@ -97,10 +96,10 @@ class Leases:
         return record if head.split(b" ")[0] == b"%d" % len(record) else b""
 
     def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
-        """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did.
+        """Replaces the lease's record with ``record`` (``None`` removes it) if it is still ``seen``; whether it did.
 
         Raises:
-            TimeoutError: the lock could not be had within a second; nothing changed.
+            TimeoutError: the lock was not free within a second; nothing changed.
         """
         with self._guard:
             return self._swap(key, seen, record)
@@ -117,7 +116,7 @@ class Leases:
             self._bytes.free(key)
             return True
         if not seen and not self._files.exists(path):
-            # Its holder fell silent before its first heartbeat: there is a lock, but no file to replace.
+            # The holder fell silent before its first heartbeat: there is a lock, but no file to replace.
             return record is not None and self._publish(key, record)
         swapped = self._replace(key, seen, record)
         if key in self._own and (swapped or self._published(key) != self._own[key]):
@@ -125,7 +124,7 @@ class Leases:
         return swapped
 
     def _settle(self, key: str, record: bytes | None, done: bool) -> bool:
-        """Notes what became of a lease of our own: renewed, given back, or lost to somebody else."""
+        """Records what became of one of our leases: renewed, released, or lost to another process."""
         self._unpublished.discard(key)
         if done and record is not None:
             self._own[key] = record
@@ -148,10 +147,10 @@ class Leases:
                     self._files.replace(self._write(self._content(record)), path)
                 return True
         except FileNotFoundError:
-            return False  # the whole directory is gone, and the lease with it
+            return False  # the whole directory is gone, and so is the lease
 
     def sweep(self, now: float) -> int:
-        """Removes leases of this host's dead processes, and what nobody renewed for an hour; how many."""
+        """Removes leases of this host's dead processes, and leases not renewed for an hour; returns how many."""
         removed = 0
         with self._root.lock("leases") as held:
             for name in self._files.listdir(self._directory) if held else ():
@@ -164,7 +163,7 @@ class Leases:
         return removed
 
     def close(self) -> None:
-        """Gives back what this process holds by a lock alone."""
+        """Releases what this process holds by a lock alone."""
         self._unpublished.clear()
         self._own.clear()
         self._bytes.close()
@@ -196,7 +195,7 @@ class Leases:
             return False
         try:
             os.write(file, data)
-            # Whoever gave this claim up while it was unwritten has put another file here.
+            # Another process gave up this claim while it was unwritten, and put its own file here.
             return os.path.samestat(os.fstat(file), self._files.status(path))
         except FileNotFoundError:
             return False

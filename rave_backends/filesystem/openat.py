@@ -1,6 +1,6 @@
-"""Opening what lies below a directory without ever leaving it: ``openat2`` of Linux, or one name after the other.
+"""Opens what lies below a directory without ever leaving it: by Linux's ``openat2``, or one name after the other.
 
-Neither follows a symbolic link anywhere in the path, so that who can write below the directory can't lead us out of it.
+Neither follows a symbolic link anywhere in the path, so users who can write below the directory can't lead us out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 
-_CALL = 437  # openat2(2); the same number on every architecture of Linux but alpha
+_CALL = 437  # openat2(2); the same number on every architecture of Linux except alpha
 _NO_SYMLINKS, _BENEATH = 0x04, 0x08
 _REFUSED = frozenset((errno.ENOSYS, errno.EPERM))  # by an old kernel, or by the filter of a container
 O_PATH = getattr(os, "O_PATH", os.O_RDONLY)
@@ -23,7 +23,7 @@ def open_beneath(directory: int, path: str, flags: int, mode: int = 0) -> int:
     """A descriptor of ``path``, relative to the open ``directory``; without ``..``, absolute paths, or links in it.
 
     Raises:
-        OSError: it can't be opened; of a link ``ELOOP`` or ``ENOTDIR``.
+        OSError: it can't be opened; for a link, ``ELOOP`` or ``ENOTDIR``.
     """
     call = _openat2()
     if call is not None:
@@ -52,7 +52,7 @@ class _How(ctypes.Structure):
 
 @cache
 def _openat2() -> Callable[[int, str, int, int], int] | None:
-    """The system call; ``None`` where there is none."""
+    """The system call; ``None`` if there is none."""
     if not sys.platform.startswith("linux") or os.uname().machine == "alpha":
         return None
     call = ctypes.CDLL(None, use_errno=True).syscall

@@ -36,11 +36,11 @@ _IN_WORDS = {
 
 
 class Root:
-    """The directory of a cache, made when it is missing.
+    """The directory of a cache, created if it is missing.
 
-    Private is a root that we own and nobody else can enter. A private root made by us, or found empty, is given a
-    sealing key; one that already held other things is not, since who put them there is unknown. A root that others
-    can enter never has one.
+    A root is private if we own it and nobody else can enter it. A private root gets a sealing key if we created it or
+    found it empty. One that already held other things gets none, because we don't know who put them there. A root that
+    others can enter never has one.
     """
 
     def __init__(self, tree: Tree, temporaries: TempFiles, clock: Clock, mode: int | None) -> None:
@@ -56,10 +56,10 @@ class Root:
         self._mode = mode
 
     def prepare(self) -> None:
-        """Makes the root and what belongs in it, where missing. A root that vanished gets the same key again.
+        """Creates the root and its contents where they are missing. A root that vanished gets the same key again.
 
         Raises:
-            OSError: it can't be made or written to.
+            OSError: it can't be created or written to.
         """
         self._make_root()
         self._look()
@@ -67,7 +67,7 @@ class Root:
             self.make(self.tree.control + name)
         is_ours = set(self._files.listdir(self.path)) <= _OURS
         self._keep_note(f"{self.tree.control}/.gitignore", _IGNORE)
-        if is_ours:  # beside other files it would hide those
+        if is_ours:  # it would hide any other files here
             self._keep_note(f"{self.path}/.gitignore", _IGNORE)
         self._keep_note(f"{self.path}/CACHEDIR.TAG", _TAG)
         if self._is_private() and (self.secret or is_ours):
@@ -75,7 +75,7 @@ class Root:
         self.secret = self._read_key()
 
     def attach(self) -> None:
-        """As ``prepare``, but does what it can where the root can't be written to."""
+        """Like ``prepare``, but does what it can if the root can't be written to."""
         try:
             self.prepare()
         except OSError:
@@ -86,10 +86,10 @@ class Root:
                 self.secret = None
 
     def make(self, directory: str) -> None:
-        """Makes ``directory`` and those above it, as open as the root is.
+        """Creates ``directory`` and its parents with the root's permissions.
 
         Raises:
-            OSError: it can't be made.
+            OSError: it can't be created.
         """
         try:
             self._files.mkdir(directory, self.directory_mode, exact=self.exact)
@@ -101,15 +101,15 @@ class Root:
             self.make(directory)
 
     def lock(self, name: str, *, seconds: float = 0.0, shared: bool = False) -> AbstractContextManager[bool]:
-        """Holds the lock ``name`` of this cache inside the ``with`` block; see `file_lock`."""
+        """Holds the lock ``name`` of this cache during the ``with`` block; see `file_lock`."""
         path = f"{self.tree.control}/{name}.lock"
         return file_lock(path, self.open_lock, self._clock, seconds=seconds, shared=shared)
 
     def open_lock(self, path: str) -> int:
-        """The lock file ``path``, made as open as the root is where it is missing.
+        """The lock file ``path``, created with the root's permissions if it is missing.
 
-        What is no file there, a link or a pipe, is removed. A file that is there keeps its permissions, since it may
-        be anybody's.
+        Removes anything else there, such as a link or a pipe. An existing file keeps its permissions, because it may
+        belong to anybody.
 
         Raises:
             OSError: it can't be opened.
@@ -124,12 +124,12 @@ class Root:
         return self._files.open(path, os.O_RDWR)
 
     def _make_lock(self, path: str) -> None:
-        # Made whole elsewhere, so that nobody meets one that has not got its permissions yet.
+        # Created elsewhere, so that nobody sees it without its permissions.
         temporary = self._temporaries.write([], mode=self.file_mode, exact=self.exact)
         try:
             self._files.link(temporary, path)
         except FileExistsError:
-            pass  # somebody was faster
+            pass  # another process was faster
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
@@ -139,7 +139,7 @@ class Root:
             self._files.remove(temporary)
 
     def trouble(self) -> str | None:
-        """What keeps the root from being written to, in words, or ``None``."""
+        """Why the root can't be written to, in words, or ``None``."""
         try:
             self.prepare()
             self._files.remove(self._temporaries.write([b"x"], mode=0o600))
@@ -152,7 +152,7 @@ class Root:
         return None
 
     def doubt(self) -> str | None:
-        """Why a root that was private counts as shared, and what makes it private again; ``None`` where nothing did."""
+        """Why a private root now counts as shared, and how to make it private again; ``None`` if it does not."""
         key = f"{self.tree.control}/key"
         if self.secret or not self._files.exists(key):
             return None
@@ -172,7 +172,7 @@ class Root:
             self._give_mode(0o700 if self._mode is None else self._mode)
 
     def _give_mode(self, mode: int) -> None:
-        """Gives the root that was just made its permissions, unless it is not the one that was made any more."""
+        """Gives the root that we just created its permissions, unless another directory has replaced it."""
         root = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             if os.fstat(root).st_uid == os.geteuid():
@@ -199,9 +199,9 @@ class Root:
             return
         temporary = self._temporaries.write([self.secret or os.urandom(KEY_SIZE)], mode=0o600, exact=True, durable=True)
         try:
-            self._files.link(temporary, path)  # unlike a rename it never replaces the key of who was faster
+            self._files.link(temporary, path)  # unlike a rename, it never replaces a faster process's key
         except OSError:
-            pass  # somebody was faster; or a file system without links, which stays without a key
+            pass  # another process was faster; or a file system without links, which stays without a key
         finally:
             self._files.remove(temporary)
 
@@ -227,7 +227,7 @@ def parse_mode(text: str) -> int:
     """The permissions of a directory, from octal digits.
 
     Raises:
-        ValueError: they are none, or shut the owner out.
+        ValueError: they are not permissions, or shut the owner out.
     """
     mode = int(text, 8) if text.isdecimal() else 0
     if mode & ~0o3777 or mode & 0o700 != 0o700:

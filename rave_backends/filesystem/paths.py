@@ -2,7 +2,7 @@
 
 operation/version/a/args.rave      the frame; ``a`` is the first character of ``args``: one of 32
 operation/version/a/<name>         a product, beside its frame
-operation/version/a/.inventory     what of the frames' headers was counted already
+operation/version/a/.inventory     what is already counted of the frames' headers
 .rave/                             what belongs to the store: no key has a part that starts with a dot
 """
 
@@ -61,7 +61,7 @@ class Tree:
         """The path of the product ``name`` of ``key``.
 
         Raises:
-            ProductError: ``name`` is not a plain file name that can lie beside frames.
+            ProductError: ``name`` is not a plain file name allowed beside frames.
         """
         if not _is_product(name):
             raise ProductError(
@@ -71,10 +71,10 @@ class Tree:
         return f"{self.frame(key).rpartition('/')[0]}/{name}"
 
     def product_of(self, frame: str, entry: Entry, info: os.stat_result) -> tuple[str, os.stat_result] | None:
-        """The product that the entry in the file ``frame`` names, as nothing of it is checked: path and status.
+        """The product that the unchecked entry in the file ``frame`` names: path and status.
 
-        ``None`` where it names none, or something that a forged entry could name: only a plain file beside the frame,
-        of the same owner, is believed to be its product.
+        ``None`` if it names none, or something that a forged entry could name: only a plain file beside the frame, with
+        the same owner, counts as its product.
         """
         if entry.product is None or not _is_product(entry.product):
             return None
@@ -86,7 +86,7 @@ class Tree:
         return (path, status) if stat.S_ISREG(status.st_mode) and status.st_uid == info.st_uid else None
 
     def key(self, directory: str, name: str) -> str | None:
-        """The key whose frame is ``name`` in ``directory``, or ``None`` where no frame can be."""
+        """The key whose frame is ``name`` in ``directory``, or ``None`` if no frame can be there."""
         head, _, shard = directory[len(self.root) + 1 :].rpartition("/")
         last = name[: -len(SUFFIX)]
         if not last or not name.endswith(SUFFIX) or last[:1] != shard:
@@ -94,7 +94,7 @@ class Tree:
         return f"{head}/{last}" if head else last
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """The keys that start with ``prefix``, in no order. Directories that can't hold any are not looked into."""
+        """The keys that start with ``prefix``, in no order. Skips directories that can't hold any."""
         for leaf in self.below(prefix):
             for name in leaf.frames:
                 key = self.key(leaf.path, name)
@@ -112,14 +112,14 @@ class Tree:
     ) -> Iterator[Leaf]:
         """Every directory below ``top`` that holds a file, and may hold keys that start with ``prefix``.
 
-        They come by name, a directory after those below it. With ``prune``, the empty ones are removed on the way.
-        Those up to the directory ``after``, which need not exist any more, are left out.
+        They are sorted by name, each directory after those below it. ``prune`` removes empty ones on the way. Skips
+        those up to the directory ``after``, which may no longer exist.
         """
         top = top or self.root
         leaf, below = self.look_into(top)
         for path in sorted(below):
-            # The last part of a directory is part of a key's head, or the beginning of its last part: either
-            # way a key below it starts with the directory's path.
+            # The last part of a directory is part of a key's head, or the beginning of its last part. Either way, a key
+            # below it starts with the directory's path.
             text = path[len(self.root) + 1 :]
             if text.startswith(prefix[: len(text)]) and _is_after(path, after):
                 yield from self.leaves(path, prefix, prune=prune, after=after)
@@ -128,11 +128,11 @@ class Tree:
         elif prune and not below:
             self.files.remove(f"{top}/{INVENTORY}")
         if prune and top != self.root:
-            with suppress(OSError):  # unless something lies in it, or came into it just now
+            with suppress(OSError):  # unless something is in it, perhaps only just now
                 self.files.rmdir(top)
 
     def look_into(self, path: str) -> tuple[Leaf, list[str]]:
-        """The files of a directory, and the directories in it; nothing where it is gone."""
+        """The files of a directory, and the directories in it; nothing if it is gone."""
         leaf, below = Leaf(path), []
         try:
             with self.files.directory(path) as directory, os.scandir(directory) as found:
@@ -141,14 +141,14 @@ class Tree:
                         continue
                     if item.is_dir(follow_symlinks=False):
                         below.append(f"{path}/{item.name}")
-                    elif path == self.root:  # CACHEDIR.TAG, and whatever a person put there
+                    elif path == self.root:  # CACHEDIR.TAG, and anything that a person put there
                         continue
                     elif item.name.endswith(SUFFIX) and item.is_file(follow_symlinks=False):
                         leaf.frames[item.name] = item.inode()
                     else:
                         leaf.others.append(item.name)
         except (FileNotFoundError, NotADirectoryError):
-            pass  # gone meanwhile
+            pass  # gone since
         return leaf, below
 
 
@@ -158,7 +158,7 @@ def _is_after(path: str, other: str) -> bool:
 
 
 def _is_product(name: str) -> bool:
-    """Whether ``name`` is a plain file name that can lie beside frames."""
+    """Whether ``name`` is a plain file name allowed beside frames."""
     return bool(name) and name[0] != "." and not {"/", "\0"} & set(name) and not name.endswith(SUFFIX)
 
 

@@ -1,4 +1,4 @@
-"""Pins: the beginnings of keys of which a directory evicts nothing."""
+"""Pins: beginnings of keys that a directory never evicts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Pins:
             try:
                 found.append(self._files.read(f"{self._directory}/{name}").decode())
             except (FileNotFoundError, UnicodeDecodeError):
-                continue  # gone meanwhile, or damaged
+                continue  # gone since, or damaged
         return sorted(filter(None, found))
 
     def add(self, prefix: str) -> None:
@@ -40,7 +40,7 @@ class Pins:
         self._files.replace(self._temporaries.write([prefix.encode()], mode=mode, exact=exact), self._path(prefix))
 
     def remove(self, prefix: str) -> bool:
-        """Takes one away; whether it was there.
+        """Removes one; whether it existed.
 
         Raises:
             OSError: it can't be removed.

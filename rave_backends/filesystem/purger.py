@@ -1,4 +1,4 @@
-"""What removes things from a filesystem cache: the dead, the abandoned, and what exceeds the budget."""
+"""Removes dead and abandoned things from a filesystem cache, and what exceeds the budget."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rave_core.errors import DamagedError, EntryError, LaterFormatError
 from rave_core.model import Entry
 
 _WEEK = 7 * DAY
-_STRIDE = 1.0  # seconds after which it is noted how far a purge got
+_STRIDE = 1.0  # seconds between records of a purge's progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,10 @@ class _Found:
 
 
 class Purger:
-    """Tidies one cache. Many processes may try at once; one does, the others go on without.
+    """Tidies one cache. Many processes may try at once: one purges, and the others carry on.
 
-    A product whose entry is removed is marked by its time of modification, and goes when that is ``grace`` seconds
-    ago. An entry that is replaced in the instant between being judged and being removed may be lost: that costs
-    computing it again.
+    When an entry goes, its product gets the present as its modification time, and goes ``grace`` seconds later. An
+    entry that is replaced just between the judgment and the removal may be lost, which costs one computation.
     """
 
     def __init__(self, tree: Tree, root: Root, temporaries: TempFiles, leases: Leases, clock: Clock) -> None:
@@ -57,10 +56,10 @@ class Purger:
     def purge(
         self, is_dead: Callable[[Entry], bool], grace: float, budget: Budget, seconds: float | None = None
     ) -> Purged:
-        """Removes dead entries, leftovers, and what exceeds ``budget``. Nothing while another purger is at work.
+        """Removes dead entries, leftovers, and what exceeds ``budget``. Does nothing while another purger works.
 
-        With ``seconds`` it stops after about so many, but not before it has dealt with one directory; whoever purges
-        with a limit next goes on after that. How far it got is known as well when it is killed.
+        With ``seconds``, it stops after about that long, but finishes at least one directory. The next purge with a
+        limit continues from there, even if this one is killed.
         """
         with self._alone() as alone:
             if not alone:
@@ -90,7 +89,7 @@ class Purger:
         return removed
 
     def last_purge(self) -> float | None:
-        """Unix time of the last purge; ``None`` where there was none."""
+        """Unix time of the last purge; ``None`` if there was none."""
         try:
             return self._files.status(f"{self._tree.control}/purged").st_mtime
         except FileNotFoundError:
@@ -110,7 +109,7 @@ class Purger:
 
     @contextmanager
     def hands_off(self) -> Iterator[None]:
-        """No product without a frame is taken for an orphan while the ``with`` block runs."""
+        """While the ``with`` block runs, no product without a frame counts as an orphan."""
         with ExitStack() as stack:
             for _ in range(2):
                 try:
@@ -119,11 +118,11 @@ class Purger:
                 except FileNotFoundError:
                     self._root.prepare()
                 except OSError:
-                    break  # where there are no locks no orphan is ever removed
+                    break  # without locks, no orphan is ever removed
             yield
 
     def set_aside(self, path: str) -> bool:
-        """Moves a damaged frame to where people can look at it for a week; whether it was there."""
+        """Moves a damaged frame to a place where people can inspect it for a week; whether it was there."""
         try:
             self._files.utime(path)
             self._files.replace(path, f"{self._tree.control}/damaged/{os.path.basename(path)}")
@@ -132,7 +131,7 @@ class Purger:
         return True
 
     def product_of(self, key: str) -> str | None:
-        """The path of the product that the frame of ``key`` names; ``None`` where there is none or it can't be read."""
+        """The path of the product that the frame of ``key`` names; ``None`` if there is none or it can't be read."""
         path = self._tree.frame(key)
         try:
             found = self._tree.product_of(path, *read_entry(self._files, path))
@@ -147,7 +146,7 @@ class Purger:
             self._files.utime(product, (now, now))
         except PermissionError:
             with suppress(OSError):
-                self._files.utime(product)  # not ours: then only the present can be set
+                self._files.utime(product)  # if it is not ours, we can only set the present
         except OSError:
             return
 
@@ -200,7 +199,7 @@ class Purger:
         return removed
 
     def _settle(self) -> bool:
-        """Waits until every commit has ended that was under way; ``False`` where that can't be had now."""
+        """Waits until every commit that was under way has ended; ``False`` if that is not possible now."""
         try:
             with self._root.lock("commit", seconds=0.05) as held:
                 return held

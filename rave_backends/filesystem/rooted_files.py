@@ -1,8 +1,8 @@
-"""The files of a cache: reached by descriptors from its root, never through a link, and never waited for.
+"""The files of a cache: reached by descriptors from its root, never through a link, and never blocking.
 
-Whoever may write in a shared cache can put a link, a named pipe or a device in the place of anything, also between two
-looks at it. So nothing here goes by a path but the root itself: what is opened is checked once it is open, and what is
-no regular file counts as absent.
+A user who can write in a shared cache can replace anything with a link, a named pipe or a device, even between two
+looks at it. So only the root itself is opened by its path. Each file is checked once it is open, and anything but a
+regular file counts as absent.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _NO_FILE = frozenset((errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.ENODEV, errn
 
 
 class RootedFiles:
-    """Works on files by their absolute paths below ``root``. Safe for threads, and over a fork: it keeps nothing open.
+    """Works on files by their absolute paths below ``root``. Keeps nothing open, so it is safe for threads and forks.
 
-    Errors are those of the functions of `os` of the same names; a link in a path counts as missing. Below a root that
-    is ours and that nobody else can enter, nobody else can lay a link: there the kernel finds the way by itself.
+    Methods raise the errors of the functions of the same names in `os`; a link in a path counts as missing. If the root
+    is ours and nobody else can enter it, nobody else can put a link there, so the kernel resolves the whole path.
     """
 
     def __init__(self, root: str) -> None:
@@ -44,19 +44,19 @@ class RootedFiles:
         raise FileNotFoundError(errno.ENOENT, "it is no regular file", path)
 
     def create(self, path: str, mode: int, *, exact: bool = False) -> int:
-        """A descriptor for writing the new file ``path``; with exactly ``mode`` if ``exact``, whatever the umask."""
+        """A descriptor for writing the new file ``path``. If ``exact``, ``mode`` applies regardless of the umask."""
         file = self.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         if exact:
             os.fchmod(file, mode)
         return file
 
     def read(self, path: str, most: int = -1) -> bytes:
-        """The content of the file ``path``, or its first ``most`` bytes."""
+        """The content of the file ``path``, or at most its first ``most`` bytes."""
         with open(self.open(path), "rb") as file:
             return file.read(most)
 
     def status(self, path: str) -> os.stat_result:
-        """The status of what ``path`` names itself, be it a link."""
+        """The status of ``path`` itself, even if it is a link."""
         with self._parent(path) as (directory, name):
             return os.stat(name, dir_fd=directory, follow_symlinks=False)
 
@@ -69,7 +69,7 @@ class RootedFiles:
             return False
 
     def mkdir(self, path: str, mode: int, *, exact: bool = False) -> None:
-        """Makes a directory; with exactly ``mode`` if ``exact``, whatever the umask."""
+        """Creates a directory. If ``exact``, ``mode`` applies regardless of the umask."""
         with self._parent(path) as (directory, name):
             os.mkdir(name, mode, dir_fd=directory)
             if exact:
@@ -81,17 +81,17 @@ class RootedFiles:
                     os.close(made)
 
     def replace(self, source: str, target: str) -> None:
-        """Gives what is at ``source`` the path ``target``, in place of what was there."""
+        """Moves ``source`` to ``target``, and replaces what was there."""
         with self._parent(source) as (here, name), self._parent(target) as (there, other):
             os.replace(name, other, src_dir_fd=here, dst_dir_fd=there)
 
     def link(self, source: str, target: str) -> None:
-        """Gives the file ``source`` the further path ``target``, where nothing is yet."""
+        """Gives the file ``source`` the second path ``target``, where nothing may exist yet."""
         with self._parent(source) as (here, name), self._parent(target) as (there, other):
             os.link(name, other, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
 
     def unlink(self, path: str) -> None:
-        """Removes a file, or a link itself."""
+        """Removes a file, or the link itself."""
         with self._parent(path) as (directory, name):
             os.unlink(name, dir_fd=directory)
 
@@ -101,12 +101,12 @@ class RootedFiles:
             os.rmdir(name, dir_fd=directory)
 
     def utime(self, path: str, times: tuple[float, float] | None = None) -> None:
-        """Sets the times of access and modification of what ``path`` names itself, to the present by default."""
+        """Sets the times of access and modification of ``path`` itself, by default to the present."""
         with self._parent(path) as (directory, name):
             os.utime(name, times, dir_fd=directory, follow_symlinks=False)
 
     def remove(self, path: str) -> bool:
-        """Removes a file, or a directory with all in it; whether there was one. Failures are no error."""
+        """Removes a file, or a directory with its contents; whether there was one. Ignores failures."""
         try:
             with self._parent(path) as (directory, name):
                 if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
@@ -118,7 +118,7 @@ class RootedFiles:
         return True
 
     def listdir(self, path: str) -> list[str]:
-        """The names in a directory; none where there is no such directory."""
+        """The names in a directory; none if the directory does not exist."""
         try:
             with self.directory(path) as directory:
                 return os.listdir(directory)
@@ -127,7 +127,7 @@ class RootedFiles:
 
     @contextmanager
     def directory(self, path: str) -> Iterator[int]:
-        """A descriptor of a directory, for reading what is in it, while the ``with`` block runs."""
+        """A descriptor for reading a directory, open while the ``with`` block runs."""
         file = self._open(path, os.O_RDONLY | os.O_DIRECTORY | _QUIET)
         try:
             yield file
@@ -135,7 +135,7 @@ class RootedFiles:
             os.close(file)
 
     def sync(self, path: str) -> None:
-        """Has the disk hold what a file or directory holds."""
+        """Flushes a file or directory to the disk."""
         file = self._open(path, os.O_RDONLY | _QUIET)
         try:
             os.fsync(file)
@@ -160,7 +160,7 @@ class RootedFiles:
         return self._opened(self._root(), path, self._below(path), flags, mode)
 
     def _opened(self, root: int, path: str, name: str, flags: int, mode: int = 0) -> int:
-        """A descriptor of ``name`` below the open ``root``, which is closed; ``path`` is for messages."""
+        """A descriptor of ``name`` below the open ``root``, which this closes; ``path`` is for messages."""
         try:
             if _is_ours_alone(os.fstat(root)):
                 return os.open(name, flags, mode, dir_fd=root)
@@ -180,7 +180,7 @@ class RootedFiles:
             return os.open(self.root, DIRECTORY)
         except NotADirectoryError:
             link = os.lstat(self.root)
-            # A link may stand for the root, but not one that another user laid there.
+            # The root may be a link, but not one of another user's.
             if not stat.S_ISLNK(link.st_mode) or link.st_uid not in (0, os.geteuid()):
                 raise
             return os.open(self.root, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""Temporary files and drafts, each named for the process that made it, so that a crash's leftovers can be told."""
+"""Temporary files and drafts. Their names say which process created them, and so show a crash's leftovers."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from rave_core.host import host_id, is_alive, process_start
 from rave_core.model import Bytes
 
 DAY = 86400.0
-_PIECES = 512  # below every system's IOV_MAX
+_PIECES = 512  # below IOV_MAX on every system
 
 
 class TempFiles:
-    """The directory of what is being written. Safe for threads, processes and hosts, and over a fork."""
+    """The directory for files under construction. Safe for threads, processes and hosts, and across a fork."""
 
     def __init__(self, files: RootedFiles, directory: str) -> None:
         self.directory = directory
         self._files = files
         self._numbers = itertools.count()
-        self._name = os.urandom(4).hex()  # another object of this process has another
+        self._name = os.urandom(4).hex()  # differs between objects of one process
         self._pid = 0
         self._owner = ""
 
     def path(self) -> str:
-        """A path that nobody else has or will have."""
+        """A path that nobody else uses, now or later."""
         pid = os.getpid()
         if pid != self._pid:
             self._owner = f"{host()}.{pid}.{process_start(pid)}.{self._name}"
@@ -41,12 +41,12 @@ class TempFiles:
 
         Args:
             pieces: written one after the other.
-            mode: permissions, of which the umask takes away unless ``exact``.
-            exact: whether ``mode`` holds whatever the umask.
+            mode: permissions, subject to the umask unless ``exact``.
+            exact: whether ``mode`` applies regardless of the umask.
             durable: whether the bytes are on the disk when this returns.
 
         Raises:
-            OSError: it could not be written; nothing is left behind.
+            OSError: writing failed; nothing is left behind.
         """
         path = self.path()
         file = self._files.create(path, mode, exact=exact)
@@ -63,7 +63,7 @@ class TempFiles:
         return path
 
     def sweep(self, now: float) -> int:
-        """Removes what dead processes of this host left, and what is older than a day of others; how many."""
+        """Removes what dead processes of this host left, and others' files older than a day; returns how many."""
         removed = 0
         for name in self._files.listdir(self.directory):
             path = f"{self.directory}/{name}"
@@ -76,7 +76,7 @@ class TempFiles:
             below = (f"{path}/{name}" for name in self._files.listdir(path))
             return max(self._files.status(each).st_mtime for each in (path, *below))
         except OSError:
-            return math.inf  # gone meanwhile
+            return math.inf  # gone since
 
 
 def _write_all(file: int, pieces: Sequence[Bytes]) -> None:
@@ -88,14 +88,14 @@ def _write_all(file: int, pieces: Sequence[Bytes]) -> None:
 
 
 def _write_rest(file: int, pieces: Sequence[Bytes], left: int) -> None:
-    # One call writes 2 GiB at most, and less when a signal comes.
+    # One call writes at most 2 GiB, and less when a signal arrives.
     rest = memoryview(b"".join(pieces))[-left:]
     while rest:
         rest = rest[os.write(file, rest) :]
 
 
 def is_abandoned(name: str) -> bool:
-    """Whether ``name`` was given by a process of this host that is no more."""
+    """Whether ``name`` comes from a process of this host that has ended."""
     if _is_foreign(name):
         return False
     _, pid, start, *_ = name.split(".")
@@ -109,5 +109,5 @@ def _is_foreign(name: str) -> bool:
 
 @cache
 def host() -> str:
-    """A short name for this host since it started, and for the process numbers that are valid in it."""
+    """A short name for this boot of this host and for its process numbers."""
     return blake2b(host_id().encode(), digest_size=6).hexdigest()

@@ -31,29 +31,29 @@ _NOTHING = Located()
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """Where a frame was found: in which layer from the top, and how many changes there had been."""
+    """Where a frame was found: in which layer from the top, and after how many changes."""
 
     depth: int
     seen: int
 
 
 class LayeredBackend(Backend):
-    """Looks in each layer in turn, and copies what it finds into those above. The last layer is the one that counts.
+    """Looks in each layer in turn, and copies what it finds into the layers above. The last layer is authoritative.
 
-    It can do what its layers can do: values and peeks come from the first layer that has them; leases, files, usage and
-    the sealing key from the last. Where products lie elsewhere, files in a layer above are their copies.
-    Trouble in one layer is remembered in ``last_failure`` and told by ``check``, until the last layer can ``put``
-    again; it is raised when no layer could do it, and when the last layer could not ``put``.
+    It can do what its layers can do. Values and peeks come from the first layer that has them; leases, files, usage and
+    the sealing key come from the last. If products lie elsewhere, files in a layer above are their copies.
+    ``last_failure`` remembers trouble in one layer, and ``check`` reports it, until the last layer can ``put`` again. A
+    call raises if no layer could do it, or if the last layer could not ``put``.
 
-    A remote layer in trouble is left alone for a while (see `rave_backends.layered.breaker`): meanwhile the others
-    answer, also with what is over the age that counts in them.
+    A remote layer in trouble gets a pause (see `rave_backends.layered.breaker`). During it the other layers answer,
+    even with entries over their maximum age.
     """
 
     def __init__(self, layers: Sequence[Backend], *, clock: Clock | None = None) -> None:
-        """Layers ``layers``, given near first.
+        """Combines ``layers``, nearest first.
 
         Raises:
-            ConfigurationError: there are none.
+            ConfigurationError: there are no layers.
         """
         if not layers:
             raise ConfigurationError("a layered cache needs one backend at least; none was given")
@@ -71,7 +71,7 @@ class LayeredBackend(Backend):
 
     @property
     def last_failure(self) -> Failure | None:
-        """What went wrong last in one of the layers; ``None`` where nothing did, or the last layer has recovered."""
+        """What last went wrong in a layer; ``None`` if nothing did, or if the last layer has recovered."""
         return self._health.last_failure
 
     def capability(self, kind: type[T]) -> T | None:
@@ -91,7 +91,7 @@ class LayeredBackend(Backend):
         return located.frame
 
     def get_value(self, key: str) -> Located:
-        """What is kept under ``key`` in the first layer that has it, with its value where memory holds it.
+        """What is kept under ``key`` in the first layer that has it, with its value if memory holds it.
 
         Raises:
             OSError: every layer failed.
@@ -99,7 +99,7 @@ class LayeredBackend(Backend):
         return self._locate(key, self._values)
 
     def _locate(self, key: str, values: SupportsValues | None) -> Located:
-        """One look into each layer in turn; with ``values``, memory gives its value too."""
+        """Looks into each layer once, in turn; with ``values``, memory gives its value too."""
         seen, errors = self._changes, []
         for depth, layer in enumerate(self.layers):
             guard = self._guards.get(id(layer))
@@ -160,15 +160,15 @@ class LayeredBackend(Backend):
         """Keeps ``frame`` in every layer, the last one first.
 
         Raises:
-            OSError: the last layer could not; the others hold it nevertheless, as far as they could.
+            OSError: the last layer could not keep it; those of the others that could still hold it.
         """
         self._put(key, frame, None)
 
     def put_value(self, key: str, frame: Sequence[Bytes], value: object, entry: Entry) -> MemoryRef | None:
-        """Keeps ``frame`` as `put` does, with its value beside it in memory.
+        """Like `put`, and keeps the value beside the frame in memory.
 
         Raises:
-            OSError: as `put`.
+            OSError: as in `put`.
         """
         return self._put(key, frame, (value, entry))
 
@@ -197,7 +197,7 @@ class LayeredBackend(Backend):
         return ref
 
     def delete(self, key: str) -> bool:
-        """Forgets ``key`` in every layer; whether there was anything.
+        """Forgets ``key`` in every layer; whether it existed.
 
         Raises:
             OSError: a layer may still have it.
@@ -231,15 +231,15 @@ class LayeredBackend(Backend):
         return self.layers[-1].secret()
 
     def check(self) -> str | None:
-        """What is wrong with any layer, or went wrong last; ``None`` when nothing is or did."""
+        """What is wrong with a layer, or last went wrong; ``None`` if all is well."""
         return self._health.check()
 
     def notice(self) -> str | None:
-        """What any layer lacks; ``None`` when none does."""
+        """What a layer lacks; ``None`` if none lacks anything."""
         return self._health.notice()
 
     def _aged(self, key: str) -> Bytes | None:
-        """What a layer holds of which it should ask those below, which can't be asked."""
+        """What a layer holds although it should ask the layers below, which do not answer."""
         for layer in self.layers:
             aging = layer.capability(SupportsAging)
             if aging is None or aging.max_age is None:
@@ -260,7 +260,7 @@ class LayeredBackend(Backend):
 
     def _copy_up(self, origin: _Origin, put: Callable[[Backend], None]) -> None:
         with self._lock:
-            # What was read may be older than what somebody has put since: then the copy would hide the new one.
+            # Somebody may have put a newer frame since this read: then the copy would hide it.
             if self._changes == origin.seen:
                 self._each(self.layers[: origin.depth], "put", put)
 
@@ -280,7 +280,7 @@ class LayeredBackend(Backend):
         return errors
 
     def _delegated(self) -> dict[type, object]:
-        """What `capability` gives. Values and purging are this object's own, where a layer has them."""
+        """What `capability` gives. This object itself offers values and purging, if a layer has them."""
         found = delegated(self.layers, self._guards)
         found |= {kind: self for kind in (SupportsValues, SupportsPurge) if those(self.layers, kind)}
         if (files := LayeredFiles.of(self.layers, self._health, self._change)) is not None:
@@ -288,7 +288,7 @@ class LayeredBackend(Backend):
         return found
 
     def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
-        """Purges every layer that can be.
+        """Purges every layer that can purge.
 
         Raises:
             OSError: no layer could be purged.
@@ -305,6 +305,6 @@ class LayeredBackend(Backend):
         return sum(removed, Purged())
 
     def last_purge(self) -> float | None:
-        """When the layer was purged that waits for the longest time, of those that know; ``None`` where none does."""
+        """When the layer that has waited longest was purged, of those that know; ``None`` if none does."""
         times = [layer.last_purge() for layer in those(self.layers, SupportsPurge)]
         return min([time for time in times if time is not None], default=None)

@@ -1,7 +1,7 @@
-"""A circuit breaker: a layer in trouble is left alone for a while, so that nobody waits for it again and again.
+"""A circuit breaker: it gives a layer in trouble a pause, so that callers don't wait for it again and again.
 
-After Nygard, "Release It!" (2007). It is our own since those that are kept as packages hold a lock while the guarded
-call runs, which would have all threads take turns at a store.
+After Nygard, "Release It!" (2007). We have our own because the maintained packages hold a lock during the guarded call,
+so all threads would take turns at a store.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ T = TypeVar("T")
 _log = logging.getLogger("rave")
 
 FAILURES = 3
-"""In a row, after which a layer is left alone."""
+"""This many failures in a row open the breaker."""
 
 SLOW = 5.0
-"""Seconds; a call that fails after that counts as many failures as are needed."""
+"""Seconds; a call that fails after this long opens the breaker at once."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds for which a layer is left alone: first, and at most; each failed trial doubles them."""
+"""Seconds of the pause: the first one and the longest one. Each failed trial doubles it."""
 
 
 class Breaker:
-    """Lets calls to one layer through, or refuses them at once. Safe for many threads.
+    """Lets calls to one layer through, or refuses them at once. Safe for threads.
 
-    While it is closed, all calls pass. `FAILURES` in a row open it, or one that took `SLOW` seconds to fail. Open, it
-    refuses all calls until the pause is over; then one call, the trial, passes: when it succeeds the breaker closes,
-    when it fails there is a longer pause. Opening and closing are told in the log, once each.
+    While it is closed, all calls pass. `FAILURES` failures in a row open it, or one that took `SLOW` seconds to fail.
+    While it is open, it refuses all calls until the pause is over. Then one call passes, the trial: if it succeeds, the
+    breaker closes; if it fails, a longer pause follows. Opening and closing are logged, once each.
     """
 
     def __init__(self, layer: object, clock: Clock) -> None:
@@ -49,14 +49,14 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the layer is left alone, or was and has not answered yet."""
+        """Whether the layer is paused, or was and has not answered yet."""
         return self._pause > 0
 
     def call(self, do: Callable[..., T], *args: Any, **named: Any) -> T:
-        """What ``do`` gives, called with these arguments.
+        """Calls ``do`` with these arguments and returns its result.
 
         Raises:
-            BackendError: the layer is left alone.
+            BackendError: the layer is paused.
             OSError: the layer's own trouble.
         """
         is_trial = self._enter()
@@ -64,7 +64,7 @@ class Breaker:
         try:
             result = do(*args, **named)
         except FileNotFoundError:
-            self._succeeded()  # an answer, and no trouble
+            self._succeeded()  # an answer, not trouble
             raise
         except OSError as error:
             self._failed(error, self._clock.monotonic() - started, is_trial=is_trial)

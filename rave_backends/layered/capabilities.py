@@ -19,7 +19,7 @@ from rave_core.backend import (
 
 T = TypeVar("T")
 Guards: TypeAlias = Mapping[int, Callable[..., Any]]
-"""What calls a method of a remote layer, by the layer's ``id``: its circuit breaker."""
+"""Each remote layer's circuit breaker, which calls its methods, by the layer's ``id``."""
 
 
 class Guarded:
@@ -35,7 +35,7 @@ class Guarded:
 
 
 def those(layers: Sequence[Backend], kind: type[T]) -> list[T]:
-    """The capability ``kind`` of each layer that has it, near first."""
+    """The capability ``kind`` of each layer that has it, nearest first."""
     return [found for layer in layers if (found := layer.capability(kind)) is not None]
 
 
@@ -50,7 +50,7 @@ def guarded(layer: Backend, kind: type[T], guards: Guards) -> T | None:
 
 
 def delegated(layers: Sequence[Backend], guards: Guards) -> dict[type, object]:
-    """The capabilities that are those of one layer, each with that layer's: the first that peeks, else the last."""
+    """The capabilities that one layer provides: the first layer that peeks, otherwise the last layer."""
     far_first = list(reversed(layers))
     orders: list[tuple[type[Any], Sequence[Backend]]] = [(SupportsPeek, layers), (SupportsHoldings, [layers[-1]])]
     orders += [(kind, far_first) for kind in (SupportsLease, SupportsStats, SupportsPins, SupportsObjects)]

@@ -1,4 +1,4 @@
-"""The products of several layers: files of the last one that keeps files."""
+"""The products of several layers: files of the last layer that keeps files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rave_core.backend import Backend, SupportsFiles, SupportsObjects
 from rave_core.model import Bytes
 
 Change: TypeAlias = Callable[[Sequence[Backend], str, Callable[[Backend], object]], list[OSError]]
-"""Does something to each of some layers, under a name, as one change of the whole; gives what went wrong."""
+"""Does something to several layers under one name, as one change of the whole; returns what went wrong."""
 
 
 class LayeredFiles:
     """Files of one layer, whose frames go into the layers above it as well: a `rave_core.backend.SupportsFiles`.
 
-    Where a layer below has objects, those are the products, and the files are their copies.
+    If a layer below has objects, those are the products, and the files are their copies.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class LayeredFiles:
         Args:
             files: where the files lie.
             depth: 0 for the first layer.
-            layers: all of them, near first.
+            layers: all of them, nearest first.
             health: where trouble is remembered.
             change: puts frames into the layers above.
         """
@@ -44,7 +44,7 @@ class LayeredFiles:
 
     @classmethod
     def of(cls, layers: Sequence[Backend], health: Health, change: Change) -> LayeredFiles | None:
-        """The files of the last layer that keeps files; ``None`` where none does."""
+        """The files of the last layer that keeps files; ``None`` if none does."""
         for depth in reversed(range(len(layers))):
             files = layers[depth].capability(SupportsFiles)
             if files is not None:
@@ -59,7 +59,7 @@ class LayeredFiles:
         """Keeps the draft as a product, then its frame in the layers above.
 
         Raises:
-            OSError: it could not be kept where it counts; where it became a file at least, the layers above have it.
+            OSError: the authoritative layer could not keep it; if it became a file, the layers above have it.
         """
         failure: OSError | None = None
         try:
@@ -89,7 +89,7 @@ class LayeredFiles:
 
 
 def _place(files: SupportsFiles, layers: Sequence[Backend], health: Health) -> SupportsFiles:
-    """Where products lie: in ``files`` of the first of ``layers``, or in the objects of the last that has some."""
+    """Where products lie: in ``files`` of the first of ``layers``, or in the objects of the last one with objects."""
     near, *_ = layers
     far = next((layer for layer in reversed(layers) if layer.capability(SupportsObjects) is not None), near)
     objects = guarded(far, SupportsObjects, health.guards)

@@ -1,4 +1,4 @@
-"""How layers are: each remote one behind its breaker, and what went wrong last."""
+"""The health of layers: a breaker for each remote one, and what last went wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rave_core.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong last in one of the layers."""
+    """What last went wrong in a layer."""
 
     layer: Backend
     action: str
@@ -24,21 +24,21 @@ class Failure:
 
 
 class Health:
-    """The breakers of remote layers, and the last failure of any layer. Safe for many threads.
+    """The breakers of remote layers, and the last failure of any layer. Safe for threads.
 
     Attributes:
-        guards: what calls a method of a remote layer, by the layer's ``id``; a layer at hand has none.
-        last_failure: what went wrong last, until the same layer succeeds; else ``None``.
+        guards: the breakers that call methods of remote layers, by the layer's ``id``; a local layer has none.
+        last_failure: what last went wrong, until the same layer succeeds; otherwise ``None``.
     """
 
     def __init__(self, layers: Sequence[Backend], clock: Clock) -> None:
-        """Watches ``layers``; ``clock`` times the pauses of those that are left alone."""
+        """Watches ``layers``; ``clock`` times the pauses of breakers."""
         self.guards: Guards = {id(layer): Breaker(layer, clock).call for layer in layers if layer.remote}
         self.last_failure: Failure | None = None
         self._layers = layers
 
     def failed(self, layer: Backend, action: str, error: OSError) -> OSError:
-        """Remembers a failure, and gives ``error`` back."""
+        """Remembers a failure, and returns ``error``."""
         self.last_failure = Failure(layer, action, error)
         return error
 
@@ -48,7 +48,7 @@ class Health:
             self.last_failure = None
 
     def check(self) -> str | None:
-        """What is wrong with any layer, or went wrong last; ``None`` when nothing is or did."""
+        """What is wrong with a layer, or last went wrong; ``None`` if all is well."""
         found = [(layer, layer.check()) for layer in self._layers]
         troubles = [f"{layer!r}: {trouble}" for layer, trouble in found if trouble]
         if not troubles and self.last_failure is not None:
@@ -56,5 +56,5 @@ class Health:
         return "; ".join(troubles) or None
 
     def notice(self) -> str | None:
-        """What any layer lacks; ``None`` when none does."""
+        """What a layer lacks; ``None`` if none lacks anything."""
         return "; ".join(filter(None, (layer.notice() for layer in self._layers))) or None

@@ -1,4 +1,4 @@
-"""Products that lie elsewhere: made and read as files here, kept as objects there."""
+"""Products that lie elsewhere: written and read as files here, kept as objects there."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rave_core.model import Bytes
 class ProductMirror:
     """A store of files in front of a store of objects, together a `rave_core.backend.SupportsFiles`.
 
-    What counts is the object. The file is a copy: where it is missing it is fetched, and where the store of objects is
-    in trouble it is all that there is.
+    The object is authoritative, and the file is a copy. A missing file is fetched from the store of objects; while that
+    store is in trouble, the file must do.
     """
 
     def __init__(
         self, near: Backend, files: SupportsFiles, frames: Callable[[str], Bytes | None], objects: SupportsObjects
     ) -> None:
-        """Copies as ``files`` of ``near``; over ``objects``, whose ``frames`` are asked by key."""
+        """Keeps copies as ``files`` of ``near``, in front of ``objects``; ``frames`` answer by key."""
         self._near = near
         self._files = files
         self._frames = frames
@@ -38,7 +38,7 @@ class ProductMirror:
         return self._files.locate(key, name)
 
     def fetch(self, key: str, name: str) -> Path:
-        """The product as a file here, copied from the store of objects if need be.
+        """The product as a file here, copied from the store of objects if necessary.
 
         Raises:
             FileNotFoundError: it is in neither store.
@@ -63,7 +63,7 @@ class ProductMirror:
         """Keeps the draft as a file here, then as an object.
 
         Raises:
-            OSError: it could not be kept as an object; as a file it is kept nevertheless.
+            OSError: it could not be kept as an object; it is still kept as a file.
         """
         path = self._files.commit(key, draft, name, frame)
         self._objects.upload(key, path, name, frame)

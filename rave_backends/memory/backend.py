@@ -26,8 +26,8 @@ _everyone: WeakSet[MemoryBackend] = WeakSet()
 class MemoryBackend(Backend):
     """Keeps frames, and immutable values beside them, up to ``max_bytes`` in all.
 
-    A frame that is larger than the budget is not kept, silently: a memory tier is a help, not a promise. Neither is
-    a value whose frame would count twice and no longer fit. Safe for threads; after a fork each process goes on with
+    It silently drops a frame that is larger than the budget: a memory tier is a help, not a promise. It also drops a
+    value whose frame would count twice and no longer fit. Safe for threads; after a fork, each process continues with
     its own copy.
     """
 
@@ -42,15 +42,15 @@ class MemoryBackend(Backend):
         max_age: float | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """An empty memory.
+        """Starts empty.
 
         Args:
             max_bytes: the budget.
-            policy: what goes first when it is exceeded: ``lru``, the longest unused; ``lfu``, the least used; ``cost``,
-                the cheapest to compute for each byte.
-            budget: in place of both, a budget of more limits. Where only the whole is exceeded, the namespace that has
-                most does with less.
-            max_age: seconds after which an entry that was put here counts as absent, so that layers below are asked
+            policy: what goes first when the budget is exceeded: ``lru``, the longest unused; ``lfu``, the least used;
+                ``cost``, the cheapest to compute for each byte.
+            budget: replaces both ``max_bytes`` and ``policy`` with a budget of several limits. If only the total is
+                exceeded, the largest namespace gives way.
+            max_age: seconds after which an entry that was put here counts as absent, so that RAVE asks the layers below
                 again; ``None`` for never.
             clock: the source of time.
         """
@@ -86,7 +86,7 @@ class MemoryBackend(Backend):
         return None if item is None else item.frame
 
     def aged(self, key: str) -> bytes | None:
-        """The frame under ``key``, also if it is older than ``max_age``; or ``None``."""
+        """The frame under ``key``, even if it is older than ``max_age``; or ``None``."""
         with self._lock:
             item = self._items.get(key)
         return None if item is None else item.frame
@@ -97,11 +97,11 @@ class MemoryBackend(Backend):
         return None if item is not None and self._left(item) <= 0 else item
 
     def _left(self, item: Item) -> float:
-        """Seconds for which an item still counts."""
+        """Seconds for which an item remains valid."""
         return math.inf if self.max_age is None else item.since + self.max_age - self._clock.monotonic()
 
     def peek(self, key: str) -> bytes | None:
-        """The frame kept under ``key``, the very same object until another takes its place, or ``None``."""
+        """The frame kept under ``key``, the very same object until another replaces it, or ``None``."""
         return self.get(key)
 
     def drop(self, prefix: str) -> None:
@@ -111,14 +111,14 @@ class MemoryBackend(Backend):
                 self._drop(key)
 
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
-        """Keeps ``frame``, given in pieces, in place of what was there, unless it is larger than the budget."""
+        """Keeps ``frame``, given in pieces, in place of the old one, unless it is larger than the budget."""
         content = b"".join(frame)
         item = Item(content, self._clock.monotonic(), worth=worth(content) if self._counts_worth else 0.0)
         with self._lock:
             self._items.replace(key, item)
 
     def delete(self, key: str) -> bool:
-        """Forgets ``key``; whether there was anything. What is already being read stays readable."""
+        """Forgets ``key``; whether it existed. Readers that already have it can still read it."""
         with self._lock:
             return self._drop(key)
 
@@ -135,18 +135,18 @@ class MemoryBackend(Backend):
                 self._drop(key)
 
     def secret(self) -> bytes:
-        """A key that is as old as this object, and goes with it."""
+        """A key with the lifetime of this object."""
         return self._secret
 
     def get_value(self, key: str) -> Located:
-        """What is kept under ``key``: its frame, and its value where that is held."""
+        """What is kept under ``key``: its frame, and its value if there is one."""
         item = self._find(key)
         return _NOTHING if item is None else Located(item.frame, item.ref, item)
 
     def hold_value(self, key: str, located: Located, value: object, entry: Entry) -> MemoryRef | None:
-        """Keeps the decoded value of a located frame beside it; ``None`` where there is no room for both.
+        """Keeps the decoded value of a located frame beside it; ``None`` if there is no room for both.
 
-        It is not kept where another frame took the place of its own, or the frame is over its age.
+        Drops the value if another frame has replaced its own, or if the frame is too old.
         """
         item = located.origin
         with self._lock:
@@ -156,10 +156,10 @@ class MemoryBackend(Backend):
             return ref if self._items.replace(key, Item(item.frame, item.since, ref, worth=item.worth)) else None
 
     def hold_frame(self, key: str, located: Located) -> None:
-        """Does nothing: what was located is here."""
+        """Does nothing: located frames are already here."""
 
     def put_value(self, key: str, frame: Sequence[Bytes], value: object, entry: Entry) -> MemoryRef | None:
-        """Keeps ``frame`` with its value beside it; ``None`` where there is no room for both, or none for the frame."""
+        """Keeps ``frame`` with its value beside it; ``None`` if there is no room for both, or for the frame."""
         content, since = b"".join(frame), self._clock.monotonic()
         ref = MemoryRef(value, entry, entry.expires_at, entry.seconds)
         if self.max_age is not None:
@@ -175,7 +175,7 @@ class MemoryBackend(Backend):
         return ref
 
     def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
-        """Drops what is dead and what is no frame. The budget is kept at all times, and there are no products."""
+        """Drops dead entries and invalid frames. The budget always holds, and there are no products."""
         removed = Purged()
         with self._lock:
             frames = [(key, item.frame) for key in self._items if (item := self._items.peek(key))]
@@ -195,7 +195,7 @@ class MemoryBackend(Backend):
         return None
 
     def usage(self) -> tuple[int, int]:
-        """Entries, and bytes used, with what they are taken to cost beside their frames."""
+        """Entries, and bytes used, including their estimated overhead."""
         with self._lock:
             return len(self._items), self._items.size
 
@@ -213,7 +213,7 @@ class MemoryBackend(Backend):
 
 
 def _lock_all() -> None:
-    # A thread that is in the middle of a change does not exist in the child: no fork while there is one.
+    # A thread in the middle of a change does not exist in the child, so no fork may happen then.
     global _locked
     _forking.acquire()  # two threads may fork at once
     _locked = list(_everyone)

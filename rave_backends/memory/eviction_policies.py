@@ -1,4 +1,4 @@
-"""Entries in memory, in the order in which they can go."""
+"""Entries in memory, in the order in which they go."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from rave_core.backend import EVICTED, MemoryRef, peek
 from rave_core.errors import EntryError
 
 OVERHEAD = 512
-"""Bytes that an entry is taken to cost beside its frame and value: its key, and its places in the tables."""
+"""Estimated bytes of an entry beside its frame and value: its key, and its places in the tables."""
 
 
 class Item:
-    """One entry in memory: its frame, and its decoded value beside it where there is one.
+    """One entry in memory: its frame, and its decoded value if there is one.
 
     Attributes:
         since: when it was put, by the monotonic clock.
-        worth: what it is worth keeping, for ``cost``: seconds of computing for each byte.
-        size: what it counts for, in bytes.
+        worth: for ``cost``, seconds of computing per byte.
+        size: bytes that count towards the budget.
     """
 
     __slots__ = ("frame", "ref", "since", "size", "worth")
@@ -32,33 +32,33 @@ class Item:
         self.since = since
         self.worth = worth
         self.ref = ref
-        # Nobody can tell in a short time how much memory a decoded value takes: as much as its frame is a fair guess.
+        # Nothing measures quickly how much memory a decoded value takes. As much as its frame is a fair guess.
         self.size = OVERHEAD + len(frame) * (2 if ref is not None else 1)
 
     def let_go(self) -> None:
-        """Says to whoever holds the value's place that it is gone."""
+        """Notifies holders of a reference to the value that it is gone."""
         if self.ref is not None:
             self.ref.value = EVICTED
 
 
 class EvictingMap(Cache[str, Item]):
-    """Items up to a size in all, of which a policy says which goes first.
+    """Items up to a total size. A policy says which item goes first.
 
-    Spares what was read through its ``MemoryRef`` since it was last up for eviction.
+    Spares items read through their ``MemoryRef`` since they last faced eviction.
 
-    Such readers take no lock, they only set a flag. The flag counts as one use when it comes to evicting, which is
-    the CLOCK algorithm (Corbató 1968), here on top of the order that the policy keeps.
+    Such readers take no lock; they only set a flag. At eviction the flag counts as one use. This is the CLOCK algorithm
+    (Corbató 1968), on top of the order that the policy keeps.
     """
 
     _choosing = False
 
     def popitem(self) -> tuple[str, Item]:
-        """Removes what the policy can best do without, and gives it.
+        """Removes and returns the item that the policy ranks lowest.
 
         Raises:
-            KeyError: nothing is there.
+            KeyError: there are no items.
         """
-        for _ in range(len(self)):  # readers that set flags meanwhile do not make this endless
+        for _ in range(len(self)):  # bounded, even if readers keep setting flags
             ref = self._candidate()[1].ref
             if ref is None or not ref.used:
                 break
@@ -73,11 +73,11 @@ class EvictingMap(Cache[str, Item]):
             super().__delitem__(key)
 
     def peek(self, key: str) -> Item | None:
-        """What is kept under ``key``, which does not count as use."""
+        """What is kept under ``key``. This does not count as use."""
         return Cache.__getitem__(self, key) if key in self else None
 
     def _candidate(self) -> tuple[str, Item]:
-        # The order is the policy's own business: let it pick, and keep it from deleting.
+        # Only the policy knows its order: let it pick, and keep it from deleting.
         self._choosing = True
         try:
             return super().popitem()
@@ -86,7 +86,7 @@ class EvictingMap(Cache[str, Item]):
 
 
 class _LRU(EvictingMap, LRUCache[str, Item]):
-    """Evicts what was not used for the longest time."""
+    """Evicts what has been unused the longest."""
 
 
 class _LFU(EvictingMap, LFUCache[str, Item]):
@@ -109,7 +109,7 @@ class _Cost(EvictingMap):
         heapq.heappush(self._heap, (item.worth, next(self._numbers), key, item))
 
     def popitem(self) -> tuple[str, Item]:
-        """Removes the cheapest, and gives it."""
+        """Removes and returns the cheapest item."""
         while self._heap:
             _, _, key, item = heapq.heappop(self._heap)
             if self.peek(key) is item:
@@ -124,7 +124,7 @@ _SHELVES: dict[Policy, type[EvictingMap]] = {"lru": _LRU, "lfu": _LFU, "cost": _
 
 
 class EvictingMaps:
-    """A shelf for each part of a budget, and one for the rest. Not safe for threads: whoever has it has a lock."""
+    """A shelf for each part of a budget, and one for the rest. Not safe for threads: its owner holds a lock."""
 
     def __init__(self, budget: Budget, max_bytes: int) -> None:
         self._budget = budget
@@ -146,21 +146,21 @@ class EvictingMaps:
 
     @property
     def size(self) -> int:
-        """What everything counts for, in bytes."""
+        """The total size, in bytes."""
         return int(sum(shelf.currsize for shelf in self._shelves.values()))
 
     def get(self, key: str) -> Item | None:
-        """What is kept under ``key``, which counts as use."""
+        """What is kept under ``key``. This counts as use."""
         return self._shelf(key).get(key)
 
     def peek(self, key: str) -> Item | None:
-        """What is kept under ``key``, which does not count as use."""
+        """What is kept under ``key``. This does not count as use."""
         return self._shelf(key).peek(key)
 
     def replace(self, key: str, item: Item) -> bool:
-        """Keeps ``item`` in place of what is there, which is let go; whether it fits, with its value if it has one.
+        """Keeps ``item`` in place of the old one, which it releases; whether it fits, with its value if any.
 
-        An item that does not fit with its value is kept without it, if that fits.
+        An item that does not fit with its value is kept without the value, if that fits.
         """
         if (before := self.pop(key)) is not None:
             before.let_go()
@@ -171,7 +171,7 @@ class EvictingMaps:
         return False
 
     def _put(self, key: str, item: Item) -> bool:
-        """Keeps ``item``, and evicts what there is no room for beside it; whether it fits at all."""
+        """Keeps ``item``, and evicts others to make room; whether it fits at all."""
         part = self._budget.part_of(key) if self._most else ""
         shelf = self._shelves[part]
         if item.size > shelf.maxsize:
@@ -184,14 +184,14 @@ class EvictingMaps:
         return self.peek(key) is item
 
     def pop(self, key: str) -> Item | None:
-        """Takes away what is kept under ``key``."""
+        """Removes what is kept under ``key``."""
         item: Item | None = self._shelf(key).pop(key, None)
         return item
 
     def _keep_to_the_whole(self) -> None:
         most = self._budget.whole.max_entries
         while (most is not None and len(self) > most) or (len(self._shelves) > 1 and self.size > self._max_bytes):
-            max(self._shelves.values(), key=lambda shelf: shelf.currsize).popitem()  # the fullest can best do with less
+            max(self._shelves.values(), key=lambda shelf: shelf.currsize).popitem()  # the fullest one gives way
 
     def _shelf(self, key: str) -> EvictingMap:
         return self._rest if len(self._shelves) == 1 else self._shelves[self._budget.part_of(key)]
@@ -202,7 +202,7 @@ def _size(item: Item) -> int:
 
 
 def worth(frame: bytes) -> float:
-    """Seconds of computing for each byte of a frame; 0 for what is none."""
+    """Seconds of computing per byte of a frame; 0 for an invalid frame."""
     try:
         return peek(frame).seconds / max(len(frame), 1)
     except EntryError:

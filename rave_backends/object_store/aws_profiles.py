@@ -1,6 +1,6 @@
-"""A profile of the AWS files, as boto3 understands it: keys, roles, single sign-on, a process that gives credentials.
+"""A profile of the AWS files, as boto3 reads it: keys, roles, single sign-on, or a process that gives credentials.
 
-Nothing else touches boto3. It is imported when a profile is first used, since that takes some tenths of a second.
+Nothing else touches boto3. The first use of a profile imports it, because that takes some tenths of a second.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rave_core.errors import BackendError, ConfigurationError, nearest
 NEEDS_BOTO3: Final = "AWS profiles need the package boto3: pip install 'rave-framework[s3]'"
 
 # The client asks again five minutes before credentials expire, so these are used for four minutes. boto3 renews those
-# of a role ten minutes before they expire, so what it gives is good for longer than this.
+# of a role ten minutes before they expire, so its credentials stay valid for longer than this.
 _GOOD_FOR: Final = timedelta(minutes=9)
 _SSO: Final = ("sso_session", "sso_account_id", "sso_start_url")
 _SOURCES: Final = ("aws_access_key_id", "role_arn", "credential_process", "login_session", *_SSO)
@@ -32,7 +32,7 @@ _FILES: Final = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFI
 
 
 class CredentialsError(BackendError):
-    """A profile that gives no credentials now; the message says what to do."""
+    """A profile gives no credentials now; the message says what to do."""
 
 
 class AWSProfile:
@@ -40,7 +40,7 @@ class AWSProfile:
 
     Attributes:
         name: of the profile.
-        endpoint: the URL that the profile, or its section of services, gives for S3; ``None`` where it gives none.
+        endpoint: the URL that the profile, or its section of services, gives for S3; ``None`` if it gives none.
         region: of the profile, or ``None``.
     """
 
@@ -48,8 +48,8 @@ class AWSProfile:
         """Reads the profile; asks nobody for credentials yet.
 
         Raises:
-            ConfigurationError: there is no such profile, it tells of no credentials, it wants a code from a person,
-                a file can't be read, or boto3 is not installed.
+            ConfigurationError: there is no such profile, it names no credentials, it wants a code from a person, a file
+                can't be read, or boto3 is not installed.
         """
         if find_spec("boto3") is None:
             raise ConfigurationError(f"the AWS profile {name!r} can't be used: {NEEDS_BOTO3}")
@@ -72,11 +72,11 @@ class AWSProfile:
         return tuple(names)
 
     def credentials(self, seconds: float, region: str | None = None) -> ProfileCredentials:
-        """What gives the credentials.
+        """The provider of the credentials.
 
         Args:
-            seconds: how long each request for some may take.
-            region: where to ask for them if the profile names none. Default: ``us-east-1``.
+            seconds: how long each request for credentials may take.
+            region: the region to ask if the profile names none. Default: ``us-east-1``.
         """
         return ProfileCredentials(self, seconds, self.region or region or "us-east-1")
 
@@ -101,8 +101,8 @@ class AWSProfile:
 class ProfileCredentials:
     """Gives the client the credentials of a profile, renewed before they expire. Safe for threads.
 
-    obstore's own provider asks boto3, which renews the credentials of roles and of single sign-on by itself. Keys that
-    stand in a file are read again, since somebody may renew them.
+    obstore's own provider asks boto3, which renews the credentials of roles and of single sign-on by itself. Keys in a
+    file are read again, because somebody may renew them.
     """
 
     def __init__(self, profile: AWSProfile, seconds: float, region: str) -> None:
@@ -113,7 +113,7 @@ class ProfileCredentials:
         self._lock = threading.Lock()
 
     def __call__(self) -> Any:
-        """The credentials now, and how long they are good for.
+        """The current credentials, and how long they stay valid.
 
         Raises:
             CredentialsError: there are none.
@@ -154,9 +154,9 @@ class ProfileCredentials:
 
 
 def default_profile() -> AWSProfile | None:
-    """The profile to use where the URL names none; ``None`` where the client looks for credentials itself.
+    """The profile to use if the URL names none; ``None`` if the client looks for credentials itself.
 
-    It is the one that ``AWS_PROFILE`` names, else the profile ``default``, if it tells of credentials; and none where
+    It is the one that ``AWS_PROFILE`` names, or else the profile ``default`` if it names credentials. It is ``None`` if
     the environment holds credentials.
 
     Raises:
@@ -196,6 +196,6 @@ def _readable_files(name: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, OSError, UnicodeDecodeError) as error:
-        # A parser's message may quote a line, and a line may hold a secret: botocore's own names the file alone.
+        # A parser's message may quote a line with a secret. botocore's own message names only the file.
         reason = type(error).__name__ if isinstance(error, UnicodeDecodeError) else error
         raise ConfigurationError(f"the AWS profile {name!r} can't be read: {reason}") from None

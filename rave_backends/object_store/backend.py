@@ -26,13 +26,13 @@ _ACCOUNTS: dict[str, Callable[..., BucketConfig]] = {"s3": S3Config, "gs": Googl
 _OPTIONS = {"s3": ("endpoint", "region", "profile"), "gs": ("endpoint",), "az": ("account", "endpoint")}
 
 DEFAULT_TIMEOUT = 15.0
-"""Seconds that one request may take, repetitions included."""
+"""Seconds that one request may take, including retries."""
 
 
 class ObjectStoreBackend(Backend):
     """Keeps frames in a bucket, which many processes and hosts may share.
 
-    Opening connects to nothing; trouble shows in the calls, as `BackendError`, and in ``check``. The store counts as
+    Opening makes no connection; trouble shows in the calls, as `BackendError`, and in ``check``. The store counts as
     shared, so it has no sealing key of its own. Products are objects, with their media type, beside their frames.
     """
 
@@ -50,11 +50,11 @@ class ObjectStoreBackend(Backend):
         """The cache in the bucket of ``config``, in objects whose names start with ``prefix``.
 
         Args:
-            config: which bucket, and as whom to ask.
-            prefix: given without its last slash. What else is in the bucket stays untouched.
-            budget: how much is kept, looked at by each purge. Reads leave no trace in an object store: ``lru`` goes by
-                when an entry was put, and ``lfu`` is not known.
-            timeout: seconds that a request may take, repetitions included.
+            config: the bucket, and the identity for access.
+            prefix: without a trailing slash. Everything else in the bucket stays untouched.
+            budget: how much to keep; each purge enforces it. Reads leave no trace in an object store, so ``lru`` goes
+                by when an entry was put, and there is no ``lfu``.
+            timeout: seconds that a request may take, including retries.
             clock: the source of time.
 
         Raises:
@@ -106,11 +106,11 @@ class ObjectStoreBackend(Backend):
         return self._bucket.beginning(self._name(key), size)
 
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
-        """Keeps ``frame``, given in pieces, in place of what was there. A reader sees the old or the new, whole."""
+        """Keeps ``frame``, given in pieces, in place of the old one. A reader sees the whole old or new frame."""
         self._bucket.put(self._name(key), frame)
 
     def delete(self, key: str) -> bool:
-        """Forgets ``key``; whether there was anything, as far as could be seen just before."""
+        """Forgets ``key``; whether it existed just before."""
         name = self._name(key)
         if self._bucket.look(name) is None:
             return False
@@ -122,9 +122,9 @@ class ObjectStoreBackend(Backend):
         self._bucket.delete([self._name(key)])
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys that start with ``prefix``, in no order. What comes or goes meanwhile may show or not.
+        """The keys that start with ``prefix``, in no order. Keys that come or go during the listing may be missing.
 
-        The store lists by whole parts of a key: a prefix that ends in ``/`` is cheaper than one that does not.
+        The store lists by whole parts of a key, so a prefix that ends in ``/`` is cheaper than one that does not.
         """
         directory, slash, _ = prefix.rpartition("/")
         if slash and not _is_name(directory):
@@ -136,7 +136,7 @@ class ObjectStoreBackend(Backend):
                     yield key
 
     def close(self) -> None:
-        """Lets go of the connections."""
+        """Drops the connections."""
         self._bucket.close()
 
     def check(self) -> str | None:
@@ -149,14 +149,14 @@ class ObjectStoreBackend(Backend):
         return None
 
     def notice(self) -> str | None:
-        """That the store creates over what exists, if it does, so that every host computes for itself."""
+        """If the store creates objects over existing ones, says so: every host then computes for itself."""
         try:
             return None if self._leases.tried().creates else self._leases.trouble()
         except BackendError:
-            return None  # told by ``check``
+            return None  # ``check`` reports it
 
     def upload(self, key: str, product: Path, name: str, frame: Sequence[Bytes]) -> None:
-        """Keeps the content of the file ``product`` as ``name`` of ``key``, then puts ``frame``: it makes it count.
+        """Keeps the file ``product`` as ``name`` of ``key``, then puts ``frame``, which makes the product count.
 
         Raises:
             ProductError: ``name`` can't be the name of a product.
@@ -176,7 +176,7 @@ class ObjectStoreBackend(Backend):
         self._bucket.download(product_name(self._name(key), name), path)
 
     def url(self, key: str, name: str, *, seconds: float) -> str:
-        """A URL by which whoever has it can GET the product ``name`` of ``key`` for ``seconds``. Nothing is looked up.
+        """A URL with which anyone can GET the product ``name`` of ``key`` for ``seconds``. Makes no request.
 
         Raises:
             ProductError: ``name`` can't be the name of a product.
@@ -184,9 +184,10 @@ class ObjectStoreBackend(Backend):
         return self._bucket.sign(product_name(self._name(key), name), seconds)
 
     def claim(self, key: str, record: bytes) -> bool:
-        """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``.
+        """Puts ``record`` as the lease of ``key`` if there is none. Exactly one of many claimants gets ``True``.
 
-        In a store that creates over what exists everybody gets ``True``; see `rave_backends.object_store.leases`.
+        If the store creates objects over existing ones, everybody gets ``True``; see
+        `rave_backends.object_store.leases`.
         """
         return self._leases.claim(key, record)
 
@@ -195,31 +196,31 @@ class ObjectStoreBackend(Backend):
         return self._leases.lease(key)
 
     def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
-        """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
+        """Replaces the lease's record with ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
         return self._leases.swap(key, seen, record)
 
     def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
         """Removes entries for which ``is_dead``, damaged ones, what crashes left behind, and what exceeds the budget.
 
-        With ``seconds`` it stops after about so many; the next one with a limit goes on from there.
-        A product without an entry is noticed by one purge, and removed by one that comes ``grace`` seconds later.
+        With ``seconds``, it stops after about that long; the next purge with a limit continues from there.
+        One purge notices a product without an entry, and a purge ``grace`` seconds later removes it.
         """
         return self._sweeper.purge(is_dead, grace, self.budget, seconds)
 
     def last_purge(self) -> float | None:
-        """Unix time of the last purge by any process, by the store's clock; ``None`` where there was none."""
+        """Unix time of the last purge by any process, by the store's clock; ``None`` if there was none."""
         return self._sweeper.last_purge()
 
     def pins(self) -> list[str]:
-        """The beginnings of keys of which nothing is evicted, in order."""
+        """The pinned beginnings of keys, in order. Nothing below them is evicted."""
         return self._sweeper.pins.all()
 
     def pin(self, prefix: str) -> None:
-        """Keys that start with ``prefix`` are not evicted from now on, by any process; they still expire."""
+        """From now on, no process evicts keys that start with ``prefix``. They still expire."""
         self._sweeper.pins.add(prefix)
 
     def unpin(self, prefix: str) -> bool:
-        """Takes a pin away; whether it was there."""
+        """Removes a pin; whether it existed."""
         return self._sweeper.pins.remove(prefix)
 
     def _name(self, key: str) -> str:

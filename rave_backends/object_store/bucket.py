@@ -18,11 +18,11 @@ from rave_core.model import Bytes
 
 _CONNECTING = 5.0
 _RETRIES = 3
-_PART = 8 << 20  # what is larger goes in parts
+_PART = 8 << 20  # larger content goes in parts
 _AT_ONCE = 2
 _LISTED = 1000
 
-_used_in: set[int] = set()  # the client's threads are the process's, whichever bucket they serve
+_used_in: set[int] = set()  # the client's threads belong to the process, not to one bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """An object's content, and what tells it from its successors: its ETag, and its version where there is one."""
+    """An object's content, and what identifies this state of it: its ETag, and its version if there is one."""
 
     content: bytes
     tag: str
@@ -44,11 +44,11 @@ class Tagged:
 
 
 class Bucket:
-    """Objects by name. Safe for many threads; no call takes longer than ``timeout`` for each request that it makes.
+    """Objects by name. Safe for threads; no call takes longer than ``timeout`` for each request that it makes.
 
-    Nothing is connected before the first call. Every call raises `BackendError` for trouble, naming the bucket, the
-    endpoint and what to do. The client does not work in a process that was forked from one in which it has already
-    worked: there every call raises at once.
+    The first call connects. Every call raises `BackendError` for trouble, naming the bucket, the endpoint and what to
+    do. The client does not work in a process forked from one that has already used it: there, every call raises at
+    once.
     """
 
     def __init__(self, config: BucketConfig, *, timeout: float) -> None:
@@ -72,7 +72,7 @@ class Bucket:
                 return None
 
     def get_tagged(self, name: str) -> Tagged | None:
-        """The whole object, and what tells it from its successors; or ``None``."""
+        """The whole object, and what identifies this state of it; or ``None``."""
         with self._words("get"):
             try:
                 result = self._client().get(name)
@@ -94,14 +94,14 @@ class Bucket:
                 return None
             except _errors().GenericError as error:
                 if "416" in str(error):
-                    return b""  # no byte of an empty object can be asked for
+                    return b""  # an empty object has no range to ask for
                 if "non-partial" not in str(error):
                     raise
-        whole = self.get(name)  # some stores answer with all of it where the range covers that
+        whole = self.get(name)  # some stores send the whole object if the range covers it
         return None if whole is None else bytes(whole[:size])
 
     def look(self, name: str) -> Listed | None:
-        """What is known of the object without its content, or ``None``, also where the whole bucket is missing."""
+        """Metadata of the object; ``None`` if it, or the whole bucket, is missing."""
         with self._words("look at"):
             try:
                 return _listed(self._client().head(name))
@@ -110,7 +110,7 @@ class Bucket:
                 return None
 
     def put(self, name: str, pieces: Sequence[Bytes]) -> None:
-        """Puts an object in place of what was there. A reader sees the old or the new, whole."""
+        """Puts an object in place of the old one. A reader sees the whole old or new object."""
         views = [memoryview(piece).cast("B") for piece in pieces]
         with self._words("put"):
             if sum(map(len, views)) <= _PART:
@@ -119,7 +119,7 @@ class Bucket:
                 self._client().put(name, iter(views), use_multipart=True, chunk_size=_PART, max_concurrency=_AT_ONCE)
 
     def upload(self, name: str, path: Path, attributes: Mapping[str, str]) -> None:
-        """Puts the content of a file, in parts: little of it is in memory. ``attributes`` are headers for readers.
+        """Puts the content of a file in parts, with little of it in memory. ``attributes`` are headers for readers.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -158,14 +158,14 @@ class Bucket:
                 raise BackendError(f"{self}: the object {name!r} went while it was downloaded") from error
 
     def sign(self, name: str, seconds: float) -> str:
-        """A URL by which anybody can GET the object for ``seconds``. Nothing is looked up."""
+        """A URL with which anyone can GET the object for ``seconds``. Makes no request."""
         from obstore import sign
 
         with self._words("sign a URL of"):
             return sign(self._client(), "GET", name, timedelta(seconds=seconds))
 
     def create(self, name: str, data: bytes) -> bool:
-        """Puts an object where there is none; whether it did. Some stores do not know that, and always do."""
+        """Puts an object if there is none; whether it did. Stores without that condition always put it."""
         with self._words("create"):
             try:
                 self._client().put(name, data, mode="create", use_multipart=False)
@@ -185,7 +185,7 @@ class Bucket:
             return True
 
     def delete(self, names: Sequence[str]) -> None:
-        """Deletes objects; those that are not there are no error."""
+        """Deletes objects; missing ones are no error."""
         for left in range(_RETRIES if names else -1, -1, -1):
             with self._words("delete"):
                 try:
@@ -195,14 +195,14 @@ class Bucket:
                     _refuse_missing_bucket(error)
                     return
                 except _errors().GenericError as error:
-                    # Of many deletions in one request each may fail for itself, as while somebody overwrites.
+                    # Each deletion in one request may fail by itself, for example while somebody overwrites the object.
                     if not left or "DeleteObjects request failed for key" not in str(error):
                         raise
 
     def list(self, directory: str, *, after: str | None = None) -> Iterator[list[Listed]]:
         """The objects whose names start with ``directory`` (empty, or up to a slash), by the thousand at most.
 
-        They come by name; those up to the name ``after`` are left out.
+        They are sorted by name; those up to the name ``after`` are left out.
         """
         with self._words("list"):
             stream = self._client().list(directory.rstrip("/") or None, offset=after, chunk_size=_LISTED)
@@ -212,19 +212,19 @@ class Bucket:
             if chunk is None:
                 return
             found = [_listed(meta) for meta in chunk]
-            # Azure's emulator, for one, lists from the start whatever it is asked.
+            # Azure's emulator, for one, ignores the offset and lists from the start.
             found = [each for each in found if after is None or each.name > after]
             if found:
                 yield found
 
     def close(self) -> None:
-        """Lets go of the client; a later call makes another."""
+        """Drops the client; a later call creates another."""
         self._store = None
 
     def _client(self) -> Any:
         pid = os.getpid()
         if _used_in - {pid}:
-            # The client's threads did not survive the fork: it would wait for them without end.
+            # The client's threads did not survive the fork: it would wait for them forever.
             raise BackendError(
                 f"{self}: an object store can't be used in a process that was forked after it was first used; "
                 "start the process by spawn or forkserver, or use the store only after the fork"
@@ -269,7 +269,7 @@ class Bucket:
         except BaseException as error:
             if type(error).__name__ != "PanicException":
                 raise
-            # The client gives up like this on an answer that makes no sense; no handler of Exception would see it.
+            # This is how the client gives up on a nonsensical answer; a handler of Exception would miss it.
             raise BackendError(f"{self}: can't {action} an object: its answer makes no sense: {error}") from error
 
 

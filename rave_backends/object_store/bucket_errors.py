@@ -11,7 +11,7 @@ _PROVIDER = re.compile(r"credential provider: CredentialsError: (.*)")
 _STATUS = re.compile(r"status code: (\d{3})")
 _WORDS = 300
 
-_CREDENTIALS = "{credentials}"  # as each kind of store has it
+_CREDENTIALS = "{credentials}"  # filled in by each kind of store
 _NONE = "no credentials were found: {no_credentials}"
 _NO_BUCKET = "there is no such bucket or container: create it, or correct the name in the URL"
 _EXPIRED = "the session token has expired or is not valid: get new credentials, as by 'aws sso login'"
@@ -62,7 +62,7 @@ _BY_PHRASE = (
 
 
 def advice(error: BaseException, config: BucketConfig) -> str:
-    """What is wrong, and what would be right, as far as that can be told from the client's error."""
+    """What is wrong, and what would be right, as far as the client's error shows."""
     words = _advice(error)
     for name in ("credentials", "no_credentials"):
         words = words.replace(f"{{{name}}}", getattr(config, name))
@@ -72,7 +72,7 @@ def advice(error: BaseException, config: BucketConfig) -> str:
 def _advice(error: BaseException) -> str:
     text = str(error)
     if provider := _PROVIDER.search(text):
-        return provider[1]  # it says already what to do
+        return provider[1]  # it already says what to do
     code, status = code_of(error), _STATUS.search(text)
     if code in _BY_CODE:
         return _BY_CODE[code]
@@ -87,6 +87,6 @@ def _advice(error: BaseException) -> str:
 
 
 def code_of(error: BaseException) -> str:
-    """The store's own code of the error, as ``NoSuchBucket``; empty where it gave none."""
+    """The store's own error code, such as ``NoSuchBucket``; empty if it gave none."""
     found = _CODE.search(str(error))
     return found[1] if found else ""

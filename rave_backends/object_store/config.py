@@ -1,6 +1,6 @@
-"""Where a bucket is, and as whom it is asked: one class for each kind of object store.
+"""Where a bucket is, and which identity to use: one class for each kind of object store.
 
-Beside `rave_backends.object_store.bucket` nothing else touches the client, obstore.
+Only this module and `rave_backends.object_store.bucket` touch the client, obstore.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
 class BucketConfig(ABC):
-    """A bucket of one kind of store. ``str`` of it is for messages, and holds no secret.
+    """A bucket of one kind of store. Its ``str`` is for messages, and contains no secret.
 
     Attributes:
         name: of the bucket.
         endpoint: the URL of the store; ``None`` for the provider's own.
-        credentials: what to correct where the store refuses them.
-        no_credentials: what to do where there are none.
+        credentials: what to correct if the store refuses them.
+        no_credentials: what to do if there are none.
     """
 
     scheme: ClassVar[str]
@@ -49,7 +49,7 @@ class BucketConfig(ABC):
 
     @abstractmethod
     def client(self, options: Mapping[str, Any]) -> Any:
-        """A client for the bucket, with the options that all kinds have; it connects to nothing yet."""
+        """A client for the bucket, with the options that all kinds have; it does not connect yet."""
 
 
 class S3Config(BucketConfig):
@@ -72,7 +72,7 @@ class S3Config(BucketConfig):
         Args:
             name: of the bucket.
             endpoint: the URL of a store that is not AWS. Default: what the environment or the profile says.
-            region: likewise.
+            region: the region, with the same default.
             profile: of ``~/.aws/credentials`` and ``~/.aws/config``: keys, a role, single sign-on. It needs boto3.
                 Default: the credentials in the environment, the profile that it names or the default one, or the
                 host's role.
@@ -104,7 +104,7 @@ class S3Config(BucketConfig):
 
 
 class GoogleConfig(BucketConfig):
-    """A bucket of Google Cloud Storage; the credentials are those that the environment names, or the host's."""
+    """A bucket of Google Cloud Storage; the credentials come from the environment or the host."""
 
     scheme, provider = "gs", "Google"
     credentials = "correct the file that GOOGLE_APPLICATION_CREDENTIALS names, or what its account may do"
@@ -126,7 +126,7 @@ class GoogleConfig(BucketConfig):
 
 
 class AzureConfig(BucketConfig):
-    """A container of Azure Blob Storage; the credentials are those in the environment, or the host's."""
+    """A container of Azure Blob Storage; the credentials come from the environment or the host."""
 
     scheme, provider, what = "az", "Azure", "container"
     credentials = "correct AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or the identity"

@@ -1,4 +1,4 @@
-"""Leases as small objects, which an object store creates and replaces on conditions."""
+"""Leases as small objects, which an object store creates and replaces conditionally."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _IDLE = 3600.0
 
 
 class ObjectLeases:
-    """Which keys are claimed, by whom: one object for each.
+    """Which keys are claimed, and by which process: one object for each.
 
     A claim creates an object where there is none (``If-None-Match: *``), a swap replaces the one that was seen
-    (``If-Match`` with its ETag). Stores differ in what they know of this, and some only pretend, so the store is
-    tried out before the first claim:
+    (``If-Match`` with its ETag). Stores differ in their support for this, and some only pretend, so RAVE probes the
+    store before the first claim:
 
-    - Where it creates over what exists, leases would lie. This is said once, in a warning of the log; then every
-      claim and swap succeeds and nothing is written, so that each host computes for itself.
-    - Where it creates rightly but does not replace on a condition, a swap reads, compares and writes. Two processes
-      that take over a dead one's lease in the same instant may then both have it.
+    - If it creates objects over existing ones, leases would lie. RAVE logs one warning. From then on, every claim and
+      swap succeeds and writes nothing, so each host computes for itself.
+    - If it creates correctly but can't replace conditionally, a swap reads, compares and writes. Two processes that
+      take over a dead one's lease at the same instant may then both have it.
 
-    A lease is removed by replacing it with an empty object, which is then deleted; where the process is killed
-    between these, the empty record is taken over like any that is not renewed.
+    To remove a lease, RAVE replaces it with an empty object and then deletes that. If the process is killed in between,
+    others take over the empty record like any lease that is not renewed.
     """
 
     def __init__(self, bucket: Bucket, control: str, clock: Clock) -> None:
@@ -38,20 +38,20 @@ class ObjectLeases:
         self._lock = threading.RLock()
 
     def claim(self, key: str, record: bytes) -> bool:
-        """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``."""
+        """Puts ``record`` as the lease of ``key`` if there is none. Exactly one of many claimants gets ``True``."""
         if not self.tried().creates:
             return True
         name = self._name(key)
-        # A request whose answer got lost is repeated, and then finds what it has itself put.
+        # The client repeats a request whose answer got lost, and then finds its own object.
         return self._bucket.create(name, record) or self.lease(key) == record
 
     def lease(self, key: str) -> bytes | None:
-        """The record of the lease of ``key``, ``b""`` while it is removed, ``None`` when nobody holds one."""
+        """The record of the lease of ``key``, ``b""`` during its removal, ``None`` if nobody holds one."""
         found = self._bucket.get(self._name(key))
         return None if found is None else bytes(found)
 
     def swap(self, key: str, seen: bytes, record: bytes | None) -> bool:
-        """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
+        """Replaces the lease's record with ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
         tried = self.tried()
         if not tried.creates:
             return True
@@ -75,10 +75,10 @@ class ObjectLeases:
         return found is not None and found.content == data  # repeated, as in `claim`
 
     def tried(self) -> Tries:
-        """What the store knows of conditions, tried out once.
+        """Which conditions the store supports, probed once.
 
         Raises:
-            BackendError: the store is in trouble; then the next call tries again.
+            BackendError: the store is in trouble; the next call tries again.
         """
         with self._lock:
             if self._tries is None:
@@ -88,7 +88,7 @@ class ObjectLeases:
             return self._tries
 
     def trouble(self) -> str:
-        """What it means that the store creates over what exists, in words."""
+        """In words, what follows if the store creates objects over existing ones."""
         return (
             f"{self._bucket} ignores 'If-None-Match: *': results are kept and shared, but hosts that need the same "
             "one at the same time each compute it"
@@ -112,7 +112,7 @@ class ObjectLeases:
             self._bucket.delete([name])
 
     def is_idle(self, changed_at: float) -> bool:
-        """Whether what was changed then, by the store's clock, is surely of a process that is gone."""
+        """Whether a change at that time, by the store's clock, surely comes from a process that is gone."""
         return self._clock.now() - changed_at > _IDLE
 
     def _name(self, key: str) -> str:
@@ -120,12 +120,12 @@ class ObjectLeases:
 
 
 class Tries:
-    """What a store was found to know.
+    """The conditions that a store supports.
 
     Attributes:
         creates: whether it refuses to create what exists.
-        replaces: whether it refuses to replace what is no longer as it was seen.
-        quoted: whether it wants an ETag in its quotes.
+        replaces: whether it refuses to replace what has changed.
+        quoted: whether it wants quotes around an ETag.
     """
 
     __slots__ = ("creates", "quoted", "replaces")

@@ -1,4 +1,4 @@
-"""Pins: the beginnings of keys of which an object store evicts nothing."""
+"""Pins: beginnings of keys that an object store never evicts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ObjectPins:
         self._bucket.put(self._name(prefix), [prefix.encode()])
 
     def remove(self, prefix: str) -> bool:
-        """Takes one away; whether it was there just before.
+        """Removes one; whether it existed just before.
 
         Raises:
             BackendError: the store is in trouble.

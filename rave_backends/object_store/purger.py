@@ -1,4 +1,4 @@
-"""Tidies an object store: what expired, can't be read, was left behind by crashes, or exceeds the budget."""
+"""Removes what expired, can't be read, is left over from crashes, or exceeds the budget of an object store."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from rave_core.model import Entry
 
 SUFFIX = ".rave"
 SETTLED = 60.0
-"""Seconds after which whoever uploaded a product has put its entry, or never will."""
+"""Seconds after which the process that uploaded a product has put its entry, or never will."""
 
 FORSAKEN = 600.0
-"""Seconds after which a purger that gave no sign of life, as it does with each thousand objects, is gone."""
+"""Seconds after which a silent purger counts as gone. A live one gives a sign with each thousand objects."""
 
 _READERS = 8
 _PRODUCT = re.compile(r"(?P<frame>.+/[^/]+/[A-Za-z0-9_-]+)-[0-9a-f]{8}\.[A-Za-z0-9.]+")
 
 
 def product_name(frame: str, name: str) -> str:
-    """The name of the object for the product ``name``, which lies beside the object ``frame``.
+    """The name of the object for the product ``name``, beside the object ``frame``.
 
     Raises:
         ProductError: it can't be the name of a product.
@@ -59,10 +59,9 @@ class _Verdict(Enum):
 class ObjectSweeper:
     """Lists all objects, a thousand at a time, judges them by their first bytes, and deletes in bulk.
 
-    An entry that is replaced between being judged and being deleted may be lost: that costs computing it again.
-
-    A product that no entry names is retired: an object ``.rave/retired/…`` with its name says since when, by the clock
-    of the store. It is removed by a purge that comes after its time of grace.
+    An entry that is replaced between the judgment and the deletion may be lost, which costs one computation. A product
+    that no entry names is retired: an object ``.rave/retired/…`` with its name says since when, by the store's clock. A
+    purge after its time of grace removes it.
     """
 
     def __init__(self, bucket: Bucket, prefix: str, control: str, leases: ObjectLeases, clock: Clock) -> None:
@@ -76,10 +75,11 @@ class ObjectSweeper:
     def purge(
         self, is_dead: Callable[[Entry], bool], grace: float, budget: Budget, seconds: float | None = None
     ) -> Purged:
-        """Removes dead entries, damaged ones, leases and probes that nobody renewed for an hour, retired products.
+        """Removes dead and damaged entries, retired products, and leases and probes not renewed for an hour.
 
-        Then what exceeds ``budget``. Nothing while another purger is at work, on whatever host. With ``seconds`` it
-        stops after about so many, but not before a thousand objects; whoever purges with a limit next goes on there.
+        Then removes what exceeds ``budget``. Does nothing while another purger works, on any host. With ``seconds``, it
+        stops after about that long, but looks at a thousand objects at least. The next purge with a limit continues
+        there.
         """
         now = self._store_time()
         if not self._enter(now):
@@ -94,18 +94,18 @@ class ObjectSweeper:
             self._bucket.delete([f"{self._control}purging"])
 
     def _enter(self, now: float) -> bool:
-        """Whether this is the only purger. A store without conditions lets all in, which costs requests only."""
+        """Whether this is the only purger. A store without conditions admits all, which only costs requests."""
         mark = f"{self._control}purging"
         if self._bucket.create(mark, b""):
             return True
         found = self._bucket.look(mark)
         if found is not None and now - found.changed_at < FORSAKEN:
             return False
-        self._bucket.put(mark, [b""])  # two may come here at once, and both purge
+        self._bucket.put(mark, [b""])  # two may get here at once, and both purge
         return True
 
     def _store_time(self) -> float:
-        """Unix time by the clock of the store."""
+        """Unix time by the store's clock."""
         stamp = f"{self._control}clock"
         self._bucket.put(stamp, [b""])
         found = self._bucket.look(stamp)
@@ -129,7 +129,7 @@ class ObjectSweeper:
         return removed
 
     def _evict(self, budget: Budget) -> Purged:
-        """Removes what exceeds the budget; when the objects are listed again it is known what that is."""
+        """Removes what exceeds the budget. A second listing of the objects shows what that is."""
         if not budget:
             return Purged()
         ranking = Ranking(budget, self.pins.all())
@@ -148,7 +148,7 @@ class ObjectSweeper:
         return removed
 
     def _frames(self) -> Iterator[list[Listed]]:
-        """The objects that are frames, each with the size of its product in its own: products come just before."""
+        """The objects that are frames. Each size includes the product's, which the list shows just before."""
         products: dict[str, int] = {}
         for chunk in self._bucket.list(self._prefix):
             frames = []
@@ -163,7 +163,7 @@ class ObjectSweeper:
             yield frames
 
     def _cost(self, found: Listed) -> float:
-        """Seconds of computing for each byte."""
+        """Seconds of computing per byte."""
         entry = self._entry_or_none(found)
         return entry.seconds / max(found.size, 1) if entry is not None else 0.0
 
@@ -180,7 +180,7 @@ class ObjectSweeper:
             return None
 
     def _sweep_retired(self, grace: float, now: float) -> tuple[Purged, frozenset[str]]:
-        """Removes the products that were retired ``grace`` seconds ago; also gives the marks of those that stay."""
+        """Removes the products that were retired ``grace`` seconds ago; returns the marks of those that stay."""
         removed, left = Purged(), set()
         for chunk in self._bucket.list(f"{self._control}retired/"):
             for mark in chunk:
@@ -204,7 +204,7 @@ class ObjectSweeper:
             self._retire(found.name)
 
     def _retire(self, product: str) -> None:
-        """Has the time of grace of a product start, unless it has already."""
+        """Starts a product's time of grace, unless it has already started."""
         self._bucket.create(self._mark(product), product.encode())
 
     def _mark(self, product: str) -> str:
@@ -214,13 +214,13 @@ class ObjectSweeper:
         return not found.name.startswith(self._control) and self._of_product(found.name) is not None
 
     def _of_product(self, name: str) -> str | None:
-        """The frame that may name this object as its product; ``None`` for what is no product."""
+        """The frame that may name this object as its product; ``None`` if it is no product."""
         inner = name.removeprefix(self._prefix)
         match = None if inner.endswith(SUFFIX) else _PRODUCT.fullmatch(inner)
         return f"{self._prefix}{match['frame']}{SUFFIX}" if match else None
 
     def _is_named(self, product: str) -> bool:
-        """Whether an entry names this product, or may: one that can't be read keeps it."""
+        """Whether an entry names this product, or may: an unreadable entry keeps it."""
         frame = self._of_product(product)
         found = self._bucket.look(frame) if frame is not None else None
         if found is None:
@@ -232,7 +232,7 @@ class ObjectSweeper:
         return entry is not None and entry.product == product.rpartition("/")[2]
 
     def last_purge(self) -> float | None:
-        """Unix time of the last purge by the store's clock; ``None`` where there was none."""
+        """Unix time of the last purge by the store's clock; ``None`` if there was none."""
         stamp = self._bucket.look(f"{self._control}purged")
         return None if stamp is None else stamp.changed_at
 
@@ -267,7 +267,7 @@ class ObjectSweeper:
         return _Verdict.DEAD
 
     def _entry(self, found: Listed) -> Entry | None:
-        """The entry in an object, nothing of it checked; ``None`` where the object is gone."""
+        """The entry in an object, unchecked; ``None`` if the object is gone."""
         head = self._bucket.beginning(found.name, HEAD_SIZE)
         try:
             return None if head is None else peek(head)

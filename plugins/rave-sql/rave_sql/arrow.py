@@ -1,4 +1,4 @@
-"""Rows as an Arrow table, with the types that the driver tells of, also where there are no rows."""
+"""Rows as an Arrow table, with the types that the driver reports, even if there are no rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _POSTGRESQL = {
     16: "bool", 17: "binary", 20: "int64", 21: "int16", 23: "int32", 25: "string", 26: "int64", 700: "float",
     701: "double", 1042: "string", 1043: "string", 1082: "date32", 1083: "time64[us]", 1114: "timestamp[us]",
 }  # fmt: skip
-"""Types by PostgreSQL's object numbers. What is not here is taken from the values."""
+"""Types by PostgreSQL's object numbers. Other types come from the values."""
 
 _DUCKDB = {
     "BOOLEAN": "bool", "TINYINT": "int8", "SMALLINT": "int16", "INTEGER": "int32", "BIGINT": "int64",
@@ -28,12 +28,12 @@ def to_table(columns: Sequence[tuple[str, Any]], rows: Sequence[Sequence[Any]], 
     """A table of the rows: ``None`` is null, decimals stay exact, times with a zone are in UTC.
 
     Args:
-        columns: names and the driver's types. Of two columns of one name the second gets a number.
+        columns: names and the driver's types. If two columns have one name, the second gets a number.
         rows: one value for each column.
-        dialect: whose types they are.
+        dialect: the dialect of the types.
 
     Raises:
-        ValueError: a column holds values of several types, or of one that Arrow has not.
+        ValueError: a column holds values of several types, or of a type that Arrow lacks.
     """
     import pyarrow
 

@@ -1,4 +1,4 @@
-"""The namespace ``sql``: the queries of the directory ``[plugins.sql] directory``, and what databases there are."""
+"""The namespace ``sql``: the queries of the directory ``[plugins.sql] directory``, and the databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A database: statements that read, with limits of time and rows. The only place that touches SQLAlchemy's engine."""
+"""A database: statements that read, with limits on time and rows. Only this module touches SQLAlchemy's engine."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Rows = list[tuple[Any, ...]]
 
 
 class Database:
-    """One database, by its URL. Safe for threads; a forked child connects anew.
+    """One database, by its URL. Safe for threads; a forked child makes its own connection.
 
     Attributes:
-        name: by which it is configured, for messages.
+        name: its configured name, for messages.
         dialect: SQLAlchemy's name of its kind.
-        identity: what tells it from others: its URL without user and password.
+        identity: what distinguishes it: its URL without user and password.
     """
 
     def __init__(self, name: str, url: str) -> None:
-        """Nothing is connected yet.
+        """Does not connect yet.
 
         Raises:
             DatabaseError: the URL is wrong, or the driver is not installed.
@@ -56,7 +56,7 @@ class Database:
 
     @property
     def file(self) -> Path | None:
-        """The file of a database that is one; ``None`` for a server."""
+        """The database's file; ``None`` for a server."""
         is_file = self.dialect in ("sqlite", "duckdb") and self._url.database not in (None, "", ":memory:")
         return Path(str(self._url.database)) if is_file else None
 
@@ -73,13 +73,13 @@ class Database:
 
         Args:
             sql: the statement, with ``:name`` for each parameter.
-            parameters: their values; lists stand for themselves in ``IN :name``, also empty ones.
-            most: how many rows.
-            seconds: that it may take.
-            kinds: the types of lists, as a header has them: an empty one does not tell its own.
+            parameters: their values; a list, even an empty one, goes into ``IN :name`` as it is.
+            most: the limit of rows.
+            seconds: the time limit.
+            kinds: the types of lists, as in a header: an empty list does not show its own.
 
         Raises:
-            DatabaseError: the database is away, or refuses the connection.
+            DatabaseError: the database is unreachable, or refuses the connection.
             StatementError: it refuses the statement.
             TimeLimitError: it took longer than ``seconds``.
         """
@@ -131,7 +131,7 @@ class Database:
 
     @contextmanager
     def _limited(self, connection: sqlalchemy.Connection, seconds: float) -> Iterator[Any]:
-        """Interrupts what is under way after ``seconds``; gives whether it had to."""
+        """Interrupts a running statement after ``seconds``; yields whether it had to."""
         over = threading.Event()
         raw: Any = connection.connection.driver_connection
         interrupt = getattr(raw, "interrupt", None) or getattr(raw, "cancel", None)
@@ -163,14 +163,14 @@ def _sql_type(name: str | None) -> Any:
 
 
 def _words(error: BaseException) -> str:
-    """What the driver said, in one line; never what was asked for, nor the URL."""
+    """The driver's message in one line; never the statement or the URL."""
     original = getattr(error, "orig", None) or error
     return " ".join(str(original).split())[:300] or type(original).__name__
 
 
 @lru_cache(maxsize=64)
 def _engine(url: str, _pid: int) -> sqlalchemy.Engine:
-    """The engine of a process; its number makes a forked child have its own."""
+    """The engine of a process. Its process ID gives a forked child an engine of its own."""
     from sqlalchemy import create_engine, event
     from sqlalchemy.engine import make_url
     from sqlalchemy.pool import NullPool

@@ -1,4 +1,4 @@
-"""The comment at the front of a query, in TOML: what it is called, which parameters it takes, how long it is kept."""
+"""The comment at the front of a query, in TOML: its name, its parameters, and how long RAVE keeps it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Parameter:
         type: ``int``, ``float``, ``text``, ``bool``, ``decimal``, ``date``, ``datetime``, the name of a converter, or
             ``list of`` one of these.
         is_required: whether it has no default.
-        default: the value where none is given; ``None`` is SQL's NULL.
+        default: the value if the caller gives none; ``None`` is SQL's NULL.
         description: for people.
     """
 
@@ -46,14 +46,14 @@ class Header:
         title: one line.
         description: more lines.
         parameters: by name, in order.
-        database: its name among those configured; empty for the one of the namespace.
+        database: its configured name; empty for the namespace's database.
         expires: as `rave_core.expires` takes it; ``None`` for the configured default.
         mime_type: of the product over HTTP.
-        max_rows: where the result is cut.
-        cut: ``mark`` a result that was cut, or ``refuse`` to give one.
+        max_rows: the limit of rows in the result.
+        cut: ``mark`` a truncated result, or ``refuse`` to return it.
         time_limit: seconds that the statement may take.
-        watermark: a query whose result changes when the tables do; ``auto`` for what the database can tell by itself,
-            ``none`` for nothing: then the result is kept until it expires.
+        watermark: a query whose result changes when the tables do; ``auto`` for what the database itself reports;
+            ``none`` for nothing, so that RAVE keeps the result until it expires.
     """
 
     title: str = ""
@@ -83,7 +83,7 @@ def split(text: str, where: str) -> tuple[Header, str]:
         where: its name, for messages.
 
     Raises:
-        QueryError: the comment is no TOML, or says something unknown or wrong.
+        QueryError: the comment is not TOML, or says something unknown or wrong.
     """
     found = _COMMENT.match(text)
     if found is None:

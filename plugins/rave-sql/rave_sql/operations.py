@@ -27,7 +27,7 @@ TYPES: dict[str, Any] = {
     "int": int, "float": float, "text": str, "bool": bool, "decimal": Decimal, "date": "iso_date",
     "datetime": "iso_datetime",
 }  # fmt: skip
-"""The types that a parameter can have beside converters by their names."""
+"""The types that a parameter can have, apart from named converters."""
 
 CURRENT = "current"
 _LIST = "list of "
@@ -36,14 +36,14 @@ _LIST = "list of "
 def queries(
     directory: str | Path, *, namespace: str, database: str = DEFAULT
 ) -> dict[str, Operation[..., Any] | RaveError]:
-    """The ``.sql`` files below a directory as operations, for ``__export__``: by their path without the suffix.
+    """The ``.sql`` files below a directory as operations, for ``__export__``, by path without the suffix.
 
-    A file that is wrong has its error in place of an operation: the namespace then reports it, and has the others.
+    A wrong file has its error in place of an operation. The namespace reports it, and still has the others.
 
     Args:
-        directory: where they lie; hidden files and folders do not count.
-        namespace: what they are exported under, so that each has one name however it is called.
-        database: the name of the database of those that name none.
+        directory: where the files are; hidden files and folders do not count.
+        namespace: where they are exported, so that each has one name however it is called.
+        database: the database of queries that name none.
 
     Raises:
         ConfigurationError: the directory does not exist.
@@ -65,7 +65,7 @@ def queries(
 
 
 def operation(query: Query, name: str, database: str) -> Operation[..., Any]:
-    """A query as an operation, which gives a table.
+    """A query as an operation that returns a table.
 
     Raises:
         QueryError, ConfigurationError, DecorationError: something in its comment or its SQL is wrong.
@@ -99,11 +99,11 @@ _MARK = inspect.Parameter("watermark", inspect.Parameter.KEYWORD_ONLY, default=C
 
 
 def answer(query: Query, database: str, mark: Watermark, parameters: Mapping[str, Any]) -> pyarrow.Table:
-    """The table that a query gives now. Where it was cut, its metadata say ``rave.sql.cut``: the limit of rows.
+    """The current result of a query. If it is truncated, ``rave.sql.cut`` in its metadata is the limit of rows.
 
     Raises:
-        DatabaseError, StatementError, TimeLimitError: the database does not give it.
-        OperationError: it has more rows than it may, and is not to be cut.
+        DatabaseError, StatementError, TimeLimitError: the database does not deliver it.
+        OperationError: it has too many rows, and must not be truncated.
     """
     if mark.error is not None:
         raise mark.error
@@ -124,12 +124,12 @@ def answer(query: Query, database: str, mark: Watermark, parameters: Mapping[str
 
 @lru_cache(maxsize=64)
 def opened(name: str, url: str) -> Database:
-    """The database of that name and URL; nothing is connected by it."""
+    """The database of that name and URL. Does not connect."""
     return Database(name, url)
 
 
 def _marker(query: Query, database: str) -> Converter:
-    """What makes the present watermark of the argument ``watermark``, on each call anew."""
+    """Turns the argument ``watermark`` into the current watermark, on each call."""
 
     def convert(value: Any) -> Watermark:
         if isinstance(value, Watermark):

@@ -17,7 +17,7 @@ _DIALECTS = {"postgresql": "postgres", "sqlite": "sqlite", "duckdb": "duckdb", "
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What an operation asks.
+    """What an operation queries.
 
     Attributes:
         where: the name of the file, for messages.
@@ -51,7 +51,7 @@ class Query:
         return self.header.watermark not in ("auto", "none")
 
     def check_parameters(self) -> None:
-        """Every parameter is declared, and used.
+        """Checks that every parameter is declared and used.
 
         Raises:
             QueryError: one is not.
@@ -67,10 +67,10 @@ class Query:
                 raise QueryError(f"{self.where}: parameter {name} is declared, and the SQL does not use :{name}")
 
     def check_statement(self, dialect: str) -> None:
-        """The SQL is one statement, and only reads; so is that of the watermark.
+        """Checks that the SQL is one statement that only reads, and the watermark's too.
 
         Args:
-            dialect: of the database, by SQLAlchemy's name. One that is unknown here is read as standard SQL.
+            dialect: of the database, by SQLAlchemy's name. An unknown one counts as standard SQL.
 
         Raises:
             QueryError: it is not.
@@ -81,14 +81,14 @@ class Query:
 
 
 def parameters_of(sql: str) -> set[str]:
-    """The names that stand as ``:name`` in SQL."""
+    """The names written as ``:name`` in SQL."""
     from sqlalchemy import text
 
     return set(text(sql).compile().params)
 
 
 def check_reads(sql: str, dialect: str, where: str) -> None:
-    """The SQL is one statement, and only reads.
+    """Checks that the SQL is one statement that only reads.
 
     Raises:
         QueryError: it is not, or can't be parsed.

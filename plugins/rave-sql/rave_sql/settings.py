@@ -1,4 +1,4 @@
-"""The table ``[plugins.sql]``: where queries lie, and what databases there are."""
+"""The table ``[plugins.sql]``: where queries are, and which databases there are."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def url_of(name: str) -> str:
         name: ``default``, which is the key ``database``, or one of the table ``databases``.
 
     Raises:
-        DatabaseError: there is none of that name, or a variable is not set.
+        DatabaseError: there is no database of that name, or a variable is not set.
     """
     found = table()
     urls = {DEFAULT: found["database"]} if "database" in found else {}

@@ -1,4 +1,4 @@
-"""Watermarks: what changes when the tables of a query do, so that its result is made anew."""
+"""Watermarks: they change when the tables of a query do, so that RAVE computes its result again."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _HEAD = 100
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """The state of a database as it was when somebody asked; part of the key of the answer.
+    """The state of a database at the time of the call; part of the answer's key.
 
     Attributes:
-        database: whose.
-        state: equal ones mean that nothing changed; a digest of what the database told.
-        error: why it could not be read. It comes up when the answer is made, so that the caller gets it itself.
+        database: the identity of the database.
+        state: a digest of what the database reports; equal ones mean that nothing changed.
+        error: why it could not be read. It is raised when the answer is computed, so that the caller gets it.
     """
 
     database: str
@@ -39,8 +39,8 @@ def watermark(database: Database, sql: str, *, seconds: float) -> Watermark:
     """The watermark of a database now.
 
     Args:
-        database: which.
-        sql: a query; ``auto`` for what the database can tell by itself; ``none`` for nothing.
+        database: the database to ask.
+        sql: a query; ``auto`` for what the database itself reports; ``none`` for nothing.
         seconds: that it may take.
     """
     try:
@@ -58,13 +58,13 @@ def _value(database: Database, sql: str, seconds: float) -> Any:
     if database.file is not None:
         return tuple(map(_state, _files(database.file)))
     if database.dialect == "postgresql":
-        # All transactions that are over and under way: it changes with every one that ends, whatever it wrote.
+        # All ended and running transactions: it changes with every one that ends, whatever it wrote.
         return database.read("SELECT CAST(pg_current_snapshot() AS text)", {}, most=1, seconds=seconds)[1]
     return None
 
 
 def _files(path: Path) -> tuple[Path, ...]:
-    """A database's file, and the log of what was not written to it yet."""
+    """A database's file, and the log of what is not in it yet."""
     return (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}.wal"))
 
 

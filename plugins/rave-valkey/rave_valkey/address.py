@@ -1,4 +1,4 @@
-"""Where a server is, and as whom to speak to it."""
+"""Where a server is, and which credentials it needs."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Address:
 
 
 def address_of(url: StoreURL, *, tls: bool) -> Address:
-    """What stands in front of the options of a URL.
+    """The part of a URL before its options.
 
     Raises:
         ConfigurationError: the URL names no host, or the port, the database or the credentials are wrong.
     """
-    if "@" in url.text.partition("?")[0]:  # what stands in front of the last one may be half a password: not shown
+    if "@" in url.text.partition("?")[0]:  # the part before the last one may be half a password: not shown
         raise ConfigurationError(
             f"a {url.scheme}:// URL with a bare '/' or '@' in its password: quote them, as %2F, %40"
         )

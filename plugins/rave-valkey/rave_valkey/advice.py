@@ -54,7 +54,7 @@ _BY_KIND = {
 
 
 def advice(error: BaseException) -> str:
-    """What is wrong, and what would be right, as far as that can be told from the client's error."""
+    """What is wrong, and what would be right, as far as the client's error shows."""
     text = " ".join(str(error).split())
     for phrase, words in _BY_PHRASE:
         if phrase in text.lower():

@@ -24,7 +24,7 @@ DEFAULT_TIMEOUT = 5.0
 """Seconds that the server may be silent."""
 
 LARGEST = 512 << 20
-"""As many bytes as a string of the server may have."""
+"""The most bytes that a string on the server may have."""
 
 _FORGOTTEN = 3600
 
@@ -38,7 +38,7 @@ return 1
 class ValkeyBackend(Backend):
     """Keeps frames and leases in a Valkey server, which many processes and hosts may share.
 
-    Opening connects to nothing; trouble shows in the calls, as `BackendError`, and in ``check``. The store counts as
+    Opening makes no connection; trouble shows in the calls, as `BackendError`, and in ``check``. The store counts as
     shared, so it has no sealing key of its own. It keeps no products. Its budget is the server's own ``maxmemory``.
     """
 
@@ -49,7 +49,7 @@ class ValkeyBackend(Backend):
 
         Args:
             address: the server and the database.
-            prefix: parts joined by colons. What else is in the database stays untouched.
+            prefix: parts joined by colons. Everything else in the database stays untouched.
             timeout: seconds that the server may be silent.
 
         Raises:
@@ -99,10 +99,10 @@ class ValkeyBackend(Backend):
         return b"" if self._server.run("look for an entry", "EXISTS", self._entries + key) else None
 
     def put(self, key: str, frame: Sequence[Bytes]) -> None:
-        """Keeps ``frame``, given in pieces, in place of what was there. A reader sees the old or the new, whole.
+        """Keeps ``frame``, given in pieces, in place of the old one. A reader sees the whole old or new frame.
 
         Raises:
-            BackendError: also for a frame of more than 512 MiB, which no server takes.
+            BackendError: also for a frame of more than 512 MiB, which no server accepts.
         """
         size = sum(memoryview(piece).nbytes for piece in frame)
         if size > LARGEST:
@@ -113,13 +113,13 @@ class ValkeyBackend(Backend):
         self._server.run("put an entry", "SET", self._entries + key, b"".join(frame))
 
     def delete(self, key: str) -> bool:
-        """Forgets ``key``; whether there was anything."""
+        """Forgets ``key``; whether it existed."""
         return bool(self._server.run("delete an entry", "UNLINK", self._entries + key))
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys that start with ``prefix``, in no order, each once. What comes or goes meanwhile may show or not.
+        """The keys that start with ``prefix``, in no order, each once. Keys that come or go meanwhile may be missing.
 
-        The server looks at all names in the database, and this process remembers those that it has seen.
+        The server scans all names in the database, and this process remembers those that it has seen.
         """
         seen: set[bytes] = set()
         for names in self._server.scan(self._entries + prefix):
@@ -129,7 +129,7 @@ class ValkeyBackend(Backend):
                     yield name[len(self._entries.encode()) :].decode(errors="replace")
 
     def close(self) -> None:
-        """Lets go of the connections."""
+        """Drops the connections."""
         self._server.close()
 
     def check(self) -> str | None:
@@ -147,12 +147,12 @@ class ValkeyBackend(Backend):
         return None
 
     def notice(self) -> str | None:
-        """What of the server's settings does not suit a cache, in words; ``None`` when nothing, or it can't be told."""
+        """Which server settings do not suit a cache, in words; ``None`` if all do, or if the server hides them."""
         found = shortcomings(self._server)
         return f"{self._server}: {'; '.join(found)}" if found else None
 
     def claim(self, key: str, record: bytes) -> bool:
-        """Puts ``record`` as the lease of ``key`` if there is none: exactly one of many claimants gets ``True``."""
+        """Puts ``record`` as the lease of ``key`` if there is none. Exactly one of many claimants gets ``True``."""
         name = self._lease(key)
         return self._server.run("claim a key", "SET", name, record, "NX", "EX", _FORGOTTEN) is not None
 
@@ -162,19 +162,19 @@ class ValkeyBackend(Backend):
         return record
 
     def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
-        """Replaces the lease's record by ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
+        """Replaces the lease's record with ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
         following = () if record is None else (record, _FORGOTTEN)
         return bool(self._server.run("swap a lease", "EVAL", _SWAP, 1, self._lease(key), seen, *following))
 
     def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:  # noqa: ARG002  # no products
-        """Removes entries for which ``is_dead``, and damaged ones. There are no products; leases go by themselves.
+        """Removes damaged entries and those for which ``is_dead``. There are no products; leases expire by themselves.
 
-        It is not cut into pieces: a server with a limit of its own holds no more than a memory does.
+        A purge is not split up: a server with a limit of its own holds no more than fits in memory.
         """
         return self._sweeper.purge(is_dead)
 
     def last_purge(self) -> float | None:
-        """Unix time of the last purge by any process, by the server's clock; ``None`` where there was none."""
+        """Unix time of the last purge by any process, by the server's clock; ``None`` if there was none."""
         return self._sweeper.last_purge()
 
     def _lease(self, key: str) -> str:

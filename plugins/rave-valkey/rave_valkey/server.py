@@ -1,4 +1,4 @@
-"""One database of a server: the only place that touches its client, valkey-py."""
+"""One database of a server. Only this module touches the client, valkey-py."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _SCANNED = 500
 
 
 class Server:
-    """Commands to one database. Safe for many threads, which share a pool of connections.
+    """Commands to one database. Safe for threads, which share a pool of connections.
 
-    Nothing is connected before the first command; a process that was forked connects anew. Every command raises
-    `BackendError` for trouble, naming the server and what to do. None waits longer than ``timeout`` for a connection,
-    for the whole request to be taken, or for the next bytes of an answer. None is repeated.
+    The first command connects; a forked process makes its own connections. Every command raises `BackendError` for
+    trouble, naming the server and what to do. No command waits longer than ``timeout`` for a connection, for the server
+    to accept the whole request, or for the next bytes of an answer. No command is retried.
     """
 
     def __init__(self, address: Address, timeout: float) -> None:
@@ -36,7 +36,7 @@ class Server:
             return self._client().execute_command(*command)
 
     def run_all(self, action: str, commands: Sequence[Sequence[str | bytes | float]]) -> list[Any]:
-        """The answers to commands that go out together; ``None`` from one for strings that met something else."""
+        """The answers to commands sent together; ``None`` if a command for strings met another type."""
         with self._words(action), self._client().pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)
@@ -47,7 +47,7 @@ class Server:
         return [None if isinstance(answer, Exception) else answer for answer in answers]
 
     def scan(self, beginning: str) -> Iterator[list[bytes]]:
-        """The names that start with ``beginning``, some hundreds at a time. One may come twice, as the server says."""
+        """The names that start with ``beginning``, some hundreds at a time. The server may list a name twice."""
         pattern, cursor = _escaped(beginning) + b"*", b"0"
         while True:
             answer = self.run("list the entries", "SCAN", cursor, "MATCH", pattern, "COUNT", _SCANNED)
@@ -63,7 +63,7 @@ class Server:
         return int(seconds) + int(microseconds) / 1e6
 
     def close(self) -> None:
-        """Lets go of the connections; a later command makes others."""
+        """Drops the connections; a later command opens others."""
         opened, self._opened = self._opened, None
         if opened is not None and opened[0] == os.getpid():
             opened[1].connection_pool.disconnect()
@@ -95,7 +95,7 @@ class Server:
             **options,
         )
         client = valkey.Valkey(connection_pool=pool)
-        client.response_callbacks.clear()  # answers as they come, the same in every version of the client
+        client.response_callbacks.clear()  # raw answers, the same in every version of the client
         return client
 
     @contextmanager
@@ -107,7 +107,7 @@ class Server:
         except BackendError:
             raise
         except (ValkeyError, OSError, ValueError) as error:
-            # After a protocol error the server answers, and then hangs up: nobody may be given that connection again.
+            # After a protocol error the server answers, then hangs up: nobody may get that connection again.
             if "Protocol error" in str(error):
                 self.close()
             raise BackendError(f"{self}: can't {action}: {advice(error)}") from error

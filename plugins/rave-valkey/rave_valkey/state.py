@@ -1,4 +1,4 @@
-"""How a server is set, as far as a cache should care."""
+"""A server's settings, as far as they matter to a cache."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rave_valkey.server import Server
 
 
 def shortcomings(server: Server) -> list[str]:
-    """What is less good for a cache than it might be, each in words; empty when the server does not tell."""
+    """What does not suit a cache, each point in words; empty if the server does not say."""
     return [words for words in (_memory(server), _persistence(server)) if words]
 
 
@@ -39,6 +39,6 @@ def _told(server: Server, section: str) -> dict[str, str]:
     try:
         text: bytes = server.run("ask how it is", "INFO", section)
     except BackendError:
-        return {}  # told by ``check``, or not allowed
+        return {}  # ``check`` reports it, or it is not allowed
     lines = (line.partition(":") for line in text.decode(errors="replace").splitlines())
     return {name: value for name, colon, value in lines if colon}

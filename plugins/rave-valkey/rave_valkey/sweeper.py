@@ -10,7 +10,7 @@ from rave_core.errors import DamagedError, LaterFormatError
 from rave_core.model import Entry
 from rave_valkey.server import Server
 
-# What somebody replaced meanwhile has another head or another length, and stays.
+# A frame that somebody replaced since has another head or length, and stays.
 _REMOVE = """
 if redis.call('strlen', KEYS[1]) == tonumber(ARGV[2])
     and redis.call('getrange', KEYS[1], 0, #ARGV[1] - 1) == ARGV[1] then
@@ -22,7 +22,7 @@ return 0
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A frame as it was looked at: its name, its first bytes, and the size of all of it."""
+    """A frame as the sweeper saw it: its name, its first bytes, and its full size."""
 
     name: bytes
     head: bytes
@@ -30,16 +30,16 @@ class _Seen:
 
 
 class Purger:
-    """Scans the names, reads the heads of some hundreds at once, and removes those that are still as they were seen."""
+    """Scans the names, reads the heads of some hundreds at once, and removes those that have not changed since."""
 
     def __init__(self, server: Server, entries: str, stamp: str) -> None:
-        """Of the frames whose names start with ``entries``; ``stamp`` is where the time of the last purge is kept."""
+        """Tidies frames whose names start with ``entries``; ``stamp`` keeps the time of the last purge."""
         self._server = server
         self._entries = entries
         self._stamp = stamp
 
     def purge(self, is_dead: Callable[[Entry], bool]) -> Purged:
-        """Removes dead entries and damaged ones."""
+        """Removes dead and damaged entries."""
         removed = Purged()
         for names in self._server.scan(self._entries):
             dead, damaged = self._judged(self._look(names, HEAD_SIZE), is_dead)
@@ -48,7 +48,7 @@ class Purger:
         return removed
 
     def last_purge(self) -> float | None:
-        """Unix time of the last purge by the server's clock; ``None`` where there was none."""
+        """Unix time of the last purge by the server's clock; ``None`` if there was none."""
         stamp = self._server.run("look for the last purge", "GET", self._stamp)
         try:
             return None if stamp is None else float(stamp)
@@ -59,7 +59,7 @@ class Purger:
         commands = [part for name in names for part in (("GETRANGE", name, 0, size - 1), ("STRLEN", name))]
         answers = self._server.run_all("read the entries", commands)
         looked = zip(names, answers[::2], answers[1::2], strict=True)
-        # What is no string is not ours.
+        # Only strings are ours.
         return [_Seen(name, head, size) for name, head, size in looked if head is not None and size is not None]
 
     def _judged(self, frames: Sequence[_Seen], is_dead: Callable[[Entry], bool]) -> tuple[list[_Seen], list[_Seen]]:

@@ -1,1 +1,1 @@
-"""What a team's service may want beyond the built-in: open networks, security headers, Markdown, coroutines."""
+"""Extras for a team's service: open networks, security headers, Markdown, coroutines."""

@@ -15,8 +15,9 @@ _ENDING = 5.0
 class CoroutineExecutor(Executor):
     """Runs coroutine functions in an event loop in a thread of its own, so that hundreds can wait at once.
 
-    A body at its time limit, or one whose caller is gone, is cancelled. One that blocks the loop, as by ``time.sleep``,
-    holds up all others, and can't be ended. A body that is no coroutine function is refused: it would do just that.
+    The loop cancels a body at its time limit, or when its caller is gone. A body that blocks the loop, for example with
+    ``time.sleep``, holds up all others and can't be stopped. So anything but a coroutine function is refused: it would
+    block the loop.
     """
 
     name = "coroutines"
@@ -30,7 +31,7 @@ class CoroutineExecutor(Executor):
         self._thread.start()
 
     async def run(self, step: RunBody, *, time_limit: float | None) -> Result:
-        """Runs a coroutine function, with the context variables of this task."""
+        """Runs a coroutine function with this task's context variables."""
         operation = step.context.operation
         if not step.call.spec.is_async:
             return None, ConfigurationError(
@@ -64,7 +65,7 @@ class CoroutineExecutor(Executor):
             await asyncio.to_thread(self._thread.join, _ENDING)
 
     async def _perform(self, step: RunBody) -> Result:
-        """In the loop of the bodies."""
+        """Runs in the loop of the bodies."""
         task = asyncio.current_task()
         assert task is not None
         self._bodies.add(task)
@@ -78,7 +79,7 @@ class CoroutineExecutor(Executor):
             self._bodies.discard(task)
 
     def _turn(self) -> None:
-        """The thread: lets the loop run until it is told to stop, and what is left in it come to its end."""
+        """The thread: runs the loop until it is stopped, and then lets the remaining tasks end."""
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
@@ -93,7 +94,7 @@ class CoroutineExecutor(Executor):
 
 
 def _result(operation: str, future: Future[Result], time_limit: float | None) -> Result:
-    """What came of a body; ``time_limit`` in seconds where it did not end in time."""
+    """The outcome of a body; ``time_limit`` in seconds if it did not end in time."""
     if time_limit is not None:
         return None, TimeLimitError(f"{operation} was cancelled at its time limit of {time_limit} s")
     if future.cancelled():

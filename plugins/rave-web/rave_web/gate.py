@@ -14,7 +14,7 @@ from rave_http.hookspecs import RequestRecord
 from rave_web.settings import Network, WebSettings
 
 granted: Final[ContextVar[frozenset[str]]] = ContextVar("rave_web_granted", default=frozenset())
-"""What the network grants from which the request at hand comes."""
+"""What the current request's network grants."""
 
 _HSTS: Final = "Strict-Transport-Security"
 _log = logging.getLogger("rave.http")
@@ -29,7 +29,7 @@ class Gate:
         self._hsts = ""
 
     async def process_startup(self, _scope: dict[str, Any], _event: dict[str, Any]) -> None:
-        """Reads the settings, which the service has by now. What is wrong keeps the worker from serving."""
+        """Reads the settings, which the service has by now. A wrong one keeps the worker from serving."""
         settings = current_runtime().settings
         try:
             own = WebSettings.of(settings)
@@ -40,15 +40,15 @@ class Gate:
         self._hsts = "" if own.hsts is None else f"max-age={int(own.hsts)}"
 
     async def process_request(self, req: Request, _resp: Response) -> None:
-        """Notes what the network grants that the request comes from."""
+        """Records what the request's network grants."""
         if self._grants:
             granted.set(self._granted_to(req))
 
     async def process_response(self, req: Request, resp: Response, _resource: object, _succeeded: bool) -> None:
-        """Adds the headers; and keeps an answer that not everybody may have from caches that everybody shares."""
+        """Adds the headers, and keeps an answer that not everybody may see out of shared caches."""
         for name, value in self._headers:
             resp.set_header(name, value)
-        # A browser must not believe this of a connection that anybody could have written on.
+        # A browser must not trust this on a connection that anybody could have tampered with.
         if self._hsts and req.scheme == "https":
             resp.set_header(_HSTS, self._hsts)
         if self._grants and granted.get():

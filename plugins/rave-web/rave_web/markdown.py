@@ -1,4 +1,4 @@
-"""Tables as Markdown, to be pasted into an issue, a chat or a wiki."""
+"""Tables as Markdown, ready to paste into an issue, a chat or a wiki."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from rave_http.hookspecs import Rendering
 
 MEDIA_TYPE: Final = "text/markdown; charset=utf-8"
 MOST_ROWS: Final = 1000
-"""As many rows of a table are shown."""
+"""How many rows of a table are shown."""
 
 _ACTIVE = re.compile(r"([\\`*_\[\]<>|~&])")
 _BREAK = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*")
 
 
 def markdown_of(table: Any) -> bytes:
-    """A table as GitHub's Markdown has it, numbers to the right; cut after `MOST_ROWS` rows, which it then says.
+    """A table in GitHub's Markdown, with numbers to the right. It is cut after `MOST_ROWS` rows, and then says so.
 
-    Nothing in a cell means anything to Markdown: whatever could is escaped.
+    Everything in a cell that could mean something to Markdown is escaped.
 
     Raises:
-        UnrenderableError: ``table`` is none.
+        UnrenderableError: ``table`` is not a table.
     """
     found = rows_of(table, "md", most=MOST_ROWS)
     rows = [list(row) for row in found.rows]
@@ -58,10 +58,10 @@ _OWN: Final = {
 
 
 def forms_of(value: Any, mime_type: str) -> Sequence[Rendering] | None:
-    """Markdown for a table, behind the form that its operation says it makes; ``None`` for what is no table.
+    """Markdown for a table, after the form that its operation declares; ``None`` for anything else.
 
-    What a plugin offers goes before all that is built in. So that nobody gets Markdown who did not ask for it, the
-    form stands in front here that would stand there without us.
+    A plugin's forms come before all built-in ones. So that only those who ask for Markdown get it, the form that would
+    be first without this plugin comes first here.
     """
     own = _OWN.get(mime_type.partition(";")[0].strip().lower())
     if own is None or not is_table(value):
@@ -78,6 +78,6 @@ def _cell(text: str) -> str:
 
 
 def _is_numeric(values: Iterable[Any]) -> bool:
-    """Whether all that is there is a number, and something is. What is missing is ``None``, or says so as text."""
+    """Whether all present values are numbers, and there is one. A missing value is ``None``, or text that says so."""
     given = [value for value in values if isinstance(value, Number) or cell_text(value)]
     return bool(given) and all(isinstance(value, Number) and not isinstance(value, bool) for value in given)

@@ -22,7 +22,7 @@ def rave_register_executors(registry: Registry[ExecutorFactory]) -> None:
 
 
 def open_coroutines(context: ExecutorContext) -> Executor:
-    """Room for as many coroutines as ``[plugins.web]`` says."""
+    """Provides room for as many coroutines as ``[plugins.web]`` says."""
     from rave_web.coroutines import CoroutineExecutor
     from rave_web.settings import WebSettings
 
@@ -31,7 +31,7 @@ def open_coroutines(context: ExecutorContext) -> Executor:
 
 @hookimpl
 def rave_http_middleware(settings: Settings) -> Sequence[object] | None:
-    """The gate that every request comes through; none where there is nothing for it to do, since it costs some time."""
+    """The gate for every request; none if it would have nothing to do, because it costs some time."""
     from rave_web.settings import WebSettings
 
     own = WebSettings.of(settings)
@@ -40,7 +40,7 @@ def rave_http_middleware(settings: Settings) -> Sequence[object] | None:
 
 @hookimpl
 def rave_http_authorize(principal: Principal, permission: str) -> bool | None:
-    """Grants what the network grants from which the request comes; of everything else it says nothing."""
+    """Grants what the request's network grants; has no opinion on anything else."""
     return True if principal.kind == "anonymous" and permission in granted.get() else None
 
 

@@ -19,14 +19,14 @@ Network: TypeAlias = "IPv4Network | IPv6Network"
 
 @dataclass(frozen=True, kw_only=True)
 class WebSettings:
-    """What ``[plugins.web]`` says; checked.
+    """The checked content of ``[plugins.web]``.
 
     Attributes:
         origins: as `rave_core.Settings.origins`.
-        networks: from an address or network to what requests from there are permitted without credentials.
+        networks: for an address or network, what requests from there may do without credentials.
         headers: for every response, by name.
-        hsts: seconds for which browsers shall ask by HTTPS only; ``None`` says nothing about that.
-        coroutines: bodies that the executor ``coroutines`` runs at once in each worker.
+        hsts: seconds for which browsers must use HTTPS only; ``None`` leaves the header out.
+        coroutines: how many bodies the executor ``coroutines`` runs at once in each worker.
 
     Raises:
         ConfigurationError: a value is wrong; the message says what would be right.
@@ -61,7 +61,7 @@ class WebSettings:
         """Each network, and the permissions of requests that come from it.
 
         Raises:
-            ConfigurationError: one is no network, or no permission.
+            ConfigurationError: something is not a network, or not a permission.
         """
         return [(_network(name), _permissions(name, given)) for name, given in self.networks.items()]
 
