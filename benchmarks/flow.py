@@ -1,8 +1,8 @@
 """What rave-flow adds to DuckDB: `python benchmarks/flow.py [--flows N]`.
 
-A day of N generated flows, as hourly Zeek logs. Reading them in is compared with DuckDB's own COPY of the same logs to
-Parquet; questions that are asked for the first time are compared with the same SQL by hand over the same Parquet; then
-they are asked again. A figure over its limit makes the run fail.
+A day of N generated flows, as hourly Zeek logs. It compares reading them with DuckDB's own COPY of the same logs to
+Parquet, and first questions with the same SQL by hand over the same Parquet. Then it repeats the questions. A figure
+over its limit makes the run fail.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ BY_HAND: dict[str, str] = {
     "rwuniq": f"SELECT src, dst_port, {SUMS} FROM flows WHERE proto = 'tcp' GROUP BY ALL ORDER BY src, dst_port",
     "rwcount": "SELECT epoch_us(ts) // 300000000 AS bin, count(*), sum(bytes), sum(packets), min(epoch_us(ts)), "
                "max(epoch_us(ts) + CAST(round(coalesce(duration, 0) * 1000000) AS BIGINT)) FROM flows "
-               "WHERE bytes >= 1000 GROUP BY bin ORDER BY bin",  # rows reach to the end of the last flow
+               "WHERE bytes >= 1000 GROUP BY bin ORDER BY bin",  # rows extend to the end of the last flow
 }  # fmt: skip
 ASKED: dict[str, Callable[[], Any]] = {
     "rwstats": lambda: rwstats(rwfilter(dport="80,443"), fields="dip", values="bytes,records", count=10),
@@ -99,7 +99,7 @@ def generate(place: Path, number: int) -> list[Path]:
 
 
 def load(place: Path) -> None:
-    """Reads in a log of a few flows, so that the libraries are there when time counts."""
+    """Reads a log of a few flows, so that the libraries are loaded before the timing."""
     place.mkdir()
     generate(place, HOURS)
     with Runtime(Settings(cache=["memory://"], products=[f"file://{place}/products"])) as runtime, using(runtime):
@@ -107,7 +107,7 @@ def load(place: Path) -> None:
 
 
 def copied(logs: list[Path], place: Path) -> None:
-    """The logs as Parquet, as somebody would make it by hand."""
+    """The logs as Parquet, as you would write it by hand."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for log in logs:

@@ -1,13 +1,12 @@
-"""The way of one GET through the service: which packages it enters, and how often it comes back to one that it left.
+"""The way of one GET through the service: which packages it enters, and how often it returns to one.
 
-A room is a package, such as `rave_http.auth`; what lies at the top of a distribution is one room. A call goes into a
-room when its caller is in another one. It comes back when the room was entered before, and left, on the way of the
-same request. A coroutine that goes on after a wait was called once only; a thread continues the way of whoever
-started it.
+A room is a package, such as `rave_http.auth`; all modules at the top of a distribution are one room. A call enters a
+room when its caller is in another one. It comes back if the same request has already entered and left the room. A
+coroutine that resumes after a wait counts as called once; a thread continues the way of its starter.
 
-One worker's application answers in this process, without a socket; `sys.setprofile` follows the calls, and nothing is
-timed. Run it from a checkout: ``python benchmarks/http_ways.py``, with ``--json`` for machines,
-``--calls`` for every step.
+One worker's application answers in this process, without a socket. `sys.setprofile` follows the calls; nothing is
+timed. Run it from a checkout: ``python benchmarks/http_ways.py``, with ``--json`` for machines, ``--calls`` for every
+step.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from rave_http.workers.run_directory import RunDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
 _HOUSE = tuple(f"{ROOT / name}/" for name in ("rave_core", "rave_backends", "rave_http"))
-_TIMES = 5  # of each request; the shortest way counts, since what goes on beside it may cross it
+_TIMES = 5  # runs of each request; the shortest way counts, because other work may cross it
 
 Headers: TypeAlias = dict[str, str]
 
@@ -62,7 +61,7 @@ class Step:
     Attributes:
         file: below the root, such as ``rave_http/auth/authorization``.
         function: its qualified name.
-        caller: the room of whoever called it; its own where that is not known.
+        caller: the room of its caller; its own room if that is unknown.
     """
 
     file: str
@@ -93,13 +92,13 @@ class Way:
 
     @property
     def returns(self) -> list[Step]:
-        """The steps that came back to a room that had been entered, and left, before."""
+        """The steps that came back to a room entered and left before."""
         entries = self.entries
         return [step for place, step in enumerate(entries) if any(each.room == step.room for each in entries[:place])]
 
 
 class Follower:
-    """Follows the calls of this thread, and of those that start while it is installed, when asked to."""
+    """Follows, on request, the calls of this thread and of threads that start while it is installed."""
 
     def __init__(self) -> None:
         self._way: Way | None = None
@@ -131,13 +130,13 @@ class Follower:
         file = _file(frame.f_code) if event == "call" and way is not None else None
         if way is None or file is None or frame in self._begun:
             return
-        self._begun.add(frame)  # a coroutine that goes on after a wait was called before
+        self._begun.add(frame)  # a coroutine that resumes after a wait was called before
         last = way.steps[-1].room if way.steps else _room(file)
         way.steps.append(Step(file, frame.f_code.co_qualname, _caller(frame) or last))
 
 
 def _file(code: CodeType) -> str | None:
-    """The file that a piece of code stands in; ``None`` outside of the house."""
+    """The file that contains a piece of code; ``None`` outside the house."""
     path = code.co_filename
     return path[len(f"{ROOT}/") : -len(".py")] if path.startswith(_HOUSE) else None
 
@@ -147,7 +146,7 @@ def _room(file: str) -> str:
 
 
 def _caller(frame: FrameType) -> str | None:
-    """The room of the nearest caller in the house; ``None`` where a thread begins."""
+    """The room of the nearest caller in the house; ``None`` at the start of a thread."""
     around = frame.f_back
     while around is not None:
         file = _file(around.f_code)
@@ -203,7 +202,7 @@ async def get(app: Application, path: str, query: str = "", headers: Headers | N
         "server": ("here", 80),
     }
     messages: list[dict[str, Any]] = []
-    request: asyncio.Queue[dict[str, Any]] = asyncio.Queue()  # its client stays
+    request: asyncio.Queue[dict[str, Any]] = asyncio.Queue()  # the client stays connected
     request.put_nowait({"type": "http.request", "body": b"", "more_body": False})
 
     async def send(message: Any) -> None:
@@ -215,7 +214,7 @@ async def get(app: Application, path: str, query: str = "", headers: Headers | N
 
 
 async def ladder_hit(app: Application, follower: Follower) -> Way:
-    """A GET that a kept result answers, but no ready answer: what it wants is asked for in these words at first."""
+    """A GET that a kept result answers, but no ready answer: these exact words are new."""
     ways = []
     for time in range(_TIMES):
         with follower.followed() as way:
@@ -227,7 +226,7 @@ async def ladder_hit(app: Application, follower: Follower) -> Way:
 
 
 async def ready_hit(app: Application, follower: Follower) -> Way:
-    """A GET that was asked and answered before, word for word."""
+    """A GET that was answered before, word for word."""
     await get(app, "/lab/square", "n=7")
     with follower.followed() as way:
         await get(app, "/lab/square", "n=7")

@@ -1,9 +1,9 @@
 """A directory with a million entries: `python benchmarks/million.py [--entries N] [--directory DIR]`.
 
-Two caches are compared, one with a thousand entries and one with N. A hit in the large one is timed against one in the
-small one, in turns; then N/10 entries expire, and a purge removes them while this process goes on reading; the
-statistics are asked for as a user would, on the command line, before and after more entries came. A figure over its
-limit makes the run fail.
+It compares two caches, one with a thousand entries and one with N. It times hits in the large one against hits in the
+small one, in turns. Then N/10 entries expire, and a purge removes them while this process continues reading. It asks
+for the statistics on the command line, as a user would, before and after adding entries. A figure over its limit makes
+the run fail.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rave_core.model import Key
 from rave_core.storage.frame import pack, unpack
 
 KNOWN = 1000
-"""Entries that are asked for; the others are there to be many."""
+"""Entries that the hits read; the others only make up the number."""
 
 ROUNDS = 4
 RATIO, PURGE_SECONDS, STATS_SECONDS, LIST_SECONDS, PURGER_MB = 1.5, 60.0, 5.0, 10.0, 200.0
@@ -56,7 +56,7 @@ def lookup(number: int) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Told:
-    """What a command printed, the seconds that it took with the start of the interpreter, and its memory in MB."""
+    """A command's output, its seconds including the interpreter's start, and its memory in MB."""
 
     document: dict[str, object]
     seconds: float
@@ -74,7 +74,7 @@ def rave(url: str, *arguments: str, places: bool = True) -> Told:
 
 
 class Filler:
-    """Makes entries like a given one under keys of their own, and puts them."""
+    """Creates entries like a given one under keys of their own, and puts them."""
 
     def __init__(self, backend: Backend, key: Key, seal: object) -> None:
         frame = backend.get(key.text)
@@ -116,7 +116,7 @@ def microseconds(runtime: Runtime, numbers: list[int]) -> list[float]:
 
 
 def hits(small: Runtime, large: Runtime) -> tuple[float, float]:
-    """Medians of a hit in either, in microseconds, taken in turns."""
+    """Median microseconds of a hit in each, taken in turns."""
     ours: dict[int, list[float]] = {0: [], 1: []}
     for _ in range(ROUNDS):
         numbers = random.sample(range(KNOWN), KNOWN)
@@ -126,7 +126,7 @@ def hits(small: Runtime, large: Runtime) -> tuple[float, float]:
 
 
 def purge(url: str, reader: Runtime) -> tuple[Told, list[float]]:
-    """Purges in a process of its own, while hits go on in this one; their times in microseconds."""
+    """Purges in a process of its own while this one continues with hits; returns their microseconds."""
     command = [sys.executable, "-c", MEASURED, "cache", "purge", "--data", "--json"]
     environ = {**os.environ, "RAVE_CACHE": url}
     started = time.perf_counter()

@@ -1,8 +1,8 @@
 """What RAVE adds to an object store: `python benchmarks/object_store.py [--endpoint URL --bucket NAME]`.
 
-Without an endpoint it starts moto's S3 emulator; with one, the credentials are those of the environment. A hit of
-4 KiB is compared with one bare GET by the same client, in turns, and a product of 64 MB goes in and out in a process
-of its own, whose memory is watched. A figure over its limit makes the run fail.
+Without an endpoint it starts moto's S3 emulator; with one, it uses the environment's credentials. It compares a
+hit of 4 KiB with a bare GET by the same client, in turns. A process of its own stores and fetches a product of 64 MB,
+while the benchmark watches its memory. A figure over its limit makes the run fail.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROUNDS = 400
 RATIO = 1.2
 MEGABYTES = 64
 GROWTH_MB = 48
-"""Parts of 8 MB: two on their way, with what the client keeps of each."""
+"""Parts of 8 MB: two in flight, with what the client keeps of each."""
 
 
 @op(version="1", name="bench:kibibytes")
@@ -142,7 +142,7 @@ def measure(endpoint: str, bucket: str) -> bool:
 
 
 def main() -> int:
-    """Measures; 1 where a limit is exceeded."""
+    """Measures; returns 1 if a figure exceeds its limit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--endpoint", help="the URL of a store that speaks S3; default: moto's emulator, started here")
     parser.add_argument("--bucket", default="rave", help="a bucket of it (default: rave)")

@@ -43,7 +43,7 @@ class Result:
 
 @op(version="1")
 def shout(text: str, times: int = 1) -> dict[str, object]:
-    """A cheap body with a small result, so that the cache is all that is measured."""
+    """A cheap body with a small result, so that only the cache is measured."""
     return {"text": text.upper(), "times": times, "values": [1.5, 2.5, 3.5]}
 
 
@@ -123,8 +123,8 @@ def imports(_: Path) -> Iterator[Result]:
 def main() -> int:
     """Prints the table, or JSON with ``--json``; 1 if a limit is passed."""
     results = []
-    # Not in the system's temporary directory: where a test run has just deleted thousands of files, ext4 makes
-    # whoever creates the next ones wait, and only one of the two sides here creates files.
+    # Not in the system's temporary directory: after a test run has deleted thousands of files there, ext4 slows down
+    # the next process that creates some, and only one of the two sides here creates files.
     PLACE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=PLACE) as directory:
         for measure in (memory_hit, disk, imports):

@@ -20,18 +20,18 @@ import psutil
 
 PATIENCE = 40.0
 BOARD = "rave-board-"
-"""What the directory is called in which the workers of a service meet."""
+"""The name of the directory in which a service's workers meet."""
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], Any], *, seconds: float = PATIENCE, what: str) -> Any:
-    """Waits for ``condition`` to give something true, and gives that.
+    """Waits until ``condition`` returns something true, and returns that.
 
     Raises:
         TimeoutError: it did not happen.
@@ -45,14 +45,14 @@ def wait_until(condition: Callable[[], Any], *, seconds: float = PATIENCE, what:
 
 
 def is_listening(port: int) -> bool:
-    """Whether anybody takes connections at a port."""
+    """Whether anybody accepts connections on a port."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @dataclass
 class Started:
-    """A process that was started, and where it listens. Ends when the block does that it was entered for."""
+    """A started process, and where it listens. It ends with its ``with`` block."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -61,7 +61,7 @@ class Started:
 
     @classmethod
     def of(cls, command: list[str], port: int, place: Path, *, environ: Mapping[str, str] | None = None) -> Self:
-        """Starts a command that listens on ``port``, and waits until it does. What it says goes to ``said.log``."""
+        """Starts a command that listens on ``port``, and waits until it does. Its output goes to ``said.log``."""
         with (place / "said.log").open("ab") as said:
             process = subprocess.Popen(
                 command, cwd=place, env={**os.environ, **(environ or {})}, stdout=said, stderr=said
@@ -81,7 +81,7 @@ class Started:
 
     @property
     def log(self) -> str:
-        """What it said so far."""
+        """Its output so far."""
         return (self.place / "said.log").read_text("utf-8", "replace")
 
     def listens(self) -> bool:
@@ -91,13 +91,13 @@ class Started:
         return is_listening(self.port)
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that it forked and that serve: of RAVE's own, those that listen to each other."""
+        """The forked processes that serve: for RAVE, those that listen to each other."""
         children = psutil.Process(self.process.pid).children()
         boards = list(self.place.glob(f"{BOARD}*"))
         return [each for each in children if not boards or _is_on(boards, each.pid)]
 
     def stop(self) -> int:
-        """Ends it, and gives its exit code."""
+        """Ends it, and returns its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(self.last_signal)
         try:
@@ -151,7 +151,7 @@ def _is_on(boards: list[Path], pid: int) -> bool:
 
 
 def _are_ready(started: Started, workers: int) -> bool:
-    """Whether all workers answer. Each has its own beginning of the request IDs that it gives out."""
+    """Whether all workers answer. The request IDs of each have their own beginning."""
     seen = set()
     for _ in range(20 * workers):
         connection = http.client.HTTPConnection("127.0.0.1", started.port, timeout=PATIENCE)
@@ -172,7 +172,7 @@ def _toml(place: Path, namespaces: Mapping[str, str], table: Mapping[str, Any], 
     lines = [
         f'cache = ["memory://?max_bytes={memory}", "file://{place}/data"]',
         f'products = "file://{place}/products"',
-        'disabled_plugins = ["web"]',  # its middleware sees every request, which is not what is measured
+        'disabled_plugins = ["web"]',  # its middleware sees every request, which would distort the figures
         "[namespaces]",
         *(f'{name} = "{place}/{name}"' for name in namespaces),
         "[service]",

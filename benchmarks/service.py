@@ -3,7 +3,7 @@
 - requests/s of a cached small JSON product, against an empty Falcon application under the same gunicorn worker;
 - bytes/s of a 100 MB product that nginx sends for the service (X-Accel), against the same file out of nginx alone;
 - the 99th percentile of a cached hit beside 50 event streams and 200 waiting requests, against the idle service;
-- milliseconds until a small product is computed, and until a ticket is there, against the same call in this process.
+- milliseconds until a small product is computed, and until a ticket arrives, against the same call in this process.
 
 Each pair takes turns, and the best round of each side counts: a noisy machine only ever makes one slower.
 """
@@ -108,7 +108,7 @@ http {{
 
 @dataclass(frozen=True)
 class Result:
-    """One comparison; ``is_least`` tells whether the ratio has to be at least the limit, or at most.
+    """One comparison; ``is_least`` says whether the limit is the least or the greatest ratio allowed.
 
     ``None``: it is for information.
     """
@@ -220,7 +220,7 @@ def crowd(place: Path) -> Iterator[Result]:
 
 @op(version="1")
 def square(n: int) -> dict[str, int]:
-    """What the service computes, too."""
+    """What the service computes as well."""
     return {"n": n, "square": n * n}
 
 
@@ -271,7 +271,7 @@ def _percentile(url: str, count: int = 1500) -> float:
 
 
 async def _beside_a_crowd(service: Started, hit: str) -> float:
-    """As `_percentile`, while 200 requests wait and 50 streams are open."""
+    """Like `_percentile`, while 200 requests wait and 50 streams are open."""
     href = requests.get(
         f"{service.url}/lab/slow?name=crowd&seconds=40", headers={"Prefer": "respond-async"}, timeout=10
     )

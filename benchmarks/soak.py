@@ -1,13 +1,13 @@
 """The service under mixed load, while it is reloaded, edited and killed: `make soak`.
 
-Clients of all manners ask a real service for everything that it does, and check every answer. First it is left in
-peace, to see whether its workers grow; then it gets HUP every 30 s, loses a worker by SIGKILL about every 20 s, and
-the code of a namespace is edited all the time, now and then into something that does not load. Wrong is
+Clients of all kinds ask a real service for everything that it offers, and check every answer. A calm phase first shows
+whether its workers grow. Then the service gets HUP every 30 s and loses a worker to SIGKILL about every 20 s, and the
+code of a namespace changes all the time, now and then into something that does not load. These are wrong:
 
-- a ticket that does not end, within its time, in its product or in a documented problem;
+- a ticket that does not end in time in its product or a documented problem;
 - a product that is not that of its arguments and its version; of an edited namespace, the old version for more than
-  2 s after every worker has told of the new one;
-- a 5xx that is no 503 or 504 of the documentation (the operations' own failures are 500, and asked for);
+  2 s after every worker has reported the new one;
+- a 5xx other than a documented 503 or 504 (the operations' own failures are 500, and intended);
 - a connection that ends early, unless its worker was killed just then, or, at a reload, it had been used before;
 - a body that runs again, though its worker was not killed;
 - a worker whose memory grows by more than a fifth of what it was after its first minute, descriptors that stay open,
@@ -53,14 +53,14 @@ SETTINGS: Final = {
     "operations": {"lab/heavy": {"executor": "processes"}},
 }
 MEMORY: Final = "2MiB"
-"""Of the memory tier: so little that it is full long before a minute is over."""
+"""The memory tier's size: so little that it is full well within a minute."""
 
 PAUSE: Final = 0.01
 """Seconds, on average, between two acts of one client."""
 
 WARM_UP: Final = 5.0
 SETTLE: Final = 7.0
-"""Seconds after which no connection is kept any more."""
+"""Seconds after which no connection is still kept."""
 
 ACTS: Final[tuple[tuple[int, Act], ...]] = (
     *((30, acts.hit), (8, acts.miss), (6, acts.post), (4, acts.head), (6, acts.document), (6, acts.part)),
@@ -76,7 +76,7 @@ class Soak:
     """One run.
 
     Attributes:
-        mark: by which every process of the service is known.
+        mark: identifies every process of the service.
         clients: how many ask at once.
         minutes: of load, in all.
         phase: how often load has begun.
@@ -99,12 +99,12 @@ class Soak:
 
     @property
     def calm_seconds(self) -> float:
-        """How long no worker is replaced: a third of the time, and in short runs half of it at most."""
+        """How long no worker is replaced: a third of the time, and at most half of it in short runs."""
         return min(max(self.minutes * 20, 60.0), self.minutes * 30)
 
     def run(self) -> dict[str, Any]:
-        """Does everything, and gives the report."""
-        self._load(WARM_UP)  # so that everything was in use once
+        """Does everything, and returns the report."""
+        self._load(WARM_UP)  # so that everything has been used once
         time.sleep(SETTLE)
         before = max(descriptors(self.service).values())
         editor = Editor(self.service, self.editions, self.tally.wrong)
@@ -118,7 +118,7 @@ class Soak:
         return self._report(complaints)
 
     def _load(self, seconds: float, *others: Callable[[threading.Event], None]) -> None:
-        """Lets all clients ask for some time, and ``others`` do what they do."""
+        """Runs all clients for some time, with ``others`` beside them."""
         stopped = threading.Event()
         self.phase += 1
         clients = [partial(self._ask, f"{self.seed}-{self.phase}-{number}") for number in range(self.clients)]
@@ -139,7 +139,7 @@ class Soak:
             self.tally.wrong(f"the soak itself failed: {traceback.format_exc()}")
 
     def _ask(self, name: str, stopped: threading.Event) -> None:
-        """One client: one act after another, each ended by its own doing even when time is up."""
+        """One client: one act after another. Each act ends by itself, even when time is up."""
         weights, choices = zip(*ACTS, strict=True)
         actor = Actor(Client(self.service.port, self.tally), self.editions, random.Random(name), name)
         while not stopped.is_set():
@@ -218,7 +218,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=10, help="that ask at once")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the service ends, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the service also ends
     report = soak(given.minutes, given.seed, given.clients)
     if given.json:
         print(json.dumps(report, indent=2))

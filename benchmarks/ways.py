@@ -1,8 +1,8 @@
-"""The way of a call through the house: which rooms it enters, and how often it comes back to one that it left.
+"""The way of a call through the house: which rooms it enters, and how often it returns to one.
 
-A room is a file of RAVE. A call goes from room to room as its functions call each other (a generator that goes on
-counts as called again). It comes back when the room that it goes to was entered before. Real calls are traced with
-`sys.setprofile`; nothing is timed.
+A room is a file of RAVE. A call goes from room to room as its functions call each other (a generator that resumes
+counts as called again). It comes back if it has entered the room before. Real calls are traced with `sys.setprofile`;
+nothing is timed.
 
 Run it from a checkout: ``python benchmarks/ways.py``, with ``--json`` for machines, ``--calls`` for every step.
 """
@@ -27,7 +27,7 @@ PACKAGES = tuple(f"{ROOT / name}/" for name in ("rave_core", "rave_backends", "r
 
 
 def room_of(code: CodeType) -> str | None:
-    """The room that a piece of code stands in; ``None`` outside of the house."""
+    """The room that contains a piece of code; ``None`` outside the house."""
     path = code.co_filename
     return path[len(f"{ROOT}/") : -len(".py")] if path.startswith(PACKAGES) else None
 
@@ -48,7 +48,7 @@ class Way:
         return [name for name, _ in groupby(names)]
 
     def returns(self, *, depth: int | None = None) -> Counter[str]:
-        """The rooms that were entered again after they had been left, each with how often."""
+        """The rooms entered again after leaving them, with how often."""
         entered = Counter(self.rooms(depth=depth))
         return Counter({room: times - 1 for room, times in entered.items() if times > 1})
 
@@ -75,7 +75,7 @@ def traced() -> Iterator[Way]:
 
 
 def ways(directory: str) -> dict[str, Way]:
-    """The ways of a call that memory answers, and of one that has to run, over memory and a directory."""
+    """The ways of a call that memory answers, and of a call that runs, over memory and a directory."""
     from rave_core import Runtime, Settings, op, using
 
     settings = Settings(cache=["memory://", f"file://{directory}/data"], products=[f"file://{directory}/products"])

@@ -1,4 +1,4 @@
-"""What clients do: each act asks for something, and checks what it gets. An act gives the word for how it ended."""
+"""What clients do: each act asks for something, checks the answer, and returns a word for how it ended."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def hit(actor: Actor) -> str:
 
 
 def miss(actor: Actor) -> str:
-    """A small product that is made first."""
+    """A small product that is computed first."""
     n = actor.chance.randrange(10**12)
     return _squared(actor.client.get("/lab/square", {"n": n}), n)
 
@@ -114,7 +114,7 @@ def part(actor: Actor) -> str:
 
 
 def condition(actor: Actor) -> str:
-    """Nothing new for whoever has it already."""
+    """Nothing new for a client that already has it."""
     path = f"/lab/square?n={actor.chance.randrange(40)}"
     first = actor.client.get(path)
     if first.status != 200:
@@ -173,7 +173,7 @@ def failure(actor: Actor) -> str:
 
 
 def only_kept(actor: Actor) -> str:
-    """What is kept, or a 504: nothing is made."""
+    """What is kept, or a 504: nothing is computed."""
     n = actor.chance.choice((actor.chance.randrange(40), actor.chance.randrange(10**12)))
     answer = actor.client.get("/lab/square", {"n": n}, Cache_Control="only-if-cached")
     if answer.status == 504:
@@ -182,7 +182,7 @@ def only_kept(actor: Actor) -> str:
 
 
 def refresh(actor: Actor) -> str:
-    """Made anew, and then gone for good."""
+    """Computed again, and then gone for good."""
     n = 10**13 + actor.chance.randrange(10)
     answer = actor.client.get("/lab/square", {"n": n, "rave.refresh": 1})
     if answer.status != 200:

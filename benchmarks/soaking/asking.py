@@ -1,4 +1,4 @@
-"""Asking the service, with an eye on what may go wrong on the way."""
+"""Asks the service, and watches for what may go wrong on the way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 IDLE: Final = 3.0
-"""Seconds after which a connection is not used again: the service lets go of it after five."""
+"""Seconds after which a connection is not reused: the service closes it after five."""
 
 PATIENCE: Final = 45.0
 _ALLOWED: Final = {(503, "busy"), (504, "not-kept"), (504, "time-limit")}
@@ -102,7 +102,7 @@ class Tally:
         statuses: how often each status was answered.
         cuts: connections that ended early.
         wrongs: what must not happen.
-        hits: seconds that answers took which memory held.
+        hits: seconds of answers from memory.
     """
 
     acts: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -125,7 +125,7 @@ class Tally:
             self.statuses[label] = self.statuses.get(label, 0) + 1
 
     def wrong(self, complaint: str) -> None:
-        """Notes what must not happen."""
+        """Records what must not happen."""
         with self._lock:
             self.wrongs.append(complaint)
 
@@ -167,7 +167,7 @@ class Client:
 
         Raises:
             CutError: the connection ended.
-            WrongError: the answer is a failure of the service that its documentation does not tell of.
+            WrongError: the answer is a failure of the service that its documentation does not mention.
         """
         if arguments:
             path = f"{path}?{urlencode(arguments)}"
@@ -215,11 +215,11 @@ class Client:
             raise answer.wrong("advice expected when to ask again")
 
     def raw(self) -> socket.socket:
-        """A connection of its own, for those who do not behave."""
+        """A connection of its own, for misbehaving clients."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def close(self) -> None:
-        """Lets go of the connection."""
+        """Drops the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -1,4 +1,4 @@
-"""What happens to the service under load: HUP, workers killed, code edited; and what is seen of its processes."""
+"""What happens to the service under load: HUP, killed workers, edited code; and what its processes show."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HUP_EVERY: Final = 30.0
 KILL_EVERY: Final = 20.0
 EDIT_EVERY: Final = 6.0
 TOLD_WITHIN: Final = 10.0
-"""Seconds within which every worker has to serve an edit; what is measured is much less where there is no load."""
+"""Seconds within which every worker has to serve an edit; without load, it takes much less."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Chaos:
         self._chance = chance
 
     def run(self, stopped: threading.Event) -> None:
-        """Goes on until ``stopped``."""
+        """Continues until ``stopped``."""
         hup_at = time.monotonic() + 5.0
         kill_at = hup_at + 12.0
         while not stopped.wait(0.1):
@@ -76,7 +76,7 @@ class Chaos:
 
 
 class Editor:
-    """Edits the code of a namespace, and looks when all workers serve it."""
+    """Edits the code of a namespace, and watches when all workers serve it."""
 
     def __init__(self, service: Started, editions: Editions, wrong: Callable[[str], None]) -> None:
         self._port = service.port
@@ -85,7 +85,7 @@ class Editor:
         self._wrong = wrong
 
     def run(self, stopped: threading.Event) -> None:
-        """Goes on until ``stopped``. Every fifth edit is a mistake at first."""
+        """Continues until ``stopped``. Every fifth edit is a mistake at first."""
         while not stopped.wait(EDIT_EVERY):
             edition = self._editions.begin()
             if edition.number % 5 == 0:
@@ -102,10 +102,10 @@ class Editor:
                 self._wrong(f"edition {edition.number} was not served by every worker within {TOLD_WITHIN:g} s")
 
     def _is_told(self, number: int, stopped: threading.Event) -> bool:
-        """Whether all workers tell of an edition in time.
+        """Whether all workers report an edition in time.
 
-        Which worker takes a connection is chance. Twenty answers in a row, over connections of their own, from two
-        workers at least and over half a second, are taken to be from all that take any.
+        Chance decides which worker accepts a connection. Twenty answers in a row, each over a new connection, from at
+        least two workers and over half a second, count as answers from all workers.
         """
         deadline = time.monotonic() + TOLD_WITHIN
         agreed: list[tuple[float, str]] = []

@@ -9,7 +9,7 @@ from typing import Final
 from soaking.asking import Answer
 
 LATE: Final = 2.0
-"""Seconds for which an old edition may be served after every worker has told of the new one."""
+"""Seconds for which an old edition may be served after every worker has reported the new one."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Editions:
 
     @property
     def newest(self) -> Edition:
-        """The one that was begun last."""
+        """The latest one."""
         with self._lock:
             return self._all[-1]
 
@@ -63,12 +63,12 @@ class Editions:
             return self._all[-1]
 
     def broke(self, now: float) -> None:
-        """The code is broken from now on."""
+        """Records that the code is broken from now on."""
         with self._lock:
             self._broken.append([now, float("inf")])
 
     def mended(self, now: float) -> None:
-        """It is no longer."""
+        """Records that the code works again."""
         with self._lock:
             self._broken[-1][1] = now
 

@@ -1,4 +1,4 @@
-"""Judging a soak: which ended connections and repeated runs the chaos explains, and what else went wrong."""
+"""Judges a soak: which ended connections and repeated runs the chaos explains, and what else went wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from soaking.asking import Cut
 from soaking.chaos import Moments
 
 SEEN_WITHIN: Final = 2.0
-"""Seconds after a kill within which a request that it cut has to see that."""
+"""Seconds within which a request cut off by a kill has to notice."""
 
 _SLACK: Final = 0.3
 _HUP_LASTS: Final = 20.0
@@ -29,9 +29,9 @@ _EXPECTED = re.compile(
 def explain(cut: Cut, moments: Moments) -> str:
     """What explains an ended connection: ``kill``, ``hup``, or nothing (empty).
 
-    A kill does when it came after the connection was last known to work; and whoever waited on it then has to hear of
-    it at once. A reload does for a connection that had been used, and on which no byte of an answer came: the old
-    worker may close such a one, and whoever keeps connections has to expect that. A new connection it must not cost.
+    A kill explains it if it came after the connection was last known to work; a client that waits on it must notice at
+    once. A reload explains the end of a used connection without a byte of an answer: the old worker may close it, and
+    clients that keep connections must expect that. A reload must not end a new connection.
     """
     for kill in moments.kills:
         if cut.alive_at - _SLACK <= kill.at <= cut.seen_at and cut.seen_at - max(kill.at, cut.asked_at) <= SEEN_WITHIN:
@@ -44,7 +44,7 @@ def explain(cut: Cut, moments: Moments) -> str:
 
 
 def cut_complaints(cuts: Sequence[Cut], moments: Moments) -> tuple[dict[str, int], list[str]]:
-    """How many connections ended for which reason, and those that ended for none."""
+    """How many connections ended for which reason, and those that ended without one."""
     reasons = Counter(explain(cut, moments) or "unexplained" for cut in cuts)
     return dict(reasons), [f"a connection ended for no reason: {cut}" for cut in cuts if not explain(cut, moments)]
 
@@ -67,7 +67,7 @@ def repeated_runs(log: Path, moments: Moments) -> tuple[int, int, list[str]]:
 
 
 def mistakes(log: str) -> list[str]:
-    """What the service's log tells of, but for what was done to it and what was asked to fail; by its first lines."""
+    """What the service's log reports, by first lines, except for the chaos and the intended failures."""
     records: list[str] = []
     for line in log.splitlines():
         if _HEAD.match(line) or not records:

@@ -15,18 +15,18 @@ _RESET: Final = struct.pack("ii", 1, 0)
 
 
 def leave(actor: Actor) -> str:
-    """Goes away in one of the bad manners."""
+    """Leaves in one of the bad ways."""
     manner = actor.chance.choice(_MANNERS)
-    # Whatever the service does to somebody like that is right, as long as others do not suffer.
+    # The service may treat such a client as it likes, as long as others do not suffer.
     with contextlib.suppress(OSError), actor.client.raw() as connection:
-        if actor.chance.random() < 0.5:  # without a word, in place of an ordinary end
+        if actor.chance.random() < 0.5:  # abruptly, instead of an ordinary end
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         manner(actor, connection)
     return manner.__name__
 
 
 def while_waiting(actor: Actor, connection: socket.socket) -> None:
-    """Asks for what takes a while, and does not wait for it."""
+    """Asks for something slow, and does not wait for it."""
     _ask(connection, f"/lab/slow?name={actor.unique()}&seconds=0.5")
     time.sleep(actor.chance.uniform(0.0, 0.3))
 
@@ -62,7 +62,7 @@ def while_posting(actor: Actor, connection: socket.socket) -> None:
 
 
 def in_nonsense(actor: Actor, connection: socket.socket) -> None:
-    """Sends what is no HTTP."""
+    """Sends something that is not HTTP."""
     connection.sendall(actor.chance.randbytes(200) + b"\r\n\r\n")
     connection.recv(1000)
 

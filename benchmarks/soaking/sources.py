@@ -148,7 +148,7 @@ EDITION = (
 
 
 def trial(edition: int) -> str:
-    """The code of the namespace that is edited; what it serves names its edition."""
+    """The code of the edited namespace; its answers name their edition."""
     return TRIAL.format(edition=edition)
 
 

@@ -12,11 +12,11 @@ from soaking.acts import Actor
 from soaking.asking import PATIENCE, Answer, Cut, CutError, WrongError
 
 MARGIN: Final = 30.0
-"""Seconds, beyond its work, within which a ticket has to end: time for others' work, and for kills on the way."""
+"""Seconds beyond its own work within which a ticket has to end: time for others' work, and for kills."""
 
 
 def ticket(actor: Actor) -> str:
-    """A ticket, asked again and again."""
+    """A ticket, polled repeatedly."""
     name, seconds = actor.unique(), actor.chance.choice((0.1, 0.5, 1.5))
     arguments = {"name": name, "seconds": seconds}
     answer = actor.client.get("/lab/slow", arguments, Prefer="respond-async")
@@ -37,7 +37,7 @@ def shared_ticket(actor: Actor) -> str:
 
 
 def wait(actor: Actor) -> str:
-    """A wait for what takes longer or shorter than that, and a ticket in the first case."""
+    """A wait for something slower or faster than the wait, with a ticket in the first case."""
     name, seconds = actor.unique(), actor.chance.choice((0.1, 0.5, 1.5))
     arguments = {"name": name, "seconds": seconds}
     prefer = actor.chance.choice(("wait=1", "wait=5", ""))
@@ -88,7 +88,7 @@ def edited_ticket(actor: Actor) -> str:
         return "gone" if end.status == 410 else "away"
     end.need(200)
     found = end.json
-    # The ticket is for the edition of the moment at which it was given out.
+    # The ticket is for the edition that was current when it was issued.
     actor.editions.check(answer, found["edition"])
     if found["name"] != name:
         raise end.wrong(f"{name} expected")

@@ -14,7 +14,7 @@ import psutil
 from running import Started, wait_until
 
 MARK: Final = "RAVE_SOAK"
-"""The variable by which every process of the service is known, whoever its parent is."""
+"""The variable that marks every process of the service, regardless of its parent."""
 
 GROWTH: Final = 1.2
 SPARE_DESCRIPTORS: Final = 8
@@ -23,22 +23,22 @@ _NEAR: Final = 5.0
 
 @dataclass
 class Life:
-    """What one worker took, as ``(seconds, bytes, descriptors)`` at each look; seconds since the watch began."""
+    """What one worker used, as ``(seconds, bytes, descriptors)`` at each look; seconds since the watch began."""
 
     pid: int
     looks: list[tuple[float, int, int]] = field(default_factory=list)
 
     def level(self, at: float) -> float:
-        """Its memory around a moment, in bytes; 0 where it did not live then."""
+        """Its memory around a moment, in bytes; 0 if it did not run then."""
         near = [rss for seconds, rss, _ in self.looks if abs(seconds - at) <= _NEAR]
         return statistics.median(near) if near else 0.0
 
     def peak(self, since: float) -> int:
-        """The most memory that it took from a moment on."""
+        """The most memory that it used from a moment on."""
         return max((rss for seconds, rss, _ in self.looks if seconds >= since), default=0)
 
     def slope(self, since: float) -> float:
-        """Bytes a minute by which it grew from a moment on."""
+        """How many bytes per minute it grew from a moment on."""
         looks = [(seconds, rss) for seconds, rss, _ in self.looks if seconds >= since]
         if len(looks) < 10:
             return 0.0
@@ -68,7 +68,7 @@ class Memory:
 
     Attributes:
         levels: bytes of each after it had settled; ``peaks``: the most from then on.
-        slopes: bytes a minute by which each grew from then on.
+        slopes: how many bytes per minute each grew from then on.
     """
 
     settled_after: float
@@ -78,7 +78,7 @@ class Memory:
 
     @classmethod
     def of(cls, lives: Iterable[Life], settled_after: float) -> Memory:
-        """That of workers that lived through a calm time."""
+        """The calm of workers that lived through it."""
         found = [each for each in lives if each.level(settled_after)]
         return cls(
             settled_after,
@@ -88,9 +88,9 @@ class Memory:
         )
 
     def complaints(self, disturbed: int) -> list[str]:
-        """Workers that grew by more than a fifth; ``disturbed`` is the most that one took of those that replaced them.
+        """Workers that grew by more than a fifth; ``disturbed`` is the most that any of their successors used.
 
-        These do not live long enough to settle, and so must not take more than those that did.
+        Successors do not live long enough to settle, so they must not use more than workers that did.
         """
         grown = [
             f"a worker grew from {level / 1e6:.1f} MB after {self.settled_after:g} s to {peak / 1e6:.1f} MB"
@@ -120,7 +120,7 @@ def descriptors(service: Started) -> dict[int, int]:
 
 
 def descriptors_left(service: Started, before: int, *, seconds: float = 15.0) -> list[str]:
-    """Workers that, with nobody connected any more, have more descriptors open than one had before the load."""
+    """Workers that have more open descriptors after the last client left than one had before the load."""
     with contextlib.suppress(TimeoutError):
         wait_until(
             lambda: all(each <= before + SPARE_DESCRIPTORS for each in descriptors(service).values()),
@@ -135,7 +135,7 @@ def descriptors_left(service: Started, before: int, *, seconds: float = 15.0) ->
 
 
 def orphans(service: Started, mark: str) -> list[str]:
-    """Processes of the service that are not below it any more, or are left after it."""
+    """Processes of the service that left its process tree, or outlived it."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):

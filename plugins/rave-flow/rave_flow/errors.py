@@ -28,7 +28,7 @@ class FlowError(RaveError, ValueError):
 
 
 class NoDirectoryError(FlowError):
-    """Where the flow files are is not configured, or is no directory."""
+    """The place of the flow files is not configured, or is not a directory."""
 
 
 class NoFilesError(FlowError):
@@ -60,7 +60,7 @@ class ChangedError(FlowError):
 
 
 class ParameterError(FlowError, ArgumentError):
-    """An argument is out of its range, or contradicts another; ``parameter`` is its name where it is one alone."""
+    """An argument is out of its range, or contradicts another; ``parameter`` is its name if only one is wrong."""
 
     def __init__(self, message: str, *, parameter: str | None = None) -> None:
         ArgumentError.__init__(self, message, parameter=parameter)
@@ -78,7 +78,7 @@ class UnknownSourceError(NoDirectoryError, ParameterError):
 
 
 class NoStateError(FlowError):
-    """Whether connections succeeded can't be told, since the flows have no state."""
+    """The flows have no state, so nothing shows whether connections succeeded."""
 
 
 class NothingFoundError(FlowError):

@@ -45,7 +45,7 @@ class Selection:
 
     @property
     def skipped(self) -> int:
-        """How many lines count nothing."""
+        """How many lines are left out."""
         return self.left_out.skipped
 
     @property
@@ -63,7 +63,7 @@ class Inventory:
         parts: each piece of each file.
         files: names of files that are not read, each with the reason.
         strict: whether anything that is left out is an error.
-        untouched: when the flows start of what was not read, since no flow of it is in the window.
+        untouched: when the flows start in files that were not read, because the window holds none of them.
     """
 
     directory: str
@@ -74,12 +74,12 @@ class Inventory:
 
     @classmethod
     def of(cls, repository: Repository, window: Window | None = None) -> Self:
-        """The inventory of ``repository``; what was seen is not read again, nor what ``window`` does not touch.
+        """The inventory of ``repository``. Known files, and files outside ``window``, are not read.
 
-        A file that can't be read costs itself alone, and is named.
+        A file that can't be read is left out and named.
 
         Raises:
-            FlowError: not one file can be read; the error is that of the first.
+            FlowError: no file can be read; the error is that of the first one.
         """
         loading = Loading.of(repository, window or Window())
         if loading.failures and not loading.holdings and not loading.untouched:
@@ -148,8 +148,8 @@ class Inventory:
         return tuple(found)
 
     def bulk(self, selection: Selection, found: aggregates.Extent, width: float) -> Bulk:
-        """From when to when bins of ``width`` seconds reach: without flows that start so far from all others that
-        there would be too many bins, as a sensor's wrong clock makes them.
+        """The time that bins of ``width`` seconds cover, without flows that start so far from all others that there
+        would be too many bins, as with a sensor's wrong clock.
 
         A window that has both ends bounds its bins itself.
         """
@@ -213,7 +213,7 @@ def _shared(parts: Sequence[Holding], touched: Sequence[Hours]) -> list[Day]:
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """From when to when most flows of a selection start, and how many start far from these."""
+    """When most flows of a selection start, and how many start far from these."""
 
     first: datetime
     last: datetime

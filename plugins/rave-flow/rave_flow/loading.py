@@ -20,14 +20,14 @@ from rave_flow.model.windows import Window
 from rave_flow.steps import FAILURES, Entry, Hours, Said, contents, cut, spans, summary
 
 _READERS = 4
-"""Pieces that are read at once, at most."""
+"""The most pieces to read at once."""
 
 Group = tuple[SourceFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One piece of a file, or some small files, and what is in there.
+    """One piece of a file, or some small files, and their content.
 
     Attributes:
         doubled: the starts of hours in which a connection has two records.
@@ -53,7 +53,7 @@ class Loading:
     Attributes:
         holdings: in the order of the files.
         failures: files that can't be read, and why.
-        untouched: when the flows start of what was not read, since no flow of it is in the window.
+        untouched: when the flows start in files that were not read, because the window holds none of them.
     """
 
     holdings: list[Holding] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Loading:
 
     @classmethod
     def of(cls, repository: Repository, window: Window) -> Self:
-        """What the files hold that have flows in a window. What was never seen is read, some at once."""
+        """What the files with flows in a window hold. New files are read, several at once."""
         found = cls()
         known = contents.answering(Options(dry_run=True))
         everything = groups(repository.files)
@@ -114,7 +114,7 @@ class Loading:
 
 
 def _touched(group: Group, window: Window) -> Group | list[Piece] | None:
-    """What has to be read of a group for a window: all, some pieces of its one file, or nothing."""
+    """What to read of a group for a window: all, some pieces of its one file, or nothing."""
     if len(group) == 1:
         try:
             pieces = [Piece.of(group[0], facts) for facts in cut(group[0])]
@@ -136,7 +136,7 @@ def _touches(span: Span | None, window: Window) -> bool:
 
 
 def _named(files: Group, left_out: LeftOut) -> LeftOut:
-    """The same, where the first line that is left out stands with the name of its file."""
+    """The same, with the name of its file before the first line that is left out."""
     if not left_out.first:
         return left_out
     place, mark, first = left_out.first.partition(PLACED)
@@ -145,7 +145,7 @@ def _named(files: Group, left_out: LeftOut) -> LeftOut:
 
 
 def _read(unseen: Sequence[Group], chosen: dict[Group, Group | list[Piece] | None]) -> None:
-    """Reads what was not seen, some at once: each is read in one thread for a good part."""
+    """Reads what is new, several at once: much of each reading uses only one thread."""
     with ThreadPool(min(os.cpu_count() or 1, _READERS)) as pool:
         alone = [group for group in unseen if len(group) == 1 and not isinstance(chosen.get(group), list)]
         pieces = [piece for found in pool.map(_pieces, alone) for piece in found]

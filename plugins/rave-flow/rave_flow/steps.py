@@ -1,7 +1,7 @@
 """The steps that answers are put together from, each cached in its own right; none is exported.
 
-What they are keyed by is content: an hour whose flows did not change keeps its results, whatever files they came
-from, and whatever else changed in those files.
+Their keys are content: an hour whose flows did not change keeps its results, regardless of the files they came from and
+of other changes in those files.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def without(out: str, piece: Piece | Bundle, dropped: Dropped) -> None:
 
 
 def parquet_of(slices: Sequence[Slice]) -> list[Path]:
-    """The files in which the slices lie, made where they are not kept."""
+    """The files that hold the slices, created if they are not kept."""
     return [Path(ingest(one.piece) if one.dropped is None else without(one.piece, one.dropped)) for one in slices]
 
 

@@ -20,8 +20,8 @@ class Source:
     """A configured directory of flow files, and what it held when the argument was converted.
 
     As part of a key it stands for the files' names, sizes and times of modification: a new, changed or removed
-    file makes another key. What is wrong with the directory comes up only when its files are asked for, so that
-    the caller gets that error itself.
+    file makes another key. Errors of the directory are raised only when a caller asks for its files, so that the caller
+    gets them.
 
     Attributes:
         name: ``default``, or a key of ``[plugins.flow.directories]``.
@@ -52,7 +52,7 @@ def to_source(value: Any) -> Source:
     """The source of that name, scanned now; a `Source` is scanned again.
 
     Raises:
-        TypeError: no name.
+        TypeError: not a name.
     """
     name = value.name if isinstance(value, Source) else value
     if not isinstance(name, str):
@@ -93,7 +93,7 @@ def to_hour(value: Any) -> datetime:
     """The start of an hour in UTC, as 2024-05-14T13:00.
 
     Raises:
-        TypeError, ValueError: anything else, also a time within an hour.
+        TypeError, ValueError: anything else, including a time within an hour.
     """
     start = to_instant(value)
     if start.minute or start.second or start.microsecond:
@@ -172,7 +172,7 @@ def to_number(value: Any) -> int:
 
 
 def to_protocol(value: Any) -> str:
-    """The name of a protocol in lower case, as ``tcp``.
+    """The name of a protocol in lower case, such as ``tcp``.
 
     Raises:
         TypeError, ValueError: anything else.

@@ -19,10 +19,10 @@ from rave_flow.sql.silk_options import READERS, to_thresholds
 
 
 def to_date(value: Any) -> str:
-    """The text of a date as SiLK or ISO 8601 writes it, once it is sure to be one.
+    """The checked text of a date in SiLK's or ISO 8601's notation.
 
     Raises:
-        TypeError, ValueError: it is none.
+        TypeError, ValueError: it is not a date.
     """
     text = value.strip() if isinstance(value, str) else value.isoformat() if hasattr(value, "isoformat") else value
     to_moment(text)
@@ -30,10 +30,10 @@ def to_date(value: Any) -> str:
 
 
 def to_scheme(value: Any) -> int:
-    """The number of a load scheme of rwcount, from 0 to 6, or of its name, as ``time-proportional``.
+    """The number of a load scheme of rwcount, 0 to 6, from its number or name, such as ``time-proportional``.
 
     Raises:
-        TypeError, ValueError: none.
+        TypeError, ValueError: there is no such scheme.
     """
     word = value.strip().lower().replace("-", "_") if isinstance(value, str) else value
     if word in SCHEMES:
@@ -45,7 +45,7 @@ def to_scheme(value: Any) -> int:
 
 
 def to_records(value: Any) -> int:
-    """How many rows: 1 at least.
+    """A number of rows: at least 1.
 
     Raises:
         TypeError, ValueError: anything else.
@@ -54,7 +54,7 @@ def to_records(value: Any) -> int:
 
 
 def to_threshold(value: Any) -> str:
-    """Thresholds as a text, once it is sure that they are some; see `rave_flow.sql.silk_options.to_thresholds`.
+    """The checked text of thresholds; see `rave_flow.sql.silk_options.to_thresholds`.
 
     Raises:
         TypeError, ValueError: anything else.
@@ -84,7 +84,7 @@ class Internal:
 
 
 def to_internal(value: Any) -> Internal:
-    """The networks inside: those that are configured for the word ``configured``, else those of a set of addresses.
+    """The networks inside: the configured ones for the word ``configured``, otherwise those of a set of addresses.
 
     Raises:
         TypeError, ValueError: anything else.
@@ -95,11 +95,11 @@ def to_internal(value: Any) -> Internal:
 
 
 JOININGS = ("union", "intersect", "difference", "symmetric_difference", "sample")
-"""What rwsettool makes of sets."""
+"""The operations of rwsettool."""
 
 
 def to_joining(value: Any) -> str:
-    """What rwsettool makes of sets: one of `JOININGS`.
+    """An operation of rwsettool: one of `JOININGS`.
 
     Raises:
         ValueError: anything else.
@@ -129,7 +129,7 @@ def to_percentage(value: Any) -> float:
 
 
 def to_few(value: Any) -> int:
-    """How many are drawn: 1 to 50.
+    """How many to draw: 1 to 50.
 
     Raises:
         TypeError, ValueError: anything else.
@@ -168,7 +168,7 @@ def to_scale(value: Any) -> str:
 
 
 def to_prefix(value: Any) -> int:
-    """The length of a prefix that a square can be made of.
+    """The length of a prefix that can fill a square.
 
     Raises:
         TypeError, ValueError: anything else.
@@ -197,7 +197,7 @@ def _named(name: str, convert: Callable[[Any], Any], schema: Schema) -> tuple[st
 
 
 def _configured(name: str, convert: Callable[[Any], Any], schema: Schema) -> tuple[str, Converter]:
-    """The same for what is read from a file that the text names: it must be read each time."""
+    """The same for the content of a file that the text names: it must be read each time."""
     return name, FunctionConverter(name, convert, schema, volatile=True)
 
 

@@ -1,20 +1,20 @@
-"""Beacons: connections at regular intervals with like amounts, as SQL over flows.
+"""Beacons: connections at regular intervals with similar amounts, as SQL over flows.
 
 The measures are those of RITA (Active Countermeasures, https://github.com/activecm/rita): Bowley's skewness (A. L.
 Bowley, "Elements of Statistics", 1920) and the median absolute deviation about the median (MADM), of the intervals
 between the starts of connections and of the bytes sent. Dividing the MADM by the median, and the plain mean of
-four, are our choice, so that scores differ from RITA's:
+four, are our choice, so scores differ from RITA's:
 
     skew       = (Q1 + Q3 - 2 Q2) / (Q3 - Q1), 0 where Q3 = Q1      symmetry   = 1 - |skew|
     deviation  = MADM / median, 0 where the MADM is 0               steadiness = max(0, 1 - deviation)
     regularity = mean of symmetry and steadiness, of intervals and of bytes
     score      = regularity * (1 - failed / connections)
 
-Quartiles are interpolated linearly. Connections that start in one microsecond count once, with all their bytes. What
-was never answered (see `rave_flow.sql.contacts`) weighs in the score: sixty attempts in vain are no channel. Three more
-measures stand beside the score, as in RITA, and are not part of it: how much of the time that there is data for lies
-between the first and the last connection (duration_score), how evenly the connections are spread over 24 equal parts of
-that time (histogram_score: 1 - deviation / mean, at least 0), and which share of all sources contacts the destination
+Quartiles are interpolated linearly. Connections that start in one microsecond count once, with all their bytes.
+Unanswered ones (see `rave_flow.sql.contacts`) lower the score: sixty failed attempts are no channel. As in RITA, three
+more measures accompany the score and are not part of it: how much of the time with data lies between the first and the
+last connection (duration_score), how evenly the connections are spread over 24 equal parts of that time
+(histogram_score: 1 - deviation / mean, at least 0), and which share of all sources contacts the destination
 (prevalence).
 """
 
@@ -105,14 +105,14 @@ def beacons(parquet: Sequence[Path], window: Window, least: int, score: float, i
 
     Columns: src, dst, dst_port, proto, direction (``out int in ext``), score (0 to 1), connections, failed (never
     answered), interval and interval_madm (median, in seconds), sent and sent_madm (median bytes of the source; of both
-    directions where a file has not each), longest (seconds; ``None`` where unknown), duration_score, histogram_score,
-    prevalence, first_seen (of the destination, by any source), first_at, last_at, why. Equal ones are in order of the
-    addresses and the port.
+    directions if a file does not have each), longest (seconds; ``None`` where unknown), duration_score,
+    histogram_score, prevalence, first_seen (of the destination, by any source), first_at, last_at, why. Ties are in
+    order of the addresses and the port.
 
     Args:
         parquet: files with the columns of a flow.
         window: of the starts of the flows.
-        least: how many connections there must be; at least 4, since fewer have no quartiles.
+        least: how many connections there must be; at least 4, because fewer have no quartiles.
         score: the least score of a row.
         internal: the numbers of the addresses that are inside.
     """

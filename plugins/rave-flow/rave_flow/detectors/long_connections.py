@@ -1,4 +1,4 @@
-"""Connections that stay open for long, as SQL over flows: what beacons that never hang up look like."""
+"""Connections that stay open for long, as SQL over flows: beacons that never hang up look like this."""
 
 from __future__ import annotations
 

@@ -33,11 +33,11 @@ FROM now ANTI JOIN before USING (host, port, proto) ORDER BY first_at, host, por
 def answering(parquet: Sequence[Path], window: Window) -> pyarrow.Table:
     """Who answers on which port: host, port, proto, service, first_at, flows, clients, bytes.
 
-    A flow is answered when its state says that the connection was accepted, or where it has none when the responder
-    sent bytes, also in a flow of its own: see `rave_flow.sql.contacts`. ICMP has no services.
+    A flow is answered if its state says that the connection was accepted. Without a state, it is answered if the
+    responder sent bytes, possibly in a flow of its own: see `rave_flow.sql.contacts`. ICMP has no services.
 
     Raises:
-        NoStateError: nothing says of a flow whether it was answered, so that a service could be missed.
+        NoStateError: nothing says whether a flow was answered, so a service could be missed.
     """
     with flows(parquet, window) as connection:
         create_contacts(connection)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 CONTACTS = {"host": "dst", "port": "dst, dst_port"}
-"""What a source contacts for the first time: an address, as in the paper, or a port of an address."""
+"""What counts as a first contact of a source: an address, as in the paper, or a port of an address."""
 
 _WALKS = """
 WITH attempts AS (
@@ -66,7 +66,7 @@ class SequentialTest:
 
     Attributes:
         theta0: the probability that a first contact of a benign source succeeds.
-        theta1: that one of a scanner succeeds; less than ``theta0``.
+        theta1: the same probability for a scanner; less than ``theta0``.
         alpha: the greatest probability with which a benign source may be called a scanner.
         beta: the least probability with which a scanner must be found; more than ``alpha``.
     """
@@ -89,7 +89,7 @@ class SequentialTest:
 
     @property
     def steps(self) -> dict[str, float]:
-        """Logarithms: of what a success and a failure multiply the ratio by, and of the two thresholds."""
+        """Logarithms of the factors of a success and a failure, and of the two thresholds."""
         return {
             "success": log(self.theta1 / self.theta0),
             "failure": log((1 - self.theta1) / (1 - self.theta0)),
@@ -103,8 +103,8 @@ def scans(parquet: Sequence[Path], window: Window, test: SequentialTest, contact
 
     Columns: src, verdict (``scanner``, ``pending``, ``benign``), ratio (when decided, or at the end), observations,
     successes and failures (up to then), decided_at (the start of the deciding flow; ``None`` while pending), contacts
-    (first contacts in all), why. Of first contacts that start in one microsecond, the order is that of their
-    target; of attempts on one target in one microsecond, a success counts.
+    (first contacts in all), why. First contacts that start in one microsecond are in order of their targets. If several
+    attempts on one target start in one microsecond, a success counts.
 
     Raises:
         NoStateError: there are TCP flows, but none has a state.

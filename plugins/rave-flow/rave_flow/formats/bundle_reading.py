@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     import pyarrow
 
 PLACED = "\0"
-"""What stands for the path of a file in what is kept by content."""
+"""The placeholder for a file's path in what is kept by content."""
 
 
 @dataclass(slots=True)
 class BundleReading:
     """Small logs on their way.
 
-    Lines of logs with equal heads are read as one where all of them are good; else each log is read by itself, so that
-    what is left out has a place.
+    If all lines of logs with equal heads are good, they are read as one log. Otherwise each log is read by itself, so
+    that every line left out has a place.
 
     Attributes:
-        left_out: of all; the first line stands behind the place of its file in the bundle.
+        left_out: from all logs; the first line follows the place of its file in the bundle.
         failures: the place of each file that can't be read, the kind of error, and its text, in which the path is cut.
     """
 
@@ -40,7 +40,7 @@ class BundleReading:
     failures: list[tuple[int, str, str]] = field(default_factory=list)
 
     def flows(self) -> Iterator[pyarrow.Table]:
-        """All that count."""
+        """All flows that count."""
         alike: dict[Head, list[tuple[int, SourceFile, bytes, bytes]]] = {}
         for place, (file, content) in enumerate(self.bundle.content()):
             log_of_file = Log(file.path)
@@ -65,7 +65,7 @@ class BundleReading:
                 yield from self._alone(place, file, content)
 
     def _together(self, head: Head, lines: bytes) -> pyarrow.Table | None:
-        """The flows of lines of one head, ``None`` where one of them can't count."""
+        """The flows in lines of one head; ``None`` if one of them can't count."""
         trial = Reading(self.reading.path, self.reading.connection, self.reading.folder)
         found = Log(self.reading.path, head)
         tables = list(flows_of_lines(trial, found, head, lines, range(1, lines.count(b"\n") + 1)))

@@ -1,4 +1,4 @@
-"""Small logs, read many at a time: each alone would cost more than what is in it."""
+"""Small logs, read many at a time: opening each alone would cost more than its content."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from rave_flow.formats.heads import head_of
 from rave_flow.formats.source_directory import SourceFile, form_of
 
 SMALL = 256 << 10
-"""Bytes of a file, as it lies there, that is read together with others, at most."""
+"""The most bytes of a file, as stored, that is read together with others."""
 
 MOST_FILES, MOST_BYTES = 1024, 16 << 20
-"""Of all files that are read together."""
+"""The most bytes of all files that are read together."""
 
 _CUT = 256
-"""One in so many names ends a group, so that a new file changes one group and not all that come after it."""
+"""One name in this many ends a group, so that a new file changes one group and not all later ones."""
 
 LARGEST = 8 << 20
-"""Bytes of a small file once it is unpacked, at most: a bomb is left to the reading of single files."""
+"""The most bytes of a small file when unpacked: zip bombs are read as single files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Small logs that are read together; it counts by their content, whatever they are called.
+    """Small logs that are read together; it counts by their content, regardless of their names.
 
     Attributes:
-        digest: of all that decides what is read from them, in their order.
+        digest: of everything that affects their reading, in their order.
     """
 
     files: tuple[SourceFile, ...]
@@ -46,14 +46,14 @@ class Bundle:
 
     @property
     def path(self) -> str:
-        """Where the first of them lies: what tells it from others."""
+        """The path of the first of them, which identifies the bundle."""
         return self.files[0].path
 
     def content(self) -> Iterator[tuple[SourceFile, bytes]]:
         """Each file with its bytes.
 
         Raises:
-            ChangedError: they are others than when the files were put together.
+            ChangedError: the bytes changed since the files were put together.
         """
         total = sha256()
         for file in self.files:
@@ -65,7 +65,7 @@ class Bundle:
 
 
 def groups(files: Iterable[SourceFile]) -> list[tuple[SourceFile, ...]]:
-    """The files in order, those that are small and lie in one folder as groups."""
+    """The files in order, with small ones in one folder as groups."""
     found: list[tuple[SourceFile, ...]] = []
     held: list[SourceFile] = []
     size = 0
@@ -87,10 +87,10 @@ def groups(files: Iterable[SourceFile]) -> list[tuple[SourceFile, ...]]:
 
 
 def bundled(files: Sequence[SourceFile]) -> Bundle | None:
-    """Those of small files that can be read together; ``None`` where these are less than two.
+    """The small files that can be read together; ``None`` if there are fewer than two.
 
-    They are logs with a ``uid``, by which a connection that stands in two of them is known; a log that can't be read,
-    or that has none, is left to be read alone.
+    They are logs with a ``uid``, which identifies a connection found in two of them. A log without one, or one that
+    can't be read, is read alone.
     """
     total, chosen = sha256(), []
     for file in files:

@@ -1,7 +1,7 @@
-"""The parts in which files are read, each known by its content: what is appended to a log changes its last one alone.
+"""The parts in which files are read, each known by its content: appending to a log changes only its last part.
 
-A plain log is cut after whole lines. Everything else is one piece: a compressed stream or a table has no place where it
-could be entered, and what writes them does not append to them.
+A plain log is cut after whole lines. Everything else is one piece: reading can't start within a compressed stream or a
+table, and programs do not append to them.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from rave_flow.formats.spans import FIRST, LAST, Span, span_of_block
 from rave_flow.formats.zeek import Log
 
 LARGEST = 32 << 20
-"""Bytes of a piece of a log, at most, but for a longer line."""
+"""The most bytes of a piece of a log, except for a longer line."""
 
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a file; it counts by its content, wherever the file lies and whenever it was written.
+    """A part of a file; it counts by its content, regardless of the file's place and time.
 
     Attributes:
         start: where it begins, in bytes.
         size: in bytes.
         before: lines of the log that come before it.
         head: of the log, ``None`` for everything but plain logs.
-        digest: of all that decides what is read from it.
-        span: when its flows start, ``None`` where only a reading can tell.
+        digest: of everything that affects its reading.
+        span: when its flows start; ``None`` if only reading it shows that.
     """
 
     file: SourceFile
@@ -82,7 +82,7 @@ class Piece:
         """Its bytes.
 
         Raises:
-            ChangedError: they are others than when the file was cut.
+            ChangedError: the bytes changed since the file was cut.
         """
         with open_regular(self.file.path) as source:
             source.seek(self.start)
@@ -93,11 +93,11 @@ class Piece:
 
 
 def pieces_of(file: SourceFile) -> tuple[Piece, ...]:
-    """The pieces of ``file``, in order: of a log that grew, all but the last of those that it had before.
+    """The pieces of ``file``, in order. A log that grew keeps all its earlier pieces but the last.
 
     Raises:
-        UnreadableError: it is empty, or no connection log.
-        ChangedError: it was rewritten meanwhile, or is gone.
+        UnreadableError: it is empty, or not a connection log.
+        ChangedError: it was rewritten during the reading, or is gone.
     """
     try:
         if form_of(file) is Form.ZEEK and not is_compressed(file):
@@ -123,7 +123,7 @@ def _of_log(file: SourceFile) -> Iterator[Piece]:
 
 
 def blocks(source: BinaryIO) -> Iterator[bytes]:
-    """Many lines at a time, with their ends; only the last of all may have none."""
+    """Many lines at a time, with their line ends; only the very last may have none."""
     held = rest = b""
     while chunk := _read(source, LARGEST - len(rest) if len(rest) < LARGEST else LARGEST):
         if end := chunk.rfind(b"\n") + 1:
@@ -137,7 +137,7 @@ def blocks(source: BinaryIO) -> Iterator[bytes]:
 
 
 def _read(source: BinaryIO, size: int) -> bytes:
-    """So many bytes, fewer at the end alone."""
+    """This many bytes; fewer only at the end."""
     found = []
     while size and (chunk := source.read(size)):
         found.append(chunk)
@@ -160,7 +160,7 @@ def _digest_of(file: SourceFile) -> str:
 
 
 def check_unchanged(file: SourceFile) -> None:
-    """Raises `ChangedError` when the file is not as it was when the directory was scanned."""
+    """Raises `ChangedError` if the file changed since the directory was scanned."""
     if SourceFile.at(Path(file.path)) != file:
         raise ChangedError(f"{file.path} changed while it was read; ask again")
 
@@ -173,7 +173,7 @@ def check_grown(file: SourceFile) -> None:
 
 
 def span_of(file: SourceFile) -> Span | None:
-    """When the flows of a file start; ``None`` where only a reading can tell, also of one that can't be read."""
+    """When the flows of a file start; ``None`` if only reading it shows that, or if it can't be read."""
     try:
         if form_of(file) is Form.NETFLOW:
             with tempfile.TemporaryDirectory(prefix="rave-flow-") as folder:

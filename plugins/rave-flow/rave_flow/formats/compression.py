@@ -1,4 +1,4 @@
-"""The bytes of a file, whatever it is compressed with; damage is an error, never an early end."""
+"""The bytes of a file in any compression; damage is an error, never an early end."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def is_compressed(file: SourceFile) -> bool:
 
 
 def open_regular(path: str) -> BinaryIO:
-    """A file opened for reading, unbuffered. A pipe or a device that took its place is refused, and never waited for.
+    """A file opened for reading, unbuffered. Refuses a pipe or a device in its place, and never waits for one.
 
     Raises:
-        UnreadableError: it is no file.
+        UnreadableError: it is not a file.
         OSError: it can't be opened.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -42,11 +42,11 @@ def open_regular(path: str) -> BinaryIO:
 
 @contextmanager
 def opened(file: SourceFile) -> Iterator[BinaryIO]:
-    """The content of ``file``, to be read in pieces; of a plain one no more than it held when it was scanned.
+    """The content of ``file``, to be read in pieces; for a plain file, no more than it held at the scan.
 
     Raises:
-        UnreadableError: while it is read: it is damaged, or cut short.
-        ChangedError: likewise: it became shorter.
+        UnreadableError: during reading, if it is damaged or truncated.
+        ChangedError: during reading, if it became shorter.
     """
     suffix = next((suffix for suffix in COMPRESSED if file.path.endswith(suffix)), "")
     with open_regular(file.path) as raw:
@@ -94,7 +94,7 @@ def _by_arrow(raw: BinaryIO, file: SourceFile, codec: str) -> Iterator[BinaryIO]
 
 
 class _Pieces(io.RawIOBase):
-    """A stream of Arrow's as Python has them."""
+    """A stream of Arrow's as a Python stream."""
 
     def __init__(self, source: object) -> None:
         self._source = source

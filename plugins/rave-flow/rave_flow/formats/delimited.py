@@ -1,4 +1,4 @@
-"""Tables with titles in the first line: CSV, as many programs write it, and the flow logs of AWS' VPC."""
+"""Tables with titles in the first line: CSV, as many programs write it, and AWS VPC flow logs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Titles:
     """The first line of a table.
 
     Attributes:
-        names: of the columns; those that are said twice or are empty have a number.
+        names: of the columns; repeated or empty names get a number.
         separator: between values.
         has_line: whether there is such a line.
     """
@@ -84,7 +84,7 @@ def titles_of(path: str, block: bytes) -> Titles:
 def rows(block: bytes, titles: Titles, before: int) -> Rows:
     """The rows of whole lines, the first line of which is number ``before`` + 1.
 
-    The last line may lack its end, where its last value is none that is read: else it may be cut.
+    The last line may lack its end if nothing reads its last value; otherwise it may be truncated.
     """
     import pyarrow
 

@@ -31,7 +31,7 @@ LIKE = re.compile(
     r"^conn(?!-summary)[._-].*|^conn$|^eve[._-].*json.*|^nfcapd\..+|.+\.(?:csv|parquet|pcap|pcapng)[.~-].*|.+\.(?:rwf|silk)\Z",
     re.DOTALL,
 )
-"""File names that look like flows, and are not read: passing over them in silence would give wrong numbers."""
+"""File names that look like flows but are not read: skipping them silently would give wrong numbers."""
 
 
 class Form(enum.Enum):
@@ -51,13 +51,13 @@ _FORMS = {
 
 
 def form_of_name(name: str) -> Form | None:
-    """What a file of that name is, ``None`` for one that is not read."""
+    """What a file of that name is; ``None`` if it is not read."""
     found = READ.match(name)
     return None if found is None else _FORMS[str(found.lastgroup)]
 
 
 def why_not(name: str) -> str | None:
-    """Why a file is not read whose name looks like flows; ``None`` where it does not."""
+    """Why a file with a name that looks like flows is not read; ``None`` if it does not look so."""
     if not LIKE.match(name):
         return None
     if name.startswith("nfcapd.current"):

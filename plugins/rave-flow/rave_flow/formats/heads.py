@@ -1,4 +1,4 @@
-"""What the head of a text log says of the rest: columns, and how fields are separated and left unset."""
+"""What the head of a text log says about the rest: its columns, separator and unset values."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rave_flow.model.columns import ALIASES
 
 BOM = b"\xef\xbb\xbf"
 SIZE = 1 << 20
-"""Bytes of a log in which its head must be."""
+"""The first bytes of a log, which must contain its head."""
 
 _ZEEK_JSON = (
     "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "duration", "conn_state",
     "history", "orig_pkts", "orig_ip_bytes", "resp_pkts", "resp_ip_bytes", "ip_proto",
 )  # fmt: skip
-"""What Zeek may write first in any line, since it leaves out what is unset."""
+"""Fields that Zeek may write first in any line, because it leaves out unset ones."""
 
 EVE = {
     "start": "/flow/start", "end": "/flow/end", "src_ip": "/src_ip", "src_port": "/src_port", "dest_ip": "/dest_ip",
@@ -35,7 +35,7 @@ class Head:
     """What decides how the lines of a log are read; equal heads read equal lines alike.
 
     Attributes:
-        fields: names of the columns; of TSV in order, of JSON those that are looked for.
+        fields: names of the columns; for TSV in order, for JSON those to look for.
         pointers: where each of these stands in an object; ``()`` for TSV.
         separator: between fields, one byte.
         unset: what stands for a value that is not there.
@@ -61,7 +61,7 @@ def head_of(path: str, block: bytes) -> Head:
     """The head that the first lines of a log have.
 
     Raises:
-        UnreadableError: it is no connection log.
+        UnreadableError: it is not a connection log.
     """
     lines = block[:SIZE].removeprefix(BOM).splitlines()
     if next((line.lstrip().startswith(b"{") for line in lines if line.strip()), False):
@@ -126,7 +126,7 @@ def _of_comments(path: str, lines: list[bytes]) -> Head:
 
 
 def _unset_after(lines: list[bytes], separator: bytes, unset: str) -> str:
-    """What is unset, where that is said after the columns."""
+    """The unset value, if the head gives it after the columns."""
     for line in lines:
         if not line.startswith(b"#"):
             break
@@ -137,7 +137,7 @@ def _unset_after(lines: list[bytes], separator: bytes, unset: str) -> str:
 
 
 def _name_of(line: bytes, separator: bytes) -> tuple[bytes, bytes]:
-    """What a comment is about, and what it says. The separator itself is told after a blank."""
+    """A comment's subject and content. The separator itself follows a blank."""
     if line.startswith(b"#separator"):
         return b"separator", line[len(b"#separator") + 1 :]
     name, _, rest = line[1:].partition(separator)
@@ -145,7 +145,7 @@ def _name_of(line: bytes, separator: bytes) -> tuple[bytes, bytes]:
 
 
 def fields_said(line: bytes, head: Head) -> tuple[str, ...] | None:
-    """The columns that a comment within a log says, ``None`` where it says none."""
+    """The columns that a comment within a log names; ``None`` if it names none."""
     name, rest = _name_of(line.rstrip(b"\r\n"), head.separator.encode("latin-1"))
     if name != b"fields":
         return None

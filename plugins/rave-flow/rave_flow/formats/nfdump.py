@@ -1,6 +1,6 @@
-"""NetFlow files and captures, read by nfdump's own programs: what they say of each flow, as lines of JSON.
+"""NetFlow files and captures, read by nfdump's own programs, as lines of JSON for each flow.
 
-Each flow is of one direction, as the exporter or ``nfpcapd`` made it: its bytes are those of its source.
+Each flow has one direction, as the exporter or ``nfpcapd`` made it. Its bytes are those of its source.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _flows(file: SourceFile, which: list[str], folder: Path) -> Path | None:
 
 _FIRST, _LAST = (f"epoch_us(TRY_CAST({name} || 'Z' AS TIMESTAMPTZ))" for name in ('"first"', "ended"))
 _WRAP = 2**32 * 1000
-"""Microseconds after which the milliseconds since a router's start begin anew."""
+"""Microseconds after which the milliseconds since a router's start wrap around."""
 
 SELECT = f"""
 SELECT * REPLACE (CASE WHEN wrapped THEN make_timestamp(least(started + {_WRAP}, stopped)) || 'Z' ELSE ts END AS ts,
@@ -88,9 +88,10 @@ FROM (
     FROM (SELECT *, CASE WHEN type = 'EVENT' THEN t_event ELSE "last" END AS ended FROM {{source}})
 )
 """  # noqa: S608  # ours
-"""SQL from what nfdump says of a flow to our columns. A firewall tells of a flow's beginning, of its state, and of its
-end; only the end has all its bytes, so the others are no flows (``is_other``). ``wrapped`` is where the uptime of the
-router began anew between the start of a flow and its export."""
+"""SQL that turns nfdump's report of a flow into our columns. A firewall reports a flow's beginning, state and end. Only
+the end has all its bytes, so the others are not flows (``is_other``). ``wrapped`` means that the router's uptime
+wrapped
+around between the start of a flow and its export."""
 
 SAID = (
     "type", "event", "t_event", "first", "last", "src4_addr", "src6_addr", "dst4_addr", "dst6_addr", "src_port",
@@ -115,13 +116,13 @@ def _run(file: SourceFile, output: Path, program: str, *arguments: str) -> None:
             env={**os.environ, "TZ": "UTC"},
         )
     said = " ".join(done.stderr.decode(errors="replace").split())
-    # nfdump says what is wrong with a file, and ends as if nothing were.
+    # nfdump says what is wrong with a file, yet exits as if all were well.
     if done.returncode or (program == "nfdump" and ("Open file" in said or "rror" in said)):
         raise UnreadableError(f"{file.path}: {program}: {said[-300:] or f'it ended with {done.returncode}'}")
 
 
 def _look(path: Path) -> tuple[int, str]:
-    """How many packets or blocks a capture has, and what is cut off at its end: ``nfpcapd`` tells neither."""
+    """How many packets or blocks a capture has, and what is cut off at its end: ``nfpcapd`` reports neither."""
     number = 0
     with path.open("rb") as source:
         start = source.read(4)
@@ -143,7 +144,7 @@ _ORDERS = {
 def _records(source: BinaryIO, magic: bytes) -> Iterator[bool]:
     order = _ORDERS.get(magic)
     if order is None:
-        return  # nfpcapd will say that it is no capture
+        return  # nfpcapd will say that it is not a capture
     _read(source, 24)
     while head := source.read(16):
         if len(head) < 16:

@@ -21,7 +21,7 @@ class Normalized:
         flows: those that count, with the columns of `rave_flow.formats.parquet_files.schema`.
         faults: how many rows are left out, by reason.
         losses: how many rows count without one of their values, by its name.
-        first_fault: which row is the first that is left out, from 0, and why; ``None`` where none is.
+        first_fault: the first row left out, from 0, and why; ``None`` if there is none.
     """
 
     flows: pyarrow.Table

@@ -31,7 +31,7 @@ class Objects:
 
 
 def objects(connection: duckdb.DuckDBPyConnection, content: bytes, head: Head) -> Objects:
-    """The objects in ``content``, whose lines all have an end. Those of other kinds of records are passed over."""
+    """The objects in ``content``, whose lines all have an end. Other kinds of records are skipped."""
     import pyarrow
     from pyarrow import compute
 
@@ -55,9 +55,9 @@ def objects(connection: duckdb.DuckDBPyConnection, content: bytes, head: Head) -
 
 
 def typed_objects(content: bytes, head: Head, chosen: Mapping[str, str]) -> pyarrow.Table | None:
-    """The ``chosen`` columns of whole objects; ``None`` where a line or a value is not as it ought to be.
+    """The ``chosen`` columns of whole objects; ``None`` if a line or a value is not as expected.
 
-    It is for the many logs that are good, and several times as quick as `objects`, which takes any.
+    For the many good logs: several times as fast as `objects`, which takes any.
     """
     import pyarrow
     from pyarrow import json

@@ -32,7 +32,7 @@ class Hour:
 
     Attributes:
         start: of the hour, in Unix seconds.
-        digest: a sum over the rows; the order in which they stand does not count.
+        digest: a sum over the rows, regardless of their order.
     """
 
     start: int
@@ -72,7 +72,7 @@ class Writer:
     """Writes one file, a table of flows at a time; within each they are put in order of time. For one thread.
 
     Args:
-        connection: to sum over rows with; nothing else is done on it meanwhile.
+        connection: sums over rows; nothing else may use it at the same time.
 
     Attributes:
         rows: how many were written.
@@ -119,7 +119,7 @@ class Writer:
         ).fetchall()
         for start, rows, digest, known, different in found:
             held = self._hours.setdefault(start, Counter())
-            # Of an hour that is added in parts, only a look at all of it can tell.
+            # For an hour added in parts, only a look at all of it shows this.
             others = 1 if held["known"] and known else 0
             held.update(rows=rows, digest=int(digest), known=known + others, different=different)
 
@@ -135,7 +135,7 @@ def summarize(parquet: Path) -> Summary:
 
 
 def thinned(parquet: Path, rows: Sequence[int], target: Path) -> None:
-    """Writes the rows of a file to another, but for some, which have these numbers from 0."""
+    """Writes the rows of a file to another, except those with these numbers from 0."""
     import numpy
     import pyarrow
     from pyarrow import parquet as files

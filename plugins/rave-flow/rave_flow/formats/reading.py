@@ -101,7 +101,7 @@ def _has_icmp(table: pyarrow.Table, chosen: Mapping[str, str]) -> bool:
 
 
 def flows_of_block(reading: Reading, found: Log, block: bytes) -> Iterator[pyarrow.Table]:
-    """The flows of many lines: as typed columns, if all are as they ought to be, else as text."""
+    """The flows of many lines: as typed columns if all are as expected, otherwise as text."""
     head = found.learn(block)
     lines, numbers = found.take(block)
     if not lines:

@@ -44,7 +44,7 @@ class SourceFile:
 
         Raises:
             OSError: there is none.
-            UnreadableError: it is a pipe, a device or the like, which must not be opened: that could wait for ever.
+            UnreadableError: it is a pipe, a device or the like. Opening one could block forever.
         """
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
@@ -85,7 +85,7 @@ class Repository:
     file makes another key.
 
     Attributes:
-        passed_over: what looks like flows and is not read: names below the directory, each with the reason.
+        passed_over: what looks like flows but is not read: names below the directory, each with the reason.
         strict: whether anything that can't be read is an error.
     """
 
@@ -129,7 +129,7 @@ Found = tuple[tuple[SourceFile, ...], tuple[tuple[str, str], ...]]
 
 
 def _settled(root: Path) -> Found:
-    """The files below ``root``; a log that is renamed meanwhile, as in a rotation, is neither lost nor twice."""
+    """The files below ``root``; a log renamed during the walk, as in a rotation, counts exactly once."""
     for _ in range(ATTEMPTS):
         try:
             return _Scan(root).run()
@@ -162,7 +162,7 @@ class _Scan:
             return
         self._seen.add((status.st_dev, status.st_ino))
         with os.scandir(folder) as entries:
-            # Links come last, so that what they lead to has its own name where it lies here as well.
+            # Links come last, so that a target in this directory keeps its own name.
             found = sorted((one.is_symlink(), one.name, one) for one in entries if not one.name.startswith("."))
         for is_link, name, entry in found:
             if _is_directory(entry):
@@ -211,7 +211,7 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:
-        return False  # a link that goes round: as a file it is passed over
+        return False  # a circular link: skipped like a file
 
 
 def _dangling(path: str) -> str:
@@ -222,7 +222,7 @@ def _dangling(path: str) -> str:
 
 
 def _without_mixture(root: Path, files: tuple[SourceFile, ...], passed_over: tuple[tuple[str, str], ...]) -> Found:
-    """Captures lie alone: beside other files they are passed over, since their flows may be the same ones."""
+    """Captures must be alone: beside other files they are skipped, because their flows may be the same."""
     packets = [file for file in files if form_of(file) is Form.CAPTURE]
     if not packets or len(packets) == len(files):
         return files, passed_over

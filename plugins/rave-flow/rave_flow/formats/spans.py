@@ -1,7 +1,7 @@
-"""From when to when the flows of a file start, found without reading them: what a window does not touch is left.
+"""When the flows of a file start, found without reading them all: files outside a window are not read.
 
-It is exact, or unknown. The name of a log or its last line would not do: a connection stands in the log of the hour in
-which it ended, however long ago it started.
+The span is exact, or unknown. The name of a log or its last line is not enough: a connection is in the log of the hour
+in which it ended, however long ago it started.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ Span = tuple[int, int]
 """The second in which the first flow of a file starts, and the one in which the last one does, in Unix time."""
 
 _DIGITS = 10
-"""Digits of the seconds of times from 2001 to 2286; others are left to a reading."""
+"""Digits of the seconds of times from 2001 to 2286; other times need a full reading."""
 
 _TIME = re.compile(rb'"ts" ?: ?(\d{10})(?=[.,}])')
 FIRST, LAST = 2**62, -1
-"""The span of what holds no flow."""
+"""The span of a file without flows."""
 
 
 def span_of_block(block: bytes, head: Head) -> Span | None:
-    """The same of some lines; one that ends before it starts where none of them is a flow."""
+    """The same for some lines; a span that ends before it starts if none of them is a flow."""
     if head.is_json:
         return None if head.is_eve else _of_objects(block)
     if folded(head.fields[0]) != "ts":

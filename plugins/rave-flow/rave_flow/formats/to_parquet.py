@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _ROWS = 1_000_000
-"""Rows that are held at once, of what is read as a stream of rows."""
+"""Rows held at once from a stream of rows."""
 
 
 def to_parquet(piece: Piece | Bundle, target: Path) -> None:
     """Writes the flows of ``piece`` to ``target`` as Parquet, with a note of what it holds and what is left out.
 
     Raises:
-        UnreadableError: damaged, or of another kind than its name says.
+        UnreadableError: it is damaged, or not what its name says.
         ColumnsError: a column is missing.
         ChangedError: the file changed since it was cut into pieces.
     """
@@ -66,7 +66,7 @@ def to_parquet(piece: Piece | Bundle, target: Path) -> None:
 
 @contextmanager
 def _unchanged(piece: Piece) -> Iterator[None]:
-    """Looks before and after whether a file is still the one that was cut; a part of a log is known by its content."""
+    """Checks before and after that a file is still the one that was cut; a log's part is known by its content."""
     if not piece.is_part:
         check_unchanged(piece.file)
     yield
@@ -110,7 +110,7 @@ def _from_nfdump(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
         reading.leave_out("packet", 1, lost)
     if path is None:
         return
-    # DuckDB takes a path for a pattern.
+    # DuckDB reads a path as a pattern.
     pattern = re.sub(r"([*?\[])", r"[\1]", str(path))
     source = f"read_json({literal(pattern)}, format='array', columns={_text_columns(SAID)})"
     start = 0

@@ -1,4 +1,4 @@
-"""Lines of TSV as a table with the types that their columns ought to have, where all values are of them."""
+"""Lines of TSV as a table with the expected types of its columns, if all values have them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def typed(content: bytes, head: Head, chosen: Mapping[str, str]) -> pyarrow.Table | None:
-    """The ``chosen`` columns of whole lines; ``None`` where a line or a value is not as it ought to be.
+    """The ``chosen`` columns of whole lines; ``None`` if a line or a value is not as expected.
 
     Args:
         content: the lines, each with its end.
         head: of their log.
         chosen: what `rave_flow.model.columns.resolve` gave.
 
-    Which lines are at fault, and what else a value may mean, is for a reading that takes text for all of them.
+    A second reading, with all values as text, finds the faulty lines and what else a value may mean.
     """
     import pyarrow
 

@@ -66,8 +66,7 @@ class Log:
     def plain(self, block: bytes) -> tuple[bytes, int, int] | None:
         """The lines of a block of TSV without the comments at its ends, and how many of these come before and after.
 
-        ``None`` if the lines need a look one by one. Whether each has as many fields as it ought to have is for
-        the parser to see.
+        ``None`` if the lines need a look one by one. The parser checks that each has the right number of fields.
         """
         assert self.head is not None
         if not block.endswith(b"\n") or b"\r" in block:
@@ -86,7 +85,7 @@ class Log:
         return block[first:last], before, after
 
     def sift(self, lines: bytes, numbers: Sequence[int]) -> tuple[bytes, Sequence[int]]:
-        """The lines of `plain` that are whole, after a parser found that not all of them are."""
+        """The whole lines of `plain`, after a parser found that some are not whole."""
         assert self.head is not None
         whole = self._whole(_split(lines), self.head, numbers)
         return b"".join(line for _, line in whole), [number for number, _ in whole]
@@ -98,7 +97,7 @@ class Log:
             self.first = number, why
 
     def _objects(self, lines: list[bytes]) -> list[tuple[int, bytes]]:
-        """The lines that have something in them. What that is is seen when they are read."""
+        """The lines that are not empty. Reading them checks their content."""
         found = []
         for number, line in enumerate(lines, self.number + 1):
             if line.strip():
@@ -120,7 +119,7 @@ class Log:
         return whole
 
     def _has_end(self, line: bytes, head: Head) -> bool:
-        """Whether nothing of it can be missing. The last field of a line without an end may be cut."""
+        """Whether the line is surely complete. Without a line end, the last field may be truncated."""
         return line.endswith(b"\n") or folded(head.fields[-1]) not in _READ
 
     def _fault(self, line: bytes, separator: bytes, wanted: int) -> str:
@@ -130,7 +129,7 @@ class Log:
         return "holds a carriage return" if b"\r" in line else "has no end"
 
     def _check_again(self, comments: list[bytes], before: int) -> None:
-        """Refuses comments that say other columns; ``before`` lines of the file come before them."""
+        """Refuses comments that name other columns; ``before`` lines of the file come before them."""
         assert self.head is not None
         for number, line in enumerate(comments, before + 1):
             said = fields_said(line, self.head)

@@ -1,4 +1,4 @@
-"""``rave flow generate``: a day of traffic to try things on."""
+"""``rave flow generate``: a day of traffic to try things out."""
 
 from __future__ import annotations
 

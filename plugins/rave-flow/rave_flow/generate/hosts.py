@@ -25,7 +25,7 @@ def _visitors() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Groups of hosts by name; those that stand first are the busiest."""
+    """Groups of hosts by name, the busiest first."""
 
     groups: dict[str, list[str]] = field(
         default_factory=lambda: {
@@ -47,6 +47,6 @@ class Hosts:
         return self.groups[group]
 
     def ipv6_of(self, group: str) -> list[str]:
-        """As many IPv6 hosts for the same group."""
+        """The same number of IPv6 hosts for the same group."""
         net = list(self.groups).index(group) + 1
         return [f"2001:db8:{net:x}::{number + 16:x}" for number in range(len(self.groups[group]))]

@@ -1,4 +1,4 @@
-"""Writes a generated day as Zeek does: a gzip log for each hour, in which a flow stands once it has ended."""
+"""Writes a generated day as Zeek does: a gzip log for each hour; a flow is in the log of the hour in which it ended."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _STATES = {
 def write_day(
     directory: Path, scenario: Scenario, told: Callable[[int, int, str], object] = lambda *_: None
 ) -> list[Path]:
-    """Writes the scenario's day below ``directory``, and gives the 24 files, which replace those of that day.
+    """Writes the scenario's day below ``directory``, and returns the 24 files, which replace that day's old ones.
 
     Equal scenarios give equal bytes (with one version of numpy and zlib). A log whose hour is over lacks the flows
-    that had not ended by then: they stand in a later one; what ends after midnight stands in the last.
+    that had not ended by then. They are in a later log; flows that end after midnight are in the last one.
 
     Args:
-        directory: made if it is not there.
+        directory: created if it is missing.
         scenario: what to write.
         told: is called with how many files are done, how many there are, and the name of the next.
     """

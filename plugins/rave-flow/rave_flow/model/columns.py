@@ -36,7 +36,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "uid": ("uid",),
 }  # fmt: skip
 """The names under which each column is looked for, the first found counts. Zeek's bytes are those of whole
-IP packets, like those of NetFlow; the payload's are taken only where a file has no others."""
+IP packets, like those of NetFlow; payload bytes count only if a file has no others."""
 
 NEEDED = ("ts", "src", "src_port", "dst", "dst_port", "proto")
 COLUMNS = (
@@ -51,7 +51,7 @@ TYPES = {
     "icmp_type": "UTINYINT", "icmp_code": "UTINYINT", "bytes": "BIGINT", "packets": "BIGINT",
     "src_bytes": "BIGINT", "dst_bytes": "BIGINT", "src_packets": "BIGINT", "dst_packets": "BIGINT",
 }  # fmt: skip
-"""DuckDB's types of what a log ought to have as numbers; a time may also be a text."""
+"""DuckDB's types of columns that should be numbers in a log; a time may also be text."""
 
 
 def folded(name: str) -> str:

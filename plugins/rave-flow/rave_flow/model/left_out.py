@@ -27,7 +27,7 @@ LOSSES = {
     "duration": "have an end before their start, or a duration that is none: it is unknown",
     "start": "seem to start 49.7 days before their end, since a router's clock wrapped: it is moved by that",
 }
-"""What a flow lacks that counts otherwise."""
+"""Values that a flow can lack and still count."""
 
 METADATA = "rave.flow.left_out"
 _FILES_SAID = 5
@@ -40,12 +40,12 @@ class LeftOut:
     """What is missing from an answer. Immutable; two are added up with ``+``.
 
     Attributes:
-        lines: how many lines count nothing, by reason, one of `REASONS`.
+        lines: how many lines are left out, by reason, one of `REASONS`.
         losses: how many flows count without one of their values, by its name in `LOSSES`.
-        duplicates: how many records are not counted since the same connection has another.
-        apart: how many flows are in no bin, since they start far from all others.
+        duplicates: how many records do not count because the same connection has another.
+        apart: how many flows are in no bin, because they start far from all others.
         files: the names of files that are not read at all, each with the reason.
-        first: which line is the first that counts nothing, and why, ``""`` where there is none.
+        first: the first line left out, and why; ``""`` if there is none.
     """
 
     lines: Counts = ()
@@ -75,7 +75,7 @@ class LeftOut:
 
     @property
     def skipped(self) -> int:
-        """How many lines count nothing."""
+        """How many lines are left out."""
         return sum(number for _, number in self.lines)
 
     def metadata(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Protocols by their numbers: one name for each, whatever a source calls it."""
+"""Protocols by their numbers: one name for each, regardless of the source."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COUNTERPARTS = tuple(sorted({pair for low, high in _COUNTERPARTS for pair in ((l
 def canonical(word: str) -> tuple[str, int | None]:
     """The name and the number of a protocol, in lower case; of an unknown name the number is ``None``.
 
-    Numbers above 255 are names that nobody knows.
+    Numbers above 255 count as unknown names.
     """
     text = word.strip().lower()
     number = NUMBERS.get(text)

@@ -1,7 +1,7 @@
-"""The SQL that reads a flow from the columns of a file, whatever they are called and of whatever type they are.
+"""The SQL that reads a flow from the columns of a file, regardless of their names and types.
 
-What can't be read is named: a row has a ``fault`` where it can't count, and a ``loss`` where it counts without one
-of its values.
+It names what it can't read: a row has a ``fault`` if it can't count, and a ``loss`` if it counts without one of its
+values.
 """
 
 from __future__ import annotations

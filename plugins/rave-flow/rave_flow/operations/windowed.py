@@ -1,4 +1,4 @@
-"""What all operations share: the times they take, what a source holds of a window, and how long answers are kept."""
+"""What all operations share: their times, what a source holds of a window, and how long answers are kept."""
 
 from __future__ import annotations
 

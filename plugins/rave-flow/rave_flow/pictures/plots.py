@@ -34,7 +34,7 @@ WHAT = {
 }  # fmt: skip
 DASHES = ("-", "--", "-.", ":")
 _STACKED = 5
-"""How many protocols are told apart in a timeline; the smaller ones are drawn as one."""
+"""How many protocols a timeline shows separately; it draws the smaller ones as one."""
 
 
 def draw_timeline(
@@ -72,7 +72,7 @@ def draw_timeline(
 
 
 PEAK = 30
-"""So many times the median of bins with flows is a peak that hides the rest."""
+"""A peak of this many times the median of bins with flows hides the rest."""
 
 
 def has_peak(stacks: Mapping[str, Sequence[int]]) -> bool:
@@ -87,7 +87,7 @@ def _colours_of(names: Iterable[str]) -> list[str]:
 
 
 def _draw_areas(axes: Axes, stacks: Mapping[str, Sequence[int]], bins: Bins) -> None:
-    # Steps hold each value for the whole of its bin, so the last one is said twice.
+    # Steps hold each value for its whole bin, so the last one appears twice.
     heights = [[*values, values[-1]] for values in stacks.values()]
     axes.stackplot(edges(bins), heights, labels=list(stacks), colors=_colours_of(stacks), step="post", linewidth=0)
     axes.set_ylim(bottom=0)
@@ -95,7 +95,7 @@ def _draw_areas(axes: Axes, stacks: Mapping[str, Sequence[int]], bins: Bins) -> 
 
 
 def _draw_lines(axes: Axes, stacks: Mapping[str, Sequence[int]], bins: Bins) -> None:
-    """A line each: areas on top of each other would mean nothing where equal heights are no equal amounts."""
+    """A line each: stacked areas would mean nothing if equal heights are not equal amounts."""
     for (name, values), colour in zip(stacks.items(), _colours_of(stacks), strict=True):
         axes.step(edges(bins), [*values, values[-1]], where="post", label=name, color=colour, linewidth=1.3)
     least = min((value for values in stacks.values() for value in values if value), default=1)

@@ -25,12 +25,12 @@ COLOURS = {
     "gre": "#D55E00",
     "esp": "#F0E442",
 }
-"""Protocols keep their colour from one picture to the next. Okabe and Ito's palette, told apart by the colour-blind."""
+"""Protocols keep their colour from one picture to the next. Okabe and Ito's palette is safe for the colour-blind."""
 
 SPARE = ("#56B4E9", "#F0E442", "#000000", "#CC79A7", "#D55E00")
 OTHER = "#999999"
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
-"""Okabe and Ito's palette again, in an order in which thin lines are told apart."""
+"""Okabe and Ito's palette again, in an order that keeps thin lines distinct."""
 
 LEVELS = ["%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"]
 ZEROES = ["%Y", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M:%S"]
@@ -39,7 +39,7 @@ ZEROES = ["%Y", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M:%S"]
 UNITS = {"bytes": ("Bytes", "B"), "packets": ("Packets", ""), "flows": ("Flows", "")}
 
 _ONE_AT_A_TIME = threading.Lock()
-"""What makes the names in an SVG the same every time is a setting of all of matplotlib's."""
+"""Fixed names in an SVG need a setting that is global to matplotlib."""
 
 
 def new_figure(width: float = 11, height: float = 5) -> Figure:

@@ -44,7 +44,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Sameness:
-    """What makes flows duplicates of each other.
+    """How to recognize duplicate flows.
 
     Attributes:
         columns: whose values are equal.
@@ -99,7 +99,7 @@ class Flows:
         return replace(chosen, filters=(*chosen.filters, Filter(conditions, passes)))
 
     def deduplicated(self, distinct: Sameness) -> Flows:
-        """Of flows that are the same the first alone."""
+        """Only the first of equal flows."""
         return Flows(parts=(self,), order=self.order, distinct=distinct, left_out=self.left_out)
 
     def labelled(self, fields: tuple[str, ...]) -> Flows:
@@ -176,10 +176,10 @@ EMPTY = (
 
 
 def reference_of(value: Any) -> Flows:
-    """The reference that a tool was given.
+    """The reference that a tool got.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is not a reference.
     """
     if not isinstance(value, Flows):
         raise TypeError("a reference to flows expected, as rwfilter gives it")

@@ -27,13 +27,13 @@ DELTAS = ("stime", "etime", "duration", "sport", "dport", "packets", "bytes")
 """Fields that groups can be made by the distance of."""
 
 DIALOGUE = (("sip", "dip"), ("dip", "sip"), ("sport", "dport"), ("dport", "sport"), ("protocol", "protocol"))
-"""What makes a response of a query, where nothing else is said."""
+"""How a response relates to a query by default."""
 
 _FOREVER = 10.0**9
 
 
 def rwdedupe(flows: Flows, /, *, ignore_fields: Any = (), stime_delta: float | None = None) -> Flows:
-    """The flows without duplicates: of those that are equal in all fields the first alone.
+    """The flows without duplicates: only the first of those that are equal in all fields.
 
     Args:
         flows: some.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 MOST_ROWS = 1_000_000
-"""How many addresses a table lists, at most."""
+"""The most addresses that a table lists."""
 
 JOINS: dict[str, Callable[[AddressSet, AddressSet], AddressSet]] = {
     "union": AddressSet.__or__,
@@ -45,7 +45,7 @@ def _load(path: Path) -> AddressSet:
 
 
 def set_of(value: Any, name: str = "set") -> AddressSet:
-    """The set that a tool was given: one, or what `rwsetbuild` makes one of.
+    """The set that a tool got: a set, or input for `rwsetbuild`.
 
     Raises:
         ParameterError: it is none.

@@ -4,8 +4,8 @@
     rwstats(web, fields="dip", values="bytes", count=10)
     rwcount(rwfilter(web, flags_all="S/SA"), bin_size=300)
 
-`rwfilter`, `rwsort` and `rwcat` give references and read nothing. What reads flows is an operation, kept by the content
-of the hours that it covers.
+`rwfilter`, `rwsort` and `rwcat` give references and read nothing. Tools that read flows are operations, cached by the
+content of the hours that they cover.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ def rwfilter(
 
     Args:
         flows: those to choose from; without it those of ``source``.
-        source: a configured directory, ``default`` where none is named.
+        source: a configured directory, by default ``default``.
         start_date: the first hour or day, as ``2024/05/14`` or ``2024/05/14:12``, or any time in ISO 8601.
-        end_date: the last hour or day, which is in; without it the one of ``start_date`` alone.
+        end_date: the last hour or day, included; by default only that of ``start_date``.
         pass_destination: whether those that pass are wanted; if it is not given, unless ``fail_destination`` is.
         fail_destination: whether those that fail are.
         options: ``protocol sport dport aport saddress daddress any_address not_saddress not_daddress not_any_address

@@ -14,7 +14,7 @@ from rave_flow.sql.literals import numbers
 
 HALF = 2**64
 FEW = 24
-"""So many ranges are compared one by one, at most."""
+"""The most ranges to compare one by one."""
 
 
 def within(end: str, ranges: Ranges, source: str) -> str:

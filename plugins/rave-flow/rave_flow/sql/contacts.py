@@ -3,11 +3,11 @@
 Zeek's state says how a connection ended, and a flow of both directions how much came back. NetFlow of one direction has
 neither: there a flow is put together with the one that goes the other way between the same ports, begins no earlier,
 and no later than a minute after its end. Of the two the first is the contact, and the other its answer; of two that
-begin in one microsecond, the one to the lower port. A flow that nothing goes the other way of is unanswered where flows
-of others are answered, and unknown where none is: then the exporter may see one direction alone.
+begin in one microsecond, the one to the lower port. A flow without a counterpart is unanswered if other flows have
+answers. It is unknown if none has: the exporter may then see only one direction.
 
 Columns: ts, src, dst, dst_port, proto, service, state, sent and received (bytes; NULL where unknown), bytes, duration,
-outcome: true where it was accepted, false where it was not, NULL where that can't be told; and src_high, src_low,
+outcome: true if it was accepted, false if it was not, NULL if nothing shows that; and src_high, src_low,
 dst_high, dst_low.
 """
 
@@ -74,5 +74,5 @@ def create_contacts(connection: duckdb.DuckDBPyConnection) -> None:
     if not one_way:
         connection.execute(f"CREATE TEMP VIEW contacts AS {_TWO_WAYS}")
         return
-    # Pairs are found once, however often they are asked about.
+    # Pairs are found once, however many queries need them.
     connection.execute(f"CREATE TEMP TABLE contacts AS {_TWO_WAYS} UNION ALL ({_PAIRED})")

@@ -1,4 +1,4 @@
-"""Which way flows go: the types of SiLK's site ``twoway``, told by the networks that are internal."""
+"""Which way flows go: the types of SiLK's site ``twoway``, derived from the internal networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PRIVATE = (
     "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8",
     "fc00::/7", "fe80::/10", "::1",
 )  # fmt: skip
-"""The networks that are internal where none are configured: those that nobody routes."""
+"""The internal networks by default: those that nobody routes."""
 
 NAMES = ("in", "inicmp", "inweb", "out", "outicmp", "outweb", "int2int", "ext2ext")
 """From outside to inside and the other way, without what is ICMP or of the web; within, and past."""

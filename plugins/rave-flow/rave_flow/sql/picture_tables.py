@@ -1,4 +1,4 @@
-"""What pictures show, as SQL over the view ``flows``: small tables, whatever the number of flows."""
+"""What pictures show, as SQL over the view ``flows``: small tables for any number of flows."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ the first; 2 in the last; 3 in that of its middle; 4 in proportion to the time i
 all of it, and only if there is one."""
 
 WIDEST = 10_000
-"""How many bins a flow may touch. What touches more is counted apart."""
+"""How many bins a flow may touch. Flows that touch more are counted apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ OCTETS = (
 
 def _words(value: Any) -> list[str]:
     words = value.split(",") if isinstance(value, str) else [value] if isinstance(value, int) else list(value)
-    return [str(word).strip().lower() for word in words]  # a MapField is read anew, since its file may have changed
+    return [str(word).strip().lower() for word in words]  # rereads a MapField, whose file may have changed
 
 
 def _once(what: str, value: Any, found: Iterable[str], known: Iterable[str], hint: str) -> tuple[str, ...]:

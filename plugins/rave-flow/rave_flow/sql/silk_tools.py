@@ -117,7 +117,7 @@ def stats(connection: duckdb.DuckDBPyConnection, grouping: Grouping, cut: Cut, b
     Equal ones are in order of the fields.
     """
     primary, direction = grouping.values[0], "ASC" if bottom else "DESC"
-    # What adds up is added up once more; how many are distinct has to be counted anew.
+    # Sums are summed once more; distinct values need a new count.
     whole = f"sum({primary}) OVER ()" if primary in ADDED else f"(SELECT {VALUES[primary]} FROM flows)"  # noqa: S608  # ours
     query = f"""
         WITH groups AS ({grouping.sql()}),
