@@ -1,4 +1,5 @@
-"""What a plugin of the service may implement. Each function here is a hook of the pluggy project ``rave_http``.
+"""The hooks that a plugin of the service may implement. Each function here is a hook of the pluggy project
+``rave_http``.
 
 A plugin is a module or object found through the entry-point group ``rave.http``; it implements any of these hooks
 under the same name, with ``hookimpl`` as decorator and any subset of the parameters.
@@ -52,15 +53,15 @@ def rave_http_middleware(settings: Settings) -> Sequence[object] | None:
 
 @hookspec(firstresult=True)
 def rave_http_authorize(principal: Principal, permission: str, namespace: str) -> bool | None:
-    """Whether a principal has a permission in a namespace (``*`` for the service itself); ``None`` says "not mine".
+    """Whether a principal has a permission in a namespace (``*`` for the service itself); ``None`` means "no opinion".
 
-    It is asked for every request, in the event loop, so it must not wait for anything.
+    The event loop calls it for every request, so it must not block.
     """
 
 
 @hookspec
 def rave_http_render(value: Any, mime_type: str) -> Sequence[Rendering] | None:
-    """Forms that a value can take beyond the built-in ones, the best first; they go before those.
+    """Forms that a value can take beyond the built-in ones, the best first; they come before those.
 
-    Asked in a thread. ``value`` is shared, so it must not be changed. ``None`` says "not mine".
+    Called in a thread. ``value`` is shared, so do not change it. ``None`` means "no forms".
     """

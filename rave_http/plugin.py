@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def rave_register_commands(registry: Registry[Any]) -> None:
-    """Adds the commands; what they run is imported when they run, whether its packages are installed or not."""
+    """Adds the commands. Each imports its code only when it runs, so the packages need not be installed."""
     from rave_http.cli.key import key
     from rave_http.cli.serve import serve
 

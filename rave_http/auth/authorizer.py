@@ -54,7 +54,7 @@ class Authorizer:
         try:
             principal = self._identified(scope)
         except Problem:
-            return False  # the resource that needs to know who asks says what is wrong
+            return False  # the resource that needs the principal reports the problem
         return self._access.allows(principal, "view", namespace)
 
     def require(self, req: Request, permission: str, namespace: str = SERVICE, *, audited: bool = False) -> None:

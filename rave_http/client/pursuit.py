@@ -134,8 +134,8 @@ class Pursuit:
             headers = {name: value for name, value in self._ask.headers.items() if name == "Accept"}
             return Ask(self.record.href, {**headers, "Prefer": prefer or "respond-async"})
         if self._ask.body is not None:
-            # The answer to a POST can't be continued by range, that at the product's own URL can. But that reference
-            # does not include the form.
+            # A range can't resume the answer to a POST, but it can resume the product at its own URL. That URL does not
+            # name a form, though.
             return self._ask.having({"Prefer": prefer or ("respond-async" if self._ask.form else "return=minimal")})
         seconds = int(min(FIRST_WAIT, self._limits.ready.left))
         return self._ask.having({"Prefer": prefer or (f"wait={seconds}" if seconds else "respond-async")})

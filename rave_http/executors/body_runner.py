@@ -1,4 +1,4 @@
-"""A body on its way: what a thread of an executor, and the main thread of a child process, do with it."""
+"""The run of a body in a thread of an executor, or in the main thread of a child process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rave_http.executors.executor import Result
 
 
 class Body:
-    """One run of a body, in whatever thread."""
+    """One run of a body, in any thread."""
 
     def __init__(self, step: RunBody) -> None:
         self._step = step
@@ -19,14 +19,14 @@ class Body:
         self._task: asyncio.Task[Result] | None = None
 
     def perform(self) -> Result:
-        """Runs the body to its end in this thread: that of a coroutine function in an event loop of its own."""
+        """Runs the body to its end in this thread. A coroutine function gets its own event loop."""
         try:
             return asyncio.run(self._coroutine()) if self._step.call.spec.is_async else self._step.perform()
         except BaseException as error:  # noqa: BLE001  # sys.exit() in a body must not end the service
             return None, RuntimeError(f"{self._step.context.operation} was left by {describe_error(error)}")
 
     def give_up(self) -> None:
-        """Nobody waits for it any more. A coroutine is cancelled, from any thread; another body can't be."""
+        """Abandons the run, from any thread. A coroutine is cancelled; any other body can't be."""
         self._is_given_up = True
         if self._task is not None:
             with contextlib.suppress(RuntimeError):  # its loop was closed: it has come to its end

@@ -12,7 +12,7 @@ def threads(context: ExecutorContext) -> Executor:
 
 
 def processes(context: ExecutorContext) -> Executor:
-    """Child processes, as many as the setting ``processes`` says; none is started before it is needed."""
+    """Child processes, as many as the setting ``processes`` says. Each starts when it is first needed."""
     from rave_http.executors.processes import ProcessExecutor  # only here: most services have no use for it
 
     return ProcessExecutor(context.service.processes, context.settings, context.directories)

@@ -1,6 +1,6 @@
-"""What a child tells besides its answers, by a pipe of its own: how far its body is, and what is logged there.
+"""What a child process sends beside its results, over a separate pipe: progress and log records.
 
-The latest report of progress comes with the answer as well, so that it is neither lost nor late.
+The latest progress also comes with the result, so that it is neither lost nor late.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Teller:
         threading.Thread(target=self._send_late, name="rave-progress", daemon=True).start()
 
     def tell(self, job: int, operation: str, progress: Progress) -> None:
-        """Sends a report, now or a moment later; one that can't be written down is left out."""
+        """Sends a report, now or a moment later. A report that can't be serialised is dropped."""
         try:
             total = None if progress.total is None else _number(progress.total)
             data = _encode(Report(job, operation, _number(progress.done), total, str(progress.text)))
@@ -103,7 +103,7 @@ class Teller:
             self._send(_PROGRESS + self._latest)
 
     def _fall_silent(self) -> None:
-        """In a process that a body forked: two that write to one pipe would write into each other's words."""
+        """Runs in a process that a body forked: two writers to one pipe would mix their messages."""
         self._lock = threading.Lock()
         self._is_silent = True
 
@@ -123,7 +123,7 @@ class Teller:
 
 
 class _Forwarder(logging.handlers.QueueHandler):
-    """Hands what is logged to the parent, in words."""
+    """Sends log records to the parent as text."""
 
     def __init__(self, teller: Teller) -> None:
         super().__init__(None)  # type: ignore[arg-type]  # the queue, which only `enqueue` would use
@@ -135,7 +135,7 @@ class _Forwarder(logging.handlers.QueueHandler):
 
 
 def forward_log(teller: Teller, levels: Mapping[str, int]) -> None:
-    """Lets what is logged in this process, and what is warned of, go to the parent's log.
+    """Sends the log records and warnings of this process to the parent's log.
 
     Args:
         teller: sends it.
@@ -145,7 +145,7 @@ def forward_log(teller: Teller, levels: Mapping[str, int]) -> None:
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
     root.addHandler(forwarder)
-    # A process that a body forks says what it has to say on standard error.
+    # A process that a body forks logs to standard error.
     os.register_at_fork(after_in_child=partial(root.removeHandler, forwarder))
     logging.captureWarnings(True)
     warnings.simplefilter("ignore", RaveWarning)  # it is in the log already
@@ -159,7 +159,7 @@ def log_levels() -> dict[str, int]:
 
 
 class Hearing:
-    """Here: hands what one child tells to the scope of its job and to the log, in a thread of its own.
+    """In the parent: passes what one child sends to the execution context of its job and to the log, in its own thread.
 
     It ends with the child.
     """
@@ -173,12 +173,12 @@ class Hearing:
         threading.Thread(target=self._listen, name="rave-child-news", daemon=True).start()
 
     def begin(self, job: int, context: ExecutionContext) -> None:
-        """From now on reports of ``job`` go to ``context``."""
+        """Sends the reports of ``job`` to ``context`` from now on."""
         with self._lock:
             self._job, self._scope, self._heard = job, context, None
 
     def end(self, latest: bytes | None = None) -> None:
-        """Hands over the latest report of the job, if it has not come yet; what comes afterwards is dropped."""
+        """Passes on the latest report of the job, unless it has already arrived. Later reports are dropped."""
         with self._lock:
             if latest is not None and latest != self._heard:
                 self._hand_over(latest)

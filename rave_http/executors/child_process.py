@@ -1,7 +1,7 @@
 """One child process, seen from the worker that started it.
 
-It is a plain `multiprocessing` process and a pipe. A pool, of the standard library or of pebble, would do too much: it
-starts another process in place of one that died, and kills a process without those that this one started.
+It is a plain `multiprocessing` process and a pipe. A pool, from the standard library or from pebble, does the wrong
+things: it replaces a process that died, and kills a process without its descendants.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ class KilledError(Signal):
 
 
 class ChildProcess:
-    """Starts a child, gives it one task after another, and ends it: one at a time, so that none can spoil another's.
+    """Starts a child, gives it one task at a time, so that tasks can't disturb each other, and ends it.
 
-    For one thread at a time, but for `kill`.
+    For one thread at a time, except `kill`.
 
     Attributes:
         generation: of the code that the child runs.
         ready: places, with versions, of the operations that the child has loaded.
-        hearing: where its news come.
+        hearing: receives its messages.
     """
 
     def __init__(self, config: ChildConfig, generation: int) -> None:
-        """Starts the child. It takes a moment, and the child will need some more.
+        """Starts the child. This takes a moment; the child needs some more until it is ready.
 
         Raises:
-            OSError: there is no room for a further process.
+            OSError: the system allows no further process.
         """
         self.generation = generation
         self.ready: set[tuple[Place, str | None]] = set()
@@ -73,12 +73,12 @@ class ChildProcess:
 
     @property
     def is_idle(self) -> bool:
-        """Whether the child can take a task: it lives, and has none."""
+        """Whether the child can take a task: it is alive and idle."""
         return not (self._has_task or self._is_killed) and self._reaper.is_alive()
 
     @property
     def is_gone(self) -> bool:
-        """Whether nothing is left of a child that was killed."""
+        """Whether a killed child is gone."""
         return self._is_killed and not self._reaper.is_alive()
 
     def ask(self, seconds: float | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -93,7 +93,7 @@ class ChildProcess:
         Raises:
             TimeoutError: it took longer; it runs on.
             GoneError: the child died.
-            KilledError: it was killed from here, before or meanwhile.
+            KilledError: this process killed it, before or during the task.
         """
         with self._lock:
             if self._is_killed:
@@ -116,7 +116,7 @@ class ChildProcess:
         return answer
 
     def kill(self) -> None:
-        """Kills the child, and what it started, at once. From any thread; waits for nothing."""
+        """Kills the child and its descendants at once. Call it from any thread; it does not wait."""
         with self._lock:
             if self._is_killed:
                 return
@@ -125,7 +125,7 @@ class ChildProcess:
         atexit.unregister(self.kill)
 
     def join(self, seconds: float) -> None:
-        """Waits until nothing is left of a child that was killed, ``seconds`` at most."""
+        """Waits until a killed child is gone, ``seconds`` at most."""
         self._reaper.join(seconds)
 
     def _signal(self) -> None:

@@ -38,7 +38,7 @@ from rave_http.protocol.tracing import current_trace
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a function stands: the way by which another process finds its operation."""
+    """The location of a function, by which another process finds its operation."""
 
     module: str
     qualname: str
@@ -52,10 +52,10 @@ class BodyCall:
         number: of the job, among all of the executor.
         operation: its full name.
         key: what is computed; ``None`` where it has no key.
-        within: texts of the keys that are being computed around it, the outermost first.
+        within: texts of the keys whose runs enclose it, the outermost first.
         arguments: pickled: what the body is called with (positional, by keyword), then the call's own arguments
             (positional, by parameter).
-        done: the keys that a deep refresh made anew so far; ``None`` outside of one.
+        done: the keys that a deep refresh has computed so far; ``None`` outside of one.
         trace: the ``traceparent`` of the request.
     """
 
@@ -71,15 +71,15 @@ class BodyCall:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a job.
+    """The outcome of a job.
 
     Attributes:
-        pickled: its result; ``None`` where the body was not begun.
-        misfit: why it was not begun.
+        pickled: its result; ``None`` if the body did not start.
+        misfit: why it did not start.
         children: texts of the keys that it asked for, in the order first asked.
-        done: the keys that its deep refresh made anew.
+        done: the keys that its deep refresh computed.
         progress: its latest report.
-        counts: what was counted meanwhile.
+        counts: the statistics of its run.
     """
 
     pickled: PickledResult | None
@@ -92,7 +92,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ChildConfig:
-    """What a child is given.
+    """The configuration of a child.
 
     Attributes:
         settings: those of the worker's runtime.
@@ -106,7 +106,7 @@ class ChildConfig:
 
 
 class ChildRuntime:
-    """Where a child works: its runtime, in use for as long as it lives, and the operations that it found."""
+    """The environment of a child: its runtime, in use for the child's lifetime, and the operations that it found."""
 
     def __init__(self, config: ChildConfig, teller: Teller) -> None:
         self._directories = config.directories
@@ -119,10 +119,10 @@ class ChildRuntime:
         self._found: dict[Place, Operation[..., Any]] = {}
 
     def prepare(self, place: Place, version: str | None) -> str:
-        """Finds an operation; empty, or why it can't run here.
+        """Finds an operation. Returns an empty text, or why it can't run here.
 
         Args:
-            place: where it stands.
+            place: its location.
             version: what it should be; ``None`` for any.
         """
         operation = find(self._module(place.module), place.qualname)
@@ -135,7 +135,7 @@ class ChildRuntime:
         return ""
 
     def work(self, job: BodyCall) -> Answer:
-        """Runs the body of a job in a scope of its own."""
+        """Runs the body of a job in its own execution context."""
         try:
             args, kwargs, own_args, named = pickle.loads(job.arguments)  # noqa: S301  # from our own parent
         except Exception as error:  # noqa: BLE001  # the code of a stranger
@@ -216,14 +216,14 @@ _bench: ContextVar[Callable[[], ChildRuntime]] = ContextVar("rave_child_bench")
 
 
 def set_up(config: ChildConfig, connection: Connection) -> None:
-    """Begins the life of a child.
+    """Sets up a child process.
 
-    It has a process group of its own, so that what a body starts is killed with it, and leaves it to its worker when
-    to end: signals that are meant for all, as from a terminal or a service manager, would cut bodies short.
+    It gets its own process group, so that a kill includes all that a body starts. Its worker decides when it ends:
+    signals to the whole group, as from a terminal or a service manager, would cut bodies short.
 
     Args:
-        config: what it is given.
-        connection: where its news go.
+        config: its configuration.
+        connection: where its messages go.
     """
     os.setpgid(0, 0)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -238,11 +238,11 @@ def set_up(config: ChildConfig, connection: Connection) -> None:
 
 
 def serve(config: ChildConfig, news: Connection, tasks: Connection) -> None:
-    """The life of a child: runs one function after another, as they come, until it is killed or nobody is there.
+    """The main loop of a child: runs one function after another until it is killed or its worker is gone.
 
     Args:
-        config: what it is given.
-        news: where its news go.
+        config: its configuration.
+        news: where its messages go.
         tasks: gives functions with their arguments, and takes what they return.
     """
     set_up(config, news)
@@ -257,7 +257,7 @@ def _stay(_number: int, _frame: object) -> None:
 
 
 def prepare(place: Place, version: str | None) -> str:
-    """See `ChildRuntime.prepare`; opens the bench with the first."""
+    """See `ChildRuntime.prepare`. The first call opens the runtime."""
     try:
         return _bench.get()().prepare(place, version)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's module may raise anything
@@ -270,7 +270,7 @@ def work(job: BodyCall) -> Answer:
 
 
 def _die_with_parent() -> None:
-    """Kills this process and what it started as soon as its parent is gone, by the pipe that only that one holds.
+    """Kills this process and its descendants as soon as its parent, which holds the pipe, is gone.
 
     The kernel does it where it can, even while a body keeps every other thread of Python from running.
     """

@@ -34,12 +34,12 @@ class Executors:
         return chosen
 
     def renew(self) -> None:
-        """Code has changed: what starts from now on runs the new code."""
+        """Announces a change of code: runs that start from now on use the new code."""
         for executor in self._executors.values():
             executor.renew()
 
     async def close(self, grace: float) -> None:
-        """Ends all of them; what runs gets ``grace`` seconds."""
+        """Closes all of them; running bodies get ``grace`` seconds."""
         for executor in self._executors.values():
             await executor.close(grace)
 

@@ -1,4 +1,4 @@
-"""What an executor is: it runs bodies of operations for the event loop, which must never run one itself."""
+"""The interface of executors, which run bodies of operations: the event loop must never run one itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rave_core.settings import Settings
 from rave_http.settings import ServiceSettings
 
 SPARE: Final = 4
-"""How many times its slots an executor may have in use: the surplus is for bodies that nobody waits for any more."""
+"""The most bodies at once, as a multiple of the slots: the surplus is for abandoned bodies that still run."""
 
 Result: TypeAlias = tuple[Any, Exception | None]
 """What a body returned and ``None``, or ``None`` and its exception."""
@@ -24,12 +24,12 @@ class WorkerLostError(RaveError, ChildProcessError):
 
 
 class BusyError(RaveError, RuntimeError):
-    """An executor has no room for a further body, since too many of those given up still run; or it was closed."""
+    """An executor has no room for another body, because too many abandoned ones still run, or it is closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutorContext:
-    """What an executor may need to know.
+    """The facts that an executor may need.
 
     Attributes:
         settings: those of the runtime that answers calls.
@@ -43,7 +43,7 @@ class ExecutorContext:
 
 
 class Executor(ABC):
-    """Runs bodies for the event loop of one worker. Made before the worker needs it, and not to be shared by a fork.
+    """Runs bodies for the event loop of one worker. Create it in the worker: forks must not share it.
 
     Attributes:
         name: as it was registered.
@@ -55,13 +55,13 @@ class Executor(ABC):
 
     @abstractmethod
     async def run(self, step: RunBody, *, time_limit: float | None) -> Result:
-        """Runs a body in the step's scope, so that what it calls is cached, and counts as what it was made of.
+        """Runs a body in the step's execution context, so that its calls are cached and recorded as its children.
 
         Cancelling the task ends the body as far as that can be done.
 
         Args:
             step: what to run.
-            time_limit: seconds, ``None`` for no limit. What it takes to get a body started is not counted.
+            time_limit: seconds, ``None`` for no limit. The time to start the body does not count.
 
         Returns:
             The value and ``None``, or ``None`` and an exception: the body's own unchanged, `TimeLimitError`,
@@ -70,7 +70,7 @@ class Executor(ABC):
 
     @abstractmethod
     def renew(self) -> None:
-        """Code has changed: what starts from now on runs the new code. What runs already comes to its end."""
+        """Announces a change of code: bodies that start from now on use the new code. Running bodies finish."""
 
     @abstractmethod
     async def close(self, grace: float) -> None:

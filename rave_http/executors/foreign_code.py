@@ -1,7 +1,7 @@
-"""Code of others that is no body: converters, strategies, codecs, renderers, callables of the statistics.
+"""Third-party code other than bodies: converters, strategies, codecs, renderers, callables of the statistics.
 
-It runs in threads of its own, for a limited time. What never ends costs its caller that time, and its owner one of a
-few threads; it takes none from requests of others.
+It runs in separate threads, for a limited time. Code that never ends costs its caller that time, and its owner one of a
+few threads. It takes no threads from other requests.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 PATIENCE: Final = 60.0
-"""Seconds that a call may take where nothing else is said."""
+"""Seconds that a call may take by default."""
 
 _THREADS: Final = 256
 _OF_ONE_OWNER: Final = 8
 
 
 class LeftError(RaveError, RuntimeError):
-    """Code was left by an exception that is meant for the whole program, such as `SystemExit`."""
+    """The code raised an exception that is meant for the whole program, such as `SystemExit`."""
 
 
 def contained(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -42,7 +42,7 @@ def contained(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
     like the end of the request, and a future can't hold a `StopIteration`: the loop would wait for ever.
 
     Raises:
-        LeftError: the function was left by one of these, or by another exception that is no `Exception`.
+        LeftError: the function raised one of these, or another exception that is not an `Exception`.
     """
     try:
         return function(*args, **kwargs)
@@ -63,7 +63,7 @@ class ContainedThreads(ThreadPoolExecutor):
 
 
 class ForeignCode:
-    """Calls code of others for the event loop of one worker. For that loop alone."""
+    """Calls third-party code for the event loop of one worker. For that loop alone."""
 
     def __init__(self, *, seconds: float = PATIENCE) -> None:
         """Lets each call take ``seconds``."""
@@ -76,7 +76,7 @@ class ForeignCode:
         """What the function returns, in a thread that has the context variables of this task.
 
         Args:
-            owner: whose code it is: the name of an operation. A few of its calls run at once, others wait for them.
+            owner: the name of the operation that owns the code. A few of its calls run at once; others wait for them.
             function: what is called.
             args: for it.
 
@@ -84,7 +84,7 @@ class ForeignCode:
             Exception: whatever the function raises.
             LeftError: see `contained`.
             TimeLimitError: it took too long; it runs on.
-            BusyError: calls of the same owner do not come to their end.
+            BusyError: earlier calls of the same owner do not end.
         """
         return await self.call_within(self._seconds, owner, function, *args)
 
@@ -123,7 +123,7 @@ class ForeignCode:
         return place
 
     def _give_up(self, owner: str, place: asyncio.Semaphore, future: Future[Any]) -> None:
-        """Nobody waits for a call any more. Its place is free again when it has come to its end."""
+        """Abandons a call. Its place becomes free when the call ends."""
         loop = asyncio.get_running_loop()
         self._late[owner] += 1
 
@@ -139,7 +139,7 @@ class ForeignCode:
 
 
 class TimedCalls:
-    """Calls functions that tell something, each for a moment only. Safe for many threads."""
+    """Calls functions that report a value, each for a moment only. Safe for many threads."""
 
     def __init__(self, *, seconds: float = 0.3) -> None:
         """Lets each call take ``seconds``."""
@@ -149,7 +149,7 @@ class TimedCalls:
         self._late: dict[int, tuple[Future[Any], object]] = {}
 
     def __call__(self, function: Callable[[Any], Any], scope: object) -> Any:
-        """What the function makes of ``scope``. One that has not ended since it was last called is not called again.
+        """What the function returns for ``scope``. A function whose last call has not ended is not called again.
 
         Raises:
             Exception: whatever the function raises.

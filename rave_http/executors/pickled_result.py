@@ -1,4 +1,4 @@
-"""Values and exceptions on their way out of a child process."""
+"""Values and exceptions that leave a child process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rave_http.executors.executor import Result
 
 @dataclass(frozen=True, slots=True)
 class PickledResult:
-    """A body's result as it crosses over.
+    """A body's result, pickled.
 
     Attributes:
         data: the pickled value, or the pickled exception.
@@ -35,7 +35,7 @@ class ChildTraceback(RaveError):
 
 
 class _Bare:
-    """An exception that is made again without calling its class, whose ``__init__`` may want what nobody knows."""
+    """An exception rebuilt without calling its class, whose ``__init__`` may need unknown arguments."""
 
     def __init__(self, kind: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> None:
         self._parts = (kind, args, state)
@@ -52,10 +52,10 @@ def _made_again(kind: type[BaseException], args: tuple[Any, ...], state: dict[st
 
 
 def packed(operation: str, result: Result) -> PickledResult:
-    """A result as it can cross over; for a value that can't, an error that says so.
+    """A result in picklable form; for a value that can't be pickled, an error that says so.
 
-    An exception that can't be pickled is made again from its class and arguments, else from its class and text; one
-    whose class is known only there becomes a `RuntimeError` that names it.
+    An exception that can't be pickled is rebuilt from its class and arguments, else from its class and text. If only
+    the child knows its class, it becomes a `RuntimeError` that names the class.
     """
     value, error = result
     if error is None:
@@ -71,7 +71,7 @@ def packed(operation: str, result: Result) -> PickledResult:
 
 
 def opened(operation: str, pickled: PickledResult) -> Result:
-    """The result that was pickled; for what can't be opened here, an error that says so."""
+    """The unpickled result; for one that can't be unpickled here, an error that says so."""
     try:
         content = pickle.loads(pickled.data)  # noqa: S301  # from our own child
     except Exception as reason:  # noqa: BLE001  # the code of a stranger
@@ -98,7 +98,7 @@ def _packed_error(error: Exception) -> bytes:
 
 
 def _candidates(error: Exception) -> Iterator[Any]:
-    """Forms of an exception, the truest first."""
+    """Forms of an exception, the most faithful first."""
     kind = type(error)
     yield error
     yield _Bare(kind, error.args, {name: value for name, value in vars(error).items() if _is_portable(value)})

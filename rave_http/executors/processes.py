@@ -37,7 +37,7 @@ class MisfitError(Signal):
 
 
 class Errand:
-    """One body on its way through a child. Its thread goes the way, its caller may call it off."""
+    """One run of a body in a child. A thread carries it out; its caller may cancel it."""
 
     def __init__(self, step: RunBody, number: int, time_limit: float | None) -> None:
         self.step = step
@@ -58,7 +58,7 @@ class Errand:
             child_process.kill()
 
     def job(self) -> BodyCall:
-        """What the child needs to know.
+        """The job as the child needs it.
 
         Raises:
             MisfitError: the body can't run there.
@@ -73,12 +73,12 @@ class Errand:
         return BodyCall(self.number, place, self.operation, call.key, _keys_around(step), arguments, done, self.trace)
 
     def go(self, child_process: ChildProcess, job: BodyCall) -> Answer:
-        """Lets the child run the body.
+        """Runs the body in the child.
 
         Raises:
             MisfitError: it can't run there.
             TimeoutError: it took too long; it runs on.
-            GoneError, KilledError: as by `ChildProcess.ask`, or it was called off before.
+            GoneError, KilledError: as by `ChildProcess.ask`, or it was cancelled before.
         """
         with self._lock:
             if self._is_called_off:
@@ -92,7 +92,7 @@ class Errand:
 
 
 def _make_ready(child_process: ChildProcess, job: BodyCall) -> None:
-    """Lets the child load what a job needs, which does not count against its time limit."""
+    """Makes the child load what a job needs. This does not count against its time limit."""
     version = job.key.version if job.key is not None else None
     if (job.place, version) in child_process.ready:
         return
@@ -108,9 +108,9 @@ def _make_ready(child_process: ChildProcess, job: BodyCall) -> None:
 class ProcessExecutor(Executor):
     """Runs bodies in child processes.
 
-    A child is started when one is needed and none is idle, and then kept. A body at its time limit, or one whose
-    caller is gone, is killed with its child and with what it started. What can't run there - an operation that another
-    process can't find by module and name, or arguments that can't be pickled - runs in a thread, with one warning.
+    A child starts when one is needed and none is idle, and then stays. A body at its time limit, or one whose caller is
+    gone, is killed with its child and all that it started. Some bodies can't run in a child: another process can't find
+    the operation by module and name, or the arguments can't be pickled. They run in a thread, with one warning.
     """
 
     name = "processes"
@@ -131,7 +131,7 @@ class ProcessExecutor(Executor):
         self._is_closed = False
 
     async def run(self, step: RunBody, *, time_limit: float | None) -> Result:
-        """Runs a body in a child process; in a thread where it can't run there."""
+        """Runs a body in a child process, or in a thread if it can't run there."""
         errand = Errand(step, next(self._numbers), time_limit)
         try:
             future = self._thread_workers.start(partial(self._conduct, errand))
@@ -153,7 +153,7 @@ class ProcessExecutor(Executor):
         return await self._local.run(step, time_limit=time_limit)
 
     def renew(self) -> None:
-        """Code has changed: idle children end at once, the others after what they do now."""
+        """Announces a change of code: idle children end at once, the others after their current task."""
         with self._lock:
             self._generation += 1
             idle, self._idle = self._idle, []
@@ -174,7 +174,7 @@ class ProcessExecutor(Executor):
         await asyncio.to_thread(self._end)
 
     def _conduct(self, errand: Errand) -> Result | MisfitError:
-        """Goes an errand to its end, in one of the threads."""
+        """Carries out a run, in one of the threads."""
         operation = errand.operation
         try:
             job = errand.job()
@@ -232,7 +232,7 @@ class ProcessExecutor(Executor):
         return child_process
 
     def _give_back(self, child_process: ChildProcess) -> None:
-        """Keeps a child for the next one, if it is sound, of the present code, and not one too many."""
+        """Keeps a child for the next run, if it is sound, has the current code, and is not surplus."""
         with self._lock:
             is_kept = (
                 child_process.generation == self._generation and not self._is_closed and len(self._idle) < self.slots

@@ -1,4 +1,4 @@
-"""What a child counted, on its way into the statistics of its worker."""
+"""The statistics of a child, to be added to those of its worker."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, TypeAlias
 from rave_core.telemetry.statistics import Statistics
 
 Counts: TypeAlias = dict[str, dict[str, float]]
-"""By operation, and under the empty name what belongs to none: names of counters, and by how much they grew."""
+"""The growth of counters, by name, for each operation; the empty name has those that belong to none."""
 
 _NOT_COUNTED = ("Enabled", "Start Time")
 
 
 class StatsDelta:
-    """In a child: what was counted since it was last asked."""
+    """In a child: the growth of the statistics since the last call."""
 
     def __init__(self, statistics: Statistics) -> None:
         self._namespace = statistics.namespace
         self._before: Counts = {}
 
     def taken(self) -> Counts:
-        """What was counted since then; operations and counters without any are left out."""
+        """The growth since then, without operations and counters that did not grow."""
         operations: dict[str, dict[str, Any]] = self._namespace["Operations"]
         now = {"": _numbers(self._namespace), **{name: _numbers(each) for name, each in list(operations.items())}}
         before, self._before = self._before, now
@@ -30,7 +30,7 @@ class StatsDelta:
 
 
 def add(statistics: Statistics, counts: Counts) -> None:
-    """Adds what a child counted; nothing while the statistics are paused."""
+    """Adds the counts of a child; does nothing while the statistics are paused."""
     if not statistics.namespace["Enabled"]:
         return
     for operation, grown in counts.items():

@@ -25,8 +25,8 @@ _log = logging.getLogger("rave.http")
 class ThreadWorkers:
     """Threads that do one job at a time each. Safe for many threads.
 
-    A thread is started when a job comes and none is idle. They are daemons, other than those of
-    `concurrent.futures`: a body that never ends must not keep its process from ending.
+    A thread starts when a job arrives and none is idle. Unlike those of `concurrent.futures`, the threads are daemons:
+    a body that never ends must not keep its process from ending.
     """
 
     def __init__(self, name: str, most: int) -> None:
@@ -48,7 +48,7 @@ class ThreadWorkers:
         """Begins a job at once, in one of the threads.
 
         Raises:
-            BusyError: every thread has a job, and there may be no more of them; or they were dismissed.
+            BusyError: every thread has a job and the limit is reached, or the threads were dismissed.
         """
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
@@ -98,12 +98,12 @@ class _Member(threading.Thread):
         self._rest = rest
 
     def run(self) -> None:
-        """Does jobs until there is none."""
+        """Runs jobs until there are none."""
         while self._did_one():
             pass
 
     def _did_one(self) -> bool:
-        """A frame of its own, so that an idle thread holds on to nothing."""
+        """A separate frame, so that an idle thread keeps no references."""
         job = self.jobs.get()
         if job is None:
             return False
@@ -114,7 +114,7 @@ class _Member(threading.Thread):
 
 
 def _do(job: Callable[[], Any], future: Future[Any]) -> Callable[[], None]:
-    """Does a job; gives what hands its result over."""
+    """Runs a job; returns the function that delivers its result."""
     try:
         return partial(future.set_result, job())
     except BaseException as error:  # noqa: BLE001  # it belongs to the caller that waits
@@ -124,12 +124,12 @@ def _do(job: Callable[[], Any], future: Future[Any]) -> Callable[[], None]:
 class ThreadExecutor(Executor):
     """Runs bodies in threads.
 
-    A thread can't be killed: a body at its time limit, or one whose caller is gone, is given up. A coroutine is
-    cancelled then; another body runs on and keeps its thread, while others take its place, until so many run on that
-    there is no room (see `SPARE`).
+    A thread can't be killed, so a body at its time limit, or one whose caller is gone, is abandoned. A coroutine is
+    then cancelled. Any other body runs on and keeps its thread, while new bodies take its place, until so many run on
+    that there is no room (see `SPARE`).
 
     Attributes:
-        abandoned: bodies that were given up and still run.
+        abandoned: abandoned bodies that still run.
     """
 
     name = "threads"
@@ -142,7 +142,7 @@ class ThreadExecutor(Executor):
 
     @property
     def abandoned(self) -> int:
-        """How many bodies were given up and still run."""
+        """The number of abandoned bodies that still run."""
         return len(self._abandoned)
 
     async def run(self, step: RunBody, *, time_limit: float | None) -> Result:
@@ -173,7 +173,7 @@ class ThreadExecutor(Executor):
         """Nothing to do: a body is a function of this process, and is new when its namespace is."""
 
     async def close(self, grace: float) -> None:
-        """Lets running bodies finish for ``grace`` seconds; gives up the rest, which end with the process."""
+        """Lets running bodies finish for ``grace`` seconds; abandons the rest, which end with the process."""
         if self._running:
             _, late = await asyncio.wait(list(self._running), timeout=grace)
             for running in late:

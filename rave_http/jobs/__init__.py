@@ -1,1 +1,1 @@
-"""Runs that are under way, and the tickets that promise their results."""
+"""Jobs under way, and the tickets that promise their results."""

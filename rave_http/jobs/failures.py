@@ -1,4 +1,4 @@
-"""What an exception of a job is to a client: which problem, in which words."""
+"""Maps an exception of a job to the problem that a client sees."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST: Final = 20_000
 _MOST: Final = 100
 _PLAIN: Final = (str, int, bool, type(None))
 _NOT_OF_ARGUMENTS: Final = frozenset({401, 405, 406, 407, 408, 411, 412, 416, 417, 421, 425, 426, 428, 429, 431})
-"""Statuses that tell of credentials, headers or the connection: a body can't know of those, so 422 is sent instead."""
+"""Statuses about credentials, headers or the connection: a body can't know these, so 422 replaces them."""
 
 
 def failure_of(error: Exception, now: float) -> Failed:
@@ -40,7 +40,7 @@ def failure_of(error: Exception, now: float) -> Failed:
 
 
 def problem_of(failed: Failed, retry_after: float, error: BaseException | None = None) -> Problem:
-    """The problem that tells a failure.
+    """The problem for a failure.
 
     Args:
         failed: the failure.
@@ -63,12 +63,12 @@ def problem_of(failed: Failed, retry_after: float, error: BaseException | None =
 
 
 def _text(error: Exception) -> str:
-    """What a refusal says, in its own words."""
+    """The message of a refusal."""
     return describe_error(error).removeprefix(f"{type(error).__name__}: ")[:2000]
 
 
 def _written(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What a body says of its parameters, as far as JSON can say it."""
+    """What a body says about its parameters, as far as JSON can express it."""
     found = []
     for each in errors[:_MOST]:
         plain = {str(name)[:100]: value for name, value in each.items() if isinstance(value, _PLAIN)}

@@ -1,4 +1,4 @@
-"""A job: one run under way, as those who wait for it and those who show it see it."""
+"""A job: one run under way, as waiting requests and status pages see it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Job:
     Attributes:
         name: ``namespace/operation``.
         asked: the call as it was written.
-        started_at: Unix seconds; ``began`` is when it got its place, by the monotonic clock, ``None`` before.
+        started_at: Unix seconds; ``began`` is the monotonic time at which it got its place, ``None`` before.
         progress: the latest report, or ``None``.
         failed: how it failed, once it did.
-        is_elsewhere: whether another process makes the product just now, or a body that runs here.
-        is_running: whether its own body runs, or has run: until then another process may have made the product.
+        is_elsewhere: whether another process, or another body in this one, currently makes the product.
+        is_running: whether its own body runs or has run; until then another process may have made the product.
         is_promised: whether a ticket was given out for it.
         is_counted: whether its ticket says that its body runs.
-        is_stale: whether it failed, and a stale result is its answer nevertheless.
+        is_stale: whether it failed and answers with a stale result.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Job:
 
     @property
     def status(self) -> str:
-        """``queued`` until it has its turn, then ``making``; so also while somebody else makes the product."""
+        """``queued`` until its turn, then ``making``; also ``making`` while another run makes the product."""
         return "queued" if self.began is None and not self.is_elsewhere else "making"
 
     @property
@@ -72,7 +72,7 @@ class Job:
                 self._loop.call_soon_threadsafe(self.tell)
 
     def follow(self, holder: LeaseRecord | None) -> None:
-        """Takes over the progress that another process reports by its lease; ``None`` where nothing is known of it."""
+        """Takes over the progress that another process reports in its lease; ``None`` if it is unknown."""
         if holder is None or holder.done is None:
             return
         progress = Progress(holder.done, holder.total, holder.text)

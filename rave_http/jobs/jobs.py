@@ -1,8 +1,8 @@
 """Jobs: the runs under way in one worker, one for each key, which requests start, join and wait for.
 
-A job waits its turn in three steps: while another process makes the same product it takes no place; then it
-takes a place of its executor; then the engine walks the path. The place is taken before the path begins, since who
-holds a flight or a lease while waiting for a place can keep others from ever giving theirs back.
+A job proceeds in three steps. It waits while another process makes the same product, without a place. It takes a place
+of its executor. Then the engine runs the call. The place comes first: a job that held a flight or a lease while it
+waits for a place could cause a deadlock.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from rave_http.protocol.problems import Problem
 from rave_http.workers.metrics import Metrics
 
 PULSE: Final = 0.5
-"""Seconds after which a job under way is made known to other workers, and between reports of its progress."""
+"""Seconds after which other workers learn of a job under way, and between reports of its progress."""
 
 _log = logging.getLogger("rave.http")
 
@@ -41,8 +41,8 @@ class Jobs:
     """The jobs of one worker. For its event loop alone.
 
     Attributes:
-        is_draining: set when the worker is about to stop: nothing new is started, and nobody waits any longer.
-        on_run: called with each job whose body is about to run, and waited for.
+        is_draining: set when the worker is about to stop: no job starts, and all waits end.
+        on_run: called with each job whose body is about to run, and awaited.
         on_end: called with each job that ended, and its outcome or ``None``.
     """
 
@@ -64,7 +64,7 @@ class Jobs:
             clock: the source of time.
             choose: the executor and the time limit of an operation.
             metrics: where jobs are counted.
-            foreign: calls code of operations that is no body.
+            foreign: calls code of operations other than bodies.
             queue: jobs that may wait for a place.
             failure_time: seconds that a failure is remembered.
         """
@@ -83,11 +83,11 @@ class Jobs:
         self._recent: dict[str, Job] = {}
 
     def __iter__(self) -> Iterator[Job]:
-        """Those under way."""
+        """The jobs under way."""
         return iter(list(self._under_way.values()))
 
     def find(self, key: str) -> Job | None:
-        """The job of ``key`` that is under way here, or ended so shortly ago that it is remembered."""
+        """The job of ``key`` that is under way in this worker, or ended so recently that it is remembered."""
         plain = self._under_way.get((key, PLAIN))
         if plain is not None:
             return plain
@@ -109,15 +109,15 @@ class Jobs:
         Args:
             name: ``namespace/operation``.
             asked: the call as it was written.
-            resolved: where its operation is answered.
+            resolved: the resolved operation.
             call: the call.
-            options: how it is to be answered.
+            options: how to answer it.
             on_start: called before a new one is started; what it raises keeps it from that.
 
         Raises:
             Problem: the queue is full, or the worker is about to stop.
         """
-        # What is never kept is computed for each who asks.
+        # A result that is never kept is computed for each request.
         slot: object = object()
         if call.key is not None and resolved.strategy is not nocache:
             slot = (call.key.text, options)
@@ -132,22 +132,22 @@ class Jobs:
         self._under_way[slot] = job
         self._metrics.computation_queued(name)
         job.task = asyncio.create_task(self._run(slot, job), name=f"rave {name}")
-        # Nobody may be waiting when it fails; that is told where it ends.
+        # Perhaps nobody waits when it fails; the failure is logged where it ends.
         job.task.add_done_callback(lambda task: task.cancelled() or task.exception())
         return job
 
     def _failure(self, key: str) -> Job | None:
-        """The job of ``key`` that failed here so shortly ago that it is not run again.
+        """The job of ``key`` that failed in this worker so recently that it does not run again.
 
-        It may have an answer nevertheless: a stale result that its operation allows in such a case.
+        It may still have an answer: a stale result that its operation allows after a failure.
         """
         found = self._recent.get(key)
         return found if found is not None and (found.failed is not None or found.is_stale) else None
 
     async def wait(self, job: Job, seconds: float | None) -> bool:
-        """Waits for the end of a job, ``seconds`` at most (``None``: as long as it takes); whether it ended.
+        """Waits for the end of a job, ``seconds`` at most (``None``: no limit). Returns whether it ended.
 
-        The wait is over at once when the worker is about to stop.
+        The wait ends at once when the worker is about to stop.
         """
         if job.task.done() or seconds == 0:
             return job.task.done()
@@ -159,7 +159,7 @@ class Jobs:
         return job.task.done()
 
     async def publish(self) -> None:
-        """Lets others see what is under way here, and how far it is."""
+        """Publishes the jobs under way in this worker, and their progress."""
         stores: dict[int, Leases] = {}
         for each in self._under_way.values():
             if each.began is not None and each.resolved.leases is not None:
@@ -168,7 +168,7 @@ class Jobs:
             await asyncio.to_thread(leases.publish)
 
     async def drain(self, seconds: float) -> None:
-        """Starts nothing more, lets what is under way come to its end for ``seconds``, and gives up the rest."""
+        """Starts no more jobs, lets running ones finish for ``seconds``, and gives up the rest."""
         self.is_draining.set()
         tasks = set()
         for each in list(self._under_way.values()):
@@ -205,7 +205,7 @@ class Jobs:
             if job.failed.is_refusal:
                 _log.info("%s refused: %s", job.name, job.failed.detail)
             else:
-                # The client is told what failed; the log says where.
+                # The client learns what failed; the log says where.
                 _log.warning("%s failed: %s", job.name, job.failed.detail, exc_info=error)
             raise
         finally:
@@ -221,7 +221,7 @@ class Jobs:
         return outcome
 
     async def _guarded(self, job: Job) -> Outcome[Any]:
-        """The outcome of a job. What would stop the event loop ends this job only."""
+        """The outcome of a job. An exception that would stop the event loop ends only this job."""
         try:
             return await self._computed(job)
         except (SystemExit, KeyboardInterrupt) as error:
@@ -250,7 +250,7 @@ class Jobs:
         return outcome
 
     async def _observed(self, job: Job, outcome: Outcome[Any], seconds: float) -> None:
-        """Tells plugins of a call. One that never ends keeps nobody from the answer for longer than a call may take."""
+        """Notifies plugins of a call. One that never ends delays the answer only by the time limit of such calls."""
         observe = partial(
             self._runtime.diagnostics.observe, "rave_called", call=job.call, outcome=outcome, seconds=seconds
         )
@@ -260,7 +260,7 @@ class Jobs:
             _log.warning("plugins were not told of a call of %s: %s", job.name, error)
 
     async def _let_others(self, job: Job) -> None:
-        """Waits while the same product is being made elsewhere: by another process, or inside a body that runs here."""
+        """Waits while another process, or a body in this one, makes the same product."""
         key, leases = job.key, job.resolved.leases
         if key is None or job.options is not PLAIN:
             return
@@ -279,7 +279,7 @@ class Jobs:
         job.is_elsewhere = False
 
     def _remember(self, job: Job, outcome: Outcome[Any] | None) -> None:
-        """Keeps a failure, and a result that no cache keeps, for those who ask a moment later."""
+        """Keeps a failure, or a result that no cache keeps, for requests a moment later."""
         key = job.key
         is_lost = job.failed is not None or job.is_stale
         if key is None or not (is_lost or (outcome is not None and outcome.status is Status.UNCACHED)):

@@ -1,7 +1,7 @@
-"""Tickets: what is remembered of a product that was promised, by every worker and host that shares the cache.
+"""Tickets: the records of promised products, shared by every worker and host that uses the cache.
 
-A ticket is the URL of a product; its record holds the call as it was asked, so any worker that is asked for the product
-can make it after a crash. The records are entries of the data cache, under the operation ``-/tickets``: sealed,
+A ticket is the URL of a product. Its record holds the original call, so any worker can make the product after a crash.
+The records are entries of the data cache, under the operation ``-/tickets``: sealed,
 expiring and purged like all others.
 """
 
@@ -25,7 +25,7 @@ from rave_http.description.request_arguments import Asked
 
 OPERATION: Final = "-/tickets"
 MOST_RUNS: Final = 2
-"""Processes that the body of one ticket may take along. A death may come from a neighbour, so the first is no proof."""
+"""Processes that the body of one ticket may kill. Another body may have caused the first death, so one is no proof."""
 
 _VERSION: Final = "1"
 _KNOWN: Final = 10_000
@@ -37,11 +37,11 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     """How a job failed.
 
     Attributes:
-        slug: of the problem that tells it.
+        slug: of its problem.
         detail: class and message of the exception.
         at: Unix seconds.
-        status: the HTTP status, where it is not that of the kind of problem.
-        errors: one for each wrong parameter, where the operation refused its arguments.
+        status: the HTTP status, if it differs from that of the kind of problem.
+        errors: one for each wrong parameter, if the operation refused its arguments.
     """
 
     slug: str
@@ -52,7 +52,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the operation did not fail, but refused the request."""
+        """Whether the operation refused the request rather than failed."""
         return self.slug in ("refused", "bad-arguments")
 
 
@@ -70,11 +70,11 @@ class StoredTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     Attributes:
         key: text of the product's key.
         asked: the call, as it was written.
-        created_at: Unix seconds at which the ticket was first given out.
+        created_at: Unix seconds at which the ticket was first issued.
         ended_at: Unix seconds at which the product was made, or failed; ``None`` before.
         failed: how it failed, or ``None``.
-        runs: how often its body was begun, and neither came to an end nor was cut off by a worker that stops.
-        runner: the process that began it last; ``None`` while none does.
+        runs: how often its body started and neither ended nor was interrupted by a stopping worker.
+        runner: the process that started it last; ``None`` while none runs it.
     """
 
     key: str
@@ -87,13 +87,13 @@ class StoredTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     @property
     def is_run(self) -> bool:
-        """Whether the process that runs its body lives on this host, and has not said yet how it ended."""
+        """Whether the process that runs its body is alive on this host and has not yet recorded the outcome."""
         runner = self.runner
         return runner is not None and runner.host == host_id() and is_alive(runner.pid, runner.start)
 
     @property
     def lost(self) -> Failed | None:
-        """How it failed, where its body has ended the process that ran it as often as it may: it is not run again."""
+        """The failure of a body that has killed its process too often to run again."""
         if self.ended_at is not None or self.runs < MOST_RUNS:
             return None
         detail = f"WorkerLostError: the process that ran it died, {self.runs} times; ask the operation to run it again"
@@ -104,16 +104,16 @@ class Tickets:
     """The records of tickets in one cache. Every method may wait for the store; trouble in it is logged, not raised."""
 
     def __init__(self, cache: Cache, clock: Clock, *, keep: float) -> None:
-        """Keeps records in ``cache``, each for ``keep`` seconds after it was last given out."""
+        """Keeps records in ``cache``, each for ``keep`` seconds after the ticket was last issued."""
         self._cache = cache
         self._clock = clock
         self._keep = keep
-        # What was given out here a moment ago need not be written again.
+        # A ticket that this worker issued a moment ago need not be written again.
         self._given: TTLCache[str, StoredTicket] = TTLCache(_KNOWN, ttl=_RECENTLY, timer=clock.monotonic)
         self._lock = threading.Lock()
 
     def give(self, key: Key, asked: Asked) -> StoredTicket:
-        """The ticket for ``key``, whose record is there for others when this returns."""
+        """The ticket for ``key``. Others can see its record when this returns."""
         with self._lock:
             known = self._given.get(key.text)
         if known is not None:
@@ -124,7 +124,7 @@ class Tickets:
         return ticket
 
     def end(self, key: str, failed: Failed | None = None) -> None:
-        """Notes that the product of ``key`` was made, or how it failed."""
+        """Records that the product of ``key`` was made, or how it failed."""
         found = self.find(key)
         if found is not None:
             now = self._clock.now()
@@ -133,7 +133,7 @@ class Tickets:
             self._given.pop(key, None)
 
     def begin(self, key: str) -> bool:
-        """Notes that this process begins to run the body; whether there is a ticket to note it in."""
+        """Records that this process starts to run the body. Returns whether there is a ticket to record it in."""
         found = self.find(key, newest=True)
         if found is None:
             return False
@@ -142,17 +142,17 @@ class Tickets:
         return True
 
     def cut(self, key: str) -> None:
-        """Notes that a body was cut off since its worker stops, which is no fault of its own."""
+        """Records that a body was interrupted because its worker stops, which is not its fault."""
         found = self.find(key)
         if found is not None:
             self._put(msgspec.structs.replace(found, runs=max(0, found.runs - 1), runner=None))
 
     def find(self, key: str, *, newest: bool = False) -> StoredTicket | None:
-        """The record of the ticket for ``key``; ``None`` where none was given out, or too long ago.
+        """The record of the ticket for ``key``; ``None`` if none was issued, or too long ago.
 
         Args:
             key: text of the product's key.
-            newest: whether to look beneath the memory of this worker, which does not hear of what others write.
+            newest: whether to bypass the memory of this worker, which does not see what others write.
         """
         if newest and self._cache.blocking:
             self._cache.drop(_key(key).text)

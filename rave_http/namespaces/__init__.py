@@ -1,1 +1,1 @@
-"""The namespaces that are served, loaded anew when they change."""
+"""The served namespaces, reloaded when they change."""

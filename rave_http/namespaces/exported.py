@@ -22,7 +22,7 @@ class ExportedOperation:
     Attributes:
         name: ``namespace/operation``.
         namespace: the first part of it.
-        resolved: the operation as the worker's runtime sees it.
+        resolved: the resolved operation of the worker's runtime.
         generation: of the namespaces when it was looked up; it grows with every change that is taken.
     """
 
@@ -40,7 +40,7 @@ class Exports:
     Attributes:
         generation: grows with every change that is taken.
         by_name: by ``namespace/operation``.
-        by_full_name: by the name in their keys; of several names of one operation the same one, else the first.
+        by_full_name: by the name in their keys; if an operation has several names, the same one, else the first.
         by_quoted_name: by that name as a key writes it. Several namespaces may export one operation.
     """
 
@@ -55,7 +55,7 @@ class Exports:
         """The operations of ``catalog``, as ``runtime`` sees them.
 
         Raises:
-            ConfigurationError: a strategy, version or converter is named, and there is none of that name.
+            ConfigurationError: an operation names an unknown strategy, version or converter.
         """
         by_name: dict[str, ExportedOperation] = {}
         by_full_name: dict[str, ExportedOperation] = {}

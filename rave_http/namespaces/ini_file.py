@@ -1,4 +1,4 @@
-"""The INI file that says which directories are namespaces, as `raved` has read it since 2007 (R18).
+"""The INI file that lists directories as namespaces, in the format that `raved` has read since 2007 (R18).
 
 [namespaces]
 foo = %(nsroot)s/foo/namespace
@@ -22,8 +22,8 @@ _NO_DEFAULTS: Final = "\0"
 def read_namespaces(path: str, root: str | None = None) -> dict[str, str]:
     """Names and absolute directories, as the file at ``path`` lists them, in its order.
 
-    Names keep their case. A relative directory starts where the file is, ``~`` at the home directory. A comment starts
-    a line with ``#`` or ``;``, or follows a blank and ``;``.
+    Names keep their case. A relative directory is relative to the file; ``~`` is the home directory. A comment starts
+    with ``#`` or ``;`` at the start of a line, or with a blank and ``;`` within it.
 
     Args:
         path: of the file.

@@ -1,7 +1,7 @@
-"""Live namespaces: what the service serves, loaded anew whenever a directory changes (R18).
+"""Live namespaces: the operations of the service, reloaded whenever a directory changes (R18).
 
-A change that is broken leaves the code serving that was taken before: in a worker that has it, and, by way of what is
-kept in the run directory, in one that starts meanwhile.
+After a broken change, the previous code continues to serve. A worker that starts at that time loads it from the sources
+kept in the run directory.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class NamespaceState:
 
     Attributes:
         name: of the namespace.
-        kind: ``installed`` for a package, ``directory`` for one that is loaded anew when it changes.
+        kind: ``installed`` for a package, ``directory`` for one that is reloaded when it changes.
         origin: the package or the directory.
-        generation: how often this worker took its code: 1 from the start, also if that was code that was kept; 0 as
-            long as there is none.
-        loaded_at: when the code that serves was loaded, in Unix seconds; 0 as long as there is none.
+        generation: how often this worker accepted its code: 1 from the start, even for kept code; 0 while there is
+            none.
+        loaded_at: when the current code was loaded, in Unix seconds; 0 while there is none.
         operations: what it serves, as ``namespace/operation``, in order.
-        problems: of its code as it was loaded last, whether that was taken or not.
-        error: why that was not taken; empty if it was.
-        failed_at: when it was not taken, in Unix seconds, else ``None``.
+        problems: those of the latest load, whether it was accepted or not.
+        error: why the latest load was refused; empty if it was accepted.
+        failed_at: when the latest load was refused, in Unix seconds, else ``None``.
     """
 
     name: str
@@ -57,14 +57,14 @@ class NamespaceState:
 class LiveNamespaces:
     """The namespaces of one worker.
 
-    Code of a directory is loaded beside that which serves, and takes over when it is loaded whole; else it is reported,
-    and what serves goes on. Calls that are under way end with the code they began with. Directories are loaded one at a
-    time: for as long as the imports of one take, changes of the others wait, and nothing else does.
+    The new code of a directory loads beside the current code, and replaces it once the load is complete. A failed load
+    is reported, and the current code stays. Calls under way finish with the code they started with. Directories load
+    one at a time: during the imports of one, changes of the others wait, and nothing else does.
 
-    Safe for many threads. Runs the code of namespaces, so `rave_core.using` has to be entered around everything here.
+    Safe for many threads. It runs the code of namespaces, so enter `rave_core.using` around every use.
 
     Attributes:
-        on_change: called with the new state after each load, taken or refused, in the thread that loaded.
+        on_change: called with the new state after each load, accepted or refused, in the thread that loaded.
     """
 
     def __init__(
@@ -81,11 +81,11 @@ class LiveNamespaces:
 
         Args:
             directories: those that are namespaces, by name.
-            runtime: where calls of the operations are answered.
-            clock: tells when something was loaded.
-            load_error_fatal: whether a problem stops everything, but one with a directory whose code was kept.
+            runtime: the one that answers calls of the operations.
+            clock: the source of load times.
+            load_error_fatal: whether a problem stops everything, except one with a directory whose code is kept.
             polling: whether to watch without the help of the system.
-            kept: the code that was taken by workers of this service.
+            kept: the code that workers of this service accepted.
         """
         self.on_change: list[Callable[[NamespaceState], None]] = []
         self._runtime = runtime
@@ -99,11 +99,11 @@ class LiveNamespaces:
         self._states: Mapping[str, NamespaceState] = {}
 
     def load(self) -> None:
-        """Loads all of them, which can take long. To be called once, before anything else.
+        """Loads all namespaces, which can take long. Call it once, before anything else.
 
         Raises:
             PluginError: there is a problem, and ``load_error_fatal`` is set.
-            ConfigurationError: an operation names a strategy, version or converter that there is not.
+            ConfigurationError: an operation names an unknown strategy, version or converter.
         """
         directories = dict(self._directories)
         catalog = Catalog.installed(directories)
@@ -122,7 +122,7 @@ class LiveNamespaces:
 
     @property
     def catalog(self) -> Catalog:
-        """What is served now, and the problems. Replaced as a whole, and never changed."""
+        """The current catalog and its problems. It is replaced as a whole and never changed."""
         return self._exports.catalog
 
     @property
@@ -151,10 +151,10 @@ class LiveNamespaces:
         return self._exports.by_quoted_name.get(quoted, ())
 
     def reload(self, name: str) -> NamespaceState:
-        """Loads the code of a directory as it is now; gives how that went. Waits while another one is loaded.
+        """Loads the current code of a directory and returns the outcome. Waits while another one loads.
 
         Raises:
-            UnknownNameError: no namespace is called so.
+            UnknownNameError: there is no namespace of that name.
             ConfigurationError: it is an installed package.
         """
         if name not in self._directories:
@@ -184,7 +184,7 @@ class LiveNamespaces:
             await asyncio.sleep(_AGAIN)
 
     def _with_kept(self, catalog: Catalog) -> tuple[Catalog, set[str]]:
-        """A catalog in which code that was kept stands for what is broken now, and the names where that is so."""
+        """A catalog in which kept code replaces broken code, and the names of those namespaces."""
         problems, earlier = catalog.problems, set[str]()
         broken = self._directories.keys() & map(_space, problems)
         for name in sorted(broken):
@@ -200,7 +200,7 @@ class LiveNamespaces:
         return Catalog(catalog.namespaces, problems), earlier
 
     def _keep(self, namespace: Namespace) -> None:
-        """Keeps the code of a directory that was taken, if it is whole."""
+        """Keeps the accepted code of a directory, if it is complete."""
         if self._kept is not None and namespace.sources is not None and not namespace.problems:
             self._kept.keep(namespace.name, namespace.origin, namespace.sources)
 
@@ -261,7 +261,7 @@ def _space(problem: LoadProblem) -> str:
 
 
 def _report(before: NamespaceState, after: NamespaceState, seconds: float) -> None:
-    """Logs how a load went; a mistake once, however often it is met."""
+    """Logs the outcome of a load; the same mistake only once."""
     if not after.error:
         _log.info("namespace %s: generation %d, loaded in %.2f s", after.name, after.generation, seconds)
         for problem in after.problems:

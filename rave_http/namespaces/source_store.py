@@ -1,7 +1,7 @@
-"""Kept sources: the code that each directory held when it was taken last, for workers that start while it is broken.
+"""Kept sources: the last accepted code of each directory, for workers that start while it is broken.
 
-They stand in the run directory, so they are of one service, from its start to its end. Data files are none of them:
-what code reads when it is imported, it reads as it is then.
+They are in the run directory, so they belong to one service, from its start to its end. They do not include data files:
+code that reads files during its import reads the current ones.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _log = logging.getLogger("rave.http")
 
 
 class _StoredSource(msgspec.Struct, frozen=True):
-    """What stands in the run directory for a namespace.
+    """The record of a namespace in the run directory.
 
     Attributes:
         directory: that of the settings.
         read_at: as in the snapshot.
-        sources: ``None`` where they could not be kept, since those before them are not what serves.
+        sources: ``None`` if they could not be kept: earlier ones would not match the current code.
     """
 
     directory: str
@@ -36,14 +36,14 @@ class _StoredSource(msgspec.Struct, frozen=True):
 
 
 class KeptSources:
-    """The sources of namespaces that the workers of a service took last. Safe for many threads and workers."""
+    """The sources that the workers of a service accepted last. Safe for many threads and workers."""
 
     def __init__(self, run_directory: RunDirectory) -> None:
         self._run_directory = run_directory
         self._told: set[str] = set()
 
     def keep(self, name: str, directory: str, sources: Snapshot) -> None:
-        """Keeps what a namespace was loaded from, unless what is kept was read later. What goes wrong is logged."""
+        """Keeps the sources of a namespace, unless the kept ones were read later. Logs errors."""
         fact, kept = _fact(name), _StoredSource(directory, sources.read_at, sources)
         try:
             with self._run_directory.locked(fact):
@@ -54,7 +54,7 @@ class KeptSources:
             self._tell(name, error)
 
     def find(self, name: str, directory: str) -> Snapshot | None:
-        """What is kept of a namespace, if anything is, and if that was in the same directory."""
+        """The kept sources of a namespace, if there are any, and if they come from the same directory."""
         try:
             kept = self._read(_fact(name))
         except OSError as error:
@@ -87,5 +87,5 @@ class KeptSources:
 
 
 def _fact(name: str) -> str:
-    """Where the run directory has it: names of namespaces have letters that those of facts have not."""
+    """Its name in the run directory: names of namespaces may have letters that names of facts may not."""
     return f"sources-{blake2b(name.encode(), digest_size=16).hexdigest()}"

@@ -1,9 +1,9 @@
 """Notices changes in the directories of namespaces, so that nobody has to tell the service (R18).
 
-Whether a directory changed is found out by looking at it: the times, sizes and inodes of its files, and where it really
-is. The system's watcher only says when a look is worth while. Looks are taken now and then without it, too: it does not
-tell of links set elsewhere, of directories that appear, or of what another host does to a shared file system; and it
-may not be to be had, which then costs some tenths of a second and nothing else.
+A scan of a directory decides whether it changed: the times, sizes and inodes of its files, and its real path. The
+system's watcher only says when a scan is worthwhile. Scans also run now and then without it, because it misses changed
+links, new directories, and the writes of other hosts to a shared file system. If the system has no watcher, changes are
+noticed some tenths of a second later.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from rave_core.errors import describe_error
 _log = logging.getLogger("rave.http")
 
 PULSE: Final = 0.4
-"""Seconds between glances, and between looks where the system's watcher is not to be had."""
+"""Seconds between quick checks, and between scans if the system has no watcher."""
 _SWEEP: Final = 1.0
 _SHARE: Final = 10
-"""A look that takes long is taken less often: the directory's files may take one such part of a processor."""
+"""Slow scans run less often: scanning a directory may take one such part of a processor."""
 _QUIET: Final = 0.12
 _LONGEST_UNREST: Final = 1.0
 _DEAF_FOR: Final = 60.0
@@ -47,16 +47,16 @@ _IGNORED_FILES: Final = re.compile(
 )
 
 Place: TypeAlias = tuple[str, int, int]
-"""Where a directory really is: its path without links, its device and its inode, which are 0 where there is none."""
+"""The real location of a directory: its path without links, its device and inode, which are 0 if it does not exist."""
 _NOWHERE: Final = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a directory looks like: enough to see that it changed.
+    """The state of a directory: enough to see that it changed.
 
     Attributes:
-        place: where it really is.
+        place: its real location.
         files: by path: time of change, size, inode, time of change of the inode.
     """
 
@@ -65,7 +65,7 @@ class Look:
 
 
 def look(directory: str) -> Look:
-    """Looks at every file of a directory but those that tools leave behind. Reads none of them."""
+    """Scans every file of a directory except those that tools leave behind. Does not read them."""
     place = glance(directory)
     files: dict[str, tuple[int, int, int, int]] = {}
     seen: set[tuple[int, int]] = set()
@@ -86,7 +86,7 @@ def look(directory: str) -> Look:
 
 
 def glance(directory: str) -> Place:
-    """Where a directory really is."""
+    """The real location of a directory."""
     real = os.path.realpath(directory)
     try:
         status = os.stat(real)
@@ -96,23 +96,23 @@ def glance(directory: str) -> Place:
 
 
 class Watcher:
-    """Watches directories from one event loop, and has what belongs to a name loaded when its directory changed.
+    """Watches directories from one event loop, and loads the namespace of a directory that changed.
 
-    A change counts when the directory has been quiet for a moment, so that a checkout of many files counts once; after
-    a second of unrest it counts anyway.
+    A change counts when the directory has been quiet for a moment, so that a checkout of many files counts once. After
+    a second of changes it counts anyway.
     """
 
     def __init__(
         self, directories: Mapping[str, str], load: Callable[[str], object], *, clock: Clock, polling: bool = False
     ) -> None:
-        """Looks at the directories as they are now, which is what later looks are compared to.
+        """Scans the directories now; later scans are compared with this one.
 
         Args:
             directories: by name.
-            load: is called with a name, in a thread, when its directory changed; before it reads anything, it has to
-                call `looked`.
-            clock: measures how long looks take.
-            polling: whether to do without the system's watcher.
+            load: called with a name, in a thread, when its directory changed. It has to call `looked` before it reads
+                anything.
+            clock: measures how long scans take.
+            polling: whether to work without the system's watcher.
         """
         self._directories = dict(directories)
         self._load = load
@@ -127,20 +127,20 @@ class Watcher:
         self._touched: set[str] = set()
 
     def forget(self, name: str) -> None:
-        """Does not watch a directory after all. To be called before `run`."""
+        """Excludes a directory. Call it before `run`."""
         del self._directories[name], self._seen[name]
 
     def looked(self, name: str) -> None:
-        """What the directory looks like now is what is about to be loaded."""
+        """Records the current state of the directory as the one about to be loaded."""
         self._seen[name] = look(self._directories[name])
 
     async def run(self) -> None:
         """Watches until it is cancelled.
 
         Raises:
-            Exception: whatever ``load`` raises; it can be run again afterwards.
+            Exception: any that ``load`` raises. You can call `run` again afterwards.
         """
-        # A line for each change that it notices would say less than ours.
+        # Its own line for each change would say less than ours.
         logging.getLogger("watchfiles").setLevel(logging.WARNING)
         woken = asyncio.Event()
         heard: frozenset[Place] = frozenset()
@@ -151,7 +151,7 @@ class Watcher:
                 if wanted != heard:
                     await _end(listener)
                     listener, heard = asyncio.create_task(self._listen({place[0] for place in wanted}, woken)), wanted
-                    self._due = dict.fromkeys(self._due, self._clock.monotonic())  # what came before it was heard
+                    self._due = dict.fromkeys(self._due, self._clock.monotonic())  # changes before the watcher started
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), PULSE)
                 woken.clear()
@@ -161,13 +161,13 @@ class Watcher:
             await _end(listener)
 
     def _worth_hearing(self) -> frozenset[Place]:
-        """The directories that the system's watcher can be asked to tell of."""
+        """The directories that the system's watcher can watch."""
         if self._polling or self._clock.monotonic() < self._deaf_until:
             return frozenset()
         return frozenset(each.place for each in self._seen.values() if each.place[1:] != _NOWHERE)
 
     async def _listen(self, roots: Collection[str], woken: asyncio.Event) -> None:
-        """Notes which directories the system's watcher speaks of."""
+        """Marks the directories that the system's watcher reports."""
         if not roots:
             return
         try:
@@ -190,7 +190,7 @@ class Watcher:
                 )
 
     def _look_around(self) -> list[str]:
-        """The names whose directories changed, of those that are worth a look now."""
+        """The names whose directories changed, among those due for a scan."""
         touched, self._touched = self._touched, set()
         now, interval = self._clock.monotonic(), _SWEEP if self._worth_hearing() else PULSE
         found = []
@@ -206,14 +206,14 @@ class Watcher:
         return found
 
     async def _changed(self, name: str) -> None:
-        """Waits until a directory is quiet, and has it loaded."""
+        """Waits until a directory is quiet, then loads it."""
         if await self._settled(name) == self._seen[name]:
             return
         await asyncio.to_thread(self._load, name)
         if await asyncio.to_thread(look, self._directories[name]) == self._seen[name]:
             self._restless[name] = 0
             return
-        # It changed while it was loaded. If that happens again and again, it does so itself.
+        # It changed during the load. If that repeats, the code changes its own directory.
         self._restless[name] += 1
         if self._restless[name] >= _RESTLESS:
             pause = min(_LONGEST_PAUSE, 2.0 ** (self._restless[name] - _RESTLESS))
@@ -245,7 +245,7 @@ async def _end(listener: asyncio.Task[None] | None) -> None:
 
 
 def _counts(path: str, place: Place) -> bool:
-    """Whether a path is one of the files of a directory that are looked at."""
+    """Whether a path is one of the files that a scan includes."""
     root = place[0] + os.sep
     *inner, name = path.removeprefix(root).split(os.sep)
     return path.startswith(root) and _IGNORED_DIRECTORIES.isdisjoint(inner) and not _IGNORED_FILES.fullmatch(name)

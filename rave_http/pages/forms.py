@@ -1,8 +1,8 @@
 """Forms: the parameters of an operation as fields that a person fills in (R16), and what was filled in as a URL.
 
-A browser sends every field, those that were left empty too, and a list as one text with line breaks. So a form does
-not go to the operation itself but to its page, which answers with a redirection to the URL that a program would have
-asked for: one address for one question, without any script.
+A browser sends every field, those that were left empty too, and a list as one text with line breaks. So a form goes not
+to the operation itself but to its page, which redirects to the URL that a program would use: one address for one
+question, without any script.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rave_http.description.openapi.texts import Writing, branches_of, writing_of
 from rave_http.description.operation_documents import parameters
 
 GO: Final = "rave.go"
-"""The hidden field by which a form that was sent is told from a link to the form."""
+"""The hidden field that distinguishes a submitted form from a link to the form."""
 
 
 class Control(StrEnum):
@@ -57,12 +57,12 @@ class Field:
         placeholder: what stands in it while it is empty: the default, or an example.
         wanted: what it takes, in words.
         help: what the docstring says of it.
-        default: the default as text, ``None`` where there is none, or it has no text.
+        default: the default as text; ``None`` if there is none, or it has no text form.
         choices: of a select, without the one for the default.
         attributes: more of an ``<input>``: ``min``, ``max``, ``step``.
         value: what stands in it at the start.
         error: what was wrong with that.
-        sample: a text that it would take, for examples.
+        sample: a text that it accepts, for examples.
     """
 
     name: str
@@ -106,7 +106,7 @@ def form_fields(
 
 
 def run_query(operation: Operation[..., Any], sent: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
-    """The query that a form asks for when it is sent: without what was left empty, and with lists item by item.
+    """The query of a submitted form, without empty fields, and with lists item by item.
 
     Args:
         operation: whose form it is.
@@ -129,7 +129,7 @@ def run_url(name: str, query: Sequence[tuple[str, str]], *, base: str) -> str:
 
 
 def sample_query(fields: Sequence[Field]) -> list[tuple[str, str]]:
-    """A question that shows how it is asked: what stands in the fields, and samples where something must."""
+    """An example query: the contents of the fields, with samples for required ones that are empty."""
     query: list[tuple[str, str]] = []
     for field in fields:
         if field.value:
@@ -199,7 +199,7 @@ def _field(
 
 
 def _default(parameter: inspect.Parameter, schema: Mapping[str, Any]) -> str | None:
-    """The default as it was written, which reads better than what a typemap makes of it."""
+    """The default as written, which reads better than the typemap's result."""
     is_plain = isinstance(parameter.default, (str, int, float)) and not isinstance(parameter.default, Enum)
     default = parameter.default if is_plain else schema.get("default")
     if isinstance(default, list) and writing_of(schema) is Writing.LIST:
@@ -295,6 +295,6 @@ _FORMS: Final = {
     "datetime-local": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?"),
     "time": re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2})?"),
 }
-"""What a browser shows in an ``<input>`` of a type; of anything else it shows nothing."""
+"""The value that a browser shows in an ``<input>`` of a type; it shows no other."""
 _INPUT_TYPES: Final = {"date": "date", "date-time": "datetime-local", "time": "time"}
 _SAMPLES: Final = {"date": "2007-04-27", "datetime-local": "2007-04-27T12:00", "time": "12:30"}

@@ -1,4 +1,4 @@
-"""Lines to copy: how a program asks what a form asks."""
+"""Snippets to copy: the query of a form as a program sends it."""
 
 from __future__ import annotations
 

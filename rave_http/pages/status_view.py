@@ -1,4 +1,4 @@
-"""The page that tells the operators of the service how it is: workers, jobs, caches, namespaces."""
+"""The status page for the operators of the service: workers, jobs, caches, namespaces."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class JobFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusFacts:
-    """How the service is.
+    """The state of the service.
 
     Attributes:
         version: of RAVE.
@@ -108,14 +108,14 @@ def status_page(facts: StatusFacts, *, base: str, now: float) -> bytes:
 
 
 def whole(seconds: float) -> str:
-    """How long something has been going on: whole seconds at most, since it goes on."""
+    """An elapsed time in whole seconds, since it still grows."""
     if seconds < 1:
         return "a moment"
     return f"{round(seconds)} s" if round(seconds) < 60 else span(seconds)
 
 
 def _operations(facts: StatusFacts) -> list[dict[str, Any]]:
-    """What is known of each operation's results, the most asked for first."""
+    """The facts about each operation's results, the most requested first."""
     counted: Mapping[str, Any] = facts.statistics.get("Operations", {})
     kept: Mapping[str, Any] = facts.caches.get("operations", {})
     records = [
@@ -138,5 +138,5 @@ def _record(counted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: object) -> float:
-    """A count; a cell that failed reads as a text, and counts nothing."""
+    """A count; a failed cell holds a text and counts as zero."""
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0

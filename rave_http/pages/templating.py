@@ -1,4 +1,4 @@
-"""Pages for a browser, made from the templates of this package. Nothing else touches jinja2.
+"""Pages for a browser, made from the templates of this package. Only this module uses jinja2.
 
 Every template extends ``base.html``, which says what it offers. What goes into a page is escaped; a template that
 misses a fact fails, so that no page is quietly half empty.
@@ -23,8 +23,7 @@ def page(template: str, **facts: Any) -> bytes:
 
     Args:
         template: a file in ``templates/``.
-        facts: what the template speaks of; ``base``, what stands in front of the path of every link, is ``""`` if
-            not given.
+        facts: the variables of the template; ``base``, the prefix of the path of every link, is ``""`` by default.
 
     Raises:
         jinja2.TemplateNotFound: there is no such template.
@@ -35,7 +34,7 @@ def page(template: str, **facts: Any) -> bytes:
 
 @cache
 def _environment() -> jinja2.Environment:
-    """Made at the first page: a service that shows none has no use for it."""
+    """Created at the first page: a service without pages does not need it."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,

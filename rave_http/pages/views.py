@@ -77,7 +77,7 @@ def catalog_page(
     cursor: str | None = None,
     limit: int = ROWS,
 ) -> bytes:
-    """What there is to ask for, with a search; a page of its own for one namespace. Long lists come in parts.
+    """The catalog, with a search; a separate page for one namespace. Long lists come in parts.
 
     Args:
         catalog: the operations.
@@ -114,7 +114,7 @@ def catalog_page(
 
 
 def _groups(rows: Iterable[tuple[str, Operation[..., Any] | None]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Operations by namespace; one of which there is no operation in ``rows`` is named alone there."""
+    """Operations by namespace; a namespace without operations in ``rows`` appears without any."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for name, operation in rows:
         group = groups.setdefault(name.partition("/")[0], [])
@@ -139,7 +139,7 @@ def operation_page(
     may_refresh: bool = False,
     nonce: str = "",
 ) -> bytes:
-    """An operation: what it does, a form that asks it, and how a program would.
+    """An operation: what it does, a form for it, and snippets for programs.
 
     The form is sent to this page's own address, with ``rave.go`` in it. Its resource then redirects (303) to
     ``run_url(name, run_query(operation, sent), base=base)``.
@@ -151,8 +151,8 @@ def operation_page(
         origin: scheme and host, for examples; not needed where ``base`` has them.
         given: what stands in the form, by parameter.
         errors: what is wrong with it, by parameter.
-        may_refresh: whether the principal may have it computed anew.
-        nonce: of the page's script; without one there is none, and nothing is lost but comfort.
+        may_refresh: whether the principal may refresh its results.
+        nonce: of the page's script. Without one the page has no script; everything still works.
     """
     fields = form_fields(operation, given, errors)
     address = f"{base if '://' in base else origin + base}"

@@ -43,7 +43,7 @@ class HttpPlugins:
 
     @classmethod
     def installed(cls, disabled: Collection[str] = ()) -> HttpPlugins:
-        """The plugins of the group ``rave.http``, but those named in ``disabled``."""
+        """The plugins of the group ``rave.http``, except those named in ``disabled``."""
         found, problems = [], []
         for entry in found_entry_points(GROUP):
             if entry.name in disabled:
@@ -57,7 +57,7 @@ class HttpPlugins:
         return cls(found, problems)
 
     def check(self) -> None:
-        """Refuses to go on if there are problems.
+        """Raises if there are problems.
 
         Raises:
             PluginError: there are; the message lists them.
@@ -66,11 +66,11 @@ class HttpPlugins:
             raise PluginError("; ".join(map(str, self.problems)))
 
     def middleware(self, settings: Settings, is_sound: Callable[[object], bool]) -> list[object]:
-        """The middleware of all plugins, the outermost first; that of one which fails is left out, and a problem.
+        """The middleware of all plugins, the outermost first. A plugin that fails is left out and becomes a problem.
 
         Args:
             settings: all of them, for those that depend on any.
-            is_sound: raises whatever it likes, or gives false, for what is no middleware.
+            is_sound: raises any exception, or returns false, for anything that is not middleware.
         """
         found: list[object] = []
         impls = self.hooks.rave_http_middleware.get_hookimpls()

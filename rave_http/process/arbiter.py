@@ -1,8 +1,8 @@
 """The process that keeps the workers: gunicorn's own, with a reload that can't take the service down.
 
-gunicorn stops the old workers before it knows whether new ones can start, and halts when one can't. Here the old ones
-serve until as many new ones do, however often these have to be started; and one that fails is tried again a little
-later. The process stays awake meanwhile, so that it can be stopped, and replaces what dies.
+gunicorn stops the old workers before it knows whether new ones can start, and halts when one can't. Here the old
+workers serve until as many new ones do, however often the new ones have to start. A worker that fails is tried again a
+little later. The process stays responsive during a reload: you can stop it, and it replaces workers that die.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(app)
 
     def handle_hup(self) -> None:
-        """Reloads; but where the terminal is gone from which the service was started, it ends."""
+        """Reloads, or stops if the terminal that started the service is gone."""
         if self._has_terminal and not _has_terminal():
             self.log.info("The terminal is gone")
             raise StopIteration
         super().handle_hup()
 
     def start(self) -> None:
-        """Gets ready to fork; systemd hears nothing of that yet, since nothing serves."""
+        """Prepares to fork. It does not notify systemd yet, since nothing serves."""
         notify = os.environ.pop("NOTIFY_SOCKET", None)
         super().start()
         if notify is not None:
@@ -51,13 +51,13 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
         self.systemd = self.app.is_socket_passed
 
     def reload(self) -> None:
-        """Begins to replace all workers by new ones with the settings as they are now, unless these are wrong."""
+        """Starts to replace all workers by new ones with the current settings, unless these are wrong."""
         self._tell_systemd(f"RELOADING=1\nMONOTONIC_USEC={int(_clock.monotonic() * 1e6)}")
         if not self.app.begin_reload():
             self._tell_systemd("READY=1")
 
     def _go_on_with_reload(self) -> None:
-        """Has workers replaced as soon as the settings are known to be right."""
+        """Replaces workers as soon as the settings are known to be valid."""
         is_right = self.app.end_reload()
         if is_right:
             self.setup(self.app)
@@ -99,7 +99,7 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
     def reap_workers(self) -> None:
-        """Takes notice of workers that ended; of one that failed to start at the very beginning by halting, once."""
+        """Reaps workers that ended. If one fails to start at the very beginning, halts once."""
         while True:
             try:
                 super().reap_workers()
@@ -110,7 +110,7 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
                 return
 
     def worker_died(self, worker: Worker) -> None:
-        """Lets some time pass before the next one starts, if this one never served."""
+        """Delays the start of the next worker if this one never served."""
         if not worker.has_served:
             self._resume_at = _clock.monotonic() + _PAUSE
 
@@ -121,7 +121,7 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
         super().stop(graceful)
 
     def handle_usr2(self) -> None:
-        """gunicorn would start a second arbiter with the arguments of this process, which a daemon can't have."""
+        """Only warns: gunicorn would start a second arbiter with this process's arguments, useless for a daemon."""
         self.log.warning("SIGUSR2 has no meaning here: SIGHUP reloads, and for a new version of RAVE restart")
 
     def _present(self) -> list[Worker]:

@@ -1,4 +1,4 @@
-"""Going on without a terminal: the process that was started waits until its daemon serves, and tells how it went."""
+"""The daemon: the process that you start waits until its daemon serves, and reports the outcome."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _PID, _ERROR, _READY = "pid", "error", "ready"
 
 
 class Parent:
-    """The way from a daemon, and from the workers that it forks, to the process that waits for it.
+    """The channel from a daemon and its workers to the process that waits for it.
 
-    Until the daemon serves, what is logged as an error is told there too.
+    Until the daemon serves, errors in the log go there too.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -29,24 +29,24 @@ class Parent:
         self.tell(_PID, str(os.getpid()))
 
     def listen(self) -> None:
-        """Attends to the log again, after a configuration of it removed every handler."""
+        """Attaches to the log again, after a log configuration removed every handler."""
         if self._descriptor is not None:
             logging.getLogger().addHandler(self._handler)
 
     def tell(self, word: str, text: str) -> None:
-        """Tells one line; nothing where nobody waits any more."""
+        """Sends one line; does nothing when nobody waits any more."""
         if self._descriptor is not None:
             line = f"{word} {' '.join(text.split())}".encode()[:_LONGEST] + b"\n"
             with contextlib.suppress(OSError):
                 os.write(self._descriptor, line)
 
     def ready(self, text: str) -> None:
-        """Tells that the daemon serves, by which the waiting ends."""
+        """Reports that the daemon serves, which ends the wait."""
         self.tell(_READY, text)
         self.leave()
 
     def leave(self) -> None:
-        """Tells nothing any more; twice is no error."""
+        """Closes the channel. Calling it twice is harmless."""
         logging.getLogger().removeHandler(self._handler)
         if self._descriptor is not None:
             os.close(self._descriptor)
@@ -54,24 +54,24 @@ class Parent:
 
 
 class _Handler(logging.Handler):
-    """Tells errors to the parent."""
+    """Sends errors to the parent."""
 
     def __init__(self, parent: Parent) -> None:
         super().__init__(logging.ERROR)
         self._parent = parent
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tells the message in one line, and the exception without its traceback."""
+        """Sends the message in one line, and the exception without its traceback."""
         with contextlib.suppress(Exception):
             cause = record.exc_info[1] if record.exc_info else None
             self._parent.tell(_ERROR, record.getMessage() + (f": {describe_error(cause)}" if cause is not None else ""))
 
 
 def detach(directory: str, *, keep: Iterable[int], say: Callable[[str], None]) -> Parent:
-    """Goes on in a daemon. In the process that called this never returns: it exits when the daemon serves, or ended.
+    """Continues in a daemon. In the calling process this never returns: it exits when the daemon serves or ends.
 
-    The daemon has a session of its own, ``directory`` as its working directory, the mask 022, standard streams that
-    lead nowhere, and of all other open files those in ``keep``.
+    The daemon has its own session, ``directory`` as its working directory, the mask 022, and standard streams that lead
+    nowhere. Of all other open files it keeps those in ``keep``.
 
     Args:
         directory: must exist.
@@ -107,7 +107,7 @@ def _close_all_but(keep: set[int]) -> None:
 
 
 def _follow(reading: int, say: Callable[[str], None]) -> int:
-    """Waits until the daemon serves or ended, and passes on what it tells; the exit code."""
+    """Waits until the daemon serves or ends, and prints its lines. Returns the exit code."""
     pid, reason = 0, "it ended before it was ready"
     try:
         with open(reading, encoding="utf-8", errors="replace") as lines:

@@ -1,14 +1,14 @@
 """The service as gunicorn runs it: its configuration, its hooks, and what a reload does.
 
-- SIGTERM stops: listening ends, jobs under way get the grace time, then what is left is cut off. SIGINT and
+- SIGTERM stops: listening ends, jobs under way get the grace time, then the rest is interrupted. SIGINT and
   SIGQUIT stop at once.
 - SIGHUP reloads. The settings files, the INI file of namespaces, the log configuration, what is installed and the code
-  of all namespaces are read anew; switches of the command keep their strength, environment variables their values,
-  and the address stays. What is wrong with any of that is logged, and the service goes on as it was. Otherwise new
+  of all namespaces are read again; switches of the command keep their strength, environment variables their values,
+  and the address stays. An error in any of that is logged, and the service continues unchanged. Otherwise new
   workers start, and once they serve the old ones stop as by SIGTERM.
-- SIGUSR1 opens the log files again. SIGTTIN and SIGTTOU add and take away a worker, until the next reload.
+- SIGUSR1 reopens the log files. SIGTTIN and SIGTTOU add and take away a worker, until the next reload.
 
-Nothing of RAVE's own is opened, and no namespace is imported, before a worker was forked.
+RAVE opens nothing of its own, and imports no namespace, before a worker is forked.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """One service, from its start to its end.
 
     Attributes:
-        run_directory: the directory that the workers share; there while it runs.
+        run_directory: the directory that the workers share; it exists while the service runs.
         is_socket_passed: whether it listens on a socket of systemd's.
     """
 
@@ -121,7 +121,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self._pid_file.release()
 
     def do_load_config(self) -> None:
-        """Makes the configuration; gunicorn's own way would print and exit where it is wrong."""
+        """Creates the configuration. gunicorn's own method would print and exit on an error."""
         self.load_default_config()
         self.load_config()
 
@@ -131,7 +131,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """The application, in a worker; what it imports, the arbiter must not have."""
+        """The application, in a worker: the arbiter must not import its modules."""
         assert self.run_directory is not None
         try:
             from rave_http.app import create_app
@@ -144,7 +144,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         raise SystemExit(Arbiter.WORKER_BOOT_ERROR)
 
     def begin_reload(self) -> bool:
-        """Reads the settings anew, and begins to check them; whether there is anything to check."""
+        """Reads the settings again and starts to check them. Returns whether there is anything to check."""
         self._give_up_reload()
         try:
             settings, service = self._launch.read()
@@ -156,10 +156,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return True
 
     def end_reload(self) -> bool | None:
-        """Takes the settings over that were checked, for workers yet to be forked.
+        """Adopts the checked settings for workers yet to be forked.
 
         Returns:
-            Whether they can be used; ``None`` while that is not known, and where no reload is under way.
+            Returns whether they are usable; ``None`` while that is unknown, or without a reload under way.
         """
         if self._reload is None or not self._reload[0].is_done():
             return None
@@ -184,11 +184,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self._reload = None
 
     def ready(self) -> None:
-        """Is called by the arbiter when the first worker serves."""
+        """Called by the arbiter when the first worker serves."""
         self._on_ready()
 
     def worker_serves(self) -> None:
-        """Is called by each worker when it serves."""
+        """Called by each worker when it serves."""
         self._on_serving()
 
     def _hooks(self) -> dict[str, Callable[..., None]]:
@@ -216,7 +216,7 @@ class GunicornLog(Logger):  # type: ignore[misc]  # gunicorn has no types
         self._access_log_enabled = False
 
     def reopen_files(self) -> None:
-        """Opens every file that is logged to again."""
+        """Reopens every log file."""
         log_setup.reopen()
 
     def close_on_exec(self) -> None:
@@ -239,7 +239,7 @@ def _configuration(service: ServiceSettings) -> dict[str, object]:
         "backlog": BACKLOG,
         "keepalive": KEEP_ALIVE,
         "graceful_timeout": grace + MARGIN,
-        # A worker gives no signs of life any more once it was told to stop.
+        # A worker sends no signs of life once it is asked to stop.
         "timeout": grace + MARGIN + SILENCE,
         "asgi_lifespan": "on",
         "preload_app": False,

@@ -1,4 +1,4 @@
-"""What a command asked for: where the service's settings come from, at its start and again at every reload."""
+"""The request of a command: the sources of the service's settings, at its start and at every reload."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Launch:
         directory: where the search for the project's settings file begins.
         working_directory: of the service; of a daemon another one.
         environ: the environment variables, as they were at the start.
-        settings, service: values that are stronger than all files and variables.
+        settings, service: values that override all files and variables.
         log: where the log goes.
     """
 
@@ -49,5 +49,5 @@ def environment(config: str | None) -> dict[str, str]:
 
 
 def absolute(path: str) -> str:
-    """The path as it stays right when the working directory changes."""
+    """The path in a form that stays valid when the working directory changes."""
     return os.path.abspath(os.path.expanduser(path))

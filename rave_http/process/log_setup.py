@@ -32,8 +32,8 @@ class Log:
     """Where the log goes.
 
     Attributes:
-        config: a file that says so: of the standard library's ``fileConfig``, or as TOML or JSON of its ``dictConfig``,
-            told by the suffix; ``None`` for none. Relative paths in it start at the working directory.
+        config: a logging configuration: for the standard library's ``fileConfig``, or TOML or JSON for its
+            ``dictConfig``, by suffix; ``None`` for none. Relative paths in it start at the working directory.
         destination: where it goes without one: empty for standard error, ``system`` for the system's log, or a path.
     """
 
@@ -41,7 +41,7 @@ class Log:
     destination: str = ""
 
     def start(self) -> None:
-        """Lets the log go there from now on, in this process and in those forked from it.
+        """Sends the log there from now on, in this process and in those forked from it.
 
         Raises:
             ConfigurationError: that is not possible; the message names the file and the reason.
@@ -73,15 +73,15 @@ class Log:
 
 
 def of_daemon(directory: Path) -> Log:
-    """The log of a daemon that was given no configuration: the system's, else ``raved.log`` in ``directory``."""
+    """The log of a daemon without a configuration: the system's, else ``raved.log`` in ``directory``."""
     return Log(destination=SYSTEM if os.path.exists(_SYSTEM_SOCKET) else str(directory / "raved.log"))
 
 
 def reopen() -> None:
-    """Opens every file that is logged to again, as who moved it away for rotation asks for."""
+    """Reopens every log file, as log rotation requires."""
     for handler in _handlers():
         if isinstance(handler, logging.FileHandler):
-            # Where it can't be opened any more, the old one is better than none.
+            # If it can't be reopened, the old one is better than none.
             with contextlib.suppress(OSError):
                 old = handler.setStream(handler._open())
                 if old is not None:
@@ -98,7 +98,7 @@ def _opened(destination: str) -> logging.Handler:
 
 
 def _start(handler: logging.Handler) -> None:
-    """Logs what happens here, and of libraries only what is amiss."""
+    """Logs the events of the service, and only warnings and errors of libraries."""
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
@@ -106,7 +106,7 @@ def _start(handler: logging.Handler) -> None:
 
 
 def _forget_handlers() -> None:
-    """Takes down what a command or an earlier start of the log set up."""
+    """Removes the handlers of a command or of an earlier setup."""
     for logger in (logging.getLogger(), logging.getLogger("rave")):
         for handler in list(logger.handlers):
             logger.removeHandler(handler)

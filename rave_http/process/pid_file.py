@@ -1,4 +1,4 @@
-"""The PID file: which process is the service, for those who stop and reload it; and a lock against a second one."""
+"""The PID file: identifies the process to stop or reload, and locks out a second one."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _LONGEST: Final = 32
 class PidFile:
     """The file in which the service writes its process ID, and which it holds locked for as long as it runs.
 
-    Readers see a whole file or none. A file that a crash left is replaced: nobody holds it, and no process that is as
-    old as the file has its ID. Not for several threads.
+    Readers see a whole file or none. A file left by a crash is replaced: nobody holds it, and no process as old as the
+    file has its ID. Not for several threads.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -61,14 +61,14 @@ class PidFile:
                     os.close(stale)
 
     def release(self) -> None:
-        """Removes the file if it is held; twice is no error."""
+        """Removes the file if it is held. Calling it twice is harmless."""
         if self._held is not None:
             if _is_at(self.path, self._held):
                 os.unlink(self.path)
             self.leave()
 
     def leave(self) -> None:
-        """Lets go of the file, which stays: for a process that was forked from the one that claimed it."""
+        """Releases the file without removing it: for a process forked from the one that claimed it."""
         if self._held is not None:
             os.close(self._held)
             self._held = None
@@ -99,7 +99,7 @@ class PidFile:
             raise ConfigurationError(f"raved already runs as pid {pid} ({self.path}): stop it, or name another file")
 
     def _write(self, *, over: int | None) -> int | None:
-        """Puts a file of ours in place of ``over``, or of none; ``None`` where another process was faster."""
+        """Replaces ``over``, or creates the file; ``None`` if another process was faster."""
         descriptor, draft = tempfile.mkstemp(prefix=".raved-", dir=os.path.dirname(self.path))
         try:
             os.write(descriptor, f"{os.getpid()}\n".encode())
@@ -153,7 +153,7 @@ def _is_locked(descriptor: int) -> bool:
 
 
 def _is_as_old(pid: int, written: float) -> bool:
-    """Whether another process of that ID lives that can have written something at that Unix time."""
+    """Whether another live process of that ID could have written something at that Unix time."""
     if pid == os.getpid() or not is_alive(pid, ""):
         return False
     try:

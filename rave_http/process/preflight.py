@@ -1,7 +1,7 @@
-"""What is checked before the service starts or reloads, so the user who asked for that sees what is wrong.
+"""The checks before the service starts or reloads, so that the user sees what is wrong.
 
-The checks open caches and load code, which must not happen in a process that forks the workers later: they run in a
-child of their own, which then ends.
+The checks open caches and load code, which must not happen in a process that forks workers later. So they run in a
+separate child, which then ends.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ADVICE: Final = (
 
 
 def install_advice(error: ModuleNotFoundError) -> str:
-    """What to do about a package that is missing."""
+    """What to do about a missing package."""
     package = (error.name or "").partition(".")[0]
     return f"the service needs {package}, which is not installed: pip install 'rave-framework[http]'"
 
@@ -44,9 +44,9 @@ class Findings(msgspec.Struct, frozen=True):
     """What the checks found.
 
     Attributes:
-        error: what keeps the service from starting; empty for nothing.
+        error: what prevents the start; empty for nothing.
         namespaces: how many there are.
-        warnings: what is amiss, and no reason not to start.
+        warnings: problems that do not prevent the start.
     """
 
     error: str = ""
@@ -77,7 +77,7 @@ class Check:
         os.close(writing)
 
     def wait(self) -> Findings:
-        """What was found, when it is.
+        """Waits for the findings and returns them.
 
         Raises:
             ConfigurationError: the service can't start; the message says why.
@@ -112,7 +112,7 @@ class Check:
         return findings
 
     def abandon(self) -> None:
-        """Ends what is under way; twice is no error."""
+        """Ends the checks. Calling it twice is harmless."""
         if self._child:
             os.close(self._reading)
             if not self._is_over:
@@ -122,7 +122,7 @@ class Check:
             self._child = 0
 
     def _read(self, seconds: float) -> bool:
-        """Takes in what the child tells, for that long; whether that was all, or there is no more time."""
+        """Reads from the child for that long. Returns whether it is finished, or the time is over."""
         if select.select([self._reading], [], [], seconds)[0]:
             part = os.read(self._reading, 1 << 16)
             self._content += part
@@ -133,7 +133,7 @@ class Check:
 
 
 def _report(writing: int, launch: Launch, settings: Settings, service: ServiceSettings, outside: str) -> None:
-    """In the child: looks, tells the parent, and ends."""
+    """In the child: checks, reports to the parent, and ends."""
     try:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
@@ -198,7 +198,7 @@ def _not_shared(settings: Settings, service: ServiceSettings) -> list[str]:
 
 
 def _troubles(runtime: Runtime) -> list[str]:
-    """What is wrong with the stores. The service can do without, so it starts: a store may come back at any time."""
+    """What is wrong with the stores. The service starts without them: a store may come back at any time."""
     stores = (("cache", runtime.cache), ("products", runtime.products))
     found = [(name, place.url, place.backend.check()) for name, place in stores]
     return [f"nothing can be kept in {name!r}, {url}: {trouble}" for name, url, trouble in found if trouble]

@@ -1,4 +1,4 @@
-"""Addresses to listen on: opened before anything is forked, so the user who starts the service sees what is wrong."""
+"""Addresses to listen on: opened before any fork, so that the user who starts the service sees errors."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Listener:
         return self._socket.fileno()
 
     def handed_over(self) -> str:
-        """The socket in gunicorn's words. It is gunicorn's to close from now on."""
+        """The socket in gunicorn's form. From now on gunicorn closes it."""
         return f"fd://{self._socket.detach()}"
 
     def close(self) -> None:
-        """Listens no more, unless the socket was handed over."""
+        """Stops listening, unless the socket was handed over."""
         self._socket.close()
 
 
@@ -65,7 +65,7 @@ def listen(bind: str) -> Listener:
 def _internet(bind: str) -> socket.socket:
     host, port = _parts(bind)
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    # Of a name that stands for both, the address of version 4 is the one that everybody expects.
+    # If a name has both, everybody expects the IPv4 address.
     family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
     return _listening(socket.socket(family, socket.SOCK_STREAM), address)
 
@@ -130,7 +130,7 @@ def _described(host: str, port: int) -> tuple[str, str]:
 
 
 def _passed() -> socket.socket | None:
-    """The socket that systemd passed to this process, if any; nobody else shall take it for theirs."""
+    """The socket that systemd passed to this process, if any; no other process can claim it."""
     given = {name: os.environ.get(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")}
     if given["LISTEN_PID"] != str(os.getpid()) or given["LISTEN_FDS"] in ("", "0"):
         return None

@@ -1,4 +1,4 @@
-"""The process that answers requests: gunicorn's ASGI worker, which tells when it serves and misses no signal."""
+"""The process that answers requests: gunicorn's ASGI worker, which reports when it serves and misses no signal."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _clock = SystemClock()
 
 
 class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
-    """One connection. What is no request that could be passed on is answered with a problem, as everything else is."""
+    """One connection. A malformed request gets a problem as its answer, like any other error."""
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
         """Whether the connection is closed after the response, which then says so."""
         return bool(self.worker.is_stopping or super()._will_close(request, response_requires_close))
 
     def _is_websocket_upgrade(self, request: Any) -> bool:
-        """Never: a wish to speak another protocol than HTTP is ignored (RFC 9110, 7.8)."""
+        """Never: a request for a protocol other than HTTP is ignored (RFC 9110, 7.8)."""
         return False
 
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
@@ -57,7 +57,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     """A worker. Its application may have ``attach(worker)``, called before anything else, and ``reopen()``.
 
     Attributes:
-        has_served: whether it was seen to; in the arbiter and in the worker itself.
+        has_served: whether it has served; in the arbiter and in the worker itself.
         is_retired: whether the arbiter told it to stop.
         is_stopping: whether it takes no new connections, and announces the end of those that it has.
     """
@@ -97,7 +97,8 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             os.kill(self.ppid, signal.SIGCHLD)
 
     def handle_exit_signal(self) -> None:
-        """Begins to stop; twice is no error. A client that was promised that its connection is kept can still use it.
+        """Starts to stop. Calling it twice is harmless. A client with a promised keep-alive connection can still use
+        it.
 
         gunicorn would close it right after the response that promised it, and the client's next request would be lost.
         """
@@ -108,7 +109,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             self._farewell = self.loop.create_task(self._take_leave())
 
     async def _take_leave(self) -> None:
-        """Waits until the connections are gone, and no longer than an idle one is kept; gunicorn does the rest."""
+        """Waits until the connections are gone, at most for the keep-alive time; gunicorn does the rest."""
         begin = self.loop.time()
         end = begin + min(self.cfg.keepalive + _STEP, self.cfg.graceful_timeout)
         while self.nr_conns and self.loop.time() < end:
@@ -118,7 +119,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self.alive = False
 
     def handle_usr1_signal(self) -> None:
-        """Opens the files of the log again, and those that the application writes."""
+        """Reopens the log files, including those of the application."""
         super().handle_usr1_signal()
         reopen = getattr(self.asgi, "reopen", None)
         if reopen is not None:
@@ -132,10 +133,10 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _limit_arenas() -> None:
-    """Has threads take memory from the same few places.
+    """Makes threads share a few memory arenas.
 
-    Left alone, glibc gives each thread one of its own, up to eight for each processor. What a thread needed once, for a
-    large product, say, stays there when it is free again, so that a worker grows for hours.
+    By default glibc gives each thread its own arena, up to eight for each processor. Memory that a thread frees, for
+    example after a large product, stays in its arena, so that a worker grows for hours.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,4 +1,4 @@
-"""Conditions of requests: whether the client has already what it asks for, or asks for something else."""
+"""Conditions of requests: whether the client already has the current version, or asks for another one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SAFE: Final = ("GET", "HEAD", "QUERY")
 
 
 def is_unchanged(req: Request, etag: str, created_at: float | None = None) -> bool:
-    """Whether the client has this representation, so that 304 answers it. Only a safe request is answered like that.
+    """Whether the client has this representation, so that the answer is 304. Only safe requests get that answer.
 
     ``If-None-Match`` counts; only without it ``If-Modified-Since`` does (RFC 9110, 13.2.2).
 
@@ -31,7 +31,7 @@ def is_unchanged(req: Request, etag: str, created_at: float | None = None) -> bo
 
 
 def is_another(req: Request, etag: str, created_at: float | None = None) -> bool:
-    """Whether the client asks for another version than this representation, so that 412 answers it.
+    """Whether the client asks for another version than this representation, so that the answer is 412.
 
     ``If-Match`` counts, by strong comparison; only without it ``If-Unmodified-Since`` does (RFC 9110, 13.2.2). A date
     that can't be read is ignored.
@@ -49,9 +49,9 @@ def is_another(req: Request, etag: str, created_at: float | None = None) -> bool
 
 
 def _is_since(req: Request, created_at: float, header: str = "If-Modified-Since", *, otherwise: bool = False) -> bool:
-    """Whether the date in a header is not before what was made then; ``otherwise`` where there is none to be read."""
+    """Whether the date in a header is not before that of the representation; ``otherwise`` if it can't be read."""
     try:
         since = req.get_header_as_datetime(header, obs_date=True)
     except HTTPInvalidHeader:
-        since = None  # what is no date is ignored (RFC 9110, 13.1.3); `Request.if_modified_since` would make it a 400
+        since = None  # an invalid date is ignored (RFC 9110, 13.1.3); `Request.if_modified_since` would make it a 400
     return otherwise if since is None else int(created_at) <= since.timestamp()

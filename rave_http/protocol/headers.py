@@ -1,4 +1,4 @@
-"""Headers: reading what a request prefers, and writing how long and for whom an answer is good."""
+"""Headers: reads the preferences of a request, and writes for how long and for whom an answer is valid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What a client prefers (RFC 7240), as far as the service knows it.
+    """The preferences of a client (RFC 7240) that the service knows.
 
     Attributes:
         wait: seconds it wants to wait, or ``None``.
@@ -33,7 +33,7 @@ class Preferences:
         """The header ``Preference-Applied``; empty when no preference had an effect.
 
         Args:
-            waited: seconds that the client was to wait at most.
+            waited: seconds that the client waited at most.
             ticket: whether it got a ticket.
         """
         words = []
@@ -52,9 +52,9 @@ PLAIN_PREFERENCES: Final = Preferences()
 
 
 def preferences(text: str | None) -> Preferences:
-    """The preferences in a header ``Prefer``; of repeated ones the first counts.
+    """The preferences in a header ``Prefer``. If one is repeated, the first counts.
 
-    What is unknown, or can't be understood, is ignored (RFC 7240, 2).
+    Unknown or malformed preferences are ignored (RFC 7240, 2).
     """
     if not text:
         return PLAIN_PREFERENCES
@@ -84,16 +84,16 @@ def directives(text: str | None) -> frozenset[str]:
 
 
 def cache_control(entry: Entry, now: float, *, private: bool, forever: float) -> str:
-    """How long the product of ``entry`` may be kept by others: its remaining lifetime, and its stale windows.
+    """How long others may keep the product of ``entry``: its remaining lifetime, and its stale windows.
 
-    Of what is stale already, they are what is left of them: a cache that keeps it counts from now.
+    For a product that is already stale, these are the remaining windows: a cache counts from now.
 
     Args:
-        entry: what is recorded of the product.
+        entry: the cache entry of the product.
         now: Unix seconds.
         private: whether only the client may keep it.
-        forever: seconds that others may keep what never expires. Its address says nothing of the version of the code,
-            and a cache that keeps it does not hear when that changes.
+        forever: seconds that others may keep a product that never expires. Its URL does not include the version of the
+            code, so a cache does not learn when that changes.
     """
     left = entry.expires_at - now
     words = ["private" if private else "public", f"max-age={int(forever if math.isinf(left) else max(left, 0.0))}"]
@@ -103,11 +103,11 @@ def cache_control(entry: Entry, now: float, *, private: bool, forever: float) ->
 
 
 def cache_status(outcome: str, entry: Entry | None, now: float) -> str:
-    """The header ``Cache-Status`` (RFC 9211): whether the product was kept, or what had to be done.
+    """The header ``Cache-Status`` (RFC 9211): whether the product was kept, or how it was obtained.
 
     Args:
         outcome: ``hit``, ``stale``, ``miss``, ``refreshed`` or ``uncached``.
-        entry: what is recorded of the product, ``None`` where it is not kept.
+        entry: the cache entry of the product; ``None`` if it is not kept.
         now: Unix seconds.
     """
     if entry is None:
@@ -128,7 +128,7 @@ def caching_headers(
         outcome: ``hit``, ``stale``, ``miss``, ``refreshed`` or ``uncached``.
         entry, now, private, forever: as for `cache_control` and `cache_status`.
     """
-    # Nobody keeps what was made anew on demand: the next client to demand that wants it made again.
+    # Nobody keeps a refreshed product: the next client that asks for a refresh wants a new one.
     control = NO_STORE
     if entry is not None and outcome != "refreshed":
         control = cache_control(entry, now, private=private, forever=forever)
@@ -151,7 +151,7 @@ _LONGEST_LIST = 4000
 def listed(texts: Iterable[str]) -> str:
     """Texts as the value of a header: a list of strings, as RFC 9651 has it.
 
-    What is not of ASCII goes into a display string. After 4000 characters the rest is left out.
+    Non-ASCII text becomes a display string. Text after 4000 characters is left out.
     """
     found: list[str] = []
     for text in texts:

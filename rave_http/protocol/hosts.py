@@ -1,4 +1,4 @@
-"""The names under which the service answers: a foreign name may lead a browser here by a trick of its DNS."""
+"""The host names of the service. Other names are refused, against DNS rebinding attacks on browsers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ _MOST: Final = 1000
 class Hosts:
     """Checks the header ``Host`` of requests.
 
-    Addresses pass, since no DNS stands behind them, and so do ``localhost``, the machine's own name, and the names
-    that are given.
+    Addresses pass, since they involve no DNS. So do ``localhost``, the machine's own name, and the given names.
     """
 
     def __init__(self, names: Iterable[str], *, base: str = "") -> None:
-        """Lets these names pass, and that of ``base``, the URL that the service gives out; ``*`` lets all pass."""
+        """Accepts these names, and that of ``base``, the public URL of the service; ``*`` accepts all."""
         given = {name.strip().lower().rstrip(".") for name in names}
         own = {"localhost", socket.gethostname().lower(), (urlsplit(base).hostname or "").lower()}
         self._names = (given | own) - {""}

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Makes URLs of paths.
+    """Builds URLs from paths.
 
     Attributes:
         base: what stands in front of every path, without a slash at its end; empty for none.

@@ -1,4 +1,4 @@
-"""Origins: from where a page was loaded, and at which address a request says that it reached the service."""
+"""Origins: where a page comes from, and at which address a request claims to reach the service."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _PORTS: Final = {"http": "80", "https": "443"}
 
 
 def address_of(headers: RawHeaders, *, scheme: str, is_trusted: bool) -> str:
-    """The scheme and host by which the client knows the service; empty where it does not say so clearly.
+    """The scheme and host by which the client knows the service; empty if the request is not clear about it.
 
     Args:
         headers: of the request.
-        scheme: by which the request came here.
-        is_trusted: whether it comes from a proxy whose word counts (`rave_http.protocol.proxies.Proxies.trust`): what
-            ``X-Forwarded-Host`` and ``-Proto`` say is believed then, and of nobody else.
+        scheme: by which the request arrived.
+        is_trusted: whether it comes from a proxy whose word counts (`rave_http.protocol.proxies.Proxies.trust`): only
+            then do ``X-Forwarded-Host`` and ``-Proto`` count.
     """
     host, told = _single(headers, b"host"), ""
     if is_trusted:
         told = _single(headers, b"x-forwarded-proto").lower()
-        # Each proxy appends what it was asked for: the first is what the client wrote.
+        # Each proxy appends the host that it received: the first is the client's.
         host = _single(headers, b"x-forwarded-host").partition(",")[0].strip() or host
     if not _HOST.fullmatch(host):
         return ""
@@ -35,7 +35,7 @@ def address_of(headers: RawHeaders, *, scheme: str, is_trusted: bool) -> str:
 
 
 def hosts_of(headers: RawHeaders, *, is_trusted: bool) -> frozenset[str]:
-    """What a request itself calls the host of the service, with the port where it names one; in lower case."""
+    """The host of the service in the request itself, with the port if it has one; in lower case."""
     names = (b"host", b"x-forwarded-host") if is_trusted else (b"host",)
     texts = (_single(headers, name).partition(",")[0].strip() for name in names)
     return frozenset(text.lower() for text in texts if _HOST.fullmatch(text))

@@ -17,7 +17,7 @@ class Kind:
 
     Attributes:
         status: its HTTP status.
-        title: what is wrong, alike for every problem of the kind.
+        title: what is wrong, the same for every problem of the kind.
         advice: what it means and what to do, for its page at ``/-/problems/{slug}``.
     """
 

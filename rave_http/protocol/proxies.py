@@ -1,4 +1,4 @@
-"""The proxies in front of the service, whose word about a request is believed; nobody else's is."""
+"""The trusted proxies in front of the service. Only their headers about a request count."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REMEMBERED = 1024
 
 
 class Proxies:
-    """The addresses of trusted proxies. A client of a Unix socket is one: the mode of its file says who may."""
+    """The addresses of trusted proxies. A client of a Unix socket is one: the mode of the file controls access."""
 
     def __init__(self, names: Iterable[str], origin: str = "settings") -> None:
         """Takes addresses and networks.
@@ -33,10 +33,10 @@ class Proxies:
         return not peer or self._contain(peer)
 
     def client(self, headers: RawHeaders, peer: str) -> str:
-        """The address of the client: ``peer``, or who is behind it where it is a trusted proxy.
+        """The address of the client: ``peer``, or the client behind it if it is a trusted proxy.
 
-        ``X-Forwarded-For`` is read from its end, where our own proxy writes, up to the first address that is no
-        trusted proxy: what stands before that anybody could have written.
+        ``X-Forwarded-For`` is read from its end, where our own proxy writes, up to the first address that is not a
+        trusted proxy. Anybody could have written the part before that.
         """
         if not self.trust(peer):
             return peer
@@ -56,7 +56,7 @@ class Proxies:
 
 
 def address_of(text: str) -> Address | None:
-    """The address that ``text`` names, an IPv4 address in the clothes of IPv6 as itself; ``None`` where it is none."""
+    """The address in ``text``; an IPv4-mapped IPv6 address becomes the IPv4 address. ``None`` if it is no address."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Queries: reading them within limits, and the parameters of the system's own paths: few, each once, and no others."""
+"""Queries: reads them within limits, and checks the parameters of the system's paths: only known ones, each once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pairs(query: str, *, most: int) -> list[tuple[str, str]]:
         most: how many there may be.
 
     Raises:
-        Problem: there are more, or one is not UTF-8 behind its percent signs.
+        Problem: there are more, or one does not decode to UTF-8.
     """
     try:
         return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=most)

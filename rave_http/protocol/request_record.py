@@ -21,9 +21,9 @@ class RequestRecord:
         client: the address of the client, behind the proxies that are trusted; empty for a Unix socket.
         principal: who asks (`rave_http.auth.authorization.Principal`), once known.
         is_private: whether the answer is for the principal alone, so that no shared cache may keep it.
-        operation: ``namespace/operation``, where one was asked for.
+        operation: ``namespace/operation``, if the request names one.
         cache: ``hit``, ``stale``, ``miss``, ``wait`` (joined or started, and answered), ``ticket``, or empty.
-        key: the text of the product's key, where one is known.
+        key: the text of the product's key, if known.
         status: of the response, 0 until it starts.
         sent: bytes of the body.
     """

@@ -1,4 +1,4 @@
-"""Moments as documents write them: ISO 8601 in UTC."""
+"""Times as they appear in documents: ISO 8601 in UTC."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _LAST: Final = datetime.max.replace(tzinfo=UTC)
 def iso(seconds: float, *, timespec: Literal["seconds", "milliseconds"] = "milliseconds") -> str:
     """Unix seconds as ISO 8601, in UTC.
 
-    The form has no years before 1 nor after 9999: what lies beyond them, however far, is the first or last moment that
-    it has; what is no number is the first.
+    The format has no years before 1 or after 9999. A time beyond them becomes the first or last moment of the format;
+    NaN becomes the first.
 
     Args:
         seconds: since 1970; may be infinite.

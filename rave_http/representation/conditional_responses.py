@@ -23,12 +23,12 @@ _RANGE = re.compile(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})\s*\Z", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Sendfile:
-    """Who sends the bytes of files: nobody but us, nginx (``x-accel``), or Apache's mod_xsendfile (``x-sendfile``).
+    """Who sends the bytes of files: the service, nginx (``x-accel``), or Apache's mod_xsendfile (``x-sendfile``).
 
     Attributes:
         method: ``off``, ``x-accel`` or ``x-sendfile``.
         prefix: of nginx's internal location.
-        root: the directory that this location stands for; files elsewhere we send ourselves.
+        root: the directory that this location stands for; the service itself sends files elsewhere.
     """
 
     method: str = "off"
@@ -36,7 +36,7 @@ class Sendfile:
     root: str = ""
 
     def header(self, path: str) -> tuple[str, str] | None:
-        """The header that has the file at ``path`` sent; ``None`` where we send it."""
+        """The header that makes the server in front send the file at ``path``; ``None`` if the service sends it."""
         if self.method == "x-sendfile":
             return "X-Sendfile", path
         inside = os.path.relpath(path, self.root) if self.method == "x-accel" and self.root else ".."
@@ -46,10 +46,11 @@ class Sendfile:
 async def deliver(req: Request, resp: Response, representation: Representation, sendfile: Sendfile) -> None:
     """Fills a response with a representation: 200, 304, 206, or a problem for a condition or a range that fails.
 
-    A client that GETs what lies elsewhere is sent there, whatever range it asks for.
+    A GET for a file that is elsewhere is redirected there, whatever its range.
 
     The order is If-Match, If-Unmodified-Since, If-None-Match, If-Modified-Since, If-Range, Range (RFC 9110, 13.2.2).
-    Several ranges, units other than bytes, and ranges of what no cache keeps give the whole.
+    Requests for several ranges, for units other than bytes, or for ranges of a product that no cache keeps get the
+    whole.
 
     Raises:
         Problem: a condition fails, the range can't be satisfied, or the file went away.
@@ -77,7 +78,7 @@ async def deliver(req: Request, resp: Response, representation: Representation, 
 
 
 def _refer(req: Request, resp: Response, found: Representation, url: str) -> None:
-    if req.method == "HEAD":  # the URL is good for GET alone
+    if req.method == "HEAD":  # the URL is valid for GET only
         resp.set_headers(found.headers)
         resp.set_header("Content-Length", str(found.size))
         return
@@ -102,7 +103,7 @@ async def _send(req: Request, resp: Response, found: Representation, part: tuple
 
 
 def _opened(found: Representation, start: int) -> BinaryIO:
-    """The file of a representation: what is read is what was checked, whatever lies at its path now."""
+    """The file of a representation: the open file is the one that was checked, whatever is at its path now."""
     assert found.open is not None  # it is no bytes
     try:
         file = found.open()
@@ -144,11 +145,11 @@ class _Chunks:
 def _range(req: Request, found: Representation) -> tuple[int, int] | None:
     """First byte, and the one after the last; ``None`` for the whole.
 
-    What is no single range of bytes is ignored, as RFC 9110, 14.2, has it: Falcon's `Request.range` would answer it
-    with 400, also where a client asks for several ranges or in other units, which it may.
+    Anything but a single range of bytes is ignored, as in RFC 9110, 14.2. Falcon's `Request.range` would answer it with
+    400, even for several ranges or other units, which are legal.
     """
     text = req.get_header("Range")
-    # What no cache keeps is made anew by each request, so that parts of two never belong together.
+    # Each request makes a product that no cache keeps again, so parts of two never belong together.
     if text is None or req.method != "GET" or found.created_at is None:
         return None
     if not _may_be_partial(req.get_header("If-Range"), found):

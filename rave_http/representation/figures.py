@@ -30,9 +30,9 @@ def figure_library(value: Any) -> str | None:
 
 
 def drawn(figure: Any, form: str) -> bytes:
-    """A figure of matplotlib as ``png``, ``svg`` or ``pdf``: the same bytes each time, so without date or random IDs.
+    """A figure of matplotlib as ``png``, ``svg`` or ``pdf``: the same bytes each time, without date or random IDs.
 
-    pyplot, which would remember the figure for ever, is told to forget it.
+    It also closes the figure in pyplot, which would otherwise keep it for ever.
     """
     import matplotlib
 

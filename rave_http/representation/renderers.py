@@ -1,6 +1,6 @@
 """The forms that a value can take over HTTP, and the choice among them.
 
-What a plugin offers comes first, then the operation's own MIME type, then whatever else fits the value.
+The forms of plugins come first, then the operation's own MIME type, then all others that fit the value.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from rave_http.representation.table_page import table_page
 _log = logging.getLogger("rave.http")
 _BINARY: Final = (bytes, bytearray, memoryview)
 _UNTOLD: Final = "application/octet-stream"
-"""What an operation is said to make that says nothing."""
+"""The MIME type of an operation that declares none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,13 @@ _NAMES: Final = {
 
 
 def renderings(value: Any, mime_type: str, *, operation: str, hooks: Any, base: str = "") -> tuple[Rendering, ...]:
-    """The forms that a value can take, the best first; never none.
+    """The forms that a value can take, the best first; never empty.
 
-    It looks at the value only as far as it must, and keeps nothing of it: the answer holds for every equal value.
+    It inspects the value only as far as necessary, and keeps no part of it: the answer holds for every equal value.
 
     Args:
         value: the value, which is not changed.
-        mime_type: what the operation says that it makes.
+        mime_type: the one that the operation declares.
         operation: its name, as the title of a page.
         hooks: pluggy's relay of the service's plugins.
         base: what stands in front of the path of every link on a page.
@@ -110,7 +110,7 @@ def renderings(value: Any, mime_type: str, *, operation: str, hooks: Any, base: 
 
 
 def _plugged(value: Any, mime_type: str, hooks: Any) -> Iterator[Rendering]:
-    """What plugins offer. Each is asked by itself, so that one that fails does not silence the others."""
+    """The forms of plugins. Each plugin is called separately, so that a failing one does not affect the others."""
     asked = {"value": value, "mime_type": mime_type}
     for implementation in reversed(hooks.rave_http_render.get_hookimpls()):
         try:
@@ -183,12 +183,12 @@ def _usual(value: Any, page: Callable[[Any], bytes], *, is_json: bool) -> tuple[
 
 
 def choose(offered: Sequence[Rendering], *, accept: str | None, form: str | None) -> Rendering:
-    """The form to answer with: the one asked for by name, else the one that the client likes best, else the first.
+    """The form of the answer: the one requested by name, else the one that the client prefers, else the first.
 
     Args:
-        offered: the forms, the best first; of forms that the client likes equally, it gets the first.
+        offered: the forms, the best first; among equally preferred forms, the first wins.
         accept: the header ``Accept``.
-        form: a short name or a media type, which is stronger; empty is as good as none.
+        form: a short name or a media type, which overrides ``accept``; empty counts as ``None``.
 
     Raises:
         Problem: ``not-acceptable``, with the media types that are there as ``available``; ``bad-request`` if the
@@ -210,7 +210,7 @@ def choose(offered: Sequence[Rendering], *, accept: str | None, form: str | None
 
 
 def negotiate_file(mime_type: str, accept: str | None, form: str | None) -> None:
-    """Lets a file pass that the client accepts: it has the one form that it was made in.
+    """Returns if the client accepts a file, which has only the form that it was made in.
 
     Raises:
         Problem: as `choose`.

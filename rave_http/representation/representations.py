@@ -1,4 +1,4 @@
-"""Representations: a product's bytes in one media type, made once and kept as long as there is room."""
+"""Representations: a product's bytes in one media type, rendered once and kept while there is room."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rave_http.representation.renderers import Rendering, choose, negotiate_file
 _OVERHEAD: Final = 1024
 _OFFERS: Final = 4096
 _ACTIVE: Final = frozenset({"text/html", "text/xml", "text/xsl", "application/xml"})
-_LARGEST_SHARE: Final = 8  # what is larger than this part of the budget is made afresh each time
+_LARGEST_SHARE: Final = 8  # a representation above this part of the budget is rendered each time
 
 _Place: TypeAlias = tuple[str, ...]
 
@@ -42,14 +42,15 @@ class Representation:
         path: of the file; ``None`` for bytes.
         open: opens the file for reading, and checks what it opened; ``None`` for bytes. May wait for a disk; errors as
             those of `rave_core.storage.checked_files.CheckedFiles.open`.
-        url: of a file that lies elsewhere, good for some time for every client that has it; ``None`` for what we send.
+        url: of a file that is elsewhere, valid for some time for every client that has it; ``None`` if the service
+            sends it.
         filename: what a browser may call it when it saves it.
         created_at: Unix seconds; ``None`` where no cache keeps the product, and each request makes another.
-        is_date_strong: whether no other version can have been made in the same second, so that ``Last-Modified`` tells
-            versions apart (RFC 9110, 8.8.2.2): making this one took longer.
-        notes: what the product says of itself.
+        is_date_strong: whether no other version can date from the same second, because making this one took longer, so
+            that ``Last-Modified`` distinguishes versions (RFC 9110, 8.8.2.2).
+        notes: what the product says about itself.
         validators: the headers by which a client asks whether it changed.
-        headers: those, and what else goes with the bytes, but for their length.
+        headers: those, and all others that go with the bytes, except their length.
     """
 
     media_type: str
@@ -100,7 +101,7 @@ class MadeProduct:
 
 
 class Representations:
-    """Makes representations, in threads, and keeps the recent ones. For the event loop of one worker."""
+    """Renders representations, in threads, and keeps the recent ones. For the event loop of one worker."""
 
     def __init__(
         self,
@@ -115,7 +116,7 @@ class Representations:
 
         Args:
             max_bytes: for all that is kept.
-            hooks: are asked for forms of values beyond the built-in ones.
+            hooks: give forms of values beyond the built-in ones.
             base: what stands in front of the path of every link on a page.
             files: opens products that are files.
             foreign: calls the code that renders.
@@ -130,7 +131,7 @@ class Representations:
         self._under_way: dict[_Place, asyncio.Task[Representation]] = {}
 
     async def of(self, product: MadeProduct, *, accept: str | None, form: str | None) -> Representation:
-        """The representation of a product that suits a client best. Of many who ask at once, one has it made.
+        """The representation of a product that suits a client best. Concurrent requests share one rendering.
 
         Raises:
             Problem: the product can take no form that the client accepts.
@@ -163,7 +164,7 @@ class Representations:
             task = asyncio.create_task(self._foreign.call(product.name, _rendered, product, chosen))
             self._under_way[place] = task
             task.add_done_callback(lambda done: self._keep(place, done))
-        # Who leaves must not take it from the others who wait for it.
+        # A client that leaves must not cancel it for the others that wait for it.
         return await asyncio.shield(task)
 
     def _keep(self, place: _Place, task: asyncio.Task[Representation]) -> None:
@@ -173,11 +174,11 @@ class Representations:
 
 
 def _place(product: MadeProduct) -> _Place | None:
-    """What names a product among all that were ever made; ``None`` for one that no cache keeps."""
+    """The identity of a product among all ever made; ``None`` for one that no cache keeps."""
     entry = product.entry
     if entry is None:
         return None
-    # The declared type is part of it: that may change while what is kept stays good.
+    # The declared type is part of it: that may change while the kept result stays valid.
     return product.name, product.spec.mime_type, entry.key, entry.digest, repr(entry.created_at)
 
 

@@ -14,7 +14,7 @@ MOST_ROWS: Final = 10_000
 
 
 def table_page(table: Any, *, operation: str, base: str = "") -> bytes:
-    """The table as a page, with the operation as its title; cut after `MOST_ROWS` rows, which it then says.
+    """The table as a page, with the operation as its title. It is cut after `MOST_ROWS` rows, and then says so.
 
     Raises:
         UnrenderableError: ``table`` is none.
@@ -34,6 +34,6 @@ def table_page(table: Any, *, operation: str, base: str = "") -> bytes:
 
 
 def _is_numeric(values: Iterable[Any]) -> bool:
-    """Whether all that is there is a number, and something is."""
+    """Whether all present values are numbers, and there is at least one."""
     given = [value for value in values if value is not None]
     return bool(given) and all(isinstance(value, Number) and not isinstance(value, bool) for value in given)

@@ -1,1 +1,1 @@
-"""What each kind of URL answers."""
+"""The resources: one for each kind of URL."""

@@ -1,4 +1,4 @@
-"""``/-/cache`` and ``/-/cache/purge``: what is kept, by operation, and removing some of it."""
+"""``/-/cache`` and ``/-/cache/purge``: the contents of the caches by operation, and their removal."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class CacheFacts:
     async def on_get(self, req: Request, resp: Response) -> None:
         """Both caches, and for each operation that the principal may see: entries, bytes, and seconds of computing.
 
-        It needs ``metrics``, since the header of every entry is read for it.
+        It needs the permission ``metrics``, since it reads the header of every entry.
         A principal who may ``debug`` gets the URLs, too.
         """
         read(req)
@@ -73,13 +73,13 @@ class CacheFacts:
         counted = await self._counted()
         for each in counted:
             if each.trouble is not None:
-                raise BackendError(str(each.trouble)) from each.trouble  # afresh, since others share that one
+                raise BackendError(str(each.trouble)) from each.trouble  # a new exception, since others share that one
         send_json(resp, self._document(req, counted))
 
     on_head = on_get
 
     async def document(self, req: Request) -> dict[str, Any]:
-        """What is kept, as far as the principal may see it; of a store in trouble only that it is."""
+        """The contents, as far as the principal may see them; for a store in trouble, only that it is."""
         return self._document(req, await self._counted())
 
     def _document(self, req: Request, counted: list[_Counted]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class CacheFacts:
         return document
 
     async def _counted(self) -> list[_Counted]:
-        """Each cache in numbers: counted once for all who ask at the same time, since it can take long."""
+        """Each cache in numbers. Concurrent requests share one count, since it can take long."""
         if self._counting is None or self._counting.done():
             self._counting = asyncio.create_task(asyncio.to_thread(self._count))
         return await asyncio.shield(self._counting)
@@ -116,7 +116,7 @@ class Purge:
         *,
         max_body: int,
     ) -> None:
-        """Purges in the caches of ``runtime``, and has the memory of the other workers follow."""
+        """Purges the caches of ``runtime`` and the memory of the other workers."""
         self._runtime = runtime
         self._namespaces = namespaces
         self._authorizer = authorizer
@@ -126,7 +126,7 @@ class Purge:
     async def on_post(self, req: Request, resp: Response) -> None:
         """Removes entries by namespace, operation, version and age; says how many.
 
-        With none of these, what has expired goes, as it would by itself in time.
+        Without any of these, it removes expired entries, as a regular purge would.
         """
         asked = await self._read(req)
         self._check(req, asked)
@@ -147,13 +147,13 @@ class Purge:
         send_json(resp, {"removed": removed, "bytes": bytes_})
 
     def _check(self, req: Request, asked: dict[str, str]) -> None:
-        """Returns if the principal may purge what is asked.
+        """Returns if the principal may purge the requested entries.
 
         Raises:
             Problem: they may not, or there is no such namespace.
         """
         for namespace in {asked.get("namespace", ""), _namespace(asked)} - {""}:
-            # A refusal would tell that there is such a namespace.
+            # A refusal would reveal that there is such a namespace.
             if not (self._authorizer.may(req, "view", namespace) and self._knows(namespace)):
                 raise Problem("not-found", HIDDEN)
         self._authorizer.require(req, "purge", asked.get("namespace") or _namespace(asked) or SERVICE, audited=True)
@@ -162,7 +162,7 @@ class Purge:
         return any(state.name == namespace for state in self._namespaces.states())
 
     def _chosen(self, asked: dict[str, str]) -> list[ExportedOperation]:
-        """The operations of which something is to be removed, in order of their names.
+        """The operations whose entries are to be removed, in order of their names.
 
         Raises:
             Problem: there is no operation of the name that is asked for.
@@ -208,7 +208,7 @@ def _count(name: str, cache: Cache) -> _Counted:
 
 
 def _discreet(facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts of a cache without what tells where it lies."""
+    """The facts of a cache, without its location."""
     url, problem, notice = facts["url"], facts["problem"], facts["notice"]
     return facts | {
         "url": " over ".join(_SCHEMES.findall(url)),

@@ -1,4 +1,4 @@
-"""``/``, ``/{namespace}``, ``/-/ops`` and ``/-/ops/{namespace}/{operation}``: what there is to ask for."""
+"""``/``, ``/{namespace}``, ``/-/ops`` and ``/-/ops/{namespace}/{operation}``: the catalog of operations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SEARCH: Final = ("namespace", "text", "tag", "cursor", "limit")
 
 
 class VisibleOperations:
-    """The operations that a principal may see, searched and in parts."""
+    """The operations that a principal may see, with search and in pages."""
 
     def __init__(self, namespaces: LiveNamespaces, authorizer: Authorizer, links: Links) -> None:
         self._namespaces = namespaces
@@ -32,7 +32,7 @@ class VisibleOperations:
         """Returns if there is a namespace of that name, and the principal may see it.
 
         Raises:
-            Problem: it is not so.
+            Problem: there is none, or the principal may not see it.
         """
         if namespace not in self._namespaces.catalog.namespaces or not self._authorizer.may(req, "view", namespace):
             raise Problem("not-found", HIDDEN)
@@ -123,7 +123,7 @@ class Description:
         self._links = links
 
     async def on_get(self, req: Request, resp: Response, name: str) -> None:
-        """All that a caller has to know of an operation."""
+        """Everything that a caller has to know about an operation."""
         read(req)
         exported = self._namespaces.find(name)
         if exported is None or not self._authorizer.may(req, "view", exported.namespace):
@@ -135,10 +135,10 @@ class Description:
 
 
 def _limit(asked: Mapping[str, str]) -> int | None:
-    """How many operations are asked for at once; ``None`` where that is not said.
+    """The requested number of operations; ``None`` if the request has none.
 
     Raises:
-        Problem: so many can't be.
+        Problem: the number is not allowed.
     """
     text = asked.get("limit")
     if text is None:

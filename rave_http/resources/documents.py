@@ -24,7 +24,7 @@ from rave_http.worker.responses import JSON, prefers, send_json, send_page
 _KEPT: Final = 8
 
 _Sight: TypeAlias = tuple[int, frozenset[str]]
-"""What a document depends on: the generation of the namespaces, and those of them that may be seen."""
+"""The inputs of a document: the generation of the namespaces, and those that the principal may see."""
 _Written: TypeAlias = tuple[bytes, str]
 """A document as it is sent, and its validator."""
 
@@ -44,7 +44,7 @@ class OpenAPI:
         names, generation = self._namespaces.catalog.namespaces, self._namespaces.generation
         visible = frozenset(each for each in names if self._authorizer.may(req, "view", each))
         body, etag = await self._written((generation, visible))
-        # Who may see what can change at any time, so nobody may show it without asking.
+        # Permissions can change at any time, so caches must revalidate it.
         resp.set_headers({"ETag": etag, "Cache-Control": "private, no-cache"})
         if is_unchanged(req, etag):
             resp.status = "304 Not Modified"
@@ -55,13 +55,13 @@ class OpenAPI:
     on_head = on_get
 
     async def _written(self, sight: _Sight) -> _Written:
-        """The document for those who see the same; of many who ask at once, one has it written."""
+        """The document for principals who see the same. Concurrent requests share one rendering."""
         task = self._made.get(sight)
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
             for other in [each for each in self._made if each[0] != sight[0]]:
                 del self._made[other]  # of code that serves no more
             task = self._made[sight] = asyncio.create_task(asyncio.to_thread(self._write, sight[1]))
-        # Who leaves must not take it from the others who wait for it.
+        # A client that leaves must not cancel it for the others that wait for it.
         return await asyncio.shield(task)
 
     def _write(self, visible: frozenset[str]) -> _Written:
@@ -72,7 +72,7 @@ class OpenAPI:
             title="RAVE",
             may_view=visible.__contains__,
         )
-        # In parts, since nothing else goes on while one is written.
+        # In parts, since the event loop stands still while one is written.
         made["paths"] = {path: msgspec.Raw(msgspec.json.encode(item)) for path, item in made["paths"].items()}
         body = msgspec.json.encode(made)
         return body, f'"{blake2b(body, digest_size=16).hexdigest()}"'

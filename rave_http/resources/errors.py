@@ -1,4 +1,4 @@
-"""What every exception that reaches Falcon is to a client: a problem."""
+"""Turns every exception that reaches Falcon into a problem for the client."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ErrorHandlers:
         self._responder = responder
 
     def install(self, app: falcon.asgi.App[Request, Response]) -> None:
-        """Has Falcon call the handlers. Of those that fit an exception it calls the one of the nearest class."""
+        """Registers the handlers with Falcon, which calls the one for the nearest class of an exception."""
         app.add_error_handler(Exception, self._handle_unexpected)
         app.add_error_handler(RaveError, self._handle_rave)
         app.add_error_handler(OSError, self._handle_store)
@@ -70,7 +70,7 @@ class ErrorHandlers:
             await self._handle_unexpected(req, resp, error, None)
 
     async def _handle_store(self, req: Request, resp: Response, error: OSError, _: Any) -> None:
-        # What it says names paths and addresses, which are for the log.
+        # Its message names paths and addresses, which belong in the log.
         request = req.scope["rave"].request_id
         _log.error("%s %s failed (request %s): %s", req.method, req.path, request, error)
         detail = f"What is kept could not be reached for request {request}; the log says why"

@@ -23,7 +23,7 @@ class Live:
     """``/-/livez``."""
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """200 as long as the event loop turns."""
+        """200 while the event loop runs."""
         read(req)
         send_json(resp, {"status": "ok"})
 
@@ -41,7 +41,7 @@ class Ready:
         plugins: HttpPlugins,
         is_draining: asyncio.Event,
     ) -> None:
-        """Looks at the parts that a worker is made of; ``is_draining`` is set when it is about to stop."""
+        """Checks the parts of a worker; ``is_draining`` is set when it is about to stop."""
         self._namespaces = namespaces
         self._authorizer = authorizer
         self._runtime = runtime
@@ -49,12 +49,12 @@ class Ready:
         self._is_draining = is_draining
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """200 where requests are answered, though perhaps not as they should be: ``degraded`` names the parts.
+        """200 while the worker answers requests. ``degraded`` names the parts that do not work as they should.
 
-        Namespaces that the principal may not see are not named there.
+        It does not name namespaces that the principal may not see.
 
-        503 while the worker is about to stop. A store in trouble is no reason to be taken out of service, since calls
-        are answered without it.
+        503 while the worker is about to stop. Trouble in a store is no reason to take a worker out of service, since it
+        answers calls without the store.
         """
         read(req)
         parts, is_draining = await asyncio.to_thread(self._parts), self._is_draining.is_set()
@@ -80,7 +80,7 @@ class Ready:
         return sorted({self._shown(req, name) for name, _ in wrong})
 
     def _shown(self, req: Request, part: str) -> str:
-        """What a part is called before the principal."""
+        """The name of a part as the principal may see it."""
         namespace = part.removeprefix(_NAMESPACE)
         return part if namespace == part or self._authorizer.may(req, "view", namespace) else "namespaces"
 

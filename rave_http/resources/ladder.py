@@ -42,11 +42,11 @@ class Wish:
 
     Attributes:
         exported: the operation.
-        question: the call as it was written, and the ``rave.…`` parameters.
+        question: the call as written, and the ``rave.…`` parameters.
         call: the call.
         preferences: those of the client.
         only_cached: whether only a kept result is wanted.
-        place: what names the answer among those that are held ready; ``None`` where it can't be held.
+        place: the identity of the answer among the ready ones; ``None`` if it can't be one.
     """
 
     exported: ExportedOperation
@@ -58,7 +58,7 @@ class Wish:
 
     @property
     def is_promising(self) -> bool:
-        """Whether the result can be had later: what is never kept can't be."""
+        """Whether the result is available later, which it is not if it is never kept."""
         return self.call.key is not None and self.exported.resolved.strategy is not nocache
 
 
@@ -95,13 +95,13 @@ class Ladder:
         """Answers in the order of the arguments: from what is kept, by a job, by a ticket.
 
         Args:
-            authorizer: says who may run operations and refresh results.
+            authorizer: decides who may run operations and refresh results.
             results: what the caches keep.
             jobs: make what is not kept.
             waiting: requests that wait for a job.
-            tickets: are given out for what takes longer.
+            tickets: issued for results that take longer.
             responder: fills responses.
-            ready: gets the answers that may be given again.
+            ready: receives the answers that may be reused.
             metrics: where tickets are counted.
             clock: the source of time.
             settings: how long requests wait, and how long a failure is remembered.
@@ -122,7 +122,7 @@ class Ladder:
         """Answers one request.
 
         Raises:
-            Problem: the result can't be had, or not so.
+            Problem: the result is not available, or not in this way.
         """
         kept = await self._kept(wish)
         if kept is not None:
@@ -152,7 +152,7 @@ class Ladder:
         return None
 
     def _refresh_behind(self, req: Request, wish: Wish) -> None:
-        """Starts to make a stale result anew, if there is room for it; the client has an answer already."""
+        """Starts to refresh a stale result if there is room. The client already has an answer."""
         exported = wish.exported
         if wish.only_cached or not self._authorizer.may(req, "run", exported.namespace):
             return
@@ -179,10 +179,10 @@ class Ladder:
         self._hold_ready(wish, kept, product, representation)
 
     def _hold_ready(self, wish: Wish, kept: _Kept, product: MadeProduct, representation: Representation) -> None:
-        """Holds an answer ready, where it can be seen without waiting whether it still is one.
+        """Keeps a ready answer, if its validity can be checked without waiting.
 
-        The frame was in memory before the result was found. If it was replaced meanwhile, the answer is never given:
-        memory holds another frame then, and keeps to that.
+        The frame was in memory before the result was found. If another frame has replaced it since, the answer is never
+        used: memory then keeps that other frame.
         """
         exported, frame = wish.exported, kept.frame
         is_sure = kept.status is Status.HIT and frame is not None and representation.url is None
@@ -207,7 +207,7 @@ class Ladder:
         """The job that makes the result: one under way, or a new one.
 
         Raises:
-            Problem: the principal may not have it made, or there is no room for it.
+            Problem: the principal may not run the operation, or there is no room for the job.
         """
         exported, options = wish.exported, wish.question.controls.options or PLAIN
         self._authorizer.require(req, "run", exported.namespace)

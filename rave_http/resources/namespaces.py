@@ -1,4 +1,4 @@
-"""``/-/namespaces`` and ``/-/namespaces/{namespace}/reload``: what is loaded, and loading it anew."""
+"""``/-/namespaces`` and ``/-/namespaces/{namespace}/reload``: the loaded namespaces, and reloading them."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Reload:
     """``/-/namespaces/{namespace}/reload``."""
 
     def __init__(self, namespaces: LiveNamespaces, authorizer: Authorizer, workers: Workers) -> None:
-        """Answers the other workers, too, when they are asked to load a namespace anew."""
+        """Also answers the other workers when they ask for a reload of a namespace."""
         self._namespaces = namespaces
         self._authorizer = authorizer
         self._workers = workers
         workers.answer("reload", self._reload)
 
     async def on_post(self, req: Request, resp: Response, namespace: str) -> None:
-        """Loads a namespace anew in every worker, without waiting for a change; the state in each."""
+        """Reloads a namespace in every worker, without waiting for a change. Returns its state in each."""
         known = {each.name: each for each in self._namespaces.states()}
         if namespace not in known or not self._authorizer.may(req, "view", namespace):
             raise Problem("not-found", HIDDEN)

@@ -1,4 +1,4 @@
-"""``/{namespace}/{operation}``: from a request to the call that it asks for."""
+"""``/{namespace}/{operation}``: turns a request into its call."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SMALL: Final = 4096
 
 
 class Operations:
-    """The sink of the application: what is no path of the system is an operation, a namespace, or nothing."""
+    """The sink of the application: any path outside the system's is an operation, a namespace, or nothing."""
 
     def __init__(
         self,
@@ -44,11 +44,11 @@ class Operations:
         *,
         max_body: int,
     ) -> None:
-        """Answers for what ``namespaces`` export.
+        """Answers for the operations that ``namespaces`` export.
 
         Args:
             namespaces: have the operations.
-            authorizer: says who may see them.
+            authorizer: decides who may see them.
             ladder: answers calls.
             catalog: answers for a whole namespace.
             ready: answers that are held ready.
@@ -120,7 +120,7 @@ class Operations:
         return exported
 
     def _missing(self, req: Request, name: str) -> Problem:
-        """The problem of a name that no operation has which the principal may see."""
+        """The problem for a name that no operation visible to the principal has."""
         catalog, namespace = self._namespaces.catalog, name.partition("/")[0]
         if namespace not in catalog.namespaces or not self._authorizer.may(req, "view", namespace):
             return Problem("not-found", HIDDEN)
@@ -140,11 +140,11 @@ class Operations:
 
 
 async def _bound(foreign: ForeignCode, asked: Asked, exported: ExportedOperation) -> Call:
-    """The call that was asked for. Converters are code of others, and may do anything.
+    """The call that the request asks for. Converters are third-party code and may do anything.
 
     Raises:
         Problem: the arguments do not fit.
-        TimeLimitError, BusyError: a converter does not come to its end.
+        TimeLimitError, BusyError: a converter does not end.
     """
     is_small = asked.document is None and sum(len(text) for _, text in asked.texts) < _SMALL
     binder = exported.resolved.binder

@@ -1,8 +1,8 @@
-"""Requests that pages of other sites have a browser send, with the credentials that it adds by itself.
+"""Protection against requests that pages of other sites make a browser send with its own credentials (CSRF).
 
-Who signs in at a proxy, or has rights by the network or as anybody on this machine, is known by what the browser brings
-along with every request, whichever page had it sent. So what changes something is refused where a foreign page asked
-for it. An API key is never sent by a browser by itself.
+Some users sign in at a proxy, or have rights by their network or as anybody on this machine. The browser proves this
+with every request, whichever page sends it. So requests from foreign pages that change something are refused. A browser
+never sends an API key by itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CHANGING: Final = frozenset({"rave.refresh", "rave.deep_refresh"})
 
 
 class CrossSiteGuard:
-    """Falcon middleware that looks at every request before it is routed, so that no resource can forget to."""
+    """Falcon middleware that checks every request before it is routed, so that no resource can forget to."""
 
     def __init__(self, authorizer: Authorizer, links: Links, *, cors_origins: Iterable[str]) -> None:
         """Lets pages of the service itself pass, and those of ``cors_origins``."""
@@ -32,7 +32,7 @@ class CrossSiteGuard:
         self._own = frozenset({urlsplit(links.base).netloc.lower()}) - {""}
 
     async def process_request(self, req: Request, resp: Response) -> None:
-        """Lets a request pass, unless it would change something for somebody on behalf of a foreign page.
+        """Accepts a request, unless it would change something on behalf of a foreign page.
 
         Raises:
             Problem: ``forbidden``.
@@ -50,10 +50,10 @@ class CrossSiteGuard:
         try:
             return self._authorizer.principal(req).kind != "key"
         except Problem:
-            return False  # the resource that needs to know who asks says what is wrong
+            return False  # the resource that needs the principal reports the problem
 
     def _is_foreign(self, req: Request) -> bool:
-        """Whether a page of another site had the request sent, as far as the browser says; programs say nothing."""
+        """Whether a page of another site sent the request, according to the browser; other programs do not say."""
         origin = req.get_header("Origin")
         if origin is None:
             return (req.get_header("Sec-Fetch-Site") or "").strip().lower() == "cross-site"
@@ -64,7 +64,7 @@ class CrossSiteGuard:
 
 
 def _changes(req: Request) -> bool:
-    """Whether a request may change something, or has something computed anew."""
+    """Whether a request may change something, or refreshes a result."""
     if req.method not in _HARMLESS:
         return True
     query = req.query_string

@@ -1,4 +1,4 @@
-"""``/-/products/{key}/events``: what becomes of a product, as a stream of events."""
+"""``/-/products/{key}/events``: the progress of a product, as a stream of events."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class ProductEvents:
         clock: Clock,
         is_draining: asyncio.Event,
     ) -> None:
-        """Streams until ``is_draining`` is set: the client asks again then, and another worker answers.
+        """Streams until ``is_draining`` is set. Then the client asks again, and another worker answers.
 
         Args:
-            statuses: say what has become of products.
+            statuses: give the status of products.
             streams: those that are open.
             responder: makes tickets.
             clock: the source of time.
@@ -58,11 +58,11 @@ class ProductEvents:
     async def stream(
         self, place: JobStatus, look_again: Callable[[], Awaitable[JobStatus]], *, after: float | None
     ) -> AsyncIterator[SSEvent | None]:
-        """What becomes of a product, until it is there or failed. A ``None`` is a sign of life.
+        """The changes of a product's status, until it is ready or failed. A ``None`` is a sign of life.
 
         Args:
-            place: what has become of it so far.
-            look_again: gives what has become of it since.
+            place: its current status.
+            look_again: gives its new status.
             after: as for `document`.
         """
         news, seconds = _News(), 0.0
@@ -75,7 +75,7 @@ class ProductEvents:
                         yield event
                     seconds = await self._pause(place)
                     if place.job is None or not place.job.is_running or place.job.ended is not None:
-                        place = await look_again()  # the process that makes it may be killed meanwhile
+                        place = await look_again()  # the process that makes it may die during this time
                 yield self._last(place)
             except Problem as problem:  # it can't be made any more
                 yield self._failed(problem, place)
@@ -84,7 +84,7 @@ class ProductEvents:
         """The ticket of a product.
 
         Args:
-            place: what has become of it.
+            place: its status.
             after: Unix time after which it has to be made, for the ticket of a refresh.
         """
         status = "queued" if place.state is State.ORPHANED else place.state.value
@@ -100,7 +100,7 @@ class ProductEvents:
         )
 
     async def _pause(self, place: JobStatus) -> float:
-        """Waits for news of a product, a moment at most; the seconds that went by."""
+        """Waits for news of a product, a moment at most. Returns the seconds that have passed."""
         started = self._clock.monotonic()
         if place.job is None:
             await asyncio.sleep(_LOOK)
@@ -125,14 +125,14 @@ class ProductEvents:
 
 
 class _News:
-    """What a stream has told its client so far."""
+    """The state of a stream: what its client knows so far."""
 
     def __init__(self) -> None:
         self._last: dict[str, Any] | None = None
         self._quiet = 0.0
 
     def after(self, seconds: float, document: dict[str, Any]) -> Iterator[SSEvent | None]:
-        """The event that is due when ``seconds`` have gone by since the last look, if any: news, or a sign of life."""
+        """The event that is due ``seconds`` after the last check, if any: news, or a sign of life."""
         self._quiet += seconds
         if document != self._last:
             self._last, self._quiet = document, 0.0

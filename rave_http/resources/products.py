@@ -1,4 +1,4 @@
-"""``/-/products/{key}``: what a ticket points to: the product, what is known of it, and how far it is."""
+"""``/-/products/{key}``: the target of a ticket: the product, its metadata, and its progress."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ class Products:
         """Answers for the products of all exported operations.
 
         Args:
-            authorizer: says who may see, make and purge them.
-            statuses: say what has become of them.
+            authorizer: decides who may see, make and purge them.
+            statuses: give their status.
             waiting: requests that wait for a job.
             responder: fills responses.
-            workers: forget what is purged.
-            events: are streams of what becomes of products.
+            workers: forget purged products.
+            events: the streams of their progress.
             clock: the source of time.
             is_draining: set when the worker is about to stop.
             max_wait: seconds that a request may wait.
@@ -121,7 +121,7 @@ class Products:
         await self._send(req, resp, place, target.form)
 
     async def _awaited(self, place: JobStatus, target: _Target, seconds: float) -> JobStatus:
-        """What becomes of a product within ``seconds``, whichever process makes it."""
+        """The status of a product after up to ``seconds``, whichever process makes it."""
         if place.job is not None:
             is_done = await self._waiting.wait(place.job, seconds)
             return await self._locate(target) if is_done else place
@@ -135,11 +135,11 @@ class Products:
         return await self._statuses.locate(target.key, target.exported, after=target.after)
 
     def _patience(self, prefer: Preferences) -> float:
-        """A client that polls a ticket is answered at once, unless it says that it wants to wait."""
+        """A client that polls a ticket gets an answer at once, unless it asks to wait."""
         return 0.0 if prefer.wait is None else min(prefer.wait, self._max_wait)
 
     async def _place(self, req: Request, target: _Target) -> JobStatus:
-        """What has become of the key; what nobody makes any more is made here, if the principal may run it."""
+        """The status of the key. An orphaned product is made by this worker, if the principal may run its operation."""
         place = await self._locate(target)
         if place.state is State.ORPHANED and self._authorizer.may(req, "run", target.exported.namespace):
             return await self._statuses.take_over(place)
@@ -149,7 +149,7 @@ class Products:
         if place.found is not None:
             value, entry = place.found.value, cast("Entry | None", place.found.entry)
             status = Status.HIT if place.found.entry.is_fresh(self._clock.now()) else Status.STALE
-        else:  # no cache keeps it: the job that just ended does, for a moment
+        else:  # no cache keeps it; the job that just ended does, for a moment
             assert place.job is not None
             outcome = place.job.task.result()
             value, entry, status = outcome.value, outcome.entry, outcome.status
@@ -196,7 +196,7 @@ class Products:
 
 
 def _split(path: str) -> tuple[str, str]:
-    """The key, and what is asked of it: ``meta``, ``events``, or the product itself (empty)."""
+    """The key, and the requested part: ``meta``, ``events``, or the product itself (empty)."""
     head, _, view = path.rpartition("/")
     return (head, view) if view in ("meta", "events") else (path, "")
 
@@ -213,7 +213,7 @@ def _check_method(req: Request, resp: Response, allowed: tuple[str, ...]) -> Non
 
 
 def _facts(entry: Entry) -> dict[str, Any]:
-    """What is recorded of a result."""
+    """The metadata of a result."""
     return {
         "arguments": entry.arguments,
         "version": {"strategy": entry.version_note},

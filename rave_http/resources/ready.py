@@ -1,8 +1,8 @@
-"""Ready answers: products that memory holds whole, given without a walk through the application.
+"""Ready answers: whole products in memory, sent without running the application.
 
-Most of what is asked for is asked for again. Of a request that memory can answer, all that matters is in its path, its
-query and a few headers; for these the answer is kept with its headers as they go out. Whatever is not plain - part of a
-product, one that the client may have already, a wait, a principal who may not see it - goes on to the application.
+Most products are requested again. If memory can answer a request, only its path, its query and a few headers matter.
+The answer is kept for these, with its final headers. All other requests go on to the application: for part of a
+product, for one that the client may already have, with a wait, or from a principal who may not see it.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from rave_http.worker.kept_results import KeptResults
 from rave_http.worker.responder import Responder
 
 Place: TypeAlias = tuple[str, bytes, bytes]
-"""What names an answer: path, query and ``Accept``."""
+"""The identity of an answer: path, query and ``Accept``."""
 
 Scope: TypeAlias = MutableMapping[str, Any]
 
 _CONDITIONS: Final = frozenset((b"if-match", b"if-unmodified-since", b"if-none-match", b"if-modified-since", b"range"))
 _OVERHEAD: Final = 4096
-_LARGEST_SHARE: Final = 8  # what is larger than this part of the budget is not held ready
+_LARGEST_SHARE: Final = 8  # an answer above this part of the budget is not kept
 
 
 @dataclass(slots=True)
 class CachedResponse:
-    """An answer that memory holds whole: it is good as long as the frame that it was made of is the one kept.
+    """An answer that memory holds whole. It is valid while memory keeps the frame that it was made from.
 
     Attributes:
         generation: of the namespaces.
@@ -56,11 +56,11 @@ class CachedResponse:
 
     @property
     def size(self) -> int:
-        """Bytes that are held for it, about."""
+        """The approximate bytes held for it."""
         return _OVERHEAD + len(self.frame) + self.representation.size
 
     def is_current(self, generation: int, now: float) -> bool:
-        """Whether it is what would be answered now.
+        """Whether it is still the right answer.
 
         Args:
             generation: of the namespaces now.
@@ -74,11 +74,11 @@ class CachedResponse:
         )
 
     def note(self, record: RequestRecord) -> None:
-        """Notes in the record of a request that it is the answer."""
+        """Marks it as the answer in the request record."""
         record.operation, record.cache, record.key = self.product.name, "hit", self.found.entry.key
 
     def headers(self, responder: Responder, now: float, *, private: bool) -> list[tuple[bytes, bytes]]:
-        """The headers of the whole, as ASGI has them. They change once a second at most."""
+        """The headers of the whole product, in ASGI form. They change once a second at most."""
         left = self.found.entry.expires_at - now
         moment = (left if math.isinf(left) else int(left), private)
         if moment != self._moment:
@@ -95,10 +95,10 @@ class CachedResponse:
 
 
 class ResponseCache:
-    """The answers that were given a moment ago and may be given again. For the event loop of one worker."""
+    """Recent answers that may be reused. For the event loop of one worker."""
 
     def __init__(self, namespaces: LiveNamespaces, clock: Clock, *, max_bytes: int) -> None:
-        """Keeps answers as long as ``namespaces`` serve the same code.
+        """Keeps answers while ``namespaces`` serve the same code.
 
         Args:
             namespaces: whose operations are answered.
@@ -112,7 +112,7 @@ class ResponseCache:
         self._answers: dict[Place, CachedResponse] = {}
 
     def find(self, place: Place | None) -> CachedResponse | None:
-        """The answer of a place, if it still is one."""
+        """The answer for a place, if it is still valid."""
         ready = self._answers.get(place) if place is not None else None
         return ready if ready is not None and ready.is_current(self._namespaces.generation, self._now()) else None
 
@@ -123,13 +123,13 @@ class ResponseCache:
         before = self._answers.pop(place, None)
         self._held += ready.size - (before.size if before is not None else 0)
         if self._held > self._most:
-            self._answers.clear()  # what is asked for often is back in a moment
+            self._answers.clear()  # popular answers are back in a moment
             self._held = ready.size
         self._answers[place] = ready
 
 
 class Shortcut:
-    """An ASGI application in front of another, which gives ready answers itself."""
+    """An ASGI application in front of another, which sends ready answers itself."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class Shortcut:
         self._now = clock.now
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answers one request. No coroutine of its own: it would cost every request some time."""
+        """Answers one request. It is not a coroutine itself, which would cost every request some time."""
         ready = self._found(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
         return self._inner(scope, receive, send) if ready is None else self._give(ready, scope["rave"], send)
 
@@ -169,7 +169,7 @@ class Shortcut:
 
 
 def _is_plain(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether a request with these headers asks for the whole, whatever the client has already."""
+    """Whether a request with these headers asks for the whole product, whatever the client already has."""
     for name, _ in headers:  # noqa: SIM110  # a generator takes twice as long, and every hit comes through here
         if name in _CONDITIONS:
             return False
@@ -177,7 +177,7 @@ def _is_plain(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 def place_of(scope: Scope) -> Place | None:
-    """The place of a request; ``None`` where it has none, because it prefers something, or is no question."""
+    """The place of a request; ``None`` if it has a preference, or does not ask for a product."""
     if scope["method"] not in ("GET", "HEAD"):
         return None
     accept: bytes | None = None
