@@ -72,7 +72,7 @@ class Answer:
 
     @property
     def slug(self) -> str:
-        """The kind of problem; empty where it is none."""
+        """The kind of problem; empty if the answer is not a problem."""
         if not self.headers.get("content-type", "").startswith(_PROBLEM):
             return ""
         return str(self.json["type"]).rpartition("/")[2]

@@ -50,7 +50,7 @@ def cut_complaints(cuts: Sequence[Cut], moments: Moments) -> tuple[dict[str, int
 
 
 def repeated_runs(log: Path, moments: Moments) -> tuple[int, int, list[str]]:
-    """Bodies that ran, those that ran again since a kill ended the run before, and those that did without one."""
+    """Bodies that ran, those that ran again because a kill ended the earlier run, and those that did without a kill."""
     runs: dict[str, list[int]] = defaultdict(list)
     for line in log.read_text("utf-8").splitlines():
         _, pid, what = line.split(" ", 2)

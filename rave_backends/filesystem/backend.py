@@ -162,7 +162,7 @@ class FilesystemBackend(Backend):
         return True
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys that start with ``prefix``, in no order. Keys that come or go during the listing may be missing."""
+        """The keys that start with ``prefix``, in no order. Those that come or go meanwhile may or may not appear."""
         return self._tree.keys(prefix)
 
     def close(self) -> None:

@@ -76,9 +76,9 @@ class ObjectStoreBackend(Backend):
 
     @classmethod
     def from_url(cls, url: StoreURL) -> ObjectStoreBackend:
-        """The cache at ``s3://bucket/prefix?endpoint=…&region=…&profile=…&timeout=…``, with a `Budget`; and likewise.
+        """The cache at ``s3://bucket/prefix?endpoint=…&region=…&profile=…&timeout=…``, with a `Budget`.
 
-        ``gs://bucket/prefix?endpoint=…&timeout=…``, ``az://container/prefix?account=…&endpoint=…&timeout=…``.
+        Likewise ``gs://bucket/prefix?endpoint=…&timeout=…``, ``az://container/prefix?account=…&endpoint=…&timeout=…``.
 
         Raises:
             ConfigurationError: the URL names no bucket, or an option is wrong.
@@ -122,7 +122,7 @@ class ObjectStoreBackend(Backend):
         self._bucket.delete([self._name(key)])
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys that start with ``prefix``, in no order. Keys that come or go during the listing may be missing.
+        """The keys that start with ``prefix``, in no order. Those that come or go meanwhile may or may not appear.
 
         The store lists by whole parts of a key, so a prefix that ends in ``/`` is cheaper than one that does not.
         """

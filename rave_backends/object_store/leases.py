@@ -17,7 +17,7 @@ _IDLE = 3600.0
 class ObjectLeases:
     """Which keys are claimed, and by which process: one object for each.
 
-    A claim creates an object where there is none (``If-None-Match: *``), a swap replaces the one that was seen
+    A claim creates an object if there is none (``If-None-Match: *``); a swap replaces the one that was seen
     (``If-Match`` with its ETag). Stores differ in their support for this, and some only pretend, so RAVE probes the
     store before the first claim:
 

@@ -12,10 +12,10 @@
     ├── ParameterError         an argument is out of range, or contradicts another (`rave_core.errors.ArgumentError`)
     │   ├── WindowError        a window of time ends before it starts, or would have too many bins
     │   └── UnknownSourceError no source of that name is configured (`NoDirectoryError` too)
-    ├── NoStateError           whether connections failed can't be told from these files
+    ├── NoStateError           nothing in these files shows whether connections failed
     └── NothingFoundError      no flow matches
 
-Every message names the file, and the line where there is one.
+Every message names the file, and the line if there is one.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class Inventory:
             raise AmbiguousFilesError(f"{self.directory}: {left_out.duplicates} records lie there twice; strict is set")
 
     def _dropped(self, touched: Sequence[Hours]) -> dict[int, Dropped]:
-        """The rows that do not count, by the place of the part: where a connection has several records."""
+        """The rows that do not count, by the place of the part, because a connection has several records."""
         found: dict[int, list[int]] = defaultdict(list)
         for day in _shared(self.parts, touched):
             places = sorted({place for holders in day.values() for place, _ in holders})
@@ -199,7 +199,7 @@ Day = dict[int, list[tuple[int, str]]]
 
 
 def _shared(parts: Sequence[Holding], touched: Sequence[Hours]) -> list[Day]:
-    """The hours, day by day, in which a connection may have two records: in one part, or since two have flows of it."""
+    """The hours, day by day, in which a connection may have two records: in one part, or in two."""
     by_hour: Day = defaultdict(list)
     for place, hours in enumerate(touched):
         for start, digest in hours:

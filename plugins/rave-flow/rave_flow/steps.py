@@ -48,13 +48,13 @@ the class and the text of the error for which they can't be read."""
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Rows of a piece that do not count, since the same connections have others."""
+    """Rows of a piece that do not count, because the same connections have others."""
 
     rows: tuple[int, ...]
     digest: str
 
     def __rave_key__(self) -> str:
-        """What stands for them in a key."""
+        """What represents them in a key."""
         return self.digest
 
     @classmethod
@@ -72,7 +72,7 @@ class Slice:
     dropped: Dropped | None = field(default=None, compare=False)
 
     def __rave_key__(self) -> str:
-        """What stands for the slice in a key."""
+        """What represents the slice in a key."""
         return self.digest
 
     def __hash__(self) -> int:

@@ -31,7 +31,7 @@ class Watermark:
     error: Exception | None = field(default=None, repr=False)
 
     def __rave_key__(self) -> object:
-        """What stands for it in a key."""
+        """What represents it in a key."""
         return (self.database, self.state, str(self.error or ""))
 
 

@@ -117,7 +117,7 @@ class ValkeyBackend(Backend):
         return bool(self._server.run("delete an entry", "UNLINK", self._entries + key))
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys that start with ``prefix``, in no order, each once. Keys that come or go meanwhile may be missing.
+        """The keys that start with ``prefix``, in no order, each once. Keys that come or go may or may not appear.
 
         The server scans all names in the database, and this process remembers those that it has seen.
         """

@@ -69,8 +69,8 @@ class Server:
             opened[1].connection_pool.disconnect()
 
     def _client(self) -> Any:
-        # No lock: a fork would copy it as it stands. Of two threads that come first one's client stays, and the other's
-        # is dropped once its answer is there.
+        # No lock: a fork would copy its state. If two threads come first, one's client stays, and the other's is
+        # dropped after its answer.
         pid, opened = os.getpid(), self._opened
         if opened is None or opened[0] != pid:
             opened = self._opened = (pid, self._made())

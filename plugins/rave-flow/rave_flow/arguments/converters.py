@@ -19,7 +19,7 @@ from rave_flow.sql.aggregates import DIMENSIONS, MEASURES
 class Source:
     """A configured directory of flow files, and what it held when the argument was converted.
 
-    As part of a key it stands for the files' names, sizes and times of modification: a new, changed or removed
+    As part of a key, it represents the files' names, sizes and times of modification: a new, changed or removed
     file makes another key. Errors of the directory are raised only when a caller asks for its files, so that the caller
     gets them.
 
@@ -32,7 +32,7 @@ class Source:
     error: FlowError | None = None
 
     def __rave_key__(self) -> object:
-        """What stands for the source in a key; its name does not."""
+        """What represents the source in a key; its name does not."""
         return self.scanned
 
     @property

@@ -38,7 +38,7 @@ class Bundle:
     digest: str
 
     def __rave_key__(self) -> str:
-        """What stands for the bundle in a key."""
+        """What represents the bundle in a key."""
         return self.digest
 
     def __hash__(self) -> int:

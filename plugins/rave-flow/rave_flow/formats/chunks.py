@@ -50,7 +50,7 @@ class Piece:
     span: Span | None = None
 
     def __rave_key__(self) -> str:
-        """What stands for the piece in a key."""
+        """What represents the piece in a key."""
         return self.digest
 
     def __hash__(self) -> int:

@@ -59,7 +59,7 @@ class Rows:
 
 def titles_of(path: str, block: bytes) -> Titles:
     """The titles of a table, and how values are separated: by the sign that is most frequent in the first line,
-    or by blanks where there is none.
+    or by blanks if there is none.
 
     Raises:
         UnreadableError: there is no such line.
@@ -130,7 +130,7 @@ def _parsed(block: bytes, titles: Titles, bad: list[int], broken: list[tuple[int
 
 
 def _ended(block: bytes, titles: Titles, before: int) -> tuple[bytes, list[tuple[int, str]]]:
-    """The block with ends of lines, and the last line where it may be cut; bytes that are no UTF-8 are replaced."""
+    """The block with line ends, and the last line if it may be truncated; replaces bytes that are not UTF-8."""
     block = block.replace(b"\r\n", b"\n").replace(b"\0", b"")
     try:
         block.decode()

@@ -36,9 +36,9 @@ class Head:
 
     Attributes:
         fields: names of the columns; for TSV in order, for JSON those to look for.
-        pointers: where each of these stands in an object; ``()`` for TSV.
+        pointers: where each of these is in an object; ``()`` for TSV.
         separator: between fields, one byte.
-        unset: what stands for a value that is not there.
+        unset: what represents a missing value.
     """
 
     fields: tuple[str, ...]

@@ -52,7 +52,7 @@ def normalized(rows: pyarrow.Table) -> Normalized:
 
 
 def _faults(rows: pyarrow.Table) -> pyarrow.ChunkedArray:
-    """Why each row can't count; null where it can."""
+    """Why each row can't count; null if it can."""
     import pyarrow
     from pyarrow import compute
 

@@ -43,7 +43,7 @@ class SourceFile:
         """The file at ``path``, now.
 
         Raises:
-            OSError: there is none.
+            OSError: there is no file.
             UnreadableError: it is a pipe, a device or the like. Opening one could block forever.
         """
         status = os.stat(path)
@@ -52,7 +52,7 @@ class SourceFile:
         return cls(str(path), status.st_size, status.st_mtime_ns, (status.st_dev, status.st_ino))
 
     def __rave_key__(self) -> bytes:
-        """What stands for the file in a key; its name may be no text."""
+        """What represents the file in a key; its name may not be text."""
         return b"%d:%d:%b" % (self.size, self.mtime_ns, os.fsencode(self.path))
 
     @property
@@ -81,7 +81,7 @@ def form_of(file: SourceFile) -> Form:
 class Repository:
     """The flow files of a directory at one moment, by path.
 
-    As an argument of an operation it stands for what the directory held: a new, changed or removed
+    As an argument of an operation, it represents what the directory held: a new, changed or removed
     file makes another key.
 
     Attributes:
@@ -95,7 +95,7 @@ class Repository:
     strict: bool = False
 
     def __rave_key__(self) -> str:
-        """What stands for the repository in a key."""
+        """What represents the repository in a key."""
         total = blake2b(repr((self.directory, self.passed_over, self.strict)).encode(), digest_size=20)
         total.update(b"\0".join([file.__rave_key__() for file in self.files]))
         return total.hexdigest()

@@ -20,10 +20,10 @@ _PADDED = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Addresses; all three are null for what is none.
+    """Addresses; all three are null for anything else.
 
     Attributes:
-        text: as RFC 5952 has it.
+        text: in the form of RFC 5952.
         high, low: the halves of their numbers (uint64); IPv4 lies at ``::ffff:0:0/96``.
     """
 
@@ -33,7 +33,7 @@ class Addresses:
 
     @property
     def is_v6(self) -> pyarrow.Array:
-        """Which are of IPv6."""
+        """Which are IPv6."""
         from pyarrow import compute
 
         is_low = compute.equal(self.high, _scalar(0))
@@ -52,7 +52,7 @@ def addresses_of(words: pyarrow.ChunkedArray) -> Addresses:
 
 
 def number(text: str) -> int | None:
-    """The number of an address in any of its spellings, ``None`` for what is none.
+    """The number of an address in any of its spellings; ``None`` for anything else.
 
     Octets may be padded with zeros, which are decimal as in SiLK; a zone (``%eth0``) does not count.
     """

@@ -26,7 +26,7 @@ def number_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
 
 
 def number_of_text(text: str) -> int | None:
-    """The number of the address in a text; ``None`` where it is none."""
+    """The number of the address in a text; ``None`` if it is not an address."""
     try:
         return number_of(ipaddress.ip_address(text))
     except ValueError:
@@ -55,7 +55,7 @@ class AddressSet:
         """The set of addresses, networks (``10.0.0.0/8``), ranges (``10.0.0.1-10.0.0.9``), wildcards (``10.x.1-5.x``),
         sets, and lists of these.
 
-        Text may have several, apart by commas or white space. A network's bits beyond its prefix must be 0.
+        Text may hold several, separated by commas or white space. A network's bits beyond its prefix must be 0.
 
         Raises:
             TypeError, ValueError: anything else; the message names it.
@@ -94,11 +94,11 @@ class AddressSet:
         return AddressSet(tuple(_common(self.ranges, other.ranges)))
 
     def __sub__(self, other: AddressSet) -> AddressSet:
-        """What is in this one alone."""
+        """What is only in this one."""
         return AddressSet(tuple(_common(self.ranges, tuple(_gaps(other.ranges)))))
 
     def __xor__(self, other: AddressSet) -> AddressSet:
-        """What is in one of them alone."""
+        """What is in only one of them."""
         return (self - other) | (other - self)
 
     def __le__(self, other: AddressSet) -> bool:
@@ -153,7 +153,7 @@ class AddressSet:
                 yield from (str(net.network_address) if net.num_addresses == 1 else str(net) for net in nets)
 
     def sample(self, size: int, seed: int = 0) -> AddressSet:
-        """So many of its addresses, or all where there are fewer; the same ones for the same ``seed``."""
+        """This many of its addresses, or all if there are fewer; the same ones for the same ``seed``."""
         population = range(min(self.count, 2**62))
         chosen = Random(seed).sample(population, min(size, len(population)))  # noqa: S311  # nothing secret
         offsets = list(accumulate((last - first + 1 for first, last in self.ranges), initial=0))

@@ -21,7 +21,7 @@ def is_wildcard(word: str) -> bool:
 
 
 def split_words(text: str) -> list[str]:
-    """Addresses apart by blanks or commas; commas within a wildcard's part stay."""
+    """Addresses separated by blanks or commas; commas within a wildcard's part stay."""
     words: list[str] = []
     for chunk in text.split():
         words += _joined(chunk.split(","))
@@ -48,7 +48,7 @@ def ranges_of(word: str) -> Ranges:
     """The ranges of numbers that a wildcard stands for.
 
     Raises:
-        ValueError: it is none, a part is out of range, or it stands for more than `MOST` ranges.
+        ValueError: it is not a wildcard, a part is out of range, or it stands for more than `MOST` ranges.
     """
     is_v4 = "." in word
     bits, divider, base = (8, ".", 10) if is_v4 else (16, ":", 16)

@@ -19,7 +19,7 @@ ADDRESSES = ("sip", "dip")
 
 
 def _place(key: Key) -> tuple[int, int, str]:
-    """Where a key stands among others: numbers and addresses by value, other texts by themselves."""
+    """The sort key of a key: numbers and addresses by value, other texts as they are."""
     if isinstance(key, int):
         return 0, key, ""
     number = number_of_text(key)
@@ -44,10 +44,10 @@ class Bag:
 
     @classmethod
     def of(cls, key: str, counter: str, counts: Mapping[Key, int] | Iterable[tuple[Key, int]]) -> Bag:
-        """The bag of some counts; those of one key are added up, and what is 0 is left out.
+        """The bag of some counts. Adds up the counts of one key, and leaves out zeros.
 
         Raises:
-            ValueError: a count is negative, or no whole number.
+            ValueError: a count is negative, or not a whole number.
         """
         sums: dict[Key, int] = {}
         for name, count in counts.items() if isinstance(counts, Mapping) else counts:
@@ -58,7 +58,7 @@ class Bag:
         return cls(key, counter, tuple(found))
 
     def __getitem__(self, key: Key) -> int:
-        """How much there is of a key; 0 of one that is not there."""
+        """How much there is of a key; 0 for a missing key."""
         place = bisect_left(self.entries, _place(key), key=lambda pair: _place(pair[0]))
         found = self.entries[place] if place < len(self.entries) else None
         return found[1] if found is not None and found[0] == key else 0
@@ -89,7 +89,7 @@ class Bag:
         return self.merged(other, lambda one, two: one + two)
 
     def __sub__(self, other: Bag) -> Bag:
-        """What is left where the other is taken away, at least 0."""
+        """What remains after subtracting the other, at least 0."""
         return self.merged(other, lambda one, two: max(0, one - two))
 
     def merged(self, other: Bag, join: Callable[[int, int], int]) -> Bag:
@@ -114,7 +114,7 @@ class Bag:
         """The set of its keys.
 
         Raises:
-            ValueError: they are no addresses.
+            ValueError: they are not addresses.
         """
         if self.key not in ADDRESSES:
             raise ValueError(f"a bag of addresses expected, not of {self.key}")

@@ -44,7 +44,7 @@ COLUMNS = (
     "bytes", "packets", "src_bytes", "dst_bytes", "state", "flags",
     "protocol", "ip_version", "icmp_type", "icmp_code", "history", "uid",
 )  # fmt: skip
-"""The columns of every relation of flows, in order: what they mean stands in the README of this package."""
+"""The columns of every relation of flows, in order: the README of this package explains them."""
 
 TYPES = {
     "ts": "DOUBLE", "end": "DOUBLE", "duration": "DOUBLE", "src_port": "USMALLINT", "dst_port": "USMALLINT",

@@ -1,4 +1,4 @@
-"""DuckDB, as every question here uses it: one for the process, since one takes longer to start than a question."""
+"""DuckDB, as every question here uses it: one for the process, because starting one takes longer than a question."""
 
 from __future__ import annotations
 

@@ -89,11 +89,11 @@ class LeftOut:
             facts["rave.flow.first_bad"] = self.first
         if self:
             facts |= {METADATA: json.dumps(self.facts()), NOTES: json.dumps(self.sentences(), ensure_ascii=False)}
-        # The names of files may be no text.
+        # File names may not be text.
         return {name: value.encode("utf-8", "backslashreplace").decode() for name, value in facts.items()}
 
     def facts(self) -> dict[str, Any]:
-        """The same as plain values; what is zero or empty is not there."""
+        """The same as plain values, without zero and empty ones."""
         found = {
             "lines": dict(self.lines), "losses": dict(self.losses), "duplicates": self.duplicates, "apart": self.apart,
             "files": dict(self.files), "first": self.first,
@@ -114,7 +114,7 @@ class LeftOut:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Self:
-        """What `metadata` gave; nothing where it gave nothing."""
+        """What `metadata` gave; nothing if it gave nothing."""
         return cls.from_facts(json.loads(metadata.get(METADATA, "{}")))
 
     def sentences(self) -> list[str]:

@@ -24,7 +24,7 @@ class PrefixMap:
     Attributes:
         name: by which fields are called: ``src_NAME`` and ``dst_NAME``.
         entries: first and last number of addresses and their label; sorted, and apart from each other.
-        digest: of the name and the entries, which stands for them in a key.
+        digest: of the name and the entries, which represents them in a key.
     """
 
     name: str
@@ -39,7 +39,7 @@ class PrefixMap:
         )
 
     def __rave_key__(self) -> str:
-        """What stands for the map in a key."""
+        """What represents the map in a key."""
         return self.digest
 
     def __hash__(self) -> int:
@@ -50,7 +50,7 @@ class PrefixMap:
         """The map of pairs of addresses, as `AddressSet.of` takes them, and a label; the narrowest counts.
 
         Raises:
-            ValueError: something is no address, or the name is none.
+            ValueError: something is not an address, or the name is not valid.
         """
         ranges = [(first, last, label) for nets, label in rows for first, last in AddressSet.of(nets).ranges]
         return cls(name, tuple(_flat(ranges)))
@@ -77,7 +77,7 @@ class PrefixMap:
             raise ValueError(f"{target}: {error}") from None
 
     def __getitem__(self, address: str) -> str | None:
-        """The label of an address; ``None`` where it has none, or is no address."""
+        """The label of an address; ``None`` if it has none, or is not an address."""
         number = number_of_text(address)
         place = -1 if number is None else bisect_right(self.entries, number, key=lambda entry: entry[0]) - 1
         return (
@@ -140,7 +140,7 @@ def _maxmind(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _flat(ranges: Iterable[Labelled]) -> Iterator[Labelled]:
-    """Ranges apart from each other; where they overlap, the one that begins later counts: the narrowest of networks."""
+    """Disjoint ranges. If some overlap, the one that begins later counts: the narrowest network."""
     held: list[Labelled] = []
     cursor = 0
     for first, last, label in sorted(ranges, key=lambda entry: (entry[0], -entry[1])):

@@ -10,7 +10,7 @@ _NAMES = {
 }  # fmt: skip
 
 PROTOCOLS: dict[int, str] = {number: _NAMES.get(number, str(number)) for number in range(256)}
-"""The name of each protocol; of those without a common one it is the number."""
+"""The name of each protocol; the number for those without a common name."""
 
 _OTHERS = {
     "ipv6-icmp": 58, "icmpv6": 58, "icmp-v6": 58, "ipv6_icmp": 58, "ospfigp": 89, "ospfv2": 89, "ospfv3": 89,
@@ -22,10 +22,10 @@ NUMBERS: dict[str, int] = {name: number for number, name in PROTOCOLS.items()} |
 ICMP = tuple(
     word for name, number in NUMBERS.items() if number in (1, 58) for word in dict.fromkeys((name, str(number)))
 )
-"""What sources write where a flow is of ICMP, of either version."""
+"""What sources write for a flow of either version of ICMP."""
 
 UNKNOWN = ("unknown_transport", "unknown")
-"""What Zeek writes for a protocol that it has no name for; the number stands in ``ip_proto``."""
+"""What Zeek writes for a protocol without a name; the number is in ``ip_proto``."""
 
 _COUNTERPARTS = ((0, 8), (9, 10), (13, 14), (15, 16), (17, 18), (128, 129), (130, 131), (133, 134), (135, 136),
                  (139, 140), (144, 145))  # fmt: skip

@@ -28,7 +28,7 @@ def selection(chosen: Mapping[str, str], types: Mapping[str, str], *, has_icmp: 
     Args:
         chosen: what `rave_flow.model.columns.resolve` gave.
         types: the DuckDB types of the file's columns, text where absent.
-        has_icmp: whether some rows may be of ICMP: to look for it in all costs a third of the time.
+        has_icmp: whether some rows may be of ICMP: looking for it in all rows costs a third of the time.
     """
     raw = {ours: quoted(theirs) for ours, theirs in chosen.items()}
     kinds = {ours: types.get(theirs, "VARCHAR") for ours, theirs in chosen.items()}
@@ -96,7 +96,7 @@ def _expression(name: str, raw: str, kind: str) -> str:
 
 
 def _instant(raw: str, kind: str) -> str:
-    """Any way of writing a time, as a plain timestamp in UTC: a zone is applied, and UTC where there is none."""
+    """Any way of writing a time, as a plain timestamp in UTC: applies the zone, or UTC if there is none."""
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"make_timestamp(epoch_us({raw}))"
     if kind.startswith("TIMESTAMP"):
@@ -120,7 +120,7 @@ def _instant(raw: str, kind: str) -> str:
 
 
 def _lengths(raw: Mapping[str, str], read: Mapping[str, str]) -> dict[str, str]:
-    """The duration, where it or the end is known and possible; and why one that a source has is lost."""
+    """The duration, if it or the end is known and possible; and why a source's own one is lost."""
     if "duration" in read:
         lost = f"{raw['duration']} IS NOT NULL AND {read['duration']} IS NULL"
         filled = f"trim(CAST({raw['duration']} AS VARCHAR)) <> ''"
@@ -133,7 +133,7 @@ def _lengths(raw: Mapping[str, str], read: Mapping[str, str]) -> dict[str, str]:
 
 
 def _icmp(read: Mapping[str, str]) -> dict[str, str]:
-    """Type and code of ICMP, which sources write where ports stand; a flow of ICMP has no port.
+    """Type and code of ICMP, which sources write in place of ports; an ICMP flow has no ports.
 
     SiLK and NetFlow write ``256 * type + code`` as the responder's port. Zeek writes the type and, where it is one
     that is answered, the type of the answer.
@@ -161,7 +161,7 @@ def _no_icmp() -> dict[str, str]:
 
 
 def _amounts(read: Mapping[str, str], amount: str) -> dict[str, str]:
-    """Both directions together; what a sensor left unset counts nothing."""
+    """Both directions together; unset values count as 0."""
     sent, received = f"src_{amount}", f"dst_{amount}"
     if {sent, received} <= read.keys():
         return {amount: f"(coalesce({read[sent]}, 0) + coalesce({read[received]}, 0))"}

@@ -14,7 +14,7 @@ STEPS = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 
 
 def utc(value: datetime) -> datetime:
-    """``value`` in UTC; where it has no zone it is UTC already."""
+    """``value`` in UTC; without a zone, it is UTC already."""
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
@@ -66,7 +66,7 @@ class Bins:
 
     @classmethod
     def over(cls, window: Window, width: float, first: datetime, last: datetime) -> Bins:
-        """The bins that cover ``window``, or where it is open the flows from ``first`` to ``last``.
+        """The bins that cover ``window``, or on its open sides the flows from ``first`` to ``last``.
 
         They begin at the start of the window; without one at the whole multiple of ``width`` before ``first``.
 

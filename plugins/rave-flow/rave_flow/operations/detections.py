@@ -76,7 +76,7 @@ def beacons(
     (seconds), sent and sent_madm (bytes), longest, duration_score, histogram_score, prevalence, first_seen, first_at,
     last_at, why; from inside to outside first, then the greatest score. ``least`` is how many connections there must be
     (4 or more), ``score`` the least score of a row, ``internal`` the networks inside, those configured if not given.
-    Connections that were never answered lower the score. The formula stands in `rave_flow.detectors.beacons`.
+    Unanswered connections lower the score. The formula is in `rave_flow.detectors.beacons`.
     """
     inventory, selection = selected(source, start, end)
     inventory.require(selection)

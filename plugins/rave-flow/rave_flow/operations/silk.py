@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rave_core.expiry import Request
 
 MOST_RECORDS = 10_000
-"""How many flows one answer has at most: a browser is no place for millions."""
+"""The most flows in one answer: a browser is no place for millions."""
 
 _PLAIN: dict[str, str] = {
     "protocol": "flow_protocols", "sport": "flow_ports", "dport": "flow_ports", "aport": "flow_ports",

@@ -67,7 +67,7 @@ class Ground:
         )
 
     def bins(self, wanted: int, width: float | None = None) -> Bins:
-        """About so many bins of the window, unless they have a width."""
+        """About this many bins of the window, unless the width is given."""
         window = self.selection.window
         seconds = ((window.end or self.last) - (window.start or self.first)).total_seconds()
         return Bins.over(window, width or readable_width(seconds, wanted), self.first, self.last)

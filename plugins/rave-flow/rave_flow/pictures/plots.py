@@ -49,7 +49,7 @@ def draw_timeline(
         by: what is measured.
         facts: of which flows, in words.
         skipped: how many lines could not be read.
-        scale: ``linear``, ``log``, or ``auto``: logarithmic where one peak would hide all the rest.
+        scale: ``linear``, ``log``, or ``auto``: logarithmic if one peak would hide all the rest.
     """
     from matplotlib.ticker import EngFormatter
 

@@ -34,7 +34,7 @@ LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000
 
 LEVELS = ["%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"]
 ZEROES = ["%Y", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M:%S"]
-"""How a date is written at each level of detail, from years to seconds, and how where it is at a start."""
+"""How to write a date at each level of detail, from years to seconds, and at the start of each."""
 
 UNITS = {"bytes": ("Bytes", "B"), "packets": ("Packets", ""), "flows": ("Flows", "")}
 
@@ -50,7 +50,7 @@ def new_figure(width: float = 11, height: float = 5) -> Figure:
 
 
 def save(figure: Figure, target: Path) -> None:
-    """Writes a figure as PNG or SVG, by the suffix of ``target``, with nothing in it of when it was written."""
+    """Writes a figure as PNG or SVG, by the suffix of ``target``, without any trace of the time of writing."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -72,7 +72,7 @@ def entitle(axes: Axes, title: str, facts: str, skipped: int) -> None:
 
 
 def amount(value: float, by: str) -> str:
-    """A number with its unit, as ``1.5 MB``; SI prefixes."""
+    """A number with its unit, such as ``1.5 MB``; SI prefixes."""
     from matplotlib.ticker import EngFormatter
 
     unit = UNITS[by][1]
@@ -108,7 +108,7 @@ def tidy(axes: Axes, axis: Any) -> None:
 
 
 def said(seconds: float) -> str:
-    """A time in words, as ``5 minutes``."""
+    """A time in words, such as ``5 minutes``."""
     for size, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         if seconds % size == 0:
             number = int(seconds // size)

@@ -52,7 +52,7 @@ def rwbagbuild(counts: Any, /, *, key: str = "any", counter: str = "records", de
     """The bag of pairs of a key and a count, of a mapping, of a set with ``default_count`` of each, or of a file.
 
     Raises:
-        ParameterError: a count is negative or no number, or a file can't be read.
+        ParameterError: a count is negative or not a number, or a file can't be read.
     """
     if isinstance(counts, AddressSet):
         count = whole("default_count", default_count, least=1)
@@ -81,12 +81,12 @@ def rwbagtool(
     max_counter: int | None = None,
     invert: bool = False,
 ) -> Bag:
-    """A bag of bags: joined by ``operation``, then multiplied, then cut, then inverted, as far as each is asked for.
+    """A bag of bags: joined by ``operation``, then multiplied, cut and inverted, each on request.
 
     Args:
         bag: the first.
         others: those it is joined with, one after the other.
-        operation: ``add subtract minimize maximize divide``; ``add`` where there are others and nothing is said.
+        operation: ``add subtract minimize maximize divide``; by default ``add`` if there are others.
         scalar_multiply: what each count is multiplied by.
         intersect: a set whose addresses stay.
         complement_intersect: a set whose addresses go.

@@ -76,7 +76,7 @@ class Flows:
             columns, so it is the same every time.
         parts: references whose flows come one after the other in place of ``slices``.
         labels: fields that prefix maps give.
-        distinct: what tells flows from duplicates; ``None`` where all count.
+        distinct: how to recognize duplicates; ``None`` if all flows count.
         left_out: what is missing from them, for each selection of files that they come from; it does not count.
     """
 
@@ -90,7 +90,7 @@ class Flows:
     left_out: tuple[LeftOut, ...] = field(default=(), compare=False)
 
     def __rave_key__(self) -> object:
-        """What stands for them in a key."""
+        """What represents them in a key."""
         return self.slices, self.window, self.filters, self.order, self.parts, self.labels, self.distinct
 
     def filtered(self, conditions: tuple[Condition, ...], *, passes: bool = True) -> Flows:
@@ -124,7 +124,7 @@ class Flows:
         return noted(rows(self, CUT_FIELDS, limit), self)
 
     def to_pandas(self, *, limit: int | None = None) -> pandas.DataFrame:
-        """The same, as pandas has it. Needs pandas."""
+        """The same, as a pandas DataFrame. Needs pandas."""
         return self.to_arrow(limit=limit).to_pandas()
 
     @contextmanager
@@ -162,7 +162,7 @@ class Flows:
 
 
 CUT_FIELDS = ("sip", "dip", "sport", "dport", "protocol", "packets", "bytes", "flags", "stime", "duration", "etime")
-"""What `rave_flow.silk.rwcut` shows where no fields are named."""
+"""What `rave_flow.silk.rwcut` shows by default."""
 
 TIES = ("ts", "src", "dst", "src_port", "dst_port", "proto", "bytes", "packets", "duration")
 EMPTY = (

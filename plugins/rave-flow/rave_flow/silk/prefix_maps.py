@@ -34,11 +34,11 @@ def _built(given: Any, name: str) -> PrefixMap:
 
 
 def rwpmaplookup(labels: PrefixMap | str, addresses: str | Iterable[str] | AddressSet, /) -> pyarrow.Table:
-    """The label of each address, in the order given: columns address and label, ``None`` where there is none.
+    """The label of each address, in the order given: columns address and label; ``None`` if there is none.
 
     Args:
         labels: a map, or the name of one in ``[plugins.flow.pmaps]``.
-        addresses: some; a text has them apart by commas or blanks.
+        addresses: the addresses; text separates them by commas or blanks.
 
     Raises:
         ParameterError: no map of that name is configured.

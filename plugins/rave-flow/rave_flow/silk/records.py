@@ -24,7 +24,7 @@ SAME = ("sip", "dip", "sport", "dport", "protocol", "packets", "bytes", "flags",
 """What is equal in flows that are duplicates, unless it is ignored."""
 
 DELTAS = ("stime", "etime", "duration", "sport", "dport", "packets", "bytes")
-"""Fields that groups can be made by the distance of."""
+"""Fields whose distance can define groups."""
 
 DIALOGUE = (("sip", "dip"), ("dip", "sip"), ("sport", "dport"), ("dport", "sport"), ("protocol", "protocol"))
 """How a response relates to a query by default."""
@@ -36,9 +36,9 @@ def rwdedupe(flows: Flows, /, *, ignore_fields: Any = (), stime_delta: float | N
     """The flows without duplicates: only the first of those that are equal in all fields.
 
     Args:
-        flows: some.
+        flows: the flows.
         ignore_fields: fields that may differ.
-        stime_delta: how many seconds after the one before a duplicate starts, at most; without it at the same time.
+        stime_delta: the most seconds between the starts of a flow and its duplicate; by default they are equal.
 
     Raises:
         ParameterError: an argument is wrong.
@@ -65,7 +65,7 @@ def rwgroup(
     """The flows with the number of their group in front; with ``summarize=True`` a row for each group.
 
     Args:
-        flows: some, in any order.
+        flows: the flows, in any order.
         id_fields: fields that are equal in a group.
         delta_field: one of `DELTAS`: how far a flow may be from the one before it in the group.
         delta_value: that distance; of times in seconds.
@@ -112,8 +112,8 @@ def rwmatch(
 ) -> pyarrow.Table:
     """Queries and the responses that they caused, numbered by event from 1, in order of the events' starts.
 
-    A flow belongs to an event where it starts before the end of what is in it, or ``time_delta`` seconds later at most.
-    An event has flows of both sides, and begins with a query unless ``symmetric_delta``.
+    A flow belongs to an event if it starts before the event's flows have ended, or at most ``time_delta`` seconds
+    later. An event has flows of both sides, and begins with a query unless ``symmetric_delta``.
 
     Args:
         queries: those that ask.
@@ -165,7 +165,7 @@ def rwaddrcount(
     Columns: ``sip`` or ``dip``, bytes, packets, records, start_time, end_time; in order of the addresses' numbers.
 
     Raises:
-        ParameterError: a limit is no number, or a least one is more than the most.
+        ParameterError: a limit is not a number, or a minimum is more than its maximum.
     """
     limits = {
         "bytes": (min_bytes, max_bytes),

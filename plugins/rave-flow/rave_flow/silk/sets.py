@@ -48,7 +48,7 @@ def set_of(value: Any, name: str = "set") -> AddressSet:
     """The set that a tool got: a set, or input for `rwsetbuild`.
 
     Raises:
-        ParameterError: it is none.
+        ParameterError: it is not a set.
     """
     return value if isinstance(value, AddressSet) else named(name, rwsetbuild, value)
 
@@ -56,7 +56,7 @@ def set_of(value: Any, name: str = "set") -> AddressSet:
 def rwsetcat(addresses: AddressSet, /, *, cidr_blocks: bool = False, count_ips: bool = False) -> pyarrow.Table:
     """The addresses as a table, in order; as the fewest networks with ``cidr_blocks=True``, or how many there are.
 
-    Columns: address; with ``count_ips=True`` only count, a text, since there may be 2**128.
+    Columns: address; with ``count_ips=True`` only count, as text, because there may be 2**128.
 
     Raises:
         ParameterError: there are more than `MOST_ROWS`; networks may be fewer.
@@ -87,7 +87,7 @@ def rwsettool(
     ``sample=True`` takes ``size`` addresses of the union of all sets, the same ones for the same ``seed``.
 
     Raises:
-        ParameterError: there is no set, or not one thing alone is asked for.
+        ParameterError: there is no set, or not exactly one operation.
     """
     asked = {"union": union, "intersect": intersect, "difference": difference, "sample": sample}
     chosen = [name for name, wanted in (asked | {"symmetric_difference": symmetric_difference}).items() if wanted]

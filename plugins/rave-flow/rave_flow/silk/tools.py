@@ -74,14 +74,14 @@ def rwfilter(
     With ``pass_destination=True`` and ``fail_destination=True`` it gives both: those that pass, and those that fail.
 
     Args:
-        flows: those to choose from; without it those of ``source``.
+        flows: those to choose from; by default those of ``source``.
         source: a configured directory, by default ``default``.
         start_date: the first hour or day, as ``2024/05/14`` or ``2024/05/14:12``, or any time in ISO 8601.
         end_date: the last hour or day, included; by default only that of ``start_date``.
         pass_destination: whether those that pass are wanted; if it is not given, unless ``fail_destination`` is.
         fail_destination: whether those that fail are.
         options: ``protocol sport dport aport saddress daddress any_address not_saddress not_daddress not_any_address
-            bytes packets duration flags_all type``: see the README. Alternatives are apart by commas.
+            bytes packets duration flags_all type``: see the README. Commas separate alternatives.
 
     Raises:
         ParameterError: an option is unknown, or its value wrong; or neither destination is wanted.
@@ -208,8 +208,8 @@ def rwstats(
 ) -> pyarrow.Table:
     """The combinations of ``fields`` with the most (or with ``bottom=True`` the least) of the first of ``values``.
 
-    One of ``count`` (so many), ``threshold`` (at least so much) and ``percentage`` (at least that share) says how many;
-    ten, if none is given.
+    One of ``count`` (a number), ``threshold`` (a least value) and ``percentage`` (a least share) says how many; the
+    default is ten.
 
     Raises:
         ParameterError: an argument is wrong, or two of these three are given.
@@ -237,7 +237,7 @@ def rwset(flows: Flows, /, *, sip: bool = False, dip: bool = False) -> AddressSe
 
 
 def ends_of(sip: bool, dip: bool) -> tuple[str, ...]:
-    """The columns of the addresses that are asked for; those of the sources where nothing is said."""
+    """The columns of the requested addresses; by default those of the sources."""
     return (*(["src"] if sip or not dip else []), *(["dst"] if dip else []))
 
 

@@ -18,7 +18,7 @@ FEW = 24
 
 
 def within(end: str, ranges: Ranges, source: str) -> str:
-    """The SQL condition that the address at ``end``, ``src`` or ``dst``, is in ``ranges``; NULL where there is none.
+    """The SQL condition that the address at ``end``, ``src`` or ``dst``, is in ``ranges``; NULL without an address.
 
     Args:
         end: of the flow.

@@ -1,4 +1,4 @@
-"""The questions, as SQL over Parquet files with the columns of a flow. Nothing here knows of caches."""
+"""The questions, as SQL over Parquet files with the columns of a flow. Nothing here knows about caches."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def flows(parquet: Sequence[Path], window: Window) -> Iterator[duckdb.DuckDBPyCo
 
 
 def bounds(window: Window) -> list[str]:
-    """The SQL conditions that flows are in a window; none where it is open."""
+    """The SQL conditions that flows are in a window; none for its open sides."""
     since = [f"ts >= {_timestamp(window.start)}"] if window.start else []
     return since + ([f"ts < {_timestamp(window.end)}"] if window.end else [])
 

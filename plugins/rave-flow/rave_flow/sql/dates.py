@@ -54,7 +54,7 @@ def _unit_of_digits(digits: str) -> timedelta:
 
 
 def span_of(start_date: Any, end_date: Any) -> Window:
-    """From the start of ``start_date`` to the end of ``end_date``, or where there is none of ``start_date`` itself.
+    """From the start of ``start_date`` to the end of ``end_date``, or by default of ``start_date`` itself.
 
     As in SiLK, a ``start_date`` that is a day makes a day of ``end_date`` too: what is named beyond that is ignored.
 

@@ -66,7 +66,7 @@ _NONE = "SELECT 0 AS part, 0 AS row WHERE false"
 
 
 def _by_uid(connection: duckdb.DuckDBPyConnection) -> str:
-    """The query for what has another record by its uid; ``""`` where nothing has, which is quick to see."""
+    """The query for rows with another record by uid; ``""`` if there are none, which is quick to see."""
     several = "SELECT uid FROM records WHERE uid IS NOT NULL GROUP BY uid HAVING count(*) > 1"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE several AS {several}")
     ((number,),) = connection.execute("SELECT count(*) FROM several").fetchall()

@@ -1,4 +1,4 @@
-"""Which way contacts go, in one word: from inside to outside first, since that is what analysts look for first."""
+"""Which way contacts go, in one word: from inside to outside first, because analysts look for that first."""
 
 from __future__ import annotations
 

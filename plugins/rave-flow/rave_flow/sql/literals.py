@@ -33,7 +33,7 @@ def literal(value: str | float | datetime) -> str:
 
 
 def listed(values: Iterable[str]) -> str:
-    """Texts as the members of an SQL list, apart by commas."""
+    """Texts as the members of an SQL list, separated by commas."""
     return ", ".join(map(literal, values))
 
 

@@ -25,7 +25,7 @@ class MapField(str):
     map: PrefixMap
 
     def __rave_key__(self) -> object:
-        """What stands for the field in a key."""
+        """What represents the field in a key."""
         return str(self), self.map.digest
 
 
@@ -45,7 +45,7 @@ def _loader(name: str) -> partial[PrefixMap]:
 
 
 def to_map_field(word: str) -> MapField | None:
-    """The field that a word means; ``None`` where it has not the form of one.
+    """The field that a word means; ``None`` if it does not have the form of one.
 
     Raises:
         ValueError: no map of that name is configured.

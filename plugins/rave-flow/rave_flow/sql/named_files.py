@@ -38,7 +38,7 @@ def path_of(value: Any, table: str) -> Path:
 
 
 def read(path: Path, parse: Callable[[Path], T]) -> T:
-    """What ``parse`` makes of a file, made again where the file changed.
+    """What ``parse`` makes of a file, parsed again if the file changed.
 
     Raises:
         ValueError: the file can't be read, or holds something else; the message names it.
@@ -56,7 +56,7 @@ def _parsed(path: Path, parse: Callable[[Path], object], _size: int, _mtime: int
 
 
 def to_set(value: Any) -> AddressSet:
-    """A set of addresses: one as it is, or that of a file, named in ``[plugins.flow.sets]`` where it is a text.
+    """A set of addresses: one as it is, or that of a file, named in ``[plugins.flow.sets]`` if it is text.
 
     Raises:
         TypeError, ValueError: anything else.

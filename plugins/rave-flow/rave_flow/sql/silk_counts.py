@@ -66,7 +66,7 @@ class Counting:
 def count(connection: duckdb.DuckDBPyConnection, counting: Counting) -> pyarrow.Table:
     """Records, bytes and packets of each bin from the first to the last that has any.
 
-    Columns: date (when the bin begins), records, bytes, packets; these are fractions where a flow is spread. Flows
+    Columns: date (when the bin begins), records, bytes, packets; these are fractions if a flow is spread. Flows
     that would be spread over more than `WIDEST` bins are counted apart, in a last row without a date. Where there would
     be more than `MOST_BINS` bins, those without flows are left out. The metadata ``rave.flow.bins`` says so.
 
@@ -89,7 +89,7 @@ def count(connection: duckdb.DuckDBPyConnection, counting: Counting) -> pyarrow.
 
 
 def _span(connection: duckdb.DuckDBPyConnection, counting: Counting) -> tuple[int, int, int | None]:
-    """The first and the last bin, and how many rows are apart; ``None`` where there are no flows."""
+    """The first and the last bin, and how many rows are apart; ``None`` if there are no flows."""
     ((low, high, apart),) = connection.execute("SELECT min(low), max(high), count_if(apart) FROM found").fetchall()
     first, last = counting.bounds
     first = first if first is not None else low if low is not None else 0

@@ -54,7 +54,7 @@ TOTALS: dict[str, str] = {
     "sport": "src_port", "dport": "dst_port", "protocol": "proto", "packets": "packets", "bytes": "bytes",
     "duration": "CAST(floor(duration) AS BIGINT)",
 }  # fmt: skip
-"""What rwtotal counts by. Parts of addresses are those of IPv4; of IPv6, and where a duration is unset, it is NULL."""
+"""What rwtotal counts by. Parts of addresses are those of IPv4; for IPv6 and unset durations, NULL."""
 
 OCTETS = (
     "CREATE TEMP MACRO _octets(address, low, high) AS CASE WHEN NOT contains(address, ':') "
@@ -84,7 +84,7 @@ def to_fields(value: Any, *, what: str = "fields") -> tuple[str, ...]:
     """Fields by names or SiLK's numbers, ``sip,dport`` or ``1-5,stime``, each once, in the order given.
 
     Raises:
-        ParameterError: one is unknown or there twice, or there is none.
+        ParameterError: one is unknown or repeated, or there is none.
     """
     words = [each for word in _words(value) for each in _numbered(word)]
     names = [ALIASES.get(word) or _field(what, word.replace("-", "_")) for word in words]
@@ -112,7 +112,7 @@ def to_values(value: Any) -> tuple[str, ...]:
     """Values, each once: ``records``, ``bytes``, ``sip-distinct`` or, as SiLK writes it now, ``distinct:sip``.
 
     Raises:
-        ParameterError: one is unknown or there twice, or there is none.
+        ParameterError: one is unknown or repeated, or there is none.
     """
     return _once("values", value, [_value(word) for word in _words(value)], VALUES, "")
 
@@ -140,7 +140,7 @@ def to_total(value: Any) -> str:
     """The key of rwtotal.
 
     Raises:
-        ParameterError: it is none, or several.
+        ParameterError: it is not a key, or several.
     """
     names = [ALIASES.get(word, word.replace("-", "_")) for word in _words(value)]
     if len(names) != 1:

@@ -91,7 +91,7 @@ def named(name: str, read: Callable[[Any], T], value: Any) -> T:
 
 
 def to_thresholds(value: Any, primary: str) -> tuple[Threshold, ...]:
-    """Thresholds, apart by commas: ranges of ``primary``, or of the value that is named before a colon.
+    """Thresholds, separated by commas: ranges of ``primary``, or of the value named before a colon.
 
     Raises:
         TypeError, ValueError: anything else, or a value that is no amount.

@@ -21,7 +21,7 @@ _AMOUNTS = ("bytes", "packets", "records")
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """How far a flow of a group is from the one before, at most: in microseconds for times, else in its own unit."""
+    """The greatest distance between neighbours in a group: microseconds for times, else the field's own unit."""
 
     field: str
     most: int
@@ -38,7 +38,7 @@ class Group:
     """What makes a group of flows.
 
     Attributes:
-        keys: fields that are equal in a group; may be empty where there is a delta.
+        keys: fields that are equal in a group; may be empty if there is a delta.
         delta: what else; ``None`` for nothing.
         least: how many flows a group has at least.
     """

@@ -1,7 +1,7 @@
 """What SiLK's tools rwcut, rwuniq, rwstats, rwtotal and rwset give, as SQL over the view ``flows``.
 
-Nothing here knows of caches. The meaning of options is that of SiLK's manual; a flow here may count both directions, as
-its source has it.
+Nothing here knows about caches. The meaning of options is that of SiLK's manual; a flow here may count both directions,
+as its source has it.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def unique(
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How much of a ranking is given: so many rows, those of at least a value, or of at least a share in percent."""
+    """How much of a ranking to return: a number of rows, or those with at least a value or a share in percent."""
 
     count: int | None = None
     threshold: int | None = None

@@ -43,7 +43,7 @@ class Tuples:
 
     @classmethod
     def load(cls, path: Path) -> Tuples:
-        """The tuples of a file: a line of names, then one line each; apart by commas or, as in SiLK, by bars.
+        """The tuples of a file: a line of names, then one line each; separated by commas or, as in SiLK, by bars.
 
         Raises:
             OSError: the file can't be read.
@@ -77,7 +77,7 @@ def _value(name: str, value: Any) -> str | int:
 
 
 def to_tuples(value: Any) -> Tuples:
-    """Tuples: some as they are, or those of a file, named in ``[plugins.flow.tuples]`` where it is a text.
+    """Tuples: some as they are, or those of a file, named in ``[plugins.flow.tuples]`` if it is text.
 
     Raises:
         TypeError, ValueError: anything else.
