@@ -1,4 +1,4 @@
-"""From ``NAME=VALUE`` on the command line to the arguments of an operation; and their completion."""
+"""Parses ``NAME=VALUE`` on the command line into an operation's arguments, and completes them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An operation, and what it is called with.
+    """An operation and the arguments of its call.
 
     Attributes:
-        name: as it was asked for.
-        args, kwargs: what to call it with: the call, which is converted and must not be again, and ``rave_…`` options.
+        name: the name that the user gave.
+        args, kwargs: what to call it with: the bound call, which must not be converted again, and ``rave_…`` options.
         call: what the texts bind to.
     """
 
@@ -41,7 +41,7 @@ def asked(name: str, texts: Sequence[str]) -> Asked:
     Raises:
         UnknownNameError: there is no such operation.
         ArgumentError: the texts do not fit it.
-        ConfigurationError: its strategy or version is named, and there is none of that name.
+        ConfigurationError: it names a strategy or version strategy that does not exist.
     """
     from rave_core.cli.session import current_session
 
@@ -53,7 +53,7 @@ def asked(name: str, texts: Sequence[str]) -> Asked:
 
 
 def _read(reader: ArgumentReader, texts: Sequence[str]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Converted arguments, by position and by keyword, of texts that name a parameter and of those that do not."""
+    """Converted arguments, by position and by keyword, from texts with and without a parameter name."""
     named: dict[str, list[str]] = {}
     places: list[str] = []
     for text in texts:
@@ -74,7 +74,7 @@ class OperationName(click.ParamType):  # type: ignore[type-arg]  # generic in la
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:  # click's
-        """The operations whose names begin like this."""
+        """The operations whose names start with the incomplete text."""
         return [
             CompletionItem(name, help=operation.spec.doc.partition("\n")[0])
             for name, operation in _operations(ctx).items()
@@ -90,7 +90,7 @@ class NamedValue(click.ParamType):  # type: ignore[type-arg]  # likewise
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:  # click's
-        """The parameters that are not given yet; after ``NAME=`` its values, where these are few."""
+        """The parameters not given yet; after ``NAME=``, its values if there are few."""
         operation = _operations(ctx).get(ctx.params.get("operation") or "")
         if operation is None:
             return []
@@ -113,6 +113,6 @@ def _operations(ctx: click.Context) -> Mapping[str, Operation[..., Any]]:
     session.hush()
     try:
         return dict(session.catalog)
-    except Exception:  # in the middle of a line nobody can read what went wrong
+    except Exception:  # a message in the middle of a command line is of no use
         logging.getLogger("rave").debug("no completion", exc_info=True)
         return {}

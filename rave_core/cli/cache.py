@@ -1,4 +1,4 @@
-"""``rave cache``: looks into the caches, and tidies them. Values are never decoded here."""
+"""``rave cache``: inspects the caches and cleans them up. Values are never decoded here."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _SORTS: dict[str, Callable[[Entry | Outline], float]] = {
 
 @click.group()
 def cache() -> None:
-    """Look into the caches, and tidy them.
+    """Inspect the caches and clean them up.
 
-    There are two, one of values (--data) and one of files (--products); without either switch both are meant.
+    There are two caches: one for values (--data) and one for files (--products). Without a switch, commands use both.
     """
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
-    """What JSON says of an entry; times are Unix seconds, ``expires_at`` is ``null`` for never."""
+    """An entry as JSON; times are Unix seconds, ``expires_at`` is ``null`` for never."""
     key = Key.parse(entry.key)
     return {
         "key": entry.key,
@@ -64,16 +64,18 @@ def entry_document(entry: Entry) -> dict[str, Any]:
 
 @cache.command("ls")
 @click.argument("prefix", default="")
-@click.option("--sort", type=click.Choice(list(_SORTS)), default="age", show_default=True, help="What comes first.")
 @click.option(
-    "--limit", type=click.IntRange(min=1), help=f"Show at most so many; {_SHOWN} by default, all of them with --json."
+    "--sort", type=click.Choice(list(_SORTS)), default="age", show_default=True, help="Which entries come first."
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), help=f"Show at most this many; {_SHOWN} by default, all with --json."
 )
 @places_option
 @json_option("{entries: [...], total}, each entry as 'rave cache show --json' prints it")
 def list_entries(prefix: str, sort: str, limit: int | None, data: bool, products: bool, as_json: bool) -> None:
     """List the entries whose keys start with PREFIX.
 
-    A key starts with its operation, so 'flow/' means a namespace and 'flow/top/' an operation.
+    A key starts with its operation: 'flow/' selects a namespace and 'flow/top/' an operation.
     """
     session = current_session()
     most = limit or (sys.maxsize if as_json else _SHOWN)
@@ -118,7 +120,7 @@ def _row(entry: Entry, now: float) -> tuple[str, str, str, str, str, str]:
     "product, children, tags, python, plugin, cache, path}"
 )
 def show(key: str, as_json: bool) -> None:
-    """Show an entry: what it was made from, when, and until when it is valid.
+    """Show an entry: its arguments, when it was made, and how long it is valid.
 
     KEY is a key, the beginning of one, or the beginning of the ID that 'rave cache ls' shows.
     """
@@ -162,16 +164,16 @@ def _facts(kept: Kept, now: float) -> list[tuple[str, object]]:
 @cache.command("rm")
 @click.argument("names", metavar="[PREFIX|KEY ...]", nargs=-1)
 @click.option("--tag", metavar="T", help="Only entries of operations with this tag.")
-@click.option("--expired", is_flag=True, help="Only entries that are expired.")
+@click.option("--expired", is_flag=True, help="Only expired entries.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @places_option
 @json_option("{removed, bytes}")
 def remove(
     names: tuple[str, ...], tag: str | None, expired: bool, yes: bool, data: bool, products: bool, as_json: bool
 ) -> None:
-    """Remove the entries whose keys start with PREFIX, or the one that KEY or an ID means.
+    """Remove the entries whose keys start with PREFIX, or the one entry with that KEY or ID.
 
-    On a terminal it asks first; elsewhere it needs --yes. A file stays readable for its time of grace.
+    On a terminal, the command asks first; elsewhere, it needs --yes. A file stays readable for its grace period.
     """
     if not all(names):
         raise click.UsageError("an empty prefix would mean every entry: give the beginning of a key")
@@ -215,13 +217,15 @@ def _count(number: int) -> str:
 
 
 @cache.command()
-@click.option("--seconds", type=click.FloatRange(min=0), help="Stop after about this time; the next such call goes on.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0), help="Stop after about this time; the next such call continues."
+)
 @places_option
 @json_option("{entries, bytes, leftovers, complete}")
 def purge(seconds: float | None, data: bool, products: bool, as_json: bool) -> None:
-    """Remove what expired, what crashes left behind, and what exceeds the budget.
+    """Remove expired entries, leftovers of crashes, and what exceeds the budget.
 
-    This also happens by itself now and then; see the settings data_purge_every and products_purge_every.
+    This also happens automatically from time to time; see the settings data_purge_every and products_purge_every.
     """
     session = current_session()
     maintenance = session.runtime.container.maintenance
@@ -245,7 +249,7 @@ def purge(seconds: float | None, data: bool, products: bool, as_json: bool) -> N
     "operations: [{operation, entries, bytes, oldest, newest, seconds}]}]}"
 )
 def stats(data: bool, products: bool, as_json: bool) -> None:
-    """Show how much each operation keeps, and what computing it took."""
+    """Show how much each operation keeps, and how long it took to compute."""
     session = current_session()
     found = [(name, place, usage_of(place)) for name, place in session.caches(data=data, products=products)]
     if as_json:
@@ -273,7 +277,7 @@ def _print_usage(usage: Usage, place: Cache, now: float) -> None:
 
 
 def _room(place: Cache) -> tuple[int | None, int | None]:
-    """Bytes used in the store, and its budget; ``None`` where it does not know or has none."""
+    """Bytes used in the store, and its budget; ``None`` if the store does not know its size or has no budget."""
     backend = place.backend
     stats = backend.capability(SupportsStats)
     return (stats.usage()[1], stats.max_bytes) if stats is not None else (None, None)

@@ -27,9 +27,9 @@ _COUNTED = 10_000
 @click.argument("namespace", metavar="[NS]", required=False)
 @json_option("{operations: [{name, summary, parameters, kind, mime_type, tags}], problems: [{name, origin, error}]}")
 def list_operations(namespace: str | None, as_json: bool) -> None:
-    """List the operations that are installed.
+    """List the installed operations.
 
-    What is wrong with a namespace is told on standard error; the others are listed nevertheless.
+    Problems with a namespace go to standard error; the other namespaces are still listed.
     """
     catalog = current_session().catalog
     if namespace is not None and namespace not in catalog.namespaces:
@@ -92,7 +92,7 @@ def _parameter(parameter: inspect.Parameter) -> str:
 
 
 def _makes(operation: AnyOperation) -> str:
-    """What comes of it, by the usual suffix of its MIME type, which is shorter and better known."""
+    """The kind of result, by the usual suffix of its MIME type, which is shorter and better known."""
     spec = operation.spec
     form = "" if spec.mime_type == "application/octet-stream" else suffix_of(spec.mime_type).removeprefix(".")
     return " ".join(part for part in (form, "file" if spec.kind is Kind.FILE else "") if part) or "value"
@@ -105,7 +105,7 @@ def _makes(operation: AnyOperation) -> str:
     "expires, version: {strategy, value}, tags, cache, entries: {count, bytes, other_versions}}"
 )
 def describe(operation: str, as_json: bool) -> None:
-    """Describe an operation: parameters, result, keeping."""
+    """Describe an operation: its parameters, its result, and how long results are kept."""
     found = current_session().catalog.find(operation)
     document = _document(operation, found)
     if as_json:

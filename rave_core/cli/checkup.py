@@ -1,4 +1,4 @@
-"""What ``rave doctor`` looks at: settings, caches, plugins, clock. Each check tells what it found, and what to do."""
+"""The checks of ``rave doctor``: settings, caches, plugins, clock. Each reports its findings and what to do."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; ``advice`` says what to do, empty where nothing is."""
+    """One finding; ``advice`` says what to do, and is empty if nothing is necessary."""
 
     level: Level
     subject: str
@@ -63,13 +63,13 @@ def _error(subject: str, text: str, advice: str = "") -> Finding:
 
 
 def _correction(session: Session) -> str:
-    # While they can't be read, 'rave config' can't show them either, and the message says where the mistake is.
+    # If they can't be read, 'rave config' can't show them either; the message says where the mistake is.
     readable = "settings" in vars(session)
     return "correct it; 'rave config' shows where each value comes from" if readable else "correct it there"
 
 
 def examine(session: Session) -> Iterator[Finding]:
-    """Every finding, in the order of the report. What fails ends the part that depends on it, not the report."""
+    """Every finding, in the order of the report. A failure ends the part that depends on it, not the report."""
     from importlib.metadata import version
 
     yield _fine("rave", f"{version('rave-framework')} on Python {platform.python_version()}")
@@ -156,7 +156,7 @@ def _directories(subject: str, urls: tuple[str, ...]) -> Iterator[Finding]:
 
 
 def _skew(directory: str) -> float:
-    """Seconds that the file system's clock is ahead of this host's; 0 where that can't be told."""
+    """Seconds that the file system's clock is ahead of this host's; 0 if that can't be determined."""
     try:
         with tempfile.TemporaryFile(dir=directory) as file:
             return os.fstat(file.fileno()).st_mtime - SystemClock().now()
@@ -207,7 +207,7 @@ def _plugins(session: Session) -> Iterator[Finding]:
         yield _error("namespaces", str(error))
         return
     plugins = session.runtime.plugins
-    _ = plugins.commands  # they are asked for only now, and may be a problem
+    _ = plugins.commands  # they are loaded only now, and may have problems
     for problem in plugins.problems:
         yield _error(f"plugin {problem.name}", f"{problem.error} ({problem.origin})", "repair or uninstall it")
     for problem in catalog.problems:

@@ -1,4 +1,4 @@
-"""``rave config``: every setting, and where its value came from."""
+"""``rave config``: every setting, and where its value comes from."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from rave_core.settings import trust as trusting
 @json_option("{settings: {name: {value, origin}}, ignored_variables, left_out}")
 @click.pass_context
 def config(context: click.Context, as_json: bool) -> None:
-    """Show every setting, and where its value came from.
+    """Show every setting, and where its value comes from.
 
-    Each can be set in rave.toml, by a variable RAVE_NAME, or with --set NAME=VALUE in front of the command. Passwords
-    and the like are hidden.
+    You can set each in rave.toml, by a variable RAVE_NAME, or with --set NAME=VALUE before the command. Passwords and
+    other secrets are hidden.
     """
     if context.invoked_subcommand is not None:
         return
@@ -41,13 +41,13 @@ def config(context: click.Context, as_json: bool) -> None:
 @config.command()
 @click.argument("directory", metavar="[DIR]", required=False)
 @click.option("--list", "as_list", is_flag=True, help="Show the directories that you trust.")
-@click.option("--remove", is_flag=True, help="Do not trust DIR any longer.")
+@click.option("--remove", is_flag=True, help="Stop trusting DIR.")
 @json_option("{trusted: [DIR, ...]}, as they are now")
 def trust(directory: str | None, as_list: bool, remove: bool, as_json: bool) -> None:
-    """Trust what is in DIR, and below it, though others may change it.
+    """Trust DIR and everything below it, even if others can change it.
 
-    Settings, namespaces and signing keys that belong to another user, or that others may write to, are refused: they
-    choose which code runs as you. This is the way to allow them. The list is yours alone.
+    RAVE refuses settings, namespaces and signing keys that belong to another user or that others can write to, because
+    they choose which code runs as you. This command allows them. The list applies to you only.
     """
     if (directory is None) is not as_list or (as_list and remove):
         raise click.UsageError("name one directory, or give --list")
@@ -64,7 +64,7 @@ def trust(directory: str | None, as_list: bool, remove: bool, as_json: bool) -> 
 
 
 def _shown(name: str, value: object) -> str:
-    """A value much as one would write it."""
+    """A value, roughly as you would write it."""
     if value is None:
         return "never" if name.endswith("_expire_after") else "-"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""``rave doctor``: prints what `rave_core.cli.checkup` found."""
+"""``rave doctor``: prints the findings of `rave_core.cli.checkup`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _MARKS = {Level.FINE: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.ER
 @click.command()
 @json_option("{healthy, findings: [{level, subject, text, advice}]}")
 def doctor(as_json: bool) -> None:
-    """Check that everything is as it should be, and tell what to do where it is not.
+    """Check that everything is in order, and say what to do if not.
 
-    Exits with 1 if something is broken; a warning is no reason for that.
+    Exits with 1 if something is broken. Warnings don't change the exit code.
     """
     session = current_session()
     session.hush()

@@ -1,4 +1,4 @@
-"""How a command ends: its exit codes, and what it raises to end with one."""
+"""How a command ends: its exit codes, and the exceptions that lead to them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from rave_core.cli.output import one_line
 
 DONE: Final = 0
 FAILED: Final = 1
-"""The operation failed, or something that was looked at is broken."""
+"""The operation failed, or a check found something broken."""
 USAGE: Final = 2
 """Bad usage or arguments."""
 NOTHING: Final = 3
 """A dry run found nothing."""
 INTERRUPTED: Final = 130
 UNREAD: Final = 141
-"""Whoever read the output stopped reading; as if by the signal SIGPIPE."""
+"""The reader of the output stopped reading; as if by the signal SIGPIPE."""
 
 
 class OperationFailed(click.ClickException):
-    """An operation's own exception, told in one line."""
+    """An operation's own exception, reported in one line."""
 
     def __init__(self, operation: str, error: Exception) -> None:
         super().__init__(f"{operation} failed: {type(error).__name__}: {one_line(str(error))}".rstrip(": "))

@@ -25,10 +25,10 @@ _MOST_STEPS = 200
 @click.option("--closure", is_flag=True, help="List all that counts in the version of the operation.")
 @json_option("{operation, arguments, status, reason, key, entry, nearest, differences, computing, closure, untracked}")
 def explain(operation: str, arguments: tuple[str, ...], closure: bool, as_json: bool) -> None:
-    """Tell why a call would hit or miss.
+    """Show why a call would hit or miss.
 
-    A miss is told as the difference to the nearest entry that is kept: other arguments, another version of the
-    operation and what changed in its code, or that it expired. Nothing is run.
+    A miss is explained by the difference to the nearest kept entry: other arguments, another version of the operation
+    and what has changed in its code, or its expiry. Nothing is run.
     """
     wanted = asked(operation, arguments)
     found = wanted.operation.explain(*wanted.args, **wanted.kwargs)
@@ -83,10 +83,10 @@ def _explanation_document(found: Explanation) -> dict[str, Any]:
 @click.argument("arguments", metavar="[NAME=VALUE ...]", nargs=-1, type=NamedValue())
 @json_option("{operation, seconds, to_run, steps: [{depth, operation, arguments, key, need, seconds, basis}]}")
 def plan(operation: str, arguments: tuple[str, ...], as_json: bool) -> None:
-    """Tell what a call would have to run, and for how long.
+    """Show what a call would have to run, and for how long.
 
-    The steps are those of the last time, and so are their durations; a call that was never made is estimated from
-    others of its operation. Nothing is run.
+    The steps and their durations are those of the last run. A call that was never made is estimated from other calls
+    of its operation. Nothing is run.
     """
     wanted = asked(operation, arguments)
     found = wanted.operation.plan(*wanted.args, **wanted.kwargs)

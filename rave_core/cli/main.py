@@ -1,4 +1,4 @@
-"""The command ``rave``: its subcommands, which are imported when they run, and how it ends."""
+"""The command ``rave``: its subcommands, which are imported on use, and how it ends."""
 
 from __future__ import annotations
 
@@ -24,27 +24,30 @@ from rave_core.errors import (
 )
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "run": ("rave_core.cli.run:run", "Run an operation, or give its kept result."),
-    "list": ("rave_core.cli.catalog:list_operations", "List the operations that are installed."),
-    "describe": ("rave_core.cli.catalog:describe", "Describe an operation: parameters, result, keeping."),
-    "explain": ("rave_core.cli.explain:explain", "Tell why a call would hit or miss."),
-    "plan": ("rave_core.cli.explain:plan", "Tell what a call would have to run, and for how long."),
-    "cache": ("rave_core.cli.cache:cache", "Look into the caches, and tidy them."),
+    "run": ("rave_core.cli.run:run", "Run an operation, or print its kept result."),
+    "list": ("rave_core.cli.catalog:list_operations", "List the installed operations."),
+    "describe": (
+        "rave_core.cli.catalog:describe",
+        "Describe an operation: its parameters, its result, and how long results are kept.",
+    ),
+    "explain": ("rave_core.cli.explain:explain", "Show why a call would hit or miss."),
+    "plan": ("rave_core.cli.explain:plan", "Show what a call would have to run, and for how long."),
+    "cache": ("rave_core.cli.cache:cache", "Inspect the caches and clean them up."),
     "plugins": ("rave_core.cli.plugins:plugins", "Show the plugins, what they add, and their problems."),
-    "config": ("rave_core.cli.config:config", "Show every setting, and where its value came from."),
-    "doctor": ("rave_core.cli.doctor:doctor", "Check that everything is as it should be."),
+    "config": ("rave_core.cli.config:config", "Show every setting, and where its value comes from."),
+    "doctor": ("rave_core.cli.doctor:doctor", "Check that everything is in order."),
     "completion": ("rave_core.cli.completion:completion", "Print the completion script of a shell."),
 }
-"""Each command of our own: where it is defined, and its line in the help."""
+"""Each built-in command: where it is defined, and its line in the help."""
 
 _MISUSE = (ArgumentError, ConfigurationError, DecorationError, OperationError, OptionError, UnknownNameError)
 
 
 class Rave(click.Group):
-    """The group of all commands: our own and those of plugins."""
+    """The group of all commands: built-in ones and those of plugins."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Our own in the order of the help, then those of plugins."""
+        """Built-in commands in the order of the help, then those of plugins."""
         return [*COMMANDS, *sorted(self._of_plugins(ctx))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -56,7 +59,7 @@ class Rave(click.Group):
         return self._of_plugins(ctx).get(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Lists the commands without importing our own."""
+        """Lists the commands without importing the built-in ones."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
         added = self._of_plugins(ctx)
@@ -65,7 +68,7 @@ class Rave(click.Group):
                 formatter.write_dl([(name, added[name].get_short_help_str(90)) for name in sorted(added)])
 
     def _of_plugins(self, ctx: click.Context) -> dict[str, click.Command]:
-        """What plugins registered; whatever is wrong with that is told, and not fatal."""
+        """The commands that plugins registered; problems with them are reported, but not fatal."""
         from rave_core.cli.session import session_of
         from rave_core.plugins.discovery import Plugins
 
@@ -95,7 +98,7 @@ class Rave(click.Group):
         sys.exit(code if isinstance(code, int) else DONE)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As every group; where it ends with the help, what showing that set up is taken down here."""
+        """As in any group; if parsing ends with the help, closes here what showing it has opened."""
         try:
             return super().parse_args(ctx, args)
         except Exception:
@@ -103,7 +106,7 @@ class Rave(click.Group):
             raise
 
     def invoke(self, ctx: click.Context) -> None:
-        """Runs the chosen command, and makes of every end that it can have an exit code and a tidy line."""
+        """Runs the chosen command, and turns every way that it can end into an exit code and a single line."""
         try:
             super().invoke(ctx)
             sys.stdout.flush()
@@ -122,7 +125,7 @@ class Rave(click.Group):
             raise
         except (click.ClickException, click.exceptions.Exit):
             raise
-        except Exception as error:  # noqa: BLE001  # whatever it is, people get one line, and the rest if they ask
+        except Exception as error:  # noqa: BLE001  # people get one line for any error, and the rest if they ask
             _show_traceback(ctx)
             note(f"error: unexpected {type(error).__name__}: {one_line(str(error))}; 'rave -v' shows where")
             raise Left(FAILED) from None
@@ -137,7 +140,7 @@ def _what_is_wrong(name: str, command: object) -> str | None:
 
 
 def _told(error: click.ClickException) -> int:
-    """Tells a usage error or a failed operation in one line; its exit code."""
+    """Reports a usage error or a failed operation in one line; returns its exit code."""
     if isinstance(error, OperationFailed):
         note(error.message)
         return FAILED
@@ -151,7 +154,7 @@ def _told(error: click.ClickException) -> int:
 
 
 def _words(error: Exception) -> str:
-    """The message; of what the system refused the file and the reason, without the number."""
+    """The message; for a system error, the file and the reason, without the number."""
     if isinstance(error, OSError) and error.filename and error.strerror and not isinstance(error, RaveError):
         return f"{error.filename}: {error.strerror}"
     return str(error)
@@ -163,7 +166,7 @@ def _show_traceback(ctx: click.Context) -> None:
 
 
 def _discard_output() -> None:
-    """Lets what is still buffered go nowhere, so that Python does not complain about it when it ends."""
+    """Discards what is still buffered, so that Python does not complain about it at exit."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):
@@ -184,10 +187,10 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 @click.option("--set", "given", metavar="NAME=VALUE", multiple=True, help="Override a setting; may be repeated.")
 @click.option("-v", "--verbose", count=True, help="Log to standard error, with tracebacks; twice for everything.")
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version, and exit."
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
 )
 def rave(config: str | None, given: tuple[str, ...], verbose: int) -> None:  # noqa: ARG001  # read by the session
-    """Cached analysis operations: run them, and look after what they keep.
+    """Run cached analysis operations, and manage what they keep.
 
     Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 the operation failed, 2 bad
     usage or arguments, 3 a dry run found nothing.

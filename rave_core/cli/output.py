@@ -1,4 +1,4 @@
-"""What the commands write: results to standard output, everything else to standard error."""
+"""The output of commands: results to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rave_core.humanize import printable
 _BEYOND_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 MAX_ROWS = 200
-"""As many rows of a table are shown on a terminal."""
+"""The maximum number of table rows shown on a terminal."""
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether a person looks at ``stream`` through a terminal that can move its cursor."""
+    """Whether ``stream`` is a terminal that can move its cursor."""
     try:
         return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
     except (AttributeError, ValueError):
@@ -30,7 +30,7 @@ def is_terminal(stream: Any) -> bool:
 
 
 def note(message: str) -> None:
-    """One line to standard error, which says that it is ours; a store or reader that is gone is no reason to fail."""
+    """Writes one line to standard error, marked as RAVE's; a missing stream or reader is no error."""
     message = printable(message)
     word, colon, rest = message.partition(": ")
     colour = {"error": "red", "warning": "yellow"}.get(word) if colon else None
@@ -39,39 +39,39 @@ def note(message: str) -> None:
 
 
 def say(text: str = "", *, err: bool = False, keep: str = "", **style: Any) -> None:
-    """One line to standard output or standard error, with everything escaped that a terminal would act upon.
+    """Writes one line to standard output or standard error; escapes everything that a terminal would act on.
 
     Args:
-        text: what to write; it may come from anywhere.
+        text: what to write; it may come from any source.
         err: whether it goes to standard error.
-        keep: control characters that stay, such as the ends of lines.
+        keep: control characters that stay, such as line ends.
         style: as `click.style` takes it.
     """
     click.echo(click.style(printable(text, keep=keep), **style) if style else printable(text, keep=keep), err=err)
 
 
 def binary_output() -> BinaryIO:
-    """Standard output for bytes, in step with what was written there as text."""
+    """Standard output for bytes, in order with text written there before."""
     sys.stdout.flush()
     return cast("BinaryIO", sys.stdout.buffer)
 
 
 def one_line(text: str, most: int = 1000) -> str:
-    """``text`` in one line, without what a terminal would act upon."""
+    """``text`` in one line, without what a terminal would act on."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= most else f"{line[: most - 4]} ..."
 
 
 def print_json(document: Any) -> None:
-    """One JSON document, readable; what JSON has no form for becomes text, infinite numbers ``null``."""
+    """Writes one readable JSON document; values that JSON can't represent become text, infinite numbers ``null``."""
     encoded = msgspec.json.encode(document, enc_hook=_plain)
     text = msgspec.json.format(encoded, indent=2).decode()
-    # JSON's own escapes cover the rest; what is left stands within strings, where these are JSON's as well.
+    # JSON's own escapes cover the rest. What is left is within strings, where these escapes are valid JSON too.
     click.echo(_BEYOND_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def _plain(value: Any) -> Any:
-    """A form that JSON has: of arrays and scalars their values, of the rest their text."""
+    """A form that JSON has: the values of arrays and scalars, the text of the rest."""
     for method in ("tolist", "isoformat"):
         convert = getattr(value, method, None)
         if callable(convert):
@@ -80,12 +80,12 @@ def _plain(value: Any) -> Any:
 
 
 def heading(text: str) -> None:
-    """A line above what belongs together."""
+    """A heading above lines that belong together."""
     say(text, bold=True)
 
 
 def print_facts(facts: Iterable[tuple[str, object]], *, indent: int = 2) -> None:
-    """Names and values, one below the other; long values go on under themselves."""
+    """Names and values, one per line; long values wrap within their column."""
     rows = [(printable(name), printable(str(value), keep="\n")) for name, value in facts]
     width = max((len(name) for name, _ in rows), default=0)
     room = max(shutil.get_terminal_size().columns - indent - width - 2, 30)
@@ -107,7 +107,7 @@ def _wrapped(line: str, room: int) -> list[str]:
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[int] = (), cut: Iterable[int] = ()
 ) -> None:
-    """A table: on a terminal as wide as that, elsewhere aligned by blanks, whole.
+    """A table: fitted to the width of a terminal; elsewhere complete, aligned by blanks.
 
     Args:
         columns: their names.
@@ -151,7 +151,7 @@ def _print_rich(columns: Sequence[str], cells: list[list[str]], right: set[int],
 
 
 def cell(value: object) -> str:
-    """A value as it stands in a table, without what a terminal would act upon."""
+    """A value as a table cell, without what a terminal would act on."""
     if value is None:
         return ""
     if isinstance(value, float):

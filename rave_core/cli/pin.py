@@ -1,4 +1,4 @@
-"""``rave cache pin``: what is never evicted."""
+"""``rave cache pin``: exempts entries from eviction."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from rave_core.errors import OptionError
 
 @click.command()
 @click.argument("prefixes", metavar="[PREFIX ...]", nargs=-1)
-@click.option("--remove", is_flag=True, help="Take the pins away.")
+@click.option("--remove", is_flag=True, help="Remove the pins.")
 @places_option
 @json_option("{pins: {CACHE: [PREFIX, ...]}}, as they are now")
 def pin(prefixes: tuple[str, ...], remove: bool, data: bool, products: bool, as_json: bool) -> None:
-    """Exempt entries whose keys start with PREFIX from eviction; without one, show what is pinned.
+    """Exempt entries whose keys start with PREFIX from eviction; without PREFIX, show the pins.
 
-    A key starts with its operation, so 'flow/' means a namespace and 'flow/top/' an operation. What is pinned still
-    counts for the budget, still expires, and can still be removed. Pins are kept in the cache: they hold for everybody.
+    A key starts with its operation: 'flow/' selects a namespace and 'flow/top/' an operation. Pinned entries still
+    count towards the budget, expire, and can be removed. Pins are kept in the cache, so they apply to everybody.
     """
     if not all(prefixes):
         raise click.UsageError("an empty prefix would mean every entry: give the beginning of a key")
@@ -50,7 +50,7 @@ def pin(prefixes: tuple[str, ...], remove: bool, data: bool, products: bool, as_
 
 
 def _change(stores: Mapping[str, SupportsPins], prefixes: tuple[str, ...], *, remove: bool) -> list[str]:
-    """Pins the prefixes, or takes the pins away; gives those that were not there."""
+    """Pins the prefixes, or removes the pins; returns the pins that did not exist."""
     missing = []
     for prefix in prefixes:
         if remove:

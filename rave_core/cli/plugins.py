@@ -34,7 +34,7 @@ def plugins(strict: bool, as_json: bool) -> None:
 
 
 def _document(found: Plugins, catalog: Any) -> dict[str, Any]:
-    registered = _registered(found)  # first, since commands are asked for only now, and may be a problem
+    registered = _registered(found)  # first, because commands are loaded only now, and may have problems
     problems: list[LoadProblem] = [*found.problems, *catalog.problems]
     return {
         "plugins": [{"name": each.name, "origin": each.origin, "hooks": _hooks(each)} for each in found.found],
@@ -61,7 +61,7 @@ def _registered(found: Plugins) -> dict[str, list[dict[str, str]]]:
         "commands": found.commands,
     }
     named = {kind: list(registry) for kind, registry in registries.items()}
-    # Codecs are asked in turn, so going through them gives them, not their names.
+    # Codecs form a sequence, so iterating over them gives codecs, not names.
     registries["codecs"], named["codecs"] = found.codecs, [codec.name for codec in found.codecs]
     return {
         kind: [{"name": name, "origin": registry.origin(name)} for name in named[kind]]

@@ -22,10 +22,10 @@ _LOOK_EVERY = 0.5
 
 
 class ProgressBar:
-    """Shows how far a call is, if it takes longer than a moment; nothing where standard error is no terminal.
+    """Shows how far a call is, if it takes longer than a moment; nothing if standard error is not a terminal.
 
-    What the operation reports comes through ``listen``; while another process computes the key, what that process
-    writes into its lease is shown in its place.
+    The operation's reports come through ``listen``. While another process computes the key, the display shows what
+    that process writes into its lease instead.
     """
 
     def __init__(self, resolved: ResolvedOperation, call: Call, *, verbose: bool = False) -> None:
@@ -37,7 +37,7 @@ class ProgressBar:
         self._thread: threading.Thread | None = None
 
     def listen(self, operation: str, progress: Progress) -> None:
-        """Takes a report; may be called by any thread."""
+        """Takes a report; any thread may call it."""
         self._report = (operation, progress)
 
     def __enter__(self) -> Self:
@@ -113,7 +113,7 @@ class ProgressBar:
 
 
 def _number(reported: Any) -> float | None:
-    """What an operation reported, if it can be drawn: a slip there must not spoil the screen."""
+    """An operation's report, if it can be drawn: a mistake in it must not spoil the screen."""
     return reported if isinstance(reported, (int, float)) else None
 
 

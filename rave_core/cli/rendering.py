@@ -1,4 +1,4 @@
-"""Results on a screen, through a pipe, or in a file: which form they get, and how they are written."""
+"""Writes results to a screen, a pipe or a file, and chooses their format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SUFFIXES: Final = {
 
 
 def format_for(value: Any, chosen: str | None, *, path: str | None = None, is_terminal: bool = False) -> str:
-    """The format to use: the chosen one, else that of the file's suffix, else what suits the value and its reader."""
+    """The format to use: the chosen one, else that of the file's suffix, else one that suits value and output."""
     if chosen is not None:
         return chosen
     if path is not None and os.path.splitext(path)[1].lower() in SUFFIXES:
@@ -52,7 +52,7 @@ def show_table(value: Any, name: str) -> None:
     """Prints a table to standard output.
 
     Raises:
-        OptionError: the value is none.
+        OptionError: the value is not a table.
     """
     with _explained(name):
         found = rows_of(value, "table")
@@ -86,7 +86,7 @@ def show(value: Any, form: str, name: str, *, is_terminal: bool) -> None:
     """Writes a result to standard output.
 
     Raises:
-        OptionError: it can't be written like that; bytes that are no text are kept from a terminal.
+        OptionError: it can't be written like that; bytes that are not text are not written to a terminal.
     """
     if form == "table":
         show_table(value, name)

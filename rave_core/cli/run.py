@@ -1,4 +1,4 @@
-"""``rave run``: runs an operation, and writes its result."""
+"""``rave run``: runs an operation and writes its result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from rave_core.rendering import notes_of
 @click.argument("arguments", metavar="[NAME=VALUE ...]", nargs=-1, type=NamedValue())
 @click.option("--refresh", is_flag=True, help="Compute it even if a result is kept.")
 @click.option("--deep-refresh", is_flag=True, help="Compute it and every operation that it calls.")
-@click.option("--dry-run", "--only-cached", is_flag=True, help="Give the kept result, or exit with 3; run nothing.")
+@click.option("--dry-run", "--only-cached", is_flag=True, help="Print the kept result, or exit with 3; run nothing.")
 @click.option("-o", "--output", metavar="FILE", help="Write the result to FILE; it is kept as usual. '-' is stdout.")
 @click.option(
     "--format",
@@ -47,14 +47,14 @@ def run(
     output: str | None,
     form: str | None,
 ) -> None:
-    """Run an operation, or give its kept result.
+    """Run an operation, or print its kept result.
 
-    Arguments are given as NAME=VALUE, or by VALUE alone in the order of the operation's parameters; its typemap reads
-    them, without one they are JSON, or else text. A NAME said several times makes a list. In front of values that
-    start with a dash write --.
+    Give arguments as NAME=VALUE, or as VALUE alone in the order of the operation's parameters. Its typemap reads them;
+    without one they are JSON, or else text. Repeat a NAME to make a list. Write -- before values that start with a
+    dash.
 
-    A value is written to standard output, of a file the path. With -o the value, or the file itself, goes to FILE,
-    which is replaced all at once.
+    A value goes to standard output; for a file, its path does. With -o, the value or the file itself goes to FILE,
+    which is replaced atomically.
     """
     if dry_run and (refresh or deep_refresh):
         raise click.UsageError("--dry-run runs nothing, so it can't refresh; leave one out")
@@ -73,7 +73,7 @@ def run(
 
 
 def _answer(session: Session, wanted: Asked, options: Options) -> Outcome[Any]:
-    """Answers the call with its progress shown; an exception of the operation is told from one of ours."""
+    """Answers the call and shows its progress; separates an exception of the operation from RAVE's own."""
     runtime, resolved = session.runtime, wanted.operation.resolved()
     bar = ProgressBar(resolved, wanted.call, verbose=bool(session.verbose))
     context = ExecutionContext(runtime, listener=bar.listen)
@@ -119,10 +119,10 @@ class _Target:
 
     @classmethod
     def checked(cls, wanted: Asked, path: str | None, form: str | None) -> _Target:
-        """The target, refused before anything is run if it can't be written.
+        """The target; refuses one that can't be written before anything is run.
 
         Raises:
-            OptionError: it can't be, or a format is asked of a file.
+            OptionError: it can't be written, or a format is requested for a file.
         """
         is_file = wanted.operation.spec.kind is Kind.FILE
         if is_file and form is not None and form not in ("text", "json"):
@@ -132,7 +132,7 @@ class _Target:
         return cls(wanted.name, is_file, path, form)
 
     def write(self, value: Any) -> str:
-        """Writes the result; a phrase that tells where it went, empty for standard output."""
+        """Writes the result; returns a phrase that says where it went, empty for standard output."""
         if self.path is None or (self.path == "-" and not self.is_file):
             terminal = self.path is None and is_terminal(sys.stdout)
             form = rendering.format_for(value, self.form, is_terminal=terminal)
@@ -153,7 +153,7 @@ class _Target:
 
 
 def _replace(path: str, *, source: str | None = None, content: bytes = b"") -> int:
-    """Writes a file all at once, a device or pipe as it comes; the bytes written."""
+    """Writes a file atomically, a device or pipe directly; returns the number of bytes written."""
     if os.path.exists(path) and not os.path.isfile(path):
         with open(path, "wb") as sink:
             return _fill(sink, source, content)
@@ -179,7 +179,7 @@ def _fill(sink: Any, source: str | None, content: bytes) -> int:
 
 
 def _mode_of(path: str) -> int:
-    """The permissions of the file that is there, else those that a new one gets."""
+    """The permissions of the existing file, else those of a new one."""
     try:
         return os.stat(path).st_mode & 0o777
     except FileNotFoundError:

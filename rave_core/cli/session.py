@@ -1,4 +1,4 @@
-"""What one run of the command line works with: its settings, its runtime, its catalog; made when first needed."""
+"""The state of one command line run: its settings, runtime and catalog, made when first needed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Session:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """The installed namespaces. Their problems are logged, and so shown on standard error.
+        """The installed namespaces. Their problems are logged, and thus shown on standard error.
 
         Raises:
             PluginError: there is a problem, and ``load_error_fatal`` is set.
@@ -80,7 +80,7 @@ class Session:
         return Catalog.installed(self.settings.namespaces, load_error_fatal=self.settings.load_error_fatal)
 
     def caches(self, *, data: bool, products: bool) -> list[tuple[str, Cache]]:
-        """The caches that switches ``--data`` and ``--products`` choose, by name; neither means both."""
+        """The caches that the switches ``--data`` and ``--products`` choose, by name; without a switch, both."""
         both = data == products
         chosen = [("data", self.runtime.cache, data), ("products", self.runtime.products, products)]
         return [(name, cache) for name, cache, wanted in chosen if wanted or both]
@@ -108,7 +108,7 @@ class Session:
 
 
 class _Handler(logging.Handler):
-    """Writes records to standard error as the command line writes everything there."""
+    """Writes records to standard error in the format of the command line."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes ``rave: warning: …``."""
@@ -129,7 +129,7 @@ def current_session() -> Session:
 
 
 def session_of(context: click.Context) -> Session:
-    """The session of a context, made from the switches in front of the command."""
+    """The session of a click context, made from the switches before the command."""
     root = context.find_root()
     if not isinstance(root.obj, Session):
         params = root.params
@@ -166,7 +166,7 @@ def _put(table: dict[str, Any], path: list[str], value: object) -> None:
 
 
 def _toml(text: str) -> object:
-    """A value as TOML writes it; any other text is itself."""
+    """A value in TOML notation; any other text stands for itself."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, KeyError):

@@ -17,5 +17,5 @@ def places_option(command: F) -> F:
 
 
 def json_option(keys: str) -> Callable[[F], F]:
-    """Adds ``--json``; ``keys`` tells what it prints."""
+    """Adds ``--json``; ``keys`` says what it prints."""
     return click.option("--json", "as_json", is_flag=True, help=f"Print {keys}.")

@@ -1,4 +1,4 @@
-"""``rave cache verify``: reads every entry, and checks its seal and digests."""
+"""``rave cache verify``: reads every entry and checks its seal and digests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ADVICE = {
 def verify(prefix: str, repair: bool, data: bool, products: bool, as_json: bool) -> None:
     """Read every entry whose key starts with PREFIX, and check its seal and digests.
 
-    Nothing is decoded, so nothing that an entry holds is run. Exits with 1 if an entry can't be used.
+    Nothing is decoded, so no code in an entry is run. Exits with 1 if an entry can't be used.
     """
     verdicts: list[Verdict] = []
     for _, place in current_session().caches(data=data, products=products):

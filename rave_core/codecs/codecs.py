@@ -1,7 +1,7 @@
 """Codecs: how a value becomes bytes and comes back, the same value of the same type.
 
-A codec is chosen by the type of the value and named in the entry's header. Those that are ``data_only`` can be
-decoded from anywhere; ``pickle`` runs what it reads, so only sealed entries are given to it.
+A codec is chosen by the type of the value and named in the entry's header. ``data_only`` codecs can safely decode bytes
+from any source; ``pickle`` runs what it reads, so it only gets sealed entries.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Codec(Protocol):
 
     Attributes:
         name: stands in the header of every entry; never give it another meaning.
-        data_only: whether decoding can't run code, whatever the bytes are.
+        data_only: whether decoding never runs code, for any bytes.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Codec(Protocol):
     def encode(self, value: object) -> list[Bytes] | None:
         """The segments of ``value``, or ``None`` for "not mine".
 
-        ``decode`` must give an equal value of the same type back, through and through: if that is not
+        ``decode`` must return an equal value of the same type, at every level: if that is not
         certain, the answer is ``None``. Segments may share memory with ``value``; the caller writes them before
         the value can change.
         """
@@ -39,7 +39,7 @@ class Codec(Protocol):
     def decode(self, segments: list[memoryview]) -> object:
         """The value, made of fresh objects.
 
-        Each segment is read-only, or looks at memory that belongs to this call alone and may become
+        Each segment is read-only, or views memory that belongs to this call alone and may become
         part of the value without a copy. Any exception says that the bytes are damaged, an
         ``ImportError`` that a library is missing here.
         """
@@ -47,10 +47,10 @@ class Codec(Protocol):
 
 @runtime_checkable
 class Vetting(Protocol):
-    """What a data-only codec also has where its library must not see bytes that nobody vouches for."""
+    """An extra method of data-only codecs whose library must not see unverified bytes."""
 
     def vetted(self, segments: list[memoryview]) -> list[memoryview]:
-        """Segments that are safe to decode, made of ``segments``; an exception where they are damaged."""
+        """Segments that are safe to decode, made from ``segments``; raises an exception if they are damaged."""
 
 
 class TextCodec:
@@ -82,7 +82,7 @@ class BytesCodec:
         return [value] if type(value) is self._kind else None
 
     def decode(self, segments: list[memoryview]) -> object:
-        """A copy, since a ``bytearray`` that others look at can't be resized."""
+        """A copy, because a ``bytearray`` with other views can't be resized."""
         return self._kind(segments[0])
 
 
@@ -187,8 +187,8 @@ def _reason(error: Exception) -> str:
 def builtin_codecs() -> tuple[Codec, ...]:
     """RAVE's own codecs in order of choice.
 
-    Where pickle is allowed it comes before what is slower than it, in Python, for the same value: pandas by way
-    of Arrow, and nested builtins.
+    If pickle is allowed, it precedes the codecs that are slower for the same value because they run in Python:
+    pandas through Arrow, and nested builtins.
     """
     flat: tuple[Codec, ...] = (TextCodec(), BytesCodec(bytes), BytesCodec(bytearray), ScalarCodec())
     tables, pandas = (NumpyCodec(), *table_codecs()), pandas_codecs()
@@ -199,7 +199,7 @@ def builtin_codecs() -> tuple[Codec, ...]:
 class Codecs:
     """The codecs of a runtime, by name and in order: those of plugins, in order of registration, then ``builtin``.
 
-    Add all before the first use: ``add`` is not safe beside ``choose``.
+    Add all before the first use: it is not safe to call ``add`` and ``choose`` at the same time.
     """
 
     def __init__(self, builtin: Iterable[Codec] | None = None) -> None:
@@ -261,12 +261,12 @@ class Codecs:
         raise UnstorableError(self._why_not(value))
 
     def _is_unreadable(self, name: str, segments: list[Bytes]) -> bool:
-        """Whether ``segments`` could not be decoded as data alone."""
+        """Whether ``segments`` can't be decoded as data alone."""
         if name not in self._vetting:
             return False
         try:
             self._vetting[name].vetted([memoryview(segment) for segment in segments])
-        except Exception:  # noqa: BLE001  # whatever a library raises, this can't be kept here
+        except Exception:  # noqa: BLE001  # if a library raises anything, this can't be kept here
             return True
         return False
 
@@ -279,12 +279,12 @@ class Codecs:
         )
 
     def decode(self, name: str, segments: list[memoryview], *, data_only: bool) -> object:
-        """The value that the codec ``name`` made ``segments`` of, sharing no mutable object with any other.
+        """The value that the codec ``name`` encoded as ``segments``; it shares no mutable object with any other.
 
         Raises:
             SealError: the codec could run code, and only data is allowed.
             DamagedError: the bytes are not what the codec wrote.
-            EntryError: no such codec, or a library that it needs is not installed here.
+            EntryError: there is no such codec, or a library that it needs is not installed here.
         """
         codec = self._by_name.get(name)
         if codec is None:

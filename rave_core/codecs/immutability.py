@@ -1,4 +1,4 @@
-"""Which values nobody can change, so that one object may be handed to many."""
+"""Which values are immutable, so that many callers may share one object."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
 def is_immutable(value: object, *, tables: bool = True) -> bool:
-    """Whether nobody can change ``value``, so that one object may be handed to many.
+    """Whether ``value`` is immutable, so that many callers may share it.
 
     Goes by exact types; ``False`` where it is not certain, or after ``MAX_ITEMS`` items. A pyarrow table counts if
-    ``tables``: it can't be changed but through memory that its maker kept hold of.
+    ``tables``: it can only change through memory that its maker still holds.
     """
     if type(value) in _ATOMS:
         return True

@@ -1,4 +1,4 @@
-"""Pickling, without what some versions of Python lose on the way."""
+"""Pickling, with fixes for what some versions of Python lose."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def dumps(value: object, buffer_callback: Callable[[pickle.PickleBuffer], bool])
     """``value`` by protocol 5; a buffer for which ``buffer_callback`` gives ``False`` is left out.
 
     Raises:
-        Exception: whatever the value's own ``__reduce__`` raises.
+        Exception: what the value's own ``__reduce__`` raises.
     """
     written = io.BytesIO()
     pickler = pickle.Pickler(written, 5, buffer_callback=buffer_callback)

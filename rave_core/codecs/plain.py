@@ -1,4 +1,4 @@
-"""The data-only codec of nested builtins: msgpack, with an extension type for all that msgpack has no word for.
+"""The data-only codec of nested builtins: msgpack, with extension types for what msgpack itself can't express.
 
 Lists, string-keyed dicts, text, bytes and numbers are msgpack's own, so that most values decode in C;
 everything else is an extension whose payload is msgpack again. The codes are part of the stored format: a new
@@ -26,7 +26,7 @@ _INLINE = 4096
 
 
 class Leaf(Protocol):
-    """Another data-only codec, asked for what stands inside a container: arrays, tables, bytes."""
+    """Another data-only codec, for values inside a container: arrays, tables, bytes."""
 
     name: str
 
@@ -45,14 +45,14 @@ class _Kind(NamedTuple):
 
 
 class _ForeignError(Signal):
-    """Something inside is of a type that the codec does not know; the message says of which."""
+    """A value inside has a type that the codec does not know; the message names the type."""
 
 
 class PlainCodec:
     """Exact builtins, nested: containers, text, numbers, dates, paths, addresses, and what ``leaves`` take.
 
     Dicts and sets keep what they hold, dicts their order. Subclasses are not taken. Where one mutable
-    object stands in two places of a value, what is decoded has two equal ones: msgpack knows no references.
+    object occurs twice in a value, the decoded value has two equal ones: msgpack has no references.
     """
 
     name = "plain"
@@ -62,7 +62,7 @@ class PlainCodec:
         self._leaves = {leaf.name: leaf for leaf in leaves}
 
     def encode(self, value: object) -> list[Bytes] | None:
-        """The tree, then the segments of large leaves; ``None`` where ``refusal`` would tell why."""
+        """The tree, then the segments of large leaves; ``None`` if it can't be encoded, and ``refusal`` says why."""
         try:
             return self._encode(value)
         except _ForeignError:
@@ -94,7 +94,7 @@ class _Packer:
         self._kinds = _kinds_by_type()
 
     def pack(self, value: Any, depth: int) -> Any:
-        """``value`` as what msgpack writes without changing it."""
+        """``value`` in types that msgpack writes unchanged."""
         kind = type(value)
         if kind is bool or kind is float or value is None:
             return value
@@ -153,7 +153,7 @@ class _Unpacker:
         if code == _LEAF:
             name, *places = packed
             leaf, segments = self._leaves[name], [self._segment(place) for place in places]
-            vetted: Any = getattr(leaf, "vetted", None)  # a tree may come from anywhere
+            vetted: Any = getattr(leaf, "vetted", None)  # a tree may come from any source
             return leaf.decode(vetted(segments) if vetted else segments)
         return _kinds_by_code()[code].build(packed)
 
@@ -169,7 +169,7 @@ def _is_readable(leaf: Leaf, segments: list[Bytes]) -> bool:
     vetted: Any = getattr(leaf, "vetted", None)
     try:
         return vetted is None or bool(vetted([memoryview(segment) for segment in segments]))
-    except Exception:  # noqa: BLE001  # whatever a library raises, this can't be kept as data
+    except Exception:  # noqa: BLE001  # if a library raises anything, this can't be kept as data
         return False
 
 

@@ -1,7 +1,7 @@
 """Codecs of tables, through Arrow IPC, never pickle.
 
-No library is imported before a value of its own turns up, or an entry that holds one is read. A codec
-takes exact types only: a subclass may carry more than its bytes tell.
+A library is imported only when one of its values occurs, or an entry that holds one is read. A codec
+takes exact types only: a subclass may carry more than its bytes show.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ArrowCodec:
         self._kind = kind
 
     def encode(self, value: object) -> list[Bytes] | None:
-        """The stream; ``None`` for another type, or where an extension type would come back as its storage."""
+        """The stream; ``None`` for another type, or if an extension type would come back as its storage."""
         if not is_exactly(value, "pyarrow", self._kind):
             return None
         table: Any = value
@@ -94,7 +94,7 @@ class PolarsCodec:
         self._kind = kind
 
     def encode(self, value: object) -> list[Bytes] | None:
-        """The stream; ``None`` for another type, or where a column (of objects, say) does not come back as it was."""
+        """The stream; ``None`` for another type, or if a column (of objects, say) does not come back unchanged."""
         if not is_exactly(value, "polars", self._kind):
             return None
         frame: Any = value.to_frame() if self._kind == "Series" else value  # type: ignore[attr-defined]  # its type is known only at run time
@@ -105,9 +105,9 @@ class PolarsCodec:
             return None
 
     def vetted(self, segments: list[memoryview]) -> list[memoryview]:
-        """The stream, read and checked in full by Arrow's own library, and written anew.
+        """The stream, fully read and checked by Arrow's own library, then rewritten.
 
-        Polars believes what a stream says of itself, and a stream that lies ends the process.
+        Polars trusts what a stream says about itself, and a false stream crashes the process.
         """
         table = _read_arrow(_arrow_buffer(segments[0]))
         table.validate(full=True)
@@ -121,7 +121,7 @@ class PolarsCodec:
 
 @contextlib.contextmanager
 def _panics_are_errors() -> Iterator[None]:
-    # A panic in polars is no Exception: left alone it would end the thread that merely looked into a cache.
+    # A panic in polars is not an Exception: uncaught, it would end a thread that only reads a cache.
     try:
         yield
     except BaseException as error:
@@ -158,12 +158,12 @@ def _holds_objects(dtype: Any) -> bool:
 
 
 def _has_rows(frame: Any) -> bool:
-    # A frame without columns may still have a height, which its stream does not tell.
+    # A frame without columns may still have a height, which its stream does not hold.
     return bool(frame.width or not frame.height)
 
 
 class PandasCodec:
-    """``pandas.DataFrame`` or ``Series`` through Arrow, where decoding and comparing shows that nothing changed.
+    """``pandas.DataFrame`` or ``Series`` through Arrow, if decoding and comparing shows that nothing has changed.
 
     Values, dtypes, index, labels, categories, time zones, ``attrs`` of plain scalars are compared by value and by type.
     Costs a decode per encode: where pickling is allowed, pickle is asked first.
@@ -176,7 +176,7 @@ class PandasCodec:
         self._kind = kind
 
     def encode(self, value: object) -> list[Bytes] | None:
-        """The name of a series and the stream; ``None`` for another type or where the way back is not exact."""
+        """The name of a series and the stream; ``None`` for another type or if the round trip is not exact."""
         if not is_exactly(value, "pandas", self._kind):
             return None
         frame: Any = value

@@ -1,4 +1,4 @@
-"""Converters: from a type specifier to what turns a value, or the text of one, into that type."""
+"""Converters: they turn a value, or the text of one, into the type that a specifier names."""
 
 from rave_core.converters.converter import Converter, FunctionConverter, Schema
 from rave_core.converters.files import FileContent, FileStat

@@ -14,8 +14,8 @@ class OneOf(Converter):
 
     Args:
         members: the types, in the order in which they are tried.
-        keep_exact: whether a value of exactly one of the types stays as it is, whatever stands before that
-            type; text excepted, which may be the text of any. A union of hints means that; ``one_of`` does not.
+        keep_exact: whether a value of exactly one of the types stays as it is, even if other types precede
+            it; except for text, which may be the text of any type. True for unions of hints, not for ``one_of``.
     """
 
     __slots__ = ("keep_exact", "members", "name", "takes_none")
@@ -33,13 +33,13 @@ class OneOf(Converter):
         return True in [member.volatile for member in self.members]
 
     def convert(self, value: Any) -> Any:
-        """What the first willing type makes of ``value``; see ``Converter``."""
+        """What the first type that accepts ``value`` makes of it; see ``Converter``."""
         if self.keep_exact and type(value) is not str and type(value) in [member.exact for member in self.members]:
             return value
         return self._first(lambda member: member.convert(value))
 
     def parse_text(self, text: str) -> Any:
-        """What the first willing type makes of ``text``; see ``Converter``."""
+        """What the first type that accepts ``text`` makes of it; see ``Converter``."""
         return self._first(lambda member: member.parse_text(text))
 
     def _first(self, attempt: Callable[[Converter], Any]) -> Any:
@@ -109,7 +109,7 @@ class EnumOf(Converter):
         raise ValueError(f"it is none of {', '.join(member.name for member in self.kind)}")
 
     def schema(self) -> Schema:
-        """The values of the members, or their names where a value is no JSON."""
+        """The values of the members, or their names if a value is not valid JSON."""
         values = [member.value for member in self.kind]
         plain = {type(value) for value in values} <= {str, int, float, bool}
         return {"enum": values if plain else [member.name for member in self.kind]}

@@ -30,7 +30,7 @@ class CollectionOf(Converter):
         """The collection with its items converted, of any iterable but text, bytes and mappings; see ``Converter``."""
         if isinstance(value, (str, bytes, bytearray, memoryview, Mapping)):
             raise TypeError(f"{kind_of(value)} is no {self.kind.__name__}; did you mean [{kind_of(value)}]?")
-        # An array gives numpy scalars when iterated, which are other arguments than Python's.
+        # Iterating over an array gives numpy scalars, which differ from Python's as arguments.
         found = value.tolist() if hasattr(value, "tolist") else value
         return self.kind(self._converted(found) if self.items else found)
 

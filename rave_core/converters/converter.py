@@ -1,4 +1,4 @@
-"""The converter: what makes a value of one type from whatever a caller gives."""
+"""The converter: it makes a value of one type from what a caller gives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Converter(ABC):
 
     Attributes:
         name: the wanted type in words, for messages: ``int``, ``list_of(int)``.
-        exact: values of exactly this type come back as they are; ``None`` where no type promises that.
+        exact: values of exactly this type come back unchanged; ``None`` if no type guarantees that.
         takes_none: whether ``None`` comes back as ``None``.
         volatile: whether the outcome depends on more than the value, so that it must not be kept.
     """
@@ -69,7 +69,7 @@ class Converter(ABC):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FunctionConverter(Converter):
-    """Converts by a function of one argument, and reads text by another where that differs."""
+    """Converts with a function of one argument; may read text with a different one."""
 
     name: str
     function: Callable[[Any], Any]
@@ -93,7 +93,7 @@ class FunctionConverter(Converter):
 
 
 class NamedConverter(Converter):
-    """A converter known by name alone until it is first needed: its plugin may not be loaded before."""
+    """A converter known only by name until it is first needed, because its plugin may not be loaded yet."""
 
     __slots__ = ("_found", "_named", "name")
 
@@ -158,7 +158,7 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 
 
 def shown(value: object) -> str:
-    """``value`` as messages show it: its ``repr``, shortened, whatever its size or its own ``repr`` does."""
+    """``value`` as messages show it: its ``repr``, shortened; safe for any size and any ``repr``."""
     text = _SHORT.repr(value)
     return text if len(text) <= 200 else f"{text[:150]}...{text[-40:]}"
 

@@ -1,4 +1,4 @@
-"""Converters of paths, and of files that count by what is in them."""
+"""Converters of paths, and of files that count by their content."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def to_path(value: Any) -> Path:
 
 
 class FileContent(str):
-    """The path of a file that counts as an argument by what is in it.
+    """The path of a file that counts as an argument by its content.
 
     Two paths with the same content are one argument; a file that changed is another. The content is the one
     found when this object was made.
@@ -53,7 +53,7 @@ class FileContent(str):
             raise TypeError(f"{path} can't be read: {error.strerror or error}") from error
 
     def __rave_key__(self) -> tuple[object, ...]:
-        """What stands for the file in a key: the digest of its content."""
+        """The digest of the content, which represents the file in a key."""
         return self._key
 
     def __fspath__(self) -> str:
@@ -77,7 +77,7 @@ class FileStat(FileContent):
 
 
 def _check_is_file(path: str, found: os.stat_result) -> None:
-    # Opening a pipe or a device could wait for ever.
+    # Opening a pipe or a device could block forever.
     if not stat.S_ISREG(found.st_mode):
         raise TypeError(f"{path} is no regular file")
 

@@ -1,4 +1,4 @@
-"""From a type specifier, or a type hint, to its converter."""
+"""Finds the converter of a type specifier or a type hint."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def converter_of(spec: object, *, named: Lookup | None = None) -> Converter:
     Args:
         spec: a built-in or standard type, ``None``, a function of one argument, the name of a converter, an enum,
             a type hint, or a converter.
-        named: finds the converter of a name that is none of the core's, when it is first needed.
+        named: finds converters whose names are not the core's, on first use.
 
     Raises:
-        DecorationError: ``spec`` is nothing of these.
+        DecorationError: ``spec`` is none of these.
     """
     converter = _read(spec, as_hint=False)
     return converter if named is None else converter.bound(named)
@@ -55,8 +55,8 @@ def converter_of(spec: object, *, named: Lookup | None = None) -> Converter:
 def converter_of_hint(hint: object, *, named: Lookup | None = None) -> Converter:
     """The converter that a type hint means.
 
-    As ``converter_of``, but a class that is no built-in or standard one is not called: its instances are
-    accepted, and nothing else.
+    As ``converter_of``, but a class that is not built-in or standard is not called: only its instances are
+    accepted.
 
     Raises:
         DecorationError: no value can be converted to ``hint``.
@@ -66,13 +66,13 @@ def converter_of_hint(hint: object, *, named: Lookup | None = None) -> Converter
 
 
 def is_own(converter: Converter) -> bool:
-    """Whether a converter runs code of RAVE alone, which neither waits nor fails in ways of its own."""
+    """Whether a converter runs only RAVE's own code, which never waits or fails unexpectedly."""
     inner = converter.inner if isinstance(converter, OrNone) else converter
     return any(inner is each for each in _OWN)
 
 
 def list_of(*specs: object) -> Converter:
-    """A list of items of these types in this order, over and over if there are more items.
+    """A list of items of these types in this order; the types repeat if there are more items.
 
     Raises:
         DecorationError: no type is given, or what is given is none.
@@ -174,7 +174,7 @@ def _calling(function: Any) -> Converter:
     except TypeError as error:
         raise DecorationError(f"{name} can't be a type: a converter is called with one argument ({error})") from error
     except ValueError:
-        pass  # some built-in ones have no signature: the first call will tell
+        pass  # some built-in ones have no signature: the first call shows
     if not isinstance(function, type):
         return FunctionConverter(name, function, volatile=True)  # it may read a file, a clock, a variable
     return FunctionConverter(name, lambda value: value if isinstance(value, function) else function(value))

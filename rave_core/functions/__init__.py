@@ -1,1 +1,1 @@
-"""What is known of a function: who it is, what is noted on it, its arguments in short."""
+"""What is known about a function: its identity, its annotations, and short forms of its arguments."""

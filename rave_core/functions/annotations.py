@@ -1,4 +1,4 @@
-"""What decorators note on a function for the operation that it becomes."""
+"""The annotations that decorators put on a function for its operation."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _ATTRIBUTE = "__rave_annotations__"
 
 
 def annotate(function: F, name: str, value: object) -> F:
-    """Notes ``value`` under ``name``, and gives the function; of an operation, another one that has the note.
+    """Annotates a function with ``value`` under ``name`` and returns it; for an operation, returns an annotated copy.
 
     Raises:
-        DecorationError: ``name`` is noted already, or ``function`` is no function.
+        DecorationError: the annotation ``name`` exists already, or ``function`` is no function.
     """
     annotated = getattr(function, "__rave_annotated__", None)
     if annotated is not None:
@@ -34,7 +34,7 @@ def annotate(function: F, name: str, value: object) -> F:
 
 
 def annotations_of(function: object) -> dict[str, Any]:
-    """A copy of what is noted on ``function``, by name."""
+    """A copy of the annotations of ``function``, by name."""
     return dict(getattr(function, _ATTRIBUTE, {}))
 
 

@@ -1,4 +1,4 @@
-"""Who an operation is: a name that stays the same in every process that runs the same code."""
+"""The identity of an operation: a name that is the same in every process that runs the same code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def name_of(function: Callable[..., Any]) -> str:
     """``module:qualname`` of a function.
 
     For ``__main__`` the resolved path of the file takes the module's place, so that a script keeps its results
-    when started from elsewhere; where there is no such file (a notebook, a prompt) it is ``__main__``.
+    when started from elsewhere; without such a file (in a notebook, at a prompt), it is ``__main__``.
 
     Raises:
         DecorationError: a lambda or a local function: two of them can have one qualname, so ``name=`` is needed.

@@ -1,6 +1,6 @@
-"""Values as bytes, for whoever reads them: text, JSON, CSV, Arrow and Parquet.
+"""Values as bytes for readers: text, JSON, CSV, Arrow and Parquet.
 
-The command line and the service share this. Nothing here imports a library that the value does not come from, but for
+The command line and the service share this. Rendering imports only the library that a value comes from, except for
 Arrow and Parquet, which need pyarrow.
 """
 

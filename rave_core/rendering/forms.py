@@ -1,4 +1,4 @@
-"""The forms that a value can be given.
+"""The forms that a value can take.
 
 Each gives the exact bytes: a newline at the end of a text is for a terminal, and added there.
 """
@@ -25,10 +25,10 @@ _WRITTEN_AS_IS: Final = frozenset((str, int, float, bool))
 def text_of(value: Any) -> bytes:
     """A value as people write it: texts and bytes as they are, tables as CSV, structures as JSON, the rest as ``str``.
 
-    A structure with something in it that JSON has no form for is given by its ``repr``.
+    A structure that JSON can't represent is given by its ``repr``.
 
     Raises:
-        UnrenderableError: it can't say what it is.
+        UnrenderableError: its own ``str`` or ``repr`` fails.
     """
     if isinstance(value, _BINARY):
         return bytes(value)
@@ -82,7 +82,7 @@ def csv_of(value: Any) -> bytes:
 def cell_text(value: Any) -> str:
     """What stands in a cell: nothing for what is missing, structures as JSON, bytes as text where they are one.
 
-    Never fails: where a value can't say what it is, its type stands for it.
+    Never fails: if a value's own text fails, its type stands for it.
     """
     if value is None or kind_of(value) in ("pandas.NaTType", "pandas.NAType"):
         return ""
@@ -90,7 +90,7 @@ def cell_text(value: Any) -> str:
         if isinstance(value, _BINARY) or (is_structured(value) and not isinstance(value, bool)):
             return _read(value)
         return str(value)
-    except Exception:  # noqa: BLE001  # the code of a stranger
+    except Exception:  # noqa: BLE001  # third-party code
         return f"<{type(value).__name__}>"
 
 

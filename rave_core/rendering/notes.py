@@ -1,4 +1,4 @@
-"""What a result says of itself: sentences that go with every answer, such as what is missing from it."""
+"""What a result says about itself: sentences that go with every answer, such as what is missing from it."""
 
 from __future__ import annotations
 

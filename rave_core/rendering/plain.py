@@ -1,7 +1,7 @@
-"""What stands for a value in JSON: the kinds that msgspec writes as valid JSON, alike in every process.
+"""The JSON form of a value: types that msgspec writes as valid JSON, the same in every process.
 
 msgspec itself writes numbers of any size, ``null`` for what is not finite, base64 for bytes, and text for decimals and
-times. What it does not know is made of those here; sets, whose order changes from process to process, get one.
+times. This module converts what msgspec does not know, and gives sets an order, which else varies between processes.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ def plain(value: Any) -> Any:
 
 
 def looks_plain(value: Any) -> bool:
-    """Whether ``value`` has a form in JSON, as far as its first thousand parts tell; arrays are taken at their word."""
+    """Whether ``value`` has a form in JSON, judged by its first thousand parts; arrays are assumed to have one."""
     waiting = [value]
     try:
         for _ in range(_LOOKED_AT):
             if not waiting:
                 return True
             waiting.extend(_parts(waiting.pop()))
-    except Exception:  # noqa: BLE001  # the code of a stranger
+    except Exception:  # noqa: BLE001  # third-party code
         return False
     return True
 
@@ -117,7 +117,7 @@ def _simpler(value: Any) -> Any:
 
 
 def _moment(value: dt.date | dt.time) -> str | None:
-    """A time as RFC 3339 has it, an offset with its seconds where it has any. What pandas misses is a time, too."""
+    """A time in RFC 3339 form, with the seconds of the offset if it has any. The NaT of pandas counts as a time too."""
     if kind_of(value) in _MISSING:
         return None
     text = value.isoformat()
@@ -142,7 +142,7 @@ def _table(value: Any) -> list[dict[str, Any]]:
 
 
 def _spoken(value: Any) -> str | None:
-    """The text of what has one of its own. A repr in angle brackets says what something is, not what it is worth."""
+    """The text of a value that has its own. A repr in angle brackets names an object, but does not give its value."""
     if kind_of(value) in _MISSING:
         return None
     text = str(value)
@@ -153,7 +153,7 @@ def _spoken(value: Any) -> str | None:
 
 
 def _numpy(value: Any) -> Any:
-    """An array or scalar of numpy as lists; times as text, since whether a list has them depends on their unit."""
+    """An array or scalar of numpy as lists; times become text, because their type in a list depends on their unit."""
     import numpy
 
     array = numpy.asanyarray(value)

@@ -40,8 +40,8 @@ def rows_of(value: Any, form: str, *, most: int | None = None) -> Rows:
 
     Args:
         value: the table.
-        form: what is to be made of it, for the message.
-        most: this many rows are enough. All columns are given in any case.
+        form: the target form, for the message.
+        most: how many rows are enough. All columns are always given.
 
     Raises:
         UnrenderableError: ``value`` is no table, or its library can't give its rows.
@@ -59,7 +59,7 @@ def _head(table: Any, most: int) -> Any:
 
 
 def _given(table: Any) -> Rows:
-    """The rows of a table of a library. An index that says more than the number of the row becomes a column."""
+    """The rows of a library's table. An index becomes a column unless it only numbers the rows."""
     kind = kind_of(table)
     if kind == "pandas.DataFrame":
         if type(table.index).__name__ != "RangeIndex":
@@ -116,7 +116,7 @@ def arrow_table(value: Any, form: str) -> Any:
 
 @contextlib.contextmanager
 def refusing(form: str, needs: str, value: Any, instead: str) -> Iterator[None]:
-    """Whatever fails within is an `UnrenderableError`: libraries and strangers' classes raise what they like."""
+    """Turns any failure within into an `UnrenderableError`: libraries and third-party classes may raise anything."""
     try:
         yield
     except UnrenderableError:

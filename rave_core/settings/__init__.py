@@ -1,4 +1,4 @@
-"""The settings: one frozen object, and where each of its values came from.
+"""The settings: one frozen object, and the origin of each value.
 
 A plugin with settings of its own declares them with the same types, as the service does for ``[service]``.
 """

@@ -1,4 +1,4 @@
-"""The types of settings: descriptors that convert what a field of ``Settings`` is given, or refuse it."""
+"""The types of settings: descriptors that convert or refuse the values of ``Settings`` fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Kept = TypeVar("Kept", covariant=True)
 class Setting(ABC, Generic[Given, Kept]):
     """One setting: a data descriptor that converts on assignment and gives the converted value.
 
-    It stands as the default value of its own dataclass field. Its owner keeps ``origins``, a dict
+    It is the default value of its own dataclass field. Its owner keeps ``origins``, a dict
     from the names of settings to words saying where the value came from.
 
     Attributes:
@@ -111,7 +111,7 @@ class Word(Setting[str, str]):
     wanted = "a name, not empty"
 
     def convert(self, value: object, _directory: Path, /) -> str:
-        """A text with something in it, without the blanks around it."""
+        """A non-empty text, without surrounding blanks."""
         if isinstance(value, str) and value.strip():
             return value.strip()
         raise self.refusal()
@@ -123,7 +123,7 @@ class Text(Setting[str, str]):
     wanted = "a text"
 
     def convert(self, value: object, _directory: Path, /) -> str:
-        """The text, without the blanks around it."""
+        """The text, without surrounding blanks."""
         if isinstance(value, str):
             return value.strip()
         raise self.refusal()

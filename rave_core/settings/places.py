@@ -73,7 +73,7 @@ class Directories(Setting["Mapping[str, PathText]", "Mapping[str, str]"]):
 
 
 def default_store(directory: Path) -> str:
-    """The URL of a store of the user's that nobody configured: at most a twentieth of its disk, in whole MiB."""
+    """The URL of the user's default store: at most a twentieth of its disk, in whole MiB."""
     place = directory
     while not place.is_dir() and place != place.parent:
         place = place.parent

@@ -1,4 +1,4 @@
-"""The settings: one frozen object, and where each of its values came from.
+"""The settings: one frozen object, and the origin of each value.
 
 Sources, each stronger than the one before:
 
@@ -9,8 +9,8 @@ Sources, each stronger than the one before:
 4. environment variables, ``RAVE_`` and the setting's name in capitals; an empty one counts as unset,
 5. what a command or a program gives.
 
-A store is named by a URL. That of a directory is written ``file:///var/cache/rave``, ``file://~/x`` from the
-home directory, or ``file://./x`` from the directory of the file that says so, elsewhere from the working directory.
+A URL names a store. For a directory, write ``file:///var/cache/rave``, ``file://~/x`` below the home directory, or
+``file://./x`` below the directory of the settings file (below the working directory if no file sets it).
 """
 
 # ruff: noqa: RUF009  # a Setting is a descriptor, made to be shared as the default of its field
@@ -71,21 +71,21 @@ class Settings:
     Attributes:
         origins: From the name of each setting to words: ``default``, ``rave.toml:/path``,
             ``environment RAVE_CACHE`` or ``given``.
-        ignored_variables: Names of ``RAVE_…`` variables that are no settings, nor near to one.
-        left_out: Files of settings that others could have written, each with the reason, and the way to trust it.
+        ignored_variables: Names of ``RAVE_…`` variables that are not settings and not similar to one.
+        left_out: Settings files that others could have written, each with the reason and the way to trust it.
         cache: URLs of the stores of values, the nearest first.
         products: URLs of the stores of files, the nearest first.
-        data_expire_after: Seconds that a value without a strategy of its own stays valid; ``None`` for ever.
+        data_expire_after: Seconds that a value without a strategy of its own stays valid; ``None`` forever.
         products_expire_after: The same for files.
         data_purge_every: Seconds between removals of expired values.
         products_purge_every: The same for files.
         products_grace: Seconds that a file's path stays readable after its entry is gone.
-        lease_time: Seconds after which the computation of a process that fell silent is taken over.
+        lease_time: Seconds after which the computation of a silent process is taken over.
         lease_heartbeat: Seconds between signs of life, at most half of ``lease_time``; ``None`` for a third of it.
         version: Name of the version strategy of operations that do not name one.
-        version_packages: What counts of a package that is reached: its ``release``, or its ``name`` alone.
+        version_packages: What counts for a package that the code reaches: its ``release``, or only its ``name``.
         version_python: Whether a version depends on Python's, major and minor.
-        version_project: Names of installed packages whose code is followed like the project's own.
+        version_project: Names of installed packages whose code is followed like that of the project itself.
         signing_key_file: File with the key that seals entries in a shared store.
         old_signing_key_files: Files with keys that are still accepted for reading.
         data_only: Whether codecs that can run code, such as pickle, are refused.
@@ -211,7 +211,7 @@ def _sources(environ: Mapping[str, str], directory: Path, overrides: Mapping[str
 
 
 def _believed(environ: Mapping[str, str], directory: Path) -> Iterator[Path]:
-    """The files that apply: those that the user wrote or named, and one that was found if nobody else may change it."""
+    """The files that apply: those that the user wrote or named, and a found one if nobody else can change it."""
     chosen = (user_directory("config", environ), named_file(environ, directory))
     for path in files_in_force(environ, directory):
         if path in chosen or path.parent in chosen or doubt(path, environ) is None:
@@ -243,7 +243,7 @@ def _overlay(values: dict[str, Any], origins: dict[str, str], source: _Source) -
 
 
 def _merged(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
-    """Both tables in one, tables inside them likewise."""
+    """Both tables merged, with the tables inside them."""
     both = dict(weak)
     for name, value in strong.items():
         is_table = isinstance(value, Mapping) and isinstance(both.get(name), Mapping)

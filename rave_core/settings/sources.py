@@ -1,4 +1,4 @@
-"""Where settings are written down: the user's file, the project's file, and what they say."""
+"""The sources of settings: the user's file, the project's file, and their contents."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _SHARED = "pyproject.toml"
 def user_directory(kind: str, environ: Mapping[str, str]) -> Path:
     """The user's directory for RAVE, of ``kind`` ``"cache"`` or ``"config"``; it need not exist.
 
-    Without a home it lies below the root directory, as containers have it.
+    Without a home, it is below the root directory, as in containers.
     """
     chosen = environ.get(f"XDG_{kind.upper()}_HOME", "")
     if Path(chosen).is_absolute():
         return Path(chosen) / "rave"
-    import platformdirs  # only here, since most runs of a test or a service never ask
+    import platformdirs  # only here, because most runs of a test or a service never need it
 
     ask = {"cache": platformdirs.user_cache_path, "config": platformdirs.user_config_path}[kind]
     try:
@@ -32,7 +32,7 @@ def user_directory(kind: str, environ: Mapping[str, str]) -> Path:
 
 
 def has_home(environ: Mapping[str, str]) -> bool:
-    """Whether the user has a directory for caches: a container may run as a user without account and home."""
+    """Whether the user has a directory for caches: a container may run as a user without an account or home."""
     return user_directory("cache", environ) != Path("/.cache/rave")
 
 
@@ -71,7 +71,7 @@ def read_file(path: Path) -> dict[str, Any]:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a directory that is closed to us holds no file of ours
+    except OSError:  # an unreadable directory holds no file of ours
         return False
 
 
@@ -99,7 +99,7 @@ def _nearest_file(directory: Path) -> Path | None:
 
 
 def _speaks_of_rave(path: Path) -> bool:
-    """Whether it may hold our table; a file that can't be ours need not even be valid."""
+    """Whether it may hold RAVE's table; any other file need not even be valid."""
     try:
         mentions = re.search(rb"\brave\b", path.read_bytes())
     except OSError:

@@ -1,8 +1,8 @@
-"""Whose code and configuration is believed: our own, root's, and that in directories which the user has trusted.
+"""Whose code and configuration is trusted: the user's own, root's, and that in directories the user trusts.
 
-A settings file chooses which code is loaded and which pickles are believed, and a namespace is code. So neither is
-taken from another user, nor from where others may write, unless `rave config trust` has said so. The directories
-trusted are each user's own, in a file beside the user's settings.
+A settings file chooses which code is loaded and which pickles are trusted, and a namespace is code. So neither is
+accepted from another user or from a place where others can write, unless `rave config trust` allows it. Each user has a
+list of trusted directories, in a file next to the user's settings.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _FILE = "trusted"
 
 
 def doubt(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ, *, above: bool = True) -> str | None:
-    """Why ``path`` is not believed, with the way to have it believed; ``None`` where it is.
+    """Why ``path`` is not trusted, and how to trust it; ``None`` if it is trusted.
 
     Args:
         path: a file or directory.
-        environ: the environment variables, which say where the user's configuration lies.
-        above: whether the directories above it are looked at.
+        environ: the environment variables, which say where the user's configuration is.
+        above: whether to check the directories above it.
     """
     reason = who_may_change(path, above=above)
     if reason is None or who_may_change(path, above=above, trusted=frozenset(trusted(environ))) is None:
@@ -50,7 +50,7 @@ def trusted(environ: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def trust(directory: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Trusts a directory, with all below it; gives its path, without links.
+    """Trusts a directory and all below it; returns its path, with links resolved.
 
     Raises:
         ConfigurationError: there is no such directory, or the list can't be written.
@@ -63,7 +63,7 @@ def trust(directory: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def distrust(directory: str, environ: Mapping[str, str] = os.environ) -> bool:
-    """Takes a directory off the list, which need not exist any more; whether it was there.
+    """Removes a directory, which need not exist, from the list; returns whether it was there.
 
     Raises:
         ConfigurationError: the list can't be written.
