@@ -1,4 +1,4 @@
-"""The fingerprint: one encoding per value, alike in every process, out of which a key's arguments are made."""
+"""The fingerprint: one encoding per value, the same in every process, from which a key's arguments are made."""
 
 from rave_core.fingerprint.encoder import digest, register
 

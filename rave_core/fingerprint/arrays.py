@@ -8,8 +8,8 @@ from rave_core.fingerprint.parts import Parts
 
 
 def numpy_or_none() -> Any:
-    """NumPy, or ``None`` where it is not installed."""
-    # Whether it is installed decides, not whether somebody imported it: that differs from run to run.
+    """NumPy, or ``None`` if it is not installed."""
+    # What matters is whether it is installed, not whether it is imported: that differs between runs.
     try:
         import numpy
     except ImportError:
@@ -111,7 +111,7 @@ def ufunc_parts(function: Any) -> Parts:
 
 
 def generator_parts(generator: Any) -> Parts:
-    """A random generator: the class and the state of its source, and the seeds that it gives to its children."""
+    """A random generator: the class and state of its source, and the seeds for its children."""
     source = generator.bit_generator if hasattr(generator, "bit_generator") else generator._bit_generator
     yield "", type(source).__name__
     yield ".state", source.state
@@ -125,6 +125,6 @@ def random_state_parts(generator: Any) -> Parts:
 
 
 def calendar_parts(calendar: Any) -> Parts:
-    """Which days of the week are worked, and the holidays."""
+    """The working days of the week, and the holidays."""
     yield ".weekmask", calendar.weekmask
     yield ".holidays", calendar.holidays

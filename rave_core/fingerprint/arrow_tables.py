@@ -1,7 +1,7 @@
 """Stand-ins of what Arrow holds: types with all that is in them, and items by their own bytes, however deep.
 
-What a missing value hides does not count, nor do chunks, offsets and spare children of unions. The metadata of a
-schema counts, since a conversion to pandas reads its index from there; so does the order of a dictionary, which orders
+The bytes behind a missing value, chunks, offsets and unused children of unions do not count. The metadata of a schema
+counts, because a conversion to pandas reads the index from it. So does the order of a dictionary, which orders
 categories. NumPy is not needed.
 """
 
@@ -14,7 +14,7 @@ from rave_core.fingerprint.parts import Parts
 
 
 def table_parts(table: Any) -> Parts:
-    """Schema, number of rows, and columns, however they are cut into chunks."""
+    """Schema, number of rows, and columns, independent of their chunks."""
     yield ".schema", table.schema
     yield ".num_rows", table.num_rows
     for place, name in enumerate(table.schema.names):
@@ -56,7 +56,7 @@ def _parameters(kind: Any) -> bytes:
 
     if hasattr(kind, "__arrow_ext_serialize__"):
         return bytes(kind.__arrow_ext_serialize__())
-    return bytes(pyarrow.schema([("", kind)]).serialize())  # a type of Arrow's own, which does not show them
+    return bytes(pyarrow.schema([("", kind)]).serialize())  # a type that Arrow defines, which does not show them
 
 
 def array_parts(array: Any) -> Parts:
@@ -87,7 +87,7 @@ def _whole(array: Any) -> Any:
 
 
 def _items(array: Any) -> Parts:
-    """The content of an array, of the type that its reader knows by then."""
+    """The content of an array whose type the reader already knows."""
     import pyarrow
 
     types, kind = pyarrow.types, array.type
@@ -164,7 +164,7 @@ def _union(array: Any) -> Parts:
     import pyarrow
     import pyarrow.compute as compute
 
-    # A slice of a union gives the codes of the whole; put together with nothing it starts anew.
+    # A slice of a union gives the codes of the whole; concatenating it alone makes a fresh array.
     array = pyarrow.concat_arrays([array, array.slice(0, 0)])
     codes = array.type_codes
     yield "", _octets(codes, 1)
@@ -197,7 +197,7 @@ def _large(types: Any, kind: Any) -> str | None:
 
 
 def large_octets(array: Any) -> Parts:
-    """Of a large string or binary array without missing values: the lengths in bytes, and all bytes."""
+    """A large string or binary array without missing values: the lengths in bytes, and all bytes."""
     import pyarrow
     import pyarrow.compute as compute
 
@@ -217,6 +217,6 @@ def _one_nan(array: Any) -> Any:
 
 
 def _octets(array: Any, width: int) -> memoryview:
-    """The bytes of an array of fixed width without missing values, where they lie."""
+    """The bytes of a fixed-width array without missing values, in place."""
     data, start = array.buffers()[1], array.offset * width
     return memoryview(data).cast("B")[start : start + len(array) * width] if data is not None else memoryview(b"")

@@ -12,18 +12,18 @@ from rave_core.errors import UnencodableError
 from rave_core.fingerprint.buffers import LARGE, Write, put_octets, put_texts
 
 Put: TypeAlias = Callable[[Any, Write, set[int]], None]
-"""Encodes a value: writes bytes; the set holds the ids of the containers that the value stands in."""
+"""Encodes a value: writes bytes; the set holds the ids of the containers around the value."""
 
 MAX_DEPTH = 150
-"""Containers inside each other: within Python's own limit for a caller that is not deep in a recursion itself."""
+"""The maximum depth of containers: within Python's own limit if the caller is not deep in a recursion itself."""
 
 _MAX_KNOWN = 4096
 _MANY = 32
-"""So many texts in a list are written in one go."""
+"""The number of texts in a list from which they are written in one go."""
 
 
 class Puts(dict[type, Put]):
-    """The encoder of each type, found when a type is first seen; bounded, since classes can be made without end."""
+    """The encoder of each type, found on first use; bounded, because a program can make any number of classes."""
 
     find: Callable[[type], Put]
 
@@ -39,7 +39,7 @@ PUTS = Puts()
 
 
 def piece(value: Any, inside: set[int]) -> bytes:
-    """The encoding of a value, apart, so that it can be sorted."""
+    """The encoding of a value by itself, for sorting."""
     chunks: list[Any] = []
     PUTS[type(value)](value, chunks.append, inside)
     return b"".join(chunks)
@@ -63,7 +63,7 @@ def _put_complex(value: complex, write: Write, inside: set[int]) -> None:
 
 
 def put_text(value: str, write: Write, _: set[int]) -> None:
-    """Writes a str; lone surrogates are as good as any character."""
+    """Writes a str, with any lone surrogates."""
     data = value.encode("utf-8", "surrogatepass")
     if (size := len(data)) < LARGE:
         write(b"s%x:%b" % (size, data))
@@ -228,4 +228,4 @@ PLAIN: dict[type, Callable[[Any], Any]] = {
     set: lambda value: set(set.__iter__(value)),
     frozenset: lambda value: frozenset(frozenset.__iter__(value)),
 }
-"""The content of an instance of a built-in's subclass, whatever methods the subclass changed."""
+"""The content of an instance of a built-in's subclass, independent of overridden methods."""

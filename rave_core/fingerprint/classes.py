@@ -1,4 +1,4 @@
-"""Classes in an encoding: by name where the name leads to the class, else by what the class is."""
+"""Classes in an encoding: by name if the name leads to the class, else by the class's content."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NOT_CONTENT = frozenset(
         "_abc_impl",
     }
 )
-"""What Python notes on a class beside what its author wrote."""
+"""What Python adds to a class besides its author's code."""
 
 _POINTER = calcsize("P")
 _GENERATED = ("<string>", "<attrs generated")
@@ -41,7 +41,7 @@ def class_name(cls: type) -> str:
 
 
 def is_named(cls: type) -> bool:
-    """Whether its module has ``cls`` under its name, so that no other class is meant by it."""
+    """Whether its module has ``cls`` under its name, so that the name can't mean another class."""
     found: Any = sys.modules.get(cls.__module__)
     for step in cls.__qualname__.split("."):
         found = getattr(found, step, None)
@@ -53,14 +53,14 @@ _IMMUTABLE = 1 << 8
 
 
 def is_of_c(cls: type) -> bool:
-    """Whether ``cls`` is compiled into Python or a library: it is made once, also where it hides from its module."""
+    """Whether ``cls`` is compiled into Python or a library: it is made once, even if its module does not show it."""
     return bool(cls.__flags__ & _IMMUTABLE)
 
 
 def is_opaque(cls: type) -> bool:
-    """Whether code that is not Python keeps a part of the instances of ``cls``, out of sight.
+    """Whether non-Python code keeps hidden parts of the instances of ``cls``.
 
-    Then they are larger than what Python needs for their attributes. pickle decides alike.
+    If so, they are larger than what Python needs for their attributes. pickle uses the same test.
     """
     seen = object.__basicsize__ + _POINTER * len(slot_names(cls))
     seen += _POINTER * ((cls.__dictoffset__ > 0) + (cls.__weakrefoffset__ > 0))
@@ -84,7 +84,7 @@ def _mangled(klass: type, slot: str) -> str:
 
 
 def put_class(cls: type, write: Write, inside: set[int]) -> None:
-    """Writes a class: its name, and its content where the name may be that of another class.
+    """Writes a class: its name, and its content if the name may belong to another class.
 
     Raises:
         UnencodableError: a class made at run time holds something that has no encoding.
@@ -150,4 +150,4 @@ MEMBERS: dict[type, tuple[str, Any]] = {
     staticmethod: ("staticmethod", wrapped_parts),
     cached_property: ("cached property", cached_property_parts),
 }
-"""What stands in a class beside functions: each type's tag and parts."""
+"""The members of a class other than functions: each type's tag and parts."""

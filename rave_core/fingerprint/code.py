@@ -1,4 +1,4 @@
-"""Stand-ins of code: what a function or a method is, beside its name."""
+"""Stand-ins of code: what a function or a method is, besides its name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rave_core.functions.naming import module_of
 def function_parts(function: types.FunctionType) -> Parts:
     """Name, code, defaults and captured values; neither its globals nor its attributes.
 
-    Where code is collected, what the function does is for the collector to say, else its bytecode counts.
+    If code is collected, the collector describes what the function does; else its bytecode counts.
     """
     yield "", f"{module_of(function)}:{function.__qualname__}"
     yield ".__code__", None if note_code(function) else function.__code__
@@ -32,7 +32,7 @@ def _content(cell: types.CellType) -> tuple[Any, ...]:
 
 
 def code_parts(code: types.CodeType) -> Parts:
-    """What a code object does, whatever its file and line numbers."""
+    """What a code object does, independent of its file and line numbers."""
     yield "", (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
     yield "", (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
     yield "", (code.co_code, code.co_exceptiontable)
@@ -60,7 +60,7 @@ def slot_parts(descriptor: Any) -> Parts:
 
 
 def partial_parts(partial: Any) -> Parts:
-    """What a ``functools.partial`` calls, and with what."""
+    """What a ``functools.partial`` calls, and its arguments."""
     yield ".func", partial.func
     yield ".args", partial.args
     yield ".keywords", partial.keywords
@@ -68,7 +68,7 @@ def partial_parts(partial: Any) -> Parts:
 
 
 def remembering_parts(function: Any) -> Parts:
-    """What a function behind ``functools.lru_cache`` is without it; what it remembers does not count."""
+    """The function behind a ``functools.lru_cache``; cached results do not count."""
     yield ".__wrapped__", function.__wrapped__
     yield "", function.cache_parameters()
 

@@ -1,8 +1,8 @@
 """The canonical encoding of argument values, from which a call gets its key.
 
-Equal values of one type have one encoding, whatever their identity, the order of a dict or set, the process or
-the hash seed; different values, and equal ones of different types, have different encodings. Every encoding starts
-with a tag and ends where its own lengths say, so that a sequence of them can be read in one way only:
+Equal values of one type have one encoding, independent of identity, the order of a dict or set, the process
+and the hash seed; different values, and equal ones of different types, have different encodings. Every encoding starts
+with a tag and contains its own lengths, so a sequence of them can only be read in one way:
 
     n t f e N    None, True, False, Ellipsis, NotImplemented
     i<hex>;      int                      d c      float, complex: IEEE, every NaN alike
@@ -64,8 +64,8 @@ def digest(
 
     Args:
         named: the values.
-        met: code that is met while they are encoded, as `met_code.collecting` gives it.
-        code_of: gives what stands for that code, in which case it counts too; empty for none.
+        met: code found while they are encoded, as `met_code.collecting` gives it.
+        code_of: gives the text that represents that code, which then counts too; empty for none.
 
     Raises:
         UnencodableError: a value has no encoding; ``path`` starts with ``args.`` and the name.
@@ -121,7 +121,7 @@ _ALPHABET = bytes(b"abcdefghijklmnopqrstuvwxyz234567"[index % 32] for index in r
 
 
 def _base32(data: bytes) -> str:
-    # Halves are moved apart until each byte holds five bits: several times as fast as base64.b32encode.
+    # Moves halves apart until each byte holds five bits: several times as fast as base64.b32encode.
     bits = int.from_bytes(data, "big")
     for low, high, shift in _SPREAD:
         bits = bits & low | (bits & high) << shift
@@ -174,7 +174,7 @@ def _known(cls: type) -> Put | None:
     if cls in MEMBERS:
         return parts(*MEMBERS[cls])
     if (root := str(cls.__module__).partition(".")[0]) in _LIBRARIES and root in sys.modules:
-        # Such a value can't exist before its library is imported, so nothing is imported for the others.
+        # Such a value exists only after its library is imported, so other values import nothing.
         from rave_core.fingerprint import libraries
 
         found = libraries.parts_of(cls)

@@ -1,4 +1,4 @@
-"""Which class of NumPy, pandas, polars, Arrow or xarray has which parts. Loaded when the first such value is met."""
+"""The parts of classes of NumPy, pandas, polars, Arrow and xarray. Loaded for the first such value."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _PARTS: dict[str, dict[str, Callable[[Any], Parts]]] = {
 }
 
 _SAME = {"numpy.memmap": "numpy.ndarray", "xarray.IndexVariable": "xarray.Variable"}
-"""A value of the first counts as one of the second: where an array lies is no part of it."""
+"""A value of the first counts as one of the second: the location of an array is not part of its value."""
 
 _FAMILIES: dict[str, tuple[str, ...]] = {
     "numpy": ("dtype",),
@@ -75,7 +75,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     "polars": ("DataType",),
     "pyarrow": ("DataType", "Array", "Scalar"),
 }
-"""Classes whose subclasses in the library are one kind, told apart by content or by the name that is a part."""
+"""Classes whose subclasses in the library are one kind, distinguished by content or by a name among the parts."""
 
 
 def parts_of(cls: type) -> tuple[str, Callable[[Any], Parts]] | None:

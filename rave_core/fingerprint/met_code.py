@@ -1,6 +1,6 @@
-"""Code that is met while values are encoded: functions, and the classes of objects and members.
+"""Code found while values are encoded: functions, and the classes of objects and members.
 
-An encoding has their names. What they do is for whoever collects them to say: it depends on all that they reach.
+An encoding has their names. The collector describes what they do, which depends on all that they reach.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Met: TypeAlias = dict[int, object]
 
 
 def begin_collecting() -> tuple[Met, Met | None]:
-    """Collects the code that this thread meets from now on; also gives what `end_collecting` wants."""
+    """Collects the code that this thread meets from now on; also returns the argument of `end_collecting`."""
     before, met = _collector.met, dict[int, object]()
     _collector.met = met
     return met, before
 
 
 def end_collecting(before: Met | None) -> None:
-    """Ends what began."""
+    """Ends the collecting that `begin_collecting` began."""
     _collector.met = before
 
 
@@ -50,7 +50,7 @@ def collecting() -> Iterator[Met]:
 
 
 def note_code(thing: object) -> bool:
-    """Notes a function or a class; whether anybody collects."""
+    """Notes a function or a class; returns whether a collection is under way."""
     if _collector.met is None:
         return False
     _collector.met[id(thing)] = thing
@@ -58,7 +58,7 @@ def note_code(thing: object) -> bool:
 
 
 def noting(cls: type, put: Any) -> Any:
-    """``put``, which encodes instances of ``cls``; it also notes the class, where that may be somebody's own."""
+    """``put``, which encodes instances of ``cls``; also notes the class if it may be user code."""
     if issubclass(cls, type):
 
         def put_noted_class(value: Any, write: Write, inside: set[int]) -> None:

@@ -25,7 +25,7 @@ _NOTES = {
     ),
     "scipy": frozenset({"_has_canonical_format", "_has_sorted_indices", "maxprint"}),
 }
-"""Attributes that are no part of the value: what a library remembers, or counts in another way, on its instances."""
+"""Attributes that are not part of the value: what a library caches, or counts elsewhere, on its instances."""
 
 
 def object_put(cls: type, base: type | None, content: Put | None) -> Put:
@@ -44,7 +44,7 @@ def object_put(cls: type, base: type | None, content: Put | None) -> Put:
 
 
 def has_fields(cls: type) -> bool:
-    """Whether ``cls`` says itself what its instances consist of: of dataclasses, attrs, pydantic or msgspec."""
+    """Whether ``cls`` declares what its instances consist of: dataclasses, attrs, pydantic or msgspec."""
     return any(
         hasattr(cls, name)
         for name in ("__dataclass_fields__", "__attrs_attrs__", "__pydantic_fields__", "__struct_fields__")
@@ -52,7 +52,7 @@ def has_fields(cls: type) -> bool:
 
 
 def _identity(cls: type) -> str | None:
-    """Why instances of ``cls`` can't be told apart by what they hold, or ``None``."""
+    """Why instances of ``cls`` can't be distinguished by what they hold, or ``None``."""
     if cls is object:
         return "an object() is known by its identity alone"
     if issubclass(cls, types.ModuleType):
@@ -66,7 +66,7 @@ def _says_how_to_make_it(cls: type) -> bool:
 
 
 def class_header(tag: bytes, cls: type) -> Callable[[set[int]], bytes]:
-    """What comes before the state: a tag and the class. One that was made at run time is looked at anew each time."""
+    """The part before the state: a tag and the class. A class made at run time is inspected each time."""
 
     def head(inside: set[int]) -> bytes:
         chunks: list[bytes] = [tag]
@@ -130,14 +130,14 @@ def _attribute_names(cls: type) -> tuple[str, ...]:
     names = dict.fromkeys(getattr(cls, "__dataclass_fields__", ()))
     names.update((field.name, None) for field in getattr(cls, "__attrs_attrs__", ()))
     names.update(dict.fromkeys(getattr(cls, "__struct_fields__", ())))
-    # attrs keeps cached properties in slots of their own: no part of the value, and computed when looked at.
+    # attrs keeps cached properties in their own slots: not part of the value, and computed on access.
     if not hasattr(cls, "__attrs_attrs__"):
         names.update(dict.fromkeys(slot_names(cls)))
     return tuple(names)
 
 
 def _notes(cls: type) -> frozenset[str]:
-    """Names of what instances of ``cls`` remember beside their value: cached properties, type parameters."""
+    """Names of what instances of ``cls`` hold besides their value: cached properties, type parameters."""
     notes = set(_NOTES[""])
     for klass in cls.__mro__:
         notes |= _NOTES.get(str(klass.__module__).partition(".")[0], frozenset())
@@ -204,7 +204,7 @@ def _made_parts(maker: Any, arguments: Any, state: Any = None, items: Any = None
 
 
 def _maker(maker: Any) -> Any:
-    """The name of a function that its module has under this name, since its code is no part of a value."""
+    """The name of a function that its module has under this name, because its code is not part of a value."""
     if isinstance(maker, types.FunctionType):
         found = getattr(sys.modules.get(maker.__module__), maker.__name__, None)
         return f"{found.__module__}:{found.__name__}" if found is maker else maker

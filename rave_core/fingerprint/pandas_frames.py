@@ -1,4 +1,4 @@
-"""Stand-ins of what pandas holds. A column of text counts alike wherever its characters lie."""
+"""Stand-ins of what pandas holds. A column of text counts the same in every storage."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _arrow_texts(numpy: Any, values: Any) -> Parts:
 
 
 def dtype_parts(dtype: Any) -> Parts:
-    """A pandas dtype: its name, and what tells it from others of the name. Where texts lie does not count."""
+    """A pandas dtype: its name, and what distinguishes it from others of that name. Text storage does not count."""
     yield "", (type(dtype).__module__.partition(".")[0], type(dtype).__name__, getattr(dtype, "kind", None))
     for name in dtype._metadata:
         if name == "storage":
@@ -96,7 +96,7 @@ def dtype_parts(dtype: Any) -> Parts:
 
 
 def offset_parts(offset: Any) -> Parts:
-    """A frequency: how many of what, with its holidays and other parameters."""
+    """A frequency: the count and unit, with its holidays and other parameters."""
     yield "", (type(offset).__name__, offset.n, offset.normalize)
     for name in sorted(offset._attributes):
         if name not in ("n", "normalize"):
@@ -128,5 +128,5 @@ def interval_parts(interval: Any) -> Parts:
 
 
 def no_parts(_: Any) -> Parts:
-    """Nothing: there is one value of this type."""
+    """Nothing: this type has only one value."""
     yield from ()

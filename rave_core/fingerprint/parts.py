@@ -1,4 +1,4 @@
-"""How a type is encoded whose values are made of other values: by a stand-in, or part by part."""
+"""How to encode a type whose values consist of other values: by a stand-in, or part by part."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def put_parts(value: Any, function: Callable[[Any], Parts], write: Write, inside
 
 
 def unreadable(value: Any, error: Exception) -> NoReturn:
-    """Raises for what a value did when it was asked for its parts.
+    """Raises for a value that failed to give its parts.
 
     What a library or a plugin raises must not look like a mistake of the operation's caller.
     """

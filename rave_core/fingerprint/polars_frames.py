@@ -1,6 +1,6 @@
 """Stand-ins of what polars holds: types with their parameters, items by their own bytes, and queries by their plan.
 
-What a missing value hides does not count, nor do chunks. Neither NumPy nor Arrow is needed.
+The bytes behind a missing value and chunks do not count. NumPy and Arrow are not needed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def series_parts(series: Any) -> Parts:
 
 
 def dtype_parts(dtype: Any) -> Parts:
-    """A polars dtype: its name and its parameters; also where only the class is given."""
+    """A polars dtype: its name and its parameters, even if only the class is given."""
     yield "", _name(dtype)
     yield "", isinstance(dtype, type)
     if not isinstance(dtype, type):
@@ -51,7 +51,7 @@ def category_parts(categories: Any) -> Parts:
 
 
 def plan_parts(query: Any) -> Parts:
-    """What a lazy frame is going to do; of files the names, not the content."""
+    """What a lazy frame is going to do; for files, the names and not the content."""
     yield ".serialize()", query.serialize()
 
 
@@ -65,7 +65,7 @@ def _name(dtype: Any) -> str:
 
 
 def _items(series: Any) -> Parts:
-    """The content of a series, of the dtype that its reader knows by then."""
+    """The content of a series whose dtype the reader already knows."""
     if series.null_count():
         yield "", _numbers(series.is_null().cast(_polars().UInt8))
         series = series.drop_nulls()
@@ -113,7 +113,7 @@ def _plain(series: Any, name: str) -> Any:
 
 
 def _numbers(series: Any) -> memoryview:
-    """Numbers as bytes, one after the other, with every NaN alike."""
+    """Numbers as consecutive bytes; all NaN are the same."""
     name = _name(series.dtype)
     if name.startswith("Float"):
         series = series.fill_nan(math.nan)

@@ -1,6 +1,6 @@
 """Stand-ins of the standard library's values, found by the public name of their type.
 
-By name, so that none of these modules is imported before there is a value of it.
+Names are used so that no module is imported before it has a value.
 """
 
 from __future__ import annotations

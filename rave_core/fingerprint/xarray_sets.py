@@ -1,4 +1,4 @@
-"""Stand-ins of what xarray holds. How a dataset is to be written, and where it is read from, does not count."""
+"""Stand-ins of what xarray holds. Its source and the settings for writing do not count."""
 
 from __future__ import annotations
 

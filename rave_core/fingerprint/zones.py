@@ -20,7 +20,7 @@ def zone_info_key(zone: Any) -> str:
     """The key of a ``ZoneInfo``.
 
     Raises:
-        UnencodableError: it was read from a file: it does not show its rule, and its key can be anything.
+        UnencodableError: it was read from a file, so it does not show its rule, and its key can be anything.
     """
     try:
         zone.__reduce__()
@@ -32,11 +32,11 @@ def zone_info_key(zone: Any) -> str:
 
 
 def pytz_parts(zone: Any) -> Parts:
-    """Of a zone of pytz's: its name, the offset that this instance stands for, and all changes of the offset."""
+    """A pytz zone: its name, the offset of this instance, and all changes of the offset."""
     yield "", (zone.zone, type(zone).__module__, type(zone).__name__)
     for name in ("_utcoffset", "_dst", "_tzname", "_minutes"):
         yield f".{name}", getattr(zone, name, None)
-    yield "", _changes(type(zone))  # type: ignore[arg-type]  # a class is hashable, whatever its metaclass says
+    yield "", _changes(type(zone))  # type: ignore[arg-type]  # a class is hashable, although its type does not show it
 
 
 @cache
@@ -46,7 +46,7 @@ def _changes(cls: Hashable) -> bytes:
 
 
 def local_zone_parts(zone: Any) -> Parts:
-    """Of dateutil's zone of this host: its offsets and names, and the rule that the host has."""
+    """dateutil's local zone: its offsets and names, and the rule of this host."""
     yield ".__dict__", vars(zone)
     yield "", (time.timezone, time.altzone, time.tzname)
     yield "", os.environ.get("TZ") or _rule_of_host()
@@ -60,7 +60,7 @@ def _rule_of_host() -> bytes | None:
 
 
 def parts_of(cls: type) -> tuple[str, Any] | None:
-    """The tag and the parts of a class of time zones that has its own way, or ``None``."""
+    """The tag and the parts of a time zone class with its own encoding, or ``None``."""
     module = str(cls.__module__)
     if module in ("pytz", "pytz.tzfile", "pytz.tzinfo") and hasattr(cls, "zone"):
         return "pytz zone", pytz_parts

@@ -1,4 +1,4 @@
-"""For authors of plugins: what a backend must do, as tests to subclass; a clock, and plugins, for tests.
+"""Test tools for plugin authors: contract tests for backends to subclass, and a clock and plugins for tests.
 
 Each name is loaded when it is first asked for. The contracts need pytest, and most of them hypothesis; `FakeClock`,
 `BadNetwork` and `isolated_plugins` need neither.
@@ -93,7 +93,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _register_contracts() -> None:
-    """Has pytest show what their assertions compared; that takes effect only before they are imported."""
+    """Makes pytest show what their assertions compared; this has an effect only before they are imported."""
     import pytest
 
     modules = {f"{__name__}.{module}" for module in _MODULES.values() if module.endswith(("contract", "contracts"))}

@@ -8,8 +8,8 @@
 
     TestMineAsADict = backend_machine(MyBackend).TestCase
 
-What a backend can beyond the basics is tested by the classes in `rave_core.testing`. A
-capability that it has not is declared in ``lacks``.
+The classes in `rave_core.testing` test what a backend can do beyond the basics. Declare a
+capability that it does not have in ``lacks``.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class BackendContract(ABC):
     """Of ``aging files holdings lease objects pins purge stats url values`` those that the backend does not support."""
 
     persistent: ClassVar[bool] = False
-    """Whether what was put is there when the backend is closed and opened again in the same place."""
+    """Whether frames survive when the backend is closed and opened again in the same place."""
 
     @abstractmethod
     def open_backend(self, place: Path) -> Backend:
@@ -91,7 +91,7 @@ class BackendContract(ABC):
         return Capable(backend)
 
     def test_it_has_the_capabilities_that_it_does_not_declare_lacking(self, backend: Backend) -> None:
-        """What is in ``lacks`` is truly lacking; the rest is there, and tested by the contract of that name."""
+        """The backend lacks what is in ``lacks``; it has the rest, and the contract of that name tests it."""
         assert set(self.lacks) <= set(_CAPABILITIES)
         for name, (protocol, contract) in _CAPABILITIES.items():
             has = backend.capability(protocol) is not None
@@ -117,7 +117,7 @@ class BackendContract(ABC):
         assert _got(backend, "a") == b"onetwothree"
 
     def test_an_empty_frame_is_a_frame(self, backend: Backend) -> None:
-        """No bytes are something else than nothing."""
+        """An empty frame differs from an absent one."""
         backend.put(key_of("none"), [])
         backend.put(key_of("empty"), [b""])
         assert (_got(backend, "none"), _got(backend, "empty")) == (b"", b"")
@@ -135,7 +135,7 @@ class BackendContract(ABC):
         assert _got(backend, "large") == frame
 
     def test_a_later_put_replaces(self, backend: Backend) -> None:
-        """The last one counts, also when it is shorter."""
+        """The last one counts, even if it is shorter."""
         backend.put(key_of("a"), [b"a long first frame"])
         backend.put(key_of("a"), [b"short"])
         assert _got(backend, "a") == b"short"
@@ -148,7 +148,7 @@ class BackendContract(ABC):
         assert [bytes(head) for head in heads if head is not None] == [b"", b"01234", b"0123456789"]
 
     def test_a_deleted_key_is_gone(self, backend: Backend) -> None:
-        """``delete`` tells whether there was something, and others stay."""
+        """``delete`` says whether there was a frame, and leaves others alone."""
         backend.put(key_of("a"), [b"a"])
         backend.put(key_of("b"), [b"b"])
         assert backend.delete(key_of("a")) is True
@@ -175,7 +175,7 @@ class BackendContract(ABC):
 
     @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=ascii)
     def test_a_hostile_name_stays_in_its_place(self, backend: Backend, name: str) -> None:
-        """Whatever an operation is called, its key is kept, found, listed and deleted like any other."""
+        """Under any operation name, a key is kept, found, listed and deleted like all others."""
         key, other = Key(name, "0" * 16, "f" * 32).text, key_of("other")
         backend.put(other, [b"other"])
         backend.put(key, [b"hostile"])
@@ -198,7 +198,7 @@ class BackendContract(ABC):
         assert _got(backend, "a") == b"original"
 
     def test_what_was_got_outlives_its_key(self, backend: Backend) -> None:
-        """What is already being read stays readable when the key is replaced or deleted."""
+        """A frame that is being read stays readable when the key is replaced or deleted."""
         backend.put(key_of("a"), [b"first"])
         first = backend.get(key_of("a"))
         backend.put(key_of("a"), [b"other"])
@@ -207,7 +207,7 @@ class BackendContract(ABC):
         assert bytes(first) == b"first"
 
     def test_threads_see_whole_frames_only(self, backend: Backend) -> None:
-        """Eight threads that put, get, list and delete the same keys never see a mixture, nor an error."""
+        """Eight threads that put, get, list and delete the same keys never see a mixture or an error."""
 
         def hammer(number: int) -> None:
             for turn in range(40):
@@ -228,7 +228,7 @@ class BackendContract(ABC):
         assert backend.secret() == secret
 
     def test_a_good_store_has_no_trouble(self, backend: Backend) -> None:
-        """``check`` has nothing to say of a store that works."""
+        """``check`` reports nothing for a store that works."""
         assert backend.check() is None
 
     def test_closing_twice_is_fine(self, tmp_path: Path) -> None:

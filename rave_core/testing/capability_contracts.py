@@ -1,4 +1,4 @@
-"""What a backend must do that has one of the capabilities of `rave_core.backend`, as pytest classes to mix in."""
+"""Contracts for the capabilities of `rave_core.backend`, as pytest classes to mix in."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LeaseContract:
             assert store.lease(key_of(str(number))) == record
 
     def test_a_swap_needs_the_present_record(self, store: Some) -> None:
-        """Who has not seen the latest record can't replace or remove it."""
+        """A process that has not seen the latest record can't replace or remove it."""
         store.claim(key_of("a"), b"one")
         assert store.swap_lease(key_of("a"), b"other", b"two") is False
         assert store.swap_lease(key_of("a"), b"other", None) is False
@@ -63,7 +63,7 @@ class LeaseContract:
             assert store.lease(key) == b"%d" % winners.index(True)
 
     def test_a_lease_is_no_entry(self, store: Some) -> None:
-        """Leases and frames do not get in each other's way."""
+        """Leases and frames do not interfere with each other."""
         store.claim(key_of("a"), b"record")
         assert store.get(key_of("a")) is None
         assert list(store.keys()) == []
@@ -76,7 +76,7 @@ class AgingContract:
     """Of a `rave_core.backend.SupportsAging`."""
 
     def test_without_a_limit_of_age_all_counts(self, store: Some) -> None:
-        """What is there is there, however one asks."""
+        """An entry is there for every method."""
         assert store.max_age is None
         store.put(key_of("a"), [b"frame"])
         assert bytes(store.aged(key_of("a"))) == b"frame"
@@ -100,7 +100,7 @@ class ValuesContract:
         assert bytes(located.frame) == bytes(store.get(key_of("a"))) == b"".join(frame)
 
     def test_a_frame_without_its_value_is_found_and_its_value_held(self, store: Some) -> None:
-        """Whoever decodes it has memory keep the value."""
+        """The reader that decodes it makes memory keep the value."""
         frame = frame_of(key_of("a"))
         store.put(key_of("a"), frame)
         located = store.get_value(key_of("a"))
@@ -110,7 +110,7 @@ class ValuesContract:
         assert ref.value == "value"
 
     def test_a_frame_can_be_held_without_a_value(self, store: Some) -> None:
-        """It stays what it is."""
+        """It stays unchanged."""
         store.put(key_of("a"), frame_of(key_of("a")))
         located = store.get_value(key_of("a"))
         store.hold_frame(key_of("a"), located)
@@ -118,7 +118,7 @@ class ValuesContract:
 
     @pytest.mark.parametrize("action", ["put", "delete"])
     def test_a_value_of_another_frame_is_not_held(self, store: Some, action: str) -> None:
-        """What was decoded before the key was changed would hide what is there now."""
+        """A value decoded before the key changed would hide the present one."""
         old, new = (frame_of(key_of("a"), created_at=at) for at in (1.0, 2.0))
         store.put(key_of("a"), old)
         located = store.get_value(key_of("a"))
@@ -129,7 +129,7 @@ class ValuesContract:
 
     @pytest.mark.parametrize("action", ["put", "put_value", "delete", "set_aside"])
     def test_a_value_that_is_let_go_says_so(self, store: Some, action: str) -> None:
-        """Who kept the `MemoryRef` sees ``EVICTED`` once it no longer counts."""
+        """The holder of a `MemoryRef` sees ``EVICTED`` once it no longer counts."""
         ref = store.put_value(key_of("a"), [b"frame"], "value", _entry("a"))
         following = {"put": ([b"frame"],), "put_value": ([b"frame"], "other", _entry("a"))}.get(action, ())
         getattr(store, action)(key_of("a"), *following)
@@ -156,7 +156,7 @@ class HoldingsContract:
         assert (min(part.oldest for part in held), max(part.newest for part in held)) == (1.0, 11.0)
 
     def test_each_entry_has_its_outline(self, store: Some) -> None:
-        """Those whose keys start with a prefix, also of an entry that can't be read."""
+        """Those whose keys start with a prefix, including entries that can't be read."""
         for number in range(3):
             key = key_of(str(number))
             store.put(key, frame_of(key, b"x" * 100, created_at=float(number), seconds=0.5))

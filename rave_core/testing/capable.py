@@ -1,4 +1,4 @@
-"""A backend as the contracts use it: with the methods of its capabilities beside its own."""
+"""A backend as the contracts use it: with the methods of its capabilities added to its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clocks for tests: one that goes only when told to, and a machine's that is off."""
+"""Clocks for tests: one that moves only on request, and a machine's clock that is wrong."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _LOOK = 0.005
 
 
 class FakeClock(Clock):
-    """Stands still between ``advance`` and ``jump``. Safe for threads: who waits in one is woken from another."""
+    """A clock that stands still between ``advance`` and ``jump``. Thread-safe: one thread can wake another."""
 
     def __init__(self, now: float | None = None) -> None:
-        """Starts at Unix time ``now``; without it at the present, which agrees with the times of new files."""
+        """Starts at Unix time ``now``; by default at the present time, which agrees with the times of new files."""
         self._now = SystemClock().now() if now is None else now
         self._monotonic = 0.0
         self._changed = threading.Condition()
@@ -41,26 +41,26 @@ class FakeClock(Clock):
             self._changed.notify_all()
 
     def jump(self, seconds: float) -> None:
-        """Sets ``now`` on, or back, as when somebody corrects the machine's clock."""
+        """Sets ``now`` forward or back, as when somebody corrects the machine's clock."""
         with self._changed:
             self._now += seconds
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Waits until ``event`` is set, ``seconds`` at most; whether it is set.
+        """Waits until ``event`` is set, ``seconds`` at most; returns whether it is set.
 
-        The seconds pass by ``advance``, or really, whichever is sooner: waiting itself does not move the clock.
+        The seconds pass through ``advance`` or in real time, whichever is sooner: waiting does not move the clock.
         """
         until, real = self._monotonic + seconds, SystemClock()
         really_until = real.monotonic() + seconds
         with self._changed:
             while not event.is_set() and self._monotonic < until and real.monotonic() < really_until:
-                # An event does not tell the condition, so it is looked at now and then.
+                # An event does not notify the condition, so the loop checks it from time to time.
                 self._changed.wait(min(_LOOK, seconds))
         return event.is_set()
 
 
 def shift_time(seconds: float) -> None:
-    """Has the clock of this process, and of those that it forks, be ``seconds`` ahead of the machine's."""
+    """Sets the clock of this process, and of those that it forks, ``seconds`` ahead of the machine's."""
     real = time.time
     time.time = lambda: real() + seconds
     SystemClock.now = staticmethod(time.time)

@@ -1,4 +1,4 @@
-"""What is played on a `harness`: crashes at each step, races, hosts with other clocks."""
+"""The scenarios that a `harness` plays: crashes at each step, races, hosts with other clocks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _whole(key: str, payload: bytes, **fields: Any) -> bytes:
 
 
 class Scenario(ABC):
-    """What a process is killed in the midst of."""
+    """An action during which a process is killed."""
 
     @abstractmethod
     def prepare(self, backend: Capable, key: str) -> None:
@@ -60,7 +60,7 @@ class PutScenario(Scenario):
         backend.put(key, frame_of(key, NEW))
 
     def check(self, backend: Capable, key: str) -> None:
-        """Either is there, whole, and can be replaced."""
+        """One of them is there, whole, and can be replaced."""
         found = backend.get(key)
         assert found is not None, "the frame that was there before is gone"
         assert bytes(found) in (_whole(key, OLD), _whole(key, NEW)), "neither the old frame nor the new one"
@@ -95,7 +95,7 @@ class ProductScenario(Scenario):
         self._keep(backend, key, "99999999", NEW)
 
     def check(self, backend: Capable, key: str) -> None:
-        """The entry names a product, which is there, whole, also after a purge; and it can be replaced."""
+        """The entry names a product, which is there, whole, even after a purge; and it can be replaced."""
         for _ in range(2):
             frame = backend.get(key)
             assert frame is not None, "the entry that was there before is gone"
@@ -139,7 +139,7 @@ class ObjectScenario(ProductScenario):
 
 
 class LeaseScenario(Scenario):
-    """A lease is claimed, renewed and given back."""
+    """A lease is claimed, renewed and released."""
 
     def prepare(self, backend: Capable, key: str) -> None:
         """Nobody has it."""
@@ -151,7 +151,7 @@ class LeaseScenario(Scenario):
         assert backend.swap_lease(key, b"second", None)
 
     def check(self, backend: Capable, key: str) -> None:
-        """Whoever comes next gets it: by a claim where it is free, else by taking it over."""
+        """The next process gets it: by a claim if it is free, else by a takeover."""
         seen = backend.lease(key)
         taken = backend.claim(key, b"mine") if seen is None else backend.swap_lease(key, seen, b"mine")
         assert taken, f"a lease with the record {seen!r} can neither be claimed nor taken over"
@@ -169,9 +169,9 @@ SCENARIOS: dict[str, Scenario] = {
 
 
 def crashes(harness: ProcessHarness, act: str, most: int) -> dict[str, Any]:
-    """Kills a process at line after line of an act; what was wrong after each, by the number of the line.
+    """Kills a process at each line of an act; returns what was wrong after each, by line number.
 
-    Of more lines than ``most`` so many are chosen, evenly, the first and the last among them.
+    If there are more than ``most`` lines, it chooses ``most`` of them evenly, including the first and the last.
     """
     scenario, bystander = SCENARIOS[act], key_of("bystander")
     harness.play(lambda backend: backend.put(bystander, frame_of(bystander, OLD)))
@@ -260,7 +260,7 @@ def _is_whole(frame: Bytes, key: str) -> bool:
 
 
 def clocks(harness: ProcessHarness, seconds: float) -> dict[str, Any]:
-    """What is left of one host's work when another, whose clock is ``seconds`` off, has purged."""
+    """What is left of one host's work after a purge by another host whose clock is ``seconds`` off."""
     ready, purged = multiprocessing.get_context("fork").Event(), multiprocessing.get_context("fork").Event()
 
     def wait_for_purge() -> None:
@@ -312,7 +312,7 @@ COMMANDS: dict[str, Callable[..., object]] = {"crashes": crashes, "claims": clai
 
 
 def main() -> None:
-    """Plays what standard input asks for."""
+    """Plays the scenario that standard input names."""
     asked = json.load(sys.stdin)
     harness = ProcessHarness(asked["opening"], asked["place"])
     print(json.dumps(COMMANDS[asked["play"]](harness, **asked["arguments"])))  # noqa: T201  # its answer

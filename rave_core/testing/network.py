@@ -1,4 +1,4 @@
-"""A network that is slow, breaks off, swallows or damages what goes through it: a proxy in front of a real server."""
+"""A network that is slow, or that drops, swallows or damages data: a proxy in front of a real server."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import threading
 from typing import Self
 
 _PIECE = 1 << 14
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what is left is dropped, and the other side gets a reset
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: drops the remaining data and sends the other side a reset
 
 
 class BadNetwork:
-    """Passes TCP connections on to a server; what is wrong with it can be changed at any time, also under way.
+    """Forwards TCP connections to a server; you can change its faults at any time, even during a connection.
 
     A context manager; leaving it closes all connections. Safe for threads.
 
@@ -37,7 +37,7 @@ class BadNetwork:
         self.heal()
 
     def heal(self) -> None:
-        """Nothing is wrong any more."""
+        """Removes all faults."""
         self.delay = 0.0
         self.cut_after: int | None = None
         self.damage = False
@@ -45,7 +45,7 @@ class BadNetwork:
         self.is_silent = False
 
     def __enter__(self) -> Self:
-        """Starts to pass connections on."""
+        """Starts to forward connections."""
         threading.Thread(target=self._accept, name="bad-network", daemon=True).start()
         return self
 

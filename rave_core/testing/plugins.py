@@ -1,4 +1,4 @@
-"""Plugins for tests: those that a test names, and nothing else that happens to be installed."""
+"""Plugins for tests: those that a test names, and no other installed ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def isolated_plugins(*plugins: object, keep: Collection[str] = ("backends",)) ->
 
     Args:
         plugins: modules or objects with hooks. What is wrong with one shows in ``problems``, as it would for a user.
-        keep: names of installed plugins that are there too; the backends ``memory`` and ``file`` by default.
+        keep: names of installed plugins to include; the backends ``memory`` and ``file`` by default.
 
     Raises:
         LookupError: a plugin named in ``keep`` is not installed.

@@ -1,4 +1,4 @@
-"""What a backend must bear among processes that are killed, race each other, or live by another clock.
+"""Contracts for backends among processes that are killed, race each other, or use another clock.
 
     class TestMineAmongProcesses(CrashContract, ProcessContract, ClockContract):
         opening = "from my_package import MyBackend as open_backend"
@@ -31,11 +31,11 @@ class _Played(ABC):
 
     @pytest.fixture
     def place(self, tmp_path: Path) -> str:
-        """What all processes open: a path by default. Override it where that is a URL, a new one for each test."""
+        """What all processes open: a path by default. Override it if you need a URL, with a new one for each test."""
         return str(tmp_path / "store")
 
     def play(self, name: str, place: str, **arguments: Any) -> Any:
-        """What came of a play with backends over ``place``."""
+        """The result of a scenario with backends over ``place``."""
         asked = {"play": name, "opening": self.opening, "place": place, "arguments": arguments}
         done = subprocess.run(
             [sys.executable, "-m", "rave_core.testing.crash_scenarios"],

@@ -28,7 +28,7 @@ class Ended:
 
     Attributes:
         was_killed: by SIGKILL.
-        answer: what it gave, ``None`` where it was killed.
+        answer: its result, ``None`` if it was killed.
         problem: the exception that it ended with, in words; empty where there was none.
     """
 
@@ -38,10 +38,10 @@ class Ended:
 
 
 class Child:
-    """A process that does one thing and tells what came of it."""
+    """A process that does one thing and reports the result."""
 
     def __init__(self, act: Callable[[], object]) -> None:
-        """Starts it; ``act`` gives something that JSON can say."""
+        """Starts it; ``act`` returns something that JSON can express."""
         self._pipe, told = os.pipe()
         self._pid = os.fork()
         if not self._pid:
@@ -63,14 +63,14 @@ class Child:
 def _perform(act: Callable[[], object], told: int) -> None:
     try:
         said: dict[str, object] = {"answer": act()}
-    except BaseException:  # noqa: BLE001  # told to the parent, whatever it is
+    except BaseException:  # noqa: BLE001  # any exception is reported to the parent
         said = {"problem": traceback.format_exc(limit=-6)}
     os.write(told, json.dumps(said).encode())
     os._exit(0)
 
 
 class ProcessHarness:
-    """How backends are opened here, each time anew."""
+    """How each child opens its backend."""
 
     def __init__(self, opening: str, place: str) -> None:
         """``opening`` is source that defines ``open_backend(place)``."""
@@ -117,7 +117,7 @@ class ProcessHarness:
         return int(self.play(count))
 
     def killed_at(self, number: int, act: Callable[[Capable], object]) -> Ended:
-        """How a process ends that is killed in front of the ``number``th of these lines."""
+        """How a process ends that is killed before the ``number``th of these lines."""
 
         def dying(backend: Capable) -> None:
             with _counting(backend.backend, number):
@@ -128,7 +128,7 @@ class ProcessHarness:
 
 @contextmanager
 def _counting(backend: Backend, deadly: int) -> Iterator[list[int]]:
-    """Counts the lines of the backend's package that this thread goes through, and dies in front of one of them."""
+    """Counts the lines of the backend's package that this thread runs, and dies before one of them."""
     home, counted, known = _home(type(backend)), [0], dict[CodeType, bool]()
 
     def line(_frame: FrameType, event: str, _argument: object) -> Any:
@@ -152,7 +152,7 @@ def _counting(backend: Backend, deadly: int) -> Iterator[list[int]]:
 
 
 def _home(kind: type[object]) -> str:
-    """Where the code of a backend lies: the folder of its package, or its one file."""
+    """The location of a backend's code: the folder of its package, or its one file."""
     top = sys.modules[kind.__module__.partition(".")[0]]
     if hasattr(top, "__path__"):
         return f"{next(iter(top.__path__))}{os.sep}"

@@ -1,4 +1,4 @@
-"""What a backend must do that keeps products, as pytest classes to mix in."""
+"""Contracts for backends that keep products, as pytest classes to mix in."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FilesContract:
         store.discard(draft)
 
     def test_a_product_outlives_its_successor(self, store: Some) -> None:
-        """Who was given the path of the older product can still read it."""
+        """A reader with the path of the older product can still read it."""
         older = _commit(store, "a", "a-1.txt", b"older")
         newer = _commit(store, "a", "a-2.txt", b"newer")
         assert (older.read_bytes(), newer.read_bytes()) == (b"older", b"newer")
@@ -102,7 +102,7 @@ class ObjectsContract:
         assert not (tmp_path / "back").exists()
 
     def test_an_object_outlives_its_successor_and_its_entry(self, store: Some, tmp_path: Path) -> None:
-        """Whoever was told of it can still get it, until a purge that comes after its time of grace."""
+        """A reader that knows it can still get it, until a purge after its grace period."""
         _upload(store, tmp_path, "a-0a1b2c3d.bin", b"older")
         _upload(store, tmp_path, "a-99999999.bin", b"newer")
         store.delete(key_of("a"))

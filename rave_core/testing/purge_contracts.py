@@ -1,4 +1,4 @@
-"""What a backend must do that can purge, and pin what a purge must leave, as pytest classes to mix in."""
+"""Contracts for backends that can purge, and pin what a purge must leave, as pytest classes to mix in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PurgeContract:
         assert store.get(key_of("old")) is None
 
     def test_a_purge_of_nothing_removes_nothing(self, store: Some) -> None:
-        """Neither an empty store nor a live entry is touched."""
+        """A purge touches neither an empty store nor a live entry."""
         assert store.purge(_always, grace=0).entries == 0
         store.put(key_of("a"), frame_of(key_of("a")))
         assert store.purge(_never, grace=0).entries == 0
@@ -86,7 +86,7 @@ class PurgeContract:
         assert live <= set(store.keys())
 
     def test_a_purge_in_slices_comes_to_an_end(self, store: Some) -> None:
-        """However little time each has, it gets some way, and says when it is through."""
+        """Each makes some progress, however little time it has, and says when everything is done."""
         for number in range(20):
             store.put(key_of(str(number)), frame_of(key_of(str(number))))
         removed = 0
@@ -104,7 +104,7 @@ class PinsContract:
     """Of a `rave_core.backend.SupportsPins`."""
 
     def test_pins_are_remembered_in_order(self, store: Some) -> None:
-        """Each once, whatever characters it has."""
+        """Each once, with any characters."""
         assert store.pins() == []
         for prefix in ("b/", "a/b@c+d/v1/", "b/", "ünï/"):
             store.pin(prefix)
@@ -118,7 +118,7 @@ class PinsContract:
         assert store.pins() == []
 
     def test_a_pin_is_no_entry(self, store: Some) -> None:
-        """It neither shows among the keys nor goes with a purge."""
+        """It is not among the keys, and a purge leaves it."""
         store.pin("a/")
         assert list(store.keys()) == []
         store.purge(_always, grace=0)

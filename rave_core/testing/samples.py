@@ -1,4 +1,4 @@
-"""Keys and frames for the tests of backends, and threads that set out together."""
+"""Keys and frames for the tests of backends, and threads that start together."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def frame_of(key: str, payload: bytes = b"payload", **fields: Any) -> list[Bytes
 
 
 def together(count: int, act: Callable[[int], T]) -> list[T]:
-    """The answers of ``act(0)``, ``act(1)``, …, each in a thread of its own, all let go at the same moment."""
+    """The answers of ``act(0)``, ``act(1)``, …, each in a thread of its own, all started at the same moment."""
     start = threading.Barrier(count)
 
     def enter(number: int) -> T:

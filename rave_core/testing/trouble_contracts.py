@@ -1,4 +1,4 @@
-"""What a backend must bear in trouble: damage, no room, a bad network. Pytest classes to subclass.
+"""Contracts for backends in trouble: damage, no room, a bad network. Pytest classes to subclass.
 
 Trouble in a store is a ``BackendError`` or an ``OSError``: the engine then goes on without it. It is never a wrong
 answer, and never a call that hangs.
@@ -75,14 +75,14 @@ def computed(number: int) -> dict[str, int]:
 
 
 class DamageContract(ABC):
-    """What is damaged where it lies counts as absent: the call is computed, the damage reported and taken away."""
+    """A damaged frame counts as absent: the call is computed, the damage reported and removed."""
 
     @abstractmethod
     def open_backend(self, place: Path) -> Backend:
         """As in a `BackendContract`."""
 
     def damage(self, backend: Some, key: str, frame: bytes) -> None:
-        """Leaves ``frame`` where that of ``key`` lies, as a bad disk would. Override it where a put prevents that."""
+        """Replaces the frame of ``key`` by ``frame``, as a bad disk would. Override it if a put can't do that."""
         backend.put(key, [frame])
 
     @pytest.mark.parametrize("how", DAMAGES)
@@ -107,7 +107,7 @@ class DamageContract(ABC):
             assert ran == [1, 2, 1]
 
     def test_nothing_forged_is_unpickled(self, tmp_path: Path) -> None:
-        """A pickle under another seal is never run, whatever its header says."""
+        """A pickle under another seal is never run, with any header."""
         with self._tried(tmp_path) as (runtime, call, _):
             backend: Some = runtime.cache.backend
             key, payload = call.key(1).text, pickle.dumps(_Bomb(str(tmp_path / "mark")), protocol=5)
@@ -208,7 +208,7 @@ class NetworkContract(ABC):
     """Over a network that is slow, silent, breaks off or damages, no call hangs or gives a part, and all heals."""
 
     seconds: ClassVar[float] = 10.0
-    """What a call may take at most; open the backend with a time limit well below."""
+    """The maximum time of a call, in seconds; open the backend with a time limit well below it."""
 
     @abstractmethod
     @pytest.fixture
@@ -228,7 +228,7 @@ class NetworkContract(ABC):
     @pytest.mark.parametrize("asked", CALLS)
     @pytest.mark.parametrize("wrong", WRONGS)
     def test_no_call_hangs_or_gives_a_part(self, network: BadNetwork, wrong: str, asked: str) -> None:
-        """Each ends in time, with an error of the store or the whole answer; and all is well once the network is."""
+        """Each ends in time, with a store error or the whole answer; all works again once the network does."""
         backend = self.open_at(network.address)
         try:
             backend.put(_A, [_CONTENT])
@@ -245,7 +245,7 @@ class NetworkContract(ABC):
             backend.close()
 
     def test_damage_on_the_way_is_no_answer(self, network: BadNetwork) -> None:
-        """What changed on its way is an error, absent, or fails its digest: it is never taken for the frame."""
+        """A frame changed in transit is an error, absent, or fails its digest: it never passes for the frame."""
         backend = self.open_at(network.address)
         frame = b"".join(map(bytes, frame_of(_A, _CONTENT)))
         try:
@@ -261,7 +261,7 @@ class NetworkContract(ABC):
             backend.close()
 
     def test_nobody_there_is_an_error(self, network: BadNetwork) -> None:
-        """In time, and in words; once there is somebody the same backend works."""
+        """It fails in time, with a message; once a server is there, the same backend works."""
         backend = self.open_at(network.address)
         try:
             network.is_refusing = True

@@ -1,4 +1,4 @@
-"""Versions: what decides whether an operation's code changed since a result was kept."""
+"""Versions: they show whether an operation's code has changed since a result was kept."""
 
 from rave_core.versions.annotations import strategy
 from rave_core.versions.epochs import code_changed

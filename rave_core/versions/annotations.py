@@ -1,4 +1,4 @@
-"""What ``@version`` notes on an operation: a value, the name of a strategy, or a version that was found elsewhere."""
+"""What ``@version`` notes on an operation: a value, the name of a strategy, or a version found elsewhere."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True)
 class DependsOn:
-    """The note of what counts beside what an operation's code shows.
+    """The note of what counts besides an operation's visible code.
 
     Attributes:
         things: functions, classes, modules or values.
@@ -60,7 +60,7 @@ def strategy(name: str) -> ByStrategy:
 
 
 def explicit(value: object, encode: Callable[[object], bytes]) -> bytes:
-    """The version given by ``@version(value)``: by value where it can be encoded, else by its pickle.
+    """The version given by ``@version(value)``: by value if it can be encoded, else by its pickle.
 
     Raises:
         DecorationError: ``value`` can't even be pickled.

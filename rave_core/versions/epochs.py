@@ -1,4 +1,4 @@
-"""Epochs: moments after which all versions are asked for anew, since code was run or loaded again."""
+"""Epochs: moments after which all versions are determined again, because code was run or loaded again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 
 class Listener(Protocol):
-    """What holds versions."""
+    """A holder of versions."""
 
     def code_changed(self) -> None:
         """Forgets what depends on the code that was loaded so far."""
@@ -23,17 +23,17 @@ _shells: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def code_changed() -> None:
-    """Begins an epoch: the next call of each operation works its version out again.
+    """Begins an epoch: the next call of each operation determines its version again.
 
-    RAVE calls it before each cell of a notebook, when a module is reloaded, and when the code of a namespace is loaded
-    anew. Call it yourself after code was changed in another way, such as by ``exec`` into a module. Thread-safe.
+    RAVE calls it before each cell of a notebook, when a module is reloaded, and when the code of a namespace is
+    reloaded. Call it yourself after changing code in another way, such as by ``exec`` into a module. Thread-safe.
     """
     for listener in list(_listeners):
         listener.code_changed()
 
 
 def listen(listener: Listener) -> None:
-    """Has ``listener`` hear of each epoch for as long as it lives, and watches for what begins one."""
+    """Notifies ``listener`` of each epoch for as long as it lives, and watches for events that begin one."""
     _listeners.add(listener)
     if _reloads not in sys.meta_path:
         sys.meta_path.insert(0, _reloads)
@@ -44,7 +44,7 @@ def listen(listener: Listener) -> None:
 
 
 def is_reloading() -> bool:
-    """Whether a module is being reloaded just now: what is found meanwhile may be half old and half new."""
+    """Whether a module is being reloaded now: code found during a reload may be half old and half new."""
     return bool(getattr(importlib, "_RELOADING", None))
 
 
@@ -53,13 +53,13 @@ def _before_cell(*_: object) -> None:
 
 
 def shell() -> Any:
-    """The running shell of IPython, which says before each cell that it runs; ``None`` where there is none."""
+    """The running IPython shell, which announces each cell before it runs; ``None`` if there is none."""
     get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
     return get_ipython() if get_ipython is not None else None
 
 
 class _Reloads:
-    """Stands among the finders of modules, finds none, and notices reloads: they alone say which module it is for."""
+    """A module finder that finds nothing but notices reloads: only they pass the module to be found."""
 
     def find_spec(
         self, _name: str, _path: Sequence[str] | None = None, target: ModuleType | None = None

@@ -1,4 +1,4 @@
-"""The contents of files as this process read them: what was loaded may be there no more when it is asked for."""
+"""The contents of files as this process read them: a loaded file may have changed by the time it is needed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class FileContents:
         return found.data, found.mtime_ns
 
     def earlier(self, path: str) -> Sequence[bytes]:
-        """What a file held before, as far as it was read then; the latest first."""
+        """Earlier contents of a file, as far as they were read; the latest first."""
         return self._earlier.get(path, ())
 
     def _after_fork(self) -> None:

@@ -1,4 +1,4 @@
-"""Manifests: what counted in a version, kept once for each of an operation, so that `explain` can name changes."""
+"""Manifests: what counts in each version of an operation, kept once so that `explain` can name changes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from hashlib import blake2b
 from pathlib import Path
 
 MAX_FILES = 4096
-"""Manifests that are kept; those that were written first go first."""
+"""The maximum number of manifests; the oldest are removed first."""
 
 
 class Manifests:
-    """Manifests in a directory of the user's cache. They serve people alone: losing one costs an explanation.
+    """Manifests in a directory of the user's cache. They only inform people: losing one costs an explanation.
 
     Attributes:
         directory: where they are; ``None`` for nowhere.
@@ -25,7 +25,7 @@ class Manifests:
         self.directory: Path | None = None
 
     def read(self, operation: str, version: str) -> Mapping[str, str] | None:
-        """From labels to short digests or values; ``None`` where nothing is kept of that version."""
+        """A mapping from labels to short digests or values; ``None`` if nothing is kept for that version."""
         path = self._path(operation, version)
         if path is None:
             return None
@@ -36,7 +36,7 @@ class Manifests:
         return found if isinstance(found, dict) else None
 
     def write(self, operation: str, version: str, nodes: Mapping[str, str]) -> None:
-        """Keeps what counted in a version, unless that was done. In trouble it does nothing."""
+        """Keeps what counts in a version, unless it is kept already. In trouble, it does nothing."""
         path = self._path(operation, version)
         if path is None or not nodes or path.exists():
             return
@@ -67,7 +67,7 @@ manifests = Manifests()
 
 
 def changes(kept: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Labels whose digest or value differs, with both; an empty text where there is none."""
+    """Labels whose digest or value differs, with both; an empty text stands for a missing one."""
     labels = [*now, *(label for label in kept if label not in now)]
     return [
         (label, kept.get(label, ""), now.get(label, ""))

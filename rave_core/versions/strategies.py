@@ -1,6 +1,6 @@
 """Version strategies: whether an operation changed since a result was kept (R11).
 
-The version is part of the key, so that going back to earlier code finds its results again. What counts is the
+The version is part of the key, so earlier code finds its results again. What counts is the
 code as it was loaded: the defining file is read when the operation is decorated, not when it is first called.
 """
 
@@ -60,13 +60,13 @@ def file(spec: OperationSpec) -> bytes:
 
 
 def mtime(spec: OperationSpec) -> bytes:
-    """The modification time of the defining file, as RAVE did in 2007; its content where there is no file."""
+    """The modification time of the defining file, as in the RAVE of 2007; the code's content if there is no file."""
     return b"mtime:" + str(spec.code.mtime_ns).encode() if spec.code.mtime_ns else file(spec)
 
 
 def source(spec: OperationSpec) -> bytes:
     """The code that the operation reaches, in normal form; see `rave_core.versions.source`."""
-    # Only here, since a program that decorates may never ask.
+    # Only here, because a program that decorates may never need it.
     from rave_core.versions.source.closure import ClosureRequest, closure_of
     from rave_core.versions.source.locality import Locality
 

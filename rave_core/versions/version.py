@@ -17,9 +17,9 @@ class Version:
     Attributes:
         text: as it stands in keys.
         note: what decided it, as an entry records it.
-        nodes: what counts, by label; see `Closure`. Empty where no code was followed.
+        nodes: what counts, by label; see `Closure`. Empty if no code was followed.
         untracked: what does not count, or only coarsely, and why.
-        guards: what may change without anybody saying so.
+        guards: what may change without notice.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Compiled code: a digest that tells whether a source is what was loaded, and the names in code without a source."""
+"""Compiled code: a digest that shows whether a source is what was loaded, and the names in code without source."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _constant(value: Any) -> str:
 
 
 def names_of_code(code: CodeType) -> ReachedNames:
-    """The names that code without a source reaches for, its nested code included; coarser than those of a source."""
+    """The names that code without a source uses, including nested code; coarser than those of a source."""
     names = ReachedNames()
     _Reader(names).read(code)
     for each in nested_codes(code):

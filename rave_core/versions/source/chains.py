@@ -1,4 +1,4 @@
-"""Chains of names, resolved on what is loaded, by looking into namespaces: no code of the user's runs."""
+"""Chains of names, resolved in the loaded namespaces without running user code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_code(value: object) -> bool:
 
 
 def resolve(chain: Chain, space: Mapping[str, Any]) -> object:
-    """What stands under a chain, as far as modules and classes lead; ``None`` where that is not known."""
+    """What a chain names, as far as modules and classes lead; ``None`` if that is not known."""
     found = space.get(chain[0])
     for name in chain[1:]:
         if not isinstance(found, (ModuleType, type)):
@@ -33,7 +33,7 @@ def resolve(chain: Chain, space: Mapping[str, Any]) -> object:
 
 
 def follow(walk: Walk, chain: Chain, space: dict[str, Any], cells: Mapping[str, Any], label: str) -> None:
-    """Adds what stands under a chain of names."""
+    """Adds what a chain of names leads to."""
     root, *rest = chain
     if root in walk.ignore or ".".join(chain) in walk.ignore:
         walk.put("left out")
@@ -68,7 +68,7 @@ def _note_name(walk: Walk, space: dict[str, Any], name: str, value: Any) -> None
 
 
 def add_named(walk: Walk, space: dict[str, Any], name: str, value: Any) -> None:
-    """Adds what stands under a module's name: code at once, values after all code is known."""
+    """Adds what a module's name stands for: code at once, values after all code is known."""
     full = f"{space.get('__name__', '')}.{name}"
     if name in walk.ignore or full in walk.ignore:
         walk.put("left out")
@@ -87,7 +87,7 @@ def add_named(walk: Walk, space: dict[str, Any], name: str, value: Any) -> None:
 
 
 def follow_module(walk: Walk, module: ModuleType, rest: list[str], label: str) -> None:
-    """Adds what a module has under the attributes ``rest``; the whole module where it is used bare."""
+    """Adds what a module has under the attributes ``rest``; the whole module if it is used without any."""
     while rest:
         space = names_in(module)
         place = walk.locality.of_space(space)
@@ -138,7 +138,7 @@ def _member(module: ModuleType, space: Mapping[str, Any], name: str) -> Any:
 
 
 def note_changes(walk: Walk, names: ReachedNames, space: dict[str, Any], cells: Mapping[str, Any], who: str) -> None:
-    """Notes the places that code writes to: what is there is state, and no value to go by."""
+    """Notes the places that code writes to: their content is state and does not count as a value."""
     for name in names.stores:
         walk.note_change((id(space), name), who)
     for chain in names.changes:

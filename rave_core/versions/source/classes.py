@@ -36,7 +36,7 @@ CONSTRUCTION = frozenset(
         "__weakref__",
     }
 )
-"""Names of classes that no call on an unknown value leads to."""
+"""Names of classes that calls on unknown values never reach."""
 _BOOKKEEPING = frozenset(
     {
         "__dict__",
@@ -71,7 +71,7 @@ _C_MEMBERS = (MemberDescriptorType, GetSetDescriptorType, WrapperDescriptorType)
 
 
 def function_in(member: object) -> FunctionType | None:
-    """The function in a member of a class: a method, or what a property or static method has inside."""
+    """The function in a member of a class: a method, or the function inside a property or static method."""
     if isinstance(member, (staticmethod, classmethod)):
         member = member.__func__
     elif isinstance(member, property):
@@ -82,7 +82,7 @@ def function_in(member: object) -> FunctionType | None:
 
 
 def is_generated(function: FunctionType | None) -> bool:
-    """Whether a function was made by `dataclasses`, attrs or the like, from what the class statement says."""
+    """Whether `dataclasses`, attrs or a similar library made a function from the class statement."""
     while isinstance(function, FunctionType):
         file = function.__code__.co_filename
         if file.startswith(_GENERATED) or file.endswith("reprlib.py"):
@@ -170,7 +170,7 @@ def _statement(walk: Walk, cls: type, space: Mapping[str, Any]) -> Definition | 
 
 
 def facts_of_class(cls: type, space: Mapping[str, Any] | None = None) -> Facts | None:
-    """The facts of the source in which a class was defined; ``None`` where not all its methods are from there."""
+    """The facts of the source in which a class was defined; ``None`` unless all its methods are from there."""
     own = methods(cls)
     space = _space(cls) if space is None else space
     if own:

@@ -24,12 +24,12 @@ from rave_core.versions.source.walk import Presumed, TooLarge, Walk
 _MOST_WALKS = 6
 
 Answer: TypeAlias = Callable[[OperationSpec], bytes | None]
-"""The version of an operation that is called by another one; ``None`` where its code is to be walked through."""
+"""The version of an operation that another one calls; ``None`` to follow its code instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClosureRequest:
-    """What the closure is asked of.
+    """What to find the closure of.
 
     Attributes:
         roots: functions, classes, modules or values that are reached.
@@ -56,7 +56,7 @@ class Closure:
         digest: of all of it.
         nodes: from labels (``module:qualname``, ``module.NAME``, ``package NAME``) to digests, values or releases.
         untracked: what does not count, or only coarsely, and why.
-        guards: what may change without anybody saying so.
+        guards: what may change without notice.
     """
 
     digest: bytes
@@ -66,10 +66,10 @@ class Closure:
 
 
 def closure_of(request: ClosureRequest) -> Closure:
-    """The closure of what is asked. Runs none of the code. One thread at a time; others wait.
+    """The closure of a request. Runs none of the code. One thread at a time; others wait.
 
     Raises:
-        Exception: something of a stranger's that can't be looked at; whoever asks does without.
+        Exception: third-party code can't be inspected; the caller goes on without a closure.
     """
     with sources.lock:
         return _closure_of(request)
@@ -94,7 +94,7 @@ def _closure_of(request: ClosureRequest) -> Closure:
 
 
 def _holds(walk: Walk, presumed: Presumed, found: Presumed) -> bool:
-    """Whether nothing counted by value that turned out to be written to, nor without docstrings that are read."""
+    """Whether the walk needs no repetition: no written place counted by value, and no docstring read was left out."""
     if found.reads_docs > presumed.reads_docs:
         return False
     if not walk.remembered.isdisjoint(found.attributes):
@@ -123,7 +123,7 @@ def _walked(request: ClosureRequest, presumed: Presumed, locality: Locality) -> 
 
 
 def _more(walk: Walk, request: ClosureRequest) -> None:
-    """Adds what the author names beside the function."""
+    """Adds what the author names in addition to the function."""
     for name in request.names:
         walk.put("depends on", name)
         first, *rest = name.split(".")

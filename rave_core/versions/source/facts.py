@@ -1,4 +1,4 @@
-"""Facts: what a source says of its definitions, found once for each content, and only of those that are asked for."""
+"""Facts: what a source says about its definitions, found once per content, and only for requested ones."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Decorator:
     Attributes:
         chain: what it names or calls, as a chain; empty for any other expression.
         digest: of its normal form and of the place where it stands.
-        names: what its expression reaches for.
-        is_own: whether it stands on the definition itself, and not on a function inside it.
+        names: the names that its expression uses.
+        is_own: whether it is on the definition itself rather than on a function inside it.
     """
 
     chain: Chain
@@ -38,8 +38,8 @@ class Definition:
 
     Attributes:
         code: the digest of what always counts.
-        docs, annotations: digests of docstrings and of the annotations of functions, empty where there are none.
-        names: what it reaches for.
+        docs, annotations: digests of docstrings and of the annotations of functions, empty if there are none.
+        names: the names that it uses.
         decorators: those of its functions, and of itself where it is a class.
     """
 
@@ -72,7 +72,7 @@ class Facts:
 
     @property
     def is_broken(self) -> bool:
-        """Whether the source is none that Python could compile."""
+        """Whether Python can't compile the source."""
         return self._parse() is None if not self.record else False
 
     def function(self, code: CodeType) -> Definition | None:
@@ -138,7 +138,7 @@ class Facts:
         return self._parsed
 
     def rest(self) -> None:
-        """Lets go of the syntax tree, which is made again where something new is asked for."""
+        """Releases the syntax tree; a later request makes it again if necessary."""
         self._parsed = None
 
 
@@ -147,7 +147,7 @@ def _span(node: Any) -> list[int]:
 
 
 def _which(code: CodeType, spans: list[list[int]]) -> int | None:
-    """Which of the functions that begin on one line code was compiled from; ``None`` where it has no positions."""
+    """The function that code was compiled from, among those on one line; ``None`` if the code has no positions."""
     within = []
     for line, end_line, column, end_column in code.co_positions():
         if line is None or end_line is None or column is None or end_column is None or not end_column:

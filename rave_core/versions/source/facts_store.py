@@ -1,4 +1,4 @@
-"""Facts on disk, in the cache of the user: JSON files, named by the content of the source. They save time alone."""
+"""Facts on disk, in the cache of the user: JSON files, named by the content of the source. They only save time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 64 << 20
-"""Bytes that all facts may take; those that were written first go first."""
+"""The maximum size of all facts, in bytes; the oldest are removed first."""
 
 
 class FactsStore:

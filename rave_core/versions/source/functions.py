@@ -53,7 +53,7 @@ NOTES = frozenset(
         "depends_on",
     }
 )
-"""RAVE's own decorators, by name: for those that a program took through a function of its own."""
+"""RAVE's own decorators, by name: for programs that wrap them in functions of their own."""
 
 
 def own_attributes(value: object) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def function_place(walk: Walk, function: FunctionType) -> Place:
 
 
 def describe_function(walk: Walk, function: FunctionType, *, is_body: bool = False) -> None:
-    """Adds a function; ``is_body`` says that it is what an operation calls, whatever decorators stand on it."""
+    """Adds a function; ``is_body`` says that an operation calls it, with any decorators on it."""
     if function_place(walk, function) is not Place.PROJECT:
         _library_function(walk, function)
         return
@@ -121,7 +121,7 @@ def put_definition(
 
 
 def is_note(decorator: Decorator, space: Mapping[str, Any], *, is_body: bool = False) -> bool:
-    """Whether a decorator is one of RAVE's, which say nothing of what the code does."""
+    """Whether a decorator is one of RAVE's, which do not affect what the code does."""
     if not decorator.chain:
         return False
     if is_body and decorator.is_own and decorator.chain[-1] in NOTES:
@@ -139,7 +139,7 @@ def _is_harmless(walk: Walk, decorator: Decorator, space: Mapping[str, Any]) -> 
 
 
 def _decorators(walk: Walk, definition: Definition, space: dict[str, Any], label: str, *, is_body: bool) -> None:
-    """Follows the decorators of a function, which ran when it was defined: what they write is no state of a call."""
+    """Follows the decorators of a function. They ran when it was defined, so what they write is not a call's state."""
     annotated = False
     for decorator in definition.decorators:
         if is_note(decorator, space, is_body=is_body):
@@ -190,7 +190,7 @@ def _cells(function: FunctionType) -> list[tuple[str, Any]]:
 
 
 def _library_function(walk: Walk, function: FunctionType) -> None:
-    """Adds a library's function by name, and the project's code that it was given to hold."""
+    """Adds a library's function by name, and the project code that it holds."""
     name = function.__globals__.get("__name__") or function.__module__
     walk.put("library", function.__code__.co_qualname)
     if "<" in function.__qualname__:  # of which there may be several under one name

@@ -1,4 +1,4 @@
-"""Guards: names that may come to stand for something else, and values that may change, without anybody saying so."""
+"""Guards: names that may be rebound, and values that may change, without notice."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from rave_core.versions.source.values import INERT, is_plain
 from rave_core.versions.source.walk import SCALARS, BoundName, Place_, Walk
 
 MAX_COMPARED = 1000
-"""Leaves of a value that is compared with a copy before each call."""
+"""The maximum number of leaves of a value that is compared with a copy before each call."""
 _ABSENT: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A name, what stood under it, and a copy of that where it can change."""
+    """A name, its value, and a copy of that value if it is mutable."""
 
     space: Mapping[str, Any]
     name: str
@@ -61,7 +61,7 @@ class Guards:
 
 
 def guards_of(walk: Walk, state: Mapping[Place_, str]) -> Guards:
-    """The guards of a closure, of which ``state`` counts by the statements that make it."""
+    """The guards of a closure; its ``state`` counts by the statements that make it."""
     written, is_prompt = _written(walk), _is_prompt()
     found = []
     for place, named in walk.named.items():
@@ -76,7 +76,7 @@ def guards_of(walk: Walk, state: Mapping[Place_, str]) -> Guards:
 
 
 def _is_prompt() -> bool:
-    """Whether statements that nobody knows yet may be typed in, without anybody saying so, as IPython does."""
+    """Whether new statements may be typed in without the notice that IPython gives."""
     main = sys.modules.get("__main__")
     return main is not None and not has_file(names_in(main)) and shell() is None
 
@@ -87,7 +87,7 @@ def _is_rebound(walk: Walk, named: BoundName) -> bool:
 
 
 def _copy(walk: Walk, named: BoundName) -> Any:
-    """A copy to compare a value with that can change, where that is cheap."""
+    """A copy to compare a mutable value with, if that is cheap."""
     value = named.value
     if type(value) in SCALARS or isinstance(value, (FunctionType, type, ModuleType, *INERT)) or operation_in(value):
         return _ABSENT

@@ -1,6 +1,6 @@
-"""Imports inside functions: they are never executed here, so the modules are found by name, and count as a whole.
+"""Imports inside functions: they are never executed here. The modules are found by name and count as a whole.
 
-The same holds where they were imported meanwhile: the version must not depend on what ran before.
+This also applies to modules imported since then: the version must not depend on what ran before.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def follow_import(walk: Walk, level: int, module: str, member: str, attributes: 
         walk: the walk.
         level: how many dots there are before the module's name.
         module, member: as in ``from module import member``; ``member`` is empty for ``import module``.
-        attributes: what is used of it, as ``a.b``.
+        attributes: the attributes used, such as ``a.b``.
         space: the names of the module that the function belongs to.
     """
     walk.put("import", level, module, member)
@@ -71,7 +71,7 @@ def _module(walk: Walk, name: str, member: str) -> list[tuple[int, str, str, dic
         walk.put_library(name, found.origin)
         return []
     if member not in ("", "?", "*") and found.submodule_search_locations is not None and find_spec(f"{name}.{member}"):
-        return _module(walk, f"{name}.{member}", "")  # a module of the package, and not a name in it
+        return _module(walk, f"{name}.{member}", "")  # a module of the package, not a name in it
     return _whole(walk, name, found)
 
 
@@ -97,7 +97,7 @@ def _facts(name: str, found: ModuleSpec) -> Facts | None:
 
 
 def find_spec(name: str) -> ModuleSpec | None:
-    """How a module would be found, without importing its parents; ``None`` where there is none."""
+    """How a module would be found, without importing its parents; ``None`` if there is none."""
     loaded = getattr(sys.modules.get(name), "__spec__", None)
     if isinstance(loaded, ModuleSpec):
         return loaded
@@ -111,7 +111,7 @@ def find_spec(name: str) -> ModuleSpec | None:
     for finder in sys.meta_path:
         try:
             found = finder.find_spec(name, path)
-        except Exception:  # noqa: BLE001  # a finder of a stranger
+        except Exception:  # noqa: BLE001  # a third-party finder
             found = None
         if found is not None:
             return found

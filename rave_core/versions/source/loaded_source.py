@@ -21,7 +21,7 @@ from rave_core.versions.source.facts import Definition, Facts
 from rave_core.versions.source.facts_store import FactsStore
 
 ALGORITHM = "source/1"
-"""Part of every version and of the name of all facts: another one whenever what counts changes."""
+"""Part of every version and of the name of all facts; change it whenever what counts changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class LoadedCode:
     Attributes:
         definition: in normal form; where there is no source, by its bytecode.
         facts: of the source that it is in, or ``None``.
-        has_changed: whether there is a source, which is not the one that was loaded.
+        has_changed: whether there is a source that differs from the loaded one.
     """
 
     definition: Definition
@@ -44,7 +44,7 @@ class Sources:
 
     Attributes:
         store: where facts are kept for other processes; ``None`` for nowhere.
-        lock: of whoever looks into sources.
+        lock: held while sources are inspected.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class Sources:
         return self.facts_of(data, path) if data is not None else None
 
     def of_code(self, code: CodeType, space: Mapping[str, Any]) -> LoadedCode:
-        """What a code object is, whose globals are ``space``. The answer is the same for as long as it lives."""
+        """What a code object with the globals ``space`` is. The answer is the same for as long as the object lives."""
         known = self._codes.get(id(code))
         if known is not None and known[0]() is code:
             return known[1]
@@ -84,7 +84,7 @@ class Sources:
         return loaded
 
     def save(self) -> None:
-        """Keeps the facts that are new, for other processes, and lets go of syntax trees."""
+        """Keeps new facts for other processes, and releases syntax trees."""
         with self.lock:
             for key, facts in list(self._facts.items()):
                 facts.rest()
@@ -130,7 +130,7 @@ class Sources:
         if is_own and type(loader) is not SourceFileLoader and get_data is not None:
             try:  # a snapshot, an archive: what the loader has is what was loaded
                 return bytes(get_data(path))
-            except Exception:  # noqa: BLE001, S110  # a loader of a stranger; the file may be there all the same
+            except Exception:  # noqa: BLE001, S110  # a third-party loader; the file may still be there
                 pass
         try:
             return contents.read(path)[0] if not path.startswith("<") else None

@@ -34,9 +34,9 @@ class Locality:
     """What counts as the project's.
 
     Attributes:
-        home: the top-level package of the operation, which is the project's wherever it lies.
-        project: names of further packages that are.
-        releases: whether the release of a distribution counts beside its name.
+        home: the top-level package of the operation, which belongs to the project wherever it is located.
+        project: names of other packages that belong to the project.
+        releases: whether the release of a distribution counts in addition to its name.
         python: whether Python's version counts, major and minor.
     """
 
@@ -60,7 +60,7 @@ class Locality:
         return self.of(name if isinstance(name, str) else "", file if isinstance(file, str) else None)
 
     def package(self, module: str) -> tuple[str, str]:
-        """The distribution that a module comes from, and its release, empty where that does not count."""
+        """The distribution that a module comes from, and its release; empty if that does not count."""
         name, release = _release(module.partition(".")[0])
         return name, release if self.releases else ""
 
@@ -98,7 +98,7 @@ def _exists(name: str) -> bool:
 
 @functools.lru_cache(512)
 def _is_from_directory(top: str) -> bool:
-    """Whether it was installed from a directory or a repository: then its release says nothing of its code."""
+    """Whether it was installed from a directory or a repository; if so, its release does not identify its code."""
     found = _distribution(top)
     try:
         origin = json.loads((found.read_text("direct_url.json") if found is not None else "") or "{}")

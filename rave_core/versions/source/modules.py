@@ -1,4 +1,4 @@
-"""Modules as a whole: where names can't be followed one by one."""
+"""Modules as a whole, if names can't be followed one by one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMPILED = (".so", ".pyd")
 
 
 def names_in(module: ModuleType) -> dict[str, Any]:
-    """The names of a module, asked for without importing it; those of the module behind a proxy of RAVE's."""
+    """The names of a module, without importing it; for a proxy of RAVE's, those of the module behind it."""
     try:
         if type(module).__module__.startswith("rave_core."):
             return vars(module)
@@ -28,7 +28,7 @@ def names_in(module: ModuleType) -> dict[str, Any]:
 
 
 def has_file(space: Mapping[str, Any]) -> bool:
-    """Whether the module with these names was loaded from a file or an archive, and not typed in."""
+    """Whether the module with these names was loaded from a file or an archive rather than typed in."""
     file = space.get("__file__")
     if not isinstance(file, str):
         return False

@@ -15,7 +15,7 @@ from rave_core.versions.source.walk import SCALARS, BoundName, Walk
 
 
 def describe_named(walk: Walk, found: BoundName, state: dict[tuple[int, str], str]) -> None:
-    """Adds a value under a name, which reached code may write to."""
+    """Adds a value under a name that reached code may write to."""
     space, name, value = found.space, found.name, found.value
     facts = walk.facts_of(space)
     made = facts.assigned(name) if facts is not None and type(value) not in SCALARS else None
@@ -52,7 +52,7 @@ def _state(walk: Walk, found: BoundName, writer: str, made: Definition | None) -
 
 
 def _code_in(value: Any) -> list[tuple[Any, Any]]:
-    """The code in a registry, which counts though the registry is state."""
+    """The code in a registry, which counts although the registry is state."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
     found = [(key, item) for key, item in list(items) if isinstance(item, (FunctionType, type, ModuleType))]
     return [(key if type(key) in SCALARS or isinstance(key, type) else "", item) for key, item in found]

@@ -56,12 +56,12 @@ _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 
 @dataclass(slots=True)
 class ReachedNames:
-    """What a piece of code reaches for.
+    """The names that a piece of code uses.
 
     Attributes:
         chains: global or captured names, with the attributes after them.
         attributes: those of what is known only when it runs: parameters, results, elements.
-        stores: names that it binds by ``global``; of a module's statement, all that it binds.
+        stores: names that it binds by ``global``; for a module's statement, all that it binds.
         changes: what it changes in place.
         imports: what it imports.
         open: words for what can't be followed.
@@ -107,14 +107,14 @@ class ReachedNames:
         )
 
     def add(self, other: ReachedNames) -> None:
-        """Adds what another piece of code reaches for."""
+        """Adds the names that another piece of code uses."""
         for name in ("chains", "attributes", "stores", "changes", "imports", "open", "annotated"):
             getattr(self, name).update(getattr(other, name))
         self.reads_docs |= other.reads_docs
 
 
 def names_of(*nodes: ast.AST) -> ReachedNames:
-    """The names that statements or expressions reach for; without those of their own decorators, which stand apart.
+    """The names that statements or expressions use, without their own decorators, which are kept apart.
 
     Raises:
         RecursionError: an expression is nested too deeply for the stack.
@@ -133,7 +133,7 @@ class _NameCollector(ast.NodeVisitor):
     # ReachedNames ---------------------------------------------------------------------------------------------------
 
     def _scope_of(self, name: str) -> Scope | None:
-        """The scope inside that binds a name; ``None`` where it comes from outside."""
+        """The inner scope that binds a name; ``None`` if it comes from outside."""
         for depth, scope in enumerate(reversed(self._scopes)):
             if name in scope.outer:
                 return None

@@ -1,9 +1,9 @@
-"""The normal form of code: what a syntax tree says, without what decides nothing.
+"""The normal form of code: the content of a syntax tree without what has no effect.
 
-Layout, comments, docstrings, ``pass`` and blocks for type checkers are no part of it, nor are the annotations of local
-variables. It is a serialisation of our own, since that of the `ast` module and bytecode differ between Pythons. What
-counts only in some cases stands apart: docstrings, the annotations of functions, and their decorators, of which only
-the living object tells whether they matter.
+Layout, comments, docstrings, ``pass``, blocks for type checkers and the annotations of local variables are not part of
+it. It uses its own serialisation, because that of the `ast` module and bytecode differ between Python versions. What
+counts only in some cases is kept apart: docstrings, the annotations of functions, and their decorators. Only the live
+object shows whether these matter.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class _Writer:
         self._out.append(type(value).__name__.encode() + b":" + data)
 
     def _joined(self, node: ast.JoinedStr) -> None:
-        """Neighbouring texts are one, empty ones none: parsers differ in how they cut."""
+        """Joins adjacent texts and drops empty ones: parsers split them differently."""
         self._out.append(b"(f")
         text = ""
         for part in _flat(node.values):
@@ -135,7 +135,7 @@ class _Writer:
         self._out.append(_text(text) + b")")
 
     def _annotated(self, node: ast.AnnAssign) -> None:
-        """Of a variable that is no member of a class: the value alone."""
+        """For a variable that is not a member of a class, only the value."""
         if node.value is not None:
             self._plain(ast.Assign([node.target], node.value))
 

@@ -8,7 +8,7 @@ from rave_core.model import OperationSpec
 
 
 def operation_in(value: object) -> OperationSpec | None:
-    """What is known of an operation, also of one that is bound to an instance; ``None`` for anything else."""
+    """The description of an operation, bound to an instance or not; ``None`` for anything else."""
     if not type(value).__module__.startswith("rave_core.operations."):
         return None
     spec = vars(value).get("spec")

@@ -1,4 +1,4 @@
-"""The outline of a source: where its definitions stand, and what it binds and changes at the level of the module."""
+"""The outline of a source: the places of its definitions, and what it binds and changes at module level."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
 
 @dataclass(slots=True)
 class SourceOutline:
-    """What can be said of a source without looking into its definitions.
+    """What is known about a source without inspecting its definitions.
 
     Attributes:
         classes: by qualname, the names that the class binds.
@@ -60,7 +60,7 @@ class Parsed:
         self._index(self.tree, "")
         self._codes: dict[str, list[CodeType]] = {}
         self._compiled(compile(self.tree, filename, "exec", dont_inherit=True))
-        if is_cell:  # IPython compiles each statement for itself, which gives other code after an import
+        if is_cell:  # IPython compiles each statement separately, which gives different code after an import
             for statement in self.tree.body:
                 self._compiled(compile(ast.Module([statement], []), filename, "exec", dont_inherit=True))
 

@@ -1,4 +1,4 @@
-"""Unknown receivers: what is called on parameters, results and elements may lead to any class that is reached."""
+"""Unknown receivers: a call on a parameter, result or element may lead to any reached class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rave_core.versions.source.walk import Walk
 
 
 def add_receivers(walk: Walk) -> bool:
-    """Adds the classes of reached files and of namespaces without a file that may be called; whether there are any."""
+    """Adds the callable classes of reached files and of namespaces without a file; returns whether there are any."""
     found = False
     extent = (len(walk.attributes), len(walk.files), len(walk.spaces))
     if extent == walk.extent and not walk.spaces:

@@ -1,4 +1,4 @@
-"""Scopes: which names a function, class or comprehension binds itself, by the compiler's rules."""
+"""Scopes: the names that a function, class or comprehension binds itself, by the compiler's rules."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _bound(scope: Scope, body: list[Any]) -> Scope:
 
 
 class _Binder(ast.NodeVisitor):
-    """Adds to a scope what nodes bind in it; looks into no scope inside."""
+    """Adds to a scope what nodes bind in it, without entering inner scopes."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope

@@ -1,4 +1,4 @@
-"""Values that code reads: by their encoding where they have one, else part by part."""
+"""Values that code reads: by their encoding if they have one, else part by part."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ INERT = (
     types.UnionType,
     type(typing.List[int]),  # noqa: UP006  # the class of the forms of `typing`
 )
-"""Types of which there is nothing to say but that they are there."""
+"""Types whose instances count only by their presence."""
 
 
 def describe_value(walk: Walk, value: Any, label: str) -> None:
-    """Adds any value that is neither a function, nor a class, a module or an operation."""
+    """Adds any value that is not a function, class, module or operation."""
     kind = type(value)
     for known, describe in _PARTS:
         if isinstance(value, known):
@@ -74,7 +74,7 @@ def describe_value(walk: Walk, value: Any, label: str) -> None:
 
 
 def is_plain(value: Any, budget: list[int]) -> bool:
-    """Whether a container holds nothing but scalars and such containers; ``budget`` is what is left of its leaves."""
+    """Whether a container holds only scalars and such containers; ``budget`` is the number of leaves left."""
     todo, seen = [value], set()
     while todo:
         each = todo.pop()
@@ -139,7 +139,7 @@ def _put_orders(walk: Walk, value: Any) -> None:
 def _encoded(value: Any) -> bytes | None:
     try:
         return encode(value)
-    except Exception:  # noqa: BLE001  # the code of a library or of the user may be asked
+    except Exception:  # noqa: BLE001  # library or user code may run
         return None
 
 
@@ -188,7 +188,7 @@ def _own_instance(walk: Walk, value: Any, label: str) -> None:
 
 
 def _content(value: Any, base: Any) -> Any:
-    """What an instance of a subclass of a built-in holds, whatever methods the subclass has."""
+    """What an instance of a built-in's subclass holds, independent of the subclass's methods."""
     if base is dict:
         return dict(dict.items(value))
     return base(base.__iter__(value)) if base in PLAIN else base.__getnewargs__(value)[0]
@@ -207,7 +207,7 @@ def _slots(value: Any) -> dict[str, Any]:
 
 
 def _written_by(walk: Walk, kind: type) -> dict[str, str]:
-    """The attributes that methods write which reached code calls, with the method: what an object remembers."""
+    """What an object remembers: the attributes written by methods that reached code calls, with the method."""
     written: dict[str, str] = {}
     known = walk.attributes | walk.presumed.attributes
     for cls in kind.__mro__[:-1]:
@@ -252,7 +252,7 @@ def _library_instance(walk: Walk, value: Any, label: str) -> None:
 
 
 def _parts(walk: Walk, value: Any, label: str) -> None:
-    """An instance without a canonical encoding counts by what it holds of the project, and by how it is made."""
+    """An instance without a canonical encoding counts by the project code it holds, and by how it is made."""
     if isinstance(value, BaseException):
         walk.refer(value.args, label)
         return

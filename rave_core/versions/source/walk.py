@@ -1,7 +1,7 @@
 """The walk from an operation's function to everything of the project that it reaches: a worklist, without recursion.
 
-What is met is described once, in the order of discovery, and referred to by its number; so cycles are no matter, and
-the digest holds no path, no line, no module's name and no `id`.
+Each object is described once, in the order of discovery, and referred to by its number. So cycles are harmless, and
+the digest holds no path, line, module name or `id`.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from rave_core.versions.source.locality import Locality, Place
 from rave_core.versions.source.tokens import Tokens, digest_of
 
 MAX_OBJECTS = 2000
-"""Objects that are followed one by one; beyond them whole modules count."""
+"""The maximum number of objects followed one by one; beyond it, whole modules count."""
 SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented)})
 
 Place_: TypeAlias = tuple[int, str]
-"""The ``id`` of something's names and one of them; of an object, its ``id`` and an empty text."""
+"""The ``id`` of a namespace and a name in it; for an object, its ``id`` and an empty text."""
 
 
 class TooLarge(Signal):
-    """More is reached than is followed one by one."""
+    """The code reaches more than is followed one by one."""
 
 
 @dataclass(slots=True)
 class Presumed:
-    """What an earlier walk found that decides how a later one counts.
+    """The findings of an earlier walk that decide how a later one counts.
 
     Attributes:
-        state: places that reached code writes to at call time, with who does.
+        state: places that reached code writes to at call time, with the writer.
         attributes: all attribute names that are used on what is known only when it runs.
         reads_docs: whether any reached code reads docstrings.
     """
@@ -48,7 +48,7 @@ class Presumed:
 
 @dataclass(frozen=True, slots=True)
 class BoundName:
-    """A value under a name of a module, which is looked at after all code is known."""
+    """A value under a name of a module, inspected after all code is known."""
 
     space: dict[str, Any]
     name: str
@@ -69,14 +69,14 @@ class Walk:
         attributes: names of attributes used on what is known only when it runs.
         files: facts of the files that were reached, with the names of their module.
         spaces: names of modules without a file that were reached.
-        later: values that wait for all code to be known.
+        later: values to inspect once all code is known.
         named: what stood under names, as it counted.
         values: the numbers of values under names, in the order in which they were met.
         missing: names that had nothing under them, in modules without a file.
         remembered: methods that write attributes which counted by value, since nothing seemed to call them.
-        done: what is done once only.
+        done: what must be done only once.
         is_loading: whether what is followed ran only while modules loaded.
-        making: the statements that make the value which is looked at, as a digest.
+        making: a digest of the statements that make the value being inspected.
         by_value: places of what counted by its value.
         valued: the ``id`` of each value that is a node of its own.
         extent: how many attributes and files there were when receivers were looked for.
@@ -143,7 +143,7 @@ class Walk:
             self._edges.setdefault(self._current, set()).add(number)
 
     def is_known(self, value: object) -> bool:
-        """Whether an object was met already."""
+        """Whether the walk has met an object already."""
         return id(value) in self._numbers
 
     def facts_of(self, space: dict[str, Any]) -> Facts | None:
@@ -154,7 +154,7 @@ class Walk:
         return self.modules[id(space)]
 
     def next(self) -> tuple[Any, str] | None:
-        """The next object to be described, with its label; ``None`` where there is none now."""
+        """The next object to describe, with its label; ``None`` if there is none now."""
         if not self._queue:
             return None
         value, label = self._queue.popleft()
@@ -163,7 +163,7 @@ class Walk:
         return value, label
 
     def go_on_from_root(self) -> None:
-        """What is referred to from now on is reached by the operation as a whole."""
+        """Attributes everything referred to from now on to the operation as a whole."""
         self._current = -1
 
     def begin_node(self) -> None:
@@ -199,12 +199,12 @@ class Walk:
     # State ---------------------------------------------------------------------------------------------------
 
     def note_change(self, place: Place_, who: str, value: object = None) -> None:
-        """Notes that the node which is described writes to a place whenever it is called."""
+        """Notes that the present node writes to a place whenever it is called."""
         self._kept.append(value)
         self._changes.setdefault(self._current, {}).setdefault(place, who)
 
     def note_value(self, place: Place_) -> None:
-        """Notes that what is in a place counted by its value."""
+        """Notes that the content of a place counted by value."""
         self.by_value.add(place)
 
     def state(self) -> dict[Place_, str]:
