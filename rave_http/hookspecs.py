@@ -1,5 +1,4 @@
-"""The hooks that a plugin of the service may implement. Each function here is a hook of the pluggy project
-``rave_http``.
+"""The hooks that a plugin of the service may implement, for the pluggy project ``rave_http``.
 
 A plugin is a module or object found through the entry-point group ``rave.http``; it implements any of these hooks
 under the same name, with ``hookimpl`` as decorator and any subset of the parameters.

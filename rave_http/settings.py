@@ -31,7 +31,7 @@ from rave_core.settings.places import File
 __all__ = ["PERMISSIONS", "ServiceSettings"]
 
 PERMISSIONS = ("view", "run", "refresh", "purge", "reload", "metrics", "debug")
-"""What may be permitted, each for a namespace or, as ``*``, for all."""
+"""The permissions, each for a namespace or, as ``*``, for all."""
 _OF_OPERATIONS = ("time_limit", "executor")
 
 
@@ -40,47 +40,47 @@ class ServiceSettings:
     """How the service behaves. Every value is checked and converted; safe to share and to pickle.
 
     Attributes:
-        origins: from the name of each setting to words that say where its value came from.
+        origins: the origin of each setting's value, in words, by the name of the setting.
         bind: the address to listen on: ``host:port``, ``[v6]:port``, or ``unix:/path``.
         workers: processes that answer requests.
         threads: bodies of operations that run at once in each worker.
         processes: the same for the executor ``processes``.
         executor: where bodies run: ``threads``, ``processes``, or one that a plugin registered.
-        url_base: what stands in front of every URL that the service gives out; without it they start at the root.
+        url_base: the prefix of every URL that the service gives out; without it they start at the root.
         wait: seconds that a plain request waits for a product that is being made, before it gets a ticket.
         max_wait: seconds that a request may ask to wait, at most.
         max_waiting: requests that may wait at once in each worker; a further one gets a ticket right away.
-        queue: computations that may wait for their turn in each worker; a further one is refused.
-        time_limit: seconds that one computation may take; ``None`` for no limit.
+        queue: jobs that may wait for a place in each worker; a further one is refused.
+        time_limit: seconds that one job may take; ``None`` for no limit.
         operations: for single operations, by ``namespace/operation``: ``time_limit`` and ``executor``.
-        grace: seconds that running computations get to finish when a worker stops.
-        failure_time: seconds that a failure is remembered, so that a failing operation is not run again and again.
-        ticket_time: seconds that a ticket can be asked for after it was last given out.
+        grace: seconds that running jobs get to finish when a worker stops.
+        failure_time: seconds that a failure is remembered, so that a failing operation does not run again and again.
+        ticket_time: seconds that a ticket stays valid after it was last issued.
         max_body: bytes of a request's body.
         memory: bytes of ready representations that each worker keeps.
-        max_age_forever: seconds that browsers and caches in front may keep a result that never expires: they do not
-            hear of a change of the code, which the service itself sees at once.
+        max_age_forever: seconds that browsers and caches in front may keep a result that never expires. They do not
+            learn of a change of the code, which the service itself sees at once.
         max_events: event streams in each worker.
         sendfile: who sends files: the service itself (``off``), or the server in front of it.
-        sendfile_prefix: what nginx calls the products' directory: the prefix of its internal location.
-        product_urls: seconds for which a URL of the object store is good to which whoever asks for a kept file is sent;
-            ``None`` to send such files from here.
-        anonymous: permissions of whoever brings no credentials. Where it is not set, and other hosts reach the service,
-            they have none, unless ``allow_anonymous`` is set.
+        sendfile_prefix: the prefix of nginx's internal location for the products' directory.
+        product_urls: seconds that a URL of the object store stays valid, to which the service redirects requests for a
+            kept file; ``None`` if the service sends such files itself.
+        anonymous: permissions of requests without credentials. If it is not set and other hosts can reach the service,
+            such requests have none, unless ``allow_anonymous`` is set.
         allow_anonymous: whether an address that other hosts reach may be served without authentication.
         keys_file: the file of the API keys; ``None`` for the one in the user's configuration directory.
         proxy_header: the header in which a trusted proxy names the user; empty for none.
         trusted_proxies: addresses or networks whose ``proxy_header``, ``X-Forwarded-For`` and ``-Proto`` are believed.
         permissions: by principal (``*`` for everybody with credentials), then by namespace: lists of permissions.
-        hosts: names under which the service answers beside ``localhost``, addresses, the machine's own name and that of
-            ``url_base``; ``*`` for any. Behind a proxy on another socket than a Unix one, its public name.
+        hosts: names under which the service answers besides ``localhost``, addresses, the machine's own name and that
+            of ``url_base``; ``*`` for any. Behind a proxy on another socket than a Unix one, its public name.
         cors_origins: origins whose pages may read answers; ``*`` for all.
-        rate_limit: computations that one principal may start, as in ``60/minute``; empty for no limit.
+        rate_limit: jobs that one principal may start, as in ``60/minute``; empty for no limit.
         access_log: where requests are logged as JSON: ``-`` for standard output, a path, or empty for nowhere.
         namespace_config: an INI file with a section ``[namespaces]``; ``None`` for none.
-        namespace_root: what ``%(nsroot)s`` in it stands for.
+        namespace_root: the value of ``%(nsroot)s`` in it.
         reload: whether changes in namespaces that are directories are noticed.
-        load_error_fatal: whether a namespace that does not load keeps the service from starting.
+        load_error_fatal: whether a namespace that fails to load prevents the start of the service.
 
     Raises:
         ConfigurationError: a value is wrong; the message says what would be right.
@@ -126,7 +126,7 @@ class ServiceSettings:
 
     @classmethod
     def of(cls, settings: Settings, overrides: Mapping[str, object] | None = None) -> Self:
-        """The service's settings among all settings, and the values that a command gives, which are stronger.
+        """The service's settings among all settings, overridden by the values of a command.
 
         Raises:
             ConfigurationError: one is unknown or wrong; the message names it, its origin, and what would be right.
@@ -148,7 +148,7 @@ class ServiceSettings:
         return found
 
     def limit_of(self, operation: str) -> float | None:
-        """Seconds that a computation of ``namespace/operation`` may take; ``None`` for no limit."""
+        """Seconds that a job of ``namespace/operation`` may take; ``None`` for no limit."""
         own = self.operations.get(operation, {})
         if "time_limit" not in own:
             return self.time_limit
@@ -171,7 +171,7 @@ class ServiceSettings:
                 raise ConfigurationError(f"{where}: executor is {own['executor']!r}: write a name, as 'processes'")
 
     def guarded(self, outside: str) -> Self:
-        """These settings as they count at an address: nobody becomes public by a default.
+        """These settings as they apply at an address: no default makes a service public.
 
         Args:
             outside: the address at which other hosts reach the service; empty for none.
@@ -193,9 +193,9 @@ def known_service_settings() -> dict[str, Setting[Any, Any]]:
 
 
 def _directory(origin: str) -> Path:
-    """Where relative paths start: at the file that the value stands in, else at the working directory.
+    """The start of relative paths: the directory of the file that has the value, else the working directory.
 
-    Where several files have the table, it is the strongest of them.
+    If several files have the table, the one with the highest precedence counts.
     """
     _, colon, path = origin.removesuffix(" [service]").rpartition(", ")[2].partition(":")
     return Path(path).parent if colon and path.startswith("/") else Path.cwd()

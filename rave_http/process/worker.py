@@ -97,8 +97,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             os.kill(self.ppid, signal.SIGCHLD)
 
     def handle_exit_signal(self) -> None:
-        """Starts to stop. Calling it twice is harmless. A client with a promised keep-alive connection can still use
-        it.
+        """Starts to stop; calling it twice is harmless. A client can still use a promised keep-alive connection.
 
         gunicorn would close it right after the response that promised it, and the client's next request would be lost.
         """

@@ -1,4 +1,4 @@
-"""``/-/metrics`` and ``/-/statistics``: what is counted, across all workers."""
+"""``/-/metrics`` and ``/-/statistics``: the counts of all workers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MetricsResource:
     """``/-/metrics``."""
 
     def __init__(self, metrics: Metrics, authorizer: Authorizer, workers: Workers) -> None:
-        """Answers the other workers, too, when they ask for the latest."""
+        """Also answers the other workers when they ask for the latest counts."""
         self._metrics = metrics
         self._authorizer = authorizer
         self._workers = workers
@@ -60,7 +60,7 @@ class VisibleStatistics:
     async def document(self, req: Request) -> dict[str, Any]:
         """What `StatisticsReport.document` gives, without the operations that the principal may not see.
 
-        An operation that is not exported is no namespace's: those see it who may see all of these.
+        An operation that is not exported belongs to no namespace: only principals who may see all namespaces see it.
         """
         document, states = await self._statistics.document(), self._namespaces.states()
         visible = {state.name for state in states if self._authorizer.may(req, "view", state.name)}
@@ -86,9 +86,9 @@ class Statistics:
         self._max_body = max_body
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """What RAVE counted in all workers, and all that anybody put into ``logging.statistics`` of each.
+        """RAVE's counts in all workers, and everything in ``logging.statistics`` of each.
 
-        What was counted of operations that the principal may not see is left out, unless they may ``debug``.
+        The counts of operations that the principal may not see are left out, unless they may ``debug``.
         """
         read(req)
         self._authorizer.require(req, "metrics")

@@ -1,4 +1,4 @@
-"""``/-/ui/status``: how the service is: its workers, what is being computed, what is kept, what is loaded."""
+"""``/-/ui/status``: the state of the service: its workers, jobs, caches and namespaces."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class WorkerStatus:
-    """What this worker does, told to every worker that asks. For its event loop alone."""
+    """The activity of this worker, for every worker that asks. For its event loop alone."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class WorkerStatus:
         return workers, [JobFacts(**each) for answer in answers.values() for each in answer["computations"]]
 
     async def _own(self, _: dict[str, Any]) -> dict[str, Any]:
-        """What this worker does."""
+        """The activity of this worker."""
         under_way = list(self._jobs)
         running = [each for each in under_way if each.began is not None]
         worker = {
@@ -102,7 +102,7 @@ class Status:
         links: Links,
         clock: Clock,
     ) -> None:
-        """Shows what each of the arguments says."""
+        """Shows the facts from each of the arguments."""
         self._authorizer = authorizer
         self._namespaces = namespaces
         self._workers = workers
@@ -113,7 +113,7 @@ class Status:
         self._clock = clock
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """All workers, and what each of them does."""
+        """All workers, and the activity of each."""
         read(req)
         self._authorizer.require(req, "metrics")
         workers, jobs = await self._workers.of_all()
@@ -138,7 +138,7 @@ class Status:
 
 
 def _memory() -> int | None:
-    """Bytes of this process that are in memory; ``None`` where the system does not tell."""
+    """Bytes of this process that are in memory; ``None`` if the system does not report them."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * _PAGE

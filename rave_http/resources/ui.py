@@ -1,4 +1,4 @@
-"""``/-/ui`` and ``/-/ui/{namespace}/{operation}``: the service for people who look rather than read."""
+"""``/-/ui`` and ``/-/ui/{namespace}/{operation}``: the service for people with a browser."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Home:
         self._links = links
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """Leads to the catalog, which a browser gets as a page."""
+        """Redirects to the catalog, which a browser gets as a page."""
         resp.status = "302 Found"
         resp.set_header("Location", self._links.to("/"))
         resp.set_header("Cache-Control", "no-store")
@@ -45,7 +45,7 @@ class Form:
         self._links = links
 
     async def on_get(self, req: Request, resp: Response, name: str) -> None:
-        """The form; a form that was sent leads to the URL that a program would ask."""
+        """The form. A submitted form redirects to the URL that a program would use."""
         exported, base = self._namespaces.find(name), self._links.base
         if exported is None or not self._authorizer.may(req, "view", exported.namespace):
             raise Problem("not-found", HIDDEN)
@@ -73,6 +73,6 @@ class Form:
     on_head = on_get
 
     def _origin(self, req: Request) -> str:
-        """How the client reached the service: for examples on a page, which can be copied then."""
+        """How the client reached the service, so that examples on a page can be copied."""
         is_trusted = self._authorizer.is_behind_proxy(req)
         return address_of(req.scope["headers"], scheme=req.scheme, is_trusted=is_trusted)

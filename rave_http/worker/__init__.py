@@ -1,1 +1,1 @@
-"""What one worker has, and how it answers."""
+"""One worker: its parts, and its answers."""

@@ -1,4 +1,4 @@
-"""Products: what has become of a key, wherever it is kept or being made."""
+"""The status of products: of a key, wherever its product is kept or being made."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _DIGEST: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class State(StrEnum):
-    """What has become of a product; ``orphaned`` is one that was promised and that nobody makes (any more)."""
+    """The state of a product; an ``orphaned`` one is promised, but no process makes it (any more)."""
 
     READY = "ready"
     MAKING = "making"
@@ -50,13 +50,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """What is known of one product.
+    """The known facts about one product.
 
     Attributes:
         exported: the operation that makes it.
         found: the result, for one that is ready, or expired and not purged yet.
-        job: the one that makes it here.
-        holder: what the lease says of the process that makes it elsewhere; ``None`` where nothing can be read of it.
+        job: the one in this worker that makes it.
+        holder: the lease's facts about another process that makes it; ``None`` if they can't be read.
         ticket: the record of its ticket.
         failed: how it failed.
     """
@@ -82,7 +82,7 @@ class JobStatus:
 
     @property
     def since(self) -> float | None:
-        """When it was asked for, in Unix seconds; ``None`` where that is not known."""
+        """When it was requested, in Unix seconds; ``None`` if unknown."""
         if self.job is not None:
             return self.job.started_at
         if self.holder is not None:
@@ -102,7 +102,7 @@ class JobStatus:
 
 
 class JobStatuses:
-    """Finds out what has become of keys. For the event loop of one worker."""
+    """Finds the status of keys. For the event loop of one worker."""
 
     def __init__(
         self,
@@ -116,13 +116,13 @@ class JobStatuses:
         *,
         failure_time: float,
     ) -> None:
-        """Asks this worker's jobs, then what all workers share.
+        """Checks this worker's jobs, then the stores that all workers share.
 
         Args:
             namespaces: whose operations the keys belong to.
             jobs: what this worker makes.
-            tickets: what any worker has promised.
-            results: what the caches keep.
+            tickets: the promises of all workers.
+            results: the kept results.
             links: URLs that problems contain.
             clock: the source of time.
             foreign: calls converters.
@@ -148,7 +148,7 @@ class JobStatuses:
             may_view: whether the principal may see the namespace of that name.
 
         Raises:
-            Problem: it is no key, or its operation is not exported (any more), or may not be seen.
+            Problem: it is no key, or its operation is not exported (any more), or the principal may not see it.
         """
         operation, version, arguments = (*path.rsplit("/", 2), "", "")[:3]
         if _DIGEST.fullmatch(version) and _DIGEST.fullmatch(arguments):
@@ -158,12 +158,12 @@ class JobStatuses:
         raise Problem("not-found", HIDDEN)
 
     async def locate(self, key: Key, exported: ExportedOperation, *, after: float | None = None) -> JobStatus:
-        """What has become of a key. Nothing is started; see `take_over`.
+        """The status of a key. Starts no job; see `take_over`.
 
         Args:
             key: whose product.
             exported: the operation that it belongs to.
-            after: only a product that was made after this Unix time counts, as long as one is being made.
+            after: only a product made after this Unix time counts, while one is being made.
         """
         here = self._jobs.find(key.text)
         if here is not None and here.ended is None and here.is_running and not _is_refresh(here):
@@ -171,7 +171,7 @@ class JobStatuses:
         place = f"{key.text}?{after}"
         look = self._looks.get(place)
         if look is None:
-            # All who ask at once, as those who follow its events do, have one look taken for them.
+            # Concurrent requests, such as those that follow its events, share one look-up.
             look = asyncio.create_task(asyncio.to_thread(self._look, key, exported, here, after))
             self._looks[place] = look
             look.add_done_callback(lambda _: self._looks.pop(place, None))
@@ -195,20 +195,20 @@ class JobStatuses:
         return self._elsewhere(key, exported, found)
 
     def _beneath(self, key: Key, resolved: ResolvedOperation) -> Found | None:
-        """What is kept beneath the memory of this worker, which may not have heard of the newest."""
+        """The kept result below the memory of this worker, which may not know the newest one."""
         if resolved.cache.blocking:
             resolved.cache.drop(key.text)
         return self._results.look(resolved.cache, key)
 
     def _elsewhere(self, key: Key, exported: ExportedOperation, found: Found | None) -> JobStatus:
-        """What the store tells of a product that this worker does not make."""
+        """The status in the store of a product that this worker does not make."""
         resolved, now = exported.resolved, self._clock.now()
         ticket = self._tickets.find(key.text)
         is_held, holder = self._holder(key, resolved)
         if is_held:
             return JobStatus(State.MAKING, key, exported, holder=holder, ticket=ticket)
         if ticket is not None and ticket.ended_at is None:
-            # Another process may have finished between our look at the cache and at its lease.
+            # Another process may have finished after we read the cache and before we read its lease.
             again = self._results.look(resolved.cache, key)
             if again is not None and again.entry.is_fresh(now):
                 return JobStatus(State.READY, key, exported, found=again)
@@ -216,22 +216,22 @@ class JobStatuses:
         if ticket is not None and ticket.failed is not None:
             return JobStatus(State.FAILED, key, exported, ticket=ticket, failed=ticket.failed)
         if ticket is not None and found is not None and now < found.entry.expires_at + found.entry.stale_if_error:
-            # It was made anew without success, and this is the answer that the operation allows then.
+            # Its refresh failed, and the operation then allows this stale result as the answer.
             return JobStatus(State.READY, key, exported, found=found)
         state = State.EXPIRED if ticket is not None or found is not None else State.UNKNOWN
         return JobStatus(state, key, exported, found=found, ticket=ticket)
 
     def _left(self, key: Key, exported: ExportedOperation, ticket: StoredTicket) -> JobStatus:
-        """What becomes of a product that nobody holds a lease of, by the newest record of its ticket."""
+        """The status of a product without a lease, from the newest record of its ticket."""
         failed = ticket.failed or (None if ticket.is_run else ticket.lost)
         if failed is not None:
             return JobStatus(State.FAILED, key, exported, ticket=ticket, failed=failed)
-        # Who ran it gives the lease back first, and then says how it ended.
+        # The process that ran it first releases the lease and then records the outcome.
         state = State.MAKING if ticket.ended_at is None and ticket.is_run else State.ORPHANED
         return JobStatus(state, key, exported, ticket=ticket)
 
     def _holder(self, key: Key, resolved: ResolvedOperation) -> tuple[bool, LeaseRecord | None]:
-        """Whether a living process makes ``key``, and what its lease says."""
+        """Whether a live process makes ``key``, and the content of its lease."""
         if resolved.leases is None:
             return False, None
         with self._lock:
@@ -244,10 +244,11 @@ class JobStatuses:
             return False, None
 
     async def take_over(self, place: JobStatus) -> JobStatus:
-        """Starts to make an orphaned product. Its ticket has paid for it; where there is no room now, it stays one.
+        """Starts to make an orphaned product. It is not charged to the rate limit again. Without room it stays
+        orphaned.
 
         Raises:
-            Problem: its code or arguments changed since, so that this very product can't be made any more.
+            Problem: its code or arguments have changed, so that this very product can't be made any more.
         """
         if place.ticket is None:
             raise ValueError(place.state)
@@ -268,10 +269,10 @@ class JobStatuses:
         return JobStatus(State.MAKING, key, exported, job=job, ticket=place.ticket)
 
     def refuse(self, place: JobStatus) -> Problem:
-        """The problem of a product that can't be had.
+        """The problem for a product that is not available.
 
         Raises:
-            ValueError: it can.
+            ValueError: it is available.
         """
         if place.state is State.FAILED and place.failed is not None:
             problem = problem_of(place.failed, self._failure_time)
@@ -285,7 +286,7 @@ class JobStatuses:
         raise ValueError(place.state)
 
     def _gone(self, place: JobStatus) -> Problem:
-        """The problem of a product that expired, or whose operation has changed."""
+        """The problem for a product that expired, or whose operation has changed."""
         url = self._links.to_operation(place.name)
         return Problem(
             "gone", "The product expired, or its operation changed since; ask the operation again", operation=url
@@ -293,11 +294,11 @@ class JobStatuses:
 
 
 def _window(found: Found, here: Job | None) -> float:
-    """Seconds for which a result is an answer after it expired."""
+    """Seconds that a result may still serve as an answer after it expired."""
     is_failing = here is not None and here.is_stale
     return max(found.entry.stale_while_revalidate, found.entry.stale_if_error if is_failing else 0.0)
 
 
 def _is_refresh(job: Job) -> bool:
-    """Whether it makes anew what may be kept, and so is no reason to wait for those who have no use for a new one."""
+    """Whether it refreshes a result that may be kept, so that others who accept the kept one need not wait for it."""
     return job.options is not PLAIN

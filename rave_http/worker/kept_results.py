@@ -1,4 +1,4 @@
-"""Results that a cache keeps, as requests look for them."""
+"""Kept results, as requests look them up."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from rave_core.storage.product_cache import ProductCache
 
 
 class KeptResults:
-    """Looks for results in the caches of a runtime, and counts those that answer a request."""
+    """Looks up results in the caches of a runtime, and counts those that answer a request."""
 
     def __init__(self, runtime: Runtime, *, url_seconds: float | None) -> None:
         """Looks in the caches of ``runtime``.
 
         Args:
             runtime: the worker's.
-            url_seconds: how long the URL of a file that lies elsewhere is good, which the client is sent to then;
-                ``None`` to bring such files here.
+            url_seconds: how long the redirect URL of a file that is elsewhere stays valid; ``None`` to fetch such files
+                instead.
         """
         self._runtime = runtime
         self._engine = runtime.container.engine
         self._url_seconds = url_seconds
 
     def look(self, cache: Cache, key: Key) -> Found | None:
-        """What ``cache`` keeps under ``key``, fresh or not. It may wait for a store. Safe for threads."""
+        """The result under ``key`` in ``cache``, fresh or not. It may wait for a store. Safe for threads."""
         if self._url_seconds is not None and isinstance(cache, ProductCache):
             cache = cache.elsewhere_for(self._url_seconds)
         return cache.look(key)
 
     def count(self, resolved: ResolvedOperation, call: Call, found: Found, status: Status) -> None:
-        """Counts a kept result that answers a request, and tells the observers. To be called in the event loop."""
+        """Counts a kept result that answers a request, and notifies the observers. Call it in the event loop."""
         if not self._runtime.observed:
             self._engine.count_hit(resolved, found.entry, status)
             return

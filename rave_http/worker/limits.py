@@ -1,4 +1,4 @@
-"""What many clients may do at once in one worker: wait for jobs, and follow events."""
+"""Limits on concurrent clients in one worker: those that wait for jobs, and those that follow events."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class WaitingRequests:
     """
 
     def __init__(self, jobs: Jobs, metrics: Metrics, *, most: int) -> None:
-        """Lets ``most`` requests wait at once."""
+        """Allows ``most`` requests to wait at once."""
         self.count = 0
         self._jobs = jobs
         self._metrics = metrics
         self._most = most
 
     async def wait(self, job: Job, seconds: float) -> bool:
-        """Waits for a job, unless too many wait already; whether it ended."""
+        """Waits for a job, unless too many wait already. Returns whether it ended."""
         if self.count >= self._most:
             return job.task.done()
         self.count += 1

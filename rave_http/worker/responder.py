@@ -1,4 +1,4 @@
-"""Answers that tell of products: the product itself, a ticket for it, or a problem. Alike for every resource."""
+"""Answers about products: the product itself, a ticket for it, or a problem. The same for every resource."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rave_http.description.request_arguments import Asked
 
 AFTER: Final = "rave.after"
-"""The parameter by which the ticket of a refresh says which product it means: one that is made after that time."""
+"""The parameter in the ticket of a refresh: the ticket means a product made after that time."""
 
 _VARY: Final = ("Vary", "Accept, Prefer")
 
@@ -58,13 +58,13 @@ class Responder:
     async def send_product(
         self, req: Request, resp: Response, product: MadeProduct, status: Status, *, form: str | None
     ) -> Representation:
-        """Sends a product in the representation that suits the client best, and gives that.
+        """Sends a product in the representation that suits the client best, and returns that.
 
         Args:
             req, resp: the request and its response.
             product: what is sent.
             status: how it came about.
-            form: the form that is asked for by name, which is stronger than ``Accept``.
+            form: the form requested by name, which overrides ``Accept``.
 
         Raises:
             Problem: no representation suits the client, or its range can't be satisfied.
@@ -77,7 +77,7 @@ class Responder:
     async def send_representation(
         self, req: Request, resp: Response, product: MadeProduct, found: Representation, status: Status
     ) -> None:
-        """Sends a product in a representation that was made already; see `send_product`.
+        """Sends a product in an existing representation; see `send_product`.
 
         Raises:
             Problem: the range can't be satisfied.
@@ -89,7 +89,7 @@ class Responder:
     def product_headers(
         self, product: MadeProduct, status: Status, now: float, *, private: bool
     ) -> list[tuple[str, str]]:
-        """The headers that tell how long a product is good for, for whom, and how it came about.
+        """The headers that say how long a product is valid, for whom, and how it came about.
 
         Args:
             product: what is sent.
@@ -104,7 +104,7 @@ class Responder:
         return headers
 
     def send_ticket(self, req: Request, resp: Response, job: Job) -> None:
-        """202: a ticket for what is being made here."""
+        """202: a ticket for a job of this worker."""
         report, is_refresh = job.progress, job.options is not PLAIN
         document = self.ticket_document(
             status=job.status,
@@ -129,10 +129,10 @@ class Responder:
         """A ticket as JSON: where its product is, or will be.
 
         Args:
-            status: what has become of the product.
+            status: the status of the product.
             key: the text of its key.
             operation: ``namespace/operation``.
-            created_at: Unix seconds at which it was first asked for, if that is known.
+            created_at: Unix seconds at which it was first requested, if known.
             progress: how far it is.
             after: Unix time after which the product has to be made, for the ticket of a refresh.
         """
@@ -161,8 +161,8 @@ class Responder:
         Args:
             req, resp: the request and its response.
             document: the ticket.
-            asked: the call as it was written, if that is known.
-            since: Unix seconds at which it was first asked for: the longer ago, the later the client is to ask again.
+            asked: the call as written, if known.
+            since: Unix seconds at which it was first requested: the longer ago, the later the client should ask again.
         """
         elapsed = 0.0 if since is None else self._clock.now() - since
         seconds = max(1, min(10, round(elapsed / 4)))
@@ -179,7 +179,7 @@ class Responder:
         resp.set_headers([("Location", document["href"]), ("Retry-After", str(seconds)), _VARY])
 
     def send_reference(self, req: Request, resp: Response, document: dict[str, Any]) -> None:
-        """303: a ticket whose product is there already, for a client that wants nothing more."""
+        """303: a ticket whose product is already available, for a client that only wants a reference."""
         if prefers(req, JSON, URI_LIST) == URI_LIST:
             send_link(resp, document["href"])
         else:

@@ -19,7 +19,7 @@ _POLICY: Final = (
 
 
 def send_json(resp: Response, document: Any, *, status: str = "200 OK", media_type: str = JSON) -> None:
-    """A document as JSON, never kept by anybody."""
+    """A document as JSON, which no cache may keep."""
     resp.status = status
     resp.content_type = media_type
     resp.data = msgspec.json.encode(document)
@@ -34,7 +34,7 @@ def send_link(resp: Response, url: str) -> None:
 
 
 def send_page(resp: Response, page: bytes, *, status: str = "200 OK", nonce: str = "") -> None:
-    """A page of our own, which may load nothing from elsewhere."""
+    """A page of the service, which may load nothing from elsewhere."""
     resp.status = status
     resp.content_type = HTML
     resp.data = page
@@ -45,7 +45,7 @@ def send_page(resp: Response, page: bytes, *, status: str = "200 OK", nonce: str
 
 
 def prefers(req: Request, *offered: str) -> str:
-    """The offered media type that a client likes best; the first where it says nothing that fits."""
+    """The offered media type that a client prefers; the first if it accepts none of them."""
     accept = req.get_header("Accept")
     if accept is None or accept == "*/*":
         return offered[0]

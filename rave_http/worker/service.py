@@ -1,4 +1,4 @@
-"""The service as one worker has it: makes everything that answers requests, opens it, and closes it."""
+"""The service within one worker: creates, opens and closes everything that answers requests."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _IO_THREADS: Final = 16
 
 
 class Service:
-    """The parts of one worker. Resources are given those that they need, and never the whole.
+    """The parts of one worker. Resources get the parts that they need, never the whole.
 
     Made in the worker, opened in its event loop.
     """
@@ -154,7 +154,7 @@ class Service:
         self.responder = Responder(representations, sendfile, self.links, clock, max_age_forever=own.max_age_forever)
 
     async def open(self) -> None:
-        """Loads the namespaces and starts what runs beside the requests.
+        """Loads the namespaces and starts the background tasks.
 
         Raises:
             ConfigurationError: a setting is wrong.
@@ -172,7 +172,7 @@ class Service:
         self.metrics.ready(is_ready=True)
 
     async def close(self) -> None:
-        """Lets what is under way come to its end within the time of grace, then lets go of everything."""
+        """Lets jobs under way finish within the grace time, then releases everything."""
         await self.jobs.drain(self.settings.grace)
         for task in self._tasks:
             task.cancel()
@@ -192,15 +192,15 @@ class Service:
         return self.jobs.is_draining.is_set()
 
     def drain(self) -> None:
-        """The worker is about to stop: waiting clients get tickets, and nothing new is started."""
+        """Announces that the worker stops soon: waiting clients get tickets, and no new job starts."""
         self.jobs.is_draining.set()
         self.metrics.ready(is_ready=False)
 
     def _changed(self, state: NamespaceState) -> None:
-        """A namespace was loaded anew, or could not be. Called in the thread that loaded it."""
+        """Handles the reload of a namespace, successful or not. Called in the thread that loaded it."""
         self._tell_metrics()
         if not state.error:
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nothing is run here any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nothing runs here any more
                 self._loop.call_soon_threadsafe(self._executors.renew)
 
     def _tell_metrics(self) -> None:
@@ -209,14 +209,14 @@ class Service:
         self.metrics.namespaces({state.name: (state.generation, bool(state.error)) for state in states})
 
     async def _begins(self, job: Job) -> None:
-        """Notes in a ticket that its body runs, before it does: it may take this very process along."""
+        """Records in a ticket that its body runs, before it does: the body may kill this very process."""
         if job.is_promised and job.key is not None and not job.is_counted:
             job.is_counted = await asyncio.to_thread(self.tickets.begin, job.key)
 
     def _ended(self, job: Job, outcome: Outcome[Any] | None) -> None:
         if outcome is not None and outcome.status is Status.REFRESHED and job.key is not None:
             self._start(self.workers.forget(job.key))
-        # A job that was cut off has neither made its product nor failed: its ticket stays open, for others to make it.
+        # An interrupted job has neither made its product nor failed: its ticket stays open for others to make it.
         is_over = outcome is not None or job.failed is not None
         if is_over and job.is_promised and job.key is not None:
             self._start(asyncio.to_thread(self.tickets.end, job.key, job.failed))
@@ -224,7 +224,7 @@ class Service:
             self._start(asyncio.to_thread(self.tickets.cut, job.key))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Has something done that no request waits for, but the worker before it stops."""
+        """Starts a task that no request waits for, only the worker before it stops."""
         task = asyncio.create_task(work)
         self._behind.add(task)
         task.add_done_callback(self._behind.discard)
@@ -235,14 +235,14 @@ class Service:
         self.metrics.sync()
 
     def _run(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
-        """Does some work again and again; what goes wrong with it is logged, and it goes on."""
+        """Repeats some work; logs its errors and continues."""
 
         async def again() -> None:
             while True:
                 await asyncio.sleep(seconds)
                 try:
                     await work()
-                except Exception:  # noqa: BLE001  # whatever it is, the next round may do better
+                except Exception:  # noqa: BLE001  # the next round may succeed, whatever the error
                     _log.exception("%s failed", work.__name__)
 
         self._tasks.append(asyncio.create_task(again(), name=f"rave {work.__name__}"))
@@ -266,12 +266,12 @@ def directories_of(settings: Settings, own: ServiceSettings) -> dict[str, str]:
 
 
 def _sendfile(own: ServiceSettings, runtime: Runtime) -> Sendfile:
-    """Who sends files; of nginx's internal location the root is the first store of products that is a directory."""
+    """Who sends files. The root of nginx's internal location is the first store of products that is a directory."""
     roots = [StoreURL(url) for url in runtime.settings.products]
     root = next((url.path for url in roots if url.scheme == "file"), "")
     reason = who_may_change(root) if root and own.sendfile != "off" else None
     if reason is not None:
-        # The server in front opens a path; what lies there by then is not what was checked.
+        # The server in front opens a path, where the file may differ from the checked one by then.
         _log.warning("sendfile = %r is left out, since others can exchange products: %s", own.sendfile, reason)
         return Sendfile()
     return Sendfile(own.sendfile, own.sendfile_prefix, os.path.realpath(root) if root else "")

@@ -1,1 +1,1 @@
-"""What workers of one service share: a run directory, messages, metrics, statistics."""
+"""The things that the workers of one service share: a run directory, messages, metrics, statistics."""

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: what is counted of requests, computations, caches and workers."""
+"""Metrics for Prometheus: the counts of requests, jobs, caches and workers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def route_of(path: str) -> str:
 
 
 class _ComputationMetrics(NamedTuple):
-    """What is counted of the computations of one operation."""
+    """The counts of the jobs of one operation."""
 
     queued: Gauge
     running: Gauge
@@ -62,7 +62,7 @@ class _Durations:
 
     Attributes:
         seconds: all of them together.
-        buckets: how many took no longer than each of the bounds, but longer than the one before; last, the others.
+        buckets: how many took no longer than each bound, but longer than the previous one; last, the others.
     """
 
     __slots__ = ("buckets", "seconds")
@@ -83,17 +83,17 @@ class _Count:
 
 
 class Metrics:
-    """What one worker counts. One for each process, made after the fork; safe for many threads, but for `observe`.
+    """The metrics of one worker. Create one for each process, after the fork. Safe for many threads, except `observe`.
 
     Requests are counted in plain numbers, since counting them in files that others can read takes ten times as long;
-    `sync` brings them there. Where the process that forked the workers called
-    `rave_http.workers.metrics_files.share`, the counts of all workers are given out, else those of this one. A label
-    is one of a bounded set: what a client made up is ``other``.
+    `sync` brings them there. If the process that forked the workers called `rave_http.workers.metrics_files.share`, the
+    exposition has the counts of all workers, else those of this one. A label is one of a bounded set: an unknown name
+    from a client becomes ``other``.
 
     Attributes:
         event_streams: event streams under way; ``inc`` at the start of each, ``dec`` at its end.
         waiting_requests: requests that wait for a product.
-        tickets: tickets given out.
+        tickets: tickets issued.
         lines_dropped: lines of the access log that could not be written.
     """
 
@@ -131,22 +131,22 @@ class Metrics:
             self.sync()
 
     def export(self, operations: Collection[str]) -> None:
-        """Takes the names, ``namespace/operation``, of all operations that are exported now: only these are labels."""
+        """Sets the names, ``namespace/operation``, of all exported operations: only these are labels."""
         self._exported = frozenset(operations)
 
     def computation_queued(self, operation: str) -> None:
-        """Counts a computation that waits for its turn."""
+        """Counts a job that waits for its turn."""
         self._computation_metrics(operation).queued.inc()
 
     def computation_started(self, operation: str) -> None:
-        """Counts a queued computation that got its turn."""
+        """Counts a queued job that got its turn."""
         counted = self._computation_metrics(operation)
         counted.queued.dec()
         counted.running.inc()
         counted.started.inc()
 
     def computation_ended(self, operation: str, seconds: float | None, *, failed: bool = False) -> None:
-        """Counts a computation that ended, ``seconds`` after it started; ``None`` for one that never got its turn."""
+        """Counts a job that ended, ``seconds`` after it started; ``None`` for one that never got its turn."""
         counted = self._computation_metrics(operation)
         (counted.failed if failed else counted.finished).inc()
         if seconds is None:
@@ -156,7 +156,7 @@ class Metrics:
         counted.seconds.observe(seconds)
 
     def namespaces(self, states: Mapping[str, tuple[int, bool]]) -> None:
-        """Takes the generation of every namespace that is served, and whether its latest change failed to load."""
+        """Sets the generation of every served namespace, and whether its latest change failed to load."""
         for name in self._namespaces - set(states):
             self._generation.labels(name).set(0)
             self._load_error.labels(name).set(0)
@@ -166,17 +166,17 @@ class Metrics:
         self._namespaces |= set(states)
 
     def ready(self, *, is_ready: bool) -> None:
-        """Takes whether this worker is ready for requests."""
+        """Sets whether this worker is ready for requests."""
         self._ready.set(is_ready)
 
     def follow(self, counter: _Counting, total: Callable[[], float]) -> None:
-        """Lets ``counter`` grow with a number that is counted elsewhere, which ``total`` gives."""
+        """Makes ``counter`` follow a number that is counted elsewhere, which ``total`` returns."""
         self._followed.append(_Followed(counter, total))
 
     def sync(self) -> None:
-        """Brings what is counted elsewhere up to date; happens by itself about every second while there are requests.
+        """Updates the numbers counted elsewhere. This happens automatically about every second during requests.
 
-        Before an exposition every worker should do it, and once more before it stops.
+        Every worker should call it before an exposition, and once more before it stops.
         """
         with self._lock:
             for each in self._followed:
@@ -296,7 +296,7 @@ class Metrics:
 
 
 class _Counting(Protocol):
-    """What can be made to grow: a counter, or one of the numbers of a histogram."""
+    """Something that can grow: a counter, or one of the numbers of a histogram."""
 
     def inc(self, amount: float) -> None:
         """Makes it grow."""
@@ -311,7 +311,7 @@ class _Followed:
         self._seen = 0.0
 
     def sync(self) -> None:
-        """Adds what came since the last time; a number that was set back counts from there."""
+        """Adds the growth since the last call. A number that was reset counts from there."""
         total = self._total()
         if total > self._seen:
             self._counter.inc(total - self._seen)
@@ -321,7 +321,7 @@ class _Followed:
 def _live(
     name: str, text: str, registry: CollectorRegistry, labels: tuple[str, ...] = (), *, mode: Any = "livesum"
 ) -> Gauge:
-    """A gauge over the workers that live."""
+    """A gauge over the live workers."""
     return Gauge(name, text, labels, registry=registry, multiprocess_mode=mode)
 
 

@@ -1,7 +1,7 @@
-"""The files in which the workers of one service count for Prometheus, each in its own, and how they are added up.
+"""The Prometheus files of the workers of one service, one for each worker, and their sum.
 
-What a worker counted stays after it died: its files are added to one file of all that are gone, so that counters only
-grow, and that there are never many files however many workers come and go.
+The counts of a worker stay after it dies: its files are added to one file for all dead workers. So counters only grow,
+and the number of files stays small however many workers come and go.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from rave_core.host import is_alive
 from rave_http.workers.run_directory import RunDirectory
 
 LOCK: Final = "metrics"
-"""The run directory's lock: shared by those who read the files, held alone by who moves counts from one to another."""
+"""The run directory's lock: shared by readers of the files, exclusive for a process that moves counts."""
 
 _GONE: Final = "gone"
 _log = logging.getLogger("rave.http")
 
 
 def share(run_directory: RunDirectory) -> None:
-    """Has this process, and those that it forks from now on, count in ``run_directory``.
+    """Makes this process, and those that it forks from now on, count in ``run_directory``.
 
     Called before the process makes its first metric.
     """
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(run_directory.metrics)
-    # It chose when it was imported, which a plugin may have done long before there was a board.
+    # The library chose at its import, which a plugin may have done long before there was a run directory.
     values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # prometheus_client has no types here
 
 
 def is_shared(run_directory: RunDirectory) -> bool:
-    """Whether this process counts on ``run_directory``."""
+    """Whether this process counts in ``run_directory``."""
     return os.environ.get("PROMETHEUS_MULTIPROC_DIR") == str(run_directory.metrics)
 
 
 def worker_died(run_directory: RunDirectory, pid: int) -> None:
-    """Clears away what a dead worker left in the run directory; its counts stay. For the process that reaped it.
+    """Removes the files of a dead worker from the run directory; its counts stay. For the process that reaped it.
 
-    It never waits for a worker: what one reads just now is cleared away when the next one dies.
+    It never waits for a worker: files that one is reading are removed when the next one dies.
     """
     try:
         run_directory.forget(f"worker-{pid}")
@@ -79,7 +79,7 @@ class Files(Collector):
 
 
 def _bury(directory: Path, kind: str) -> None:
-    """Adds the files of processes that are gone to the file of all that are."""
+    """Adds the files of dead processes to the common file of the dead."""
     grave = directory / f"{kind}_{_GONE}.db"
     dead = [path for path in directory.glob(f"{kind}_*.db") if path != grave and not _has_owner(path)]
     if not dead:
@@ -106,12 +106,12 @@ def _write(path: Path, totals: dict[str, float]) -> None:
 
 
 def _has_owner(path: Path) -> bool:
-    """Whether the process that counts in a file still lives."""
+    """Whether the process that counts in a file is still alive."""
     return is_alive(int(path.stem.rpartition("_")[2]), "")
 
 
 def _is_filled(path: Path) -> bool:
-    """Whether there is anything in a file: it is empty for a moment when it is made, and may be gone the next."""
+    """Whether a file has content: a new file is empty for a moment, and a file may disappear at any time."""
     try:
         return path.stat().st_size > 0
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Calls among workers: those of one service ask each other, over sockets in their run directory.
+"""Calls among the workers of one service, over sockets in their run directory.
 
 A question is one line of JSON over a connection of its own, and so is its answer. A process that can reach the run
-directory belongs to the service, so none has to say what it is.
+directory belongs to the service, so there is no authentication.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rave_core.errors import Signal, UnknownNameError, describe_error, nearest
 from rave_http.workers.run_directory import RunDirectory
 
 QuestionHandler = Callable[[dict[str, Any]], Any | Awaitable[Any]]
-"""Answers a question from its facts with anything that JSON has a form for; runs in the event loop."""
+"""Answers a question from its facts, with any value that JSON can express. It runs in the event loop."""
 
 MAX_BYTES: Final = 10 * 1024 * 1024
 """Bytes of a question or an answer, at most."""
@@ -32,10 +32,10 @@ _log = logging.getLogger("rave.http")
 
 
 class Answers(dict[str, Any]):
-    """What workers answered, by name and in order of the names.
+    """The answers of workers, by name and in order of the names.
 
     Attributes:
-        silent: from the name of each worker that gave no answer to why.
+        silent: the reason for each worker that gave no answer, by name.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class WorkerRPC:
     """
 
     def __init__(self, run_directory: RunDirectory | None, name: str) -> None:
-        """A worker that is alone where there is no ``run_directory``."""
+        """Creates this worker's end. Without a ``run_directory`` it is alone."""
         self.name = name
         self._run_directory = run_directory
         self._responders: dict[str, QuestionHandler] = {}
@@ -59,11 +59,11 @@ class WorkerRPC:
         self._serving: set[asyncio.Task[Any]] = set()
 
     def answer(self, question: str, responder: QuestionHandler) -> None:
-        """Answers ``question``, whichever worker asks, by what ``responder`` makes of its facts."""
+        """Answers ``question``, whichever worker asks, with the result of ``responder`` for its facts."""
         self._responders[question] = responder
 
     async def open(self) -> None:
-        """Starts to listen. Workers that look into the run directory from now on see this one.
+        """Starts listening. Workers that read the run directory from now on see this one.
 
         Raises:
             OSError: the run directory is gone.
@@ -71,14 +71,14 @@ class WorkerRPC:
         if self._run_directory is None:
             return
         path = self._run_directory.socket(self.name)
-        # It gets its name once it listens: a worker that finds a socket where nobody listens takes the other for dead.
+        # It gets its name once it listens: a worker that finds a socket without a listener considers the other dead.
         new = path.with_name(f"{path.name}.new")
         listener = await asyncio.to_thread(_bound, str(new))
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_BYTES + 1024)
         await asyncio.to_thread(new.replace, path)
 
     async def close(self) -> None:
-        """Stops to listen, after a moment for answers under way; twice is no error."""
+        """Stops listening, after a moment for answers under way. Calling it twice is harmless."""
         if self._server is None or self._run_directory is None:
             return
         server, self._server = self._server, None
@@ -90,7 +90,7 @@ class WorkerRPC:
                 task.cancel()
 
     async def ask(self, question: str, *, timeout: float = 2.0, **facts: Any) -> Answers:
-        """Asks every worker, this one too; those that do not answer within ``timeout`` seconds are told of as silent.
+        """Asks every worker, including this one. Those that do not answer within ``timeout`` seconds count as silent.
 
         Raises:
             ValueError: the facts are larger than `MAX_BYTES`.
@@ -151,7 +151,7 @@ class WorkerRPC:
                 await writer.drain()
         except (OSError, ValueError, TimeoutError) as error:
             _log.debug("a question of another worker was left unanswered: %s", describe_error(error))
-        except asyncio.CancelledError:  # goes no further: asyncio would log it as an error
+        except asyncio.CancelledError:  # stops here: asyncio would log it as an error
             _log.debug("a question of another worker was left unanswered, since this worker stops")
         finally:
             self._serving.discard(task)
@@ -172,11 +172,11 @@ class WorkerRPC:
 
 
 class _Unanswered(Signal):
-    """A worker was reached, but gave no answer; the text says why."""
+    """A worker received the question but gave no answer; the text says why."""
 
 
 class _Dead(Signal):
-    """Nobody listens where a worker of that name did."""
+    """Nobody listens at the socket of that worker any more."""
 
 
 class _Question(msgspec.Struct, frozen=True):

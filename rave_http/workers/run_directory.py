@@ -1,4 +1,4 @@
-"""The run directory, which the workers of one service share, for their sockets, their metrics and small facts."""
+"""The run directory, which the workers of one service share: sockets, metrics and small facts."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _SETTLED: Final = 3600.0  # seconds after which a directory that nobody holds is
 
 
 class RunDirectory:
-    """A directory of one service. Made before the workers are forked, and removed by its maker when all is over.
+    """The directory of one service. A process creates it before it forks the workers, and removes it at the end.
 
-    The maker and its children hold a lock on the directory, which keeps cleaners of temporary directories away for as
-    long as any of them lives. Every method may wait for a disk.
+    The creator and its children hold a lock on the directory, which keeps temporary-file cleaners away while any of
+    them lives. Every method may wait for a disk.
 
     Attributes:
-        directory: where everything is; nobody else may enter it.
+        directory: its path; no other user may enter it.
         metrics: the directory of the files in which each worker counts.
     """
 
@@ -43,10 +43,10 @@ class RunDirectory:
 
     @classmethod
     def create(cls) -> RunDirectory:
-        """A new run directory of this process. Those of services that are dead are removed on the way.
+        """Creates a run directory of this process. Also removes those of dead services.
 
-        It stands in the directory that systemd made for the service, else in the system's temporary directory; not in
-        ``XDG_RUNTIME_DIR``, which goes away when the user who started the service logs out.
+        It is in the directory that systemd made for the service, else in the system's temporary directory. It is not in
+        ``XDG_RUNTIME_DIR``, which disappears when the user who started the service logs out.
 
         Raises:
             ConfigurationError: no such directory has a path that is short enough for sockets.
@@ -61,7 +61,7 @@ class RunDirectory:
         return run_directory
 
     def remove(self) -> None:
-        """Removes the directory, if this process made it; twice is no error."""
+        """Removes the directory, if this process created it. Calling it twice is harmless."""
         if self._maker != os.getpid():
             return
         self._maker = None
@@ -71,11 +71,11 @@ class RunDirectory:
             self._hold = None
 
     def write(self, name: str, document: object) -> None:
-        """Puts ``document`` up under ``name``, whole or not at all, for every worker to read.
+        """Writes ``document`` under ``name``, atomically, for every worker to read.
 
         Args:
             name: of small letters, digits and hyphens.
-            document: anything that JSON has a form for.
+            document: any value that JSON can express.
 
         Raises:
             ValueError: ``name`` is not of that form.
@@ -92,7 +92,7 @@ class RunDirectory:
             raise
 
     def read(self, name: str) -> Any:
-        """What stands under ``name``; ``None`` where nothing does.
+        """The document under ``name``; ``None`` if there is none.
 
         Raises:
             ValueError: ``name`` is not of the form that ``write`` takes.
@@ -103,7 +103,7 @@ class RunDirectory:
             return None
 
     def update(self, name: str, change: Callable[[Any], object]) -> None:
-        """Replaces what stands under ``name`` by what ``change`` makes of it; changes by others are not lost.
+        """Replaces the document under ``name`` with the result of ``change``; changes by others are not lost.
 
         Raises:
             ValueError: ``name`` is not of the form that ``write`` takes.
@@ -129,7 +129,7 @@ class RunDirectory:
             os.close(descriptor)
 
     def socket(self, worker: str) -> Path:
-        """Where the worker of that name listens."""
+        """The socket path of the worker of that name."""
         return self.directory / f"{worker}.socket"
 
     def workers(self) -> list[str]:
@@ -137,7 +137,7 @@ class RunDirectory:
         return sorted(path.stem for path in self.directory.glob("*.socket"))
 
     def forget(self, worker: str) -> None:
-        """Removes the socket of a worker that is dead; twice is no error."""
+        """Removes the socket of a dead worker. Calling it twice is harmless."""
         self.socket(worker).unlink(missing_ok=True)
 
     def _fact(self, name: str) -> Path:
@@ -149,7 +149,7 @@ class RunDirectory:
 
 
 def _parent() -> Path:
-    """Where run directories are made."""
+    """The parent of run directories."""
     given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     for place in filter(None, (given, tempfile.gettempdir(), "/tmp")):  # noqa: S108  # mkdtemp makes the directory
         longest = len(os.fsencode(place)) + len(f"/{_PREFIX}12345678/") + _LONGEST_NAME
@@ -164,7 +164,7 @@ def _parent() -> Path:
 def _sweep(parent: Path) -> None:
     """Removes run directories of ours that nobody holds."""
     for left in parent.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):  # another's, held, or gone meanwhile
+        with contextlib.suppress(OSError):  # another user's, held, or already gone
             descriptor = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 found = os.fstat(descriptor)

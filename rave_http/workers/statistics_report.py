@@ -1,4 +1,4 @@
-"""The statistics of all workers: ``logging.statistics`` of each, what RAVE counted in all of them, pause and resume."""
+"""The statistics of all workers: ``logging.statistics`` of each, RAVE's sums over all of them, pause and resume."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def of_operations(document: Mapping[str, Any], may_see: Callable[[str], bool]) -
     """A document of `merge_statistics` with the records of some operations only; the sums are those of all.
 
     Args:
-        document: what is not changed.
+        document: stays unchanged.
         may_see: whether the record of the operation of that full name stays.
     """
 
@@ -66,7 +66,7 @@ def of_operations(document: Mapping[str, Any], may_see: Callable[[str], bool]) -
 class StatisticsReport:
     """The statistics of one worker among those of the others. For its event loop alone.
 
-    What is paused stands in the run directory, so a worker that starts later pauses it too, as soon as it is there.
+    The run directory records what is paused, so a worker that starts later pauses it too.
     """
 
     def __init__(
@@ -78,8 +78,7 @@ class StatisticsReport:
             rpc: reaches them.
             run_directory: says what is paused.
             clock: the source of time.
-            call: calls the functions that others put into the statistics; without it they may take as long as they
-                like.
+            call: calls the functions that others put into the statistics; without it they have no time limit.
         """
         self._rpc = rpc
         self._run_directory = run_directory
@@ -89,7 +88,7 @@ class StatisticsReport:
         rpc.answer(_SWITCH, self._switched)
 
     async def open(self) -> None:
-        """Pauses here what is paused elsewhere. To be called once other workers can reach this one.
+        """Pauses in this worker what others have paused. Call it once other workers can reach this one.
 
         Raises:
             OSError: the run directory is gone.
@@ -97,7 +96,7 @@ class StatisticsReport:
         await asyncio.to_thread(self._hold)
 
     async def document(self) -> dict[str, Any]:
-        """The statistics of all workers; ``silent`` tells of those that did not answer, and why."""
+        """The statistics of all workers; ``silent`` lists those that did not answer, and why."""
         answers = await self._rpc.ask(_REPORT)
         merged = await asyncio.to_thread(merge_statistics, answers, clock=self._clock)
         return merged | {"silent": answers.silent}
@@ -109,7 +108,7 @@ class StatisticsReport:
             UnknownNameError: no worker has such a namespace, or it can't be paused.
             OSError: the run directory is gone.
         """
-        # The run directory comes first: a worker that starts meanwhile either reads it there, or is among those asked.
+        # The run directory comes first: a worker that starts now either reads it there or receives the question.
         await self._note(lambda paused: {*paused, name})
         try:
             await self._switch(name, is_enabled=False)
@@ -139,7 +138,7 @@ class StatisticsReport:
             raise UnknownNameError(f"no statistics {name!r} that can be paused: {nearest(name, known)}")
 
     async def _own(self, _facts: dict[str, Any]) -> dict[str, Any]:
-        """The statistics of this worker; what somebody made anew since it was paused is paused again."""
+        """The statistics of this worker. A namespace that was recreated since its pause is paused again."""
         await asyncio.to_thread(self._hold)
         return await asyncio.to_thread(extrapolate, repository(), self._call)
 
@@ -153,7 +152,7 @@ class StatisticsReport:
     def _hold(self) -> None:
         """Pauses what the run directory says.
 
-        Under its lock: the worker that resumes changes the run directory first, and tells the others then.
+        It holds the lock: the worker that resumes first changes the run directory, and then notifies the others.
         """
         with self._run_directory.locked(_PAUSED, shared=True):
             for name in set(_pausable()).intersection(self._run_directory.read(_PAUSED) or ()):
@@ -166,7 +165,7 @@ def _pausable() -> list[str]:
 
 
 def _add(cells: Mapping[str, Any], to: dict[str, Any]) -> None:
-    """Adds every number to the cell of its name; a cell that is computed from others is left to be computed."""
+    """Adds every number to the cell of its name. Cells computed from others stay computed."""
     for name, value in cells.items():
         if _is_number(value) and not callable(to.get(name)):
             to[name] = to.get(name, 0) + value

@@ -1,4 +1,4 @@
-"""The workers of the service as one of them sees them: it asks them, and tells them what has changed."""
+"""The workers of the service from the view of one of them, which asks the others and notifies them of changes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _FORGET: Final = "forget"
 
 
 class Workers:
-    """All workers, this one too. For its event loop alone.
+    """All workers, including this one. For its event loop alone.
 
     Attributes:
-        statistics: what all of them counted.
+        statistics: those of all workers.
     """
 
     def __init__(self, rpc: WorkerRPC, statistics: StatisticsReport, runtime: Runtime) -> None:
-        """Has the memory of ``runtime`` forget what other workers say has changed."""
+        """Makes the memory of ``runtime`` forget what other workers report as changed."""
         self.statistics = statistics
         self._rpc = rpc
         self._runtime = runtime
@@ -39,11 +39,11 @@ class Workers:
         return await self._rpc.ask(question, timeout=timeout, **facts)
 
     async def forget(self, prefix: str) -> None:
-        """Has the other workers forget what their memory holds under keys that start with ``prefix``: it changed."""
+        """Makes the other workers forget the results in memory under keys that start with ``prefix``: they changed."""
         await self._rpc.ask(_FORGET, prefix=prefix, by=self._rpc.name)
 
     async def open(self) -> None:
-        """Starts to answer other workers.
+        """Starts answering other workers.
 
         Raises:
             OSError: the run directory is gone.
@@ -52,7 +52,7 @@ class Workers:
         await self.statistics.open()
 
     async def close(self) -> None:
-        """Stops to answer, after a moment for answers under way; twice is no error."""
+        """Stops answering, after a moment for answers under way. Calling it twice is harmless."""
         await self._rpc.close()
 
     async def _forget(self, facts: dict[str, Any]) -> bool:
