@@ -1,4 +1,4 @@
-"""The application: Falcon's, with our routes and error handlers, inside the middleware that sees every request."""
+"""The application: Falcon's, with our routes and error handlers, inside the outer middleware."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _EXPOSED: Final = (
 
 
 class Application:
-    """An ASGI application that knows the worker which it runs in.
+    """An ASGI application that knows its worker.
 
     Attributes:
         service: the parts of the worker.
@@ -114,7 +114,7 @@ class Application:
             self._access_log.reopen()
 
     def close_log(self) -> None:
-        """Writes what is left of the access log."""
+        """Writes the rest of the access log."""
         if self._access_log is not None:
             self._access_log.close()
 
@@ -176,7 +176,7 @@ def _cors(service: Service) -> list[Any]:
 
 
 class _Preflights:
-    """Answers a browser that asks whether a page may send a request, before anybody asks who sends it.
+    """Answers a CORS preflight before the principal is known.
 
     A preflight has no credentials and reveals nothing: its answer is the same for every path.
     """
@@ -191,7 +191,7 @@ class _Preflights:
 
 
 class _VaryByOrigin:
-    """Tells caches that answers differ by origin, whatever else they say that answers differ by."""
+    """Adds ``Vary: Origin`` to every answer, for caches."""
 
     async def process_response(self, req: Request, resp: Response, resource: object, req_succeeded: bool) -> None:
         """Marks every answer, even one that no page asked for: a cache may later give it to a page."""
@@ -202,20 +202,20 @@ def is_sound(middleware: Any) -> bool:
     """Whether Falcon takes a piece of middleware.
 
     Raises:
-        Exception: it does not; it says why.
+        Exception: Falcon refuses it; the message says why.
     """
     falcon.asgi.App(middleware=[middleware])
     return True
 
 
 def _route(app: falcon.asgi.App[Request, Response], service: Service, ready: ResponseCache) -> None:
-    """Routes for the system's own paths, which never change; all others are asked of the catalog, which may."""
+    """Adds routes for the system's own paths, which never change. All others depend on the catalog."""
     visible = catalog.VisibleOperations(service.namespaces, service.authorizer, service.links)
     root = catalog.Catalog(visible)
     app.add_route("/", root)
     _route_documents(app, service, visible)
     _route_reports(app, service)
-    # The sink that was added last is asked first.
+    # Falcon tries the latest sink first.
     app.add_sink(_operations(service, root, ready), "/")
     app.add_sink(_products(service), products.PREFIX)
 

@@ -25,7 +25,7 @@ LOGGER: Final = "rave.access"
 """The logger that takes the lines where a log configuration gives it a handler."""
 
 HIDDEN: Final = "***"
-"""What stands in the log in place of a value whose name looks secret."""
+"""The placeholder in the log for a value whose name looks secret."""
 
 QUEUE: Final = 10_000
 """Lines that may wait to be written. Further lines are dropped and counted."""
@@ -145,7 +145,7 @@ class AccessLog:
         atexit.unregister(self.close)
 
     def _put(self, line: Line) -> None:
-        """Lets a line wait to be written, and calls the writer where it has not been called yet."""
+        """Queues a line, and wakes the writer if it is not already awake."""
         if len(self._waiting) >= self._queue:
             self._overflowed += 1
             return
@@ -161,7 +161,7 @@ class AccessLog:
             _shorten(line, _LONG)
         try:
             data = self._encode(line)
-        except UnicodeEncodeError:  # halves of characters, which no server should let through
+        except UnicodeEncodeError:  # lone surrogates, which no server should let through
             data = self._encode(_printable(line))
         if b"\x7f" in data or not data.isascii():
             data = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", data.decode()).encode()

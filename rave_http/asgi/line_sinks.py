@@ -114,7 +114,7 @@ class LoggerSink(LineSink):
 
 
 def _blocks(lines: Sequence[bytes], size: int) -> Iterator[bytes]:
-    """Lines with their ends, joined to blocks of ``size`` bytes at most; a longer line is a block of its own."""
+    """Lines with their ends, joined to blocks of ``size`` bytes at most. A longer line is a separate block."""
     block: list[bytes] = []
     length = 0
     for line in lines:

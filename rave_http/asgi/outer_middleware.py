@@ -62,7 +62,7 @@ class OuterMiddleware:
             metrics: where requests are counted; ``None`` for nowhere.
             access_log: where they are logged; ``None`` for nowhere.
             proxies: that are believed about the client's address; ``None`` for none.
-            base: what stands in front of the path of every URL.
+            base: the prefix of every URL.
             clock: the source of time.
             hosts: the names that the service answers for; ``None`` for all.
         """
@@ -208,7 +208,7 @@ class _Exchange:
 
 
 def _parent(scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> bytes | None:
-    """The caller's ``traceparent``; ``None`` where there is none, or more than one."""
+    """The caller's ``traceparent``; ``None`` if there is none, or more than one."""
     parent = headers.get(HEADER)
     if parent is not None and sum(name == HEADER for name, _ in scope["headers"]) > 1:
         return None

@@ -16,7 +16,7 @@ import msgspec
 from rave_core.errors import ConfigurationError
 
 Mark: TypeAlias = "tuple[int, ...] | None"
-"""What differs when the file differs; ``None`` where there is no file."""
+"""What differs when the file differs; ``None`` if there is no file."""
 
 _FORMAT = 1
 _ONLY_OURS = "only the user who runs the service may read and write it"
@@ -32,7 +32,7 @@ class ApiKey:
         digest: of the secret.
         created_at: Unix time.
         expires_at: the Unix time from which on it is not valid; ``None`` for never.
-        revoked_at: the Unix time at which it was revoked; ``None`` where it was not.
+        revoked_at: the Unix time at which it was revoked; ``None`` if it was not.
         note: what it is for.
         permissions: the only permissions of the user that it carries; ``None`` for all.
     """
@@ -61,7 +61,7 @@ class _Document(msgspec.Struct):
 
 
 def mark_of(path: Path) -> Mark:
-    """What differs when the file differs; ``None`` where there is none."""
+    """What differs when the file differs; ``None`` if there is none."""
     try:
         return _mark(os.stat(path))
     except FileNotFoundError:

@@ -107,7 +107,7 @@ class KeyStore:
             self._looking.release()
 
     def find(self, text: str) -> ApiKey | None:
-        """The key that reads ``text``; ``None`` where there is none, or it was revoked or has expired.
+        """The key that reads ``text``; ``None`` if there is none, or it was revoked or has expired.
 
         The time it takes does not reveal how much of ``text`` was right.
         """
@@ -143,7 +143,7 @@ class KeyStore:
         Args:
             user: the name by which permissions are given.
             note: what it is for, in one line.
-            expires_after: seconds that it is valid; ``None`` for ever.
+            expires_after: seconds that it is valid; ``None`` forever.
             permissions: all that it may be used for, of what the user may; ``None`` for everything.
 
         Raises:

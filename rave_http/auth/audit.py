@@ -21,9 +21,9 @@ def audit(note: RequestRecord, *, action: str, allowed: bool, target: str, clien
 
     Args:
         note: of the request.
-        action: what was asked for, mostly a permission: ``refresh``, ``purge``, ``delete``, ``reload``, ``pause``.
+        action: the requested action, mostly a permission: ``refresh``, ``purge``, ``delete``, ``reload``, ``pause``.
         allowed: whether it was permitted.
-        target: what it was asked for: an operation, a namespace, a key, or a path.
+        target: the object of the action: an operation, a namespace, a key, or a path.
         client: the address that it came from.
     """
     parts = {
@@ -45,9 +45,9 @@ def audit(note: RequestRecord, *, action: str, allowed: bool, target: str, clien
 
 
 def escaped(text: str) -> str:
-    """``text`` with everything escaped that a log or a terminal could take for something else than text; cut short.
+    """``text``, shortened, with everything escaped that a log or a terminal could interpret.
 
-    Quotes and backslashes are escaped too, so that it can't end the quotes that it stands in.
+    Quotes and backslashes are escaped too, so that it can't end the surrounding quotes.
     """
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]} ..."

@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""Principals and their permissions."""
 
 from __future__ import annotations
 
@@ -93,11 +93,11 @@ class Access:
         return bool(self._proxy_header) or self._keys.has_valid()
 
     def principal(self, headers: RawHeaders, client: str) -> Principal:
-        """Who asks. A key counts more than what a proxy says.
+        """The principal of a request. A key overrides the user that a proxy names.
 
         Args:
             headers: of the request.
-            client: the address of the peer itself, whatever it says of others; ``""`` for a Unix socket.
+            client: the address of the direct client, whatever its headers say; ``""`` for a Unix socket.
 
         Raises:
             Problem: ``unauthorized``: the credentials are not valid. Without any, it is `ANONYMOUS`.
@@ -185,7 +185,7 @@ def _single(brought: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 
 def _key_text(values: Mapping[bytes, bytes], *, behind_proxy: bool) -> str:
-    """The API key in the credentials; empty where there is none.
+    """The API key in the credentials; empty if there is none.
 
     Args:
         values: of the headers.

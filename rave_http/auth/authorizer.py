@@ -1,4 +1,4 @@
-"""Who sent a request, and whether they may do what it asks for."""
+"""The principal of a request, and whether they may do what it requests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Authorizer:
         return self._identified(req.scope)
 
     def client(self, req: Request) -> str:
-        """The address of the client, behind the proxies that are trusted."""
+        """The address of the client, behind trusted proxies."""
         record: RequestRecord = req.scope["rave"]
         return record.client
 

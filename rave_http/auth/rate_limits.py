@@ -39,7 +39,7 @@ class Rates:
         Args:
             text: as in ``60/minute`` or ``10 per second; 500 per hour``.
             workers: among how many the limits are divided.
-            origin: where the text stands.
+            origin: the source of the text.
 
         Raises:
             ConfigurationError: it can't be read; the message says what would be right.
@@ -52,7 +52,7 @@ class Rates:
 
     @classmethod
     def of(cls, settings: ServiceSettings) -> Self:
-        """The limits of the settings, as one of their workers applies them.
+        """The limits of the settings, as one worker applies them.
 
         Raises:
             ConfigurationError: they can't be read.

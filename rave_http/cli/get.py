@@ -204,7 +204,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _check_output(output: str | None) -> None:
-    """Refuses, before anything is asked, a file that can't be written."""
+    """Refuses a file that can't be written, before the first request."""
     if output is None or output == _STDOUT:
         return
     target = os.path.realpath(output)
@@ -231,7 +231,7 @@ class _Check:
         self._bar = bar
 
     def __call__(self, facts: Facts) -> None:
-        """Refuses what a terminal can't show, unless it was asked for there."""
+        """Refuses a product that a terminal can't show, unless the user explicitly wants it there."""
         kind = facts.media_type.partition(";")[0].strip().lower()
         if is_terminal(sys.stdout):
             self._bar.stop()  # they share the screen

@@ -138,7 +138,7 @@ def is_terminal(stream: Any) -> bool:
 
 
 def note(message: str) -> None:
-    """One line to standard error, which says that it is ours."""
+    """One line to standard error, marked as ours."""
     word, colon, rest = message.partition(": ")
     shown = f"{click.style(word, fg='red')}: {rest}" if colon and word == "error" else message
     click.echo(f"rave-get: {shown}", err=True)

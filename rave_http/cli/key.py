@@ -51,7 +51,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | 
 @key.command()
 @click.argument("user")
 @click.option("--note", "text", metavar="TEXT", default="", help="What the key is for.")
-@click.option("--expires", metavar="TIME", callback=_seconds, help="How long it is valid, such as 90d; else for ever.")
+@click.option("--expires", metavar="TIME", callback=_seconds, help="How long it is valid, such as 90d; else forever.")
 @click.option(
     "--permission",
     "permissions",

@@ -52,7 +52,7 @@ _SERVICE = (
 @click.option("--vis-purge-every", metavar="TIME", help="How often expired visualizations are removed.  [2h]")
 @click.option("--threads", metavar="N", type=int, help="Operations that each worker runs at once.  [5]")
 @click.option("--namespace-config", metavar="FILE", type=_FILE, help="INI file with a section [namespaces].")
-@click.option("--namespace-root", metavar="DIR", type=_DIRECTORY, help="What %(nsroot)s in it stands for.")
+@click.option("--namespace-root", metavar="DIR", type=_DIRECTORY, help="Value of %(nsroot)s in it.")
 @click.option("--log-config", metavar="FILE", type=_FILE, help="Logging configuration: INI, TOML or JSON.")
 @click.option("--load-error-fatal", is_flag=True, default=None, help="Do not start if a namespace does not load.")
 @click.option("--url-base", metavar="URL", help="Prefix of every URL that the service gives out.")
@@ -120,7 +120,7 @@ def _settings(switches: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bind(switches: dict[str, Any]) -> str | None:
-    """Where to listen; ``None`` where the settings say so."""
+    """Where to listen; ``None`` if the settings say so."""
     host, port = switches["listen_addr"], switches["listen_port"]
     if host is None and port is None:
         return None

@@ -52,7 +52,7 @@ def _start_over() -> None:
 @click.option("--url-base", metavar="URL", help="Prefix of every URL that the service gives out.")
 @click.option("--namespace", metavar="NAME=DIR", multiple=True, callback=_namespaces, help="Serve a directory; repeat.")
 @click.option("--namespace-config", metavar="FILE", type=_FILE, help="INI file with a section [namespaces].")
-@click.option("--namespace-root", metavar="DIR", type=_DIRECTORY, help="What %(nsroot)s in it stands for.")
+@click.option("--namespace-root", metavar="DIR", type=_DIRECTORY, help="Value of %(nsroot)s in it.")
 @click.option("--wait", metavar="TIME", help="How long a plain request waits before it gets a ticket.  [20s]")
 @click.option("--allow-anonymous", is_flag=True, default=None, help="Serve an outside address without authentication.")
 @click.option("--access-log", metavar="DEST", help="Log requests as JSON: to a file, or - for standard output.")

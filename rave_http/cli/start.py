@@ -24,7 +24,7 @@ class Prepared:
     """A service that is checked and listens.
 
     Attributes:
-        launch: what was asked for.
+        launch: the request of the command.
         settings, service: the settings that result.
         listener: which accepts nothing yet.
         findings: of the checks.
@@ -76,10 +76,10 @@ class Prepared:
 
 
 def prepare(launch: Launch, *, warn: Callable[[str], None]) -> Prepared:
-    """Checks what was asked for, and listens.
+    """Checks the request, and listens.
 
     Args:
-        launch: what was asked for.
+        launch: the request of the command.
         warn: called with each problem that does not prevent the start.
 
     Raises:

@@ -97,7 +97,7 @@ def ask_url(url: str, texts: Iterable[tuple[str, str]], controls: Sequence[tuple
     """The request for a whole URL.
 
     Args:
-        url: of an operation, with arguments or without, or of a ticket.
+        url: of an operation, with or without arguments, or of a ticket.
         texts: more arguments, read as those of a query are; they go as a form by POST where the URL would be too long.
         controls: ``rave.…`` parameters.
     """
@@ -187,7 +187,7 @@ def _could_be_mistaken(value: Any) -> bool:
 
 
 def _finite(value: Any) -> Any:
-    """What JSON has no number for goes as text, which a typemap reads."""
+    """A number that JSON can't express goes as text, which a typemap reads."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 

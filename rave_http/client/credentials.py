@@ -46,7 +46,7 @@ class Credentials:
 
     @property
     def can_authorize(self) -> bool:
-        """Whether they say who asks."""
+        """Whether they identify the caller."""
         return any(name.lower() == "authorization" for name in self._headers)
 
     def are_for(self, url: str) -> bool:

@@ -37,7 +37,7 @@ class Deadline:
         return self if self.at <= other.at else other
 
     def pause(self, seconds: float) -> None:
-        """Lets so many seconds pass, no more than are left."""
+        """Sleeps for this many seconds, at most for those left."""
         time.sleep(min(max(seconds, 0.0), self.left))
 
 

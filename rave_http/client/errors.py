@@ -2,7 +2,7 @@
 
 ClientError
 ├── ServiceError                           the service answered with a problem
-│   ├── BadRequest        (ValueError)     400, 405, 406, 413, 414, 415: what was asked must be mended
+│   ├── BadRequest        (ValueError)     400, 405, 406, 413, 414, 415: the request must be corrected
 │   ├── Unauthorized      (PermissionError)  401
 │   ├── Forbidden         (PermissionError)  403
 │   ├── NotFound          (LookupError)    404
@@ -36,7 +36,7 @@ class ServiceError(ClientError):
 
     Attributes:
         document: the problem as sent; for a bare status, one that describes it.
-        url: what was asked.
+        url: the requested URL.
     """
 
     def __init__(self, document: Mapping[str, Any], url: str = "") -> None:
@@ -51,7 +51,7 @@ class ServiceError(ClientError):
 
     @property
     def slug(self) -> str:
-        """The last part of `type`, as in ``operation-failed``; empty where the service gave none."""
+        """The last part of `type`, as in ``operation-failed``; empty if the service gave none."""
         return self.type.rpartition("/")[2] if "/" in self.type else ""
 
     @property
@@ -78,7 +78,7 @@ class ServiceError(ClientError):
 
 
 class BadRequest(ServiceError, ValueError):
-    """What was asked does not fit the operation or the service; asking again does not help."""
+    """The request does not fit the operation or the service; asking again does not help."""
 
 
 class Unauthorized(ServiceError, PermissionError):
@@ -117,7 +117,7 @@ class WaitTimeout(ClientError, TimeoutError):
     """The product was not ready in time. The service continues to make it.
 
     Attributes:
-        href: the ticket's URL, at which it can be asked for later; empty where there is no ticket yet.
+        href: the ticket's URL, for a later request; empty if there is no ticket yet.
     """
 
     def __init__(self, message: str, href: str = "") -> None:
@@ -170,7 +170,7 @@ def service_error(status: int, content_type: str, body: bytes, url: str) -> Serv
         status: of the answer.
         content_type: its header. A body that is not JSON, such as a proxy's page, is not shown.
         body: its beginning at least.
-        url: what was asked.
+        url: the requested URL.
     """
     document = _document(body) if "json" in content_type.lower() else {}
     if not isinstance(document.get("status"), int):

@@ -28,7 +28,7 @@ class Event:
 
     Attributes:
         name: ``message`` where the service gave none.
-        data: what its JSON holds; ``None`` where it is no JSON.
+        data: what its JSON holds; ``None`` if it is no JSON.
     """
 
     name: str

@@ -135,7 +135,7 @@ def _fitting(name: str) -> str:
 
 
 def _kept(path: Path, mode: int) -> IO[bytes] | None:
-    """The part file of that name, locked; ``None`` where it is not ours to use."""
+    """The part file of that name, locked; ``None`` if it is not ours to use."""
     try:
         descriptor = os.open(path, _FLAGS, mode)
     except OSError:

@@ -18,7 +18,7 @@ _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """What was asked for.
+    """The requested product.
 
     Attributes:
         url: where it came from.
@@ -27,7 +27,7 @@ class Product:
         media_type: without parameters, as in ``text/csv``.
         charset: of a text; ``utf-8`` where the service does not say.
         etag: the validator as it was sent; empty without one.
-        key: the text of its key; empty where the service did not say.
+        key: the text of its key; empty if the service did not say.
         cache_status: the header ``Cache-Status``, as in ``rave; hit; ttl=30``; may be empty.
         expires_in: seconds that it stays fresh; 0 if it must not be kept, ``None`` if the service did not say.
     """

@@ -22,7 +22,7 @@ class Progress:
 
     Attributes:
         done, total: in the units of the operation; in bytes while downloading; ``None`` if unknown.
-        text: what is being done, in the operation's words; why it is asked again, while retrying.
+        text: the current step, in the operation's words; while retrying, the reason.
         phase: what is going on.
         href: the ticket's URL; empty while there is none.
     """

@@ -86,7 +86,7 @@ class Pursuit:
             self._wait()
 
     def look(self, headers: Mapping[str, str] | None = None, *, prefer: str | None = None) -> requests.Response | None:
-        """Asks once, as `response` does; ``None`` where the product is not ready: `record` is its ticket."""
+        """Asks once, as `response` does; ``None`` if the product is not ready: `record` is its ticket."""
         while True:
             response = self._answer(self._target(prefer).having(headers or {}))
             if response.status_code == 202:

@@ -1,4 +1,4 @@
-"""What a ticket says: where the product will be, and how far it is."""
+"""The content of a ticket: where the product will be, and its progress."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RETRY_AFTER: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class TicketRecord:
-    """What an answer 202 says.
+    """The content of a 202 answer.
 
     Attributes:
         href: absolute URL of the product.
@@ -50,7 +50,7 @@ class TicketRecord:
 
     @classmethod
     def of(cls, response: requests.Response) -> TicketRecord:
-        """What the answer says; its body is read.
+        """The record in an answer; reads its body.
 
         Raises:
             UnexpectedAnswer: it does not say where the product will be.
@@ -76,7 +76,7 @@ class TicketRecord:
 
 
 def key_in(url: str) -> str:
-    """The key in a product's URL; empty where there is none."""
+    """The key in a product's URL; empty if there is none."""
     _, found, key = urlsplit(url).path.partition(PRODUCTS)
     return unquote(key) if found else ""
 

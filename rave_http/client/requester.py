@@ -61,7 +61,7 @@ class Requester:
         """The answer, its body still to be read: of any status but 429 and 503.
 
         Args:
-            ask: what is asked.
+            ask: the request.
             limits: until when.
             is_known: whether the service has answered before.
             tell: called with the reason for each retry.
@@ -114,7 +114,7 @@ def problem_of(response: requests.Response) -> ServiceError:
 
 
 def retry_after(response: requests.Response) -> float | None:
-    """Seconds that ``Retry-After`` asks for, never negative; ``None`` where it is absent or can't be read."""
+    """Seconds that ``Retry-After`` asks for, never negative; ``None`` if it is absent or can't be read."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdecimal():
         return float(text)

@@ -18,10 +18,10 @@ class Facts:
     """What the service says about the bytes to come.
 
     Attributes:
-        url: that was asked in the end.
+        url: the final one, after redirects.
         etag: the strong validator; empty without one: an interrupted download then starts over.
         media_type: with its parameters.
-        total: bytes of the whole; ``None`` where that is not known.
+        total: bytes of the whole; ``None`` if unknown.
     """
 
     url: str = ""
@@ -35,7 +35,7 @@ class Sink(ABC):
 
     Attributes:
         size: bytes that it holds.
-        facts: what was said of them.
+        facts: those about the bytes.
     """
 
     size: int = 0
@@ -116,7 +116,7 @@ class StreamSink(Sink):
 
 
 def digest_of(file: IO[bytes], algorithm: str) -> bytes:
-    """The digest of a file's bytes from where it stands."""
+    """The digest of a file's bytes from its current position."""
     found = hashlib.new(algorithm)
     while part := file.read(_AT_ONCE):
         found.update(part)

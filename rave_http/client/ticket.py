@@ -40,22 +40,22 @@ class Ticket:
 
     @property
     def operation(self) -> str:
-        """``namespace/operation``; empty where the service did not say."""
+        """``namespace/operation``; empty if the service did not say."""
         return self._record.operation
 
     @property
     def status(self) -> str:
-        """What the service said last, in its words; ``ready`` once the product is there."""
+        """The latest status from the service, in its words; ``ready`` once the product is there."""
         return self._record.status
 
     @property
     def is_ready(self) -> bool:
-        """Whether the product was there when it was asked for last."""
+        """Whether the product was ready at the last request."""
         return self._record.status == READY
 
     @property
     def progress(self) -> Progress:
-        """How far it was when it was asked for last."""
+        """Its progress at the last request."""
         return self._record.progress
 
     def poll(self) -> bool:

@@ -60,12 +60,12 @@ class Transport:
         """The answer, its body still to be read, after redirects.
 
         Args:
-            ask: what is asked.
+            ask: the request.
             limit: until when.
             silence: seconds after which this connection counts as dead, if that is earlier than for others.
 
         Raises:
-            BadURL: the URL can't be asked for.
+            BadURL: the URL can't be requested.
             ConnectionFailed: there was no answer.
             UnexpectedAnswer: it redirects without end, or to nowhere.
         """

@@ -62,7 +62,7 @@ class Prose:
     """A docstring, read.
 
     Attributes:
-        summary: the first line, without marks of code; empty where there is no docstring.
+        summary: the first line, without marks of code; empty if there is no docstring.
         blocks: everything after the first line except the section of the parameters.
         parameters: the text about each, by name, in one line.
         returns: the text about the result, in one line; it is in ``blocks`` too.
@@ -160,7 +160,7 @@ def _described(item: Any) -> str:
 
 
 def _of_section(section: DocstringSection) -> Iterator[Block]:
-    """A section as a heading and what stands below it."""
+    """A section as a heading and its contents."""
     kind, value = section.kind.value, section.value
     if kind == "text":
         yield from _blocks(value.splitlines())

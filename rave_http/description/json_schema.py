@@ -18,7 +18,7 @@ def accepts_anything(schema: Schema) -> bool:
 
 
 def types_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
-    """The types that the keyword ``type`` allows; empty where it does not stand there."""
+    """The types that the keyword ``type`` allows; empty if it does not stand there."""
     kinds = schema.get("type", ())
     return (kinds,) if isinstance(kinds, str) else tuple(kinds)
 

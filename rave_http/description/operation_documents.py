@@ -57,7 +57,7 @@ def describe(name: str, operation: Operation[..., Any], *, base: str) -> dict[st
     Args:
         name: ``namespace/operation``.
         operation: as the catalog has it.
-        base: what stands in front of the path of every URL.
+        base: the prefix of every URL.
 
     Raises:
         RaveError: its strategy, version or a converter has a name that is not known; a catalog has no such operation.
@@ -113,7 +113,7 @@ def listing(
         tag: only what has this tag.
         cursor: ``next`` of the page before.
         limit: of operations in one page.
-        base: what stands in front of the path of every URL.
+        base: the prefix of every URL.
 
     Raises:
         Problem: the cursor or the limit can't be used.
@@ -139,7 +139,7 @@ _Named = TypeVar("_Named", bound=tuple[str, Any])
 
 
 def part(pairs: Iterable[_Named], cursor: str | None, limit: int) -> tuple[list[_Named], str | None]:
-    """Some of what has names, by name, from behind the last one of the part before; and the cursor of the next part.
+    """One page of named things, by name, after the last one of the previous page; and the cursor of the next page.
 
     Raises:
         Problem: the cursor can't be used.
@@ -195,7 +195,7 @@ def nearest_operation(catalog: Operations, name: str, may_view: Callable[[str], 
 
 
 def parameters(operation: Operation[..., Any]) -> dict[str, Any]:
-    """What a call takes, as a JSON Schema 2020-12 object, with what the docstring says of each parameter."""
+    """The arguments of a call as a JSON Schema 2020-12 object, with the docstring's text about each parameter."""
     spec = operation.spec
     schema = sound(_untyped(spec) if spec.typemap is None else spec.typemap.schema())
     said, properties = prose(spec.doc).parameters, schema["properties"]
@@ -233,7 +233,7 @@ def own_type(spec: OperationSpec) -> str:
 
 
 def short_name(media_type: str) -> str:
-    """What ``rave.f`` calls a media type, beside its own name."""
+    """The short name of a media type, for ``rave.f``."""
     return _NAMES.get(media_type) or suffix_of(media_type).removeprefix(".")
 
 

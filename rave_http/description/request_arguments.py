@@ -99,7 +99,7 @@ def read_body(
     Args:
         operation: ``namespace/operation``.
         query: the query string.
-        content_type, content_encoding: the headers, ``None`` where they are not sent.
+        content_type, content_encoding: the headers, ``None`` if they are not sent.
         body: as it was sent.
 
     Raises:

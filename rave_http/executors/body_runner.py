@@ -29,7 +29,7 @@ class Body:
         """Abandons the run, from any thread. A coroutine is cancelled; any other body can't be."""
         self._is_given_up = True
         if self._task is not None:
-            with contextlib.suppress(RuntimeError):  # its loop was closed: it has come to its end
+            with contextlib.suppress(RuntimeError):  # its loop is closed: it has ended
                 self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     async def _coroutine(self) -> Result:

@@ -110,7 +110,7 @@ class Teller:
     def _send(self, data: bytes) -> None:
         if self._is_silent:
             return
-        with contextlib.suppress(OSError):  # nobody is there to hear it
+        with contextlib.suppress(OSError):  # nobody reads it
             self._connection.send_bytes(data)
 
     def _send_late(self) -> None:

@@ -51,7 +51,7 @@ class BodyCall:
     Attributes:
         number: of the job, among all of the executor.
         operation: its full name.
-        key: what is computed; ``None`` where it has no key.
+        key: what is computed; ``None`` if it has no key.
         within: texts of the keys whose runs enclose it, the outermost first.
         arguments: pickled: what the body is called with (positional, by keyword), then the call's own arguments
             (positional, by parameter).
@@ -76,7 +76,7 @@ class Answer:
     Attributes:
         pickled: its result; ``None`` if the body did not start.
         misfit: why it did not start.
-        children: texts of the keys that it asked for, in the order first asked.
+        children: texts of the keys that it requested, in the order of the first request.
         done: the keys that its deep refresh computed.
         progress: its latest report.
         counts: the statistics of its run.
@@ -202,7 +202,7 @@ class ChildRuntime:
 
 
 def find(module: ModuleType, qualname: str) -> Operation[..., Any] | None:
-    """The operation that was made of the function ``qualname`` of a module; ``None`` where it can't be found so."""
+    """The operation that was made of the function ``qualname`` of a module; ``None`` if it can't be found so."""
     thing: Any = module
     for name in qualname.split("."):
         thing = getattr(thing, name, None)

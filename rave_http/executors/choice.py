@@ -16,7 +16,7 @@ class Executors:
         """Makes those that the settings name.
 
         Raises:
-            ConfigurationError: there is none of that name.
+            ConfigurationError: there is no executor of that name.
         """
         self._service = context.service
         own = {str(each["executor"]) for each in self._service.operations.values() if "executor" in each}

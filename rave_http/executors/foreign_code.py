@@ -39,7 +39,7 @@ def contained(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
     """What the function returns. What would end more than the call becomes a `LeftError`.
 
     `SystemExit` and `KeyboardInterrupt` would stop the event loop that waits for the call, `CancelledError` would look
-    like the end of the request, and a future can't hold a `StopIteration`: the loop would wait for ever.
+    like the end of the request, and a future can't hold a `StopIteration`: the loop would wait forever.
 
     Raises:
         LeftError: the function raised one of these, or another exception that is not an `Exception`.
@@ -66,7 +66,7 @@ class ForeignCode:
     """Calls third-party code for the event loop of one worker. For that loop alone."""
 
     def __init__(self, *, seconds: float = PATIENCE) -> None:
-        """Lets each call take ``seconds``."""
+        """Limits each call to ``seconds``."""
         self._seconds = seconds
         self._threads = ThreadWorkers("rave-foreign", _THREADS)
         self._places: dict[str, asyncio.Semaphore] = {}
@@ -142,7 +142,7 @@ class TimedCalls:
     """Calls functions that report a value, each for a moment only. Safe for many threads."""
 
     def __init__(self, *, seconds: float = 0.3) -> None:
-        """Lets each call take ``seconds``."""
+        """Limits each call to ``seconds``."""
         self._seconds = seconds
         self._threads = ThreadWorkers("rave-cell", _THREADS)
         self._lock = threading.Lock()

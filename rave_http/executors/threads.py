@@ -33,7 +33,7 @@ class ThreadWorkers:
         """Starts nothing yet.
 
         Args:
-            name: what the threads are called, with a number behind it.
+            name: the name of the threads, before a number.
             most: threads at once.
         """
         self._name = name

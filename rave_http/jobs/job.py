@@ -60,7 +60,7 @@ class Job:
 
     @property
     def key(self) -> str | None:
-        """The text of its key; ``None`` where it has none."""
+        """The text of its key; ``None`` if it has none."""
         return self.call.key.text if self.call.key is not None else None
 
     def listen(self, _operation: str, progress: Progress) -> None:

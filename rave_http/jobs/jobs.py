@@ -57,10 +57,10 @@ class Jobs:
         queue: int,
         failure_time: float,
     ) -> None:
-        """Runs what is asked.
+        """Creates the jobs of a worker.
 
         Args:
-            runtime: where calls are answered.
+            runtime: answers calls.
             clock: the source of time.
             choose: the executor and the time limit of an operation.
             metrics: where jobs are counted.

@@ -1,4 +1,4 @@
-"""Notices changes in the directories of namespaces, so that nobody has to tell the service (R18).
+"""Watches the directories of namespaces, so that the service notices changes by itself (R18).
 
 A scan of a directory decides whether it changed: the times, sizes and inodes of its files, and its real path. The
 system's watcher only says when a scan is worthwhile. Scans also run now and then without it, because it misses changed

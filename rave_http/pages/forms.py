@@ -54,13 +54,13 @@ class Field:
             of ``name=value`` in each line.
         type: of an ``<input>``.
         is_required: whether it has no default.
-        placeholder: what stands in it while it is empty: the default, or an example.
+        placeholder: the text shown while it is empty: the default, or an example.
         wanted: what it takes, in words.
-        help: what the docstring says of it.
+        help: the docstring's text about it.
         default: the default as text; ``None`` if there is none, or it has no text form.
         choices: of a select, without the one for the default.
         attributes: more of an ``<input>``: ``min``, ``max``, ``step``.
-        value: what stands in it at the start.
+        value: its initial text.
         error: what was wrong with that.
         sample: a text that it accepts, for examples.
     """

@@ -33,7 +33,7 @@ def snippets(
     Args:
         name: ``namespace/operation``.
         fields: of its form.
-        query: what is asked.
+        query: the query of the form.
         address: of the service, with its prefix.
         suffix: what files of the result end in, with its dot.
     """

@@ -28,7 +28,7 @@ class WorkerFacts:
         uptime: seconds.
         computing, queued: jobs that run, and that wait for a place.
         waiting, streams: requests that wait for a product, and open event streams.
-        memory: bytes of its process, ``None`` where that is not known.
+        memory: bytes of its process, ``None`` if unknown.
     """
 
     name: str
@@ -51,7 +51,7 @@ class JobFacts:
         worker: the name of the worker that runs it.
         state: ``making`` or ``queued``.
         elapsed: seconds.
-        href: the URL of its product, empty where it has none.
+        href: the URL of its product, empty if it has none.
         arguments: in short.
         progress: ``done``, ``total`` and ``text``, as a ticket has them; ``None`` while nothing is reported.
     """
@@ -74,7 +74,7 @@ class StatusFacts:
         workers: all of them, by name.
         jobs: all that are under way, the oldest first.
         statistics: ``RAVE`` of ``logging.statistics``, added up over the workers.
-        caches: what ``/-/cache`` says: ``{"caches": …, "operations": …}``.
+        caches: the document of ``/-/cache``: ``{"caches": …, "operations": …}``.
         namespaces: how loading them went.
         degraded: parts that do not work as they should, in words.
         seconds: after which the page looks again by itself; 0 for never.

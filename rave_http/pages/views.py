@@ -81,7 +81,7 @@ def catalog_page(
 
     Args:
         catalog: the operations.
-        base: what stands in front of the path of every link.
+        base: the prefix of every link.
         may_view: whether the principal may see the namespace of that name.
         states: how loading the namespaces went; those that may not be seen are left out.
         namespace: only this one.
@@ -147,9 +147,9 @@ def operation_page(
     Args:
         name: ``namespace/operation``.
         operation: as the catalog has it.
-        base: what stands in front of the path of every link.
+        base: the prefix of every link.
         origin: scheme and host, for examples; not needed where ``base`` has them.
-        given: what stands in the form, by parameter.
+        given: the texts in the form, by parameter.
         errors: what is wrong with it, by parameter.
         may_refresh: whether the principal may refresh its results.
         nonce: of the page's script. Without one the page has no script; everything still works.
@@ -192,9 +192,9 @@ def ticket_page(
 
     Args:
         document: the ticket, as JSON has it.
-        asked: the call as it was written, for its arguments.
+        asked: the call as written, for its arguments.
         seconds: after which it looks again.
-        base: what stands in front of the path of every link.
+        base: the prefix of every link.
         now: Unix seconds.
     """
     created, progress = document.get("created"), document.get("progress")
@@ -220,7 +220,7 @@ def problem_page(document: Mapping[str, Any], *, base: str, query: str = "") -> 
     Args:
         document: the problem as JSON has it. Of its extensions ``available`` (media types), ``operation`` (a URL),
             ``request_id`` and ``traceback`` are shown.
-        base: what stands in front of the path of every link.
+        base: the prefix of every link.
         query: of the request, so that the form of the operation starts with what was wrong.
     """
     slug = str(document.get("type", "")).rpartition("/")[2]
@@ -295,7 +295,7 @@ def _query_of(asked: Asked | None) -> str:
 
 
 def _share(progress: Mapping[str, Any] | None) -> float | None:
-    """How much of it is done, from 0 to 1; ``None`` where that is not known."""
+    """How much of it is done, from 0 to 1; ``None`` if unknown."""
     if not progress or not progress.get("total"):
         return None
     return min(1.0, max(0.0, float(progress["done"]) / float(progress["total"])))

@@ -28,7 +28,7 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
     """Starts, replaces and stops the workers. Runs the hooks of its `rave_http.process.gunicorn_app.Server`."""
 
     def __init__(self, app: Any) -> None:
-        self._earlier = 0  # workers up to this age are to be replaced
+        self._earlier = 0  # workers up to this age will be replaced
         self._resume_at = 0.0
         self._is_ready = False
         self._is_stopping = False
@@ -125,7 +125,7 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
         self.log.warning("SIGUSR2 has no meaning here: SIGHUP reloads, and for a new version of RAVE restart")
 
     def _present(self) -> list[Worker]:
-        """The workers that were not told to stop, by age."""
+        """The workers that are not asked to stop, by age."""
         return sorted((each for each in self.WORKERS.values() if not each.is_retired), key=lambda each: each.age)
 
     def _retire(self, workers: Iterable[Worker]) -> None:

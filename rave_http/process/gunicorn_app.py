@@ -86,7 +86,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     @property
     def url_base(self) -> str:
-        """What stands in front of every URL that is given out, without a slash at its end."""
+        """The prefix of every URL that the service gives out, without a slash at its end."""
         return self._service.url_base.rstrip("/")
 
     def run(self) -> NoReturn:
@@ -207,7 +207,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 class GunicornLog(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """What gunicorn logs, as ``rave.server``, and without handlers of its own."""
+    """gunicorn's log, as ``rave.server``, without separate handlers."""
 
     def setup(self, cfg: Any) -> None:
         """Leaves everything to `rave_http.process.log_setup`."""

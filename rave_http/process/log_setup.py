@@ -116,7 +116,7 @@ def _forget_handlers() -> None:
 
 
 def _read(path: Path) -> None:
-    """Sets the log up as a file says.
+    """Sets up the log from a file.
 
     Raises:
         ConfigurationError: it can't be read, or does not make sense.

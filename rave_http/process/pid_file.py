@@ -34,7 +34,7 @@ class PidFile:
         """Returns if the file could be claimed now.
 
         Raises:
-            ConfigurationError: a live process holds it, what stands there is no PID file, or it can't be written.
+            ConfigurationError: a live process holds it, the file there is not a PID file, or it can't be written.
         """
         descriptor = self._found()
         if descriptor is not None:
@@ -74,7 +74,7 @@ class PidFile:
             self._held = None
 
     def _found(self) -> int | None:
-        """The stale file that is there, locked; ``None`` where there is none."""
+        """The stale file that is there, locked; ``None`` if there is none."""
         while True:
             try:
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -142,7 +142,7 @@ def _is_held(descriptor: int, pid: int) -> bool:
 
 
 def _is_locked(descriptor: int) -> bool:
-    """Locks the file; tells whether another process holds it. A file system without locks holds nothing."""
+    """Locks the file. Returns whether another process holds it. Without locks in the file system, nobody does."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -58,7 +58,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
     Attributes:
         has_served: whether it has served; in the arbiter and in the worker itself.
-        is_retired: whether the arbiter told it to stop.
+        is_retired: whether the arbiter asked it to stop.
         is_stopping: whether it takes no new connections, and announces the end of those that it has.
     """
 
@@ -72,14 +72,14 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         super().init_process()
 
     def load_wsgi(self) -> None:
-        """Makes the application, and lets it have the worker."""
+        """Creates the application, and attaches the worker to it."""
         super().load_wsgi()
         attach = getattr(self.asgi, "attach", None)
         if attach is not None:
             attach(self)
 
     def init_signals(self) -> None:
-        """Sets the handlers up. A hangup is the arbiter's matter, even where a terminal tells it to everybody."""
+        """Sets up the signal handlers. Only the arbiter handles a hangup, even if a terminal sends it to all."""
         super().init_signals()
         signal.signal(signal.SIGHUP, _do_nothing)
 

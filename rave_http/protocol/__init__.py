@@ -1,1 +1,1 @@
-"""HTTP as it is written: headers, queries, problems, proxies, tracing."""
+"""The HTTP protocol: headers, queries, problems, proxies, tracing."""

@@ -18,7 +18,7 @@ def is_unchanged(req: Request, etag: str, created_at: float | None = None) -> bo
     Args:
         req: the request.
         etag: the strong validator of the representation, in quotes.
-        created_at: Unix seconds at which it was made; ``None`` where that is not known.
+        created_at: Unix seconds at which it was made; ``None`` if unknown.
     """
     if req.method not in _SAFE:
         return False
@@ -39,7 +39,7 @@ def is_another(req: Request, etag: str, created_at: float | None = None) -> bool
     Args:
         req: the request.
         etag: the strong validator of the representation, in quotes.
-        created_at: Unix seconds at which it was made; ``None`` where that is not known, and a date is ignored.
+        created_at: Unix seconds at which it was made; ``None`` if unknown, and a date is ignored.
     """
     tags = req.if_match
     if tags is None:

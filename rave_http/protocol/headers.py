@@ -70,7 +70,7 @@ def preferences(text: str | None) -> Preferences:
 
 
 def _wait(text: str) -> float | None:
-    """Seconds; ``None`` where the text is no whole number of them."""
+    """Seconds; ``None`` if the text is no whole number of them."""
     if not text.isdecimal() or not text.isascii():
         return None
     return float(text[:_DIGITS]) if len(text) <= _DIGITS else _LONGEST_WAIT

@@ -34,7 +34,7 @@ class Hosts:
         """Returns if a request may be answered.
 
         Args:
-            host: the header; ``None`` where there is none.
+            host: the header; ``None`` if there is none.
             version: of HTTP; in 1.0 it may be missing.
 
         Raises:

@@ -11,7 +11,7 @@ class Links:
     """Builds URLs from paths.
 
     Attributes:
-        base: what stands in front of every path, without a slash at its end; empty for none.
+        base: the prefix of every path, without a slash at its end; empty for none.
     """
 
     base: str = ""

@@ -55,6 +55,6 @@ def is_of(origin: str, hosts: frozenset[str]) -> bool:
 
 
 def _single(headers: RawHeaders, name: bytes) -> str:
-    """The value of a header; empty where there is none, or several."""
+    """The value of a header; empty if there is none, or several."""
     values = [value for each, value in headers if each == name]
     return values[0].decode("latin-1").strip() if len(values) == 1 else ""

@@ -192,8 +192,8 @@ class Problem(RaveError):
         """The problem as a JSON object.
 
         Args:
-            base: what stands in front of the path of every URL.
-            instance: the path that was asked for.
+            base: the prefix of every URL.
+            instance: the requested path.
         """
         kind = PROBLEMS[self.slug]
         document: dict[str, Any] = {

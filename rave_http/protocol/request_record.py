@@ -18,7 +18,7 @@ class RequestRecord:
         request_id: taken from ``X-Request-ID`` where that is well formed, else made.
         trace: the ``traceparent`` to pass on: the caller's trace with a span of ours.
         started: by the monotonic clock.
-        client: the address of the client, behind the proxies that are trusted; empty for a Unix socket.
+        client: the address of the client, behind trusted proxies; empty for a Unix socket.
         principal: who asks (`rave_http.auth.authorization.Principal`), once known.
         is_private: whether the answer is for the principal alone, so that no shared cache may keep it.
         operation: ``namespace/operation``, if the request names one.
@@ -42,5 +42,5 @@ class RequestRecord:
 
     @property
     def address(self) -> Address | None:
-        """``client``, to be compared with networks; ``None`` where it is no address, as for a Unix socket."""
+        """``client``, to be compared with networks; ``None`` if it is no address, as for a Unix socket."""
         return address_of(self.client)

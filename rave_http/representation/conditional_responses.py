@@ -138,7 +138,7 @@ class _Chunks:
         return chunk
 
     async def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         self._file.close()
 
 

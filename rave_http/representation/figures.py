@@ -32,7 +32,7 @@ def figure_library(value: Any) -> str | None:
 def drawn(figure: Any, form: str) -> bytes:
     """A figure of matplotlib as ``png``, ``svg`` or ``pdf``: the same bytes each time, without date or random IDs.
 
-    It also closes the figure in pyplot, which would otherwise keep it for ever.
+    It also closes the figure in pyplot, which would otherwise keep it forever.
     """
     import matplotlib
 
@@ -57,7 +57,7 @@ def plotly_json(figure: Any) -> bytes:
 
 
 def plotly_page(figure: Any) -> bytes:
-    """A figure of plotly as a page of its own, its library included; the same bytes each time."""
+    """A figure of plotly as a self-contained page, including its library; the same bytes each time."""
     page = figure.to_html(include_plotlyjs=True, full_html=True, div_id="figure")
     return str(page).encode("utf-8", "replace")
 

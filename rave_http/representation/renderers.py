@@ -100,7 +100,7 @@ def renderings(value: Any, mime_type: str, *, operation: str, hooks: Any, base: 
         mime_type: the one that the operation declares.
         operation: its name, as the title of a page.
         hooks: pluggy's relay of the service's plugins.
-        base: what stands in front of the path of every link on a page.
+        base: the prefix of every link on a page.
     """
     built_in = _built_in(value, mime_type, partial(table_page, operation=operation, base=base))
     found: dict[str, Rendering] = {}
@@ -137,7 +137,7 @@ def _built_in(value: Any, mime_type: str, page: Callable[[Any], bytes]) -> Itera
 
 
 def _own_text(mime_type: str) -> Rendering | None:
-    """A text under the operation's type, as it is."""
+    """A text under the operation's type, unchanged."""
     if _kind(mime_type) == _UNTOLD:
         return None
     if _is_json(mime_type):
@@ -146,7 +146,7 @@ def _own_text(mime_type: str) -> Rendering | None:
 
 
 def _json_text_of(value: str) -> bytes:
-    """A text that is a JSON object or array already as it is, any other as a JSON string."""
+    """A text that is already a JSON object or array unchanged, any other as a JSON string."""
     if value.lstrip().startswith(("{", "[")):
         with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeError):
             msgspec.json.decode(value)
@@ -239,7 +239,7 @@ def _kind(media_type: str) -> str:
 
 
 def _bare(media_type: str) -> str:
-    """A media type without its charset, by which forms are told apart and matched."""
+    """A media type without its charset, for distinguishing and matching forms."""
     kind, *parameters = (part.strip() for part in media_type.lower().split(";"))
     return "; ".join([kind, *(each for each in parameters if each and not each.startswith("charset="))])
 
@@ -259,6 +259,6 @@ def _is_json(mime_type: str) -> bool:
 
 
 def _name_of(mime_type: str) -> str:
-    """A short name: the usual one, else what stands behind the slash, as ``pdf``."""
+    """A short name: the usual one, else the part after the slash, as ``pdf``."""
     kind = _kind(mime_type)
     return _NAMES.get(kind) or kind.partition("/")[2]

@@ -45,7 +45,7 @@ class Representation:
         url: of a file that is elsewhere, valid for some time for every client that has it; ``None`` if the service
             sends it.
         filename: what a browser may call it when it saves it.
-        created_at: Unix seconds; ``None`` where no cache keeps the product, and each request makes another.
+        created_at: Unix seconds; ``None`` if no cache keeps the product, and each request makes another.
         is_date_strong: whether no other version can date from the same second, because making this one took longer, so
             that ``Last-Modified`` distinguishes versions (RFC 9110, 8.8.2.2).
         notes: what the product says about itself.
@@ -86,12 +86,12 @@ class Representation:
 
 @dataclass(frozen=True, slots=True)
 class MadeProduct:
-    """A result, with what is known of it.
+    """A result and its metadata.
 
     Attributes:
         name: ``namespace/operation``.
         value: the value, or the path of the file; shared, so never to be changed.
-        entry: what is recorded of it; ``None`` where no cache keeps it.
+        entry: its cache entry; ``None`` if no cache keeps it.
     """
 
     name: str
@@ -117,7 +117,7 @@ class Representations:
         Args:
             max_bytes: for all that is kept.
             hooks: give forms of values beyond the built-in ones.
-            base: what stands in front of the path of every link on a page.
+            base: the prefix of every link on a page.
             files: opens products that are files.
             foreign: calls the code that renders.
         """

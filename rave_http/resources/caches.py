@@ -124,7 +124,7 @@ class Purge:
         self._max_body = max_body
 
     async def on_post(self, req: Request, resp: Response) -> None:
-        """Removes entries by namespace, operation, version and age; says how many.
+        """Removes entries by namespace, operation, version and age. Returns how many.
 
         Without any of these, it removes expired entries, as a regular purge would.
         """
@@ -165,7 +165,7 @@ class Purge:
         """The operations whose entries are to be removed, in order of their names.
 
         Raises:
-            Problem: there is no operation of the name that is asked for.
+            Problem: there is no operation of the requested name.
         """
         operation, namespace = asked.get("operation"), asked.get("namespace")
         if operation is not None and self._namespaces.find(operation) is None:
@@ -238,7 +238,7 @@ def _facts(cache: Cache) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
 
 
 def _remove(cache: Cache, operation: str, version: str | None, before: float) -> tuple[int, int]:
-    """Removes what is kept of one operation; how many entries, and bytes."""
+    """Removes the kept results of one operation. Returns the number of entries and of bytes."""
     removed = size = 0
     for entry in _entries(cache, operation, version, before):
         if cache.backend.delete(entry.key):

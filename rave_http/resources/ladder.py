@@ -1,5 +1,4 @@
-"""The ladder: a call is answered by a kept result at once, else by one that is made while the client waits, else by a
-ticket."""
+"""The ladder: it answers a call with a kept result, else with one made while the client waits, else with a ticket."""
 
 from __future__ import annotations
 
@@ -92,12 +91,12 @@ class Ladder:
         clock: Clock,
         settings: ServiceSettings,
     ) -> None:
-        """Answers in the order of the arguments: from what is kept, by a job, by a ticket.
+        """Answers in the order of the arguments: with a kept result, by a job, with a ticket.
 
         Args:
             authorizer: decides who may run operations and refresh results.
             results: what the caches keep.
-            jobs: make what is not kept.
+            jobs: make the results that are not kept.
             waiting: requests that wait for a job.
             tickets: issued for results that take longer.
             responder: fills responses.
@@ -135,7 +134,7 @@ class Ladder:
         await self._send_job(req, resp, wish, self._job(req, wish))
 
     async def _kept(self, wish: Wish) -> _Kept | None:
-        """The kept result that answers a call, fresh or stale within its window; ``None`` where there is none."""
+        """The kept result that answers a call, fresh or stale within its window; ``None`` if there is none."""
         resolved, key = wish.exported.resolved, wish.call.key
         controls = wish.question.controls
         if key is None or controls.refresh or controls.deep_refresh or resolved.strategy is nocache:

@@ -90,7 +90,7 @@ class Operations:
         if req.method == "OPTIONS":
             resp.status = "204 No Content"
             resp.set_header("Allow", ", ".join(METHODS))
-            # QUERY is advertised by a header of its own: OpenAPI 3.1, which Allow agrees with, does not know it.
+            # A separate header advertises QUERY: OpenAPI 3.1, which Allow agrees with, does not know it.
             resp.set_header("Accept-Query", f"{JSON}, {FORM}")
             resp.set_header("Accept-Post", f"{JSON}, {FORM}")
             return

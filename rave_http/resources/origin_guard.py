@@ -26,7 +26,7 @@ class CrossSiteGuard:
     """Falcon middleware that checks every request before it is routed, so that no resource can forget to."""
 
     def __init__(self, authorizer: Authorizer, links: Links, *, cors_origins: Iterable[str]) -> None:
-        """Lets pages of the service itself pass, and those of ``cors_origins``."""
+        """Accepts pages of the service itself, and those of ``cors_origins``."""
         self._authorizer = authorizer
         self._origins = frozenset(origin.lower() for origin in cors_origins) - {"*"}
         self._own = frozenset({urlsplit(links.base).netloc.lower()}) - {""}

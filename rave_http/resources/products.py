@@ -38,7 +38,7 @@ class _Target:
     Attributes:
         form: the wanted form of the product, or ``None``.
         prefer: what a header ``Prefer`` would say, or ``None``.
-        after: Unix time after which the product has to be made, or ``None``: the ticket of a refresh says so.
+        after: Unix time after which the product has to be made, or ``None``; set in the ticket of a refresh.
     """
 
     key: Key

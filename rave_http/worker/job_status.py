@@ -244,8 +244,7 @@ class JobStatuses:
             return False, None
 
     async def take_over(self, place: JobStatus) -> JobStatus:
-        """Starts to make an orphaned product. It is not charged to the rate limit again. Without room it stays
-        orphaned.
+        """Starts to make an orphaned product, without charging the rate limit again. Without room it stays orphaned.
 
         Raises:
             Problem: its code or arguments have changed, so that this very product can't be made any more.

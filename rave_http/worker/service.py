@@ -252,7 +252,7 @@ def directories_of(settings: Settings, own: ServiceSettings) -> dict[str, str]:
     """The namespaces that are plain directories: those of the INI file, then those of the settings.
 
     Raises:
-        ConfigurationError: the file is wrong, or a name stands in both.
+        ConfigurationError: the file is wrong, or a name is in both.
     """
     found = {}
     if own.namespace_config is not None:

@@ -1,6 +1,6 @@
 """Calls among the workers of one service, over sockets in their run directory.
 
-A question is one line of JSON over a connection of its own, and so is its answer. A process that can reach the run
+Each question is one line of JSON over a separate connection, and so is its answer. A process that can reach the run
 directory belongs to the service, so there is no authentication.
 """
 
@@ -191,7 +191,7 @@ class _Reply(msgspec.Struct, frozen=True):
 
 def _bound(path: str) -> socket.socket:
     """A socket that listens at ``path``."""
-    Path(path).unlink(missing_ok=True)  # of a process that died just here, and had the id of this one
+    Path(path).unlink(missing_ok=True)  # left by a process of the same ID that died at this point
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(path)

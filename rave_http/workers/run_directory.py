@@ -21,7 +21,7 @@ _PREFIX: Final = "rave-board-"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 _LONGEST_SOCKET: Final = 107  # what Linux takes as the path of a socket; others take 103
 _LONGEST_NAME: Final = len("worker-4194304.socket.new")
-_SETTLED: Final = 3600.0  # seconds after which a directory that nobody holds is no longer one that is just being made
+_SETTLED: Final = 3600.0  # seconds after which an unlocked directory can't be a new one any more
 
 
 class RunDirectory:

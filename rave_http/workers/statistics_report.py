@@ -76,7 +76,7 @@ class StatisticsReport:
 
         Args:
             rpc: reaches them.
-            run_directory: says what is paused.
+            run_directory: records what is paused.
             clock: the source of time.
             call: calls the functions that others put into the statistics; without it they have no time limit.
         """
@@ -150,7 +150,7 @@ class StatisticsReport:
         return {"is_known": name in known, "known": known}
 
     def _hold(self) -> None:
-        """Pauses what the run directory says.
+        """Pauses the namespaces recorded in the run directory.
 
         It holds the lock: the worker that resumes first changes the run directory, and then notifies the others.
         """

@@ -44,7 +44,7 @@ def document(
 
     Args:
         catalog: the operations.
-        base: what stands in front of the path of every URL; empty for nothing.
+        base: the prefix of every URL; empty for nothing.
         version: of the service.
         title: what it is called.
         may_view: whether the principal may see the namespace of that name.

@@ -61,7 +61,7 @@ class Written:
     def in_form(self) -> dict[str, Any]:
         """What the field of a form has to be."""
         if self.writing is Writing.LIST and isinstance(self.schema.get("items"), dict):
-            # A field that is sent once is a list of one: nobody can tell it from a text.
+            # A field that is sent once is a list of one, which looks the same as a text.
             return {"anyOf": [self.schema, self.schema["items"]]}
         if self.writing is not Writing.JSON:
             return self.schema
