@@ -20,7 +20,7 @@ class Clock(ABC):
 
     @abstractmethod
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Waits until ``event`` is set, ``seconds`` at most; tells whether it was set."""
+        """Waits until ``event`` is set, ``seconds`` at most; returns whether it was set."""
 
 
 class SystemClock(Clock):
@@ -30,5 +30,5 @@ class SystemClock(Clock):
     monotonic = staticmethod(time.monotonic)
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Waits until ``event`` is set, ``seconds`` at most; tells whether it was set."""
+        """Waits until ``event`` is set, ``seconds`` at most; returns whether it was set."""
         return event.wait(seconds)

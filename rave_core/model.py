@@ -149,7 +149,7 @@ class Code:
     Attributes:
         path: the defining file, or ``None`` at a prompt or in a notebook.
         digest: of the file's content; of the compiled function where there is no file.
-        mtime_ns: of the file, 0 where there is none.
+        mtime_ns: of the file, 0 if there is none.
     """
 
     path: str | None

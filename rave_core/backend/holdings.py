@@ -45,7 +45,7 @@ class Purged:
         entries: that were dead, or exceeded the budget.
         bytes: of these.
         leftovers: of crashes, damage, and products without an entry.
-        is_complete: whether it looked at everything, or stopped when its time was over.
+        is_complete: whether it checked everything, or stopped when its time was over.
     """
 
     entries: int = 0

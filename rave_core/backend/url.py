@@ -42,7 +42,7 @@ class StoreURL:
             self._options[name] = value
 
     def take(self, name: str, convert: Callable[[str], T], default: T) -> T:
-        """The option ``name``, converted; ``default`` where it is absent.
+        """The option ``name``, converted; ``default`` if it is absent.
 
         Raises:
             ConfigurationError: ``convert`` refused it (by ``ValueError`` or ``TypeError``).
@@ -64,13 +64,13 @@ class StoreURL:
         return {name[len(prefix) + 1 :]: self._given(name, convert) for name in names}
 
     def take_credentials(self) -> tuple[str, str]:
-        """User and password in front of the host, empty where there are none."""
+        """User and password in front of the host, empty if there are none."""
         user, _, password = self._credentials.partition(":")
         self._credentials = ""
         return unquote(user), unquote(password)
 
     def done(self) -> None:
-        """Refuses what nobody took: options, naming the nearest known one, and credentials.
+        """Refuses options and credentials that were not taken; the message names the nearest known option.
 
         Raises:
             ConfigurationError: there is something.

@@ -21,7 +21,7 @@ class Codec(Protocol):
     """Turns values of some types into segments of bytes and back. Safe for many threads at once.
 
     Attributes:
-        name: stands in the header of every entry; never give it another meaning.
+        name: recorded in the header of every entry; never give it another meaning.
         data_only: whether decoding never runs code, for any bytes.
     """
 
@@ -237,7 +237,7 @@ class Codecs:
         return iter(self._order)
 
     def origin(self, name: str) -> str:
-        """Who brought the codec ``name``."""
+        """The origin of the codec ``name``."""
         return self._origins[name]
 
     def choose(self, value: object, *, data_only: bool) -> tuple[str, list[Bytes]]:

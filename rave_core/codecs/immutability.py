@@ -18,7 +18,7 @@ _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 def is_immutable(value: object, *, tables: bool = True) -> bool:
     """Whether ``value`` is immutable, so that many callers may share it.
 
-    Goes by exact types; ``False`` where it is not certain, or after ``MAX_ITEMS`` items. A pyarrow table counts if
+    Goes by exact types; ``False`` if it is not certain, or after ``MAX_ITEMS`` items. A pyarrow table counts if
     ``tables``: it can only change through memory that its maker still holds.
     """
     if type(value) in _ATOMS:

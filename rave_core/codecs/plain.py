@@ -22,7 +22,7 @@ MAX_DEPTH = 100
 _LEAF = 0
 _BIG_INT, _ODD_STR, _DICT = 1, 2, 3
 _INLINE = 4096
-"""A leaf's segment below this many bytes stands in the tree instead of becoming a segment of its own."""
+"""A leaf's segment below this many bytes stays in the tree instead of becoming a segment of its own."""
 
 
 class Leaf(Protocol):

@@ -26,7 +26,7 @@ class ArrowCodec:
     """``pyarrow.Table`` or ``RecordBatch`` as one Arrow IPC stream, which any language reads.
 
     Types, nulls, field and schema metadata are kept. What is decoded is validated in full, since bytes
-    that lie about offsets would otherwise be read out of bounds; it adopts an aligned segment's memory.
+    with false offsets would otherwise be read out of bounds; it adopts an aligned segment's memory.
     """
 
     data_only = True

@@ -62,7 +62,7 @@ def to_date(value: Any) -> date:
 
 
 def to_time(value: Any) -> time:
-    """A time of day: of such, and of ISO 8601 text.
+    """A time of day: of times and of ISO 8601 text.
 
     Raises:
         TypeError, ValueError: anything else.
@@ -92,7 +92,7 @@ def to_seconds(value: Any) -> float:
 
 
 def to_timedelta(value: Any) -> timedelta:
-    """A length of time: of such, and of what ``to_seconds`` takes.
+    """A length of time: of ``timedelta``, and of what ``to_seconds`` takes.
 
     Raises:
         TypeError, ValueError: anything else.

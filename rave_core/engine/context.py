@@ -1,4 +1,4 @@
-"""Who called whom: the context of a running operation, and what it hands down to those that it calls.
+"""The execution context: what surrounds a running operation, and what it passes to the operations it calls.
 
 The context travels in a context variable. Threads do not inherit context variables: `carry` and `ThreadPool` hand the
 caller's context on, so that its runtime, deep refresh, lineage and progress reach into threads.

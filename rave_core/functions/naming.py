@@ -45,7 +45,7 @@ def module_of(thing: Any) -> str:
 
 
 def file_of(function: Callable[..., Any]) -> str | None:
-    """The source file in which ``function`` was defined, or ``None`` where there is none to read."""
+    """The source file in which ``function`` was defined, or ``None`` if there is none to read."""
     try:
         path = inspect.getsourcefile(inspect.unwrap(function))
     except TypeError:

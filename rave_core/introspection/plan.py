@@ -42,9 +42,9 @@ class Step:
         arguments: parameter to a short readable form; empty if nothing is recorded.
         key: its text, empty if there is none.
         need: ``cached``: a result is kept, and nothing below is asked; ``run``: it must be computed; ``shared``: it
-            stands further up in the plan already.
+            occurs earlier in the plan.
         seconds: how long its own part of computing is expected to take, without the steps below it; 0 unless it
-            must run, ``None`` where nothing is known.
+            must run, ``None`` if nothing is known.
         basis: where ``seconds`` comes from, in words; empty unless it must run.
     """
 
@@ -65,7 +65,7 @@ class Plan:
 
     @property
     def seconds(self) -> float | None:
-        """How long the call is expected to take, one step after the other; ``None`` where a step has no estimate."""
+        """How long the call is expected to take, one step after the other; ``None`` if a step has no estimate."""
         known = [step.seconds for step in self.steps if step.seconds is not None]
         return sum(known) if len(known) == len(self.steps) else None
 

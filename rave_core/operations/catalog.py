@@ -181,7 +181,7 @@ def _from_directory(
 def _fetch_from(generation: Generation, entry: EntryPoint, full: str) -> tuple[Any, LoadProblem | None]:
     try:
         return generation.load(full), None
-    except BaseException as error:  # a stranger's module may raise anything
+    except BaseException as error:  # a third-party module may raise anything
         if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
             raise  # elsewhere Python gives none: the module has raised it
         _log.debug("%s could not be loaded", entry.value, exc_info=True)
@@ -216,7 +216,7 @@ def _load_namespace(entry: EntryPoint, fetch: Fetch, problems: list[LoadProblem]
                 own.append(LoadProblem(f"{entry.name}/{name}", entry.value, clash))
                 continue
             exported[name], origins[name] = operation, origin
-    except Exception as error:  # noqa: BLE001  # what a stranger's module holds may raise anything when looked at
+    except Exception as error:  # noqa: BLE001  # contents of a third-party module may raise anything on access
         own.append(LoadProblem(entry.name, entry.value, f"its exports can't be read: {describe_error(error)}"))
     if not exported and not own:
         own.append(

@@ -64,7 +64,7 @@ class Operation(Picklable, Generic[P, R]):
         Raises:
             ArgumentError: the arguments do not fit, or one can't be converted.
             OptionError: an unknown ``rave_…`` option.
-            Exception: whatever the body raises.
+            Exception: what the body raises.
         """
         try:
             context = _context() or ambient.fallback or current_context()
@@ -112,7 +112,7 @@ class Operation(Picklable, Generic[P, R]):
         return self._bind(self._resolved(current_context()), args, kwargs)
 
     def key(self, /, *args: P.args, **kwargs: P.kwargs) -> Key | None:
-        """The key that a call with these arguments has; ``None`` where an argument has no canonical encoding."""
+        """The key that a call with these arguments has; ``None`` if an argument has no canonical encoding."""
         return self._resolved(current_context()).binder.bind(args, kwargs).key
 
     def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:

@@ -17,7 +17,7 @@ def answered_alone(spec: OperationSpec, args: tuple[Any, ...], kwargs: dict[str,
 
     Raises:
         ArgumentError: the arguments do not fit, or one can't be converted.
-        Exception: whatever the body raises.
+        Exception: what the body raises.
     """
     _, plain = take_options(spec.name, kwargs)
     binder = Binder(spec, spec.name, "", typemap=spec.typemap, unencodable=lambda _: None)

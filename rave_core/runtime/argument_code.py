@@ -28,7 +28,7 @@ class ArgumentCode:
         self._known.clear()
 
     def digest(self, things: Iterable[object], home: str, *, has_classes: bool = True) -> str:
-        """A digest of functions and classes in any order; empty where there is nothing to say.
+        """A digest of functions and classes in any order; empty if there is nothing to say.
 
         Args:
             things: the functions and classes found in arguments.

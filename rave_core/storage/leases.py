@@ -53,7 +53,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def read_record(data: bytes | None) -> LeaseRecord | None:
-    """The record in ``data``; ``None`` where there is none, or none that can be read (it is being written)."""
+    """The record in ``data``; ``None`` if there is none, or none that can be read (it is being written)."""
     if not data:
         return None
     try:

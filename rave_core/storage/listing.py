@@ -71,7 +71,7 @@ def keys_of(cache: Cache, operation: str) -> Iterator[str]:
 
 
 def read_head(cache: Cache, key: str) -> Entry | None:
-    """The entry under ``key`` by its header alone, which is not checked; ``None`` where there is none.
+    """The entry under ``key`` by its header alone, which is not checked; ``None`` if there is none.
 
     Raises:
         EntryError: it can't be read.
@@ -190,7 +190,7 @@ def find_entry(caches: Iterable[Cache], name: str) -> Kept:
 
 
 def check_entry(cache: Cache, key: str) -> Entry | None:
-    """The entry under ``key`` after all its bytes were read and checked; ``None`` where there is none.
+    """The entry under ``key`` after all its bytes were read and checked; ``None`` if there is none.
 
     Values are not decoded, so nothing in an entry is ever run.
 

@@ -49,7 +49,7 @@ class Statistics:
     def install(cls, clock: Clock | None = None) -> Statistics:
         """Statistics that count in ``logging.statistics["RAVE"]``, which is made if absent.
 
-        What stands there already goes on, so that all who install share one namespace.
+        Existing statistics continue, so all installations share one namespace.
         """
         statistics = cls(clock)
         shared = repository().setdefault(NAMESPACE, statistics.namespace)

@@ -112,7 +112,7 @@ class BackendContract(ABC):
         assert list(backend.keys()) == []
 
     def test_a_frame_comes_back_whole(self, backend: Backend) -> None:
-        """The pieces are joined in their order, whatever kind of bytes they are."""
+        """The pieces are joined in their order, for any kind of bytes."""
         backend.put(key_of("a"), [b"one", bytearray(b"two"), b"", memoryview(b"three")])
         assert _got(backend, "a") == b"onetwothree"
 

@@ -49,14 +49,14 @@ class _Played(ABC):
 
 
 class CrashContract(_Played):
-    """A process may die of SIGKILL in front of any line of the backend's code: nothing half-made is ever seen.
+    """A process may die of SIGKILL before any line of the backend's code: nobody ever sees half-made data.
 
-    Each act is played as often as the backend's package has lines on its way, and a process is killed at each.
+    Each act is played once for every line of the backend's package that it runs, and a process is killed at each.
     Afterwards another process finds the old or the new, whole, and goes on.
     """
 
     kills: ClassVar[int] = 48
-    """At so many lines of an act at most: evenly chosen, the first and the last among them."""
+    """The maximum number of lines of an act to kill at: chosen evenly, including the first and the last."""
 
     @pytest.mark.parametrize("act", ["put", "delete"])
     def test_a_kill_leaves_the_old_or_the_new(self, place: str, act: str) -> None:
@@ -64,13 +64,13 @@ class CrashContract(_Played):
         _is_sound(self.play("crashes", place, act=act, most=self.kills))
 
     def test_a_kill_leaves_a_whole_product(self, place: str) -> None:
-        """An entry names one that is there; where there are files or objects."""
+        """An entry names one that is there, if the backend has files or objects."""
         acts = {"files": "product", "objects": "object"}
         for capability in sorted(acts.keys() - self.lacks):
             _is_sound(self.play("crashes", place, act=acts[capability], most=self.kills))
 
     def test_a_kill_leaves_a_lease_that_can_be_had(self, place: str) -> None:
-        """It is free, or has a record by which it can be taken over; where there are leases."""
+        """It is free, or has a record by which it can be taken over, if the backend has leases."""
         if "lease" not in self.lacks:
             _is_sound(self.play("crashes", place, act="lease", most=self.kills))
 
@@ -88,20 +88,20 @@ class ProcessContract(_Played):
     """How many claim a key at once."""
 
     def test_one_of_many_processes_wins_each_claim(self, place: str) -> None:
-        """In each of ten rounds exactly one; where there are leases."""
+        """In each of ten rounds exactly one, if the backend has leases."""
         if "lease" not in self.lacks:
             assert self.play("claims", place, processes=self.processes, rounds=10) == [1] * 10
 
     def test_every_frame_is_one_that_somebody_put(self, place: str) -> None:
-        """While four put, read, delete and purge the same keys, nobody reads a part or a mixture."""
+        """While four processes put, read, delete and purge the same keys, none reads a part or a mixture."""
         assert self.play("stress", place, processes=4, actions=150) > 0
 
 
 class ClockContract(_Played):
-    """Hosts' clocks differ by minutes: a purge by one takes nothing from the living of another."""
+    """Hosts' clocks differ by minutes: a purge by one host removes nothing live of another."""
 
     @pytest.mark.parametrize("seconds", [-600.0, 600.0])
     def test_a_purge_by_another_clock_takes_nothing_from_the_living(self, place: str, seconds: float) -> None:
-        """Neither an entry nor a lease that is held nor a draft under way."""
+        """It removes no live entry, no held lease and no draft under way."""
         found = self.play("clocks", place, seconds=seconds)
         assert found == {"frame": True, "lease": True, "draft": True}

@@ -1,7 +1,7 @@
-"""A process of its own in which processes are killed, race each other, or live by another time.
+"""A separate process whose children are killed, race each other, or use another clock.
 
-It never opens a backend itself: each of its children does, after the fork, as each process of a team would. What to
-play, and how a backend is opened, comes as JSON on standard input; what was seen goes as JSON to standard output.
+It never opens a backend itself: each of its children does, after the fork, as each process of a team would. It reads
+the scenario and how to open a backend as JSON from standard input, and writes the result as JSON to standard output.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Ended:
     Attributes:
         was_killed: by SIGKILL.
         answer: its result, ``None`` if it was killed.
-        problem: the exception that it ended with, in words; empty where there was none.
+        problem: the exception that it ended with, in words; empty if there was none.
     """
 
     was_killed: bool

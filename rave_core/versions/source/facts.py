@@ -21,7 +21,7 @@ class Decorator:
 
     Attributes:
         chain: what it names or calls, as a chain; empty for any other expression.
-        digest: of its normal form and of the place where it stands.
+        digest: of its normal form and its place.
         names: the names that its expression uses.
         is_own: whether it is on the definition itself rather than on a function inside it.
     """
@@ -76,7 +76,7 @@ class Facts:
         return self._parse() is None if not self.record else False
 
     def function(self, code: CodeType) -> Definition | None:
-        """The definition of loaded code; ``None`` where this source is not what it was compiled from."""
+        """The definition of loaded code; ``None`` if this source is not what it was compiled from."""
         key = f"{code.co_qualname}@{code.co_firstlineno}"
         compiled = self._kept(f"codes {key}", lambda parsed: parsed.digests(key))
         if not compiled or code_digest(code) not in compiled:
@@ -91,7 +91,7 @@ class Facts:
         return every and replace(every, code=digest_of(every.code, sys.implementation.cache_tag, code_digest(code)))
 
     def class_(self, qualname: str) -> Definition | None:
-        """The statement of a class; ``None`` where there is none."""
+        """The statement of a class; ``None`` if there is none."""
         return (
             self._definition(f"class {qualname}", lambda parsed: [parsed.classes[qualname]])
             if (qualname in self.outline.classes)
@@ -99,7 +99,7 @@ class Facts:
         )
 
     def assigned(self, name: str) -> Definition | None:
-        """The statements of the module that bind or change a name; ``None`` where there are none."""
+        """The statements of the module that bind or change a name; ``None`` if there are none."""
         return self._definition(f"name {name}", lambda parsed: _binding(parsed.tree, name))
 
     def module(self) -> Definition | None:
@@ -108,7 +108,7 @@ class Facts:
 
     @property
     def outline(self) -> SourceOutline:
-        """Its outline; an empty one where it can't be compiled."""
+        """Its outline; an empty one if it can't be compiled."""
         if self._outline is None:
             data = self._kept("outline", lambda parsed: _outline_json(parsed.outline()))
             self._outline = SourceOutline(**data) if data else SourceOutline()

@@ -21,7 +21,7 @@ class FactsStore:
         self._is_checked = False
 
     def read(self, name: str) -> dict[str, Any] | None:
-        """The facts under ``name``; ``None`` where there are none that can be read."""
+        """The facts under ``name``; ``None`` if there are none that can be read."""
         try:
             found = json.loads((self.directory / name).read_bytes())
         except (OSError, ValueError):

@@ -57,7 +57,7 @@ NOTES = frozenset(
 
 
 def own_attributes(value: object) -> dict[str, Any]:
-    """The ``__dict__`` of an object, asked for without running code of its class; empty where there is none."""
+    """The ``__dict__`` of an object, asked for without running code of its class; empty if there is none."""
     try:
         found: dict[str, Any] = object.__getattribute__(value, "__dict__")
     except AttributeError:

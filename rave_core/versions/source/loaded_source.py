@@ -65,7 +65,7 @@ class Sources:
             return facts
 
     def of_module(self, space: Mapping[str, Any]) -> Facts | None:
-        """The facts of a module's source; ``None`` where it has none."""
+        """The facts of a module's source; ``None`` if it has none."""
         path = space.get("__file__")
         if not isinstance(path, str) or path.endswith((".so", ".pyd")):
             return None
@@ -114,7 +114,7 @@ class Sources:
             yield self.facts_of("".join(entry[2]).encode(), filename, is_cell=entry[1] is None)
 
     def cell(self, name: str) -> Facts | None:
-        """The facts of the latest cell in which a class of that name is defined; ``None`` where there is none."""
+        """The facts of the latest cell in which a class of that name is defined; ``None`` if there is none."""
         for filename, entry in reversed(list(linecache.cache.items())):
             if len(entry) > 2 and entry[1] is None and any(f"class {name}" in line for line in entry[2]):
                 return self.facts_of("".join(entry[2]).encode(), filename, is_cell=True)

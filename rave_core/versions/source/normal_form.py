@@ -28,8 +28,8 @@ class NormalForm:
 
     Attributes:
         code: digest of what always counts.
-        docs: digest of the docstrings, empty where there are none.
-        annotations: digest of the annotations of functions, empty where there are none.
+        docs: digest of the docstrings, empty if there are none.
+        annotations: digest of the annotations of functions, empty if there are none.
         decorators: of each decorator of a function: the expression, and the digest of it and its place.
     """
 

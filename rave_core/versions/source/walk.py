@@ -147,7 +147,7 @@ class Walk:
         return id(value) in self._numbers
 
     def facts_of(self, space: dict[str, Any]) -> Facts | None:
-        """The facts of a module's source, looked up once in a walk; ``None`` where it has none."""
+        """The facts of a module's source, looked up once in a walk; ``None`` if it has none."""
         if id(space) not in self.modules:
             self.modules[id(space)] = sources.of_module(space)
             self.keep(space)
@@ -187,7 +187,7 @@ class Walk:
         self.untracked.setdefault(what, why)
 
     def put_library(self, module: str, file: str | None = None) -> None:
-        """Adds where a name comes from that is not the project's: a distribution with its release, or Python."""
+        """Adds the origin of a name outside the project: a distribution with its release, or Python."""
         place = self.locality.of(module, file)
         if place is Place.PACKAGE:
             name, release = self.locality.package(module)
