@@ -1,8 +1,8 @@
 """What RAVE adds to an object store: `python benchmarks/object_store.py [--endpoint URL --bucket NAME]`.
 
-Without an endpoint it starts moto's S3 emulator; with one, it uses the environment's credentials. It compares a
-hit of 4 KiB with a bare GET by the same client, in turns. A process of its own stores and fetches a product of 64 MB,
-while the benchmark watches its memory. A figure over its limit makes the run fail.
+Without an endpoint it starts moto's S3 emulator; with one, it uses the environment's credentials. It compares a hit of
+4 KiB with a bare GET by the same client, in turns. A process of its own stores and fetches a product of 64 MB, while
+the benchmark watches its memory. A figure over its limit makes the run fail.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def file_lock(
         opener: opens the lock file, and creates it if it is missing.
         clock: does the waiting.
         seconds: how long to try for; 0 tries once.
-        shared: whether others may hold it at the same time, also shared.
+        shared: whether other shared holders may hold it at the same time.
 
     Raises:
         OSError: the file can't be opened, or the file system has no locks.

@@ -160,7 +160,7 @@ class LayeredBackend(Backend):
         """Keeps ``frame`` in every layer, the last one first.
 
         Raises:
-            OSError: the last layer could not keep it; those of the others that could still hold it.
+            OSError: the last layer could not keep it; the others keep it as far as they can.
         """
         self._put(key, frame, None)
 

@@ -74,7 +74,7 @@ class Inventory:
 
     @classmethod
     def of(cls, repository: Repository, window: Window | None = None) -> Self:
-        """The inventory of ``repository``. Known files, and files outside ``window``, are not read.
+        """The inventory of ``repository``. Does not reread known files, or read files outside ``window``.
 
         A file that can't be read is left out and named.
 

@@ -90,8 +90,7 @@ FROM (
 """  # noqa: S608  # ours
 """SQL that turns nfdump's report of a flow into our columns. A firewall reports a flow's beginning, state and end. Only
 the end has all its bytes, so the others are not flows (``is_other``). ``wrapped`` means that the router's uptime
-wrapped
-around between the start of a flow and its export."""
+wrapped around between a flow's start and its export."""
 
 SAID = (
     "type", "event", "t_event", "first", "last", "src4_addr", "src6_addr", "dst4_addr", "dst6_addr", "src_port",

@@ -1,4 +1,4 @@
-"""When the flows of a file start, found without reading them all: files outside a window are not read.
+"""When the flows of a file start, found without reading the file: files outside a window stay unread.
 
 The span is exact, or unknown. The name of a log or its last line is not enough: a connection is in the log of the hour
 in which it ended, however long ago it started.

@@ -38,7 +38,7 @@ def rwdedupe(flows: Flows, /, *, ignore_fields: Any = (), stime_delta: float | N
     Args:
         flows: the flows.
         ignore_fields: fields that may differ.
-        stime_delta: the most seconds between the starts of a flow and its duplicate; by default they are equal.
+        stime_delta: the most seconds from the start of the previous equal flow to that of a duplicate; by default 0.
 
     Raises:
         ParameterError: an argument is wrong.

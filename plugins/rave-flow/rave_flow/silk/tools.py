@@ -4,7 +4,7 @@
     rwstats(web, fields="dip", values="bytes", count=10)
     rwcount(rwfilter(web, flags_all="S/SA"), bin_size=300)
 
-`rwfilter`, `rwsort` and `rwcat` give references and read nothing. Tools that read flows are operations, cached by the
+`rwfilter`, `rwsort` and `rwcat` return references and read nothing. Tools that read flows are operations, cached by the
 content of the hours that they cover.
 """
 
