@@ -4,33 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rave_core.backend import (
-    Backend,
-    SupportsAging,
-    SupportsFiles,
-    SupportsHoldings,
-    SupportsLease,
-    SupportsObjects,
-    SupportsPeek,
-    SupportsPins,
-    SupportsPurge,
-    SupportsStats,
-    SupportsUrl,
-    SupportsValues,
-)
+from rave_core import backend as capabilities
+from rave_core.backend import Backend
 
-_PROTOCOLS: Final[tuple[type[Any], ...]] = (
-    SupportsAging,
-    SupportsFiles,
-    SupportsHoldings,
-    SupportsLease,
-    SupportsObjects,
-    SupportsPeek,
-    SupportsPins,
-    SupportsPurge,
-    SupportsStats,
-    SupportsUrl,
-    SupportsValues,
+_PROTOCOLS: Final[tuple[type[Any], ...]] = tuple(
+    getattr(capabilities, name) for name in capabilities.__all__ if name.startswith("Supports")
 )
 
 
