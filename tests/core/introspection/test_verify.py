@@ -85,7 +85,7 @@ def test_a_changed_or_missing_product_is_damaged(runtime: Runtime, tmp_path: Pat
     (key,) = runtime.products.backend.keys()
     assert check_entry(runtime.products, key) is not None
     product.write_text("tExt")
-    with pytest.raises(DamagedError, match="is not what was kept"):
+    with pytest.raises(DamagedError, match="does not have the digest"):
         check_entry(runtime.products, key)
     product.unlink()
     with pytest.raises(DamagedError, match="is gone"):
