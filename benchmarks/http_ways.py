@@ -186,7 +186,7 @@ async def application(directory: Path) -> AsyncIterator[Application]:
 
 async def get(app: Application, path: str, query: str = "", headers: Headers | None = None) -> tuple[int, Headers]:
     """Status and headers of the answer to a GET."""
-    given = [(name.lower().encode(), text.encode()) for name, text in ({"Host": "here"} | (headers or {})).items()]
+    given = [(name.lower().encode(), text.encode()) for name, text in ({"Host": "127.0.0.1"} | (headers or {})).items()]
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},

@@ -165,9 +165,10 @@ class Root:
         try:
             os.makedirs(os.path.dirname(self.path) or "/", exist_ok=True)
             os.mkdir(self.path, 0o700 if self._mode is None else self._mode)
-        except FileExistsError:
+        except FileExistsError as error:
             if not os.path.isdir(self.path):
-                raise
+                # One trouble has one number: whoever goes on to look below it is told this one.
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename) from error
         else:
             self._give_mode(0o700 if self._mode is None else self._mode)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 from abc import ABC, abstractmethod
@@ -54,6 +53,8 @@ class Blocking(Effect):
 
     async def perform_async(self) -> Any:
         """Gives what the function returns."""
+        import asyncio  # only here: programs without an event loop have no use for it
+
         if self.blocking:
             return await asyncio.to_thread(self.function, *self.args)
         return self.function(*self.args)
@@ -82,6 +83,8 @@ class Acquire(Effect):
 
     async def perform_async(self) -> Any:
         """Gives what the function returns."""
+        import asyncio  # only here: programs without an event loop have no use for it
+
         if not self.blocking:
             return self.function(*self.args)
         taken: Future[Any] = Future()
@@ -126,6 +129,8 @@ class Wait(Effect):
 
     async def perform_async(self) -> FlightResult | None:
         """Gives how the flight landed."""
+        import asyncio  # only here: programs without an event loop have no use for it
+
         loop = asyncio.get_running_loop()
         landed = asyncio.Event()
 
@@ -151,6 +156,8 @@ class Sleep(Effect):
 
     async def perform_async(self) -> None:
         """Returns afterwards."""
+        import asyncio  # only here: programs without an event loop have no use for it
+
         await asyncio.sleep(self.seconds)
 
 

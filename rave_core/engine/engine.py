@@ -11,7 +11,6 @@ Trouble in a cache never costs an answer: every failure of a store is reported, 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from dataclasses import replace
@@ -327,6 +326,8 @@ class Engine:
             _log.warning("%s could not be refreshed behind its caller: %s", execution.resolved.name, error)
 
     def _refresh(self, execution: Execution) -> None:
+        import asyncio  # only here: programs without an event loop have no use for it
+
         path = self._fly(execution, _LONG_AGO)
         try:
             end = asyncio.run(run_async(path)) if execution.resolved.spec.is_async else run(path)

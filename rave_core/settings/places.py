@@ -75,7 +75,7 @@ class Directories(Setting["Mapping[str, PathText]", "Mapping[str, str]"]):
 def default_store(directory: Path) -> str:
     """The URL of the user's default store: at most a twentieth of its disk, in whole MiB."""
     place = directory
-    while not place.is_dir() and place != place.parent:
+    while not os.path.isdir(place) and place != place.parent:  # a directory that can't be entered counts as none
         place = place.parent
     try:
         size = shutil.disk_usage(place).total // _SHARE >> 20

@@ -248,7 +248,9 @@ def _placeholder(schema: Mapping[str, Any], default: str | None, control: Contro
 
 
 def _examples(schema: Mapping[str, Any]) -> list[str]:
-    found = next((each["examples"] for each in (schema, *schema.get("anyOf", ())) if each.get("examples")), ())
+    items = schema.get("items")
+    forms = (schema, *schema.get("anyOf", ()), *([items] if isinstance(items, Mapping) else []))
+    found = next((each["examples"] for each in forms if each.get("examples")), ())
     return [text for text in map(_text, found) if text]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from rave_core import RaveWarning
+from rave_core import RaveWarning, carry
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -123,7 +123,7 @@ def together() -> Callable[..., list[Any]]:
             return act(number)
 
         with ThreadPoolExecutor(count) as pool:
-            return list(pool.map(enter, range(count)))
+            return list(pool.map(carry(enter), range(count)))
 
     return run
 
@@ -176,11 +176,11 @@ def leftovers() -> Callable[[Path], list[str]]:
 
     def list_them(root: Path) -> list[str]:
         below = [path.relative_to(root) for path in root.rglob("*") if not path.is_dir() or ".rave" in path.parts]
-        kept = {"key", "purged", "tmp", "leases", "damaged"}
+        kept = {"key", "purged", "tmp", "leases", "damaged", ".gitignore"}
         found = []
         for path in below:
             if path.parts[0] != ".rave":
-                if path.suffix not in (".rave", ".txt", ".TAG") and path.name != ".inventory":
+                if path.suffix not in (".rave", ".txt", ".TAG") and path.name not in (".inventory", ".gitignore"):
                     found.append(str(path))
             elif len(path.parts) > 2 or (len(path.parts) == 2 and path.name not in kept):
                 found.append(str(path))

@@ -143,7 +143,8 @@ def test_a_kill_at_any_point_is_taken_over(start, log, leftovers, tmp_path, what
     for report in diagnostics:
         for moment in ("after purge", "at the end"):
             names = [name.rpartition("/")[2] for name in report.get(moment, ()) if "/.rave/" in name]
-            assert not set(names) - {"key", "purged", "purge.lock", "commit.lock", "leases.lock", "leases.bytes"}
+            own = {"key", "purged", "purge.lock", "commit.lock", "leases.lock", "leases.bytes", ".gitignore"}
+            assert not set(names) - own
     frames = [name for name in diagnostics[-1]["at the end"] if name.endswith(".rave")]
     products = [name for name in diagnostics[-1]["at the end"] if name.endswith(".txt")]
     assert len(frames) == len(diagnostics)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rave_sql.errors import DatabaseError, QueryError, StatementError
 from rave_sql.query import check_reads
 
-from rave_core import OperationError, RaveError
+from rave_core import OperationError, RaveError, carry
 from rave_core.errors import ArgumentError, TimeLimitError
 
 Serve = Callable[..., dict[str, Any]]
@@ -288,7 +288,7 @@ def test_threads_share_a_database(place: Any, serving: Serve) -> None:
     def ask(number: int) -> None:
         answers[number] = people(names=["ada", "bob", "eve"], least=number % 4).column("id").to_pylist()
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(12)]
+    threads = [threading.Thread(target=carry(ask), args=(number,)) for number in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -60,7 +60,7 @@ def to_parquet(piece: Piece | Bundle, target: Path) -> None:
                 writer.add(flows)
         found = reading.left_out
         if found.lines:
-            log.warning("%s: %s", piece.path, found.sentences()[0])
+            log.warning("%r: %s", piece.path, found.sentences()[0])
         writer.note(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from pathlib import Path
@@ -111,5 +112,6 @@ class Observed:
 
 def create() -> OuterMiddleware:
     """The application, made in the worker."""
+    logging.basicConfig()  # RAVE's own loggers write nothing unless somebody says where to
     inner = Observed()
     return OuterMiddleware(inner, metrics=inner.metrics, access_log=inner.access_log)
