@@ -10,8 +10,8 @@ code of a namespace changes all the time, now and then into something that does 
 - a 5xx other than a documented 503 or 504 (the operations' own failures are 500, and intended);
 - a connection that ends early, unless its worker was killed just then, or, at a reload, it had been used before;
 - a body that runs again, though its worker was not killed;
-- a worker whose memory grows by more than a fifth of what it was after its first minute, descriptors that stay open,
-  and processes that are left over.
+- a worker whose memory grows by more than a fifth of what it was after its first minute (in shorter runs, by a half),
+  descriptors that stay open, and processes that are left over.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def test_workers_that_start_while_it_is_broken_serve_what_the_others_do(
     runs, log = service.runs("square 6"), service.log
     with asked_all_the_time(service, "/lab/square?n=6") as got:
         edit(service, "n * n * n}", "n * }")
-        wait_until(lambda: is_broken(service))
+        wait_until(lambda: is_broken(service), seconds=45)
         before = service.workers()
         start_others(service)
         wait_until(lambda: service.log.count(SERVES) == log.count(SERVES) + others, seconds=30)
