@@ -7,7 +7,7 @@ One broken plugin does not stop the others: what is wrong with it is a `LoadProb
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -76,6 +76,24 @@ def load(entry: EntryPoint) -> tuple[Any, LoadProblem | None]:
     except (Exception, SystemExit) as error:  # noqa: BLE001  # third-party modules may raise anything
         _log.debug("%s could not be loaded", entry, exc_info=True)
         return None, LoadProblem(entry.name, entry.value, f"could not be loaded: {type(error).__name__}: {error}")
+
+
+def found_plugins(group: str, disabled: Collection[str]) -> tuple[list[FoundPlugin], list[LoadProblem]]:
+    """The plugins of a group of entry points, except those named in ``disabled``, and what kept others from loading.
+
+    Each problem is logged.
+    """
+    found, problems = [], []
+    for entry in found_entry_points(group):
+        if entry.name in disabled:
+            continue
+        plugin, problem = load(entry)
+        if problem is None:
+            found.append(FoundPlugin(entry.name, entry.value, plugin))
+        else:
+            problems.append(problem)
+            _log.warning("plugin %s", problem)
+    return found, problems
 
 
 class Plugins:
@@ -189,17 +207,7 @@ def _registry(kind: str, builtin: dict[str, Any]) -> Registry[Any]:
 
 @lru_cache(maxsize=8)
 def _installed(disabled: tuple[str, ...]) -> Plugins:
-    found, problems = [], []
-    for entry in found_entry_points(PLUGINS):
-        if entry.name in disabled:
-            continue
-        plugin, problem = load(entry)
-        if problem is None:
-            found.append(FoundPlugin(entry.name, entry.value, plugin))
-        else:
-            problems.append(problem)
-            _log.warning("plugin %s", problem)
-    return Plugins(found, problems)
+    return Plugins(*found_plugins(PLUGINS, disabled))
 
 
 @lru_cache(maxsize=1)

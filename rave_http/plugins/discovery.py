@@ -9,7 +9,7 @@ from typing import Any
 import pluggy
 
 from rave_core.errors import PluginError, nearest
-from rave_core.plugins.discovery import FoundPlugin, LoadProblem, found_entry_points, load
+from rave_core.plugins.discovery import FoundPlugin, LoadProblem, found_plugins
 from rave_core.registry import Registry
 from rave_core.settings import Settings
 from rave_http import hookspecs
@@ -44,17 +44,7 @@ class HttpPlugins:
     @classmethod
     def installed(cls, disabled: Collection[str] = ()) -> HttpPlugins:
         """The plugins of the group ``rave.http``, except those named in ``disabled``."""
-        found, problems = [], []
-        for entry in found_entry_points(GROUP):
-            if entry.name in disabled:
-                continue
-            plugin, problem = load(entry)
-            if problem is None:
-                found.append(FoundPlugin(entry.name, entry.value, plugin))
-            else:
-                problems.append(problem)
-                _log.warning("plugin %s", problem)
-        return cls(found, problems)
+        return cls(*found_plugins(GROUP, disabled))
 
     def check(self) -> None:
         """Raises if there are problems.
