@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
@@ -153,3 +153,23 @@ def line() -> Callable[..., str]:
         return "\t".join(map(str, values))
 
     return make
+
+
+NETFLOW = "ts,duration,src,src_port,dst,dst_port,proto,bytes,packets,flags\n"
+
+
+@pytest.fixture
+def netflow(serving: Callable[[Path], Runtime], tmp_path: Path) -> Callable[[Iterable[str]], None]:
+    """Serves flows of one direction each: ``second duration src sport dst dport proto flags``."""
+
+    def serve(flows: Iterable[str]) -> None:
+        directory = tmp_path / "netflow"
+        directory.mkdir()
+        lines = []
+        for flow in flows:
+            second, *rest, flags = flow.split()
+            lines.append(",".join([str(1715680800 + float(second)), *rest, "100", "2", flags.strip("-")]))
+        (directory / "a.csv").write_text(NETFLOW + "\n".join([*lines, ""]))
+        serving(directory)
+
+    return serve
