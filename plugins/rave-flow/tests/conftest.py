@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flow_rows import read
 from rave_flow.generate import Scenario, write_day
 
 from rave_core import Runtime, Settings, using
@@ -121,6 +122,12 @@ def real_data() -> Path:
         if (folder / REAL).is_dir():
             return folder / REAL
     pytest.skip(f"the recorded traffic is not here: no {REAL} beside the repository (it is not part of it)")
+
+
+@pytest.fixture(scope="session")
+def lines(generated: Path) -> list[Row]:
+    """The flows of the generated day, read line by line."""
+    return list(read(generated))
 
 
 @pytest.fixture
