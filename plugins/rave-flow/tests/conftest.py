@@ -131,6 +131,14 @@ def lines(generated: Path) -> list[Row]:
 
 
 @pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """An empty directory for logs."""
+    path = tmp_path / "logs"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
 def zeek(tmp_path: Path) -> Callable[..., Path]:
     """Writes a small Zeek log, gzip or plain by its name, and gives its directory."""
 
