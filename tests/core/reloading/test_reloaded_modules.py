@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import threading
-import traceback
-import warnings
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from rave_core import Runtime, carry, using
 from rave_core.operations.catalog import Catalog
+from tests.core.forks import in_child
 from tests.core.reloading.served_code import ANSWER, KEPT, LAZY, Code, Gate, Served
 
 ANNOTATED = """
@@ -193,9 +188,7 @@ def test_many_calls_and_many_reloads_go_together(runtime: Runtime, code: Code) -
     assert wrong == []
 
 
-def test_a_forked_child_serves_and_reloads(
-    served: Served, gate: Gate, elsewhere: Any, tmp_path: Path, run_in_child: Callable[[Callable[[], bool]], bool]
-) -> None:
+def test_a_forked_child_serves_and_reloads(served: Served, gate: Gate, elsewhere: Any, tmp_path: Path) -> None:
     """Also one that was forked while another thread was loading."""
     served.code.write(init=gate.stop)
     loaded = elsewhere(served.reload)
@@ -207,27 +200,6 @@ def test_a_forked_child_serves_and_reloads(
         catalog = served.catalog.with_namespace("other", str(other.directory))
         return bool(served.find()(3) == "one" and catalog.find("other/answer")() == "child")
 
-    assert run_in_child(child)
+    assert in_child(child)
     gate.open()
     assert not loaded.result()
-
-
-@pytest.fixture
-def run_in_child() -> Callable[[Callable[[], bool]], bool]:
-    """Whether what a function gives in a forked child is true."""
-
-    def run(ask: Callable[[], bool]) -> bool:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads, from Python 3.12 on
-            child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                code = 0 if ask() else 2
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(code)
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-    return run

@@ -6,8 +6,6 @@ import multiprocessing
 import os
 import pickle
 import threading
-import traceback
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import pytest
 
 from rave_core import Runtime, Settings, op, op_file, using
 from rave_core.runtime.runtime import current_runtime
+from tests.core.forks import in_child
 
 Ran = Callable[[], list[str]]
 LOG: list[Path] = []
@@ -45,22 +44,6 @@ def forking(x):
     """Forks in the middle of its run."""
     _log("forking")
     return in_child(lambda: logged(x) == [x] and logged(x + 1) == [x + 1]) and logged(x) == [x]
-
-
-def in_child(ask: Callable[[], object]) -> bool:
-    """Whether what ``ask`` gives in a forked child is true; the child ends without cleaning up after us."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads, from Python 3.12 on
-        child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = 0 if ask() else 2
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.fixture(autouse=True)

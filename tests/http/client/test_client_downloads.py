@@ -21,21 +21,12 @@ from rave_http.client import (
     UnexpectedAnswer,
     WaitTimeout,
 )
+from tests.http.client.downloads import BODY, names_in, ranges_of
 
 if TYPE_CHECKING:
     from tests.http.stub_service import StubService
 
 pytest_plugins = ("tests.http.stub_service",)
-
-BODY = bytes(range(256)) * 1000
-
-
-def _ranges(stub: StubService) -> list[str | None]:
-    return [seen.headers.get("Range") for seen in stub.seen]
-
-
-def _names(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.iterdir())
 
 
 @pytest.mark.parametrize("to_file", [False, True])
@@ -47,7 +38,7 @@ def test_a_download_that_is_cut_goes_on_where_it_stopped(
     work = stub.make("top", BODY, cuts=deque([100, 50_000, 0]), chunked=chunked)
     product = client.fetch("lab/top", tmp_path / "x") if to_file else client.get("lab/top")
     assert product.content == BODY
-    assert _ranges(stub) == [None, "bytes=100-", "bytes=50100-", "bytes=50100-"]
+    assert ranges_of(stub) == [None, "bytes=100-", "bytes=50100-", "bytes=50100-"]
     assert [seen.headers.get("If-Range") for seen in stub.seen[1:]] == [work.etag] * 3
     assert [seen.query for seen in stub.seen] == [{}] * 4
 
@@ -65,7 +56,7 @@ def test_a_download_that_falls_silent_goes_on_too(stub: StubService, tmp_path: P
     stub.make("top", BODY, stalls=deque([100]))
     with Client(stub.url, read_timeout=0.2) as client:
         assert client.get("lab/top").content == BODY
-    assert _ranges(stub) == [None, "bytes=100-"]
+    assert ranges_of(stub) == [None, "bytes=100-"]
 
 
 def test_what_was_refreshed_is_not_refreshed_again_to_go_on(stub: StubService, client: Client) -> None:
@@ -94,7 +85,7 @@ def test_without_a_strong_validator_nothing_is_continued(
     """Nobody could tell whether it is still the same."""
     stub.make("top", BODY, etag=etag, cuts=deque([100]))
     assert client.fetch("lab/top", tmp_path / "x").content == BODY
-    assert _ranges(stub) == [None, None]
+    assert ranges_of(stub) == [None, None]
 
 
 @pytest.mark.parametrize("odd", ["wrong start", "wrong etag", "no range", "encoded"])
@@ -114,7 +105,7 @@ def test_a_part_that_does_not_fit_is_not_taken(stub: StubService, client: Client
             stub.script("/lab/top", lambda handler: handler.send(206, BODY[100:], "text/csv", **headers))
 
     assert client.get("lab/top", rave_on_progress=listen).content == BODY
-    assert _ranges(stub) == [None, "bytes=100-", None]
+    assert ranges_of(stub) == [None, "bytes=100-", None]
 
 
 def test_a_part_may_be_shorter_than_was_asked_for(stub: StubService, client: Client) -> None:
@@ -127,7 +118,7 @@ def test_a_part_may_be_shorter_than_was_asked_for(stub: StubService, client: Cli
             stub.script("/lab/top", lambda handler: handler.send(206, BODY[100:200], "text/csv", **headers))
 
     assert client.get("lab/top", rave_on_progress=listen).content == BODY
-    assert _ranges(stub) == [None, "bytes=100-", "bytes=200-"]
+    assert ranges_of(stub) == [None, "bytes=100-", "bytes=200-"]
 
 
 def test_cuts_do_not_count_while_bytes_come(stub: StubService, client: Client) -> None:
@@ -170,7 +161,7 @@ def test_all_of_it_has_to_come_in_time(stub: StubService, client: Client, tmp_pa
     stub.make("top", BODY, cuts=deque([1000] * 1000))
     with pytest.raises(WaitTimeout, match="was not here in time"):
         client.fetch("lab/top", tmp_path / "x", rave_total_timeout=0.2, rave_on_progress=lambda _: _pass_time())
-    assert _names(tmp_path) == [".x.part", ".x.part.json"]
+    assert names_in(tmp_path) == [".x.part", ".x.part.json"]
 
 
 def _pass_time() -> None:

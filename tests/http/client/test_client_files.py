@@ -19,21 +19,12 @@ from rave_http.client import (
     Ticket,
 )
 from rave_http.client.names import stem_of, suffix_of
+from tests.http.client.downloads import BODY, names_in, ranges_of
 
 if TYPE_CHECKING:
     from tests.http.stub_service import StubService
 
 pytest_plugins = ("tests.http.stub_service",)
-
-BODY = bytes(range(256)) * 1000
-
-
-def _ranges(stub: StubService) -> list[str | None]:
-    return [seen.headers.get("Range") for seen in stub.seen]
-
-
-def _names(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.iterdir())
 
 
 def test_a_file_is_replaced_all_at_once(stub: StubService, client: Client, tmp_path: Path) -> None:
@@ -48,7 +39,7 @@ def test_a_file_is_replaced_all_at_once(stub: StubService, client: Client, tmp_p
     assert target.read_bytes() == BODY == product.content
     assert (product.path, product.size, product.key) == (target, len(BODY), "")
     assert target.stat().st_mode & 0o777 == 0o660
-    assert _names(tmp_path) == ["top.csv"]
+    assert names_in(tmp_path) == ["top.csv"]
 
 
 def test_a_new_file_has_the_usual_permissions(stub: StubService, client: Client, tmp_path: Path) -> None:
@@ -66,12 +57,12 @@ def test_too_many_cuts_are_an_error_that_the_next_call_makes_good(
     stub.make("top", BODY, cuts=deque([100] + [0] * 9))
     with pytest.raises(ConnectionFailed, match=r"hung up: its answer was cut short, 5 times$"):
         client.fetch("lab/top", tmp_path / "x", n=1)
-    assert _names(tmp_path) == [".x.part", ".x.part.json"]
+    assert names_in(tmp_path) == [".x.part", ".x.part.json"]
     stub.works["top"].cuts.clear()
     stub.seen.clear()
     assert client.fetch("lab/top", tmp_path / "x", n=1, rave_refresh=True).content == BODY
-    assert _ranges(stub) == ["bytes=100-"]
-    assert _names(tmp_path) == ["x"]
+    assert ranges_of(stub) == ["bytes=100-"]
+    assert names_in(tmp_path) == ["x"]
 
 
 def test_what_is_complete_needs_no_more(stub: StubService, client: Client, tmp_path: Path) -> None:
@@ -79,7 +70,7 @@ def test_what_is_complete_needs_no_more(stub: StubService, client: Client, tmp_p
     _interrupt(stub, client, tmp_path / "x", len(BODY))
     assert client.fetch("lab/top", tmp_path / "x").media_type == "text/csv"
     assert (tmp_path / "x").read_bytes() == BODY
-    assert _ranges(stub) == [f"bytes={len(BODY)}-"]
+    assert ranges_of(stub) == [f"bytes={len(BODY)}-"]
 
 
 def test_what_is_longer_than_the_product_begins_again(stub: StubService, client: Client, tmp_path: Path) -> None:
@@ -87,7 +78,7 @@ def test_what_is_longer_than_the_product_begins_again(stub: StubService, client:
     _interrupt(stub, client, tmp_path / "x", 1000)
     stub.works["top"].finish(b"short", stub.works["top"].etag)
     assert client.fetch("lab/top", tmp_path / "x").content == b"short"
-    assert _ranges(stub) == ["bytes=1000-", None]
+    assert ranges_of(stub) == ["bytes=1000-", None]
 
 
 def _interrupt(stub: StubService, client: Client, target: Path, size: int) -> None:
@@ -139,7 +130,7 @@ def test_only_the_beginning_of_the_same_is_continued(
     arguments = {"argument": {"n": 1}, "form": {"rave_accept": "text/csv"}, "no resume": {"rave_resume": False}}
     product = client.fetch("lab/top", target, **arguments.get(change, {}))
     assert product.content == BODY
-    assert _ranges(stub) == [None]
+    assert ranges_of(stub) == [None]
     assert not target.is_symlink()
     assert (tmp_path / "y").exists() is (change in ("link", "twins"))
     if change in ("link", "twins"):
@@ -152,8 +143,8 @@ def test_a_part_that_another_process_writes_is_left_to_it(stub: StubService, cli
     with open(tmp_path / ".x.part", "rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         assert client.fetch("lab/top", tmp_path / "x").content == BODY
-    assert _ranges(stub) == [None]
-    assert _names(tmp_path) == [".x.part", ".x.part.json", "x"]
+    assert ranges_of(stub) == [None]
+    assert names_in(tmp_path) == [".x.part", ".x.part.json", "x"]
 
 
 @pytest.mark.parametrize("etag", ["", None])
@@ -167,7 +158,7 @@ def test_what_can_not_be_continued_leaves_nothing(
     stub.works["top"].fail("operation-failed", 500, "no")
     with pytest.raises(ClientError):
         client.fetch("lab/top", tmp_path / "x")
-    assert _names(tmp_path) == []
+    assert names_in(tmp_path) == []
 
 
 def test_a_note_is_never_older_than_its_bytes(stub: StubService, client: Client, tmp_path: Path) -> None:
@@ -178,7 +169,7 @@ def test_a_note_is_never_older_than_its_bytes(stub: StubService, client: Client,
 
     def listen(progress: Progress) -> None:
         if progress.done == 500:
-            assert _names(tmp_path) == [".x.part"]
+            assert names_in(tmp_path) == [".x.part"]
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -190,10 +181,10 @@ def test_a_directory_gets_a_name_for_the_product(stub: StubService, client: Clie
     work = stub.make("top", BODY, cuts=deque([100] + [0] * 9))
     with pytest.raises(ConnectionFailed):
         client.fetch("lab/top", tmp_path)
-    assert _names(tmp_path) == [".lab-top.part", ".lab-top.part.json"]
+    assert names_in(tmp_path) == [".lab-top.part", ".lab-top.part.json"]
     work.cuts.clear()
     assert client.fetch("lab/top", tmp_path).path == tmp_path / "lab-top.csv"
-    assert _names(tmp_path) == ["lab-top.csv"]
+    assert names_in(tmp_path) == ["lab-top.csv"]
     assert client.open_url(f"/-/products/{work.key}", tmp_path).path == tmp_path / "lab-top.csv"
 
 
