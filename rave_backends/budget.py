@@ -61,7 +61,7 @@ class Budget:
 
         def policy(text: str) -> Policy:
             if text not in policies:
-                raise ValueError(f"{' or '.join(policies)} expected")
+                raise ValueError(f"expected {' or '.join(policies)}")
             return cast("Policy", text)
 
         whole = Limit(url.take("max_bytes", parse_size, max_bytes), url.take("max_entries", parse_count, None))

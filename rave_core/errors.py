@@ -118,7 +118,7 @@ class OperationError(RaveError, ValueError):
             ConfigurationError: the status is not from 400 to 499.
         """
         if not 400 <= status <= 499:
-            raise ConfigurationError(f"OperationError(status={status!r}): a status from 400 to 499 is expected")
+            raise ConfigurationError(f"OperationError(status={status!r}): expected a status from 400 to 499")
         super().__init__(message)
         self.status = status
         self.errors = [dict(error) for error in errors]

@@ -182,7 +182,7 @@ def crossover_strategy(
         ConfigurationError: an argument is none of these.
     """
     if not isinstance(age_arg, str) or not age_arg.isidentifier():
-        raise ConfigurationError(f"crossover_strategy: age_arg is {shown(age_arg)}; the name of a parameter expected")
+        raise ConfigurationError(f"crossover_strategy: age_arg is {shown(age_arg)}; expected the name of a parameter")
     return _Crossover(_early(a), _early(b), _duration(age), age_arg)
 
 
@@ -233,7 +233,7 @@ def _early(value: object) -> Strategy:
         _check_callable(value)
         return value
     raise ConfigurationError(
-        f"{shown(value)} is no strategy; a function of a request, the name of a strategy, or a duration expected"
+        f"{shown(value)} is no strategy; expected a function of a request, the name of a strategy, or a duration"
     )
 
 
@@ -295,7 +295,7 @@ def check_result(value: object, operation: str, strategy: object = None) -> floa
     except (TypeError, ValueError, OverflowError, OSError) as error:
         reason = str(error)
     named = "its strategy" if strategy is None else f"strategy {_called(strategy)}"
-    raise DecorationError(f"{operation}: {named} returned {shown(value)}; a Unix time in seconds expected ({reason})")
+    raise DecorationError(f"{operation}: {named} returned {shown(value)}; expected a Unix time in seconds ({reason})")
 
 
 def _needs_of(strategy: object) -> tuple[str, ...]:

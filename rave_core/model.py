@@ -82,7 +82,7 @@ class Key:
         """
         operation, version, arguments = (*text.rsplit("/", 2), "", "")[:3]
         if not (operation and version and arguments):
-            raise ValueError(f"{text!r} is not a key: operation/version/arguments expected")
+            raise ValueError(f"{text!r} is not a key: expected operation/version/arguments")
         return cls(unquote(operation), version, arguments)
 
     def __str__(self) -> str:

@@ -58,7 +58,7 @@ def _squared(answer: Answer, n: int) -> str:
     if answer.json != {"n": n, "square": n * n}:
         raise answer.wrong("another square expected")
     if not answer.headers["etag"].startswith('"'):
-        raise answer.wrong("a strong validator expected")
+        raise answer.wrong("expected a strong validator")
     return "ok"
 
 
@@ -79,7 +79,7 @@ def head(actor: Actor) -> str:
         return "later"
     answer.need(200)
     if answer.body or answer.headers["content-length"] != str(size):
-        raise answer.wrong(f"a length of {size} and no bytes expected")
+        raise answer.wrong(f"expected a length of {size} and no bytes")
     return "ok"
 
 
@@ -124,7 +124,7 @@ def condition(actor: Actor) -> str:
         return "later"
     again.need(304)
     if again.body or again.headers["etag"] != first.headers["etag"]:
-        raise again.wrong("the same validator and no bytes expected")
+        raise again.wrong("expected the same validator and no bytes")
     return "ok"
 
 
@@ -154,7 +154,7 @@ def brief(actor: Actor) -> str:
     age = answer.asked_at - float(made_at)
     is_stale = "ttl=-" in answer.headers["cache-status"]
     if found != name or age > 8.1 or (age > 2.1 and not is_stale):
-        raise answer.wrong(f"{name}, at most 2 s old, or 8 s where it is told to be stale, expected; it is {age:.3f} s")
+        raise answer.wrong(f"expected {name}, at most 2 s old, or 8 s where it is told to be stale; it is {age:.3f} s")
     return "stale" if is_stale else "ok"
 
 
@@ -222,7 +222,7 @@ def _edited(actor: Actor, answer: Answer, rest: dict[str, Any]) -> str:
     found = answer.json
     actor.editions.check(answer, found.pop("edition"))
     if found != rest:
-        raise answer.wrong(f"{rest} expected")
+        raise answer.wrong(f"expected {rest}")
     return "ok"
 
 

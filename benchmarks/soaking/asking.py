@@ -84,7 +84,7 @@ class Answer:
     def need(self, *statuses: int) -> None:
         """Complains of any other status."""
         if self.status not in statuses:
-            raise self.wrong(f"{' or '.join(map(str, statuses))} expected")
+            raise self.wrong(f"expected {' or '.join(map(str, statuses))}")
 
     def need_body(self, expected: bytes) -> None:
         """Complains of any other body."""
@@ -204,9 +204,9 @@ class Client:
         """What is true of every answer."""
         self.tally.answered(answer)
         if "x-request-id" not in answer.headers:
-            raise answer.wrong("a request ID expected")
+            raise answer.wrong("expected a request ID")
         if answer.status >= 400 and answer.body and not answer.slug:
-            raise answer.wrong("a problem expected")
+            raise answer.wrong("expected a problem")
         if answer.status < 500 or (self.act == "failure" and answer.slug == "operation-failed"):
             return
         if answer.body and (answer.status, answer.slug) not in _ALLOWED:

@@ -84,4 +84,4 @@ class Editions:
             newest = self._all[-1].number
         least = max(told, default=1)
         if not least <= number <= newest:
-            raise answer.wrong(f"an edition from {least} to {newest} expected")
+            raise answer.wrong(f"expected an edition from {least} to {newest}")

@@ -91,7 +91,7 @@ def edited_ticket(actor: Actor) -> str:
     # The ticket is for the edition that was current when it was issued.
     actor.editions.check(answer, found["edition"])
     if found["name"] != name:
-        raise end.wrong(f"{name} expected")
+        raise end.wrong(f"expected {name}")
     return "ok"
 
 
@@ -129,7 +129,7 @@ def _href(answer: Answer) -> str:
     answer.need(202)
     href = answer.json["href"]
     if answer.headers["location"] != href or answer.headers["cache-control"] != "no-store":
-        raise answer.wrong("a ticket expected")
+        raise answer.wrong("expected a ticket")
     return str(href)
 
 

@@ -43,7 +43,7 @@ class Drafts:
             OSError: there is no place for it.
         """
         if "/" in suffix or "\0" in suffix:
-            raise ProductError(f"{suffix!r} can't be the suffix of a product: the end of a file name expected")
+            raise ProductError(f"{suffix!r} can't be the suffix of a product: expected the end of a file name")
         if not self._tree.files.exists(self._inside.directory):
             self._root.prepare()
         directory = self._made(self._inside) if who_may_change(self._inside.directory) is None else self._made_outside()
@@ -62,7 +62,7 @@ class Drafts:
             ProductError: nothing or no plain file is there, or ``new`` did not give that path.
         """
         if not self.owns(path):
-            raise ProductError(f"{path} can't become a product: a plain file where draft() said is expected")
+            raise ProductError(f"{path} can't become a product: expected a plain file at the path that draft() gave")
         try:
             file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -70,11 +70,11 @@ class Drafts:
         except OSError as error:
             if error.errno not in (errno.ELOOP, errno.ENXIO):
                 raise
-            raise ProductError(f"{path} can't become a product: a plain file is expected") from None
+            raise ProductError(f"{path} can't become a product: expected a plain file") from None
         if stat.S_ISREG(os.fstat(file).st_mode):
             return file
         os.close(file)
-        raise ProductError(f"{path} can't become a product: a plain file is expected")
+        raise ProductError(f"{path} can't become a product: expected a plain file")
 
     def take(self, path: str, file: int) -> str:
         """Moves or copies the open draft ``path`` into the store's directory of temporary files; returns the path.

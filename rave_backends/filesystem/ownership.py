@@ -232,5 +232,5 @@ def parse_mode(text: str) -> int:
     """
     mode = int(text, 8) if text.isdecimal() else 0
     if mode & ~0o3777 or mode & 0o700 != 0o700:
-        raise ValueError("an octal mode that gives its owner everything expected, such as 700 or 2770")
+        raise ValueError("expected an octal mode that gives its owner everything, such as 700 or 2770")
     return mode

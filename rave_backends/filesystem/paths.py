@@ -65,7 +65,7 @@ class Tree:
         """
         if not _is_product(name):
             raise ProductError(
-                f"{key}: {name!r} can't be the name of a product: a file name expected, "
+                f"{key}: {name!r} can't be the name of a product: expected a file name, "
                 f"without '/', not starting with a dot, not ending in {SUFFIX}"
             )
         return f"{self.frame(key).rpartition('/')[0]}/{name}"
@@ -177,5 +177,5 @@ def directory_of(url: StoreURL) -> str:
     else:
         raise ConfigurationError(f"{url}: {url.host!r} is another host; file:///{url.host}{url.path} may be meant")
     if not os.path.isabs(path) or not path.strip("/"):
-        raise ConfigurationError(f"{url}: an absolute directory expected, as in file:///var/cache/rave")
+        raise ConfigurationError(f"{url}: expected an absolute directory, as in file:///var/cache/rave")
     return path

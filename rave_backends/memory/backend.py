@@ -72,7 +72,7 @@ class MemoryBackend(Backend):
             ConfigurationError: the URL has a host or path, or an option is wrong.
         """
         if url.host or url.path.strip("/"):
-            raise ConfigurationError(f"{url}: memory has neither host nor path; memory:// expected")
+            raise ConfigurationError(f"{url}: memory has neither host nor path; expected memory://")
         budget, max_age = Budget.from_url(url, max_bytes=DEFAULT_BYTES), url.take("max_age", parse_age, None)
         url.done()
         return cls(budget=budget, max_age=max_age)

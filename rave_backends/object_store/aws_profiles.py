@@ -25,8 +25,8 @@ _GOOD_FOR: Final = timedelta(minutes=9)
 _SSO: Final = ("sso_session", "sso_account_id", "sso_start_url")
 _SOURCES: Final = ("aws_access_key_id", "role_arn", "credential_process", "login_session", *_SSO)
 _EXPECTED: Final = (
-    "aws_access_key_id and aws_secret_access_key, role_arn with source_profile or credential_source, sso_session, or "
-    "credential_process expected"
+    "expected aws_access_key_id and aws_secret_access_key, role_arn with source_profile or credential_source, "
+    "sso_session, or credential_process"
 )
 _FILES: Final = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
 
@@ -89,7 +89,7 @@ class AWSProfile:
 
     def _refuse_unusable(self) -> None:
         if not self._has(self.name, _SOURCES):
-            raise ConfigurationError(f"the AWS profile {self.name!r} tells of no credentials: {_EXPECTED}")
+            raise ConfigurationError(f"the AWS profile {self.name!r} names no credentials: {_EXPECTED}")
         asking = next((each for each in self.chain if self._has(each, ("mfa_serial",))), None)
         if asking is not None:
             raise ConfigurationError(

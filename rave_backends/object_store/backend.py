@@ -88,7 +88,7 @@ class ObjectStoreBackend(Backend):
         budget = Budget.from_url(url, policies=("lru", "cost"))
         url.done()
         if not url.host:
-            raise ConfigurationError(f"{url}: no bucket is named; {url.scheme}://bucket/prefix expected")
+            raise ConfigurationError(f"{url}: no bucket is named; expected {url.scheme}://bucket/prefix")
         try:
             return cls(_ACCOUNTS[url.scheme](url.host, **options), url.path.strip("/"), budget=budget, timeout=timeout)
         except ConfigurationError as error:
@@ -242,5 +242,5 @@ def _text(text: str) -> str:
 def _timeout(text: str) -> float:
     seconds = parse_duration(text)
     if not 0.1 <= seconds <= 3600:
-        raise ValueError("a time from 0.1s to 1h expected")
+        raise ValueError("expected a time from 0.1s to 1h")
     return seconds

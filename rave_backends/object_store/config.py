@@ -155,7 +155,7 @@ class AzureConfig(BucketConfig):
         account = account or environ.get("AZURE_STORAGE_ACCOUNT_NAME")
         if not account:
             raise ConfigurationError(
-                "no storage account is named: ?account=NAME or AZURE_STORAGE_ACCOUNT_NAME expected"
+                "no storage account is named: expected ?account=NAME or AZURE_STORAGE_ACCOUNT_NAME"
             )
         self._account = _checked(account, _ACCOUNT, "a storage account", self.scheme)
 
@@ -184,5 +184,5 @@ def _endpoint(text: str | None) -> str | None:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
         shown = text.replace(parts.netloc, parts.netloc.rpartition("@")[2])
-        raise ConfigurationError(f"{shown!r} can't be an endpoint: https://host or http://host:port expected")
+        raise ConfigurationError(f"{shown!r} can't be an endpoint: expected https://host or http://host:port")
     return text.rstrip("/")

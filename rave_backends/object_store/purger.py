@@ -38,7 +38,7 @@ def product_name(frame: str, name: str) -> str:
     """
     if not name or not name.isprintable() or name[0] == "." or "/" in name or name.endswith(SUFFIX):
         raise ProductError(
-            f"{frame.removesuffix(SUFFIX)}: {name!r} can't be the name of a product: a file name expected, "
+            f"{frame.removesuffix(SUFFIX)}: {name!r} can't be the name of a product: expected a file name, "
             f"without '/', not starting with a dot, not ending in {SUFFIX}"
         )
     return f"{frame.rpartition('/')[0]}/{name}"

@@ -28,7 +28,7 @@ class StoreURL:
         except ValueError as error:
             raise ConfigurationError(f"backend {_CREDENTIALS.sub('', text)!r} is no URL: {error}") from None
         if not parts.scheme or "://" not in text:
-            raise ConfigurationError(f"backend {text!r} is no URL: memory:// or file:///path expected")
+            raise ConfigurationError(f"backend {text!r} is no URL: expected memory:// or file:///path")
         self.scheme = parts.scheme.lower()
         self.host = parts.netloc.rpartition("@")[2]
         self.path = unquote(parts.path)
@@ -106,7 +106,7 @@ def parse_size(text: str) -> int:
             raise ValueError
         return int(size)
     except (ValueError, KeyError):
-        raise ValueError(f"{text!r} is not a size; 512, 64KiB, 256MiB or 1GiB expected") from None
+        raise ValueError(f"{text!r} is not a size; expected a size such as 512, 64KiB, 256MiB or 1GiB") from None
 
 
 def parse_age(text: str) -> float:
@@ -117,7 +117,7 @@ def parse_age(text: str) -> float:
     """
     seconds = parse_duration(text)
     if not 1 <= seconds < 2**53:
-        raise ValueError("a time of 1s or more expected, as in 30s or 5m")
+        raise ValueError("expected a time of 1s or more, as in 30s or 5m")
     return seconds
 
 
@@ -132,7 +132,7 @@ def parse_flag(text: str) -> bool:
         return True
     if lowered in ("0", "false", "no", "off"):
         return False
-    raise ValueError(f"{text!r} is not a yes or no; true or false expected")
+    raise ValueError(f"{text!r} is not true or false")
 
 
 def parse_count(text: str) -> int:
@@ -143,7 +143,7 @@ def parse_count(text: str) -> int:
     """
     found = _COUNT.fullmatch(text.strip())
     if not found or not (count := int(found[1]) * {"": 1, "k": 10**3, "M": 10**6}[found[2]]):
-        raise ValueError(f"{text!r} is not a number of entries; 1000, 50k or 2M expected")
+        raise ValueError(f"{text!r} is not a number of entries, such as 1000, 50k or 2M")
     return count
 
 

@@ -191,7 +191,7 @@ def _mode_of(path: str) -> int:
 def _check_writable(path: str) -> None:
     parent = os.path.dirname(os.path.realpath(path))
     if os.path.isdir(path):
-        raise OptionError(f"-o {path}: it is a directory; the name of a file is expected")
+        raise OptionError(f"-o {path}: it is a directory; expected the name of a file")
     if not os.path.isdir(parent):
         raise OptionError(f"-o {path}: there is no directory {parent}")
     if not os.access(path if os.path.exists(path) else parent, os.W_OK):

@@ -147,7 +147,7 @@ def overrides(given: Iterable[str]) -> dict[str, Any]:
     for text in given:
         name, sign, value = text.partition("=")
         if not sign or not name.strip():
-            raise ConfigurationError(f"--set {text!r}: NAME=VALUE expected, as in --set data_expire_after=2h")
+            raise ConfigurationError(f"--set {text!r}: expected NAME=VALUE, as in --set data_expire_after=2h")
         first, *rest = name.strip().split(".")
         if rest and first in _TABLES:
             _put(values.setdefault(first, {}), rest, _toml(value))

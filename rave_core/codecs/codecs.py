@@ -224,7 +224,7 @@ class Codecs:
     def _register(self, codec: Codec, origin: str, place: int) -> None:
         name: object = getattr(codec, "name", None)
         if not isinstance(name, str) or not name or not isinstance(getattr(codec, "data_only", None), bool):
-            raise PluginError(f"codec {codec!r} of {origin}: a name (text) and data_only (True or False) expected")
+            raise PluginError(f"codec {codec!r} of {origin}: expected a name (text) and data_only (True or False)")
         if name in self._by_name:
             raise DuplicateError(f"codec {name!r} of {origin} is already that of {self._origins[name]}: rename one")
         self._origins[name] = origin

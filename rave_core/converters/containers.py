@@ -176,9 +176,9 @@ def _json(text: str, kind: type, called: str) -> Any:
     try:
         found = parse_json(text)
     except ValueError as error:
-        raise ValueError(f"a JSON {called} expected: {error}") from error
+        raise ValueError(f"expected a JSON {called}: {error}") from error
     if not isinstance(found, kind):
-        raise TypeError(f"a JSON {called} expected, not {kind_of(found)}")
+        raise TypeError(f"expected a JSON {called}, not {kind_of(found)}")
     return found
 
 

@@ -77,7 +77,7 @@ def to_size(value: Any) -> int:
     found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         if isinstance(value, str) or (number := to_int(value)) < 0:
-            raise ValueError(f"{value!r} is no size; 4096, 64KiB or 1.5GB expected")
+            raise ValueError(f"{value!r} is not a size, such as 4096, 64KiB or 1.5GB")
         return number
     amount, unit, binary = found.groups()
     step = 1024 if binary or found.group()[-1:].lower() != "b" else 1000

@@ -77,7 +77,7 @@ def to_bool(value: Any) -> bool:
         number: Any = value
         if number in (0, 1):
             return bool(number)
-    raise TypeError("true, false, yes, no, on, off, 1 or 0 expected")
+    raise TypeError("expected true, false, yes, no, on, off, 1 or 0")
 
 
 def to_str(value: Any) -> str:

@@ -220,7 +220,7 @@ def _load_namespace(entry: EntryPoint, fetch: Fetch, problems: list[LoadProblem]
         own.append(LoadProblem(entry.name, entry.value, f"its exports can't be read: {describe_error(error)}"))
     if not exported and not own:
         own.append(
-            LoadProblem(entry.name, entry.value, "it exports nothing: __export__ = {'name': operation} expected")
+            LoadProblem(entry.name, entry.value, "it exports nothing; expected __export__ = {'name': operation}")
         )
     problems += own
     return Namespace(entry.name, entry.value, dict(sorted(exported.items())), tuple(own))

@@ -42,5 +42,7 @@ def depends_on(*things: Any, files: Iterable[str] = (), ignore: Iterable[str] = 
 def _texts(keyword: str, given: Iterable[str]) -> tuple[str, ...]:
     texts = (given,) if isinstance(given, str) else tuple(given)
     if not all(isinstance(text, str) and text for text in texts):
-        raise DecorationError(f"@depends_on: {keyword}={given!r}: texts expected, as {keyword}=['one', 'two']")
+        raise DecorationError(
+            f"@depends_on: {keyword}={given!r}: expected a list of texts, such as {keyword}=['one', 'two']"
+        )
     return texts

@@ -22,7 +22,7 @@ def checked_mime_type(value: object) -> str:
         DecorationError: it is none.
     """
     if not isinstance(value, str) or not _MIME_TYPE.fullmatch(value):
-        raise DecorationError(f"@mime_type({value!r}): a MIME type expected, as 'text/plain' or 'image/png'")
+        raise DecorationError(f"@mime_type({value!r}): expected a MIME type, such as 'text/plain' or 'image/png'")
     return value
 
 
@@ -33,7 +33,7 @@ def checked_version(value: object) -> Explicit | ByStrategy:
 
 def _checked_name(value: object) -> str:
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise DecorationError(f"name={value!r}: a printable text expected, as 'project/what_it_does'")
+        raise DecorationError(f"name={value!r}: expected a printable text, such as 'project/what_it_does'")
     return value
 
 
@@ -46,14 +46,14 @@ def _checked_typemap(value: object) -> TypeMap:
         return TypeMap((), value)
     if isinstance(value, (tuple, list)):
         return TypeMap(tuple(value))
-    raise DecorationError(f"typemap={value!r}: a tuple of types, or a dict from parameters to types expected")
+    raise DecorationError(f"typemap={value!r}: expected a tuple of types, or a dict from parameters to types")
 
 
 def _words(keyword: str) -> Callable[[object], tuple[str, ...]]:
     def check(value: object) -> tuple[str, ...]:
         words = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (None,)
         if not all(isinstance(word, str) and word for word in words):
-            raise DecorationError(f"{keyword}={value!r}: names expected, as {keyword}=['one', 'two']")
+            raise DecorationError(f"{keyword}={value!r}: expected names, such as {keyword}=['one', 'two']")
         return words
 
     return check

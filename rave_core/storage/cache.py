@@ -188,7 +188,7 @@ class ValueCache(Cache):
         assert located.frame is not None  # only what was found is opened
         entry, segments = unpack(located.frame, key.text, self.signer)
         if entry.product is not None:
-            raise DamagedError(f"{key}: a value expected, the entry is of a file")
+            raise DamagedError(f"{key}: expected a value, the entry is of a file")
         value = self._codecs.decode(entry.codec, segments, data_only=self._data_only)
         return Found(value, entry, self._hold(key, located, value, entry))
 

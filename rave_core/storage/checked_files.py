@@ -69,7 +69,7 @@ class CheckedFiles:
     def _check(self, path: str, file: BinaryIO, entry: Entry) -> None:
         status = os.fstat(file.fileno())
         if status.st_size != entry.size:
-            raise DamagedError(f"{entry.key}: {path} has {status.st_size} bytes, {entry.size} expected")
+            raise DamagedError(f"{entry.key}: {path} has {status.st_size} bytes instead of {entry.size}")
         if self._seen.get(path) == _untouched(status, entry):
             return
         if digest_file(file) != entry.digest:

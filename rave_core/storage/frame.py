@@ -89,7 +89,7 @@ def unpack(frame: Bytes, key: str, sealer: Signer) -> tuple[Entry, list[memoryvi
         start += size
     gap = -body % _ALIGN if places else 0
     if len(view) != gap + start or any(view[:gap]):
-        raise DamagedError(f"{key}: {gap} zeros and {start} bytes expected after the header, {len(view)} bytes found")
+        raise DamagedError(f"{key}: expected {gap} zeros and {start} bytes after the header, found {len(view)} bytes")
     view = view[gap:]
     if digest([view]) != entry.digest:
         raise DamagedError(f"{key}: the payload does not have the digest that its header holds")

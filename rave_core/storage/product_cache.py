@@ -238,7 +238,7 @@ def _written(spec: OperationSpec, path: str) -> str:
 def _check_writable(path: str) -> None:
     parent = os.path.dirname(path)
     if os.path.isdir(path):
-        raise ProductError(f"rave_tofile={path!r} is a directory; the name of a file is expected")
+        raise ProductError(f"rave_tofile={path!r} is a directory; expected the name of a file")
     if not os.path.isdir(parent):
         raise ProductError(f"rave_tofile={path!r}: there is no directory {parent!r}")
     if not os.access(path if os.path.exists(path) else parent, os.W_OK):

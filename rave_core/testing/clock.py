@@ -34,7 +34,7 @@ class FakeClock(Clock):
             ValueError: ``seconds`` is negative; ``jump`` sets a clock back.
         """
         if seconds < 0:
-            raise ValueError(f"time can't pass by {seconds} seconds: 0 or more expected; jump() sets the clock back")
+            raise ValueError(f"time can't pass by {seconds} seconds: expected 0 or more; jump() sets the clock back")
         with self._changed:
             self._now += seconds
             self._monotonic += seconds

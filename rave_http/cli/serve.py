@@ -30,7 +30,7 @@ def _namespaces(context: click.Context, parameter: click.Parameter, value: tuple
     for text in value:
         name, sign, directory = text.partition("=")
         if not sign or not name or not os.path.isdir(os.path.expanduser(directory)):
-            wrong = "there is no such directory" if sign and name else "NAME=DIR expected"
+            wrong = "there is no such directory" if sign and name else "expected NAME=DIR"
             raise click.BadParameter(f"{text!r}: {wrong}", context, parameter)
         found[name] = os.path.abspath(os.path.expanduser(directory))
     return found

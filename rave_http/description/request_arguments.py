@@ -202,7 +202,7 @@ def _document(body: bytes) -> dict[str, Any]:
     except RecursionError:
         raise Problem("bad-request", "The body is no JSON: the JSON nests too deep") from None
     if not isinstance(document, dict):
-        raise Problem("bad-request", "The body is no JSON object; one with the arguments by name is expected")
+        raise Problem("bad-request", "The body is no JSON object; expected one with the arguments by name")
     dotted = next((name for name in document if name.startswith("rave.")), None)
     if dotted is not None:
         raise Problem("bad-request", f"{dotted[:80]!r} belongs into the query, not into the body")

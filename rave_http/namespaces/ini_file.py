@@ -67,7 +67,7 @@ def _mistake(path: str, text: str, error: configparser.Error) -> str:
         return f"{path}, line {error.lineno}: the section [{_SECTION}] has to start before {error.line.strip()!r}"
     if isinstance(error, configparser.ParsingError) and error.errors:
         line = error.errors[0][0]
-        return f"{path}, line {line}: name = directory expected, not {text.splitlines()[line - 1].strip()!r}"
+        return f"{path}, line {line}: expected name = directory, not {text.splitlines()[line - 1].strip()!r}"
     return f"{path}: {error}"
 
 
@@ -87,7 +87,7 @@ def _directory(path: str, text: str, parser: configparser.ConfigParser, name: st
     except configparser.InterpolationError as error:
         raise ConfigurationError(f"{place}: write %% for a percent sign, and %(nsroot)s for the root") from error
     if not value or "\n" in value or "\0" in value:
-        raise ConfigurationError(f"{place}: {name} = one directory expected, not {value!r}")
+        raise ConfigurationError(f"{place}: expected {name} = one directory, not {value!r}")
     return os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(path)), os.path.expanduser(value)))
 
 

@@ -135,7 +135,7 @@ def _table(path: Path) -> dict[str, Any]:
     text = path.read_text("utf-8")
     table = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     if not isinstance(table, dict):
-        raise ValueError("a table is expected")
+        raise ValueError("expected a table")
     return table
 
 

@@ -135,7 +135,7 @@ def _passed() -> socket.socket | None:
     if given["LISTEN_PID"] != str(os.getpid()) or given["LISTEN_FDS"] in ("", "0"):
         return None
     if given["LISTEN_FDS"] != "1":
-        raise ConfigurationError(f"systemd passes {given['LISTEN_FDS']} sockets: one ListenStream is expected")
+        raise ConfigurationError(f"systemd passes {given['LISTEN_FDS']} sockets: expected one ListenStream")
     for name in given:
         os.environ.pop(name, None)
     os.set_inheritable(_FIRST_PASSED, False)

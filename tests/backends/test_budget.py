@@ -176,7 +176,7 @@ def test_writing_keeps_a_budget_of_entries_without_a_purge(tmp_path):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("s3://bucket?policy=lfu", "lru or cost expected"),
+        ("s3://bucket?policy=lfu", "expected lru or cost"),
         ("s3://bucket?max_entries=many", "not a number of entries"),
         ("s3://bucket?max_bytes.=1GiB", "max_bytes."),
         ("s3://bucket?max_entries.flow=0", "not a number of entries"),

@@ -20,7 +20,7 @@ def doubled(value):
 
 def metres(value):
     if not isinstance(value, str):
-        raise ValueError("a text expected")
+        raise ValueError("expected text")
     asked.append(value)
     return int(value.removesuffix("km")) * 1000
 

@@ -113,7 +113,7 @@ def test_passwords_are_hidden(shell: Callable[..., Any]) -> None:
     [
         ("cach=x", "unknown setting 'cach': did you mean 'cache'?"),
         ("strict=perhaps", "'strict' is 'perhaps': write true or false"),
-        ("strict", "--set 'strict': NAME=VALUE expected"),
+        ("strict", "--set 'strict': expected NAME=VALUE"),
         ("namespaces=x", "'namespaces' is 'x'"),
     ],
 )

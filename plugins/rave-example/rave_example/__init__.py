@@ -12,7 +12,7 @@ def to_place(value: Any) -> int:
     """A place in a sequence: a whole number up to 90, whose number fits into 64 bits."""
     number = int(value)
     if number > 90:
-        raise ValueError("a whole number up to 90 expected")
+        raise ValueError("expected a whole number up to 90")
     return number
 
 

@@ -154,7 +154,7 @@ def test_sets_are_joined_over_http_too() -> None:
 def test_rows_are_limited(sharing: Serve, generated: Path) -> None:
     """A browser is no place for millions of flows."""
     sharing(generated)
-    with pytest.raises(ParameterError, match="at most 10000 expected"):
+    with pytest.raises(ParameterError, match="expected at most 10000"):
         EXPORTS["rwfilter"](num_recs=10_001)
 
 

@@ -134,5 +134,5 @@ def test_bags_are_kept_in_files(tmp_path: Path) -> None:
     (tmp_path / "silk.txt").write_text("       10.0.0.1|                   3|\n       10.0.0.2|  10|\n")
     assert dict(Bag.load(tmp_path / "silk.txt").items()) == {"10.0.0.1": 3, "10.0.0.2": 10}
     (tmp_path / "silk.txt").write_text("sIP|records|\n10.0.0.1|many|\n10.0.0.1|3|\n")
-    with pytest.raises(ParameterError, match="line 2: a key and a number expected"):
+    with pytest.raises(ParameterError, match="line 2: expected a key and a number"):
         rwbagbuild(tmp_path / "silk.txt")

@@ -46,8 +46,8 @@ class Database:
             self._url = make_url(url)
         except ArgumentError:
             raise DatabaseError(
-                f"the URL of the database {name!r} is none: sqlite:////path, duckdb:////path or "
-                "postgresql+psycopg://host/database expected"
+                f"the database {name!r} has no valid URL; expected sqlite:////path, duckdb:////path or "
+                "postgresql+psycopg://host/database"
             ) from None
         self.dialect = self._url.get_backend_name()
         file = self.file

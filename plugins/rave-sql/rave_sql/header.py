@@ -104,7 +104,7 @@ def _header(said: Mapping[str, Any], where: str) -> Header:
     if values.get("cut", "mark") not in ("mark", "refuse"):
         raise QueryError(f"{where}: cut = {values['cut']!r}: 'mark' or 'refuse' expected")
     if values.get("max_rows", 1) < 1:
-        raise QueryError(f"{where}: max_rows = {values['max_rows']}: at least 1 expected")
+        raise QueryError(f"{where}: max_rows = {values['max_rows']}: expected at least 1")
     if "time_limit" in values:
         values["time_limit"] = _seconds(values["time_limit"], where)
     return Header(**values)
@@ -116,17 +116,17 @@ def _seconds(value: Any, where: str) -> float:
     except (ValueError, TypeError) as error:
         raise QueryError(f"{where}: time_limit = {value!r}: {error}") from error
     if not 0 < seconds <= 86400:
-        raise QueryError(f"{where}: time_limit = {value!r}: more than 0 and at most 1d expected")
+        raise QueryError(f"{where}: time_limit = {value!r}: expected more than 0 and at most 1d")
     return seconds
 
 
 def _parameter(name: str, told: Any, where: str) -> Parameter:
     if not _NAME.fullmatch(name) or name in _TAKEN or name.startswith("rave_"):
-        raise QueryError(f"{where}: a parameter can't be called {name!r}: lower case letters, digits and _ expected")
+        raise QueryError(f"{where}: a parameter can't be called {name!r}: use lower-case letters, digits and _")
     if isinstance(told, str):
         return Parameter(told)
     if not isinstance(told, dict):
-        raise QueryError(f"{where}: parameter {name} = {told!r}: a type, or a table with type and default, expected")
+        raise QueryError(f"{where}: parameter {name} = {told!r}: expected a type, or a table with type and default")
     _check(told, _PARAMETER_KINDS, f"{where}: parameter {name}")
     if "type" not in told:
         raise QueryError(f'{where}: parameter {name} has no type: type = "int", for one, is expected')
@@ -149,4 +149,4 @@ def _check(said: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]], where
         wrong = isinstance(value, bool) and object not in kinds[name]
         if wrong or not isinstance(value, kinds[name]):
             expected = " or ".join(kind.__name__ for kind in kinds[name])
-            raise QueryError(f"{where}: {name} = {value!r}: {expected} expected")
+            raise QueryError(f"{where}: {name} = {value!r}: expected {expected}")

@@ -135,7 +135,7 @@ def _marker(query: Query, database: str) -> Converter:
         if isinstance(value, Watermark):
             return value
         if value != CURRENT:
-            raise ValueError(f"{CURRENT!r} expected: results are those of the present state of the database")
+            raise ValueError(f"expected {CURRENT!r}: results are those of the present state of the database")
         try:
             found = opened(database, url_of(database))
         except RaveError as error:

@@ -101,10 +101,10 @@ def check_reads(sql: str, dialect: str, where: str) -> None:
     except sqlglot.errors.SqlglotError as error:
         raise QueryError(f"{where}: the SQL can't be parsed: {str(error).splitlines()[0]}") from error
     if len(statements) != 1:
-        raise QueryError(f"{where}: {len(statements)} statements, where one is expected")
+        raise QueryError(f"{where}: {len(statements)} statements instead of one")
     (statement,) = statements
     kinds = tuple(getattr(expressions, name) for name in _WRITES if hasattr(expressions, name))
     written = next((node for node in statement.walk() if isinstance(node, kinds)), None)
     if written is not None or not isinstance(statement, expressions.Query):
         what = type(written or statement).__name__.upper()
-        raise QueryError(f"{where}: {what}: a query that only reads is expected, as SELECT or WITH … SELECT")
+        raise QueryError(f"{where}: {what}: expected a query that only reads, such as SELECT or WITH … SELECT")

@@ -29,7 +29,7 @@ def table() -> Mapping[str, Any]:
             raise ConfigurationError(f"[plugins.sql]: unknown key {name!r}; {nearest(name, _KNOWN)}")
         if not isinstance(value, dict if name == "databases" else str):
             what = "a table from names to URLs" if name == "databases" else "a text"
-            raise ConfigurationError(f"[plugins.sql]: {name} = {value!r}: {what} expected")
+            raise ConfigurationError(f"[plugins.sql]: {name} = {value!r}: expected {what}")
     return found
 
 

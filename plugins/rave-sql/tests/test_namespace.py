@@ -61,7 +61,7 @@ def test_queries_are_run_by_name(rave: Callable[..., Any]) -> None:
     """Those that are right; what is wrong with another is told, and it is no operation."""
     listed = rave("list", "sql")
     assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == ["sql/databases", "sql/top"]
-    assert "team/gone.sql: DELETE: a query that only reads is expected" in listed.stderr
+    assert "team/gone.sql: DELETE: expected a query that only reads" in listed.stderr
     assert rave("run", "sql/top", "--format", "csv").stdout.split() == ["id,name", "1,ada", "2,bob"]
     assert json.loads(rave("run", "sql/top", "most=1", "--format", "json").stdout) == [{"id": 1, "name": "ada"}]
     assert rave("run", "sql/top", "most=1", "--dry-run", "--format", "csv").returncode == 0
@@ -89,7 +89,7 @@ def test_databases_are_looked_at(rave: Callable[..., Any]) -> None:
     ("line", "words"),
     [
         ('directry = "/x"', "unknown key 'directry'; did you mean 'directory'?"),
-        ("database = 5", "database = 5: a text expected"),
+        ("database = 5", "database = 5: expected text"),
         ('directory = "/nowhere/at/all"', "/nowhere/at/all is no directory"),
     ],
 )

@@ -190,9 +190,9 @@ def test_no_value_is_ever_taken_for_sql(place: Any, serving: Serve, name: str, n
     [
         ("/*\ntitel = 'x'\n*/ SELECT 1", "unknown key 'titel'; did you mean 'title'?"),
         ("/*\ntitle = \n*/ SELECT 1", "is no TOML"),
-        ("/*\nmax_rows = 'many'\n*/ SELECT 1", "max_rows = 'many': int expected"),
-        ("/*\nmax_rows = 0\n*/ SELECT 1", "at least 1 expected"),
-        ("/*\nmax_rows = true\n*/ SELECT 1", "max_rows = True: int expected"),
+        ("/*\nmax_rows = 'many'\n*/ SELECT 1", "max_rows = 'many': expected int"),
+        ("/*\nmax_rows = 0\n*/ SELECT 1", "expected at least 1"),
+        ("/*\nmax_rows = true\n*/ SELECT 1", "max_rows = True: expected int"),
         ("/*\ncut = 'off'\n*/ SELECT 1", "'mark' or 'refuse' expected"),
         ("/*\ntime_limit = 'soon'\n*/ SELECT 1", "time_limit = 'soon'"),
         ("/*\nmime_type = 'csv'\n*/ SELECT 1", "csv"),

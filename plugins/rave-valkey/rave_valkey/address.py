@@ -9,7 +9,7 @@ from rave_core.backend import StoreURL
 from rave_core.errors import ConfigurationError
 
 PORT = 6379
-_RIGHT = "valkey://host:port/database expected"
+_RIGHT = "expected valkey://host:port/database"
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,5 +184,5 @@ class ValkeyBackend(Backend):
 def _timeout(text: str) -> float:
     seconds = parse_duration(text)
     if not 0.1 <= seconds <= 3600:
-        raise ValueError("a time from 0.1s to 1h expected")
+        raise ValueError("expected a time from 0.1s to 1h")
     return seconds

@@ -262,7 +262,7 @@ def test_the_url_sets_every_option(root):
     [
         ("file://server/share", "another host"),
         ("file:///", "absolute directory"),
-        ("file:///x?policy=mru", "lru or lfu or cost expected"),
+        ("file:///x?policy=mru", "expected lru or lfu or cost"),
         ("file:///x?max_entries=0", "not a number of entries"),
         ("file:///x?max_bytes.flow=much", "not a size"),
         ("file:///x?max_byte.flow=1MiB", "max_byte.flow"),

@@ -206,7 +206,7 @@ def test_the_url_sets_budget_and_policy():
     [
         ("memory://host", "neither host nor path"),
         ("memory:///path", "neither host nor path"),
-        ("memory://?policy=mru", "lru or lfu or cost expected"),
+        ("memory://?policy=mru", "expected lru or lfu or cost"),
         ("memory://?max_bytes=much", "is not a size"),
         ("memory://?max_byte=1MiB", "max_bytes"),
     ],

@@ -82,10 +82,10 @@ def test_a_missing_container_is_said(container):
         ("az://container", "no storage account is named"),
         ("az://container?account=Not%20One", "can't be a storage account"),
         ("az://container?region=x", "unknown option 'region'"),
-        ("az://?account=team", "no bucket is named; az://bucket/prefix expected"),
+        ("az://?account=team", "no bucket is named; expected az://bucket/prefix"),
         ("gs://bucket?profile=x", "unknown option 'profile'"),
         ("gs://bucket?endpoint=storage", "can't be an endpoint"),
-        ("gs://", "no bucket is named; gs://bucket/prefix expected"),
+        ("gs://", "no bucket is named; expected gs://bucket/prefix"),
     ],
 )
 def test_what_is_wrong_with_a_url_is_said(url, said, monkeypatch):

@@ -25,7 +25,7 @@ def doubled(value: Any) -> int:
 def metres(value: Any) -> int:
     """A converter that refuses what it gives."""
     if not isinstance(value, str) or not value.endswith("km"):
-        raise ValueError("a distance in km expected")
+        raise ValueError("expected a distance in km")
     return int(value.removesuffix("km")) * 1000
 
 

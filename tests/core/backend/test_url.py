@@ -21,7 +21,7 @@ def test_a_url_is_taken_apart() -> None:
 @pytest.mark.parametrize("text", ["", "memory", "/var/cache", "memory:", "://x"])
 def test_what_is_no_url_is_refused(text: str) -> None:
     """With two that would be right."""
-    with pytest.raises(ConfigurationError, match="memory:// or file:///path expected"):
+    with pytest.raises(ConfigurationError, match="expected memory:// or file:///path"):
         StoreURL(text)
 
 

@@ -39,7 +39,7 @@ def doubled(value: Any) -> int:
 def metres(value: Any) -> int:
     """A converter that refuses what it gives."""
     if not isinstance(value, str):
-        raise TypeError("a text expected")
+        raise TypeError("expected text")
     return int(value.removesuffix("km")) * 1000
 
 

@@ -56,7 +56,7 @@ def to_source(value: Any) -> Source:
     """
     name = value.name if isinstance(value, Source) else value
     if not isinstance(name, str):
-        raise TypeError("the name of a flow source expected: default, or one of [plugins.flow.directories]")
+        raise TypeError("expected the name of a flow source: default, or one of [plugins.flow.directories]")
     try:
         return Source(name, Repository.scan(locate(name, _settings()), strict=is_strict(_settings())))
     except FlowError as error:
@@ -97,13 +97,13 @@ def to_hour(value: Any) -> datetime:
     """
     start = to_instant(value)
     if start.minute or start.second or start.microsecond:
-        raise ValueError("the start of an hour expected, as 2024-05-14T13:00")
+        raise ValueError("expected the start of an hour, such as 2024-05-14T13:00")
     return start
 
 
 def _fraction(value: Any) -> float:
     if isinstance(value, bool):
-        raise TypeError("a number expected, as 0.8")
+        raise TypeError("expected a number, such as 0.8")
     return float(value)
 
 
@@ -115,7 +115,7 @@ def to_probability(value: Any) -> float:
     """
     number = _fraction(value)
     if not 0 < number < 1:
-        raise ValueError("a number between 0 and 1, both excluded, expected")
+        raise ValueError("expected a number between 0 and 1, both excluded")
     return number
 
 
@@ -127,7 +127,7 @@ def to_score(value: Any) -> float:
     """
     number = _fraction(value)
     if not 0 <= number <= 1:
-        raise ValueError("a number from 0 to 1 expected")
+        raise ValueError("expected a number from 0 to 1")
     return number
 
 
@@ -139,7 +139,7 @@ def to_connections(value: Any) -> int:
     """
     number = to_number(value)
     if number < 4:
-        raise ValueError("a number from 4 to 1000000 expected")
+        raise ValueError("expected a number from 4 to 1000000")
     return number
 
 
@@ -164,10 +164,10 @@ def to_number(value: Any) -> int:
         TypeError, ValueError: anything else.
     """
     if isinstance(value, bool) or (not isinstance(value, str) and value != int(value)):
-        raise ValueError("a whole number expected")
+        raise ValueError("expected a whole number")
     number = int(value)
     if not 1 <= number <= 1_000_000:
-        raise ValueError("a number from 1 to 1000000 expected")
+        raise ValueError("expected a number from 1 to 1000000")
     return number
 
 
@@ -178,9 +178,9 @@ def to_protocol(value: Any) -> str:
         TypeError, ValueError: anything else.
     """
     if not isinstance(value, str):
-        raise TypeError("the name of a protocol expected, as tcp")
+        raise TypeError("expected the name of a protocol, such as tcp")
     if not value.strip():
-        raise ValueError("the name of a protocol expected, as tcp; it is empty")
+        raise ValueError("expected the name of a protocol, such as tcp; it is empty")
     return value.strip().lower()
 
 
@@ -188,7 +188,7 @@ def _choice(names: Mapping[str, object]) -> Callable[[Any], str]:
     def to_choice(value: Any) -> str:
         word = value.strip().lower() if isinstance(value, str) else value
         if word not in names:
-            raise ValueError(f"one of {', '.join(names)} expected")
+            raise ValueError(f"expected one of {', '.join(names)}")
         return str(word)
 
     return to_choice

@@ -40,7 +40,7 @@ def to_scheme(value: Any) -> int:
         return SCHEMES.index(word)
     number = int(word)
     if isinstance(value, bool) or not 0 <= number <= 6 or number != float(word):
-        raise ValueError(f"a load scheme from 0 to 6 expected, or one of {', '.join(SCHEMES)}")
+        raise ValueError(f"expected a load scheme from 0 to 6, or one of {', '.join(SCHEMES)}")
     return number
 
 
@@ -106,7 +106,7 @@ def to_joining(value: Any) -> str:
     """
     word = str(value).strip().lower().replace("-", "_")
     if word not in JOININGS:
-        raise ValueError(f"one of {', '.join(JOININGS)} expected")
+        raise ValueError(f"expected one of {', '.join(JOININGS)}")
     return word
 
 
@@ -136,7 +136,7 @@ def to_few(value: Any) -> int:
     """
     number = to_records(value)
     if number > 50:
-        raise ValueError("a number from 1 to 50 expected: more can't be told apart in a picture")
+        raise ValueError("expected a number from 1 to 50: more can't be told apart in a picture")
     return number
 
 
@@ -147,7 +147,7 @@ def to_end(value: Any) -> str:
         TypeError, ValueError: anything else.
     """
     if value not in ("src", "dst"):
-        raise ValueError("src or dst expected")
+        raise ValueError("expected src or dst")
     return str(value)
 
 
@@ -163,7 +163,7 @@ def to_scale(value: Any) -> str:
     """
     word = str(value).strip().lower()
     if word not in SCALES:
-        raise ValueError(f"one of {', '.join(SCALES)} expected")
+        raise ValueError(f"expected one of {', '.join(SCALES)}")
     return word
 
 
@@ -175,7 +175,7 @@ def to_prefix(value: Any) -> int:
     """
     number = int(value)
     if isinstance(value, bool) or number not in NUMBERED:
-        raise ValueError(f"one of {', '.join(map(str, NUMBERED))} expected")
+        raise ValueError(f"expected one of {', '.join(map(str, NUMBERED))}")
     return number
 
 

@@ -44,9 +44,9 @@ def answering(parquet: Sequence[Path], window: Window) -> pyarrow.Table:
         ((unknown,),) = connection.execute(_UNKNOWN.format(answered=_ANSWERED)).fetchall()
         if unknown:
             raise NoStateError(
-                f"of {unknown} flows {window} neither the state nor the responder's bytes nor a flow the other way are "
-                "known, so whether they were answered is not; a column state (conn_state) or dst_bytes, or flows of "
-                "both directions, expected"
+                f"{unknown} flows {window} have no state, no bytes of the responder and no flow the other way, so "
+                "whether they were answered is unknown; expected a column state (conn_state) or dst_bytes, or flows "
+                "of both directions"
             )
         return connection.sql(_ANSWERING).to_arrow_table()
 

@@ -79,7 +79,7 @@ class SequentialTest:
     def __post_init__(self) -> None:
         for name in ("theta0", "theta1", "alpha", "beta"):
             if not 0 < getattr(self, name) < 1:
-                raise ParameterError(f"{name}={getattr(self, name)}: a number between 0 and 1, both excluded, expected")
+                raise ParameterError(f"{name}={getattr(self, name)}: expected a number between 0 and 1, both excluded")
         if self.theta1 >= self.theta0:
             raise ParameterError(
                 f"theta1={self.theta1} is not less than theta0={self.theta0}: scanners fail more often than others"
@@ -123,5 +123,5 @@ def _require_states(counts: tuple[int, ...], window: Window) -> None:
     if counts[0] and not counts[1]:
         raise NoStateError(
             f"none of the {counts[0]} TCP flows {window} has a state, and neither flags nor flows the other "
-            "way tell whether a connection failed; a column state (or conn_state) with the states of Zeek expected"
+            "way tell whether a connection failed; expected a column state (or conn_state) with the states of Zeek"
         )

@@ -156,5 +156,5 @@ def _unescaped(path: str, text: bytes) -> bytes:
     found = re.fullmatch(rb"\\x([0-9A-Fa-f]{2})", text)
     one = bytes([int(found[1], 16)]) if found else text
     if len(one) != 1 or one in b"\n\r":
-        raise UnreadableError(f"{path}: its #separator is {text.decode('utf-8', 'replace')!r}; one byte expected")
+        raise UnreadableError(f"{path}: its #separator is {text.decode('utf-8', 'replace')!r}; expected one byte")
     return one

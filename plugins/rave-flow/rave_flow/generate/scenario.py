@@ -52,7 +52,7 @@ class Scenario:
 
     def __post_init__(self) -> None:
         if self.flows < 100:
-            raise ValueError(f"{self.flows} flows are too few for a day: at least 100 expected")
+            raise ValueError(f"{self.flows} flows are too few for a day: expected at least 100")
 
     @property
     def start(self) -> float:

@@ -202,7 +202,7 @@ def _pairs(value: Any) -> Iterable[tuple[int, int]]:
     if isinstance(value, str):
         words = split_words(value)
         if not words:
-            raise ValueError("an address expected, as 10.0.0.1 or 10.0.0.0/8; it is empty")
+            raise ValueError("expected an address, such as 10.0.0.1 or 10.0.0.0/8; it is empty")
         return [pair for word in words for pair in _of_word(word)]
     if isinstance(value, (ipaddress.IPv4Address, ipaddress.IPv6Address)):
         return [(number_of(value), number_of(value))]
@@ -210,7 +210,7 @@ def _pairs(value: Any) -> Iterable[tuple[int, int]]:
         return [(number_of(value.network_address), number_of(value.broadcast_address))]
     if isinstance(value, (list, tuple, set, frozenset)):
         return [pair for item in value for pair in _pairs(item)]
-    raise TypeError("addresses, networks or sets of them expected, as 10.0.0.0/8,2001:db8::/32")
+    raise TypeError("expected addresses, networks or sets of them, such as 10.0.0.0/8,2001:db8::/32")
 
 
 def _of_word(word: str) -> Iterable[tuple[int, int]]:

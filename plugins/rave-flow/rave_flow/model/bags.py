@@ -52,7 +52,7 @@ class Bag:
         sums: dict[Key, int] = {}
         for name, count in counts.items() if isinstance(counts, Mapping) else counts:
             if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-                raise ValueError(f"{count!r} of {name!r}: a whole number of 0 or more expected")
+                raise ValueError(f"{count!r} of {name!r}: expected a whole number of 0 or more")
             sums[name] = sums.get(name, 0) + count
         found = sorted(((name, count) for name, count in sums.items() if count), key=lambda pair: _place(pair[0]))
         return cls(key, counter, tuple(found))
@@ -117,7 +117,7 @@ class Bag:
             ValueError: they are not addresses.
         """
         if self.key not in ADDRESSES:
-            raise ValueError(f"a bag of addresses expected, not of {self.key}")
+            raise ValueError(f"expected a bag of addresses, not of {self.key}")
         return AddressSet.of([str(key) for key in self])
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -142,7 +142,7 @@ class Bag:
         names = rows.pop(0) if rows and not rows[0][-1].isdigit() else ["any", "records"]
         for number, row in enumerate(rows, len(text) - len(rows) + 1):
             if len(row) != 2 or not row[1].isdigit():
-                raise ValueError(f"{path}, line {number}: a key and a number expected")
+                raise ValueError(f"{path}, line {number}: expected a key and a number")
         return cls.of(names[0].lower(), names[1].lower(), [(_read(key), int(count)) for key, count in rows])
 
 

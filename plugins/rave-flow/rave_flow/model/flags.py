@@ -16,7 +16,7 @@ def bits_of(letters: str) -> int:
     bits = 0
     for letter in letters.strip().upper():
         if letter not in LETTERS:
-            raise ValueError(f"{letter!r} is no TCP flag; {LETTERS} expected")
+            raise ValueError(f"{letter!r} is no TCP flag; expected {LETTERS}")
         bits |= 1 << LETTERS.index(letter)
     return bits
 
@@ -37,14 +37,14 @@ def to_flags(value: Any) -> tuple[tuple[int, int], ...]:
             return tuple(value)
         value = ",".join(map(str, value))
     if not isinstance(value, str):
-        raise TypeError("flags expected, as S/SA: of S and A, S is set and A is not")
+        raise TypeError("expected flags, such as S/SA: of S and A, S is set and A is not")
     return tuple(_pair(part.strip()) for part in value.split(","))
 
 
 def _pair(part: str) -> tuple[int, int]:
     high, slash, mask = part.partition("/")
     if not slash or not mask:
-        raise ValueError(f"{part!r}: flags expected as S/SA: those that are set, and those that are looked at")
+        raise ValueError(f"{part!r}: expected flags such as S/SA: those that are set, and those that are looked at")
     pair = bits_of(high), bits_of(mask)
     if pair[0] & ~pair[1]:
         raise ValueError(f"{part!r}: {letters_of(pair[0] & ~pair[1])} has to be set, and is not among {mask}")

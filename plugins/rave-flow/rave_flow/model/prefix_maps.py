@@ -33,7 +33,7 @@ class PrefixMap:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
-            raise ValueError(f"{self.name!r} is no name of a prefix map: small letters, digits and _ expected")
+            raise ValueError(f"{self.name!r} is no name of a prefix map: use lower-case letters, digits and _")
         object.__setattr__(
             self, "digest", blake2b(repr((self.name, self.entries)).encode(), digest_size=20).hexdigest()
         )
@@ -123,7 +123,7 @@ def _plain(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
         ):
             continue
         if len(words) != 2:
-            raise ValueError(f"line {number}: a network and a label expected")
+            raise ValueError(f"line {number}: expected a network and a label")
         yield words[0], words[1].strip(' "')
 
 

@@ -30,7 +30,7 @@ def to_ranges(value: Any, *, least: int = 0, most: int = MOST) -> Ranges:
         TypeError, ValueError: anything else, out of bounds, or the wrong way round.
     """
     if isinstance(value, bool):
-        raise TypeError("a number or a range expected, as 80 or 8000-8080")
+        raise TypeError("expected a number or a range, such as 80 or 8000-8080")
     if isinstance(value, int):
         return _checked(value, value, least, most)
     if isinstance(value, str):
@@ -40,7 +40,7 @@ def to_ranges(value: Any, *, least: int = 0, most: int = MOST) -> Ranges:
         if value and all(_is_pair(item) for item in value):
             return merged([pair for item in value for pair in _checked(item[0], item[1], least, most)])
         return merged([pair for item in value for pair in to_ranges(item, least=least, most=most)])
-    raise TypeError("numbers and ranges expected, as 80,443,8000-8080")
+    raise TypeError("expected numbers and ranges, such as 80,443,8000-8080")
 
 
 def _is_pair(item: Any) -> bool:
@@ -50,7 +50,7 @@ def _is_pair(item: Any) -> bool:
 def _of_text(part: str, least: int, most: int) -> Ranges:
     found = _RANGE.fullmatch(part)
     if not found or not (found[1] or found[3]) or (found[3] and not found[2]):
-        raise ValueError(f"{part!r} is no number and no range; 80, 8000-8080, 100- or -5 expected")
+        raise ValueError(f"{part!r} is neither a number nor a range, such as 80, 8000-8080, 100- or -5")
     first = int(found[1]) if found[1] else least
     last = first if not found[2] else int(found[3]) if found[3] else most
     return _checked(first, last, least, most)

@@ -74,7 +74,7 @@ class Bins:
             WindowError: the width is not positive, or there would be more than `MOST_BINS`.
         """
         if not width > 0:
-            raise WindowError(f"bins of {width} seconds: a width of more than 0 expected", parameter="bin")
+            raise WindowError(f"bins of {width} seconds: expected a width of more than 0", parameter="bin")
         origin = window.start.timestamp() if window.start else first.timestamp() // width * width
         if window.end:
             number = -int(-(window.end.timestamp() - origin) // width)
@@ -82,7 +82,7 @@ class Bins:
             number = int((last.timestamp() - origin) // width) + 1
         if number > MOST_BINS:
             raise WindowError(
-                f"{number} bins of {width:g} seconds: at most {MOST_BINS} expected; use wider ones", parameter="bin"
+                f"{number} bins of {width:g} seconds: expected at most {MOST_BINS}; use wider ones", parameter="bin"
             )
         return cls(origin, width, max(number, 1))
 

@@ -54,7 +54,7 @@ _DEFAULTS: dict[str, Any] = {**dict.fromkeys(TYPES), "fail_destination": False, 
 def _cut(flows: Flows, *, fields: tuple[str, ...] = CUT_FIELDS, num_recs: int | None = None) -> pyarrow.Table:
     most = MOST_RECORDS if num_recs is None else num_recs
     if most > MOST_RECORDS:
-        message = f"num_recs={num_recs}: at most {MOST_RECORDS} expected; narrow the filter"
+        message = f"num_recs={num_recs}: expected at most {MOST_RECORDS}; narrow the filter"
         raise ParameterError(message, parameter="num_recs")
     table = tools.rwcut(flows, fields=fields, num_recs=most + 1)
     if table.num_rows <= most:

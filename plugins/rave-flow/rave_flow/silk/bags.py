@@ -42,9 +42,9 @@ def rwbag(flows: Flows, /, *, key: str, counter: str = "records") -> Bag:
     """
     names, values = to_fields(key, what="key"), to_values(counter)
     if len(names) != 1 or names[0] not in KEYS:
-        raise ParameterError(f"key={key!r}: one of {', '.join(KEYS)} expected", parameter="key")
+        raise ParameterError(f"key={key!r}: expected one of {', '.join(KEYS)}", parameter="key")
     if len(values) != 1 or values[0] not in ADDED:
-        raise ParameterError(f"counter={counter!r}: one of {', '.join(ADDED)} expected", parameter="counter")
+        raise ParameterError(f"counter={counter!r}: expected one of {', '.join(ADDED)}", parameter="counter")
     return bagged(reference_of(flows), names[0], values[0])
 
 
@@ -99,7 +99,7 @@ def rwbagtool(
     """
     join = JOINS.get(operation or "add")
     if join is None:
-        raise ParameterError(f"operation={operation!r}: one of {', '.join(JOINS)} expected", parameter="operation")
+        raise ParameterError(f"operation={operation!r}: expected one of {', '.join(JOINS)}", parameter="operation")
     for other in others:
         try:
             bag = bag.merged(other, join)

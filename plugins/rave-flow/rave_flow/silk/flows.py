@@ -182,7 +182,7 @@ def reference_of(value: Any) -> Flows:
         TypeError: it is not a reference.
     """
     if not isinstance(value, Flows):
-        raise TypeError("a reference to flows expected, as rwfilter gives it")
+        raise TypeError("expected a reference to flows, as rwfilter returns it")
     return value
 
 

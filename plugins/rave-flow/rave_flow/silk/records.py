@@ -79,7 +79,7 @@ def rwgroup(
     keys = to_fields(id_fields, what="id_fields") if id_fields else ()
     delta = _delta(delta_field, delta_value)
     if not keys and delta is None:
-        raise ParameterError("id_fields, or delta_field and delta_value, expected", parameter="id_fields")
+        raise ParameterError("expected id_fields, or delta_field and delta_value", parameter="id_fields")
     least = whole("rec_threshold", rec_threshold, least=1)
     grouping = Group(keys, delta, least)
     chosen = reference_of(flows).labelled(keys)
@@ -94,7 +94,7 @@ def _delta(field: str | None, value: float | None) -> Delta | None:
         raise ParameterError("delta_field and delta_value go together", parameter="delta_field")
     (name,) = to_fields(field, what="delta_field")[:1]
     if name not in DELTAS:
-        raise ParameterError(f"delta_field={field!r}: one of {', '.join(DELTAS)} expected", parameter="delta_field")
+        raise ParameterError(f"delta_field={field!r}: expected one of {', '.join(DELTAS)}", parameter="delta_field")
     distance = fraction("delta_value", value, least=0, most=_FOREVER)
     return Delta(name, round(distance * (10**6 if name in DELTAS[:3] else 1)))
 
@@ -128,7 +128,7 @@ def rwmatch(
         ParameterError: an argument is wrong.
     """
     if unmatched not in (None, "q", "r", "b"):
-        raise ParameterError(f"unmatched={unmatched!r}: q, r or b expected", parameter="unmatched")
+        raise ParameterError(f"unmatched={unmatched!r}: expected q, r or b", parameter="unmatched")
     seconds = fraction("time_delta", time_delta, least=0, most=_FOREVER)
     matching = Matching(_pairs(relate), round(seconds * 10**6), bool(symmetric_delta), unmatched or "")
     table = matched(reference_of(queries), reference_of(responses), to_fields(fields), matching)
@@ -141,10 +141,10 @@ def _pairs(relate: Any) -> tuple[tuple[str, str], ...]:
     for pair in given:
         words = pair.split(",") if isinstance(pair, str) else list(pair)
         if len(words) != 2:
-            raise ParameterError(f"relate={relate!r}: pairs of fields expected, as 1,2;2,1", parameter="relate")
+            raise ParameterError(f"relate={relate!r}: expected pairs of fields, such as 1,2;2,1", parameter="relate")
         pairs.append((to_fields(words[0], what="relate")[0], to_fields(words[1], what="relate")[0]))
     if not pairs:
-        raise ParameterError("relate: pairs of fields expected, as 1,2;2,1", parameter="relate")
+        raise ParameterError("relate: expected pairs of fields, such as 1,2;2,1", parameter="relate")
     return tuple(pairs)
 
 

@@ -67,7 +67,7 @@ def rwsetcat(addresses: AddressSet, /, *, cidr_blocks: bool = False, count_ips: 
     if count_ips:
         return pyarrow.table({"count": [str(found.count)]})
     if not cidr_blocks and found.count > MOST_ROWS:
-        message = f"{found.count} addresses: at most {MOST_ROWS} are listed; cidr_blocks=True, or a sample, expected"
+        message = f"{found.count} addresses: at most {MOST_ROWS} are listed; use cidr_blocks=True, or take a sample"
         raise ParameterError(message, parameter="cidr_blocks")
     return pyarrow.table({"address": pyarrow.array(found.networks() if cidr_blocks else found, pyarrow.string())})
 
@@ -92,14 +92,14 @@ def rwsettool(
     asked = {"union": union, "intersect": intersect, "difference": difference, "sample": sample}
     chosen = [name for name, wanted in (asked | {"symmetric_difference": symmetric_difference}).items() if wanted]
     if len(chosen) != 1 or not sets:
-        raise ParameterError(f"sets, and one of {', '.join([*JOINS, 'sample'])} expected", parameter="union")
+        raise ParameterError(f"expected sets, and one of {', '.join([*JOINS, 'sample'])}", parameter="union")
     join = JOINS.get(chosen[0], AddressSet.__or__)
     first, *others = [set_of(each) for each in sets]
     for other in others:
         first = join(first, other)
     count = optional("size", size, least=1)
     if sample and count is None:
-        raise ParameterError("size expected: how many addresses to take", parameter="size")
+        raise ParameterError("expected size: how many addresses to take", parameter="size")
     return first.sample(count, whole("seed", seed)) if sample and count is not None else first
 
 

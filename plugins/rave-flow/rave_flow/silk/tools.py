@@ -91,7 +91,7 @@ def rwfilter(
         pass_destination = not fail_destination
     if not (pass_destination or fail_destination):
         raise ParameterError(
-            "pass_destination=False: one of pass_destination and fail_destination expected",
+            "pass_destination=False: expected one of pass_destination and fail_destination",
             parameter="pass_destination",
         )
     conditions = to_conditions(options)
@@ -216,7 +216,7 @@ def rwstats(
     """
     given = [each for each in (count, threshold, percentage) if each is not None]
     if len(given) > 1:
-        raise ParameterError("one of count, threshold and percentage expected", parameter="count")
+        raise ParameterError("expected one of count, threshold and percentage", parameter="count")
     cut = Cut(
         optional("count", count if given else 10, least=1),
         optional("threshold", threshold),

@@ -85,7 +85,7 @@ def moment_of(name: str, value: Any) -> tuple[datetime, timedelta]:
     try:
         return to_moment(value)
     except (TypeError, ValueError, OverflowError) as error:
-        message = f"{name}={value!r}: a date expected, as 2024/05/14:12 or 2024-05-14T12:00 ({error})"
+        message = f"{name}={value!r}: expected a date, such as 2024/05/14:12 or 2024-05-14T12:00 ({error})"
         raise ParameterError(message, parameter=name) from None
 
 
@@ -101,7 +101,7 @@ def to_time_window(value: Any) -> Ranges:
         return tuple(value)
     ends = _ends(value) if isinstance(value, str) else list(value) if isinstance(value, (list, tuple)) else [value]
     if not 1 <= len(ends) <= 2:
-        raise ValueError("a time or a window of times expected, as 2024/05/14:12-2024/05/14:13")
+        raise ValueError("expected a time or a window of times, such as 2024/05/14:12-2024/05/14:13")
     (first, _), (last, unit) = to_moment(ends[0]), to_moment(ends[-1])
     since, until = _micros(first), _micros(last + unit) - 1
     if until < since:

@@ -45,12 +45,12 @@ def to_types(value: Any) -> Types:
         return value
     words = value.split(",") if isinstance(value, str) else value
     if not isinstance(words, (list, tuple)):
-        raise TypeError("types of flows expected, as in,inweb")
+        raise TypeError("expected types of flows, such as in,inweb")
     found = {str(word).strip().lower() for word in words}
     for word in sorted(found & set(_UNKNOWN)):
-        raise ValueError(f"{word!r}: what a router dropped is not in these flows; {_known()} expected")
+        raise ValueError(f"{word!r}: what a router dropped is not in these flows; expected {_known()}")
     if not found or not found <= {*NAMES, "all"}:
-        raise ValueError(f"{_known()} expected")
+        raise ValueError(f"expected {_known()}")
     return Types(NAMES if "all" in found else tuple(name for name in NAMES if name in found), configured_internal())
 
 

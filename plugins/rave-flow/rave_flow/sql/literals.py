@@ -29,7 +29,7 @@ def literal(value: str | float | datetime) -> str:
         return f"{value!r}::DOUBLE"
     if isinstance(value, datetime):
         return f"TIMESTAMP '{value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' ')}'"
-    raise TypeError(f"{type(value).__name__} has no SQL constant; a text, a number or a time expected")
+    raise TypeError(f"{type(value).__name__} has no SQL constant; expected a text, a number or a time")
 
 
 def listed(values: Iterable[str]) -> str:

@@ -123,10 +123,10 @@ def to_labelled(value: object, *, country: bool = False) -> tuple[tuple[int, int
     if isinstance(value, tuple) and all(isinstance(pair, tuple) for pair in value):
         return value
     if not isinstance(value, str):
-        raise TypeError("the name of a prefix map and labels expected, as country:DE,FR")
+        raise TypeError("expected the name of a prefix map and labels, such as country:DE,FR")
     name, colon, labels = (COUNTRY, ":", value) if country else value.partition(":")
     if not colon or not labels.strip():
-        raise ValueError("the name of a prefix map and labels expected, as country:DE,FR")
+        raise ValueError("expected the name of a prefix map and labels, such as country:DE,FR")
     return map_named(name.strip()).ranges([label.strip() for label in labels.split(",")])
 
 

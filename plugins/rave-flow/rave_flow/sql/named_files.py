@@ -28,7 +28,7 @@ def path_of(value: Any, table: str) -> Path:
     if isinstance(value, os.PathLike):
         return Path(value)
     if not isinstance(value, str):
-        raise TypeError(f"a path expected, or a name in [plugins.flow.{table}]")
+        raise TypeError(f"expected a path, or a name in [plugins.flow.{table}]")
     settings: Mapping[str, Any] = current_runtime().settings.plugins.get("flow", {})
     named = settings.get(table, {})
     if value.strip() not in named:

@@ -24,7 +24,7 @@ def whole(name: str, value: Any, *, least: int = 0, most: int = MOST) -> int:
         number = int(text)
     if number is None or not least <= number <= most:
         bounds = f"of {least} or more" if most == MOST else f"from {least} to {most}"
-        raise ParameterError(f"{name}={value!r}: a whole number {bounds} expected", parameter=name)
+        raise ParameterError(f"{name}={value!r}: expected a whole number {bounds}", parameter=name)
     return number
 
 
@@ -39,7 +39,7 @@ def fraction(name: str, value: Any, *, least: float, most: float) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not least <= number <= most:
-        raise ParameterError(f"{name}={value!r}: a number from {least:g} to {most:g} expected", parameter=name)
+        raise ParameterError(f"{name}={value!r}: expected a number from {least:g} to {most:g}", parameter=name)
     return number
 
 

@@ -24,7 +24,7 @@ def to_protocols(value: Any) -> tuple[str, ...]:
         return tuple(sorted({name for item in value for name in to_protocols(item)}))
     words = [value] if isinstance(value, int) else value.split(",") if isinstance(value, str) else None
     if words is None or isinstance(value, bool):
-        raise TypeError("protocols expected, by name or number, as tcp,17")
+        raise TypeError("expected protocols, by name or number, such as tcp,17")
     return tuple(sorted({name for word in words for name in _protocols(word)}))
 
 
@@ -34,7 +34,7 @@ def _protocols(word: Any) -> Iterable[str]:
         spans = to_ranges(text, most=255)
         return [PROTOCOLS[number] for low, high in spans for number in range(low, high + 1)]
     if not re.fullmatch(r"[a-z][a-z0-9_.+-]*", text):
-        raise ValueError(f"{word!r} is no protocol: a name or a number from 0 to 255 expected, as tcp or 6")
+        raise ValueError(f"{word!r} is no protocol: expected a name or a number from 0 to 255, such as tcp or 6")
     return [canonical(text)[0]]
 
 
@@ -57,7 +57,9 @@ def to_sizes(value: Any) -> Ranges:
 def _of_sizes(part: str) -> Ranges:
     low, dash, high = (text.strip() for text in part.partition("-"))
     if not (low or high) or (dash and "-" in high):
-        raise ValueError(f"{part.strip()!r} is no number of bytes and no range; 4096, 64KiB-1.5MB or 1000- expected")
+        raise ValueError(
+            f"{part.strip()!r} is neither a number of bytes nor a range, such as 4096, 64KiB-1.5MB or 1000-"
+        )
     first = to_size(low) if low else 0
     return ((first, first if not dash else to_size(high) if high else MOST),)
 
@@ -68,7 +70,7 @@ def to_milliseconds(value: Any) -> Ranges:
     Raises:
         TypeError, ValueError: anything else.
     """
-    return _scaled(value, 1000, "seconds expected, or a range of them, as 10-60 or 0.5-")
+    return _scaled(value, 1000, "expected seconds, or a range of them, such as 10-60 or 0.5-")
 
 
 def to_millionths(value: Any) -> Ranges:
@@ -77,7 +79,7 @@ def to_millionths(value: Any) -> Ranges:
     Raises:
         TypeError, ValueError: anything else.
     """
-    return _scaled(value, SCALE, "a number expected, or a range of them, as 40-60.5 or 0.5-")
+    return _scaled(value, SCALE, "expected a number, or a range of them, such as 40-60.5 or 0.5-")
 
 
 def _scaled(value: Any, scale: int, wanted: str) -> Ranges:
@@ -117,7 +119,7 @@ def to_versions(value: Any) -> Ranges:
     """
     ranges = to_ranges(value, most=255)
     if not {number for low, high in ranges for number in range(low, high + 1)} <= {4, 5, 6} or ranges == ((5, 5),):
-        raise ValueError("4 or 6 expected")
+        raise ValueError("expected 4 or 6")
     return ranges
 
 
@@ -138,10 +140,10 @@ def to_words(value: Any) -> tuple[str, ...]:
     """
     words = value.split(",") if isinstance(value, str) else value
     if not isinstance(words, (list, tuple)):
-        raise TypeError("words expected, as ssl,dns")
+        raise TypeError("expected words, such as ssl,dns")
     found = tuple(sorted({str(word).strip() for word in words} - {""}))
     if not found:
-        raise ValueError("a word expected, as ssl; it is empty")
+        raise ValueError("expected a word, such as ssl; it is empty")
     return found
 
 

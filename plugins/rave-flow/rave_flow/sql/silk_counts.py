@@ -83,7 +83,7 @@ def count(connection: duckdb.DuckDBPyConnection, counting: Counting) -> pyarrow.
     is_sparse = counting.skip_zeroes or last - first >= MOST_BINS
     table = connection.sql((_SPARSE if is_sparse else _DENSE).format(**_names(counting, first, last))).to_arrow_table()
     if table.num_rows > MOST_BINS + 1:
-        message = f"bin_size={counting.width}: {table.num_rows} bins have flows; at most {MOST_BINS} expected"
+        message = f"bin_size={counting.width}: {table.num_rows} bins have flows; expected at most {MOST_BINS}"
         raise ParameterError(f"{message}; use wider ones", parameter="bin_size")
     return table.replace_schema_metadata(_notes(is_sparse and not counting.skip_zeroes, bool(apart)))
 

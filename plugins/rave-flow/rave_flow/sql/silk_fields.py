@@ -71,7 +71,9 @@ def _words(value: Any) -> list[str]:
 def _once(what: str, value: Any, found: Iterable[str], known: Iterable[str], hint: str) -> tuple[str, ...]:
     names, all_known = tuple(found), tuple(known)
     if not names or len(set(names)) != len(names) or not set(names) <= set(all_known):
-        raise ParameterError(f"{what}={value!r}: each once of {', '.join(all_known)} expected{hint}", parameter=what)
+        raise ParameterError(
+            f"{what}={value!r}: expected each at most once, of {', '.join(all_known)}{hint}", parameter=what
+        )
     return names
 
 
@@ -144,7 +146,7 @@ def to_total(value: Any) -> str:
     """
     names = [ALIASES.get(word, word.replace("-", "_")) for word in _words(value)]
     if len(names) != 1:
-        raise ParameterError(f"key={value!r}: one of {', '.join(TOTALS)} expected", parameter="key")
+        raise ParameterError(f"key={value!r}: expected one of {', '.join(TOTALS)}", parameter="key")
     return _once("key", value, names, TOTALS, "")[0]
 
 

@@ -37,7 +37,7 @@ class Tuples:
         """
         names = to_fields(fields, what="tuple_file")
         if not set(names) <= set(FIELDS):
-            raise ValueError(f"tuples of {', '.join(FIELDS)} expected")
+            raise ValueError(f"expected tuples of {', '.join(FIELDS)}")
         found = {tuple(_value(name, value) for name, value in zip(names, row, strict=True)) for row in rows}
         return cls(names, tuple(sorted(found, key=lambda row: [str(value) for value in row])))
 
@@ -54,7 +54,7 @@ class Tuples:
         divider = "|" if lines and "|" in lines[0] else ","
         rows = [[cell.strip() for cell in row if cell.strip()] for row in csv.reader(lines, delimiter=divider)]
         if not rows:
-            raise ValueError(f"{path} is empty: a line of names expected, as sip,dport")
+            raise ValueError(f"{path} is empty: expected a line of names, such as sip,dport")
         try:
             return cls.of(rows[0], rows[1:])
         except ValueError as error:
@@ -65,14 +65,14 @@ def _value(name: str, value: Any) -> str | int:
     if name in ("sip", "dip"):
         ((first, last),) = AddressSet.of(value).ranges
         if first != last:
-            raise ValueError(f"{value!r}: one address expected")
+            raise ValueError(f"{value!r}: expected one address")
         return address_of(first)
     if name == "protocol":
         (word,) = to_protocols(value)
         return word
     ((first, last),) = to_ports(value)
     if first != last:
-        raise ValueError(f"{value!r}: one port expected")
+        raise ValueError(f"{value!r}: expected one port")
     return first
 
 

@@ -105,7 +105,7 @@ def test_switches_are_stronger_than_the_settings_file(place: Any) -> None:
         ("[service]\nworkerz = 3\n", [], "unknown setting 'workerz': did you mean 'workers'?"),
         ("", ["--wait", "long"], "'wait' is 'long'"),
         ("", ["--namespace-config", "missing.ini"], "'missing.ini' does not exist"),
-        ("", ["--namespace", "lab"], "'lab': NAME=DIR expected"),
+        ("", ["--namespace", "lab"], "'lab': expected NAME=DIR"),
         ("", ["--namespace", "lab=nowhere"], "'lab=nowhere': there is no such directory"),
         ("", ["--pidfile", "no/where.pid"], "there is no directory"),
     ],
