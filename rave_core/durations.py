@@ -50,7 +50,7 @@ def _sum_of_parts(text: str) -> float:
 def _size_of(unit: str, part: str, text: str) -> float:
     if unit in SECONDS_PER_UNIT:
         return SECONDS_PER_UNIT[unit]
-    what = f"{unit!r} in {part!r} is no unit" if unit else f"{part!r} has no unit"
+    what = f"{unit!r} in {part!r} is not a unit" if unit else f"{part!r} has no unit"
     raise _bad(text, f"{what}, the units are d, h, m and s")
 
 

@@ -217,7 +217,7 @@ def _by_name(name: str, named: Lookup | None) -> Strategy:
     try:
         return _duration(name)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{name!r} is no strategy: {hint} ({error})") from error
+        raise ConfigurationError(f"{name!r} is not a strategy: {hint} ({error})") from error
 
 
 def _early(value: object) -> Strategy:
@@ -233,7 +233,7 @@ def _early(value: object) -> Strategy:
         _check_callable(value)
         return value
     raise ConfigurationError(
-        f"{shown(value)} is no strategy; expected a function of a request, the name of a strategy, or a duration"
+        f"{shown(value)} is not a strategy; expected a function of a request, the name of a strategy, or a duration"
     )
 
 
@@ -241,7 +241,7 @@ def _check_callable(strategy: Callable[..., object]) -> None:
     try:
         inspect.signature(strategy).bind(None)
     except TypeError as error:
-        raise ConfigurationError(f"{_called(strategy)} is no strategy, which takes one request: {error}") from error
+        raise ConfigurationError(f"{_called(strategy)} is not a strategy, which takes one request: {error}") from error
     except ValueError:
         pass  # some built-in functions have no signature: the first call shows
 
@@ -291,7 +291,7 @@ def check_result(value: object, operation: str, strategy: object = None) -> floa
             return value
         if not isinstance(value, str):
             return _unix_time(value)
-        reason = "text is no time"
+        reason = "text is not a time"
     except (TypeError, ValueError, OverflowError, OSError) as error:
         reason = str(error)
     named = "its strategy" if strategy is None else f"strategy {_called(strategy)}"
@@ -322,9 +322,9 @@ def _time_argument(request: Request, name: str) -> float:
 
 def _unix_time(value: object) -> float:
     if isinstance(value, bool):
-        raise TypeError("a bool is no time")
+        raise TypeError("a bool is not a time")
     if not isinstance(value, numbers.Real):
         return to_datetime(value).timestamp()
     if math.isnan(value):
-        raise ValueError("nan is no time")
+        raise ValueError("nan is not a time")
     return float(value)

@@ -41,7 +41,7 @@ class RootedFiles:
         if stat.S_ISREG(os.fstat(file).st_mode):
             return file
         os.close(file)
-        raise FileNotFoundError(errno.ENOENT, "it is no regular file", path)
+        raise FileNotFoundError(errno.ENOENT, "it is not a regular file", path)
 
     def create(self, path: str, mode: int, *, exact: bool = False) -> int:
         """A descriptor for writing the new file ``path``. If ``exact``, ``mode`` applies regardless of the umask."""

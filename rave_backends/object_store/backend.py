@@ -225,7 +225,7 @@ class ObjectStoreBackend(Backend):
 
     def _name(self, key: str) -> str:
         if not _is_name(key) or key[0] == "." or "/." in key:
-            raise BackendError(f"{key!r} is no key: parts joined by '/' expected, none empty or starting with a dot")
+            raise BackendError(f"{key!r} is not a key: parts joined by '/' expected, none empty or starting with a dot")
         return f"{self._prefix}{key}{SUFFIX}"
 
 

@@ -26,9 +26,9 @@ class StoreURL:
         try:
             parts = urlsplit(text)
         except ValueError as error:
-            raise ConfigurationError(f"backend {_CREDENTIALS.sub('', text)!r} is no URL: {error}") from None
+            raise ConfigurationError(f"backend {_CREDENTIALS.sub('', text)!r} is not a URL: {error}") from None
         if not parts.scheme or "://" not in text:
-            raise ConfigurationError(f"backend {text!r} is no URL: expected memory:// or file:///path")
+            raise ConfigurationError(f"backend {text!r} is not a URL: expected memory:// or file:///path")
         self.scheme = parts.scheme.lower()
         self.host = parts.netloc.rpartition("@")[2]
         self.path = unquote(parts.path)

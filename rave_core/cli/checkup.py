@@ -102,7 +102,7 @@ def _settings(session: Session) -> Iterator[Finding]:
         yield _fine("settings", "the defaults and the environment; there is no rave.toml")
     for variable in settings.ignored_variables:
         yield _warning(
-            "settings", f"{variable} is set, but it is no setting", "unset it, or see 'rave config' for the names"
+            "settings", f"{variable} is set, but it is not a setting", "unset it, or see 'rave config' for the names"
         )
 
 

@@ -35,7 +35,7 @@ def config(context: click.Context, as_json: bool) -> None:
         ("SETTING", "VALUE", "FROM"), [(name, _shown(name, value), origin) for name, value, origin in explained]
     )
     for variable in settings.ignored_variables:
-        note(f"warning: {variable} is set, but it is no setting")
+        note(f"warning: {variable} is set, but it is not a setting")
 
 
 @config.command()

@@ -135,7 +135,7 @@ def _what_is_wrong(name: str, command: object) -> str | None:
     if name in COMMANDS:
         return "rave has a command of that name"
     if not isinstance(command, click.Command):
-        return f"{command!r} is no click command"
+        return f"{command!r} is not a click command"
     return None
 
 

@@ -117,7 +117,7 @@ class ScalarCodec:
             return struct.unpack("<d", data[1:])[0]
         if data[:1] == b"c":
             return complex(*struct.unpack("<dd", data[1:]))
-        raise ValueError(f"{data[:20]!r} is no scalar")
+        raise ValueError(f"{data[:20]!r} is not a scalar")
 
 
 _CONSTANTS = {b"None": None, b"True": True, b"False": False}

@@ -130,7 +130,7 @@ class _Packer:
             segments = leaf.encode(value)
             if segments is not None and _is_readable(leaf, segments):
                 return self._ext(_LEAF, [leaf.name, *map(self._place, segments)])
-        raise _ForeignError(f"{_full_name(type(value))} is no type that is kept as data")
+        raise _ForeignError(f"{_full_name(type(value))} is not a type that is kept as data")
 
     def _place(self, segment: Bytes) -> Bytes | int:
         if memoryview(segment).nbytes < _INLINE:

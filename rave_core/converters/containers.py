@@ -29,7 +29,7 @@ class CollectionOf(Converter):
     def convert(self, value: Any) -> Any:
         """The collection with its items converted, of any iterable but text, bytes and mappings; see ``Converter``."""
         if isinstance(value, (str, bytes, bytearray, memoryview, Mapping)):
-            raise TypeError(f"{kind_of(value)} is no {self.kind.__name__}; did you mean [{kind_of(value)}]?")
+            raise TypeError(f"{kind_of(value)} is not a {self.kind.__name__}; did you mean [{kind_of(value)}]?")
         # Iterating over an array gives numpy scalars, which differ from Python's as arguments.
         found = value.tolist() if hasattr(value, "tolist") else value
         return self.kind(self._converted(found) if self.items else found)
@@ -128,7 +128,7 @@ class DictOf(Converter):
     def convert(self, value: Any) -> Any:
         """The dict, of mappings and of pairs; see ``Converter``."""
         if isinstance(value, (str, bytes, bytearray, memoryview)):
-            raise TypeError(f"{kind_of(value)} is no dict")
+            raise TypeError(f"{kind_of(value)} is not a dict")
         found = dict(value)
         return found if self.exact else {self.keys.convert(key): self._value(key, found[key]) for key in found}
 

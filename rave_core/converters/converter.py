@@ -150,7 +150,7 @@ def parse_json(text: str) -> Any:
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 _SHORT = reprlib.Repr()

@@ -20,7 +20,7 @@ def to_path(value: Any) -> Path:
     if type(value) is type(_HERE):
         return value
     if not isinstance(value, (str, bytes, os.PathLike)):
-        raise TypeError(f"{kind_of(value)} is no path")
+        raise TypeError(f"{kind_of(value)} is not a path")
     text = os.fsdecode(value)
     if not text or "\0" in text:
         raise ValueError("it is empty; write . for this directory" if not text else "it holds a zero byte")
@@ -79,7 +79,7 @@ class FileStat(FileContent):
 def _check_is_file(path: str, found: os.stat_result) -> None:
     # Opening a pipe or a device could block forever.
     if not stat.S_ISREG(found.st_mode):
-        raise TypeError(f"{path} is no regular file")
+        raise TypeError(f"{path} is not a regular file")
 
 
 _HERE: Final = Path()

@@ -23,7 +23,7 @@ def to_number(kind: type, value: Any) -> Any:
     try:
         return kind(repr(value) if isinstance(value, float) else value)
     except ArithmeticError as error:
-        raise ValueError(f"{value!r} is no number") from error
+        raise ValueError(f"{value!r} is not a number") from error
 
 
 def from_text(make: Callable[[str], Any], kinds: tuple[type, ...], value: Any) -> Any:

@@ -39,7 +39,7 @@ def to_int(value: Any) -> int:
     try:
         number = int(value)  # type: ignore[call-overload]  # a complex one is refused by int itself
     except (OverflowError, ValueError) as error:
-        raise TypeError(f"{value!r} is no integer") from error
+        raise TypeError(f"{value!r} is not an integer") from error
     if number != value:
         raise TypeError(f"{value!r} has a fraction, which int would lose")
     return number  # type: ignore[no-any-return]  # int() of a Number
@@ -53,7 +53,7 @@ def to_float(value: Any) -> float:
     """
     value = plain(value)
     if not isinstance(value, (str, numbers.Number)):
-        raise TypeError(f"{kind_of(value)} is no number")
+        raise TypeError(f"{kind_of(value)} is not a number")
     try:
         return float(value)  # type: ignore[arg-type]  # a complex one is refused by float itself
     except OverflowError as error:
@@ -114,7 +114,7 @@ def to_complex(value: Any) -> complex:
     """
     value = plain(value)
     if not isinstance(value, (str, numbers.Number)):
-        raise TypeError(f"{kind_of(value)} is no number")
+        raise TypeError(f"{kind_of(value)} is not a number")
     return complex(value)  # type: ignore[arg-type]  # every Number has __complex__ or __float__
 
 

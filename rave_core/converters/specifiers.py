@@ -193,4 +193,4 @@ def _instance_of(kind: type) -> Converter:
 
 
 def _refusal(spec: object) -> DecorationError:
-    return DecorationError(f"{shown(spec)} is no type specifier; accepted: {_ACCEPTED}")
+    return DecorationError(f"{shown(spec)} is not a type specifier; accepted: {_ACCEPTED}")

@@ -37,7 +37,7 @@ def to_datetime(value: Any) -> datetime:
         return datetime.combine(value.date(), value.timetz())
     if isinstance(value, date):
         return datetime.combine(value, time())
-    raise TypeError(f"{kind_of(value)} is no time; expected ISO 8601, such as 2007-04-27T12:00")
+    raise TypeError(f"{kind_of(value)} is not a time; expected ISO 8601, such as 2007-04-27T12:00")
 
 
 def to_date(value: Any) -> date:
@@ -58,7 +58,7 @@ def to_date(value: Any) -> date:
         return value.date()
     if isinstance(value, date):
         return value if type(value) is date else date(value.year, value.month, value.day)
-    raise TypeError(f"{kind_of(value)} is no date; expected ISO 8601, such as 2007-04-27")
+    raise TypeError(f"{kind_of(value)} is not a date; expected ISO 8601, such as 2007-04-27")
 
 
 def to_time(value: Any) -> time:
@@ -71,7 +71,7 @@ def to_time(value: Any) -> time:
         return _read(time.fromisoformat, value, "12:30")
     if isinstance(value, time):
         return value
-    raise TypeError(f"{kind_of(value)} is no time of day; expected ISO 8601, such as 12:30")
+    raise TypeError(f"{kind_of(value)} is not a time of day; expected ISO 8601, such as 12:30")
 
 
 def to_seconds(value: Any) -> float:
@@ -84,7 +84,7 @@ def to_seconds(value: Any) -> float:
     if isinstance(value, timedelta):
         value = value.total_seconds()
     if not isinstance(value, (str, int, float)):
-        raise TypeError(f"{kind_of(value)} is no duration; expected seconds, or e.g. 2h30m")
+        raise TypeError(f"{kind_of(value)} is not a duration; expected seconds, or e.g. 2h30m")
     try:
         return parse_duration(value)
     except OverflowError as error:

@@ -110,5 +110,5 @@ def _check_parameters(called: str, parameters: Sequence[inspect.Parameter], anno
             raise DecorationError(f"{called}: parameter {name!r} looks like an option of RAVE; rename it")
     for name in annotations.get("ignore", ()):
         if name not in names and not takes_any:
-            raise DecorationError(f"{called}: ignore names {name!r}, which is no parameter; {nearest(name, names)}")
+            raise DecorationError(f"{called}: ignore names {name!r}, which is not a parameter; {nearest(name, names)}")
     check_needs(annotations.get("expires"), names, called)

@@ -259,7 +259,7 @@ def _exports(
         origin = _called(module)
         exported = vars(module).get("__export__", {})
         if not isinstance(exported, Mapping):
-            problems.append(LoadProblem(entry.name, origin, "__export__ is no dict from names to operations"))
+            problems.append(LoadProblem(entry.name, origin, "__export__ is not a dict from names to operations"))
             continue
         for name, operation in exported.items():
             wrong = _what_is_wrong(name, operation)
@@ -275,7 +275,7 @@ def _what_is_wrong(name: object, operation: object) -> str | None:
     if isinstance(operation, RaveError):  # of a namespace that makes its operations: why it could not make this one
         return str(operation)
     if not isinstance(operation, Operation):
-        return f"{operation!r} is no operation; decorate it with @op or @op_file"
+        return f"{operation!r} is not an operation; decorate it with @op or @op_file"
     try:
         operation.resolved()
         if operation.spec.typemap is not None:

@@ -268,4 +268,4 @@ def key_of(name: object, wanted: str) -> str:
     """
     if isinstance(name, str) and name:
         return name
-    raise ValueError(f"{name!r} is no name: write {wanted}")
+    raise ValueError(f"{name!r} is not a name: write {wanted}")

@@ -87,7 +87,7 @@ def default_store(directory: Path) -> str:
 def _located(path: object, directory: Path, wanted: str) -> str:
     text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
     if not isinstance(text, str) or not text.strip() or "\0" in text:
-        raise ValueError(f"{path!r} is no path: write {wanted}")
+        raise ValueError(f"{path!r} is not a path: write {wanted}")
     return os.path.normpath(directory / _at_home(text))
 
 
@@ -103,7 +103,7 @@ def _absolute_url(url: object, directory: Path) -> str:
         return f"file://{quote(_located(url, directory, URLs.wanted))}"
     scheme, colon, rest = url.partition("://") if isinstance(url, str) else ("", "", "")
     if not colon or not scheme or any(blank in rest for blank in "\t\r\n"):
-        raise ValueError(f"{url!r} is no URL: write {URLs.wanted}")
+        raise ValueError(f"{url!r} is not a URL: write {URLs.wanted}")
     return str(url) if scheme.lower() != "file" else _absolute_file_url(rest, directory)
 
 

@@ -51,14 +51,14 @@ def read_file(path: Path) -> dict[str, Any]:
     """The settings of a file: all of it, or the table ``tool.rave`` of a ``pyproject.toml``.
 
     Raises:
-        ConfigurationError: the file can't be read, or is no TOML; the message has the line.
+        ConfigurationError: the file can't be read, or is not TOML; the message has the line.
     """
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: can't be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: is no valid TOML: {error}") from error
+        raise ConfigurationError(f"{path}: is not valid TOML: {error}") from error
     if path.name != _SHARED:
         return content
     tool = content.get("tool", {})

@@ -97,7 +97,7 @@ def _opened(path: str, flags: int) -> int:
 
 def _check_private(path: Path, info: os.stat_result) -> None:
     if not stat.S_ISREG(info.st_mode):
-        raise ConfigurationError(f"keys_file {path} is no file: name the file that 'rave key create' writes")
+        raise ConfigurationError(f"keys_file {path} is not a file: name the file that 'rave key create' writes")
     if info.st_uid != os.geteuid():
         raise ConfigurationError(
             f"keys_file {path} belongs to user {info.st_uid}, not to {os.geteuid()}, who runs this: {_ONLY_OURS}; "

@@ -271,7 +271,9 @@ def _by_namespace(given: object, where: str) -> dict[str, frozenset[str]]:
         return {SERVICE: _permissions(given, where)}
     for namespace in given:
         if not namespace or "/" in namespace or namespace == "-":  # it would never count, and nobody would notice
-            raise ConfigurationError(f"{where}: {namespace!r} is no namespace: write the name of one, or '*' for all")
+            raise ConfigurationError(
+                f"{where}: {namespace!r} is not a namespace: write the name of one, or '*' for all"
+            )
     lists = {namespace: _permissions(words, f"{where}.{namespace}") for namespace, words in given.items()}
     return {SERVICE: frozenset[str]()} | lists
 

@@ -79,7 +79,7 @@ def whole_url(base: str, place: str) -> str:
     try:
         found = urljoin(base, place)
     except ValueError as error:
-        raise BadURL(f"{place!r} is no URL: {error}") from None
+        raise BadURL(f"{place!r} is not a URL: {error}") from None
     _parsed(found)
     return found
 
@@ -105,9 +105,9 @@ def _parsed(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise BadURL(f"{url!r} is no URL: {error}") from None
+        raise BadURL(f"{url!r} is not a URL: {error}") from None
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise BadURL(f"{url!r} is no URL of a service: it has to start with http:// or https:// and a host")
+        raise BadURL(f"{url!r} is not a URL of a service: it has to start with http:// or https:// and a host")
     return parts
 
 

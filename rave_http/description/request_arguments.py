@@ -198,11 +198,11 @@ def _document(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(_text(body), object_pairs_hook=_members, parse_constant=_refuse_constant)
     except ValueError as error:
-        raise Problem("bad-request", f"The body is no JSON: {str(error)[:200]}") from None
+        raise Problem("bad-request", f"The body is not JSON: {str(error)[:200]}") from None
     except RecursionError:
-        raise Problem("bad-request", "The body is no JSON: the JSON nests too deep") from None
+        raise Problem("bad-request", "The body is not JSON: the JSON nests too deep") from None
     if not isinstance(document, dict):
-        raise Problem("bad-request", "The body is no JSON object; expected one with the arguments by name")
+        raise Problem("bad-request", "The body is not a JSON object; expected one with the arguments by name")
     dotted = next((name for name in document if name.startswith("rave.")), None)
     if dotted is not None:
         raise Problem("bad-request", f"{dotted[:80]!r} belongs into the query, not into the body")
@@ -222,7 +222,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -276,7 +276,7 @@ def _die_with_parent() -> None:
     """
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid is None:
-        raise RuntimeError("this is no child process")
+        raise RuntimeError("this is not a child process")
     if hasattr(fcntl, "F_SETSIG"):
         fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(parent.sentinel, fcntl.F_SETSIG, signal.SIGKILL)

@@ -74,7 +74,7 @@ class HttpPlugins:
                 ]
                 unsound = [each for each in given if not is_sound(each)]
                 if unsound:
-                    raise PluginError(f"{unsound[0]!r} is no middleware")
+                    raise PluginError(f"{unsound[0]!r} is not middleware")
             except Exception as error:  # noqa: BLE001  # a stranger's hook may raise anything
                 self._note(impl.plugin_name, f"rave_http_middleware failed: {str(error) or type(error).__name__}")
             else:

@@ -128,7 +128,9 @@ def _read(path: Path) -> None:
             path.read_text("utf-8")  # fileConfig takes a file that is not there for an empty one
             logging.config.fileConfig(path, disable_existing_loggers=False, encoding="utf-8")
     except Exception as error:  # handlers are made by whatever class the file names
-        raise ConfigurationError(f"{path}: is no logging configuration that can be used: {_reason(error)}") from error
+        raise ConfigurationError(
+            f"{path}: is not a logging configuration that can be used: {_reason(error)}"
+        ) from error
 
 
 def _table(path: Path) -> dict[str, Any]:

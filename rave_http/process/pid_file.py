@@ -94,7 +94,7 @@ class PidFile:
     def _refuse(self, descriptor: int) -> None:
         pid = _pid_in(descriptor)
         if pid is None:
-            raise ConfigurationError(f"{self.path} is no PID file: it does not hold a number; name another one")
+            raise ConfigurationError(f"{self.path} is not a PID file: it does not hold a number; name another one")
         if _is_held(descriptor, pid) or _is_as_old(pid, os.fstat(descriptor).st_mtime):
             raise ConfigurationError(f"raved already runs as pid {pid} ({self.path}): stop it, or name another file")
 

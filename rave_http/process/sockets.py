@@ -74,7 +74,9 @@ def _unix(bind: str) -> socket.socket:
     path = os.path.abspath(bind.removeprefix("unix:").removeprefix("//"))
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise ConfigurationError(f"{bind} can't be listened on: it is no socket; name another path, or remove it")
+            raise ConfigurationError(
+                f"{bind} can't be listened on: it is not a socket; name another path, or remove it"
+            )
         _unlink_dead(path)
     # A client that comes by it is trusted like a proxy, so it is for our user and group alone.
     before = os.umask(0o117)
@@ -119,7 +121,7 @@ def _parts(bind: str) -> tuple[str, int]:
     elif ":" in host:
         host = ""
     if not host or not port.isdecimal() or int(port) > 0xFFFF:
-        raise ConfigurationError(f"{bind!r} is no address to listen on: {_RIGHT}")
+        raise ConfigurationError(f"{bind!r} is not an address to listen on: {_RIGHT}")
     return host, int(port)
 
 

@@ -117,7 +117,7 @@ def _plugged(value: Any, mime_type: str, hooks: Any) -> Iterator[Rendering]:
             offered = implementation.function(*(asked[name] for name in implementation.argnames))
             forms = [] if offered is None else list(offered)
             if strange := [each for each in forms if not isinstance(each, Rendering) or "/" not in each.media_type]:
-                raise TypeError(f"it gave {strange[0]!r}, which is no Rendering with a media type")
+                raise TypeError(f"it gave {strange[0]!r}, which is not a Rendering with a media type")
         except Exception as error:  # noqa: BLE001  # a stranger's hook may raise anything
             _log.warning("rave_http_render of plugin %s failed: %s", implementation.plugin_name, describe_error(error))
             _log.debug("the failure", exc_info=True)

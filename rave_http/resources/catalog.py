@@ -144,7 +144,7 @@ def _limit(asked: Mapping[str, str]) -> int | None:
     if text is None:
         return None
     if not text.isdecimal() or not text.isascii() or len(text) > 9:
-        detail = f"limit={text[:40]!r} is no number"
+        detail = f"limit={text[:40]!r} is not a number"
         raise Problem("bad-arguments", detail, errors=[{"parameter": "limit", "detail": detail}])
     check_limit(int(text))
     return int(text)

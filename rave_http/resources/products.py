@@ -238,5 +238,5 @@ def _after(asked: dict[str, str]) -> float | None:
     try:
         return float(text)
     except ValueError:
-        detail = f"{AFTER}={text[:40]!r} is no Unix time"
+        detail = f"{AFTER}={text[:40]!r} is not a Unix time"
         raise Problem("bad-arguments", detail, errors=[{"parameter": AFTER, "detail": detail}]) from None

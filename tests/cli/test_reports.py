@@ -216,7 +216,7 @@ def test_the_doctor_tells_of_plugins_and_variables(shell: Any, monkeypatch: pyte
     assert result.stderr == ""
     findings = _findings(result)
     assert [subject for subject, _ in findings["error"]] == ["namespace broken"]
-    assert ("settings", "RAVE_XYZZY is set, but it is no setting") in findings["warning"]
+    assert ("settings", "RAVE_XYZZY is set, but it is not a setting") in findings["warning"]
 
 
 def test_the_doctor_tells_of_entries_from_the_future(
@@ -294,5 +294,5 @@ def rave_register_commands(registry):
     shown = shell("--help")
     assert "greet  Greet someone." in shown.stdout
     assert "command 'run' of plugin extra is left out: rave has a command of that name" in shown.stderr
-    assert "command 'odd' of plugin extra is left out: 42 is no click command" in shown.stderr
+    assert "command 'odd' of plugin extra is left out: 42 is not a click command" in shown.stderr
     assert shell("run", "lab/add", "1").stdout == "11\n"

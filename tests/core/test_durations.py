@@ -21,7 +21,7 @@ def test_a_duration_is_a_number_or_parts_with_units(text: str | float, seconds: 
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("2h30x", "'x' in '30x' is no unit"),
+        ("2h30x", "'x' in '30x' is not a unit"),
         ("2h30", "'30' has no unit"),
         ("h", "'h' does not begin"),
         ("2h-5m", "'-5m' does not begin"),

@@ -183,7 +183,7 @@ def test_a_crossover_says_what_it_needs() -> None:
         ((FIVE_MINUTES, FIVE_DAYS, "3x", "etime"), "'3x'"),
         ((FIVE_MINUTES, FIVE_DAYS, "3h", 5), "age_arg is 5"),
         ((FIVE_MINUTES, FIVE_DAYS, "3h", "no name"), "age_arg is 'no name'"),
-        (([], FIVE_DAYS, "3h", "etime"), r"\[\] is no strategy"),
+        (([], FIVE_DAYS, "3h", "etime"), r"\[\] is not a strategy"),
         ((FIVE_MINUTES, "5x", "3h", "etime"), "5x"),
     ],
 )
@@ -239,7 +239,7 @@ def test_a_crossover_may_name_strategies_of_plugins() -> None:
         ("hurly", "did you mean 'hourly'"),
         ("2x30m", "2x"),
         ("", "empty"),
-        (None, "None is no strategy"),
+        (None, "None is not a strategy"),
         (True, "bool"),
         ([], "no strategy"),
         (lambda: 0, "takes one request"),

@@ -78,7 +78,7 @@ def test_a_typemap_leaves_the_function_as_it_is() -> None:
         (typemap(int, str, str), r"top: typemap lists 3 types by position, but only 2 fit; its parameters: n, by"),
         (typemap(int, bye=str), r"top: typemap names 'bye'; did you mean 'by'\? \(its parameters: n, by\)"),
         (typemap(int, n=int), r"top: typemap lists 'n' both by position and by name"),
-        (typemap(n=5), r"top: typemap of 'n': 5 is no type specifier; accepted: a type, None"),
+        (typemap(n=5), r"top: typemap of 'n': 5 is not a type specifier; accepted: a type, None"),
         (typemap(int, lambda: 1), r"top: typemap of 'by': <lambda> can't be a type"),
     ],
 )

@@ -132,7 +132,7 @@ def test_what_is_no_wildcard_is_refused(text: str) -> None:
     [
         ({"dports": 80}, "rwfilter has no option 'dports'; did you mean 'dport'?"),
         ({"dport": "80-"}, None),
-        ({"dport": "eighty"}, "'eighty' is no number and no range"),
+        ({"dport": "eighty"}, "'eighty' is neither a number nor a range"),
         ({"dport": "70000"}, "not within 0 to 65535"),
         ({"dport": "443-80"}, "443-80 ends before it starts"),
         ({"dport": True}, "expected a number or a range"),
@@ -144,7 +144,7 @@ def test_what_is_no_wildcard_is_refused(text: str) -> None:
         ({"protocol": "tcp;"}, "is no protocol"),
         ({"flags_all": "S"}, "expected flags such as S/SA"),
         ({"flags_all": "SR/SA"}, "R has to be set"),
-        ({"flags_all": "X/X"}, "'X' is no TCP flag"),
+        ({"flags_all": "X/X"}, "'X' is not a TCP flag"),
         ({"duration": "soon"}, "expected seconds"),
         ({"start_date": "yesterday"}, "expected a date"),
         ({"start_date": "2024/13/01"}, "expected a date"),

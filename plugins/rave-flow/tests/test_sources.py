@@ -223,7 +223,7 @@ def test_an_unconfigured_directory_is_told_with_both_ways(
     logs = zeek([line()])
     serving(Path())
     runtime = serving(tmp_path / "absent")
-    with pytest.raises(NoDirectoryError, match="absent is no directory"):
+    with pytest.raises(NoDirectoryError, match="absent is not a directory"):
         top()
     runtime.settings.plugins["flow"].clear()  # type: ignore[attr-defined]  # of this backend alone
     with pytest.raises(NoDirectoryError, match=r"RAVE_FLOW_DIRECTORY, or directory = .* \[plugins\.flow\]"):

@@ -224,7 +224,7 @@ def test_json_lines_that_are_cut_are_counted(serving: Serve, directory: Path, li
     table = top()
     assert sorted(table["src"].to_pylist()) == ["10.0.0.1", "10.0.0.2"]
     assert table.schema.metadata[b"rave.flow.skipped"] == b"3"
-    assert table.schema.metadata[b"rave.flow.first_bad"].endswith(b"line 3 is no whole JSON object")
+    assert table.schema.metadata[b"rave.flow.first_bad"].endswith(b"line 3 is not a whole JSON object")
 
 
 @pytest.mark.parametrize("value", ["-0.061", "nan", "inf", "soon"])

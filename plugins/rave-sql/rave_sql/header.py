@@ -91,7 +91,7 @@ def split(text: str, where: str) -> tuple[Header, str]:
     try:
         said = tomllib.loads(found[1])
     except tomllib.TOMLDecodeError as error:
-        raise QueryError(f"{where}: the comment at its front is no TOML: {error}") from error
+        raise QueryError(f"{where}: the comment at its front is not TOML: {error}") from error
     return _header(said, where), text[found.end() :].strip()
 
 

@@ -50,7 +50,7 @@ def queries(
     """
     root = Path(directory)
     if not root.is_dir():
-        raise ConfigurationError(f"{root} is no directory: queries are looked for there")
+        raise ConfigurationError(f"{root} is not a directory: queries are looked for there")
     made: dict[str, Operation[..., Any] | RaveError] = {}
     for path in sorted(root.rglob("*.sql")):
         place = path.relative_to(root)

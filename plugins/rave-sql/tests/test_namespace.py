@@ -90,7 +90,7 @@ def test_databases_are_looked_at(rave: Callable[..., Any]) -> None:
     [
         ('directry = "/x"', "unknown key 'directry'; did you mean 'directory'?"),
         ("database = 5", "database = 5: expected text"),
-        ('directory = "/nowhere/at/all"', "/nowhere/at/all is no directory"),
+        ('directory = "/nowhere/at/all"', "/nowhere/at/all is not a directory"),
     ],
 )
 def test_wrong_settings_are_told(home: Path, rave: Callable[..., Any], line: str, words: str) -> None:

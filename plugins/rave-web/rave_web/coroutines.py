@@ -35,7 +35,7 @@ class CoroutineExecutor(Executor):
         operation = step.context.operation
         if not step.call.spec.is_async:
             return None, ConfigurationError(
-                f"{operation} is no coroutine function, which is all that the executor 'coroutines' runs: "
+                f"{operation} is not a coroutine function, which is all that the executor 'coroutines' runs: "
                 "write async def, or choose another executor for it under [service.operations]"
             )
         if self._loop.is_closed() or len(self._bodies) >= SPARE * self.slots:

@@ -36,7 +36,7 @@ def test_what_can_not_be_stored_is_named_with_the_reason(tmp_path: pathlib.Path)
 
 def test_what_is_no_data_is_named_in_data_only_mode() -> None:
     """The message names the outer type, the type inside, and the way out."""
-    with pytest.raises(UnstorableError, match=r"keeps this dict: .*Colour is no type.*signing_key"):
+    with pytest.raises(UnstorableError, match=r"keeps this dict: .*Colour is not a type.*signing_key"):
         CODECS.choose({"a": [Colour.RED]}, data_only=True)
 
 

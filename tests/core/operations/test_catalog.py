@@ -113,13 +113,13 @@ BAD = {
     "broken": ("raise RuntimeError('on import')", "could not be loaded: RuntimeError: on import"),
     "leaving": ("raise SystemExit", "could not be loaded: SystemExit"),
     "empty": ("", "it exports nothing"),
-    "list": ("__export__ = ['a']", "__export__ is no dict"),
+    "list": ("__export__ = ['a']", "__export__ is not a dict"),
     "function": ("__export__ = {'f': print}", "is no operation; decorate it with @op"),
     "slash": (GOOD + "__export__ = {'/x': hello, 'ok': hello}", "an export name is a text without empty parts"),
     "dots": (GOOD + "__export__ = {'../x': hello, 'ok': hello}", "an export name is a text without empty parts"),
     "strategy": (
         "from rave_core import op\n@op(expires='unheard_of')\ndef f(): pass\n__export__ = {'f': f}",
-        "'unheard_of' is no strategy",
+        "'unheard_of' is not a strategy",
     ),
 }
 

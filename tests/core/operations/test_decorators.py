@@ -191,7 +191,7 @@ REFUSED = {
     "a file with keyword-only output": (lambda: op_file(_keyword_only), "no first parameter"),
     "a file with only star args": (lambda: op_file(_star), "no first parameter"),
     "a parameter like an option": (lambda: op(_rave_parameter), "'rave_refresh' looks like an option"),
-    "ignore of no parameter": (lambda: op(ignore=["c"])(plain), "ignore names 'c', which is no parameter"),
+    "ignore of no parameter": (lambda: op(ignore=["c"])(plain), "ignore names 'c', which is not a parameter"),
     "ignore of the output": (lambda: op_file(ignore=["a"])(plain), "ignore names 'a'"),
     "two typemaps": (lambda: typemap(int)(typemap(int)(_copy(plain))), "two @typemap"),
     "two versions": (lambda: version(1)(above), "two @version"),

@@ -107,7 +107,7 @@ def test_origins_count_neither_for_equality_nor_for_the_text() -> None:
         ({"cache": ["/var/cache"]}, "file:///var/cache/rave"),
         ({"products": "file://cache/x"}, "file:///cache/x, file://~/cache/x or file://./cache/x"),
         ({"data_purge_every": 0}, "more than 0 seconds"),
-        ({"products_grace": "1w"}, "'w' in '1w' is no unit"),
+        ({"products_grace": "1w"}, "'w' in '1w' is not a unit"),
         ({"data_expire_after": []}, "2h30m"),
         ({"version": ""}, "a name, not empty"),
         ({"signing_key_file": ""}, "the path of a file"),
@@ -241,7 +241,7 @@ def test_lists_in_variables_are_separated_as_is_usual(load: Load) -> None:
         ("chache = ['memory://']", "unknown setting 'chache': did you mean 'cache'?"),
         ("strict = 'yes'", "'strict' is 'yes': write true or false"),
         ("strict = true\ncache = memory", "at line 2"),
-        ("data_expire_after = '2h30x'", "'x' in '30x' is no unit"),
+        ("data_expire_after = '2h30x'", "'x' in '30x' is not a unit"),
     ],
 )
 def test_a_mistake_in_a_file_names_the_file_and_what_is_right(load: Load, project: Path, text: str, right: str) -> None:

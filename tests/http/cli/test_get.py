@@ -128,8 +128,8 @@ def test_a_problem_is_told_in_one_line(
     ("arguments", "message"),
     [
         ([], "Missing argument 'URL'"),
-        (["ftp://h/x"], "'ftp://h/x' is no URL of a service"),
-        (["h:8888/x"], "'h:8888/x' is no URL of a service"),
+        (["ftp://h/x"], "'ftp://h/x' is not a URL of a service"),
+        (["h:8888/x"], "'h:8888/x' is not a URL of a service"),
         (["http://h/x", "word"], "argument 'word': expected NAME=VALUE"),
         (["http://h/x", "-H", "word"], "--header 'word': expected 'NAME: VALUE'"),
         (["http://h/x", "-H", "Range: bytes=0-"], "the header 'Range' can't be set"),

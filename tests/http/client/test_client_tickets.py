@@ -205,7 +205,7 @@ def test_a_ticket_that_leads_nowhere_is_no_answer_of_a_service(stub: StubService
     """Something else listens there."""
     for body, message in (
         (b"{}", "a ticket without"),
-        (b'{"href": "file:///etc"}', "a ticket for nowhere: 'file:///etc' is no URL"),
+        (b'{"href": "file:///etc"}', "a ticket for nowhere: 'file:///etc' is not a URL"),
     ):
         stub.script("/lab/top", lambda handler, body=body: handler.send(202, body, "application/json"))
         with pytest.raises(UnexpectedAnswer, match=message):

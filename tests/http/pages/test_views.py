@@ -81,13 +81,13 @@ def test_the_catalog_tells_of_namespaces_in_trouble() -> None:
     """And not of those that whoever looks may not see."""
     states = [
         State("flow", error="SyntaxError: invalid syntax"),
-        State("ui", problems=(LoadProblem("ui/lost", "ui", "it is no operation"),)),
+        State("ui", problems=(LoadProblem("ui/lost", "ui", "it is not an operation"),)),
         State("hidden", error="secret"),
     ]
     found = catalog(states=states, may_view=lambda space: space != "hidden")
     assert "2 namespaces have a problem." in found.text
     assert "SyntaxError: invalid syntax" in found.text
-    assert "it is no operation" in found.text
+    assert "it is not an operation" in found.text
     assert "secret" not in found.text
     assert "have a problem" not in catalog(states=[State("flow")]).text
 

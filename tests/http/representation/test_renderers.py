@@ -171,4 +171,4 @@ def test_a_plugin_that_fails_is_logged_and_passed_over(caplog: pytest.LogCapture
     assert next(iter(forms)) == "text/x-shout"
     assert len(caplog.messages) == 2
     assert "failed: RuntimeError: broken" in caplog.messages[0]
-    assert "failed: TypeError: it gave 'text/plain', which is no Rendering" in caplog.messages[1]
+    assert "failed: TypeError: it gave 'text/plain', which is not a Rendering" in caplog.messages[1]

@@ -87,7 +87,7 @@ def _of_objects(path: str, lines: list[bytes]) -> Head:
         found = {name: f"/{name}" for name in _ZEEK_JSON} | found
     others = {one.get("_path") for one in objects} - {None}
     if others and not any(is_connections(str(name)) for name in others):
-        raise UnreadableError(f"{path}: is no connection log, its _path is {others.pop()!r}")
+        raise UnreadableError(f"{path}: is not a connection log, its _path is {others.pop()!r}")
     return Head(tuple(found), tuple(found.values())) if found else Head(("",), ("/",))
 
 
@@ -118,7 +118,7 @@ def _of_comments(path: str, lines: list[bytes]) -> Head:
         elif name == b"unset_field":
             unset = rest.decode("utf-8", "replace")
         elif name == b"path" and not is_connections(rest.decode("utf-8", "replace")):
-            raise UnreadableError(f"{path}: is no connection log, its #path is {rest.decode('utf-8', 'replace')!r}")
+            raise UnreadableError(f"{path}: is not a connection log, its #path is {rest.decode('utf-8', 'replace')!r}")
         elif name == b"fields":
             fields = tuple(field.decode("utf-8", "replace") for field in rest.split(separator))
             return Head(fields, (), separator.decode("latin-1"), _unset_after(lines, separator, unset))

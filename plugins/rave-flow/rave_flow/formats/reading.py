@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 WHY = {
     "time": "has no time that can be read",
-    "address": "has text that is no address",
+    "address": "has text that is not an address",
     "port": "has a port out of range",
     "number": "has bytes or packets that are no number or out of range",
     "protocol": "has no protocol",

@@ -113,7 +113,7 @@ class Repository:
         """
         root = Path(directory).expanduser().absolute()
         if not root.is_dir():
-            raise NoDirectoryError(f"{root} is no directory: flow files are looked for there")
+            raise NoDirectoryError(f"{root} is not a directory: flow files are looked for there")
         files, passed_over = _settled(root)
         files, passed_over = _without_mixture(root, files, passed_over)
         if strict and passed_over:

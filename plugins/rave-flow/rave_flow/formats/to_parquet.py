@@ -127,7 +127,7 @@ def _of_netflow(reading: Reading, batch: pyarrow.RecordBatch, start: int) -> pya
     table = pyarrow.Table.from_batches([batch])
     if others := compute.sum(table["is_other"]).as_py():
         place = compute.index(table["is_other"], True).as_py()
-        reading.leave_out("event", start + place + 1, "is an event that is no end of a flow", others)
+        reading.leave_out("event", start + place + 1, "is an event that does not end a flow", others)
         table = table.filter(compute.invert(table["is_other"]))
     reading.losses["start"] += compute.sum(table["wrapped"]).as_py() or 0
     chosen = resolve(FLOW_COLUMNS, reading.path)

@@ -77,7 +77,7 @@ def _part(text: str, most: int, base: int, word: str) -> Ranges:
     except ValueError:
         pairs = [(1, 0)]
     if any(not 0 <= low <= high <= most for low, high in pairs):
-        raise ValueError(f"{word!r} is no wildcard: {text!r} has to be x, or numbers and ranges up to {most:x}")
+        raise ValueError(f"{word!r} is not a wildcard: {text!r} has to be x, or numbers and ranges up to {most:x}")
     return merged(pairs)
 
 

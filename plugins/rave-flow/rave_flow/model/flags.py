@@ -16,7 +16,7 @@ def bits_of(letters: str) -> int:
     bits = 0
     for letter in letters.strip().upper():
         if letter not in LETTERS:
-            raise ValueError(f"{letter!r} is no TCP flag; expected {LETTERS}")
+            raise ValueError(f"{letter!r} is not a TCP flag; expected {LETTERS}")
         bits |= 1 << LETTERS.index(letter)
     return bits
 

@@ -13,7 +13,7 @@ from rave_core.rendering import NOTES
 REASONS = {
     "line": "cut, of another number of fields, or no JSON",
     "time": "without a time that can be read",
-    "address": "with text that is no address",
+    "address": "with text that is not an address",
     "port": "with a port out of range",
     "number": "with bytes or packets that are no number or out of range",
     "protocol": "without a protocol",

@@ -33,7 +33,7 @@ class PrefixMap:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
-            raise ValueError(f"{self.name!r} is no name of a prefix map: use lower-case letters, digits and _")
+            raise ValueError(f"{self.name!r} is not a name of a prefix map: use lower-case letters, digits and _")
         object.__setattr__(
             self, "digest", blake2b(repr((self.name, self.entries)).encode(), digest_size=20).hexdigest()
         )

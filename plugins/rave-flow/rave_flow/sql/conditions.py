@@ -34,7 +34,7 @@ class Condition:
 
     def __post_init__(self) -> None:
         if self.option.removeprefix("not_") not in OPTIONS:
-            raise ValueError(f"{self.option!r} is no condition; {', '.join(OPTIONS)} are known")
+            raise ValueError(f"{self.option!r} is not a condition; {', '.join(OPTIONS)} are known")
 
     def sql(self, source: str) -> str:
         """The SQL condition; of a flow that lacks the column it is NULL.

@@ -25,7 +25,7 @@ def literal(value: str | float | datetime) -> str:
         return str(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{value} is no finite number")
+            raise ValueError(f"{value} is not a finite number")
         return f"{value!r}::DOUBLE"
     if isinstance(value, datetime):
         return f"TIMESTAMP '{value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' ')}'"

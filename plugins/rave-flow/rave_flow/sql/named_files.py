@@ -33,7 +33,7 @@ def path_of(value: Any, table: str) -> Path:
     named = settings.get(table, {})
     if value.strip() not in named:
         known = f"known: {', '.join(sorted(named))}" if named else "it names none"
-        raise ValueError(f"{value!r} is no name in [plugins.flow.{table}]; {known}")
+        raise ValueError(f"{value!r} is not a name in [plugins.flow.{table}]; {known}")
     return Path(named[value.strip()]).expanduser()
 
 

@@ -34,7 +34,7 @@ def _protocols(word: Any) -> Iterable[str]:
         spans = to_ranges(text, most=255)
         return [PROTOCOLS[number] for low, high in spans for number in range(low, high + 1)]
     if not re.fullmatch(r"[a-z][a-z0-9_.+-]*", text):
-        raise ValueError(f"{word!r} is no protocol: expected a name or a number from 0 to 255, such as tcp or 6")
+        raise ValueError(f"{word!r} is not a protocol: expected a name or a number from 0 to 255, such as tcp or 6")
     return [canonical(text)[0]]
 
 

@@ -103,6 +103,6 @@ def to_thresholds(value: Any, primary: str) -> tuple[Threshold, ...]:
         name, colon, limits = part.rpartition(":")
         (what,) = to_values(name) if colon else (primary,)
         if what in TIMES:
-            raise ValueError(f"{what} is no amount")
+            raise ValueError(f"{what} is not an amount")
         found[what] = (*found.get(what, ()), *to_sizes(limits))
     return tuple(Threshold(what, merged(ranges)) for what, ranges in found.items())

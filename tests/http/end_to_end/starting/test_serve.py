@@ -99,7 +99,11 @@ def test_switches_are_stronger_than_the_settings_file(place: Any) -> None:
 @pytest.mark.parametrize(
     ("toml", "switches", "told"),
     [
-        ("", ["--bind", "nowhere"], "'nowhere' is no address to listen on: write HOST:PORT, [IPv6]:PORT or unix:/PATH"),
+        (
+            "",
+            ["--bind", "nowhere"],
+            "'nowhere' is not an address to listen on: write HOST:PORT, [IPv6]:PORT or unix:/PATH",
+        ),
         ("", ["--bind", "host.invalid:80"], "host.invalid:80 can't be listened on: the host is unknown"),
         ("", ["--bind", "192.0.2.1:0"], "192.0.2.1:0 can't be listened on: Cannot assign requested address"),
         ("[service]\nworkerz = 3\n", [], "unknown setting 'workerz': did you mean 'workers'?"),
@@ -153,7 +157,7 @@ def test_what_takes_opening_to_see_is_checked_too(place: Any) -> None:
         ({}, {"executor": "threats"}, None, "", "no executor is called 'threats'; did you mean 'threads'?"),
         ({}, {"trusted_proxies": ["x"]}, None, "", "given: 'trusted_proxies' has 'x'"),
         ({"cache": "tape://"}, {}, None, "", "tape://: no backend is called 'tape'"),
-        ({}, {}, f"{place.directory}/none.ini", "", f"{place.directory}/none.ini: is no logging configuration that"),
+        ({}, {}, f"{place.directory}/none.ini", "", f"{place.directory}/none.ini: is not a logging configuration that"),
         ({}, {"namespace_config": f"{place.directory}/none.ini"}, None, "", f"{place.directory}/none.ini"),
         ({}, {}, None, "[::]:1", "[::]:1 can be reached from outside and no authentication is configured"),
         ({}, {"proxy_header": "X-User"}, None, "[::]:1", f"{INSTALLED}\n"),
@@ -223,7 +227,7 @@ def test_a_socket_in_the_file_system_is_for_our_group_alone(place: Any) -> None:
     assert process.wait(20) == 0
     assert not path.exists()
     path.write_text("")
-    with pytest.raises(ConfigurationError, match="it is no socket"):
+    with pytest.raises(ConfigurationError, match="it is not a socket"):
         listen(f"unix:{path}")
 
 
