@@ -138,7 +138,7 @@ class Leases:
         try:
             with self._root.lock("leases", seconds=1.0) as held:
                 if not held:
-                    raise TimeoutError(errno.ETIMEDOUT, "the lock over all leases could not be had", path)
+                    raise TimeoutError(errno.ETIMEDOUT, "the lock over all leases could not be acquired", path)
                 if self._published(key) != seen:
                     return False
                 if record is None:

@@ -54,7 +54,7 @@ class Tree:
         """
         head, _, last = key.rpartition("/")
         if key[:1] in ("", ".", "/") or "/." in key or "//" in key or not last or "\0" in key:
-            raise BackendError(f"{key!r} is not a key: parts joined by '/' expected, none empty or starting with a dot")
+            raise BackendError(f"{key!r} is not a key; expected parts joined by '/', none empty or starting with a dot")
         return f"{self.root}/{head}/{last[:1]}/{last}{SUFFIX}" if head else f"{self.root}/{last[:1]}/{last}{SUFFIX}"
 
     def product(self, key: str, name: str) -> str:

@@ -87,7 +87,7 @@ class Breaker:
             left = self._until - self._clock.monotonic()
             if left > 0 or self._is_tried:
                 raise BackendError(
-                    f"{self._layer!r} is left alone since it is in trouble, and tried again in {max(left, 0):.0f} s: "
+                    f"{self._layer!r} is skipped because it is in trouble, and tried again in {max(left, 0):.0f} s: "
                     f"{self._reason}"
                 )
             self._is_tried = True
@@ -106,11 +106,11 @@ class Breaker:
             self._until = self._clock.monotonic() + self._pause
             self._reason = str(error)
         if has_just_opened:
-            _log.warning("%r is in trouble, and left alone until it answers: %s", self._layer, error)
+            _log.warning("%r is in trouble, and skipped until it responds: %s", self._layer, error)
 
     def _succeeded(self) -> None:
         with self._lock:
             was_open = self._pause > 0
             self._failures, self._pause, self._is_tried = 0, 0.0, False
         if was_open:
-            _log.warning("%r answers again", self._layer)
+            _log.warning("%r responds again", self._layer)

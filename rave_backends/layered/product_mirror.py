@@ -54,7 +54,7 @@ class ProductMirror:
             if frame is None:
                 frame = self._frames(key)
             if frame is None:
-                raise FileNotFoundError(f"the entry of {key} went while its product was fetched")
+                raise FileNotFoundError(f"the entry of {key} disappeared while its product was fetched")
             return self._files.commit(key, draft, name, [frame])
         finally:
             self.discard(draft)

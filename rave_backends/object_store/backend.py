@@ -62,7 +62,7 @@ class ObjectStoreBackend(Backend):
         """
         if prefix and not _is_name(prefix):
             raise ConfigurationError(
-                f"{prefix!r} can't be a prefix: parts joined by '/' expected, none '.', '..' or empty"
+                f"{prefix!r} can't be a prefix; expected parts joined by '/', none '.', '..' or empty"
             )
         clock = clock or SystemClock()
         self._bucket = Bucket(config, timeout=timeout)
@@ -225,7 +225,7 @@ class ObjectStoreBackend(Backend):
 
     def _name(self, key: str) -> str:
         if not _is_name(key) or key[0] == "." or "/." in key:
-            raise BackendError(f"{key!r} is not a key: parts joined by '/' expected, none empty or starting with a dot")
+            raise BackendError(f"{key!r} is not a key; expected parts joined by '/', none empty or starting with a dot")
         return f"{self._prefix}{key}{SUFFIX}"
 
 

@@ -155,7 +155,7 @@ class Bucket:
                 return memoryview(self._client().get_range(name, start=start, length=length))
             except FileNotFoundError as error:
                 _refuse_missing_bucket(error)
-                raise BackendError(f"{self}: the object {name!r} went while it was downloaded") from error
+                raise BackendError(f"{self}: the object {name!r} disappeared while it was downloaded") from error
 
     def sign(self, name: str, seconds: float) -> str:
         """A URL with which anyone can GET the object for ``seconds``. Makes no request."""
@@ -270,7 +270,7 @@ class Bucket:
             if type(error).__name__ != "PanicException":
                 raise
             # This is how the client gives up on a nonsensical answer; a handler of Exception would miss it.
-            raise BackendError(f"{self}: can't {action} an object: its answer makes no sense: {error}") from error
+            raise BackendError(f"{self}: can't {action} an object: its answer is not valid: {error}") from error
 
 
 def _errors() -> Any:

@@ -173,7 +173,7 @@ def _given(**config: str | None) -> Any:
 def _checked(text: str, pattern: re.Pattern[str], what: str, scheme: str) -> str:
     if not pattern.fullmatch(text):
         raise ConfigurationError(
-            f"{text!r} can't be {what}: letters, digits and '-' expected, as in {scheme}://bucket/prefix"
+            f"{text!r} can't be {what}; use letters, digits and '-', as in {scheme}://bucket/prefix"
         )
     return text
 

@@ -206,7 +206,7 @@ def _is_doomed(entry: Entry, tag: str | None, expired: bool, now: float) -> bool
 
 def _ask(question: str) -> None:
     if not is_terminal(sys.stdin):
-        raise OptionError(f"{question.rstrip('?')}: nobody can be asked here; add --yes")
+        raise OptionError(f"{question.rstrip('?')}: this is not a terminal, so nobody can confirm; add --yes")
     if not click.confirm(question, err=True):
         note("nothing was removed")
         raise Left(FAILED)

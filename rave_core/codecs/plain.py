@@ -161,7 +161,7 @@ class _Unpacker:
         if isinstance(place, bytes):
             return memoryview(place)
         if place < 1:
-            raise ValueError(f"segment {place} is none of a leaf's")
+            raise ValueError(f"segment {place} does not belong to a leaf")
         return self._segments[place]
 
 

@@ -81,7 +81,7 @@ class LiteralOf(Converter):
         for option in self.options:
             if isinstance(value, str) and value == _text_of(option):
                 return option
-        raise ValueError(f"it is none of {', '.join(map(repr, self.options))}")
+        raise ValueError(f"it is not one of {', '.join(map(repr, self.options))}")
 
     def schema(self) -> Schema:
         """The options; an enum's member by its name, bytes as text."""
@@ -106,7 +106,7 @@ class EnumOf(Converter):
             for member in self.kind if isinstance(value, str) else ():
                 if value in (member.name, str(member.value)):
                     return member
-        raise ValueError(f"it is none of {', '.join(member.name for member in self.kind)}")
+        raise ValueError(f"it is not one of {', '.join(member.name for member in self.kind)}")
 
     def schema(self) -> Schema:
         """The values of the members, or their names if a value is not valid JSON."""

@@ -323,7 +323,7 @@ class Engine:
         try:
             threading.Thread(target=self._refresh, args=(behind,), name="rave-refresh", daemon=True).start()
         except RuntimeError as error:  # no more threads; the stale result still answers
-            _log.warning("%s could not be refreshed behind its caller: %s", execution.resolved.name, error)
+            _log.warning("%s could not be refreshed in the background: %s", execution.resolved.name, error)
 
     def _refresh(self, execution: Execution) -> None:
         import asyncio  # only here: programs without an event loop have no use for it
@@ -332,8 +332,8 @@ class Engine:
         try:
             end = asyncio.run(run_async(path)) if execution.resolved.spec.is_async else run(path)
         except Exception:  # noqa: BLE001  # nobody waits for it; the stale result serves until its window ends
-            _log.exception("%s could not be refreshed behind its caller", execution.resolved.name)
+            _log.exception("%s could not be refreshed in the background", execution.resolved.name)
             return
         if isinstance(end, Failure):
             log = _log.info if is_refusal(end.error) else _log.warning
-            log("%s could not be refreshed behind its caller: %r", execution.resolved.name, end.error)
+            log("%s could not be refreshed in the background: %r", execution.resolved.name, end.error)

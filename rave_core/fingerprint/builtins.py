@@ -102,7 +102,7 @@ def guarded(put: Put) -> Put:
         if key in inside:
             raise UnencodableError(f"this {type(value).__qualname__} contains itself")
         if len(inside) >= MAX_DEPTH:
-            raise UnencodableError(f"nested deeper than {MAX_DEPTH} levels; hand over something flatter")
+            raise UnencodableError(f"nested deeper than {MAX_DEPTH} levels; pass something flatter")
         inside.add(key)
         put(value, write, inside)
         inside.discard(key)

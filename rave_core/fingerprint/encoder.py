@@ -132,7 +132,7 @@ def _put_all(value: Any, write: Write) -> None:
     try:
         PUTS[type(value)](value, write, set())
     except RecursionError as error:
-        raise UnencodableError("nested too deeply for the stack; hand over something flatter") from error
+        raise UnencodableError("nested too deeply for the stack; pass something flatter") from error
 
 
 def _find(cls: type) -> Put:

@@ -219,7 +219,7 @@ def _renewed(lease: Lease) -> tuple[LeaseRecord, bytes]:
         record = _with_progress(lease)
         return record, _encode(record)
     except Exception as error:  # noqa: BLE001  # a body may report anything, and its lease must survive
-        _log.warning("the progress of %s can't be told to others: %s", lease.key, error)
+        _log.warning("the progress of %s can't be published: %s", lease.key, error)
         record = msgspec.structs.replace(lease.record, beat=lease.record.beat + 1)
         return record, _encode(record)
 

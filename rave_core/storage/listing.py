@@ -184,7 +184,7 @@ def find_entry(caches: Iterable[Cache], name: str) -> Kept:
             return Kept(keys[found[0]], entry)
     if len(found) > 1:
         some = ", ".join(sorted(found)[:3]) + (", ..." if len(found) > 3 else "")
-        raise UnknownNameError(f"{name!r} means {len(found)} entries ({some}); give one key, or more of one")
+        raise UnknownNameError(f"{name!r} means {len(found)} entries ({some}); give one key, or more characters of it")
     hint = nearest(name, keys) if 0 < len(keys) <= 20 else "'rave cache ls' shows what is kept"
     raise UnknownNameError(f"no entry is called {name!r}; {hint}")
 

@@ -44,7 +44,7 @@ class Signer:
         for key in self._keys:
             if hmac.compare_digest(blake2b(data, digest_size=32, key=key, person=_PERSON).digest(), mark):
                 return
-        raise SealError("the seal does not fit: the header changed, or was sealed with another signing key")
+        raise SealError("the seal does not match: the header changed, or was sealed with another signing key")
 
 
 def load_key(path: str, *, trusted: frozenset[str] = frozenset()) -> bytes:

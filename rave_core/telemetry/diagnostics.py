@@ -53,7 +53,7 @@ class Diagnostics:
     def outrun(self, key: str) -> None:
         """A result was dropped: its process lost the lease, and a result of a later start is kept already."""
         self.statistics.count("Late Results")
-        _log.warning("%s: a result is not kept, since one that was begun later is kept already", key)
+        _log.warning("%s: a result is not kept, because a later one is already", key)
 
     def stored(self, record: Record, status: Status, key: Key, entry: Entry) -> None:
         """A result was computed, a miss or a refresh by ``status``, and its entry put into a cache."""

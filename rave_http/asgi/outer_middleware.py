@@ -117,7 +117,7 @@ class OuterMiddleware:
             if record.status and isinstance(error, Exception):
                 raise
             if record.status:
-                raise RuntimeError(f"request {record.request_id} was left by {type(error).__name__}") from error
+                raise RuntimeError(f"request {record.request_id} ended with {type(error).__name__}") from error
             detail = f"The service failed; its log has the details under request {record.request_id}"
             await self._apologize(scope, exchange, Problem("internal-error", detail))
 

@@ -211,7 +211,7 @@ class KeyStore:
 
     def _complain(self, complaint: str) -> None:
         if complaint != self._complaint:
-            _log.error("%s; until that is mended, the API keys stay as they were", complaint)
+            _log.error("%s; until that is fixed, the API keys stay as they were", complaint)
         self._complaint = complaint
 
 

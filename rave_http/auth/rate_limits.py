@@ -95,8 +95,8 @@ def _parsed(text: str, origin: str) -> list[RateLimitItem]:
         raise ConfigurationError(f"{origin}: 'rate_limit' is {text!r}: {_RIGHT}") from error
     if any(not limit.amount for limit in limits):
         raise ConfigurationError(
-            f"{origin}: 'rate_limit' is {text!r}, which allows nothing: {_RIGHT}; who shall compute nothing at all "
-            "needs no limit, but goes without the permission 'run'"
+            f"{origin}: 'rate_limit' is {text!r}, which allows nothing: {_RIGHT}; to let users compute nothing, "
+            "leave out the permission 'run' instead"
         )
     return limits
 

@@ -180,7 +180,7 @@ def _pairs(query: str) -> list[tuple[str, str]]:
     try:
         return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except UnicodeDecodeError:
-        raise Problem("bad-request", "The parameters are not UTF-8 behind their percent signs") from None
+        raise Problem("bad-request", "The percent-encoded parameters are not UTF-8") from None
     except ValueError:
         raise Problem("bad-request", f"There are more than {_MOST_FIELDS} parameters") from None
 
@@ -205,7 +205,7 @@ def _document(body: bytes) -> dict[str, Any]:
         raise Problem("bad-request", "The body is not a JSON object; expected one with the arguments by name")
     dotted = next((name for name in document if name.startswith("rave.")), None)
     if dotted is not None:
-        raise Problem("bad-request", f"{dotted[:80]!r} belongs into the query, not into the body")
+        raise Problem("bad-request", f"{dotted[:80]!r} belongs in the query, not in the body")
     if _is_deeper(document, _MOST_DEPTH):
         raise Problem("bad-request", f"The body nests deeper than {_MOST_DEPTH} levels")
     return document

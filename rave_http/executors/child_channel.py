@@ -74,7 +74,7 @@ class Teller:
             total = None if progress.total is None else _number(progress.total)
             data = _encode(Report(job, operation, _number(progress.done), total, str(progress.text)))
         except Exception as error:  # noqa: BLE001  # a body may report anything, and must not fail for it
-            _log.debug("the progress of %s can't be told to others: %s", operation, error)
+            _log.debug("the progress of %s can't be published: %s", operation, error)
             return
         with self._lock:
             self._job, self._latest, self._is_sent = job, data, False
@@ -195,7 +195,7 @@ class Hearing:
                         with self._lock:
                             self._hand_over(data[1:])
                 except Exception:  # noqa: BLE001  # a listener, or a handler of the log, may raise anything
-                    _log.exception("what a child process told was lost")
+                    _log.exception("a message of a child process was lost")
 
     def _hand_over(self, data: bytes) -> None:
         report = _decode(data)

@@ -119,7 +119,7 @@ class ForeignCode:
             async with asyncio.timeout(seconds if self._late[owner] < _OF_ONE_OWNER else 0.0):
                 await place.acquire()
         except TimeoutError:
-            raise BusyError(f"{_OF_ONE_OWNER} calls of code of {owner} do not come to their end") from None
+            raise BusyError(f"{_OF_ONE_OWNER} calls of code of {owner} have not returned") from None
         return place
 
     def _give_up(self, owner: str, place: asyncio.Semaphore, future: Future[Any]) -> None:
@@ -161,7 +161,7 @@ class TimedCalls:
         with self._lock:
             late = self._late.get(id(name))
             if late is not None and not late[0].done():
-                raise TimeLimitError("it has not come to its end since it was last called")
+                raise TimeLimitError("its last call has not returned")
             self._late.pop(id(name), None)
         future = self._threads.start(partial(contained, function, scope))
         if not wait_for([future], timeout=self._seconds).done:

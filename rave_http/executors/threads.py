@@ -66,11 +66,13 @@ class ThreadWorkers:
     def _member(self) -> _Member:
         with self._lock:
             if self._is_dismissed:
-                raise BusyError("this worker stops")
+                raise BusyError("this worker is stopping")
             if self._idle:
                 return self._idle.pop()
             if self._size >= self._most:
-                raise BusyError(f"all of {self._most} threads are in use, some by bodies that were given up and run on")
+                raise BusyError(
+                    f"all of {self._most} threads are in use, some by abandoned bodies that are still running"
+                )
             self._size += 1
         member = _Member(f"{self._name}-{next(self._numbers)}", self._rest)
         try:
@@ -185,5 +187,7 @@ class ThreadExecutor(Executor):
         self._abandoned.add(future)
         future.add_done_callback(self._abandoned.discard)
         _log.warning(
-            "%s was given up, but its body may run on in its thread; so do %d bodies now", operation, self.abandoned
+            "%s was abandoned, but its body may still be running in its thread; %d such bodies are running now",
+            operation,
+            self.abandoned,
         )

@@ -181,7 +181,7 @@ class Jobs:
         for task in late:
             task.cancel()
         if late:
-            _log.warning("%d computations were given up after %g s of grace", len(late), seconds)
+            _log.warning("%d computations were abandoned after %g s of grace", len(late), seconds)
             await asyncio.wait(late, timeout=1.0)
 
     def _refuse_if_busy(self, name: str) -> None:
@@ -257,7 +257,7 @@ class Jobs:
         try:
             await self._foreign.call("rave_called", observe)
         except RaveError as error:
-            _log.warning("plugins were not told of a call of %s: %s", job.name, error)
+            _log.warning("plugins were not notified of a call of %s: %s", job.name, error)
 
     async def _let_others(self, job: Job) -> None:
         """Waits while another process, or a body in this one, makes the same product."""

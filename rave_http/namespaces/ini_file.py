@@ -83,7 +83,7 @@ def _directory(path: str, text: str, parser: configparser.ConfigParser, name: st
         close = nearest(error.reference, [_ROOT])
         raise ConfigurationError(f"{place}: nothing is called %({error.reference})s; {close}") from error
     except configparser.InterpolationDepthError as error:
-        raise ConfigurationError(f"{place}: {name!r} is explained by itself") from error
+        raise ConfigurationError(f"{place}: {name!r} is defined by itself") from error
     except configparser.InterpolationError as error:
         raise ConfigurationError(f"{place}: write %% for a percent sign, and %(nsroot)s for the root") from error
     if not value or "\n" in value or "\0" in value:

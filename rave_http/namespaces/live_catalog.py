@@ -193,7 +193,7 @@ class LiveNamespaces:
                 continue
             tried = catalog.with_namespace(name, self._directories[name], sources=sources)
             for problem in _problems_of(name, tried):
-                _log.error("namespace %s: the code that was taken before has a problem, too: %s", name, problem)
+                _log.error("namespace %s: the previous code has a problem, too: %s", name, problem)
             if tried.namespaces.get(name) is not catalog.namespaces.get(name):
                 catalog = tried
                 earlier.add(name)
@@ -216,7 +216,9 @@ class LiveNamespaces:
             if namespace is None or name in earlier:
                 state = self._refused(state, catalog)
             if name in earlier:
-                _log.error("namespace %s: its change is not taken, the code before it serves: %s", name, state.error)
+                _log.error(
+                    "namespace %s: its change is not loaded, and the previous code keeps serving: %s", name, state.error
+                )
             states[name] = replace(state, problems=_problems_of(name, catalog))
         return states
 
@@ -248,7 +250,7 @@ class LiveNamespaces:
             try:
                 listener(state)
             except Exception:  # noqa: BLE001  # logged; the others are to hear of it, too
-                _log.exception("%r failed to hear of namespace %s", listener, state.name)
+                _log.exception("%r failed to handle a change of namespace %s", listener, state.name)
 
 
 def _problems_of(name: str, catalog: Catalog) -> tuple[LoadProblem, ...]:
@@ -268,4 +270,4 @@ def _report(before: NamespaceState, after: NamespaceState, seconds: float) -> No
             _log.warning("namespace %s", problem)
     elif after.error != before.error:
         kept = f"generation {after.generation} serves on" if after.generation else "nothing of it is served"
-        _log.error("namespace %s: its change is not taken, %s: %s", after.name, kept, after.error)
+        _log.error("namespace %s: its change is not loaded, %s: %s", after.name, kept, after.error)

@@ -186,7 +186,7 @@ class Watcher:
             if describe_error(error) != self._told:
                 self._told = describe_error(error)
                 _log.warning(
-                    "no word from the system's watcher, so namespaces are looked at more often: %s", self._told
+                    "the system's file watcher does not respond, so namespaces are polled more often: %s", self._told
                 )
 
     def _look_around(self) -> list[str]:

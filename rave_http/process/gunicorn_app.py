@@ -173,7 +173,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         for warning in findings.warnings:
             _log.warning("%s", warning)
         if service.bind != self._service.bind:
-            _log.warning("the service goes on listening where it does; a restart moves it to %s", service.bind)
+            _log.warning("the service keeps listening at its old address; a restart moves it to %s", service.bind)
         self._settings, self._service = settings, service
         self.do_load_config()
         return True
@@ -226,7 +226,7 @@ class GunicornLog(Logger):  # type: ignore[misc]  # gunicorn has no types
 def _refuse(error: Exception) -> None:
     expected = isinstance(error, (RaveError, OSError))
     _log.error(
-        "the reload is refused, and the service goes on as it is: %s", error, exc_info=None if expected else error
+        "the reload is refused, and the service continues unchanged: %s", error, exc_info=None if expected else error
     )
 
 

@@ -26,7 +26,7 @@ def pairs(query: str, *, most: int) -> list[tuple[str, str]]:
     try:
         return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=most)
     except UnicodeDecodeError:
-        raise Problem("bad-request", "The parameters are not UTF-8 behind their percent signs") from None
+        raise Problem("bad-request", "The percent-encoded parameters are not UTF-8") from None
     except ValueError:
         raise Problem("bad-request", f"There are more than {most} parameters") from None
 

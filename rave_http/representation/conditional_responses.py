@@ -108,10 +108,10 @@ def _opened(found: Representation, start: int) -> BinaryIO:
     try:
         file = found.open()
     except (OSError, DamagedError) as error:
-        raise Problem("conflict", "The product's file went away just now; ask again") from error
+        raise Problem("conflict", "The product's file has just disappeared; ask again") from error
     if os.fstat(file.fileno()).st_size != found.size:
         file.close()
-        raise Problem("conflict", "The product's file changed just now; ask again")
+        raise Problem("conflict", "The product's file has just changed; ask again")
     file.seek(start)
     return file
 

@@ -205,7 +205,7 @@ def _of_file(product: MadeProduct, files: CheckedFiles) -> Representation:
         with open_plain(path) as file:
             status = os.fstat(file.fileno())
     except (OSError, DamagedError) as error:
-        raise Problem("conflict", "The product's file went away just now; ask again") from error
+        raise Problem("conflict", "The product's file has just disappeared; ask again") from error
     size, entry = status.st_size, product.entry
     digest = entry.digest if entry is not None else f"{size:x}-{status.st_mtime_ns:x}"
     name = f"{_plain_name(product.name)}{os.path.splitext(path)[1]}"

@@ -250,7 +250,7 @@ class Ladder:
             error = job.task.exception() if self._authorizer.may(req, "debug", exported.namespace) else None
             raise problem_of(job.failed, self._failure_time, error)
         if job.task.cancelled():
-            raise Problem("busy", "The worker stopped before the result was there; ask again", headers=_AGAIN)
+            raise Problem("busy", "The worker stopped before the result was ready; ask again", headers=_AGAIN)
         outcome = job.task.result()
         req.scope["rave"].cache = "wait"
         product = MadeProduct(exported.name, exported.resolved.spec, outcome.value, outcome.entry)

@@ -53,13 +53,13 @@ class Reload:
         if known[namespace].kind != "directory":
             raise Problem(
                 "conflict",
-                f"{namespace!r} is an installed package; send the service HUP to see what was installed anew",
+                f"{namespace!r} is an installed package; send HUP to the service to load what was newly installed",
             )
         answers = await self._workers.ask("reload", timeout=60.0, namespace=namespace)
         failed = [answer for answer in answers.values() if answer.get("error")]
         document: dict[str, Any] = {"namespace": namespace, "workers": dict(answers), "silent": answers.silent}
         if failed:
-            raise Problem("conflict", f"{namespace!r} could not be loaded anew: {failed[0]['error']}", **document)
+            raise Problem("conflict", f"{namespace!r} could not be reloaded: {failed[0]['error']}", **document)
         send_json(resp, document)
 
     async def _reload(self, facts: dict[str, Any]) -> dict[str, Any]:

@@ -208,7 +208,7 @@ def _check_method(req: Request, resp: Response, allowed: tuple[str, ...]) -> Non
         resp.set_header("Allow", allow)
     elif req.method not in allowed:
         raise Problem(
-            "method-not-allowed", f"{req.method[:20]} does not apply to this; {allow} do", headers={"Allow": allow}
+            "method-not-allowed", f"{req.method[:20]} does not apply here; {allow} do", headers={"Allow": allow}
         )
 
 

@@ -261,10 +261,10 @@ class JobStatuses:
         try:
             job = self._jobs.join(exported.name, asked, exported.resolved, call)
         except Problem as problem:
-            _log.info("%s is not taken up again yet: %s", key, problem)
+            _log.info("%s is not resumed yet: %s", key, problem)
             return place
         job.is_promised = True
-        _log.info("%s: taken up again, since the process that made it is gone", key)
+        _log.info("%s: resumed, because the process that computed it is gone", key)
         return JobStatus(State.MAKING, key, exported, job=job, ticket=place.ticket)
 
     def refuse(self, place: JobStatus) -> Problem:

@@ -138,7 +138,7 @@ class WorkerRPC:
         finally:
             writer.close()
         if not reply:
-            raise _Unanswered("it hung up")
+            raise _Unanswered("it closed the connection")
         return reply
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -152,7 +152,7 @@ class WorkerRPC:
         except (OSError, ValueError, TimeoutError) as error:
             _log.debug("a question of another worker was left unanswered: %s", describe_error(error))
         except asyncio.CancelledError:  # stops here: asyncio would log it as an error
-            _log.debug("a question of another worker was left unanswered, since this worker stops")
+            _log.debug("a question of another worker was left unanswered, since this worker is stopping")
         finally:
             self._serving.discard(task)
             writer.close()

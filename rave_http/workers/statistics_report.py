@@ -132,7 +132,7 @@ class StatisticsReport:
     async def _switch(self, name: str, *, is_enabled: bool) -> None:
         answers = await self._rpc.ask(_SWITCH, name=name, is_enabled=is_enabled)
         if answers.silent:
-            _log.warning("some workers were not told that statistics %r are switched: %s", name, answers.silent)
+            _log.warning("some workers were not notified that statistics %r were switched: %s", name, answers.silent)
         if not any(answer["is_known"] for answer in answers.values()):
             known = {other for answer in answers.values() for other in answer["known"]}
             raise UnknownNameError(f"no statistics {name!r} that can be paused: {nearest(name, known)}")

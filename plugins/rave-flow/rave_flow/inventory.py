@@ -118,9 +118,9 @@ class Inventory:
 
     def _refuse(self, left_out: LeftOut) -> None:
         if left_out.lines or left_out.files:
-            raise StrictError(f"{self.directory}: {left_out.sentences()[0]}; strict is set, so nothing is answered")
+            raise StrictError(f"{self.directory}: {left_out.sentences()[0]}; strict is set, so there is no answer")
         if left_out.duplicates:
-            raise AmbiguousFilesError(f"{self.directory}: {left_out.duplicates} records lie there twice; strict is set")
+            raise AmbiguousFilesError(f"{self.directory}: {left_out.duplicates} records are there twice; strict is set")
 
     def _dropped(self, touched: Sequence[Hours]) -> dict[int, Dropped]:
         """The rows that do not count, by the place of the part, because a connection has several records."""

@@ -156,7 +156,7 @@ def test_packets_without_a_flow_are_an_error(serving: Serve, traces: Path, nfdum
     directory.mkdir()
     shutil.copy(traces / "tunnels/gre-aruba.pcap", directory)
     serving(directory)
-    with pytest.raises(UnreadableError, match="nfpcapd makes no flow of its 2407 packets"):
+    with pytest.raises(UnreadableError, match="nfpcapd finds no flows in its 2407 packets"):
         rwtotal(rwfilter(), key="protocol")
 
 

@@ -136,7 +136,7 @@ def test_strict_refuses_what_would_be_left_out(serving: Serve, zeek: Zeek, line:
     with pytest.raises(StrictError, match=r"1 file not read: conn\.01\.log"):
         top()
     shutil.copy(logs / "conn.log", logs / "conn.01.log")
-    with pytest.raises(AmbiguousFilesError, match="1 records lie there twice"):
+    with pytest.raises(AmbiguousFilesError, match="1 records are there twice"):
         top()
     zeek([line(), "cut"], name="conn.01.log")
     with pytest.raises(StrictError, match="1 line left out"):

@@ -102,7 +102,7 @@ def _header(said: Mapping[str, Any], where: str) -> Header:
         (name, _parameter(name, told, where)) for name, told in said.get("parameters", {}).items()
     )
     if values.get("cut", "mark") not in ("mark", "refuse"):
-        raise QueryError(f"{where}: cut = {values['cut']!r}: 'mark' or 'refuse' expected")
+        raise QueryError(f"{where}: cut = {values['cut']!r}: expected 'mark' or 'refuse'")
     if values.get("max_rows", 1) < 1:
         raise QueryError(f"{where}: max_rows = {values['max_rows']}: expected at least 1")
     if "time_limit" in values:
@@ -129,7 +129,7 @@ def _parameter(name: str, told: Any, where: str) -> Parameter:
         raise QueryError(f"{where}: parameter {name} = {told!r}: expected a type, or a table with type and default")
     _check(told, _PARAMETER_KINDS, f"{where}: parameter {name}")
     if "type" not in told:
-        raise QueryError(f'{where}: parameter {name} has no type: type = "int", for one, is expected')
+        raise QueryError(f'{where}: parameter {name} has no type; write type = "int", for example')
     return Parameter(
         told["type"],
         is_required="default" not in told,

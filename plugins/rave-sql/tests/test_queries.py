@@ -189,11 +189,11 @@ def test_no_value_is_ever_taken_for_sql(place: Any, serving: Serve, name: str, n
     ("text", "words"),
     [
         ("/*\ntitel = 'x'\n*/ SELECT 1", "unknown key 'titel'; did you mean 'title'?"),
-        ("/*\ntitle = \n*/ SELECT 1", "is no TOML"),
+        ("/*\ntitle = \n*/ SELECT 1", "is not TOML"),
         ("/*\nmax_rows = 'many'\n*/ SELECT 1", "max_rows = 'many': expected int"),
         ("/*\nmax_rows = 0\n*/ SELECT 1", "expected at least 1"),
         ("/*\nmax_rows = true\n*/ SELECT 1", "max_rows = True: expected int"),
-        ("/*\ncut = 'off'\n*/ SELECT 1", "'mark' or 'refuse' expected"),
+        ("/*\ncut = 'off'\n*/ SELECT 1", "expected 'mark' or 'refuse'"),
         ("/*\ntime_limit = 'soon'\n*/ SELECT 1", "time_limit = 'soon'"),
         ("/*\nmime_type = 'csv'\n*/ SELECT 1", "csv"),
         ("/*\n[parameters]\nn = 'int'\n*/ SELECT 1", "does not use :n"),

@@ -59,7 +59,7 @@ class ValkeyBackend(Backend):
             raise ConfigurationError("valkey:// needs the package valkey: pip install rave-valkey")
         if not prefix.isprintable() or {"", "e", "l"} & set(prefix.split(":")):
             raise ConfigurationError(
-                f"{prefix!r} can't be a prefix: parts joined by ':' expected, none empty, 'e' or 'l', as in team:rave"
+                f"{prefix!r} can't be a prefix; expected parts joined by ':', none empty, 'e' or 'l', as in team:rave"
             )
         self._server = Server(address, timeout)
         self._prefix = f"{prefix}:"

@@ -39,7 +39,7 @@ class CoroutineExecutor(Executor):
                 "write async def, or choose another executor for it under [service.operations]"
             )
         if self._loop.is_closed() or len(self._bodies) >= SPARE * self.slots:
-            return None, BusyError(f"there is no room for {operation}: bodies that were given up run on")
+            return None, BusyError(f"there is no room for {operation}: abandoned bodies are still running")
         future = asyncio.run_coroutine_threadsafe(self._perform(step), self._loop)
         running = asyncio.wrap_future(future)
         self._running.add(running)

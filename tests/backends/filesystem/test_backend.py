@@ -97,7 +97,7 @@ def test_nothing_temporary_is_left(store, root):
 def test_a_key_that_would_leave_its_place_is_refused(store, key):
     """A key comes from outside sometimes; it never becomes a path unchecked."""
     for act in (store.get, store.delete, lambda key: store.put(key, [b"x"])):
-        with pytest.raises(BackendError, match="is no key"):
+        with pytest.raises(BackendError, match="is not a key"):
             act(key)
 
 

@@ -54,7 +54,7 @@ def fail(breaker, layer, times=FAILURES):
 def test_a_layer_that_keeps_failing_is_left_alone(breaker, layer):
     """Its reason is told to whoever asks meanwhile."""
     fail(breaker, layer)
-    with pytest.raises(BackendError, match=r"Layer\(\) is left alone .* in 1 s: no route"):
+    with pytest.raises(BackendError, match=r"Layer\(\) is skipped .* in 1 s: no route"):
         breaker.call(layer.ask)
     assert layer.calls == FAILURES
     assert breaker.is_open
@@ -74,7 +74,7 @@ def test_one_slow_failure_is_enough(breaker, layer):
     """Nobody else should wait as long."""
     layer.seconds = SLOW
     fail(breaker, layer, 1)
-    with pytest.raises(BackendError, match="left alone"):
+    with pytest.raises(BackendError, match="is skipped because it is in trouble"):
         breaker.call(layer.ask)
 
 
@@ -100,8 +100,8 @@ def test_it_comes_back_by_itself(breaker, layer, clock, caplog):
     assert not breaker.is_open
     told = [record.getMessage() for record in caplog.records]
     assert told == [
-        "Layer() is in trouble, and left alone until it answers: no route",
-        "Layer() answers again",
+        "Layer() is in trouble, and skipped until it responds: no route",
+        "Layer() responds again",
     ]
 
 
@@ -111,7 +111,7 @@ def test_each_failed_trial_doubles_the_pause(breaker, layer, clock):
     pause = FIRST_PAUSE
     for _ in range(10):
         clock.advance(pause - 0.01)
-        with pytest.raises(BackendError, match="left alone"):
+        with pytest.raises(BackendError, match="is skipped because it is in trouble"):
             breaker.call(layer.ask)
         clock.advance(0.01)
         fail(breaker, layer, 1)
@@ -134,7 +134,7 @@ def test_only_one_call_is_the_trial(breaker, layer, clock):
     thread = threading.Thread(target=lambda: answers.append(breaker.call(hang)))
     thread.start()
     assert entered.wait(10)
-    with pytest.raises(BackendError, match="left alone"):
+    with pytest.raises(BackendError, match="is skipped because it is in trouble"):
         breaker.call(layer.ask)
     leave.set()
     thread.join(10)

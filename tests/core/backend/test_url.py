@@ -27,7 +27,7 @@ def test_what_is_no_url_is_refused(text: str) -> None:
 
 def test_a_host_that_is_none_is_refused_without_showing_the_password() -> None:
     """As any other mistake in a URL: not with an error of the parser's own."""
-    with pytest.raises(ConfigurationError, match="is no URL: Invalid IPv6 URL") as caught:
+    with pytest.raises(ConfigurationError, match="is not a URL: Invalid IPv6 URL") as caught:
         StoreURL("valkey://me:secret@[::1")
     assert "secret" not in str(caught.value)
 

@@ -183,9 +183,9 @@ def test_threads_share_a_client(stub: StubService, client: Client) -> None:
 @pytest.mark.parametrize("url", ["", "lab/top", "ftp://h/x", "http://", "http://h:port/", "http://[::1"])
 def test_what_is_no_url_is_refused(url: str) -> None:
     """When the client is made."""
-    with pytest.raises(BadURL, match="is no URL"):
+    with pytest.raises(BadURL, match="is not a URL"):
         Client(url)
-    with pytest.raises(BadURL, match="is no URL"):
+    with pytest.raises(BadURL, match="is not a URL"):
         Client("http://h").open_url("http://[::1")
 
 

@@ -143,7 +143,7 @@ def test_a_body_at_its_time_limit_is_given_up_and_its_place_is_not_lost(
         assert isinstance(error, TimeLimitError)
         assert str(error) == "tests/body took longer than its time limit of 0.05 s"
         assert executor.abandoned == 1
-        assert "tests/body was given up" in caplog.text
+        assert "tests/body was abandoned" in caplog.text
         assert (await executor.run(step(lambda: 7), time_limit=None)) == (7, None)
         gate.set()
         await reached(lambda: executor.abandoned == 0, "the end of the body")

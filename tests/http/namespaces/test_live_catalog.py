@@ -66,7 +66,7 @@ class TestFiles:
             ("[namespaces]\n\nfoo = %(nsroot)s/x", "line 3: %(nsroot)s is used; give --namespace-root"),
             ("[namespaces]\nfoo = %(root)s/x", "line 2: nothing is called %(root)s; did you mean 'nsroot'?"),
             ("[namespaces]\nfoo = /100%x", "line 2: write %% for a percent sign"),
-            ("[namespaces]\nfoo = %(foo)s/x", "line 2: 'foo' is explained by itself"),
+            ("[namespaces]\nfoo = %(foo)s/x", "line 2: 'foo' is defined by itself"),
             ("[namespaces]\nfoo = /a\nbar = /b\nfoo = /c", "namespace 'foo' stands in line 2 and again in line 4"),
             ("[namespaces]\na = /a\n[namespaces]\nb = /b", "section [namespaces] starts in line 1 and again in line 3"),
             ("[namespaces]\na = /a\n[namespace]\nb = /b", "line 3: unknown section [namespace]; the only one is"),
@@ -147,7 +147,7 @@ class TestReload:
         assert after.problems[0] in namespaces.catalog.problems
         told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
         assert len(told) == 2
-        assert "namespace local: its change is not taken, generation 1 serves on" in told[0]
+        assert "namespace local: its change is not loaded, generation 1 serves on" in told[0]
         assert "__init__.py, line 1)" in told[0]
         assert "__init__.py, line 2)" in told[1]
         assert [bool(each.error) for each in heard] == [True, True, True]
@@ -175,7 +175,7 @@ class TestReload:
         namespaces.on_change += [lambda state: 1 / 0, heard.append]
         namespaces.reload("local")
         assert len(heard) == 1
-        assert "failed to hear of namespace local" in caplog.text
+        assert "failed to handle a change of namespace local" in caplog.text
 
     def test_only_directories_can_be_loaded_anew(self, runtime: Runtime, code: Path) -> None:
         """For a package it is said how; an unknown name is unknown."""

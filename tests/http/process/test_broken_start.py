@@ -128,7 +128,7 @@ def test_the_mended_code_is_taken(start: Callable[..., Worker], code: Path, capl
     start()
     break_module(code)
     worker = start()
-    assert "namespace local: its change is not taken, the code before it serves" in caplog.text
+    assert "namespace local: its change is not loaded, and the previous code keeps serving" in caplog.text
     (code / "words.py").write_text("word = 'b '")
     write(code, ANSWER.format(word="three"))
     state = worker.live.reload("local")

@@ -109,7 +109,7 @@ def pieces_of(file: SourceFile) -> tuple[Piece, ...]:
     except FileNotFoundError as error:
         raise ChangedError(f"{file.path} is gone since the directory was scanned; ask again") from error
     except PermissionError as error:
-        raise UnreadableError(f"{file.path}: may not be read ({error.strerror})") from error
+        raise UnreadableError(f"{file.path}: can't be read ({error.strerror})") from error
     return (Piece(file, 0, file.size, 0, None, digest),)
 
 

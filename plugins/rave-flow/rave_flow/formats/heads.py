@@ -72,7 +72,7 @@ def head_of(path: str, block: bytes) -> Head:
 def _of_objects(path: str, lines: list[bytes]) -> Head:
     objects = [found for line in lines[:200] if isinstance(found := _parsed(line), dict)]
     if not objects:
-        raise UnreadableError(f"{path}: no line of it is whole")
+        raise UnreadableError(f"{path}: it has no complete line")
     if all("event_type" in one for one in objects):
         return Head(tuple(EVE), tuple(EVE.values()))
     seen = {name: f"/{_escaped(name)}" for one in objects for name in one if name in _ALL}

@@ -41,7 +41,7 @@ def to_json(file: SourceFile, folder: Path) -> tuple[Path | None, str]:
     _run(file, folder / "said", "nfpcapd", "-r", str(packets), "-w", str(made), "-t", str(ROTATION))
     flows = _flows(file, ["-R", str(made)], folder)
     if number and flows is None:
-        raise UnreadableError(f"{file.path}: nfpcapd makes no flow of its {number} packets")
+        raise UnreadableError(f"{file.path}: nfpcapd finds no flows in its {number} packets")
     return flows, lost
 
 

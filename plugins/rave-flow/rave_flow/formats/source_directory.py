@@ -117,7 +117,7 @@ class Repository:
         files, passed_over = _settled(root)
         files, passed_over = _without_mixture(root, files, passed_over)
         if strict and passed_over:
-            raise StrictError(f"{root}/{passed_over[0][0]}: {passed_over[0][1]}; strict is set, so nothing is answered")
+            raise StrictError(f"{root}/{passed_over[0][0]}: {passed_over[0][1]}; strict is set, so there is no answer")
         if not files and passed_over:
             raise UnreadableError(f"{root}/{passed_over[0][0]}: {passed_over[0][1]}")
         if not files:
@@ -135,7 +135,7 @@ def _settled(root: Path) -> Found:
             return _Scan(root).run()
         except FileNotFoundError:
             continue
-    raise ChangedError(f"the files below {root} keep coming and going while they are listed; ask again")
+    raise ChangedError(f"the files below {root} keep changing while they are listed; ask again")
 
 
 class _Scan:
@@ -180,7 +180,7 @@ class _Scan:
         except FileNotFoundError:
             raise
         except OSError as error:
-            self._pass_over(entry.path, f"may not be read ({error.strerror})")
+            self._pass_over(entry.path, f"can't be read ({error.strerror})")
 
     def _add(self, path: str, is_link: bool) -> None:
         try:
@@ -192,14 +192,14 @@ class _Scan:
                 raise
             return self._pass_over(path, _dangling(path))
         except OSError as error:
-            return self._pass_over(path, f"may not be read ({error.strerror})")
+            return self._pass_over(path, f"can't be read ({error.strerror})")
         if file.identity in self._seen:
             return None
         self._seen.add(file.identity)
         if file.size == 0:
             return self._pass_over(path, "is empty")
         if not os.access(path, os.R_OK):
-            return self._pass_over(path, "may not be read (Permission denied)")
+            return self._pass_over(path, "can't be read (Permission denied)")
         self._files.append(file)
         return None
 

@@ -84,7 +84,7 @@ def _described(path: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise ChangedError(f"{path} is gone since the directory was scanned; ask again") from error
     except PermissionError as error:
-        raise UnreadableError(f"{path}: may not be read ({error.strerror})") from error
+        raise UnreadableError(f"{path}: can't be read ({error.strerror})") from error
     except (duckdb.Error, pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
         raise UnreadableError(f"{path}: {' '.join(str(error).split())}") from error
 

@@ -112,7 +112,7 @@ def test_workers_that_start_while_it_is_broken_serve_what_the_others_do(
     assert f"SyntaxError: invalid syntax ({service.place}/lab/__init__.py, line" in error
     assert all(state["generation"] and state["failed"] for state in found)
     assert len({tuple(state["operations"]) for state in found}) == 1
-    assert "its change is not taken, the code before it serves" in service.log
+    assert "its change is not loaded, and the previous code keeps serving" in service.log
     for ready in (requests.get(f"{service.url}/-/readyz", timeout=10).json() for _ in range(20)):
         assert (ready["degraded"], ready["parts"]["namespace lab"]) == (["namespace lab"], error)
     edit(service, "n * }", "n + n}")

@@ -96,7 +96,7 @@ def test_a_process_that_is_younger_than_the_file_did_not_write_it(path: Path, sl
 def test_a_file_that_is_none_is_left_alone(path: Path) -> None:
     """Whoever names the wrong file does not lose it."""
     path.write_text("root:x:0:0\n")
-    with pytest.raises(ConfigurationError, match="is no PID file: it does not hold a number"):
+    with pytest.raises(ConfigurationError, match="is not a PID file: it does not hold a number"):
         PidFile(path).claim()
     assert path.read_text() == "root:x:0:0\n"
 
