@@ -10,9 +10,13 @@ from rave_core.converters import FunctionConverter
 
 def to_place(value: Any) -> int:
     """A place in a sequence: a whole number up to 90, whose number fits into 64 bits."""
-    number = int(value)
+    wrong = ValueError("expected a whole number up to 90")
+    try:
+        number = int(value)
+    except ValueError:
+        raise wrong from None
     if number > 90:
-        raise ValueError("expected a whole number up to 90")
+        raise wrong
     return number
 
 

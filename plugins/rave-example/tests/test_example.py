@@ -49,3 +49,10 @@ def test_the_exports_are_those_of_the_guide() -> None:
     """Three names, two of them in a group."""
     assert rave_example.__export__ == {"fibonacci": fib, "greeting/hello": hello, "greeting/goodbye": goodbye}
     assert {operation.spec.mime_type for operation in rave_example.__export__.values()} == {"text/plain"}
+
+
+@pytest.mark.parametrize("place", ["ten", "91", "1.5"])
+def test_a_wrong_place_is_refused_in_words(place: str) -> None:
+    """With what would be right."""
+    with pytest.raises(ArgumentError, match="expected a whole number up to 90"):
+        fib(place)

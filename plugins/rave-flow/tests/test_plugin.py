@@ -100,6 +100,14 @@ def test_a_converter_refuses_what_it_can_not_mean(name: str, value: object) -> N
         CONVERTERS[name].convert(value)
 
 
+@pytest.mark.parametrize("name", ["flow_number", "flow_connections", "flow_probability", "flow_score"])
+@pytest.mark.parametrize("value", ["many", float("nan"), None, [1]])
+def test_what_is_no_number_is_refused_in_words(name: str, value: object) -> None:
+    """And not in Python's own, which mean nothing to who asks."""
+    with pytest.raises(ValueError, match=r"^expected a (whole )?number"):
+        CONVERTERS[name].convert(value)
+
+
 def test_every_run_tells_what_is_left_out(zeek: Callable[..., Path], line: Callable[..., str], tmp_path: Path) -> None:
     """On standard error, also where the answer is kept."""
     logs = zeek([line(), "cut"])

@@ -104,7 +104,10 @@ def to_hour(value: Any) -> datetime:
 def _fraction(value: Any) -> float:
     if isinstance(value, bool):
         raise TypeError("expected a number, such as 0.8")
-    return float(value)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError("expected a number, such as 0.8") from None
 
 
 def to_probability(value: Any) -> float:
@@ -163,9 +166,12 @@ def to_number(value: Any) -> int:
     Raises:
         TypeError, ValueError: anything else.
     """
-    if isinstance(value, bool) or (not isinstance(value, str) and value != int(value)):
-        raise ValueError("expected a whole number")
-    number = int(value)
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("expected a whole number, such as 20") from None
+    if isinstance(value, bool) or (not isinstance(value, str) and value != number):
+        raise ValueError("expected a whole number, such as 20")
     if not 1 <= number <= 1_000_000:
         raise ValueError("expected a number from 1 to 1000000")
     return number
