@@ -241,7 +241,7 @@ def test_a_crossover_may_name_strategies_of_plugins() -> None:
         ("", "empty"),
         (None, "None is not a strategy"),
         (True, "bool"),
-        ([], "no strategy"),
+        ([], "is not a strategy"),
         (lambda: 0, "takes one request"),
         (crossover_strategy("hurly", "5m", "3h", "etime"), "did you mean 'hourly'"),
     ],

@@ -228,7 +228,7 @@ def test_what_cannot_be_an_operation_is_refused_when_it_is_decorated(case: str) 
     ("keywords", "message"),
     [
         ({"expires": "2x"}, "'2x'|x"),
-        ({"expires": object()}, "is no strategy"),
+        ({"expires": object()}, "is not a strategy"),
         ({"stale_if_error": "soon"}, "stale_if_error='soon'"),
         ({"stale_while_revalidate": -1}, "stale_while_revalidate=-1"),
     ],

@@ -45,8 +45,8 @@ BROKEN = {
     "unusual": ("class Stop(BaseException): pass\nraise Stop", "Stop ({}, line 2)"),
     "recursion": ("def f(): f()\nf()", "RecursionError"),
     "empty": ("", "it exports nothing"),
-    "function": (ANSWER.format(word="two") + "__export__['print'] = print", "is no operation"),
-    "strategy": (ANSWER.format(word="two").replace("@op", "@op(expires='unheard_of')"), "is no strategy"),
+    "function": (ANSWER.format(word="two") + "__export__['print'] = print", "is not an operation"),
+    "strategy": (ANSWER.format(word="two").replace("@op", "@op(expires='unheard_of')"), "is not a strategy"),
     "module": (ANSWER.format(word="two") + "__all__ = ['lost']", "there is no such module in rave_namespaces.local"),
     "list": (ANSWER.format(word="two") + "__all__ = 5", "its exports can't be read: TypeError"),
     "part": (
