@@ -106,7 +106,7 @@ def parse_size(text: str) -> int:
             raise ValueError
         return int(size)
     except (ValueError, KeyError):
-        raise ValueError(f"{text!r} is not a size; expected a size such as 512, 64KiB, 256MiB or 1GiB") from None
+        raise ValueError(f"{text!r} is not a size, such as 512, 64KiB, 256MiB or 1GiB") from None
 
 
 def parse_age(text: str) -> float:

@@ -44,7 +44,7 @@ def test_an_option_given_twice_or_with_a_wrong_value_is_refused() -> None:
     """Neither is guessed at."""
     with pytest.raises(ConfigurationError, match="'a' is given twice"):
         StoreURL("memory://?a=1&a=2")
-    with pytest.raises(ConfigurationError, match=r"max_bytes='much': 'much' is not a size; 512, 64KiB"):
+    with pytest.raises(ConfigurationError, match=r"max_bytes='much': 'much' is not a size, such as 512, 64KiB"):
         StoreURL("memory://?max_bytes=much").take("max_bytes", parse_size, None)
 
 

@@ -114,7 +114,7 @@ BAD = {
     "leaving": ("raise SystemExit", "could not be loaded: SystemExit"),
     "empty": ("", "it exports nothing"),
     "list": ("__export__ = ['a']", "__export__ is not a dict"),
-    "function": ("__export__ = {'f': print}", "is no operation; decorate it with @op"),
+    "function": ("__export__ = {'f': print}", "is not an operation; decorate it with @op"),
     "slash": (GOOD + "__export__ = {'/x': hello, 'ok': hello}", "an export name is a text without empty parts"),
     "dots": (GOOD + "__export__ = {'../x': hello, 'ok': hello}", "an export name is a text without empty parts"),
     "strategy": (
