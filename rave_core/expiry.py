@@ -15,10 +15,10 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from rave_core.converters import to_datetime
 from rave_core.converters.converter import shown
-from rave_core.durations import parse_duration
 from rave_core.errors import ArgumentError, ConfigurationError, DecorationError, UnknownNameError, nearest
 from rave_core.functions.annotations import annotate
 from rave_core.model import FOREVER, Key
+from rave_core.text.durations import parse_duration
 
 __all__ = [
     "Request",

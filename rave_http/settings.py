@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, cast
 
-from rave_core.durations import parse_duration
 from rave_core.errors import ConfigurationError, nearest
 from rave_core.settings import Settings
 from rave_core.settings.kinds import (
@@ -27,6 +26,7 @@ from rave_core.settings.kinds import (
     Words,
 )
 from rave_core.settings.places import File
+from rave_core.text.durations import parse_duration
 
 __all__ = ["PERMISSIONS", "ServiceSettings"]
 

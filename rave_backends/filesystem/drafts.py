@@ -15,8 +15,8 @@ from rave_backends.filesystem.paths import Tree
 from rave_backends.filesystem.rooted_files import RootedFiles
 from rave_backends.filesystem.temp_files import TempFiles
 from rave_core.errors import ProductError
-from rave_core.ownership import who_may_change
 from rave_core.settings.sources import user_directory
+from rave_core.system.ownership import who_may_change
 
 
 class Drafts:

@@ -10,8 +10,8 @@ from functools import cache
 from hashlib import blake2b
 
 from rave_backends.filesystem.rooted_files import RootedFiles
-from rave_core.host import host_id, is_alive, process_start
 from rave_core.model import Bytes
+from rave_core.system.host import host_id, is_alive, process_start
 
 DAY = 86400.0
 _PIECES = 512  # below IOV_MAX on every system

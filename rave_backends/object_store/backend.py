@@ -18,9 +18,9 @@ from rave_backends.object_store.leases import ObjectLeases
 from rave_backends.object_store.purger import SUFFIX, ObjectSweeper, product_name
 from rave_core.backend import Backend, Purged, StoreURL, peek
 from rave_core.clock import Clock, SystemClock
-from rave_core.durations import parse_duration
 from rave_core.errors import BackendError, ConfigurationError
 from rave_core.model import Bytes, Entry
+from rave_core.text.durations import parse_duration
 
 _ACCOUNTS: dict[str, Callable[..., BucketConfig]] = {"s3": S3Config, "gs": GoogleConfig, "az": AzureConfig}
 _OPTIONS = {"s3": ("endpoint", "region", "profile"), "gs": ("endpoint",), "az": ("account", "endpoint")}

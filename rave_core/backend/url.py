@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from rave_core.durations import parse_duration
 from rave_core.errors import ConfigurationError, nearest
+from rave_core.text.durations import parse_duration
 
 T = TypeVar("T")
 

@@ -17,11 +17,11 @@ from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option, places_option
 from rave_core.cli.verify import verify
 from rave_core.errors import OptionError
-from rave_core.humanize import printable, size, span, until
 from rave_core.introspection.usage import Usage, usage_of
 from rave_core.model import Entry, Key
 from rave_core.storage.cache import Cache
 from rave_core.storage.listing import Kept, entries, find_entry, foremost, is_verified, short_id
+from rave_core.text.humanize import printable, size, span, until
 
 _SHOWN = 1000
 _SORTS: dict[str, Callable[[Entry | Outline], float]] = {

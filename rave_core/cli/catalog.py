@@ -12,13 +12,13 @@ from rave_core.cli.output import heading, print_facts, print_json, print_table, 
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
 from rave_core.errors import UnknownNameError, nearest
-from rave_core.humanize import size
 from rave_core.model import Key, Kind
 from rave_core.operations.catalog import Catalog
 from rave_core.operations.operation import AnyOperation
 from rave_core.plugins.discovery import LoadProblem
 from rave_core.storage.listing import entries_of
 from rave_core.storage.product_cache import suffix_of
+from rave_core.text.humanize import size
 
 _COUNTED = 10_000
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from rave_core.backend import StoreURL, SupportsPurge, SupportsStats
 from rave_core.clock import SystemClock
 from rave_core.errors import RaveError
-from rave_core.humanize import size, span
 from rave_core.model import Kind
 from rave_core.settings.sources import files_in_force
 from rave_core.storage.cache import Cache
 from rave_core.storage.listing import entries
+from rave_core.text.humanize import size, span
 
 if TYPE_CHECKING:
     from rave_core.cli.session import Session

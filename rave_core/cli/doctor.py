@@ -11,7 +11,7 @@ from rave_core.cli.ending import FAILED, Left
 from rave_core.cli.output import print_json, say
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
-from rave_core.humanize import printable
+from rave_core.text.humanize import printable
 
 _MARKS = {Level.FINE: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.ERROR: ("✗", "red")}
 

@@ -10,10 +10,10 @@ from rave_core.cli.arguments import Asked, NamedValue, OperationName, asked
 from rave_core.cli.output import heading, print_facts, print_json, print_table
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
-from rave_core.humanize import span, until
 from rave_core.introspection.explain import Explanation, untracked_lines
 from rave_core.introspection.plan import Need, Plan, Step
 from rave_core.model import Entry
+from rave_core.text.humanize import span, until
 
 _MARKS = {Need.CACHED: "cached", Need.RUN: "run", Need.SHARED: "as above"}
 _MOST_STEPS = 200

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 import click
 import msgspec
 
-from rave_core.humanize import printable
+from rave_core.text.humanize import printable
 
 _BEYOND_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 

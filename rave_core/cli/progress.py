@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 from rave_core.cli.output import is_terminal, note
 from rave_core.clock import SystemClock
 from rave_core.engine.execution import ResolvedOperation
-from rave_core.humanize import printable
 from rave_core.introspection.explain import Computation, computation_of
 from rave_core.model import Call
+from rave_core.text.humanize import printable
 
 if TYPE_CHECKING:
     from rave_core.model import Progress

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from rave_core.cli.output import binary_output, print_table
 from rave_core.errors import OptionError, UnrenderableError
-from rave_core.humanize import printable
 from rave_core.rendering import arrow_file_of, csv_of, is_table, json_of, parquet_of, rows_of, text_of
+from rave_core.text.humanize import printable
 
 FORMATS: Final = ("text", "json", "csv", "arrow", "parquet", "table")
 SUFFIXES: Final = {

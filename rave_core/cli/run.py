@@ -19,9 +19,9 @@ from rave_core.cli.progress import ProgressBar
 from rave_core.cli.session import Session, current_session
 from rave_core.engine.context import ExecutionContext, entered
 from rave_core.errors import OptionError, RaveError
-from rave_core.humanize import size, span
 from rave_core.model import Kind, Options, Outcome, Status
 from rave_core.rendering import notes_of
+from rave_core.text.humanize import size, span
 
 
 @click.command()

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from rave_core.converters.converter import Converter, FunctionConverter, kind_of
 from rave_core.converters.scalars import plain
-from rave_core.durations import parse_duration
+from rave_core.text.durations import parse_duration
 
 _T = TypeVar("_T")
 

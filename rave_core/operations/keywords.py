@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, cast
 
-from rave_core.durations import parse_duration
 from rave_core.errors import ConfigurationError, DecorationError
 from rave_core.expiry import checked_strategy
+from rave_core.text.durations import parse_duration
 from rave_core.typemap import TypeMap, typemap
 from rave_core.versions.annotations import ByStrategy, Explicit
 

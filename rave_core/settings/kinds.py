@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
 from rave_core.backend import parse_size
-from rave_core.durations import parse_duration
 from rave_core.errors import ConfigurationError
+from rave_core.text.durations import parse_duration
 
 Given = TypeVar("Given", contravariant=True)
 Kept = TypeVar("Kept", covariant=True)

@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from rave_core.errors import ConfigurationError
-from rave_core.ownership import who_may_change
 from rave_core.settings.sources import user_directory
+from rave_core.system.ownership import who_may_change
 
 _FILE = "trusted"
 

@@ -19,8 +19,8 @@ import msgspec
 
 from rave_core.backend import SupportsLease
 from rave_core.clock import Clock
-from rave_core.host import host_id, is_alive, process_start
 from rave_core.model import Progress
+from rave_core.system.host import host_id, is_alive, process_start
 
 _log = logging.getLogger("rave")
 
@@ -30,7 +30,7 @@ class LeaseRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     Attributes:
         owner: a token of this claim alone.
-        host, pid, start: the holding process (see `rave_core.host`).
+        host, pid, start: the holding process (see `rave_core.system.host`).
         beat: grows with every heartbeat.
         operation: what is being computed.
         since: Unix time of the claim, by the holder's clock.

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from rave_core.errors import ConfigurationError, SealError
-from rave_core.ownership import who_may_change
+from rave_core.system.ownership import who_may_change
 
 _PERSON = b"rave-seal-v1"
 _LONGEST = 1 << 20  # bytes of a key file
@@ -52,7 +52,7 @@ def load_key(path: str, *, trusted: frozenset[str] = frozenset()) -> bytes:
 
     Anyone who can change the key can have their own pickles trusted. The file and the directories above it must
     therefore belong to this user or root, and nobody else may write to them; see
-    `rave_core.ownership.who_may_change`. The file's group may read it.
+    `rave_core.system.ownership.who_may_change`. The file's group may read it.
 
     Args:
         path: of the file.

@@ -8,7 +8,7 @@ import logging
 import traceback
 from typing import Any
 
-from rave_core.humanize import printable
+from rave_core.text.humanize import printable
 
 _INDENT = "    "
 

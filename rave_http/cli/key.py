@@ -12,8 +12,8 @@ from rave_core.cli.output import note, print_json, print_table
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
 from rave_core.clock import Clock, SystemClock
-from rave_core.durations import parse_duration
-from rave_core.humanize import span, until
+from rave_core.text.durations import parse_duration
+from rave_core.text.humanize import span, until
 from rave_http.auth.api_key_file import ApiKey
 from rave_http.auth.api_keys import KeyStore
 from rave_http.settings import PERMISSIONS, ServiceSettings

@@ -13,10 +13,10 @@ from urllib.parse import quote, unquote
 
 from rave_core.errors import nearest
 from rave_core.expiry import Strategy, forever, nocache
-from rave_core.humanize import span
 from rave_core.model import Kind, OperationSpec
 from rave_core.operations.operation import Operation
 from rave_core.storage.product_cache import suffix_of
+from rave_core.text.humanize import span
 from rave_http.description.docstrings import plain_text, prose
 from rave_http.description.schema_validator import SchemaValidator
 from rave_http.description.sound_schema import sound

@@ -18,9 +18,9 @@ import msgspec
 from cachetools import TTLCache
 
 from rave_core.clock import Clock
-from rave_core.host import host_id, is_alive, process_start
 from rave_core.model import Entry, Key
 from rave_core.storage.cache import Cache
+from rave_core.system.host import host_id, is_alive, process_start
 from rave_http.description.request_arguments import Asked
 
 OPERATION: Final = "-/tickets"
@@ -57,7 +57,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Runner(msgspec.Struct, frozen=True):
-    """The process that runs a body (see `rave_core.host`)."""
+    """The process that runs a body (see `rave_core.system.host`)."""
 
     host: str
     pid: int

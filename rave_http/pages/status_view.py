@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from rave_core.humanize import size, span
+from rave_core.text.humanize import size, span
 from rave_http.pages.templating import page
 
 if TYPE_CHECKING:

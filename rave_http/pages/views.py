@@ -14,9 +14,9 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from rave_core.clock import SystemClock
-from rave_core.humanize import span
 from rave_core.operations.operation import Operation
 from rave_core.storage.product_cache import suffix_of
+from rave_core.text.humanize import span
 from rave_http.description.docstrings import prose
 from rave_http.description.json_schema import accepts_anything, in_words
 from rave_http.description.operation_documents import (

@@ -11,7 +11,7 @@ from typing import Final
 
 from rave_core.clock import SystemClock
 from rave_core.errors import ConfigurationError
-from rave_core.host import is_alive, process_start
+from rave_core.system.host import is_alive, process_start
 
 _clock = SystemClock()
 _PATIENCE: Final = 2.0  # seconds

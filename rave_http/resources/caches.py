@@ -12,13 +12,13 @@ from typing import Any, Final
 from falcon.asgi import Request, Response
 
 from rave_core.backend import SupportsStats
-from rave_core.durations import parse_duration
 from rave_core.errors import BackendError
 from rave_core.introspection.usage import usage_of
 from rave_core.model import Entry, Key
 from rave_core.runtime.runtime import Runtime
 from rave_core.storage.cache import Cache
 from rave_core.storage.listing import entries_of, prefix_of
+from rave_core.text.durations import parse_duration
 from rave_http.auth.authorization import HIDDEN, SERVICE
 from rave_http.auth.authorizer import Authorizer
 from rave_http.description.document_checks import check_document

@@ -12,11 +12,11 @@ from typing import Any, Final
 from rave_core.backend import StoreURL
 from rave_core.errors import ConfigurationError
 from rave_core.model import Outcome, Status
-from rave_core.ownership import who_may_change
 from rave_core.runtime.runtime import Runtime, as_default
 from rave_core.settings import Settings
 from rave_core.storage.checked_files import CheckedFiles
 from rave_core.storage.product_cache import ProductCache
+from rave_core.system.ownership import who_may_change
 from rave_http.auth.api_keys import KeyStore
 from rave_http.auth.authorization import Access
 from rave_http.auth.authorizer import Authorizer

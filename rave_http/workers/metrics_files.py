@@ -17,7 +17,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.registry import Collector
 
 from rave_core.errors import describe_error
-from rave_core.host import is_alive
+from rave_core.system.host import is_alive
 from rave_http.workers.run_directory import RunDirectory
 
 LOCK: Final = "metrics"

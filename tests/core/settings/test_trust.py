@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from rave_core.cli.main import rave
 from rave_core.errors import ConfigurationError, RaveWarning
 from rave_core.operations.catalog import Catalog
-from rave_core.ownership import who_may_change
 from rave_core.settings import Settings
 from rave_core.settings.trust import distrust, doubt, trust, trusted
 from rave_core.storage.signature import load_key
+from rave_core.system.ownership import who_may_change
 
 OTHER = 50002
 CODE = """

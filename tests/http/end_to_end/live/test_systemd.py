@@ -21,7 +21,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from rave_core.durations import parse_duration
+from rave_core.text.durations import parse_duration
 from rave_http.cli.serve import serve
 from rave_http.process.gunicorn_app import MARGIN
 from rave_http.settings import ServiceSettings

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rave_core.durations import parse_duration
+from rave_core.text.durations import parse_duration
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from rave_core.humanize import printable, size, span, until
+from rave_core.text.humanize import printable, size, span, until
 
 
 @pytest.mark.parametrize(

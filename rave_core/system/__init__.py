@@ -1,0 +1,1 @@
+"""What the operating system says: processes of this host, owners and modes of files."""
