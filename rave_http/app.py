@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import falcon
@@ -32,6 +32,7 @@ from rave_http.resources import (
 from rave_http.resources.errors import ErrorHandlers
 from rave_http.resources.ladder import Ladder
 from rave_http.resources.origin_guard import CrossSiteGuard
+from rave_http.resources.plugin_routes import PluginRoutes
 from rave_http.resources.product_events import ProductEvents
 from rave_http.resources.ready import ResponseCache, Shortcut
 from rave_http.settings import ServiceSettings
@@ -79,14 +80,15 @@ class Application:
         self._settling: asyncio.Task[None] | None = None
         self._access_log = AccessLog.of(service.settings.access_log)
         others = [*_cors(service), *service.plugins.middleware(service.runtime.settings, is_sound)]
-        if service.settings.load_error_fatal:
-            service.plugins.check()
         ready = ResponseCache(service.namespaces, service.clock, max_bytes=service.settings.memory)
         guard = CrossSiteGuard(service.authorizer, service.links, cors_origins=service.settings.cors_origins)
-        self.falcon = falcon.asgi.App(middleware=[_Life(self), guard, *others])
+        self._plugin_routes = PluginRoutes(service)
+        if service.settings.load_error_fatal:
+            service.plugins.check()
+        self.falcon = falcon.asgi.App(middleware=[_Life(self), guard, *self._plugin_routes.middleware(), *others])
         self.falcon.req_options.strip_url_path_trailing_slash = False
         ErrorHandlers(service.responder).install(self.falcon)
-        _route(self.falcon, service, ready)
+        _route(self.falcon, service, ready, self._plugin_routes)
         # Other middleware has to see every request; the guard ignores requests that change nothing.
         inner = self.falcon if others else _shortcut(self.falcon, service, ready)
         self._outer = OuterMiddleware(
@@ -113,8 +115,9 @@ class Application:
         if self._access_log is not None:
             self._access_log.reopen()
 
-    def close_log(self) -> None:
-        """Writes the rest of the access log."""
+    def close(self) -> None:
+        """Writes the rest of the access log, and ends the threads of plugins."""
+        self._plugin_routes.close()
         if self._access_log is not None:
             self._access_log.close()
 
@@ -159,7 +162,7 @@ class _Life:
     async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
         """Closes everything once the last connection is gone."""
         await self._application.service.close()
-        self._application.close_log()
+        self._application.close()
 
 
 def _shortcut(app: falcon.asgi.App[Request, Response], service: Service, ready: ResponseCache) -> Shortcut:
@@ -208,20 +211,26 @@ def is_sound(middleware: Any) -> bool:
     return True
 
 
-def _route(app: falcon.asgi.App[Request, Response], service: Service, ready: ResponseCache) -> None:
-    """Adds routes for the system's own paths, which never change. All others depend on the catalog."""
+def _route(
+    app: falcon.asgi.App[Request, Response], service: Service, ready: ResponseCache, plugin_routes: PluginRoutes
+) -> None:
+    """Adds routes for the system's own paths and of plugins, which never change. All others depend on the catalog."""
     visible = catalog.VisibleOperations(service.namespaces, service.authorizer, service.links)
     root = catalog.Catalog(visible)
     app.add_route("/", root)
-    _route_documents(app, service, visible)
+    _route_documents(app, service, visible, plugin_routes.paths)
     _route_reports(app, service)
+    plugin_routes.add_to(app)
     # Falcon tries the latest sink first.
     app.add_sink(_operations(service, root, ready), "/")
     app.add_sink(_products(service), products.PREFIX)
 
 
 def _route_documents(
-    app: falcon.asgi.App[Request, Response], service: Service, visible: catalog.VisibleOperations
+    app: falcon.asgi.App[Request, Response],
+    service: Service,
+    visible: catalog.VisibleOperations,
+    others: Mapping[str, Any],
 ) -> None:
     """Adds the routes that describe the service, for programs and for people."""
     exports = service.namespaces, service.authorizer
@@ -229,7 +238,7 @@ def _route_documents(
     app.add_route("/-/ops/{name:path}", catalog.Description(*exports, service.links))
     app.add_route("/-/namespaces", namespaces.Namespaces(*exports))
     app.add_route("/-/namespaces/{namespace}/reload", namespaces.Reload(*exports, service.workers))
-    app.add_route("/-/openapi.json", documents.OpenAPI(*exports, service.links))
+    app.add_route("/-/openapi.json", documents.OpenAPI(*exports, service.links, others))
     app.add_route("/-/problems/{slug}", documents.ProblemPage(service.links))
     app.add_route("/-/version", health.Version())
     app.add_route("/-/ui", ui.Home(service.links))

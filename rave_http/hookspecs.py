@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from rave_http.asgi.resource_context import ResourceContext
+from rave_http.asgi.route import Route
 from rave_http.auth.authorization import Principal
 from rave_http.protocol.request_record import RequestRecord
 from rave_http.representation.renderers import Rendering
@@ -25,11 +27,14 @@ __all__ = [
     "Principal",
     "Rendering",
     "RequestRecord",
+    "ResourceContext",
+    "Route",
     "hookimpl",
     "hookspec",
     "rave_http_authorize",
     "rave_http_middleware",
     "rave_http_render",
+    "rave_http_resources",
     "rave_register_executors",
 ]
 
@@ -63,4 +68,14 @@ def rave_http_render(value: Any, mime_type: str) -> Sequence[Rendering] | None:
     """Forms that a value can take beyond the built-in ones, the best first; they come before those.
 
     Called in a thread. ``value`` is shared, so do not change it. ``None`` means "no forms".
+    """
+
+
+@hookspec
+def rave_http_resources(context: ResourceContext) -> Sequence[Route] | None:
+    """Paths below ``/-/`` that the plugin answers; asked once in each worker, when it starts.
+
+    Permissions, limits, audit, metrics, problems and OpenAPI apply to them as to the service's own paths. If a route is
+    wrong, or its first part belongs to another, all routes of the plugin are left out, and that is a problem of the
+    plugin.
     """

@@ -6,13 +6,18 @@ misses a fact fails, so that no page is quietly half empty.
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import jinja2
 
 MEDIA_TYPE = "text/html; charset=utf-8"
+Menu: TypeAlias = "tuple[tuple[str, str], ...]"
+"""Titles and paths of pages, in their order."""
+menu: Final[ContextVar[Menu]] = ContextVar("rave_menu", default=())
+"""The pages of plugins in the menu of every page that the current request makes."""
 _FOLDER = Path(__file__).parent / "templates"
 
 
@@ -29,7 +34,12 @@ def page(template: str, **facts: Any) -> bytes:
         jinja2.TemplateNotFound: there is no such template.
         jinja2.UndefinedError: it needs a fact that was not given.
     """
-    return _environment().get_template(template).render({"base": "", **facts}).encode("utf-8", "replace")
+    return (
+        _environment()
+        .get_template(template)
+        .render({"base": "", "menu": menu.get(), **facts})
+        .encode("utf-8", "replace")
+    )
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import pluggy
@@ -15,6 +15,7 @@ from rave_core.settings import Settings
 from rave_http import hookspecs
 from rave_http.executors import ExecutorFactory
 from rave_http.executors.builtin import BUILTIN
+from rave_http.hookspecs import ResourceContext, Route
 
 GROUP = "rave.http"
 _log = logging.getLogger("rave.http")
@@ -81,6 +82,34 @@ class HttpPlugins:
                 found.extend(given)
         return found
 
+    def routes(self, context: ResourceContext, taken: Collection[str]) -> list[tuple[str, Route]]:
+        """The routes of all plugins, each with the name of its plugin, in the order found.
+
+        If one route of a plugin is wrong or clashes with another's, all routes of the plugin are left out, and that
+        becomes a problem.
+
+        Args:
+            context: what the plugins get.
+            taken: the first parts of the service's own paths.
+        """
+        owners = dict.fromkeys(taken, "the service itself")
+        found: list[tuple[str, Route]] = []
+        for impl in self.hooks.rave_http_resources.get_hookimpls():
+            try:
+                given = self._routes_of(impl, context)
+                _check_routes(given, owners)
+            except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # a stranger's hook may raise anything
+                self._note(impl.plugin_name, f"rave_http_resources failed: {str(error) or type(error).__name__}")
+            else:
+                owners |= {route.owned: f"the plugin {impl.plugin_name!r}" for route in given}
+                found.extend((impl.plugin_name, route) for route in given)
+        return found
+
+    def _routes_of(self, impl: pluggy.HookImpl, context: ResourceContext) -> list[Route]:
+        others = [plugin for _, plugin in self._manager.list_name_plugin() if plugin is not impl.plugin]
+        answers = self._manager.subset_hook_caller("rave_http_resources", others)(context=context)
+        return [route for answer in answers for route in answer or ()]
+
     def _note(self, name: str, error: str) -> None:
         self.problems.append(LoadProblem(name, self._origins[name], error))
         _log.warning("plugin %s", self.problems[-1])
@@ -102,3 +131,21 @@ class HttpPlugins:
         for caller in self._manager.get_hookcallers(plugin) or ():
             if not caller.has_spec():
                 raise PluginError(f"there is no hook {caller.name!r}; {nearest(caller.name, known)}")
+
+
+def _check_routes(routes: Iterable[Route], owners: Mapping[str, str]) -> None:
+    """Raises if the routes of a plugin are wrong, or clash.
+
+    Raises:
+        PluginError: the message says with what.
+    """
+    shapes: dict[str, str] = {}
+    for route in routes:
+        if not isinstance(route, Route):
+            raise PluginError(f"{route!r} is not a Route")
+        route.check()
+        if route.owned in owners:
+            raise PluginError(f"route {route.path!r}: '/-/{route.owned}' belongs to {owners[route.owned]}")
+        if route.shape in shapes:
+            raise PluginError(f"route {route.path!r} clashes with {shapes[route.shape]!r}")
+        shapes[route.shape] = route.path

@@ -15,7 +15,7 @@ from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
-from rave_http.worker.responses import JSON, prefers, send_json, send_page
+from rave_http.protocol.responses import JSON, prefers, send_json, send_page
 
 _SEARCH: Final = ("namespace", "text", "tag", "cursor", "limit")
 

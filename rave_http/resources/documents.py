@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from hashlib import blake2b
 from importlib.metadata import version
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from cachetools import LRUCache
@@ -19,7 +20,7 @@ from rave_http.protocol.conditions import is_unchanged
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import PROBLEMS, Problem
 from rave_http.protocol.queries import read
-from rave_http.worker.responses import JSON, prefers, send_json, send_page
+from rave_http.protocol.responses import JSON, prefers, send_json, send_page
 
 _KEPT: Final = 8
 
@@ -32,10 +33,14 @@ _Written: TypeAlias = tuple[bytes, str]
 class OpenAPI:
     """``/-/openapi.json``."""
 
-    def __init__(self, namespaces: LiveNamespaces, authorizer: Authorizer, links: Links) -> None:
+    def __init__(
+        self, namespaces: LiveNamespaces, authorizer: Authorizer, links: Links, others: Mapping[str, Any]
+    ) -> None:
+        """Describes the operations, the service's own paths, and ``others``: path items by path."""
         self._namespaces = namespaces
         self._authorizer = authorizer
         self._links = links
+        self._others = others
         self._made: LRUCache[_Sight, asyncio.Task[_Written]] = LRUCache(_KEPT)
 
     async def on_get(self, req: Request, resp: Response) -> None:
@@ -71,6 +76,7 @@ class OpenAPI:
             version=version("rave-framework"),
             title="RAVE",
             may_view=visible.__contains__,
+            others=self._others,
         )
         # In parts, since the event loop stands still while one is written.
         made["paths"] = {path: msgspec.Raw(msgspec.json.encode(item)) for path, item in made["paths"].items()}

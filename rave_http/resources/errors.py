@@ -9,8 +9,9 @@ import falcon
 import falcon.asgi
 from falcon.asgi import Request, Response
 
-from rave_core.errors import ArgumentError, BackendError, RaveError, TimeLimitError, UnrenderableError
+from rave_core.errors import ArgumentError, BackendError, OperationError, RaveError, TimeLimitError, UnrenderableError
 from rave_http.executors import BusyError
+from rave_http.jobs.failures import failure_of, problem_of
 from rave_http.protocol.problems import Problem
 from rave_http.worker.responder import Responder
 
@@ -58,8 +59,9 @@ class ErrorHandlers:
         self._responder.send_problem(req, resp, Problem(slug, detail, headers=dict(error.headers or {})))
 
     async def _handle_rave(self, req: Request, resp: Response, error: RaveError, _: Any) -> None:
-        if isinstance(error, ArgumentError):
-            self._responder.send_problem(req, resp, Problem("bad-arguments", str(error)))
+        if isinstance(error, ArgumentError | OperationError):
+            refused = problem_of(failure_of(error, 0.0), retry_after=0.0)
+            self._responder.send_problem(req, resp, refused)
         elif isinstance(error, TimeLimitError):
             self._responder.send_problem(req, resp, Problem("time-limit", str(error)))
         elif isinstance(error, BusyError):

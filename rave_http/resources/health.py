@@ -14,7 +14,7 @@ from rave_http.auth.authorizer import Authorizer
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.plugins.discovery import HttpPlugins
 from rave_http.protocol.queries import read
-from rave_http.worker.responses import send_json
+from rave_http.protocol.responses import send_json
 
 _NAMESPACE: Final = "namespace "
 

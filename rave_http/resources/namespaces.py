@@ -13,8 +13,8 @@ from rave_http.auth.authorizer import Authorizer
 from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
+from rave_http.protocol.responses import send_json
 from rave_http.protocol.times import iso
-from rave_http.worker.responses import send_json
 from rave_http.workers.workers import Workers
 
 

@@ -16,13 +16,13 @@ from rave_http.protocol.headers import Preferences, preferences
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
 from rave_http.protocol.request_record import RequestRecord
+from rave_http.protocol.responses import send_json
 from rave_http.protocol.times import iso
 from rave_http.representation.representations import MadeProduct
 from rave_http.resources.product_events import ProductEvents
 from rave_http.worker.job_status import JobStatus, JobStatuses, State
 from rave_http.worker.limits import WaitingRequests
 from rave_http.worker.responder import AFTER, Responder
-from rave_http.worker.responses import send_json
 from rave_http.workers.workers import Workers
 
 PREFIX: Final = "/-/products/"

@@ -15,7 +15,7 @@ from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.bodies import body_of
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
-from rave_http.worker.responses import send_json
+from rave_http.protocol.responses import send_json
 from rave_http.workers.metrics import Metrics
 from rave_http.workers.statistics_report import StatisticsReport, of_operations
 from rave_http.workers.workers import Workers

@@ -18,11 +18,11 @@ from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.pages.status_view import JobFacts, StatusFacts, WorkerFacts, status_page
 from rave_http.protocol.links import Links
 from rave_http.protocol.queries import read
+from rave_http.protocol.responses import send_page
 from rave_http.resources.caches import CacheFacts
 from rave_http.resources.health import Ready
 from rave_http.resources.reports import VisibleStatistics
 from rave_http.worker.limits import EventStreams, WaitingRequests
-from rave_http.worker.responses import send_page
 from rave_http.workers.workers import Workers
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")

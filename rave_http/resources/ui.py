@@ -16,7 +16,7 @@ from rave_http.protocol.links import Links
 from rave_http.protocol.origins import address_of
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs
-from rave_http.worker.responses import send_page
+from rave_http.protocol.responses import send_page
 
 _MOST_FIELDS: Final = 1000
 

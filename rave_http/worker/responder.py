@@ -14,10 +14,10 @@ from rave_http.protocol.headers import NO_STORE, caching_headers
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import MEDIA_TYPE, Problem
 from rave_http.protocol.request_record import RequestRecord
+from rave_http.protocol.responses import JSON, URI_LIST, prefers, send_json, send_link, send_page
 from rave_http.protocol.times import iso
 from rave_http.representation.conditional_responses import Sendfile, deliver
 from rave_http.representation.representations import MadeProduct, Representation, Representations
-from rave_http.worker.responses import JSON, URI_LIST, prefers, send_json, send_link, send_page
 
 if TYPE_CHECKING:
     from rave_http.description.request_arguments import Asked

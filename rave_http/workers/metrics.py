@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Final, NamedTuple, Protocol
@@ -38,11 +38,16 @@ _STATISTICS: Final = {
 }
 
 
-def route_of(path: str) -> str:
-    """The kind of a request by its path: ``operation``, ``catalog``, or what follows ``/-/``; one of a few names."""
+def route_of(path: str, more: Collection[str] = ()) -> str:
+    """The kind of a request by its path: ``operation``, ``catalog``, or what follows ``/-/``; one of a few names.
+
+    Args:
+        path: of the request.
+        more: the names that may follow ``/-/`` beside the service's own, because plugins answer them.
+    """
     if path.startswith("/-/"):
-        name = path[3:].partition("/")[0]
-        return name if name in _SYSTEM_ROUTES else _OTHER
+        name = path[3:].partition("/")[0].partition(":")[0]
+        return name if name in _SYSTEM_ROUTES or name in more else _OTHER
     return "operation" if "/" in path[1:] else "catalog"
 
 
@@ -107,6 +112,7 @@ class Metrics:
         self._followed: list[_Followed] = []
         self._exported: frozenset[str] = frozenset()
         self._namespaces: set[str] = set()
+        self._routes: frozenset[str] = frozenset()
         self._of_requests: dict[tuple[str, int, str, str], _Count] = {}
         self._of_routes: dict[str, _Durations] = {}
         self._of_outcomes: dict[tuple[str, str], int] = {}
@@ -117,7 +123,7 @@ class Metrics:
 
     def observe(self, method: str, path: str, note: RequestRecord, seconds: float) -> None:
         """Counts one request that was answered, or given up, after ``seconds``. For one thread: the event loop's."""
-        label = (method, note.status // 100, route_of(path), note.cache)
+        label = (method, note.status // 100, route_of(path, self._routes), note.cache)
         counted = self._of_requests.get(label)
         if counted is None:
             counted = self._request_metrics(*label)
@@ -129,6 +135,10 @@ class Metrics:
         if note.started + seconds - self._synced_at > _SYNC_SECONDS:
             self._synced_at = note.started + seconds
             self.sync()
+
+    def name_routes(self, names: Iterable[str]) -> None:
+        """Sets the first parts of the paths that plugins answer: they are labels, too."""
+        self._routes = frozenset(name.partition(":")[0] for name in names)
 
     def export(self, operations: Collection[str]) -> None:
         """Sets the names, ``namespace/operation``, of all exported operations: only these are labels."""

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -33,12 +34,19 @@ Wherever GET is allowed, so is HEAD. Errors are problems (RFC 9457). A parameter
 error, and so is one that is given twice and takes no list. Lists can be repeated parameters, or one text with commas.
 One range of bytes of a product can be asked for, and `If-None-Match` is honoured."""
 
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9_]")
 _COMMON: Final = (400, 401, 403, 404, 406, 409, 410, 414, 429, 500, 503, 504)
 
 
 def document(
-    catalog: Operations, *, base: str, version: str, title: str, may_view: Callable[[str], bool]
+    catalog: Operations,
+    *,
+    base: str,
+    version: str,
+    title: str,
+    may_view: Callable[[str], bool],
+    others: Mapping[str, Any] = _NOTHING,
 ) -> dict[str, Any]:
     """The service as an OpenAPI 3.1.0 document. Equal catalogs give equal documents.
 
@@ -48,6 +56,7 @@ def document(
         version: of the service.
         title: what it is called.
         may_view: whether the principal may see the namespace of that name.
+        others: the path items of plugins, by path.
     """
     seen = sorted((name, operation) for name, operation in catalog if may_view(name.partition("/")[0]))
     paths = {f"/{quote(name)}": _path_item(name, operation) for name, operation in seen}
@@ -59,7 +68,7 @@ def document(
         "servers": [{"url": base or "/"}],
         "tags": [*({"name": space} for space in spaces), {"name": TAG, "description": "The service itself."}],
         "security": [{}, {"apiKey": []}, {"bearer": []}],
-        "paths": dict(sorted((paths | system_paths()).items())),
+        "paths": dict(sorted((paths | system_paths() | dict(others)).items())),
         "components": {
             "schemas": dict(sorted(SCHEMAS.items())),
             "responses": responses(),

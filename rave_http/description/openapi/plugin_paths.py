@@ -1,0 +1,51 @@
+"""The paths of plugins in the OpenAPI document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rave_http.description.docstrings import prose
+from rave_http.description.openapi.answers import answer, problems
+from rave_http.description.openapi.schemas import TEXT
+from rave_http.description.openapi.system import TAG
+
+_FIELD: Final = re.compile(r"\{(\w+)(:path)?\}")
+_PROBLEMS: Final = (400, 401, 403, 404, 500, 503, 504)
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+
+
+def plugin_path(path: str, docs: Mapping[str, str], given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A path as OpenAPI writes it, and its path item.
+
+    Args:
+        path: with fields, as Falcon writes them.
+        docs: the docstring of what answers each method.
+        given: the plugin's own path item; what is missing in it is made from the docstrings.
+    """
+    item: dict[str, Any] = {name: each for name, each in given.items() if name.upper() not in docs}
+    fields = _FIELD.findall(path)
+    if fields and "parameters" not in item:
+        item["parameters"] = [_parameter(name, spans=bool(spans)) for name, spans in fields]
+    for method, doc in docs.items():
+        item[method.lower()] = _operation(path, method, doc) | dict(given.get(method.lower(), {}))
+    return _FIELD.sub(r"{\1}", path), item
+
+
+def _operation(path: str, method: str, doc: str) -> dict[str, Any]:
+    known = prose(doc)
+    words = re.findall(r"\w+", path)
+    found: dict[str, Any] = {"operationId": ".".join([method.lower(), *words]), "tags": [TAG]}
+    if known.summary:
+        found["summary"] = known.summary
+    statuses = (*_PROBLEMS, 413) if method in _WITH_BODY else _PROBLEMS
+    responses = {"200": answer(known.returns or "The answer.", None), **problems(*statuses)}
+    if method in _WITH_BODY:
+        found["requestBody"] = {"content": {"*/*": {"schema": {}}}}
+    return found | {"responses": dict(sorted(responses.items()))}
+
+
+def _parameter(name: str, *, spans: bool) -> dict[str, Any]:
+    found = {"name": name, "in": "path", "required": True, "schema": TEXT}
+    return found | ({"description": "It may hold slashes, which stand in the path as they are."} if spans else {})
