@@ -139,7 +139,7 @@ class Application:
 
     async def _settle(self, worker: Any) -> None:
         try:
-            await self.service.jobs.drain(self.service.settings.grace)
+            await self.service.jobs.drain()
         finally:
             worker.nr_conns -= 1
 
@@ -250,7 +250,7 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
     exports, max_body = (service.namespaces, service.authorizer), service.settings.max_body
     statistics = reports.VisibleStatistics(service.workers.statistics, *exports)
     kept = caches.CacheFacts(service.runtime, *exports)
-    ready = health.Ready(*exports, service.runtime, service.plugins, service.jobs.is_draining)
+    ready = health.Ready(*exports, service.runtime, service.plugins, lambda: service.run_directory.is_stopping)
     doing = status.WorkerStatus(
         service.workers, service.jobs, service.waiting, service.streams, service.links, service.clock
     )

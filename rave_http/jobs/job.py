@@ -28,6 +28,7 @@ class Job:
         is_promised: whether a ticket was given out for it.
         is_counted: whether its ticket says that its body runs.
         is_stale: whether it failed and answers with a stale result.
+        waiting: requests that wait for it.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Job:
         self.is_promised = False
         self.is_counted = False
         self.is_stale = False
+        self.waiting = 0
         self.task: asyncio.Task[Outcome[Any]]
         self._loop = asyncio.get_running_loop()
         self._news: list[asyncio.Event] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any, Final
@@ -34,6 +35,7 @@ from rave_http.workers.metrics import Metrics
 PULSE: Final = 0.5
 """Seconds after which other workers learn of a job under way, and between reports of its progress."""
 
+_FAREWELL: Final = 2.0  # seconds that requests still wait once the worker is about to stop
 _log = logging.getLogger("rave.http")
 
 
@@ -41,7 +43,7 @@ class Jobs:
     """The jobs of one worker. For its event loop alone.
 
     Attributes:
-        is_draining: set when the worker is about to stop: no job starts, and all waits end.
+        is_draining: set when the worker is about to stop: waits end soon, and no job starts that nobody waits for.
         on_run: called with each job whose body is about to run, and awaited.
         on_end: called with each job that ended, and its outcome or ``None``.
     """
@@ -81,6 +83,8 @@ class Jobs:
         self._places: dict[str, asyncio.Semaphore] = {}
         self._under_way: dict[object, Job] = {}
         self._recent: dict[str, Job] = {}
+        self._stops_at = math.inf  # monotonic
+        self._farewell = _FAREWELL
 
     def __iter__(self) -> Iterator[Job]:
         """The jobs under way."""
@@ -115,7 +119,7 @@ class Jobs:
             on_start: called before a new one is started; what it raises keeps it from that.
 
         Raises:
-            Problem: the queue is full, or the worker is about to stop.
+            Problem: the queue is full.
         """
         # A result that is never kept is computed for each request.
         slot: object = object()
@@ -132,8 +136,7 @@ class Jobs:
         self._under_way[slot] = job
         self._metrics.computation_queued(name)
         job.task = asyncio.create_task(self._run(slot, job), name=f"rave {name}")
-        # Perhaps nobody waits when it fails; the failure is logged where it ends.
-        job.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        job.task.add_done_callback(partial(self._done, slot, job))
         return job
 
     def _failure(self, key: str) -> Job | None:
@@ -144,19 +147,43 @@ class Jobs:
         found = self._recent.get(key)
         return found if found is not None and (found.failed is not None or found.is_stale) else None
 
-    async def wait(self, job: Job, seconds: float | None) -> bool:
-        """Waits for the end of a job, ``seconds`` at most (``None``: no limit). Returns whether it ended.
+    async def wait(self, job: Job, seconds: float, *, for_ticket: bool = True) -> bool:
+        """Waits for the end of a job, ``seconds`` at most. Returns whether it ended.
 
-        The wait ends at once when the worker is about to stop.
+        Args:
+            job: one of this worker.
+            seconds: how long.
+            for_ticket: whether the client gets a ticket otherwise. Such a wait lasts only a moment longer once the
+                worker is about to stop.
         """
-        if job.task.done() or seconds == 0:
-            return job.task.done()
+        job.waiting += 1
+        try:
+            if not job.task.done() and seconds > 0:
+                await (self._wait_for_ticket(job, seconds) if for_ticket else asyncio.wait({job.task}, timeout=seconds))
+        finally:
+            job.waiting -= 1
+            self._leave_to_others(job)
+        return job.task.done()
+
+    async def _wait_for_ticket(self, job: Job, seconds: float) -> None:
+        """Waits, but no longer than the farewell once the worker is about to stop."""
+        end = self._clock.monotonic() + seconds
         draining = asyncio.create_task(self.is_draining.wait())
         try:
             await asyncio.wait({job.task, draining}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             draining.cancel()
-        return job.task.done()
+        left = min(end - self._clock.monotonic(), self._farewell)
+        if not job.task.done() and left > 0:
+            await asyncio.wait({job.task}, timeout=left)
+
+    def _leave_to_others(self, job: Job) -> None:
+        """Gives up a job that has no place yet and that nobody waits for, if the worker is about to stop.
+
+        Another worker makes its product when the client asks with its ticket.
+        """
+        if self.is_draining.is_set() and job.began is None and not job.waiting:
+            job.task.cancel()
 
     async def publish(self) -> None:
         """Publishes the jobs under way in this worker, and their progress."""
@@ -167,26 +194,31 @@ class Jobs:
         for leases in stores.values():
             await asyncio.to_thread(leases.publish)
 
-    async def drain(self, seconds: float) -> None:
-        """Starts no more jobs, lets running ones finish for ``seconds``, and gives up the rest."""
-        self.is_draining.set()
-        tasks = set()
-        for each in list(self._under_way.values()):
-            if each.began is None:
-                each.task.cancel()  # the next request for it goes to another worker
-            tasks.add(each.task)
-        if not tasks:
-            return
-        _, late = await asyncio.wait(tasks, timeout=seconds)
-        for task in late:
-            task.cancel()
-        if late:
-            _log.warning("%d computations were abandoned after %g s of grace", len(late), seconds)
-            await asyncio.wait(late, timeout=1.0)
+    def stop_within(self, seconds: float) -> None:
+        """Announces that the worker stops after ``seconds`` at most; only the first call has an effect.
+
+        Requests that its connections still bring are answered: jobs start for them, and they wait a moment.
+        """
+        if not self.is_draining.is_set():
+            self._stops_at = self._clock.monotonic() + seconds
+            self._farewell = min(_FAREWELL, seconds / 3)
+            self.is_draining.set()
+            for each in self:
+                each.tell()
+                self._leave_to_others(each)
+
+    async def drain(self) -> None:
+        """Lets jobs finish until the time of `stop_within`, and gives up the rest."""
+        while tasks := {each.task for each in self}:
+            _, late = await asyncio.wait(tasks, timeout=max(self._stops_at - self._clock.monotonic(), 0.0))
+            if late:
+                for task in late:
+                    task.cancel()
+                _log.warning("%d computations were abandoned at the end of the grace time", len(late))
+                await asyncio.wait(late, timeout=1.0)
+                return
 
     def _refuse_if_busy(self, name: str) -> None:
-        if self.is_draining.is_set():
-            raise Problem("busy", "This worker is about to stop; ask again", headers={"Retry-After": "1"})
         executor, _ = self._choose(name)
         mine = sum(1 for each in self._under_way.values() if self._choose(each.name)[0] is executor)
         if mine >= executor.slots + self._queue:
@@ -209,16 +241,26 @@ class Jobs:
                 _log.warning("%s failed: %s", job.name, job.failed.detail, exc_info=error)
             raise
         finally:
-            job.ended = self._clock.monotonic()
-            seconds = None if job.began is None else job.ended - job.began
-            is_refused = job.failed is not None and job.failed.is_refusal
-            self._metrics.computation_ended(job.name, seconds, failed=outcome is None and not is_refused)
-            self._under_way.pop(slot, None)
-            job.is_stale = outcome is not None and outcome.status is Status.STALE
-            self._remember(job, outcome)
-            job.tell()
-            self.on_end(job, outcome)
+            self._close(slot, job, outcome)
         return outcome
+
+    def _close(self, slot: object, job: Job, outcome: Outcome[Any] | None) -> None:
+        """Takes a job that ended out of those under way."""
+        job.ended = self._clock.monotonic()
+        seconds = None if job.began is None else job.ended - job.began
+        is_refused = job.failed is not None and job.failed.is_refusal
+        self._metrics.computation_ended(job.name, seconds, failed=outcome is None and not is_refused)
+        self._under_way.pop(slot, None)
+        job.is_stale = outcome is not None and outcome.status is Status.STALE
+        self._remember(job, outcome)
+        job.tell()
+        self.on_end(job, outcome)
+
+    def _done(self, slot: object, job: Job, task: asyncio.Task[Outcome[Any]]) -> None:
+        if job.ended is None:  # it was cancelled before it started
+            self._close(slot, job, None)
+        if not task.cancelled():
+            task.exception()  # perhaps nobody waited when it failed, and the log has the failure
 
     async def _guarded(self, job: Job) -> Outcome[Any]:
         """The outcome of a job. An exception that would stop the event loop ends only this job."""

@@ -118,6 +118,7 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
         """Stops all workers, and waits for them."""
         self._is_stopping = True
         self._tell_systemd("STOPPING=1")
+        self.app.stops()
         super().stop(graceful)
 
     def handle_usr2(self) -> None:

@@ -187,6 +187,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Called by the arbiter when the first worker serves."""
         self._on_ready()
 
+    def stops(self) -> None:
+        """Called by the arbiter before it stops all workers."""
+        if self.run_directory is not None:
+            self.run_directory.stop()
+
     def worker_serves(self) -> None:
         """Called by each worker when it serves."""
         self._on_serving()

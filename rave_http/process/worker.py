@@ -23,6 +23,7 @@ HELD: Final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGUSR1, si
 
 _SLUGS: Final = {kind.status: slug for slug, kind in PROBLEMS.items() if slug in ("bad-request", "uri-too-long")}
 _STEP: Final = 0.1  # seconds
+_TURNS: Final = 3  # of the event loop, after which a connection that was accepted has a protocol
 _ARENAS: Final = 2
 _M_ARENA_MAX: Final = -8  # of the C library's malloc.h
 _clock = SystemClock()
@@ -103,12 +104,23 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         """
         if not self.is_stopping:
             self.is_stopping = True
-            for server in self.servers:
-                server.close()
+            self._stop_accepting()
             self._farewell = self.loop.create_task(self._take_leave())
+
+    def _stop_accepting(self) -> None:
+        """Leaves new connections to other workers. Those that were accepted just now still get their protocol."""
+        if isinstance(self.loop, asyncio.SelectorEventLoop):
+            for server in self.servers:
+                for sock in server.sockets:
+                    self.loop.remove_reader(sock.fileno())
 
     async def _take_leave(self) -> None:
         """Waits until the connections are gone, at most for the keep-alive time; gunicorn does the rest."""
+        # The loop drops a connection that it accepted if its server is closed before the connection has a protocol.
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
         begin = self.loop.time()
         end = begin + min(self.cfg.keepalive + _STEP, self.cfg.graceful_timeout)
         while self.nr_conns and self.loop.time() < end:

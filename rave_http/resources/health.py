@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -39,34 +40,34 @@ class Ready:
         authorizer: Authorizer,
         runtime: Runtime,
         plugins: HttpPlugins,
-        is_draining: asyncio.Event,
+        is_stopping: Callable[[], bool],
     ) -> None:
-        """Checks the parts of a worker; ``is_draining`` is set when it is about to stop."""
+        """Checks the parts of a worker. ``is_stopping`` tells whether the service stops; it may wait for a disk."""
         self._namespaces = namespaces
         self._authorizer = authorizer
         self._runtime = runtime
         self._plugins = plugins
-        self._is_draining = is_draining
+        self._is_stopping = is_stopping
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """200 while the worker answers requests. ``degraded`` names the parts that do not work as they should.
 
         It does not name namespaces that the principal may not see.
 
-        503 while the worker is about to stop. Trouble in a store is no reason to take a worker out of service, since it
-        answers calls without the store.
+        503 while the service is about to stop. A worker that leaves at a reload has successors that serve already.
+        Trouble in a store is no reason to take a worker out of service, since it answers calls without the store.
         """
         read(req)
-        parts, is_draining = await asyncio.to_thread(self._parts), self._is_draining.is_set()
+        parts, is_stopping = await asyncio.to_thread(self._parts), await asyncio.to_thread(self._is_stopping)
         degraded = sorted({self._shown(req, name) for name, state in parts.items() if state != "ok"})
-        status = "stopping" if is_draining else "degraded" if degraded else "ok"
+        status = "stopping" if is_stopping else "degraded" if degraded else "ok"
         document = {
             "status": status,
             "degraded": degraded,
             "parts": parts if self._authorizer.may(req, "debug") else None,
         }
-        send_json(resp, document, status="503 Service Unavailable" if is_draining else "200 OK")
-        if is_draining:
+        send_json(resp, document, status="503 Service Unavailable" if is_stopping else "200 OK")
+        if is_stopping:
             resp.set_header("Retry-After", "1")
 
     on_head = on_get

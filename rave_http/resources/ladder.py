@@ -153,7 +153,9 @@ class Ladder:
     def _refresh_behind(self, req: Request, wish: Wish) -> None:
         """Starts to refresh a stale result if there is room. The client already has an answer."""
         exported = wish.exported
-        if wish.only_cached or not self._authorizer.may(req, "run", exported.namespace):
+        if wish.only_cached or self._jobs.is_draining.is_set():
+            return
+        if not self._authorizer.may(req, "run", exported.namespace):
             return
         try:
             self._jobs.join(exported.name, wish.question.asked, exported.resolved, wish.call)
@@ -224,7 +226,7 @@ class Ladder:
     async def _send_job(self, req: Request, resp: Response, wish: Wish, job: Job) -> None:
         """Sends the result of a job, if that ends while the client waits; else a ticket."""
         seconds = self._patience(wish.preferences) if wish.is_promising else self._max_wait
-        is_done = await self._waiting.wait(job, seconds)
+        is_done = await self._wait_for(job, wish, seconds)
         applied = wish.preferences.applied(waited=seconds, ticket=not is_done)
         if applied and (is_done or wish.is_promising):
             resp.set_header("Preference-Applied", applied)
@@ -239,6 +241,19 @@ class Ladder:
             )
         await self._send_ticket(req, resp, job)
 
+    async def _wait_for(self, job: Job, wish: Wish, seconds: float) -> bool:
+        """Waits for a job. Returns whether it ended.
+
+        Raises:
+            Problem: it was given up because the worker stops, and there are no tickets for its result.
+        """
+        is_done = await self._waiting.wait(job, seconds, for_ticket=wish.is_promising)
+        if not job.task.cancelled():
+            return is_done
+        if not wish.is_promising:
+            raise Problem("busy", "The worker stopped before the result was ready; ask again", headers=_AGAIN)
+        return False  # another worker will make the result
+
     def _patience(self, prefer: Preferences) -> float:
         if prefer.minimal or (prefer.respond_async and prefer.wait is None):
             return 0.0
@@ -249,8 +264,6 @@ class Ladder:
         if job.failed is not None:
             error = job.task.exception() if self._authorizer.may(req, "debug", exported.namespace) else None
             raise problem_of(job.failed, self._failure_time, error)
-        if job.task.cancelled():
-            raise Problem("busy", "The worker stopped before the result was ready; ask again", headers=_AGAIN)
         outcome = job.task.result()
         req.scope["rave"].cache = "wait"
         product = MadeProduct(exported.name, exported.resolved.spec, outcome.value, outcome.entry)
@@ -264,7 +277,7 @@ class Ladder:
         await asyncio.to_thread(self._tickets.give, key, job.asked)
         if job.is_running and not job.is_counted:
             job.is_counted = await asyncio.to_thread(self._tickets.begin, key.text)
-        if job.task.done():  # it ended before it was promised
+        if job.task.done() and not job.task.cancelled():  # it ended before it was promised
             await asyncio.to_thread(self._tickets.end, key.text, job.failed)
         req.scope["rave"].cache = "ticket"
         self._metrics.tickets.inc()

@@ -50,9 +50,9 @@ class ProductEvents:
         """Returns if there is room for another stream.
 
         Raises:
-            Problem: there is none, or the worker is about to stop.
+            Problem: there is none.
         """
-        if self._streams.is_full or self._is_draining.is_set():
+        if self._streams.is_full:
             raise Problem("busy", "Too many event streams are open; ask for the product itself", headers=_LATER)
 
     async def stream(
@@ -69,10 +69,10 @@ class ProductEvents:
         with self._streams.opened():
             try:
                 while place.is_awaited:
-                    if self._is_draining.is_set():
-                        return
                     for event in news.after(seconds, self.document(place, after)):
                         yield event
+                    if self._is_draining.is_set():
+                        return
                     seconds = await self._pause(place)
                     if place.job is None or not place.job.is_running or place.job.ended is not None:
                         place = await look_again()  # the process that makes it may die during this time

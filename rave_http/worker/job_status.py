@@ -244,13 +244,17 @@ class JobStatuses:
             return False, None
 
     async def take_over(self, place: JobStatus) -> JobStatus:
-        """Starts to make an orphaned product, without charging the rate limit again. Without room it stays orphaned.
+        """Starts to make an orphaned product, without charging the rate limit again.
+
+        It stays orphaned if there is no room for it, or the worker is about to stop.
 
         Raises:
             Problem: its code or arguments have changed, so that this very product can't be made any more.
         """
         if place.ticket is None:
             raise ValueError(place.state)
+        if self._jobs.is_draining.is_set():
+            return place
         asked, exported, key = place.ticket.asked, place.exported, place.key
         try:
             call: Call = await self._foreign.call(exported.name, bind, asked, exported.operation, exported.resolved)

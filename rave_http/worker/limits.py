@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from rave_http.jobs.job import Job
 from rave_http.jobs.jobs import Jobs
+from rave_http.protocol.problems import Problem
 from rave_http.workers.metrics import Metrics
 
 
@@ -24,14 +25,20 @@ class WaitingRequests:
         self._metrics = metrics
         self._most = most
 
-    async def wait(self, job: Job, seconds: float) -> bool:
-        """Waits for a job, unless too many wait already. Returns whether it ended."""
+    async def wait(self, job: Job, seconds: float, *, for_ticket: bool = True) -> bool:
+        """Waits for a job, unless too many wait already. Returns whether it ended. See `Jobs.wait`.
+
+        Raises:
+            Problem: too many wait, and the client would not get a ticket.
+        """
         if self.count >= self._most:
-            return job.task.done()
+            if not (for_ticket or job.task.done()):
+                raise Problem("busy", f"{self.count} requests wait already; ask again", headers={"Retry-After": "5"})
+            return await self._jobs.wait(job, 0, for_ticket=for_ticket)
         self.count += 1
         self._metrics.waiting_requests.inc()
         try:
-            return await self._jobs.wait(job, seconds)
+            return await self._jobs.wait(job, seconds, for_ticket=for_ticket)
         finally:
             self.count -= 1
             self._metrics.waiting_requests.dec()

@@ -71,6 +71,7 @@ class Service:
         # Pictures are drawn without a screen, in namespaces that are loaded later.
         os.environ.setdefault("MPLBACKEND", "Agg")
         self.settings = own
+        self.run_directory = run_directory
         self.runtime = Runtime(settings)
         self.clock = self.runtime.clock
         self.links = Links(own.url_base.rstrip("/"))
@@ -173,7 +174,8 @@ class Service:
 
     async def close(self) -> None:
         """Lets jobs under way finish within the grace time, then releases everything."""
-        await self.jobs.drain(self.settings.grace)
+        self.drain()
+        await self.jobs.drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -192,8 +194,8 @@ class Service:
         return self.jobs.is_draining.is_set()
 
     def drain(self) -> None:
-        """Announces that the worker stops soon: waiting clients get tickets, and no new job starts."""
-        self.jobs.is_draining.set()
+        """Announces that the worker stops soon: clients that still wait a moment later get tickets."""
+        self.jobs.stop_within(self.settings.grace)
         self.metrics.ready(is_ready=False)
 
     def _changed(self, state: NamespaceState) -> None:

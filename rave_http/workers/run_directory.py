@@ -18,6 +18,7 @@ from rave_core.clock import SystemClock
 from rave_core.errors import ConfigurationError
 
 _PREFIX: Final = "rave-board-"
+_STOPPING: Final = "stopping"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 _LONGEST_SOCKET: Final = 107  # what Linux takes as the path of a socket; others take 103
 _LONGEST_NAME: Final = len("worker-4194304.socket.new")
@@ -111,6 +112,16 @@ class RunDirectory:
         """
         with self.locked(name):
             self.write(name, change(self.read(name)))
+
+    def stop(self) -> None:
+        """Records that the whole service is about to stop. Never fails."""
+        with contextlib.suppress(OSError):  # the directory is gone, or full
+            self.write(_STOPPING, True)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the whole service is about to stop, not only the worker that asks."""
+        return self._fact(_STOPPING).exists()
 
     @contextlib.contextmanager
     def locked(self, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[None]:
