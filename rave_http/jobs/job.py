@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rave_core.engine.execution import ResolvedOperation
@@ -51,6 +51,7 @@ class Job:
         self.is_stale = False
         self.waiting = 0
         self.task: asyncio.Task[Outcome[Any]]
+        self._counting = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._news: list[asyncio.Event] = []
         self._is_told = True
@@ -64,6 +65,16 @@ class Job:
     def key(self) -> str | None:
         """The text of its key; ``None`` if it has none."""
         return self.call.key.text if self.call.key is not None else None
+
+    async def count(self, begin: Callable[[str], bool]) -> None:
+        """Records once in its ticket that its body runs. Both the body's start and the first ticket ask for that.
+
+        Args:
+            begin: writes the record for a key in a thread, and returns whether there is a ticket yet.
+        """
+        async with self._counting:
+            if not self.is_counted and self.key is not None:
+                self.is_counted = await asyncio.to_thread(begin, self.key)
 
     def listen(self, _operation: str, progress: Progress) -> None:
         """Takes a report of progress, from any thread."""

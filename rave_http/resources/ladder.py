@@ -275,8 +275,8 @@ class Ladder:
         assert key is not None  # only such a job is promised
         job.is_promised = True
         await asyncio.to_thread(self._tickets.give, key, job.asked)
-        if job.is_running and not job.is_counted:
-            job.is_counted = await asyncio.to_thread(self._tickets.begin, key.text)
+        if job.is_running:
+            await job.count(self._tickets.begin)
         if job.task.done() and not job.task.cancelled():  # it ended before it was promised
             await asyncio.to_thread(self._tickets.end, key.text, job.failed)
         req.scope["rave"].cache = "ticket"

@@ -212,8 +212,8 @@ class Service:
 
     async def _begins(self, job: Job) -> None:
         """Records in a ticket that its body runs, before it does: the body may kill this very process."""
-        if job.is_promised and job.key is not None and not job.is_counted:
-            job.is_counted = await asyncio.to_thread(self.tickets.begin, job.key)
+        if job.is_promised:
+            await job.count(self.tickets.begin)
 
     def _ended(self, job: Job, outcome: Outcome[Any] | None) -> None:
         if outcome is not None and outcome.status is Status.REFRESHED and job.key is not None:
