@@ -106,7 +106,7 @@ def ingest(out: str, piece: Piece | Bundle) -> None:
 def summary(piece: Piece | Bundle) -> Said:
     """What one piece holds."""
     found = summarize(Path(ingest(piece)))
-    hours = tuple((hour.start, f"{hour.rows}:{hour.digest:x}") for hour in found.hours)
+    hours = tuple((hour.start, hour.said) for hour in found.hours)
     return hours, found.doubled, json.dumps(found.left_out.facts()), found.failures
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
+from rave_flow.formats.parquet_files import schema
 from rave_flow.model.address_set import number_of_text
 
 Event = tuple[int, str, str, int, str]
@@ -39,10 +40,5 @@ def write(path: Path, events: Iterable[Event], *, sent: Callable[[Event], int] =
         }
         for event in events
     ]
-    kinds = {"ts": pyarrow.timestamp("us"), "dst_port": pyarrow.uint16(), "state": pyarrow.string()}
-    kinds |= {"service": pyarrow.string(), "flags": pyarrow.uint8(), "src_port": pyarrow.uint16()}
-    kinds |= {f"{end}_{half}": pyarrow.uint64() for end in ("src", "dst") for half in ("high", "low")}
-    names = list(rows[0])
-    fields = [(name, kinds.get(name) or pyarrow.infer_type([rows[0][name]])) for name in names]
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, pyarrow.schema(fields)), path)
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema()), path)
     return path

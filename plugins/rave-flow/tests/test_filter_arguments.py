@@ -141,7 +141,7 @@ def test_what_is_no_wildcard_is_refused(text: str) -> None:
         ({"saddress": "10.0.0.1-2001:db8::1"}, "from IPv4 to IPv6"),
         ({"saddress": ""}, "it is empty"),
         ({"protocol": "300"}, "not within 0 to 255"),
-        ({"protocol": "tcp;"}, "is no protocol"),
+        ({"protocol": "tcp;"}, "is not a protocol"),
         ({"flags_all": "S"}, "expected flags such as S/SA"),
         ({"flags_all": "SR/SA"}, "R has to be set"),
         ({"flags_all": "X/X"}, "'X' is not a TCP flag"),
@@ -218,7 +218,7 @@ def test_no_text_of_a_caller_is_run_as_sql(text: str) -> None:
 @pytest.mark.parametrize("value", [math.inf, math.nan])
 def test_what_is_no_number_is_no_constant(value: float) -> None:
     """It would be a name to SQL."""
-    with pytest.raises(ValueError, match="no finite number"):
+    with pytest.raises(ValueError, match="not a finite number"):
         literal(value)
 
 

@@ -112,7 +112,7 @@ def test_what_looks_like_flows_and_is_not_read_is_named(serving: Serve, zeek: Ze
             "conn.02.log": f"is a link to {logs}/gone.log",
             "conn.03.log.zip": "only .gz",
             "conn.04.log.xz": "damaged xz: Compressed file ended before the end-of-stream marker was reached",
-            "conn.05.log": "is no connection log",
+            "conn.05.log": "is not a connection log",
             "conn.06.log": "is a named pipe",
             "conn.log.bak": "its name is not one of those that are read",
             "current": f"is a link to {logs}/nowhere",

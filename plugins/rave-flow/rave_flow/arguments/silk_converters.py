@@ -14,7 +14,7 @@ from rave_flow.sql.flow_types import NAMES, configured_internal
 from rave_flow.sql.numbers import fraction, whole
 from rave_flow.sql.picture_tables import NUMBERED
 from rave_flow.sql.silk_counts import SCHEMES
-from rave_flow.sql.silk_fields import ALIASES, FIELDS, TOTALS, VALUES, to_fields, to_total, to_values
+from rave_flow.sql.silk_fields import FIELDS, TOTALS, VALUES, to_fields, to_total, to_values
 from rave_flow.sql.silk_options import READERS, to_thresholds
 
 
@@ -192,6 +192,15 @@ def _list(names: Iterable[str]) -> Schema:
     return {"type": "string", "pattern": f"^({one})(,({one}))*$", "examples": [",".join(some[:2])]}
 
 
+_FIELDS: Schema = {
+    "type": "string",
+    "pattern": r"^\s*[A-Za-z0-9_][A-Za-z0-9_.+ -]*(,\s*[A-Za-z0-9_][A-Za-z0-9_.+ -]*)*$",
+    "description": f"Of {', '.join(FIELDS)}; SiLK's numbers; src_NAME and dst_NAME of prefix maps; and columns of the "
+    "flow files' own, such as local_orig.",
+    "examples": ["sip,dip", "sip,dport,history", "1-5,missed_bytes"],
+}
+
+
 def _named(name: str, convert: Callable[[Any], Any], schema: Schema) -> tuple[str, Converter]:
     return name, FunctionConverter(name, convert, schema)
 
@@ -223,7 +232,7 @@ CONVERTERS: dict[str, Converter] = dict(
         _configured("flow_tuples", READERS["tuple_file"], _text("suspects")),
         _named("flow_types", READERS["type"], _list([*NAMES, "all"])),
         _named("flow_date", to_date, _text("2024/05/14", "2024/05/14:12")),
-        _configured("flow_fields", to_fields, _list([*FIELDS, *ALIASES, "(src|dst)_[a-z0-9_]+", "scc", "dcc"])),
+        _configured("flow_fields", to_fields, _FIELDS),
         _named("flow_values", to_values, _list([*VALUES, "distinct:[a-z]+"])),
         _named("flow_key", to_total, {"enum": list(TOTALS)}),
         _named("flow_scheme", to_scheme, _SCHEME),

@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING
 from rave_flow.errors import UnreadableError
 from rave_flow.formats.bundles import Bundle
 from rave_flow.formats.heads import Head
+from rave_flow.formats.parquet_files import padded
 from rave_flow.formats.reading import Reading, flows_of_block, flows_of_lines
 from rave_flow.formats.source_directory import SourceFile
 from rave_flow.formats.zeek import Log
-from rave_flow.model.columns import resolve
+from rave_flow.model.columns import extra_columns, resolve
 from rave_flow.model.left_out import LeftOut
 
 if TYPE_CHECKING:
     import pyarrow
+
+Placed = tuple[int, SourceFile, bytes]
+"""A log with its place in the bundle, and its content."""
+
+Alike = dict[Head, list[tuple[int, SourceFile, bytes, bytes]]]
+"""Logs of one head: as `Placed`, and the lines that hold data."""
 
 PLACED = "\0"
 """The placeholder for a file's path in what is kept by content."""
@@ -41,20 +48,36 @@ class BundleReading:
 
     def flows(self) -> Iterator[pyarrow.Table]:
         """All flows that count."""
-        alike: dict[Head, list[tuple[int, SourceFile, bytes, bytes]]] = {}
+        alike, apart, extras = self._sorted()
+        for table in self._tables(alike, apart):
+            yield padded(table, extras)
+
+    def _sorted(self) -> tuple[Alike, list[Placed], list[str]]:
+        """The logs by head; those that must be read by themselves; and the other columns of all."""
+        alike: Alike = {}
+        apart: list[Placed] = []
+        known: dict[Head, list[str]] = {}
+        extras: dict[str, None] = {}
         for place, (file, content) in enumerate(self.bundle.content()):
             log_of_file = Log(file.path)
             try:
                 lines, _ = log_of_file.take(content)
                 head = log_of_file.learn(content)
-                resolve(head.fields, file.path)
+                if head not in known:
+                    known[head] = list(extra_columns(head.fields, resolve(head.fields, file.path)))
             except UnreadableError as error:
                 self._fail(place, file, error)
                 continue
+            extras |= dict.fromkeys(known[head])
             if log_of_file.faults:
-                yield from self._alone(place, file, content)
+                apart.append((place, file, content))
             elif lines:
                 alike.setdefault(head, []).append((place, file, content, lines))
+        return alike, apart, list(extras)
+
+    def _tables(self, alike: Alike, apart: list[Placed]) -> Iterator[pyarrow.Table]:
+        for each in apart:
+            yield from self._alone(*each)
         for head, logs in alike.items():
             joined = b"".join(lines for *_, lines in logs)
             table = self._together(head, joined)

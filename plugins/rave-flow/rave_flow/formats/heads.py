@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from rave_flow.errors import UnreadableError
-from rave_flow.model.columns import ALIASES
+from rave_flow.model.columns import ALIASES, is_alias
 
 BOM = b"\xef\xbb\xbf"
 SIZE = 1 << 20
@@ -16,8 +18,12 @@ SIZE = 1 << 20
 _ZEEK_JSON = (
     "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "duration", "conn_state",
     "history", "orig_pkts", "orig_ip_bytes", "resp_pkts", "resp_ip_bytes", "ip_proto",
+    "orig_bytes", "resp_bytes", "local_orig", "local_resp", "missed_bytes", "tunnel_parents",
 )  # fmt: skip
 """Fields that Zeek may write first in any line, because it leaves out unset ones."""
+
+_SAMPLE = 200
+"""How many of the first lines name the fields of all."""
 
 EVE = {
     "start": "/flow/start", "end": "/flow/end", "src_ip": "/src_ip", "src_port": "/src_port", "dest_ip": "/dest_ip",
@@ -70,11 +76,12 @@ def head_of(path: str, block: bytes) -> Head:
 
 
 def _of_objects(path: str, lines: list[bytes]) -> Head:
-    objects = [found for line in lines[:200] if isinstance(found := _parsed(line), dict)]
+    objects = [found for line in lines[:_SAMPLE] if isinstance(found := _parsed(line), dict)]
     if not objects:
         raise UnreadableError(f"{path}: it has no complete line")
     if all("event_type" in one for one in objects):
-        return Head(tuple(EVE), tuple(EVE.values()))
+        found = EVE | _others_of_eve(objects)
+        return Head(tuple(found), tuple(found.values()))
     seen = {name: f"/{_escaped(name)}" for one in objects for name in one if name in _ALL}
     nested = {
         f"id.{end}": f"/id/{end}"
@@ -88,7 +95,27 @@ def _of_objects(path: str, lines: list[bytes]) -> Head:
     others = {one.get("_path") for one in objects} - {None}
     if others and not any(is_connections(str(name)) for name in others):
         raise UnreadableError(f"{path}: is not a connection log, its _path is {others.pop()!r}")
-    return Head(tuple(found), tuple(found.values())) if found else Head(("",), ("/",))
+    if not found:
+        return Head(("",), ("/",))
+    found |= _others(objects, passing={*found, "_path", *(["id"] if nested else [])})
+    return Head(tuple(found), tuple(found.values()))
+
+
+def _others(objects: list[dict[str, Any]], passing: Collection[str]) -> dict[str, str]:
+    """Where objects have what is no column of ours."""
+    names = dict.fromkeys(name for one in objects for name in one if name not in passing and not is_alias(name))
+    return {name: f"/{_escaped(name)}" for name in names}
+
+
+_OWN_OF_EVE = ("flow", "event_type", "timestamp")
+
+
+def _others_of_eve(objects: list[dict[str, Any]]) -> dict[str, str]:
+    """The same of flows in ``eve.json``: ``flow_id``, and ``flow.state`` of what lies in the object ``flow``."""
+    ours = [one for one in objects if one["event_type"] == "flow" and isinstance(one.get("flow"), dict)]
+    found = _others(ours, passing=_OWN_OF_EVE)
+    inner = dict.fromkeys(name for one in ours for name in one["flow"] if f"/flow/{name}" not in EVE.values())
+    return found | {f"flow.{name}": f"/flow/{_escaped(name)}" for name in inner}
 
 
 def is_connections(name: str) -> bool:

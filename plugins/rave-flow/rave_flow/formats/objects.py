@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,7 @@ def objects(connection: duckdb.DuckDBPyConnection, content: bytes, head: Head) -
 
 
 def typed_objects(content: bytes, head: Head, chosen: Mapping[str, str]) -> pyarrow.Table | None:
-    """The ``chosen`` columns of whole objects; ``None`` if a line or a value is not as expected.
+    """All columns of whole objects, the ``chosen`` ones typed; ``None`` if a line or a value is not as expected.
 
     For the many good logs: several times as fast as `objects`, which takes any.
     """
@@ -65,7 +65,10 @@ def typed_objects(content: bytes, head: Head, chosen: Mapping[str, str]) -> pyar
     if head.is_eve or any(pointer.count("/") > 1 for pointer in head.pointers) or not _is_text(content):
         return None
     kinds = {theirs: arrow_type(TYPES.get(ours, "VARCHAR")) for ours, theirs in chosen.items()}
-    schema = pyarrow.schema([*kinds.items(), ("_path", pyarrow.string())])
+    others = _kinds(content, [name for name in head.fields if name not in kinds])
+    if others is None:
+        return None
+    schema = pyarrow.schema([*kinds.items(), *others.items(), ("_path", pyarrow.string())])
     try:
         table = json.read_json(
             pyarrow.BufferReader(content),
@@ -76,6 +79,35 @@ def typed_objects(content: bytes, head: Head, chosen: Mapping[str, str]) -> pyar
         return None
     is_ours = table.num_rows == content.count(b"\n") and table["_path"].null_count == table.num_rows
     return table.drop_columns("_path") if is_ours and is_exact(table[chosen["ts"]]) else None
+
+
+_LOOKED_AT = 20
+"""How many lines show what kind of values other columns have."""
+
+
+def _kinds(content: bytes, names: Sequence[str]) -> dict[str, pyarrow.DataType] | None:
+    """The types of other columns by their first values; ``None`` if only a reading one by one keeps their text."""
+    import json
+
+    import pyarrow
+
+    kinds = {bool: pyarrow.bool_(), int: pyarrow.int64(), str: pyarrow.string()}
+    found: dict[str, pyarrow.DataType] = dict.fromkeys(names, pyarrow.string())
+    if "tunnel_parents" in found:
+        found["tunnel_parents"] = pyarrow.list_(pyarrow.string())
+    try:
+        objects = [json.loads(line) for line in content.split(b"\n", _LOOKED_AT)[:_LOOKED_AT] if line]
+    except ValueError:
+        return None
+    values = ((name, one[name]) for one in reversed(objects) if isinstance(one, dict) for name in names if name in one)
+    for name, value in values:
+        is_list = isinstance(value, list) and all(isinstance(each, str) for each in value)
+        if value is None:
+            continue
+        if not is_list and type(value) not in kinds:
+            return None
+        found[name] = pyarrow.list_(pyarrow.string()) if is_list else kinds[type(value)]
+    return found
 
 
 def _is_text(content: bytes) -> bool:

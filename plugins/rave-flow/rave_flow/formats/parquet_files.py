@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from rave_flow.model.columns import COLUMNS
+from rave_flow.model.columns import COLUMNS, EXTRA, literal
 from rave_flow.model.left_out import LeftOut
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import duckdb
     import pyarrow
+    from pyarrow import parquet
 
 _ROWS = 122_880
 """Rows of a group: as many as DuckDB takes for one thread at a time."""
@@ -33,11 +34,18 @@ class Hour:
     Attributes:
         start: of the hour, in Unix seconds.
         digest: a sum over the rows, regardless of their order.
+        others: the same over the source's other columns; 0 if there are none.
     """
 
     start: int
     rows: int
     digest: int
+    others: int = 0
+
+    @property
+    def said(self) -> str:
+        """All but the start, as a text that two hours share only if they hold the same."""
+        return f"{self.rows}:{self.digest:x}" + (f":{self.others:x}" if self.others else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +76,25 @@ def schema() -> pyarrow.Schema:
     return pa.schema(columns + [pa.field(name, pa.uint64()) for name in _HALVES])
 
 
+def extras_of(names: Iterable[str]) -> list[str]:
+    """Those of some columns that are a source's own, sorted."""
+    return sorted(name for name in names if name.startswith(EXTRA))
+
+
+def padded(flows: pyarrow.Table, extras: Iterable[str]) -> pyarrow.Table:
+    """Flows with all of these columns, unset where they lack them."""
+    import pyarrow
+
+    for name in extras:
+        if name not in flows.column_names:
+            flows = flows.append_column(name, pyarrow.nulls(flows.num_rows, pyarrow.string()))
+    return flows
+
+
 class Writer:
     """Writes one file, a table of flows at a time; within each they are put in order of time. For one thread.
+
+    All tables have the same columns: those of `schema`, and a source's own.
 
     Args:
         connection: sums over rows; nothing else may use it at the same time.
@@ -79,12 +104,11 @@ class Writer:
     """
 
     def __init__(self, target: Path, connection: duckdb.DuckDBPyConnection) -> None:
-        from pyarrow import parquet
-
         self.rows = 0
+        self._target = target
         self._connection = connection
-        self._schema = schema()
-        self._file = parquet.ParquetWriter(target, self._schema, compression="zstd", use_dictionary=[*_TEXTS, *_HALVES])
+        self._extras: list[str] = []
+        self._opened: parquet.ParquetWriter | None = None
         self._hours: dict[int, Counter[str]] = {}
 
     def __enter__(self) -> Self:
@@ -95,33 +119,53 @@ class Writer:
     ) -> None:
         self._file.close()
 
+    @property
+    def _file(self) -> parquet.ParquetWriter:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        if self._opened is None:
+            columns = pa.schema([*schema(), *(pa.field(name, pa.string()) for name in self._extras)])
+            texts = [*_TEXTS, *_HALVES, *self._extras]
+            self._opened = parquet.ParquetWriter(self._target, columns, compression="zstd", use_dictionary=texts)
+        return self._opened
+
     def add(self, flows: pyarrow.Table) -> None:
-        """Adds flows with the columns of `schema`, in any order."""
+        """Adds flows with the columns of `schema` and others, in any order."""
         if not flows.num_rows:
             return
-        flows = flows.select(self._schema.names)
+        if self._opened is None:
+            self._extras = extras_of(flows.column_names)
+        columns = self._file.schema
+        flows = flows.select(columns.names)
         self._digest(flows)
         self.rows += flows.num_rows
-        self._file.write_table(flows.sort_by("ts").cast(self._schema), row_group_size=_ROWS)
+        self._file.write_table(flows.sort_by("ts").cast(columns), row_group_size=_ROWS)
 
     def note(self, left_out: LeftOut, failures: Sequence[tuple[int, str, str]] = ()) -> None:
         """Notes what was added, and what could not be: lines, and files of a bundle."""
-        hours = [[start, found["rows"], found["digest"] % 2**64] for start, found in sorted(self._hours.items())]
+        hours = [
+            [start, found["rows"], found["digest"] % 2**64, found["others"] % 2**64]
+            for start, found in sorted(self._hours.items())
+        ]
         doubled = sorted(start for start, found in self._hours.items() if found["known"] > found["different"])
         facts = {"hours": hours, "doubled": doubled, "left_out": left_out.facts(), "failures": failures}
         self._file.add_key_value_metadata({_NOTE: json.dumps(facts)})
 
     def _digest(self, flows: pyarrow.Table) -> None:
         self._connection.register("flows", flows)
+        # A column's name counts, so that a column that is unset everywhere is not the same as none.
+        both = [literal(",".join(self._extras)), *COLUMNS, *self._extras]
+        others = f"sum(hash({', '.join(both)})::HUGEINT)" if self._extras else "0"
         found = self._connection.execute(
             f"SELECT epoch(date_trunc('hour', ts))::BIGINT, count(*), sum(hash({', '.join(COLUMNS)})::HUGEINT), "  # noqa: S608  # ours
-            "count(uid), count(DISTINCT uid) FROM flows GROUP BY 1"
+            f"count(uid), count(DISTINCT uid), {others} FROM flows GROUP BY 1"
         ).fetchall()
-        for start, rows, digest, known, different in found:
+        for start, rows, digest, known, different, more in found:
             held = self._hours.setdefault(start, Counter())
             # For an hour added in parts, only a look at all of it shows this.
-            others = 1 if held["known"] and known else 0
-            held.update(rows=rows, digest=int(digest), known=known + others, different=different)
+            again = 1 if held["known"] and known else 0
+            held.update(rows=rows, digest=int(digest), known=known + again, different=different, others=int(more))
 
 
 def summarize(parquet: Path) -> Summary:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from rave_flow.formats.heads import Head
 from rave_flow.formats.normalized import normalized
 from rave_flow.formats.objects import objects, typed_objects
-from rave_flow.formats.tsv import texts, typed
+from rave_flow.formats.tsv import is_list, texts, typed
 from rave_flow.formats.zeek import Log
-from rave_flow.model.columns import TYPES, resolve
+from rave_flow.model.columns import TYPES, extra_columns, resolve
 from rave_flow.model.left_out import LeftOut
 from rave_flow.model.protocols import ICMP
 from rave_flow.model.readings import selection
@@ -53,8 +53,12 @@ class Reading:
     def flows(
         self, table: pyarrow.Table, chosen: Mapping[str, str], types: Mapping[str, str], numbers: Sequence[int]
     ) -> pyarrow.Table:
-        """The flows in a table whose rows have these numbers; what can't count is counted by its reason."""
-        columns = selection(chosen, types, has_icmp=_has_icmp(table, chosen))
+        """The flows in a table whose rows have these numbers; what can't count is counted by its reason.
+
+        Columns of the table that are not ``chosen`` are stored too: see `rave_flow.model.columns.extra_columns`.
+        """
+        extras = extra_columns(table.column_names, chosen)
+        columns = selection(chosen, types, extras, has_icmp=_has_icmp(table, chosen))
         self.connection.register("block", table)
         try:
             read = self.connection.sql(f"SELECT {columns} FROM block").to_arrow_table()  # noqa: S608  # quoted
@@ -117,11 +121,12 @@ def flows_of_lines(
     types = {theirs: TYPES.get(ours, "VARCHAR") for ours, theirs in chosen.items()}
     if head.is_json:
         if (table := typed_objects(lines, head, chosen)) is not None:
-            yield reading.flows(table, chosen, types, numbers)
+            lists = {name: "VARCHAR[]" for name in table.column_names if is_list(table.schema.field(name).type)}
+            yield reading.flows(table, chosen, types | lists, numbers)
             return
         said = objects(reading.connection, lines, head)
         for place in said.broken:
-            found.leave_out("line", numbers[place], "is no whole JSON object")
+            found.leave_out("line", numbers[place], "is not a whole JSON object")
         yield reading.flows(said.table, chosen, {}, [numbers[place] for place in said.places])
         return
     table = typed(lines, head, chosen)

@@ -154,7 +154,7 @@ def _from_parquet(reading: Reading, _: Piece) -> Iterator[pyarrow.Table]:
     with open_regular(reading.path) as raw, ParquetFile(raw) as source:
         chosen = resolve(source.schema_arrow.names, reading.path)
         start = 0
-        for batch in source.iter_batches(_ROWS, columns=list(dict.fromkeys(chosen.values()))):
+        for batch in source.iter_batches(_ROWS):
             table = pyarrow.Table.from_batches([batch])
             yield reading.flows(table, chosen, _types(reading, table), range(start + 1, start + table.num_rows + 1))
             start += table.num_rows

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def typed(content: bytes, head: Head, chosen: Mapping[str, str]) -> pyarrow.Table | None:
-    """The ``chosen`` columns of whole lines; ``None`` if a line or a value is not as expected.
+    """All columns of whole lines, the ``chosen`` ones typed; ``None`` if a line or a value is not as expected.
 
     Args:
         content: the lines, each with its end.
@@ -25,7 +25,8 @@ def typed(content: bytes, head: Head, chosen: Mapping[str, str]) -> pyarrow.Tabl
     """
     import pyarrow
 
-    kinds = {theirs: arrow_type(TYPES.get(ours, "VARCHAR")) for ours, theirs in chosen.items()}
+    kinds = dict.fromkeys(head.fields, pyarrow.string())
+    kinds |= {theirs: arrow_type(TYPES.get(ours, "VARCHAR")) for ours, theirs in chosen.items()}
     try:
         table = _read(content, head, kinds)
     except pyarrow.ArrowInvalid:
@@ -79,3 +80,10 @@ def is_exact(times: pyarrow.ChunkedArray) -> bool:
 
     found = compute.min_max(times).as_py()
     return found["max"] is None or 0 <= found["min"] <= found["max"] <= EXACT_SECOND
+
+
+def is_list(kind: pyarrow.DataType) -> bool:
+    """Whether values of that type are lists."""
+    import pyarrow
+
+    return bool(pyarrow.types.is_list(kind))

@@ -35,7 +35,7 @@ class Log:
         """Takes the head from the first lines.
 
         Raises:
-            UnreadableError: it is no connection log.
+            UnreadableError: it is not a connection log.
         """
         if self.head is None:
             self.head = head_of(self.path, block)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rave_flow.errors import ColumnsError
 
@@ -60,7 +60,7 @@ def folded(name: str) -> str:
 
 
 def resolve(found: Sequence[str], where: str) -> dict[str, str]:
-    """The columns of a file by the name of ours: ``{"src": "id.orig_h", …}``; others are passed over.
+    """The columns of a file by the name of ours: ``{"src": "id.orig_h", …}``; `extra_columns` has the others.
 
     Raises:
         ColumnsError: one that is needed is missing, or two have one name.
@@ -81,6 +81,39 @@ def resolve(found: Sequence[str], where: str) -> dict[str, str]:
 
 
 _ALL = {folded(alias) for aliases in ALIASES.values() for alias in aliases}
+
+EXTRA = "x_"
+"""What the names of a source's other columns begin with, where flows are stored."""
+
+
+def extra_columns(found: Iterable[str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """The other columns of a file, by the name under which they are stored: ``{"x_local_orig": "local_orig", …}``.
+
+    Args:
+        found: names of the file's columns, in order.
+        chosen: what `resolve` gave.
+    """
+    used, names = set(chosen.values()), dict[str, str]()
+    for theirs in found:
+        word = extra_name(theirs)
+        if theirs in used or not word:
+            continue
+        name, number = f"{EXTRA}{word}", 1
+        while name in names:
+            number += 1
+            name = f"{EXTRA}{word}_{number}"
+        names[name] = theirs
+    return names
+
+
+def extra_name(name: str) -> str:
+    """The word by which users ask for a source's own column: small letters, digits and single underscores."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def is_alias(name: str) -> bool:
+    """Whether a column of this name may be one of ours."""
+    return folded(name) in _ALL
 
 
 def _missing_amounts(chosen: Mapping[str, str]) -> list[str]:

@@ -7,6 +7,7 @@ values.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from rave_flow.model.columns import COLUMNS, TYPES, folded, literal, quoted
 from rave_flow.model.flags import sql_of
@@ -22,12 +23,19 @@ _LATER = ("protocol", "ip_version")
 """What `rave_flow.formats.normalized` adds."""
 
 
-def selection(chosen: Mapping[str, str], types: Mapping[str, str], *, has_icmp: bool = True) -> str:
-    """The SQL expressions of `COLUMNS` but the address's and protocol's own, of ``fault`` and of ``loss``.
+def selection(
+    chosen: Mapping[str, str],
+    types: Mapping[str, str],
+    extras: Mapping[str, str] = MappingProxyType({}),
+    *,
+    has_icmp: bool = True,
+) -> str:
+    """The SQL expressions of `COLUMNS` but the address's and protocol's own, of ``fault``, ``loss`` and the extras.
 
     Args:
         chosen: what `rave_flow.model.columns.resolve` gave.
         types: the DuckDB types of the file's columns, text where absent.
+        extras: what `rave_flow.model.columns.extra_columns` gave; they are text.
         has_icmp: whether some rows may be of ICMP: looking for it in all rows costs a third of the time.
     """
     raw = {ours: quoted(theirs) for ours, theirs in chosen.items()}
@@ -42,8 +50,15 @@ def selection(chosen: Mapping[str, str], types: Mapping[str, str], *, has_icmp: 
     columns = [
         f"{read.get(name, _absent(name))} AS {name}" for name in COLUMNS if name not in ("protocol", "ip_version")
     ]
+    columns += [f"{_text_of(theirs, types)} AS {name}" for name, theirs in extras.items()]
     cases = " ".join(f"WHEN {test} THEN {literal(reason)}" for reason, test in faults.items())
     return ", ".join([*columns, f"CASE {cases} END AS fault", f"{read['loss']} AS loss"])
+
+
+def _text_of(theirs: str, types: Mapping[str, str]) -> str:
+    """A column as text; a list or an object as JSON."""
+    is_nested = types.get(theirs, "VARCHAR").endswith(("[]", ")"))
+    return f"CAST({f'to_json({quoted(theirs)})' if is_nested else quoted(theirs)} AS VARCHAR)"
 
 
 _COUNTED = {"src_port", "dst_port", "bytes", "packets", "src_bytes", "dst_bytes", "src_packets", "dst_packets"}

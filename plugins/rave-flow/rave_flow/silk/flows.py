@@ -6,7 +6,7 @@ query over Parquet when its rows are asked for; before that no flow is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,11 @@ from rave_flow.model.windows import Window
 from rave_flow.sql import silk_tools
 from rave_flow.sql.aggregates import bounds
 from rave_flow.sql.conditions import Condition
+from rave_flow.sql.extra_fields import ExtraField, check_there
 from rave_flow.sql.literals import literal
 from rave_flow.sql.map_fields import MapField, with_labels
+from rave_flow.sql.relations import extras_in, relation
+from rave_flow.sql.silk_fields import FIELDS
 from rave_flow.steps import CODE, Slice, parquet_of
 
 if TYPE_CHECKING:
@@ -76,6 +79,7 @@ class Flows:
             columns, so it is the same every time.
         parts: references whose flows come one after the other in place of ``slices``.
         labels: fields that prefix maps give.
+        extras: fields that are columns of the source's own.
         distinct: how to recognize duplicates; ``None`` if all flows count.
         left_out: what is missing from them, for each selection of files that they come from; it does not count.
     """
@@ -86,12 +90,13 @@ class Flows:
     order: tuple[tuple[str, bool], ...] = ()
     parts: tuple[Flows, ...] = ()
     labels: tuple[MapField, ...] = ()
+    extras: tuple[ExtraField, ...] = ()
     distinct: Sameness | None = None
     left_out: tuple[LeftOut, ...] = field(default=(), compare=False)
 
     def __rave_key__(self) -> object:
         """What represents them in a key."""
-        return self.slices, self.window, self.filters, self.order, self.parts, self.labels, self.distinct
+        return self.slices, self.window, self.filters, self.order, self.parts, self.labels, self.extras, self.distinct
 
     def filtered(self, conditions: tuple[Condition, ...], *, passes: bool = True) -> Flows:
         """Those for which all conditions hold, or do not."""
@@ -103,13 +108,24 @@ class Flows:
         return Flows(parts=(self,), order=self.order, distinct=distinct, left_out=self.left_out)
 
     def labelled(self, fields: tuple[str, ...]) -> Flows:
-        """The same, with columns for those of ``fields`` that prefix maps give."""
-        found = tuple(field for field in fields if isinstance(field, MapField) and field not in self.labels)
-        return replace(self, labels=(*self.labels, *found)) if found else self
+        """The same, with columns for those of ``fields`` that prefix maps or the source's files give."""
+        labels = tuple(field for field in fields if isinstance(field, MapField) and field not in self.labels)
+        extras = tuple(field for field in fields if isinstance(field, ExtraField) and field not in self.extras)
+        if not labels and not extras:
+            return self
+        return replace(self, labels=(*self.labels, *labels), extras=(*self.extras, *extras))
 
     def _all_labels(self) -> tuple[MapField, ...]:
         inner = [field for part in self.parts for field in part._all_labels()]
         return tuple(dict.fromkeys([*self.labels, *inner]))
+
+    def _all_extras(self) -> tuple[ExtraField, ...]:
+        inner = [field for part in self.parts for field in part._all_extras()]
+        return tuple(dict.fromkeys([*self.extras, *inner]))
+
+    def _stored(self) -> set[str]:
+        """The columns of the source's own that some of their files have."""
+        return extras_in(parquet_of(self.slices)).union(*(part._stored() for part in self.parts))
 
     def ordered(self, columns: tuple[str, ...], *, reverse: bool) -> Flows:
         """The same, in another order; among equals the one that was."""
@@ -135,10 +151,16 @@ class Flows:
             yield connection
 
     def create(self, connection: duckdb.DuckDBPyConnection, view: str) -> None:
-        """Makes a view of them on a connection."""
-        labels = self._all_labels()
+        """Makes a view of them on a connection.
+
+        Raises:
+            ParameterError: no file has a column that is asked for.
+        """
+        labels, extras = self._all_labels(), self._all_extras()
+        if extras and (self.slices or self.parts):
+            check_there(extras, self._stored(), FIELDS)
         plain = f"{view}_plain" if labels else view
-        connection.execute(f"CREATE TEMP VIEW {plain} AS {self._sql()}")
+        connection.execute(f"CREATE TEMP VIEW {plain} AS {self._sql([field.column for field in extras])}")
         if labels:
             connection.execute(f"CREATE TEMP VIEW {view} AS {with_labels(plain, labels)}")
 
@@ -147,15 +169,13 @@ class Flows:
         named = [f"{column} {'DESC' if reverse else 'ASC'} NULLS LAST" for column, reverse in self.order]
         return ", ".join([*named, *TIES])
 
-    def _sql(self) -> str:
+    def _sql(self, extras: Sequence[str]) -> str:
         bounded: list[str] = []
         if self.parts:
-            source = "(" + " UNION ALL ".join(f"({part._sql()})" for part in self.parts) + ")"
-        elif not self.slices:
-            source, bounded = EMPTY, ["false"]
+            source = "(" + " UNION ALL ".join(f"({part._sql(extras)})" for part in self.parts) + ")"
         else:
-            files = ", ".join(literal(str(path)) for path in parquet_of(self.slices))
-            source, bounded = f"read_parquet([{files}], hive_partitioning=false)", bounds(self.window)
+            source = relation(parquet_of(self.slices), extras)
+            bounded = bounds(self.window) if self.slices else []
         tests = [*bounded, *(each.sql(source) for each in self.filters)] or ["true"]
         first = f" QUALIFY {self.distinct.sql()}" if self.distinct is not None else ""
         return f"SELECT * FROM {source} WHERE {' AND '.join(tests)}{first}"  # noqa: S608  # numbers and quoted names
@@ -165,14 +185,6 @@ CUT_FIELDS = ("sip", "dip", "sport", "dport", "protocol", "packets", "bytes", "f
 """What `rave_flow.silk.rwcut` shows by default."""
 
 TIES = ("ts", "src", "dst", "src_port", "dst_port", "proto", "bytes", "packets", "duration")
-EMPTY = (
-    "(SELECT NULL::TIMESTAMP AS ts, NULL::DOUBLE AS duration, '' AS src, 0::USMALLINT AS src_port, '' AS dst, "
-    "0::USMALLINT AS dst_port, '' AS proto, '' AS service, 0::BIGINT AS bytes, 0::BIGINT AS packets, "
-    "0::BIGINT AS src_bytes, 0::BIGINT AS dst_bytes, '' AS state, 0::UTINYINT AS flags, 0::UTINYINT AS protocol, "
-    "0::UTINYINT AS ip_version, 0::UTINYINT AS icmp_type, 0::UTINYINT AS icmp_code, '' AS history, '' AS uid, "
-    "0::UBIGINT AS src_high, "
-    "0::UBIGINT AS src_low, 0::UBIGINT AS dst_high, 0::UBIGINT AS dst_low)"
-)
 
 
 def reference_of(value: Any) -> Flows:

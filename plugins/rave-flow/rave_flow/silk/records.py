@@ -82,7 +82,7 @@ def rwgroup(
         raise ParameterError("expected id_fields, or delta_field and delta_value", parameter="id_fields")
     least = whole("rec_threshold", rec_threshold, least=1)
     grouping = Group(keys, delta, least)
-    chosen = reference_of(flows).labelled(keys)
+    chosen = reference_of(flows)
     table = summed(chosen, grouping) if summarize else together(chosen, to_fields(fields), grouping)
     return noted(table, chosen)
 
@@ -186,14 +186,14 @@ def _limit(name: str, least: Any, most: Any) -> Ranges:
 @op(version=CODE)
 def together(flows: Flows, fields: tuple[str, ...], grouping: Group) -> pyarrow.Table:
     """See `rave_flow.sql.silk_records.group`."""
-    with flows.labelled(fields).opened() as connection:
+    with flows.labelled((*fields, *grouping.keys)).opened() as connection:
         return silk_records.group(connection, fields, grouping)
 
 
 @op(version=CODE)
 def summed(flows: Flows, grouping: Group) -> pyarrow.Table:
     """See `rave_flow.sql.silk_records.groups`."""
-    with flows.opened() as connection:
+    with flows.labelled(grouping.keys).opened() as connection:
         return silk_records.groups(connection, grouping)
 
 
@@ -201,8 +201,8 @@ def summed(flows: Flows, grouping: Group) -> pyarrow.Table:
 def matched(queries: Flows, responses: Flows, fields: tuple[str, ...], matching: Matching) -> pyarrow.Table:
     """See `rave_flow.sql.silk_records.match`."""
     with connected() as connection:
-        queries.create(connection, "queries")
-        responses.create(connection, "responses")
+        queries.labelled(fields).create(connection, "queries")
+        responses.labelled(fields).create(connection, "responses")
         return silk_records.match(connection, fields, matching)
 
 

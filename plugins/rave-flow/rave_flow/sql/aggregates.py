@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rave_flow.model.columns import literal
 from rave_flow.model.duckdb_connection import connected
 from rave_flow.model.windows import Bins, Window
+from rave_flow.sql.relations import relation
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,9 +33,6 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
 }
 """What flows can be grouped over. Of two columns, a flow counts for the value in each, once if they are equal."""
 
-NOTHING = (
-    "(SELECT TIMESTAMP 'epoch' AS ts, '' AS proto, 0::USMALLINT AS dst_port, 0 AS bytes, 0 AS packets WHERE false)"
-)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _TOTALS = ", ".join(f"CAST({sql} AS BIGINT) AS {name}" for name, sql in MEASURES.items())
@@ -44,10 +42,8 @@ _TOTALS = ", ".join(f"CAST({sql} AS BIGINT) AS {name}" for name, sql in MEASURES
 def flows(parquet: Sequence[Path], window: Window) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with a view ``flows`` of the files' flows in ``window``."""
     conditions = bounds(window) or ["true"]
-    files = ", ".join(literal(str(path)) for path in parquet)
     with connected() as connection:
-        source = f"read_parquet([{files}], hive_partitioning=false)" if parquet else NOTHING
-        connection.execute(f"CREATE TEMP VIEW flows AS FROM {source} WHERE {' AND '.join(conditions)}")
+        connection.execute(f"CREATE TEMP VIEW flows AS FROM {relation(parquet)} WHERE {' AND '.join(conditions)}")
         yield connection
 
 

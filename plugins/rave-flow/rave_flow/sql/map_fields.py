@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from rave_flow.model.prefix_maps import PrefixMap
 from rave_flow.sql.address_tests import HALF
 from rave_flow.sql.literals import listed, numbers
-from rave_flow.sql.named_files import path_of, read
+from rave_flow.sql.named_files import is_named, path_of, read
 
 COUNTRY = "country"
 """The map that SiLK's fields ``scc`` and ``dcc`` ask."""
@@ -45,13 +45,13 @@ def _loader(name: str) -> partial[PrefixMap]:
 
 
 def to_map_field(word: str) -> MapField | None:
-    """The field that a word means; ``None`` if it does not have the form of one.
+    """The field that a word means; ``None`` if it does not have the form of one, or no map has that name.
 
     Raises:
-        ValueError: no map of that name is configured.
+        ValueError: a country code is asked for, and no map called ``country`` is configured; or a file can't be read.
     """
     found = _NAME.fullmatch(_CODES.get(word, word))
-    if found is None:
+    if found is None or (word not in _CODES and not is_named(found[2], "pmaps")):
         return None
     field = MapField(found[0])
     field.map = map_named(found[2])

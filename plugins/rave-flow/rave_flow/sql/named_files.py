@@ -29,12 +29,22 @@ def path_of(value: Any, table: str) -> Path:
         return Path(value)
     if not isinstance(value, str):
         raise TypeError(f"expected a path, or a name in [plugins.flow.{table}]")
-    settings: Mapping[str, Any] = current_runtime().settings.plugins.get("flow", {})
-    named = settings.get(table, {})
+    named = _named(table)
     if value.strip() not in named:
         known = f"known: {', '.join(sorted(named))}" if named else "it names none"
         raise ValueError(f"{value!r} is not a name in [plugins.flow.{table}]; {known}")
     return Path(named[value.strip()]).expanduser()
+
+
+def is_named(value: str, table: str) -> bool:
+    """Whether ``value`` is a name in the table ``table`` of ``[plugins.flow]``."""
+    return value in _named(table)
+
+
+def _named(table: str) -> Mapping[str, Any]:
+    settings: Mapping[str, Any] = current_runtime().settings.plugins.get("flow", {})
+    named: Mapping[str, Any] = settings.get(table, {})
+    return named
 
 
 def read(path: Path, parse: Callable[[Path], T]) -> T:

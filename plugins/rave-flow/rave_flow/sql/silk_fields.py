@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rave_flow.errors import ParameterError
+from rave_flow.sql.extra_fields import ExtraField, to_extra_field
 from rave_flow.sql.map_fields import MapField, to_map_field
 
 DURATION_US = "CAST(round(duration * 1000000) AS BIGINT)"
@@ -16,13 +17,16 @@ FIELDS: dict[str, str] = {
     "sip": "src", "dip": "dst", "sport": "src_port", "dport": "dst_port", "protocol": "proto", "packets": "packets",
     "bytes": "bytes", "flags": "flags", "stime": "ts", "duration": "duration",
     "etime": f"ts + to_microseconds(coalesce({DURATION_US}, 0))", "service": "service", "state": "state",
+    "history": "history", "uid": "uid", "icmp_type": "icmp_type", "icmp_code": "icmp_code",
+    "ip_version": "ip_version", "src_bytes": "src_bytes", "dst_bytes": "dst_bytes",
 }  # fmt: skip
 """The SQL of each field. A flow without a duration ends when it starts."""
 
 ALIASES = {
     "1": "sip", "2": "dip", "3": "sport", "4": "dport", "5": "protocol", "6": "packets", "7": "bytes", "8": "flags",
     "9": "stime", "10": "duration", "11": "etime", "22": "stime", "23": "etime", "24": "duration", "pkts": "packets",
-    "proto": "protocol", "stime+msec": "stime", "etime+msec": "etime", "dur": "duration", "dur+msec": "duration",
+    "proto": "protocol", "itype": "icmp_type", "icode": "icmp_code", "stime+msec": "stime", "etime+msec": "etime",
+    "dur": "duration", "dur+msec": "duration",
 }  # fmt: skip
 """Other names of fields: SiLK's numbers among them."""
 
@@ -85,29 +89,39 @@ def _numbered(word: str) -> Iterable[str]:
 def to_fields(value: Any, *, what: str = "fields") -> tuple[str, ...]:
     """Fields by names or SiLK's numbers, ``sip,dport`` or ``1-5,stime``, each once, in the order given.
 
+    A word that is none of them is a column of the source's own; whether a file has it shows only when it is read.
+
+    Args:
+        value: the names.
+        what: the parameter. Only ``fields`` and ``id_fields`` take labels of prefix maps and columns of the source.
+
     Raises:
         ParameterError: one is unknown or repeated, or there is none.
     """
     words = [each for word in _words(value) for each in _numbered(word)]
     names = [ALIASES.get(word) or _field(what, word.replace("-", "_")) for word in words]
-    maps = [name for name in names if isinstance(name, MapField)]
-    return _once(
-        what, value, names, [*FIELDS, *maps], ", SiLK's numbers of them, or src_NAME or dst_NAME of a prefix map"
-    )
+    others = [name for name in names if isinstance(name, (MapField, ExtraField))]
+    hint = ", SiLK's numbers of them, src_NAME or dst_NAME of a prefix map, or a column of the flow files"
+    return _once(what, value, names, [*FIELDS, *others], hint)
 
 
 def _field(what: str, word: str) -> str:
-    if word in FIELDS:
+    if word in FIELDS or what not in ("fields", "id_fields"):
         return word
     try:
-        return to_map_field(word) or word
+        return to_map_field(word) or to_extra_field(word) or word
     except ValueError as error:
         raise ParameterError(f"{what}: {word}: {error}", parameter=what) from None
 
 
 def sql_of(name: str) -> str:
     """The SQL of a field; that of a prefix map is a column of its name."""
-    return FIELDS.get(name, name)
+    return name.sql if isinstance(name, ExtraField) else FIELDS.get(name, name)
+
+
+def named_as(name: str) -> str:
+    """The name of a field as an SQL identifier; a source may call a column ``order``."""
+    return f'"{name}"'
 
 
 def to_values(value: Any) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rave_flow.model.ranges import MOST, Ranges
 from rave_flow.sql.literals import literal
-from rave_flow.sql.silk_fields import DURATION_US, FIELDS, VALUES, ordering, shown, sql_of
+from rave_flow.sql.silk_fields import DURATION_US, FIELDS, VALUES, named_as, ordering, shown, sql_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,7 +72,7 @@ WITH started AS (
 
 def group(connection: duckdb.DuckDBPyConnection, fields: tuple[str, ...], grouping: Group) -> pyarrow.Table:
     """The flows with the number of their group in front, from 0, in order of the keys and then of the delta's field."""
-    columns = ", ".join(f"{shown(name)} AS {name}" for name in fields)
+    columns = ", ".join(f"{shown(name)} AS {named_as(name)}" for name in fields)
     query = f'SELECT "group", {columns} FROM numbered ORDER BY _place'  # noqa: S608  # ours
     return connection.sql(grouping.sql() + query).to_arrow_table()
 
@@ -80,7 +80,7 @@ def group(connection: duckdb.DuckDBPyConnection, fields: tuple[str, ...], groupi
 def groups(connection: duckdb.DuckDBPyConnection, grouping: Group) -> pyarrow.Table:
     """A row for each group: group, the keys, records, packets, bytes, stime (the first start), etime (the last end)."""
     whole = ", ".join(f"{VALUES[name]} AS {name}" for name in ("records", "packets", "bytes"))
-    named = "".join(f"any_value({sql_of(name)}) AS {name}, " for name in grouping.keys)
+    named = "".join(f"any_value({sql_of(name)}) AS {named_as(name)}, " for name in grouping.keys)
     times = f"{VALUES['stime_earliest']} AS stime, {VALUES['etime_latest']} AS etime"
     query = f'SELECT "group", {named}{whole}, {times} FROM numbered GROUP BY "group" ORDER BY "group"'  # noqa: S608  # ours
     return connection.sql(grouping.sql() + query).to_arrow_table()
@@ -150,7 +150,7 @@ def match(connection: duckdb.DuckDBPyConnection, fields: tuple[str, ...], matchi
         queries=sides[0], responses=sides[1], start=_START, end=_END, keys=", ".join(keys), ties=_TIES,
         within=literal(matching.within), first="'query', 'response'" if matching.symmetric else "'query'",
         asked={"q": "side = 'query'", "r": "side = 'response'", "b": "true"}.get(matching.unmatched, "false"),
-        columns=", ".join(f"{shown(name)} AS {name}" for name in fields),
+        columns=", ".join(f"{shown(name)} AS {named_as(name)}" for name in fields),
     )  # fmt: skip
     return connection.sql(query).to_arrow_table()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rave_flow.model.ranges import Ranges
 from rave_flow.sql.literals import literal
-from rave_flow.sql.silk_fields import ADDED, OCTETS, TOTALS, VALUES, binned, ordering, shown
+from rave_flow.sql.silk_fields import ADDED, OCTETS, TOTALS, VALUES, binned, named_as, ordering, shown
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def cut(connection: duckdb.DuckDBPyConnection, fields: tuple[str, ...], order: str, limit: int | None) -> pyarrow.Table:
     """Rows with some fields, in order; times are in UTC, flags are letters."""
-    columns = ", ".join(f"{shown(name)} AS {name}" for name in fields)
+    columns = ", ".join(f"{shown(name)} AS {named_as(name)}" for name in fields)
     most = "" if limit is None else f" LIMIT {literal(limit)}"
     return connection.sql(f"SELECT {columns} FROM flows ORDER BY {order}{most}").to_arrow_table()  # noqa: S608  # ours
 
@@ -41,7 +41,7 @@ class Grouping:
 
     def sql(self) -> str:
         """The groups as a query, without an order."""
-        keys = ", ".join(f"{self._key(name)} AS {name}" for name in self.fields)
+        keys = ", ".join(f"{self._key(name)} AS {named_as(name)}" for name in self.fields)
         sums = [f"{VALUES[name]} AS {name}" for name in self.values]
         sums += [f"min({column}) AS {hidden}" for hidden, column in self._hidden.items()]
         return f"SELECT {keys}, {', '.join(sums)} FROM flows GROUP BY {', '.join(map(self._key, self.fields))}"  # noqa: S608  # ours
@@ -49,7 +49,7 @@ class Grouping:
     @property
     def order(self) -> str:
         """The SQL to sort groups by their key: addresses by their numbers."""
-        parts = [[*(_hide(column) for column in ordering(name)[:-1]), name] for name in self.fields]
+        parts = [[*(_hide(column) for column in ordering(name)[:-1]), named_as(name)] for name in self.fields]
         return ", ".join(f"{column} NULLS LAST" for part in parts for column in part)
 
     @property
