@@ -12,6 +12,7 @@
     ├── ProductError         (OSError)       a file operation wrote nothing, or its output can't be written
     ├── BackendError         (OSError)       a backend could not do what it was asked
     ├── TimeLimitError       (TimeoutError)  a computation was ended, or given up, at its time limit
+    ├── TopicError           (ValueError)    this can't be the topic of an event, or a pattern of topics
     ├── UnencodableError     (TypeError)     a value has no canonical encoding, so it can't be part of a key
     ├── UnpicklableError     (PicklingError) an operation can't be sent to another process like this
     ├── UnstorableError      (TypeError)     no codec can keep this value
@@ -51,6 +52,7 @@ __all__ = [
     "RaveWarning",
     "SealError",
     "TimeLimitError",
+    "TopicError",
     "UnencodableError",
     "UnknownNameError",
     "UnpicklableError",
@@ -150,6 +152,10 @@ class BackendError(RaveError, OSError):
 
 class TimeLimitError(RaveError, TimeoutError):
     """A computation was ended, or given up where it can't be ended, at its time limit."""
+
+
+class TopicError(RaveError, ValueError):
+    """A text can't be the topic of an event, or a pattern of topics."""
 
 
 class UnencodableError(RaveError, TypeError):

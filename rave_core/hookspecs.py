@@ -20,6 +20,7 @@ import pluggy
 if TYPE_CHECKING:
     from rave_core.backend import Backend, BackendFactory
     from rave_core.codecs import Codecs
+    from rave_core.events import BusFactory
     from rave_core.model import Call, Entry, Key, OperationSpec, Outcome
     from rave_core.registry import Registry
 
@@ -35,6 +36,7 @@ __all__ = [
     "rave_layer_backends",
     "rave_operation_version",
     "rave_register_backends",
+    "rave_register_buses",
     "rave_register_codecs",
     "rave_register_commands",
     "rave_register_converters",
@@ -52,6 +54,11 @@ hookimpl = pluggy.HookimplMarker("rave")
 @hookspec
 def rave_register_backends(registry: Registry[BackendFactory]) -> None:
     """Adds cache backends by URL scheme: ``registry.add("s3", factory, origin=__name__)``."""
+
+
+@hookspec
+def rave_register_buses(registry: Registry[BusFactory]) -> None:
+    """Adds buses by URL scheme, for the setting ``events``: ``registry.add("valkey", factory, origin=__name__)``."""
 
 
 @hookspec

@@ -17,7 +17,7 @@ from rave_core.plugins.discovery import FoundPlugin, LoadProblem, Plugins
 @click.command()
 @click.option("--strict", is_flag=True, help="Exit with 1 if there are problems.")
 @json_option(
-    "{plugins: [{name, origin, hooks}], namespaces: [{name, origin, operations}], backends, codecs, "
+    "{plugins: [{name, origin, hooks}], namespaces: [{name, origin, operations}], backends, buses, codecs, "
     "strategies, versions, converters, commands: [{name, origin}], problems: [{name, origin, error}]}"
 )
 def plugins(strict: bool, as_json: bool) -> None:
@@ -55,6 +55,7 @@ def _hooks(found: FoundPlugin) -> list[str]:
 def _registered(found: Plugins) -> dict[str, list[dict[str, str]]]:
     registries: dict[str, Any] = {
         "backends": found.backends,
+        "buses": found.buses,
         "strategies": found.strategies,
         "versions": found.versions,
         "converters": found.converters,
@@ -81,7 +82,7 @@ def _print(document: dict[str, Any]) -> None:
     print_table(("NAME", "FROM", "OPERATIONS"), rows)
     click.echo()
     heading("What they add")
-    kinds = ("backends", "codecs", "strategies", "versions", "converters", "commands")
+    kinds = ("backends", "buses", "codecs", "strategies", "versions", "converters", "commands")
     print_table(("KIND", "FROM", "NAMES"), [row for kind in kinds for row in _by_origin(kind, document[kind])])
     for problem in document["problems"]:
         note(f"warning: {problem['name']} ({problem['origin']}): {problem['error']}")

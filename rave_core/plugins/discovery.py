@@ -21,6 +21,7 @@ from rave_core.backend import BackendFactory
 from rave_core.codecs import Codecs
 from rave_core.converters import Converter, named
 from rave_core.errors import PluginError, nearest
+from rave_core.events import BusFactory
 from rave_core.registry import Registry
 from rave_core.versions import strategies
 
@@ -101,7 +102,7 @@ class Plugins:
 
     Attributes:
         hooks: pluggy's relay, for questions and observers.
-        backends, strategies, versions, converters: by name.
+        backends, buses, strategies, versions, converters: by name.
         codecs: in the order in which they are asked.
         problems: in the order found.
     """
@@ -109,6 +110,7 @@ class Plugins:
     def __init__(self, found: Iterable[FoundPlugin] = (), problems: Iterable[LoadProblem] = ()) -> None:
         self.problems: list[LoadProblem] = list(problems)
         self.backends: Registry[BackendFactory] = Registry("backend")
+        self.buses: Registry[BusFactory] = Registry("bus of events")
         self.strategies: Registry[expiry.Strategy] = _registry("expiration strategy", expiry.BUILTIN)
         self.versions: Registry[strategies.VersionStrategy] = _registry("version strategy", strategies.BUILTIN)
         self.converters: Registry[Converter] = _registry("converter", named.BUILTIN)
@@ -160,6 +162,7 @@ class Plugins:
         self.found.append(found)
         for hook, registry in (
             ("rave_register_backends", self.backends),
+            ("rave_register_buses", self.buses),
             ("rave_register_codecs", self.codecs),
             ("rave_register_strategies", self.strategies),
             ("rave_register_versions", self.versions),

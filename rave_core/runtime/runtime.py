@@ -8,12 +8,14 @@ import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from rave_core.clock import Clock, SystemClock
 from rave_core.engine.context import AbstractRuntime, ExecutionContext, ambient, entered
 from rave_core.engine.context import current as running
 from rave_core.errors import RaveWarning
+from rave_core.runtime.event_bus import open_bus
 from rave_core.runtime.opening import gate
 from rave_core.settings import Settings
 from rave_core.telemetry.statistics import Statistics
@@ -31,6 +33,7 @@ class Runtime(AbstractRuntime):
     Attributes:
         settings, plugins, clock: as given, or as found.
         statistics: those of the process, shared by all runtimes.
+        events: where to publish what happens, and to subscribe to it.
         context: the context of calls from outside of any operation.
     """
 
@@ -49,6 +52,7 @@ class Runtime(AbstractRuntime):
             PluginError: a plugin has a problem, and ``load_error_fatal`` is set.
         """
         # The first call imports what only calls need: decorating must cost an importer next to nothing.
+        from rave_core.events import Events
         from rave_core.plugins.discovery import Plugins
         from rave_core.telemetry.diagnostics import Diagnostics
 
@@ -58,7 +62,9 @@ class Runtime(AbstractRuntime):
             self.plugins.check()
         self.clock = clock if clock is not None else SystemClock()
         self.statistics = Statistics.install()
-        self.diagnostics = Diagnostics(self.statistics, self.plugins.hooks)
+        _ = open_bus(self.settings.events, self.plugins)  # it connects to nothing yet, but a wrong URL is told at once
+        self.events = Events(self.clock, partial(open_bus, self.settings.events, self.plugins))
+        self.diagnostics = Diagnostics(self.statistics, self.plugins.hooks, self.events)
         self.context = ExecutionContext(self)
         self.observed = self.plugins.implements("rave_called")
         self._lock = threading.RLock()
@@ -99,7 +105,8 @@ class Runtime(AbstractRuntime):
         return maintenance.purge(self.cache) + maintenance.purge(self.products)
 
     def close(self) -> None:
-        """Closes what is open. A later call opens it again."""
+        """Closes what is open, and ends the subscriptions to events. A later call opens it again."""
+        self.events.close()
         container, self._container = self._container, None
         if container is not None:
             _let_go(container)
@@ -114,6 +121,7 @@ class Runtime(AbstractRuntime):
     def _forget_handles(self) -> None:
         """In a forked child: the parent's handles, and its locks, which another thread may have held."""
         self._lock = threading.RLock()
+        self.events.after_fork()
         if self._container is not None:
             _let_go(self._container)
         self._container = None

@@ -92,6 +92,7 @@ class Settings:
         record_arguments: Whether entries hold their arguments in a readable form.
         strict: Whether a failed write to a store raises, instead of warning.
         load_error_fatal: Whether a plugin that fails to load stops everything.
+        events: Where events go beyond this process: ``local:`` for the workers of a service, or the URL of a bus.
         plugins: Free-form tables for plugins, by name: ``[plugins.NAME]``.
         disabled_plugins: Names of plugins that are not loaded.
         namespaces: Directories that are namespaces, by name.
@@ -123,6 +124,7 @@ class Settings:
     record_arguments: Flag = Flag(True)
     strict: Flag = Flag(False)
     load_error_fatal: Flag = Flag(False)
+    events: Word = Word("local:")
     plugins: Tables = Tables(dict)
     disabled_plugins: Words = Words(())
     namespaces: Directories = Directories(dict)

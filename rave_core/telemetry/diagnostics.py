@@ -7,8 +7,11 @@ import warnings
 from typing import Any
 
 from rave_core.errors import EntryError, RaveError, RaveWarning, describe_error
+from rave_core.events import Events
 from rave_core.model import Entry, Key, OperationSpec, Status
 from rave_core.telemetry.statistics import Record, Statistics
+
+STORED = "entry.stored"
 
 _log = logging.getLogger("rave")
 _log.addHandler(logging.NullHandler())
@@ -17,8 +20,9 @@ _log.addHandler(logging.NullHandler())
 class Diagnostics:
     """Reports trouble to people, statistics and observers. Safe for many threads."""
 
-    def __init__(self, statistics: Statistics, hooks: Any) -> None:
+    def __init__(self, statistics: Statistics, hooks: Any, events: Events) -> None:
         self.statistics = statistics
+        self._events = events
         self._hooks = hooks
         self._stored_is_observed = bool(hooks.rave_entry_stored.get_hookimpls())
         self._warned: set[tuple[str, str]] = set()
@@ -58,6 +62,10 @@ class Diagnostics:
     def stored(self, record: Record, status: Status, key: Key, entry: Entry) -> None:
         """A result was computed, a miss or a refresh by ``status``, and its entry put into a cache."""
         self.statistics.kept(record, "Refreshed" if status is Status.REFRESHED else "Misses", sum(entry.sizes))
+        if self._events.is_heard(STORED):
+            size = sum(entry.sizes)
+            data = {"key": key.text, "operation": key.operation, "bytes": size, "seconds": entry.seconds}
+            self._events.publish(STORED, {**data, "status": status.value})
         if self._stored_is_observed:
             self.observe("rave_entry_stored", key=key, entry=entry)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rave_core.testing.backend_contract import BackendContract
+    from rave_core.testing.bus_contract import BusContract
     from rave_core.testing.capability_contracts import (
         AgingContract,
         HoldingsContract,
@@ -33,6 +34,7 @@ __all__ = [
     "AgingContract",
     "BackendContract",
     "BadNetwork",
+    "BusContract",
     "ClockContract",
     "CrashContract",
     "DamageContract",
@@ -60,6 +62,7 @@ _MODULES = {
     "AgingContract": "capability_contracts",
     "BackendContract": "backend_contract",
     "BadNetwork": "network",
+    "BusContract": "bus_contract",
     "ClockContract": "process_contracts",
     "CrashContract": "process_contracts",
     "DamageContract": "trouble_contracts",
