@@ -7,6 +7,7 @@ One broken plugin does not stop the others: what is wrong with it is a `LoadProb
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -20,8 +21,9 @@ from rave_core import expiry, hookspecs
 from rave_core.backend import BackendFactory
 from rave_core.codecs import Codecs
 from rave_core.converters import Converter, named
-from rave_core.errors import PluginError, nearest
+from rave_core.errors import PluginError, RaveWarning, nearest
 from rave_core.events import BusFactory
+from rave_core.plugins.provenance import doubt_of
 from rave_core.registry import Registry
 from rave_core.versions import strategies
 
@@ -71,7 +73,15 @@ def found_entry_points(group: str) -> list[EntryPoint]:
 
 
 def load(entry: EntryPoint) -> tuple[Any, LoadProblem | None]:
-    """What an entry point names, or the problem that prevents loading, including an exit or a failed assertion."""
+    """What an entry point names, or the problem that prevents loading, including an exit or a failed assertion.
+
+    Installed code that others may change is not loaded, with a warning; see `rave_core.plugins.provenance`.
+    """
+    reason = doubt_of(entry)
+    if reason is not None:
+        problem = LoadProblem(entry.name, entry.value, f"is refused: {reason}")
+        warnings.warn(str(problem), RaveWarning, stacklevel=2)  # programs seldom show what is logged
+        return None, problem
     try:
         return entry.load(), None
     except (Exception, SystemExit) as error:  # noqa: BLE001  # third-party modules may raise anything
@@ -222,7 +232,7 @@ def namespace_packages() -> dict[str, str]:
     packages: dict[str, str] = {}
     names: set[str] = set()
     for entry in found_entry_points(NAMESPACES):
-        if entry.name not in names:
+        if entry.name not in names and doubt_of(entry) is None:
             packages.setdefault(entry.value.partition(":")[0].strip(), entry.name)
             names.add(entry.name)
     return packages

@@ -19,6 +19,7 @@ from rave_core.settings.kinds import (
     listed,
 )
 from rave_core.settings.settings import Settings
+from rave_core.settings.trust import doubt
 
 __all__ = [
     "Choice",
@@ -34,5 +35,6 @@ __all__ = [
     "Text",
     "Word",
     "Words",
+    "doubt",
     "listed",
 ]

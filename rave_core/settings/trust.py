@@ -20,16 +20,25 @@ from rave_core.system.ownership import who_may_change
 _FILE = "trusted"
 
 
-def doubt(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ, *, above: bool = True) -> str | None:
+def doubt(
+    path: str | os.PathLike[str],
+    environ: Mapping[str, str] = os.environ,
+    *,
+    above: bool = True,
+    owners: frozenset[int] = frozenset(),
+) -> str | None:
     """Why ``path`` is not trusted, and how to trust it; ``None`` if it is trusted.
 
     Args:
         path: a file or directory.
         environ: the environment variables, which say where the user's configuration is.
         above: whether to check the directories above it.
+        owners: numbers of further users who may own it.
     """
-    reason = who_may_change(path, above=above)
-    if reason is None or who_may_change(path, above=above, trusted=frozenset(trusted(environ))) is None:
+    reason = who_may_change(path, above=above, owners=owners)
+    if reason is None:
+        return None
+    if who_may_change(path, above=above, owners=owners, trusted=frozenset(trusted(environ))) is None:
         return None
     place = os.path.abspath(path)
     directory = place if os.path.isdir(place) else os.path.dirname(place)

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from rave_core.errors import ConfigurationError
+from rave_core.settings.trust import doubt
 
 Mark: TypeAlias = "tuple[int, ...] | None"
 """What differs when the file differs; ``None`` if there is no file."""
@@ -105,6 +106,9 @@ def _check_private(path: Path, info: os.stat_result) -> None:
         )
     if info.st_mode & 0o077:
         raise ConfigurationError(f"keys_file {path} is open to other users: {_ONLY_OURS}; 'chmod 600 {path}' does it")
+    reason = doubt(path)  # who can replace the file can put back a key that was revoked
+    if reason is not None:
+        raise ConfigurationError(f"keys_file {path} is refused: {reason}")
 
 
 def _decoded(path: Path, content: bytes) -> _Document:

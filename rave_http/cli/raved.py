@@ -152,8 +152,18 @@ def _say(text: str) -> None:
     click.echo(f"raved: {text}", err=True)
 
 
+def _leave_directory() -> None:
+    """Starts over with a Python that imports nothing from the working directory; nor will the processes that it starts.
+
+    Each of those would begin with that directory in its path, and run whatever is called like a module of Python there.
+    """
+    if not sys.flags.safe_path and Path(sys.argv[0]).stem == "raved":
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "rave_http.cli.raved", *sys.argv[1:]])  # noqa: S606  # it is ourselves
+
+
 def main() -> NoReturn:
     """Runs ``raved`` with the arguments of this process, and exits."""
+    _leave_directory()
     try:
         raved.main(prog_name="raved", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):

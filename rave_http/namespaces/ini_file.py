@@ -13,6 +13,7 @@ import re
 from typing import Final
 
 from rave_core.errors import ConfigurationError, nearest
+from rave_core.settings.trust import doubt
 
 _SECTION: Final = "namespaces"
 _ROOT: Final = "nsroot"
@@ -30,7 +31,7 @@ def read_namespaces(path: str, root: str | None = None) -> dict[str, str]:
         root: what ``%(nsroot)s`` stands for: the switch ``--namespace-root``.
 
     Raises:
-        ConfigurationError: the file can't be read or has a mistake; the message names the line.
+        ConfigurationError: others may change the file, it can't be read or has a mistake; the message names the line.
     """
     text = _read(path)
     parser = configparser.ConfigParser(default_section=_NO_DEFAULTS, inline_comment_prefixes=(";",))
@@ -49,6 +50,9 @@ def read_namespaces(path: str, root: str | None = None) -> dict[str, str]:
 
 
 def _read(path: str) -> str:
+    reason = doubt(path)
+    if reason is not None:
+        raise ConfigurationError(f"the namespaces file {path} is refused: {reason}")
     try:
         with open(path, encoding="utf-8-sig") as file:
             return file.read()

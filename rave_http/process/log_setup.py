@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rave_core.errors import ConfigurationError, RaveWarning, describe_error
+from rave_core.settings.trust import doubt
 from rave_core.telemetry.log_format import protect
 
 FORM: Final = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
@@ -116,11 +117,14 @@ def _forget_handlers() -> None:
 
 
 def _read(path: Path) -> None:
-    """Sets up the log from a file.
+    """Sets up the log from a file. What such a file names is called, so it counts as code.
 
     Raises:
-        ConfigurationError: it can't be read, or does not make sense.
+        ConfigurationError: others may change it, it can't be read, or does not make sense.
     """
+    reason = doubt(path)
+    if reason is not None:
+        raise ConfigurationError(f"the logging configuration {path} is refused: {reason}")
     try:
         if path.suffix in (".toml", ".json"):
             logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **_table(path)})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rave_core import Operation, OperationError, list_of, one_of, op
 from rave_core.converters import Converter, FunctionConverter
 from rave_core.errors import ConfigurationError, RaveError
+from rave_core.settings import doubt
 from rave_sql.arrow import to_table
 from rave_sql.database import Database
 from rave_sql.errors import QueryError, StatementError
@@ -46,11 +47,14 @@ def queries(
         database: the database of queries that name none.
 
     Raises:
-        ConfigurationError: the directory does not exist.
+        ConfigurationError: the directory does not exist, or others may change it.
     """
     root = Path(directory)
     if not root.is_dir():
         raise ConfigurationError(f"{root} is not a directory: queries are looked for there")
+    reason = doubt(root)
+    if reason is not None:
+        raise ConfigurationError(f"the queries in {root} are refused: {reason}")
     made: dict[str, Operation[..., Any] | RaveError] = {}
     for path in sorted(root.rglob("*.sql")):
         place = path.relative_to(root)
@@ -58,10 +62,17 @@ def queries(
             continue
         name = place.with_suffix("").as_posix()
         try:
-            made[name] = operation(Query.read(path, place.as_posix()), f"{namespace}/{name}", database)
+            made[name] = operation(_query(path, place.as_posix()), f"{namespace}/{name}", database)
         except RaveError as error:
             made[name] = error
     return made
+
+
+def _query(path: Path, where: str) -> Query:
+    reason = doubt(path.parent) or doubt(path, above=False)
+    if reason is not None:
+        raise QueryError(f"{where} is refused: {reason}")
+    return Query.read(path, where)
 
 
 def operation(query: Query, name: str, database: str) -> Operation[..., Any]:

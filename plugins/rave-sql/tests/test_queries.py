@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rave_sql.errors import DatabaseError, QueryError, StatementError
+from rave_sql.operations import queries
 from rave_sql.query import check_reads
 
-from rave_core import OperationError, RaveError, carry
-from rave_core.errors import ArgumentError, TimeLimitError
+from rave_core import Operation, OperationError, RaveError, carry
+from rave_core.errors import ArgumentError, ConfigurationError, TimeLimitError
 
 Serve = Callable[..., dict[str, Any]]
 
@@ -301,3 +303,17 @@ def test_reading_needs_no_known_dialect() -> None:
     check_reads("SELECT a FROM b UNION ALL SELECT 1", "firebird", "x.sql")
     with pytest.raises(QueryError):
         check_reads("DELETE FROM b", "firebird", "x.sql")
+
+
+def test_queries_that_another_user_may_change_are_refused(sqlite: Any, serving: Serve, tmp_path: Path) -> None:
+    """One file alone, or all of them; they run with the rights of the database's user."""
+    assert serving(sqlite.url, a="SELECT 1 AS n", b="SELECT 2 AS n")["a"]().num_rows == 1
+    directory = tmp_path / "queries"
+    (directory / "b.sql").chmod(0o666)
+    made = queries(directory, namespace="tried")
+    assert isinstance(made["a"], Operation)
+    assert "b.sql is refused" in str(made["b"])
+    assert f"rave config trust {directory}" in str(made["b"])
+    directory.chmod(0o777)
+    with pytest.raises(ConfigurationError, match="are refused"):
+        queries(directory, namespace="tried")

@@ -6,15 +6,21 @@ import json
 import os
 import tempfile
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from rave_core.system.ownership import who_may_change
 
 MAX_BYTES = 64 << 20
 """The maximum size of all facts, in bytes; the oldest are removed first."""
 
 
 class FactsStore:
-    """Facts in a directory, which is made when first needed. Safe for many threads and processes."""
+    """Facts in a directory, which is made when first needed. Safe for many threads and processes.
+
+    Facts decide which version code has. If somebody else may change the directory, it is not used.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -22,6 +28,8 @@ class FactsStore:
 
     def read(self, name: str) -> dict[str, Any] | None:
         """The facts under ``name``; ``None`` if there are none that can be read."""
+        if not self._is_ours:
+            return None
         try:
             found = json.loads((self.directory / name).read_bytes())
         except (OSError, ValueError):
@@ -30,6 +38,8 @@ class FactsStore:
 
     def write(self, name: str, facts: dict[str, Any]) -> None:
         """Keeps facts under ``name``. In trouble it does nothing."""
+        if not self._is_ours:
+            return
         with suppress(OSError):
             self.directory.mkdir(parents=True, exist_ok=True)
             if not self._is_checked:
@@ -43,6 +53,10 @@ class FactsStore:
             except BaseException:
                 os.unlink(path)
                 raise
+
+    @cached_property
+    def _is_ours(self) -> bool:
+        return who_may_change(self.directory) is None
 
     def _shrink(self) -> None:
         found = []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
+import struct
 import tempfile
 import textwrap
 import warnings
@@ -18,7 +21,8 @@ from rave_core.operations.catalog import Catalog
 from rave_core.settings import Settings
 from rave_core.settings.trust import distrust, doubt, trust, trusted
 from rave_core.storage.signature import load_key
-from rave_core.system.ownership import who_may_change
+from rave_core.system.ownership import _is_private_group, who_may_change
+from rave_core.versions.source.facts_store import FactsStore
 
 OTHER = 50002
 CODE = """
@@ -184,3 +188,75 @@ def test_root_takes_what_belongs_to_the_user_of_sudo(
     assert who_may_change(place / "key") is not None
     monkeypatch.setenv("SUDO_UID", str(OTHER))
     assert who_may_change(place / "key") is None
+
+
+def acl(path: Path, *named: tuple[int, int, int]) -> None:
+    """Gives a file an access control list that names others: kind (2 a user, 8 a group), permissions, number."""
+    nobody = 0xFFFFFFFF
+    entries = [(0x01, 7, nobody), *named, (0x04, 5, nobody), (0x10, 7, nobody), (0x20, 5, nobody)]
+    packed = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *each) for each in sorted(entries))
+    try:
+        os.setxattr(path, "system.posix_acl_access", packed)
+    except OSError as error:
+        pytest.skip(f"there are no access control lists in {path}: {error.strerror}")
+
+
+@pytest.mark.parametrize("kind", [0x02, 0x08])
+@pytest.mark.parametrize("name", [".", "rave.toml", "ns"])
+def test_what_an_access_control_list_lets_others_write_is_refused(place: Path, name: str, kind: int) -> None:
+    """Its permissions look like those of the owner's own group."""
+    path = (place / name).resolve()
+    acl(path, (kind, 5, OTHER))
+    assert doubt(path) is None
+    acl(path, (kind, 7, OTHER))
+    assert f"{path} may be written to by others whom its access control list names" in str(doubt(path))
+    assert not (name in (".", "rave.toml") and loaded(place).strict)
+
+
+def test_a_group_is_private_only_without_other_members(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others belong to it by its list of members, or because it is their first group."""
+    ours, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(os.getegid())
+    if ours.pw_name != group.gr_name:
+        pytest.skip("this user has no group of its own")
+    (place / "ns").chmod(0o775)
+
+    def reason() -> str:
+        _is_private_group.cache_clear()
+        return str(who_may_change(place / "ns", above=False))
+
+    assert reason() == "None"
+    other = pwd.struct_passwd(("other", "x", OTHER, group.gr_gid, "", "/", "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwall", lambda: [ours, other])
+    assert "others of its group" in reason()
+    monkeypatch.undo()
+    monkeypatch.setattr(grp, "getgrgid", lambda _: grp.struct_group((group.gr_name, "x", group.gr_gid, ["other"])))
+    assert "others of its group" in reason()
+    monkeypatch.undo()
+    _is_private_group.cache_clear()
+
+
+def test_a_link_on_the_way_that_another_user_could_turn_is_refused(place: Path, as_root: None) -> None:
+    """The target is ours, and so is the first link; the second lies in somebody else's directory."""
+    middle = place.parent / "middle"
+    middle.mkdir()
+    (middle / "link").symlink_to(place)
+    (place.parent / "first").symlink_to("middle/link")
+    assert doubt(place.parent / "first/rave.toml") is None
+    assert doubt(place.parent / "first/../project/rave.toml") is None
+    give_away(middle)
+    assert f"{middle} belongs to another user" in str(doubt(place.parent / "first/rave.toml"))
+    loop = place.parent / "loop"
+    loop.symlink_to("loop")
+    assert doubt(loop / "rave.toml") is None  # it leads nowhere, so nothing is read
+
+
+def test_facts_about_code_that_another_user_may_change_are_not_believed(place: Path, as_root: None) -> None:
+    """They decide which version code has."""
+    store = FactsStore(place / "facts")
+    store.write("a", {"x": 1})
+    assert FactsStore(place / "facts").read("a") == {"x": 1}
+    give_away(place / "facts")
+    other = FactsStore(place / "facts")
+    assert other.read("a") is None
+    other.write("b", {"x": 2})
+    assert not (place / "facts/b").exists()
