@@ -157,7 +157,8 @@ def _leave_directory() -> None:
 
     Each of those would begin with that directory in its path, and run whatever is called like a module of Python there.
     """
-    if not sys.flags.safe_path and Path(sys.argv[0]).stem == "raved":
+    program = getattr(sys.modules["__main__"], "__file__", None) or ""
+    if not sys.flags.safe_path and Path(program).stem == "raved":
         os.execv(sys.executable, [sys.executable, "-P", "-m", "rave_http.cli.raved", *sys.argv[1:]])  # noqa: S606  # it is ourselves
 
 
