@@ -98,6 +98,7 @@ class Application:
             proxies=service.proxies,
             base=service.links.base,
             hosts=Hosts(service.settings.hosts, base=service.links.base),
+            body_time=service.settings.body_time,
         )
 
     async def __call__(

@@ -43,6 +43,14 @@ class ServiceSettings:
         origins: the origin of each setting's value, in words, by the name of the setting.
         bind: the address to listen on: ``host:port``, ``[v6]:port``, or ``unix:/path``.
         workers: processes that answer requests.
+        max_connections: connections of each worker. A further one takes the place of an idle one, or is refused.
+        header_time: seconds within which the head of a request has to arrive, and the first one of a connection.
+        body_time: the same for its body.
+        keep_alive: seconds that an idle connection is kept; whole ones. A proxy in front has to keep it for less.
+        stall_time: seconds after which a client that reads nothing of its answer is dropped.
+        client_share: percent of a worker's connections, threads, queue, waiting requests and event streams that one
+            client may take: a user, or an anonymous client's address. The connections of trusted proxies are exempt.
+        client_bytes: bytes of results that one client may have stored by each worker within an hour.
         threads: bodies of operations that run at once in each worker.
         processes: the same for the executor ``processes``.
         executor: where bodies run: ``threads``, ``processes``, or one that a plugin registered.
@@ -89,6 +97,13 @@ class ServiceSettings:
     origins: Mapping[str, str] = field(init=False, compare=False, default_factory=dict)
     bind: Word = Word("127.0.0.1:8888")
     workers: Count = Count(2)
+    max_connections: Count = Count(1000)
+    header_time: Duration = Duration(20.0)
+    body_time: Duration = Duration(60.0)
+    keep_alive: Duration = Duration(5.0)
+    stall_time: Duration = Duration(60.0)
+    client_share: Count = Count(80, most=100)
+    client_bytes: Size = Size("10GiB")
     threads: Count = Count(5)
     processes: Count = Count(2)
     executor: Word = Word("threads")
@@ -153,6 +168,10 @@ class ServiceSettings:
         if "time_limit" not in own:
             return self.time_limit
         return None if own["time_limit"] == "never" else parse_duration(cast("str | float", own["time_limit"]))
+
+    def share_of(self, number: int) -> int:
+        """How many of ``number`` one client may take, at least one."""
+        return max(1, number * self.client_share // 100)
 
     def _check_operations(self) -> None:
         origin = self.origins["operations"]

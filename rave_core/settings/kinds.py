@@ -144,13 +144,14 @@ class Choice(Setting[str, str]):
 
 
 class Count(Setting["int | str", int]):
-    """A whole number, at least ``least``."""
+    """A whole number, at least ``least``, and at most ``most`` if that is not ``None``."""
 
     wanted = "a whole number"
 
-    def __init__(self, default: int, *, least: int = 1) -> None:
+    def __init__(self, default: int, *, least: int = 1, most: int | None = None) -> None:
         super().__init__(default)
         self.least = least
+        self.most = most
 
     def convert(self, value: object, _directory: Path, /) -> int:
         """The number."""
@@ -162,6 +163,8 @@ class Count(Setting["int | str", int]):
             raise self.refusal() from None
         if number < self.least:
             raise ValueError(f"write a whole number, {self.least} at least")
+        if self.most is not None and number > self.most:
+            raise ValueError(f"write a whole number from {self.least} to {self.most}")
         return number
 
 

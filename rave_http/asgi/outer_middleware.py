@@ -54,6 +54,7 @@ class OuterMiddleware:
         base: str = "",
         clock: Clock | None = None,
         hosts: Hosts | None = None,
+        body_time: float | None = None,
     ) -> None:
         """Wraps ``inner``.
 
@@ -65,8 +66,10 @@ class OuterMiddleware:
             base: the prefix of every URL.
             clock: the source of time.
             hosts: the names that the service answers for; ``None`` for all.
+            body_time: seconds within which the body of a request has to arrive; ``None`` for no limit.
         """
         self._hosts = hosts
+        self._body_time = body_time
         self._inner = inner
         self._metrics = metrics
         self._access_log = access_log
@@ -86,14 +89,15 @@ class OuterMiddleware:
         headers = dict(scope["headers"])
         record = scope["rave"] = self._record(scope, headers)
         current_trace.set(record.trace)
-        exchange = _Exchange(record, receive, send)
+        has_body = b"content-length" in headers or b"transfer-encoding" in headers
+        exchange = _Exchange(record, receive, send, body_time=self._body_time if has_body else None)
         try:
             await self._answer(scope, exchange)
         finally:
             if exchange.is_left:
                 record.status = CLIENT_LEFT
             self._tell(scope, headers, record)
-        if not exchange.is_taken and (b"content-length" in headers or b"transfer-encoding" in headers):
+        if has_body and not exchange.is_taken:
             await exchange.take_rest(headers)
 
     async def _answer(self, scope: MutableMapping[str, Any], exchange: _Exchange) -> None:
@@ -161,9 +165,19 @@ class _Exchange:
         is_taken: whether the whole body of the request was received, or no more of it will come.
     """
 
-    __slots__ = ("_header", "_receive", "_send", "is_complete", "is_left", "is_taken", "record")
+    __slots__ = (
+        "_body_time",
+        "_body_until",
+        "_header",
+        "_receive",
+        "_send",
+        "is_complete",
+        "is_left",
+        "is_taken",
+        "record",
+    )
 
-    def __init__(self, record: RequestRecord, receive: Receive, send: Send) -> None:
+    def __init__(self, record: RequestRecord, receive: Receive, send: Send, *, body_time: float | None) -> None:
         self.record = record
         self.is_complete = False
         self.is_left = False
@@ -171,10 +185,16 @@ class _Exchange:
         self._header = (b"x-request-id", record.request_id.encode())
         self._receive = receive
         self._send = send
+        self._body_time = body_time
+        self._body_until: float | None = None
 
     async def receive(self) -> Message:
-        """The next message of the client."""
-        message = await self._receive()
+        """The next message of the client.
+
+        Raises:
+            Problem: the body does not arrive in time.
+        """
+        message = await (self._receive() if self._body_time is None or self.is_taken else self._receive_in_time())
         if message["type"] == "http.disconnect":
             self.is_left = not self.is_complete
             self.is_taken = True
@@ -182,12 +202,23 @@ class _Exchange:
             self.is_taken = True
         return message
 
+    async def _receive_in_time(self) -> Message:
+        if self._body_until is None:
+            self._body_until = asyncio.get_running_loop().time() + (self._body_time or 0.0)
+        try:
+            async with asyncio.timeout_at(self._body_until):
+                return await self._receive()
+        except TimeoutError:
+            detail = f"The body of the request took longer than {self._body_time:g} s"
+            raise Problem("request-timeout", detail, headers={"Connection": "close"}) from None
+
     async def take_rest(self, headers: dict[bytes, bytes]) -> None:
         """Reads and drops the rest of a body after the answer, up to a limit.
 
         A proxy that is still sending when the connection closes reports that to its client instead of the answer.
         A client that waits for permission to continue (``Expect``) sends nothing more.
         """
+        self._body_time = None
         left = 0 if b"expect" in headers else _REST
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_REST_SECONDS):

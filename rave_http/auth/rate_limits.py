@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from ipaddress import IPv6Address, ip_network
 from typing import TYPE_CHECKING, Self
 
 from rave_core.clock import SystemClock
 from rave_core.errors import ConfigurationError
 from rave_http.auth.authorization import Principal
 from rave_http.protocol.problems import Problem
-from rave_http.protocol.proxies import address_of
+from rave_http.protocol.proxies import site_of
 from rave_http.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from limits.strategies import SlidingWindowCounterRateLimiter
 
 _RIGHT = "write e.g. '60/minute', or several as in '10 per second; 500 per hour'"
-_SITE = 64
-"""Bits of an IPv6 address that one site has: with the rest of them a single host can choose among 2**64 addresses."""
 
 
 class Rates:
@@ -68,7 +65,7 @@ class Rates:
         """
         if not self._limits:
             return
-        who = ("address", _site(client)) if principal.kind == "anonymous" else ("user", principal.name)
+        who = identity(principal, client)
         seconds = [self._wait(limit, who) for limit in self._limits if not self._limiter.test(limit, *who)]
         if seconds:
             raise Problem(
@@ -84,6 +81,11 @@ class Rates:
         until = self._limiter.get_window_stats(limit, *who).reset_time
         # The library uses the machine's clock and accepts no other.
         return max(math.ceil(until - SystemClock().now()), 1)
+
+
+def identity(principal: Principal, client: str) -> tuple[str, str]:
+    """Whom limits count as one client: a user, or the address or IPv6 network of somebody without a name."""
+    return ("address", site_of(client)) if principal.kind == "anonymous" else ("user", principal.name)
 
 
 def _parsed(text: str, origin: str) -> list[RateLimitItem]:
@@ -110,10 +112,3 @@ def _limiter() -> SlidingWindowCounterRateLimiter:
     from limits.strategies import SlidingWindowCounterRateLimiter
 
     return SlidingWindowCounterRateLimiter(MemoryStorage())
-
-
-def _site(client: str) -> str:
-    address = address_of(client)
-    if isinstance(address, IPv6Address):
-        return str(ip_network((int(address), _SITE), strict=False))
-    return client if address is None else str(address)

@@ -36,7 +36,6 @@ from rave_http.workers.run_directory import RunDirectory
 
 _log = logging.getLogger("rave.server")
 
-KEEP_ALIVE: Final = 5  # seconds; a proxy in front has to keep connections for less
 MARGIN: Final = 5  # seconds between the end of the grace time and the end of a worker that did not keep to it
 SILENCE: Final = 30  # seconds without a sign of life, beyond the grace time, after which a worker is killed
 _MEMORY: Final = "/dev/shm"  # noqa: S108  # for files without a name
@@ -83,6 +82,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._reload: tuple[preflight.Check, Settings, ServiceSettings] | None = None
         self.run_directory: RunDirectory | None = None
         super().__init__(prog="rave")
+
+    @property
+    def service(self) -> ServiceSettings:
+        """The settings of the service, as workers yet to be forked get them."""
+        return self._service
 
     @property
     def url_base(self) -> str:
@@ -242,7 +246,7 @@ def _configuration(service: ServiceSettings) -> dict[str, object]:
         "workers": service.workers,
         "worker_class": Worker,
         "backlog": BACKLOG,
-        "keepalive": KEEP_ALIVE,
+        "keepalive": math.ceil(service.keep_alive),
         "graceful_timeout": grace + MARGIN,
         # A worker sends no signs of life once it is asked to stop.
         "timeout": grace + MARGIN + SILENCE,

@@ -4,54 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import http
+import errno
 import math
 import os
 import signal
-from collections.abc import Iterable
 from typing import Any, Final
 
-import msgspec
-from gunicorn.asgi.protocol import ASGIProtocol  # type: ignore[import-untyped]  # gunicorn has no types
-from gunicorn.workers import gasgi  # type: ignore[import-untyped]  # as above
+from gunicorn.workers import gasgi  # type: ignore[import-untyped]  # gunicorn has no types
 
 from rave_core.clock import SystemClock
-from rave_http.protocol.problems import MEDIA_TYPE, PROBLEMS
+from rave_http.process.connection import Connection
+from rave_http.process.connections import ConnectionLimits, Connections, allow_descriptors
 
 HELD: Final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGUSR1, signal.SIGABRT)
 """Signals that a process has to hold back when it forks a worker; it takes them when it can."""
 
-_SLUGS: Final = {kind.status: slug for slug, kind in PROBLEMS.items() if slug in ("bad-request", "uri-too-long")}
 _STEP: Final = 0.1  # seconds
 _TURNS: Final = 3  # of the event loop, after which a connection that was accepted has a protocol
+_NO_RESOURCES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ARENAS: Final = 2
 _M_ARENA_MAX: Final = -8  # of the C library's malloc.h
 _clock = SystemClock()
-
-
-class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
-    """One connection. A malformed request gets a problem as its answer, like any other error."""
-
-    def _will_close(self, request: Any, response_requires_close: bool) -> bool:
-        """Whether the connection is closed after the response, which then says so."""
-        return bool(self.worker.is_stopping or super()._will_close(request, response_requires_close))
-
-    def _is_websocket_upgrade(self, request: Any) -> bool:
-        """Never: a request for a protocol other than HTTP is ignored (RFC 9110, 7.8)."""
-        return False
-
-    def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
-        slug, phrase = _SLUGS.get(status), http.HTTPStatus(status).phrase
-        problem = {
-            "type": f"{self.worker.app.url_base}/-/problems/{slug}" if slug else "about:blank",
-            "title": PROBLEMS[slug].title if slug else phrase,
-            "status": status,
-            "detail": message,
-        }
-        body = msgspec.json.encode(problem)
-        headers = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body))), ("Connection", "close")]
-        lines = (f"{name}: {value}\r\n" for name, value in (*headers, *extra_headers))
-        self._safe_write(f"HTTP/1.1 {status} {phrase}\r\n{''.join(lines)}\r\n".encode("latin-1") + body)
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -61,15 +34,20 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         has_served: whether it has served; in the arbiter and in the worker itself.
         is_retired: whether the arbiter asked it to stop.
         is_stopping: whether it takes no new connections, and announces the end of those that it has.
+        connections: those that it has.
     """
 
     has_served = False
     is_retired = False
     is_stopping = False
+    connections: Connections
 
     def init_process(self) -> None:
         """Begins to live."""
         _limit_arenas()
+        settings = self.app.service
+        descriptors = allow_descriptors(settings.max_connections)
+        self.connections = Connections(ConnectionLimits.of(settings, descriptors))
         super().init_process()
 
     def load_wsgi(self) -> None:
@@ -87,7 +65,17 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     async def _serve(self) -> None:
         """Serves; a signal that came before the loop ran, which uvloop would have lost, comes now."""
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+        self.loop.set_exception_handler(self._note)
         await super()._serve()
+
+    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Logs what the loop reports, but sparingly that it can't accept connections: it tries again each second."""
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in _NO_RESOURCES:
+            self.connections.close_idle()
+            self.connections.complain("connections can't be accepted just now: %s", error.strerror)
+        else:
+            loop.default_exception_handler(context)
 
     def notify(self) -> None:
         """Gives a sign of life; the first one wakes the arbiter, which waits for it."""
@@ -125,6 +113,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         end = begin + min(self.cfg.keepalive + _STEP, self.cfg.graceful_timeout)
         while self.nr_conns and self.loop.time() < end:
             await asyncio.sleep(_STEP)
+        self.connections.close_quiet()
         spent = math.ceil(self.loop.time() - begin)
         self.cfg.set("graceful_timeout", max(self.cfg.graceful_timeout - spent, 0))
         self.alive = False
@@ -158,4 +147,4 @@ def _do_nothing(*_: Any) -> None:
     """Unlike a signal that is ignored, one that has a handler has its usual effect on programs that are started."""
 
 
-gasgi.ASGIProtocol = Protocol  # gunicorn has no setting for it
+gasgi.ASGIProtocol = Connection  # gunicorn has no setting for it

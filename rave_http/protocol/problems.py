@@ -68,6 +68,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "None of the forms that you accept can be made",
         "The result can't take any of the media types in 'Accept'; 'available' lists those that it can take.",
     ),
+    "request-timeout": Kind(
+        408,
+        "The request did not arrive in time",
+        "The service waited for the rest of the request, and then gave up. Send it again, at once and whole.",
+    ),
     "conflict": Kind(
         409,
         "Something else is under way",
@@ -119,7 +124,8 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "too-many-requests": Kind(
         429,
         "You ask too often",
-        "Wait as long as 'Retry-After' says. Results that are kept already cost nothing: only computing is limited.",
+        "Wait as long as 'Retry-After' says. The detail names the limit. Results that are kept already cost nothing: "
+        "limited are computing, and the connections and event streams that you have at once.",
     ),
     "operation-failed": Kind(
         500,

@@ -14,6 +14,7 @@ RawHeaders: TypeAlias = "Iterable[tuple[bytes, bytes]]"
 """Names in lower case and values, as ASGI gives them."""
 
 _REMEMBERED = 1024
+_SITE = 64
 
 
 class Proxies:
@@ -62,6 +63,14 @@ def address_of(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def site_of(client: str) -> str:
+    """The site of an address: itself, or with IPv6 its /64 network, of which one host can use any address."""
+    address = address_of(client)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((int(address), _SITE), strict=False))
+    return client if address is None else str(address)
 
 
 def _network(name: str, origin: str) -> IPv4Network | IPv6Network:
