@@ -15,6 +15,7 @@ from falcon.asgi import Request, Response
 from rave_core.errors import RaveError
 from rave_core.settings import Settings
 from rave_http.asgi.access_log import AccessLog
+from rave_http.asgi.outer_middleware import Application as InnerApplication
 from rave_http.asgi.outer_middleware import OuterMiddleware
 from rave_http.protocol.hosts import Hosts
 from rave_http.resources import (
@@ -91,15 +92,7 @@ class Application:
         _route(self.falcon, service, ready, self._plugin_routes)
         # Other middleware has to see every request; the guard ignores requests that change nothing.
         inner = self.falcon if others else _shortcut(self.falcon, service, ready)
-        self._outer = OuterMiddleware(
-            inner,
-            metrics=service.metrics,
-            access_log=self._access_log,
-            proxies=service.proxies,
-            base=service.links.base,
-            hosts=Hosts(service.settings.hosts, base=service.links.base),
-            body_time=service.settings.body_time,
-        )
+        self._outer = _outermost(inner, service, self._access_log)
 
     async def __call__(
         self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
@@ -164,6 +157,18 @@ class _Life:
         """Closes everything once the last connection is gone."""
         await self._application.service.close()
         self._application.close()
+
+
+def _outermost(inner: InnerApplication, service: Service, access_log: AccessLog | None) -> OuterMiddleware:
+    return OuterMiddleware(
+        inner,
+        metrics=service.metrics,
+        access_log=access_log,
+        proxies=service.proxies,
+        base=service.links.base,
+        hosts=Hosts(service.settings.hosts, base=service.links.base),
+        body_time=service.settings.body_time,
+    )
 
 
 def _shortcut(app: falcon.asgi.App[Request, Response], service: Service, ready: ResponseCache) -> Shortcut:

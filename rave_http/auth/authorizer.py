@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rave_http.auth.audit import audit
 from rave_http.auth.authorization import SERVICE, Access, Principal
-from rave_http.auth.rate_limits import Rates
+from rave_http.auth.rate_limits import Rates, identity
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.request_record import RequestRecord
 
@@ -74,6 +74,14 @@ class Authorizer:
     def audit(self, req: Request, action: str, *, allowed: bool) -> None:
         """Records in the audit log that a request was refused, or that it changes something."""
         audit(req.scope["rave"], action=action, allowed=allowed, target=req.path, client=self.client(req))
+
+    def identity(self, req: Request) -> str:
+        """Who asks, as limits count clients: a user, or the address of somebody without a name.
+
+        Raises:
+            Problem: the credentials are not valid.
+        """
+        return " ".join(identity(self.principal(req), self.client(req)))
 
     def charge(self, req: Request) -> None:
         """Takes one job off what the principal may start.

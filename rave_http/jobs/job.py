@@ -29,10 +29,19 @@ class Job:
         is_counted: whether its ticket says that its body runs.
         is_stale: whether it failed and answers with a stale result.
         waiting: requests that wait for it.
+        client: who asked for it first, as limits count clients.
     """
 
     def __init__(
-        self, name: str, asked: Asked, resolved: ResolvedOperation, call: Call, options: Options, started_at: float
+        self,
+        name: str,
+        asked: Asked,
+        resolved: ResolvedOperation,
+        call: Call,
+        options: Options,
+        started_at: float,
+        *,
+        client: str = "",
     ) -> None:
         self.name = name
         self.asked = asked
@@ -50,6 +59,7 @@ class Job:
         self.is_counted = False
         self.is_stale = False
         self.waiting = 0
+        self.client = client
         self.task: asyncio.Task[Outcome[Any]]
         self._counting = asyncio.Lock()
         self._loop = asyncio.get_running_loop()

@@ -29,13 +29,17 @@ from rave_http.executors.executor import Result
 from rave_http.executors.foreign_code import ForeignCode, LeftError
 from rave_http.jobs.failures import failure_of
 from rave_http.jobs.job import Job
+from rave_http.jobs.places import Places
+from rave_http.jobs.stored_bytes import StoredBytes
 from rave_http.protocol.problems import Problem
+from rave_http.settings import ServiceSettings
 from rave_http.workers.metrics import Metrics
 
 PULSE: Final = 0.5
 """Seconds after which other workers learn of a job under way, and between reports of its progress."""
 
 _FAREWELL: Final = 2.0  # seconds that requests still wait once the worker is about to stop
+_STORED: Final = (Status.MISS, Status.REFRESHED)
 _log = logging.getLogger("rave.http")
 
 
@@ -56,8 +60,7 @@ class Jobs:
         choose: Callable[[str], tuple[Executor, float | None]],
         metrics: Metrics,
         foreign: ForeignCode,
-        queue: int,
-        failure_time: float,
+        settings: ServiceSettings,
     ) -> None:
         """Creates the jobs of a worker.
 
@@ -67,8 +70,7 @@ class Jobs:
             choose: the executor and the time limit of an operation.
             metrics: where jobs are counted.
             foreign: calls code of operations other than bodies.
-            queue: jobs that may wait for a place.
-            failure_time: seconds that a failure is remembered.
+            settings: how many may wait for a place, in all and of one client, and how long failures are remembered.
         """
         self.is_draining = asyncio.Event()
         self.on_run: Callable[[Job], Awaitable[None]] | None = None
@@ -78,9 +80,10 @@ class Jobs:
         self._choose = choose
         self._metrics = metrics
         self._foreign = foreign
-        self._queue = queue
-        self._failure_time = failure_time
-        self._places: dict[str, asyncio.Semaphore] = {}
+        self._settings = settings
+        self._failure_time = settings.failure_time
+        self._stored = StoredBytes(clock, most=settings.client_bytes)
+        self._places: dict[str, Places] = {}
         self._under_way: dict[object, Job] = {}
         self._recent: dict[str, Job] = {}
         self._stops_at = math.inf  # monotonic
@@ -106,6 +109,7 @@ class Jobs:
         call: Call,
         options: Options = PLAIN,
         *,
+        client: str = "",
         on_start: Callable[[], None] = lambda: None,
     ) -> Job:
         """The job of a call: the one under way, the one that just failed, or a new one.
@@ -116,10 +120,11 @@ class Jobs:
             resolved: the resolved operation.
             call: the call.
             options: how to answer it.
+            client: who asks, as limits count clients.
             on_start: called before a new one is started; what it raises keeps it from that.
 
         Raises:
-            Problem: the queue is full.
+            Problem: the queue is full, or the client has its share of it.
         """
         # A result that is never kept is computed for each request.
         slot: object = object()
@@ -130,9 +135,9 @@ class Jobs:
             found = self._failure(call.key.text)
         if found is not None:
             return found
-        self._refuse_if_busy(name)
+        self._refuse_if_busy(name, client)
         on_start()
-        job = Job(name, asked, resolved, call, options, self._clock.now())
+        job = Job(name, asked, resolved, call, options, self._clock.now(), client=client)
         self._under_way[slot] = job
         self._metrics.computation_queued(name)
         job.task = asyncio.create_task(self._run(slot, job), name=f"rave {name}")
@@ -218,15 +223,17 @@ class Jobs:
                 await asyncio.wait(late, timeout=1.0)
                 return
 
-    def _refuse_if_busy(self, name: str) -> None:
-        executor, _ = self._choose(name)
-        mine = sum(1 for each in self._under_way.values() if self._choose(each.name)[0] is executor)
-        if mine >= executor.slots + self._queue:
-            raise Problem(
-                "busy",
-                f"{executor.slots} computations run and {self._queue} wait for their turn; ask again a little later",
-                headers={"Retry-After": "5"},
-            )
+    def _refuse_if_busy(self, name: str, client: str) -> None:
+        self._stored.check(client)
+        executor, queue = self._choose(name)[0], self._settings.queue
+        rivals = [each for each in self._under_way.values() if self._choose(each.name)[0] is executor]
+        if len(rivals) >= executor.slots + queue:
+            detail = f"{executor.slots} computations run and {queue} wait for their turn; ask again a little later"
+            raise Problem("busy", detail, headers={"Retry-After": "5"})
+        own, most = sum(each.client == client for each in rivals), self._settings.share_of(executor.slots + queue)
+        if own >= most:
+            detail = f"{own} computations of yours run or wait for their turn, which is your share; ask again later"
+            raise Problem("too-many-requests", detail, headers={"Retry-After": "5"})
 
     async def _run(self, slot: object, job: Job) -> Outcome[Any]:
         outcome = None
@@ -252,6 +259,8 @@ class Jobs:
         self._metrics.computation_ended(job.name, seconds, failed=outcome is None and not is_refused)
         self._under_way.pop(slot, None)
         job.is_stale = outcome is not None and outcome.status is Status.STALE
+        if outcome is not None and outcome.status in _STORED and outcome.entry is not None:
+            self._stored.add(job.client, outcome.entry.size)
         self._remember(job, outcome)
         job.tell()
         self.on_end(job, outcome)
@@ -273,8 +282,7 @@ class Jobs:
         executor, limit = self._choose(job.name)
         runtime, call, resolved = self._runtime, job.call, job.resolved
         await self._let_others(job)
-        place = self._places.setdefault(executor.name, asyncio.Semaphore(executor.slots))
-        async with place:
+        async with self._places_of(executor).take(job.client):
             job.began = started = self._clock.monotonic()
             self._metrics.computation_started(job.name)
             context = ExecutionContext(runtime, listener=job.listen)
@@ -290,6 +298,13 @@ class Jobs:
         if runtime.observed:
             await self._observed(job, outcome, self._clock.monotonic() - started)
         return outcome
+
+    def _places_of(self, executor: Executor) -> Places:
+        places = self._places.get(executor.name)
+        if places is None:
+            most_of_one = self._settings.share_of(executor.slots)
+            places = self._places[executor.name] = Places(executor.slots, most_of_one=most_of_one)
+        return places
 
     async def _observed(self, job: Job, outcome: Outcome[Any], seconds: float) -> None:
         """Notifies plugins of a call. One that never ends delays the answer only by the time limit of such calls."""

@@ -19,6 +19,8 @@ class Places:
         self._free = slots
         self._most = most_of_one
         self._taken: Counter[str] = Counter()
+        self._turns: dict[str, int] = {}  # the number of each client's latest turn
+        self._count = 0
         self._queues: dict[str, deque[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
@@ -32,6 +34,8 @@ class Places:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # it got its place in the same moment
                 self._leave(client)
+            else:
+                self._withdraw(client, turn)
             raise
         try:
             yield
@@ -41,21 +45,36 @@ class Places:
     def _leave(self, client: str) -> None:
         self._free += 1
         self._taken[client] -= 1
-        if not self._taken[client]:
-            del self._taken[client]
+        self._forget(client)
         self._give()
 
+    def _withdraw(self, client: str, turn: asyncio.Future[None]) -> None:
+        queue = self._queues.get(client)
+        if queue is not None and turn in queue:
+            queue.remove(turn)
+            self._forget(client)
+
+    def _forget(self, client: str) -> None:
+        """Drops what is empty."""
+        if not self._queues.get(client, True):
+            del self._queues[client]
+        if not self._taken[client]:
+            del self._taken[client]
+            if client not in self._queues:
+                self._turns.pop(client, None)
+
     def _give(self) -> None:
-        """Gives free places to those whose turn it is."""
+        """Gives free places to those whose turn it is: who has the fewest, then who has waited longest for one."""
         while self._free:
-            client = next((each for each in self._queues if self._taken[each] < self._most), None)
-            if client is None:
+            waiting = [each for each in self._queues if self._taken[each] < self._most]
+            if not waiting:
                 return
-            queue = self._queues.pop(client)
-            turn = queue.popleft()
-            if queue:
-                self._queues[client] = queue  # behind the others
+            client = min(waiting, key=lambda each: (self._taken[each], self._turns.get(each, 0)))
+            turn = self._queues[client].popleft()
             if not turn.cancelled():
-                turn.set_result(None)
+                self._count += 1
+                self._turns[client] = self._count
                 self._free -= 1
                 self._taken[client] += 1
+                turn.set_result(None)
+            self._forget(client)

@@ -158,7 +158,8 @@ class Ladder:
         if not self._authorizer.may(req, "run", exported.namespace):
             return
         try:
-            self._jobs.join(exported.name, wish.question.asked, exported.resolved, wish.call)
+            client = self._authorizer.identity(req)
+            self._jobs.join(exported.name, wish.question.asked, exported.resolved, wish.call, client=client)
         except Problem as problem:
             _log.info("%s is not refreshed now: %s", exported.name, problem)
 
@@ -220,13 +221,14 @@ class Ladder:
             exported.resolved,
             wish.call,
             options,
+            client=self._authorizer.identity(req),
             on_start=lambda: self._authorizer.charge(req),
         )
 
     async def _send_job(self, req: Request, resp: Response, wish: Wish, job: Job) -> None:
         """Sends the result of a job, if that ends while the client waits; else a ticket."""
         seconds = self._patience(wish.preferences) if wish.is_promising else self._max_wait
-        is_done = await self._wait_for(job, wish, seconds)
+        is_done = await self._wait_for(req, job, wish, seconds)
         applied = wish.preferences.applied(waited=seconds, ticket=not is_done)
         if applied and (is_done or wish.is_promising):
             resp.set_header("Preference-Applied", applied)
@@ -241,13 +243,14 @@ class Ladder:
             )
         await self._send_ticket(req, resp, job)
 
-    async def _wait_for(self, job: Job, wish: Wish, seconds: float) -> bool:
+    async def _wait_for(self, req: Request, job: Job, wish: Wish, seconds: float) -> bool:
         """Waits for a job. Returns whether it ended.
 
         Raises:
             Problem: it was given up because the worker stops, and there are no tickets for its result.
         """
-        is_done = await self._waiting.wait(job, seconds, for_ticket=wish.is_promising)
+        client = self._authorizer.identity(req)
+        is_done = await self._waiting.wait(job, seconds, client=client, for_ticket=wish.is_promising)
         if not job.task.cancelled():
             return is_done
         if not wish.is_promising:

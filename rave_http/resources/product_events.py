@@ -17,7 +17,6 @@ from rave_http.worker.responder import Responder
 _HEARTBEAT: Final = 10.0
 _LOOK: Final = 0.7
 _BREATH: Final = 0.1  # seconds between events of one stream: reports may come by the thousand
-_LATER: Final = {"Retry-After": "5"}
 
 
 class ProductEvents:
@@ -46,27 +45,27 @@ class ProductEvents:
         self._clock = clock
         self._is_draining = is_draining
 
-    def check_room(self) -> None:
-        """Returns if there is room for another stream.
+    def check_room(self, client: str) -> None:
+        """Returns if a client may open another stream.
 
         Raises:
-            Problem: there is none.
+            Problem: there is no room for it, or the client has its share.
         """
-        if self._streams.is_full:
-            raise Problem("busy", "Too many event streams are open; ask for the product itself", headers=_LATER)
+        self._streams.check_room(client)
 
     async def stream(
-        self, place: JobStatus, look_again: Callable[[], Awaitable[JobStatus]], *, after: float | None
+        self, place: JobStatus, look_again: Callable[[], Awaitable[JobStatus]], *, client: str, after: float | None
     ) -> AsyncIterator[SSEvent | None]:
         """The changes of a product's status, until it is ready or failed. A ``None`` is a sign of life.
 
         Args:
             place: its current status.
             look_again: gives its new status.
+            client: who follows it, as limits count clients.
             after: as for `document`.
         """
         news, seconds = _News(), 0.0
-        with self._streams.opened():
+        with self._streams.opened(client):
             try:
                 while place.is_awaited:
                     for event in news.after(seconds, self.document(place, after)):

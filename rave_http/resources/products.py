@@ -112,7 +112,8 @@ class Products:
         place = await self._place(req, target)
         if place.state is State.MAKING:
             prefer = preferences(req.get_header("Prefer") or target.prefer)
-            place = await self._awaited(place, target, self._patience(prefer))
+            client = self._authorizer.identity(req)
+            place = await self._awaited(place, target, self._patience(prefer), client)
         if place.state is State.MAKING or place.state is State.ORPHANED:
             self._send_ticket(req, resp, place, target)
             return
@@ -120,10 +121,10 @@ class Products:
             raise self._statuses.refuse(place)
         await self._send(req, resp, place, target.form)
 
-    async def _awaited(self, place: JobStatus, target: _Target, seconds: float) -> JobStatus:
+    async def _awaited(self, place: JobStatus, target: _Target, seconds: float, client: str) -> JobStatus:
         """The status of a product after up to ``seconds``, whichever process makes it."""
         if place.job is not None:
-            is_done = await self._waiting.wait(place.job, seconds)
+            is_done = await self._waiting.wait(place.job, seconds, client=client)
             return await self._locate(target) if is_done else place
         end = self._clock.monotonic() + seconds
         while place.state is State.MAKING and self._clock.monotonic() < end and not self._is_draining.is_set():
@@ -142,7 +143,7 @@ class Products:
         """The status of the key. An orphaned product is made by this worker, if the principal may run its operation."""
         place = await self._locate(target)
         if place.state is State.ORPHANED and self._authorizer.may(req, "run", target.exported.namespace):
-            return await self._statuses.take_over(place)
+            return await self._statuses.take_over(place, self._authorizer.identity(req))
         return place
 
     async def _send(self, req: Request, resp: Response, place: JobStatus, form: str | None) -> None:
@@ -186,13 +187,14 @@ class Products:
         resp.set_header("Cache-Control", "no-store")
 
     async def _follow(self, req: Request, resp: Response, target: _Target) -> None:
-        self._events.check_room()
+        client = self._authorizer.identity(req)
+        self._events.check_room(client)
         place = await self._place(req, target)
         if place.state in (State.UNKNOWN, State.EXPIRED):
             raise self._statuses.refuse(place)
         resp.set_header("Cache-Control", "no-store")
         resp.set_header("X-Accel-Buffering", "no")
-        resp.sse = self._events.stream(place, lambda: self._place(req, target), after=target.after)
+        resp.sse = self._events.stream(place, lambda: self._place(req, target), client=client, after=target.after)
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -243,10 +243,11 @@ class JobStatuses:
             _log.warning("the lease of %s can't be read: %s", key, error)
             return False, None
 
-    async def take_over(self, place: JobStatus) -> JobStatus:
+    async def take_over(self, place: JobStatus, client: str) -> JobStatus:
         """Starts to make an orphaned product, without charging the rate limit again.
 
-        It stays orphaned if there is no room for it, or the worker is about to stop.
+        It stays orphaned if there is no room for it, or the worker is about to stop. The job is that of ``client``, who
+        asks for it.
 
         Raises:
             Problem: its code or arguments have changed, so that this very product can't be made any more.
@@ -263,7 +264,7 @@ class JobStatuses:
         if call.key != key:
             raise self._gone(place)
         try:
-            job = self._jobs.join(exported.name, asked, exported.resolved, call)
+            job = self._jobs.join(exported.name, asked, exported.resolved, call, client=client)
         except Problem as problem:
             _log.info("%s is not resumed yet: %s", key, problem)
             return place

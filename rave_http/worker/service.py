@@ -123,12 +123,13 @@ class Service:
             choose=self._executors.choose,
             metrics=self.metrics,
             foreign=self.foreign,
-            queue=own.queue,
-            failure_time=own.failure_time,
+            settings=own,
         )
         self.jobs.on_run, self.jobs.on_end = self._begins, self._ended
-        self.waiting = WaitingRequests(self.jobs, self.metrics, most=own.max_waiting)
-        self.streams = EventStreams(self.metrics, most=own.max_events)
+        self.waiting = WaitingRequests(
+            self.jobs, self.metrics, most=own.max_waiting, most_of_one=own.share_of(own.max_waiting)
+        )
+        self.streams = EventStreams(self.metrics, most=own.max_events, most_of_one=own.share_of(own.max_events))
 
     def _add_products(self) -> None:
         own, clock = self.settings, self.clock

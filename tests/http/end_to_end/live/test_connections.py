@@ -173,7 +173,8 @@ def test_a_worker_without_descriptors_recovers_and_floods_no_log(
             for client in late:
                 client.sendall(HEAD + b"Connection: close\r\n\r\n")
             wait_until(lambda: "can't be accepted" in service.log)
-            time.sleep(2.5)  # for more attempts
+            later = time.monotonic() + 2.5
+            wait_until(lambda: time.monotonic() > later, what="more attempts")
             for client in clients:
                 client.close()
             assert [rest_of(client)[:12] for client in late] == [b"HTTP/1.1 200"] * 5

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import http.client
 import socket
 import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import requests
@@ -88,11 +91,71 @@ def test_a_flood_of_cold_keys_is_answered_or_refused_in_good_order(start_service
     paths = [f"/lab/slow?name=flood{n}&seconds=0.1" for n in range(1000)]
     found = asyncio.run(statuses(service, paths))
     seen = Counter(status for status, _ in found)
-    assert set(seen) <= {200, 202, 503}
-    assert all(advises for status, advises in found if status in (202, 503))
-    assert seen[503] > 0
+    assert set(seen) <= {200, 202, 429}
+    assert all(advises for status, advises in found if status in (202, 429))
+    assert seen[429] > 0
     assert seen[200] + seen[202] >= 100
     assert service.get("/lab/square?n=1").status_code == 200
+
+
+def test_one_client_does_not_take_what_others_need(start_service: Callable[..., Service]) -> None:
+    """It fills its share of places and queue; another one's job begins at once, and its hits are as fast as before."""
+    service = start_service(workers=1)
+    port = int(service.url.rpartition(":")[2])
+    hit = f"{service.url}/lab/square?n=7"
+    p99(hit)
+    quiet = min(p99(hit) for _ in range(3))
+
+    def flood(first: int) -> list[int]:
+        found = []
+        for number in range(first, first + 120):
+            client = http.client.HTTPConnection("127.0.0.1", port, source_address=("127.0.0.2", 0))
+            with contextlib.closing(client):
+                client.request("GET", f"/lab/slow?name=n{number}&seconds=20", headers={"Prefer": "respond-async"})
+                found.append(client.getresponse().status)
+        return found
+
+    assert set(flood(0)) == {202, 429}
+    started = time.monotonic()
+    assert [service.get(f"/lab/square?n={n}").status_code for n in range(100, 103)] == [200] * 3
+    assert time.monotonic() - started < 5
+    with ThreadPoolExecutor(1) as pool:
+        flooding = pool.submit(flood, 1000)
+        busy = min(p99(hit) for _ in range(3))
+        assert set(flooding.result()) == {429}
+    assert busy < 3 * quiet + 5  # milliseconds, for a machine that does other things as well
+
+
+def test_one_client_leaves_event_streams_to_others(start_service: Callable[..., Service]) -> None:
+    """Its share of them; a further one is a 429."""
+    service = start_service(workers=1, max_events=5)
+    href = service.get("/lab/slow?name=followed&seconds=20", headers={"Prefer": "respond-async"}).json()["href"]
+    with contextlib.ExitStack() as stack:
+        opened = [
+            stack.enter_context(requests.get(f"{service.url}{href}/events", stream=True, timeout=10)) for _ in range(5)
+        ]
+        assert [answer.status_code for answer in opened] == [200] * 4 + [429]
+        assert opened[-1].headers["Retry-After"]
+        port = int(service.url.rpartition(":")[2])
+        with contextlib.closing(
+            http.client.HTTPConnection("127.0.0.1", port, source_address=("127.0.0.2", 0))
+        ) as other:
+            other.request("GET", f"{href}/events")
+            assert other.getresponse().status == 200
+
+
+def test_what_one_client_stores_is_limited(start_service: Callable[..., Service]) -> None:
+    """Beyond that its jobs are refused for a while; what is kept is given, and others are served."""
+    service = start_service(workers=1, client_bytes="100kB")
+    assert service.get("/lab/files/document?size=200000").status_code == 200
+    refused = service.get("/lab/square?n=1")
+    assert (refused.status_code, refused.json()["type"]) == (429, "/-/problems/too-many-requests")
+    assert int(refused.headers["Retry-After"]) > 60
+    assert service.get("/lab/files/document?size=200000").status_code == 200
+    port = int(service.url.rpartition(":")[2])
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, source_address=("127.0.0.2", 0))) as other:
+        other.request("GET", "/lab/square?n=1")
+        assert other.getresponse().status == 200
 
 
 def test_clients_that_stall_do_not_hold_up_others(start_service: Callable[..., Service]) -> None:

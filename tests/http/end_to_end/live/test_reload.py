@@ -40,15 +40,16 @@ class Crowd:
 
     def __init__(self, port: int, path: str, seconds: float) -> None:
         self._port, self._path = port, path
-        self._end = time.monotonic() + seconds
+        self._seconds, self._end = seconds, time.monotonic() + seconds
         self.seen: Counter[int] = Counter()
         self.broken: list[str] = []
 
     async def run(self, hup: Callable[[], None]) -> None:
         """Asks until time is up, while ``hup`` is called twice."""
         clients = [asyncio.create_task(self._client(number)) for number in range(CONNECTIONS)]
-        for _ in range(2):
-            await asyncio.sleep(1.0)
+        for part in (4, 2):
+            while time.monotonic() < self._end - self._seconds * (1 - 1 / part):
+                await asyncio.sleep(0.05)
             hup()
         await asyncio.gather(*clients)
 
