@@ -39,10 +39,16 @@ FOREVER = math.inf
 
 
 class Kind(StrEnum):
-    """What an operation makes: a value, or a file."""
+    """What an operation makes: a value, a file, or a directory."""
 
     DATA = "data"
     FILE = "file"
+    DIRECTORY = "directory"
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the body writes its result to a path that it is given."""
+        return self is not Kind.DATA
 
 
 class Status(StrEnum):
@@ -238,12 +244,13 @@ class Entry:
         arguments: parameter name to a short readable form; empty if recording is switched off.
         created_at, expires_at: Unix seconds; ``expires_at`` is ``math.inf`` for never.
         seconds: how long computing took.
-        codec: the name of the codec of the payload; ``file`` for a product.
-        sizes: bytes of each payload segment; of a product, the one size of the file.
+        codec: the name of the codec of the payload; ``file`` or ``directory`` for a product.
+        sizes: bytes of each payload segment; of a product, the one size of its file, or of a directory's archive.
         digest: blake2b-256 of the payload, in hexadecimal.
         children: texts of the keys this result was computed from, in the order first asked.
         product: the file name of a product, relative to the place of its key; ``None`` for a value.
         stale_while_revalidate, stale_if_error: seconds after ``expires_at``.
+        executable: whether the owner of a product that is a file may execute it.
     """
 
     key: str
@@ -263,6 +270,7 @@ class Entry:
     python: str = ""
     plugin: str = ""
     version_note: str = ""
+    executable: bool = False
 
     @property
     def size(self) -> int:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 from rave_backends.budget import Budget, Limit, Policy, StoreUsage
 from rave_backends.filesystem.drafts import Drafts
@@ -17,10 +18,12 @@ from rave_backends.filesystem.ownership import Root, parse_mode
 from rave_backends.filesystem.paths import Tree, directory_of
 from rave_backends.filesystem.purger import Purger
 from rave_backends.filesystem.temp_files import TempFiles
-from rave_core.backend import Backend, Holding, Outline, Purged, StoreURL, parse_age, parse_flag
+from rave_backends.filesystem.unpacked_copies import UnpackedCopies
+from rave_core.backend import Backend, Holding, Outline, Purged, StoreURL, SupportsUnpacking, parse_age, parse_flag
 from rave_core.clock import Clock, SystemClock
 from rave_core.model import Bytes, Entry
 
+T = TypeVar("T")
 _ABSENT, _RECENTLY, _TRIES = (FileNotFoundError, NotADirectoryError), 60.0, 20
 
 
@@ -73,6 +76,7 @@ class FilesystemBackend(Backend):
         self._root = Root(self._tree, self._temporaries, self._clock, mode)
         self._leases = Leases(self._tree, self._root, self._temporaries, self._clock)
         self._drafts = Drafts(self._tree, self._root, self._temporaries)
+        self._copies = UnpackedCopies(self._tree, self._drafts, self._clock, self._spend)
         self._sweeper = Purger(self._tree, self._root, self._temporaries, self._leases, self._clock)
         self._root.attach()
 
@@ -94,6 +98,11 @@ class FilesystemBackend(Backend):
 
     def __repr__(self) -> str:
         return f"FilesystemBackend({self._tree.root!r})"
+
+    def capability(self, kind: type[T]) -> T | None:
+        """What the directory can do beyond frames; see `Backend.capability`."""
+        found: Any = self._copies if kind is SupportsUnpacking else super().capability(kind)
+        return found  # type: ignore[no-any-return]  # which of the two is not typed
 
     def get(self, key: str) -> bytearray | None:
         """The frame kept under ``key``, whole, or ``None``."""
@@ -240,7 +249,8 @@ class FilesystemBackend(Backend):
 
         With ``seconds``, it stops after about that long; the next purge with a limit continues from there.
         """
-        left = self._drafts.sweep(self._clock.now())
+        now = self._clock.now()
+        left = self._drafts.sweep(now) + self._copies.sweep(now)
         return Purged(leftovers=left) + self._sweeper.purge(is_dead, grace, self.budget, seconds)
 
     def last_purge(self) -> float | None:
@@ -307,7 +317,7 @@ class FilesystemBackend(Backend):
         """Moves a draft to ``target`` and puts ``frame``, or leaves it where it was; returns the product's bytes."""
         file = self._drafts.open(draft)
         try:
-            size = self._finish(file)
+            size = self._drafts.finish(file, durable=self._durable)
             source = self._drafts.take(draft, file)
             try:
                 with self._sweeper.hands_off():
@@ -325,17 +335,6 @@ class FilesystemBackend(Backend):
             return size
         finally:
             os.close(file)
-
-    def _finish(self, file: int) -> int:
-        """Gives an open draft a product's permissions and time, unless it also has another name; returns its size."""
-        info = os.fstat(file)
-        if info.st_nlink == 1 and (self._root.exact or self._root.file_mode == 0o600):
-            readers = self._root.file_mode & 0o444  # anyone who may read a program may run it
-            os.fchmod(file, self._root.file_mode | (readers >> 2 if info.st_mode & 0o100 else 0))
-        os.utime(file)
-        if self._durable:
-            os.fsync(file)
-        return info.st_size
 
     def _stamp(self, temporary: str) -> None:
         file = self._files.open(temporary)

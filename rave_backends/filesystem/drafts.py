@@ -34,6 +34,7 @@ class Drafts:
         self._inside = temporaries
         self._outside: TempFiles | None = None
         self._lone: set[str] = set()  # directories of drafts in the directory for temporary files
+        self._lone_directories: dict[str, str] = {}
 
     def new(self, suffix: str) -> Path:
         """A path, not yet existing, ending in ``suffix``, in a directory of its own.
@@ -95,6 +96,17 @@ class Drafts:
             self._copy(file, target)
         return target
 
+    def finish(self, file: int, *, durable: bool) -> int:
+        """Gives an open draft a product's permissions and time, unless it also has another name; returns its size."""
+        info = os.fstat(file)
+        if info.st_nlink == 1 and (self._root.exact or self._root.file_mode == 0o600):
+            readers = self._root.file_mode & 0o444  # anyone who may read a program may run it
+            os.fchmod(file, self._root.file_mode | (readers >> 2 if info.st_mode & 0o100 else 0))
+        os.utime(file)
+        if durable:
+            os.fsync(file)
+        return info.st_size
+
     def discard(self, path: str) -> None:
         """Removes a draft and its directory. A missing draft is no error."""
         if not self.owns(path):
@@ -103,8 +115,31 @@ class Drafts:
         if self._is_inside(path):
             self._tree.files.remove(directory)
         else:
-            shutil.rmtree(directory, ignore_errors=True)
+            RootedFiles(os.path.dirname(directory)).remove(directory)
             self._lone.discard(directory)
+
+    def own_directory(self, name: str) -> str:
+        """The path of a directory that nobody else can change, for what is to stay for longer than a draft.
+
+        Raises:
+            OSError: it can't be created.
+        """
+        if who_may_change(self._inside.directory) is None:
+            with suppress(OSError):
+                self._root.make(f"{self._tree.control}/{name}")
+                return f"{self._tree.control}/{name}"
+        directory = self.outside_directory(name)
+        with suppress(OSError):
+            os.makedirs(directory, 0o700, exist_ok=True)
+            if who_may_change(directory) is None:
+                return directory
+        if name not in self._lone_directories:
+            self._lone_directories[name] = tempfile.mkdtemp(prefix="rave-")
+        return self._lone_directories[name]
+
+    def outside_directory(self, name: str) -> str:
+        """The path of the user's own directory of that name, outside of the store; it may not exist."""
+        return f"{os.path.dirname(self._outside_place().directory)}/{name}"
 
     def sweep(self, now: float) -> int:
         """Removes what this user's dead processes left outside the store; returns how many."""
@@ -134,7 +169,8 @@ class Drafts:
         if self._outside is not None:
             return self._outside
         home = user_directory("cache", os.environ)
-        directory = str(home / "drafts" if home.is_absolute() else Path(tempfile.gettempdir(), f"rave-{os.geteuid()}"))
+        own = home if home.is_absolute() else Path(tempfile.gettempdir(), f"rave-{os.geteuid()}")
+        directory = str(own / "drafts")
         return TempFiles(RootedFiles(directory), directory)
 
     def _adopt(self, file: int, directory: int) -> None:

@@ -169,7 +169,7 @@ class Inventory:
             records.add(name, info, info.st_size, None)
         else:
             product = self._tree.product_of(path, entry, info)
-            records.add(name, info, info.st_size + (product[1].st_size if product else 0), entry)
+            records.add(name, info, info.st_size + (self._tree.bytes_of(*product) if product else 0), entry)
 
 
 def _encode(records: Records) -> list[bytes]:

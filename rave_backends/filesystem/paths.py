@@ -3,6 +3,7 @@
 operation/version/a/args.rave      the frame; ``a`` is the first character of ``args``: one of 32
 operation/version/a/<name>         a product, beside its frame
 operation/version/a/.inventory     what is already counted of the frames' headers
+.rave/unpacked/<name>              the unpacked copy of a product that is an archive
 .rave/                             what belongs to the store: no key has a part that starts with a dot
 """
 
@@ -21,6 +22,8 @@ from rave_core.model import Entry
 
 SUFFIX = ".rave"
 INVENTORY = ".inventory"
+COPIES = "unpacked"
+_ARCHIVE = ".tar"
 _LAST = chr(0x10FFFF)
 
 
@@ -84,6 +87,16 @@ class Tree:
         except OSError:
             return None
         return (path, status) if stat.S_ISREG(status.st_mode) and status.st_uid == info.st_uid else None
+
+    def bytes_of(self, product: str, info: os.stat_result) -> int:
+        """The bytes that a product takes, its unpacked copy here included."""
+        copy = self.copy(product)
+        return info.st_size * (2 if copy is not None and self.files.exists(copy) else 1)
+
+    def copy(self, product: str) -> str | None:
+        """The path in the cache of the unpacked copy of a product; ``None`` if the product is no archive."""
+        name = copy_name(os.path.basename(product))
+        return None if name is None else f"{self.control}/{COPIES}/{name}"
 
     def key(self, directory: str, name: str) -> str | None:
         """The key whose frame is ``name`` in ``directory``, or ``None`` if no frame can be there."""
@@ -155,6 +168,12 @@ class Tree:
 def _is_after(path: str, other: str) -> bool:
     """Whether ``path``, or anything below it, comes after the directory ``other`` in the order of ``leaves``."""
     return not other or [*path.split("/"), _LAST] > [*other.split("/"), _LAST]
+
+
+def copy_name(product: str) -> str | None:
+    """The name of the unpacked copy of the product of that name; ``None`` if it is no archive."""
+    name = product.removesuffix(_ARCHIVE)
+    return name if _is_product(product) and name not in ("", product) else None
 
 
 def _is_product(name: str) -> bool:

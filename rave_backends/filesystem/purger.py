@@ -194,7 +194,7 @@ class Purger:
         removed = Purged()
         for path in (f"{directory}/{name}" for name in others):
             size = self._size(path)
-            if path not in named and self._age(path, now) >= grace and self._unlink(path):
+            if path not in named and self._age(path, now) >= grace and self._unlink_product(path):
                 removed += Purged(bytes=size, leftovers=1)
         return removed
 
@@ -220,7 +220,7 @@ class Purger:
         product = self._tree.product_of(path, entry, info)
         if product is None:
             return _Found(path, info, entry, None, info.st_size)
-        return _Found(path, info, entry, product[0], info.st_size + product[1].st_size)
+        return _Found(path, info, entry, product[0], info.st_size + self._tree.bytes_of(*product))
 
     def _remove(self, found: _Found, grace: float) -> Purged:
         try:
@@ -233,7 +233,7 @@ class Purger:
         size = now.st_size
         if found.product and grace <= 0:
             size = found.size
-            self._unlink(found.product)
+            self._unlink_product(found.product)
         elif found.product:
             self.retire(found.product)
         return Purged(entries=1, bytes=size)
@@ -274,9 +274,15 @@ class Purger:
 
     def _size(self, path: str) -> int:
         try:
-            return self._files.status(path).st_size
+            return self._tree.bytes_of(path, self._files.status(path))
         except OSError:
             return 0
+
+    def _unlink_product(self, path: str) -> bool:
+        copy = self._tree.copy(path)
+        if copy is not None:
+            self._files.remove(copy)  # first: without its product, nobody would find it
+        return self._unlink(path)
 
     def _unlink(self, path: str) -> bool:
         try:

@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rave_backends.filesystem.openat import DIRECTORY, O_PATH, open_beneath
 
@@ -110,7 +110,7 @@ class RootedFiles:
         try:
             with self._parent(path) as (directory, name):
                 if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
-                    shutil.rmtree(name, ignore_errors=True, dir_fd=directory)
+                    _remove_directory(name, directory)
                 else:
                     os.unlink(name, dir_fd=directory)
         except OSError:
@@ -184,6 +184,17 @@ class RootedFiles:
             if not stat.S_ISLNK(link.st_mode) or link.st_uid not in (0, os.geteuid()):
                 raise
             return os.open(self.root, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _remove_directory(name: str, parent: int) -> None:
+    shutil.rmtree(name, ignore_errors=True, dir_fd=parent)
+    if not os.access(name, os.F_OK, dir_fd=parent, follow_symlinks=False):
+        return
+    # Directories in it may be read-only.
+    for _, _, _, directory in os.fwalk(name, dir_fd=parent):
+        with suppress(OSError):
+            os.fchmod(directory, 0o700)
+    shutil.rmtree(name, ignore_errors=True, dir_fd=parent)
 
 
 def _is_ours_alone(root: os.stat_result) -> bool:

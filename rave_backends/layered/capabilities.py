@@ -14,10 +14,12 @@ from rave_core.backend import (
     SupportsPeek,
     SupportsPins,
     SupportsStats,
+    SupportsUnpacking,
     SupportsUrl,
 )
 
 T = TypeVar("T")
+_FAR_FIRST = (SupportsLease, SupportsStats, SupportsPins, SupportsObjects, SupportsUnpacking)
 Guards: TypeAlias = Mapping[int, Callable[..., Any]]
 """Each remote layer's circuit breaker, which calls its methods, by the layer's ``id``."""
 
@@ -53,7 +55,7 @@ def delegated(layers: Sequence[Backend], guards: Guards) -> dict[type, object]:
     """The capabilities that one layer provides: the first layer that peeks, otherwise the last layer."""
     far_first = list(reversed(layers))
     orders: list[tuple[type[Any], Sequence[Backend]]] = [(SupportsPeek, layers), (SupportsHoldings, [layers[-1]])]
-    orders += [(kind, far_first) for kind in (SupportsLease, SupportsStats, SupportsPins, SupportsObjects)]
+    orders += [(kind, far_first) for kind in _FAR_FIRST]
     found: dict[type, object] = {}
     for kind, order in orders:
         first = next((each for layer in order if (each := guarded(layer, kind, guards)) is not None), None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rave_core.backend import Backend, SupportsFiles, SupportsObjects
+from rave_core.backend import Backend, SupportsFiles, SupportsObjects, peek
+from rave_core.errors import EntryError
 from rave_core.model import Bytes
 
 
@@ -55,6 +56,8 @@ class ProductMirror:
                 frame = self._frames(key)
             if frame is None:
                 raise FileNotFoundError(f"the entry of {key} disappeared while its product was fetched")
+            if _is_executable(frame):
+                draft.chmod(draft.stat().st_mode | 0o111)
             return self._files.commit(key, draft, name, [frame])
         finally:
             self.discard(draft)
@@ -68,3 +71,10 @@ class ProductMirror:
         path = self._files.commit(key, draft, name, frame)
         self._objects.upload(key, path, name, frame)
         return path
+
+
+def _is_executable(frame: Bytes) -> bool:
+    try:
+        return peek(frame).executable
+    except EntryError:  # whoever reads it says so
+        return False

@@ -17,6 +17,7 @@ from rave_core.backend.capabilities import (
     SupportsPins,
     SupportsPurge,
     SupportsStats,
+    SupportsUnpacking,
     SupportsUrl,
     SupportsValues,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "SupportsPins",
     "SupportsPurge",
     "SupportsStats",
+    "SupportsUnpacking",
     "SupportsUrl",
     "SupportsValues",
     "Truncated",

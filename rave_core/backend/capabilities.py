@@ -80,6 +80,20 @@ class SupportsFiles(Protocol):
 
 
 @runtime_checkable
+class SupportsUnpacking(Protocol):
+    """A store of files with a place, which nobody else can change, for unpacked copies of archives."""
+
+    def unpacked(self, key: str, name: str) -> Path:
+        """Where the copy of the product ``name`` of ``key`` lies, whether it exists or not. Asking counts as a use."""
+
+    def keep_unpacked(self, key: str, draft: Path, name: str) -> Path:
+        """Moves ``draft``, a directory at a path from `SupportsFiles.draft`, to that place; it replaces what is there.
+
+        A copy goes with its product, or sooner if it is not used.
+        """
+
+
+@runtime_checkable
 class SupportsObjects(Protocol):
     """A store elsewhere that keeps products as objects, with their frames beside them; in layers, below files."""
 

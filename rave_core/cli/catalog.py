@@ -17,7 +17,7 @@ from rave_core.operations.catalog import Catalog
 from rave_core.operations.operation import AnyOperation
 from rave_core.plugins.discovery import LoadProblem
 from rave_core.storage.listing import entries_of
-from rave_core.storage.product_cache import suffix_of
+from rave_core.storage.written import suffix_of
 from rave_core.text.humanize import size
 
 _COUNTED = 10_000
@@ -94,6 +94,8 @@ def _parameter(parameter: inspect.Parameter) -> str:
 def _makes(operation: AnyOperation) -> str:
     """The kind of result, by the usual suffix of its MIME type, which is shorter and better known."""
     spec = operation.spec
+    if spec.kind is Kind.DIRECTORY:
+        return spec.kind.value
     form = "" if spec.mime_type == "application/octet-stream" else suffix_of(spec.mime_type).removeprefix(".")
     return " ".join(part for part in (form, "file" if spec.kind is Kind.FILE else "") if part) or "value"
 

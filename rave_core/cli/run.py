@@ -6,13 +6,16 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
 
 import click
 
 from rave_core.cli import rendering
 from rave_core.cli.arguments import Asked, NamedValue, OperationName, asked
+from rave_core.cli.directories import check_copy, copy_directory, is_archive
 from rave_core.cli.ending import NOTHING, Left, OperationFailed
 from rave_core.cli.output import binary_output, is_terminal, note
 from rave_core.cli.progress import ProgressBar
@@ -21,6 +24,8 @@ from rave_core.engine.context import ExecutionContext, entered
 from rave_core.errors import OptionError, RaveError
 from rave_core.model import Kind, Options, Outcome, Status
 from rave_core.rendering import notes_of
+from rave_core.storage.directory_archive import write_archive
+from rave_core.storage.directory_tree import members
 from rave_core.text.humanize import size, span
 
 
@@ -53,8 +58,9 @@ def run(
     without one they are JSON, or else text. Repeat a NAME to make a list. Write -- before values that start with a
     dash.
 
-    A value goes to standard output; for a file, its path does. With -o, the value or the file itself goes to FILE,
-    which is replaced atomically.
+    A value goes to standard output; for a file or directory, its path does. With -o, the value or the file itself goes
+    to FILE, which is replaced atomically. A directory is copied to FILE, which must be new or empty; it becomes a tar
+    archive if FILE ends in .tar or is '-'.
     """
     if dry_run and (refresh or deep_refresh):
         raise click.UsageError("--dry-run runs nothing, so it can't refresh; leave one out")
@@ -113,7 +119,7 @@ class _Target:
     """Where a result goes, and in what form."""
 
     name: str
-    is_file: bool
+    kind: Kind
     path: str | None
     form: str | None
 
@@ -124,44 +130,55 @@ class _Target:
         Raises:
             OptionError: it can't be written, or a format is requested for a file.
         """
-        is_file = wanted.operation.spec.kind is Kind.FILE
-        if is_file and form is not None and form not in ("text", "json"):
-            raise OptionError(f"{wanted.name} makes a file of its own form, so --format {form} does not apply")
-        if path not in (None, "-"):
+        kind = wanted.operation.spec.kind
+        if kind.is_written and form is not None and form not in ("text", "json"):
+            raise OptionError(f"{wanted.name} makes a {kind} of its own form, so --format {form} does not apply")
+        if kind is Kind.DIRECTORY and path is not None and not is_archive(path):
+            check_copy(path)
+        elif path not in (None, "-"):
             _check_writable(str(path))
-        return cls(wanted.name, is_file, path, form)
+        return cls(wanted.name, kind, path, form)
 
     def write(self, value: Any) -> str:
         """Writes the result; returns a phrase that says where it went, empty for standard output."""
-        if self.path is None or (self.path == "-" and not self.is_file):
+        if self.path is None or (self.path == "-" and not self.kind.is_written):
             terminal = self.path is None and is_terminal(sys.stdout)
             form = rendering.format_for(value, self.form, is_terminal=terminal)
             rendering.show(value, form, self.name, is_terminal=is_terminal(sys.stdout))
             return ""
         if self.path == "-":
-            with open(value, "rb") as file:
-                shutil.copyfileobj(file, binary_output())
+            self._send(value)
             return ""
         return f"; wrote {self.path}, {size(self._write_file(self.path, value))}"
 
+    def _send(self, value: Any) -> None:
+        if self.kind is Kind.DIRECTORY:
+            write_archive(value, members(value), binary_output())
+            return
+        with open(value, "rb") as file:
+            shutil.copyfileobj(file, binary_output())
+
     def _write_file(self, path: str, value: Any) -> int:
-        if self.is_file:
-            return _replace(path, source=value)
+        if self.kind is Kind.DIRECTORY:
+            return _replace(path, fill=partial(_archived, value)) if is_archive(path) else copy_directory(value, path)
+        if self.kind is Kind.FILE:
+            return _replace(path, fill=partial(_copied, value))
         form = rendering.format_for(value, self.form, path=path)
         # A table in a file is what a pipe would get.
-        return _replace(path, content=rendering.rendered(value, "csv" if form == "table" else form, self.name))
+        content = rendering.rendered(value, "csv" if form == "table" else form, self.name)
+        return _replace(path, fill=lambda sink: sink.write(content))
 
 
-def _replace(path: str, *, source: str | None = None, content: bytes = b"") -> int:
+def _replace(path: str, *, fill: Callable[[BinaryIO], int]) -> int:
     """Writes a file atomically, a device or pipe directly; returns the number of bytes written."""
     if os.path.exists(path) and not os.path.isfile(path):
         with open(path, "wb") as sink:
-            return _fill(sink, source, content)
+            return fill(sink)
     final = os.path.realpath(path)
     descriptor, draft = tempfile.mkstemp(prefix=".rave-", dir=os.path.dirname(final))
     try:
         with open(descriptor, "wb") as sink:
-            written = _fill(sink, source, content)
+            written = fill(sink)
         os.chmod(draft, _mode_of(final))
         os.replace(draft, final)
     except BaseException:
@@ -170,12 +187,14 @@ def _replace(path: str, *, source: str | None = None, content: bytes = b"") -> i
     return written
 
 
-def _fill(sink: Any, source: str | None, content: bytes) -> int:
-    if source is None:
-        return int(sink.write(content))
+def _copied(source: str, sink: BinaryIO) -> int:
     with open(source, "rb") as file:
         shutil.copyfileobj(file, sink, 1 << 20)
         return file.tell()
+
+
+def _archived(directory: str, sink: BinaryIO) -> int:
+    return write_archive(directory, members(directory), sink)[1]
 
 
 def _mode_of(path: str) -> int:

@@ -17,7 +17,7 @@ from rave_core.engine.single_flight import FlightResult, SingleFlight
 from rave_core.errors import BackendError, ProductError
 from rave_core.expiry import Request, check_result
 from rave_core.functions.argument_reprs import summarize
-from rave_core.model import FOREVER, Call, Entry, OperationSpec, Options, Outcome, Status
+from rave_core.model import FOREVER, Call, Entry, Kind, OperationSpec, Options, Outcome, Status
 from rave_core.storage.cache import Cache, Destination, Encoded, EntryDraft
 from rave_core.storage.leases import Lease
 from rave_core.telemetry.diagnostics import Diagnostics
@@ -126,7 +126,7 @@ class Compute:
     def put(self, resolved: ResolvedOperation, call: Call, value: Any, context: ExecutionContext) -> Outcome[Any]:
         """Keeps ``value`` as if the body had just returned it, with no run time and no dependencies.
 
-        For a file operation, ``value`` is the path of a file, which is copied.
+        For a file operation, ``value`` is the path of a file or directory, which is copied.
         """
         arguments = summarize(call.named) if self._record_arguments else {}
         if call.key is None:
@@ -236,10 +236,13 @@ class Compute:
 
 
 def _copied(resolved: ResolvedOperation, spec: OperationSpec, path: Any) -> Any:
-    """A copy of a file, as the draft of a product."""
+    """A copy of a file or directory, as the draft of a product."""
     prepared = resolved.cache.prepare(spec)
     try:
-        shutil.copy(path, prepared[0])
+        if spec.kind is Kind.DIRECTORY:
+            shutil.copytree(path, prepared[0], symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copy(path, prepared[0])
         return resolved.cache.collect(spec, prepared, None)
     except BaseException:
         resolved.cache.abandon(prepared)

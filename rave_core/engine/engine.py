@@ -28,7 +28,7 @@ from rave_core.expiry import nocache
 from rave_core.model import PLAIN, Call, Entry, Options, Outcome, Status
 from rave_core.storage.cache import Destination, Found
 from rave_core.storage.leases import Lease, Leases, Watch
-from rave_core.storage.product_cache import Target
+from rave_core.storage.targets import target_of
 from rave_core.telemetry.diagnostics import Diagnostics
 
 _log = logging.getLogger("rave")
@@ -145,7 +145,7 @@ class Engine:
         """The full path of a call that the first look-up did not answer; ``found`` is a stale result already seen."""
         deep = DeepRefresh() if options.deep_refresh else context.deep
         if options.tofile is not None:
-            return (yield from self._uncached(resolved, call, context, deep, Target(options.tofile)))
+            return (yield from self._uncached(resolved, call, context, deep, target_of(call.spec, options.tofile)))
         if call.key is None or resolved.strategy is nocache:
             if options.dry_run:
                 return Outcome(None, Status.MISS, call.key)

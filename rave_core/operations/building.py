@@ -15,6 +15,7 @@ from rave_core.model import Kind, OperationSpec
 from rave_core.operations.async_operation import AsyncOperation
 from rave_core.operations.operation import AnyOperation, Operation
 from rave_core.runtime.runtime import current_runtime
+from rave_core.storage.directory_archive import MIME_TYPE as ARCHIVE_TYPE
 from rave_core.versions.strategies import stamp
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -36,12 +37,14 @@ def _spec(function: Callable[..., Any], kind: Kind, annotations: Mapping[str, An
     called = annotations.get("name") or function.__qualname__
     every = _parameters(function)
     is_method = _is_method(function, every)
-    output_at = 1 if kind is Kind.FILE and is_method else 0
-    parameters = tuple(each for at, each in enumerate(every) if kind is not Kind.FILE or at != output_at)
-    _check_parameters(called, parameters, annotations)
+    output_at = 1 if kind.is_written and is_method else 0
+    parameters = tuple(each for at, each in enumerate(every) if not kind.is_written or at != output_at)
+    _check_annotations(called, kind, parameters, annotations)
     types = annotations.get("typemap")
     listed = parameters[bool(parameters) and is_method :]
     said = {name: annotations[name] for name in _COPIED if name in annotations}
+    if kind is Kind.DIRECTORY:
+        said["mime_type"] = ARCHIVE_TYPE
     return OperationSpec(
         name=annotations.get("name") or name_of(function),
         function=function,
@@ -67,7 +70,7 @@ def _converter_named(name: str) -> Converter:
 
 
 def _check_function(function: object, kind: Kind) -> None:
-    decorator = "@op_file" if kind is Kind.FILE else "@op"
+    decorator = "@op_file" if kind.is_written else "@op"
     if isinstance(function, (staticmethod, classmethod)):
         what = type(function).__name__
         raise DecorationError(f"{decorator} stands above @{what}; put @{what} on top, it decorates the operation")
@@ -79,7 +82,7 @@ def _check_function(function: object, kind: Kind) -> None:
         raise DecorationError(
             f"{function.__qualname__} is a generator function, and a generator can be read only once; return a list"
         )
-    if kind is Kind.FILE:
+    if kind.is_written:
         every = _parameters(function)
         at = 1 if _is_method(function, every) else 0
         if len(every) <= at or every[at].kind not in _POSITIONAL:
@@ -102,7 +105,9 @@ def _is_method(function: Callable[..., Any], parameters: tuple[inspect.Parameter
     return bool(inside) and not inside.endswith("<locals>") and bool(parameters) and parameters[0].name in _SELVES
 
 
-def _check_parameters(called: str, parameters: Sequence[inspect.Parameter], annotations: Mapping[str, Any]) -> None:
+def _check_annotations(
+    called: str, kind: Kind, parameters: Sequence[inspect.Parameter], annotations: Mapping[str, Any]
+) -> None:
     names = [parameter.name for parameter in parameters]
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     for name in names:
@@ -111,4 +116,6 @@ def _check_parameters(called: str, parameters: Sequence[inspect.Parameter], anno
     for name in annotations.get("ignore", ()):
         if name not in names and not takes_any:
             raise DecorationError(f"{called}: ignore names {name!r}, which is not a parameter; {nearest(name, names)}")
+    if kind is Kind.DIRECTORY and "mime_type" in annotations:
+        raise DecorationError(f"{called}: a directory is always {ARCHIVE_TYPE} over HTTP; leave its MIME type out")
     check_needs(annotations.get("expires"), names, called)

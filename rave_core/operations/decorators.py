@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from datetime import timedelta
-from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Final, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from rave_core.errors import DecorationError, nearest
 from rave_core.expiry import Strategy, expires
@@ -110,6 +110,7 @@ def op_file(function: Callable[Concatenate[Any, P], object], /) -> Operation[P, 
 @overload
 def op_file(
     *,
+    kind: Literal["file", "directory"] = "file",
     name: str | None = None,
     expires: Strategy | str | float | timedelta | None = None,
     version: object = UNSET,
@@ -122,17 +123,28 @@ def op_file(
 ) -> _FileDecorator: ...
 
 
-def op_file(function: Callable[..., Any] | None = None, /, **keywords: object) -> Any:
-    """Makes an operation of a function that writes a file: the call returns the path of the kept file.
+def op_file(function: Callable[..., Any] | None = None, /, *, kind: str = "file", **keywords: object) -> Any:
+    """Makes an operation of a function that writes a file or a directory: the call returns the path of what is kept.
 
     The function gets the path to write to as its first argument (of a method: the first after ``self``), which
-    callers leave out and typemaps do not list. The path ends in the suffix of the MIME type. What the function
-    returns is ignored; if it raises or writes nothing, nothing is kept. The keywords are those of `op`.
+    callers leave out and typemaps do not list. The path of a file ends in the suffix of the MIME type. What the
+    function returns is ignored; if it raises or writes no file, nothing is kept.
+
+    With ``kind="directory"`` the path is that of a new, empty directory, and everything that the function writes there
+    is one product. Callers get a read-only directory; over HTTP it is a tar archive. It holds files and directories,
+    with their permission to be executed, but no links and no times.
+
+    Args:
+        function: the function, coroutine function or method to decorate.
+        kind: ``file`` or ``directory``.
+        keywords: those of `op`; a directory has no ``mime_type`` of its own.
 
     Raises:
         DecorationError: this can't be a file operation, or a keyword does not fit it.
     """
-    return _decorated(Kind.FILE, function, keywords)
+    if kind not in (Kind.FILE, Kind.DIRECTORY):
+        raise DecorationError(f"@op_file(kind={kind!r}): expected 'file' or 'directory'")
+    return _decorated(Kind(kind), function, keywords)
 
 
 def version(value: object = UNSET, *, strategy: str | None = None) -> Callable[[F], F]:
@@ -164,7 +176,7 @@ def mime_type(value: str) -> Callable[[F], F]:
 def _decorated(kind: Kind, function: Callable[..., Any] | None, keywords: dict[str, object]) -> Any:
     for keyword in keywords:
         if keyword not in KEYWORDS:
-            decorator = "op_file" if kind is Kind.FILE else "op"
+            decorator = "op_file" if kind.is_written else "op"
             raise DecorationError(f"@{decorator} takes no keyword {keyword!r}; {nearest(keyword, KEYWORDS)}")
     if function is None:
         return functools.partial(_gathered, kind, keywords)

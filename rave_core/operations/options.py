@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rave_core.errors import OptionError, nearest
-from rave_core.model import PLAIN, Kind, OperationSpec, Options
+from rave_core.model import PLAIN, OperationSpec, Options
 
 OPTIONS = frozenset({"rave_refresh", "rave_deep_refresh", "rave_dry_run", "rave_tofile"})
 """The names that a caller may write; each is a field of `Options`."""
@@ -33,5 +33,5 @@ def check_tofile(spec: OperationSpec, name: str) -> None:
     Raises:
         OptionError: it makes none.
     """
-    if spec.kind is not Kind.FILE:
+    if not spec.kind.is_written:
         raise OptionError(f"{name}: rave_tofile is for file operations (@op_file); this one returns its value")

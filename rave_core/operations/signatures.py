@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 
-from rave_core.model import Kind, OperationSpec
+from rave_core.model import OperationSpec
 
 
 def signature_of(spec: OperationSpec) -> inspect.Signature:
@@ -13,6 +13,6 @@ def signature_of(spec: OperationSpec) -> inspect.Signature:
         returned = inspect.signature(spec.function).return_annotation
     except (TypeError, ValueError):
         returned = inspect.Signature.empty
-    if spec.kind is Kind.FILE:
+    if spec.kind.is_written:
         returned = str
     return spec.signature.replace(return_annotation=returned)

@@ -9,7 +9,7 @@ from typing import Any
 from rave_core.arguments.binder import Binder
 from rave_core.model import Kind, OperationSpec
 from rave_core.operations.options import take_options
-from rave_core.storage.product_cache import suffix_of
+from rave_core.storage.written import suffix_of
 
 
 def answered_alone(spec: OperationSpec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -23,8 +23,11 @@ def answered_alone(spec: OperationSpec, args: tuple[Any, ...], kwargs: dict[str,
     binder = Binder(spec, spec.name, "", typemap=spec.typemap, unencodable=lambda _: None)
     call = binder.bind(args, plain)
     given, at = call.args, spec.output_at
-    if spec.kind is not Kind.FILE:
+    if not spec.kind.is_written:
         return spec.function(*given, **call.kwargs)
-    path = os.path.join(tempfile.mkdtemp(prefix="rave-"), f"product{suffix_of(spec.mime_type)}")
+    suffix = suffix_of(spec.mime_type) if spec.kind is Kind.FILE else ""
+    path = os.path.join(tempfile.mkdtemp(prefix="rave-"), f"product{suffix}")
+    if spec.kind is Kind.DIRECTORY:
+        os.mkdir(path)
     spec.function(*given[:at], path, *given[at:], **call.kwargs)
     return path

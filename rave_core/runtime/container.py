@@ -29,6 +29,7 @@ from rave_core.settings import Settings
 from rave_core.settings.sources import user_directory
 from rave_core.settings.trust import trusted
 from rave_core.storage.cache import Cache, ValueCache
+from rave_core.storage.directory_cache import DirectoryCache
 from rave_core.storage.leases import Leases
 from rave_core.storage.product_cache import ProductCache
 from rave_core.storage.signature import Signer, load_key
@@ -73,6 +74,7 @@ class Container:
         self.engine = Engine(clock, diagnostics, compute)
         self.cache = self.open(Kind.DATA, settings.cache)
         self.products = self.open(Kind.FILE, settings.products)
+        self._directories: dict[int, DirectoryCache] = {}
         self.maintenance = Maintenance(settings, clock, self.cache, self.products)
         compute.after_put = self.maintenance.after_put
 
@@ -82,6 +84,8 @@ class Container:
         Raises:
             ConfigurationError: a URL or an option in it is wrong, or the backend can't keep this kind.
         """
+        if kind is Kind.DIRECTORY:
+            return self._directories_in(self.open(Kind.FILE, urls))
         place = (kind, tuple(urls))
         if place not in self._caches:
             backend = open_backend(urls, self._plugins)
@@ -90,6 +94,12 @@ class Container:
                 backend = layers_of([open_backend([_copies_url(urls)], self._plugins), backend], self._plugins)
             self._caches[place] = self._cache(kind, backend, " over ".join(map(shown_url, urls)))
         return self._caches[place]
+
+    def _directories_in(self, products: Cache) -> Cache:
+        """The cache of directories in the same store as ``products``."""
+        if id(products) not in self._directories and isinstance(products, ProductCache):
+            self._directories[id(products)] = DirectoryCache(products)
+        return self._directories.get(id(products), products)
 
     def _cache(self, kind: Kind, backend: Backend, url: str) -> Cache:
         signer = open_seal(self._settings, backend)
@@ -154,6 +164,8 @@ class Container:
         url = self._plugins.hooks.rave_choose_backend(spec=spec)
         if url is not None:
             return self.open(spec.kind, (url,))
+        if spec.kind is Kind.DIRECTORY:
+            return self._directories_in(self.products)
         return self.products if spec.kind is Kind.FILE else self.cache
 
     def _lease_store(self, cache: Cache) -> Leases | None:
@@ -179,7 +191,7 @@ class Container:
         if note is None:
             note = self._plugins.hooks.rave_default_strategy(spec=spec)
         if note is None:
-            files = spec.kind is Kind.FILE
+            files = spec.kind.is_written
             seconds = self._settings.products_expire_after if files else self._settings.data_expire_after
             return forever if seconds is None else duration_strategy(seconds)
         try:

@@ -23,7 +23,10 @@ class Maintenance:
     def __init__(self, settings: Settings, clock: Clock, cache: Cache, products: Cache) -> None:
         self._clock = clock
         self._grace = settings.products_grace
-        self._every = {id(cache): settings.data_purge_every, id(products): settings.products_purge_every}
+        self._every = {
+            id(cache.backend): settings.data_purge_every,
+            id(products.backend): settings.products_purge_every,
+        }
         self._data_every = settings.data_purge_every
         self._due: dict[int, float] = {}
         self._lock = threading.RLock()
@@ -36,15 +39,15 @@ class Maintenance:
             _log.exception("cache %s could not be purged", cache.url)
 
     def _start_if_due(self, cache: Cache) -> None:
-        due = self._due.get(id(cache))
+        due = self._due.get(id(cache.backend))
         if due is None:
-            self._due[id(cache)] = due = self._first_due(cache)
+            self._due[id(cache.backend)] = due = self._first_due(cache)
         if self._clock.monotonic() < due:
             return
         with self._lock:
-            if self._clock.monotonic() < self._due[id(cache)]:
+            if self._clock.monotonic() < self._due[id(cache.backend)]:
                 return
-            self._due[id(cache)] = self._clock.monotonic() + self._interval(cache)
+            self._due[id(cache.backend)] = self._clock.monotonic() + self._interval(cache)
         threading.Thread(target=self._purge_quietly, args=(cache,), name="rave-purge", daemon=True).start()
 
     def purge(self, cache: Cache, *, seconds: float | None = None) -> Purged:
@@ -64,7 +67,7 @@ class Maintenance:
         return self._clock.now() >= entry.expires_at + max(entry.stale_while_revalidate, entry.stale_if_error)
 
     def _interval(self, cache: Cache) -> float:
-        return self._every.get(id(cache), self._data_every)
+        return self._every.get(id(cache.backend), self._data_every)
 
     def _first_due(self, cache: Cache) -> float:
         """By this process's monotonic clock; counted from the last purge that any process made."""
@@ -80,5 +83,5 @@ class Maintenance:
             _log.exception("cache %s could not be purged", cache.url)
             return
         if not purged.is_complete:
-            self._due[id(cache)] = self._clock.monotonic() + SLICE
+            self._due[id(cache.backend)] = self._clock.monotonic() + SLICE
         _log.info("cache %s: purged %d entries, %d bytes", cache.url, purged.entries, purged.bytes)

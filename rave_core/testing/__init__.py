@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rave_core.testing.network import BadNetwork
     from rave_core.testing.plugins import isolated_plugins
     from rave_core.testing.process_contracts import ClockContract, CrashContract, ProcessContract
-    from rave_core.testing.product_contracts import FilesContract, ObjectsContract, UrlContract
+    from rave_core.testing.product_contracts import FilesContract, ObjectsContract, UnpackingContract, UrlContract
     from rave_core.testing.purge_contracts import PinsContract, PurgeContract
     from rave_core.testing.samples import frame_of, key_of, together
     from rave_core.testing.state_machine import backend_machine
@@ -49,6 +49,7 @@ __all__ = [
     "PurgeContract",
     "SpaceContract",
     "StatsContract",
+    "UnpackingContract",
     "UrlContract",
     "ValuesContract",
     "backend_machine",
@@ -77,6 +78,7 @@ _MODULES = {
     "PurgeContract": "purge_contracts",
     "SpaceContract": "trouble_contracts",
     "StatsContract": "capability_contracts",
+    "UnpackingContract": "product_contracts",
     "UrlContract": "product_contracts",
     "ValuesContract": "capability_contracts",
     "backend_machine": "state_machine",

@@ -1,7 +1,9 @@
 """What every backend must do, as pytest classes to subclass.
 
     class TestMine(BackendContract, LeaseContract):
-        lacks = {"aging", "files", "holdings", "objects", "pins", "purge", "stats", "url", "values"}
+        lacks = {
+            "aging", "files", "holdings", "objects", "pins", "purge", "stats", "unpacking", "url", "values",
+        }
 
         def open_backend(self, place):
             return MyBackend(place)
@@ -31,6 +33,7 @@ from rave_core.backend import (
     SupportsPins,
     SupportsPurge,
     SupportsStats,
+    SupportsUnpacking,
     SupportsUrl,
     SupportsValues,
 )
@@ -43,7 +46,7 @@ from rave_core.testing.capability_contracts import (
     ValuesContract,
 )
 from rave_core.testing.capable import Capable
-from rave_core.testing.product_contracts import FilesContract, ObjectsContract, UrlContract
+from rave_core.testing.product_contracts import FilesContract, ObjectsContract, UnpackingContract, UrlContract
 from rave_core.testing.purge_contracts import PinsContract, PurgeContract
 from rave_core.testing.samples import key_of, together
 
@@ -56,6 +59,7 @@ _CAPABILITIES = {
     "pins": (SupportsPins, PinsContract),
     "purge": (SupportsPurge, PurgeContract),
     "stats": (SupportsStats, StatsContract),
+    "unpacking": (SupportsUnpacking, UnpackingContract),
     "url": (SupportsUrl, UrlContract),
     "values": (SupportsValues, ValuesContract),
 }
@@ -69,7 +73,7 @@ class BackendContract(ABC):
     """The basics: subclass it, with a name that pytest collects, and say how to open the backend."""
 
     lacks: ClassVar[Set[str]] = frozenset()
-    """Of ``aging files holdings lease objects pins purge stats url values`` those that the backend does not support."""
+    """Of ``aging files holdings lease objects pins purge stats unpacking url values`` those that the backend lacks."""
 
     persistent: ClassVar[bool] = False
     """Whether frames survive when the backend is closed and opened again in the same place."""

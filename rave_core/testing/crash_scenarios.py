@@ -7,45 +7,18 @@ import multiprocessing
 import os
 import random
 import sys
-import tempfile
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from rave_core.backend import peek
-from rave_core.model import Bytes, Entry
+from rave_core.model import Bytes
 from rave_core.testing.capable import Capable
 from rave_core.testing.clock import shift_time
 from rave_core.testing.process_harness import Child, ProcessHarness, chosen
+from rave_core.testing.product_scenarios import CopyScenario, ObjectScenario, ProductScenario
 from rave_core.testing.samples import frame_of, key_of
-
-OLD, NEW, LATER = (bytes([letter]) * 3000 for letter in b"onl")
-
-
-def _whole(key: str, payload: bytes, **fields: Any) -> bytes:
-    return b"".join(map(bytes, frame_of(key, payload, **fields)))
-
-
-class Scenario(ABC):
-    """An action during which a process is killed."""
-
-    @abstractmethod
-    def prepare(self, backend: Capable, key: str) -> None:
-        """What is there before."""
-
-    @abstractmethod
-    def act(self, backend: Capable, key: str) -> None:
-        """What is interrupted."""
-
-    @abstractmethod
-    def check(self, backend: Capable, key: str) -> None:
-        """What must hold afterwards, for another process.
-
-        Raises:
-            AssertionError: it does not.
-        """
+from rave_core.testing.scenario import LATER, NEW, OLD, Scenario, never, whole
 
 
 class PutScenario(Scenario):
@@ -63,9 +36,9 @@ class PutScenario(Scenario):
         """One of them is there, whole, and can be replaced."""
         found = backend.get(key)
         assert found is not None, "the frame that was there before is gone"
-        assert bytes(found) in (_whole(key, OLD), _whole(key, NEW)), "neither the old frame nor the new one"
+        assert bytes(found) in (whole(key, OLD), whole(key, NEW)), "neither the old frame nor the new one"
         backend.put(key, frame_of(key, LATER))
-        assert bytes(backend.get(key) or b"") == _whole(key, LATER), "what was put afterwards is not there"
+        assert bytes(backend.get(key) or b"") == whole(key, LATER), "what was put afterwards is not there"
 
 
 class DeleteScenario(PutScenario):
@@ -78,64 +51,9 @@ class DeleteScenario(PutScenario):
     def check(self, backend: Capable, key: str) -> None:
         """It is there, whole, or not; and another can be put."""
         found = backend.get(key)
-        assert found is None or bytes(found) == _whole(key, OLD), "a part of a deleted frame is left"
+        assert found is None or bytes(found) == whole(key, OLD), "a part of a deleted frame is left"
         backend.put(key, frame_of(key, LATER))
-        assert bytes(backend.get(key) or b"") == _whole(key, LATER), "what was put afterwards is not there"
-
-
-class ProductScenario(Scenario):
-    """A product takes the place of another."""
-
-    def prepare(self, backend: Capable, key: str) -> None:
-        """The other one."""
-        self._keep(backend, key, "0a1b2c3d", OLD)
-
-    def act(self, backend: Capable, key: str) -> None:
-        """What is interrupted."""
-        self._keep(backend, key, "99999999", NEW)
-
-    def check(self, backend: Capable, key: str) -> None:
-        """The entry names a product, which is there, whole, even after a purge; and it can be replaced."""
-        for _ in range(2):
-            frame = backend.get(key)
-            assert frame is not None, "the entry that was there before is gone"
-            product = peek(frame).product
-            assert product, "the entry names no product"
-            expected = OLD if "0a1b2c3d" in product else NEW
-            assert self._content(backend, key, product) == expected, f"{product} is not what its entry says"
-            if hasattr(backend, "purge"):
-                backend.purge(_never, grace=0)
-        self._keep(backend, key, "deadbeef", LATER)
-        assert self._content(backend, key, self._name(key, "deadbeef")) == LATER, "what was kept afterwards differs"
-
-    def _name(self, key: str, mark: str) -> str:
-        return f"{key.rpartition('/')[2]}-{mark}.txt"
-
-    def _keep(self, backend: Capable, key: str, mark: str, content: bytes) -> None:
-        name = self._name(key, mark)
-        draft = backend.draft(".txt")
-        draft.write_bytes(content)
-        backend.commit(key, draft, name, frame_of(key, content, product=name))
-
-    def _content(self, backend: Capable, key: str, name: str) -> bytes:
-        return bytes(backend.fetch(key, name).read_bytes())
-
-
-class ObjectScenario(ProductScenario):
-    """A product that is an object takes the place of another."""
-
-    def _keep(self, backend: Capable, key: str, mark: str, content: bytes) -> None:
-        name = self._name(key, mark)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "product.txt")
-            path.write_bytes(content)
-            backend.upload(key, path, name, frame_of(key, content, product=name))
-
-    def _content(self, backend: Capable, key: str, name: str) -> bytes:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "product.txt")
-            backend.download(key, name, path)
-            return path.read_bytes()
+        assert bytes(backend.get(key) or b"") == whole(key, LATER), "what was put afterwards is not there"
 
 
 class LeaseScenario(Scenario):
@@ -164,6 +82,7 @@ SCENARIOS: dict[str, Scenario] = {
     "delete": DeleteScenario(),
     "product": ProductScenario(),
     "object": ObjectScenario(),
+    "copy": CopyScenario(),
     "lease": LeaseScenario(),
 }
 
@@ -204,7 +123,7 @@ def _check(scenario: Scenario, key: str, backend: Capable) -> None:
 
 
 def _is_unharmed(backend: Capable, key: str) -> None:
-    assert bytes(backend.get(key) or b"") == _whole(key, OLD), "another entry was harmed"
+    assert bytes(backend.get(key) or b"") == whole(key, OLD), "another entry was harmed"
 
 
 def claims(harness: ProcessHarness, processes: int, rounds: int) -> list[int]:
@@ -236,11 +155,11 @@ def stress(harness: ProcessHarness, processes: int, actions: int) -> int:
                 if deed == "put":
                     backend.put(key, frame_of(key, bytes([chance.randrange(256)]) * chance.randrange(1, 20_000)))
                 elif deed == "get" and (found := backend.get(key)) is not None:
-                    read += _is_whole(found, key)
+                    read += _iswhole(found, key)
                 elif deed == "delete":
                     backend.delete(key)
                 elif deed == "purge" and hasattr(backend, "purge"):
-                    backend.purge(_never, grace=0)
+                    backend.purge(never, grace=0)
                 elif deed == "keys":
                     assert set(backend.keys()) <= set(names), "a key that nobody put"
             return read
@@ -250,11 +169,11 @@ def stress(harness: ProcessHarness, processes: int, actions: int) -> int:
     return sum(_answers([harness.start(hurry(seed)) for seed in range(processes)]))
 
 
-def _is_whole(frame: Bytes, key: str) -> bool:
+def _iswhole(frame: Bytes, key: str) -> bool:
     entry = peek(frame)
     payload = bytes(frame)[-entry.size :]
     assert entry.key == key, "the frame of another key"
-    assert bytes(frame) == _whole(key, payload), "a frame that nobody put"
+    assert bytes(frame) == whole(key, payload), "a frame that nobody put"
     assert len(set(payload)) == 1, "a mixture of two frames"
     return True
 
@@ -268,7 +187,7 @@ def clocks(harness: ProcessHarness, seconds: float) -> dict[str, Any]:
         assert purged.wait(60)
 
     def there(backend: Capable) -> None:
-        backend.purge(_never, grace=3600)
+        backend.purge(never, grace=3600)
         purged.set()
 
     host = harness.start(partial(_work_over, wait=wait_for_purge))
@@ -291,7 +210,7 @@ def _work_over(backend: Capable, wait: Callable[[], None]) -> dict[str, Any]:
         draft.write_bytes(NEW)
     wait()
     return {
-        "frame": bytes(backend.get(key) or b"") == _whole(key, OLD),
+        "frame": bytes(backend.get(key) or b"") == whole(key, OLD),
         "lease": not has_lease or backend.swap_lease(key, b"record", None),
         "draft": draft is None or draft.read_bytes() == NEW,
     }
@@ -302,10 +221,6 @@ def _answers(children: list[Child]) -> list[Any]:
     problems = [each.problem for each in ended if each.problem]
     assert not problems, problems[0]
     return [each.answer for each in ended]
-
-
-def _never(_: Entry) -> bool:
-    return False
 
 
 COMMANDS: dict[str, Callable[..., object]] = {"crashes": crashes, "claims": claims, "stress": stress, "clocks": clocks}

@@ -2,7 +2,7 @@
 
     class TestMineAmongProcesses(CrashContract, ProcessContract, ClockContract):
         opening = "from my_package import MyBackend as open_backend"
-        lacks = {"files", "objects"}
+        lacks = {"files", "objects", "unpacking"}
 
 The backends are opened in processes of their own, so these contracts take source in place of a method.
 """
@@ -27,7 +27,7 @@ class _Played(ABC):
     """Source that defines ``open_backend(place)``, which gives a backend over what ``place`` names."""
 
     lacks: ClassVar[Set[str]] = frozenset()
-    """As in a `BackendContract`; of interest here are ``files``, ``lease``, ``objects`` and ``purge``."""
+    """As in a `BackendContract`; of interest here are ``files lease objects purge unpacking``."""
 
     @pytest.fixture
     def place(self, tmp_path: Path) -> str:
@@ -64,8 +64,8 @@ class CrashContract(_Played):
         _is_sound(self.play("crashes", place, act=act, most=self.kills))
 
     def test_a_kill_leaves_a_whole_product(self, place: str) -> None:
-        """An entry names one that is there, if the backend has files or objects."""
-        acts = {"files": "product", "objects": "object"}
+        """An entry names one that is there, if the backend has files or objects; so is its unpacked copy."""
+        acts = {"files": "product", "objects": "object", "unpacking": "copy"}
         for capability in sorted(acts.keys() - self.lacks):
             _is_sound(self.play("crashes", place, act=acts[capability], most=self.kills))
 

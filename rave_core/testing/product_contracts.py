@@ -122,6 +122,59 @@ class ObjectsContract:
         assert store.get(key_of("a")) is None
 
 
+class UnpackingContract:
+    """Of a `rave_core.backend.SupportsUnpacking`."""
+
+    def test_a_kept_copy_lies_where_it_is_looked_for(self, store: Some) -> None:
+        """With its contents, even read-only ones; its draft is gone."""
+        draft = _directory(store, "first")
+        copy = store.keep_unpacked(key_of("a"), draft, _archive(store))
+        assert copy == store.unpacked(key_of("a"), "a-1.tar")
+        assert (copy / "below" / "file").read_text() == "first"
+        assert not draft.exists()
+
+    def test_a_copy_takes_the_place_of_another(self, store: Some) -> None:
+        """Also of a read-only one; nothing of that is left once the draft is discarded."""
+        name = _archive(store)
+        copy = store.keep_unpacked(key_of("a"), _directory(store, "first"), name)
+        copy.chmod(0o555)
+        draft = _directory(store, "second")
+        assert store.keep_unpacked(key_of("a"), draft, name) == copy
+        store.discard(draft)
+        assert (copy / "below" / "file").read_text() == "second"
+        assert not draft.parent.exists()
+
+    def test_only_a_draft_becomes_a_copy(self, store: Some, tmp_path: Path) -> None:
+        """A directory elsewhere stays where it is."""
+        (tmp_path / "mine").mkdir()
+        with pytest.raises(ProductError):
+            store.keep_unpacked(key_of("a"), tmp_path / "mine", _archive(store))
+        assert (tmp_path / "mine").is_dir()
+
+    @pytest.mark.parametrize("name", ["", ".", "..", ".tar", "../a.tar", "a/b.tar", "a.txt", "a\0.tar"], ids=ascii)
+    def test_only_an_archive_of_this_cache_has_a_copy(self, store: Some, name: str) -> None:
+        """A name comes from an entry, which others may have written."""
+        with pytest.raises(ProductError):
+            store.unpacked(key_of("a"), name)
+
+
+def _archive(store: Some) -> str:
+    """The name of a kept product that ends as archives do."""
+    draft = store.draft(".tar")
+    draft.write_bytes(b"archive")
+    store.commit(key_of("a"), draft, "a-1.tar", frame_of(key_of("a"), b"archive", product="a-1.tar"))
+    return "a-1.tar"
+
+
+def _directory(store: Some, text: str) -> Any:
+    """A draft that is a directory, with a read-only one in it."""
+    draft = store.draft("")
+    (draft / "below").mkdir(parents=True)
+    (draft / "below" / "file").write_text(text)
+    (draft / "below").chmod(0o555)
+    return draft
+
+
 class UrlContract:
     """Of a `rave_core.backend.SupportsUrl`, whose URLs are of HTTP."""
 

@@ -15,7 +15,7 @@ from rave_core.errors import nearest
 from rave_core.expiry import Strategy, forever, nocache
 from rave_core.model import Kind, OperationSpec
 from rave_core.operations.operation import Operation
-from rave_core.storage.product_cache import suffix_of
+from rave_core.storage.written import suffix_of
 from rave_core.text.humanize import span
 from rave_http.description.docstrings import plain_text, prose
 from rave_http.description.schema_validator import SchemaValidator
@@ -214,7 +214,7 @@ def media_types(spec: OperationSpec) -> tuple[str, ...]:
     It is a guess from the declared MIME type: only an actual value determines its forms.
     """
     own = own_type(spec)
-    if spec.kind is Kind.FILE:
+    if spec.kind.is_written:
         return (own,)
     if own == UNTOLD:
         return ("application/json", "text/plain", *_TABLES[1:], *_PICTURES, UNTOLD)

@@ -15,7 +15,7 @@ import msgspec
 
 from rave_core.clock import SystemClock
 from rave_core.operations.operation import Operation
-from rave_core.storage.product_cache import suffix_of
+from rave_core.storage.written import suffix_of
 from rave_core.text.humanize import span
 from rave_http.description.docstrings import prose
 from rave_http.description.json_schema import accepts_anything, in_words

@@ -13,10 +13,13 @@ from typing import Any, BinaryIO, Final, TypeAlias
 from cachetools import LRUCache
 
 from rave_core.errors import DamagedError
-from rave_core.model import Entry, Kind, OperationSpec
+from rave_core.model import Entry, OperationSpec
 from rave_core.rendering import notes_of
+from rave_core.storage.cache import Cache
 from rave_core.storage.checked_files import CheckedFiles, open_plain
-from rave_core.storage.product_cache import Remote, suffix_of
+from rave_core.storage.directory_cache import DirectoryCache
+from rave_core.storage.product_cache import Remote
+from rave_core.storage.written import suffix_of
 from rave_http.executors.foreign_code import ForeignCode
 from rave_http.protocol.headers import http_date, listed
 from rave_http.protocol.problems import Problem
@@ -90,14 +93,16 @@ class MadeProduct:
 
     Attributes:
         name: ``namespace/operation``.
-        value: the value, or the path of the file; shared, so never to be changed.
+        value: the value, or the path of the file or directory; shared, so never to be changed.
         entry: its cache entry; ``None`` if no cache keeps it.
+        cache: where it would be kept.
     """
 
     name: str
     spec: OperationSpec
     value: Any
     entry: Entry | None
+    cache: Cache | None = None
 
 
 class Representations:
@@ -137,7 +142,7 @@ class Representations:
             Problem: the product can take no form that the client accepts.
             UnrenderableError: it can't take its form after all.
         """
-        if product.spec.kind is Kind.FILE:
+        if product.spec.kind.is_written:
             negotiate_file(product.spec.mime_type, accept, form)
             return await asyncio.to_thread(_of_file, product, self._files)
         place = _place(product)
@@ -200,8 +205,8 @@ def _rendered(product: MadeProduct, chosen: Rendering) -> Representation:
 def _of_file(product: MadeProduct, files: CheckedFiles) -> Representation:
     if isinstance(product.value, Remote):
         return _of_remote(product, product.value)
-    path = str(product.value)
     try:
+        path = _path_of(product)
         with open_plain(path) as file:
             status = os.fstat(file.fileno())
     except (OSError, DamagedError) as error:
@@ -219,6 +224,14 @@ def _of_file(product: MadeProduct, files: CheckedFiles) -> Representation:
         created_at=_created_at(product),
         is_date_strong=product.entry is not None and product.entry.seconds >= 1,
     )
+
+
+def _path_of(product: MadeProduct) -> str:
+    """The path of a file, or of the archive of a directory."""
+    path = str(product.value)
+    if isinstance(product.cache, DirectoryCache) and os.path.isdir(path):
+        return product.cache.archive_of(path, product.entry)
+    return path
 
 
 def _of_remote(product: MadeProduct, remote: Remote) -> Representation:

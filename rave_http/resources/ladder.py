@@ -269,7 +269,8 @@ class Ladder:
             raise problem_of(job.failed, self._failure_time, error)
         outcome = job.task.result()
         req.scope["rave"].cache = "wait"
-        product = MadeProduct(exported.name, exported.resolved.spec, outcome.value, outcome.entry)
+        resolved = exported.resolved
+        product = MadeProduct(exported.name, resolved.spec, outcome.value, outcome.entry, resolved.cache)
         form = wish.question.controls.form
         await self._responder.send_product(req, resp, product, outcome.status, form=form)
 

@@ -155,7 +155,8 @@ class Products:
             outcome = place.job.task.result()
             value, entry, status = outcome.value, outcome.entry, outcome.status
         req.scope["rave"].cache = status.value
-        product = MadeProduct(place.name, place.exported.resolved.spec, value, entry)
+        resolved = place.exported.resolved
+        product = MadeProduct(place.name, resolved.spec, value, entry, resolved.cache)
         await self._responder.send_product(req, resp, product, status, form=form)
 
     def _send_ticket(self, req: Request, resp: Response, place: JobStatus, target: _Target) -> None:

@@ -9,6 +9,7 @@ from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import Call, Key, Status
 from rave_core.runtime.runtime import Runtime
 from rave_core.storage.cache import Cache, Found
+from rave_core.storage.directory_cache import DirectoryCache
 from rave_core.storage.product_cache import ProductCache
 
 
@@ -29,6 +30,8 @@ class KeptResults:
 
     def look(self, cache: Cache, key: Key) -> Found | None:
         """The result under ``key`` in ``cache``, fresh or not. It may wait for a store. Safe for threads."""
+        if isinstance(cache, DirectoryCache):
+            cache = cache.archives
         if self._url_seconds is not None and isinstance(cache, ProductCache):
             cache = cache.elsewhere_for(self._url_seconds)
         return cache.look(key)

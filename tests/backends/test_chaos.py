@@ -49,7 +49,7 @@ def open_backend(place):
 
 class TestObjectStoreAmongProcesses(CrashContract, ClockContract):
     opening = BUCKET
-    lacks = frozenset({"files"})
+    lacks = frozenset({"files", "unpacking"})
     kills = 12
 
     @pytest.fixture
@@ -60,7 +60,7 @@ class TestObjectStoreAmongProcesses(CrashContract, ClockContract):
 
 class TestCephAmongProcesses(ProcessContract):
     opening = BUCKET
-    lacks = frozenset({"files"})
+    lacks = frozenset({"files", "unpacking"})
 
     @pytest.fixture
     def place(self, ceph, ceph_bucket):

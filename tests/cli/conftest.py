@@ -97,13 +97,24 @@ def sheet(out, rows):
     """A file."""
     Path(out).write_text("n\\n" + "".join(f"{n}\\n" for n in range(rows)))
 
+@op_file(version=1, kind="directory")
+@typemap(int)
+def sheets(out, number):
+    """A directory."""
+    for n in range(number):
+        Path(out, str(n)).mkdir()
+        Path(out, str(n), "sheet.csv").write_text(f"n\\n{n}\\n")
+    Path(out, "run").write_text("#!/bin/sh")
+    Path(out, "run").chmod(0o755)
+
 @op(version=1)
 async def later(n):
     """Made by a coroutine."""
     return n
 
 __export__ = {"add": add, "total": total, "echo": echo, "people": people, "raw": raw, "words": words, "fail": fail,
-              "nothing": nothing, "slow": slow, "never": never, "brief": brief, "sheet": sheet, "later": later}
+              "sheets": sheets, "nothing": nothing,
+              "slow": slow, "never": never, "brief": brief, "sheet": sheet, "later": later}
 '''
 
 

@@ -19,9 +19,10 @@ def test_operations_are_listed(shell: Callable[..., Any]) -> None:
     """One line for each: name, parameters with the optional ones in brackets, what it makes, what it is."""
     lines = shell("list", "lab").stdout.splitlines()
     assert lines[0].split() == ["OPERATION", "PARAMETERS", "MAKES", "WHAT", "IT", "IS"]
-    assert "lab/add      a [b]                       value     The sum of two numbers." in lines
-    assert "lab/echo     value *rest [key] **others  value     What it was given." in lines
+    assert "lab/add      a [b]                       value      The sum of two numbers." in lines
+    assert "lab/echo     value *rest [key] **others  value      What it was given." in lines
     assert any(line.startswith("lab/sheet ") and " csv file " in line for line in lines)
+    assert any(line.startswith("lab/sheets ") and " directory " in line for line in lines)
 
 
 def test_the_list_as_json_has_its_documented_keys(shell: Callable[..., Any]) -> None:

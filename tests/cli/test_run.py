@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,6 +133,48 @@ def test_a_file_is_copied_and_kept(shell: Callable[..., object], keys: Callable[
 def test_a_file_can_go_to_standard_output(shell: Callable[..., object]) -> None:
     """-o - writes the file itself in place of its path."""
     assert shell("run", "lab/sheet", "1", "-o", "-").stdout == "n\n0\n"
+
+
+def test_a_directory_operation_prints_its_path(shell: Callable[..., object]) -> None:
+    """The path is that of the kept directory."""
+    path = Path(shell("run", "lab/sheets", "2").stdout.strip())
+    assert (path / "1" / "sheet.csv").read_text() == "n\n1\n"
+
+
+@pytest.mark.parametrize("exists", [False, True], ids=["new", "empty"])
+def test_a_directory_is_copied_and_kept(
+    shell: Callable[..., object], keys: Callable[..., list[str]], exists: bool
+) -> None:
+    """-o gives a copy of one's own, which can be written to; the result is kept as usual."""
+    if exists:
+        Path("out").mkdir()
+    result = shell("run", "lab/sheets", "2", "-o", "out")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert Path("out", "1", "sheet.csv").read_text() == "n\n1\n"
+    assert Path("out", "1", "sheet.csv").stat().st_mode & 0o777 == 0o644
+    assert Path("out", "1").stat().st_mode & 0o777 == Path("out", "run").stat().st_mode & 0o777 == 0o755
+    assert len(keys("lab/sheets/")) == 1
+    assert [path.name for path in Path().glob(".rave-*")] == []
+
+
+def test_a_directory_replaces_nothing(shell: Callable[..., object], keys: Callable[..., list[str]]) -> None:
+    """-o refuses what is there before anything is run."""
+    Path("out").mkdir()
+    Path("out", "precious").touch()
+    result = shell("run", "lab/sheets", "2", "-o", "out")
+    assert result.exit_code == 2
+    assert "is not empty" in result.stderr
+    assert os.listdir("out") == ["precious"]
+    assert keys("lab/sheets/") == []
+
+
+def test_a_directory_can_be_an_archive(shell: Callable[..., object]) -> None:
+    """-o - writes it as a tar file; so does a name that ends so, which is replaced as usual."""
+    Path("out.tar").write_text("old")
+    assert shell("run", "lab/sheets", "1", "-o", "out.tar").exit_code == 0
+    assert Path("out.tar").read_bytes() == shell("run", "lab/sheets", "1", "-o", "-").stdout_bytes
+    with tarfile.open("out.tar") as archive:
+        assert archive.getnames() == ["0", "0/sheet.csv", "run"]
 
 
 def test_bytes_and_text_come_out_as_they_are(shell: Callable[..., object]) -> None:

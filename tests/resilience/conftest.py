@@ -172,16 +172,20 @@ def mount(tmp_path: Path, as_root: None) -> Iterator[Callable[..., Path]]:
 
 @pytest.fixture
 def leftovers() -> Callable[[Path], list[str]]:
-    """What lies below a cache's directory that is neither the store's own nor an entry or a product."""
+    """What lies below a cache's directory that is neither the store's own nor an entry, a product or its copy."""
 
     def list_them(root: Path) -> list[str]:
         below = [path.relative_to(root) for path in root.rglob("*") if not path.is_dir() or ".rave" in path.parts]
-        kept = {"key", "purged", "tmp", "leases", "damaged", ".gitignore"}
+        kept = {"key", "purged", "tmp", "leases", "damaged", "unpacked", ".gitignore"}
+        archives = {path.stem for path in below if path.suffix == ".tar"}
+        suffixes = (".rave", ".txt", ".tar", ".TAG")
         found = []
         for path in below:
             if path.parts[0] != ".rave":
-                if path.suffix not in (".rave", ".txt", ".TAG") and path.name not in (".inventory", ".gitignore"):
+                if path.suffix not in suffixes and path.name not in (".inventory", ".gitignore"):
                     found.append(str(path))
+            elif path.parts[1:2] == ("unpacked",) and set(path.parts[2:3]) <= archives:
+                continue
             elif len(path.parts) > 2 or (len(path.parts) == 2 and path.name not in kept):
                 found.append(str(path))
         return [name for name in found if not name.endswith((".lock", ".bytes")) and "damaged/" not in name]

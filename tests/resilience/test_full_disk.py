@@ -29,6 +29,14 @@ def page(out, number, size):
         file.write(bytes([number]) * size)
 
 
+@op_file(name="fire/folder", version=1, kind="directory")
+def folder(out, number, size):
+    """A directory with a file of ``size`` bytes."""
+    os.mkdir(f"{out}/below")
+    with open(f"{out}/below/file", "wb") as file:
+        file.write(bytes([number]) * size)
+
+
 @op_file(name="fire/failing_page", version=1, mime_type="text/plain")
 def failing_page(out, number):
     """Fails by itself, as if there were no space."""
@@ -39,7 +47,9 @@ def failing_page(out, number):
 def is_right(operation, number, size):
     """Whether the call gives its value, or an existing readable file."""
     value = operation(number, size)
-    content = Path(value).read_bytes() if operation is page else value
+    if operation is folder:
+        value += "/below/file"
+    content = value if operation is block else Path(value).read_bytes()
     return content == bytes([number]) * size
 
 
@@ -63,10 +73,10 @@ def fill(disk):
 
 
 def _cache(runtime, operation):
-    return runtime.products if operation is page else runtime.cache
+    return runtime.cache if operation is block else runtime.products
 
 
-@pytest.mark.parametrize("operation", [block, page], ids=["value", "file"])
+@pytest.mark.parametrize("operation", [block, page, folder], ids=["value", "file", "directory"])
 def test_a_full_disk_costs_a_warning_and_no_answer(mount, on, warned, operation):
     """Every call returns its value; one warning in all; ``check`` tells why; when space returns, results are kept."""
     disk = mount("4m")
@@ -88,7 +98,7 @@ def test_a_full_disk_costs_a_warning_and_no_answer(mount, on, warned, operation)
         assert os.listdir(_cache(runtime, operation).backend._temporaries.directory) == []
 
 
-@pytest.mark.parametrize("operation", [block, page], ids=["value", "file"])
+@pytest.mark.parametrize("operation", [block, page, folder], ids=["value", "file", "directory"])
 def test_a_disk_that_is_too_small_keeps_what_fits(mount, on, warned, operation):
     """256 KiB: large results are given and not kept, small ones are kept."""
     with using(on(mount("256k"))):
@@ -100,7 +110,7 @@ def test_a_disk_that_is_too_small_keeps_what_fits(mount, on, warned, operation):
         assert operation.resolve(9, SMALL).status == "hit"
 
 
-@pytest.mark.parametrize("operation", [block, page], ids=["value", "file"])
+@pytest.mark.parametrize("operation", [block, page, folder], ids=["value", "file", "directory"])
 def test_a_read_only_disk_gives_hits_and_answers(mount, on, warned, operation):
     """What is there is read; what is not is computed; one warning; ``check`` tells why."""
     disk = mount("4m")

@@ -29,6 +29,16 @@ def page(out, n):
         step()
         file.write(f"page {n}")
 
+@op_file(kind="directory")
+def folder(out, n):
+    log(f"folder {n}")
+    os.mkdir(out + "/below")
+    with open(out + "/below/file", "w") as file:
+        file.write("x" * 5000)
+        file.flush()
+        step()
+        file.write(f"folder {n}")
+
 def step():
     pass
 
@@ -48,6 +58,7 @@ def writes_and_waits(out, n):
 RIGHT = {
     "value": lambda n: value(n) == {"n": n, "text": "x" * 5000},
     "page": lambda n: open(page(n)).read() == "x" * 5000 + f"page {n}",
+    "folder": lambda n: open(folder(n) + "/below/file").read() == "x" * 5000 + f"folder {n}",
 }
 """
 
@@ -56,7 +67,10 @@ KILLED_EVERYWHERE = """
 import json
 from rave_core.runtime.runtime import default
 
-CALLS = ("open", "write", "writev", "fsync", "close", "replace", "link", "unlink", "mkdir", "rmdir", "chmod", "utime")
+CALLS = (
+    "open", "write", "writev", "fsync", "close", "replace", "rename", "link", "unlink", "mkdir", "rmdir", "chmod",
+    "utime",
+)
 
 def arm(number):
     left = [number]
@@ -129,7 +143,7 @@ def call(start):
 
 
 @pytest.mark.parametrize("purge", ["purge first", "purge later"])
-@pytest.mark.parametrize("what", ["value", "page"])
+@pytest.mark.parametrize("what", ["value", "page", "folder"])
 def test_a_kill_at_any_point_is_taken_over(start, log, leftovers, tmp_path, what, purge):
     """Killed in front of each system call in turn: the next process answers at once, and a purge leaves nothing."""
     killer = start(OPERATIONS + KILLED_EVERYWHERE, what, purge, RAVE_PRODUCTS_GRACE="0")
@@ -143,12 +157,13 @@ def test_a_kill_at_any_point_is_taken_over(start, log, leftovers, tmp_path, what
     for report in diagnostics:
         for moment in ("after purge", "at the end"):
             names = [name.rpartition("/")[2] for name in report.get(moment, ()) if "/.rave/" in name]
+            names = [name for name in names if what != "folder" or name != "file"]  # of unpacked copies
             own = {"key", "purged", "purge.lock", "commit.lock", "leases.lock", "leases.bytes", ".gitignore"}
             assert not set(names) - own
     frames = [name for name in diagnostics[-1]["at the end"] if name.endswith(".rave")]
-    products = [name for name in diagnostics[-1]["at the end"] if name.endswith(".txt")]
+    products = [name for name in diagnostics[-1]["at the end"] if name.endswith((".txt", ".tar"))]
     assert len(frames) == len(diagnostics)
-    assert len(products) == (len(diagnostics) if what == "page" else 0)
+    assert len(products) == (len(diagnostics) if what != "value" else 0)
 
 
 @pytest.mark.parametrize("operation", ["waits", "writes_and_waits"])

@@ -24,7 +24,7 @@ from rave_valkey.plugin import open_valkey
 def open_backend(place):
     return open_valkey(StoreURL(place))
 """
-    lacks = frozenset({"files", "objects"})
+    lacks = frozenset({"files", "objects", "unpacking"})
     kills = 12
 
     @pytest.fixture

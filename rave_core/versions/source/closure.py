@@ -170,7 +170,8 @@ def _operation(walk: Walk, value: Any, spec: OperationSpec, request: ClosureRequ
     instance = instance_of(value)
     if instance is not None:
         walk.refer(instance, spec.name)
-    walk.put("operation", spec.mime_type if spec.kind is Kind.FILE else "")
+    forms = {Kind.FILE: spec.mime_type, Kind.DIRECTORY: Kind.DIRECTORY.value}
+    walk.put("operation", forms.get(spec.kind, ""))
     answer = request.answer(spec)
     if answer is not None:
         walk.put(spec.name, answer)

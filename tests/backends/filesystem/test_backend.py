@@ -19,6 +19,7 @@ from rave_core.testing import (
     PinsContract,
     PurgeContract,
     StatsContract,
+    UnpackingContract,
     backend_machine,
     frame_of,
     key_of,
@@ -49,6 +50,7 @@ class TestFilesystemBackend(
     PinsContract,
     PurgeContract,
     StatsContract,
+    UnpackingContract,
 ):
     lacks = frozenset({"objects", "url", "values"})
     persistent = True

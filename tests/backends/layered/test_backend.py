@@ -28,6 +28,7 @@ from rave_core.testing import (
     PinsContract,
     PurgeContract,
     StatsContract,
+    UnpackingContract,
     ValuesContract,
     backend_machine,
     frame_of,
@@ -46,6 +47,7 @@ class TestLayeredBackend(
     PinsContract,
     PurgeContract,
     StatsContract,
+    UnpackingContract,
     ValuesContract,
 ):  # fmt: skip
     lacks = frozenset({"aging", "objects", "url"})
@@ -57,7 +59,7 @@ class TestLayeredBackend(
 
 
 class TestLayersOfMemory(BackendContract, ValuesContract, PurgeContract, StatsContract):
-    lacks = frozenset({"aging", "files", "holdings", "lease", "objects", "pins", "url"})
+    lacks = frozenset({"aging", "files", "holdings", "lease", "objects", "pins", "unpacking", "url"})
 
     def open_backend(self, place):
         """Three, none of which lasts."""

@@ -41,7 +41,7 @@ def fill(backend, *names):
 
 
 class TestMemoryBackend(BackendContract, AgingContract, ValuesContract, PurgeContract, StatsContract):
-    lacks = frozenset({"files", "holdings", "lease", "objects", "pins", "url"})
+    lacks = frozenset({"files", "holdings", "lease", "objects", "pins", "unpacking", "url"})
 
     def open_backend(self, place):
         """A new one each time."""

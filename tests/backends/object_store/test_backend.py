@@ -37,7 +37,7 @@ from rave_core.testing import (
 
 
 class TestObjectStore(BackendContract, LeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract):
-    lacks = frozenset({"aging", "files", "holdings", "stats", "values"})
+    lacks = frozenset({"aging", "files", "holdings", "stats", "unpacking", "values"})
     persistent = True
 
     @pytest.fixture(autouse=True)

@@ -28,7 +28,7 @@ from rave_core.testing import (
 
 
 class TestAzure(BackendContract, LeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract):
-    lacks = frozenset({"aging", "files", "holdings", "stats", "values"})
+    lacks = frozenset({"aging", "files", "holdings", "stats", "unpacking", "values"})
     persistent = True
 
     @pytest.fixture(autouse=True)
@@ -106,7 +106,7 @@ def google(moto, monkeypatch):
 
 
 class TestGoogle(BackendContract):
-    lacks = frozenset({"aging", "files", "holdings", "stats", "values"})
+    lacks = frozenset({"aging", "files", "holdings", "stats", "unpacking", "values"})
     persistent = True
 
     @pytest.fixture(autouse=True)

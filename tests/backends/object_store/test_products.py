@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import subprocess
+import tarfile
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -26,6 +29,7 @@ from rave_core.testing import (
     PinsContract,
     PurgeContract,
     StatsContract,
+    UnpackingContract,
     UrlContract,
     frame_of,
     key_of,
@@ -43,6 +47,7 @@ class TestFilesOverObjects(
     PinsContract,
     PurgeContract,
     StatsContract,
+    UnpackingContract,
     UrlContract,
 ):  # fmt: skip
     lacks = frozenset({"aging", "holdings", "values"})
@@ -206,6 +211,58 @@ def test_one_host_makes_a_file_and_all_read_it(running, tmp_path, monkeypatch):
     assert (tmp_path / "ran").read_text() == "x"
     for home, path in zip(("one", "two"), paths, strict=True):
         assert path.is_relative_to(tmp_path / home / "rave" / "copies")
+
+
+@op_file(kind="directory", name="products:tree", version=1)
+def tree(out):
+    """A directory with a program."""
+    with Path(os.environ["RAN"]).open("a") as ran:
+        ran.write("x")
+    Path(out, "below").mkdir()
+    Path(out, "below", "run").write_text("#!/bin/sh\necho ran\n")
+    Path(out, "below", "run").chmod(0o755)
+
+
+@op_file(mime_type="text/x-sh", name="products:program", version=1)
+def program(out):
+    """A file that can be executed."""
+    Path(out).write_text("#!/bin/sh\necho ran\n")
+    Path(out).chmod(0o755)
+
+
+def test_a_directory_of_one_host_is_unpacked_on_another(running, s3_url, tmp_path, monkeypatch):
+    """It is one object, an archive. A host that has unpacked it needs it no more, and no file of it is lost."""
+    monkeypatch.setenv("RAN", str(tmp_path / "ran"))
+    for name in ("one", "two", "two"):
+        with using(running(name)):
+            path = Path(tree())
+            assert subprocess.run([path / "below" / "run"], capture_output=True).stdout == b"ran\n"
+            assert path.is_relative_to(tmp_path / name / "rave" / "copies")
+    assert (tmp_path / "ran").read_text() == "x"
+    next((tmp_path / "two").rglob("*.tar")).unlink()
+    with using(running("two")):
+        assert Path(tree()) == path
+    assert list((tmp_path / "two").rglob("*.tar")) == []
+
+
+def test_a_directory_left_where_it_lies_is_an_archive(running, tmp_path, monkeypatch):
+    """Its URL gives a tar file, with that media type."""
+    monkeypatch.setenv("RAN", str(tmp_path / "ran"))
+    with using(running("one")):
+        outcome = tree.resolve()
+        found = tree.resolved().cache.elsewhere_for(60.0).find(outcome.key)
+    assert (found.value.size, found.value.suffix) == (outcome.entry.size, ".tar")
+    with urlopen(found.value.url()) as answer:
+        assert answer.headers["Content-Type"] == "application/x-tar"
+        with tarfile.open(fileobj=io.BytesIO(answer.read())) as archive:
+            assert archive.getnames() == ["below", "below/run"]
+
+
+def test_a_program_is_one_on_every_host(running):
+    """An object has no permissions, so the entry records that its file may be executed."""
+    for name in ("one", "two"):
+        with using(running(name)):
+            assert subprocess.run([program()], capture_output=True).stdout == b"ran\n"
 
 
 def test_a_damaged_copy_is_made_anew(running, tmp_path, monkeypatch, recwarn):

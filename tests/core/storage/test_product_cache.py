@@ -246,9 +246,7 @@ def as_nobody(tmp_path: Path) -> Callable[[str], str]:
             outer.chmod(outer.stat().st_mode | 0o011)
 
     def run(script: str) -> str:
-        first = (
-            "import os\nfrom rave_core.errors import ProductError\nfrom rave_core.storage.product_cache import Target\n"
-        )
+        first = "import os\nfrom rave_core.errors import ProductError\nfrom rave_core.storage.targets import Target\n"
         first += "from rave_core import op_file\nif os.getuid() == 0: os.setuid(65534)\n"
         done = subprocess.run([sys.executable, "-c", first + script], cwd=closed, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

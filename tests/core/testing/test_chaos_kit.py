@@ -153,7 +153,7 @@ from rave_core.testing import ClockContract, CrashContract, ProcessContract, Spa
 
 class TestIt(CrashContract, ProcessContract, ClockContract, SpaceContract):
     opening = "import sys; sys.path.insert(0, {place!r}); from {backends} import {kind} as open_backend"
-    lacks = {{"files", "objects"}}
+    lacks = {{"files", "objects", "unpacking"}}
     kills = 24
 
     @pytest.fixture
