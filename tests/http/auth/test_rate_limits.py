@@ -128,7 +128,7 @@ def test_a_limit_that_can_not_be_read_is_named(text: str) -> None:
 
 def test_a_limit_of_nothing_is_refused() -> None:
     """Whoever means that takes a permission away."""
-    with pytest.raises(ConfigurationError, match=r"allows nothing.*without the permission 'run'"):
+    with pytest.raises(ConfigurationError, match=r"allows nothing.*leave out the permission 'run'"):
         Rates("0/minute")
 
 
