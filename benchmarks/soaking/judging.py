@@ -21,7 +21,7 @@ _HEAD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
 _MISTAKE = re.compile(r"Traceback|\b(ERROR|CRITICAL)\b")
 _EXPECTED = re.compile(
     r"lab/fails failed: ValueError"
-    r"|namespace trial: its change is not taken"
+    r"|namespace trial: its change is not loaded"
     r"|Worker \(pid:\d+\) was sent SIGKILL"
 )
 

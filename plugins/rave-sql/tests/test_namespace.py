@@ -89,7 +89,7 @@ def test_databases_are_looked_at(rave: Callable[..., Any]) -> None:
     ("line", "words"),
     [
         ('directry = "/x"', "unknown key 'directry'; did you mean 'directory'?"),
-        ("database = 5", "database = 5: expected text"),
+        ("database = 5", "database = 5: expected a text"),
         ('directory = "/nowhere/at/all"', "/nowhere/at/all is not a directory"),
     ],
 )

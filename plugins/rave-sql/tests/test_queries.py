@@ -253,7 +253,7 @@ def test_a_database_that_is_away_is_an_error_without_its_password(serving: Serve
     ("url", "words"),
     [
         ("sqlite:////nowhere/x.db", "there is no file /nowhere/x.db"),
-        ("nonsense", "is none"),
+        ("nonsense", "has no valid URL"),
         ("oracle://scott:s3cret@localhost/x", "no driver for oracle"),
         ("postgresql+psycopg://rave:s3cret@127.0.0.1:1/x", "can't be reached"),
         ("sqlite:///${NOT_SET}/x.db", "the variable NOT_SET, which is not set"),

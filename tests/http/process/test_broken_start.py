@@ -177,7 +177,7 @@ def test_where_the_code_that_was_taken_does_not_load_any_more_there_is_none(
     assert "FileNotFoundError" not in worker.state.error
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(told) == 1
-    assert "the code that was taken before has a problem, too: local" in told[0]
+    assert "the previous code has a problem, too: local" in told[0]
     assert "data.txt" in told[0]
 
 
