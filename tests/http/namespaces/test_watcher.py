@@ -247,7 +247,7 @@ async def main(code):
         os.close(taken.pop())
         os.close(taken.pop())
     watching = asyncio.create_task(live.watch())
-    while "word from the system" not in Path(sys.argv[2]).read_text():
+    while "watcher does not respond" not in Path(sys.argv[2]).read_text():
         await asyncio.sleep(0.01)
     (code / "__init__.py").write_text((code / "__init__.py").read_text().replace("one", "two"))
     while live.find("local/answer").operation.function() != "two":
