@@ -1,10 +1,16 @@
-"""The hook implementations of this package: the backends ``memory``, ``file``, ``s3``, ``gs``, ``az``, and layering."""
+"""The hooks of this package: the backends ``memory``, ``file``, ``s3``, ``gs`` and ``az``, layers, and documents."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from rave_core.backend import Backend, BackendFactory, StoreURL
 from rave_core.hookspecs import hookimpl
 from rave_core.registry import Registry
+
+if TYPE_CHECKING:
+    from rave_core.clock import Clock
+    from rave_core.documents import DocumentFactory, DocumentStore
 
 
 @hookimpl
@@ -14,6 +20,13 @@ def rave_register_backends(registry: Registry[BackendFactory]) -> None:
     registry.add("file", open_filesystem, origin="rave_backends")
     for scheme in ("s3", "gs", "az"):
         registry.add(scheme, open_object_store, origin="rave_backends")
+
+
+@hookimpl
+def rave_register_documents(registry: Registry[DocumentFactory]) -> None:
+    """Adds ``sqlite`` and ``postgresql``, the latter with and without the name of its driver."""
+    for scheme in ("sqlite", "postgresql", "postgresql+psycopg"):
+        registry.add(scheme, open_documents, origin="rave_backends")
 
 
 @hookimpl(trylast=True)
@@ -45,3 +58,10 @@ def open_object_store(url: StoreURL) -> Backend:
     from rave_backends.object_store.backend import ObjectStoreBackend
 
     return ObjectStoreBackend.from_url(url)
+
+
+def open_documents(url: str, clock: Clock) -> DocumentStore:
+    """The documents at ``sqlite:///path?max_payload=16MiB`` or ``postgresql+psycopg://user@host/database``."""
+    from rave_backends.documents.opening import open_documents
+
+    return open_documents(url, clock)

@@ -11,6 +11,12 @@
     │   └── DuplicateError                   two plugins claim one name
     ├── ProductError         (OSError)       a file operation wrote nothing, or its output can't be written
     ├── BackendError         (OSError)       a backend could not do what it was asked
+    ├── DocumentError                        a document store refused what it was asked, or could not do it
+    │   ├── Conflict                         another version of the document is the newest
+    │   ├── FenceError                       another process leads since: the fence is an older one
+    │   ├── InvalidDocumentError (ValueError) a name, a payload or a number can't be kept as it is
+    │   ├── LaterSchemaError                 a later version of RAVE made the store
+    │   └── StoreAwayError   (OSError)       the store can't be reached, or does not do what it is asked
     ├── TimeLimitError       (TimeoutError)  a computation was ended, or given up, at its time limit
     ├── TopicError           (ValueError)    this can't be the topic of an event, or a pattern of topics
     ├── UnencodableError     (TypeError)     a value has no canonical encoding, so it can't be part of a key
@@ -39,11 +45,16 @@ __all__ = [
     "ArgumentError",
     "BackendError",
     "ConfigurationError",
+    "Conflict",
     "DamagedError",
     "DecorationError",
+    "DocumentError",
     "DuplicateError",
     "EntryError",
+    "FenceError",
+    "InvalidDocumentError",
     "LaterFormatError",
+    "LaterSchemaError",
     "OperationError",
     "OptionError",
     "PluginError",
@@ -51,6 +62,7 @@ __all__ = [
     "RaveError",
     "RaveWarning",
     "SealError",
+    "StoreAwayError",
     "TimeLimitError",
     "TopicError",
     "UnencodableError",
@@ -148,6 +160,68 @@ class ProductError(RaveError, OSError):
 
 class BackendError(RaveError, OSError):
     """A backend could not do what it was asked; the engine computes instead."""
+
+
+class DocumentError(RaveError):
+    """A document store refused what it was asked, or could not do it. Nothing is ever half-written."""
+
+
+class Conflict(DocumentError):
+    """A document was not saved: its newest version is not the one that the save expected.
+
+    Attributes:
+        collection, key: the document.
+        expected: the newest version in the store, 0 if there is none: the ``expect`` that would have been right.
+        provided: the ``expect`` of the save.
+    """
+
+    def __init__(self, collection: str, key: str, expected: int, provided: int) -> None:
+        super().__init__(collection, key, expected, provided)  # all of them, so that it can be pickled
+        self.collection = collection
+        self.key = key
+        self.expected = expected
+        self.provided = provided
+
+    def __str__(self) -> str:
+        found = f"the newest version is {self.expected}" if self.expected else "it does not exist"
+        return (
+            f"{self.key!r} in {self.collection!r} was not saved: {found}, and not {self.provided}; "
+            "read it again, and save on top of that"
+        )
+
+
+class FenceError(DocumentError):
+    """A document was not saved: another process leads by now, and this one has the fence of an earlier leader.
+
+    Attributes:
+        name: of the leadership.
+        fence: of the save.
+        newest: the latest fence in the store.
+    """
+
+    def __init__(self, name: str, fence: int, newest: int) -> None:
+        super().__init__(name, fence, newest)
+        self.name = name
+        self.fence = fence
+        self.newest = newest
+
+    def __str__(self) -> str:
+        return (
+            f"nothing was saved with fence {self.fence} of {self.name!r}: fence {self.newest} was given out since, so "
+            "another process leads; stop, or wait until this process leads again"
+        )
+
+
+class InvalidDocumentError(DocumentError, ValueError):
+    """A name, a payload, a version or a number of versions can't be kept or used as it is."""
+
+
+class LaterSchemaError(DocumentError):
+    """A later version of RAVE made the document store, and this one does not know its tables."""
+
+
+class StoreAwayError(DocumentError, OSError):
+    """A document store can't be reached or does not do what it is asked. What was being saved is whole or absent."""
 
 
 class TimeLimitError(RaveError, TimeoutError):

@@ -19,6 +19,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from rave_core.backend import Backend, BackendFactory
+    from rave_core.clock import Clock
     from rave_core.codecs import Codecs
     from rave_core.events import BusFactory
     from rave_core.model import Call, Entry, Key, OperationSpec, Outcome
@@ -40,6 +41,7 @@ __all__ = [
     "rave_register_codecs",
     "rave_register_commands",
     "rave_register_converters",
+    "rave_register_documents",
     "rave_register_strategies",
     "rave_register_versions",
 ]
@@ -87,6 +89,14 @@ def rave_register_converters(registry: Registry[Any]) -> None:
 @hookspec
 def rave_register_commands(registry: Registry[Any]) -> None:
     """Adds click commands to the ``rave`` command line, by name."""
+
+
+@hookspec
+def rave_register_documents(registry: Registry[Callable[[str, Clock], object]]) -> None:
+    """Adds document stores by URL scheme: ``registry.add("sqlite", factory, origin=__name__)``.
+
+    A factory is a `rave_core.documents.DocumentFactory`.
+    """
 
 
 # Questions. The first answer that is not ``None`` counts; ``None`` says "not mine".

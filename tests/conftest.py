@@ -37,7 +37,8 @@ def _no_settings_of_this_machine(tmp_path_factory: pytest.TempPathFactory, monke
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    for name in ("RAVE_CONFIG", "RAVE_CACHE", "RAVE_PRODUCTS", "RAVE_SIGNING_KEY_FILE"):
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "share"))
+    for name in ("RAVE_CONFIG", "RAVE_CACHE", "RAVE_PRODUCTS", "RAVE_DOCUMENTS", "RAVE_SIGNING_KEY_FILE"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -27,7 +27,7 @@ from rave_core.errors import is_refusal
 from rave_core.expiry import nocache
 from rave_core.model import PLAIN, Call, Entry, Options, Outcome, Status
 from rave_core.storage.cache import Destination, Found
-from rave_core.storage.leases import Lease, Leases, Watch
+from rave_core.storage.leases import Lease, Leases, LeaseWait
 from rave_core.storage.targets import target_of
 from rave_core.telemetry.diagnostics import Diagnostics
 
@@ -266,7 +266,7 @@ class Engine:
     def _claim(self, execution: Execution, leases: Leases) -> Effects[tuple[Lease | None, Found | None]]:
         """The lease of the key, or the result of another process; neither if the store is in trouble."""
         resolved = execution.resolved
-        watch = Watch(leases, execution.key.text, resolved.name)
+        watch = LeaseWait(leases, execution.key.text, resolved.name)
         seconds = 0.002
 
         def give_back(claim: Claim) -> None:
@@ -280,7 +280,7 @@ class Engine:
             yield Sleep(self._clock, seconds)
             seconds = min(seconds * 1.5, 0.2)
 
-    def _attempt(self, execution: Execution, watch: Watch) -> Claim:
+    def _attempt(self, execution: Execution, watch: LeaseWait) -> Claim:
         resolved = execution.resolved
         try:
             lease = watch.attempt()

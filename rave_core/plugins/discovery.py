@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -19,6 +19,7 @@ from stevedore import ExtensionManager
 
 from rave_core import expiry, hookspecs
 from rave_core.backend import BackendFactory
+from rave_core.clock import Clock
 from rave_core.codecs import Codecs
 from rave_core.converters import Converter, named
 from rave_core.errors import PluginError, RaveWarning, nearest
@@ -112,7 +113,7 @@ class Plugins:
 
     Attributes:
         hooks: pluggy's relay, for questions and observers.
-        backends, buses, strategies, versions, converters: by name.
+        backends, buses, strategies, versions, converters, documents: by name.
         codecs: in the order in which they are asked.
         problems: in the order found.
     """
@@ -124,6 +125,7 @@ class Plugins:
         self.strategies: Registry[expiry.Strategy] = _registry("expiration strategy", expiry.BUILTIN)
         self.versions: Registry[strategies.VersionStrategy] = _registry("version strategy", strategies.BUILTIN)
         self.converters: Registry[Converter] = _registry("converter", named.BUILTIN)
+        self.documents: Registry[Callable[[str, Clock], object]] = Registry("document store")
         self.codecs = Codecs()
         self._manager = pluggy.PluginManager("rave")
         self._manager.add_hookspecs(hookspecs)
@@ -177,6 +179,7 @@ class Plugins:
             ("rave_register_strategies", self.strategies),
             ("rave_register_versions", self.versions),
             ("rave_register_converters", self.converters),
+            ("rave_register_documents", self.documents),
         ):
             self._collect(found, hook, registry)
 

@@ -22,6 +22,7 @@ from rave_core.telemetry.statistics import Statistics
 
 if TYPE_CHECKING:
     from rave_core.backend import Purged
+    from rave_core.documents import DocumentStore
     from rave_core.plugins.discovery import Plugins
     from rave_core.runtime.container import Container
     from rave_core.storage.cache import Cache
@@ -69,6 +70,7 @@ class Runtime(AbstractRuntime):
         self.observed = self.plugins.implements("rave_called")
         self._lock = threading.RLock()
         self._container: Container | None = None
+        self._documents: DocumentStore | None = None
         _ = self.container
         _runtimes.add(self)
 
@@ -95,6 +97,25 @@ class Runtime(AbstractRuntime):
         """The cache of files."""
         return self.container.products
 
+    @property
+    def documents(self) -> DocumentStore:
+        """The document store that the setting ``documents`` names, opened when it is first used.
+
+        Raises:
+            ConfigurationError: the URL is wrong, or its driver is not installed.
+            StoreAwayError: the store can't be reached.
+            LaterSchemaError: a later version of RAVE made it.
+        """
+        documents = self._documents
+        if documents is None:
+            from rave_core.documents import open_store
+
+            with self._lock:
+                if self._documents is None:
+                    self._documents = open_store(self.settings.documents, plugins=self.plugins, clock=self.clock)
+                documents = self._documents
+        return documents
+
     def purge(self) -> Purged:
         """Removes what expired, what crashes left behind and what exceeds a byte budget, from both caches.
 
@@ -108,6 +129,9 @@ class Runtime(AbstractRuntime):
         """Closes what is open, and ends the subscriptions to events. A later call opens it again."""
         self.events.close()
         container, self._container = self._container, None
+        documents, self._documents = self._documents, None
+        if documents is not None:
+            documents.close()
         if container is not None:
             _let_go(container)
             container.close()

@@ -59,6 +59,26 @@ class URLs(Setting[Several, "tuple[str, ...]"]):
         return text.split()
 
 
+class DocumentsURL(Setting[PathText, str]):
+    """The URL of the document store; a path means an SQLite file there."""
+
+    wanted = "a URL such as 'sqlite:////var/lib/rave/documents.sqlite' or 'postgresql+psycopg://user@host/database'"
+
+    def convert(self, value: object, directory: Path, /) -> str:
+        """The URL, the path of an SQLite file made absolute."""
+        if isinstance(value, os.PathLike):
+            return sqlite_url(_located(value, directory, self.wanted))
+        scheme, colon, rest = value.strip().partition("://") if isinstance(value, str) else ("", "", "")
+        if not colon or not scheme:
+            raise self.refusal()
+        if scheme.lower() != "sqlite":
+            return f"{scheme}://{rest}"
+        path, mark, query = rest.partition("?")
+        if not path.startswith("/") or len(path) == 1:
+            raise ValueError(f"'sqlite://{rest}' names no file: write sqlite:////absolute/path or sqlite:///path")
+        return f"{sqlite_url(_located(path[1:], directory, self.wanted))}{mark}{query}"
+
+
 class Directories(Setting["Mapping[str, PathText]", "Mapping[str, str]"]):
     """Names and the absolute directories that they stand for."""
 
@@ -82,6 +102,18 @@ def default_store(directory: Path) -> str:
     except OSError:
         size = 0
     return f"file://{quote(str(directory))}?max_bytes={max(size, _LEAST)}MiB"
+
+
+def sqlite_url(path: str | os.PathLike[str]) -> str:
+    """The URL of an SQLite file, as SQLAlchemy reads it: the path is not quoted, so it has no question mark.
+
+    Raises:
+        ValueError: it has one.
+    """
+    text = os.fspath(path)
+    if "?" in text:
+        raise ValueError(f"{text!r} has a question mark: an SQLite file in a URL can't")
+    return f"sqlite:///{text}"
 
 
 def _located(path: object, directory: Path, wanted: str) -> str:

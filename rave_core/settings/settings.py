@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, Self
 
 from rave_core.errors import ConfigurationError, RaveWarning, nearest
 from rave_core.settings.kinds import Choice, Duration, Flag, OptionalDuration, Setting, Table, Tables, Word, Words
-from rave_core.settings.places import Directories, File, Files, URLs, default_store
+from rave_core.settings.places import Directories, DocumentsURL, File, Files, URLs, default_store, sqlite_url
 from rave_core.settings.sources import files_in_force, has_home, named_file, read_file, user_directory
 from rave_core.settings.trust import doubt
 
@@ -64,6 +64,11 @@ def default_products(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]
     return (default_store(user_directory("cache", environ) / "products"),)
 
 
+def default_documents(environ: Mapping[str, str] = os.environ) -> str:
+    """The document store: a file in the user's data directory."""
+    return sqlite_url(user_directory("data", environ) / "documents.sqlite")
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Settings:
     """How RAVE behaves. Every value is checked and converted; safe to share between threads and to pickle.
@@ -75,6 +80,7 @@ class Settings:
         left_out: Settings files that others could have written, each with the reason and the way to trust it.
         cache: URLs of the stores of values, the nearest first.
         products: URLs of the stores of files, the nearest first.
+        documents: URL of the document store.
         data_expire_after: Seconds that a value without a strategy of its own stays valid; ``None`` forever.
         products_expire_after: The same for files.
         data_purge_every: Seconds between removals of expired values.
@@ -107,6 +113,7 @@ class Settings:
     left_out: tuple[str, ...] = field(init=False, compare=False, default=())
     cache: URLs = URLs(default_cache)
     products: URLs = URLs(default_products)
+    documents: DocumentsURL = DocumentsURL(default_documents)
     data_expire_after: OptionalDuration = OptionalDuration(None)
     products_expire_after: OptionalDuration = OptionalDuration(None)
     data_purge_every: Duration = Duration(7200.0)
@@ -227,7 +234,11 @@ def _left_out(environ: Mapping[str, str], directory: Path) -> tuple[str, ...]:
 
 
 def _defaults(environ: Mapping[str, str]) -> dict[str, object]:
-    places: dict[str, object] = {"cache": default_cache(environ), "products": default_products(environ)}
+    places: dict[str, object] = {
+        "cache": default_cache(environ),
+        "products": default_products(environ),
+        "documents": default_documents(environ),
+    }
     return {name: places.get(name) or setting.default() for name, setting in known_settings().items()}
 
 

@@ -15,7 +15,7 @@ _SHARED = "pyproject.toml"
 
 
 def user_directory(kind: str, environ: Mapping[str, str]) -> Path:
-    """The user's directory for RAVE, of ``kind`` ``"cache"`` or ``"config"``; it need not exist.
+    """The user's directory for RAVE, of ``kind`` ``"cache"``, ``"config"`` or ``"data"``; it need not exist.
 
     Without a home, it is below the root directory, as in containers.
     """
@@ -24,7 +24,11 @@ def user_directory(kind: str, environ: Mapping[str, str]) -> Path:
         return Path(chosen) / "rave"
     import platformdirs  # only here, because most runs of a test or a service never need it
 
-    ask = {"cache": platformdirs.user_cache_path, "config": platformdirs.user_config_path}[kind]
+    ask = {
+        "cache": platformdirs.user_cache_path,
+        "config": platformdirs.user_config_path,
+        "data": platformdirs.user_data_path,
+    }[kind]
     try:
         return ask("rave", appauthor=False)
     except RuntimeError:

@@ -247,7 +247,7 @@ def _log_trouble(action: str, error: Exception) -> None:
 
 
 @dataclass(slots=True, eq=False)
-class Watch:
+class LeaseWait:
     """One caller's wait for one key. Not for sharing between threads.
 
     Attributes:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ValuesContract,
     )
     from rave_core.testing.clock import FakeClock
+    from rave_core.testing.document_contract import DocumentContract
     from rave_core.testing.network import BadNetwork
     from rave_core.testing.plugins import isolated_plugins
     from rave_core.testing.process_contracts import ClockContract, CrashContract, ProcessContract
@@ -38,6 +39,7 @@ __all__ = [
     "ClockContract",
     "CrashContract",
     "DamageContract",
+    "DocumentContract",
     "FakeClock",
     "FilesContract",
     "HoldingsContract",
@@ -67,6 +69,7 @@ _MODULES = {
     "ClockContract": "process_contracts",
     "CrashContract": "process_contracts",
     "DamageContract": "trouble_contracts",
+    "DocumentContract": "document_contract",
     "FakeClock": "clock",
     "FilesContract": "product_contracts",
     "HoldingsContract": "capability_contracts",

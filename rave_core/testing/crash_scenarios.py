@@ -15,7 +15,7 @@ from rave_core.backend import peek
 from rave_core.model import Bytes
 from rave_core.testing.capable import Capable
 from rave_core.testing.clock import shift_time
-from rave_core.testing.process_harness import Child, ProcessHarness, chosen
+from rave_core.testing.process_harness import BackendHarness, answers_of, chosen
 from rave_core.testing.product_scenarios import CopyScenario, ObjectScenario, ProductScenario
 from rave_core.testing.samples import frame_of, key_of
 from rave_core.testing.scenario import LATER, NEW, OLD, Scenario, never, whole
@@ -87,7 +87,7 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 
-def crashes(harness: ProcessHarness, act: str, most: int) -> dict[str, Any]:
+def crashes(harness: BackendHarness, act: str, most: int) -> dict[str, Any]:
     """Kills a process at each line of an act; returns what was wrong after each, by line number.
 
     If there are more than ``most`` lines, it chooses ``most`` of them evenly, including the first and the last.
@@ -126,7 +126,7 @@ def _is_unharmed(backend: Capable, key: str) -> None:
     assert bytes(backend.get(key) or b"") == whole(key, OLD), "another entry was harmed"
 
 
-def claims(harness: ProcessHarness, processes: int, rounds: int) -> list[int]:
+def claims(harness: BackendHarness, processes: int, rounds: int) -> list[int]:
     """How many of the processes won each of the rounds, in which all claim one key at the same moment."""
     together = multiprocessing.get_context("fork").Barrier(processes)
 
@@ -139,10 +139,10 @@ def claims(harness: ProcessHarness, processes: int, rounds: int) -> list[int]:
         return won
 
     children = [harness.start(claim) for _ in range(processes)]
-    return [sum(column) for column in zip(*_answers(children), strict=True)]
+    return [sum(column) for column in zip(*answers_of(children), strict=True)]
 
 
-def stress(harness: ProcessHarness, processes: int, actions: int) -> int:
+def stress(harness: BackendHarness, processes: int, actions: int) -> int:
     """How many frames were read whole while several processes put, read, delete and purge a few keys."""
     names = [key_of(f"busy-{number}") for number in range(5)]
 
@@ -166,7 +166,7 @@ def stress(harness: ProcessHarness, processes: int, actions: int) -> int:
 
         return act
 
-    return sum(_answers([harness.start(hurry(seed)) for seed in range(processes)]))
+    return sum(answers_of([harness.start(hurry(seed)) for seed in range(processes)]))
 
 
 def _iswhole(frame: Bytes, key: str) -> bool:
@@ -178,7 +178,7 @@ def _iswhole(frame: Bytes, key: str) -> bool:
     return True
 
 
-def clocks(harness: ProcessHarness, seconds: float) -> dict[str, Any]:
+def clocks(harness: BackendHarness, seconds: float) -> dict[str, Any]:
     """What is left of one host's work after a purge by another host whose clock is ``seconds`` off."""
     ready, purged = multiprocessing.get_context("fork").Event(), multiprocessing.get_context("fork").Event()
 
@@ -194,7 +194,7 @@ def clocks(harness: ProcessHarness, seconds: float) -> dict[str, Any]:
     assert ready.wait(60)
     shift_time(seconds)
     harness.play(there)
-    (found,) = _answers([host])
+    (found,) = answers_of([host])
     return dict(found)
 
 
@@ -216,20 +216,13 @@ def _work_over(backend: Capable, wait: Callable[[], None]) -> dict[str, Any]:
     }
 
 
-def _answers(children: list[Child]) -> list[Any]:
-    ended = [child.end() for child in children]
-    problems = [each.problem for each in ended if each.problem]
-    assert not problems, problems[0]
-    return [each.answer for each in ended]
-
-
 COMMANDS: dict[str, Callable[..., object]] = {"crashes": crashes, "claims": claims, "stress": stress, "clocks": clocks}
 
 
 def main() -> None:
     """Plays the scenario that standard input names."""
     asked = json.load(sys.stdin)
-    harness = ProcessHarness(asked["opening"], asked["place"])
+    harness = BackendHarness(asked["opening"], asked["place"])
     print(json.dumps(COMMANDS[asked["play"]](harness, **asked["arguments"])))  # noqa: T201  # its answer
 
 

@@ -1,7 +1,7 @@
 """A separate process whose children are killed, race each other, or use another clock.
 
-It never opens a backend itself: each of its children does, after the fork, as each process of a team would. It reads
-the scenario and how to open a backend as JSON from standard input, and writes the result as JSON to standard output.
+It never opens a store itself: each of its children does, after the fork, as each process of a team would. It reads
+the scenario and how to open a store as JSON from standard input, and writes the result as JSON to standard output.
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ import os
 import signal
 import sys
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from rave_core.backend import Backend
+from rave_core.documents import DocumentStore
 from rave_core.testing.capable import Capable
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +73,31 @@ def _perform(act: Callable[[], object], told: int) -> None:
     os._exit(0)
 
 
-class ProcessHarness:
-    """How each child opens its backend."""
+class ProcessHarness(ABC, Generic[T]):
+    """How each child opens its store, a ``T``."""
 
     def __init__(self, opening: str, place: str) -> None:
-        """``opening`` is source that defines ``open_backend(place)``."""
+        """``opening`` is source that defines the function which opens ``place``."""
         self._opening = opening
         self._place = place
 
+    @abstractmethod
     @contextmanager
-    def opened(self) -> Iterator[Capable]:
-        """A backend over the common place; for a child alone."""
-        named: dict[str, Callable[[str], Backend]] = {}
-        exec(self._opening, named)  # noqa: S102  # a test's own words
-        backend = named["open_backend"](self._place)
-        try:
-            yield Capable(backend)
-        finally:
-            backend.close()
+    def opened(self) -> Iterator[T]:
+        """A store over the common place; for a child alone."""
 
-    def play(self, act: Callable[[Capable], object]) -> Any:
-        """What ``act`` gives, in a child of its own, for a backend opened there.
+    @abstractmethod
+    def code_of(self, store: T) -> type[object]:
+        """The class to whose package the lines belong at which a child is killed."""
+
+    def defined(self, name: str) -> Callable[[str], Any]:
+        """The function that ``opening`` defines under a name."""
+        named: dict[str, Callable[[str], Any]] = {}
+        exec(self._opening, named)  # noqa: S102  # a test's own words
+        return named[name]
+
+    def play(self, act: Callable[[T], object]) -> Any:
+        """What ``act`` gives, in a child of its own, for a store opened there.
 
         Raises:
             AssertionError: it failed.
@@ -98,38 +106,69 @@ class ProcessHarness:
         assert not ended.problem, ended.problem
         return ended.answer
 
-    def start(self, act: Callable[[Capable], object]) -> Child:
+    def start(self, act: Callable[[T], object]) -> Child:
         """As ``play``, without waiting for it."""
         return Child(lambda: self._act(act))
 
-    def _act(self, act: Callable[[Capable], object]) -> object:
-        with self.opened() as backend:
-            return act(backend)
+    def _act(self, act: Callable[[T], object]) -> object:
+        with self.opened() as store:
+            return act(store)
 
-    def lines(self, act: Callable[[Capable], object]) -> int:
-        """How many lines of its own code a backend goes through in ``act``."""
+    def lines(self, act: Callable[[T], object]) -> int:
+        """How many lines of its own code a store goes through in ``act``."""
 
-        def count(backend: Capable) -> int:
-            with _counting(backend.backend, 0) as counted:
-                act(backend)
+        def count(store: T) -> int:
+            with _counting(self.code_of(store), 0) as counted:
+                act(store)
             return counted[0]
 
         return int(self.play(count))
 
-    def killed_at(self, number: int, act: Callable[[Capable], object]) -> Ended:
+    def killed_at(self, number: int, act: Callable[[T], object]) -> Ended:
         """How a process ends that is killed before the ``number``th of these lines."""
 
-        def dying(backend: Capable) -> None:
-            with _counting(backend.backend, number):
-                act(backend)
+        def dying(store: T) -> None:
+            with _counting(self.code_of(store), number):
+                act(store)
 
         return self.start(dying).end()
 
 
+class BackendHarness(ProcessHarness[Capable]):
+    """Children over one cache backend; ``opening`` defines ``open_backend(place)``."""
+
+    @contextmanager
+    def opened(self) -> Iterator[Capable]:
+        """The backend, with the methods of its capabilities."""
+        backend: Backend = self.defined("open_backend")(self._place)
+        try:
+            yield Capable(backend)
+        finally:
+            backend.close()
+
+    def code_of(self, store: Capable) -> type[object]:
+        """That of the backend."""
+        return type(store.backend)
+
+
+class DocumentHarness(ProcessHarness[DocumentStore]):
+    """Children over one document store; ``opening`` defines ``open_store(place)``."""
+
+    @contextmanager
+    def opened(self) -> Iterator[DocumentStore]:
+        """The store."""
+        with self.defined("open_store")(self._place) as store:
+            yield store
+
+    def code_of(self, store: DocumentStore) -> type[object]:
+        """That of the store."""
+        return type(store)
+
+
 @contextmanager
-def _counting(backend: Backend, deadly: int) -> Iterator[list[int]]:
-    """Counts the lines of the backend's package that this thread runs, and dies before one of them."""
-    home, counted, known = _home(type(backend)), [0], dict[CodeType, bool]()
+def _counting(kind: type[object], deadly: int) -> Iterator[list[int]]:
+    """Counts the lines of a class's package that this thread runs, and dies before one of them."""
+    home, counted, known = _home(kind), [0], dict[CodeType, bool]()
 
     def line(_frame: FrameType, event: str, _argument: object) -> Any:
         if event == "line":
@@ -152,7 +191,7 @@ def _counting(backend: Backend, deadly: int) -> Iterator[list[int]]:
 
 
 def _home(kind: type[object]) -> str:
-    """The location of a backend's code: the folder of its package, or its one file."""
+    """The location of a store's code: the folder of its package, or its one file."""
     top = sys.modules[kind.__module__.partition(".")[0]]
     if hasattr(top, "__path__"):
         return f"{next(iter(top.__path__))}{os.sep}"
@@ -164,3 +203,15 @@ def chosen(total: int, most: int) -> list[int]:
     if total <= most:
         return list(range(1, total + 1))
     return sorted({1 + round(step * (total - 1) / (most - 1)) for step in range(most)})
+
+
+def answers_of(children: list[Child]) -> list[Any]:
+    """What children gave, in their order.
+
+    Raises:
+        AssertionError: one of them failed.
+    """
+    ended = [child.end() for child in children]
+    problems = [each.problem for each in ended if each.problem]
+    assert not problems, problems[0]
+    return [each.answer for each in ended]

@@ -22,7 +22,7 @@ from rave_core.errors import RaveError, describe_error
 from rave_core.expiry import nocache
 from rave_core.model import PLAIN, Call, Options, Outcome, Status
 from rave_core.runtime.runtime import Runtime
-from rave_core.storage.leases import Leases, Watch
+from rave_core.storage.leases import Leases, LeaseWait
 from rave_http.description.request_arguments import Asked
 from rave_http.executors import Executor
 from rave_http.executors.executor import Result
@@ -322,7 +322,7 @@ class Jobs:
         if key is None or job.options is not PLAIN:
             return
         engine = self._runtime.container.engine
-        watch = Watch(leases, key, job.resolved.name) if leases is not None else None
+        watch = LeaseWait(leases, key, job.resolved.name) if leases is not None else None
         seconds = 0.01
         try:
             while engine.flights.is_under_way(key) or (watch and not await asyncio.to_thread(watch.is_free)):

@@ -17,7 +17,7 @@ from rave_core.clock import Clock
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import PLAIN, Call, Key, quote_operation
 from rave_core.storage.cache import Found
-from rave_core.storage.leases import LeaseRecord, Watch
+from rave_core.storage.leases import LeaseRecord, LeaseWait
 from rave_http.auth.authorization import HIDDEN
 from rave_http.description.request_arguments import bind
 from rave_http.executors.foreign_code import ForeignCode, LeftError
@@ -136,7 +136,7 @@ class JobStatuses:
         self._clock = clock
         self._foreign = foreign
         self._failure_time = failure_time
-        self._watches: TTLCache[str, tuple[Watch, Lock]] = TTLCache(_WATCHED, ttl=_WATCHED_FOR)
+        self._watches: TTLCache[str, tuple[LeaseWait, Lock]] = TTLCache(_WATCHED, ttl=_WATCHED_FOR)
         self._lock = Lock()
         self._looks: dict[str, asyncio.Task[JobStatus]] = {}
 
@@ -235,7 +235,9 @@ class JobStatuses:
         if resolved.leases is None:
             return False, None
         with self._lock:
-            watch, lock = self._watches.setdefault(key.text, (Watch(resolved.leases, key.text, resolved.name), Lock()))
+            watch, lock = self._watches.setdefault(
+                key.text, (LeaseWait(resolved.leases, key.text, resolved.name), Lock())
+            )
         try:
             with lock:
                 return (False, None) if watch.is_free() else (True, resolved.leases.holder(key.text))

@@ -11,7 +11,7 @@ from rave_core import Runtime, duration_strategy, nocache, op, using
 from rave_core.errors import OptionError
 from rave_core.introspection.explain import computation_of
 from rave_core.model import Status
-from rave_core.storage.leases import Watch
+from rave_core.storage.leases import LeaseWait
 from rave_core.testing import FakeClock
 from tests.core.introspection.explained import files, scaled
 
@@ -163,7 +163,7 @@ def test_who_computes_a_call_is_told(runtime: Runtime) -> None:
     assert key is not None
     assert resolved.leases is not None
     assert computation_of(resolved, key.text) is None
-    lease = Watch(resolved.leases, key.text, "test").attempt()
+    lease = LeaseWait(resolved.leases, key.text, "test").attempt()
     assert lease is not None
     found = computation_of(resolved, key.text)
     assert found is not None

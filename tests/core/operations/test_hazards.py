@@ -27,7 +27,7 @@ from rave_core import Options, Runtime, carry, op, op_file, using
 from rave_core.clock import SystemClock
 from rave_core.fingerprint import digest
 from rave_core.model import Progress
-from rave_core.storage.leases import Leases, Watch
+from rave_core.storage.leases import Leases, LeaseWait
 
 Make = Callable[..., Runtime]
 
@@ -227,7 +227,7 @@ def _leases(root: Path) -> Leases:
 def test_a_report_that_can_not_be_written_does_not_end_the_heartbeat(tmp_path: Path) -> None:
     """A body may report anything, such as numbers of NumPy's; its lease is renewed without."""
     leases = _leases(tmp_path)
-    lease = Watch(leases, "op/v/args", "op").attempt()
+    lease = LeaseWait(leases, "op/v/args", "op").attempt()
     assert lease is not None
     lease.progress = lambda: Progress(np.int64(1), text="half")  # type: ignore[arg-type]  # what hints would refuse
     leases.beat()
@@ -241,7 +241,7 @@ def test_a_lease_that_could_not_be_given_back_goes_with_the_next_heartbeat(
 ) -> None:
     """While another process holds the lock over all leases, nothing is lost and nothing is left behind."""
     ours, theirs = _leases(tmp_path), _leases(tmp_path)
-    lease = Watch(ours, "op/v/args", "op").attempt()
+    lease = LeaseWait(ours, "op/v/args", "op").attempt()
     assert lease is not None
     ours.beat()
     with ours._store._root.lock("leases") as held:  # type: ignore[attr-defined]  # of this backend alone
@@ -249,7 +249,7 @@ def test_a_lease_that_could_not_be_given_back_goes_with_the_next_heartbeat(
         ours.release(lease)
     assert "could not release a lease" in caplog.text
     ours.beat()
-    taken = Watch(theirs, "op/v/args", "op").attempt()
+    taken = LeaseWait(theirs, "op/v/args", "op").attempt()
     assert taken is not None
     theirs.release(taken)
 

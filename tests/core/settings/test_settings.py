@@ -210,6 +210,7 @@ def test_tables_of_two_files_are_joined(load: Load, tmp_path: Path, project: Pat
 def test_every_setting_but_tables_has_a_variable(load: Load, name: str) -> None:
     """The variable is RAVE_ and the name in capitals."""
     texts = {"Flag": "on", "Duration": "7s", "OptionalDuration": "never", "URLs": "memory:// file:///x", "Word": "w"}
+    texts["DocumentsURL"] = "sqlite:////k"
     texts["Choice"] = "name"  # of `version_packages`
     kind = type(vars(Settings)[name]).__name__
     settings = load(

@@ -1,0 +1,107 @@
+"""The statements of a document store, compiled once by SQLAlchemy and kept in its cache."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+import sqlalchemy as sql
+from sqlalchemy import bindparam, func, select
+
+from rave_backends.documents.tables import COLLECTIONS, DOCUMENTS, FENCES, STATE
+from rave_core.documents import Metadata
+
+Select: TypeAlias = sql.Select[Any]
+
+_C = DOCUMENTS.c
+METADATA: Final = (
+    _C.collection,
+    _C.key,
+    _C.version,
+    _C.author,
+    _C.comment,
+    _C.time,
+    _C.payload.is_(None).label("empty"),
+    _C.sequence,
+)
+"""The columns of `rave_core.documents.Metadata`, in its order."""
+PAYLOAD: Final = _C.payload
+_IS_COLLECTION = _C.collection == bindparam("collection", type_=_C.collection.type)
+_IS_DOCUMENT = sql.and_(_IS_COLLECTION, _C.key == bindparam("key", type_=_C.key.type))
+_NEWEST = select(func.coalesce(func.max(_C.version), 0)).where(_IS_DOCUMENT).correlate(None).scalar_subquery()
+
+NEWEST: Final = select(_NEWEST)
+"""The newest version of a document; 0 for none."""
+ONE: Final = select(*METADATA, _C.payload).where(
+    _IS_DOCUMENT, _C.version == bindparam("version", type_=_C.version.type)
+)
+HEAD: Final = select(*METADATA, _C.payload).where(_IS_DOCUMENT).order_by(_C.version.desc()).limit(1)
+HISTORY: Final = select(*METADATA).where(_IS_DOCUMENT).order_by(_C.version.desc())
+EVERY: Final = select(*METADATA, _C.payload).order_by(_C.sequence)
+NAMES: Final = select(_C.collection).distinct().order_by(_C.collection)
+DECLARED: Final = select(COLLECTIONS.c.name, COLLECTIONS.c.keep).order_by(COLLECTIONS.c.name)
+LATEST: Final = select(STATE.c.sequence)
+
+_KEEP = (
+    select(COLLECTIONS.c.keep)
+    .where(COLLECTIONS.c.name == bindparam("in_collection", type_=COLLECTIONS.c.name.type))
+    .correlate(None)
+    .scalar_subquery()
+)
+ADVANCE: Final = sql.update(STATE).values(sequence=STATE.c.sequence + 1).returning(STATE.c.sequence, _KEEP)
+"""Takes the next number, and the lock that every save holds until its commit; also says how many versions to keep."""
+LOCK: Final = sql.update(STATE).values(sequence=STATE.c.sequence)
+"""Takes the same lock, and no number."""
+
+_WRITTEN = ("sequence", "collection", "key", "version", "author", "comment", "time", "payload")
+_VALUES = tuple(bindparam(f"new_{name}", type_=_C[name].type) for name in _WRITTEN)
+_ON_TOP = select(*_VALUES).where(bindparam("expect", type_=_C.version.type) == _NEWEST)
+INSERT: Final = sql.insert(DOCUMENTS).from_select(list(_WRITTEN), _ON_TOP, include_defaults=False)
+"""Adds a version if the newest one is the expected one. Under the lock, that can't change any more."""
+INSERT_AND_NOTIFY: Final = INSERT.returning(
+    _C.sequence, func.pg_notify(bindparam("channel", type_=sql.Text()), sql.cast(_C.sequence, sql.Text()))
+)
+"""The same on PostgreSQL, which tells all watches once the transaction is committed."""
+TRIM: Final = sql.delete(DOCUMENTS).where(_IS_DOCUMENT, _C.version <= bindparam("last", type_=_C.version.type))
+
+FENCE: Final = select(FENCES.c.fence).where(FENCES.c.name == bindparam("leadership", type_=FENCES.c.name.type))
+RAISE_FENCE: Final = (
+    sql.update(FENCES)
+    .where(FENCES.c.name == bindparam("leadership", type_=FENCES.c.name.type))
+    .values(fence=bindparam("number", type_=FENCES.c.fence.type))
+)
+
+
+def heads(*columns: sql.ColumnElement[Any], deleted: bool) -> Select:
+    """The newest version of each document in a collection, in the order of keys."""
+    newest = (
+        select(_C.key, func.max(_C.version).label("version")).where(_IS_COLLECTION).group_by(_C.key).subquery("newest")
+    )
+    found = (
+        select(*columns)
+        .join_from(newest, DOCUMENTS, sql.and_(_C.key == newest.c.key, _C.version == newest.c.version))
+        .where(_IS_COLLECTION)
+        .order_by(newest.c.key)
+    )
+    return found if deleted else found.where(_C.payload.is_not(None))
+
+
+def changes(limit: int | None) -> Select:
+    """The commits after a number."""
+    found = select(*METADATA).where(_C.sequence > bindparam("since", type_=sql.BigInteger())).order_by(_C.sequence)
+    return found if limit is None else found.limit(limit)
+
+
+def inserted(sequence: int, metadata: Metadata, payload: bytes | None) -> dict[str, object]:
+    """The parameters of ``INSERT``, without ``expect``."""
+    return {
+        "new_sequence": sequence,
+        "new_collection": metadata.collection,
+        "new_key": metadata.key,
+        "new_version": metadata.version,
+        "new_author": metadata.author,
+        "new_comment": metadata.comment,
+        "new_time": metadata.time,
+        "new_payload": payload,
+        "collection": metadata.collection,
+        "key": metadata.key,
+    }

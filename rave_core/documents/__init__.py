@@ -1,0 +1,20 @@
+"""Documents: versioned bytes under keys, in collections. A cache may forget; documents may not."""
+
+from rave_core.documents.document import Change, Document, Fence, Metadata
+from rave_core.documents.opening import open_store
+from rave_core.documents.store import DocumentFactory, DocumentStore
+from rave_core.documents.watch import News, Watch
+from rave_core.errors import Conflict
+
+__all__ = [
+    "Change",
+    "Conflict",
+    "Document",
+    "DocumentFactory",
+    "DocumentStore",
+    "Fence",
+    "Metadata",
+    "News",
+    "Watch",
+    "open_store",
+]
