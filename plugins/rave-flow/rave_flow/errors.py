@@ -12,6 +12,7 @@
     ├── ParameterError         an argument is out of range, or contradicts another (`rave_core.errors.ArgumentError`)
     │   ├── WindowError        a window of time ends before it starts, or would have too many bins
     │   └── UnknownSourceError no source of that name is configured (`NoDirectoryError` too)
+    ├── ResolvingOffError      names are asked for, and ``resolve = true`` is not set
     ├── NoStateError           nothing in these files shows whether connections failed
     └── NothingFoundError      no flow matches
 
@@ -75,6 +76,10 @@ class UnknownSourceError(NoDirectoryError, ParameterError):
 
     def __init__(self, message: str, *, parameter: str | None = "source") -> None:
         ParameterError.__init__(self, message, parameter=parameter)
+
+
+class ResolvingOffError(FlowError):
+    """Host names are asked for, and ``resolve = true`` is not set."""
 
 
 class NoStateError(FlowError):

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 CONTACTS = {"host": "dst", "port": "dst, dst_port"}
 """What counts as a first contact of a source: an address, as in the paper, or a port of an address."""
 
-_WALKS = """
-WITH attempts AS (
-    SELECT ts, src, {target}, outcome AS success FROM contacts WHERE proto = 'tcp' AND outcome IS NOT NULL
+WALK = """
+WITH attempts AS ({attempts}
 ), firsts AS (
     SELECT src, {target}, min(ts) AS ts, arg_max(success, (-epoch_us(ts), success)) AS success
     FROM attempts GROUP BY src, {target}
@@ -48,6 +47,11 @@ WITH attempts AS (
     QUALIFY row_number() OVER (PARTITION BY src ORDER BY verdict IS NULL,
         CASE WHEN verdict IS NULL THEN -observations ELSE observations END) = 1
 )
+"""
+"""The beginning of a query: a relation ``decided`` of sources, of ``attempts`` with ts, src, success and the target."""
+
+_ATTEMPTS = "SELECT ts, src, {target}, outcome AS success FROM contacts WHERE proto = 'tcp' AND outcome IS NOT NULL"
+_VERDICTS = """
 SELECT src, coalesce(verdict, 'pending') AS verdict, exp(walk) AS ratio, observations, successes, failures,
        CASE WHEN verdict IS NOT NULL THEN CAST(ts AS TIMESTAMPTZ) END AS decided_at, contacts,
        format('{{}} of {{}} first contacts failed, so the likelihood ratio is {{:.3g}}: ', failures, observations,
@@ -112,7 +116,8 @@ def scans(parquet: Sequence[Path], window: Window, test: SequentialTest, contact
     with flows(parquet, window) as connection:
         create_contacts(connection)
         _require_states(connection.execute(_STATED).fetchall()[0], window)
-        query = _WALKS.format(target=CONTACTS[contact])
+        target = CONTACTS[contact]
+        query = WALK.format(target=target, attempts=_ATTEMPTS.format(target=target)) + _VERDICTS.format()
         return connection.sql(query, params=test.steps).to_arrow_table()
 
 

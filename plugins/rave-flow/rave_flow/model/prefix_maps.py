@@ -12,6 +12,7 @@ from os import PathLike
 from pathlib import Path
 
 from rave_flow.model.address_set import AddressSet, number_of_text
+from rave_flow.model.maxmind import labelled_networks
 from rave_flow.model.ranges import Ranges, merged
 
 Labelled = tuple[int, int, str]
@@ -57,18 +58,18 @@ class PrefixMap:
 
     @classmethod
     def load(cls, name: str, path: str | PathLike[str]) -> PrefixMap:
-        """The map in a file: lines of ``network,label`` or ``network label``, or MaxMind's CSV of networks.
+        """The map in a file: lines of ``network,label`` or ``network label``, or MaxMind's networks, CSV or ``.mmdb``.
 
-        MaxMind's refers to a file of locations beside it, ``…-Locations-en.csv``, and gives the ISO code of the
-        country; of its file of autonomous systems it is the number.
+        MaxMind's CSV refers to a file of locations beside it, ``…-Locations-en.csv``. The label is the ISO code of
+        the country, or of the registered country where there is none; of autonomous systems it is the number.
 
         Raises:
             OSError: a file can't be read.
-            ValueError: a line is wrong; the message names the file.
+            ValueError: a line is wrong, or the package ``maxminddb`` is missing; the message names the file.
         """
         target = Path(path)
         if target.suffix == ".mmdb":
-            raise ValueError(f"{target} is MaxMind's binary form, which is not read; its CSV edition is")
+            return cls(name, tuple(labelled_networks(target)))
         text = target.read_text(encoding="utf-8-sig").splitlines()
         try:
             titles = set(text[0].split(",")) if text else set()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rave_core import Operation, list_of, op
 from rave_flow.errors import ParameterError
 from rave_flow.operations.windowed import ARROW
-from rave_flow.silk import bags, records, sets, tools
+from rave_flow.silk import bags, records, resolving, scans, sets, tools
 from rave_flow.silk.flows import CUT_FIELDS, Flows, noted
 from rave_flow.sql.conditions import FLAG_BITS
 from rave_flow.sql.dates import span_of
@@ -174,6 +174,11 @@ TOOLS: dict[str, Tool] = {
         {"use_dest": bool, **{f"{end}_{name}": "flow_amount" for end in ("min", "max") for name in ADDED}},
         "Bytes, packets, records and times of each source or destination, of the flows that pass all options.",
     ),
+    "rwscan": Tool(
+        scans.rwscan,
+        {"trw_internal_set": "flow_set", "trw_theta0": "flow_probability", "trw_theta1": "flow_probability"},
+        "The sources of TCP that scan, by SiLK's Threshold Random Walk, of the flows that pass all options.",
+    ),
     "rwbag": Tool(
         _bag,
         {"key": str, "counter": str},
@@ -233,10 +238,26 @@ def rwsettool(
     return joined(sets, operation, cidr_blocks, size, seed)
 
 
+@op(
+    name="flow/rwresolve",
+    version=CODE,
+    mime_type=ARROW,
+    expires="5m",
+    typemap={"addresses": "flow_addresses", "timeout": "flow_distance"},
+)
+def rwresolve(addresses: Any, timeout: float = 5.0) -> pyarrow.Table:
+    """The host names of at most 1000 addresses, if ``resolve = true`` is set: columns address, name and why."""
+    return resolving.rwresolve(addresses, timeout=timeout)
+
+
 def joined(given: Sequence[Any], operation: str, cidr_blocks: bool, size: int | None, seed: int) -> pyarrow.Table:
     """See `rave_flow.silk.rwsettool`."""
     wanted: dict[str, bool] = {operation: True}
     return sets.rwsetcat(sets.rwsettool(*given, size=size, seed=seed, **wanted), cidr_blocks=cidr_blocks)
 
 
-__export__: dict[str, Operation[..., Any]] = {**{name: _operation(name) for name in TOOLS}, "rwsettool": rwsettool}
+__export__: dict[str, Operation[..., Any]] = {
+    **{name: _operation(name) for name in TOOLS},
+    "rwsettool": rwsettool,
+    "rwresolve": rwresolve,
+}

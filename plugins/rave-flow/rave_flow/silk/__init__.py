@@ -7,6 +7,8 @@ from rave_flow.silk.bags import rwbag, rwbagbuild, rwbagcat, rwbagtool
 from rave_flow.silk.flows import Flows
 from rave_flow.silk.prefix_maps import rwpmapbuild, rwpmaplookup
 from rave_flow.silk.records import rwaddrcount, rwdedupe, rwgroup, rwmatch
+from rave_flow.silk.resolving import rwresolve
+from rave_flow.silk.scans import rwscan
 from rave_flow.silk.sets import rwsetbuild, rwsetcat, rwsetmember, rwsettool
 from rave_flow.silk.tools import rwcat, rwcount, rwcut, rwfilter, rwset, rwsort, rwstats, rwtotal, rwuniq
 from rave_flow.sql.tuples import Tuples
@@ -31,6 +33,8 @@ __all__ = [
     "rwmatch",
     "rwpmapbuild",
     "rwpmaplookup",
+    "rwresolve",
+    "rwscan",
     "rwset",
     "rwsetbuild",
     "rwsetcat",
