@@ -66,8 +66,7 @@ class FilesystemBackend(Backend):
             clock: the source of time; it must agree with the file system's.
         """
         self.budget, self._clock = budget or Budget(Limit(max_bytes), policy=policy), clock or SystemClock()
-        self._durable, self.max_age = durable, max_age
-        self._is_limited = bool(self.budget)
+        self._durable, self.max_age, self._is_limited = durable, max_age, bool(self.budget)
         self._keeps_use = self._is_limited and self.budget.policy != "cost" and max_age is None
         self._account = StoreUsage()
         self._tree = Tree(os.path.abspath(root))
@@ -88,11 +87,8 @@ class FilesystemBackend(Backend):
             ConfigurationError: the URL names no directory, or an option is wrong.
         """
         root, durable = directory_of(url), url.take("durable", parse_flag, False)
-        budget, max_age, mode = (
-            Budget.from_url(url),
-            url.take("max_age", parse_age, None),
-            url.take("mode", parse_mode, None),
-        )
+        budget, max_age = Budget.from_url(url), url.take("max_age", parse_age, None)
+        mode = url.take("mode", parse_mode, None)
         url.done()
         return cls(root, durable=durable, budget=budget, mode=mode, max_age=max_age)
 
@@ -243,6 +239,10 @@ class FilesystemBackend(Backend):
     def swap_lease(self, key: str, seen: bytes, record: bytes | None) -> bool:
         """Replaces the lease's record with ``record`` (``None`` removes it) if it is still ``seen``; whether it did."""
         return self._leases.swap_lease(key, seen, record)
+
+    def lease_owner(self, key: str) -> str | None:
+        """The other user who made the lease of ``key``, or that a lock holds it that is not a claim."""
+        return self._leases.owner(key)
 
     def purge(self, is_dead: Callable[[Entry], bool], *, grace: float, seconds: float | None = None) -> Purged:
         """Removes what is dead, left over or beyond the budget. Does nothing while another purge runs.

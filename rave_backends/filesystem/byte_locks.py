@@ -76,17 +76,23 @@ class ByteLocks:
 
     def is_taken(self, key: str) -> bool:
         """Whether anybody has ``key``."""
-        if _ASK is None:
-            return False
         with self._guard:
-            try:
-                file = self._opened()
-                if key in self._taken:
-                    return True
-                answer = fcntl.fcntl(file, _ASK, _flock(fcntl.F_WRLCK, key))
-            except OSError:
-                return False
-            return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+            return key in self._taken or self._length(key) is not None
+
+    def is_covered(self, key: str) -> bool:
+        """Whether somebody holds ``key`` by a lock on more than its byte, which nobody takes who claims a key."""
+        with self._guard:
+            return key not in self._taken and self._length(key) not in (None, 1)
+
+    def _length(self, key: str) -> int | None:
+        """The bytes that another's lock on ``key`` covers, 0 for all; ``None`` if there is none."""
+        if _ASK is None:
+            return None
+        try:
+            kind, _, _, length, _ = _FLOCK.unpack(fcntl.fcntl(self._opened(), _ASK, _flock(fcntl.F_WRLCK, key)))
+        except OSError:
+            return None
+        return None if kind == fcntl.F_UNLCK else int(length)
 
     def close(self) -> None:
         """Releases everything."""

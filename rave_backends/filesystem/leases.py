@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import threading
 from hashlib import blake2b
@@ -12,8 +13,10 @@ from rave_backends.filesystem.ownership import NO_LINKS, Root
 from rave_backends.filesystem.paths import Tree
 from rave_backends.filesystem.temp_files import TempFiles, is_abandoned
 from rave_core.clock import Clock
+from rave_core.system.ownership import name_of
 
 _IDLE = 3600.0
+_PATIENCE = 1.0  # seconds; the lock over all leases is held for microseconds
 _LONGEST = 1 << 16  # bytes: we read no more of a record
 
 
@@ -35,6 +38,8 @@ class Leases:
         self._root = root
         self._temporaries = temporaries
         self._bytes = ByteLocks(f"{tree.control}/leases.bytes", root.open_lock, clock)
+        self._clock = clock
+        self._impatient_until = -math.inf
         self._own: dict[str, bytes] = {}
         self._unpublished: set[str] = set()
         self._guard = threading.RLock()
@@ -88,6 +93,14 @@ class Leases:
             return self._own.get(key)
         return b"" if self._bytes.is_taken(key) else None
 
+    def owner(self, key: str) -> str | None:
+        """The other user who published the lease of ``key``, or a lock that covers more than a key; else ``None``."""
+        try:
+            user = self._files.status(self._path(key)).st_uid
+        except OSError:
+            return "somebody who locks all keys" if self._bytes.is_covered(key) else None
+        return None if user == os.geteuid() else f"user {name_of(user)}"
+
     def _published(self, key: str) -> bytes | None:
         try:
             head, _, record = self._files.read(self._path(key), _LONGEST).partition(b"\n")
@@ -99,7 +112,8 @@ class Leases:
         """Replaces the lease's record with ``record`` (``None`` removes it) if it is still ``seen``; whether it did.
 
         Raises:
-            TimeoutError: the lock was not free within a second; nothing changed.
+            TimeoutError: the lock was not free within a second; nothing changed. Somebody holds it for long, so for an
+                hour from then on no call waits for it.
         """
         with self._guard:
             return self._swap(key, seen, record)
@@ -134,9 +148,12 @@ class Leases:
         return done
 
     def _replace(self, key: str, seen: bytes, record: bytes | None) -> bool:
-        path = self._path(key)
+        path, is_impatient = self._path(key), self._clock.monotonic() < self._impatient_until
         try:
-            with self._root.lock("leases", seconds=1.0) as held:
+            with self._root.lock("leases", seconds=0.0 if is_impatient else _PATIENCE) as held:
+                self._impatient_until = (
+                    self._impatient_until if held or is_impatient else self._clock.monotonic() + _IDLE
+                )
                 if not held:
                     raise TimeoutError(errno.ETIMEDOUT, "the lock over all leases could not be acquired", path)
                 if self._published(key) != seen:

@@ -10,6 +10,7 @@ from rave_core.backend import (
     Backend,
     SupportsHoldings,
     SupportsLease,
+    SupportsLeaseOwners,
     SupportsObjects,
     SupportsPeek,
     SupportsPins,
@@ -61,6 +62,9 @@ def delegated(layers: Sequence[Backend], guards: Guards) -> dict[type, object]:
         first = next((each for layer in order if (each := guarded(layer, kind, guards)) is not None), None)
         if first is not None:
             found[kind] = first
+    leasing = next((layer for layer in far_first if layer.capability(SupportsLease) is not None), None)
+    if leasing is not None and (owners := guarded(leasing, SupportsLeaseOwners, guards)) is not None:
+        found[SupportsLeaseOwners] = owners
     far = next((layer for layer in far_first if layer.capability(SupportsObjects) is not None), None)
     if far is not None and (url := guarded(far, SupportsUrl, guards)) is not None:
         found[SupportsUrl] = url

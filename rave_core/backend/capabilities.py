@@ -149,6 +149,17 @@ class SupportsLease(Protocol):
 
 
 @runtime_checkable
+class SupportsLeaseOwners(Protocol):
+    """A store with leases that knows who made each, whatever the record says."""
+
+    def lease_owner(self, key: str) -> str | None:
+        """Who holds the lease of ``key``, in words; ``None`` if that is this user, nobody, or not known.
+
+        One owner has the same words for all keys.
+        """
+
+
+@runtime_checkable
 class SupportsPurge(Protocol):
     """A store that can clean up beyond deleting keys."""
 

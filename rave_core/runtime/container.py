@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from rave_core.arguments.binder import Binder
-from rave_core.backend import Backend, StoreURL, SupportsFiles, SupportsLease, SupportsObjects
+from rave_core.backend import Backend, StoreURL, SupportsFiles, SupportsLease, SupportsLeaseOwners, SupportsObjects
 from rave_core.clock import Clock
 from rave_core.engine.compute import Compute
 from rave_core.engine.engine import Engine
@@ -33,6 +33,7 @@ from rave_core.storage.directory_cache import DirectoryCache
 from rave_core.storage.leases import Leases
 from rave_core.storage.product_cache import ProductCache
 from rave_core.storage.signature import Signer, load_key
+from rave_core.storage.silence import SilentHolders
 from rave_core.telemetry.diagnostics import Diagnostics
 from rave_core.versions import epochs
 from rave_core.versions.manifests import manifests
@@ -180,6 +181,7 @@ class Container:
                     lease_time=settings.lease_time,
                     heartbeat=settings.heartbeat,
                     report=partial(self._diagnostics.backend_failed, cache.url),
+                    silent=SilentHolders(backend.capability(SupportsLeaseOwners), self._clock, cache.url),
                 )
                 if store is not None
                 else None

@@ -20,6 +20,7 @@ import msgspec
 from rave_core.backend import SupportsLease
 from rave_core.clock import Clock
 from rave_core.model import Progress
+from rave_core.storage.silence import SilentHolders
 from rave_core.system.host import host_id, is_alive, process_start
 
 _log = logging.getLogger("rave")
@@ -94,6 +95,7 @@ class Leases:
         lease_time: float,
         heartbeat: float,
         report: Callable[[str, Exception], object] | None = None,
+        silent: SilentHolders | None = None,
     ) -> None:
         """Leases in ``store``.
 
@@ -103,9 +105,11 @@ class Leases:
             lease_time: seconds after which a lease that does not change is free.
             heartbeat: seconds between renewals of those held here.
             report: called on trouble with a description of what failed and the error; by default, trouble is logged.
+            silent: the holders that fell silent; by default, those that the records name.
         """
         self._store = store
         self._report = report or _log_trouble
+        self.silent = silent or SilentHolders(None, clock, "the store")
         self._clock = clock
         self.lease_time = lease_time
         self._heartbeat = heartbeat
@@ -261,6 +265,7 @@ class LeaseWait:
     key: str
     operation: str
     took_over: bool = False
+    _holder: str = ""
     _seen: bytes | None = None
     _since: float = 0.0
 
@@ -268,7 +273,7 @@ class LeaseWait:
         """The lease, if nobody holds it or its holder is gone; else ``None``: look for the entry, then try again.
 
         Raises:
-            OSError: the store is in trouble.
+            OSError: the store is in trouble, or somebody keeps it from changing leases.
         """
         leases = self.leases
         record = LeaseRecord(
@@ -294,10 +299,7 @@ class LeaseWait:
         seen = leases._store.lease(self.key)
         if seen is None or not self._is_stale(seen):
             return False
-        try:
-            self.took_over = leases._store.swap_lease(self.key, seen, data)
-        except TimeoutError:
-            return False
+        self.took_over = leases._store.swap_lease(self.key, seen, data)
         return self.took_over
 
     def is_free(self) -> bool:
@@ -310,9 +312,13 @@ class LeaseWait:
         return seen is None or self._is_stale(seen)
 
     def _is_stale(self, seen: bytes) -> bool:
-        now = self.leases._clock.monotonic()
+        leases, now = self.leases, self.leases._clock.monotonic()
         if seen != self._seen:
-            self._seen, self._since = seen, now
             record = read_record(seen)
-            return record is not None and record.host == host_id() and not is_alive(record.pid, record.start)
-        return now - self._since >= self.leases.lease_time
+            process = f"process {record.pid} of {record.host}" if record is not None else ""
+            self._seen, self._since, self._holder = seen, now, leases.silent.name(self.key, process)
+            if record is not None and record.host == host_id() and not is_alive(record.pid, record.start):
+                return True
+        if now - self._since >= leases.lease_time:
+            leases.silent.add(self._holder, self.key, leases.lease_time)
+        return self._holder in leases.silent
