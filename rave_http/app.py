@@ -23,6 +23,7 @@ from rave_http.resources import (
     catalog,
     documents,
     health,
+    jobs,
     namespaces,
     operations,
     products,
@@ -261,6 +262,7 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
         service.workers, service.jobs, service.waiting, service.streams, service.links, service.clock
     )
     app.add_route("/-/cache", kept)
+    app.add_route("/-/jobs", jobs.JobList(service.all_jobs, service.authorizer, service.links))
     app.add_route("/-/cache/purge", caches.Purge(service.runtime, *exports, service.workers, max_body=max_body))
     app.add_route("/-/livez", health.Live())
     app.add_route("/-/readyz", ready)
@@ -311,6 +313,8 @@ def _products(service: Service) -> products.Products:
         service.responder,
         service.workers,
         events,
+        service.all_jobs,
+        service.followers,
         service.clock,
         is_draining,
         max_wait=service.settings.max_wait,

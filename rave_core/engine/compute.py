@@ -70,6 +70,8 @@ class Compute:
         child = ExecutionContext(
             context.runtime, parent=context, key=key, operation=resolved.name, deep=deep, flight=flight
         )
+        if child.cancellation is not None:
+            child.cancellation.check()
         if lease is not None:
             lease.progress = lambda: child.progress
         # Before the body can change them.

@@ -34,6 +34,52 @@ class DeepRefresh:
         self.done: set[str] = set()
 
 
+class Cancellation:
+    """The wish to end a computation early. Its bodies notice it when they report progress or have to compute something.
+
+    A thread can't be ended from outside. Safe for many threads.
+
+    Attributes:
+        is_asked: whether the computation should end.
+        bodies: how many of its bodies run in this process now.
+        was_here: whether one of its bodies has ever run in this process.
+    """
+
+    __slots__ = ("_lock", "bodies", "is_asked", "was_here")
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        self.bodies = 0
+        self.was_here = False
+        self._lock = threading.Lock()
+
+    def ask(self) -> None:
+        """Asks the computation to end."""
+        self.is_asked = True
+
+    def check(self) -> None:
+        """Returns if the computation may continue.
+
+        Raises:
+            asyncio.CancelledError: it should end. ``except Exception`` does not catch it.
+        """
+        if self.is_asked:
+            import asyncio  # only here: programs without an event loop have no use for it
+
+            raise asyncio.CancelledError("the job was cancelled")
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Counts a body while it runs."""
+        with self._lock:
+            self.bodies, self.was_here = self.bodies + 1, True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.bodies -= 1
+
+
 class AbstractRuntime(ABC):
     """Where calls are answered: what an execution context knows about its `rave_core.Runtime`.
 
@@ -61,10 +107,14 @@ class ExecutionContext:
         deep: the deep refresh under way, or ``None``.
         progress: the latest report from here or from a computation below.
         flight: the nearest flight that the computation is a part of, or ``None``.
+        cancellation: that of the job that the computation is a part of; ``None`` where nothing can cancel it.
         depth: how many computations surround the call.
     """
 
-    __slots__ = ("children", "deep", "depth", "flight", "key", "listener", "operation", "parent", "progress", "runtime")
+    __slots__ = (
+        "cancellation", "children", "deep", "depth", "flight", "key", "listener", "operation", "parent", "progress",
+        "runtime",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -76,6 +126,7 @@ class ExecutionContext:
         deep: DeepRefresh | None = None,
         listener: Listener | None = None,
         flight: SingleFlight | None = None,
+        cancellation: Cancellation | None = None,
     ) -> None:
         self.runtime = runtime
         self.parent = parent
@@ -84,6 +135,7 @@ class ExecutionContext:
         self.deep = deep
         self.listener = listener
         self.flight: SingleFlight | None = flight if flight is not None or parent is None else parent.flight
+        self.cancellation: Cancellation | None = cancellation if parent is None else parent.cancellation
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.children: dict[str, None] = {}
         self.progress: Progress | None = None
@@ -154,9 +206,15 @@ def progress(done: float, total: float | None = None, text: str = "") -> None:
         done: how much is done, in units that the operation chooses.
         total: how much there is in all; ``None`` while that is unknown.
         text: what is being done, for people.
+
+    Raises:
+        asyncio.CancelledError: the job that the operation runs in was cancelled. ``except Exception`` does not catch
+            it; clean up in ``finally``.
     """
     context = current.get()
     if context is not None and context.is_computing:
+        if context.cancellation is not None:
+            context.cancellation.check()
         announce(context, context.operation, Progress(done, total, text))
 
 

@@ -7,6 +7,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Future, InvalidStateError
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -104,6 +105,7 @@ class Acquire(Effect):
             self.give_back(answer)
 
 
+_UNCOUNTED: Final = contextlib.nullcontext()
 _CALLS: Final = frozenset((Blocking, Foreign, Acquire))
 """The effects that only call their function."""
 
@@ -191,7 +193,8 @@ class RunBody(Effect):
     def _perform(self) -> tuple[Any, Exception | None]:
         token = current.set(self.context)
         try:
-            return self.function(*self.args, **self.kwargs), None
+            with self._counted():
+                return self.function(*self.args, **self.kwargs), None
         except Exception as error:  # noqa: BLE001  # whatever the body raises goes to its caller, unchanged
             return None, error
         finally:
@@ -201,11 +204,16 @@ class RunBody(Effect):
         """Gives what the body's coroutine returned, and its exception."""
         token = current.set(self.context)
         try:
-            return await self.function(*self.args, **self.kwargs), None
+            with self._counted():
+                return await self.function(*self.args, **self.kwargs), None
         except Exception as error:  # noqa: BLE001  # whatever the body raises goes to its caller, unchanged
             return None, error
         finally:
             current.reset(token)
+
+    def _counted(self) -> AbstractContextManager[None]:
+        cancellation = self.context.cancellation
+        return _UNCOUNTED if cancellation is None else cancellation.running()
 
 
 def run(path: Effects[T]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rave_http.auth.asker import Asker
 from rave_http.auth.audit import audit
 from rave_http.auth.authorization import SERVICE, Access, Principal
 from rave_http.auth.rate_limits import Rates, identity
@@ -31,6 +32,14 @@ class Authorizer:
             Problem: the credentials are not valid.
         """
         return self._identified(req.scope)
+
+    def asker(self, req: Request) -> Asker:
+        """Who wants the result of a job.
+
+        Raises:
+            Problem: the credentials are not valid.
+        """
+        return Asker.of(self.principal(req), self.client(req))
 
     def client(self, req: Request) -> str:
         """The address of the client, behind trusted proxies."""

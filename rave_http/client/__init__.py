@@ -11,6 +11,7 @@ from rave_http.client.errors import (
     BadRequest,
     BadURL,
     Busy,
+    Cancelled,
     ClientError,
     ConnectionFailed,
     Forbidden,
@@ -27,12 +28,14 @@ from rave_http.client.errors import (
 from rave_http.client.options import Options
 from rave_http.client.product import Product
 from rave_http.client.progress import Phase, Progress
+from rave_http.client.running_job import RunningJob
 from rave_http.client.ticket import Ticket
 
 __all__ = [
     "BadRequest",
     "BadURL",
     "Busy",
+    "Cancelled",
     "Client",
     "ClientError",
     "ConnectionFailed",
@@ -45,6 +48,7 @@ __all__ = [
     "Phase",
     "Product",
     "Progress",
+    "RunningJob",
     "ServiceError",
     "Ticket",
     "TimeLimitReached",

@@ -38,16 +38,18 @@ class Ask:
         url: absolute, without a fragment.
         headers: in addition to those that every request has.
         body: of a POST; without one it is a GET.
+        verb: the method, if it is neither.
     """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    verb: str = ""
 
     @property
     def method(self) -> str:
-        """``GET``, or ``POST`` where there is a body."""
-        return "GET" if self.body is None else "POST"
+        """``GET``, or ``POST`` where there is a body, unless it is another one."""
+        return self.verb or ("GET" if self.body is None else "POST")
 
     def having(self, headers: Mapping[str, str]) -> Ask:
         """The same with more headers."""

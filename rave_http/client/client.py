@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Self
 
+from rave_http.client.administration import running_jobs
 from rave_http.client.ask import Ask, ask_operation, ask_url
 from rave_http.client.credentials import Credentials, whole_url, without_user
 from rave_http.client.deadline import Limits
@@ -15,6 +16,7 @@ from rave_http.client.pursuit import Pursuit
 from rave_http.client.record import TicketRecord
 from rave_http.client.requester import Requester
 from rave_http.client.retrieval import into_file, into_memory, into_stream
+from rave_http.client.running_job import RunningJob
 from rave_http.client.sinks import Facts
 from rave_http.client.ticket import Ticket
 from rave_http.client.transport import Transport
@@ -127,6 +129,16 @@ class Client:
         options = options or self._options
         ask = Ask(without_user(whole_url(f"{self.url}/", url)), options.headers)
         return Ticket(self._requester, ask, TicketRecord.at(ask.url), options)
+
+    def jobs(self) -> list[RunningJob]:
+        """The jobs under way, the oldest first: those that you wait for, or if you may see them those of all users.
+
+        Raises:
+            ServiceError: there is a problem.
+            ConnectionFailed: the service can't be reached.
+        """
+        limits = Limits.after(self._options.timeout, self._options.total_timeout)
+        return running_jobs(self._requester, self.url, limits)
 
     def open_url(
         self,

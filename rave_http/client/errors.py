@@ -7,6 +7,7 @@ ClientError
 │   ├── Forbidden         (PermissionError)  403
 │   ├── NotFound          (LookupError)    404
 │   ├── Gone              (LookupError)    410: the product expired
+│   ├── Cancelled                          409: the job that made the product was cancelled
 │   ├── Busy                               429, 503: and there is no time left to ask again
 │   ├── NotKept           (LookupError)    only a kept result was wanted, and there is none
 │   └── OperationFailed                    the analysis itself failed
@@ -97,6 +98,10 @@ class Gone(ServiceError, LookupError):
     """The product expired: its operation has to be asked again."""
 
 
+class Cancelled(ServiceError):
+    """Somebody cancelled the job that made the product; ``document["by"]`` says who."""
+
+
 class Busy(ServiceError):
     """The service is busy, and the caller's time ends before the service wants another try."""
 
@@ -148,6 +153,7 @@ class BadURL(ClientError, ValueError):
 
 
 _BY_SLUG: Final[Mapping[str, type[ServiceError]]] = {
+    "cancelled": Cancelled,
     "operation-failed": OperationFailed,
     "time-limit": TimeLimitReached,
     "not-kept": NotKept,

@@ -12,7 +12,7 @@ import requests
 
 from rave_http.client.ask import Ask
 from rave_http.client.deadline import Deadline, Limits, backoff, jittered
-from rave_http.client.errors import ConnectionFailed, UnexpectedAnswer, WaitTimeout, error_of
+from rave_http.client.errors import Cancelled, ConnectionFailed, UnexpectedAnswer, WaitTimeout, error_of
 from rave_http.client.events import MEDIA_TYPE, Event, events
 from rave_http.client.progress import Listener, Phase, Progress
 from rave_http.client.record import PRODUCTS, READY, TicketRecord
@@ -95,9 +95,7 @@ class Pursuit:
             if 200 <= response.status_code < 300 or (response.status_code == 416 and headers):
                 self._found(response)
                 return response
-            if not self._is_worth_repeating(response):
-                raise self._problem(response)
-            response.close()
+            self._bear(response)
 
     def late(self) -> WaitTimeout:
         """The error for a product that does not arrive in time."""
@@ -155,19 +153,18 @@ class Pursuit:
         elif self._ask.body is not None and response.request.method == "GET" and PRODUCTS in response.url:
             self.record = replace(TicketRecord.at(response.url), status=READY)
 
-    def _is_worth_repeating(self, response: requests.Response) -> bool:
-        """Whether a problem came of what changed just now, and has not come too often."""
+    def _bear(self, response: requests.Response) -> None:
+        """Returns if a problem came of what changed just now, and has not come too often; else raises it."""
         is_lost = self.record is not None and response.status_code in (404, 410) and self.record.href != self._ask.url
-        if not is_lost and response.status_code != 409:
-            return False
+        problem = self._problem(response)
         self._repeats += 1
-        if self._repeats > _MOST_REPEATS:
-            return False
+        is_brief = (is_lost or response.status_code == 409) and not isinstance(problem, Cancelled)
+        if not is_brief or self._repeats > _MOST_REPEATS:
+            raise problem
         if is_lost:
             self.record = None  # the product has expired: ask its operation again
         else:
             self._limits.ready.pause(backoff(self._repeats))
-        return True
 
     def _problem(self, response: requests.Response) -> Exception:
         if 300 <= response.status_code < 400:

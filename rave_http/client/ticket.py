@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from rave_http.client.administration import cancel
 from rave_http.client.ask import Ask
 from rave_http.client.deadline import Limits
 from rave_http.client.options import Options
@@ -107,6 +108,20 @@ class Ticket:
             return into_file(pursuit, path, self._ask, resume=self._options.resume)
         finally:
             self._keep(pursuit)
+
+    def cancel(self) -> str:
+        """Says that you do not want the product any more, which stops its job unless others wait for it.
+
+        Returns:
+            ``ended``: nothing makes the product any more. ``asked``: the same, but its body could not be ended and
+            still runs, for nobody. ``left``: others wait for the product, so its job goes on.
+
+        Raises:
+            NotFound: no job makes the product.
+            ServiceError: there is another problem.
+            ConnectionFailed: the service can't be reached.
+        """
+        return cancel(self._requester, self.href, Limits.after(self._options.timeout, self._options.total_timeout))
 
     def __repr__(self) -> str:
         return f"<Ticket {self.href} {self.status}>"

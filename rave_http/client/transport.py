@@ -148,7 +148,7 @@ def _redirected(ask: Ask, status: int, place: str) -> Ask:
     except BadURL as error:
         raise UnexpectedAnswer(f"{ask.url}: redirected to nowhere: {error}") from error
     if status in _KEEP_METHOD:
-        return Ask(url, ask.headers, ask.body)
+        return Ask(url, ask.headers, ask.body, ask.verb)
     return Ask(url, {name: value for name, value in ask.headers.items() if name != "Content-Type"})
 
 

@@ -48,10 +48,12 @@ class Executor(ABC):
     Attributes:
         name: as it was registered.
         slots: bodies that run at once. The caller takes a place first: a run never waits for another.
+        ends_bodies: whether cancelling a run is sure to end its body, also one that is not a coroutine.
     """
 
     name: str
     slots: int
+    ends_bodies: bool = False
 
     @abstractmethod
     async def run(self, step: RunBody, *, time_limit: float | None) -> Result:

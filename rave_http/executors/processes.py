@@ -114,6 +114,7 @@ class ProcessExecutor(Executor):
     """
 
     name = "processes"
+    ends_bodies = True
 
     def __init__(self, slots: int, settings: Settings, directories: Mapping[str, str]) -> None:
         self.slots = slots

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rave_core.errors import ArgumentError, OperationError, TimeLimitError, describe_error
+from rave_http.auth.asker import Asker
 from rave_http.executors import BusyError
-from rave_http.jobs.tickets import Failed
+from rave_http.jobs.tickets import CANCELLED, Failed
 from rave_http.protocol.problems import Problem
+from rave_http.protocol.request_record import ANONYMOUS_NAME
+from rave_http.protocol.times import iso
 
+_log = logging.getLogger("rave.http")
 _LONGEST: Final = 20_000
 _MOST: Final = 100
 _PLAIN: Final = (str, int, bool, type(None))
@@ -39,6 +44,27 @@ def failure_of(error: Exception, now: float) -> Failed:
     return Failed(slug=slug, detail=describe_error(error)[:2000], at=now)
 
 
+def log_failure(name: str, failed: Failed, error: Exception) -> None:
+    """Logs how the job of the operation ``name`` failed, or that it was refused."""
+    if failed.is_refusal:
+        _log.info("%s refused: %s", name, failed.detail)
+    else:
+        # The client learns what failed; the log says where.
+        _log.warning("%s failed: %s", name, failed.detail, exc_info=error)
+
+
+def cancelled_by(asker: Asker, now: float) -> Failed:
+    """That a job was cancelled.
+
+    Args:
+        asker: by whom.
+        now: Unix seconds.
+    """
+    who = "An anonymous user" if asker.name == ANONYMOUS_NAME else f"The user {asker.name!r}"
+    detail = f"{who} cancelled the job; ask the operation to start it again"
+    return Failed(slug=CANCELLED, detail=detail, at=now, by=asker.name)
+
+
 def problem_of(failed: Failed, retry_after: float, error: BaseException | None = None) -> Problem:
     """The problem for a failure.
 
@@ -49,6 +75,8 @@ def problem_of(failed: Failed, retry_after: float, error: BaseException | None =
     """
     if failed.is_refusal:
         return Problem(failed.slug, failed.detail, status=failed.status, errors=failed.errors)
+    if failed.is_cancelled:
+        return Problem(failed.slug, failed.detail, by=failed.by, at=iso(failed.at))
     kind, _, message = failed.detail.partition(": ")
     more: dict[str, Any] = (
         {} if error is None else {"traceback": "".join(traceback.format_exception(error))[-_LONGEST:]}

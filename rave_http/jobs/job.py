@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
+from rave_core.engine.context import Cancellation
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import Call, Options, Outcome, Progress
 from rave_core.storage.leases import LeaseRecord
+from rave_http.auth.asker import Asker
 from rave_http.description.request_arguments import Asked
 from rave_http.jobs.tickets import Failed
+
+_LOOK: Final = 0.02
 
 
 class Job:
@@ -25,11 +29,16 @@ class Job:
         failed: how it failed, once it did.
         is_elsewhere: whether another process, or another body in this one, currently makes the product.
         is_running: whether its own body runs or has run; until then another process may have made the product.
-        is_promised: whether a ticket was given out for it.
+        promised_at: when the first ticket for it was issued, in Unix seconds; ``None`` while there is none.
+        is_resumed: whether it was started for the sake of a ticket that nobody made the product of any more.
         is_counted: whether its ticket says that its body runs.
         is_stale: whether it failed and answers with a stale result.
         waiting: requests that wait for it.
         client: who asked for it first, as limits count clients.
+        user: who started it; ``None`` if the service did, to refresh a result or to resume a job.
+        askers: who wants its result, except those that only follow a ticket.
+        cancelled: that it was cancelled, and by whom; ``None`` if it was not.
+        cancellation: ends its bodies as far as that can be done.
     """
 
     def __init__(
@@ -42,6 +51,7 @@ class Job:
         started_at: float,
         *,
         client: str = "",
+        user: Asker | None = None,
     ) -> None:
         self.name = name
         self.asked = asked
@@ -55,11 +65,16 @@ class Job:
         self.failed: Failed | None = None
         self.is_elsewhere = False
         self.is_running = False
-        self.is_promised = False
+        self.promised_at: float | None = None
+        self.is_resumed = False
         self.is_counted = False
         self.is_stale = False
         self.waiting = 0
         self.client = client
+        self.user = user
+        self.askers: set[Asker] = set() if user is None else {user}
+        self.cancelled: Failed | None = None
+        self.cancellation = Cancellation()
         self.task: asyncio.Task[Outcome[Any]]
         self._counting = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
@@ -68,8 +83,18 @@ class Job:
 
     @property
     def status(self) -> str:
-        """``queued`` until its turn, then ``making``; also ``making`` while another run makes the product."""
-        return "queued" if self.began is None and not self.is_elsewhere else "making"
+        """``queued`` until its body runs, then ``making``; also ``making`` while another run makes the product."""
+        return "making" if self.is_running or self.is_elsewhere else "queued"
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether a ticket was issued for it."""
+        return self.promised_at is not None
+
+    @property
+    def has_left_bodies(self) -> bool:
+        """Whether bodies of it may still run after it ended: those that nothing can end from outside."""
+        return self.cancellation.bodies > 0
 
     @property
     def key(self) -> str | None:
@@ -85,6 +110,27 @@ class Job:
         async with self._counting:
             if not self.is_counted and self.key is not None:
                 self.is_counted = await asyncio.to_thread(begin, self.key)
+
+    async def cancel(self, failed: Failed, seconds: float, *, ends_bodies: bool) -> bool:
+        """Stops the job. Waits for its bodies to end, ``seconds`` at most. Returns whether they did.
+
+        A queued job never runs. A body in a child process is killed, and a coroutine is cancelled. Any other body ends
+        when it next reports progress or calls an operation that has to run; its result is dropped.
+
+        Args:
+            failed: by whom it was cancelled, and when.
+            seconds: how long to wait.
+            ends_bodies: whether its executor is sure to end them.
+        """
+        self.cancelled = failed
+        self.cancellation.ask()
+        self.task.cancel()
+        end = self._loop.time() + seconds
+        await asyncio.wait({self.task}, timeout=seconds)
+        while self.has_left_bodies and self._loop.time() < end:
+            await asyncio.sleep(_LOOK)
+        is_sure = ends_bodies or self.cancellation.was_here or not self.is_running
+        return is_sure and self.task.done() and not self.has_left_bodies
 
     def listen(self, _operation: str, progress: Progress) -> None:
         """Takes a report of progress, from any thread."""

@@ -22,15 +22,18 @@ from rave_core.errors import RaveError, describe_error
 from rave_core.expiry import nocache
 from rave_core.model import PLAIN, Call, Options, Outcome, Status
 from rave_core.runtime.runtime import Runtime
-from rave_core.storage.leases import Leases, LeaseWait
+from rave_core.storage.leases import Leases
+from rave_http.auth.asker import Asker
 from rave_http.description.request_arguments import Asked
 from rave_http.executors import Executor
 from rave_http.executors.executor import Result
 from rave_http.executors.foreign_code import ForeignCode, LeftError
-from rave_http.jobs.failures import failure_of
+from rave_http.jobs.failures import failure_of, log_failure, problem_of
 from rave_http.jobs.job import Job
+from rave_http.jobs.other_runs import other_runs_ended
 from rave_http.jobs.places import Places
 from rave_http.jobs.stored_bytes import StoredBytes
+from rave_http.jobs.tickets import Failed
 from rave_http.protocol.problems import Problem
 from rave_http.settings import ServiceSettings
 from rave_http.workers.metrics import Metrics
@@ -110,6 +113,7 @@ class Jobs:
         options: Options = PLAIN,
         *,
         client: str = "",
+        asker: Asker | None = None,
         on_start: Callable[[], None] = lambda: None,
     ) -> Job:
         """The job of a call: the one under way, the one that just failed, or a new one.
@@ -121,6 +125,7 @@ class Jobs:
             call: the call.
             options: how to answer it.
             client: who asks, as limits count clients.
+            asker: who waits for the result; ``None`` for nobody.
             on_start: called before a new one is started; what it raises keeps it from that.
 
         Raises:
@@ -134,10 +139,11 @@ class Jobs:
         if found is None and call.key is not None and options is PLAIN:
             found = self._failure(call.key.text)
         if found is not None:
+            found.askers |= set() if asker is None else {asker}
             return found
         self._refuse_if_busy(name, client)
         on_start()
-        job = Job(name, asked, resolved, call, options, self._clock.now(), client=client)
+        job = Job(name, asked, resolved, call, options, self._clock.now(), client=client, user=asker)
         self._under_way[slot] = job
         self._metrics.computation_queued(name)
         job.task = asyncio.create_task(self._run(slot, job), name=f"rave {name}")
@@ -151,6 +157,15 @@ class Jobs:
         """
         found = self._recent.get(key)
         return found if found is not None and (found.failed is not None or found.is_stale) else None
+
+    def of(self, key: str) -> list[Job]:
+        """All jobs of ``key`` that are under way in this worker: a plain one, and those that refresh its result."""
+        return [each for each in self._under_way.values() if each.key == key]
+
+    async def cancel(self, job: Job, failed: Failed, seconds: float) -> bool:
+        """Stops a job that is under way; see `Job.cancel`."""
+        executor, _ = self._choose(job.name)
+        return await job.cancel(failed, seconds, ends_bodies=executor.ends_bodies)
 
     async def wait(self, job: Job, seconds: float, *, for_ticket: bool = True) -> bool:
         """Waits for the end of a job, ``seconds`` at most. Returns whether it ended.
@@ -239,13 +254,15 @@ class Jobs:
         outcome = None
         try:
             outcome = await self._guarded(job)
+        except asyncio.CancelledError:
+            if job.cancelled is None:
+                raise
+            job.failed = job.cancelled
+            _log.info("%s: %s", job.name, job.failed.detail)
+            raise problem_of(job.cancelled, 0.0) from None
         except Exception as error:
             job.failed = failure_of(error, self._clock.now())
-            if job.failed.is_refusal:
-                _log.info("%s refused: %s", job.name, job.failed.detail)
-            else:
-                # The client learns what failed; the log says where.
-                _log.warning("%s failed: %s", job.name, job.failed.detail, exc_info=error)
+            log_failure(job.name, job.failed, error)
             raise
         finally:
             self._close(slot, job, outcome)
@@ -254,9 +271,7 @@ class Jobs:
     def _close(self, slot: object, job: Job, outcome: Outcome[Any] | None) -> None:
         """Takes a job that ended out of those under way."""
         job.ended = self._clock.monotonic()
-        seconds = None if job.began is None else job.ended - job.began
-        is_refused = job.failed is not None and job.failed.is_refusal
-        self._metrics.computation_ended(job.name, seconds, failed=outcome is None and not is_refused)
+        self._count_end(job, is_made=outcome is not None)
         self._under_way.pop(slot, None)
         job.is_stale = outcome is not None and outcome.status is Status.STALE
         if outcome is not None and outcome.status in _STORED and outcome.entry is not None:
@@ -271,6 +286,14 @@ class Jobs:
         if not task.cancelled():
             task.exception()  # perhaps nobody waited when it failed, and the log has the failure
 
+    def _count_end(self, job: Job, *, is_made: bool) -> None:
+        seconds = None if job.began is None else self._clock.monotonic() - job.began
+        is_refused = job.failed is not None and job.failed.is_refusal
+        is_cancelled = job.failed is not None and job.failed.is_cancelled
+        self._metrics.computation_ended(
+            job.name, seconds, failed=not (is_made or is_refused or is_cancelled), cancelled=is_cancelled
+        )
+
     async def _guarded(self, job: Job) -> Outcome[Any]:
         """The outcome of a job. An exception that would stop the event loop ends only this job."""
         try:
@@ -281,11 +304,11 @@ class Jobs:
     async def _computed(self, job: Job) -> Outcome[Any]:
         executor, limit = self._choose(job.name)
         runtime, call, resolved = self._runtime, job.call, job.resolved
-        await self._let_others(job)
+        await other_runs_ended(job, runtime.container.engine.flights)
         async with self._places_of(executor).take(job.client):
             job.began = started = self._clock.monotonic()
             self._metrics.computation_started(job.name)
-            context = ExecutionContext(runtime, listener=job.listen)
+            context = ExecutionContext(runtime, listener=job.listen, cancellation=job.cancellation)
 
             async def run(step: RunBody) -> Result:
                 job.is_running = True
@@ -316,29 +339,10 @@ class Jobs:
         except RaveError as error:
             _log.warning("plugins were not notified of a call of %s: %s", job.name, error)
 
-    async def _let_others(self, job: Job) -> None:
-        """Waits while another process, or a body in this one, makes the same product."""
-        key, leases = job.key, job.resolved.leases
-        if key is None or job.options is not PLAIN:
-            return
-        engine = self._runtime.container.engine
-        watch = LeaseWait(leases, key, job.resolved.name) if leases is not None else None
-        seconds = 0.01
-        try:
-            while engine.flights.is_under_way(key) or (watch and not await asyncio.to_thread(watch.is_free)):
-                job.is_elsewhere = True
-                if leases is not None:
-                    job.follow(await asyncio.to_thread(leases.holder, key))
-                await asyncio.sleep(seconds)
-                seconds = min(seconds * 1.5, 0.2)
-        except Exception as error:  # noqa: BLE001  # a store may raise anything; a lease only saves work
-            _log.warning("the lease of %s can't be read: %s", key, error)
-        job.is_elsewhere = False
-
     def _remember(self, job: Job, outcome: Outcome[Any] | None) -> None:
         """Keeps a failure, or a result that no cache keeps, for requests a moment later."""
         key = job.key
-        is_lost = job.failed is not None or job.is_stale
+        is_lost = (job.failed is not None and not job.failed.is_cancelled) or job.is_stale
         if key is None or not (is_lost or (outcome is not None and outcome.status is Status.UNCACHED)):
             return
         self._recent[key] = job

@@ -27,6 +27,9 @@ OPERATION: Final = "-/tickets"
 MOST_RUNS: Final = 2
 """Processes that the body of one ticket may kill. Another body may have caused the first death, so one is no proof."""
 
+CANCELLED: Final = "cancelled"
+"""The slug of a job that was cancelled."""
+
 _VERSION: Final = "1"
 _KNOWN: Final = 10_000
 _RECENTLY: Final = 60.0
@@ -42,6 +45,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
         at: Unix seconds.
         status: the HTTP status, if it differs from that of the kind of problem.
         errors: one for each wrong parameter, if the operation refused its arguments.
+        by: the name of the user who cancelled it; ``None`` if nobody did.
     """
 
     slug: str
@@ -49,6 +53,12 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     status: int | None = None
     errors: list[dict[str, Any]] = []
+    by: str | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether somebody stopped it."""
+        return self.slug == CANCELLED
 
     @property
     def is_refusal(self) -> bool:
@@ -71,8 +81,8 @@ class StoredTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         key: text of the product's key.
         asked: the call, as it was written.
         created_at: Unix seconds at which the ticket was first issued.
-        ended_at: Unix seconds at which the product was made, or failed; ``None`` before.
-        failed: how it failed, or ``None``.
+        ended_at: Unix seconds at which the product was made, failed or was cancelled; ``None`` before.
+        failed: how it failed, or by whom it was cancelled; else ``None``.
         runs: how often its body started and neither ended nor was interrupted by a stopping worker.
         runner: the process that started it last; ``None`` while none runs it.
     """
@@ -113,24 +123,45 @@ class Tickets:
         self._lock = threading.Lock()
 
     def give(self, key: Key, asked: Asked) -> StoredTicket:
-        """The ticket for ``key``. Others can see its record when this returns."""
+        """The ticket for ``key``: an open one, else a new one. Others can see its record when this returns."""
+        found = self.find(key.text, newest=True)
+        is_open = found is not None and found.ended_at is None and found.lost is None
         with self._lock:
-            known = self._given.get(key.text)
-        if known is not None:
-            return known
-        found = self.find(key.text)
-        ticket = StoredTicket(key=key.text, asked=asked, created_at=found.created_at if found else self._clock.now())
-        self._put(ticket)
-        return ticket
+            is_recent = key.text in self._given
+        if found is None or not is_open:
+            found = StoredTicket(key=key.text, asked=asked, created_at=self._clock.now())
+            self._put(found)
+        elif not is_recent:
+            self._put(found)  # it stays valid for longer
+        return found
 
     def end(self, key: str, failed: Failed | None = None) -> None:
         """Records that the product of ``key`` was made, or how it failed."""
-        found = self.find(key)
+        found = self.find(key, newest=True)
         if found is not None:
             now = self._clock.now()
             self._put(msgspec.structs.replace(found, ended_at=now, failed=failed, runs=0, runner=None))
         with self._lock:
             self._given.pop(key, None)
+
+    def cancel(self, key: str, asked: Asked, failed: Failed) -> StoredTicket:
+        """Records that the job of ``key`` was cancelled. Returns the ticket as it was before.
+
+        Args:
+            key: text of the product's key.
+            asked: the call as it was written.
+            failed: by whom, and when.
+        """
+        found = self.find(key, newest=True)
+        ticket = found or StoredTicket(key=key, asked=asked, created_at=failed.at)
+        self._put(msgspec.structs.replace(ticket, ended_at=failed.at, failed=failed, runs=0, runner=None))
+        return ticket
+
+    def reopen(self, ticket: StoredTicket) -> None:
+        """Restores a record whose job was not cancelled after all, unless another one replaced it meanwhile."""
+        found = self.find(ticket.key, newest=True)
+        if found is not None and found.failed is not None and found.failed.is_cancelled:
+            self._put(ticket)
 
     def begin(self, key: str) -> bool:
         """Records that this process starts to run the body. Returns whether there is a ticket to record it in."""
@@ -143,7 +174,7 @@ class Tickets:
 
     def cut(self, key: str) -> None:
         """Records that a body was interrupted because its worker stops, which is not its fault."""
-        found = self.find(key)
+        found = self.find(key, newest=True)
         if found is not None:
             self._put(msgspec.structs.replace(found, runs=max(0, found.runs - 1), runner=None))
 

@@ -27,3 +27,14 @@ class Links:
     def to_product(self, key: str) -> str:
         """The URL of a product, by the text of its key."""
         return f"{self.base}/-/products/{key}"
+
+    def of_product(self, key: str, query: str = "") -> dict[str, str]:
+        """The URLs of a product and of what belongs to it, by their relation.
+
+        Args:
+            key: the text of its key.
+            query: begins with a question mark, unless it is empty.
+        """
+        path = self.to_product(key)
+        views = {view: f"{path}/{view}{query}" for view in ("events", "meta", "job")}
+        return {"product": f"{path}{query}", **views}

@@ -78,6 +78,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "Something else is under way",
         "What you asked for contradicts something that is going on just now. Ask again a little later.",
     ),
+    "cancelled": Kind(
+        409,
+        "The job was cancelled",
+        "'by' names the user who stopped it. Ask the operation again to start it again: 'operation' has its URL.",
+    ),
     "gone": Kind(
         410,
         "The product expired",

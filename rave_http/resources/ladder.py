@@ -222,6 +222,7 @@ class Ladder:
             wish.call,
             options,
             client=self._authorizer.identity(req),
+            asker=self._authorizer.asker(req),
             on_start=lambda: self._authorizer.charge(req),
         )
 
@@ -277,8 +278,9 @@ class Ladder:
     async def _send_ticket(self, req: Request, resp: Response, job: Job) -> None:
         key = job.call.key
         assert key is not None  # only such a job is promised
-        job.is_promised = True
-        await asyncio.to_thread(self._tickets.give, key, job.asked)
+        job.promised_at = job.started_at  # the job may end before the ticket is written
+        ticket = await asyncio.to_thread(self._tickets.give, key, job.asked)
+        job.promised_at = ticket.created_at
         if job.is_running:
             await job.count(self._tickets.begin)
         if job.task.done() and not job.task.cancelled():  # it ended before it was promised

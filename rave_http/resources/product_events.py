@@ -86,11 +86,8 @@ class ProductEvents:
             place: its status.
             after: Unix time after which it has to be made, for the ticket of a refresh.
         """
-        status = "queued" if place.state is State.ORPHANED else place.state.value
-        if place.state is State.MAKING and place.job is not None:
-            status = place.job.status
         return self._responder.ticket_document(
-            status=status,
+            status=place.word,
             key=place.key.text,
             operation=place.name,
             created_at=place.since,

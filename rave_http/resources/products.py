@@ -11,6 +11,7 @@ from falcon.asgi import Request, Response
 from rave_core.clock import Clock
 from rave_core.model import FOREVER, Entry, Key, Status
 from rave_http.auth.authorizer import Authorizer
+from rave_http.jobs.followers import Followers
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.protocol.headers import Preferences, preferences
 from rave_http.protocol.problems import Problem
@@ -20,14 +21,21 @@ from rave_http.protocol.responses import send_json
 from rave_http.protocol.times import iso
 from rave_http.representation.representations import MadeProduct
 from rave_http.resources.product_events import ProductEvents
+from rave_http.worker.all_jobs import AllJobs, Stopped
 from rave_http.worker.job_status import JobStatus, JobStatuses, State
 from rave_http.worker.limits import WaitingRequests
 from rave_http.worker.responder import AFTER, Responder
 from rave_http.workers.workers import Workers
 
 PREFIX: Final = "/-/products/"
-VIEWS: Final = {"": ("GET", "HEAD", "DELETE"), "meta": ("GET", "HEAD"), "events": ("GET",)}
+VIEWS: Final = {"": ("GET", "HEAD", "DELETE"), "meta": ("GET", "HEAD"), "events": ("GET",), "job": ("DELETE",)}
 _LOOK: Final = 0.7
+_SAID: Final = {
+    Stopped.ENDED: "The job ended; nothing makes the product any more.",
+    Stopped.ASKED: "The job was cancelled, and its result is dropped. Its body can't be ended from outside: it runs "
+    "until it next reports progress, or to its end.",
+    Stopped.LEFT: "Others wait for the product, so its job goes on. You do not count as waiting for it any more.",
+}
 _PARAMETERS: Final = ("rave.f", "rave.prefer", AFTER)
 
 
@@ -59,6 +67,8 @@ class Products:
         responder: Responder,
         workers: Workers,
         events: ProductEvents,
+        jobs: AllJobs,
+        followers: Followers,
         clock: Clock,
         is_draining: asyncio.Event,
         *,
@@ -73,6 +83,8 @@ class Products:
             responder: fills responses.
             workers: forget purged products.
             events: the streams of their progress.
+            jobs: stop one.
+            followers: learn who asks for a product.
             clock: the source of time.
             is_draining: set when the worker is about to stop.
             max_wait: seconds that a request may wait.
@@ -83,6 +95,8 @@ class Products:
         self._responder = responder
         self._workers = workers
         self._events = events
+        self._jobs = jobs
+        self._followers = followers
         self._clock = clock
         self._is_draining = is_draining
         self._max_wait = max_wait
@@ -103,6 +117,8 @@ class Products:
             await self._meta(resp, target)
         elif view == "events":
             await self._follow(req, resp, target)
+        elif view == "job":
+            await self._stop(req, resp, target)
         elif req.method == "DELETE":
             await self._delete(req, resp, target)
         else:
@@ -142,6 +158,8 @@ class Products:
     async def _place(self, req: Request, target: _Target) -> JobStatus:
         """The status of the key. An orphaned product is made by this worker, if the principal may run its operation."""
         place = await self._locate(target)
+        if place.is_awaited:
+            self._followers.note(target.key.text, self._authorizer.asker(req))
         if place.state is State.ORPHANED and self._authorizer.may(req, "run", target.exported.namespace):
             return await self._statuses.take_over(place, self._authorizer.identity(req))
         return place
@@ -187,6 +205,15 @@ class Products:
         resp.status = "204 No Content"
         resp.set_header("Cache-Control", "no-store")
 
+    async def _stop(self, req: Request, resp: Response, target: _Target) -> None:
+        exported, key = target.exported, target.key
+        self._authorizer.require(req, "run", exported.namespace)
+        self._authorizer.audit(req, "cancel", allowed=True)
+        stopped = await self._jobs.stop(key, exported, self._authorizer.asker(req))
+        if stopped is None:
+            raise Problem("not-found", f"No job makes the product {key.text[:300]!r}")
+        send_json(resp, {"key": key.text, "operation": exported.name, "done": stopped, "detail": _SAID[stopped]})
+
     async def _follow(self, req: Request, resp: Response, target: _Target) -> None:
         client = self._authorizer.identity(req)
         self._events.check_room(client)
@@ -199,9 +226,9 @@ class Products:
 
 
 def _split(path: str) -> tuple[str, str]:
-    """The key, and the requested part: ``meta``, ``events``, or the product itself (empty)."""
+    """The key, and the requested part: ``meta``, ``events``, ``job``, or the product itself (empty)."""
     head, _, view = path.rpartition("/")
-    return (head, view) if view in ("meta", "events") else (path, "")
+    return (head, view) if view and view in VIEWS else (path, "")
 
 
 def _check_method(req: Request, resp: Response, allowed: tuple[str, ...]) -> None:

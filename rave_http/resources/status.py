@@ -22,6 +22,7 @@ from rave_http.protocol.responses import send_page
 from rave_http.resources.caches import CacheFacts
 from rave_http.resources.health import Ready
 from rave_http.resources.reports import VisibleStatistics
+from rave_http.worker.all_jobs import short_arguments
 from rave_http.worker.limits import EventStreams, WaitingRequests
 from rave_http.workers.workers import Workers
 
@@ -75,15 +76,14 @@ class WorkerStatus:
         return {"worker": worker, "computations": [self._facts(each) for each in under_way]}
 
     def _facts(self, job: Job) -> dict[str, Any]:
-        asked, report = job.asked, job.progress
-        given = asked.document if asked.document is not None else dict(asked.texts)
+        report = job.progress
         return {
             "operation": job.name,
             "worker": self._workers.name,
             "state": job.status,
             "elapsed": self._clock.now() - job.started_at,
             "href": self._links.to_product(job.key) if job.key else "",
-            "arguments": ", ".join(f"{name}={str(value)[:60]}" for name, value in given.items())[:200],
+            "arguments": short_arguments(job.asked),
             "progress": None if report is None else progress_document(report),
         }
 

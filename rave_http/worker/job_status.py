@@ -58,7 +58,8 @@ class JobStatus:
         job: the one in this worker that makes it.
         holder: the lease's facts about another process that makes it; ``None`` if they can't be read.
         ticket: the record of its ticket.
-        failed: how it failed.
+        failed: how it failed, or by whom it was cancelled.
+        is_elsewhere: whether another process makes it, or another body in this one.
     """
 
     state: State
@@ -69,6 +70,7 @@ class JobStatus:
     holder: LeaseRecord | None = None
     ticket: StoredTicket | None = None
     failed: Failed | None = None
+    is_elsewhere: bool = False
 
     @property
     def name(self) -> str:
@@ -82,14 +84,25 @@ class JobStatus:
 
     @property
     def since(self) -> float | None:
-        """When it was requested, in Unix seconds; ``None`` if unknown."""
-        if self.job is not None:
-            return self.job.started_at
-        if self.holder is not None:
-            return self.holder.since
+        """When it was requested, in Unix seconds; ``None`` if unknown. Its ticket says the same in every worker."""
         if self.ticket is not None:
             return self.ticket.created_at
+        if self.job is not None:
+            return self.job.started_at if self.job.promised_at is None else self.job.promised_at
+        if self.holder is not None:
+            return self.holder.since
         return self.found.entry.created_at if self.found is not None else None
+
+    @property
+    def word(self) -> str:
+        """The status as tickets write it: the name of the state, ``queued`` or ``cancelled``."""
+        if self.state is State.ORPHANED:
+            return "queued"
+        if self.state is State.FAILED and self.failed is not None and self.failed.is_cancelled:
+            return "cancelled"
+        if self.state is State.MAKING and self.job is not None and not self.is_elsewhere:
+            return self.job.status
+        return self.state.value
 
     def progress(self) -> dict[str, Any] | None:
         """How far it is: ``done``, ``total`` (or ``None``) and ``text``; ``None`` while nothing is reported."""
@@ -166,7 +179,8 @@ class JobStatuses:
             after: only a product made after this Unix time counts, while one is being made.
         """
         here = self._jobs.find(key.text)
-        if here is not None and here.ended is None and here.is_running and not _is_refresh(here):
+        is_sure = here is not None and here.ended is None and here.is_running and here.is_promised
+        if here is not None and is_sure and not _is_refresh(here):
             return JobStatus(State.MAKING, key, exported, job=here)
         place = f"{key.text}?{after}"
         look = self._looks.get(place)
@@ -182,17 +196,36 @@ class JobStatuses:
         found = self._results.look(resolved.cache, key)
         is_here = here is not None and here.ended is None
         if after is not None and found is not None and found.entry.created_at < after:
-            if is_here or self._holder(key, resolved)[0]:
-                return JobStatus(State.MAKING, key, exported, job=here if is_here else None)
+            awaited = self._refreshed(key, exported, here if is_here else None)
+            if awaited is not None:
+                return awaited
             found = self._beneath(key, resolved)
         if found is not None and self._clock.now() < found.entry.expires_at + _window(found, here):
             return JobStatus(State.READY, key, exported, found=found)
-        if is_here:
-            return JobStatus(State.MAKING, key, exported, job=here)
+        if here is not None and is_here:
+            return self._made_here(key, exported, here)
         if here is not None and not here.is_stale:
             state = State.FAILED if here.failed is not None else State.READY
             return JobStatus(state, key, exported, job=here, failed=here.failed)
         return self._elsewhere(key, exported, found)
+
+    def _made_here(self, key: Key, exported: ExportedOperation, here: Job) -> JobStatus:
+        """The status of a job of this worker. While it waits for its turn, another process may make the product."""
+        ticket = self._tickets.find(key.text, newest=True)
+        is_held, holder = (False, None) if here.is_running else self._holder(key, exported.resolved)
+        return JobStatus(State.MAKING, key, exported, job=here, holder=holder, ticket=ticket, is_elsewhere=is_held)
+
+    def _refreshed(self, key: Key, exported: ExportedOperation, here: Job | None) -> JobStatus | None:
+        """The status of a refresh that is under way or was cancelled; ``None`` if an older result answers for it."""
+        if here is not None:
+            return self._made_here(key, exported, here)
+        is_held, holder = self._holder(key, exported.resolved)
+        ticket = self._tickets.find(key.text, newest=True)
+        if is_held:
+            return JobStatus(State.MAKING, key, exported, holder=holder, ticket=ticket, is_elsewhere=True)
+        if ticket is not None and ticket.failed is not None and ticket.failed.is_cancelled:
+            return JobStatus(State.FAILED, key, exported, ticket=ticket, failed=ticket.failed)
+        return None
 
     def _beneath(self, key: Key, resolved: ResolvedOperation) -> Found | None:
         """The kept result below the memory of this worker, which may not know the newest one."""
@@ -203,10 +236,10 @@ class JobStatuses:
     def _elsewhere(self, key: Key, exported: ExportedOperation, found: Found | None) -> JobStatus:
         """The status in the store of a product that this worker does not make."""
         resolved, now = exported.resolved, self._clock.now()
-        ticket = self._tickets.find(key.text)
+        ticket = self._tickets.find(key.text, newest=True)
         is_held, holder = self._holder(key, resolved)
         if is_held:
-            return JobStatus(State.MAKING, key, exported, holder=holder, ticket=ticket)
+            return JobStatus(State.MAKING, key, exported, holder=holder, ticket=ticket, is_elsewhere=True)
         if ticket is not None and ticket.ended_at is None:
             # Another process may have finished after we read the cache and before we read its lease.
             again = self._results.look(resolved.cache, key)
@@ -270,7 +303,8 @@ class JobStatuses:
         except Problem as problem:
             _log.info("%s is not resumed yet: %s", key, problem)
             return place
-        job.is_promised = True
+        job.promised_at = place.ticket.created_at
+        job.is_resumed = not job.askers
         _log.info("%s: resumed, because the process that computed it is gone", key)
         return JobStatus(State.MAKING, key, exported, job=job, ticket=place.ticket)
 
@@ -282,7 +316,7 @@ class JobStatuses:
         """
         if place.state is State.FAILED and place.failed is not None:
             problem = problem_of(place.failed, self._failure_time)
-            if place.failed.is_refusal:  # the way back to the operation and its form
+            if place.failed.is_refusal or place.failed.is_cancelled:  # the way back to the operation and its form
                 problem.extensions["operation"] = self._links.to_operation(place.name)
             return problem
         if place.state is State.EXPIRED:

@@ -110,7 +110,7 @@ class Responder:
             status=job.status,
             key=job.key or "",
             operation=job.name,
-            created_at=job.started_at,
+            created_at=job.promised_at,
             progress=None if report is None else progress_document(report),
             after=job.started_at if is_refresh else None,
         )
@@ -136,21 +136,15 @@ class Responder:
             progress: how far it is.
             after: Unix time after which the product has to be made, for the ticket of a refresh.
         """
-        path, query = self.links.to_product(key), "" if after is None else f"?{AFTER}={after:.6f}"
-        href = f"{path}{query}"
+        links = self.links.of_product(key, "" if after is None else f"?{AFTER}={after:.6f}")
         return {
             "status": status,
-            "href": href,
+            "href": links["product"],
             "key": key,
             "operation": operation,
             "progress": progress,
             "created": None if created_at is None else iso(created_at),
-            "links": {
-                "product": href,
-                "events": f"{path}/events{query}",
-                "meta": f"{path}/meta{query}",
-                "operation": self.links.to_operation(operation),
-            },
+            "links": {**links, "operation": self.links.to_operation(operation)},
         }
 
     def show_ticket(

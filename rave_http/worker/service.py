@@ -24,6 +24,7 @@ from rave_http.auth.rate_limits import Rates
 from rave_http.executors import ExecutorContext
 from rave_http.executors.choice import Executors
 from rave_http.executors.foreign_code import PATIENCE, ContainedThreads, ForeignCode, TimedCalls
+from rave_http.jobs.followers import Followers
 from rave_http.jobs.job import Job
 from rave_http.jobs.jobs import PULSE, Jobs
 from rave_http.jobs.tickets import Tickets
@@ -36,6 +37,7 @@ from rave_http.protocol.proxies import Proxies
 from rave_http.representation.conditional_responses import Sendfile
 from rave_http.representation.representations import Representations
 from rave_http.settings import ServiceSettings
+from rave_http.worker.all_jobs import AllJobs
 from rave_http.worker.job_status import JobStatuses
 from rave_http.worker.kept_results import KeptResults
 from rave_http.worker.limits import EventStreams, WaitingRequests
@@ -145,6 +147,8 @@ class Service:
             self.foreign,
             failure_time=own.failure_time,
         )
+        self.followers = Followers(clock)
+        self.all_jobs = AllJobs(self.workers, self.jobs, self.followers, self.tickets, self.statuses, clock)
         representations = Representations(
             own.memory,
             self.plugins.hooks,
@@ -212,7 +216,16 @@ class Service:
         self.metrics.namespaces({state.name: (state.generation, bool(state.error)) for state in states})
 
     async def _begins(self, job: Job) -> None:
-        """Records in a ticket that its body runs, before it does: the body may kill this very process."""
+        """Records in a ticket that its body runs, before it does: the body may kill this very process.
+
+        Raises:
+            asyncio.CancelledError: the job was resumed for a ticket that another worker cancelled meanwhile.
+        """
+        if job.is_resumed and job.key is not None:
+            ticket = await asyncio.to_thread(self.tickets.find, job.key, newest=True)
+            if ticket is not None and ticket.failed is not None and ticket.failed.is_cancelled:
+                job.cancelled = ticket.failed
+                raise asyncio.CancelledError
         if job.is_promised:
             await job.count(self.tickets.begin)
 
@@ -221,6 +234,8 @@ class Service:
             self._start(self.workers.forget(job.key))
         # An interrupted job has neither made its product nor failed: its ticket stays open for others to make it.
         is_over = outcome is not None or job.failed is not None
+        if job.cancelled is not None:
+            return  # whoever cancelled it has recorded that
         if is_over and job.is_promised and job.key is not None:
             self._start(asyncio.to_thread(self.tickets.end, job.key, job.failed))
         elif job.is_counted and job.key is not None:

@@ -24,7 +24,7 @@ _COMPUTATION_SECONDS: Final = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 _METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"))
 _OUTCOMES: Final = frozenset(("hit", "stale", "miss", "refreshed", "uncached", "wait", "ticket"))
 _SYSTEM_ROUTES: Final = {
-    *("ops", "products", "cache", "namespaces", "ui"),
+    *("ops", "products", "jobs", "cache", "namespaces", "ui"),
     *("openapi.json", "livez", "readyz", "metrics", "statistics", "version", "problems"),
 }
 _OTHER: Final = "other"
@@ -59,6 +59,7 @@ class _ComputationMetrics(NamedTuple):
     started: Counter
     finished: Counter
     failed: Counter
+    cancelled: Counter
     seconds: Histogram
 
 
@@ -155,10 +156,13 @@ class Metrics:
         counted.running.inc()
         counted.started.inc()
 
-    def computation_ended(self, operation: str, seconds: float | None, *, failed: bool = False) -> None:
+    def computation_ended(
+        self, operation: str, seconds: float | None, *, failed: bool = False, cancelled: bool = False
+    ) -> None:
         """Counts a job that ended, ``seconds`` after it started; ``None`` for one that never got its turn."""
         counted = self._computation_metrics(operation)
-        (counted.failed if failed else counted.finished).inc()
+        ended = counted.failed if failed else counted.finished
+        (counted.cancelled if cancelled else ended).inc()
         if seconds is None:
             counted.queued.dec()
             return
@@ -238,6 +242,7 @@ class Metrics:
         self._started = Counter("rave_computations_started", "Computations started", by, registry=registry)
         self._finished = Counter("rave_computations_finished", "Computations that gave a result", by, registry=registry)
         self._failed = Counter("rave_computations_failed", "Computations that gave no result", by, registry=registry)
+        self._cancelled = Counter("rave_computations_cancelled", "Computations that users ended", by, registry=registry)
         self._computation_seconds = Histogram(
             "rave_computation_duration_seconds",
             "Seconds that a computation took once it was started",
@@ -300,6 +305,7 @@ class Metrics:
                 self._started.labels(name),
                 self._finished.labels(name),
                 self._failed.labels(name),
+                self._cancelled.labels(name),
                 self._computation_seconds.labels(name),
             )
         return found

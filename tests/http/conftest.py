@@ -196,7 +196,7 @@ class RunningService:
 
     def count(self, metric: str) -> float:
         """What a metric without labels stands at, in all workers."""
-        found = re.search(rf"^{metric} (\S+)$", self.get("/-/metrics").text, re.MULTILINE)
+        found = re.search(rf"^{re.escape(metric)} (\S+)$", self.get("/-/metrics").text, re.MULTILINE)
         return float(found[1]) if found else 0.0
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:

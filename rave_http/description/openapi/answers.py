@@ -42,6 +42,7 @@ _KEY: Final = {"key": "$response.body#/key"}
 _LINKS: Final = {
     "events": {"operationId": "watchProduct", "parameters": _KEY, "description": "How far it is."},
     "meta": {"operationId": "getProductMeta", "parameters": _KEY, "description": "What is known of it."},
+    "job": {"operationId": "cancelJob", "parameters": _KEY, "description": "The job that makes it."},
     "product": {"operationId": "getProduct", "parameters": _KEY, "description": "The product itself."},
 }
 PRODUCT_HEADERS: Final = ("ETag", "Last-Modified", "Cache-Control", "Cache-Status", "Preference-Applied", "Vary")

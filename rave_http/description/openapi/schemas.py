@@ -61,7 +61,7 @@ def by_name(schema: Mapping[str, Any]) -> dict[str, Any]:
 _LINKS: Final = by_name(TEXT)
 
 _TICKET: Final[dict[str, Schema]] = {
-    "status": {"type": "string", "examples": ["queued", "making", "ready"]},
+    "status": {"type": "string", "examples": ["queued", "making", "ready", "failed", "cancelled", "expired"]},
     "href": {"type": "string", "description": "The URL of the product."},
     "key": {"type": "string", "description": "The name of the product."},
     "operation": TEXT,
@@ -112,6 +112,36 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
     "Ticket": record(
         "The promise of a product: its URL, where it is or will be. Asking again is always safe.",
         _TICKET,
+    ),
+    "Job": record(
+        "A job that makes a product, in whichever workers it is.",
+        {
+            "key": {"type": ["string", "null"], "description": "The name of the product; null if it is not kept."},
+            "operation": TEXT,
+            "status": {"type": "string", "examples": ["queued", "making"]},
+            "progress": or_null(ref("Progress")),
+            "user": {"type": ["string", "null"], "description": "Who asked first: '-' is anonymous, null the service."},
+            "is_yours": {**FLAG, "description": "Whether you wait for it."},
+            "created": TIME,
+            "arguments": {**TEXT, "description": "In a short readable form."},
+            "links": _LINKS,
+        },
+    ),
+    "JobList": record(
+        "The jobs, the oldest first.",
+        {
+            "jobs": list_of(ref("Job")),
+            "silent": {**by_name(TEXT), "description": "Workers whose jobs are left out, and why."},
+        },
+    ),
+    "Stopped": record(
+        "What became of a job that somebody stopped.",
+        {
+            "key": TEXT,
+            "operation": TEXT,
+            "done": {"enum": ["ended", "asked", "left"], "description": "'left': others wait for the product."},
+            "detail": TEXT,
+        },
     ),
     "OperationSummary": record("An operation, in short.", _SUMMARY),
     "OperationList": record(

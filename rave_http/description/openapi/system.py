@@ -70,8 +70,14 @@ def _products() -> dict[str, dict[str, Any]]:
         "Purges a product.",
         {"204": answer("It was purged.", None), **problems(*_ACCESS, 400, 409, 500, 503)},
     )
+    stop = _operation(
+        "cancelJob",
+        "Stops the job that makes a product, unless others wait for it.",
+        {"200": answer("What became of the job.", ref("Stopped")), **problems(*_ACCESS, 400, 500, 503)},
+    )
     return {
         "/-/products/{key}": {"parameters": key, "get": _product(), "delete": delete},
+        "/-/products/{key}/job": {"parameters": key, "delete": stop},
         "/-/products/{key}/meta": {"parameters": key, "get": meta},
         "/-/products/{key}/events": {"parameters": key, "get": events},
     }
@@ -98,6 +104,7 @@ def _administration() -> dict[str, dict[str, Any]]:
     )
     purge = "Purges results by namespace, operation, version and age."
     return {
+        "/-/jobs": {"get": _read("listJobs", "The jobs that are under way, in all workers.", ref("JobList"))},
         "/-/cache": {"get": _read("getCache", "What is kept, by operation.", ref("CacheFacts"))},
         "/-/cache/purge": {"post": _change("purgeCache", purge, "PurgeRequest", "PurgeReport")},
         "/-/namespaces": {"get": _read("listNamespaces", "The namespaces, and how they loaded.", ref("NamespaceList"))},

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from rave_core import Runtime, op, using
+from rave_core import Runtime, op, progress, using
+from rave_core.engine.context import Cancellation, ExecutionContext, entered
 from tests.core.engine.gates import Gate, gated, in_thread
 
 Ran = Callable[[], list[str]]
@@ -100,3 +101,73 @@ def test_a_call_cancelled_before_its_lease_is_there_leaves_no_lease(
         while backend.lease(key.text) is not None and time.monotonic() < deadline:
             time.sleep(0.01)
         assert backend.lease(key.text) is None
+
+
+@op
+def shared_step(n):
+    """Reports until it may end."""
+    RAN.append("shared_step")
+    while not MAY_END.wait(0.01):
+        progress(len(RAN))
+    return n
+
+
+@op
+def first_user(n):
+    """Asks for the step, and hides no end of itself."""
+    try:
+        return shared_step(n)
+    except Exception:
+        RAN.append("hidden")
+        raise
+
+
+RAN: list[str] = []
+MAY_END = threading.Event()
+
+
+def test_a_cancelled_computation_ends_where_it_looks_and_others_take_over(runtime: Runtime) -> None:
+    """The nested one ends at its next report, which handlers of exceptions do not catch; a caller that waits for it
+    runs it anew and gets the answer."""
+    RAN.clear()
+    MAY_END.clear()
+    cancellation = Cancellation()
+    context = ExecutionContext(runtime, cancellation=cancellation)
+
+    def cancelled() -> int:
+        with entered(context):
+            return first_user(1)
+
+    leader, ended = in_thread(cancelled)
+    wait_for(lambda: RAN == ["shared_step"])
+    assert cancellation.bodies == 2
+    follower, results = in_thread(lambda: shared_step(1))
+    cancellation.ask()
+    leader.join(10)
+    assert [type(error) for error in ended] == [asyncio.CancelledError]
+    assert cancellation.bodies == 0
+    wait_for(lambda: RAN == ["shared_step", "shared_step"])
+    MAY_END.set()
+    follower.join(10)
+    assert results == [1]
+    assert first_user.resolve(1).status == "miss"
+
+
+def test_a_cancelled_computation_starts_no_other(runtime: Runtime) -> None:
+    """Kept results it still gets; what would have to run ends it."""
+    MAY_END.set()
+    shared_step(2)
+    cancellation = Cancellation()
+    cancellation.ask()
+    with entered(ExecutionContext(runtime, cancellation=cancellation)):
+        assert shared_step(2) == 2
+        with pytest.raises(asyncio.CancelledError):
+            shared_step(3)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Returns once the condition holds."""
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)

@@ -136,6 +136,8 @@ def test_every_reference_leads_somewhere_and_every_path_is_there() -> None:
         "/-/products/{key}",
         "/-/products/{key}/meta",
         "/-/products/{key}/events",
+        "/-/products/{key}/job",
+        "/-/jobs",
         "/-/cache",
         "/-/cache/purge",
         "/-/namespaces",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import grp
+import json
 import os
 import shutil
 import signal
@@ -12,9 +13,11 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.http.end_to_end.live import job_lab
 from tests.http.end_to_end.live.behind import (
     HERE,
     Behind,
@@ -179,3 +182,25 @@ def _front(stack: contextlib.ExitStack, command: list[str], stop: signal.Signals
 
     until(listens, what=command[0])
     return front
+
+
+@pytest.fixture(scope="module")
+def start_jobs(launch_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Gives services whose users a proxy names: one for each set of settings."""
+    started: dict[str, Any] = {}
+
+    def started_with(**settings: Any) -> Any:
+        name = json.dumps(settings)
+        if name not in started:
+            place = tmp_path_factory.mktemp("jobs")
+            started[name] = launch_service(
+                place,
+                more=job_lab.WORK,
+                environ={"HOME": str(place)},
+                service={"proxy_header": "X-Remote-User", **settings},
+            )
+        return started[name]
+
+    yield started_with
+    for service in started.values():
+        service.stop()
