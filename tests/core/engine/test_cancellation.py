@@ -134,14 +134,17 @@ def test_a_cancelled_computation_ends_where_it_looks_and_others_take_over(runtim
     cancellation = Cancellation()
     context = ExecutionContext(runtime, cancellation=cancellation)
 
-    def cancelled() -> int:
+    async def cancelled() -> int:
         with entered(context):
             return first_user(1)
+
+    async def waiting() -> int:
+        return shared_step(1)
 
     leader, ended = in_thread(cancelled)
     wait_for(lambda: RAN == ["shared_step"])
     assert cancellation.bodies == 2
-    follower, results = in_thread(lambda: shared_step(1))
+    follower, results = in_thread(waiting)
     cancellation.ask()
     leader.join(10)
     assert [type(error) for error in ended] == [asyncio.CancelledError]
