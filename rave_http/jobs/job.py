@@ -67,8 +67,7 @@ class Job:
         self.is_running = False
         self.promised_at: float | None = None
         self.is_resumed = False
-        self.is_counted = False
-        self.is_stale = False
+        self.is_counted = self.is_stale = False
         self.waiting = 0
         self.client = client
         self.user = user
@@ -78,8 +77,7 @@ class Job:
         self.task: asyncio.Task[Outcome[Any]]
         self._counting = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
-        self._news: list[asyncio.Event] = []
-        self._is_told = True
+        self._news, self._is_told = list[asyncio.Event](), True
 
     @property
     def status(self) -> str:
