@@ -30,6 +30,11 @@ class Asker:
         return cls("user", principal.name)
 
     @property
+    def identity(self) -> str:
+        """As limits count clients."""
+        return f"{self.kind} {self.value}"
+
+    @property
     def name(self) -> str:
         """The name of the user; ``-`` for the anonymous."""
         return self.value if self.kind == "user" else ANONYMOUS_NAME

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rave_http.auth.asker import Asker
 from rave_http.auth.audit import audit
 from rave_http.auth.authorization import SERVICE, Access, Principal
-from rave_http.auth.rate_limits import Rates, identity
+from rave_http.auth.rate_limits import Rates
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.request_record import RequestRecord
 
@@ -90,7 +90,7 @@ class Authorizer:
         Raises:
             Problem: the credentials are not valid.
         """
-        return " ".join(identity(self.principal(req), self.client(req)))
+        return self.asker(req).identity
 
     def charge(self, req: Request) -> None:
         """Takes one job off what the principal may start.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Self
 
 from rave_core.clock import SystemClock
 from rave_core.errors import ConfigurationError
+from rave_http.auth.asker import Asker
 from rave_http.auth.authorization import Principal
 from rave_http.protocol.problems import Problem
-from rave_http.protocol.proxies import site_of
 from rave_http.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ class Rates:
         """
         if not self._limits:
             return
-        who = identity(principal, client)
+        asker = Asker.of(principal, client)
+        who = asker.kind, asker.value
         seconds = [self._wait(limit, who) for limit in self._limits if not self._limiter.test(limit, *who)]
         if seconds:
             raise Problem(
@@ -81,11 +82,6 @@ class Rates:
         until = self._limiter.get_window_stats(limit, *who).reset_time
         # The library uses the machine's clock and accepts no other.
         return max(math.ceil(until - SystemClock().now()), 1)
-
-
-def identity(principal: Principal, client: str) -> tuple[str, str]:
-    """Whom limits count as one client: a user, or the address or IPv6 network of somebody without a name."""
-    return ("address", site_of(client)) if principal.kind == "anonymous" else ("user", principal.name)
 
 
 def _parsed(text: str, origin: str) -> list[RateLimitItem]:

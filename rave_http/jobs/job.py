@@ -31,10 +31,11 @@ class Job:
         is_running: whether its own body runs or has run; until then another process may have made the product.
         promised_at: when the first ticket for it was issued, in Unix seconds; ``None`` while there is none.
         is_resumed: whether it was started for the sake of a ticket that nobody made the product of any more.
+        may_be_kept: whether its body has ended, so that the caches may have its result before the job ends.
+        is_made: whether it ended with a result.
         is_counted: whether its ticket says that its body runs.
         is_stale: whether it failed and answers with a stale result.
         waiting: requests that wait for it.
-        client: who asked for it first, as limits count clients.
         user: who started it; ``None`` if the service did, to refresh a result or to resume a job.
         askers: who wants its result, except those that only follow a ticket.
         cancelled: that it was cancelled, and by whom; ``None`` if it was not.
@@ -49,8 +50,6 @@ class Job:
         call: Call,
         options: Options,
         started_at: float,
-        *,
-        client: str = "",
         user: Asker | None = None,
     ) -> None:
         self.name = name
@@ -63,13 +62,11 @@ class Job:
         self.ended: float | None = None
         self.progress: Progress | None = None
         self.failed: Failed | None = None
-        self.is_elsewhere = False
-        self.is_running = False
+        self.is_elsewhere = self.is_running = False
         self.promised_at: float | None = None
         self.is_resumed = False
-        self.is_counted = self.is_stale = False
+        self.may_be_kept = self.is_made = self.is_counted = self.is_stale = False
         self.waiting = 0
-        self.client = client
         self.user = user
         self.askers: set[Asker] = set() if user is None else {user}
         self.cancelled: Failed | None = None
@@ -93,6 +90,11 @@ class Job:
     def has_left_bodies(self) -> bool:
         """Whether bodies of it may still run after it ended: those that nothing can end from outside."""
         return self.cancellation.bodies > 0
+
+    @property
+    def client(self) -> str:
+        """Who started it, as limits count clients; empty if the service did."""
+        return "" if self.user is None else self.user.identity
 
     @property
     def key(self) -> str | None:

@@ -112,7 +112,6 @@ class Jobs:
         call: Call,
         options: Options = PLAIN,
         *,
-        client: str = "",
         asker: Asker | None = None,
         on_start: Callable[[], None] = lambda: None,
     ) -> Job:
@@ -124,7 +123,6 @@ class Jobs:
             resolved: the resolved operation.
             call: the call.
             options: how to answer it.
-            client: who asks, as limits count clients.
             asker: who waits for the result; ``None`` for nobody.
             on_start: called before a new one is started; what it raises keeps it from that.
 
@@ -141,9 +139,9 @@ class Jobs:
         if found is not None:
             found.askers |= set() if asker is None else {asker}
             return found
-        self._refuse_if_busy(name, client)
+        self._refuse_if_busy(name, "" if asker is None else asker.identity)
         on_start()
-        job = Job(name, asked, resolved, call, options, self._clock.now(), client=client, user=asker)
+        job = Job(name, asked, resolved, call, options, self._clock.now(), asker)
         self._under_way[slot] = job
         self._metrics.computation_queued(name)
         job.task = asyncio.create_task(self._run(slot, job), name=f"rave {name}")
@@ -270,8 +268,12 @@ class Jobs:
 
     def _close(self, slot: object, job: Job, outcome: Outcome[Any] | None) -> None:
         """Takes a job that ended out of those under way."""
+        job.is_made = outcome is not None
         job.ended = self._clock.monotonic()
-        self._count_end(job, is_made=outcome is not None)
+        seconds = None if job.began is None else job.ended - job.began
+        is_failed = outcome is None and (job.failed is None or job.failed.is_failure)
+        is_cancelled = outcome is None and job.cancelled is not None
+        self._metrics.computation_ended(job.name, seconds, failed=is_failed, cancelled=is_cancelled)
         self._under_way.pop(slot, None)
         job.is_stale = outcome is not None and outcome.status is Status.STALE
         if outcome is not None and outcome.status in _STORED and outcome.entry is not None:
@@ -285,14 +287,6 @@ class Jobs:
             self._close(slot, job, None)
         if not task.cancelled():
             task.exception()  # perhaps nobody waited when it failed, and the log has the failure
-
-    def _count_end(self, job: Job, *, is_made: bool) -> None:
-        seconds = None if job.began is None else self._clock.monotonic() - job.began
-        is_refused = job.failed is not None and job.failed.is_refusal
-        is_cancelled = job.failed is not None and job.failed.is_cancelled
-        self._metrics.computation_ended(
-            job.name, seconds, failed=not (is_made or is_refused or is_cancelled), cancelled=is_cancelled
-        )
 
     async def _guarded(self, job: Job) -> Outcome[Any]:
         """The outcome of a job. An exception that would stop the event loop ends only this job."""
@@ -311,10 +305,12 @@ class Jobs:
             context = ExecutionContext(runtime, listener=job.listen, cancellation=job.cancellation)
 
             async def run(step: RunBody) -> Result:
-                job.is_running = True
+                job.is_running, job.may_be_kept = True, False
                 if self.on_run is not None:
                     await self.on_run(job)
-                return await executor.run(step, time_limit=limit)
+                result = await executor.run(step, time_limit=limit)
+                job.may_be_kept = True
+                return result
 
             foreign = partial(self._foreign.call_within, limit, job.name)
             outcome = await runtime.container.engine.compute_async(resolved, call, job.options, context, run, foreign)

@@ -61,6 +61,11 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
         return self.slug == CANCELLED
 
     @property
+    def is_failure(self) -> bool:
+        """Whether the operation or the service failed; neither a refusal nor a cancellation is a failure."""
+        return not (self.is_refusal or self.is_cancelled)
+
+    @property
     def is_refusal(self) -> bool:
         """Whether the operation refused the request rather than failed."""
         return self.slug in ("refused", "bad-arguments")

@@ -158,8 +158,8 @@ class Ladder:
         if not self._authorizer.may(req, "run", exported.namespace):
             return
         try:
-            client = self._authorizer.identity(req)
-            self._jobs.join(exported.name, wish.question.asked, exported.resolved, wish.call, client=client)
+            asker = self._authorizer.asker(req)
+            self._jobs.join(exported.name, wish.question.asked, exported.resolved, wish.call, asker=asker)
         except Problem as problem:
             _log.info("%s is not refreshed now: %s", exported.name, problem)
 
@@ -221,7 +221,6 @@ class Ladder:
             exported.resolved,
             wish.call,
             options,
-            client=self._authorizer.identity(req),
             asker=self._authorizer.asker(req),
             on_start=lambda: self._authorizer.charge(req),
         )

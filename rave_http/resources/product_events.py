@@ -30,7 +30,7 @@ class ProductEvents:
         clock: Clock,
         is_draining: asyncio.Event,
     ) -> None:
-        """Streams until ``is_draining`` is set. Then the client asks again, and another worker answers.
+        """Streams to the end of jobs that run here; of others until ``is_draining`` is set, then another worker answers.
 
         Args:
             statuses: give the status of products.
@@ -70,10 +70,10 @@ class ProductEvents:
                 while place.is_awaited:
                     for event in news.after(seconds, self.document(place, after)):
                         yield event
-                    if self._is_draining.is_set():
-                        return
+                    if self._is_draining.is_set() and (place.job is None or not place.job.is_running):
+                        return  # a job that runs here still ends, or is given up, before the worker stops
                     seconds = await self._pause(place)
-                    if place.job is None or not place.job.is_running or place.job.ended is not None:
+                    if place.job is None or not place.job.is_running or place.job.may_be_kept or place.job.ended:
                         place = await look_again()  # the process that makes it may die during this time
                 yield self._last(place)
             except Problem as problem:  # it can't be made any more

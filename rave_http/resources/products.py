@@ -161,7 +161,7 @@ class Products:
         if place.is_awaited:
             self._followers.note(target.key.text, self._authorizer.asker(req))
         if place.state is State.ORPHANED and self._authorizer.may(req, "run", target.exported.namespace):
-            return await self._statuses.take_over(place, self._authorizer.identity(req))
+            return await self._statuses.take_over(place, self._authorizer.asker(req))
         return place
 
     async def _send(self, req: Request, resp: Response, place: JobStatus, form: str | None) -> None:

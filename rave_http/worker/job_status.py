@@ -18,6 +18,7 @@ from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import PLAIN, Call, Key, quote_operation
 from rave_core.storage.cache import Found
 from rave_core.storage.leases import LeaseRecord, LeaseWait
+from rave_http.auth.asker import Asker
 from rave_http.auth.authorization import HIDDEN
 from rave_http.description.request_arguments import bind
 from rave_http.executors.foreign_code import ForeignCode, LeftError
@@ -179,8 +180,7 @@ class JobStatuses:
             after: only a product made after this Unix time counts, while one is being made.
         """
         here = self._jobs.find(key.text)
-        is_sure = here is not None and here.ended is None and here.is_running and here.is_promised
-        if here is not None and is_sure and not _is_refresh(here):
+        if here is not None and _is_surely_made(here):
             return JobStatus(State.MAKING, key, exported, job=here)
         place = f"{key.text}?{after}"
         look = self._looks.get(place)
@@ -204,7 +204,7 @@ class JobStatuses:
             return JobStatus(State.READY, key, exported, found=found)
         if here is not None and is_here:
             return self._made_here(key, exported, here)
-        if here is not None and not here.is_stale:
+        if here is not None and not here.is_stale and (here.is_made or here.failed is not None):
             state = State.FAILED if here.failed is not None else State.READY
             return JobStatus(state, key, exported, job=here, failed=here.failed)
         return self._elsewhere(key, exported, found)
@@ -278,11 +278,10 @@ class JobStatuses:
             _log.warning("the lease of %s can't be read: %s", key, error)
             return False, None
 
-    async def take_over(self, place: JobStatus, client: str) -> JobStatus:
+    async def take_over(self, place: JobStatus, asker: Asker) -> JobStatus:
         """Starts to make an orphaned product, without charging the rate limit again.
 
-        It stays orphaned if there is no room for it, or the worker is about to stop. The job is that of ``client``, who
-        asks for it.
+        It stays orphaned if there is no room for it, or the worker is about to stop. The job is that of ``asker``.
 
         Raises:
             Problem: its code or arguments have changed, so that this very product can't be made any more.
@@ -299,12 +298,12 @@ class JobStatuses:
         if call.key != key:
             raise self._gone(place)
         try:
-            job = self._jobs.join(exported.name, asked, exported.resolved, call, client=client)
+            job = self._jobs.join(exported.name, asked, exported.resolved, call, asker=asker)
         except Problem as problem:
             _log.info("%s is not resumed yet: %s", key, problem)
             return place
+        job.is_resumed = job.promised_at is None and job.askers == {asker}
         job.promised_at = place.ticket.created_at
-        job.is_resumed = not job.askers
         _log.info("%s: resumed, because the process that computed it is gone", key)
         return JobStatus(State.MAKING, key, exported, job=job, ticket=place.ticket)
 
@@ -339,6 +338,10 @@ def _window(found: Found, here: Job | None) -> float:
     return max(found.entry.stale_while_revalidate, found.entry.stale_if_error if is_failing else 0.0)
 
 
-def _is_refresh(job: Job) -> bool:
-    """Whether it refreshes a result that may be kept, so that others who accept the kept one need not wait for it."""
-    return job.options is not PLAIN
+def _is_surely_made(job: Job) -> bool:
+    """Whether a look at the caches would find nothing: the body runs, and no older result may be kept.
+
+    Others see a result as soon as it is kept, which is before its job ends.
+    """
+    is_refresh = job.options is not PLAIN
+    return job.ended is None and job.is_running and not job.may_be_kept and job.is_promised and not is_refresh
