@@ -30,7 +30,7 @@ class ProductEvents:
         clock: Clock,
         is_draining: asyncio.Event,
     ) -> None:
-        """Streams to the end of jobs that run here; of others until ``is_draining`` is set, then another worker answers.
+        """Streams jobs that run here to their end; once ``is_draining`` is set, other workers answer for all others.
 
         Args:
             statuses: give the status of products.
