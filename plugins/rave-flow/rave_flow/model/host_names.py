@@ -8,12 +8,11 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from rave_core.clock import Clock
-
 LOOKUPS = 16
 """The most lookups at one time."""
 
 Lookup = Callable[[str], tuple[str, list[str], list[str]]]
+Wait = Callable[[threading.Event, float], bool]
 
 
 @dataclass(slots=True)
@@ -29,10 +28,10 @@ class Names:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def names_of(addresses: Sequence[str], seconds: float, clock: Clock, lookup: Lookup = socket.gethostbyaddr) -> Names:
+def names_of(addresses: Sequence[str], seconds: float, wait: Wait, lookup: Lookup = socket.gethostbyaddr) -> Names:
     """The names of addresses, as far as they are known after so many seconds.
 
-    A lookup that takes longer goes on in its thread until the resolver gives it up; its answer does not count.
+    ``wait`` is a clock's. A lookup that takes longer goes on in its thread until the resolver gives it up; its answer does not count.
     """
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
     for address in addresses:
@@ -43,7 +42,7 @@ def names_of(addresses: Sequence[str], seconds: float, clock: Clock, lookup: Loo
     for _ in range(min(LOOKUPS, len(addresses))):
         threading.Thread(target=_work, args=(waiting, answers, lookup, stopped, left), daemon=True).start()
     if addresses:
-        clock.wait(done, seconds)
+        wait(done, seconds)
     stopped.set()
     names = Names()
     while not answers.empty():

@@ -49,7 +49,7 @@ def rwresolve(addresses: Any, /, *, timeout: float = 5.0) -> pyarrow.Table:
         message = f"addresses: {len(chosen)} addresses: expected at most {MOST_ADDRESSES}"
         raise ParameterError(message, parameter="addresses")
     asked = list(itertools.islice(chosen, MOST_ADDRESSES))
-    names = names_of(asked, seconds, runtime.clock)
+    names = names_of(asked, seconds, runtime.clock.wait)
     columns = {
         "address": asked,
         "name": [names.found.get(address) for address in asked],
