@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 def rave_register_converters(registry: Registry[Any]) -> None:
     """Adds the types of the namespace's arguments."""
     from rave_flow.arguments.converters import CONVERTERS
+    from rave_flow.arguments.name_sources import CONVERTERS as OF_NAMES
     from rave_flow.arguments.silk_converters import CONVERTERS as NAMED
 
-    for name, converter in (*CONVERTERS.items(), *NAMED.items()):
+    for name, converter in (*CONVERTERS.items(), *OF_NAMES.items(), *NAMED.items()):
         registry.add(name, converter, origin=__name__)
 
 

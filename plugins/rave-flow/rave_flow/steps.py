@@ -20,6 +20,7 @@ from rave_flow.errors import ColumnsError, MissingProgramError, UnreadableError
 from rave_flow.formats.bundle_reading import PLACED
 from rave_flow.formats.bundles import Bundle, bundled
 from rave_flow.formats.chunks import Piece, pieces_of, span_of
+from rave_flow.formats.name_logs import name_log_to_parquet
 from rave_flow.formats.parquet_files import summarize, thinned
 from rave_flow.formats.source_directory import SourceFile
 from rave_flow.formats.spans import Span
@@ -157,6 +158,14 @@ FAILURES = {kind.__name__: kind for kind in (UnreadableError, ColumnsError)}
 def doubled(slices: tuple[Slice, ...], hours: tuple[int, ...], copies: tuple[tuple[int, int], ...]) -> pyarrow.Table:
     """Which rows of some hours do not count: see `rave_flow.sql.duplicates.duplicates`."""
     return duplicates([Path(ingest(one.piece)) for one in slices], hours, copies)
+
+
+@op_file(version=CODE)
+@mime_type("application/vnd.apache.parquet")
+@expires("30d")
+def names(out: str, file: SourceFile, kind: str) -> None:
+    """Who asked for which name, by one of Zeek's logs: see `rave_flow.formats.name_logs`."""
+    name_log_to_parquet(file, kind, Path(out))
 
 
 @op_file(version=CODE)

@@ -10,7 +10,7 @@ from typing import Any
 from rave_core.converters import Converter, FunctionConverter, Schema, iso_date, to_datetime
 from rave_flow.detectors.scans import CONTACTS
 from rave_flow.errors import FlowError
-from rave_flow.formats.source_directory import Repository, is_strict, locate
+from rave_flow.formats.source_directory import Repository, directory_of, is_strict, settings
 from rave_flow.model.windows import utc
 from rave_flow.sql.aggregates import DIMENSIONS, MEASURES
 
@@ -58,15 +58,9 @@ def to_source(value: Any) -> Source:
     if not isinstance(name, str):
         raise TypeError("expected the name of a flow source: default, or one of [plugins.flow.directories]")
     try:
-        return Source(name, Repository.scan(locate(name, _settings()), strict=is_strict(_settings())))
+        return Source(name, Repository.scan(directory_of(name), strict=is_strict(settings())))
     except FlowError as error:
         return Source(name, str(error), error)
-
-
-def _settings() -> Mapping[str, Any]:
-    from rave_core import current_runtime
-
-    return current_runtime().settings.plugins.get("flow", {})
 
 
 def to_instant(value: Any) -> datetime:

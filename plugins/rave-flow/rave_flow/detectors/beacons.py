@@ -33,9 +33,9 @@ from rave_flow.sql.flow_ways import rank, way
 if TYPE_CHECKING:
     import pyarrow
 
-_SYMMETRY = "1 - abs(CASE WHEN {0}_q3 > {0}_q1 THEN ({0}_q1 + {0}_q3 - 2 * {0}_q2) / ({0}_q3 - {0}_q1) ELSE 0 END)"
-_STEADINESS = "CASE WHEN {0}_madm = 0 THEN 1 ELSE greatest(0, 1 - {0}_madm / nullif({0}_q2, 0)) END"
-_QUARTILES = ", ".join(
+SYMMETRY = "1 - abs(CASE WHEN {0}_q3 > {0}_q1 THEN ({0}_q1 + {0}_q3 - 2 * {0}_q2) / ({0}_q3 - {0}_q1) ELSE 0 END)"
+STEADINESS = "CASE WHEN {0}_madm = 0 THEN 1 ELSE greatest(0, 1 - {0}_madm / nullif({0}_q2, 0)) END"
+QUARTILES = ", ".join(
     f"quantile_cont({name}, {number / 4}) AS {name}_q{number}" for name in ("gap", "sent") for number in (1, 2, 3)
 )
 
@@ -77,11 +77,11 @@ WITH spanned AS (SELECT min(epoch_us(ts)) AS _first, greatest(max(epoch_us(ts)) 
     SELECT {_KEY}, count(*) AS connections, min(ts) AS first_at, max(ts) AS last_at,
            CAST(sum(flows) AS BIGINT) AS flows, CAST(sum(failed) AS BIGINT) AS failed, max(longest) AS longest,
            any_value(direction) AS direction,
-           {_QUARTILES}, mad(gap) AS gap_madm, mad(sent) AS sent_madm
+           {QUARTILES}, mad(gap) AS gap_madm, mad(sent) AS sent_madm
     FROM gaps GROUP BY {_KEY}
 ), scored AS (
-    SELECT *, {_SYMMETRY.format("gap")} AS gap_symmetry, {_STEADINESS.format("gap")} AS gap_steadiness,
-           {_SYMMETRY.format("sent")} AS sent_symmetry, coalesce({_STEADINESS.format("sent")}, 0) AS sent_steadiness
+    SELECT *, {SYMMETRY.format("gap")} AS gap_symmetry, {STEADINESS.format("gap")} AS gap_steadiness,
+           {SYMMETRY.format("sent")} AS sent_symmetry, coalesce({STEADINESS.format("sent")}, 0) AS sent_steadiness
     FROM measured
 ), summed AS (
     SELECT *, CAST((gap_symmetry + gap_steadiness + sent_symmetry + sent_steadiness) / 4 * (1 - failed / flows)

@@ -34,6 +34,12 @@ LIKE = re.compile(
 """File names that look like flows but are not read: skipping them silently would give wrong numbers."""
 
 
+NAME_LOGS = {
+    kind: re.compile(rf"^{kind}(?:[._-].*)?\.(?:log|json|jsonl|ndjson){_ROTATED}{_PACKED}\Z") for kind in ("dns", "ssl")
+}
+"""File names of Zeek's logs of names."""
+
+
 class Form(enum.Enum):
     """What a file is, by its name."""
 

@@ -63,19 +63,40 @@ class Head:
         return self.is_json and self.pointers[0] == EVE["start"]
 
 
-def head_of(path: str, block: bytes) -> Head:
+@dataclass(frozen=True, slots=True)
+class LogKind:
+    """Logs of one kind, by the path that Zeek gives them.
+
+    Attributes:
+        name: of such a log, in messages.
+        pattern: what the whole path matches.
+    """
+
+    name: str
+    pattern: str
+
+    def accepts(self, path: str) -> bool:
+        """Whether a log of that path is of this kind."""
+        return re.fullmatch(self.pattern, path) is not None
+
+
+CONNECTIONS = LogKind("connection", r"conn(?!-summary)(?:[_-].*)?")
+"""Zeek's log of connections, or a selection of it such as ``conn_long``."""
+
+
+def head_of(path: str, block: bytes, kind: LogKind = CONNECTIONS) -> Head:
     """The head that the first lines of a log have.
 
     Raises:
-        UnreadableError: it is not a connection log.
+        UnreadableError: it is not a log of that kind.
     """
     lines = block[:SIZE].removeprefix(BOM).splitlines()
     if next((line.lstrip().startswith(b"{") for line in lines if line.strip()), False):
-        return _of_objects(path, lines)
-    return _of_comments(path, lines)
+        return _of_objects(path, lines, kind)
+    return _of_comments(path, lines, kind)
 
 
-def _of_objects(path: str, lines: list[bytes]) -> Head:
+def _of_objects(path: str, lines: list[bytes], kind: LogKind) -> Head:
     objects = [found for line in lines[:_SAMPLE] if isinstance(found := _parsed(line), dict)]
     if not objects:
         raise UnreadableError(f"{path}: it has no complete line")
@@ -93,8 +114,8 @@ def _of_objects(path: str, lines: list[bytes]) -> Head:
     if "id.orig_h" in found:
         found = {name: f"/{name}" for name in _ZEEK_JSON} | found
     others = {one.get("_path") for one in objects} - {None}
-    if others and not any(is_connections(str(name)) for name in others):
-        raise UnreadableError(f"{path}: is not a connection log, its _path is {others.pop()!r}")
+    if others and not any(kind.accepts(str(name)) for name in others):
+        raise UnreadableError(f"{path}: is not a {kind.name} log, its _path is {others.pop()!r}")
     if not found:
         return Head(("",), ("/",))
     found |= _others(objects, passing={*found, "_path", *(["id"] if nested else [])})
@@ -118,11 +139,6 @@ def _others_of_eve(objects: list[dict[str, Any]]) -> dict[str, str]:
     return found | {f"flow.{name}": f"/flow/{_escaped(name)}" for name in inner}
 
 
-def is_connections(name: str) -> bool:
-    """Whether a log of that path is one of connections: Zeek's own, or a selection of them such as ``conn_long``."""
-    return re.fullmatch(r"conn(?!-summary)(?:[_-].*)?", name) is not None
-
-
 def _parsed(line: bytes) -> object:
     try:
         return json.loads(line.decode("utf-8", "replace"))
@@ -134,7 +150,7 @@ def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _of_comments(path: str, lines: list[bytes]) -> Head:
+def _of_comments(path: str, lines: list[bytes], kind: LogKind) -> Head:
     separator, unset = b"\t", "-"
     for line in lines:
         if not line.startswith(b"#"):
@@ -144,8 +160,8 @@ def _of_comments(path: str, lines: list[bytes]) -> Head:
             separator = _unescaped(path, rest)
         elif name == b"unset_field":
             unset = rest.decode("utf-8", "replace")
-        elif name == b"path" and not is_connections(rest.decode("utf-8", "replace")):
-            raise UnreadableError(f"{path}: is not a connection log, its #path is {rest.decode('utf-8', 'replace')!r}")
+        elif name == b"path" and not kind.accepts(rest.decode("utf-8", "replace")):
+            raise UnreadableError(f"{path}: is not a {kind.name} log, its #path is {rest.decode('utf-8', 'replace')!r}")
         elif name == b"fields":
             fields = tuple(field.decode("utf-8", "replace") for field in rest.split(separator))
             return Head(fields, (), separator.decode("latin-1"), _unset_after(lines, separator, unset))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rave_flow.formats.heads import Head, is_connections
+from rave_flow.formats.heads import CONNECTIONS, Head, LogKind
 from rave_flow.formats.tsv import arrow_type, is_exact
 from rave_flow.model.columns import TYPES, literal
 
@@ -30,7 +30,9 @@ class Objects:
     broken: list[int]
 
 
-def objects(connection: duckdb.DuckDBPyConnection, content: bytes, head: Head) -> Objects:
+def objects(
+    connection: duckdb.DuckDBPyConnection, content: bytes, head: Head, log_kind: LogKind = CONNECTIONS
+) -> Objects:
     """The objects in ``content``, whose lines all have an end. Other kinds of records are skipped."""
     import pyarrow
     from pyarrow import compute
@@ -46,7 +48,7 @@ def objects(connection: duckdb.DuckDBPyConnection, content: bytes, head: Head) -
     columns = [compute.list_element(found, place) for place in range(len(head.pointers))] if len(found) else []
     kinds = compute.list_element(found, len(head.pointers))
     is_whole = compute.is_valid(found)
-    is_ours = compute.and_(is_whole, _ours(kinds, head))
+    is_ours = compute.and_(is_whole, _ours(kinds, head, log_kind))
     table = pyarrow.table(columns, names=list(head.fields))
     broken = compute.indices_nonzero(compute.invert(is_whole)).to_pylist()
     if compute.all(is_ours).as_py():
@@ -118,12 +120,12 @@ def _is_text(content: bytes) -> bool:
     return True
 
 
-def _ours(kinds: pyarrow.Array, head: Head) -> pyarrow.Array:
+def _ours(kinds: pyarrow.Array, head: Head, log_kind: LogKind) -> pyarrow.Array:
     """Which records are flows, by the kind that they say they are."""
     import pyarrow
     from pyarrow import compute
 
     if head.is_eve:
         return compute.fill_null(compute.equal(kinds, "flow"), False)
-    names = [name for name in compute.unique(kinds).to_pylist() if name is not None and is_connections(name)]
+    names = [name for name in compute.unique(kinds).to_pylist() if name is not None and log_kind.accepts(name)]
     return compute.or_(compute.is_null(kinds), compute.is_in(kinds, pyarrow.array(names, pyarrow.string())))

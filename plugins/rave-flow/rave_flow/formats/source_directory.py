@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -18,7 +18,7 @@ from rave_flow.errors import (
     UnknownSourceError,
     UnreadableError,
 )
-from rave_flow.formats.file_names import KNOWN, Form, form_of_name, why_not
+from rave_flow.formats.file_names import KNOWN, NAME_LOGS, Form, form_of_name, why_not
 
 ATTEMPTS = 5
 
@@ -125,24 +125,44 @@ class Repository:
         return cls(str(root), files, passed_over, strict)
 
 
+def scan_names(directory: str | os.PathLike[str], kind: str) -> Found:
+    """Zeek's logs of names below ``directory`` now, ``dns`` or ``ssl``; and those that are not read, with the reason.
+
+    Raises:
+        NoDirectoryError: it does not exist, or can't be read.
+        NoFilesError: it holds none.
+        ChangedError: files keep coming and going while the directory is scanned.
+    """
+    root = Path(directory).expanduser().absolute()
+    if not root.is_dir():
+        raise NoDirectoryError(f"{root} is not a directory: flow files are looked for there")
+    files, passed_over = _settled(root, NAME_LOGS[kind].match, lambda _: None)
+    if not files:
+        more = f"; not read: {passed_over[0][0]} ({passed_over[0][1]})" if passed_over else ""
+        raise NoFilesError(f"{root} holds no {kind}.log, as Zeek writes it{more}")
+    return files, passed_over
+
+
 Found = tuple[tuple[SourceFile, ...], tuple[tuple[str, str], ...]]
 
 
-def _settled(root: Path) -> Found:
+def _settled(
+    root: Path, reads: Callable[[str], object] = form_of_name, why: Callable[[str], str | None] = why_not
+) -> Found:
     """The files below ``root``; a log renamed during the walk, as in a rotation, counts exactly once."""
     for _ in range(ATTEMPTS):
         try:
-            return _Scan(root).run()
+            return _Scan(root, reads, why).run()
         except FileNotFoundError:
             continue
     raise ChangedError(f"the files below {root} keep changing while they are listed; ask again")
 
 
 class _Scan:
-    """One walk through a directory."""
+    """One walk through a directory: which names are read, and why others are not."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, reads: Callable[[str], object], why: Callable[[str], str | None]) -> None:
+        self._root, self._reads, self._why = root, reads, why
         self._files: list[SourceFile] = []
         self._seen: set[tuple[int, int]] = set()
         self._passed_over: list[tuple[str, str]] = []
@@ -167,9 +187,9 @@ class _Scan:
         for is_link, name, entry in found:
             if _is_directory(entry):
                 self._enter(entry)
-            elif form_of_name(name) is not None:
+            elif self._reads(name) is not None:
                 self._add(entry.path, is_link)
-            elif reason := why_not(name):
+            elif reason := self._why(name):
                 self._pass_over(entry.path, reason)
             elif is_link and "." not in name and not os.path.exists(entry.path):
                 self._pass_over(entry.path, _dangling(entry.path))
@@ -235,6 +255,24 @@ def _without_mixture(root: Path, files: tuple[SourceFile, ...], passed_over: tup
 def is_strict(settings: Mapping[str, Any]) -> bool:
     """Whether ``strict`` is set in ``settings``, the table ``[plugins.flow]``."""
     return settings.get("strict", False) is True
+
+
+def settings() -> Mapping[str, Any]:
+    """The table ``[plugins.flow]`` of the current runtime's settings."""
+    from rave_core import current_runtime
+
+    found: Mapping[str, Any] = current_runtime().settings.plugins.get("flow", {})
+    return found
+
+
+def directory_of(name: str) -> str:
+    """The directory of the source called ``name``; see `locate`.
+
+    Raises:
+        NoDirectoryError: no directory is configured.
+        UnknownSourceError: nothing is configured under that name.
+    """
+    return locate(name, settings())
 
 
 def locate(name: str, settings: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rave_flow.errors import UnreadableError
-from rave_flow.formats.heads import BOM, Head, fields_said, head_of
+from rave_flow.formats.heads import BOM, CONNECTIONS, Head, LogKind, fields_said, head_of
 from rave_flow.model.columns import ALIASES, folded
 
 HASH = ord("#")
@@ -23,6 +23,7 @@ class Log:
         number: how many lines were read.
         faults: how many of them are left out, by reason.
         first: the number of the first of them, and what is wrong with it.
+        kind: of the log.
     """
 
     path: str
@@ -30,15 +31,16 @@ class Log:
     number: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     first: tuple[int, str] | None = None
+    kind: LogKind = CONNECTIONS
 
     def learn(self, block: bytes) -> Head:
         """Takes the head from the first lines.
 
         Raises:
-            UnreadableError: it is not a connection log.
+            UnreadableError: it is not a log of that kind.
         """
         if self.head is None:
-            self.head = head_of(self.path, block)
+            self.head = head_of(self.path, block, self.kind)
         return self.head
 
     def take(self, block: bytes) -> tuple[bytes, Sequence[int]]:

@@ -31,7 +31,8 @@ class Names:
 def names_of(addresses: Sequence[str], seconds: float, wait: Wait, lookup: Lookup = socket.gethostbyaddr) -> Names:
     """The names of addresses, as far as they are known after so many seconds.
 
-    ``wait`` is a clock's. A lookup that takes longer goes on in its thread until the resolver gives it up; its answer does not count.
+    ``wait`` is a clock's. A lookup that takes longer goes on in its thread until the resolver gives it up; its answer
+    does not count.
     """
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
     for address in addresses:

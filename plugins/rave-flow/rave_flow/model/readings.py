@@ -97,7 +97,7 @@ def _words(words: tuple[str, ...]) -> str:
 
 def _expression(name: str, raw: str, kind: str) -> str:
     if name in ("ts", "end"):
-        return _instant(raw, kind)
+        return instant(raw, kind)
     if name in TYPES:
         number = f"TRY_CAST({raw} AS {TYPES[name]})"
         least = f"{number} >= 0 AND isfinite({number})" if name == "duration" else f"{number} >= 0"
@@ -110,8 +110,13 @@ def _expression(name: str, raw: str, kind: str) -> str:
     return f"nullif(nullif(lower(trim(CAST({raw} AS VARCHAR))), '(empty)'), '')"
 
 
-def _instant(raw: str, kind: str) -> str:
-    """Any way of writing a time, as a plain timestamp in UTC: applies the zone, or UTC if there is none."""
+def instant(raw: str, kind: str) -> str:
+    """The SQL of a time written in any way, as a plain timestamp in UTC: applies the zone, or UTC if there is none.
+
+    Args:
+        raw: the SQL of what is there.
+        kind: its DuckDB type.
+    """
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"make_timestamp(epoch_us({raw}))"
     if kind.startswith("TIMESTAMP"):
