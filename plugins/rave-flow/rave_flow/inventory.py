@@ -101,7 +101,7 @@ class Inventory:
             StrictError: something is left out, and ``strict`` is set.
         """
         touched = [tuple(hour for hour in part.hours if window.touches_hour(hour[0])) for part in self.parts]
-        dropped = self._dropped(touched)
+        dropped, alike = self._dropped(touched)
         slices, left_out = [], [LeftOut(files=self.files)]
         for place, (part, hours) in enumerate(zip(self.parts, touched, strict=True)):
             if hours or not part.hours:
@@ -110,7 +110,7 @@ class Inventory:
                 rows = dropped.get(place)
                 digest = repr((hours, rows.digest) if rows else hours)
                 slices.append(Slice(part.piece, blake2b(digest.encode(), digest_size=20).hexdigest(), rows))
-        left_out.append(LeftOut(duplicates=sum(len(rows.rows) for rows in dropped.values())))
+        left_out.append(LeftOut(duplicates=sum(len(rows.rows) for rows in dropped.values()), alike=alike))
         found = Selection(window, tuple(slices), merged(left_out))
         if self.strict:
             self._refuse(found.left_out)
@@ -119,22 +119,32 @@ class Inventory:
     def _refuse(self, left_out: LeftOut) -> None:
         if left_out.lines or left_out.files:
             raise StrictError(f"{self.directory}: {left_out.sentences()[0]}; strict is set, so there is no answer")
-        if left_out.duplicates:
-            raise AmbiguousFilesError(f"{self.directory}: {left_out.duplicates} records are there twice; strict is set")
+        if several := left_out.duplicates + left_out.alike:
+            raise AmbiguousFilesError(f"{self.directory}: {several} records are there twice; strict is set")
 
-    def _dropped(self, touched: Sequence[Hours]) -> dict[int, Dropped]:
-        """The rows that do not count, by the place of the part, because a connection has several records."""
+    def _dropped(self, touched: Sequence[Hours]) -> tuple[dict[int, Dropped], int]:
+        """The rows that do not count, by the place of the part, because a connection has several records.
+
+        And how many rows count that may be copies.
+        """
         found: dict[int, list[int]] = defaultdict(list)
+        alike = 0
         for day in _shared(self.parts, touched):
             places = sorted({place for holders in day.values() for place, _ in holders})
             slices = tuple(
                 Slice(self.parts[place].piece, repr([(start, dict(held).get(place)) for start, held in day.items()]))
                 for place in places
             )
-            table = doubled(slices, tuple(day), self._copies(day, places))
-            for part, row in zip(table["part"].to_pylist(), table["row"].to_pylist(), strict=True):
-                found[places[part]].append(row)
-        return {place: Dropped.of(sorted(rows)) for place, rows in found.items()}
+            paths = [self.parts[place].piece.path for place in places]
+            numbers = {path: number for number, path in enumerate(dict.fromkeys(paths))}
+            table = doubled(slices, tuple(numbers[path] for path in paths), tuple(day), self._copies(day, places))
+            columns = (table[name].to_pylist() for name in ("part", "row", "certain"))
+            for part, row, certain in zip(*columns, strict=True):
+                if certain:
+                    found[places[part]].append(row)
+                else:
+                    alike += 1
+        return {place: Dropped.of(sorted(set(rows))) for place, rows in found.items()}, alike
 
     def _copies(self, day: Day, places: Sequence[int]) -> tuple[tuple[int, int], ...]:
         """Hours of which a part has the very same flows as an earlier one of another file: its place, and the hour."""

@@ -155,9 +155,11 @@ FAILURES = {kind.__name__: kind for kind in (UnreadableError, ColumnsError)}
 
 @op(version=CODE)
 @expires("30d")
-def doubled(slices: tuple[Slice, ...], hours: tuple[int, ...], copies: tuple[tuple[int, int], ...]) -> pyarrow.Table:
+def doubled(
+    slices: tuple[Slice, ...], sources: tuple[int, ...], hours: tuple[int, ...], copies: tuple[tuple[int, int], ...]
+) -> pyarrow.Table:
     """Which rows of some hours do not count: see `rave_flow.sql.duplicates.duplicates`."""
-    return duplicates([Path(ingest(one.piece)) for one in slices], hours, copies)
+    return duplicates([Path(ingest(one.piece)) for one in slices], sources, hours, copies)
 
 
 @op_file(version=CODE)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from rave_flow import plugin
 from rave_flow.arguments.converters import CONVERTERS
+from rave_flow.arguments.name_sources import CONVERTERS as OF_NAMES
 from rave_flow.arguments.silk_converters import CONVERTERS as NAMED
 from rave_flow.operations import tables
 from rave_flow.pictures import operations
@@ -30,7 +31,7 @@ def test_converters_version_and_command_are_registered_by_name() -> None:
     plugin.rave_register_converters(converters)
     plugin.rave_register_versions(versions)
     plugin.rave_register_commands(commands)
-    assert set(converters) == set(CONVERTERS) | set(NAMED)
+    assert set(converters) == set(CONVERTERS) | set(NAMED) | set(OF_NAMES)
     assert list(versions) == ["flow_code"]
     assert list(commands) == ["flow"]
 

@@ -46,6 +46,8 @@ class LeftOut:
         apart: how many flows are in no bin, because they start far from all others.
         files: the names of files that are not read at all, each with the reason.
         first: the first line left out, and why; ``""`` if there is none.
+        alike: how many flows count although they may be copies: they equal a flow of another file in all values, and
+            neither a uid nor a fraction of a second shows whether they are the same.
     """
 
     lines: Counts = ()
@@ -54,6 +56,7 @@ class LeftOut:
     apart: int = 0
     files: tuple[tuple[str, str], ...] = ()
     first: str = ""
+    alike: int = 0
 
     @classmethod
     def of(cls, lines: Mapping[str, int], losses: Mapping[str, int], first: str = "", duplicates: int = 0) -> Self:
@@ -68,6 +71,7 @@ class LeftOut:
             self.apart + other.apart,
             tuple(dict.fromkeys((*self.files, *other.files))),
             self.first or other.first,
+            self.alike + other.alike,
         )
 
     def __bool__(self) -> bool:
@@ -96,7 +100,7 @@ class LeftOut:
         """The same as plain values, without zero and empty ones."""
         found = {
             "lines": dict(self.lines), "losses": dict(self.losses), "duplicates": self.duplicates, "apart": self.apart,
-            "files": dict(self.files), "first": self.first,
+            "files": dict(self.files), "first": self.first, "alike": self.alike,
         }  # fmt: skip
         return {name: value for name, value in found.items() if value}
 
@@ -110,6 +114,7 @@ class LeftOut:
             facts.get("apart", 0),
             tuple(facts.get("files", {}).items()),
             facts.get("first", ""),
+            facts.get("alike", 0),
         )
 
     @classmethod
@@ -127,6 +132,9 @@ class LeftOut:
         said += [f"{_many(number, 'flow')} {LOSSES.get(name, name)}" for name, number in self.losses]
         if self.duplicates:
             said.append(f"{_many(self.duplicates, 'record')} left out: the same connection has another, which counts")
+        if self.alike:
+            why = "equal to one of another file, and no uid or fraction of a second tells"
+            said.append(f"{_many(self.alike, 'flow')} may be copies, and count: {why}")
         if self.apart:
             said.append(f"{_many(self.apart, 'flow')} in no bin: they start far from all others")
         if self.files:

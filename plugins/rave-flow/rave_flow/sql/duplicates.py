@@ -3,6 +3,11 @@
 A connection has one record in Zeek's log, but others in logs of long connections, in reduced copies, and in rotations
 that overlap. They share its ``uid`` and its two ends. Of these the last one counts: the one that has gone on for
 longest, and of equals the last by file and line.
+
+Flows without a ``uid`` that are in several files are copies if they are equal in all values and their start has a
+fraction of a second: no two flows of one pair of ports begin in one microsecond. They count as often as in the file
+that has them most often. Where times are whole seconds, or a protocol has no ports, equal flows may be different ones:
+they count, and are reported.
 """
 
 from __future__ import annotations
@@ -20,14 +25,21 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow
 
+_EQUAL = "ts, duration, src_high, src_low, dst_high, dst_low, src_port, dst_port, protocol, bytes, packets"
+_IS_CERTAIN = "epoch_us(ts) % 1000000 <> 0 AND src_port IS NOT NULL"
 _SAME = "uid, src_high, src_low, dst_high, dst_low, src_port, dst_port, protocol"
 
 
-def duplicates(parquet: Sequence[Path], hours: Sequence[int], copies: Sequence[tuple[int, int]]) -> pyarrow.Table:
-    """Which rows of some files do not count: columns part (place of the file) and row, both from 0.
+def duplicates(
+    parquet: Sequence[Path], sources: Sequence[int], hours: Sequence[int], copies: Sequence[tuple[int, int]]
+) -> pyarrow.Table:
+    """Which rows of some files do not count: columns part (place of the file) and row, both from 0, and certain.
+
+    Rows that are not certain count, but may be copies.
 
     Args:
         parquet: the files, the last of which wins where records are equal.
+        sources: for each, the number of the file that it was read from.
         hours: the starts of the hours that are looked at, in Unix seconds and in order.
         copies: places of files, each with an hour of which the file holds the same flows as an earlier one; those
             without a uid do not count.
@@ -37,32 +49,58 @@ def duplicates(parquet: Sequence[Path], hours: Sequence[int], copies: Sequence[t
     with connected() as connection:
         # Hour by hour: all uids of a day at once would take much memory.
         found = [
-            _of_hour(connection, parquet, start, [place for place, hour in copies if hour == start]) for start in hours
+            _of_hour(connection, parquet, sources, start, [place for place, hour in copies if hour == start])
+            for start in hours
         ]
     return pyarrow.concat_tables(found)
 
 
 def _of_hour(
-    connection: duckdb.DuckDBPyConnection, parquet: Sequence[Path], start: int, copies: Sequence[int]
+    connection: duckdb.DuckDBPyConnection,
+    parquet: Sequence[Path],
+    sources: Sequence[int],
+    start: int,
+    copies: Sequence[int],
 ) -> pyarrow.Table:
     where = " AND ".join(bounds(Window(instant(start), instant(start + HOUR))))
     parts = " UNION ALL ".join(
-        f"SELECT {place} AS part, file_row_number AS row, uid, duration, src_high, src_low, dst_high, dst_low, "  # noqa: S608  # quoted
-        f"src_port, dst_port, protocol FROM read_parquet({literal(str(path))}, file_row_number=true) WHERE {where}"
+        f"SELECT {place} AS part, {sources[place]} AS source, file_row_number AS row, uid, {_EQUAL} "  # noqa: S608  # quoted
+        f"FROM read_parquet({literal(str(path))}, file_row_number=true) WHERE {where}"
         for place, path in enumerate(parquet)
     )
     connection.execute(f"CREATE OR REPLACE TEMP VIEW records AS {parts}")
-    found = _by_uid(connection)
+    found = [_by_uid(connection), _by_value(connection, copies)]
     if copies:
         places = ", ".join(map(str, copies))
-        more = f"SELECT part, row FROM records WHERE uid IS NULL AND part IN ({places})"  # noqa: S608  # numbers
-        found = f"{found} UNION ALL {more}" if found else more
-    columns = "CAST(part AS INTEGER) AS part, CAST(row AS BIGINT) AS row"
-    query = f"SELECT {columns} FROM ({found or _NONE}) ORDER BY part, row"  # noqa: S608  # ours
-    return connection.sql(query).to_arrow_table()
+        found.append(f"SELECT part, row, true AS certain FROM records WHERE uid IS NULL AND part IN ({places})")  # noqa: S608  # numbers
+    columns = "CAST(part AS INTEGER) AS part, CAST(row AS BIGINT) AS row, certain"
+    union = " UNION ALL ".join(f"({query})" for query in found if query)
+    return connection.sql(f"SELECT {columns} FROM ({union or _NONE}) ORDER BY part, row").to_arrow_table()  # noqa: S608  # ours
 
 
-_NONE = "SELECT 0 AS part, 0 AS row WHERE false"
+_NONE = "SELECT 0 AS part, 0 AS row, true AS certain WHERE false"
+
+
+def _by_value(connection: duckdb.DuckDBPyConnection, copies: Sequence[int]) -> str:
+    """The query for rows without a uid that equal some of another source; ``""`` if there are none."""
+    others = f"uid IS NULL AND part NOT IN ({', '.join(map(str, (*copies, -1)))})"
+    several = (
+        f"SELECT hash({_EQUAL}) AS same FROM records WHERE {others} "  # noqa: S608  # ours
+        "GROUP BY same HAVING min(source) < max(source)"
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE equal AS {several}")
+    ((number,),) = connection.execute("SELECT count(*) FROM equal").fetchall()
+    if not number:
+        return ""
+    return f"""
+        WITH alike AS (
+            SELECT *, count(*) OVER (PARTITION BY source, {_EQUAL}) AS often, min(source) OVER one AS _first,
+                   max(source) OVER one AS _last
+            FROM records WHERE {others} AND hash({_EQUAL}) IN (FROM equal) WINDOW one AS (PARTITION BY {_EQUAL})
+        )
+        SELECT part, row, {_IS_CERTAIN} AS certain FROM alike WHERE _first < _last
+        QUALIFY source <> first(source) OVER (PARTITION BY {_EQUAL} ORDER BY often DESC, source)
+    """  # noqa: S608  # ours
 
 
 def _by_uid(connection: duckdb.DuckDBPyConnection) -> str:
@@ -74,4 +112,4 @@ def _by_uid(connection: duckdb.DuckDBPyConnection) -> str:
         return ""
     order = "duration DESC NULLS LAST, part DESC, row DESC"
     place = f"row_number() OVER (PARTITION BY {_SAME} ORDER BY {order})"
-    return f"SELECT part, row FROM records WHERE uid IN (FROM several) QUALIFY {place} > 1"  # noqa: S608  # ours
+    return f"SELECT part, row, true AS certain FROM records WHERE uid IN (FROM several) QUALIFY {place} > 1"  # noqa: S608  # ours

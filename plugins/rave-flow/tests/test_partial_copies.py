@@ -1,0 +1,86 @@
+"""Flows without a uid that are in several files: what is surely a copy counts once, what may be one is reported."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from log_texts import left_out
+from rave_flow.errors import AmbiguousFilesError
+from rave_flow.formats.source_directory import Repository
+from rave_flow.inventory import Inventory
+from rave_flow.model.windows import Window
+from rave_flow.operations import count, top
+
+from rave_core import Runtime, Settings, using
+
+Serve = Callable[[Path], Runtime]
+TITLES = "ts,src,sport,dst,dport,proto,bytes,packets,duration,note"
+
+
+def row(second: float, *, port: int = 4000, proto: str = "tcp", sent: int = 9) -> str:
+    """A flow without a uid."""
+    return f"{1715680800 + second},10.0.0.1,{port},192.0.2.80,443,{proto},{sent},1,0.5"
+
+
+def write(directory: Path, **files: list[str]) -> None:
+    """Tables of these rows, each with a column of its own."""
+    for name, rows in files.items():
+        text = "\n".join([TITLES, *(f"{each},{name}" for each in rows), ""])
+        (directory / f"{name}.csv").write_text(text)
+
+
+def test_a_partial_copy_counts_once_and_is_reported(serving: Serve, directory: Path) -> None:
+    """Seven of ten flows lie in a second file, with one of its own, and three in a third."""
+    flows = [row(0.25 + number, port=4000 + number) for number in range(10)]
+    write(directory, a=flows, b=[*flows[3:], row(99.5)], c=flows[:3])
+    serving(directory)
+    table = top(over="proto")
+    assert table["flows"].to_pylist() == [11]
+    assert left_out(table)["duplicates"] == 10
+    assert b"10 records left out" in table.schema.metadata[b"rave.notes"]
+
+
+def test_of_whole_seconds_equal_flows_count_and_are_reported(serving: Serve, directory: Path) -> None:
+    """Nothing shows whether they are copies; the same of a protocol without ports."""
+    echo = row(0.5, proto="icmp", port=8)
+    write(directory, a=[row(1), row(2), echo], b=[row(2), row(3), echo])
+    serving(directory)
+    table = top(over="proto")
+    assert sorted(table["flows"].to_pylist()) == [2, 4]
+    assert left_out(table) == {"alike": 2}
+    assert b"2 flows may be copies, and count" in table.schema.metadata[b"rave.notes"]
+    with pytest.raises(AmbiguousFilesError, match="2 records are there twice"):
+        Inventory.of(Repository.scan(directory, strict=True)).select(Window())
+
+
+def test_flows_that_differ_in_a_value_are_different(serving: Serve, directory: Path) -> None:
+    """As are equal ones in one file: an exporter may report a flow from two interfaces."""
+    write(directory, a=[row(0.5), row(0.5)], b=[row(0.5, sent=10), row(0.5, port=5)])
+    serving(directory)
+    table = count()
+    assert table["flows"].to_pylist() == [4]
+    assert left_out(table) == {}
+
+
+@settings(max_examples=25, deadline=None)
+@given(files=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=8), min_size=1, max_size=4))
+def test_each_flow_counts_as_often_as_in_the_file_that_has_it_most(
+    tmp_path_factory: pytest.TempPathFactory, files: list[list[int]]
+) -> None:
+    """Of any files; what counts and what is left out is what was written."""
+    directory = tmp_path_factory.mktemp("copies")
+    write(directory, **{f"t{place}": [row(0.5 + each) for each in rows] for place, rows in enumerate(files)})
+    most: Counter[int] = Counter()
+    for rows in files:
+        most |= Counter(rows)
+    plugin = {"flow": {"directory": str(directory)}}
+    runtime = Runtime(Settings(cache=["memory://"], products=[f"file://{directory}/.products"], plugins=plugin))
+    with runtime, using(runtime):
+        table = top(over="proto")
+    assert table["flows"].to_pylist() == [most.total()]
+    assert left_out(table).get("duplicates", 0) == sum(map(len, files)) - most.total()
