@@ -10,6 +10,9 @@ code of a namespace changes all the time, now and then into something that does 
 - a 5xx other than a documented 503 or 504 (the operations' own failures are 500, and intended);
 - a connection that ends early, unless its worker was killed just then, or, at a reload, it had been used before;
 - a body that runs again, though its worker was not killed;
+- a call that kills its worker, and is not a failure after two of them; half of a request that keeps its connection;
+- a well-behaved client whose hits take over three times as long, at the 99th percentile, while one client floods the
+  service, others stall, and all the rest goes on, as under the same load without these;
 - a worker whose memory grows by more than a fifth of what it was after its first minute (in shorter runs, by a half),
   descriptors that stay open, and processes that are left over.
 """
@@ -41,13 +44,16 @@ from soaking.acts import Act, Actor
 from soaking.asking import Client, CutError, Tally, WrongError
 from soaking.chaos import Chaos, Editor, Moments
 from soaking.editions import Editions
-from soaking.judging import cut_complaints, mistakes, repeated_runs
+from soaking.hostile import Hostile
+from soaking.judging import cut_complaints, mistakes, poison_complaints, poisoned, repeated_runs
+from soaking.steady import Steady
 from soaking.watching import MARK, Memory, Watch, descriptors, descriptors_left, orphans
 
 SETTINGS: Final = {
     "workers": 2,
     "queue": 40,
     "grace": 10,
+    "header_time": 5,
     "memory": "2MiB",
     "anonymous": ["view", "run", "refresh", "purge", "metrics"],
     "operations": {"lab/heavy": {"executor": "processes"}},
@@ -59,6 +65,9 @@ PAUSE: Final = 0.01
 """Seconds, on average, between two acts of one client."""
 
 WARM_UP: Final = 5.0
+ALONE: Final = 10.0
+"""Seconds for which the well-behaved client is alone."""
+SLOWER: Final = 3.0
 SETTLE: Final = 7.0
 """Seconds after which no connection is still kept."""
 
@@ -93,8 +102,12 @@ class Soak:
     phase: int = 0
     calm: Watch = field(init=False)
     disturbed: Watch = field(init=False)
+    alone: Steady = field(init=False)
+    among_calm: Steady = field(init=False)
+    among_hostile: Steady = field(init=False)
 
     def __post_init__(self) -> None:
+        self.alone, self.among_calm, self.among_hostile = (Steady(self.service.port) for _ in range(3))
         self.calm, self.disturbed = Watch(self.service), Watch(self.service)
 
     @property
@@ -106,12 +119,19 @@ class Soak:
         """Does everything, and returns the report."""
         self._load(WARM_UP)  # so that everything has been used once
         time.sleep(SETTLE)
+        self.alone.run(ALONE)
         before = max(descriptors(self.service).values())
         editor = Editor(self.service, self.editions, self.tally.wrong)
         chaos = Chaos(self.service, self.moments, random.Random(self.seed))
+        hostile = Hostile(self.service.port, self.tally, header_time=SETTINGS["header_time"])
+        following = self.among_calm.start(self.calm_seconds)
         self._load(self.calm_seconds, self.calm.run, editor.run)
+        following.join()
         complaints = descriptors_left(self.service, before)
-        self._load(self.minutes * 60 - self.calm_seconds, self.disturbed.run, chaos.run, editor.run)
+        rest = self.minutes * 60 - self.calm_seconds
+        following = self.among_hostile.start(rest)
+        self._load(rest, self.disturbed.run, chaos.run, editor.run, *hostile.acts())
+        following.join()
         complaints += descriptors_left(self.service, before) + orphans(self.service, self.mark)
         self.service.stop()
         complaints += orphans(self.service, self.mark)
@@ -121,7 +141,10 @@ class Soak:
         """Runs all clients for some time, with ``others`` beside them."""
         stopped = threading.Event()
         self.phase += 1
-        clients = [partial(self._ask, f"{self.seed}-{self.phase}-{number}") for number in range(self.clients)]
+        clients = [
+            partial(self._ask, f"{self.seed}-{self.phase}-{number}", f"127.0.1.{number % 250 + 1}")
+            for number in range(self.clients)
+        ]
         threads = [
             threading.Thread(target=self._guarded, args=(job, stopped), daemon=True) for job in (*clients, *others)
         ]
@@ -138,10 +161,10 @@ class Soak:
         except Exception:  # noqa: BLE001  # the others go on, and the report tells of it
             self.tally.wrong(f"the soak itself failed: {traceback.format_exc()}")
 
-    def _ask(self, name: str, stopped: threading.Event) -> None:
-        """One client: one act after another. Each act ends by itself, even when time is up."""
+    def _ask(self, name: str, address: str, stopped: threading.Event) -> None:
+        """One client with its own address: one act after another. Each act ends by itself, even when time is up."""
         weights, choices = zip(*ACTS, strict=True)
-        actor = Actor(Client(self.service.port, self.tally), self.editions, random.Random(name), name)
+        actor = Actor(Client(self.service.port, self.tally, address), self.editions, random.Random(name), name)
         while not stopped.is_set():
             act = actor.chance.choices(choices, weights)[0]
             actor.client.act = act.__name__
@@ -157,8 +180,11 @@ class Soak:
         actor.client.close()
 
     def _report(self, complaints: list[str]) -> dict[str, Any]:
+        log = self.service.place / "runs.log"
+        self.moments.kills += poisoned(log)
+        complaints += poison_complaints(log) + self._delays()
         cuts, cut_wrongs = cut_complaints(self.tally.cuts, self.moments)
-        runs, again, run_wrongs = repeated_runs(self.service.place / "runs.log", self.moments)
+        runs, again, run_wrongs = repeated_runs(log, self.moments)
         memory = Memory.of(self.calm.lives.values(), min(60.0, self.calm_seconds / 2))
         most = max((life.peak(0.0) for life in self.disturbed.lives.values()), default=0)
         if len(self.calm.lives) != SETTINGS["workers"]:
@@ -174,6 +200,15 @@ class Soak:
                 *(f"the log tells of a mistake: {record}" for record in mistakes(self.service.log)),
             ],
         }
+
+    def _delays(self) -> list[str]:
+        """What is wrong about the well-behaved client's times."""
+        steady = (self.alone, self.among_calm, self.among_hostile)
+        found = [f"the well-behaved client: {each.error}" for each in steady if each.error]
+        quiet, slow = self.among_calm.percentile(99), self.among_hostile.percentile(99)
+        if slow > SLOWER * quiet:
+            found.append(f"99 % of a well-behaved client's hits took up to {slow:.1f} ms, {quiet:.1f} ms before")
+        return found
 
     def _figures(self) -> dict[str, Any]:
         """What was counted and timed."""
@@ -192,6 +227,14 @@ class Soak:
                 "broken_edits": self.editions.breaks,
             },
             "edit_served_everywhere_s": {"median": round(statistics.median(delays), 2), "worst": round(max(delays), 2)},
+            "well_behaved_hit_ms": {
+                name: {f"p{percent}": round(each.percentile(percent), 2) for percent in (50, 99)}
+                for name, each in (
+                    ("alone", self.alone),
+                    ("calm", self.among_calm),
+                    ("hostile", self.among_hostile),
+                )
+            },
             "hit_ms": {"p50": round(hits[len(hits) // 2] * 1e3, 2), "p99": round(hits[len(hits) * 99 // 100] * 1e3, 2)},
         }
 

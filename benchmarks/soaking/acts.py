@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from soaking.asking import Answer, Client
+from soaking.asking import BUSY, LATER, Answer, Client
 from soaking.editions import Editions
 from soaking.sources import stretch, weight
 
@@ -52,7 +52,7 @@ def miss(actor: Actor) -> str:
 
 
 def _squared(answer: Answer, n: int) -> str:
-    if answer.status in (202, 503):
+    if answer.status in LATER:
         return "later" if answer.status == 202 else "busy"
     answer.need(200)
     if answer.json != {"n": n, "square": n * n}:
@@ -75,7 +75,7 @@ def head(actor: Actor) -> str:
     """What GET would send, without the bytes."""
     size = actor.chance.choice(_SIZES)
     answer = actor.client.ask("HEAD", "/lab/files/document", {"seed": actor.chance.randrange(8), "size": size})
-    if answer.status in (202, 503):
+    if answer.status in LATER:
         return "later"
     answer.need(200)
     if answer.body or answer.headers["content-length"] != str(size):
@@ -88,7 +88,7 @@ def document(actor: Actor) -> str:
     seed, size = actor.chance.randrange(8), actor.chance.choice(_SIZES)
     path = actor.chance.choice(("/lab/files/document", "/lab/blob"))
     answer = actor.client.get(path, {"seed": seed, "size": size})
-    if answer.status in (202, 503):
+    if answer.status in LATER:
         return "later"
     answer.need_body(stretch(seed, 0, size))
     return "ok"
@@ -102,7 +102,7 @@ def part(actor: Actor) -> str:
     arguments = {"seed": seed, "size": size}
     path = actor.chance.choice(("/lab/files/document", "/lab/blob"))
     answer = actor.client.get(path, arguments, Range=f"bytes={start}-{stop - 1}")
-    if answer.status in (202, 503):
+    if answer.status in LATER:
         return "later"
     if start >= size:
         answer.need(416)
@@ -120,7 +120,7 @@ def condition(actor: Actor) -> str:
     if first.status != 200:
         return "later"
     again = actor.client.get(path, If_None_Match=first.headers["etag"])
-    if again.status in (202, 503):
+    if again.status in LATER:
         return "later"
     again.need(304)
     if again.body or again.headers["etag"] != first.headers["etag"]:
@@ -133,7 +133,7 @@ def table(actor: Actor) -> str:
     n = actor.chance.randrange(1, 50)
     form = actor.chance.choice(("csv", "json", "html", "arrow"))
     answer = actor.client.get("/lab/rows", {"n": n, "rave.f": form})
-    if answer.status in (202, 503):
+    if answer.status in LATER:
         return "later"
     answer.need(200)
     if form == "json" and answer.json != [{"i": i, "half": i / 2, "name": f"row {i}"} for i in range(n)]:
@@ -147,7 +147,7 @@ def brief(actor: Actor) -> str:
     """A product that is good for two seconds, and may be served for six more."""
     name = f"b{actor.chance.randrange(4)}"
     answer = actor.client.get("/lab/brief", {"name": name})
-    if answer.status in (202, 503):
+    if answer.status in LATER:
         return "later"
     answer.need(200)
     found, _, made_at = answer.body.decode().partition(" ")
@@ -162,7 +162,7 @@ def failure(actor: Actor) -> str:
     """The operation's own exception."""
     message = f"no luck {actor.chance.randrange(20)}"
     answer = actor.client.get("/lab/fails", {"message": message})
-    if answer.status == 503:
+    if answer.status in BUSY:
         return "busy"
     if answer.status == 202:
         return "later"
@@ -198,7 +198,7 @@ def heavy(actor: Actor) -> str:
     """Work in a process of its own."""
     n = actor.chance.randrange(10**6)
     answer = actor.client.get("/lab/heavy", {"n": n})
-    if answer.status in (202, 503):
+    if answer.status in LATER:
         return "later"
     answer.need(200)
     if answer.json != {"n": n, "total": weight(n)}:
@@ -214,7 +214,7 @@ def edition(actor: Actor) -> str:
 
 
 def _edited(actor: Actor, answer: Answer, rest: dict[str, Any]) -> str:
-    if answer.status in (202, 503):
+    if answer.status in LATER:
         return "later"
     if answer.status == 404 and actor.editions.may_be_away(answer):
         return "away"
@@ -231,7 +231,7 @@ def look_around(actor: Actor) -> str:
     pages = ("/", "/lab", "/-/ops", "/-/ops/lab/slow", "/-/openapi.json", "/-/metrics", "/-/statistics", "/-/cache")
     page = actor.chance.choice((*pages, "/-/livez", "/-/readyz", "/-/namespaces", "/-/version", "/-/problems/busy"))
     answer = actor.client.get(page, Accept=actor.chance.choice(("application/json", "text/html", "*/*")))
-    if answer.status == 503 and page == "/-/readyz":
+    if answer.status in BUSY and page == "/-/readyz":
         return "stopping"
     answer.need(200, 406)
     return "ok"

@@ -16,6 +16,9 @@ IDLE: Final = 3.0
 """Seconds after which a connection is not reused: the service closes it after five."""
 
 PATIENCE: Final = 45.0
+BUSY: Final = (429, 503)
+"""A client that has its share, or a service that has no room, is told to ask again."""
+LATER: Final = (202, *BUSY)
 _ALLOWED: Final = {(503, "busy"), (504, "not-kept"), (504, "time-limit")}
 _PROBLEM: Final = "application/problem+json"
 
@@ -143,8 +146,9 @@ class Tally:
 class Client:
     """One client, with one connection that it keeps. For one thread."""
 
-    def __init__(self, port: int, tally: Tally) -> None:
+    def __init__(self, port: int, tally: Tally, address: str = "127.0.0.1") -> None:
         self.port = port
+        self.address = address
         self.tally = tally
         self.act = ""
         self._connection: http.client.HTTPConnection | None = None
@@ -189,7 +193,7 @@ class Client:
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], now: float) -> Answer:
         if self._connection is None:
-            self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+            self._connection = self.connection()
         connection = self._connection
         connection.request(method, path, body=body, headers=dict(headers))
         response = connection.getresponse()
@@ -207,16 +211,20 @@ class Client:
             raise answer.wrong("expected a request ID")
         if answer.status >= 400 and answer.body and not answer.slug:
             raise answer.wrong("expected a problem")
+        if answer.status in BUSY and "retry-after" not in answer.headers:
+            raise answer.wrong("advice expected when to ask again")
         if answer.status < 500 or (self.act == "failure" and answer.slug == "operation-failed"):
             return
         if answer.body and (answer.status, answer.slug) not in _ALLOWED:
             raise answer.wrong("an undocumented failure")
-        if answer.status == 503 and "retry-after" not in answer.headers:
-            raise answer.wrong("advice expected when to ask again")
+
+    def connection(self) -> http.client.HTTPConnection:
+        """A new connection from the client's own address, by which the service tells clients apart."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE, source_address=(self.address, 0))
 
     def raw(self) -> socket.socket:
         """A connection of its own, for misbehaving clients."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+        return socket.create_connection(("127.0.0.1", self.port), PATIENCE, (self.address, 0))
 
     def close(self) -> None:
         """Drops the connection."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from soaking.asking import Cut
-from soaking.chaos import Moments
+from soaking.chaos import Kill, Moments
 
 SEEN_WITHIN: Final = 2.0
 """Seconds within which a request cut off by a kill has to notice."""
@@ -24,6 +24,18 @@ _EXPECTED = re.compile(
     r"|namespace trial: its change is not loaded"
     r"|Worker \(pid:\d+\) was sent SIGKILL"
 )
+
+
+def poisoned(log: Path) -> list[Kill]:
+    """The workers that a call killed, by what it wrote before."""
+    lines = (line.split(" ", 2) for line in log.read_text("utf-8").splitlines())
+    return [Kill(int(pid), float(at)) for at, pid, what in lines if what.startswith("poison ")]
+
+
+def poison_complaints(log: Path) -> list[str]:
+    """Calls that killed more workers than two each."""
+    runs = Counter(line.split(" ", 2)[2] for line in log.read_text("utf-8").splitlines())
+    return [f"{what} ran {count} times" for what, count in runs.items() if what.startswith("poison ") and count > 2]
 
 
 def explain(cut: Cut, moments: Moments) -> str:

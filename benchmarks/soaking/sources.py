@@ -6,6 +6,7 @@ LAB = '''\
 """Operations that stay as they are."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -37,6 +38,15 @@ def slow(name: str, seconds: float = 1.0) -> str:
         progress(step, 10, f"step {step}")
         time.sleep(seconds / 10)
     return f"{name} slept {seconds:g}"
+
+
+@op
+@typemap(str)
+def poison(name: str) -> None:
+    """Kills the process that runs it."""
+    time.sleep(0.5)  # so that its ticket is there first
+    ran(f"poison {name}")
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @op
@@ -100,6 +110,7 @@ def total(l: list) -> str:
 __export__ = {
     "square": square,
     "slow": slow,
+    "poison": poison,
     "fails": fails,
     "brief": brief,
     "rows": rows,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from soaking.acts import Actor
-from soaking.asking import PATIENCE, Answer, Cut, CutError, WrongError
+from soaking.asking import BUSY, LATER, Answer, Cut, CutError, WrongError
 
 MARGIN: Final = 30.0
 """Seconds beyond its own work within which a ticket has to end: time for others' work, and for kills."""
@@ -20,7 +20,7 @@ def ticket(actor: Actor) -> str:
     name, seconds = actor.unique(), actor.chance.choice((0.1, 0.5, 1.5))
     arguments = {"name": name, "seconds": seconds}
     answer = actor.client.get("/lab/slow", arguments, Prefer="respond-async")
-    if answer.status == 503:
+    if answer.status in BUSY:
         return "busy"
     return _slept(wait_for(actor, _href(answer), seconds), name, seconds)
 
@@ -29,7 +29,7 @@ def shared_ticket(actor: Actor) -> str:
     """A ticket for what many ask for at the same moment."""
     name = f"crowd{int(time.time() / 3)}"
     answer = actor.client.get("/lab/slow", {"name": name, "seconds": 1.0}, Prefer="respond-async")
-    if answer.status == 503:
+    if answer.status in BUSY:
         return "busy"
     if answer.status == 202:
         answer = wait_for(actor, _href(answer), 1.0)
@@ -42,7 +42,7 @@ def wait(actor: Actor) -> str:
     arguments = {"name": name, "seconds": seconds}
     prefer = actor.chance.choice(("wait=1", "wait=5", ""))
     answer = actor.client.get("/lab/slow", arguments, **({"Prefer": prefer} if prefer else {}))
-    if answer.status == 503:
+    if answer.status in BUSY:
         return "busy"
     if answer.status == 200:
         return _slept(answer, name, seconds)
@@ -53,7 +53,7 @@ def events(actor: Actor) -> str:
     """Progress as events, until the product is there."""
     name, seconds = actor.unique(), actor.chance.choice((0.5, 1.5))
     answer = actor.client.get("/lab/slow", {"name": name, "seconds": seconds}, Prefer="respond-async")
-    if answer.status == 503:
+    if answer.status in BUSY:
         return "busy"
     href, deadline = _href(answer), time.monotonic() + seconds + MARGIN
     while time.monotonic() < deadline:
@@ -79,7 +79,7 @@ def edited_ticket(actor: Actor) -> str:
     """A ticket for an operation that may be edited before it ends."""
     name = actor.unique()
     answer = actor.client.get("/trial/pace", {"name": name}, Prefer="respond-async")
-    if answer.status == 503:
+    if answer.status in BUSY:
         return "busy"
     if answer.status == 404 and actor.editions.may_be_away(answer):
         return "away"
@@ -100,7 +100,7 @@ def failing_ticket(actor: Actor) -> str:
     actor.client.act = "failure"
     message = actor.unique()
     answer = actor.client.get("/lab/fails", {"message": message}, Prefer="respond-async")
-    if answer.status == 503:
+    if answer.status in BUSY:
         return "busy"
     end = answer if answer.status == 500 else wait_for(actor, _href(answer), 0.0)
     end.need(500, 410)
@@ -118,7 +118,7 @@ def wait_for(actor: Actor, href: str, seconds: float) -> Answer:
             answer = actor.client.get(href)
         except CutError:
             continue
-        if answer.status not in (202, 503):
+        if answer.status not in LATER:
             return answer
         last = f"{answer.status} {answer.body[:300]!r}"
         time.sleep(actor.chance.uniform(0.05, 0.4))
@@ -141,13 +141,13 @@ def _slept(answer: Answer, name: str, seconds: float) -> str:
 def _stream(actor: Actor, path: str, deadline: float) -> Iterator[tuple[str, dict[str, Any]]]:
     """The events of a stream, until it ends or its time is up; signs of life come in between."""
     asked_at = time.time()
-    connection = http.client.HTTPConnection("127.0.0.1", actor.client.port, timeout=PATIENCE)
+    connection = actor.client.connection()
     try:
         connection.request("GET", path)
         response = connection.getresponse()
         if response.status != 200:
             body = response.read()
-            if response.status == 503:
+            if response.status in BUSY:
                 return
             raise WrongError(f"{path} gave {response.status} {body[:300]!r}")
         event = ""

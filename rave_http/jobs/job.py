@@ -97,6 +97,11 @@ class Job:
         return "" if self.user is None else self.user.identity
 
     @property
+    def is_left(self) -> bool:
+        """Whether nobody would notice its end: it has no place yet, and only tickets refer to it, not requests."""
+        return self.began is None and self.is_promised and not self.waiting
+
+    @property
     def key(self) -> str | None:
         """The text of its key; ``None`` if it has none."""
         return self.call.key.text if self.call.key is not None else None

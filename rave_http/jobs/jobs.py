@@ -28,13 +28,13 @@ from rave_http.description.request_arguments import Asked
 from rave_http.executors import Executor
 from rave_http.executors.executor import Result
 from rave_http.executors.foreign_code import ForeignCode, LeftError
+from rave_http.jobs.admission import Admission
 from rave_http.jobs.failures import failure_of, log_failure, problem_of
 from rave_http.jobs.job import Job
 from rave_http.jobs.other_runs import other_runs_ended
 from rave_http.jobs.places import Places
 from rave_http.jobs.stored_bytes import StoredBytes
 from rave_http.jobs.tickets import Failed
-from rave_http.protocol.problems import Problem
 from rave_http.settings import ServiceSettings
 from rave_http.workers.metrics import Metrics
 
@@ -85,6 +85,7 @@ class Jobs:
         self._foreign = foreign
         self._settings = settings
         self._failure_time = settings.failure_time
+        self._admission = Admission(settings)
         self._stored = StoredBytes(clock, most=settings.client_bytes)
         self._places: dict[str, Places] = {}
         self._under_way: dict[object, Job] = {}
@@ -139,7 +140,7 @@ class Jobs:
         if found is not None:
             found.askers |= set() if asker is None else {asker}
             return found
-        self._refuse_if_busy(name, "" if asker is None else asker.identity)
+        self._admit(name, "" if asker is None else asker.identity)
         on_start()
         job = Job(name, asked, resolved, call, options, self._clock.now(), asker)
         self._under_way[slot] = job
@@ -236,17 +237,11 @@ class Jobs:
                 await asyncio.wait(late, timeout=1.0)
                 return
 
-    def _refuse_if_busy(self, name: str, client: str) -> None:
+    def _admit(self, name: str, client: str) -> None:
         self._stored.check(client)
-        executor, queue = self._choose(name)[0], self._settings.queue
-        rivals = [each for each in self._under_way.values() if self._choose(each.name)[0] is executor]
-        if len(rivals) >= executor.slots + queue:
-            detail = f"{executor.slots} computations run and {queue} wait for their turn; ask again a little later"
-            raise Problem("busy", detail, headers={"Retry-After": "5"})
-        own, most = sum(each.client == client for each in rivals), self._settings.share_of(executor.slots + queue)
-        if own >= most:
-            detail = f"{own} computations of yours run or wait for their turn, which is your share; ask again later"
-            raise Problem("too-many-requests", detail, headers={"Retry-After": "5"})
+        executor, _ = self._choose(name)
+        jobs = [each for each in self._under_way.values() if self._choose(each.name)[0] is executor]
+        self._admission.admit(client, jobs, executor.slots)
 
     async def _run(self, slot: object, job: Job) -> Outcome[Any]:
         outcome = None

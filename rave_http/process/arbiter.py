@@ -19,6 +19,7 @@ from gunicorn.errors import HaltServer  # type: ignore[import-untyped]  # as abo
 from rave_core.clock import SystemClock
 from rave_http.process.worker import HELD, Worker
 
+_AT_ONCE: Final = max((os.cpu_count() or 1) // 2, 1)  # workers that start together at a reload
 _PAUSE: Final = 2.0  # seconds until workers are started again after one failed to
 _FATAL: Final = (GunicornArbiter.WORKER_BOOT_ERROR, GunicornArbiter.APP_LOAD_ERROR)
 _clock = SystemClock()
@@ -81,7 +82,10 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
             self._tell_systemd("READY=1")
             self.app.ready()
         if _clock.monotonic() >= self._resume_at:
-            for _ in range(self.num_workers - len(current)):
+            missing = self.num_workers - len(current)
+            if len(present) > len(current):  # others serve meanwhile, and need processors for that
+                missing = min(missing, _AT_ONCE - (len(current) - len(serving)))
+            for _ in range(missing):
                 self.spawn_worker()
 
     def spawn_worker(self) -> Any:
