@@ -45,6 +45,7 @@ from rave_http.worker.responder import Responder
 from rave_http.workers.metrics import Metrics
 from rave_http.workers.peers import WorkerRPC
 from rave_http.workers.run_directory import RunDirectory
+from rave_http.workers.shared_imports import SharedImports
 from rave_http.workers.statistics_report import StatisticsReport
 from rave_http.workers.workers import Workers
 
@@ -98,6 +99,7 @@ class Service:
 
     def _add_workers(self, run_directory: RunDirectory) -> None:
         self.metrics = Metrics(run_directory)
+        self._imports = SharedImports(run_directory, self.clock)
         rpc = WorkerRPC(run_directory, f"worker-{os.getpid()}")
         self.foreign = ForeignCode(seconds=max(PATIENCE, self.settings.time_limit or 0.0))
         self._cells = TimedCalls()
@@ -170,6 +172,7 @@ class Service:
         self._loop = asyncio.get_running_loop()
         self._loop.set_default_executor(ContainedThreads(_IO_THREADS, "rave-io"))
         await asyncio.to_thread(self.namespaces.load)
+        await asyncio.to_thread(self._imports.repeat)
         self._tell_metrics()
         await self.workers.open()
         self._run(self._pulse, PULSE)
@@ -250,6 +253,7 @@ class Service:
     async def _pulse(self) -> None:
         await self.jobs.publish()
         await asyncio.to_thread(self._keys.look)
+        await asyncio.to_thread(self._imports.note)
         self.metrics.sync()
 
     def _run(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
