@@ -55,7 +55,7 @@ async def deliver(req: Request, resp: Response, representation: Representation, 
     Raises:
         Problem: a condition fails, the range can't be satisfied, or the file went away.
     """
-    if is_another(req, representation.etag, representation.created_at):
+    if is_another(req, (representation.etag,), representation.created_at):
         detail = "The product is another version than the one that you asked for"
         raise Problem("precondition-failed", detail, headers=dict(representation.validators))
     if is_unchanged(req, representation.etag, representation.created_at):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -12,7 +13,7 @@ from typing import Any, BinaryIO, Final, TypeAlias
 
 from cachetools import LRUCache
 
-from rave_core.errors import DamagedError
+from rave_core.errors import DamagedError, RaveError
 from rave_core.model import Entry, OperationSpec
 from rave_core.rendering import notes_of
 from rave_core.storage.cache import Cache
@@ -152,6 +153,21 @@ class Representations:
         place = (*place, chosen.media_type)
         found = self._kept.get(place)
         return found if found is not None else await self._made(place, product, chosen)
+
+    async def etags(self, product: MadeProduct) -> frozenset[str]:
+        """The validators of a product in all of its forms: each of them names this version of it.
+
+        A form that it can't take after all has none.
+        """
+        if product.spec.kind.is_written:
+            found = await asyncio.to_thread(_of_file, product, self._files)
+            return frozenset({found.etag})
+        place = _place(product)
+        tags = set()
+        for form in await self._offers(product, place):
+            with suppress(RaveError, Problem):
+                tags.add((await self.of(product, accept=form.media_type, form=None)).etag)
+        return frozenset(tags)
 
     async def _offers(self, product: MadeProduct, place: _Place | None) -> Sequence[Rendering]:
         """The forms of a product, which are those of every equal one."""

@@ -27,6 +27,7 @@ from rave_http.jobs.tickets import OPERATION
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.bodies import body_of
+from rave_http.protocol.conditions import check_write
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
 from rave_http.protocol.responses import send_json
@@ -130,6 +131,7 @@ class Purge:
         """
         asked = await self._read(req)
         self._check(req, asked)
+        check_write(req)
         if not asked:
             purged = await asyncio.to_thread(self._runtime.purge)
             send_json(resp, {"removed": purged.entries, "bytes": purged.bytes})

@@ -11,6 +11,7 @@ from rave_core.errors import ConfigurationError, UnknownNameError
 from rave_http.auth.authorization import HIDDEN
 from rave_http.auth.authorizer import Authorizer
 from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
+from rave_http.protocol.conditions import check_write
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
 from rave_http.protocol.responses import send_json
@@ -55,6 +56,7 @@ class Reload:
                 "conflict",
                 f"{namespace!r} is an installed package; send HUP to the service to load what was newly installed",
             )
+        check_write(req)
         answers = await self._workers.ask("reload", timeout=60.0, namespace=namespace)
         failed = [answer for answer in answers.values() if answer.get("error")]
         document: dict[str, Any] = {"namespace": namespace, "workers": dict(answers), "silent": answers.silent}

@@ -10,9 +10,11 @@ from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
 from rave_core.model import FOREVER, Entry, Key, Status
+from rave_core.storage.cache import Cache
 from rave_http.auth.authorizer import Authorizer
 from rave_http.jobs.followers import Followers
 from rave_http.namespaces.exported import ExportedOperation
+from rave_http.protocol.conditions import check_write, is_conditional
 from rave_http.protocol.headers import Preferences, preferences
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
@@ -198,7 +200,10 @@ class Products:
 
     async def _delete(self, req: Request, resp: Response, target: _Target) -> None:
         self._authorizer.require(req, "purge", target.exported.namespace, audited=True)
-        is_forgotten = await asyncio.to_thread(target.exported.resolved.cache.forget, target.key)
+        cache, seen = target.exported.resolved.cache, None
+        if is_conditional(req):
+            seen = await self._checked(req, target)
+        is_forgotten = await asyncio.to_thread(_forget, cache, target.key, seen)
         await self._workers.forget(target.key.text)
         if not is_forgotten:
             raise Problem("not-found", f"There is no product {target.key.text[:300]!r}")
@@ -208,11 +213,23 @@ class Products:
     async def _stop(self, req: Request, resp: Response, target: _Target) -> None:
         exported, key = target.exported, target.key
         self._authorizer.require(req, "run", exported.namespace)
+        if is_conditional(req) and (await self._locate(target)).state is State.MAKING:
+            check_write(req)  # a job has no version that could be meant
         self._authorizer.audit(req, "cancel", allowed=True)
         stopped = await self._jobs.stop(key, exported, self._authorizer.asker(req))
         if stopped is None:
             raise Problem("not-found", f"No job makes the product {key.text[:300]!r}")
         send_json(resp, {"key": key.text, "operation": exported.name, "done": stopped, "detail": _SAID[stopped]})
+
+    async def _checked(self, req: Request, target: _Target) -> Entry | None:
+        """The entry of the product, if the conditions of a request allow to change it; ``None`` if there is none."""
+        found = (await self._locate(target)).found
+        if found is None:
+            return None  # without conditions the request would fail, so they don't count
+        resolved = target.exported.resolved
+        product = MadeProduct(target.exported.name, resolved.spec, found.value, found.entry, resolved.cache)
+        await self._responder.check_version(req, product)
+        return found.entry
 
     async def _follow(self, req: Request, resp: Response, target: _Target) -> None:
         client = self._authorizer.identity(req)
@@ -259,6 +276,17 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "python": entry.python,
         "plugin": entry.plugin,
     }
+
+
+def _forget(cache: Cache, key: Key, seen: Entry | None) -> bool:
+    """Removes a product; with ``seen`` only the version that was seen. Returns whether there was anything.
+
+    Raises:
+        Problem: it is another version by now.
+    """
+    if seen is not None and (found := cache.look(key)) is not None and found.entry.created_at != seen.created_at:
+        raise Problem("precondition-failed", "The product has just been made anew")
+    return cache.forget(key)
 
 
 def _after(asked: dict[str, str]) -> float | None:

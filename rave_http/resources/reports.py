@@ -13,6 +13,7 @@ from rave_http.description.document_checks import check_document
 from rave_http.description.request_arguments import read_body
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.bodies import body_of
+from rave_http.protocol.conditions import check_write
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
 from rave_http.protocol.responses import send_json
@@ -109,6 +110,7 @@ class Statistics:
         given: dict[str, Any] = dict(request.asked.texts) or request.asked.document or {}
         check_document("StatisticsSwitch", given)
         ((action, name),) = given.items()
+        check_write(req, ())  # there are statistics, and their representation has no validator
         try:
             await (self._statistics.pause if action == "pause" else self._statistics.resume)(name)
         except UnknownNameError as error:

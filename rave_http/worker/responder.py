@@ -10,6 +10,7 @@ from falcon.asgi import Request, Response
 from rave_core.clock import Clock
 from rave_core.model import PLAIN, Status
 from rave_http.jobs.job import Job, progress_document
+from rave_http.protocol.conditions import check_write
 from rave_http.protocol.headers import NO_STORE, caching_headers
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import MEDIA_TYPE, Problem
@@ -85,6 +86,16 @@ class Responder:
         record: RequestRecord = req.scope["rave"]
         resp.set_headers(self.product_headers(product, status, self._clock.now(), private=record.is_private))
         await deliver(req, resp, found, self._sendfile)
+
+    async def check_version(self, req: Request, product: MadeProduct) -> None:
+        """Returns if a request may change a product, going by its conditions.
+
+        Raises:
+            Problem: it is for another version.
+        """
+        check_write(
+            req, await self._representations.etags(product), None if product.entry is None else product.entry.created_at
+        )
 
     def product_headers(
         self, product: MadeProduct, status: Status, now: float, *, private: bool

@@ -68,7 +68,7 @@ def _products() -> dict[str, dict[str, Any]]:
     delete = _operation(
         "purgeProduct",
         "Purges a product.",
-        {"204": answer("It was purged.", None), **problems(*_ACCESS, 400, 409, 500, 503)},
+        {"204": answer("It was purged.", None), **problems(*_ACCESS, 400, 409, 412, 500, 503)},
     )
     stop = _operation(
         "cancelJob",
@@ -100,7 +100,7 @@ def _administration() -> dict[str, dict[str, Any]]:
     reload = _operation(
         "reloadNamespace",
         "Loads a namespace that is a directory anew, now, in every worker.",
-        {"200": answer("How it is afterwards.", ref("Reloaded")), **problems(*_ACCESS, 400, 409, 500, 503)},
+        {"200": answer("How it is afterwards.", ref("Reloaded")), **problems(*_ACCESS, 400, 409, 412, 500, 503)},
     )
     purge = "Purges results by namespace, operation, version and age."
     return {
@@ -161,7 +161,7 @@ def _read(
 
 def _change(identifier: str, summary: str, asked: str, told: str, *, needs_body: bool = False) -> dict[str, Any]:
     """A POST of one document, or of a form with its members, that is answered by another."""
-    found = {"200": answer(summary, ref(told)), **problems(*_ACCESS, 400, 409, 413, 415, 500, 503)}
+    found = {"200": answer(summary, ref(told)), **problems(*_ACCESS, 400, 409, 412, 413, 415, 500, 503)}
     content = {kind: {"schema": ref(asked)} for kind in ("application/json", "application/x-www-form-urlencoded")}
     return _operation(identifier, summary, found) | {"requestBody": {"required": needs_body, "content": content}}
 

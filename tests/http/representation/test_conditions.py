@@ -73,3 +73,15 @@ def test_what_is_made_anew_each_time_has_no_parts() -> None:
     assert answer(kept=False, Range="bytes=5-") == (200, BODY)
     assert answer(kept=False, If_Unmodified_Since=BEFORE) == (200, BODY)
     assert answer(kept=False, If_Match='"other"')[0] == 412
+
+
+def test_only_safe_requests_are_told_that_nothing_changed() -> None:
+    """Others are refused, if they want what is not the present version (RFC 9110, 13.1.2)."""
+    assert [answer(each, If_None_Match='W/"tag"')[0] for each in ("GET", "HEAD", "QUERY", "POST")] == [
+        304,
+        304,
+        304,
+        412,
+    ]
+    assert answer("POST", If_None_Match="*")[0] == 412
+    assert answer("POST", If_None_Match='"other"')[0] == 200
