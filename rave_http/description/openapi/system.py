@@ -73,7 +73,7 @@ def _products() -> dict[str, dict[str, Any]]:
     stop = _operation(
         "cancelJob",
         "Stops the job that makes a product, unless others wait for it.",
-        {"200": answer("What became of the job.", ref("Stopped")), **problems(*_ACCESS, 400, 500, 503)},
+        {"200": answer("What became of the job.", ref("Stopped")), **problems(*_ACCESS, 400, 412, 500, 503)},
     )
     return {
         "/-/products/{key}": {"parameters": key, "get": _product(), "delete": delete},
