@@ -9,6 +9,7 @@
     ├── UnknownNameError     (LookupError)   no operation, strategy, converter, … of that name
     ├── PluginError          (ImportError)   a plugin failed to load or to register
     │   └── DuplicateError                   two plugins claim one name
+    ├── LifecycleError       (RuntimeError)  something was started or stopped out of turn
     ├── ProductError         (OSError)       a file operation wrote nothing, or its output can't be written
     ├── BackendError         (OSError)       a backend could not do what it was asked
     ├── DocumentError                        a document store refused what it was asked, or could not do it
@@ -55,6 +56,7 @@ __all__ = [
     "InvalidDocumentError",
     "LaterFormatError",
     "LaterSchemaError",
+    "LifecycleError",
     "OperationError",
     "OptionError",
     "PluginError",
@@ -148,6 +150,10 @@ class UnknownNameError(RaveError, LookupError):
 
 class PluginError(RaveError, ImportError):
     """A plugin failed to load, or registered something that can't be used."""
+
+
+class LifecycleError(RaveError, RuntimeError):
+    """Something was started, drained or stopped out of turn; see `rave_core.lifecycle.Lifecycle`."""
 
 
 class DuplicateError(PluginError):

@@ -12,7 +12,7 @@ hooks under the same name, with ``hookimpl`` as decorator and any subset of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rave_core.clock import Clock
     from rave_core.codecs import Codecs
     from rave_core.events import BusFactory
+    from rave_core.lifecycle import Declaration, PluginContext, Service
     from rave_core.model import Call, Entry, Key, OperationSpec, Outcome
     from rave_core.registry import Registry
 
@@ -33,9 +34,11 @@ __all__ = [
     "rave_choose_backend",
     "rave_compute",
     "rave_default_strategy",
+    "rave_drain",
     "rave_entry_stored",
     "rave_layer_backends",
     "rave_operation_version",
+    "rave_plugin",
     "rave_register_backends",
     "rave_register_buses",
     "rave_register_codecs",
@@ -44,6 +47,9 @@ __all__ = [
     "rave_register_documents",
     "rave_register_strategies",
     "rave_register_versions",
+    "rave_services",
+    "rave_start",
+    "rave_stop",
 ]
 
 hookspec = pluggy.HookspecMarker("rave")
@@ -143,3 +149,34 @@ def rave_entry_stored(key: Key, entry: Entry) -> None:
 @hookspec
 def rave_backend_failed(backend: str, action: str, error: Exception) -> None:
     """A backend (by URL) failed to do something, and the engine did without."""
+
+
+# The life of a plugin, in processes that run for long: workers, services and shells. Never called by a plain program.
+
+
+@hookspec
+def rave_plugin() -> Declaration | None:
+    """What the plugin is, and which others have to run before it. Without one, it has no requirements."""
+
+
+@hookspec
+def rave_start(context: PluginContext) -> None:
+    """Starts the plugin, once in each process, after those that it requires.
+
+    If it raises an exception, this plugin and those that require it do not run; all others do.
+    """
+
+
+@hookspec
+def rave_drain(seconds: float) -> None:
+    """The process stops in about ``seconds``: begin nothing new. Called in reverse order of the start."""
+
+
+@hookspec
+def rave_stop(context: PluginContext) -> None:
+    """Stops the plugin, in reverse order of the start. Only a plugin that started is stopped."""
+
+
+@hookspec
+def rave_services(context: PluginContext) -> Sequence[Service] | None:
+    """What the plugin runs beside the workers. Called in the process that runs it, once the plugin has started."""

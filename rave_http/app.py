@@ -257,7 +257,9 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
     exports, max_body = (service.namespaces, service.authorizer), service.settings.max_body
     statistics = reports.VisibleStatistics(service.workers.statistics, *exports)
     kept = caches.CacheFacts(service.runtime, *exports)
-    ready = health.Ready(*exports, service.runtime, service.plugins, lambda: service.run_directory.is_stopping)
+    ready = health.Ready(
+        *exports, service.runtime, service.plugins, service.running, lambda: service.run_directory.is_stopping
+    )
     doing = status.WorkerStatus(
         service.workers, service.jobs, service.waiting, service.streams, service.links, service.clock
     )

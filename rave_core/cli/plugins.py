@@ -11,20 +11,23 @@ from rave_core.cli.ending import FAILED, Left
 from rave_core.cli.output import heading, note, print_json, print_table
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
+from rave_core.lifecycle import PluginContext, RunningPlugins
 from rave_core.plugins.discovery import FoundPlugin, LoadProblem, Plugins
+from rave_core.runtime.runtime import Runtime
 
 
 @click.command()
 @click.option("--strict", is_flag=True, help="Exit with 1 if there are problems.")
 @json_option(
-    "{plugins: [{name, origin, hooks}], namespaces: [{name, origin, operations}], backends, buses, codecs, "
+    "{plugins: [{name, origin, hooks}], life: [{name, version, requires, error}], "
+    "namespaces: [{name, origin, operations}], backends, buses, codecs, "
     "strategies, versions, converters, commands: [{name, origin}], problems: [{name, origin, error}]}"
 )
 def plugins(strict: bool, as_json: bool) -> None:
     """Show the plugins, what they add, and their problems."""
     session = current_session()
     session.hush()
-    document = _document(session.runtime.plugins, session.catalog)
+    document = _document(session.runtime, session.catalog)
     if as_json:
         print_json(document)
     else:
@@ -33,11 +36,18 @@ def plugins(strict: bool, as_json: bool) -> None:
         raise Left(FAILED)
 
 
-def _document(found: Plugins, catalog: Any) -> dict[str, Any]:
+def _document(runtime: Runtime, catalog: Any) -> dict[str, Any]:
+    found = runtime.plugins
+    context = PluginContext(runtime.settings, runtime.events, runtime.clock)
+    life = RunningPlugins(found.calls(), context).declare()
     registered = _registered(found)  # first, because commands are loaded only now, and may have problems
     problems: list[LoadProblem] = [*found.problems, *catalog.problems]
     return {
         "plugins": [{"name": each.name, "origin": each.origin, "hooks": _hooks(each)} for each in found.found],
+        "life": [
+            {"name": each.name, "version": each.version, "requires": list(each.requires), "error": each.error}
+            for each in life
+        ],
         "namespaces": [
             {"name": space.name, "origin": space.origin, "operations": list(space.operations)}
             for space in catalog.namespaces.values()
@@ -76,6 +86,14 @@ def _print(document: dict[str, Any]) -> None:
         (each["name"], each["origin"], " ".join(each["hooks"]).replace("rave_", "")) for each in document["plugins"]
     ]
     print_table(("NAME", "FROM", "HOOKS"), rows)
+    declared = [each for each in document["life"] if each["requires"] or each["error"] or each["version"] != "0"]
+    if declared:
+        click.echo()
+        heading("In the order in which they start")
+        print_table(
+            ("NAME", "VERSION", "REQUIRES", "PROBLEM"),
+            [(each["name"], each["version"], ", ".join(each["requires"]), each["error"]) for each in declared],
+        )
     click.echo()
     heading("Namespaces")
     rows = [(space["name"], space["origin"], " ".join(space["operations"])) for space in document["namespaces"]]

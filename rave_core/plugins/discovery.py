@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -155,6 +155,15 @@ class Plugins:
         """Whether any plugin implements ``hook``; if not, a fast path can skip it."""
         return bool(getattr(self.hooks, hook).get_hookimpls())
 
+    def calls(self) -> Iterator[tuple[str, Callable[..., Any]]]:
+        """Each plugin by the name of its entry point, with a function that calls one hook of it, by name."""
+        for each in self.found:
+            yield each.name, partial(self._call, each)
+
+    def _call(self, found: FoundPlugin, hook: str, **arguments: Any) -> Any:
+        others = [plugin for _, plugin in self._manager.list_name_plugin() if plugin not in (None, found.plugin)]
+        return self._manager.subset_hook_caller(hook, others)(**arguments)
+
     def check(self) -> None:
         """Raises an error if there are problems.
 
@@ -201,9 +210,8 @@ class Plugins:
         return None
 
     def _collect(self, found: FoundPlugin, hook: str, registry: object) -> None:
-        others = [plugin for _, plugin in self._manager.list_name_plugin() if plugin not in (None, found.plugin)]
         try:
-            self._manager.subset_hook_caller(hook, others)(registry=registry)
+            self._call(found, hook, registry=registry)
         except Exception as error:  # noqa: BLE001  # third-party hooks may raise anything
             _log.debug("%s of %s failed", hook, found.name, exc_info=True)
             self._complain(found, f"{hook} failed: {type(error).__name__}: {error}")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
+from rave_core.lifecycle import RunningPlugins
 from rave_core.runtime.runtime import Runtime
 from rave_http.auth.authorizer import Authorizer
 from rave_http.namespaces.live_catalog import LiveNamespaces
@@ -40,6 +41,7 @@ class Ready:
         authorizer: Authorizer,
         runtime: Runtime,
         plugins: HttpPlugins,
+        running: RunningPlugins,
         is_stopping: Callable[[], bool],
     ) -> None:
         """Checks the parts of a worker. ``is_stopping`` tells whether the service stops; it may wait for a disk."""
@@ -47,6 +49,7 @@ class Ready:
         self._authorizer = authorizer
         self._runtime = runtime
         self._plugins = plugins
+        self._running = running
         self._is_stopping = is_stopping
 
     async def on_get(self, req: Request, resp: Response) -> None:
@@ -96,7 +99,8 @@ class Ready:
             wrong = state.error or "; ".join(problem.error for problem in state.problems)
             parts[f"{_NAMESPACE}{state.name}"] = wrong or "ok"
         problems = [*self._runtime.plugins.problems, *self._plugins.problems]
-        parts["plugins"] = "; ".join(map(str, problems)) or "ok"
+        states = [f"{each.name}: {each.error}" for each in self._running.states() if each.error]
+        parts["plugins"] = "; ".join([*map(str, problems), *states]) or "ok"
         return parts
 
 

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from rave_core.backend import StoreURL
-from rave_core.errors import ConfigurationError
+from rave_core.errors import ConfigurationError, RaveError
+from rave_core.lifecycle import PluginContext, RunningPlugins, State
 from rave_core.model import Outcome, Status
 from rave_core.runtime.runtime import Runtime, as_default
 from rave_core.settings import Settings
@@ -51,6 +52,8 @@ from rave_http.workers.workers import Workers
 
 _log = logging.getLogger("rave.http")
 _IO_THREADS: Final = 16
+_PLUGIN_SECONDS: Final = 10.0
+"""For the start of all plugins, and for their end."""
 
 
 class Service:
@@ -79,6 +82,8 @@ class Service:
         self.clock = self.runtime.clock
         self.links = Links(own.url_base.rstrip("/"))
         self.plugins = HttpPlugins.installed(settings.disabled_plugins)
+        context = PluginContext(settings, self.runtime.events, self.clock)
+        self.running = RunningPlugins(self.runtime.plugins.calls(), context)
         if own.load_error_fatal:
             self.plugins.check()
         self._add_authorizer()
@@ -171,6 +176,7 @@ class Service:
         self._stack.enter_context(as_default(self.runtime))
         self._loop = asyncio.get_running_loop()
         self._loop.set_default_executor(ContainedThreads(_IO_THREADS, "rave-io"))
+        await self._start_plugins()
         await asyncio.to_thread(self.namespaces.load)
         await asyncio.to_thread(self._imports.repeat)
         self._tell_metrics()
@@ -188,9 +194,11 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._executors.close(1.0)
+        await asyncio.gather(*self._behind, return_exceptions=True)
+        with contextlib.suppress(RaveError):  # what takes too long ends with the process
+            await self.foreign.call_within(_PLUGIN_SECONDS, "plugins", self.running.stop)
         self.foreign.close()
         self._cells.close()
-        await asyncio.gather(*self._behind, return_exceptions=True)
         await self.workers.close()
         await asyncio.to_thread(self.metrics.sync)
         self.runtime.close()
@@ -203,8 +211,24 @@ class Service:
 
     def drain(self) -> None:
         """Announces that the worker stops soon: clients that still wait a moment later get tickets."""
+        if self.is_draining:
+            return
         self.jobs.stop_within(self.settings.grace)
         self.metrics.ready(is_ready=False)
+        self._start(self._drain_plugins())
+
+    async def _start_plugins(self) -> None:
+        """Starts the plugins; one that takes too long goes on while the worker serves."""
+        starting = asyncio.create_task(asyncio.to_thread(self.running.start))
+        await asyncio.wait({starting}, timeout=_PLUGIN_SECONDS)
+        if not starting.done():
+            self._behind.add(starting)
+            late = ", ".join(each.name for each in self.running.states() if each.state is State.READY)
+            _log.warning("the worker serves before all plugins have started: %s", late or "none has declared itself")
+
+    async def _drain_plugins(self) -> None:
+        with contextlib.suppress(RaveError):  # what takes too long ends with the process
+            await self.foreign.call_within(self.settings.grace, "plugins", self.running.drain, self.settings.grace)
 
     def _changed(self, state: NamespaceState) -> None:
         """Handles the reload of a namespace, successful or not. Called in the thread that loaded it."""

@@ -135,7 +135,7 @@ def test_plugins_are_shown_with_what_they_add(shell: Callable[..., Any]) -> None
     assert document["problems"] == []
     text = shell("plugins").stdout
     assert "rave_register_" not in text
-    assert "register_backends layer_backends" in text
+    assert "register_backends register_documents layer_backends" in text
 
 
 def test_a_broken_plugin_is_shown_and_fatal_only_if_asked(shell: Any) -> None:
