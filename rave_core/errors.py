@@ -212,6 +212,8 @@ class FenceError(DocumentError):
         self.newest = newest
 
     def __str__(self) -> str:
+        if not self.fence:
+            return f"nothing was saved for {self.name!r}: this process has not led yet; wait until it does"
         return (
             f"nothing was saved with fence {self.fence} of {self.name!r}: fence {self.newest} was given out since, so "
             "another process leads; stop, or wait until this process leads again"

@@ -17,6 +17,7 @@ from rave_core.documents import News
 from rave_core.errors import StoreAwayError
 
 T = TypeVar("T")
+_ANYTHING: Final = sql.select(tables.STATE.c.schema)
 _ROWS: Final = 500
 _FEW_ROWS: Final = 10
 """How many rows with payloads are in memory at once."""
@@ -109,7 +110,7 @@ class Database(ABC):
             StoreAwayError: the database can't be reached, or is lost on the way.
         """
         self.prepare()
-        with self._told(), self._engine(writes=False).connect() as connection, connection.begin():
+        with self._told(), self._reading() as connection:
             rows = _FEW_ROWS if any(column.name == "payload" for column in statement.selected_columns) else _ROWS
             yield from connection.execution_options(yield_per=rows).execute(statement, values)
 
@@ -136,6 +137,20 @@ class Database(ABC):
                 raise self.away(error) from error
         with self._told():
             return self._once(act, writes=writes)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sql.Connection]:
+        """A connection that is not lost, in a transaction whose snapshot is taken."""
+        connection = self._engine(writes=False).connect()
+        try:
+            connection.execute(_ANYTHING)
+        except exc.DBAPIError as error:
+            connection.close()
+            if not error.connection_invalidated:
+                raise
+            connection = self._engine(writes=False).connect()
+        with connection:
+            yield connection
 
     def _once(self, act: Callable[[sql.Connection], T], *, writes: bool) -> T:
         with self._engine(writes=writes).connect() as connection:

@@ -193,6 +193,13 @@ class SqlDocumentStore(DocumentStore):
 
         return self._database.write(act)
 
+    def fence(self, name: str) -> int:
+        """The newest fence of the leadership ``name``; 0 if there was none."""
+        check_name("name of a leadership", name)
+        asked = {"leadership": name}
+        found = self._database.read(lambda connection: connection.execute(statements.FENCE, asked).scalar_one_or_none())
+        return int(found or 0)
+
     def sequence(self) -> int:
         """The number of the latest commit, 0 if there was none."""
         return int(self._database.read(lambda connection: connection.execute(statements.LATEST).scalar_one()))
@@ -200,7 +207,10 @@ class SqlDocumentStore(DocumentStore):
     def changes(self, since: int, *, limit: int | None = None) -> Iterator[Change]:
         """The commits after number ``since``, in order, at most ``limit``."""
         check_number("since", since, 0, _MOST)
-        return map(_change, self._database.stream(statements.changes(limit), {"since": since}))
+        statement, asked = statements.changes(limit), dict[str, object](since=since)
+        if limit is None:
+            return map(_change, self._database.stream(statement, asked))
+        return map(_change, self._database.read(lambda connection: connection.execute(statement, asked).all()))
 
     def watch(self, since: int, callback: Callable[[Change], object]) -> Watch:
         """Calls ``callback`` for each commit after number ``since``, in order, soon after it."""
@@ -275,7 +285,7 @@ def _pass(connection: sql.Connection, fence: Fence) -> None:
         FenceError: there is a newer one.
     """
     newest = connection.execute(statements.FENCE, {"leadership": fence.name}).scalar_one_or_none() or 0
-    if newest > fence:
+    if newest > fence or fence < 1:
         raise FenceError(fence.name, int(fence), newest)
     if newest < fence:
         _raise_to(connection, fence)

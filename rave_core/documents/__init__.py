@@ -1,6 +1,7 @@
 """Documents: versioned bytes under keys, in collections. A cache may forget; documents may not."""
 
 from rave_core.documents.document import Change, Document, Fence, Metadata
+from rave_core.documents.mirror import Mirror
 from rave_core.documents.opening import open_store
 from rave_core.documents.store import DocumentFactory, DocumentStore
 from rave_core.documents.watch import News, Watch
@@ -14,6 +15,7 @@ __all__ = [
     "DocumentStore",
     "Fence",
     "Metadata",
+    "Mirror",
     "News",
     "Watch",
     "open_store",

@@ -119,6 +119,10 @@ class DocumentStore(ABC):
         From now on, saves with older ones of that name are refused.
         """
 
+    @abstractmethod
+    def fence(self, name: str) -> int:
+        """The newest fence of the leadership ``name``; 0 if there was none."""
+
     # Following
 
     @abstractmethod

@@ -312,13 +312,12 @@ class LeaseWait:
         return seen is None or self._is_stale(seen)
 
     def _is_stale(self, seen: bytes) -> bool:
-        leases, now = self.leases, self.leases._clock.monotonic()
+        leases, now, record = self.leases, self.leases._clock.monotonic(), read_record(seen)
         if seen != self._seen:
-            record = read_record(seen)
             process = f"process {record.pid} of {record.host}" if record is not None else ""
             self._seen, self._since, self._holder = seen, now, leases.silent.name(self.key, process)
-            if record is not None and record.host == host_id() and not is_alive(record.pid, record.start):
-                return True
+        if record is not None and record.host == host_id() and not is_alive(record.pid, record.start):
+            return True
         if now - self._since >= leases.lease_time:
             leases.silent.add(self._holder, self.key, leases.lease_time)
         return self._holder in leases.silent

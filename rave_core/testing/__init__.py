@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from rave_core.testing.clock import FakeClock
     from rave_core.testing.document_contract import DocumentContract
+    from rave_core.testing.document_process_contract import DocumentProcessContract
     from rave_core.testing.network import BadNetwork
     from rave_core.testing.plugins import isolated_plugins
     from rave_core.testing.process_contracts import ClockContract, CrashContract, ProcessContract
@@ -40,6 +41,7 @@ __all__ = [
     "CrashContract",
     "DamageContract",
     "DocumentContract",
+    "DocumentProcessContract",
     "FakeClock",
     "FilesContract",
     "HoldingsContract",
@@ -70,6 +72,7 @@ _MODULES = {
     "CrashContract": "process_contracts",
     "DamageContract": "trouble_contracts",
     "DocumentContract": "document_contract",
+    "DocumentProcessContract": "document_process_contract",
     "FakeClock": "clock",
     "FilesContract": "product_contracts",
     "HoldingsContract": "capability_contracts",

@@ -266,6 +266,9 @@ class DocumentContract(ABC):
             store.save("c", "k", b"", expect=2, author="ada", fence=Fence(6, "b"))
         store.save("c", "k", b"", expect=2, author="ada", fence=1)
         assert (store.next_fence("b"), store.next_fence("c")) == (8, 2)
+        assert [store.fence(name) for name in ("a", "b", "c", "d")] == [41, 8, 2, 0]
+        with pytest.raises(FenceError, match="not led yet"):
+            store.save("c", "k", b"", expect=3, author="ada", fence=Fence(0, "d"))
 
     def test_one_of_many_threads_wins_each_version(self, store: DocumentStore) -> None:
         """All others get a conflict, and no number is missing."""

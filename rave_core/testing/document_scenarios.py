@@ -94,6 +94,8 @@ def main() -> None:
     """Plays the scenario that standard input names."""
     asked = json.load(sys.stdin)
     harness = DocumentHarness(asked["opening"], asked["place"])
+    with harness.opened():
+        pass  # what every child needs is imported once, before they begin; nothing stays open
     print(json.dumps(COMMANDS[asked["play"]](harness, **asked["arguments"])))  # noqa: T201  # the answer
 
 

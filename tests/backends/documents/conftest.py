@@ -119,3 +119,9 @@ def make_postgresql(postgresql_programs: Path) -> Iterator[Callable[[], Postgres
 def postgresql(make_postgresql: Callable[[], PostgresServer]) -> PostgresServer:
     """A server that runs all the time."""
     return make_postgresql()
+
+
+@pytest.fixture(scope="session")
+def postgresql_to_restart(make_postgresql: Callable[[], PostgresServer]) -> PostgresServer:
+    """A server that a test may stop and start."""
+    return make_postgresql()
