@@ -47,7 +47,7 @@ class _Term:
 
 
 class _SilentLeader(SilentHolders):
-    """A leader that fell silent, for one look at its lease: if it comes back and leads again, it counts as any other."""
+    """A leader that fell silent, for one look at its lease: once it is back and leads again, it counts as any other."""
 
     def add(self, name: str, key: str, lease_time: float) -> None:
         """Remembers it."""
