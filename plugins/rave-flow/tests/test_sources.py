@@ -263,14 +263,15 @@ FIELDS = "#fields\tts\tsrc\tsrc_port\tdst\tdst_port\tproto\tbytes\tpackets\n"
 @pytest.mark.parametrize("name", ["conn.log", "conn.log.gz", "flows.csv"])
 def test_a_file_that_was_rewritten_since_the_scan_is_an_error(directory: Path, name: str, tmp_path: Path) -> None:
     """Its new content must not be kept under its old size and time: not when it is cut, and not when it is read."""
-    content = {"conn.log": FIELDS.encode(), "conn.log.gz": gzip.compress(FIELDS.encode()), "flows.csv": CSV.encode()}
+    table = f"{CSV}1715680800.5,10.0.0.1,1,192.0.2.80,443,tcp,9,1\n".encode()
+    content = {"conn.log": FIELDS.encode(), "conn.log.gz": gzip.compress(FIELDS.encode()), "flows.csv": table}
     path = directory / name
     path.write_bytes(content[name])
     found = SourceFile.at(path)
     with pytest.raises(ChangedError, match="ask again"):
         pieces_of(SourceFile(found.path, found.size, found.mtime_ns - 1))
     (piece,) = pieces_of(found)
-    path.write_bytes(content[name].replace(b"bytes", b"sizes") + b"more")
+    path.write_bytes(content[name].replace(b"bytes", b"sizes").replace(b"10.0.0.1", b"10.0.0.2") + b"more")
     with pytest.raises(ChangedError, match="ask again"):
         to_parquet(piece, tmp_path / "flows.parquet")
 

@@ -1,13 +1,13 @@
 """The parts in which files are read, each known by its content: appending to a log changes only its last part.
 
-A plain log is cut after whole lines. Everything else is one piece: reading can't start within a compressed stream or a
-table, and programs do not append to them.
+A plain log or table is cut after whole lines. Everything else is one piece: reading can't start within a compressed
+stream, and programs do not append to it.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,11 +15,12 @@ from typing import Any, BinaryIO, Self
 
 from rave_flow.errors import ChangedError, FlowError, UnreadableError
 from rave_flow.formats.compression import is_compressed, open_regular, opened
+from rave_flow.formats.delimited import Titles, blocks_with_titles
 from rave_flow.formats.file_names import Form
-from rave_flow.formats.heads import Head, head_of
+from rave_flow.formats.heads import Head
 from rave_flow.formats.nfdump import span_of_netflow
 from rave_flow.formats.source_directory import SourceFile, form_of
-from rave_flow.formats.spans import FIRST, LAST, Span, span_of_block
+from rave_flow.formats.spans import FIRST, LAST, Span, span_of_block, span_of_rows, span_of_statistics
 from rave_flow.formats.zeek import Log
 
 LARGEST = 32 << 20
@@ -37,6 +38,7 @@ class Piece:
         size: in bytes.
         before: lines of the log that come before it.
         head: of the log, ``None`` for everything but plain logs.
+        titles: of the table, ``None`` for everything but plain tables.
         digest: of everything that affects its reading.
         span: when its flows start; ``None`` if only reading it shows that.
     """
@@ -48,6 +50,7 @@ class Piece:
     head: Head | None
     digest: str
     span: Span | None = None
+    titles: Titles | None = None
 
     def __rave_key__(self) -> str:
         """What represents the piece in a key."""
@@ -58,8 +61,8 @@ class Piece:
 
     @property
     def is_part(self) -> bool:
-        """Whether it is a part of a plain log, whose columns are known."""
-        return self.head is not None
+        """Whether it is a part of a plain log or table, whose columns are known."""
+        return self.head is not None or self.titles is not None
 
     @property
     def path(self) -> str:
@@ -70,13 +73,14 @@ class Piece:
     def facts(self) -> tuple[object, ...]:
         """All but the file, as plain values."""
         head = self.head and (self.head.fields, self.head.pointers, self.head.separator, self.head.unset)
-        return self.start, self.size, self.before, head, self.digest, self.span
+        titles = self.titles and (self.titles.names, self.titles.separator, self.titles.has_line)
+        return self.start, self.size, self.before, head, self.digest, self.span, titles
 
     @classmethod
     def of(cls, file: SourceFile, facts: tuple[Any, ...]) -> Self:
         """The piece of ``file`` that has these `facts`."""
-        start, size, before, head, digest, span = facts
-        return cls(file, start, size, before, head and Head(*head), digest, span)
+        start, size, before, head, digest, span, titles = facts
+        return cls(file, start, size, before, head and Head(*head), digest, span, titles and Titles(*titles))
 
     def content(self) -> bytes:
         """Its bytes.
@@ -87,7 +91,8 @@ class Piece:
         with open_regular(self.file.path) as source:
             source.seek(self.start)
             content = _read(source, self.size)
-        if self.head is None or _digest(self.before, self.head, content) != self.digest:
+        columns = self.head or self.titles
+        if columns is None or _digest(self.before, columns, content) != self.digest:
             raise ChangedError(f"{self.file.path} was rewritten since it was cut into pieces; ask again")
         return content
 
@@ -102,6 +107,10 @@ def pieces_of(file: SourceFile) -> tuple[Piece, ...]:
     try:
         if form_of(file) is Form.ZEEK and not is_compressed(file):
             found = tuple(_of_log(file))
+            check_grown(file)
+            return found
+        if form_of(file) is Form.CSV and not is_compressed(file):
+            found = tuple(_of_table(file))
             check_grown(file)
             return found
         digest = _digest_of(file)
@@ -120,6 +129,20 @@ def _of_log(file: SourceFile) -> Iterator[Piece]:
             head = log.learn(block)
             yield Piece(file, start, len(block), before, head, _digest(before, head, block), span_of_block(block, head))
             start, before = start + len(block), before + block.count(b"\n")
+
+
+def _of_table(file: SourceFile) -> Iterator[Piece]:
+    sizes: list[int] = []
+
+    def counted(source: BinaryIO) -> Iterator[bytes]:
+        for block in blocks(source):
+            sizes.append(len(block))
+            yield block
+
+    with opened(file) as source:
+        for titles, block, before in blocks_with_titles(file.path, counted(source)):
+            digest, span = _digest(before, titles, block), span_of_rows(block, titles)
+            yield Piece(file, sum(sizes) - len(block), len(block), before, None, digest, span, titles)
 
 
 def blocks(source: BinaryIO) -> Iterator[bytes]:
@@ -145,7 +168,7 @@ def _read(source: BinaryIO, size: int) -> bytes:
     return b"".join(found)
 
 
-def _digest(before: int, head: Head, content: bytes) -> str:
+def _digest(before: int, head: Head | Titles, content: bytes) -> str:
     total = sha256(repr((before, head)).encode() + b"\n")
     total.update(content)
     return total.hexdigest()
@@ -175,21 +198,43 @@ def check_grown(file: SourceFile) -> None:
 def span_of(file: SourceFile) -> Span | None:
     """When the flows of a file start; ``None`` if only reading it shows that, or if it can't be read."""
     try:
-        if form_of(file) is Form.NETFLOW:
-            with tempfile.TemporaryDirectory(prefix="rave-flow-") as folder:
-                return span_of_netflow(file, Path(folder))
-        return _span_of_log(file) if form_of(file) is Form.ZEEK else None
-    except (FlowError, OSError):
+        return _SPANS[form_of(file)](file)
+    except (FlowError, OSError, ValueError):  # Arrow's errors are ValueErrors
         return None
 
 
+def _span_of_netflow(file: SourceFile) -> Span | None:
+    with tempfile.TemporaryDirectory(prefix="rave-flow-") as folder:
+        return span_of_netflow(file, Path(folder))
+
+
 def _span_of_log(file: SourceFile) -> Span | None:
-    head, first, last = None, FIRST, LAST
     with opened(file) as source:
-        for block in blocks(source):
-            head = head_of(file.path, block) if head is None else head
-            found = span_of_block(block, head)
-            if found is None:
-                return None
-            first, last = min(first, found[0]), max(last, found[1])
-    return (first, last) if head is not None else None
+        log = Log(file.path)
+        return _together(span_of_block(block, log.learn(block)) for block in blocks(source))
+
+
+def _span_of_table(file: SourceFile) -> Span | None:
+    with opened(file) as source:
+        return _together(
+            span_of_rows(block, titles) for titles, block, _ in blocks_with_titles(file.path, blocks(source))
+        )
+
+
+def _together(spans: Iterable[Span | None]) -> Span | None:
+    """The span of parts; ``None`` if one is unknown, or there are none."""
+    first, last, number = FIRST, LAST, 0
+    for span in spans:
+        if span is None:
+            return None
+        first, last, number = min(first, span[0]), max(last, span[1]), number + 1
+    return (first, last) if number else None
+
+
+_SPANS: dict[Form, Callable[[SourceFile], Span | None]] = {
+    Form.ZEEK: _span_of_log,
+    Form.CSV: _span_of_table,
+    Form.PARQUET: lambda file: span_of_statistics(file.path),
+    Form.NETFLOW: _span_of_netflow,
+    Form.CAPTURE: lambda _: None,
+}

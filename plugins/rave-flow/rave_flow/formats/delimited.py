@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,7 +105,21 @@ def rows(block: bytes, titles: Titles, before: int) -> Rows:
     return Rows(table.take(kept), [numbers[place] for place in kept], broken, table.num_rows - len(kept))
 
 
-def _parsed(block: bytes, titles: Titles, bad: list[int], broken: list[tuple[int, str]], before: int) -> pyarrow.Table:
+def times_of(block: bytes, titles: Titles, column: str) -> pyarrow.ChunkedArray | None:
+    """The texts of one column of whole lines; ``None`` if a line may not count, so that only a full reading tells."""
+    block, broken = _ended(block, titles, 0)
+    table = _parsed(block, titles, [], broken, 0, [column])
+    return None if broken else table[column]
+
+
+def _parsed(
+    block: bytes,
+    titles: Titles,
+    bad: list[int],
+    broken: list[tuple[int, str]],
+    before: int,
+    columns: Sequence[str] | None = None,
+) -> pyarrow.Table:
     import pyarrow
     from pyarrow import csv as arrow_csv
 
@@ -123,7 +137,8 @@ def _parsed(block: bytes, titles: Titles, bad: list[int], broken: list[tuple[int
         arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(block) + 1),
         arrow_csv.ParseOptions(delimiter=titles.separator, newlines_in_values=True, invalid_row_handler=skip),
         arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pyarrow.string()), null_values=list(UNSET), strings_can_be_null=True,
+            column_types=dict.fromkeys(names, pyarrow.string()), include_columns=columns,
+            null_values=list(UNSET), strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         ),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from rave_flow.formats.bundle_reading import BundleReading
 from rave_flow.formats.bundles import Bundle
 from rave_flow.formats.chunks import Piece, blocks, check_unchanged
 from rave_flow.formats.compression import open_regular, opened
-from rave_flow.formats.delimited import blocks_with_titles, rows
+from rave_flow.formats.delimited import Titles, blocks_with_titles, rows
 from rave_flow.formats.file_names import Form
 from rave_flow.formats.nfdump import COLUMNS as FLOW_COLUMNS
 from rave_flow.formats.nfdump import SAID, SELECT, to_json
@@ -136,15 +136,22 @@ def _of_netflow(reading: Reading, batch: pyarrow.RecordBatch, start: int) -> pya
 
 
 def _from_csv(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
+    if piece.titles is not None:
+        yield _of_rows(reading, piece.titles, piece.content(), piece.before)
+        return
     with opened(piece.file) as source:
         for titles, block, before in blocks_with_titles(reading.path, blocks(source)):
-            chosen = resolve(titles.names, reading.path)
-            found = rows(block, titles, before)
-            for number, why in found.broken:
-                reading.leave_out("line", number, why)
-            if found.empty:
-                reading.faults["no data"] += found.empty
-            yield reading.flows(found.table, chosen, {}, found.numbers)
+            yield _of_rows(reading, titles, block, before)
+
+
+def _of_rows(reading: Reading, titles: Titles, block: bytes, before: int) -> pyarrow.Table:
+    chosen = resolve(titles.names, reading.path)
+    found = rows(block, titles, before)
+    for number, why in found.broken:
+        reading.leave_out("line", number, why)
+    if found.empty:
+        reading.faults["no data"] += found.empty
+    return reading.flows(found.table, chosen, {}, found.numbers)
 
 
 def _from_parquet(reading: Reading, _: Piece) -> Iterator[pyarrow.Table]:
