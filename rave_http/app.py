@@ -22,6 +22,7 @@ from rave_http.resources import (
     caches,
     catalog,
     documents,
+    events,
     health,
     jobs,
     namespaces,
@@ -263,6 +264,7 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
     doing = status.WorkerStatus(
         service.workers, service.jobs, service.waiting, service.streams, service.links, service.clock
     )
+    app.add_route("/-/events", _events(service))
     app.add_route("/-/cache", kept)
     app.add_route("/-/jobs", jobs.JobList(service.all_jobs, service.authorizer, service.links))
     app.add_route("/-/cache/purge", caches.Purge(service.runtime, *exports, service.workers, max_body=max_body))
@@ -276,6 +278,18 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
     app.add_route(
         "/-/ui/status",
         status.Status(*exports, doing, statistics, kept, ready, service.links, service.clock),
+    )
+
+
+def _events(service: Service) -> events.EventsResource:
+    return events.EventsResource(
+        service.runtime.events,
+        service.namespaces,
+        service.authorizer,
+        service.streams,
+        service.clock,
+        service.jobs.is_draining,
+        service.announce_subscribers,
     )
 
 

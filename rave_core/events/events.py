@@ -81,6 +81,11 @@ class Events:
         if is_wanted and self._outbox is not None:
             self._outbox.put(event)
 
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether this process has any subscriber."""
+        return bool(self._subscribers)
+
     def is_heard(self, topic: str) -> bool:
         """Whether anybody may hear of a topic: ask before you gather data that costs something."""
         route = self._routes.get(topic)

@@ -41,6 +41,16 @@ class Authorizer:
         """
         return Asker.of(self.principal(req), self.client(req))
 
+    def is_valid(self, req: Request) -> bool:
+        """Whether the credentials of a request that takes long are still valid; its principal is found anew."""
+        record: RequestRecord = req.scope["rave"]
+        record.principal = None
+        try:
+            self.principal(req)
+        except Problem:
+            return False
+        return True
+
     def client(self, req: Request) -> str:
         """The address of the client, behind trusted proxies."""
         record: RequestRecord = req.scope["rave"]

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from rave_core.cli.ending import FAILED, USAGE, Left
-from rave_core.cli.output import note, one_line, print_json, print_table
-from rave_core.cli.session import current_session
+from rave_core.cli.output import note, print_json, print_table
 from rave_core.cli.switches import json_option
+from rave_http.cli.service_choice import chosen_client, service_options
 
 if TYPE_CHECKING:
-    from rave_http.client import Client, RunningJob
-
-F = TypeVar("F", bound=Callable[..., Any])
+    from rave_http.client import RunningJob
 
 _SAID: Final = {
     "ended": "nothing makes the product any more",
@@ -35,12 +30,6 @@ def jobs() -> None:
     """
 
 
-def service_options(command: F) -> F:
-    """Adds the switches that say which service, and who asks."""
-    command = click.option("--key-file", metavar="FILE", type=click.File(), help="Read the API key from FILE.")(command)
-    return click.option("--url", metavar="URL", help="The service, as in http://127.0.0.1:8888.")(command)
-
-
 @jobs.command("list")
 @service_options
 @json_option("{jobs: [{key, operation, status, progress, user, is_yours, created, arguments, href}]}")
@@ -49,7 +38,7 @@ def list_jobs(url: str | None, key_file: IO[str] | None, as_json: bool) -> None:
 
     These are the jobs that you wait for; with the permission metrics, those of all users.
     """
-    with _client(url, key_file) as client:
+    with chosen_client(url, key_file) as client:
         found = client.jobs()
     if as_json:
         print_json({"jobs": [_document(each) for each in found]})
@@ -70,7 +59,7 @@ def cancel(ticket: str, url: str | None, key_file: IO[str] | None, as_json: bool
     The output says what was done. ended: nothing makes the product any more. asked: the job is cancelled, but its body
     can't be ended from outside, and runs until it next reports progress. left: others wait for the product.
     """
-    with _client(url or _origin(ticket), key_file) as client:
+    with chosen_client(url or _origin(ticket), key_file) as client:
         found = client.ticket(_target(client.url, ticket))
         done = found.cancel()
     if as_json:
@@ -78,34 +67,6 @@ def cancel(ticket: str, url: str | None, key_file: IO[str] | None, as_json: bool
     else:
         click.echo(done)
         note(f"{found.key}: {_SAID[done]}")
-
-
-@contextmanager
-def _client(url: str | None, key_file: IO[str] | None) -> Iterator[Client]:
-    """A client of the service. Its errors end the command."""
-    import os
-
-    from rave_http.client import BadURL, Client, ClientError
-
-    key = os.environ.get("RAVE_KEY", "") if key_file is None else key_file.read()
-    try:
-        with Client(url or _configured(), key.strip() or None) as client:
-            yield client
-    except ClientError as error:
-        note(f"error: {one_line(str(error))}")
-        raise Left(USAGE if isinstance(error, BadURL) else FAILED) from None
-
-
-def _configured() -> str:
-    """The URL of the service that the settings describe."""
-    from rave_http.settings import ServiceSettings
-
-    own = ServiceSettings.of(current_session().settings)
-    if own.url_base.startswith(("http://", "https://")):
-        return own.url_base
-    if own.bind.startswith("unix:"):
-        raise click.UsageError(f"the service of the settings listens on {own.bind}: name its URL by --url")
-    return f"http://{own.bind}{own.url_base}"
 
 
 def _origin(ticket: str) -> str | None:

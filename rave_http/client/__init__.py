@@ -29,6 +29,7 @@ from rave_http.client.options import Options
 from rave_http.client.product import Product
 from rave_http.client.progress import Phase, Progress
 from rave_http.client.running_job import RunningJob
+from rave_http.client.service_events import ServiceEvent
 from rave_http.client.ticket import Ticket
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Progress",
     "RunningJob",
     "ServiceError",
+    "ServiceEvent",
     "Ticket",
     "TimeLimitReached",
     "Unauthorized",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, Self
 
 from rave_http.client.administration import running_jobs
@@ -17,6 +17,7 @@ from rave_http.client.record import TicketRecord
 from rave_http.client.requester import Requester
 from rave_http.client.retrieval import into_file, into_memory, into_stream
 from rave_http.client.running_job import RunningJob
+from rave_http.client.service_events import ServiceEvent, service_events
 from rave_http.client.sinks import Facts
 from rave_http.client.ticket import Ticket
 from rave_http.client.transport import Transport
@@ -170,6 +171,21 @@ class Client:
         if isinstance(to, (str, os.PathLike)):
             return into_file(pursuit, to, ask, resume=options.resume)
         return into_stream(pursuit, to, check=check)
+
+    def events(self, *topics: str) -> Iterator[ServiceEvent]:
+        """What happens in the service from now on, without end: the events that you may see and whose topics match.
+
+        The first event says that the stream is open, ``events.open``. Where events are missing, ``events.lost`` says
+        how many, and why. The stream is opened again when the service restarts.
+
+        Args:
+            topics: patterns, in which ``*`` stands for any text; none for all topics.
+
+        Raises:
+            ServiceError: there is a problem.
+            ConnectionFailed: the service can't be reached, or has been away for longer than ``outage``.
+        """
+        return service_events(self._requester, self.url, topics)
 
     def close(self) -> None:
         """Closes the connections that are kept open."""

@@ -31,6 +31,7 @@ from rave_http.executors.foreign_code import ForeignCode, LeftError
 from rave_http.jobs.admission import Admission
 from rave_http.jobs.failures import failure_of, log_failure, problem_of
 from rave_http.jobs.job import Job
+from rave_http.jobs.job_reports import JobReports
 from rave_http.jobs.other_runs import other_runs_ended
 from rave_http.jobs.places import Places
 from rave_http.jobs.stored_bytes import StoredBytes
@@ -79,9 +80,9 @@ class Jobs:
         self.on_run: Callable[[Job], Awaitable[None]] | None = None
         self.on_end: Callable[[Job, Outcome[Any] | None], None] = lambda *_: None
         self._runtime = runtime
+        self._reports = JobReports(metrics, runtime.events)
         self._clock = clock
         self._choose = choose
-        self._metrics = metrics
         self._foreign = foreign
         self._settings = settings
         self._failure_time = settings.failure_time
@@ -144,7 +145,7 @@ class Jobs:
         on_start()
         job = Job(name, asked, resolved, call, options, self._clock.now(), asker)
         self._under_way[slot] = job
-        self._metrics.computation_queued(name)
+        self._reports.queued(job)
         job.task = asyncio.create_task(self._run(slot, job), name=f"rave {name}")
         job.task.add_done_callback(partial(self._done, slot, job))
         return job
@@ -265,10 +266,7 @@ class Jobs:
         """Takes a job that ended out of those under way."""
         job.is_made = outcome is not None
         job.ended = self._clock.monotonic()
-        seconds = None if job.began is None else job.ended - job.began
-        is_failed = outcome is None and (job.failed is None or job.failed.is_failure)
-        is_cancelled = outcome is None and job.cancelled is not None
-        self._metrics.computation_ended(job.name, seconds, failed=is_failed, cancelled=is_cancelled)
+        self._reports.ended(job, outcome)
         self._under_way.pop(slot, None)
         job.is_stale = outcome is not None and outcome.status is Status.STALE
         if outcome is not None and outcome.status in _STORED and outcome.entry is not None:
@@ -296,7 +294,7 @@ class Jobs:
         await other_runs_ended(job, runtime.container.engine.flights)
         async with self._places_of(executor).take(job.client):
             job.began = started = self._clock.monotonic()
-            self._metrics.computation_started(job.name)
+            self._reports.started(job)
             context = ExecutionContext(runtime, listener=job.listen, cancellation=job.cancellation)
 
             async def run(step: RunBody) -> Result:

@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,8 +89,16 @@ class WorkerRPC:
             for task in late:
                 task.cancel()
 
-    async def ask(self, question: str, *, timeout: float = 2.0, **facts: Any) -> Answers:
+    async def ask(
+        self, question: str, *, timeout: float = 2.0, to: Collection[str] | None = None, **facts: Any
+    ) -> Answers:
         """Asks every worker, including this one. Those that do not answer within ``timeout`` seconds count as silent.
+
+        Args:
+            question: what they answer.
+            timeout: in seconds.
+            to: the names of the workers to ask; ``None`` for all.
+            facts: what the question is about.
 
         Raises:
             ValueError: the facts are larger than `MAX_BYTES`.
@@ -111,7 +119,7 @@ class WorkerRPC:
             except (_Unanswered, OSError, ValueError) as error:
                 silent[worker] = str(error) or type(error).__name__
 
-        await asyncio.gather(*map(ask_one, await self._workers()))
+        await asyncio.gather(*map(ask_one, await self._workers() if to is None else to))
         answers = Answers()
         answers.update(sorted(found.items()))
         answers.silent.update(sorted(silent.items()))

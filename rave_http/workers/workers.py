@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from rave_core.runtime.runtime import Runtime
@@ -34,9 +35,11 @@ class Workers:
         """Answers ``question``, whichever worker asks; see `WorkerRPC.answer`."""
         self._rpc.answer(question, responder)
 
-    async def ask(self, question: str, *, timeout: float = 2.0, **facts: Any) -> Answers:
-        """Asks all workers; see `WorkerRPC.ask`."""
-        return await self._rpc.ask(question, timeout=timeout, **facts)
+    async def ask(
+        self, question: str, *, timeout: float = 2.0, to: Collection[str] | None = None, **facts: Any
+    ) -> Answers:
+        """Asks all workers, or those in ``to``; see `WorkerRPC.ask`."""
+        return await self._rpc.ask(question, timeout=timeout, to=to, **facts)
 
     async def forget(self, prefix: str) -> None:
         """Makes the other workers forget the results in memory under keys that start with ``prefix``: they changed."""

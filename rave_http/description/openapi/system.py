@@ -121,6 +121,7 @@ def _state() -> dict[str, dict[str, Any]]:
         {"200": answer("Metrics.", None, *_METRICS), **problems(*_ACCESS, 400, 406, 500, 503)},
     )
     return {
+        "/-/events": {"get": _events()},
         "/-/livez": {"get": _read("isAlive", "Whether the service answers at all.", ref("Health"))},
         "/-/readyz": {"get": ready},
         "/-/metrics": {"get": metrics},
@@ -136,6 +137,16 @@ def _state() -> dict[str, dict[str, Any]]:
         },
         "/-/version": {"get": _read("getVersion", "What runs here.", ref("Version"))},
     }
+
+
+def _events() -> dict[str, Any]:
+    events = _operation(
+        "watchEvents",
+        "What happens from now on, as server-sent events; only what you may view.",
+        {"200": answer("Events.", None, _EVENTS), **problems(*_ACCESS, 400, 406, 500, 503)},
+    )
+    topic = _query("topic", "Only topics that match: '*' stands for any text. May be given several times.", TEXT)
+    return events | {"parameters": [topic]}
 
 
 def _list_operations(identifier: str, summary: str, *, has_namespace: bool = False) -> dict[str, Any]:

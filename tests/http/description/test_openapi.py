@@ -138,6 +138,7 @@ def test_every_reference_leads_somewhere_and_every_path_is_there() -> None:
         "/-/products/{key}/events",
         "/-/products/{key}/job",
         "/-/jobs",
+        "/-/events",
         "/-/cache",
         "/-/cache/purge",
         "/-/namespaces",
