@@ -289,7 +289,7 @@ def _events(service: Service) -> events.EventsResource:
         service.streams,
         service.clock,
         service.jobs.is_draining,
-        service.announce_subscribers,
+        service.events.announce,
     )
 
 

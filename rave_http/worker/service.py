@@ -13,7 +13,6 @@ from rave_core.backend import StoreURL
 from rave_core.errors import ConfigurationError, RaveError
 from rave_core.lifecycle import PluginContext, RunningPlugins, State
 from rave_core.model import Outcome, Status
-from rave_core.runtime.event_bus import LOCAL
 from rave_core.runtime.runtime import Runtime, as_default
 from rave_core.settings import Settings
 from rave_core.storage.checked_files import CheckedFiles
@@ -44,8 +43,8 @@ from rave_http.worker.job_status import JobStatuses
 from rave_http.worker.kept_results import KeptResults
 from rave_http.worker.limits import EventStreams, WaitingRequests
 from rave_http.worker.responder import Responder
+from rave_http.worker.worker_events import WorkerEvents
 from rave_http.workers.metrics import Metrics
-from rave_http.workers.peer_bus import PeerBus
 from rave_http.workers.peers import WorkerRPC
 from rave_http.workers.run_directory import RunDirectory
 from rave_http.workers.shared_imports import SharedImports
@@ -95,7 +94,6 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self._behind: set[asyncio.Task[None]] = set()
         self._stack = contextlib.ExitStack()
-        self._peer_bus: PeerBus | None = None
         self._loop: asyncio.AbstractEventLoop
 
     def _add_authorizer(self) -> None:
@@ -113,6 +111,7 @@ class Service:
         self._cells = TimedCalls()
         statistics = StatisticsReport(rpc, run_directory, clock=self.clock, call=self._cells)
         self.workers = Workers(rpc, statistics, self.runtime)
+        self.events = WorkerEvents(self.runtime, self.workers)
 
     def _add_namespaces(self, run_directory: RunDirectory, directories: dict[str, str]) -> None:
         self.namespaces = LiveNamespaces(
@@ -184,7 +183,7 @@ class Service:
         await asyncio.to_thread(self._imports.repeat)
         self._tell_metrics()
         await self.workers.open()
-        await self._open_events()
+        await self.events.open(self.namespaces.states())
         self._run(self._pulse, PULSE)
         if self.settings.reload:
             self._tasks.append(asyncio.create_task(self.namespaces.watch(), name="rave watch"))
@@ -238,7 +237,7 @@ class Service:
     def _changed(self, state: NamespaceState) -> None:
         """Handles the reload of a namespace, successful or not. Called in the thread that loaded it."""
         self._tell_metrics()
-        self._publish_namespace(state)
+        self.events.publish(state)
         if not state.error:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nothing runs here any more
                 self._loop.call_soon_threadsafe(self._executors.renew)
@@ -280,28 +279,8 @@ class Service:
         self._behind.add(task)
         task.add_done_callback(self._behind.discard)
 
-    async def _open_events(self) -> None:
-        """Connects the events of the workers, unless a bus does that, and says which namespaces there are."""
-        if self.runtime.settings.events == LOCAL:
-            self._peer_bus = PeerBus(self.workers, self.runtime.events)
-            self.runtime.events.attach(self._peer_bus)
-            await self._peer_bus.refresh()
-        for state in self.namespaces.states():
-            self._publish_namespace(state)
-
-    def _publish_namespace(self, state: NamespaceState) -> None:
-        """Publishes that a namespace was loaded, or that its latest code was refused."""
-        data = {"namespace": state.name, "generation": state.generation, "operations": len(state.operations)}
-        topic = "namespace.failed" if state.error else "namespace.loaded"
-        self.runtime.events.publish(topic, {**data, "error": state.error} if state.error else data)
-
-    async def announce_subscribers(self) -> None:
-        """Tells the other workers whether this one has subscribers to events."""
-        if self._peer_bus is not None:
-            await self._peer_bus.refresh()
-
     async def _pulse(self) -> None:
-        await self.announce_subscribers()
+        await self.events.announce()
         await self.jobs.publish()
         await asyncio.to_thread(self._keys.look)
         await asyncio.to_thread(self._imports.note)
