@@ -103,6 +103,11 @@ class NamedConverter(Converter):
         self._found: Converter | None = None
 
     @property
+    def found(self) -> Converter | None:
+        """The converter of that name if it was looked up already."""
+        return self._found
+
+    @property
     def resolved(self) -> Converter:
         """The converter of that name.
 

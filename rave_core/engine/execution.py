@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -27,6 +27,7 @@ class ResolvedOperation:
         leases: of the store that keeps its results; ``None`` if that store has none.
         strategy: when a result expires.
         version: identifies the code that makes the results.
+        argument_nodes: what counts of the code in the arguments of a call, by label; see `Closure`.
     """
 
     spec: OperationSpec
@@ -38,6 +39,7 @@ class ResolvedOperation:
     record: Record
     version: Version
     plugin: str
+    argument_nodes: Callable[[Call], Mapping[str, str]]
 
     @property
     def version_note(self) -> str:

@@ -75,7 +75,8 @@ class Explanation:
         nearest: for a miss, the entry of the same operation that differs least; ``None`` if there is none.
         differences: to ``nearest``.
         computing: who is computing the key, in words; empty for nobody.
-        closure: what counts in the version, by label; empty for a strategy that follows no code.
+        closure: what counts in the version, and of code in the arguments, by label; empty for a strategy that follows
+            no code.
         untracked: what does not count in it, or only coarsely: the thing, and why.
     """
 
@@ -143,7 +144,7 @@ def _explanation(
         nearest,
         differences,
         computing,
-        version.nodes,
+        {**resolved.argument_nodes(call), **version.nodes},
         version.untracked,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from types import FunctionType
 
@@ -35,10 +35,20 @@ class ArgumentCode:
             home: the top-level package of the operation.
             has_classes: whether classes count; functions always do, because they are values.
         """
+        digests = sorted({closure.digest for closure in self._closures(things, home, has_classes)})
+        return blake2b(b"".join(digests), digest_size=20).hexdigest() if digests else ""
+
+    def nodes(self, things: Iterable[object], home: str, *, has_classes: bool = True) -> Mapping[str, str]:
+        """What counts of functions and classes, by label; see `Closure`. Its arguments are those of `digest`."""
+        found: dict[str, str] = {}
+        for closure in self._closures(things, home, has_classes):
+            found |= closure.nodes
+        return found
+
+    def _closures(self, things: Iterable[object], home: str, has_classes: bool) -> list[Closure]:
         kinds = (FunctionType, type) if has_classes else (FunctionType,)
         found = [self._closure(thing, home) for thing in things if isinstance(thing, kinds)]
-        digests = sorted({closure.digest for closure in found if closure is not None})
-        return blake2b(b"".join(digests), digest_size=20).hexdigest() if digests else ""
+        return [closure for closure in found if closure is not None]
 
     def _closure(self, thing: object, home: str) -> Closure | None:
         known = self._known.get((id(thing), home))

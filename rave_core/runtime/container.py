@@ -136,6 +136,7 @@ class Container:
             strategy=self._strategy(spec, name),
             record=self._diagnostics.statistics.record(name),
             version=version,
+            argument_nodes=self._versions.argument_nodes,
             plugin=plugin,
         )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 
-from rave_core.errors import ConfigurationError, UnknownNameError, describe_error
+from rave_core.errors import ConfigurationError, UnencodableError, UnknownNameError, describe_error
 from rave_core.fingerprint.encoder import encode, short_digest
-from rave_core.model import OperationSpec
+from rave_core.fingerprint.met_code import collecting
+from rave_core.model import Call, OperationSpec
 from rave_core.plugins.discovery import Plugins
 from rave_core.reloading.generations import as_loaded
 from rave_core.runtime.argument_code import ArgumentCode
@@ -46,9 +48,14 @@ class VersionFinder:
 
         Under an explicit version classes do not count.
         """
-        home = (spec.function.__module__ or "").partition(".")[0]
-        has_classes = not isinstance(spec.version, Explicit)
-        return partial(self._arguments.digest, home=home, has_classes=has_classes)
+        return partial(self._arguments.digest, home=_home(spec), has_classes=not isinstance(spec.version, Explicit))
+
+    def argument_nodes(self, call: Call) -> Mapping[str, str]:
+        """What counts of the code in the arguments of a call, by label."""
+        spec = call.spec
+        with collecting() as met, suppress(UnencodableError):
+            encode(dict(call.named))
+        return self._arguments.nodes(met.values(), home=_home(spec), has_classes=not isinstance(spec.version, Explicit))
 
     def _argument_request(self, thing: object, home: str) -> ClosureRequest | None:
         locality = self._locality(home)
@@ -133,7 +140,7 @@ class VersionFinder:
             names=depends.names,
             files=[os.path.join(os.path.dirname(spec.code.path or ""), path) for path in depends.files],
             ignore=depends.ignore,
-            locality=self._locality((spec.function.__module__ or "").partition(".")[0]),
+            locality=self._locality(_home(spec)),
             answer=self._answer,
         )
 
@@ -142,3 +149,8 @@ class VersionFinder:
             return spec.version.version.encode()
         own, _ = self._own(spec)
         return None if self._is_loose(spec) else own
+
+
+def _home(spec: OperationSpec) -> str:
+    """The top-level package of an operation."""
+    return (spec.function.__module__ or "").partition(".")[0]

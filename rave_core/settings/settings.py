@@ -121,7 +121,7 @@ class Settings:
     products_grace: Duration = Duration(3600.0, zero=True)
     lease_time: Duration = Duration(15.0)
     lease_heartbeat: OptionalDuration = OptionalDuration(None)
-    version: Word = Word("file")
+    version: Word = Word("source")
     version_packages: Choice = Choice("release", "release", "name")
     version_python: Flag = Flag(False)
     version_project: Words = Words(())

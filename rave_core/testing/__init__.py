@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ValuesContract,
     )
     from rave_core.testing.clock import FakeClock
+    from rave_core.testing.counted_code import uncounted_code
     from rave_core.testing.document_contract import DocumentContract
     from rave_core.testing.document_process_contract import DocumentProcessContract
     from rave_core.testing.network import BadNetwork
@@ -61,6 +62,7 @@ __all__ = [
     "isolated_plugins",
     "key_of",
     "together",
+    "uncounted_code",
 ]
 
 _MODULES = {
@@ -92,6 +94,7 @@ _MODULES = {
     "isolated_plugins": "plugins",
     "key_of": "samples",
     "together": "samples",
+    "uncounted_code": "counted_code",
 }
 
 

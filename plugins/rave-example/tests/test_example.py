@@ -11,6 +11,7 @@ from rave_example import fib, goodbye, hello
 
 from rave_core import Runtime, Settings, using
 from rave_core.errors import ArgumentError
+from rave_core.testing import uncounted_code
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +32,11 @@ def test_a_greeting_names_who_is_greeted() -> None:
 def test_fibonacci_numbers_are_right(n: int, number: int) -> None:
     """Those below the first are 0."""
     assert fib(n) == number
+
+
+def test_all_that_runs_counts_in_the_versions() -> None:
+    """The conversion of the numbers that are asked for in turn is a part of it."""
+    assert uncounted_code(fib, 7) == uncounted_code(hello, "Ada") == uncounted_code(goodbye, "Ada") == []
 
 
 def test_each_number_is_kept() -> None:

@@ -1,17 +1,12 @@
-"""What this package adds to RAVE: converters by name, a version strategy, and the command ``rave flow``."""
+"""What this package adds to RAVE: converters by name, and the command ``rave flow``."""
 
 from __future__ import annotations
 
-from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rave_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rave_core.model import OperationSpec
     from rave_core.registry import Registry
 
 
@@ -27,24 +22,8 @@ def rave_register_converters(registry: Registry[Any]) -> None:
 
 
 @hookimpl
-def rave_register_versions(registry: Registry[Callable[[OperationSpec], bytes]]) -> None:
-    """Adds ``flow_code``."""
-    registry.add("flow_code", code, origin=__name__)
-
-
-@hookimpl
 def rave_register_commands(registry: Registry[Any]) -> None:
     """Adds ``rave flow``."""
     from rave_flow.generate.command import flow
 
     registry.add("flow", flow, origin=__name__)
-
-
-def code(_spec: OperationSpec) -> bytes:
-    """The content of the modules that make answers: the operations are spread over them, so a change in any counts."""
-    state = blake2b(digest_size=20)
-    root = Path(__file__).parent
-    for path in sorted(root.rglob("*.py")):
-        content = path.read_bytes()
-        state.update(f"{path.relative_to(root)}:{len(content)}:".encode() + content)
-    return b"flow_code:" + state.digest()

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rave_core import crossover_strategy, expires, mime_type, op, op_file
-from rave_core.versions import strategy
 from rave_flow.errors import ColumnsError, MissingProgramError, UnreadableError
 from rave_flow.formats.bundle_reading import PLACED
 from rave_flow.formats.bundles import Bundle, bundled
@@ -32,9 +31,6 @@ from rave_flow.sql.duplicates import duplicates
 
 if TYPE_CHECKING:
     import pyarrow
-
-CODE = strategy("flow_code")
-"""The version of every operation here: the content of all modules of this package."""
 
 Hours = tuple[tuple[int, str], ...]
 """The start of each hour that has flows, in Unix seconds, and the digest of these."""
@@ -80,21 +76,21 @@ class Slice:
         return hash(self.digest)
 
 
-@op(version=CODE)
+@op
 @expires("30d")
 def cut(file: SourceFile) -> tuple[tuple[object, ...], ...]:
     """The pieces of one file: for each its facts."""
     return tuple(piece.facts for piece in pieces_of(file))
 
 
-@op(version=CODE)
+@op
 @expires("30d")
 def spans(files: tuple[SourceFile, ...]) -> tuple[Span | None, ...]:
     """When the flows of each file start: see `rave_flow.formats.chunks.span_of`."""
     return tuple(map(span_of, files))
 
 
-@op_file(version=CODE)
+@op_file
 @mime_type("application/vnd.apache.parquet")
 @expires("30d")
 def ingest(out: str, piece: Piece | Bundle) -> None:
@@ -102,7 +98,7 @@ def ingest(out: str, piece: Piece | Bundle) -> None:
     to_parquet(piece, Path(out))
 
 
-@op(version=CODE)
+@op
 @expires("30d")
 def summary(piece: Piece | Bundle) -> Said:
     """What one piece holds."""
@@ -111,7 +107,7 @@ def summary(piece: Piece | Bundle) -> Said:
     return hours, found.doubled, json.dumps(found.left_out.facts()), found.failures
 
 
-@op(version=CODE)
+@op
 @expires("30d")
 def contents(files: tuple[SourceFile, ...]) -> tuple[Entry, ...]:
     """What some files hold that lie together, as `rave_flow.formats.bundles.groups` gave them.
@@ -153,7 +149,7 @@ def _alone(place: int, file: SourceFile) -> list[Entry]:
 FAILURES = {kind.__name__: kind for kind in (UnreadableError, ColumnsError)}
 
 
-@op(version=CODE)
+@op
 @expires("30d")
 def doubled(
     slices: tuple[Slice, ...], sources: tuple[int, ...], hours: tuple[int, ...], copies: tuple[tuple[int, int], ...]
@@ -170,7 +166,7 @@ def names(out: str, file: SourceFile, kind: str) -> None:
     name_log_to_parquet(file, kind, Path(out))
 
 
-@op_file(version=CODE)
+@op_file
 @mime_type("application/vnd.apache.parquet")
 @expires("30d")
 def without(out: str, piece: Piece | Bundle, dropped: Dropped) -> None:
@@ -183,31 +179,31 @@ def parquet_of(slices: Sequence[Slice]) -> list[Path]:
     return [Path(ingest(one.piece) if one.dropped is None else without(one.piece, one.dropped)) for one in slices]
 
 
-@op(version=CODE)
+@op
 def extent(window: Window, slices: tuple[Slice, ...]) -> aggregates.Extent | None:
     """How many flows there are in the window, when the first and last of them started, and their protocols."""
     return aggregates.extent(parquet_of(slices), window)
 
 
-@op(version=CODE)
+@op
 def top(window: Window, slices: tuple[Slice, ...], n: int, by: str, over: str) -> pyarrow.Table:
     """See `rave_flow.sql.aggregates.top`."""
     return aggregates.top(parquet_of(slices), window, n, by, over)
 
 
-@op(version=CODE)
+@op
 def count(window: Window, slices: tuple[Slice, ...], bins: Bins, proto: str | None) -> pyarrow.Table:
     """See `rave_flow.sql.aggregates.count`."""
     return aggregates.count(parquet_of(slices), window, bins, proto)
 
 
-@op(version=CODE)
+@op
 def series(window: Window, slices: tuple[Slice, ...], bins: Bins) -> pyarrow.Table:
     """See `rave_flow.sql.aggregates.series`."""
     return aggregates.series(parquet_of(slices), window, bins)
 
 
-@op(version=CODE)
+@op
 @expires(crossover_strategy("5m", "30d", "4h", "start"))
 def hour(start: datetime, slices: tuple[Slice, ...]) -> pyarrow.Table:
     """Totals by protocol and port of the hour that begins at ``start``: see `rave_flow.sql.aggregates.hour`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,16 +22,13 @@ from rave_core import Runtime
 from rave_core.registry import Registry
 
 
-def test_converters_version_and_command_are_registered_by_name() -> None:
+def test_converters_and_command_are_registered_by_name() -> None:
     """Each in its registry, so that other plugins can use them."""
     converters: Registry[Any] = Registry("converter")
-    versions: Registry[Any] = Registry("version strategy")
     commands: Registry[Any] = Registry("command")
     plugin.rave_register_converters(converters)
-    plugin.rave_register_versions(versions)
     plugin.rave_register_commands(commands)
     assert set(converters) == set(CONVERTERS) | set(NAMED) | set(OF_NAMES)
-    assert list(versions) == ["flow_code"]
     assert list(commands) == ["flow"]
 
 
@@ -48,18 +44,15 @@ def test_every_export_has_a_typemap_and_a_mime_type() -> None:
         assert picture.spec.mime_type == ("image/svg+xml" if name.endswith("/svg") else "image/png")
 
 
-def test_the_version_follows_every_module(
-    serving: Callable[[Path], Runtime], generated: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A change in a module that operations call, not only in their own, makes another version."""
-    spec: Any = tables.top.spec
-    before = plugin.code(spec)
-    copy = tmp_path / "copy"
-    shutil.copytree(Path(plugin.__file__).parent, copy)
-    monkeypatch.setattr(plugin, "__file__", str(copy / "plugin.py"))
-    assert plugin.code(spec) == before
-    (copy / "sql" / "queries.py").write_text("# other code\n")
-    assert plugin.code(spec) != before
+def test_the_version_follows_the_modules_that_make_answers(serving: Callable[[Path], Runtime], generated: Path) -> None:
+    """Not only the operation's own: a change in any function on the way makes another version."""
+    serving(generated)
+    nodes = tables.top.resolved().version.nodes
+    modules = {label.partition(":")[0] for label in nodes if ":" in label}
+    assert {"rave_flow.operations.tables", "rave_flow.steps"} <= modules
+    assert any(module.startswith("rave_flow.sql.") for module in modules)
+    assert any(module.startswith("rave_flow.formats.") for module in modules)
+    assert "package duckdb" in nodes
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from types import FunctionType, ModuleType
 from typing import Any, TypeAlias
 
+from rave_core.errors import UnknownNameError
 from rave_core.model import Kind, OperationSpec
 from rave_core.versions.source import imports
 from rave_core.versions.source.classes import describe_class
+from rave_core.versions.source.converted import NotLookedUp, put_converters
 from rave_core.versions.source.functions import describe_function, own_attributes
 from rave_core.versions.source.guards import Guards, guards_of
 from rave_core.versions.source.loaded_source import sources
@@ -38,6 +40,7 @@ class ClosureRequest:
         ignore: names that are not followed.
         locality: what counts as the project's.
         answer: see `Answer`.
+        unknown: names of converters that do not exist.
     """
 
     roots: Sequence[Any]
@@ -46,6 +49,7 @@ class ClosureRequest:
     ignore: frozenset[str] = frozenset()
     locality: Locality = field(default_factory=Locality)
     answer: Answer = lambda _: None
+    unknown: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,16 @@ def closure_of(request: ClosureRequest) -> Closure:
     Raises:
         Exception: third-party code can't be inspected; the caller goes on without a closure.
     """
-    with sources.lock:
-        return _closure_of(request)
+    unknown: set[str] = set()
+    while True:
+        try:
+            with sources.lock:
+                return _closure_of(replace(request, unknown=frozenset(unknown)))
+        except NotLookedUp as needed:  # which may import modules: another thread may import them, and wait for the lock
+            try:
+                _ = needed.converter.resolved
+            except UnknownNameError:
+                unknown.add(needed.converter.name)
 
 
 def _closure_of(request: ClosureRequest) -> Closure:
@@ -103,7 +115,7 @@ def _holds(walk: Walk, presumed: Presumed, found: Presumed) -> bool:
 
 
 def _walked(request: ClosureRequest, presumed: Presumed, locality: Locality) -> Walk:
-    walk = Walk(locality, presumed, request.ignore)
+    walk = Walk(locality, presumed, request.ignore, request.unknown)
     for root in request.roots:
         walk.refer(root, "root")
     _more(walk, request)
@@ -177,13 +189,14 @@ def _operation(walk: Walk, value: Any, spec: OperationSpec, request: ClosureRequ
         walk.put(spec.name, answer)
         walk.nodes[f"operation {spec.name}"] = answer.hex()[-12:]
         return
+    put_converters(walk, spec)
     walk.bodies.add(id(spec.function))
     walk.refer(spec.function, spec.name)
 
 
 def _whole_modules(request: ClosureRequest) -> Walk:
     """The closure by the graph of imports: whole modules, by their source."""
-    walk = Walk(request.locality, Presumed(reads_docs=True), request.ignore)
+    walk = Walk(request.locality, Presumed(reads_docs=True), request.ignore, request.unknown)
     _more(walk, replace(request, roots=()))
     for root in request.roots:
         function = root if not isinstance(root, type) else next(iter(vars(root).values()), None)

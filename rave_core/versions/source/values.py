@@ -14,10 +14,12 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from rave_core.converters import Converter
 from rave_core.errors import RaveError
 from rave_core.fingerprint.encoder import encode
 from rave_core.fingerprint.met_code import collecting
 from rave_core.versions.source.classes import class_place, facts_of_class, function_in, is_generated
+from rave_core.versions.source.converted import describe_converter
 from rave_core.versions.source.functions import function_place, own_attributes
 from rave_core.versions.source.locality import Place
 from rave_core.versions.source.walk import SCALARS, Walk
@@ -162,6 +164,8 @@ def _instance(walk: Walk, value: Any, label: str) -> None:
         walk.refer(wrapped, label)
     elif class_place(walk, kind) is Place.PROJECT:
         _own_instance(walk, value, label)
+    elif isinstance(value, Converter):
+        describe_converter(walk, value, label)
     else:
         _library_instance(walk, value, label)
 

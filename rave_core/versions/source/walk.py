@@ -64,6 +64,7 @@ class Walk:
         locality: what counts as the project's.
         presumed: what an earlier walk found.
         ignore: names that are not followed.
+        unknown: names of converters that do not exist.
         nodes: from labels to short digests, or to short values.
         untracked: what is not followed, and why.
         attributes: names of attributes used on what is known only when it runs.
@@ -87,6 +88,7 @@ class Walk:
     locality: Locality
     presumed: Presumed
     ignore: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
     nodes: dict[str, str] = field(default_factory=dict)
     untracked: dict[str, str] = field(default_factory=dict)
     attributes: set[str] = field(default_factory=set)

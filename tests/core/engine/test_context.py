@@ -154,7 +154,7 @@ def test_an_entry_tells_what_it_is() -> None:
     """Arguments, times and versions, for people and for tools."""
     entry = leaf.resolve(5).entry
     assert entry is not None
-    assert (entry.key, entry.arguments, entry.version_note) == (leaf.key(5).text, {"n": "5"}, "file")
+    assert (entry.key, entry.arguments, entry.version_note) == (leaf.key(5).text, {"n": "5"}, "source")
     assert 0 <= entry.seconds < 5
     assert abs(entry.created_at - time.time()) < 60
     assert entry.python.startswith("3.")

@@ -159,7 +159,7 @@ def test_a_description_tells_everything() -> None:
     assert found["kind"] == "data"
     assert found["mime_type"] == "application/vnd.apache.arrow.stream"
     assert set(found["media_types"]) >= {"text/csv", "application/json", "text/html", "application/vnd.apache.parquet"}
-    assert found["version"]["strategy"] == "flow_code"
+    assert found["version"]["strategy"] == "source"
     assert found["parameters"]["properties"]["n"]["maximum"] == 1_000_000
     assert found["links"] == {
         "run": "https://host/rave/flow/top",

@@ -20,13 +20,13 @@ from rave_flow.detectors.scans import SequentialTest
 from rave_flow.model.ranges import Ranges
 from rave_flow.model.windows import Window
 from rave_flow.operations.windowed import ARROW, Time, noted, selected, settling
-from rave_flow.steps import CODE, Slice, parquet_of
+from rave_flow.steps import Slice, parquet_of
 
 if TYPE_CHECKING:
     import pyarrow
 
 
-@op(version=CODE)
+@op
 @typemap(
     theta0="flow_probability", theta1="flow_probability", alpha="flow_probability", beta="flow_probability",
     contact="flow_contact", start="flow_time", end="flow_time", source="flow_source",
@@ -55,7 +55,7 @@ def scans(
     return noted(_walked(selection.window, selection.slices, test, contact), selection)
 
 
-@op(version=CODE)
+@op
 @typemap(
     least="flow_connections", score="flow_score", start="flow_time", end="flow_time", source="flow_source",
     internal="flow_internal",
@@ -84,7 +84,7 @@ def beacons(
     return noted(_beaconing(selection.window, selection.slices, least, score, inside), selection)
 
 
-@op(version=CODE)
+@op
 @typemap(
     least="flow_width", n="flow_number", start="flow_time", end="flow_time", source="flow_source",
     internal="flow_internal",
@@ -110,7 +110,7 @@ def long_connections(
     return noted(_long(selection.window, selection.slices, cast("int", least), n, inside), selection)
 
 
-@op(version=CODE)
+@op
 @typemap(start="flow_time", end="flow_time", baseline="flow_width", source="flow_source")
 @mime_type(ARROW)
 @expires(settling)
@@ -139,21 +139,21 @@ def new_services(
     return noted(table, now)
 
 
-@op(version=CODE)
+@op
 def _walked(window: Window, slices: tuple[Slice, ...], test: SequentialTest, contact: str) -> pyarrow.Table:
     return scanning.scans(parquet_of(slices), window, test, contact)
 
 
-@op(version=CODE)
+@op
 def _beaconing(window: Window, slices: tuple[Slice, ...], least: int, score: float, internal: Ranges) -> pyarrow.Table:
     return beaconing.beacons(parquet_of(slices), window, least, score, internal)
 
 
-@op(version=CODE)
+@op
 def _long(window: Window, slices: tuple[Slice, ...], least: int, n: int, internal: Ranges) -> pyarrow.Table:
     return long.long_connections(parquet_of(slices), window, least, n, internal)
 
 
-@op(version=CODE)
+@op
 def _answering(window: Window, slices: tuple[Slice, ...]) -> pyarrow.Table:
     return services.answering(parquet_of(slices), window)

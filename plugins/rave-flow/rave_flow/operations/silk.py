@@ -19,7 +19,6 @@ from rave_flow.silk.flows import CUT_FIELDS, Flows, noted
 from rave_flow.sql.conditions import FLAG_BITS
 from rave_flow.sql.dates import span_of
 from rave_flow.sql.silk_fields import ADDED
-from rave_flow.steps import CODE
 
 if TYPE_CHECKING:
     import pyarrow
@@ -205,7 +204,7 @@ def _operation(name: str) -> Operation[..., Any]:
     run.__signature__ = inspect.Signature([*tool.options, *filtering])  # type: ignore[attr-defined]  # inspect looks for it
     run.__doc__, run.__name__, run.__qualname__ = tool.doc, name, name
     types: dict[str, Any] = {**tool.types, **TYPES}
-    decorate = op(name=f"flow/{name}", version=CODE, expires=settled, mime_type=ARROW, typemap=types)
+    decorate = op(name=f"flow/{name}", expires=settled, mime_type=ARROW, typemap=types)
     made: Operation[..., Any] = decorate(run)
     return made
 
@@ -224,7 +223,6 @@ def answer(name: str, arguments: dict[str, Any]) -> Any:
 
 @op(
     name="flow/rwsettool",
-    version=CODE,
     mime_type=ARROW,
     typemap={
         "sets": list_of("flow_addresses"), "operation": "flow_joining",

@@ -18,7 +18,6 @@ from rave_flow.model.windows import Bins, Window
 from rave_flow.operations import daily_report
 from rave_flow.operations.detections import beacons, long_connections, new_services, scans
 from rave_flow.operations.windowed import ARROW, Time, noted, selected, settling
-from rave_flow.steps import CODE
 
 if TYPE_CHECKING:
     import pyarrow
@@ -27,7 +26,7 @@ _by_day = crossover_strategy("5m", "5d", "27h", "day")
 _by_hour = crossover_strategy("5m", "5d", "4h", "hour")
 
 
-@op(version=CODE)
+@op
 @typemap(
     n="flow_number", by="flow_measure", over="flow_dimension", start="flow_time", end="flow_time", source="flow_source"
 )
@@ -52,7 +51,7 @@ def top(
     return noted(steps.top(selection.window, selection.slices, n, by, over), selection)
 
 
-@op(version=CODE)
+@op
 @typemap(bin="flow_width", start="flow_time", end="flow_time", proto="flow_protocol", source="flow_source")
 @mime_type(ARROW)
 @expires(settling)
@@ -75,7 +74,7 @@ def count(
     return noted(steps.count(selection.window, selection.slices, bins, proto), selection.without(bulk.apart))
 
 
-@op(version=CODE)
+@op
 @typemap(day="flow_day", n="flow_number", source="flow_source")
 @mime_type(ARROW)
 @expires(_by_day)
@@ -97,7 +96,7 @@ def daily(day: Time, n: int = 5, source: Source | str = "default") -> pyarrow.Ta
     return noted(daily_report.daily(hours, n), selection)
 
 
-@op(version=CODE)
+@op
 @typemap(hour="flow_hour", n="flow_number", source="flow_source")
 @mime_type(ARROW)
 @expires(_by_hour)

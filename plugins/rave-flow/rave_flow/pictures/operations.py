@@ -16,7 +16,7 @@ from rave_flow.model.windows import HOUR, Bins, Window, readable_width
 from rave_flow.operations.windowed import selected, settling
 from rave_flow.pictures import plots, styling
 from rave_flow.sql import picture_tables
-from rave_flow.steps import CODE, Slice, parquet_of
+from rave_flow.steps import Slice, parquet_of
 
 if TYPE_CHECKING:
     import pyarrow
@@ -164,7 +164,6 @@ def _operation(name: str, kind: str) -> Operation[..., Any]:
     run.__doc__, run.__name__, run.__qualname__ = picture.doc, name, name
     decorate = op_file(
         name=f"flow/{name}{'/svg' if kind == 'svg' else ''}",
-        version=CODE,
         expires=settling,
         mime_type={"png": "image/png", "svg": "image/svg+xml"}[kind],
         typemap={each: TYPES[each] for each in defaults},
@@ -189,22 +188,22 @@ def paint(name: str, target: Path, arguments: dict[str, Any]) -> None:
     styling.save(figure, target)
 
 
-@op(version=CODE)
+@op
 def _heat(window: Window, slices: tuple[Slice, ...], bins: Bins, by: str, most: int) -> pyarrow.Table:
     return picture_tables.heat(parquet_of(slices), window, bins, by, most)
 
 
-@op(version=CODE)
+@op
 def _fans(window: Window, slices: tuple[Slice, ...], bins: Bins, most: int) -> pyarrow.Table:
     return picture_tables.fanout(parquet_of(slices), window, bins, most)
 
 
-@op(version=CODE)
+@op
 def _nets(window: Window, slices: tuple[Slice, ...], by: str, over: str, prefix: int) -> pyarrow.Table:
     return picture_tables.space(parquet_of(slices), window, by, over, prefix)
 
 
-@op(version=CODE)
+@op
 def _shares(window: Window, slices: tuple[Slice, ...]) -> pyarrow.Table:
     return picture_tables.mix(parquet_of(slices), window)
 

@@ -16,7 +16,6 @@ from rave_flow.sql import silk_records
 from rave_flow.sql.numbers import whole
 from rave_flow.sql.silk_fields import ADDED, to_fields, to_values
 from rave_flow.sql.silk_options import named
-from rave_flow.steps import CODE
 
 if TYPE_CHECKING:
     import pyarrow
@@ -135,7 +134,7 @@ def rwbagcat(bag: Bag, /) -> pyarrow.Table:
     )
 
 
-@op(version=CODE)
+@op
 def bagged(flows: Flows, key: str, counter: str) -> Bag:
     """See `rave_flow.sql.silk_records.bag`."""
     with flows.opened() as connection:

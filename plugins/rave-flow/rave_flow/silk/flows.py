@@ -23,7 +23,7 @@ from rave_flow.sql.literals import literal
 from rave_flow.sql.map_fields import MapField, with_labels
 from rave_flow.sql.relations import extras_in, relation
 from rave_flow.sql.silk_fields import FIELDS
-from rave_flow.steps import CODE, Slice, parquet_of
+from rave_flow.steps import Slice, parquet_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -205,7 +205,7 @@ def noted(table: pyarrow.Table, flows: Flows) -> pyarrow.Table:
     return table.replace_schema_metadata(own | told.metadata())
 
 
-@op(version=CODE)
+@op
 def rows(flows: Flows, fields: tuple[str, ...], limit: int | None) -> pyarrow.Table:
     """See `rave_flow.sql.silk_tools.cut`."""
     with flows.labelled(fields).opened() as connection:

@@ -13,7 +13,6 @@ from rave_flow.sql import silk_records
 from rave_flow.sql.numbers import fraction, optional, whole
 from rave_flow.sql.silk_fields import FIELDS, to_fields
 from rave_flow.sql.silk_records import Delta, Group, Matching, between
-from rave_flow.steps import CODE
 
 if TYPE_CHECKING:
     import pyarrow
@@ -183,21 +182,21 @@ def _limit(name: str, least: Any, most: Any) -> Ranges:
     return ((low, high),)
 
 
-@op(version=CODE)
+@op
 def together(flows: Flows, fields: tuple[str, ...], grouping: Group) -> pyarrow.Table:
     """See `rave_flow.sql.silk_records.group`."""
     with flows.labelled((*fields, *grouping.keys)).opened() as connection:
         return silk_records.group(connection, fields, grouping)
 
 
-@op(version=CODE)
+@op
 def summed(flows: Flows, grouping: Group) -> pyarrow.Table:
     """See `rave_flow.sql.silk_records.groups`."""
     with flows.labelled(grouping.keys).opened() as connection:
         return silk_records.groups(connection, grouping)
 
 
-@op(version=CODE)
+@op
 def matched(queries: Flows, responses: Flows, fields: tuple[str, ...], matching: Matching) -> pyarrow.Table:
     """See `rave_flow.sql.silk_records.match`."""
     with connected() as connection:
@@ -206,7 +205,7 @@ def matched(queries: Flows, responses: Flows, fields: tuple[str, ...], matching:
         return silk_records.match(connection, fields, matching)
 
 
-@op(version=CODE)
+@op
 def addressed(flows: Flows, end: str, limits: tuple[tuple[str, Ranges], ...]) -> pyarrow.Table:
     """See `rave_flow.sql.silk_records.address_counts`."""
     with flows.opened() as connection:

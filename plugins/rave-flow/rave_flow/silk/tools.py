@@ -28,7 +28,6 @@ from rave_flow.sql.silk_counts import Counting
 from rave_flow.sql.silk_fields import ordering, to_fields, to_ranked, to_total, to_values
 from rave_flow.sql.silk_options import named, to_conditions, to_thresholds
 from rave_flow.sql.silk_tools import Cut, Grouping, Threshold
-from rave_flow.steps import CODE
 
 if TYPE_CHECKING:
     import pyarrow
@@ -241,35 +240,35 @@ def ends_of(sip: bool, dip: bool) -> tuple[str, ...]:
     return (*(["src"] if sip or not dip else []), *(["dst"] if dip else []))
 
 
-@op(version=CODE)
+@op
 def counted(flows: Flows, counting: Counting) -> pyarrow.Table:
     """See `rave_flow.sql.silk_counts.count`."""
     with flows.opened() as connection:
         return silk_counts.count(connection, counting)
 
 
-@op(version=CODE)
+@op
 def grouped(flows: Flows, grouping: Grouping, thresholds: tuple[Threshold, ...]) -> pyarrow.Table:
     """See `rave_flow.sql.silk_tools.unique`."""
     with flows.labelled(grouping.fields).opened() as connection:
         return silk_tools.unique(connection, grouping, thresholds)
 
 
-@op(version=CODE)
+@op
 def ranked(flows: Flows, grouping: Grouping, cut: Cut, bottom: bool) -> pyarrow.Table:
     """See `rave_flow.sql.silk_tools.stats`."""
     with flows.labelled(grouping.fields).opened() as connection:
         return silk_tools.stats(connection, grouping, cut, bottom)
 
 
-@op(version=CODE)
+@op
 def totalled(flows: Flows, key: str) -> pyarrow.Table:
     """See `rave_flow.sql.silk_tools.total`."""
     with flows.opened() as connection:
         return silk_tools.total(connection, key)
 
 
-@op(version=CODE)
+@op
 def seen(flows: Flows, ends: tuple[str, ...]) -> list[str]:
     """See `rave_flow.sql.silk_tools.addresses`."""
     with flows.opened() as connection:
