@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from functools import _lru_cache_wrapper
 from typing import Any
@@ -14,12 +15,22 @@ from rave_core.functions.naming import module_of
 def function_parts(function: types.FunctionType) -> Parts:
     """Name, code, defaults and captured values; neither its globals nor its attributes.
 
-    If code is collected, the collector describes what the function does; else its bytecode counts.
+    If code is collected, the collector describes what the function does; else its bytecode counts. A function of
+    Python's library counts by its name then, like all of the library.
     """
-    yield "", f"{module_of(function)}:{function.__qualname__}"
-    yield ".__code__", None if note_code(function) else function.__code__
+    module = module_of(function)
+    yield "", f"{module}:{function.__qualname__}"
+    is_described = note_code(function)
+    yield ".__code__", None if is_described else function.__code__
+    if is_described and module.partition(".")[0] in sys.stdlib_module_names:
+        yield from _cells(function)
+        return
     yield ".__defaults__", function.__defaults__
     yield ".__kwdefaults__", function.__kwdefaults__
+    yield from _cells(function)
+
+
+def _cells(function: types.FunctionType) -> Parts:
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         yield f".{name}", _content(cell)
 

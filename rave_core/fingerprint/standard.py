@@ -133,12 +133,19 @@ def _new_type(value: Any) -> Parts:
     yield ".__supertype__", value.__supertype__
 
 
+def _special_form(value: Any) -> Parts:
+    yield "", value._name  # its class has another name from one release of Python to the next
+
+
 CONTAINERS: dict[str, tuple[str, Callable[[Any], Parts]]] = {
     "datetime.datetime": ("datetime", datetime_parts),
     "datetime.time": ("time", _time_parts),
     "random.Random": ("random", _random),
     "typing.TypeVar": ("type variable", _type_variable),
     "typing.NewType": ("new type", _new_type),
+    "typing._SpecialForm": ("special form", _special_form),
+    "typing._LiteralSpecialForm": ("special form", _special_form),
+    "typing._TypedCacheSpecialForm": ("special form", _special_form),
     "collections.OrderedDict": ("ordered dict", _ordered_dict),
     "collections.defaultdict": ("default dict", _default_dict),
     "collections.Counter": ("counter", _counter),

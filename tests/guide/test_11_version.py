@@ -32,11 +32,20 @@ def run(tmp_path: Path, run_python: Callable[..., str]) -> Callable[..., list[st
     return write_and_run
 
 
-def test_without_version_an_edit_of_the_file_invalidates(run: Callable[..., list[str]]) -> None:
-    """The default looks at the defining file: even a cosmetic change of it makes the result anew."""
+def test_without_version_an_edit_of_the_code_invalidates(run: Callable[..., list[str]]) -> None:
+    """The default looks at the code itself: a comment keeps the result, another factor makes it anew."""
     assert run() == ["Executing report", "6"]
     assert run() == ["6"]
-    assert run(comment="# cosmetic\n") == ["Executing report", "6"]
+    assert run(comment="# cosmetic\n") == ["6"]
+    assert run(factor=5) == ["Executing report", "15"]
+
+
+def test_by_file_even_a_cosmetic_edit_invalidates(run: Callable[..., list[str]]) -> None:
+    """The nearest to the guide's own default: the defining file as it is."""
+    decorator = '@version(strategy="file")'
+    assert run(decorator) == ["Executing report", "6"]
+    assert run(decorator) == ["6"]
+    assert run(decorator, comment="# cosmetic\n") == ["Executing report", "6"]
 
 
 def test_with_version_only_the_version_counts(run: Callable[..., list[str]]) -> None:

@@ -6,12 +6,12 @@ import dataclasses
 import enum
 import functools
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, WrapperDescriptorType
 from typing import Any
 
 from rave_core.versions.source.facts import Definition, Facts
-from rave_core.versions.source.functions import own_attributes, put_definition, reach
+from rave_core.versions.source.functions import function_place, own_attributes, put_definition, reach
 from rave_core.versions.source.loaded_source import sources
 from rave_core.versions.source.locality import Locality, Place
 from rave_core.versions.source.modules import has_file, names_in
@@ -67,6 +67,10 @@ _BOOKKEEPING = frozenset(
     }
 )
 _GENERATED = ("<string>", "<attrs generated", "<frozen")
+_FIELDS = ("__dataclass_fields__", "__attrs_attrs__", "_fields")
+"""The attributes by which a class shows that methods were made from its fields."""
+_KEEPERS = ("_is_protocol", "__total__")
+"""Those of protocols and of typed dicts."""
 _C_MEMBERS = (MemberDescriptorType, GetSetDescriptorType, WrapperDescriptorType)
 
 
@@ -131,7 +135,8 @@ def describe_class(walk: Walk, cls: type) -> None:
         walk.refer(base, label)
     if type(cls) is not type:
         walk.refer(type(cls), label)
-    _members(walk, cls, label)
+    facts = facts_of_class(cls, space)
+    _members(walk, cls, label, facts.outline.classes.get(cls.__qualname__, ()) if facts is not None else ())
     _fields(walk, cls, label)
 
 
@@ -181,15 +186,11 @@ def facts_of_class(cls: type, space: Mapping[str, Any] | None = None) -> Facts |
     return sources.cell(cls.__name__)
 
 
-def _members(walk: Walk, cls: type, label: str) -> None:
-    is_enum = issubclass(cls, enum.Enum)
-    is_made = any(name in vars(cls) for name in ("__dataclass_fields__", "__attrs_attrs__", "_fields"))
+def _members(walk: Walk, cls: type, label: str, bound: Collection[str]) -> None:
     for name, member in sorted(vars(cls).items()):
+        if _is_made(walk, cls, name, member, bound):
+            continue
         function = function_in(member)
-        if name in _BOOKKEEPING or isinstance(member, _C_MEMBERS) or type(member).__name__ == "_tuplegetter":
-            continue
-        if (is_enum and function is None) or (is_made and is_generated(function)):
-            continue
         walk.put("member", name)
         who = walk.presumed.state.get((id(member), "")) if type(member) not in SCALARS and function is None else None
         if who is not None and not isinstance(member, type):
@@ -203,6 +204,25 @@ def _members(walk: Walk, cls: type, label: str) -> None:
         for name, each in cls.__members__.items():
             walk.put(name)
             walk.refer(each._value_, f"{label}.{name}")
+
+
+def _is_made(walk: Walk, cls: type, name: str, member: object, bound: Collection[str]) -> bool:
+    """Whether Python or a library made a member from the class statement, which ``bound`` other names."""
+    if name in _BOOKKEEPING or isinstance(member, _C_MEMBERS) or type(member).__name__ == "_tuplegetter":
+        return True
+    function, own = function_in(member), vars(cls)
+    is_enum = issubclass(cls, enum.Enum)
+    if is_enum and function is None:
+        return True
+    if any(each in own for each in _FIELDS) and is_generated(function):
+        return True
+    # What these keep beside the members differs between releases of Python.
+    is_kept = name.startswith("_") and name.endswith("_") and name not in bound
+    return (
+        is_kept
+        and (is_enum or any(each in own for each in _KEEPERS))
+        and (function is None or function_place(walk, function) is not Place.PROJECT)
+    )
 
 
 def _fields(walk: Walk, cls: type, label: str) -> None:
