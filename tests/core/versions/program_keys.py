@@ -92,7 +92,8 @@ operator.itemgetter(1); operator.attrgetter('a.b'); operator.methodcaller('m', 1
 steps[0]; steps[1]; Point(1).moved; ValueError('wrong', 3); KeyError('k')
 collections.OrderedDict(a=1); collections.Counter('aab'); collections.deque([1], 5)
 collections.defaultdict(list, a=[1]); collections.ChainMap({'a': 1}); types.SimpleNamespace(a=1)
-random.Random(5); types.MappingProxyType({'a': 1}); steps; os.path.join; re.sub; math.sin; str.upper; datetime.datetime.now
+random.Random(5); types.MappingProxyType({'a': 1}); steps; os.path.join; re.sub; math.sin; str.upper
+datetime.datetime.now
 property(len)
 classmethod(len)
 """
