@@ -158,7 +158,7 @@ def doubled(
     return duplicates([Path(ingest(one.piece)) for one in slices], sources, hours, copies)
 
 
-@op_file(version=CODE)
+@op_file
 @mime_type("application/vnd.apache.parquet")
 @expires("30d")
 def names(out: str, file: SourceFile, kind: str) -> None:

@@ -17,7 +17,7 @@ from rave_flow.inventory import Inventory
 from rave_flow.model.left_out import LeftOut, merged
 from rave_flow.model.windows import Window
 from rave_flow.operations.windowed import ARROW, Time, settling
-from rave_flow.steps import CODE, names, parquet_of
+from rave_flow.steps import names, parquet_of
 
 if TYPE_CHECKING:
     import pyarrow
@@ -26,7 +26,7 @@ _BEFORE = timedelta(hours=1)
 """How long before its handshake a connection may begin."""
 
 
-@op(version=CODE)
+@op
 @typemap(least="flow_connections", score="flow_score", start="flow_time", end="flow_time", source="flow_dns")
 @mime_type(ARROW)
 @expires(settling)
@@ -46,7 +46,7 @@ def dns_beacons(
     return _beacons(cast("NameSource", source), _window(start, end), least, score)
 
 
-@op(version=CODE)
+@op
 @typemap(least="flow_connections", score="flow_score", start="flow_time", end="flow_time", source="flow_ssl")
 @mime_type(ARROW)
 @expires(settling)

@@ -238,7 +238,6 @@ def rwsettool(
 
 @op(
     name="flow/rwresolve",
-    version=CODE,
     mime_type=ARROW,
     expires="5m",
     typemap={"addresses": "flow_addresses", "timeout": "flow_distance"},

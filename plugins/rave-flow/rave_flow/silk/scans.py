@@ -12,7 +12,6 @@ from rave_flow.silk.flows import Flows, noted, reference_of
 from rave_flow.sql.named_files import to_set
 from rave_flow.sql.numbers import fraction
 from rave_flow.sql.silk_options import named
-from rave_flow.steps import CODE
 
 if TYPE_CHECKING:
     import pyarrow
@@ -43,7 +42,7 @@ def rwscan(
     return noted(scanned(reference_of(flows), internal, test), flows)
 
 
-@op(version=CODE)
+@op
 def scanned(flows: Flows, internal: Ranges | None, test: SequentialTest) -> pyarrow.Table:
     """See `rave_flow.detectors.silk_scans.silk_scans`."""
     with flows.opened() as connection:
