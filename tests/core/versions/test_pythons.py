@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,7 +42,7 @@ def interpreter(version: str) -> str | None:
 
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """Gives the path of a Python of a version in which the dependencies of the core are installed."""
+    """Gives the path of a Python of a version in which RAVE's core is installed."""
     made: dict[str, str] = {OWN: sys.executable}
 
     def of(version: str) -> str:
@@ -60,12 +59,11 @@ def _environment(version: str, place: Path) -> str:
         pytest.skip(f"there is no Python {version} here, neither on the path nor of pyenv")
     if not uv.exists():
         pytest.skip("uv is not installed here, which makes environments for other Pythons")
-    needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
     index = subprocess.run(
         [sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True
     ).stdout.strip()
     environ = {**os.environ, **({"UV_DEFAULT_INDEX": index} if index else {})}
-    for command in (["venv", "-q", "--python", base, place], ["pip", "install", "-q", "--python", place, *needed]):
+    for command in (["venv", "-q", "--python", base, place], ["pip", "install", "-q", "--python", place, "-e", ROOT]):
         done = subprocess.run([uv, *command], env=environ, capture_output=True, text=True)
         if done.returncode != 0:
             pytest.skip(f"no environment for Python {version} can be made here: {done.stderr.strip()[-200:]}")
