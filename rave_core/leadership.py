@@ -80,27 +80,13 @@ class Leadership:
         Raises:
             ConfigurationError: the cache has no leases that others could see.
         """
-        cache = runtime.cache
-        store = cache.backend.capability(SupportsLease)
-        if store is None:
-            raise ConfigurationError(
-                f"nobody can lead {name!r}: the cache {cache.url} has no leases; end the setting 'cache' with a store "
-                "that processes share, such as a directory (file:///…) or a bucket (s3://…)"
-            )
         self.name = name
         self._runtime = runtime
-        settings = runtime.settings
-        self._lease_time = settings.lease_time
-        self._pause = min(_REMOTE_LOOK_EVERY if cache.backend.remote else _LOOK_EVERY, settings.lease_time / 5)
-        self._silent = _SilentLeader(None, runtime.clock, cache.url)
-        self._leases = Leases(
-            store,
-            runtime.clock,
-            lease_time=settings.lease_time,
-            heartbeat=settings.heartbeat,
-            report=self._complain,
-            silent=self._silent,
-        )
+        self._lease_time = runtime.settings.lease_time
+        is_near = not runtime.cache.backend.remote
+        self._pause = min(_LOOK_EVERY if is_near else _REMOTE_LOOK_EVERY, self._lease_time / 5)
+        self._silent = _SilentLeader(None, runtime.clock, runtime.cache.url)
+        self._leases = self._opened()
         self._term: _Term | None = None
         self._fence = Fence(0, name)
         self._callbacks: dict[Callable[[bool], object], bool] = {}  # with what each was told last
@@ -110,6 +96,24 @@ class Leadership:
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._run, name="rave-leadership", daemon=True)
         self._thread.start()
+
+    def _opened(self) -> Leases:
+        """The leases of the cache."""
+        cache, settings = self._runtime.cache, self._runtime.settings
+        store = cache.backend.capability(SupportsLease)
+        if store is None:
+            raise ConfigurationError(
+                f"nobody can lead {self.name!r}: the cache {cache.url} has no leases; end the setting 'cache' with a "
+                "store that processes share, such as a directory (file:///…) or a bucket (s3://…)"
+            )
+        return Leases(
+            store,
+            self._runtime.clock,
+            lease_time=settings.lease_time,
+            heartbeat=settings.heartbeat,
+            report=self._complain,
+            silent=self._silent,
+        )
 
     @property
     def is_leader(self) -> bool:

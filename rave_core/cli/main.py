@@ -17,6 +17,7 @@ from rave_core.errors import (
     ArgumentError,
     ConfigurationError,
     DecorationError,
+    InvalidDocumentError,
     OperationError,
     OptionError,
     RaveError,
@@ -33,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "explain": ("rave_core.cli.explain:explain", "Show why a call would hit or miss."),
     "plan": ("rave_core.cli.explain:plan", "Show what a call would have to run, and for how long."),
     "cache": ("rave_core.cli.cache:cache", "Inspect the caches and clean them up."),
+    "documents": ("rave_core.cli.documents:documents", "Look at documents, and move them."),
     "plugins": ("rave_core.cli.plugins:plugins", "Show the plugins, what they add, and their problems."),
     "config": ("rave_core.cli.config:config", "Show every setting, and where its value comes from."),
     "doctor": ("rave_core.cli.doctor:doctor", "Check that everything is in order."),
@@ -40,7 +42,15 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 """Each built-in command: where it is defined, and its line in the help."""
 
-_MISUSE = (ArgumentError, ConfigurationError, DecorationError, OperationError, OptionError, UnknownNameError)
+_MISUSE = (
+    ArgumentError,
+    ConfigurationError,
+    DecorationError,
+    InvalidDocumentError,
+    OperationError,
+    OptionError,
+    UnknownNameError,
+)
 
 
 class Rave(click.Group):
