@@ -23,16 +23,33 @@ _MANY = 32
 
 
 class Puts(dict[type, Put]):
-    """The encoder of each type, found on first use; bounded, because a program can make any number of classes."""
+    """The encoder of each type, found on first use; bounded, because a program can make any number of classes.
+
+    Of classes with one name only the one that was met last is known, so that edits keep no old code alive.
+    """
 
     find: Callable[[type], Put]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._latest: dict[tuple[str, str], type] = {}
 
     def __missing__(self, cls: type) -> Put:
         put = self.find(cls)
         if len(self) >= _MAX_KNOWN:
             self.clear()
+        name = (str(cls.__module__), cls.__qualname__)
+        former = self._latest.get(name)
+        if former is not None:
+            self.pop(former, None)
+        self._latest[name] = cls
         self[cls] = put
         return put
+
+    def clear(self) -> None:
+        """Forgets all types."""
+        super().clear()
+        self._latest.clear()
 
 
 PUTS = Puts()

@@ -22,10 +22,12 @@ class ArgumentCode:
         """Makes an empty one; ``request_of`` says how to follow a thing for an operation of a package, if at all."""
         self._request_of = request_of
         self._known: dict[tuple[int, str], tuple[object, Closure | None]] = {}
+        self._latest: dict[tuple[str, str, str], int] = {}
 
     def clear(self) -> None:
         """Forgets all digests, because code was loaded or run again."""
         self._known.clear()
+        self._latest.clear()
 
     def digest(self, things: Iterable[object], home: str, *, has_classes: bool = True) -> str:
         """A digest of functions and classes in any order; empty if there is nothing to say.
@@ -57,9 +59,20 @@ class ArgumentCode:
         request = self._request_of(thing, home)
         closure = _followed(thing, request) if request is not None else None
         if len(self._known) >= _MAX_KNOWN:
-            self._known.clear()
+            self.clear()
+        self._forget_former(thing, home)
         self._known[id(thing), home] = thing, closure
         return closure
+
+    def _forget_former(self, thing: object, home: str) -> None:
+        """Forgets what had the same name before, so that edits keep no old code alive."""
+        name = (str(thing.__module__), str(getattr(thing, "__qualname__", "")), home)
+        if "<" in name[1]:  # lambdas, and what functions make: many are alive under one name
+            return
+        former = self._latest.get(name)
+        if former is not None:
+            self._known.pop((former, home), None)
+        self._latest[name] = id(thing)
 
 
 def _followed(thing: object, request: ClosureRequest) -> Closure:

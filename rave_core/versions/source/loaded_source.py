@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -22,6 +23,9 @@ from rave_core.versions.source.facts_store import FactsStore
 
 ALGORITHM = "source/2"
 """Part of every version and of the name of all facts; change it whenever what counts changes."""
+
+_FILES, _CONTENTS = 4096, 2
+"""Of how many files, and how many contents of each, facts are kept for code that is loaded later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class Sources:
 
     def __init__(self) -> None:
         self.store: FactsStore | None = None
-        self._facts: dict[tuple[bytes, bool], Facts] = {}
+        self._facts: weakref.WeakValueDictionary[tuple[bytes, bool], Facts] = weakref.WeakValueDictionary()
+        self._latest: OrderedDict[str, tuple[Facts, ...]] = OrderedDict()
         self._codes: dict[int, tuple[weakref.ref[CodeType], LoadedCode]] = {}
         self.lock = threading.RLock()
         os.register_at_fork(after_in_child=self._after_fork)
@@ -62,7 +67,17 @@ class Sources:
             if facts is None:
                 record = self.store.read(_name(key)) if self.store is not None else None
                 facts = self._facts[key] = Facts(data, filename, is_cell, record)
+            self._keep(filename, facts)
             return facts
+
+    def _keep(self, filename: str, facts: Facts) -> None:
+        """Keeps the latest facts of a file. Earlier ones live as long as code that was loaded from them."""
+        kept = self._latest.get(filename, ())
+        if facts not in kept:
+            self._latest[filename] = (facts, *kept)[:_CONTENTS]
+        self._latest.move_to_end(filename)
+        if len(self._latest) > _FILES:
+            self._latest.popitem(last=False)
 
     def of_module(self, space: Mapping[str, Any]) -> Facts | None:
         """The facts of a module's source; ``None`` if it has none."""
