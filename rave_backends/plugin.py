@@ -1,4 +1,4 @@
-"""The hooks of this package: the backends ``memory``, ``file``, ``s3``, ``gs`` and ``az``, layers, and documents."""
+"""The hooks of this package: backends (``memory``, ``file``, ``s3``, ``gs``, ``az``), layers, a bus, documents."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rave_core.registry import Registry
 if TYPE_CHECKING:
     from rave_core.clock import Clock
     from rave_core.documents import DocumentFactory, DocumentStore
+    from rave_core.events import Bus, BusFactory
 
 
 @hookimpl
@@ -20,6 +21,12 @@ def rave_register_backends(registry: Registry[BackendFactory]) -> None:
     registry.add("file", open_filesystem, origin="rave_backends")
     for scheme in ("s3", "gs", "az"):
         registry.add(scheme, open_object_store, origin="rave_backends")
+
+
+@hookimpl
+def rave_register_buses(registry: Registry[BusFactory]) -> None:
+    """Adds ``postgresql``."""
+    registry.add("postgresql", open_postgresql_bus, origin="rave_backends")
 
 
 @hookimpl
@@ -58,6 +65,13 @@ def open_object_store(url: StoreURL) -> Backend:
     from rave_backends.object_store.backend import ObjectStoreBackend
 
     return ObjectStoreBackend.from_url(url)
+
+
+def open_postgresql_bus(url: StoreURL) -> Bus:
+    """The bus at ``postgresql://[user:password@]host:port/database?channel=rave_events&sslmode=prefer``."""
+    from rave_backends.documents.postgresql_bus import PostgresBus
+
+    return PostgresBus.from_url(url)
 
 
 def open_documents(url: str, clock: Clock) -> DocumentStore:

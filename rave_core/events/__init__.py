@@ -10,6 +10,7 @@ and use events to learn that it is time to look.
 from rave_core.events.bus import Bus, BusFactory
 from rave_core.events.event import Event, Loss
 from rave_core.events.events import Events
+from rave_core.events.listening_bus import ListeningBus
 from rave_core.events.stream import EventStream
 from rave_core.events.subscription import Subscription
 from rave_core.events.topics import check_pattern, check_topic, matches
@@ -20,6 +21,7 @@ __all__ = [
     "Event",
     "EventStream",
     "Events",
+    "ListeningBus",
     "Loss",
     "Subscription",
     "check_pattern",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 from rave_core.errors import BackendError
@@ -12,6 +13,7 @@ from rave_valkey.address import Address
 from rave_valkey.advice import advice
 
 _SCANNED = 500
+_TURN = 0.5  # seconds between looks at whether a listener is to end
 
 
 class Server:
@@ -56,6 +58,27 @@ class Server:
                 yield names
             if int(cursor) == 0:
                 return
+
+    def subscribed(self, channel: str, closing: Event, connected: Callable[[], None]) -> Iterator[bytes]:
+        """The messages of a channel, until ``closing`` is set; ``connected`` is called once the server sends them.
+
+        A server that is silent is asked for a sign of life.
+        """
+        with self._words("receive events"), self._client().pubsub() as listener:
+            listener.subscribe(channel)
+            quiet = 0.0
+            while not closing.is_set():
+                step = min(self._timeout, _TURN)
+                message = listener.get_message(timeout=step)
+                quiet = quiet + step if message is None else 0.0
+                if message is not None and message["type"] == "subscribe":
+                    connected()
+                elif message is not None and message["type"] == "message":
+                    yield message["data"]
+                elif quiet > 2 * self._timeout:
+                    raise BackendError(f"{self}: can't receive events: it does not answer within {self._timeout:g} s")
+                elif message is None and quiet > self._timeout:
+                    listener.ping()
 
     def now(self) -> float:
         """Unix time by the server's clock."""
