@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from rave_core.backend import StoreURL
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CHANNEL: Final = "rave_events"
 _TURN: Final = 1.0  # seconds between looks at whether the bus is closed
-_PATIENCE: Final = {
+_PATIENCE: Final[dict[str, Any]] = {
     "connect_timeout": "5",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
@@ -67,9 +67,9 @@ class PostgresBus(ListeningBus):
             host, port = place.hostname, place.port
         except ValueError as error:
             raise ConfigurationError(f"{url}: {error}; expected postgresql://host:5432/database") from error
-        place_of = {"host": host, "port": port, "dbname": url.path.strip("/") or None}
-        who = {"user": user or None, "password": password or None}
-        return cls(make_conninfo(**place_of, **who, sslmode=sslmode, **_PATIENCE), channel)
+        place_of: dict[str, Any] = {"host": host, "port": port, "dbname": url.path.strip("/") or None}
+        who: dict[str, Any] = {"user": user or None, "password": password or None}
+        return cls(make_conninfo(**place_of, **who, **_PATIENCE, sslmode=sslmode), channel)
 
     def send(self, message: bytes) -> None:
         """Notifies all that listen.
