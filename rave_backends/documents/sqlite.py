@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ PATIENCE: Final = 30.0
 """Seconds to wait while another process writes."""
 LOOK_EVERY: Final = 0.2
 """Seconds between looks for changes by other processes."""
+
+_making = threading.Lock()
 
 
 class SqliteDatabase(Database):
@@ -90,11 +93,16 @@ class SqliteDatabase(Database):
         return SqliteNews(self)
 
     def _make_file(self) -> None:
+        """Makes the file if there is none.
+
+        A file that is there is never opened, except by SQLite: to close any other descriptor of it would release the
+        locks that SQLite holds in this process, and a writer elsewhere could damage what is read here.
+        """
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            self._file = os.fstat(file)
-            os.close(file)
+            with _making, suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            self._file = os.stat(self.path)
         except OSError as error:
             raise StoreAwayError(
                 f"{self.shown}: {self.path} can't be written: {error.strerror}; make it writable, or name another "
