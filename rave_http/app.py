@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import falcon
@@ -17,6 +18,7 @@ from rave_core.settings import Settings
 from rave_http.asgi.access_log import AccessLog
 from rave_http.asgi.outer_middleware import Application as InnerApplication
 from rave_http.asgi.outer_middleware import OuterMiddleware
+from rave_http.asgi.plugin_middleware import kept_apart
 from rave_http.protocol.hosts import Hosts
 from rave_http.resources import (
     caches,
@@ -38,6 +40,7 @@ from rave_http.resources.origin_guard import CrossSiteGuard
 from rave_http.resources.plugin_routes import PluginRoutes
 from rave_http.resources.product_events import ProductEvents
 from rave_http.resources.ready import ResponseCache, Shortcut
+from rave_http.resources.verdicts import Verdicts
 from rave_http.settings import ServiceSettings
 from rave_http.worker.service import Service
 from rave_http.workers.run_directory import RunDirectory
@@ -82,7 +85,7 @@ class Application:
         self._worker: Any = None
         self._settling: asyncio.Task[None] | None = None
         self._access_log = AccessLog.of(service.settings.access_log)
-        others = [*_cors(service), *service.plugins.middleware(service.runtime.settings, is_sound)]
+        others = [*_cors(service), *_of_plugins(service)]
         ready = ResponseCache(service.namespaces, service.clock, max_bytes=service.settings.memory)
         guard = CrossSiteGuard(service.authorizer, service.links, cors_origins=service.settings.cors_origins)
         self._plugin_routes = PluginRoutes(service)
@@ -159,6 +162,16 @@ class _Life:
         """Closes everything once the last connection is gone."""
         await self._application.service.close()
         self._application.close()
+
+
+def _of_plugins(service: Service) -> list[Any]:
+    """The middleware of plugins, and what asks them for permissions if they may take their time."""
+    apart = partial(kept_apart, foreign=service.foreign)
+    found = service.plugins.middleware(service.runtime.settings, is_sound, apart)
+    if service.authorizer.may_block:
+        namespaces = service.namespaces
+        found.append(Verdicts(service.authorizer, service.foreign, lambda: (each.name for each in namespaces.states())))
+    return found
 
 
 def _outermost(inner: InnerApplication, service: Service, access_log: AccessLog | None) -> OuterMiddleware:

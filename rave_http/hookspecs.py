@@ -6,7 +6,7 @@ under the same name, with ``hookimpl`` as decorator and any subset of the parame
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
@@ -31,6 +31,7 @@ __all__ = [
     "Route",
     "hookimpl",
     "hookspec",
+    "inline",
     "rave_http_authorize",
     "rave_http_middleware",
     "rave_http_render",
@@ -38,8 +39,19 @@ __all__ = [
     "rave_register_executors",
 ]
 
+T = TypeVar("T")
+
 hookspec = pluggy.HookspecMarker("rave_http")
 hookimpl = pluggy.HookimplMarker("rave_http")
+
+
+def inline(promising: T) -> T:
+    """Marks middleware, or an implementation of ``rave_http_authorize``, that never waits for anything.
+
+    The event loop then calls it itself, which is faster. Whatever blocks there holds up every request of the worker.
+    """
+    promising.inline = True  # type: ignore[attr-defined]  # functions and classes have attributes
+    return promising
 
 
 @hookspec
@@ -51,6 +63,8 @@ def rave_register_executors(registry: Registry[ExecutorFactory]) -> None:
 def rave_http_middleware(settings: Settings) -> Sequence[object] | None:
     """Falcon middleware for the service, made once in each worker; the first is the outermost.
 
+    Its methods run in threads, ten seconds at most, unless it is marked as `inline`.
+
     ``req.scope["rave"]`` is the `RequestRecord` of a request: who asks, and from which address.
     """
 
@@ -59,7 +73,8 @@ def rave_http_middleware(settings: Settings) -> Sequence[object] | None:
 def rave_http_authorize(principal: Principal, permission: str, namespace: str) -> bool | None:
     """Whether a principal has a permission in a namespace (``*`` for the service itself); ``None`` means "no opinion".
 
-    The event loop calls it for every request, so it must not block.
+    It is called for every request, in a thread and for all permissions that may matter; ten seconds for these at most.
+    One that is marked as `inline` is called in the event loop, so it must not block.
     """
 
 

@@ -80,6 +80,11 @@ class Answer:
             return ""
         return str(self.json["type"]).rpartition("/")[2]
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it says that the body's process died twice: then the operation has to be asked again."""
+        return self.status == 500 and self.slug == "operation-failed" and b"WorkerLostError" in self.body
+
     def wrong(self, why: str) -> WrongError:
         """The complaint that this is not the right answer."""
         return WrongError(f"{why}: {self.path[:200]} gave {self.status} {dict(self.headers)} {self.body[:300]!r}")
@@ -213,7 +218,7 @@ class Client:
             raise answer.wrong("expected a problem")
         if answer.status in BUSY and "retry-after" not in answer.headers:
             raise answer.wrong("advice expected when to ask again")
-        if answer.status < 500 or (self.act == "failure" and answer.slug == "operation-failed"):
+        if answer.status < 500 or answer.is_lost or (self.act == "failure" and answer.slug == "operation-failed"):
             return
         if answer.body and (answer.status, answer.slug) not in _ALLOWED:
             raise answer.wrong("an undocumented failure")

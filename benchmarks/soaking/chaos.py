@@ -24,7 +24,7 @@ from soaking.editions import Editions
 HUP_EVERY: Final = 30.0
 KILL_EVERY: Final = 20.0
 EDIT_EVERY: Final = 6.0
-TOLD_WITHIN: Final = 10.0
+TOLD_WITHIN: Final = 20.0
 """Seconds within which every worker has to serve an edit; without load, it takes much less."""
 
 

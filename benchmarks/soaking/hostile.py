@@ -22,7 +22,7 @@ POISONER: Final = "127.0.3.3"
 
 _FLOOD_PAUSE: Final = 0.02
 _STALLED: Final = 60
-_SLACK: Final = 10.0  # seconds by which a stalled connection may be closed late: workers may be busy, or stopped
+_SLACK: Final = 15.0  # seconds by which a stalled connection may be closed late: workers may be busy, or stopped
 _POISON_EVERY: Final = 90.0
 _POISON_ENDS: Final = 60.0
 

@@ -22,7 +22,7 @@ def ticket(actor: Actor) -> str:
     answer = actor.client.get("/lab/slow", arguments, Prefer="respond-async")
     if answer.status in BUSY:
         return "busy"
-    return _slept(wait_for(actor, _href(answer), seconds), name, seconds)
+    return _slept(_end_of(actor, _href(answer), name, seconds), name, seconds)
 
 
 def shared_ticket(actor: Actor) -> str:
@@ -32,7 +32,7 @@ def shared_ticket(actor: Actor) -> str:
     if answer.status in BUSY:
         return "busy"
     if answer.status == 202:
-        answer = wait_for(actor, _href(answer), 1.0)
+        answer = _end_of(actor, _href(answer), name, 1.0)
     return _slept(answer, name, 1.0)
 
 
@@ -46,7 +46,7 @@ def wait(actor: Actor) -> str:
         return "busy"
     if answer.status == 200:
         return _slept(answer, name, seconds)
-    return f"{_slept(wait_for(actor, _href(answer), seconds), name, seconds)} by ticket"
+    return f"{_slept(_end_of(actor, _href(answer), name, seconds), name, seconds)} by ticket"
 
 
 def events(actor: Actor) -> str:
@@ -59,6 +59,8 @@ def events(actor: Actor) -> str:
     while time.monotonic() < deadline:
         try:
             for event, document in _stream(actor, f"{href}/events", deadline):
+                if event == "failed" and "WorkerLostError" in document["detail"]:
+                    return _slept(_end_of(actor, href, name, seconds), name, seconds)
                 if event == "failed":
                     raise WrongError(f"the events of {href} told of a failure: {document}")
                 if event == "done":
@@ -123,6 +125,18 @@ def wait_for(actor: Actor, href: str, seconds: float) -> Answer:
         last = f"{answer.status} {answer.body[:300]!r}"
         time.sleep(actor.chance.uniform(0.05, 0.4))
     raise WrongError(f"{href} came to no end within {seconds + MARGIN:g} s; at last it gave {last}")
+
+
+def _end_of(actor: Actor, href: str, name: str, seconds: float) -> Answer:
+    """The end of a ticket of `slow`. Where its workers were killed twice, the operation is asked again, as advised."""
+    answer = wait_for(actor, href, seconds)
+    while answer.is_lost:
+        time.sleep(1.0)
+        actor.client.tally.act(actor.client.act, "asked again")
+        answer = actor.client.get("/lab/slow", {"name": name, "seconds": seconds}, Prefer="respond-async")
+        if answer.status in LATER:
+            answer = wait_for(actor, href, seconds)
+    return answer
 
 
 def _href(answer: Answer) -> str:

@@ -34,6 +34,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PREFIX = PREFIX.encode()
 _PAUSE = 60.0
 
+Verdicts: TypeAlias = "Mapping[tuple[str, str], bool | None]"
+"""What plugins say, by permission and namespace."""
 _Lists: TypeAlias = "Mapping[str, frozenset[str]]"
 """Permissions by namespace; ``*`` is always there, for the rest."""
 
@@ -60,6 +62,9 @@ class Access:
     """Identifies principals and checks their permissions. Safe for threads.
 
     A plugin's ``rave_http_authorize`` overrides the settings, but can't extend a key with restricted permissions.
+
+    Attributes:
+        may_block: whether such a plugin may wait for something, so that the event loop must not ask it.
     """
 
     def __init__(self, settings: ServiceSettings, keys: KeyStore, hooks: Any, clock: Clock) -> None:
@@ -78,7 +83,9 @@ class Access:
         self.proxies = Proxies(settings.trusted_proxies, origins.get("trusted_proxies", "settings"))
         self._keys = keys
         self._clock = clock
-        self._authorize: Any = hooks.rave_http_authorize if hooks.rave_http_authorize.get_hookimpls() else None
+        asked = hooks.rave_http_authorize.get_hookimpls()
+        self._authorize: Any = hooks.rave_http_authorize if asked else None
+        self.may_block = not all(getattr(each.function, "inline", False) for each in asked)
         self._complain_at = clock.monotonic()
         self._proxy_header = _header(settings.proxy_header, origins.get("proxy_header", "settings"))
         self._credentials = frozenset({b"authorization", b"x-api-key", self._proxy_header}) - {b""}
@@ -105,31 +112,38 @@ class Access:
         brought = [header for header in headers if header[0] in self._credentials]
         return self._known(brought, client) if brought else ANONYMOUS
 
-    def allows(self, principal: Principal, permission: str, namespace: str) -> bool:
+    def allows(self, principal: Principal, permission: str, namespace: str, verdicts: Verdicts | None = None) -> bool:
         """Whether ``principal`` has a permission in a namespace, or in the service itself (`SERVICE`).
 
-        It does not check that the namespace exists. If an action concerns several namespaces, ask for each.
+        It does not check that the namespace exists. If an action concerns several namespaces, ask for each. Plugins are
+        asked, unless ``verdicts`` has their answer already.
         """
         narrowed = principal.narrowed
         if narrowed is not None and permission not in narrowed:
             return False
         if self._authorize is not None:
-            answer = self._asked(principal, permission, namespace)
+            place = permission, namespace
+            answer = verdicts[place] if verdicts and place in verdicts else self._asked(principal, *place)
             if answer is not None:
                 return answer
         lists = self._anonymous if principal.kind == "anonymous" else self._users.get(principal.name, self._everybody)
         return permission in (lists[namespace] if namespace in lists else lists[SERVICE])
 
-    def require(self, principal: Principal, permission: str, namespace: str) -> None:
+    def verdicts(self, principal: Principal, namespaces: Iterable[str]) -> dict[tuple[str, str], bool | None]:
+        """What the plugins say of all permissions of ``principal`` in some namespaces. It may take its time."""
+        places = [(permission, namespace) for namespace in namespaces for permission in PERMISSIONS]
+        return {place: self._asked(principal, *place) for place in places} if self._authorize is not None else {}
+
+    def require(self, principal: Principal, permission: str, namespace: str, verdicts: Verdicts | None = None) -> None:
         """Returns if ``principal`` has the permission.
 
         Raises:
             Problem: ``not-found`` for a principal who may not even see it, ``unauthorized`` for the anonymous, else
                 ``forbidden``.
         """
-        if self.allows(principal, permission, namespace):
+        if self.allows(principal, permission, namespace, verdicts):
             return
-        if permission == "view" or not self.allows(principal, "view", namespace):
+        if permission == "view" or not self.allows(principal, "view", namespace, verdicts):
             raise Problem("not-found", HIDDEN)
         where = "for the service itself" if namespace == SERVICE else f"in the namespace {namespace!r}"
         wanted = f"the permission {permission!r} {where} is needed"

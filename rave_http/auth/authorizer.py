@@ -12,7 +12,7 @@ from rave_http.protocol.problems import Problem
 from rave_http.protocol.request_record import RequestRecord
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Iterable, MutableMapping
 
     from falcon.asgi import Request
 
@@ -66,7 +66,8 @@ class Authorizer:
         Raises:
             Problem: the credentials are not valid.
         """
-        return self._access.allows(self._identified(req.scope), permission, namespace)
+        principal = self._identified(req.scope)
+        return self._access.allows(principal, permission, namespace, req.scope["rave"].verdicts)
 
     def may_view(self, scope: MutableMapping[str, Any], namespace: str) -> bool:
         """Whether the sender of an ASGI request may see a namespace; ``False`` for credentials that are not valid."""
@@ -74,7 +75,7 @@ class Authorizer:
             principal = self._identified(scope)
         except Problem:
             return False  # the resource that needs the principal reports the problem
-        return self._access.allows(principal, "view", namespace)
+        return self._access.allows(principal, "view", namespace, scope["rave"].verdicts)
 
     def require(self, req: Request, permission: str, namespace: str = SERVICE, *, audited: bool = False) -> None:
         """Returns if the principal has a permission. The audit log records refusals, and with ``audited`` also grants.
@@ -83,12 +84,22 @@ class Authorizer:
             Problem: they do not have it.
         """
         try:
-            self._access.require(self._identified(req.scope), permission, namespace)
+            principal = self._identified(req.scope)
+            self._access.require(principal, permission, namespace, req.scope["rave"].verdicts)
         except Problem:
             self.audit(req, permission, allowed=False)
             raise
         if audited:
             self.audit(req, permission, allowed=True)
+
+    @property
+    def may_block(self) -> bool:
+        """Whether plugins decide in code that may wait for something; then `verdicts` have to be asked first."""
+        return self._access.may_block
+
+    def verdicts(self, principal: Principal, namespaces: Iterable[str]) -> dict[tuple[str, str], bool | None]:
+        """What the plugins say of all permissions of a principal in some namespaces. It may take its time."""
+        return self._access.verdicts(principal, namespaces)
 
     def audit(self, req: Request, action: str, *, allowed: bool) -> None:
         """Records in the audit log that a request was refused, or that it changes something."""

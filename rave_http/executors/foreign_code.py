@@ -71,6 +71,7 @@ class ForeignCode:
         self._threads = ThreadWorkers("rave-foreign", _THREADS)
         self._places: dict[str, asyncio.Semaphore] = {}
         self._late: Counter[str] = Counter()
+        self._users: Counter[str] = Counter()
 
     async def call(self, owner: str, function: Callable[..., T], *args: object) -> T:
         """What the function returns, in a thread that has the context variables of this task.
@@ -90,6 +91,13 @@ class ForeignCode:
 
     async def call_within(self, seconds: float | None, owner: str, function: Callable[..., T], *args: object) -> T:
         """As `call`, for up to ``seconds``; ``None`` for as long as it takes."""
+        self._users[owner] += 1
+        try:
+            return await self._call_within(seconds, owner, function, *args)
+        finally:
+            self._leave(owner)
+
+    async def _call_within(self, seconds: float | None, owner: str, function: Callable[..., T], *args: object) -> T:
         place = await self._place(seconds, owner)
         try:
             future = self._threads.start(partial(contextvars.copy_context().run, contained, function, *args))
@@ -113,6 +121,13 @@ class ForeignCode:
         """Ends each thread as soon as it is idle."""
         self._threads.dismiss()
 
+    def _leave(self, owner: str) -> None:
+        """Forgets an owner that has no calls any more: clients are owners too, and there may be any number of them."""
+        self._users[owner] -= 1
+        if not self._users[owner]:
+            for each in (self._users, self._late, self._places):
+                each.pop(owner, None)
+
     async def _place(self, seconds: float | None, owner: str) -> asyncio.Semaphore:
         place = self._places.setdefault(owner, asyncio.Semaphore(_OF_ONE_OWNER))
         try:
@@ -126,10 +141,12 @@ class ForeignCode:
         """Abandons a call. Its place becomes free when the call ends."""
         loop = asyncio.get_running_loop()
         self._late[owner] += 1
+        self._users[owner] += 1
 
         def came_back() -> None:
             self._late[owner] -= 1
             place.release()
+            self._leave(owner)
 
         def tell(_: object) -> None:
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more

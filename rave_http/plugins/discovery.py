@@ -56,12 +56,18 @@ class HttpPlugins:
         if self.problems:
             raise PluginError("; ".join(map(str, self.problems)))
 
-    def middleware(self, settings: Settings, is_sound: Callable[[object], bool]) -> list[object]:
+    def middleware(
+        self,
+        settings: Settings,
+        is_sound: Callable[[object], bool],
+        kept_apart: Callable[[object, str], object] = lambda component, _plugin: component,
+    ) -> list[object]:
         """The middleware of all plugins, the outermost first. A plugin that fails is left out and becomes a problem.
 
         Args:
             settings: all of them, for those that depend on any.
             is_sound: raises any exception, or returns false, for anything that is not middleware.
+            kept_apart: what is used in place of a piece of middleware, and the name of its plugin.
         """
         found: list[object] = []
         impls = self.hooks.rave_http_middleware.get_hookimpls()
@@ -79,7 +85,7 @@ class HttpPlugins:
             except Exception as error:  # noqa: BLE001  # a stranger's hook may raise anything
                 self._note(impl.plugin_name, f"rave_http_middleware failed: {str(error) or type(error).__name__}")
             else:
-                found.extend(given)
+                found.extend(kept_apart(each, impl.plugin_name) for each in given)
         return found
 
     def routes(self, context: ResourceContext, taken: Collection[str]) -> list[tuple[str, Route]]:

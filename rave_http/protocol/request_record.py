@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ class RequestRecord:
         started: by the monotonic clock.
         client: the address of the client, behind trusted proxies; empty for a Unix socket.
         principal: who asks (`rave_http.auth.authorization.Principal`), once known.
+        verdicts: what plugins say of the principal's permissions, by permission and namespace; ``None`` before.
         is_private: whether the answer is for the principal alone, so that no shared cache may keep it.
         operation: ``namespace/operation``, if the request names one.
         cache: ``hit``, ``stale``, ``miss``, ``wait`` (joined or started, and answered), ``ticket``, or empty.
@@ -33,6 +35,7 @@ class RequestRecord:
     started: float = 0.0
     client: str = ""
     principal: Any = None
+    verdicts: Mapping[tuple[str, str], bool | None] | None = None
     is_private: bool = False
     operation: str = ""
     cache: str = ""

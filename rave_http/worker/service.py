@@ -105,7 +105,7 @@ class Service:
 
     def _add_workers(self, run_directory: RunDirectory) -> None:
         self.metrics = Metrics(run_directory)
-        self._imports = SharedImports(run_directory, self.clock)
+        self._imports = SharedImports(run_directory, self.clock, workers=self.settings.workers)
         rpc = WorkerRPC(run_directory, f"worker-{os.getpid()}")
         self.foreign = ForeignCode(seconds=max(PATIENCE, self.settings.time_limit or 0.0))
         self._cells = TimedCalls()
@@ -179,8 +179,8 @@ class Service:
         self._loop = asyncio.get_running_loop()
         self._loop.set_default_executor(ContainedThreads(_IO_THREADS, "rave-io"))
         await self._start_plugins()
-        await asyncio.to_thread(self.namespaces.load)
         await asyncio.to_thread(self._imports.repeat)
+        await asyncio.to_thread(self.namespaces.load)
         self._tell_metrics()
         await self.workers.open()
         await self.events.open(self.namespaces.states())

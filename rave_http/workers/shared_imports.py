@@ -23,9 +23,11 @@ class SharedImports:
     Code of namespaces that are directories is none of them, since that changes. For one thread at a time.
     """
 
-    def __init__(self, run_directory: RunDirectory, clock: Clock) -> None:
+    def __init__(self, run_directory: RunDirectory, clock: Clock, *, workers: int) -> None:
+        """Is for a service that should have so many ``workers``."""
         self._run_directory = run_directory
         self._clock = clock
+        self._workers = workers
         self._known = set(sys.modules)
         self._places = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
@@ -41,9 +43,9 @@ class SharedImports:
                 self._run_directory.update(_FACT, lambda found: list(dict.fromkeys([*(found or ()), *names])))
 
     def repeat(self) -> None:
-        """Imports what others recorded, if others serve meanwhile. Takes some seconds at most, and never fails."""
-        if not self._run_directory.workers():
-            return
+        """Imports what others recorded, unless a worker is missing. Takes some seconds at most, and never fails."""
+        if len(self._run_directory.workers()) < self._workers:
+            return  # one has died: it is better to serve soon
         end = self._clock.monotonic() + _LONGEST
         for name in self._run_directory.read(_FACT) or ():
             if self._clock.monotonic() > end:

@@ -10,7 +10,7 @@ from falcon.asgi import Request, Response
 
 from rave_core import current_runtime
 from rave_core.errors import RaveError
-from rave_http.hookspecs import RequestRecord
+from rave_http.hookspecs import RequestRecord, inline
 from rave_web.settings import Network, WebSettings
 
 granted: Final[ContextVar[frozenset[str]]] = ContextVar("rave_web_granted", default=frozenset())
@@ -20,6 +20,7 @@ _HSTS: Final = "Strict-Transport-Security"
 _log = logging.getLogger("rave.http")
 
 
+@inline
 class Gate:
     """Falcon middleware. It knows its settings once the worker has started."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rave_http.hookspecs import hookimpl
+from rave_http.hookspecs import hookimpl, inline
 from rave_web.gate import Gate, granted
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def rave_http_middleware(settings: Settings) -> Sequence[object] | None:
 
 
 @hookimpl
+@inline
 def rave_http_authorize(principal: Principal, permission: str) -> bool | None:
     """Grants what the request's network grants; has no opinion on anything else."""
     return True if principal.kind == "anonymous" and permission in granted.get() else None

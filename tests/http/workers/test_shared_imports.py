@@ -26,19 +26,19 @@ def _directory() -> Iterator[RunDirectory]:
 
 def imported_by_a_worker(directory: RunDirectory, name: str) -> None:
     """Lets a worker import a module, and record that; then it is as if in another process."""
-    worker = SharedImports(directory, FakeClock())
+    worker = SharedImports(directory, FakeClock(), workers=1)
     __import__(name)
     worker.note()
     del sys.modules[name]
 
 
 def test_a_new_worker_imports_what_another_did(directory: RunDirectory) -> None:
-    """If another one serves meanwhile; else it serves at once."""
+    """If as many serve as there should be, as at a reload; else it serves at once."""
     imported_by_a_worker(directory, RARE)
-    SharedImports(directory, FakeClock()).repeat()
+    SharedImports(directory, FakeClock(), workers=1).repeat()
     assert RARE not in sys.modules
     directory.socket("worker-1").touch()
-    SharedImports(directory, FakeClock()).repeat()
+    SharedImports(directory, FakeClock(), workers=1).repeat()
     assert RARE in sys.modules
 
 
@@ -56,5 +56,5 @@ def test_a_module_that_is_gone_is_no_trouble(directory: RunDirectory) -> None:
     """As after an upgrade: the others are imported."""
     directory.write("imports", ["gone_for_good", RARE])
     directory.socket("worker-1").touch()
-    SharedImports(directory, FakeClock()).repeat()
+    SharedImports(directory, FakeClock(), workers=1).repeat()
     assert RARE in sys.modules
