@@ -20,6 +20,7 @@ from rave_http.asgi.outer_middleware import Application as InnerApplication
 from rave_http.asgi.outer_middleware import OuterMiddleware
 from rave_http.asgi.plugin_middleware import kept_apart
 from rave_http.protocol.hosts import Hosts
+from rave_http.protocol.targets import METHODS
 from rave_http.resources import (
     caches,
     catalog,
@@ -209,7 +210,7 @@ class _Preflights:
         """Completes the answer of a preflight; Falcon's middleware says which origins may."""
         if req.method == "OPTIONS" and req.get_header("Origin") and req.get_header("Access-Control-Request-Method"):
             resp.status = "204 No Content"
-            resp.set_header("Allow", "GET, HEAD, POST, QUERY, DELETE, OPTIONS")
+            resp.set_header("Allow", METHODS)
             resp.append_header("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers")
             resp.complete = True
 

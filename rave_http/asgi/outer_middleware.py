@@ -12,7 +12,7 @@ import itertools
 import logging
 import os
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -23,6 +23,7 @@ from rave_http.protocol.hosts import Hosts
 from rave_http.protocol.problems import MEDIA_TYPE, Problem
 from rave_http.protocol.proxies import Proxies
 from rave_http.protocol.request_record import RequestRecord
+from rave_http.protocol.targets import METHODS, check_coding, take_path
 from rave_http.protocol.tracing import HEADER, child_of, current_trace
 from rave_http.workers.metrics import Metrics
 
@@ -90,7 +91,8 @@ class OuterMiddleware:
         record = scope["rave"] = self._record(scope, headers)
         current_trace.set(record.trace)
         has_body = b"content-length" in headers or b"transfer-encoding" in headers
-        exchange = _Exchange(record, receive, send, body_time=self._body_time if has_body else None)
+        exchange = _Exchange(record, receive, send, headers, body_time=self._body_time if has_body else None)
+        exchange.is_awaited = has_body and b"expect" in headers
         try:
             await self._answer(scope, exchange)
         finally:
@@ -98,16 +100,13 @@ class OuterMiddleware:
                 record.status = CLIENT_LEFT
             self._tell(scope, headers, record)
         if has_body and not exchange.is_taken:
-            await exchange.take_rest(headers)
+            await exchange.take_rest()
 
     async def _answer(self, scope: MutableMapping[str, Any], exchange: _Exchange) -> None:
         """Runs the application; answers in its place if it fails before its response starts."""
         record = exchange.record
         try:
-            if self._hosts is not None and scope.get("client") is not None:  # no browser reaches a Unix socket
-                host = next((value for name, value in scope["headers"] if name == b"host"), None)
-                self._hosts.check(host, version=scope.get("http_version", "1.1"))
-            await self._inner(scope, exchange.receive, exchange.send)
+            await self._pass_on(scope, exchange)
             if not record.status and not exchange.is_left:
                 raise RuntimeError("the application gave no answer")
         except asyncio.CancelledError:
@@ -124,6 +123,26 @@ class OuterMiddleware:
                 raise RuntimeError(f"request {record.request_id} ended with {type(error).__name__}") from error
             detail = f"The service failed; its log has the details under request {record.request_id}"
             await self._apologize(scope, exchange, Problem("internal-error", detail))
+
+    async def _pass_on(self, scope: MutableMapping[str, Any], exchange: _Exchange) -> None:
+        """Runs the application, unless the request can't be one of ours.
+
+        Raises:
+            Problem: it is not.
+        """
+        is_about_server = scope["path"] == "*"
+        if not is_about_server and not scope["path"].startswith("/"):
+            take_path(scope)
+        if self._hosts is not None and scope.get("client") is not None:  # no browser reaches a Unix socket
+            host = next((value for name, value in scope["headers"] if name == b"host"), None)
+            self._hosts.check(host, version=scope.get("http_version", "1.1"))
+        check_coding(exchange.coding)
+        if not is_about_server:
+            await self._inner(scope, exchange.receive, exchange.send)
+            return
+        headers = [(b"allow", METHODS.encode()), (b"content-length", b"0")]
+        await exchange.send({"type": "http.response.start", "status": 200, "headers": headers})
+        await exchange.send({"type": "http.response.body"})
 
     def _record(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> RequestRecord:
         identifier, trace = self._request_id(headers.get(b"x-request-id")), child_of(_parent(scope, headers))
@@ -143,6 +162,7 @@ class OuterMiddleware:
             (b"content-type", MEDIA_TYPE.encode()),
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
+            *((name.lower().encode(), value.encode("latin-1")) for name, value in problem.headers.items()),
         ]
         await exchange.send({"type": "http.response.start", "status": problem.status, "headers": headers})
         await exchange.send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
@@ -163,22 +183,40 @@ class _Exchange:
         is_complete: whether the whole response was sent.
         is_left: whether the client left before it was.
         is_taken: whether the whole body of the request was received, or no more of it will come.
+        is_awaited: whether the client waits for permission to send its body.
+        coding: the transfer coding of the body; ``None`` if it has none.
     """
 
     __slots__ = (
         "_body_time",
         "_body_until",
         "_header",
+        "_is_held",
+        "_is_new",
         "_receive",
         "_send",
+        "coding",
+        "is_awaited",
         "is_complete",
         "is_left",
         "is_taken",
         "record",
     )
 
-    def __init__(self, record: RequestRecord, receive: Receive, send: Send, *, body_time: float | None) -> None:
+    def __init__(
+        self,
+        record: RequestRecord,
+        receive: Receive,
+        send: Send,
+        headers: Mapping[bytes, bytes],
+        *,
+        body_time: float | None,
+    ) -> None:
         self.record = record
+        self.coding = headers.get(b"transfer-encoding")
+        self.is_awaited = False
+        self._is_new = True
+        self._is_held = False
         self.is_complete = False
         self.is_left = False
         self.is_taken = False
@@ -191,9 +229,17 @@ class _Exchange:
     async def receive(self) -> Message:
         """The next message of the client.
 
+        Falcon asks for one before it looks at the request. To ask would let a client send its body that waits for this
+        (``Expect``), so that one is empty.
+
         Raises:
             Problem: the body does not arrive in time.
         """
+        if self._is_new and self.is_awaited:
+            self._is_new = False
+            self._is_held = True
+            return {"type": "http.request", "body": b"", "more_body": True}
+        self._is_held = False
         message = await (self._receive() if self._body_time is None or self.is_taken else self._receive_in_time())
         if message["type"] == "http.disconnect":
             self.is_left = not self.is_complete
@@ -212,14 +258,14 @@ class _Exchange:
             detail = f"The body of the request took longer than {self._body_time:g} s"
             raise Problem("request-timeout", detail, headers={"Connection": "close"}) from None
 
-    async def take_rest(self, headers: dict[bytes, bytes]) -> None:
+    async def take_rest(self) -> None:
         """Reads and drops the rest of a body after the answer, up to a limit.
 
         A proxy that is still sending when the connection closes reports that to its client instead of the answer.
         A client that waits for permission to continue (``Expect``) sends nothing more.
         """
         self._body_time = None
-        left = 0 if b"expect" in headers else _REST
+        left = 0 if self.is_awaited else _REST
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_REST_SECONDS):
                 while left > 0 and not self.is_taken:
@@ -234,7 +280,10 @@ class _Exchange:
         elif kind == "http.response.start":
             self.record.status = message["status"]
             # The application's own list stays as it is: it may use it again.
-            message = {**message, "headers": [*message.get("headers", ()), self._header]}
+            headers = [*message.get("headers", ()), self._header]
+            if (self._is_held or (self._is_new and self.is_awaited)) and (b"connection", b"close") not in headers:
+                headers.append((b"connection", b"close"))  # the body that waits will never be read
+            message = {**message, "headers": headers}
         return self._send(message)
 
 
