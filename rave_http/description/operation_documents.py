@@ -15,10 +15,9 @@ from rave_core.errors import nearest
 from rave_core.expiry import Strategy, forever, nocache
 from rave_core.model import Kind, OperationSpec
 from rave_core.operations.operation import Operation
-from rave_core.storage.written import suffix_of
 from rave_core.text.humanize import span
+from rave_http.description.defaults import with_default
 from rave_http.description.docstrings import plain_text, prose
-from rave_http.description.schema_validator import SchemaValidator
 from rave_http.description.sound_schema import sound
 from rave_http.protocol.problems import Problem
 
@@ -43,11 +42,9 @@ _TABULAR: Final = frozenset(_TABLES) - {"application/json", "text/html"} | {"app
 _PICTURES: Final = ("image/png", "image/svg+xml", "application/pdf")
 UNTOLD: Final = "application/octet-stream"
 """The media type of an operation that declares none."""
-_NAMES: Final = {
-    "application/vnd.apache.arrow.file": "arrow-file",
-    "application/vnd.apache.arrow.stream": "arrow",
-    "text/plain": "text",
-}
+_BYTES: Final = frozenset({"bytes", "bytearray", "memoryview"})
+_TABLE: Final = re.compile(r"(Table|Frame|RecordBatch)$|^(list|List|Sequence)(\[(dict|Dict|Mapping)\b|$)")
+"""Annotations of results that are tables."""
 _VARIADIC: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -204,7 +201,7 @@ def parameters(operation: Operation[..., Any]) -> dict[str, Any]:
             _note_member(properties[parameter.name], parameter.default)
     for name, fragment in properties.items():
         notes = {"title": name, "description": said[name]} if name in said else {"title": name}
-        properties[name] = notes | _with_default(fragment)
+        properties[name] = notes | with_default(fragment)
     return schema
 
 
@@ -222,19 +219,29 @@ def media_types(spec: OperationSpec) -> tuple[str, ...]:
 
 
 def sure_types(spec: OperationSpec) -> tuple[str, ...]:
-    """The media types among these that every result can take, whatever its value."""
+    """The media types among these that every result can take, as far as its declared type and annotation tell.
+
+    A result under the type of a table may be bytes, which have that form alone. One without a declared type may be
+    anything.
+    """
     own = own_type(spec)
-    return media_types(spec) if spec.kind is Kind.DATA and own in (UNTOLD, *_TABULAR) else (own,)
+    if spec.kind is not Kind.DATA:
+        return (own,)
+    made = _annotated_result(spec)
+    if own == UNTOLD:
+        return (own,) if made in _BYTES else media_types(spec)
+    return media_types(spec) if own in _TABULAR and _TABLE.search(made) else (own,)
+
+
+def _annotated_result(spec: OperationSpec) -> str:
+    """The annotation of an operation's result, as text; empty for none."""
+    found = getattr(spec.function, "__annotations__", {}).get("return", "")
+    return found if isinstance(found, str) else getattr(found, "__name__", None) or str(found)
 
 
 def own_type(spec: OperationSpec) -> str:
     """The media type that an operation declares, without parameters."""
     return spec.mime_type.partition(";")[0].strip().lower()
-
-
-def short_name(media_type: str) -> str:
-    """The short name of a media type, for ``rave.f``."""
-    return _NAMES.get(media_type) or suffix_of(media_type).removeprefix(".")
 
 
 def _others(own: str) -> tuple[str, ...]:
@@ -284,14 +291,6 @@ def _note_member(fragment: dict[str, Any], member: Enum) -> None:
     named = [each for each in (member.value, member.name) if each in fragment.get("enum", ())]
     if named:
         fragment["default"] = named[0]
-
-
-def _with_default(fragment: dict[str, Any]) -> dict[str, Any]:
-    """A schema that allows its own default: passing it is the same call as omitting it, even if its type differs."""
-    if "default" not in fragment or SchemaValidator(fragment).accepts(fragment["default"]):
-        return fragment
-    default = fragment.pop("default")
-    return {"anyOf": [fragment, {"const": default}], "default": default}
 
 
 def _cursor(name: str) -> str:

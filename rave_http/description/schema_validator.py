@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import UUID
@@ -38,6 +39,12 @@ _READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "time": to_time,
     "uuid": UUID,
 }
+
+
+_DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME: Final = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+_STRICT: Final = {"date": _DATE, "date-time": f"{_DATE}[Tt]{_TIME}", "time": _TIME}
+"""How RFC 3339 writes them: times have seconds and a zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +76,17 @@ class SchemaValidator:
     """One schema, prepared once for many values. Every keyword counts. Safe for threads.
 
     It checks the formats that jsonschema supports without extras, such as ``ipv4``, ``email`` and ``regex``. It parses
-    dates and times as RAVE's converters do. An unknown format refuses nothing.
+    dates and times as RAVE's converters do, unless it is strict. An unknown format refuses nothing.
     """
 
-    def __init__(self, schema: Schema) -> None:
-        """Takes a schema as `rave_http.description.sound_schema.sound` gives it."""
-        self._validator = _class()(schema, format_checker=_formats())
+    def __init__(self, schema: Schema, *, is_strict: bool = False) -> None:
+        """Takes a schema as `rave_http.description.sound_schema.sound` gives it.
+
+        Args:
+            schema: the schema.
+            is_strict: whether dates and times have to be written as RFC 3339 says, which other tools may insist on.
+        """
+        self._validator = _class()(schema, format_checker=_strict_formats() if is_strict else _formats())
 
     def misfits(self, value: Any, steps: Steps = ()) -> Iterator[Misfit]:
         """What is wrong with ``value``, which is found at ``steps``; nothing if it fits."""
@@ -153,6 +165,21 @@ def _formats() -> FormatChecker:
     for name, read in _READERS.items():
         checker.checkers[name] = (_reading(read), ValueError)
     return checker
+
+
+@cache
+def _strict_formats() -> FormatChecker:
+    from jsonschema import FormatChecker
+
+    checker = FormatChecker(())
+    checker.checkers = dict(_formats().checkers)
+    for name, pattern in _STRICT.items():
+        checker.checkers[name] = (_reading(partial(_read_strictly, re.compile(pattern), _READERS[name])), ValueError)
+    return checker
+
+
+def _read_strictly(pattern: re.Pattern[str], read: Callable[[str], object], text: str) -> object:
+    return read(text) if pattern.fullmatch(text) else None
 
 
 def _reading(read: Callable[[str], object]) -> Callable[[object], bool]:

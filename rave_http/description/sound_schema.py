@@ -41,7 +41,7 @@ def sound(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a schema that JSON can express."""
     try:
-        whole: dict[str, Any] = json.loads(json.dumps(schema, allow_nan=False))
+        whole: dict[str, Any] = _through_json(schema)
     except (TypeError, ValueError, RecursionError):
         return {str(keyword): value for keyword, inner in schema.items() for value in _plain_values(inner)}
     return whole
@@ -53,7 +53,12 @@ def _plain_values(value: Any) -> Iterator[Any]:
         yield _plain(value)
         return
     with contextlib.suppress(TypeError, ValueError, RecursionError):
-        yield json.loads(json.dumps(value, allow_nan=False))
+        yield _through_json(value)
+
+
+def _through_json(value: Any) -> Any:
+    """A value as JSON carries it: without NaN, and with texts that UTF-8 can spell."""
+    return json.loads(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
 
 
 def _shaped(schema: dict[str, Any], around: tuple[dict[str, Any], ...]) -> dict[str, Any]:

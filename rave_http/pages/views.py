@@ -27,12 +27,12 @@ from rave_http.description.operation_documents import (
     own_type,
     part,
     search,
-    short_name,
 )
 from rave_http.pages.forms import GO, Field, form_fields, run_query, run_url, sample_query
 from rave_http.pages.snippets import snippets
 from rave_http.pages.status_view import JobFacts, StatusFacts, WorkerFacts, status_page, whole
 from rave_http.pages.templating import page
+from rave_http.protocol.media_types import short_name
 from rave_http.protocol.problems import PROBLEMS, Kind
 
 if TYPE_CHECKING:

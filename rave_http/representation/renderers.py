@@ -27,6 +27,7 @@ from rave_core.rendering import (
     parquet_of,
     text_of,
 )
+from rave_http.protocol.media_types import kind_of, short_name
 from rave_http.protocol.problems import Problem
 from rave_http.representation.figures import (
     figure_library,
@@ -81,13 +82,6 @@ _PLOTLY_DRAWN: Final = (
     Rendering("image/png", "png", partial(plotly_picture, form="png")),
     Rendering("image/svg+xml", "svg", partial(plotly_picture, form="svg")),
 )
-_NAMES: Final = {
-    "application/vnd.apache.arrow.file": "arrow-file",
-    "application/vnd.apache.arrow.stream": "arrow",
-    "application/vnd.apache.parquet": "parquet",
-    "image/svg+xml": "svg",
-    "text/plain": "text",
-}
 
 
 def renderings(value: Any, mime_type: str, *, operation: str, hooks: Any, base: str = "") -> tuple[Rendering, ...]:
@@ -127,22 +121,22 @@ def _plugged(value: Any, mime_type: str, hooks: Any) -> Iterator[Rendering]:
 
 def _built_in(value: Any, mime_type: str, page: Callable[[Any], bytes]) -> Iterable[Rendering]:
     if isinstance(value, _BINARY):
-        return (Rendering(mime_type, _name_of(mime_type), bytes),)
+        return (Rendering(mime_type, short_name(mime_type), bytes),)
     own = _own_text(mime_type) if isinstance(value, str) else None
     usual = _usual(value, page, is_json=_is_json(mime_type))
     own = own or _own(mime_type, usual)
     if own is None:
         return usual
-    return (own, *(each for each in usual if _kind(each.media_type) != _kind(own.media_type)))
+    return (own, *(each for each in usual if kind_of(each.media_type) != kind_of(own.media_type)))
 
 
 def _own_text(mime_type: str) -> Rendering | None:
     """A text under the operation's type, unchanged."""
-    if _kind(mime_type) == _UNTOLD:
+    if kind_of(mime_type) == _UNTOLD:
         return None
     if _is_json(mime_type):
         return Rendering(_in_utf8(mime_type), "json", _json_text_of)
-    return Rendering(_in_utf8(mime_type), _name_of(mime_type), text_of)
+    return Rendering(_in_utf8(mime_type), short_name(mime_type), text_of)
 
 
 def _json_text_of(value: str) -> bytes:
@@ -156,12 +150,12 @@ def _json_text_of(value: str) -> bytes:
 
 def _own(mime_type: str, usual: Sequence[Rendering]) -> Rendering | None:
     """The operation's type, if it is one that a value with these usual forms can take."""
-    fitting = {_kind(each.media_type): each for each in usual}
+    fitting = {kind_of(each.media_type): each for each in usual}
     if _CSV in usual:
         fitting["text/plain"] = _TEXT
     if _ARROW in usual:
         fitting[_ARROW_FILE.media_type] = _ARROW_FILE
-    found = fitting.get("application/json" if _is_json(mime_type) else _kind(mime_type))
+    found = fitting.get("application/json" if _is_json(mime_type) else kind_of(mime_type))
     return None if found is None else replace(found, media_type=_in_utf8(mime_type))
 
 
@@ -215,7 +209,7 @@ def negotiate_file(mime_type: str, accept: str | None, form: str | None) -> None
     Raises:
         Problem: as `choose`.
     """
-    choose((Rendering(mime_type, _name_of(mime_type), bytes),), accept=accept, form=form)
+    choose((Rendering(mime_type, short_name(mime_type), bytes),), accept=accept, form=form)
 
 
 def _named(offered: Sequence[Rendering], form: str) -> Rendering:
@@ -223,7 +217,7 @@ def _named(offered: Sequence[Rendering], form: str) -> Rendering:
     if ";" not in wanted:
         wanted = wanted.replace(" ", "+")  # one that was not encoded in a query has become a blank
     for each in offered:
-        if wanted in (each.name, _kind(each.media_type)) or _bare(wanted) == _bare(each.media_type):
+        if wanted in (each.name, kind_of(each.media_type)) or _bare(wanted) == _bare(each.media_type):
             return each
     names = ", ".join(each.name for each in offered)
     raise _unacceptable(offered, f"The result has no form {form!r}; it can be: {names}")
@@ -231,11 +225,6 @@ def _named(offered: Sequence[Rendering], form: str) -> Rendering:
 
 def _unacceptable(offered: Sequence[Rendering], reason: str) -> Problem:
     return Problem("not-acceptable", reason, available=[each.media_type for each in offered])
-
-
-def _kind(media_type: str) -> str:
-    """A media type without its parameters."""
-    return media_type.partition(";")[0].strip().lower()
 
 
 def _bare(media_type: str) -> str:
@@ -254,11 +243,5 @@ def _in_utf8(mime_type: str) -> str:
 
 
 def _is_json(mime_type: str) -> bool:
-    kind = _kind(mime_type)
+    kind = kind_of(mime_type)
     return kind == "application/json" or kind.endswith("+json")
-
-
-def _name_of(mime_type: str) -> str:
-    """A short name: the usual one, else the part after the slash, as ``pdf``."""
-    kind = _kind(mime_type)
-    return _NAMES.get(kind) or kind.partition("/")[2]

@@ -24,7 +24,8 @@ from rave_http.description.openapi.texts import (
     relaxed,
     written,
 )
-from rave_http.description.operation_documents import Operations, media_types, parameters, short_name, sure_types
+from rave_http.description.operation_documents import Operations, media_types, parameters, sure_types
+from rave_http.protocol.media_types import short_name
 
 _DESCRIPTION: Final = """\
 Analysis operations whose results are kept. Asking for an operation gives its result: at once where it is kept, else

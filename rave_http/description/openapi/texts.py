@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -10,6 +10,15 @@ from typing import Any, Final
 from rave_http.description.json_schema import ANNOTATIONS, accepts_anything, types_of
 
 _SCALARS: Final = frozenset({"boolean", "integer", "null", "number", "string"})
+_TYPES: Final = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    type(None): "null",
+    list: "array",
+    dict: "object",
+}
 _NULL: Final = {"type": "null"}
 _EMPTY: Final = {"const": ""}
 
@@ -66,7 +75,8 @@ class Written:
         if self.writing is not Writing.JSON:
             return self.schema
         notes = {keyword: value for keyword, value in self.schema.items() if keyword in ANNOTATIONS}
-        return _without_null(notes) | {"type": "string", "contentMediaType": "application/json"}
+        notes.pop("default", None)  # it is not a text
+        return notes | {"type": "string", "contentMediaType": "application/json"}
 
 
 def written(schema: Mapping[str, Any], rest: str | None) -> list[Written]:
@@ -112,8 +122,27 @@ def text_schema(schema: Mapping[str, Any], *, is_required: bool = False) -> dict
 
 
 def relaxed(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema as requests have to fit it: items of a set may repeat, since the set is built from them."""
-    return {keyword: _relaxed(value) for keyword, value in schema.items() if keyword != "uniqueItems"}
+    """A schema as requests have to fit it: items of a set may repeat, since the set is built from them.
+
+    Values of several types stand apart, by type: generators of clients have no type for all of them.
+    """
+    found = {keyword: _relaxed(value) for keyword, value in schema.items() if keyword != "uniqueItems"}
+    by_type = _by_type(found.get("enum", ()))
+    if len(by_type) < 2 or "anyOf" in found:
+        return found
+    del found["enum"]
+    found["anyOf"] = [{"type": kind, "enum": values} for kind, values in by_type.items() if kind != "null"]
+    if "null" in by_type:
+        found["anyOf"].append(dict(_NULL))
+    return found
+
+
+def _by_type(values: Iterable[Any]) -> dict[str, list[Any]]:
+    """JSON values by their types, in their order."""
+    found: dict[str, list[Any]] = {}
+    for value in values:
+        found.setdefault(_TYPES.get(type(value), "object"), []).append(value)
+    return found
 
 
 def _relaxed(value: Any) -> Any:

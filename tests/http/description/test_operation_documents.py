@@ -28,9 +28,9 @@ from rave_http.description.operation_documents import (
     expiry_in_words,
     media_types,
     parameters,
-    short_name,
     summary,
 )
+from rave_http.protocol.media_types import short_name
 
 pytestmark = pytest.mark.usefixtures("runtime")
 

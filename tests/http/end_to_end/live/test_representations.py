@@ -144,3 +144,45 @@ def test_results_can_not_run_scripts_as_the_service(shared_service: Service) -> 
     answer = shared_service.get("/lab/rows?n=2&rave.f=html")
     assert answer.headers["Content-Security-Policy"].startswith("sandbox")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+FORMS = """
+@op
+@typemap(int)
+@mime_type("application/octet-stream")
+def blob(n: int = 3) -> bytes:
+    return bytes(n)
+
+
+def of_type(media_type):
+    @op(name=f"lab/{media_type}")
+    @mime_type(media_type)
+    def body(n=1):
+        return bytes(8)
+
+    return body
+
+
+TYPES = ["image/png", "image/jpeg", "application/pdf", "application/zip", "audio/mpeg", "text/markdown", "text/html",
+         "application/x-of-our-own", "model/gltf+json", "application/geo+json", "text/csv; charset=utf-8"]
+__export__ |= {"blob": blob, **{f"typed/{n}": of_type(each) for n, each in enumerate(TYPES)}}
+"""
+
+
+def test_every_form_that_the_document_lists_is_given(start_service: Callable[..., Service]) -> None:
+    """By its short name and by its media type, of operations that declare one, as parameter and in the catalog."""
+    service = start_service(workers=1, more=FORMS)
+    document = service.get("/-/openapi.json").json()
+    components = document["components"]["parameters"]
+    seen = 0
+    for path, item in document["paths"].items():
+        if not path.startswith(("/lab/typed", "/lab/blob", "/lab/files")):
+            continue
+        names = [each["$ref"].rpartition("/")[2] for each in item["get"]["parameters"] if "$ref" in each]
+        [forms] = [components[name]["schema"]["enum"] for name in names if name.startswith("rave.f")]
+        for form in forms if path != "/lab/blob" else ["", "bin", "application/octet-stream"]:
+            assert form in forms
+            answer = service.get(path, params={"rave.f": form})
+            assert answer.status_code == 200, (path, form, answer.text)
+            seen += 1
+    assert seen > 30
