@@ -136,12 +136,15 @@ class Options:
         deep_refresh: compute it and every operation that it calls, however deep, each once.
         dry_run: give the kept result or ``None``; never run the body.
         tofile: for a file operation: write exactly here, return it, keep nothing.
+        timeout: how long the caller waits, in seconds or as ``"2m"``; ``None`` for as long as it takes. A late result
+            is kept, and not returned.
     """
 
     refresh: bool = False
     deep_refresh: bool = False
     dry_run: bool = False
     tofile: str | PathLike[str] | None = None
+    timeout: str | float | None = None
 
 
 PLAIN = Options()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from rave_core.engine.context import ExecutionContext
@@ -54,6 +55,14 @@ class AsyncOperation(Operation[P, Coroutine[Any, Any, R]], Generic[P, R]):
             return _value_of(cast("Any", self._resolve(current_context(), args, kwargs, options)))
 
         return answer
+
+    def _answer_in_time(
+        self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext
+    ) -> Any:
+        from rave_core.operations.time_limits import awaited_within, limit_of
+
+        seconds, others = limit_of(options, resolved.name)
+        return awaited_within(seconds, resolved.name, partial(self._answer, resolved, call, others), context)
 
     async def _answer(
         self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext

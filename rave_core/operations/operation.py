@@ -34,8 +34,9 @@ _context = current.get
 class Operation(Picklable, Generic[P, R]):
     """A function whose results are kept. Made by `op` and `op_file`.
 
-    Calling it answers from the cache or runs the body. ``rave_refresh``, ``rave_deep_refresh``, ``rave_dry_run`` and,
-    for a file operation, ``rave_tofile`` are options of one call (see `Options`); they are no part of the key.
+    Calling it answers from the cache or runs the body. ``rave_refresh``, ``rave_deep_refresh``, ``rave_dry_run``,
+    ``rave_timeout`` and, for a file operation, ``rave_tofile`` are options of one call (see `Options`), and no part of
+    the key.
 
     Safe for many threads: if several callers ask for one key at once, one runs the body and the others get its
     result. An exception of the body goes unchanged to all waiting callers and is not kept.
@@ -191,8 +192,21 @@ class Operation(Picklable, Generic[P, R]):
             options, kwargs = take_options(resolved.name, kwargs)
         if options.tofile is not None:
             check_tofile(self.spec, resolved.name)
-        outcome: Outcome[R] = self._answer(resolved, self._bind(resolved, args, kwargs), options, context)
+        call = self._bind(resolved, args, kwargs)
+        if options.timeout is not None:
+            outcome: Outcome[R] = self._answer_in_time(resolved, call, options, context)
+        else:
+            outcome = self._answer(resolved, call, options, context)
         return outcome
+
+    def _answer_in_time(
+        self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext
+    ) -> Any:
+        from rave_core.operations.time_limits import answered_within, limit_of
+
+        seconds, others = limit_of(options, resolved.name)
+        answer = functools.partial(self._answer, resolved, call, others)
+        return answered_within(seconds, resolved.name, runtime_of(context).clock, answer, context)
 
     def _bind(self, resolved: ResolvedOperation, args: Any, kwargs: Any) -> Call:
         memo = self._memo

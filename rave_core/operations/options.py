@@ -7,7 +7,7 @@ from typing import Any
 from rave_core.errors import OptionError, nearest
 from rave_core.model import PLAIN, OperationSpec, Options
 
-OPTIONS = frozenset({"rave_refresh", "rave_deep_refresh", "rave_dry_run", "rave_tofile"})
+OPTIONS = frozenset({"rave_refresh", "rave_deep_refresh", "rave_dry_run", "rave_timeout", "rave_tofile"})
 """The names that a caller may write; each is a field of `Options`."""
 
 
