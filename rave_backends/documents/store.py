@@ -48,7 +48,11 @@ class SqlDocumentStore(DocumentStore):
         self._database = database
         self._clock = clock
         self._watches = Watches()
-        database.prepare()
+        try:
+            database.prepare()
+        except BaseException:
+            database.close()
+            raise
 
     def get(self, collection: str, key: str, version: int | None = None) -> Document | None:
         """A version of a document, the newest one by default; ``None`` if there is none."""
