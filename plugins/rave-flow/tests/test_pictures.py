@@ -43,7 +43,7 @@ def test_a_picture_is_a_png_and_an_svg(sharing: Serve, generated: Path, name: st
     assert not re.search(r"<dc:date>", svg.read_text())
 
 
-@pytest.mark.parametrize("name", EXPORTS)
+@pytest.mark.parametrize("name", [name for name in EXPORTS if not name.endswith("/table")])
 def test_a_picture_is_the_same_every_time(sharing: Serve, generated: Path, tmp_path: Path, name: str) -> None:
     """Equal flows give equal bytes, also where several are drawn at once."""
     sharing(generated)

@@ -41,7 +41,8 @@ def test_every_export_has_a_typemap_and_a_mime_type() -> None:
         assert operation.spec.mime_type == tables.ARROW
     for name, picture in operations.__export__.items():
         assert picture.spec.typemap is not None
-        assert picture.spec.mime_type == ("image/svg+xml" if name.endswith("/svg") else "image/png")
+        kinds = {"svg": "image/svg+xml", "table": tables.ARROW}
+        assert picture.spec.mime_type == kinds.get(name.partition("/")[2], "image/png")
 
 
 def test_the_version_follows_the_modules_that_make_answers(serving: Callable[[Path], Runtime], generated: Path) -> None:

@@ -237,4 +237,5 @@ _SPANS: dict[Form, Callable[[SourceFile], Span | None]] = {
     Form.PARQUET: lambda file: span_of_statistics(file.path),
     Form.NETFLOW: _span_of_netflow,
     Form.CAPTURE: lambda _: None,
+    Form.SILK: lambda _: None,
 }

@@ -16,6 +16,7 @@ READ = re.compile(
     rf"|^(?P<vpc>.*_vpcflowlogs_.*)\.log{_PACKED}\Z"
     rf"|^(?P<table>.+)\.csv{_ROTATED}{_PACKED}\Z|^(?P<parquet>.+)\.parquet\Z"
     r"|^(?P<netflow>nfcapd\.\d{8,14})\Z"
+    r"|^(?P<silk>.+\.(?:rwf|silk))\Z"
     rf"|^(?P<packets>.+)\.(?:pcap|pcapng|cap){_ROTATED}{_PACKED}\Z",
     re.DOTALL,
 )
@@ -23,12 +24,12 @@ READ = re.compile(
 
 KNOWN = (
     "conn*.log, conn*.json, eve*.json, *_vpcflowlogs_*.log, *.csv (or these with .gz, .zst, .bz2, .xz, .lz4, and as "
-    "rotation names them), *.parquet, nfcapd.*, *.pcap, *.pcapng"
+    "rotation names them), *.parquet, nfcapd.*, *.rwf, *.silk, *.pcap, *.pcapng"
 )
 """The same, in words."""
 
 LIKE = re.compile(
-    r"^conn(?!-summary)[._-].*|^conn$|^eve[._-].*json.*|^nfcapd\..+|.+\.(?:csv|parquet|pcap|pcapng)[.~-].*|.+\.(?:rwf|silk)\Z",
+    r"^conn(?!-summary)[._-].*|^conn$|^eve[._-].*json.*|^nfcapd\..+|.+\.(?:csv|parquet|pcap|pcapng|rwf|silk)[.~-].*",
     re.DOTALL,
 )
 """File names that look like flows but are not read: skipping them silently would give wrong numbers."""
@@ -48,11 +49,12 @@ class Form(enum.Enum):
     PARQUET = "parquet"
     NETFLOW = "netflow"
     CAPTURE = "capture"
+    SILK = "silk"
 
 
 _FORMS = {
     "stem": Form.ZEEK, "eve": Form.ZEEK, "vpc": Form.CSV, "table": Form.CSV, "parquet": Form.PARQUET,
-    "netflow": Form.NETFLOW, "packets": Form.CAPTURE,
+    "netflow": Form.NETFLOW, "packets": Form.CAPTURE, "silk": Form.SILK,
 }  # fmt: skip
 
 
@@ -70,6 +72,4 @@ def why_not(name: str) -> str | None:
         return "nfcapd is still writing it"
     if name.endswith((".zip", ".Z", ".lzo", ".7z", ".rar", ".br")):
         return "only .gz, .zst, .bz2, .xz and .lz4 are read; recompress it"
-    if name.endswith((".rwf", ".silk")):
-        return "SiLK's own files are not read; write them as CSV with rwcut"
     return "its name is not one of those that are read"

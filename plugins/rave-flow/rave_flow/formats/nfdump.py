@@ -5,17 +5,16 @@ Each flow has one direction, as the exporter or ``nfpcapd`` made it. Its bytes a
 
 from __future__ import annotations
 
-import os
 import shutil
 import struct
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from rave_flow.errors import MissingProgramError, UnreadableError
+from rave_flow.errors import UnreadableError
 from rave_flow.formats.compression import opened
 from rave_flow.formats.file_names import Form
+from rave_flow.formats.programs import run
 from rave_flow.formats.source_directory import SourceFile, form_of
 
 ROTATION = 3600
@@ -103,21 +102,10 @@ COLUMNS = (
 
 
 def _run(file: SourceFile, output: Path, program: str, *arguments: str) -> None:
-    path = shutil.which(program)
-    if path is None:
-        raise MissingProgramError(f"{file.path}: {program} is needed to read it, and is not installed (Debian: nfdump)")
-    with output.open("wb") as out:
-        done = subprocess.run(  # noqa: S603  # the program that is asked for, with a path that was scanned
-            [path, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "TZ": "UTC"},
-        )
-    said = " ".join(done.stderr.decode(errors="replace").split())
+    said = run(file, output, program, *arguments, package="Debian: nfdump")
     # nfdump says what is wrong with a file, yet exits as if all were well.
-    if done.returncode or (program == "nfdump" and ("Open file" in said or "rror" in said)):
-        raise UnreadableError(f"{file.path}: {program}: {said[-300:] or f'it ended with {done.returncode}'}")
+    if program == "nfdump" and ("Open file" in said or "rror" in said):
+        raise UnreadableError(f"{file.path}: {program}: {said[-300:]}")
 
 
 def _look(path: Path) -> tuple[int, str]:

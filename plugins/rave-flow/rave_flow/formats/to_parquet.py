@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from rave_flow.errors import ChangedError, UnreadableError
 from rave_flow.formats.bundle_reading import BundleReading
@@ -21,6 +21,7 @@ from rave_flow.formats.nfdump import COLUMNS as FLOW_COLUMNS
 from rave_flow.formats.nfdump import SAID, SELECT, to_json
 from rave_flow.formats.parquet_files import Writer
 from rave_flow.formats.reading import Reading, flows_of_block
+from rave_flow.formats.silk_files import silk_to_csv
 from rave_flow.formats.source_directory import form_of
 from rave_flow.formats.zeek import Log
 from rave_flow.model.columns import literal, resolve
@@ -144,6 +145,12 @@ def _from_csv(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
             yield _of_rows(reading, titles, block, before)
 
 
+def _from_silk(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
+    with silk_to_csv(piece.file, reading.folder).open("rb", buffering=0) as source:
+        for titles, block, before in blocks_with_titles(reading.path, blocks(cast("BinaryIO", source))):
+            yield _of_rows(reading, titles, block, before)
+
+
 def _of_rows(reading: Reading, titles: Titles, block: bytes, before: int) -> pyarrow.Table:
     chosen = resolve(titles.names, reading.path)
     found = rows(block, titles, before)
@@ -182,6 +189,7 @@ _READERS: dict[Form, Callable[[Reading, Piece], Iterator[pyarrow.Table]]] = {
     Form.PARQUET: _from_parquet,
     Form.NETFLOW: _from_nfdump,
     Form.CAPTURE: _from_nfdump,
+    Form.SILK: _from_silk,
 }
 
 

@@ -1,4 +1,7 @@
-"""The pictures as file operations, each as PNG and, under its name with ``/svg``, as SVG."""
+"""The pictures as file operations, each as PNG and, under its name with ``/svg``, as SVG.
+
+Under the name with ``/table`` is the table that is drawn; an SVG links to it.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ from rave_core import Operation, op, op_file
 from rave_flow import steps
 from rave_flow.inventory import Inventory, Selection
 from rave_flow.model.windows import HOUR, Bins, Window, readable_width
-from rave_flow.operations.windowed import selected, settling
+from rave_flow.operations.windowed import ARROW, noted, selected, settling
 from rave_flow.pictures import plots, styling
+from rave_flow.pictures.behind import netted, query_of, timed
 from rave_flow.sql import picture_tables
 from rave_flow.steps import Slice, parquet_of
 
@@ -73,44 +77,76 @@ class Ground:
         return Bins.over(window, width or readable_width(seconds, wanted), self.first, self.last)
 
 
-def _timeline(figure: Figure, ground: Ground, by: str, bin: float | None, scale: str) -> None:
+def _series(ground: Ground, bin: float | None, **_: Any) -> tuple[pyarrow.Table, Bins]:
     bins = ground.bins(150, bin)
-    table = steps.series(ground.selection.window, ground.selection.slices, bins)
+    return steps.series(ground.selection.window, ground.selection.slices, bins), bins
+
+
+def _timeline(figure: Figure, ground: Ground, by: str, bin: float | None, scale: str) -> None:
+    table, bins = _series(ground, bin)
     plots.draw_timeline(figure, table, bins, by, ground.facts, ground.selection.skipped, scale)
 
 
-def _heatmap(figure: Figure, ground: Ground, by: str, n: int) -> None:
+def _ports(ground: Ground, by: str, n: int) -> tuple[pyarrow.Table, Bins]:
     bins = ground.bins(60)
-    table = _heat(ground.selection.window, ground.selection.slices, bins, by, n)
+    return _heat(ground.selection.window, ground.selection.slices, bins, by, n), bins
+
+
+def _heatmap(figure: Figure, ground: Ground, by: str, n: int) -> None:
+    table, bins = _ports(ground, by, n)
     plots.draw_heatmap(figure, table, bins, by, ground.facts, ground.selection.skipped)
 
 
+def _largest(ground: Ground, by: str, over: str, n: int) -> pyarrow.Table:
+    return steps.top(ground.selection.window, ground.selection.slices, n, by, over)
+
+
 def _talkers(figure: Figure, ground: Ground, by: str, over: str, n: int) -> None:
-    table = steps.top(ground.selection.window, ground.selection.slices, n, by, over)
+    table = _largest(ground, by, over, n)
     plots.draw_talkers(figure, table, over, by, ground.facts, ground.selection.skipped)
 
 
-def _fanout(figure: Figure, ground: Ground, n: int) -> None:
+def _reached(ground: Ground, n: int) -> tuple[pyarrow.Table, Bins]:
     bins = ground.bins(96)
-    table = _fans(ground.selection.window, ground.selection.slices, bins, n)
+    return _fans(ground.selection.window, ground.selection.slices, bins, n), bins
+
+
+def _fanout(figure: Figure, ground: Ground, n: int) -> None:
+    table, bins = _reached(ground, n)
     plots.draw_fanout(figure, table, bins, ground.facts, ground.selection.skipped)
 
 
+def _networks(ground: Ground, by: str, end_of: str, prefix: int) -> pyarrow.Table:
+    return _nets(ground.selection.window, ground.selection.slices, by, end_of, prefix)
+
+
 def _space(figure: Figure, ground: Ground, by: str, end_of: str, prefix: int) -> None:
-    table = _nets(ground.selection.window, ground.selection.slices, by, end_of, prefix)
+    table = _networks(ground, by, end_of, prefix)
     plots.draw_space(figure, table, prefix, end_of, by, ground.facts, ground.selection.skipped)
 
 
+def _protocols(ground: Ground) -> pyarrow.Table:
+    return _shares(ground.selection.window, ground.selection.slices)
+
+
 def _mix(figure: Figure, ground: Ground) -> None:
-    table = _shares(ground.selection.window, ground.selection.slices)
-    plots.draw_mix(figure, table, ground.facts, ground.selection.skipped)
+    plots.draw_mix(figure, _protocols(ground), ground.facts, ground.selection.skipped)
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One kind of picture: what draws it, its options with their defaults, its size in inches, and what it shows."""
+    """One kind of picture.
+
+    Attributes:
+        draw: takes a figure, the ground and the options.
+        behind: gives the table that is drawn, of the ground and the options.
+        options: with their defaults.
+        size: in inches.
+        doc: what it shows.
+    """
 
     draw: Callable[..., None]
+    behind: Callable[..., pyarrow.Table]
     options: dict[str, Any]
     size: tuple[float, float]
     doc: str
@@ -118,29 +154,31 @@ class Picture:
 
 PICTURES: dict[str, Picture] = {
     "timeline": Picture(
-        _timeline, {"by": "bytes", "bin": None, "scale": "auto"}, (11, 5),
+        _timeline, lambda ground, **own: timed(*_series(ground, **own)),
+        {"by": "bytes", "bin": None, "scale": "auto"}, (11, 5),
         "A picture of the traffic over time by protocol; the width of a bin is chosen to read well if not given. "
         "The scale is logarithmic by itself where one peak would hide the rest, and linear else.",
     ),
     "heatmap": Picture(
-        _heatmap, {"by": "bytes", "n": 20}, (11, 6),
+        _heatmap, lambda ground, **own: timed(*_ports(ground, **own)), {"by": "bytes", "n": 20}, (11, 6),
         "A picture of the n largest ports over time: how much each had, brighter for more, on a logarithmic scale.",
     ),
     "talkers": Picture(
-        _talkers, {"by": "bytes", "over": "src", "n": 15}, (11, 6),
+        _talkers, _largest, {"by": "bytes", "over": "src", "n": 15}, (11, 6),
         "A picture of the n largest sources, destinations, ports or protocols, with amounts and shares.",
     ),
     "fanout": Picture(
-        _fanout, {"n": 8}, (11, 5),
+        _fanout, lambda ground, **own: timed(*_reached(ground, **own)), {"n": 8}, (11, 5),
         "A picture of the n sources that reached the most different ports of hosts, over time: scanners stand out. "
         "ICMP has no ports, and is not in it.",
     ),
     "addresses": Picture(
-        _space, {"by": "flows", "end_of": "src", "prefix": 16}, (9.5, 9),
+        _space, lambda ground, **own: netted(_networks(ground, **own), own["prefix"]),
+        {"by": "flows", "end_of": "src", "prefix": 16}, (9.5, 9),
         "A picture of the IPv4 space as a square along Hilbert's curve: where sources (or destinations) are.",
     ),
     "mix": Picture(
-        _mix, {}, (11, 4), "A picture of the shares of the protocols in bytes, packets and flows.",
+        _mix, _protocols, {}, (11, 4), "A picture of the shares of the protocols in bytes, packets and flows.",
     ),
 }  # fmt: skip
 
@@ -149,29 +187,31 @@ def _operation(name: str, kind: str) -> Operation[..., Any]:
     picture = PICTURES[name]
     defaults = {**picture.options, **_SHARED}
     place = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    signature = inspect.Signature(
-        [
-            inspect.Parameter("out", place),
-            *(inspect.Parameter(each, place, default=given) for each, given in defaults.items()),
-        ]
-    )
+    own = [inspect.Parameter(each, place, default=given) for each, given in defaults.items()]
+    out = [] if kind == "table" else [inspect.Parameter("out", place)]
 
-    def run(out: str, *values: Any, **given: Any) -> None:
-        named = dict(zip(PARAMETERS[name], values, strict=False)) | given
-        paint(name, Path(out), named)
+    def run(*values: Any, **given: Any) -> Any:
+        named = dict(zip([each.name for each in (*out, *own)], values, strict=False)) | given
+        return behind(name, named) if kind == "table" else paint(name, Path(named.pop("out")), named)
 
-    run.__signature__ = signature  # type: ignore[attr-defined]  # inspect looks for it
+    run.__signature__ = inspect.Signature([*out, *own])  # type: ignore[attr-defined]  # inspect looks for it
     run.__doc__, run.__name__, run.__qualname__ = picture.doc, name, name
-    decorate = op_file(
-        name=f"flow/{name}{'/svg' if kind == 'svg' else ''}",
+    if kind == "table":
+        run.__doc__ = f"The table behind the picture ``flow/{name}``, with the same arguments."
+    made: Operation[..., Any] = _DECORATORS[kind](
+        name=f"flow/{name}{SUFFIXES[kind]}",
         expires=settling,
-        mime_type={"png": "image/png", "svg": "image/svg+xml"}[kind],
+        mime_type=_MIME_TYPES[kind],
         typemap={each: TYPES[each] for each in defaults},
-    )
-    return decorate(run)
+    )(run)
+    return made
 
 
-PARAMETERS: dict[str, tuple[str, ...]] = {name: (*picture.options, *_SHARED) for name, picture in PICTURES.items()}
+SUFFIXES = {"png": "", "svg": "/svg", "table": "/table"}
+"""What the name of each form of a picture ends with."""
+
+_DECORATORS: dict[str, Any] = {"png": op_file, "svg": op_file, "table": op}
+_MIME_TYPES = {"png": "image/png", "svg": "image/svg+xml", "table": ARROW}
 
 
 def paint(name: str, target: Path, arguments: dict[str, Any]) -> None:
@@ -181,11 +221,27 @@ def paint(name: str, target: Path, arguments: dict[str, Any]) -> None:
         FlowError: the source can't be read, or no flow is in the window.
     """
     picture = PICTURES[name]
-    own = {option: arguments[option] for option in picture.options}
-    inventory, selection = selected(arguments["source"], arguments["start"], arguments["end"])
     figure = styling.new_figure(*picture.size)
-    picture.draw(figure, Ground.of(inventory, selection), **own)
+    ground, own = _ground(name, arguments)
+    picture.draw(figure, ground, **own)
+    query = query_of(arguments, {**picture.options, **_SHARED})
+    styling.refer(figure, f"flow/{name}/table", f"table?{query}" if query else "table")
     styling.save(figure, target)
+
+
+def behind(name: str, arguments: dict[str, Any]) -> pyarrow.Table:
+    """The table behind a picture: what is drawn of the same arguments.
+
+    Raises:
+        FlowError: the source can't be read, or no flow is in the window.
+    """
+    ground, own = _ground(name, arguments)
+    return noted(PICTURES[name].behind(ground, **own), ground.selection)
+
+
+def _ground(name: str, arguments: dict[str, Any]) -> tuple[Ground, dict[str, Any]]:
+    inventory, selection = selected(arguments["source"], arguments["start"], arguments["end"])
+    return Ground.of(inventory, selection), {option: arguments[option] for option in PICTURES[name].options}
 
 
 @op
@@ -209,5 +265,5 @@ def _shares(window: Window, slices: tuple[Slice, ...]) -> pyarrow.Table:
 
 
 __export__: dict[str, Operation[..., Any]] = {
-    f"{name}{suffix}": _operation(name, kind) for name in PICTURES for kind, suffix in (("png", ""), ("svg", "/svg"))
+    f"{name}{suffix}": _operation(name, kind) for name in PICTURES for kind, suffix in SUFFIXES.items()
 }

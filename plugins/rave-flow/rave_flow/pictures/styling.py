@@ -64,6 +64,11 @@ def save(figure: Figure, target: Path) -> None:
         figure.savefig(target, format="png", metadata={"Software": "RAVE"})
 
 
+def refer(figure: Figure, text: str, url: str) -> None:
+    """Says in small in the corner where the numbers are; in an SVG it is a link, relative to the picture's own URL."""
+    figure.text(0.998, 0.004, f"Table: {text}", ha="right", va="bottom", fontsize=7, color="#666666", url=url)
+
+
 def entitle(axes: Axes, title: str, facts: str, skipped: int) -> None:
     """What a picture shows, in large, and of which flows, in small."""
     lost = f"; {skipped} lines could not be read" if skipped else ""
