@@ -58,7 +58,8 @@ class NumpyCodec:
         else:
             array = np.ndarray(shape, dtype, memory, order=order)
             if memory.readonly or not array.flags.aligned:
-                array = array.copy(order)
+                # Byte by byte: a copy by numpy fills no gaps between fields, and would show memory left over there.
+                array = np.ndarray(shape, dtype, bytearray(memory), order=order)
         return array[()] if scalar else array
 
 
@@ -77,8 +78,26 @@ def _encode_array(array: Any, *, scalar: bool) -> list[Bytes] | None:
         return [head, b""]
     # Not every dtype has a buffer of its own (datetime64), bytes have.
     np: Any = sys.modules["numpy"]
-    flat = np.ascontiguousarray(array.T if fortran else array).reshape(-1)
-    return [head, flat.view("u1").data]
+    turned = array.T if fortran else array
+    if _has_gaps(array.dtype):  # nobody filled them: what is there belongs into no store
+        whole = np.zeros(turned.shape, array.dtype)
+        whole[...] = turned
+        turned = whole
+    return [head, np.ascontiguousarray(turned).reshape(-1).view("u1").data]
+
+
+def _has_gaps(dtype: Any) -> bool:
+    """Whether some bytes of each item belong to no field."""
+    if dtype.subdtype is not None:
+        return _has_gaps(dtype.subdtype[0])
+    if dtype.names is None:
+        return False
+    end = 0
+    for inner, offset, *_ in sorted(dtype.fields.values(), key=lambda field: field[1]):
+        if offset > end or _has_gaps(inner):
+            return True
+        end = max(end, offset + inner.itemsize)
+    return bool(end < dtype.itemsize)
 
 
 def _is_widened(dtype: Any, size: int) -> bool:
