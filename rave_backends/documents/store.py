@@ -132,6 +132,7 @@ class SqlDocumentStore(DocumentStore):
         except _TakenError:
             raise self._conflict(wanted) from None
         self._watches.wake()
+        self.tell(saved)
         return saved
 
     def _insert(

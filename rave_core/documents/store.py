@@ -23,10 +23,13 @@ class DocumentStore(ABC):
     Attributes:
         url: where the documents are, without a password, for messages.
         max_payload: the largest payload in bytes.
+        on_commit: called with each version that this object saved, once it is committed, by the thread that saved it.
+            A runtime sets it, to publish the event ``document.committed``. It never raises.
     """
 
     url: str
     max_payload: int
+    on_commit: Callable[[Metadata], object] | None = None
 
     # Reading
 
@@ -142,6 +145,11 @@ class DocumentStore(ABC):
 
         See `Watch` for what happens when the callback or the store fails.
         """
+
+    def tell(self, saved: Metadata) -> None:
+        """Calls ``on_commit``; an implementation does so after each commit of ``save``."""
+        if self.on_commit is not None:
+            self.on_commit(saved)
 
     # Keeping
 

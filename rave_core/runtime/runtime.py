@@ -22,7 +22,7 @@ from rave_core.telemetry.statistics import Statistics
 
 if TYPE_CHECKING:
     from rave_core.backend import Purged
-    from rave_core.documents import DocumentStore
+    from rave_core.documents import DocumentStore, Metadata
     from rave_core.plugins.discovery import Plugins
     from rave_core.runtime.container import Container
     from rave_core.storage.cache import Cache
@@ -112,9 +112,24 @@ class Runtime(AbstractRuntime):
 
             with self._lock:
                 if self._documents is None:
-                    self._documents = open_store(self.settings.documents, plugins=self.plugins, clock=self.clock)
+                    opened = open_store(self.settings.documents, plugins=self.plugins, clock=self.clock)
+                    opened.on_commit = self._publish_commit
+                    self._documents = opened
                 documents = self._documents
         return documents
+
+    def _publish_commit(self, saved: Metadata) -> None:
+        self.events.publish(
+            "document.committed",
+            {
+                "collection": saved.collection,
+                "key": saved.key,
+                "version": saved.version,
+                "author": saved.author,
+                "empty": saved.empty,
+                "sequence": saved.sequence,
+            },
+        )
 
     def purge(self) -> Purged:
         """Removes what expired, what crashes left behind and what exceeds a byte budget, from both caches.

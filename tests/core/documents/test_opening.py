@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import queue
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rave_core import Runtime, Settings
-from rave_core.documents import open_store
+from rave_core.documents import Conflict, open_store
 from rave_core.errors import ConfigurationError
 from rave_core.hookspecs import hookimpl
 from rave_core.testing import isolated_plugins
@@ -55,6 +56,21 @@ def test_documents_open_when_they_are_first_used(tmp_path: Path) -> None:
         runtime.close()
         assert (found := runtime.documents.get("c", "k")) is not None
         assert found.payload == b"1"
+
+
+def test_a_commit_is_an_event(tmp_path: Path) -> None:
+    """Without its payload and comment; a save that failed is none."""
+    with Runtime(Settings(cache="memory://", products=f"file://{tmp_path}/p", documents=tmp_path / "d")) as runtime:
+        heard: queue.Queue[Any] = queue.Queue()
+        with runtime.events.subscribe("document.*", heard.put):
+            saved = runtime.documents.save("c", "k", b"secret", expect=0, author="ada", comment="why")
+            with pytest.raises(Conflict):
+                runtime.documents.save("c", "k", b"", expect=0, author="ada")
+            event = heard.get(timeout=10)
+        assert event.topic == "document.committed"
+        told = {"collection": "c", "key": "k", "version": 1, "author": "ada", "empty": False}
+        assert event.data == told | {"sequence": saved.sequence}
+        assert heard.empty()
 
 
 def test_a_limit_of_payloads_comes_from_the_url(tmp_path: Path) -> None:
