@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "plugins": ("rave_core.cli.plugins:plugins", "Show the plugins, what they add, and their problems."),
     "config": ("rave_core.cli.config:config", "Show every setting, and where its value comes from."),
     "doctor": ("rave_core.cli.doctor:doctor", "Check that everything is in order."),
+    "shell": ("rave_core.cli.shell:shell", "Start a Python prompt with the runtime, the operations and the plugins."),
     "completion": ("rave_core.cli.completion:completion", "Print the completion script of a shell."),
 }
 """Each built-in command: where it is defined, and its line in the help."""
