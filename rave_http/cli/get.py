@@ -32,6 +32,10 @@ UNREAD: Final = 141
 """The reader of the output stopped reading; as if by the signal SIGPIPE."""
 
 _STDOUT: Final = "-"
+_FORMS: Final = {".csv": "csv", ".parquet": "parquet", ".json": "json"}
+"""The forms that suffixes of files stand for."""
+_UNKNOWN: Final = frozenset({".xls", ".xlsx", ".ods", ".docx"})
+"""Suffixes of forms that the service does not make, though they are often wanted."""
 _TEXTUAL: Final = ("application/json", "application/xml", "application/yaml", "application/x-ndjson")
 
 
@@ -86,6 +90,7 @@ def rave_get(url: str, arguments: tuple[str, ...], **switches: Any) -> None:
         raise click.UsageError("--only-cached computes nothing, so it can't refresh; leave one out")
     texts = [_pair(text) for text in arguments]
     _check_output(switches["output"])
+    switches["form"] = switches["form"] or _form_for(url, texts, switches)
     bar = Bar(url, is_quiet=switches["quiet"])
     if switches["verbose"]:
         bar.show_log()
@@ -113,6 +118,9 @@ def run(arguments: Sequence[str]) -> int:
         code = rave_get.main(list(arguments), prog_name="rave-get", standalone_mode=False)
     except click.Abort:
         return INTERRUPTED
+    except ModuleNotFoundError as error:
+        note(f"error: the package {error.name} is missing, which rave-get needs: pip install 'rave-framework[http]'")
+        return FAILED
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = "; see 'rave-get --help'" if context is not None else ""
@@ -215,6 +223,20 @@ def _check_output(output: str | None) -> None:
         raise click.UsageError(f"-o {output}: there is no directory {parent}")
     if not os.access(parent if parent == target or not os.path.exists(target) else target, os.W_OK):
         raise click.UsageError(f"-o {output}: it can't be written: permission denied")
+
+
+def _form_for(url: str, texts: list[tuple[str, str]], switches: dict[str, Any]) -> str | None:
+    """The form that the suffix of the output file stands for, unless the user asks for one in another way."""
+    suffix = os.path.splitext(switches["output"] or "")[1].lower()
+    is_asked = switches["accept"] or "rave.f" in url or any(name == "rave.f" for name, _ in texts)
+    if is_asked or os.path.isdir(switches["output"] or ""):
+        return None
+    if suffix in _UNKNOWN:
+        raise click.UsageError(
+            f"-o {switches['output']}: no result has the form {suffix}; write to a .csv or .parquet file, or ask for a "
+            "form of your own by --format or --accept"
+        )
+    return _FORMS.get(suffix)
 
 
 def _target(output: str | None) -> Path | IO[bytes]:

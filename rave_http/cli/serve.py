@@ -7,6 +7,7 @@ those: the workers would never see newer code. So the command re-executes this m
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ def _start_over() -> None:
     if Path(sys.argv[0]).stem in ("rave", "main") and "serve" in sys.argv:
         sys.stdout.flush()
         sys.stderr.flush()
+        # Until the new program can end in a line of its own, Ctrl-C waits: it would show where an import stands.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         os.execv(sys.executable, [sys.executable, "-P", "-m", __name__, *sys.argv[1:]])  # noqa: S606  # it is ourselves
 
 
@@ -67,6 +70,7 @@ def serve(namespace: dict[str, str], log_config: str | None, pidfile: str | None
     """
     if "serve" not in COMMANDS:
         _start_over()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     from rave_http.cli.start import prepare
     from rave_http.process.pid_file import PidFile
 

@@ -38,6 +38,8 @@ _PROBLEM_HEADERS: Final = {
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
+_SCHEMAS: Final[dict[str, dict[str, Any]]] = {"text/event-stream": {"type": "object"}}
+"""The schemas of media types that are no texts; that of a stream is the schema of one event."""
 _KEY: Final = {"key": "$response.body#/key"}
 _LINKS: Final = {
     "events": {"operationId": "watchProduct", "parameters": _KEY, "description": "How far it is."},
@@ -98,7 +100,7 @@ def answer(description: str, schema: Mapping[str, Any] | None, *others: str) -> 
     found: dict[str, Any] = {"description": description, "headers": _headers(("Cache-Control", "X-Request-ID"))}
     if schema is not None or others:
         documents = {} if schema is None else {JSON: dict(schema)}
-        found["content"] = _content(documents | {other: {"type": "string"} for other in others})
+        found["content"] = _content(documents | {other: _SCHEMAS.get(other, {"type": "string"}) for other in others})
     return found
 
 

@@ -145,7 +145,8 @@ def _events() -> dict[str, Any]:
         "What happens from now on, as server-sent events; only what you may view.",
         {"200": answer("Events.", None, _EVENTS), **problems(*_ACCESS, 400, 406, 500, 503)},
     )
-    topic = _query("topic", "Only topics that match: '*' stands for any text. May be given several times.", TEXT)
+    words = "Only topics that match: '*' stands for any text. May be given several times."
+    topic = _query("topic", words, {"type": "string", "pattern": r"^[a-z0-9_.*-]{1,100}$"})
     return events | {"parameters": [topic]}
 
 
