@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -33,14 +34,11 @@ ADVANCE = "UPDATE rave_store SET sequence = sequence + 1 RETURNING sequence"
 COLUMNS = "INSERT INTO rave_documents (sequence, collection, key, version, author, comment, time, payload) VALUES"
 
 
-def median_ms(act: Callable[[int], object], rounds: int) -> float:
-    """The median of the milliseconds that a call takes."""
-    times = []
-    for number in range(rounds):
-        began = time.perf_counter()
-        act(number)
-        times.append(time.perf_counter() - began)
-    return statistics.median(times) * 1e3
+def milliseconds(act: Callable[[], object]) -> float:
+    """The milliseconds that a call takes."""
+    began = time.perf_counter()
+    act()
+    return (time.perf_counter() - began) * 1e3
 
 
 def sqlite_by_hand(path: str) -> Callable[[int], object]:
@@ -78,14 +76,10 @@ def commits(url: str, store: DocumentStore, rounds: int) -> dict[str, float]:
     """A save, and the same transaction by hand, in turn, so that the same disk is under both."""
     by_hand = sqlite_by_hand(url.removeprefix("sqlite:///")) if url.startswith("sqlite") else postgresql_by_hand(url)
     ours, hand = [], []
-    for start in range(0, rounds, 10):
-        hand.append(median_ms(lambda number, start=start: by_hand(start + number), 10))
-        ours.append(
-            median_ms(
-                lambda number, start=start: store.save("ours", f"k{start + number}", PAYLOAD, expect=0, author="ada"),
-                10,
-            )
-        )
+    for number in range(rounds):
+        hand.append(milliseconds(partial(by_hand, number)))
+        save = partial(store.save, "ours", f"k{number}", PAYLOAD, expect=0, author="ada")
+        ours.append(milliseconds(save))
     return {"by_hand_ms": statistics.median(hand), "save_ms": statistics.median(ours)}
 
 

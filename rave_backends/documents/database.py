@@ -64,6 +64,10 @@ class Database(ABC):
         """
 
     @abstractmethod
+    def heads(self, *columns: sql.ColumnElement[Any], deleted: bool) -> sql.Select[Any]:
+        """The newest version of each document in a collection, in the order of keys."""
+
+    @abstractmethod
     def news(self) -> News:
         """What tells a watch that something was committed."""
 

@@ -78,6 +78,10 @@ class PostgresDatabase(Database):
         added = connection.execute(statements.INSERT_AND_NOTIFY, {**values, "channel": CHANNEL})
         return added.one_or_none() is not None
 
+    def heads(self, *columns: sql.ColumnElement[Any], deleted: bool) -> sql.Select[Any]:
+        """The newest version of each document in a collection, in the order of keys."""
+        return statements.heads_by_group(*columns, deleted=deleted)
+
     def news(self) -> News:
         """Listens to commits."""
         return PostgresNews(self)

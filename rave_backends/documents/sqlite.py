@@ -88,6 +88,10 @@ class SqliteDatabase(Database):
         """Adds a version; watches look for it by themselves."""
         return connection.execute(statements.INSERT, values).rowcount == 1
 
+    def heads(self, *columns: sql.ColumnElement[Any], deleted: bool) -> sql.Select[Any]:
+        """The newest version of each document in a collection, in the order of keys."""
+        return statements.heads_by_looking(*columns, deleted=deleted)
+
     def news(self) -> News:
         """Looks at the file from time to time."""
         return SqliteNews(self)

@@ -68,13 +68,13 @@ class SqlDocumentStore(DocumentStore):
     def heads(self, collection: str, *, deleted: bool = False) -> Iterator[Metadata]:
         """The newest version of each key, in the order of keys."""
         check_name("collection", collection)
-        statement = statements.heads(*statements.METADATA, deleted=deleted)
+        statement = self._database.heads(*statements.METADATA, deleted=deleted)
         return map(_metadata, self._database.stream(statement, {"collection": collection}))
 
     def documents(self, collection: str, *, deleted: bool = False) -> Iterator[Document]:
         """As ``heads``, with payloads."""
         check_name("collection", collection)
-        statement = statements.heads(*statements.METADATA, statements.PAYLOAD, deleted=deleted)
+        statement = self._database.heads(*statements.METADATA, statements.PAYLOAD, deleted=deleted)
         return map(_document, self._database.stream(statement, {"collection": collection}))
 
     def history(self, collection: str, key: str) -> Iterator[Metadata]:
