@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 WORKERS ?= 2
+MINUTES ?= 15
 ARGS ?=
 
 BIN := .venv/bin
@@ -13,7 +14,7 @@ PLUGINS := $(wildcard plugins/*/pyproject.toml)
 GUARDS := $(wildcard tests/docs tests/guide)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts guards docs bench soak clean
+.PHONY: help demo test check lint types contracts guards docs bench soak stress clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +50,9 @@ bench: $(STAMP) ## run the benchmarks
 
 soak: $(STAMP) ## fifteen minutes of mixed load on a service, with reloads, edits and kills
 	$(BIN)/python benchmarks/soak.py --minutes 15 $(ARGS)
+
+stress: $(STAMP) ## fifteen minutes of processes that share a cache, with kills, forks, cycles and edits; MINUTES=1 for less
+	$(BIN)/python tests/stress/supervisor.py $(MINUTES)
 
 clean: ## remove what was built or cached; .venv stays
 	rm -rf build dist docs/_build .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -22,6 +22,7 @@ from rave_core.engine.compute import Compute
 from rave_core.engine.context import DeepRefresh, ExecutionContext
 from rave_core.engine.effects import Acquire, Blocking, Caller, Effects, Foreign, Runner, Sleep, Wait, run, run_async
 from rave_core.engine.execution import Claim, Execution, Failure, ResolvedOperation
+from rave_core.engine.remote_wait import RemoteWait
 from rave_core.engine.single_flight import FlightResult, Flights, SingleFlight
 from rave_core.errors import is_refusal
 from rave_core.expiry import nocache
@@ -32,6 +33,8 @@ from rave_core.storage.targets import target_of
 from rave_core.telemetry.diagnostics import Diagnostics
 
 _log = logging.getLogger("rave")
+_LONG = 0.03
+"""Seconds between attempts to claim a lease from which on a cycle of waits is looked for."""
 _LONG_AGO = -1
 """The count of landings for a look-up at an unknown time: any result may have landed since."""
 
@@ -264,8 +267,9 @@ class Engine:
         return found if found is not None and found.entry.is_fresh(self._clock.now()) else None
 
     def _claim(self, execution: Execution, leases: Leases) -> Effects[tuple[Lease | None, Found | None]]:
-        """The lease of the key, or the result of another process; neither if the store is in trouble."""
+        """The lease of the key, or the result of another process; neither in trouble, and in a cycle of waits."""
         resolved = execution.resolved
+        wait = RemoteWait(leases, self.flights, execution.key.text, execution.context.flight)
         watch = LeaseWait(leases, execution.key.text, resolved.name)
         seconds = 0.002
 
@@ -273,12 +277,17 @@ class Engine:
             if claim.lease is not None:
                 leases.release(claim.lease)
 
-        while True:
-            claim: Claim = yield Acquire(resolved.cache.blocking, self._attempt, (execution, watch), give_back)
-            if claim.is_settled:
-                return claim.lease, claim.found
-            yield Sleep(self._clock, seconds)
-            seconds = min(seconds * 1.5, 0.2)
+        try:
+            while True:
+                claim: Claim = yield Acquire(resolved.cache.blocking, self._attempt, (execution, watch), give_back)
+                if claim.is_settled:
+                    return claim.lease, claim.found
+                yield Sleep(self._clock, seconds)
+                seconds = min(seconds * 1.5, 0.2)
+                if seconds > _LONG and (yield execution.do(wait.is_circular)):
+                    return None, None
+        finally:
+            wait.end()
 
     def _attempt(self, execution: Execution, watch: LeaseWait) -> Claim:
         resolved = execution.resolved

@@ -108,6 +108,11 @@ class Flights:
             within.need(flight)
             return True
 
+    def needing(self, flight: SingleFlight) -> set[str]:
+        """The keys of the flights that can't land before ``flight`` has, its own included."""
+        with self._lock:
+            return {key for key, each in self._flights.items() if _needs(each, flight)}
+
     def land(self, key: str, flight: SingleFlight, flight_result: FlightResult) -> None:
         """Ends a flight: the next caller that asks for ``key`` starts another."""
         with self._lock:

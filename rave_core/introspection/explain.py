@@ -14,7 +14,7 @@ from rave_core.expiry import nocache
 from rave_core.fingerprint import digest
 from rave_core.functions.argument_reprs import summarize
 from rave_core.model import PLAIN, Call, Entry, Key, Options, Status
-from rave_core.storage.leases import LeaseRecord, read_record
+from rave_core.storage.lease_record import LeaseRecord, read_record
 from rave_core.storage.listing import check_entry, entries_of
 from rave_core.system.host import host_id
 from rave_core.text.humanize import span, until

@@ -61,7 +61,7 @@ class VersionFinder:
         locality = self._locality(home)
         if isinstance(thing, type) and not is_of_project(thing, locality):
             return None
-        return ClosureRequest(roots=(thing,), locality=locality, answer=self._answer)
+        return ClosureRequest(roots=(thing,), locality=locality, answer=self._answer, is_captured_in_key=True)
 
     def _locality(self, home: str) -> Locality:
         settings = self._settings
@@ -142,6 +142,7 @@ class VersionFinder:
             ignore=depends.ignore,
             locality=self._locality(_home(spec)),
             answer=self._answer,
+            is_captured_in_key=follows,
         )
 
     def _answer(self, spec: OperationSpec) -> bytes | None:

@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import msgspec
@@ -20,56 +20,25 @@ import msgspec
 from rave_core.backend import SupportsLease
 from rave_core.clock import Clock
 from rave_core.model import Progress
+from rave_core.storage.lease_record import LeaseRecord, read_record
 from rave_core.storage.silence import SilentHolders
 from rave_core.system.host import host_id, is_alive, process_start
 
 _log = logging.getLogger("rave")
 
-
-class LeaseRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a lease says about its holder.
-
-    Attributes:
-        owner: a token of this claim alone.
-        host, pid, start: the holding process (see `rave_core.system.host`).
-        beat: grows with every heartbeat.
-        operation: what is being computed.
-        since: Unix time of the claim, by the holder's clock.
-        done, total, text: the latest progress.
-    """
-
-    owner: str
-    host: str
-    pid: int
-    start: str
-    operation: str
-    since: float
-    beat: int = 0
-    done: float | None = None
-    total: float | None = None
-    text: str = ""
-
-
+_MOST_FOLLOWED = 256
+"""The maximum number of keys that a cycle of waits is looked for among."""
 _encode = msgspec.json.Encoder().encode
-
-
-def read_record(data: bytes | None) -> LeaseRecord | None:
-    """The record in ``data``; ``None`` if there is none, or none that can be read (it is being written)."""
-    if not data:
-        return None
-    try:
-        return msgspec.json.decode(data, type=LeaseRecord)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
 
 
 class Lease:
     """A claim held by this process. ``lost`` once another process has taken it over: the work may then be done twice.
 
     ``is_over`` once the work is done: what could not be given back at once goes with the next heartbeat.
-    ``progress`` is asked at each heartbeat how far the work is. ``renewed_at`` is when it was claimed or last renewed,
-    by the monotonic and by the wall clock: a process that was suspended may see it in one of them only. ``overslept``
-    once that was longer ago than others wait: they may have held and released the lease since.
+    ``progress`` is asked at each heartbeat how far the work is. ``waits`` holds the keys of other processes that the
+    work waits for. ``renewed_at`` is when it was claimed or last renewed, by the monotonic and by the wall clock: a
+    process that was suspended may see it in one of them only. ``overslept`` once that was longer ago than others wait:
+    they may have held and released the lease since.
     """
 
     def __init__(self, key: str, record: LeaseRecord, data: bytes, renewed_at: tuple[float, float]) -> None:
@@ -80,6 +49,7 @@ class Lease:
         self.lost = False
         self.overslept = False
         self.is_over = False
+        self.waits: set[str] = set()
         self.lock = threading.RLock()
         self.progress: Callable[[], Progress | None] = lambda: None
 
@@ -149,6 +119,36 @@ class Leases:
     def holder(self, key: str) -> LeaseRecord | None:
         """The holder that computes ``key`` now, as far as the store knows; ``None`` for nobody."""
         return read_record(self._store.lease(key))
+
+    def note_wait(self, keys: Collection[str], other: str) -> None:
+        """Publishes that the work on ``keys``, as far as it is held here, waits for the key ``other``."""
+        for lease in list(self._held.values()):
+            if lease.key in keys and not lease.is_over and other not in lease.waits:
+                lease.waits.add(other)
+                self._renew(lease)
+
+    def forget_wait(self, keys: Collection[str], other: str) -> None:
+        """Ends what `note_wait` noted; the next heartbeat publishes it."""
+        for lease in list(self._held.values()):
+            if lease.key in keys:
+                lease.waits.discard(other)
+
+    def waits_for(self, key: str, others: Collection[str]) -> bool:
+        """Whether the work on ``key`` waits for one of ``others``, directly or through further keys.
+
+        Raises:
+            OSError: the store is in trouble.
+        """
+        seen, ahead = {key}, [key]
+        while ahead and len(seen) < _MOST_FOLLOWED:
+            record = self.holder(ahead.pop())
+            for each in record.waits if record is not None else ():
+                if each in others:
+                    return True
+                if each not in seen:
+                    seen.add(each)
+                    ahead.append(each)
+        return False
 
     def beat(self) -> None:
         """Renews every lease held here; one that another took over is marked lost."""
@@ -229,11 +229,11 @@ def _renewed(lease: Lease) -> tuple[LeaseRecord, bytes]:
 
 
 def _with_progress(lease: Lease) -> LeaseRecord:
-    beat, progress = lease.record.beat + 1, lease.progress()
+    beat, progress, waits = lease.record.beat + 1, lease.progress(), tuple(sorted(lease.waits))
     if progress is None:
-        return msgspec.structs.replace(lease.record, beat=beat)
+        return msgspec.structs.replace(lease.record, beat=beat, waits=waits)
     return msgspec.structs.replace(
-        lease.record, beat=beat, done=progress.done, total=progress.total, text=progress.text
+        lease.record, beat=beat, done=progress.done, total=progress.total, text=progress.text, waits=waits
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from rave_core.engine.context import Cancellation
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import Call, Options, Outcome, Progress
-from rave_core.storage.leases import LeaseRecord
+from rave_core.storage.lease_record import LeaseRecord
 from rave_http.auth.asker import Asker
 from rave_http.description.request_arguments import Asked
 from rave_http.jobs.tickets import Failed

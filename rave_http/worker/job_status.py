@@ -17,7 +17,8 @@ from rave_core.clock import Clock
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import PLAIN, Call, Key, quote_operation
 from rave_core.storage.cache import Found
-from rave_core.storage.leases import LeaseRecord, LeaseWait
+from rave_core.storage.lease_record import LeaseRecord
+from rave_core.storage.leases import LeaseWait
 from rave_http.auth.asker import Asker
 from rave_http.auth.authorization import HIDDEN
 from rave_http.description.request_arguments import bind

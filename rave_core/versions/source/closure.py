@@ -41,6 +41,7 @@ class ClosureRequest:
         locality: what counts as the project's.
         answer: see `Answer`.
         unknown: names of converters that do not exist.
+        is_captured_in_key: whether the values that the first root captured are in the key of each call.
     """
 
     roots: Sequence[Any]
@@ -50,6 +51,7 @@ class ClosureRequest:
     locality: Locality = field(default_factory=Locality)
     answer: Answer = lambda _: None
     unknown: frozenset[str] = frozenset()
+    is_captured_in_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,8 @@ def _describe(walk: Walk, value: Any, label: str, request: ClosureRequest, *, is
         _operation(walk, value, spec, request)
     elif isinstance(value, FunctionType):
         walk.put("function")
-        describe_function(walk, value, is_body=is_root or id(value) in walk.bodies)
+        is_keyed = is_root and request.is_captured_in_key
+        describe_function(walk, value, is_body=is_root or id(value) in walk.bodies, is_captured_in_key=is_keyed)
     elif isinstance(value, type):
         walk.put("class")
         describe_class(walk, value)

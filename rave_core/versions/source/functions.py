@@ -72,8 +72,17 @@ def function_place(walk: Walk, function: FunctionType) -> Place:
     return walk.locality.of(name if isinstance(name, str) else "", function.__code__.co_filename)
 
 
-def describe_function(walk: Walk, function: FunctionType, *, is_body: bool = False) -> None:
-    """Adds a function; ``is_body`` says that an operation calls it, with any decorators on it."""
+def describe_function(
+    walk: Walk, function: FunctionType, *, is_body: bool = False, is_captured_in_key: bool = False
+) -> None:
+    """Adds a function.
+
+    Args:
+        walk, function: which function of which walk.
+        is_body: whether an operation calls it, with any decorators on it.
+        is_captured_in_key: whether the values that it captured are in the key of each call, as those of an operation's
+            own function are. Only captured code counts then: the body may change the values, such as a list of results.
+    """
     if function_place(walk, function) is not Place.PROJECT:
         _library_function(walk, function)
         return
@@ -91,6 +100,8 @@ def describe_function(walk: Walk, function: FunctionType, *, is_body: bool = Fal
         walk.put("wraps")
         walk.refer(wrapped, label)
     cells = dict(_cells(function))
+    if is_captured_in_key:
+        cells = {name: value if chains.is_code(value) else "in the key" for name, value in cells.items()}
     reach(walk, loaded.definition.names, function.__globals__, cells, label)
     _decorators(walk, loaded.definition, function.__globals__, label, is_body=is_body)
 

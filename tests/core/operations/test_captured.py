@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
-from rave_core import Runtime, carry, op
+from rave_core import Runtime, carry, op, using
 from rave_core.model import Status
 
 
@@ -58,3 +59,27 @@ def test_those_who_share_an_exception_do_not_pile_up_frames_on_it(runtime: Runti
         thread.join(30)
     assert len(seen) == 16
     assert max(seen) < 40
+
+
+def test_a_captured_list_that_the_body_fills_is_no_part_of_the_version(make_runtime: Callable[..., Runtime]) -> None:
+    """It is in the key, as far as it counts; else the version would depend on when it was determined."""
+
+    class Notes(list[int]):
+        def __rave_key__(self) -> str:
+            return "notes"
+
+    notes = Notes()
+
+    @op(name="t/noted")
+    def noted(n: int) -> int:
+        notes.append(n)
+        return n
+
+    found = set()
+    for number in range(3):
+        with using(make_runtime()):
+            assert noted(1) == 1
+            found.add(noted.resolved().version.text)
+        notes.append(number)
+    assert len(found) == 1
+    assert notes.count(1) == 2  # once run, once appended above

@@ -1,0 +1,44 @@
+"""Waiting for another process's lease, which may wait for one of ours: cycles of keys across processes."""
+
+from __future__ import annotations
+
+from rave_core.engine.single_flight import Flights, SingleFlight
+from rave_core.storage.leases import Leases
+
+
+class RemoteWait:
+    """One body's wait for a key that another process computes. Used by one call."""
+
+    def __init__(self, leases: Leases, flights: Flights, key: str, within: SingleFlight | None) -> None:
+        """Prepares a wait.
+
+        Args:
+            leases, flights: those of this process.
+            key: what the other process computes.
+            within: the flight whose body waits; without one nobody can wait for it.
+        """
+        self._leases = leases
+        self._flights = flights
+        self._key = key
+        self._within = within
+        self._noted: set[str] = set()
+
+    def is_circular(self) -> bool:
+        """Whether the holder of the key waits for the body that waits, directly or through others.
+
+        It also publishes the wait in the leases of all that waits for it here, so that others find the cycle too. A
+        store in trouble finds none.
+        """
+        if self._within is None:
+            return False
+        waiting = self._flights.needing(self._within)
+        self._noted |= waiting
+        try:
+            self._leases.note_wait(waiting, self._key)
+            return self._leases.waits_for(self._key, waiting)
+        except Exception:  # noqa: BLE001  # a store may raise anything; the wait ends with the lease in any case
+            return False
+
+    def end(self) -> None:
+        """Ends the wait: the next heartbeat no longer tells of it."""
+        self._leases.forget_wait(self._noted, self._key)
