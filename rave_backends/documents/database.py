@@ -15,6 +15,7 @@ from sqlalchemy import exc
 from rave_backends.documents import tables
 from rave_core.documents import News
 from rave_core.errors import StoreAwayError
+from rave_core.text.secrets import without_secrets
 
 T = TypeVar("T")
 _ANYTHING: Final = sql.select(tables.STATE.c.schema)
@@ -38,7 +39,7 @@ class Database(ABC):
     def __init__(self, url: sql.URL) -> None:
         """Does not connect yet."""
         self.url = url
-        self.shown = url.render_as_string(hide_password=True)
+        self.shown = without_secrets(url.render_as_string(hide_password=True))
         self._lock = threading.RLock()
         self._pools: dict[bool, sql.Engine] = {}
         self._pid = os.getpid()

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from rave_core.errors import ConfigurationError, nearest
 from rave_core.text.durations import parse_duration
+from rave_core.text.secrets import without_secrets
 
 T = TypeVar("T")
 
@@ -17,7 +18,7 @@ class StoreURL:
     """The parsed URL of a backend. A factory takes the options that it knows, then calls ``done``.
 
     Attributes:
-        text: the URL as it was written, without credentials, for messages.
+        text: the URL as it was written, without credentials and options that look like secrets, for messages.
         scheme, host: lower case scheme; host with port, without credentials.
         path: unquoted.
     """
@@ -26,13 +27,17 @@ class StoreURL:
         try:
             parts = urlsplit(text)
         except ValueError as error:
-            raise ConfigurationError(f"backend {_CREDENTIALS.sub('', text)!r} is not a URL: {error}") from None
+            raise ConfigurationError(
+                f"backend {without_secrets(text)!r} is not a URL: {without_secrets(str(error))}"
+            ) from None
         if not parts.scheme or "://" not in text:
-            raise ConfigurationError(f"backend {text!r} is not a URL: expected memory:// or file:///path")
+            raise ConfigurationError(
+                f"backend {without_secrets(text)!r} is not a URL: expected memory:// or file:///path"
+            )
         self.scheme = parts.scheme.lower()
         self.host = parts.netloc.rpartition("@")[2]
         self.path = unquote(parts.path)
-        self.text = _CREDENTIALS.sub("", text)
+        self.text = without_secrets(_CREDENTIALS.sub("", text))
         self._credentials = parts.netloc.rpartition("@")[0]
         self._options: dict[str, str] = {}
         self._known: set[str] = set()

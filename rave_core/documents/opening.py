@@ -6,6 +6,7 @@ from rave_core.clock import Clock, SystemClock
 from rave_core.documents.store import DocumentStore
 from rave_core.errors import ConfigurationError, UnknownNameError
 from rave_core.plugins.discovery import Plugins
+from rave_core.text.secrets import without_secrets
 
 
 def open_store(url: str, *, plugins: Plugins | None = None, clock: Clock | None = None) -> DocumentStore:
@@ -23,7 +24,9 @@ def open_store(url: str, *, plugins: Plugins | None = None, clock: Clock | None 
     """
     scheme, sign, _ = url.partition("://")
     if not sign:
-        raise ConfigurationError(f"{url!r} is not the URL of a document store: expected one such as sqlite:////path")
+        raise ConfigurationError(
+            f"{without_secrets(url)!r} is not the URL of a document store: expected one such as sqlite:////path"
+        )
     stores = (plugins if plugins is not None else Plugins.installed()).documents
     try:
         factory = stores.find(scheme.lower())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rave_core.errors import ConfigurationError, UnknownNameError
+from rave_core.text.secrets import without_secrets
 
 if TYPE_CHECKING:
     from rave_core.events import Bus
@@ -26,7 +27,7 @@ def open_bus(url: str, plugins: Plugins) -> Bus | None:
 
     if url.startswith(LOCAL) or ":" not in url:
         raise ConfigurationError(
-            f"events = {url!r}: write 'local:', or the URL of a bus such as 'valkey://host:6379/0'"
+            f"events = {without_secrets(url)!r}: write 'local:', or the URL of a bus such as 'valkey://host:6379/0'"
         )
     parsed = StoreURL(url)
     try:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast, overload
 from rave_core.backend import parse_size
 from rave_core.errors import ConfigurationError
 from rave_core.text.durations import parse_duration
+from rave_core.text.secrets import without_secrets
 
 Given = TypeVar("Given", contravariant=True)
 Kept = TypeVar("Kept", covariant=True)
@@ -66,7 +67,7 @@ class Setting(ABC, Generic[Given, Kept]):
         try:
             return self.convert(value, directory)
         except (ValueError, TypeError) as error:
-            raise ConfigurationError(f"{origin}: {self.name!r} is {value!r}: {error}") from error
+            raise ConfigurationError(f"{origin}: {self.name!r} is {without_secrets(f'{value!r}: {error}')}") from error
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name

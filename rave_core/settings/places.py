@@ -10,6 +10,7 @@ from typing import TypeAlias
 from urllib.parse import quote, unquote
 
 from rave_core.settings.kinds import Setting, key_of, listed
+from rave_core.text.secrets import without_secrets
 
 _SHARE = 20
 _LEAST = 64
@@ -75,7 +76,9 @@ class DocumentsURL(Setting[PathText, str]):
             return f"{scheme}://{rest}"
         path, mark, query = rest.partition("?")
         if not path.startswith("/") or len(path) == 1:
-            raise ValueError(f"'sqlite://{rest}' names no file: write sqlite:////absolute/path or sqlite:///path")
+            raise ValueError(
+                f"{without_secrets(f'sqlite://{rest}')!r} names no file: write sqlite:////absolute/path or sqlite:///path"
+            )
         return f"{sqlite_url(_located(path[1:], directory, self.wanted))}{mark}{query}"
 
 
@@ -135,7 +138,7 @@ def _absolute_url(url: object, directory: Path) -> str:
         return f"file://{quote(_located(url, directory, URLs.wanted))}"
     scheme, colon, rest = url.partition("://") if isinstance(url, str) else ("", "", "")
     if not colon or not scheme or any(blank in rest for blank in "\t\r\n"):
-        raise ValueError(f"{url!r} is not a URL: write {URLs.wanted}")
+        raise ValueError(f"{without_secrets(str(url))!r} is not a URL: write {URLs.wanted}")
     return str(url) if scheme.lower() != "file" else _absolute_file_url(rest, directory)
 
 
@@ -143,8 +146,10 @@ def _absolute_file_url(rest: str, directory: Path) -> str:
     path, mark, query = rest.partition("?")
     path = path.removeprefix("localhost")
     if not path.startswith(("/", "~", "./", "../")) and path != ".":
+        plain = path.rpartition("@")[2]
         raise ValueError(
-            f"'file://{rest}' names a host, not a path: write file:///{path or 'path'}, file://~/{path} or file://./{path}"
+            f"{without_secrets(f'file://{rest}')!r} names a host, not a path: write file:///{plain or 'path'}, "
+            f"file://~/{plain} or file://./{plain}"
         )
     located = _located(unquote(path), directory, URLs.wanted)
     return f"file://{quote(located)}{mark}{query}"

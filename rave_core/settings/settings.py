@@ -31,6 +31,7 @@ from rave_core.settings.kinds import Choice, Duration, Flag, OptionalDuration, S
 from rave_core.settings.places import Directories, DocumentsURL, File, Files, URLs, default_store, sqlite_url
 from rave_core.settings.sources import files_in_force, has_home, named_file, read_file, user_directory
 from rave_core.settings.trust import doubt
+from rave_core.text.secrets import HIDDEN, without_secrets
 
 _log = logging.getLogger("rave")
 _PREFIX = "RAVE_"
@@ -45,7 +46,6 @@ _PLACE_NAME = re.compile(r"[-_](file|files|path|dir|directory)$", re.IGNORECASE)
 _SECRET_VALUE = re.compile(
     rf"\b((?:Bearer|Basic)\s+|[\w-]*(?:{_SECRET.pattern}|\bpwd\b)[\w-]*\s*[=:]\s*)[^\s;&,]+", re.IGNORECASE
 )
-_HIDDEN = "***"
 _NO_HOME = (
     "there is no home directory, so results are kept in memory only, and files nowhere; "
     "set HOME or XDG_CACHE_HOME, or RAVE_CACHE and RAVE_PRODUCTS"
@@ -299,16 +299,11 @@ def _check_lease(lease_time: float, heartbeat: float | None, origins: Mapping[st
 def _shown(value: object, name: str = "") -> object:
     """``value`` as people may see it; what ``name`` marks as secret is hidden."""
     if _SECRET_NAME.search(name) and not _PLACE_NAME.search(name) and not isinstance(value, (bool, Mapping)):
-        return _HIDDEN
+        return HIDDEN
     if isinstance(value, Mapping):
         return {key: _shown(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(_shown(inner) for inner in value)
     if not isinstance(value, str):
         return value
-    return _without_password(value) if "://" in value else _SECRET_VALUE.sub(rf"\1{_HIDDEN}", value)
-
-
-def _without_password(url: str) -> str:
-    hidden = re.sub(r"(?<=://)[^/?#]*@", f"{_HIDDEN}@", url)
-    return re.sub(rf"([?&][^=&]*(?:{_SECRET.pattern})[^=&]*=)[^&#]*", rf"\1{_HIDDEN}", hidden, flags=re.IGNORECASE)
+    return without_secrets(value) if "://" in value else _SECRET_VALUE.sub(rf"\1{HIDDEN}", value)
