@@ -272,9 +272,7 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
     exports, max_body = (service.namespaces, service.authorizer), service.settings.max_body
     statistics = reports.VisibleStatistics(service.workers.statistics, *exports)
     kept = caches.CacheFacts(service.runtime, *exports)
-    ready = health.Ready(
-        *exports, service.runtime, service.plugins, service.running, lambda: service.run_directory.is_stopping
-    )
+    ready = _ready(service)
     doing = status.WorkerStatus(
         service.workers, service.jobs, service.waiting, service.streams, service.links, service.clock
     )
@@ -292,6 +290,18 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
     app.add_route(
         "/-/ui/status",
         status.Status(*exports, doing, statistics, kept, ready, service.links, service.clock),
+    )
+
+
+def _ready(service: Service) -> health.Ready:
+    return health.Ready(
+        service.namespaces,
+        service.authorizer,
+        service.runtime,
+        service.plugins,
+        service.running,
+        service.services,
+        lambda: service.run_directory.is_stopping,
     )
 
 

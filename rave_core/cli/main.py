@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "cache": ("rave_core.cli.cache:cache", "Inspect the caches and clean them up."),
     "documents": ("rave_core.cli.documents:documents", "Look at documents, and move them."),
     "plugins": ("rave_core.cli.plugins:plugins", "Show the plugins, what they add, and their problems."),
+    "services": ("rave_core.cli.services:services", "List and run what plugins run beside the workers."),
     "config": ("rave_core.cli.config:config", "Show every setting, and where its value comes from."),
     "doctor": ("rave_core.cli.doctor:doctor", "Check that everything is in order."),
     "shell": ("rave_core.cli.shell:shell", "Start a Python prompt with the runtime, the operations and the plugins."),

@@ -17,7 +17,7 @@ class Service:
     Attributes:
         name: under which it is listed; all services of a process have different names.
         start: runs it. Returns when it has ended.
-        stop: asks it to end. Called in another thread, once for each ``start``; ``start`` then has a few seconds.
+        stop: asks it to end. Called in another thread, and again each half second until ``start`` returns.
         scope: ``worker``: every ``rave serve`` runs it; ``cluster``: one process at a time does, among all hosts that
             share the store of leases.
         check: what is wrong with it, in words; ``None`` if all is well. Called in another thread, at any time.

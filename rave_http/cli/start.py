@@ -60,6 +60,7 @@ class Prepared:
             self.settings,
             self.service,
             self.listener,
+            has_services=self.findings.has_services,
             pid_file=pid_file,
             on_ready=on_ready,
             on_serving=on_serving,

@@ -70,6 +70,7 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
     def manage_workers(self) -> None:
         """Starts workers that are missing, and stops those for which there are new ones that serve."""
         self._go_on_with_reload()
+        self.app.watch_services()
         present = self._present()
         current = [worker for worker in present if worker.age > self._earlier]
         serving = [worker for worker in current if worker.is_serving()]
@@ -124,6 +125,7 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]  # gunicorn has no types
         self._tell_systemd("STOPPING=1")
         self.app.stops()
         super().stop(graceful)
+        self.app.stopped()
 
     def handle_usr2(self) -> None:
         """Only warns: gunicorn would start a second arbiter with this process's arguments, useless for a daemon."""

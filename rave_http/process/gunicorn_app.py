@@ -28,6 +28,7 @@ from rave_http.process import log_setup, preflight
 from rave_http.process.arbiter import Arbiter
 from rave_http.process.launch import Launch
 from rave_http.process.pid_file import PidFile
+from rave_http.process.services import ServicesProcess
 from rave_http.process.sockets import BACKLOG, Listener
 from rave_http.process.worker import Worker
 from rave_http.settings import ServiceSettings
@@ -56,6 +57,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         service: ServiceSettings,
         listener: Listener,
         *,
+        has_services: bool = False,
         pid_file: PidFile | None = None,
         on_ready: Callable[[], None] = lambda: None,
         on_serving: Callable[[], None] = lambda: None,
@@ -66,6 +68,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             launch: where the settings come from at a reload.
             settings, service: as they are now, checked.
             listener: what the workers listen on.
+            has_services: whether plugins may have services to run beside the workers.
             pid_file: written and removed.
             on_ready: called in this process when the first worker serves.
             on_serving: called in each worker when it does.
@@ -79,6 +82,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._pid_file = pid_file
         self._on_ready = on_ready
         self._on_serving = on_serving
+        self._has_services = has_services
+        self._services: ServicesProcess | None = None
         self._reload: tuple[preflight.Check, Settings, ServiceSettings] | None = None
         self.run_directory: RunDirectory | None = None
         super().__init__(prog="rave")
@@ -105,6 +110,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         try:
             self.run_directory = RunDirectory.create()
             share(self.run_directory)
+            self._services = ServicesProcess(self.run_directory, self._launch.log)
+            self._services.want(self._settings, self._service.grace, has_services=self._has_services)
             for name in ("GUNICORN_PID", "GUNICORN_FD"):  # of a gunicorn around us, which must not be taken for ours
                 os.environ.pop(name, None)
             Arbiter(self).run()
@@ -179,6 +186,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         if service.bind != self._service.bind:
             _log.warning("the service keeps listening at its old address; a restart moves it to %s", service.bind)
         self._settings, self._service = settings, service
+        if self._services is not None:
+            self._services.want(settings, service.grace, has_services=findings.has_services)
         self.do_load_config()
         return True
 
@@ -191,10 +200,22 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Called by the arbiter when the first worker serves."""
         self._on_ready()
 
+    def watch_services(self) -> None:
+        """Called by the arbiter again and again: starts the process of the services if it should run."""
+        if self._services is not None:
+            self._services.watch()
+
     def stops(self) -> None:
         """Called by the arbiter before it stops all workers."""
         if self.run_directory is not None:
             self.run_directory.stop()
+        if self._services is not None:
+            self._services.end()
+
+    def stopped(self) -> None:
+        """Called by the arbiter when all workers have stopped."""
+        if self._services is not None:
+            self._services.stop()
 
     def worker_serves(self) -> None:
         """Called by each worker when it serves."""

@@ -46,11 +46,13 @@ class Findings(msgspec.Struct, frozen=True):
     Attributes:
         error: what prevents the start; empty for nothing.
         namespaces: how many there are.
+        has_services: whether a plugin may have services to run beside the workers.
         warnings: problems that do not prevent the start.
     """
 
     error: str = ""
     namespaces: int = 0
+    has_services: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -173,7 +175,8 @@ def _look(launch: Launch, settings: Settings, service: ServiceSettings, outside:
             plugins.check()
         namespaces = _namespaces(settings, service)
         warnings = [*_not_shared(settings, service), *_troubles(runtime)]
-    return Findings(namespaces=namespaces, warnings=tuple(warnings))
+        has_services = runtime.plugins.implements("rave_services")
+    return Findings(namespaces=namespaces, has_services=has_services, warnings=tuple(warnings))
 
 
 def _namespaces(settings: Settings, service: ServiceSettings) -> int:

@@ -17,6 +17,7 @@ from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.plugins.discovery import HttpPlugins
 from rave_http.protocol.queries import read
 from rave_http.protocol.responses import send_json
+from rave_http.workers.services_report import ServicesReport
 
 _NAMESPACE: Final = "namespace "
 
@@ -42,6 +43,7 @@ class Ready:
         runtime: Runtime,
         plugins: HttpPlugins,
         running: RunningPlugins,
+        services: ServicesReport,
         is_stopping: Callable[[], bool],
     ) -> None:
         """Checks the parts of a worker. ``is_stopping`` tells whether the service stops; it may wait for a disk."""
@@ -50,6 +52,7 @@ class Ready:
         self._runtime = runtime
         self._plugins = plugins
         self._running = running
+        self._services = services
         self._is_stopping = is_stopping
 
     async def on_get(self, req: Request, resp: Response) -> None:
@@ -101,6 +104,7 @@ class Ready:
         problems = [*self._runtime.plugins.problems, *self._plugins.problems]
         states = [f"{each.name}: {each.error}" for each in self._running.states() if each.error]
         parts["plugins"] = "; ".join([*map(str, problems), *states]) or "ok"
+        parts |= self._services.problems()
         return parts
 
 

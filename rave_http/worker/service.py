@@ -47,6 +47,7 @@ from rave_http.worker.worker_events import WorkerEvents
 from rave_http.workers.metrics import Metrics
 from rave_http.workers.peers import WorkerRPC
 from rave_http.workers.run_directory import RunDirectory
+from rave_http.workers.services_report import ServicesReport
 from rave_http.workers.shared_imports import SharedImports
 from rave_http.workers.statistics_report import StatisticsReport
 from rave_http.workers.workers import Workers
@@ -85,6 +86,8 @@ class Service:
         self.plugins = HttpPlugins.installed(settings.disabled_plugins)
         context = PluginContext(settings, self.runtime.events, self.clock)
         self.running = RunningPlugins(self.runtime.plugins.calls(), context)
+        has_services = self.runtime.plugins.implements("rave_services")
+        self.services = ServicesReport(run_directory, self.clock, has_services=has_services)
         if own.load_error_fatal:
             self.plugins.check()
         self._add_authorizer()

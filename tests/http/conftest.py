@@ -192,7 +192,8 @@ class RunningService:
 
     def workers(self) -> list[int]:
         """The process IDs of the workers."""
-        return [child.pid for child in psutil.Process(self.process.pid).children()]
+        children = psutil.Process(self.process.pid).children()
+        return [child.pid for child in children if "rave_http.process.services" not in child.cmdline()]
 
     def count(self, metric: str) -> float:
         """What a metric without labels stands at, in all workers."""
