@@ -1,0 +1,157 @@
+"""The routes of the service: which resource answers which path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import falcon.asgi
+from falcon.asgi import Request, Response
+
+from rave_http.resources import (
+    caches,
+    catalog,
+    documents,
+    events,
+    health,
+    jobs,
+    namespaces,
+    operations,
+    products,
+    reports,
+    status,
+    ui,
+)
+from rave_http.resources.ladder import Ladder
+from rave_http.resources.plugin_routes import PluginRoutes
+from rave_http.resources.product_events import ProductEvents
+from rave_http.resources.ready import ResponseCache
+from rave_http.worker.service import Service
+
+
+def add_routes(
+    app: falcon.asgi.App[Request, Response], service: Service, ready: ResponseCache, plugin_routes: PluginRoutes
+) -> None:
+    """Adds routes for the system's own paths and of plugins, which never change. All others depend on the catalog."""
+    visible = catalog.VisibleOperations(service.namespaces, service.authorizer, service.links)
+    root = catalog.Catalog(visible)
+    app.add_route("/", root)
+    _route_documents(app, service, visible, plugin_routes.paths)
+    _route_reports(app, service)
+    plugin_routes.add_to(app)
+    # Falcon tries the latest sink first.
+    app.add_sink(_operations(service, root, ready), "/")
+    app.add_sink(_products(service), products.PREFIX)
+
+
+def _route_documents(
+    app: falcon.asgi.App[Request, Response],
+    service: Service,
+    visible: catalog.VisibleOperations,
+    others: Mapping[str, Any],
+) -> None:
+    """Adds the routes that describe the service, for programs and for people."""
+    exports = service.namespaces, service.authorizer
+    app.add_route("/-/ops", catalog.OperationList(visible))
+    app.add_route("/-/ops/{name:path}", catalog.Description(*exports, service.links))
+    app.add_route("/-/namespaces", namespaces.Namespaces(*exports))
+    app.add_route("/-/namespaces/{namespace}/reload", namespaces.Reload(*exports, service.workers))
+    app.add_route("/-/openapi.json", documents.OpenAPI(*exports, service.links, others))
+    app.add_route("/-/problems/{slug}", documents.ProblemPage(service.links))
+    app.add_route("/-/version", health.Version())
+    app.add_route("/-/ui", ui.Home(service.links))
+    app.add_route("/-/ui/{name:path}", ui.Form(*exports, service.links))
+
+
+def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) -> None:
+    """Adds the routes that show the state of the service and what it keeps."""
+    exports, max_body = (service.namespaces, service.authorizer), service.settings.max_body
+    statistics = reports.VisibleStatistics(service.workers.statistics, *exports)
+    kept = caches.CacheFacts(service.runtime, *exports)
+    ready = _ready(service)
+    doing = status.WorkerStatus(
+        service.workers, service.jobs, service.waiting, service.streams, service.links, service.clock
+    )
+    app.add_route("/-/events", _events(service))
+    app.add_route("/-/cache", kept)
+    app.add_route("/-/jobs", jobs.JobList(service.all_jobs, service.authorizer, service.links))
+    app.add_route("/-/cache/purge", caches.Purge(service.runtime, *exports, service.workers, max_body=max_body))
+    app.add_route("/-/livez", health.Live())
+    app.add_route("/-/readyz", ready)
+    app.add_route("/-/metrics", reports.MetricsResource(service.metrics, service.authorizer, service.workers))
+    app.add_route(
+        "/-/statistics",
+        reports.Statistics(statistics, service.authorizer, service.workers.statistics, max_body=max_body),
+    )
+    app.add_route(
+        "/-/ui/status",
+        status.Status(*exports, doing, statistics, kept, ready, service.links, service.clock),
+    )
+
+
+def _ready(service: Service) -> health.Ready:
+    return health.Ready(
+        service.namespaces,
+        service.authorizer,
+        service.runtime,
+        service.plugins,
+        service.running,
+        service.services,
+        lambda: service.run_directory.is_stopping,
+    )
+
+
+def _events(service: Service) -> events.EventsResource:
+    return events.EventsResource(
+        service.runtime.events,
+        service.namespaces,
+        service.authorizer,
+        service.streams,
+        service.clock,
+        service.jobs.is_draining,
+        service.events.announce,
+    )
+
+
+def _operations(service: Service, root: catalog.Catalog, ready: ResponseCache) -> operations.Operations:
+    ladder = Ladder(
+        service.authorizer,
+        service.results,
+        service.jobs,
+        service.waiting,
+        service.tickets,
+        service.responder,
+        ready,
+        service.metrics,
+        service.clock,
+        service.settings,
+    )
+    return operations.Operations(
+        service.namespaces,
+        service.authorizer,
+        ladder,
+        root,
+        ready,
+        service.results,
+        service.responder,
+        service.foreign,
+        max_body=service.settings.max_body,
+    )
+
+
+def _products(service: Service) -> products.Products:
+    is_draining = service.jobs.is_draining
+    events = ProductEvents(service.statuses, service.streams, service.responder, service.clock, is_draining)
+    return products.Products(
+        service.authorizer,
+        service.statuses,
+        service.waiting,
+        service.responder,
+        service.workers,
+        events,
+        service.all_jobs,
+        service.followers,
+        service.clock,
+        is_draining,
+        max_wait=service.settings.max_wait,
+    )
