@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rave_core.backend import StoreURL, SupportsPurge, SupportsStats
+from rave_core.cli.alternation import alternations
 from rave_core.clock import SystemClock
 from rave_core.errors import RaveError
 from rave_core.model import Kind
@@ -30,6 +31,7 @@ _SKEW = 2.0
 _FUTURE = 60.0
 _SAMPLE = 200
 _LONG_AGO = 10
+_LOOKED_AT = 5000
 
 
 class Level(StrEnum):
@@ -88,6 +90,7 @@ def examine(session: Session) -> Iterator[Finding]:
         yield from _limits(f"cache of {name}", cache, "cache" if kind is Kind.DATA else "products", urls)
         yield from _directories(f"cache of {name}", urls)
         yield from _tidiness(f"cache of {name}", cache, runtime.clock.now(), session, kind)
+        yield from _versions(f"cache of {name}", cache)
     yield from _trust(session)
     yield from _plugins(session)
 
@@ -183,6 +186,22 @@ def _tidiness(subject: str, cache: Cache, now: float, session: Session, kind: Ki
             subject,
             f"{len(ahead)} entries were made in the future, by the clock of this host",
             "compare the clocks of the hosts that share this cache",
+        )
+
+
+def _versions(subject: str, cache: Cache) -> Iterator[Finding]:
+    try:
+        found = list(alternations(islice(entries(cache), _LOOKED_AT)))
+    except (OSError, ValueError):
+        return  # told by its check
+    for each in found:
+        what = f"; what differs: {', '.join(each.differing)}" if each.differing else ""
+        yield _warning(
+            subject,
+            f"the {each.versions} versions of {each.operation} alternate: one came back {each.returns} times{what}",
+            "programs with different code share it and find none of each other's results: deploy one version, or give "
+            "each its own cache. If the code is the same, a value that counts differs from process to process, such as "
+            "a dict made from a set",
         )
 
 

@@ -91,8 +91,8 @@ def _start(directory: Path, seed: int) -> subprocess.Popen[bytes]:
         "HOME": str(directory),
         "XDG_CACHE_HOME": f"{directory}/user",
     }
-    errors = open(directory / "errors", "ab")  # noqa: SIM115  # the child's
-    return subprocess.Popen([sys.executable, HERE / "worker.py", directory, str(seed)], env=environ, stderr=errors)
+    with open(directory / "errors", "ab") as errors:
+        return subprocess.Popen([sys.executable, HERE / "worker.py", directory, str(seed)], env=environ, stderr=errors)
 
 
 def _ends(process: subprocess.Popen[bytes]) -> bool:

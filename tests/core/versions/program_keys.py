@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 sys.dont_write_bytecode = True
 
 from rave_core import Runtime, Settings, using  # noqa: E402  # from where this file is
-from tests.core.versions.programs import HEAD, edits, loaded  # noqa: E402
+from tests.core.versions.programs import HEAD, edits, loaded  # noqa: E402  # likewise
 
 PROGRAM = """
 import collections, dataclasses, datetime, decimal, enum, fractions, functools, ipaddress, math, operator, os, pathlib
