@@ -100,6 +100,10 @@ class Application:
         if self._access_log is not None:
             self._access_log.reopen()
 
+    def hurry(self, seconds: float) -> None:
+        """Announces that the worker stops after so many seconds, or the grace time if that is less."""
+        self.service.drain(seconds)
+
     def close(self) -> None:
         """Writes the rest of the access log, and ends the threads of plugins."""
         self._plugin_routes.close()

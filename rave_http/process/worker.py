@@ -10,16 +10,19 @@ import os
 import signal
 from typing import Any, Final
 
-from gunicorn.workers import gasgi  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.asgi import lifespan  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.workers import gasgi  # type: ignore[import-untyped]  # as above
 
 from rave_core.clock import SystemClock
 from rave_http.process.connection import Connection
 from rave_http.process.connections import ConnectionLimits, Connections, allow_descriptors
+from rave_http.process.lifespan import Lifespan
 
 HELD: Final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGUSR1, signal.SIGABRT)
 """Signals that a process has to hold back when it forks a worker; it takes them when it can."""
 
 _STEP: Final = 0.1  # seconds
+_ORPHANED: Final = 3  # seconds of grace for a worker whose arbiter was killed
 _TURNS: Final = 3  # of the event loop, after which a connection that was accepted has a protocol
 _NO_RESOURCES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ARENAS: Final = 2
@@ -28,7 +31,7 @@ _clock = SystemClock()
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A worker. Its application may have ``attach(worker)``, called before anything else, and ``reopen()``.
+    """A worker. Its application may have ``attach(worker)``, called before anything else, ``reopen`` and ``hurry``.
 
     Attributes:
         has_served: whether it has served; in the arbiter and in the worker itself.
@@ -80,10 +83,23 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     def notify(self) -> None:
         """Gives a sign of life; the first one wakes the arbiter, which waits for it."""
         super().notify()
+        if self.ppid != os.getppid() and not self.is_stopping:
+            self._lose_parent()
         if not self.has_served:
             self.has_served = True
             self.app.worker_serves()
             os.kill(self.ppid, signal.SIGCHLD)
+
+    def _lose_parent(self) -> None:
+        """Hurries, since the arbiter is gone: while this worker holds the address, no other service can start there.
+
+        gunicorn stops the worker in the same moment.
+        """
+        self.is_stopping = True
+        self.cfg.set("graceful_timeout", min(_ORPHANED, self.cfg.graceful_timeout))
+        hurry = getattr(self.asgi, "hurry", None)
+        if hurry is not None:
+            hurry(_ORPHANED)
 
     def handle_exit_signal(self) -> None:
         """Starts to stop; calling it twice is harmless. A client can still use a promised keep-alive connection.
@@ -148,3 +164,4 @@ def _do_nothing(*_: Any) -> None:
 
 
 gasgi.ASGIProtocol = Connection  # gunicorn has no setting for it
+lifespan.LifespanManager = Lifespan  # as above

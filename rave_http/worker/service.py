@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
@@ -216,11 +217,11 @@ class Service:
         """Whether the worker is about to stop."""
         return self.jobs.is_draining.is_set()
 
-    def drain(self) -> None:
+    def drain(self, seconds: float = math.inf) -> None:
         """Announces that the worker stops soon: clients that still wait a moment later get tickets."""
         if self.is_draining:
             return
-        self.jobs.stop_within(self.settings.grace)
+        self.jobs.stop_within(min(self.settings.grace, seconds))
         self.metrics.ready(is_ready=False)
         self._start(self._drain_plugins())
 
