@@ -49,6 +49,35 @@ def test_a_result_of_an_earlier_start_does_not_replace_a_later_one(
     assert third.communicate(timeout=30)[0].split() == ["2", "0"]
 
 
+@pytest.mark.parametrize("near", ["", "memory:// ", "file://{}/near "])
+def test_nor_does_it_in_an_object_store(
+    start: Callable[..., Any],
+    log: Callable[[], list[str]],
+    until: Callable[..., Any],
+    tmp_path: Path,
+    s3_url: str,
+    near: str,
+) -> None:
+    """The layers of the suspended process forget what they had."""
+    source, gate, opened = tmp_path / "source", tmp_path / "gate", tmp_path / "opened"
+    opened.touch()
+    source.write_text("1")
+    mine, theirs = f"{near.format(tmp_path)}{s3_url}", s3_url
+    first = start(READER, source, gate, RAVE_CACHE=mine)
+    until(lambda: log() == ["read 1"], "the first read")
+    first.send_signal(signal.SIGSTOP)
+    source.write_text("2")
+    second = start(READER, source, opened, RAVE_CACHE=theirs)
+    assert second.communicate(timeout=30)[0].split() == ["2", "0"]
+    gate.touch()
+    first.send_signal(signal.SIGCONT)
+    assert first.communicate(timeout=30)[0].split() == ["1", "1"]
+    reader = READER.replace("rave_refresh=True", "rave_dry_run=True")
+    for cache in (mine, theirs):
+        third = start(reader, source, opened, RAVE_CACHE=cache)
+        assert third.communicate(timeout=30)[0].split() == ["2", "0"]
+
+
 @pytest.mark.parametrize("urls", [["memory://"], ["file://{}/c"], ["memory://", "file://{}/c"]])
 def test_a_slow_result_replaces_what_was_begun_before_it(tmp_path: Path, tape: Any, urls: list[str]) -> None:
     """Being late alone drops nothing: only what was begun later counts as newer."""
