@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from functools import lru_cache
 
 _ROTATED = r"(?:[.-]\d[\dTZ:_.-]*)?"
 """What rotation adds to a name: ``.1``, ``-20240601``, ``.2024-06-01``."""
@@ -58,6 +59,7 @@ _FORMS = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=1 << 16)
 def form_of_name(name: str) -> Form | None:
     """What a file of that name is; ``None`` if it is not read."""
     found = READ.match(name)
