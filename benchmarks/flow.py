@@ -1,15 +1,18 @@
-"""What rave-flow adds to DuckDB: `python benchmarks/flow.py [--flows N]`.
+"""What rave-flow adds to DuckDB, and how it compares with nfdump: `python benchmarks/flow.py [--flows N]`.
 
 A day of N generated flows, as hourly Zeek logs. It compares reading them with DuckDB's own COPY of the same logs to
-Parquet, and first questions with the same SQL by hand over the same Parquet. Then it repeats the questions. A figure
-over its limit makes the run fail.
+Parquet, and first questions with the same SQL by hand over the same Parquet. Then it repeats the questions. If nfdump
+is installed, it reads as many flows as NetFlow, and asks both for the ten largest destinations. A figure over its limit
+makes the run fail.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy
 from rave_flow.arguments.converters import to_source
 from rave_flow.formats.source_directory import Repository
 from rave_flow.inventory import Inventory
+from rave_flow.operations import top
 from rave_flow.silk import rwcount, rwfilter, rwstats, rwuniq
 from rave_flow.steps import ingest
 
@@ -29,7 +34,7 @@ from rave_core import Runtime, Settings, using
 HOURS = 24
 DAY = 1715644800
 ROUNDS = 9
-INGEST_RATIO, QUERY_RATIO, HIT_MS, MEMORY_MB = 1.3, 1.15, 1.0, 2048.0
+INGEST_RATIO, QUERY_RATIO, NFDUMP_RATIO, HIT_MS, MEMORY_MB = 1.3, 1.15, 0.3, 1.0, 2048.0
 FIELDS = (
     "ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration conn_state orig_pkts orig_ip_bytes "
     "resp_pkts resp_ip_bytes"
@@ -122,6 +127,63 @@ def by_hand(files: list[str], query: str) -> None:
         connection.sql(query).to_arrow_table()
 
 
+PACKET = numpy.dtype([
+    ("second", "<u4"), ("micros", "<u4"), ("kept", "<u4"), ("size", "<u4"), ("ethernet", "V12"), ("kind", ">u2"),
+    ("version", ">u2"), ("length", ">u2"), ("lifetime", "V5"), ("proto", "u1"), ("sum", ">u2"), ("src", ">u4"),
+    ("dst", ">u4"), ("src_port", ">u2"), ("dst_port", ">u2"), ("datagram", ">u2"), ("check", ">u2"), ("load", "V4"),
+])  # fmt: skip
+"""A packet of UDP over IPv4, as a capture has it."""
+
+
+def netflow(place: Path, number: int) -> None:
+    """As many flows as NetFlow files of an hour each, made of captures by nfpcapd."""
+    random = numpy.random.default_rng(7)
+    for hour in range(HOURS):
+        packets = numpy.zeros(number // HOURS, PACKET)
+        count = len(packets)
+        packets["second"] = DAY + hour * 3600 + numpy.arange(count) * 3500 // count
+        packets["micros"] = random.integers(0, 10**6, count)
+        packets["kept"] = packets["size"] = PACKET.itemsize - 16
+        packets["kind"], packets["version"], packets["length"], packets["proto"] = 0x0800, 0x4500, 32, 17
+        packets["lifetime"], packets["datagram"] = b"\0\0\0\0\x40", 12
+        packets["src"] = (10 << 24) + random.integers(0, 200_000, count)
+        packets["dst"] = (198 << 24) + random.integers(0, 25_000, count)
+        packets["src_port"], packets["dst_port"] = random.integers(1024, 60_000, count), 53
+        capture, made = place / "packets", place / "made"
+        made.mkdir()
+        head = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
+        capture.write_bytes(head + packets.tobytes())
+        command = ["nfpcapd", "-r", str(capture), "-w", str(made), "-t", "86400"]
+        subprocess.run(command, check=True, capture_output=True)  # with our own files
+        (found,) = made.rglob("nfcapd.2*")
+        found.rename(place / f"nfcapd.2024051400{hour:02d}")
+        shutil.rmtree(made)
+        capture.unlink()
+
+
+def beside_nfdump(place: Path, number: int, report: Report) -> None:
+    """The ten largest destinations of as many flows, by nfdump and by us."""
+    folder = place / "netflow"
+    folder.mkdir()
+    netflow(folder, number)
+    command = ["nfdump", "-R", str(folder), "-s", "dstip/bytes", "-n", "10"]
+    theirs = [seconds(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(3)]  # ours
+    settings = Settings(
+        cache=["memory://"], products=[f"file://{place}/netflow-products"], plugins={"flow": {"directory": str(folder)}}
+    )
+    with Runtime(settings) as runtime, using(runtime):
+        report.line("reading them as NetFlow", seconds(lambda: Inventory.of(to_source("default").repository)), "s")
+        asked = []
+        for _ in range(3):
+            for operation in ("flow/steps:top/", "flow/top/"):
+                for key in list(runtime.cache.backend.keys(operation)):
+                    runtime.cache.backend.delete(key)
+            asked.append(seconds(lambda: top(over="dst")))
+    report.line("nfdump's ten largest, median", statistics.median(theirs), "s")
+    report.line("ours, a miss, median", statistics.median(asked), "s")
+    report.line("  the one by the other", statistics.median(asked) / statistics.median(theirs), "", NFDUMP_RATIO)
+
+
 class Report:
     """Prints each figure beside its limit, and remembers whether one is over it."""
 
@@ -167,6 +229,8 @@ def measure(place: Path, number: int, report: Report) -> None:
         flows = rwfilter(dport="80,443")
         hits = [seconds(lambda: rwstats(flows, fields="dip", values="bytes,records", count=10)) for _ in range(200)]
         report.line("a hit in the process, median", statistics.median(hits) * 1000, "ms", HIT_MS)
+    if shutil.which("nfdump") and shutil.which("nfpcapd"):
+        beside_nfdump(place, number, report)
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     report.line("memory of all this at its peak", used, "MB", MEMORY_MB)
 
