@@ -30,7 +30,7 @@ from rave_core.text.durations import parse_duration
 
 __all__ = ["PERMISSIONS", "ServiceSettings"]
 
-PERMISSIONS = ("view", "run", "refresh", "write", "purge", "reload", "metrics", "debug")
+PERMISSIONS = ("view", "run", "refresh", "write", "purge", "reload", "metrics", "debug", "admin")
 """The permissions, each for a namespace or, as ``*``, for all."""
 _OF_OPERATIONS = ("time_limit", "executor")
 

@@ -4,6 +4,7 @@ A plugin with settings of its own declares them with the same types, as the serv
 """
 
 from rave_core.settings.kinds import (
+    LEVELS,
     Choice,
     Count,
     Duration,
@@ -22,6 +23,7 @@ from rave_core.settings.settings import Settings
 from rave_core.settings.trust import doubt
 
 __all__ = [
+    "LEVELS",
     "Choice",
     "Count",
     "Duration",

@@ -251,6 +251,27 @@ class Table(Setting["Mapping[str, object]", "Mapping[str, object]"]):
         raise self.refusal()
 
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+"""The levels of the log, the most talkative first."""
+
+
+class Levels(Setting["Mapping[str, str]", "Mapping[str, str]"]):
+    """Loggers and the level of each."""
+
+    wanted = 'a table of loggers and levels, such as "rave_flow" = "DEBUG"'
+    in_environment = False
+
+    def convert(self, value: object, _directory: Path, /) -> Mapping[str, str]:
+        """Levels in capitals, by the name of the logger."""
+        if not isinstance(value, Mapping):
+            raise self.refusal()
+        levels = {key_of(name, self.wanted): str(level).upper() for name, level in value.items()}
+        for name, level in levels.items():
+            if level not in LEVELS:
+                raise ValueError(f"the level of {name!r} is {level!r}: write one of {', '.join(LEVELS)}")
+        return levels
+
+
 def listed(value: object, wanted: str) -> list[Any]:
     """The items of a list; one alone needs none.
 

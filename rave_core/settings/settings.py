@@ -27,7 +27,18 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from rave_core.errors import ConfigurationError, RaveWarning, nearest
-from rave_core.settings.kinds import Choice, Duration, Flag, OptionalDuration, Setting, Table, Tables, Word, Words
+from rave_core.settings.kinds import (
+    Choice,
+    Duration,
+    Flag,
+    Levels,
+    OptionalDuration,
+    Setting,
+    Table,
+    Tables,
+    Word,
+    Words,
+)
 from rave_core.settings.places import Directories, DocumentsURL, File, Files, URLs, default_store, sqlite_url
 from rave_core.settings.sources import files_in_force, has_home, named_file, read_file, user_directory
 from rave_core.settings.trust import doubt
@@ -99,6 +110,7 @@ class Settings:
         strict: Whether a failed write to a store raises, instead of warning.
         load_error_fatal: Whether a plugin that fails to load stops everything.
         events: Where events go beyond this process: ``local:`` for the workers of a service, or the URL of a bus.
+        log: The level of each logger in a service, by its name.
         plugins: Free-form tables for plugins, by name: ``[plugins.NAME]``.
         disabled_plugins: Names of plugins that are not loaded.
         namespaces: Directories that are namespaces, by name.
@@ -132,6 +144,7 @@ class Settings:
     strict: Flag = Flag(False)
     load_error_fatal: Flag = Flag(False)
     events: Word = Word("local:")
+    log: Levels = Levels(dict)
     plugins: Tables = Tables(dict)
     disabled_plugins: Words = Words(())
     namespaces: Directories = Directories(dict)

@@ -15,6 +15,7 @@ from rave_http.resources import (
     events,
     health,
     jobs,
+    log,
     namespaces,
     operations,
     products,
@@ -73,6 +74,7 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
         service.workers, service.jobs, service.waiting, service.streams, service.links, service.clock
     )
     app.add_route("/-/events", _events(service))
+    app.add_route("/-/log", log.LogResource(service.log_levels, service.authorizer, max_body=max_body))
     app.add_route("/-/cache", kept)
     app.add_route("/-/jobs", jobs.JobList(service.all_jobs, service.authorizer, service.links))
     app.add_route("/-/cache/purge", caches.Purge(service.runtime, *exports, service.workers, max_body=max_body))

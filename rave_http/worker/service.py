@@ -45,6 +45,7 @@ from rave_http.worker.kept_results import KeptResults
 from rave_http.worker.limits import EventStreams, WaitingRequests
 from rave_http.worker.responder import Responder
 from rave_http.worker.worker_events import WorkerEvents
+from rave_http.workers.log_levels import LogLevels
 from rave_http.workers.metrics import Metrics
 from rave_http.workers.peers import WorkerRPC
 from rave_http.workers.run_directory import RunDirectory
@@ -116,6 +117,7 @@ class Service:
         statistics = StatisticsReport(rpc, run_directory, clock=self.clock, call=self._cells)
         self.workers = Workers(rpc, statistics, self.runtime)
         self.events = WorkerEvents(self.runtime, self.workers)
+        self.log_levels = LogLevels(self.workers, run_directory, self.runtime.settings.log)
 
     def _add_namespaces(self, run_directory: RunDirectory, directories: dict[str, str]) -> None:
         self.namespaces = LiveNamespaces(
@@ -187,6 +189,7 @@ class Service:
         await asyncio.to_thread(self.namespaces.load)
         self._tell_metrics()
         await self.workers.open()
+        await self.log_levels.open()
         await self.events.open(self.namespaces.states())
         self._run(self._pulse, PULSE)
         if self.settings.reload:

@@ -25,7 +25,7 @@ _METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 _OUTCOMES: Final = frozenset(("hit", "stale", "miss", "refreshed", "uncached", "wait", "ticket"))
 _SYSTEM_ROUTES: Final = {
     *("ops", "products", "jobs", "cache", "namespaces", "ui"),
-    *("openapi.json", "livez", "readyz", "metrics", "statistics", "version", "problems", "events"),
+    *("openapi.json", "livez", "readyz", "metrics", "statistics", "version", "problems", "events", "log"),
 }
 _OTHER: Final = "other"
 _SYNC_SECONDS: Final = 1.0

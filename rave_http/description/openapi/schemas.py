@@ -255,6 +255,17 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         "maxProperties": 1,
     },
     "StatisticsState": record("Whether a namespace of statistics collects.", {"name": TEXT, "enabled": FLAG}),
+    "LogLevels": record("The loggers with a level of their own.", {"levels": {"type": "object"}}),
+    "LogLevel": record(
+        "The level of a logger, to be set; DEFAULT takes it back.",
+        {
+            "logger": {**TEXT, "minLength": 1, "maxLength": 200},
+            "level": {"enum": ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "DEFAULT"]},
+        },
+        required=["logger", "level"],
+        is_open=False,
+    ),
+    "LogLevelSet": record("What was set.", {"logger": TEXT, "level": TEXT, "silent": TEXTS}),
     "ProblemKind": record(
         "A kind of problem.",
         {"slug": TEXT, "title": TEXT, "status": COUNT, "advice": {"type": "string", "description": "What to do."}},

@@ -34,6 +34,8 @@ def system_paths() -> dict[str, dict[str, Any]]:
         **_products(),
         **_administration(),
         **_state(),
+        "/-/events": {"get": _events()},
+        "/-/log": _log(),
         "/-/openapi.json": {"get": _document()},
         "/-/problems/{slug}": {
             "parameters": [_path("slug", "A kind of problem.", {"enum": list(SLUGS)})],
@@ -121,7 +123,6 @@ def _state() -> dict[str, dict[str, Any]]:
         {"200": answer("Metrics.", None, *_METRICS), **problems(*_ACCESS, 400, 406, 500, 503)},
     )
     return {
-        "/-/events": {"get": _events()},
         "/-/livez": {"get": _read("isAlive", "Whether the service answers at all.", ref("Health"))},
         "/-/readyz": {"get": ready},
         "/-/metrics": {"get": metrics},
@@ -136,6 +137,14 @@ def _state() -> dict[str, dict[str, Any]]:
             ),
         },
         "/-/version": {"get": _read("getVersion", "What runs here.", ref("Version"))},
+    }
+
+
+def _log() -> dict[str, Any]:
+    setting = "Sets the level of a logger, in every worker."
+    return {
+        "get": _read("getLogLevels", "The levels of loggers.", ref("LogLevels")),
+        "post": _change("setLogLevel", setting, "LogLevel", "LogLevelSet", needs_body=True),
     }
 
 

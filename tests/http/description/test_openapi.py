@@ -139,6 +139,7 @@ def test_every_reference_leads_somewhere_and_every_path_is_there() -> None:
         "/-/products/{key}/job",
         "/-/jobs",
         "/-/events",
+        "/-/log",
         "/-/cache",
         "/-/cache/purge",
         "/-/namespaces",

@@ -1,0 +1,77 @@
+"""``/-/log``: levels of loggers, from the settings and while the service runs."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+Service = Any  # RunningService of the conftest
+
+MORE = '''
+import logging
+
+
+@op
+@expires(nocache)
+@mime_type("text/plain")
+def talk(word: str = "x") -> str:
+    """Logs a line at each level."""
+    logging.getLogger("lab.talk").debug("debug %s", word)
+    logging.getLogger("lab.talk").error("error %s", word)
+    return str(os.getpid())
+
+
+__export__ |= {"talk": talk}
+'''
+ALL = ["view", "run", "metrics", "admin"]
+
+
+def workers_that_talk(service: Service, word: str) -> set[str]:
+    """Asks until both workers have answered, and gives those that did."""
+    found: set[str] = set()
+    for _ in range(200):
+        found.add(service.get(f"/lab/talk?word={word}").text)
+        if len(found) == 2:
+            break
+    return found
+
+
+def test_a_level_is_set_in_every_worker_and_taken_back(start_service: Callable[..., Service]) -> None:
+    """Also in one that starts later; a wrong level is refused, and so is a client without the permission."""
+    service = start_service(more=MORE, anonymous=ALL)
+    assert len(workers_that_talk(service, "before")) == 2
+    assert "error before" in service.log
+    assert "debug before" not in service.log
+    answer = service.ask("POST", "/-/log", json={"logger": "lab.talk", "level": "DEBUG"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {"logger": "lab.talk", "level": "DEBUG", "silent": []}
+    assert service.get("/-/log").json()["levels"]["lab.talk"] == "DEBUG"
+    assert len(workers_that_talk(service, "during")) == 2
+    lines = [line for line in service.log.splitlines() if "debug during" in line]
+    assert len({line.split()[3] for line in lines}) == 2
+    assert service.ask("POST", "/-/log", json={"logger": "lab.talk", "level": "LOUD"}).status_code == 400
+    assert service.ask("POST", "/-/log", json={"logger": "lab.talk"}).status_code == 400
+    assert service.ask("POST", "/-/log", json={"logger": "lab.talk", "level": "DEFAULT"}).status_code == 200
+    workers_that_talk(service, "after")
+    assert "debug after" not in service.log
+
+
+def test_a_worker_that_starts_later_has_the_level_too(
+    start_service: Callable[..., Service], wait_until: Callable[..., Any]
+) -> None:
+    """Because the service remembers it until it stops."""
+    service = start_service(more=MORE, anonymous=ALL, workers=1)
+    assert service.ask("POST", "/-/log", json={"logger": "lab.talk", "level": "DEBUG"}).status_code == 200
+    before = service.get("/lab/talk?word=one").text
+    service.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: service.get("/lab/talk?word=two").text != before, seconds=40)
+    wait_until(lambda: "debug two" in service.log.rpartition(before)[2])
+    assert service.get("/-/log").json()["levels"]["lab.talk"] == "DEBUG"
+
+
+def test_levels_need_the_permission(shared_service: Service) -> None:
+    """Which nobody has by default."""
+    answer = shared_service.ask("POST", "/-/log", json={"logger": "lab.talk", "level": "DEBUG"})
+    assert answer.status_code in (401, 403)
+    assert shared_service.get("/-/log").status_code in (401, 403)
