@@ -287,7 +287,7 @@ def _is_ready(running: RunningService) -> bool:
     assert running.process.poll() is None, running.log
     try:
         return running.get("/-/readyz").status_code == 200
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):  # it listens before its workers have started
         return False
 
 
