@@ -2,7 +2,9 @@
 
     FlowError (RaveError, ValueError)
     ├── NoDirectoryError       where the flow files are is not configured, or is no directory
-    ├── NoFilesError           the directory holds no flow files
+    ├── RefusedError           the flows can't answer the question (`rave_core.errors.OperationError`)
+    │   ├── NoFilesError       the directory holds no flow files, or none of the kind that is asked about
+    │   └── NothingFoundError  no flow matches
     ├── AmbiguousFilesError    one log lies there twice, and would be counted twice
     ├── UnreadableError        a file is damaged, or not what its name says
     │   ├── MissingProgramError    a program that reads a file is not installed
@@ -13,15 +15,14 @@
     │   ├── WindowError        a window of time ends before it starts, or would have too many bins
     │   └── UnknownSourceError no source of that name is configured (`NoDirectoryError` too)
     ├── ResolvingOffError      names are asked for, and ``resolve = true`` is not set
-    ├── NoStateError           nothing in these files shows whether connections failed
-    └── NothingFoundError      no flow matches
+    └── NoStateError           nothing in these files shows whether connections failed
 
 Every message names the file, and the line if there is one.
 """
 
 from __future__ import annotations
 
-from rave_core.errors import ArgumentError, RaveError
+from rave_core.errors import ArgumentError, OperationError, RaveError
 
 
 class FlowError(RaveError, ValueError):
@@ -32,8 +33,20 @@ class NoDirectoryError(FlowError):
     """The place of the flow files is not configured, or is not a directory."""
 
 
-class NoFilesError(FlowError):
-    """The directory holds no flow files."""
+class RefusedError(FlowError, OperationError):
+    """The flows can't answer the question; ``parameter`` is the argument that asks for what is not there."""
+
+    def __init__(self, message: str, *, parameter: str | None = None) -> None:
+        errors = [{"parameter": parameter, "detail": message}] if parameter else []
+        OperationError.__init__(self, message, errors=errors)
+        self.parameter = parameter
+
+
+class NoFilesError(RefusedError):
+    """The directory holds no flow files, or none of the kind that the question is about."""
+
+    def __init__(self, message: str, *, parameter: str | None = "source") -> None:
+        super().__init__(message, parameter=parameter)
 
 
 class AmbiguousFilesError(FlowError):
@@ -86,5 +99,5 @@ class NoStateError(FlowError):
     """The flows have no state, so nothing shows whether connections succeeded."""
 
 
-class NothingFoundError(FlowError):
+class NothingFoundError(RefusedError):
     """No flow matches; the message says what there is."""

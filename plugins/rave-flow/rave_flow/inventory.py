@@ -189,10 +189,13 @@ class Inventory:
         if found is None:
             missing = "".join(f"; {each}" for each in selection.left_out.sentences())
             raise NothingFoundError(
-                f"no flows {selection.window} in the files of {self.directory}; {self._span()}{missing}"
+                f"no flows {selection.window} in the files of {self.directory}; {self._span()}{missing}",
+                parameter="end" if selection.window.start is None else "start",
             )
         if proto is not None and proto not in found.protocols:
-            raise NothingFoundError(f"no {proto!r} flows {selection.window}; there are {', '.join(found.protocols)}")
+            raise NothingFoundError(
+                f"no {proto!r} flows {selection.window}; there are {', '.join(found.protocols)}", parameter="proto"
+            )
         return found
 
     def _span(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, Final
 
 from rave_core.converters import Converter, FunctionConverter, Schema, iso_date, to_datetime
 from rave_flow.detectors.scans import CONTACTS
@@ -140,6 +140,9 @@ def to_connections(value: Any) -> int:
     return number
 
 
+_WIDEST: Final = 100 * 366 * 86400
+
+
 def to_width(value: Any) -> int:
     """The whole seconds of a duration, at least 1: of numbers, of text such as ``5m``, of ``timedelta``.
 
@@ -151,6 +154,8 @@ def to_width(value: Any) -> int:
     seconds = value.total_seconds() if isinstance(value, timedelta) else parse_duration(value)
     if seconds < 1 or seconds != int(seconds):
         raise ValueError("bins are whole seconds wide, at least 1, as 5m or 1h")
+    if seconds > _WIDEST:
+        raise ValueError(f"bins are at most {_WIDEST} s wide, which is a century")
     return int(seconds)
 
 

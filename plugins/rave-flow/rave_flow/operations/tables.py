@@ -18,6 +18,7 @@ from rave_flow.model.windows import Bins, Window
 from rave_flow.operations import daily_report
 from rave_flow.operations.detections import beacons, long_connections, new_services, scans
 from rave_flow.operations.windowed import ARROW, Time, noted, selected, settling
+from rave_flow.sql.dates import after
 
 if TYPE_CHECKING:
     import pyarrow
@@ -85,7 +86,7 @@ def daily(day: Time, n: int = 5, source: Source | str = "default") -> pyarrow.Ta
     share (of the day's bytes), busiest_hour (0 to 23, by bytes).
     """
     midnight = cast("datetime", day)
-    inventory, selection = selected(source, midnight, midnight + timedelta(days=1))
+    inventory, selection = selected(source, midnight, after(midnight, timedelta(days=1), "day"))
     inventory.require(selection)
     hours = []
     for number in range(24):
@@ -107,7 +108,7 @@ def hourly(hour: Time, n: int = 5, source: Source | str = "default") -> pyarrow.
     share (of the hour's bytes).
     """
     start = cast("datetime", hour)
-    inventory, selection = selected(source, start, start + timedelta(hours=1))
+    inventory, selection = selected(source, start, after(start, timedelta(hours=1), "hour"))
     inventory.require(selection)
     return noted(daily_report.hourly(steps.hour(start, selection.slices), n), selection)
 

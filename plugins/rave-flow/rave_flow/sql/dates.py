@@ -67,13 +67,26 @@ def span_of(start_date: Any, end_date: Any) -> Window:
         return Window()
     first, unit = moment_of("start_date", start_date)
     if end_date is None:
-        return Window(first, first + unit)
+        return Window(first, after(first, unit, "start_date"))
     last, end_unit = moment_of("end_date", end_date)
     if unit == _UNITS[0] and end_unit < unit:
         last, end_unit = last.replace(hour=0, minute=0, second=0, microsecond=0), unit
-    if last + end_unit <= first:
+    end = after(last, end_unit, "end_date")
+    if end <= first:
         raise ParameterError(f"end_date={end_date!r} is before start_date={start_date!r}", parameter="end_date")
-    return Window(first, last + end_unit)
+    return Window(first, end)
+
+
+def after(moment: datetime, unit: timedelta, parameter: str) -> datetime:
+    """The moment ``unit`` later.
+
+    Raises:
+        ParameterError: there is none; it names ``parameter``.
+    """
+    try:
+        return moment + unit
+    except OverflowError:
+        raise ParameterError(f"{parameter}={moment.isoformat()} is too late", parameter=parameter) from None
 
 
 def moment_of(name: str, value: Any) -> tuple[datetime, timedelta]:
