@@ -47,6 +47,7 @@ docs: $(STAMP) ## build the documentation into docs/_build/html; a warning is an
 bench: $(STAMP) ## run the benchmarks
 	$(BIN)/python benchmarks/run.py $(ARGS)
 	$(BIN)/python benchmarks/service.py $(ARGS)
+	$(BIN)/python benchmarks/log_cost.py
 
 soak: $(STAMP) ## fifteen minutes of mixed load on a service, with reloads, edits and kills
 	$(BIN)/python benchmarks/soak.py --minutes 15 $(ARGS)
