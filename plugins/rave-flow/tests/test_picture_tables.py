@@ -7,12 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import falcon.asgi
-import falcon.testing
 import pytest
 from rave_flow.operations import count, top
 from rave_flow.pictures.operations import PICTURES, __export__
-from rave_flow.service import TableLinks, rave_http_middleware
 
 from rave_core import Runtime
 
@@ -55,34 +52,3 @@ def test_an_svg_links_to_its_table(sharing: Serve, generated: Path, name: str) -
     assert link == "table?start=2024-05-14T06%3A00%3A00%2B00%3A00"
     (plain,) = re.findall(r'href="(table[^"]*)"', Path(__export__[f"{name}/svg"]()).read_text())
     assert plain == "table"
-
-
-class Picture:
-    """Stands for the operations of a service."""
-
-    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, **_: str) -> None:
-        """There or not, as the query says."""
-        resp.status = req.get_param("rave.status") or "200 OK"
-
-
-@pytest.mark.parametrize(
-    ("asked", "link"),
-    [
-        ("/flow/timeline", "<timeline/table>"),
-        ("/flow/talkers?over=dst&n=3&rave.f=png", "<talkers/table?over=dst&n=3>"),
-        ("/flow/mix/svg?start=2024-05-14", "<table?start=2024-05-14>"),
-        ("/flow/mix?start=%3E%0d%0aX%3A%20y", "<mix/table?start=%3E%0D%0AX%3A+y>"),
-        ("/flow/mix?rave.status=404%20Not%20Found", None),
-        ("/flow/top", None),
-        ("/other/timeline", None),
-    ],
-)
-def test_a_picture_names_its_table_in_a_header(asked: str, link: str | None) -> None:
-    """Relative to the picture, so that it holds behind any proxy; nothing of the query gets out of the URL."""
-    app = falcon.asgi.App(middleware=list(rave_http_middleware()))
-    for route in ("/{one}/{two}", "/{one}/{two}/{three}"):
-        app.add_route(route, Picture())
-    answer = falcon.testing.TestClient(app).simulate_get(asked)
-    said = f'{link}; rel="describedby"; title="table"' if link else None
-    assert answer.headers.get("link") == said
-    assert isinstance(rave_http_middleware()[0], TableLinks)
