@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -36,7 +37,10 @@ def test_a_port_that_answers_for_the_first_time_is_new(
     serving(zeek(lines))
     rows = new_services(start="2024-05-14T10:00", end="2024-05-14T11:00", baseline="7d").to_pylist()
     assert [(row["host"], row["port"]) for row in rows] == [("192.0.2.2", 443), ("192.0.2.1", 8080)]
-    assert "192.0.2.2:443/tcp first answered 2024-05-14 10:00:20 UTC" in rows[0]["why"]
+    assert "192.0.2.2:443/tcp first answered at 2024-05-14 10:00:20 UTC" in rows[0]["why"]
+    assert re.search(
+        r"UTC: (once|\d+ times) to (1 client|\d+ clients), and never in the (\d+ )?[a-z]+ before$", rows[0]["why"]
+    )
     with pytest.raises(NothingFoundError):
         new_services(start="2024-05-14T10:00", end="2024-05-14T11:00", baseline="1h")
 

@@ -24,8 +24,9 @@ FROM contacts WHERE proto IN ('tcp', 'udp', 'sctp') AND {_ANSWERED} GROUP BY dst
 """  # noqa: S608  # all from our constants
 _NEW = """
 SELECT host, port, proto, service, first_at, flows, clients, bytes,
-       format('{}:{}/{} first answered {} UTC, {} times to {} clients, and never in the {} before', host, port, proto,
-              strftime(first_at, '%Y-%m-%d %H:%M:%S'), flows, clients, $baseline) AS why
+       format('{}:{}/{} first answered at {} UTC: {} to {}, and never in the {} before', host, port, proto,
+              strftime(first_at, '%Y-%m-%d %H:%M:%S'), CASE flows WHEN 1 THEN 'once' ELSE format('{} times', flows) END,
+              CASE clients WHEN 1 THEN '1 client' ELSE format('{} clients', clients) END, $baseline) AS why
 FROM now ANTI JOIN before USING (host, port, proto) ORDER BY first_at, host, port, proto
 """
 

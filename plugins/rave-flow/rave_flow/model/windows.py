@@ -104,3 +104,12 @@ class Bins:
 def readable_width(seconds: float, wanted: int = 150) -> float:
     """The width that cuts ``seconds`` into about ``wanted`` bins, of those that read well."""
     return next((float(step) for step in STEPS if seconds / step <= wanted), float(STEPS[-1]))
+
+
+def said(seconds: float) -> str:
+    """A time in words, such as ``5 minutes``."""
+    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds % size == 0:
+            number = int(seconds // size)
+            return word if number == 1 else f"{number} {word}s"
+    return str(timedelta(seconds=seconds))

@@ -18,7 +18,7 @@ from rave_flow.detectors import new_services as services
 from rave_flow.detectors import scans as scanning
 from rave_flow.detectors.scans import SequentialTest
 from rave_flow.model.ranges import Ranges
-from rave_flow.model.windows import Window
+from rave_flow.model.windows import Window, said
 from rave_flow.operations.windowed import ARROW, Time, noted, selected, settling
 from rave_flow.steps import Slice, parquet_of
 
@@ -134,7 +134,7 @@ def new_services(
     table = services.new_services(
         _answering(now.window, now.slices),
         _answering(before.window, before.slices),
-        str(timedelta(seconds=seconds)),
+        said(seconds),
     )
     return noted(table, now)
 

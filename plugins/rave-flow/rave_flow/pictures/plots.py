@@ -7,7 +7,7 @@ from math import floor, log10
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from rave_flow.model.windows import Bins
+from rave_flow.model.windows import Bins, said
 from rave_flow.pictures.styling import (
     COLOURS,
     LINES,
@@ -17,7 +17,6 @@ from rave_flow.pictures.styling import (
     amount,
     edges,
     entitle,
-    said,
     tidy,
     time_axis,
 )

@@ -7,7 +7,7 @@ bytes.
 from __future__ import annotations
 
 import threading
-from datetime import UTC, timedelta
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,12 +110,3 @@ def tidy(axes: Axes, axis: Any) -> None:
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-
-
-def said(seconds: float) -> str:
-    """A time in words, such as ``5 minutes``."""
-    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        if seconds % size == 0:
-            number = int(seconds // size)
-            return word if number == 1 else f"{number} {word}s"
-    return str(timedelta(seconds=seconds))
