@@ -10,7 +10,7 @@ from typing import Any
 from rave_core.converters.specifiers import is_own
 from rave_core.errors import ArgumentError, UnencodableError
 from rave_core.fingerprint import digest
-from rave_core.fingerprint.met_code import begin_collecting, end_collecting
+from rave_core.fingerprint.encoder import digest_with_code
 from rave_core.model import Call, Key, OperationSpec
 from rave_core.typemap import FittedTypeMap
 
@@ -143,13 +143,7 @@ class Binder:
         return None
 
     def _digest(self, items: Iterable[tuple[str, Any]]) -> str:
-        if self._code_of is None:
-            return digest(items)
-        met, before = begin_collecting()
-        try:
-            return digest(items, met, self._code_of)
-        finally:
-            end_collecting(before)
+        return digest(items) if self._code_of is None else digest_with_code(items, self._code_of)
 
     def _counted(self, name: str, value: Any) -> Any:
         """An argument as it counts for the key: what ``**kwargs`` took, without the ignored ones."""

@@ -34,7 +34,7 @@ from rave_core.fingerprint import code, standard, zones
 from rave_core.fingerprint.buffers import Write
 from rave_core.fingerprint.builtins import BUILT_IN, PUTS, Put, guarded, piece, put_text
 from rave_core.fingerprint.classes import MEMBERS, class_name, is_named, put_class
-from rave_core.fingerprint.met_code import noting
+from rave_core.fingerprint.met_code import begin_collecting, end_collecting, noting
 from rave_core.fingerprint.objects import class_header, object_put
 from rave_core.fingerprint.parts import leaf, parts, unreadable
 
@@ -53,6 +53,20 @@ def encode(value: object) -> bytes:
     chunks: list[Any] = []
     _put_all(value, chunks.append)
     return b"".join(chunks)
+
+
+def digest_with_code(named: Iterable[tuple[str, object]], code_of: Callable[[list[object]], str]) -> str:
+    """As `digest`; the code that the encoding meets counts as well.
+
+    Args:
+        named: the values.
+        code_of: gives the text that represents functions and classes; empty for none.
+    """
+    met, before = begin_collecting()
+    try:
+        return digest(named, met, code_of)
+    finally:
+        end_collecting(before)
 
 
 def digest(

@@ -136,7 +136,8 @@ class OuterMiddleware:
         if self._hosts is not None and scope.get("client") is not None:  # no browser reaches a Unix socket
             host = next((value for name, value in scope["headers"] if name == b"host"), None)
             self._hosts.check(host, version=scope.get("http_version", "1.1"))
-        check_coding(exchange.coding)
+        if exchange.coding is not None:
+            check_coding(exchange.coding)
         if not is_about_server:
             await self._inner(scope, exchange.receive, exchange.send)
             return

@@ -30,12 +30,12 @@ def take_path(scope: MutableMapping[str, Any]) -> None:
     scope["headers"] = [(name, found[1] if name == b"host" else value) for name, value in scope["headers"]]
 
 
-def check_coding(coding: bytes | None) -> None:
-    """Returns if a body comes in a transfer coding that is understood: ``chunked`` alone, or none.
+def check_coding(coding: bytes) -> None:
+    """Returns if a body comes in a transfer coding that is understood: ``chunked`` alone.
 
     Raises:
         Problem: 501, as RFC 9112, 6.1 demands: the body would be taken for something else.
     """
-    if coding is not None and coding.strip().lower() != b"chunked":
+    if coding.strip().lower() != b"chunked":
         detail = "The only transfer coding that this service understands is 'chunked'"
         raise Problem("bad-request", detail, status=501, headers={"Connection": "close"})

@@ -220,7 +220,7 @@ def test_a_crowd_on_a_cold_key_costs_one_run(shared_service: Service, clients: i
 
 def test_more_than_the_queue_takes_is_refused_with_advice(start_service: Callable[..., Service]) -> None:
     """A full queue is a 503 that says when to ask again; what is kept is served all the same."""
-    service = start_service(workers=1, threads=1, queue=1)
+    service = start_service(workers=1, threads=1, queue=1, client_share=100)
     service.get("/lab/square?n=5")
     answers = [service.get(f"/lab/slow?name={i}&seconds=1.5", headers={"Prefer": "respond-async"}) for i in range(4)]
     assert [answer.status_code for answer in answers] == [202, 202, 503, 503]
