@@ -51,8 +51,11 @@ class Exports:
     by_quoted_name: Mapping[str, Sequence[ExportedOperation]]
 
     @classmethod
-    def of(cls, catalog: Catalog, runtime: Runtime, *, generation: int) -> Exports:
+    def of(cls, catalog: Catalog, runtime: Runtime, *, generation: int, earlier: Exports | None = None) -> Exports:
         """The operations of ``catalog``, as ``runtime`` sees them.
+
+        Operations that ``earlier`` has already stay resolved as they are there, although code that they reach may have
+        changed: to look at all code again takes seconds, so the caller does that next, without ``earlier``.
 
         Raises:
             ConfigurationError: an operation names an unknown strategy, version or converter.
@@ -61,7 +64,9 @@ class Exports:
         by_full_name: dict[str, ExportedOperation] = {}
         by_quoted_name: dict[str, list[ExportedOperation]] = {}
         for name, operation in catalog:
-            resolved = operation.resolved_in(runtime)
+            known = earlier.by_name.get(name) if earlier is not None else None
+            is_new = known is None or known.operation is not operation
+            resolved = operation.resolved_in(runtime) if known is None or is_new else known.resolved
             exported = ExportedOperation(name, name.partition("/")[0], operation, resolved, generation)
             by_name[name] = exported
             by_quoted_name.setdefault(quote_operation(resolved.name), []).append(exported)
