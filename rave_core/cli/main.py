@@ -39,7 +39,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "services": ("rave_core.cli.services:services", "List and run what plugins run beside the workers."),
     "config": ("rave_core.cli.config:config", "Show every setting, and where its value comes from."),
     "doctor": ("rave_core.cli.doctor:doctor", "Check that everything is in order."),
-    "shell": ("rave_core.cli.shell:shell", "Start a Python prompt with the runtime, the operations and the plugins."),
+    "shell": ("rave_core.cli.shell:shell", "Start a Python prompt in which calls go to the configured caches."),
     "completion": ("rave_core.cli.completion:completion", "Print the completion script of a shell."),
 }
 """Each built-in command: where it is defined, and its line in the help."""

@@ -22,9 +22,9 @@ _GRACE = 10.0
 
 @click.group()
 def services() -> None:
-    """List and run the services of plugins.
+    """List and run what plugins run beside the workers.
 
-    'rave serve' runs all of them in a process of their own.
+    'rave serve' runs all of these services in a process of their own.
     """
 
 

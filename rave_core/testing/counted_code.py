@@ -71,6 +71,7 @@ class _Observer:
     def __init__(self, body: CodeType, home: str) -> None:
         self.seen: set[tuple[str, str]] = set()
         self._body = body
+        self._inner = frozenset(_inner(body))  # under another name, if the body was renamed
         self._home = home
         self._depth = 0
         self._files: dict[tuple[str, str], bool] = {}
@@ -93,7 +94,7 @@ class _Observer:
             self._depth += {"call": 1, "return": -1}.get(event, 0)
         elif event == "call" and self._depth:
             module = str(frame.f_globals.get("__name__", ""))
-            if code.co_name != "<module>" and self._is_own(module, code.co_filename):
+            if code.co_name != "<module>" and code not in self._inner and self._is_own(module, code.co_filename):
                 self.seen.add((module, code.co_qualname))
 
     def _is_own(self, module: str, file: str) -> bool:
@@ -101,6 +102,14 @@ class _Observer:
         if key not in self._files:
             self._files[key] = key[0] == self._home or _is_of_project(*key)
         return self._files[key] and os.path.isabs(file)
+
+
+def _inner(code: CodeType) -> Iterator[CodeType]:
+    """The code within some code: of comprehensions, lambdas and nested functions. It counts with the whole."""
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _inner(constant)
 
 
 def _is_of_project(top: str, file: str) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ def test_plugins_are_shown_with_what_they_add(shell: Callable[..., Any]) -> None
     assert document["problems"] == []
     text = shell("plugins").stdout
     assert "rave_register_" not in text
-    assert "register_backends register_documents layer_backends" in text
+    assert "register_backends register_buses register_documents" in text
 
 
 def test_a_broken_plugin_is_shown_and_fatal_only_if_asked(shell: Any) -> None:
@@ -293,7 +294,7 @@ def rave_register_commands(registry):
     assert failed.exit_code == 2
     assert failed.stderr.endswith("rave: error: nobody is there\n")
     shown = shell("--help")
-    assert "greet  Greet someone." in shown.stdout
+    assert re.search(r"greet +Greet someone\.", shown.stdout)
     assert "command 'run' of plugin extra is left out: rave has a command of that name" in shown.stderr
     assert "command 'odd' of plugin extra is left out: 42 is not a click command" in shown.stderr
     assert shell("run", "lab/add", "1").stdout == "11\n"

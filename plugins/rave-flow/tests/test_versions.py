@@ -31,6 +31,7 @@ _CALLS: dict[str, dict[str, Any]] = {
     "rwtotal": {"key": "dport"},
     "rwgroup": {"id_fields": "sip,dip"},
     "rwbag": {"key": "sip", "counter": "bytes"},
+    "rwresolve": {"addresses": ["10.0.0.1"]},
     "rwset": {"sip": True, "daddress": "10.0.0.0/8"},
     "rwsettool": {"operation": "union", "sets": [["10.0.0.1"], ["10.0.0.2/31"]]},
 }
@@ -61,7 +62,7 @@ def runtime(logs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
     """Caches that the tests share."""
     caches = tmp_path_factory.mktemp("caches")
     urls = {"cache": [f"file://{caches}/cache"], "products": [f"file://{caches}/products"]}
-    with Runtime(Settings(**urls, plugins={"flow": {"directory": str(logs)}})) as runtime:
+    with Runtime(Settings(**urls, plugins={"flow": {"directory": str(logs), "resolve": True}})) as runtime:
         yield runtime
 
 

@@ -248,6 +248,7 @@ def test_it_is_found_through_its_entry_point():
     rave = Path(sys.executable).with_name("rave")
     done = subprocess.run([rave, "plugins", "--json"], capture_output=True, text=True, check=True)
     told = json.loads(done.stdout)
-    assert {"name": "valkey", "origin": "rave_valkey.plugin", "hooks": ["rave_register_backends"]} in told["plugins"]
+    hooks = ["rave_register_backends", "rave_register_buses"]
+    assert {"name": "valkey", "origin": "rave_valkey.plugin", "hooks": hooks} in told["plugins"]
     assert "valkey" in [backend["name"] for backend in told["backends"]]
     assert told["problems"] == []
