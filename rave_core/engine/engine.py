@@ -22,7 +22,7 @@ from rave_core.engine.compute import Compute
 from rave_core.engine.context import DeepRefresh, ExecutionContext
 from rave_core.engine.effects import Acquire, Blocking, Caller, Effects, Foreign, Runner, Sleep, Wait, run, run_async
 from rave_core.engine.execution import Claim, Execution, Failure, ResolvedOperation
-from rave_core.engine.remote_wait import RemoteWait
+from rave_core.engine.remote_wait import LONG, RemoteWait
 from rave_core.engine.single_flight import FlightResult, Flights, SingleFlight
 from rave_core.errors import is_refusal
 from rave_core.expiry import nocache
@@ -33,8 +33,6 @@ from rave_core.storage.targets import target_of
 from rave_core.telemetry.diagnostics import Diagnostics
 
 _log = logging.getLogger("rave")
-_LONG = 0.03
-"""Seconds between attempts to claim a lease from which on a cycle of waits is looked for."""
 _LONG_AGO = -1
 """The count of landings for a look-up at an unknown time: any result may have landed since."""
 
@@ -267,10 +265,10 @@ class Engine:
         return found if found is not None and found.entry.is_fresh(self._clock.now()) else None
 
     def _claim(self, execution: Execution, leases: Leases) -> Effects[tuple[Lease | None, Found | None]]:
-        """The lease of the key, or the result of another process; neither in trouble, and in a cycle of waits."""
-        resolved = execution.resolved
-        wait = RemoteWait(leases, self.flights, execution.key.text, execution.context.flight)
-        watch = LeaseWait(leases, execution.key.text, resolved.name)
+        """The lease of the key, or the result of another process; neither in trouble or in a cycle of waits."""
+        wait: RemoteWait | None = None
+        cache, key = execution.resolved.cache, execution.key.text
+        watch = LeaseWait(leases, key, execution.resolved.name)
         seconds = 0.002
 
         def give_back(claim: Claim) -> None:
@@ -279,15 +277,18 @@ class Engine:
 
         try:
             while True:
-                claim: Claim = yield Acquire(resolved.cache.blocking, self._attempt, (execution, watch), give_back)
+                claim: Claim = yield Acquire(cache.blocking, self._attempt, (execution, watch), give_back)
                 if claim.is_settled:
                     return claim.lease, claim.found
                 yield Sleep(self._clock, seconds)
                 seconds = min(seconds * 1.5, 0.2)
-                if seconds > _LONG and (yield execution.do(wait.is_circular)):
+                if seconds > LONG:
+                    wait = wait or RemoteWait(leases, self.flights, key, execution.context.flight)
+                if wait is not None and (yield execution.do(wait.is_circular)):
                     return None, None
         finally:
-            wait.end()
+            if wait is not None:
+                wait.end()
 
     def _attempt(self, execution: Execution, watch: LeaseWait) -> Claim:
         resolved = execution.resolved

@@ -5,6 +5,9 @@ from __future__ import annotations
 from rave_core.engine.single_flight import Flights, SingleFlight
 from rave_core.storage.leases import Leases
 
+LONG = 0.03
+"""Seconds between attempts to claim a lease from which on a cycle of waits is looked for."""
+
 
 class RemoteWait:
     """One body's wait for a key that another process computes. Used by one call."""

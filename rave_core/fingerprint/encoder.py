@@ -34,7 +34,7 @@ from rave_core.fingerprint import code, standard, zones
 from rave_core.fingerprint.buffers import Write
 from rave_core.fingerprint.builtins import BUILT_IN, PUTS, Put, guarded, piece, put_text
 from rave_core.fingerprint.classes import MEMBERS, class_name, is_named, put_class
-from rave_core.fingerprint.met_code import begin_collecting, end_collecting, noting
+from rave_core.fingerprint.met_code import collector, noting
 from rave_core.fingerprint.objects import class_header, object_put
 from rave_core.fingerprint.parts import leaf, parts, unreadable
 
@@ -62,11 +62,12 @@ def digest_with_code(named: Iterable[tuple[str, object]], code_of: Callable[[lis
         named: the values.
         code_of: gives the text that represents functions and classes; empty for none.
     """
-    met, before = begin_collecting()
+    before, met = collector.met, dict[int, object]()
+    collector.met = met
     try:
         return digest(named, met, code_of)
     finally:
-        end_collecting(before)
+        collector.met = before
 
 
 def digest(

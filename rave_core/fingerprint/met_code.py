@@ -20,7 +20,8 @@ class _Collector(threading.local):
     met: dict[int, object] | None = None
 
 
-_collector = _Collector()
+collector = _Collector()
+"""Where the code that a thread meets goes; nothing is collected while ``met`` is ``None``."""
 
 
 Met: TypeAlias = dict[int, object]
@@ -29,14 +30,14 @@ Met: TypeAlias = dict[int, object]
 
 def begin_collecting() -> tuple[Met, Met | None]:
     """Collects the code that this thread meets from now on; also returns the argument of `end_collecting`."""
-    before, met = _collector.met, dict[int, object]()
-    _collector.met = met
+    before, met = collector.met, dict[int, object]()
+    collector.met = met
     return met, before
 
 
 def end_collecting(before: Met | None) -> None:
     """Ends the collecting that `begin_collecting` began."""
-    _collector.met = before
+    collector.met = before
 
 
 @contextmanager
@@ -51,9 +52,9 @@ def collecting() -> Iterator[Met]:
 
 def note_code(thing: object) -> bool:
     """Notes a function or a class; returns whether a collection is under way."""
-    if _collector.met is None:
+    if collector.met is None:
         return False
-    _collector.met[id(thing)] = thing
+    collector.met[id(thing)] = thing
     return True
 
 

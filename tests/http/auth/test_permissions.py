@@ -175,7 +175,7 @@ def test_authentication_is_configured_by_a_valid_key_or_a_proxy(
         ({"permissions": {"alice": True}}, "permissions.alice is True: write a list of permissions, such as"),
         ({"permissions": {" alice": ["view"]}}, "given: permissions: ' alice' can't be a user's name"),
         ({"permissions": {"alice": {"flow/top": ["run"]}}}, "permissions.alice: 'flow/top' is not a namespace"),
-        ({"anonymous": ["*"]}, "given: anonymous: unknown permission '*': known: debug, metrics"),
+        ({"anonymous": ["*"]}, "given: anonymous: unknown permission '*': known: admin, debug, metrics"),
         ({"trusted_proxies": ["proxy.local"]}, "given: 'trusted_proxies' has 'proxy.local': …write addresses"),
         ({"trusted_proxies": ["10.1.2.3/16"]}, "10.1.2.3/16 has host bits set"),
         ({"proxy_header": "X Remote"}, "given: 'proxy_header' is 'X Remote': write the name of a header"),
