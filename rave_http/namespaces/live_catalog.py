@@ -23,6 +23,8 @@ from rave_http.namespaces.source_store import KeptSources
 from rave_http.namespaces.watcher import Watcher
 
 _log = logging.getLogger("rave.http")
+_BEHIND: Final = 0.5
+"""Seconds after a change until the operations of other namespaces are looked at: often, another change follows."""
 _AGAIN: Final = 1.0
 
 
@@ -168,16 +170,16 @@ class LiveNamespaces:
         """As `reload`, for a directory that changed. The other namespaces follow a little later."""
         _, is_taken = self._reload(name)
         if is_taken:
-            work = threading.Thread(
-                target=self._look_at_others, args=(self._exports,), name="rave-exports", daemon=True
-            )
+            work = threading.Timer(_BEHIND, self._look_at_others, args=(self._exports,))
+            work.daemon = True
             work.start()
 
     def _look_at_others(self, exports: Exports) -> None:
         """Resolves all operations of ``exports`` again, while these serve."""
         for each in exports.by_name.values():
-            if self._exports is not exports:
-                return
+            with self._lock:  # a directory that loads just now goes first
+                if self._exports is not exports:
+                    return
             each.operation.resolved_in(self._runtime)
         fresh = Exports.of(exports.catalog, self._runtime, generation=exports.generation + 1)
         with self._lock:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -49,6 +50,7 @@ _IGNORED_FILES: Final = re.compile(
 Place: TypeAlias = tuple[str, int, int]
 """The real location of a directory: its path without links, its device and inode, which are 0 if it does not exist."""
 _NOWHERE: Final = (0, 0)
+_NO_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,15 @@ class Look:
 
 
 def look(directory: str) -> Look:
-    """Scans every file of a directory except those that tools leave behind. Does not read them."""
+    """Scans every file of a directory except those that tools leave behind. Does not read them.
+
+    Raises:
+        OSError: no descriptor is left, so nothing can be seen. What can't be read for other reasons counts as absent.
+    """
     place = glance(directory)
     files: dict[str, tuple[int, int, int, int]] = {}
     seen: set[tuple[int, int]] = set()
-    for path, inner, names in os.walk(place[0], followlinks=True):
+    for path, inner, names in os.walk(place[0], onerror=_refuse_blindness, followlinks=True):
         with contextlib.suppress(OSError):
             inner[:] = [each for each in inner if each not in _IGNORED_DIRECTORIES]
             status = os.stat(path)
@@ -83,6 +89,11 @@ def look(directory: str) -> Look:
                     status = os.stat(file := os.path.join(path, name))
                     files[file] = (status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns)
     return Look(place, files)
+
+
+def _refuse_blindness(error: OSError) -> None:
+    if error.errno in _NO_DESCRIPTORS:
+        raise error
 
 
 def glance(directory: str) -> Place:
@@ -132,7 +143,7 @@ class Watcher:
 
     def looked(self, name: str) -> None:
         """Records the current state of the directory as the one about to be loaded."""
-        self._seen[name] = look(self._directories[name])
+        self._seen[name] = self._look(name)
 
     async def run(self) -> None:
         """Watches until it is cancelled.
@@ -199,7 +210,7 @@ class Watcher:
             if now < self._held[name] or not is_due:
                 continue
             started = self._clock.monotonic()
-            if look(directory) != self._seen[name]:
+            if self._look(name) != self._seen[name]:
                 found.append(name)
             ended = self._clock.monotonic()
             self._due[name] = ended + max(interval, _SHARE * (ended - started))
@@ -210,7 +221,7 @@ class Watcher:
         if await self._settled(name) == self._seen[name]:
             return
         await asyncio.to_thread(self._load, name)
-        if await asyncio.to_thread(look, self._directories[name]) == self._seen[name]:
+        if await asyncio.to_thread(self._look, name) == self._seen[name]:
             self._restless[name] = 0
             return
         # It changed during the load. If that repeats, the code changes its own directory.
@@ -227,12 +238,19 @@ class Watcher:
                 self._directories[name],
             )
 
+    def _look(self, name: str) -> Look:
+        """What a scan finds now; what was seen last if no descriptor is left for a scan."""
+        try:
+            return look(self._directories[name])
+        except OSError:
+            return self._seen[name]
+
     async def _settled(self, name: str) -> Look:
         until = self._clock.monotonic() + _LONGEST_UNREST
-        before = await asyncio.to_thread(look, self._directories[name])
+        before = await asyncio.to_thread(self._look, name)
         while True:
             await asyncio.sleep(_QUIET)
-            after = await asyncio.to_thread(look, self._directories[name])
+            after = await asyncio.to_thread(self._look, name)
             if after == before or self._clock.monotonic() >= until:
                 return after
             before = after
