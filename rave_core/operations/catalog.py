@@ -277,7 +277,7 @@ def _what_is_wrong(name: object, operation: object) -> str | None:
     if not isinstance(operation, Operation):
         return f"{operation!r} is not an operation; decorate it with @op or @op_file"
     try:
-        operation.resolved()
+        current_runtime().container.check(operation.spec)
         if operation.spec.typemap is not None:
             operation.spec.typemap.schema()
     except RaveError as error:

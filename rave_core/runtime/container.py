@@ -140,6 +140,20 @@ class Container:
             plugin=plugin,
         )
 
+    def check(self, spec: OperationSpec) -> str:
+        """The full name of an operation, once all that it names exists. Its code is not looked at: that can take 0.1 s.
+
+        Raises:
+            ConfigurationError, DuplicateError: as `resolved`.
+        """
+        name, _ = operation_name(spec)
+        self._names.claim(name, spec)
+        self._versions.check(spec)
+        self._choose(spec)
+        self._binder(spec, name, "")
+        self._strategy(spec, name)
+        return name
+
     def _binder(self, spec: OperationSpec, name: str, version: str) -> Binder:
         def unencodable(error: UnencodableError) -> None:
             self._diagnostics.uncached(spec, name, error)

@@ -72,6 +72,11 @@ class VersionFinder:
             python=settings.version_python,
         )
 
+    def check(self, spec: OperationSpec) -> None:
+        """Raises as `find` would, without following the operation's code."""
+        if not isinstance(spec.version, Pinned):
+            self._own(spec)
+
     def find(self, spec: OperationSpec) -> Version:
         """The version of an operation, according to the code loaded now.
 

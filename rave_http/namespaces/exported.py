@@ -22,15 +22,23 @@ class ExportedOperation:
     Attributes:
         name: ``namespace/operation``.
         namespace: the first part of it.
-        resolved: the resolved operation of the worker's runtime.
+        runtime: the worker's.
         generation: of the namespaces when it was looked up; it grows with every change that is taken.
     """
 
     name: str
     namespace: str
     operation: Operation[..., Any]
-    resolved: ResolvedOperation
+    runtime: Runtime
     generation: int
+
+    @property
+    def resolved(self) -> ResolvedOperation:
+        """The resolved operation, with the version of the code that it reaches now.
+
+        The first request after a change of code waits for that. To look at the code of all operations takes seconds.
+        """
+        return self.operation.resolved_in(self.runtime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +59,8 @@ class Exports:
     by_quoted_name: Mapping[str, Sequence[ExportedOperation]]
 
     @classmethod
-    def of(cls, catalog: Catalog, runtime: Runtime, *, generation: int, earlier: Exports | None = None) -> Exports:
+    def of(cls, catalog: Catalog, runtime: Runtime, *, generation: int) -> Exports:
         """The operations of ``catalog``, as ``runtime`` sees them.
-
-        Operations that ``earlier`` has already stay resolved as they are there, although code that they reach may have
-        changed: to look at all code again takes seconds, so the caller does that next, without ``earlier``.
 
         Raises:
             ConfigurationError: an operation names an unknown strategy, version or converter.
@@ -64,12 +69,10 @@ class Exports:
         by_full_name: dict[str, ExportedOperation] = {}
         by_quoted_name: dict[str, list[ExportedOperation]] = {}
         for name, operation in catalog:
-            known = earlier.by_name.get(name) if earlier is not None else None
-            is_new = known is None or known.operation is not operation
-            resolved = operation.resolved_in(runtime) if known is None or is_new else known.resolved
-            exported = ExportedOperation(name, name.partition("/")[0], operation, resolved, generation)
+            exported = ExportedOperation(name, name.partition("/")[0], operation, runtime, generation)
+            full_name = runtime.container.check(operation.spec)
             by_name[name] = exported
-            by_quoted_name.setdefault(quote_operation(resolved.name), []).append(exported)
-            if resolved.name == name or resolved.name not in by_full_name:
-                by_full_name[resolved.name] = exported
+            by_quoted_name.setdefault(quote_operation(full_name), []).append(exported)
+            if full_name == name or full_name not in by_full_name:
+                by_full_name[full_name] = exported
         return cls(catalog, generation, by_name, by_full_name, by_quoted_name)

@@ -23,8 +23,6 @@ from rave_http.namespaces.source_store import KeptSources
 from rave_http.namespaces.watcher import Watcher
 
 _log = logging.getLogger("rave.http")
-_BEHIND: Final = 0.5
-"""Seconds after a change until the operations of other namespaces are looked at: often, another change follows."""
 _AGAIN: Final = 1.0
 
 
@@ -96,7 +94,7 @@ class LiveNamespaces:
         self._kept = kept
         self._lock = threading.Lock()
         self._directories = dict(directories)
-        self._watcher = Watcher(directories, self._follow, clock=clock, polling=polling)
+        self._watcher = Watcher(directories, self.reload, clock=clock, polling=polling)
         self._exports = Exports.of(Catalog({}, []), runtime, generation=0)
         self._states: Mapping[str, NamespaceState] = {}
 
@@ -155,39 +153,12 @@ class LiveNamespaces:
     def reload(self, name: str) -> NamespaceState:
         """Loads the current code of a directory and returns the outcome. Waits while another one loads.
 
-        Operations of other namespaces that reach this code are up to date as well when it returns.
+        Operations of other namespaces that reach this code follow with their next request.
 
         Raises:
             UnknownNameError: there is no namespace of that name.
             ConfigurationError: it is an installed package.
         """
-        state, is_taken = self._reload(name)
-        if is_taken:
-            self._look_at_others(self._exports)
-        return state
-
-    def _follow(self, name: str) -> None:
-        """As `reload`, for a directory that changed. The other namespaces follow a little later."""
-        _, is_taken = self._reload(name)
-        if is_taken:
-            work = threading.Timer(_BEHIND, self._look_at_others, args=(self._exports,))
-            work.daemon = True
-            work.start()
-
-    def _look_at_others(self, exports: Exports) -> None:
-        """Resolves all operations of ``exports`` again, while these serve."""
-        for each in exports.by_name.values():
-            with self._lock:  # a directory that loads just now goes first
-                if self._exports is not exports:
-                    return
-            each.operation.resolved_in(self._runtime)
-        fresh = Exports.of(exports.catalog, self._runtime, generation=exports.generation + 1)
-        with self._lock:
-            if self._exports is exports:
-                self._exports = fresh
-
-    def _reload(self, name: str) -> tuple[NamespaceState, bool]:
-        """Loads a directory; the outcome, and whether its code was taken."""
         if name not in self._directories:
             raise self._refusal(name)
         with self._lock:
@@ -198,13 +169,13 @@ class LiveNamespaces:
             is_taken = after is not None and after is not exports.catalog.namespaces.get(name)
             state = self._taken(before, after) if after is not None and is_taken else self._refused(before, catalog)
             generation = exports.generation + is_taken
-            self._exports = Exports.of(catalog, self._runtime, generation=generation, earlier=exports)
+            self._exports = Exports.of(catalog, self._runtime, generation=generation)
             self._states = {**self._states, name: state}
             if after is not None and is_taken:
                 self._keep(after)
         _report(before, state, self._clock.monotonic() - started)
         self._tell(state)
-        return state, is_taken
+        return state
 
     async def watch(self) -> None:
         """Loads what changes, within a second or two, until it is cancelled."""

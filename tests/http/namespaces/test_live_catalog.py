@@ -12,7 +12,10 @@ import pytest
 
 from rave_core import Runtime
 from rave_core.errors import ConfigurationError, PluginError, UnknownNameError
+from rave_core.model import OperationSpec
+from rave_core.runtime.version_finder import VersionFinder
 from rave_core.testing.clock import FakeClock
+from rave_core.versions.version import Version
 from rave_http.namespaces.ini_file import read_namespaces
 from rave_http.namespaces.live_catalog import NamespaceState
 from tests.http.namespaces.live_code import ANSWER, answer, live, state, write
@@ -204,3 +207,32 @@ class TestReload:
         assert namespaces.reload("local").error
         with pytest.raises(PluginError, match="ZeroDivisionError"):
             live(fatal=True, local=code)
+
+
+def test_code_is_followed_once_it_is_asked_for(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the start of a worker nor a change waits for the versions of all operations, which can take seconds."""
+    found: list[str] = []
+    find = VersionFinder.find
+
+    def noted(self: VersionFinder, spec: OperationSpec) -> Version:
+        found.append(spec.name)
+        return find(self, spec)
+
+    monkeypatch.setattr(VersionFinder, "find", noted)
+    write(tmp_path / "one", "a")
+    write(tmp_path / "two", "b")
+    namespaces = live(one=tmp_path / "one", two=tmp_path / "two")
+    write(tmp_path / "two", "c")
+    namespaces.reload("two")
+    assert not found
+    exported = namespaces.find("two/answer")
+    assert exported is not None
+    version = exported.resolved.binder.version
+    assert (len(found), exported.resolved.binder.version) == (1, version)
+    write(tmp_path / "two", "d")
+    namespaces.reload("two")
+    changed = namespaces.find("two/answer")
+    assert changed is not None
+    assert changed.resolved.binder.version != version
