@@ -23,6 +23,7 @@ demo: $(STAMP) ## run real flow analyses on a generated day of traffic, and serv
 	$(BIN)/python examples/demo.py $(ARGS)
 
 test: $(STAMP) ## run the whole test suite
+	@$(BIN)/python -m compileall -q -j 0 rave_core rave_backends rave_http plugins  # tests start many processes
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: lint types contracts guards docs ## everything that CI checks besides the whole suite
