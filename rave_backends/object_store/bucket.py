@@ -18,6 +18,8 @@ from rave_core.model import Bytes
 
 _CONNECTING = 5.0
 _RETRIES = 3
+_PAUSE = 0.05
+"""Seconds until a deletion that failed by itself is tried again; each further pause is twice as long."""
 _PART = 8 << 20  # larger content goes in parts
 _AT_ONCE = 2
 _LISTED = 1000
@@ -198,6 +200,7 @@ class Bucket:
                     # Each deletion in one request may fail by itself, for example while somebody overwrites the object.
                     if not left or "DeleteObjects request failed for key" not in str(error):
                         raise
+            threading.Event().wait(_PAUSE * 2 ** (_RETRIES - left))
 
     def list(self, directory: str, *, after: str | None = None) -> Iterator[list[Listed]]:
         """The objects whose names start with ``directory`` (empty, or up to a slash), by the thousand at most.
