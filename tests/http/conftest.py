@@ -59,6 +59,17 @@ def slow(name: str, seconds: float = 1.0) -> str:
 
 @op
 @typemap(str)
+@mime_type("text/plain")
+def gated(name: str) -> str:
+    """Ends once the test opens its gate."""
+    progress(1, 2, "waits at its gate")
+    while not LOG.with_name(f"{name}.gate").exists():
+        time.sleep(0.02)
+    return f"{name} went through"
+
+
+@op
+@typemap(str)
 def fails(message: str = "no luck") -> None:
     """Fails."""
     ran(f"fails {message}")
@@ -123,6 +134,7 @@ def total(l: list) -> str:
 __export__ = {
     "square": square,
     "slow": slow,
+    "gated": gated,
     "fails": fails,
     "brief": brief,
     "fleeting": fleeting,
@@ -151,7 +163,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], Any], *, seconds: float = 15.0, what: str = "it") -> Any:
+def wait_until(condition: Callable[[], Any], *, seconds: float = 60.0, what: str = "it") -> Any:
     """Waits for ``condition`` to give something true, and gives that."""
     deadline = time.monotonic() + seconds
     while True:
@@ -190,10 +202,13 @@ class RunningService:
         path = self.place / "runs.log"
         return [line for line in path.read_text().splitlines() if what in line] if path.exists() else []
 
+    def open_gate(self, name: str) -> None:
+        """Lets the computation of ``/lab/gated?name=…`` end."""
+        (self.place / f"{name}.gate").touch()
+
     def workers(self) -> list[int]:
-        """The process IDs of the workers."""
-        children = psutil.Process(self.process.pid).children()
-        return [child.pid for child in children if "rave_http.process.services" not in child.cmdline()]
+        """The process IDs of the workers that have not ended."""
+        return [child.pid for child in psutil.Process(self.process.pid).children() if _is_worker(child)]
 
     def count(self, metric: str) -> float:
         """What a metric without labels stands at, in all workers."""
@@ -214,7 +229,7 @@ class RunningService:
 
 @pytest.fixture(name="wait_until", scope="session")
 def _wait_until() -> Callable[..., Any]:
-    """Waits for a condition to give something true, and gives that: ``wait_until(condition, seconds=15)``."""
+    """Waits for a condition to give something true, and gives that: ``wait_until(condition, seconds=60)``."""
     return wait_until
 
 
@@ -281,6 +296,13 @@ def launch(
         running.stop(signal.SIGKILL)
         raise
     return running
+
+
+def _is_worker(child: psutil.Process) -> bool:
+    try:
+        return "rave_http.process.services" not in child.cmdline()
+    except psutil.NoSuchProcess:  # it ended just now; a zombie is one of these
+        return False
 
 
 def _is_ready(running: RunningService) -> bool:

@@ -42,7 +42,7 @@ def adapted(name: str, changes: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def until(condition: Callable[[], Any], *, seconds: float = 20.0, what: str = "it") -> Any:
+def until(condition: Callable[[], Any], *, seconds: float = 60.0, what: str = "it") -> Any:
     """Waits for ``condition`` to give something true, and gives that."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -100,6 +100,10 @@ class Behind:
         line: dict[str, Any] = until(found, what=f"the line of {request_id}")
         return line
 
+    def open_gate(self, name: str) -> None:
+        """Lets the computation of ``/lab/gated?name=…`` end."""
+        (self.place / f"{name}.gate").touch()
+
     def runs(self, what: str) -> int:
         """How often a body ran."""
         path = self.place / "runs.log"
@@ -111,8 +115,9 @@ class Behind:
         return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
 
     def workers(self) -> list[psutil.Process]:
-        """Its workers."""
-        return list(psutil.Process(self.process.pid).children())
+        """Its workers, those that ended but are not reaped left out."""
+        children = psutil.Process(self.process.pid).children()
+        return [each for each in children if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
 
 
 @dataclass

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from email.message import Message
 from typing import Any
 
 import pytest
@@ -220,13 +224,25 @@ def test_a_crowd_on_a_cold_key_costs_one_run(shared_service: Service, clients: i
 
 def test_more_than_the_queue_takes_is_refused_with_advice(start_service: Callable[..., Service]) -> None:
     """A full queue is a 503 that says when to ask again; what is kept is served all the same."""
-    service = start_service(workers=1, threads=1, queue=1, client_share=100)
+    service = start_service(workers=1, threads=1, queue=1)
     service.get("/lab/square?n=5")
-    answers = [service.get(f"/lab/slow?name={i}&seconds=1.5", headers={"Prefer": "respond-async"}) for i in range(4)]
-    assert [answer.status_code for answer in answers] == [202, 202, 503, 503]
-    assert int(answers[-1].headers["Retry-After"]) >= 1
-    assert answers[-1].json()["type"].endswith("/busy")
+    answers = [_asked_by(f"127.0.0.{i}", service, f"/lab/gated?name=g{i}") for i in range(2, 6)]
+    assert [status for status, _, _ in answers] == [202, 202, 503, 503]
+    assert int(answers[-1][1]["Retry-After"]) >= 1
+    assert answers[-1][2]["type"].endswith("/busy")
     assert service.get("/lab/square?n=5").status_code == 200
+    for i in range(2, 4):
+        service.open_gate(f"g{i}")
+
+
+def _asked_by(address: str, service: Service, path: str) -> tuple[int, Message, Any]:
+    """Status, headers and JSON of the answer to a client with an address of its own, who does not wait."""
+    host, _, port = service.url.removeprefix("http://").partition(":")
+    client = http.client.HTTPConnection(host, int(port), timeout=30, source_address=(address, 0))
+    with contextlib.closing(client):
+        client.request("GET", path, headers={"Prefer": "respond-async"})
+        answer = client.getresponse()
+        return answer.status, answer.headers, json.load(answer)
 
 
 def test_who_waits_takes_no_thread(start_service: Callable[..., Service], wait_until: Callable[..., Any]) -> None:
