@@ -1,7 +1,8 @@
 """Locks between processes that cost no disk: one byte of an empty file for each key.
 
-They are open file description locks (Linux; ``F_OFD_SETLK`` in fcntl(2)). The kernel releases them when the process
-that took them ends, however it ends, so nobody waits for a dead process.
+They are open file description locks (Linux; ``F_OFD_SETLK`` in fcntl(2)). The kernel releases them when the last
+process that has the description ends, however it ends. A forked child therefore closes it at once, so that nobody waits
+for a dead process because a child of it lives on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import fcntl
 import os
 import struct
 import threading
+import weakref
 from collections.abc import Callable
 from hashlib import blake2b
 
@@ -38,6 +40,7 @@ class ByteLocks:
         self._pid = 0
         self._taken: set[str] = set()
         self._guard = threading.RLock()
+        _everyone.add(self)
 
     def take(self, key: str) -> bool | None:
         """Takes ``key`` if nobody has it; whether it did. ``None`` if such locks are not available.
@@ -126,6 +129,11 @@ class ByteLocks:
         if file is not None:
             os.close(file)
 
+    def _leave_to_parent(self) -> None:
+        """In a forked child: the locks are the parent's, and another thread of it may have held the guard."""
+        self._guard = threading.RLock()
+        self._close()
+
     def __del__(self) -> None:
         if self._file is not None:
             os.close(self._file)
@@ -134,3 +142,12 @@ class ByteLocks:
 def _flock(kind: int, key: str) -> bytes:
     start = int.from_bytes(blake2b(key.encode(), digest_size=8).digest()) >> 2
     return _FLOCK.pack(kind, os.SEEK_SET, start, 1, 0)
+
+
+def _after_fork() -> None:
+    for locks in list(_everyone):
+        locks._leave_to_parent()
+
+
+_everyone: weakref.WeakSet[ByteLocks] = weakref.WeakSet()
+os.register_at_fork(after_in_child=_after_fork)

@@ -19,7 +19,8 @@ def file_lock(
 ) -> Iterator[bool]:
     """Holds the lock file ``path`` during the ``with`` block; yields whether it got the lock.
 
-    Threads of one process exclude each other too. A removed lock file is created again.
+    Threads of one process exclude each other too. A removed lock file is created again. A child that is forked
+    meanwhile does not hold it.
 
     Args:
         path: the lock file; its directory must exist.
@@ -38,11 +39,12 @@ def file_lock(
             break
         clock.wait(threading.Event(), _PAUSE)
         file = _take(path, opener, kind)
+    holder = os.getpid()
     try:
         yield file is not None
     finally:
-        if file is not None:
-            os.close(file)
+        if file is not None and os.getpid() == holder:
+            _release(file)
 
 
 def _take(path: str, opener: Callable[[str], int], kind: int) -> int | None:
@@ -51,6 +53,7 @@ def _take(path: str, opener: Callable[[str], int], kind: int) -> int | None:
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
             if _is_at(file, path):
+                _held.add(file)
                 return file
         except BlockingIOError:
             os.close(file)
@@ -67,3 +70,20 @@ def _is_at(file: int, path: str) -> bool:
         return os.path.samestat(os.fstat(file), os.stat(path, follow_symlinks=False))
     except FileNotFoundError:
         return False
+
+
+def _release(file: int) -> None:
+    _held.discard(file)
+    try:
+        fcntl.flock(file, fcntl.LOCK_UN)  # a child that is being forked may have it for a moment longer
+    finally:
+        os.close(file)
+
+
+def _after_fork() -> None:
+    while _held:
+        os.close(_held.pop())
+
+
+_held: set[int] = set()
+os.register_at_fork(after_in_child=_after_fork)

@@ -58,6 +58,30 @@ def writes_and_waits(out, n):
         file.write(f"by {os.getpid()}")
     until(lambda: os.path.exists(LOG + ".go"))
 
+def together(*numbers):
+    with ThreadPool(len(numbers)) as pool:
+        return list(pool.map(waits, numbers))
+
+def hold():
+    # Holds four keys, two of them with a heartbeat, while two children that it forked live on.
+    from rave_core.runtime.runtime import default
+    value(0)
+    fork()
+    threading.Thread(target=together, args=(1, 2, 3, 4), daemon=True).start()
+    until(lambda: open(LOG).read().count("waits") == 4)
+    fork()
+    leases, = [each for each in default().container._leases.values() if each and each._held]
+    for lease in list(leases._held.values()):
+        if lease.key in (str(waits.key(2)), str(waits.key(4))):
+            leases._renew(lease)
+    print("inside", flush=True)
+    signal.pause()
+
+def fork():
+    if not os.fork():
+        sys.stdin.read()  # longer than its parent lives
+        os._exit(0)
+
 RIGHT = {
     "value": lambda n: value(n) == {"n": n, "text": "x" * 5000},
     "page": lambda n: open(page(n)).read() == "x" * 5000 + f"page {n}",
@@ -180,6 +204,20 @@ def test_a_computation_that_is_killed_is_taken_over_at_once(call, log, until, tm
     (tmp_path / "log.go").touch()
     answer = second.communicate()[0].strip()
     assert answer == "[1, 1]" or Path(answer).read_text() == f"by {second.pid}"
+
+
+def test_children_of_a_killed_holder_keep_none_of_its_keys(call, log, until, tmp_path):
+    """Whoever waited before or asks afterwards takes over, whether the holder had a heartbeat or not."""
+    holder = call("hold()", RAVE_LEASE_TIME="60s")
+    assert holder.stdout.readline() == "inside\n"
+    early = call("together(1, 2)", RAVE_LEASE_TIME="60s")
+    late = call("sys.stdin.readline() and together(3, 4)", RAVE_LEASE_TIME="60s")
+    holder.kill()  # it stays a zombie
+    late.stdin.write("now\n")
+    late.stdin.flush()
+    until(lambda: len(log()) == 9, "the others take over", 10)
+    (tmp_path / "log.go").touch()
+    assert [each.communicate()[0] for each in (early, late)] == ["[[1, 1], [2, 2]]\n", "[[3, 3], [4, 4]]\n"]
 
 
 def test_a_holder_on_another_host_is_taken_over_within_the_lease_time(call, log, until, make_runtime, tmp_path):

@@ -23,6 +23,20 @@ print(store.swap_lease(sys.argv[2], b"theirs", b"renewed"), store.lease(sys.argv
 sys.stdin.readline()
 """
 
+PARENT = """
+import os, sys, threading
+from rave_backends.filesystem.backend import FilesystemBackend
+store = FilesystemBackend(sys.argv[1])
+store.claim("before", b"before")
+with store._root.lock("purge") as held:
+    child = os.fork()
+    if not child:
+        sys.stdin.read()
+        os._exit(0)
+print(held, store.claim(sys.argv[2], b"theirs"), flush=True)
+threading.Event().wait()
+"""
+
 
 @pytest.fixture
 def root(tmp_path):
@@ -118,6 +132,20 @@ def test_a_forked_child_does_not_give_back_its_parents_key(store, root):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert FilesystemBackend(root).claim(KEY, b"other") is False
     assert store.swap_lease(KEY, b"mine", None) is True
+
+
+def test_a_forked_child_holds_no_lock_of_its_parent(store, root, start_python):
+    """A lock is free once its parent releases it, and its keys once the parent is dead, though the child lives on."""
+    parent = start_python(PARENT, root, KEY, stdin=subprocess.PIPE)
+    assert parent.stdout.readline() == "True True\n"
+    with store._root.lock("purge") as held:
+        assert held
+    assert store.claim(KEY, b"mine") is False
+    parent.kill()
+    parent.wait()
+    assert store.claim(KEY, b"mine") is True
+    assert store.claim("before", b"mine") is True
+    parent.stdin.close()
 
 
 def test_without_such_locks_a_claim_is_a_file(store, root, monkeypatch):
