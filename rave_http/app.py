@@ -104,6 +104,10 @@ class Application:
         """Announces that the worker stops after so many seconds, or the grace time if that is less."""
         self.service.drain(seconds)
 
+    def step_down(self) -> None:
+        """Lets other processes lead what the plugins of this worker lead."""
+        self._plugin_routes.step_down()
+
     def close(self) -> None:
         """Writes the rest of the access log, and ends the threads of plugins."""
         self._plugin_routes.close()
@@ -150,6 +154,7 @@ class _Life:
 
     async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
         """Closes everything once the last connection is gone."""
+        await asyncio.to_thread(self._application.step_down)
         await self._application.service.close()
         self._application.close()
 

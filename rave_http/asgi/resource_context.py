@@ -9,8 +9,12 @@ from typing import Any, Final
 import msgspec
 from falcon.asgi import Request, Response
 
+from rave_core.documents import DocumentStore
+from rave_core.events import Events
+from rave_core.leadership import Leadership
 from rave_core.runtime.runtime import Runtime
 from rave_core.settings import Settings
+from rave_http.asgi.leaderships import Leaderships
 from rave_http.auth.authorization import SERVICE, Principal
 from rave_http.auth.authorizer import Authorizer
 from rave_http.protocol.links import Links
@@ -34,6 +38,7 @@ class ResourceContext:
     links: Links
     _authorizer: Authorizer
     _page: Callable[..., bytes]
+    _leaderships: Leaderships
 
     Problem = Problem
 
@@ -41,6 +46,35 @@ class ResourceContext:
     def settings(self) -> Settings:
         """The settings of the runtime, with the table of every plugin."""
         return self.runtime.settings
+
+    @property
+    def documents(self) -> DocumentStore:
+        """The document store of the service, opened when it is first used.
+
+        It waits for a database: call it in a function, or by `asyncio.to_thread` in a coroutine. Let its errors pass:
+        a `Conflict` becomes a 409, an `InvalidDocumentError` a 400, and a `StoreAwayError` a 503 with ``Retry-After``.
+
+        Raises:
+            ConfigurationError: the setting ``documents`` is wrong, or the store's driver is not installed.
+            StoreAwayError: the store can't be reached.
+            LaterSchemaError: a later version of RAVE made it.
+        """
+        return self.runtime.documents
+
+    @property
+    def events(self) -> Events:
+        """Where to publish what happens, and to subscribe to it; publishing never waits."""
+        return self.runtime.events
+
+    def leadership(self, name: str) -> Leadership:
+        """Competes to lead ``name`` among all workers and hosts that share the cache, until this worker stops.
+
+        The same name gives the same object. Do not close it.
+
+        Raises:
+            ConfigurationError: the cache has no leases that other processes could see.
+        """
+        return self._leaderships.named(name)
 
     def principal(self, req: Request) -> Principal:
         """Who asks.

@@ -78,6 +78,12 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "Something else is under way",
         "What you asked for contradicts something that is going on just now. Ask again a little later.",
     ),
+    "document-conflict": Kind(
+        409,
+        "Another version of the document is the newest",
+        "It was saved or deleted after you read it, and your change is not saved. 'version' is the newest version: "
+        "read it, and save on top of that.",
+    ),
     "cancelled": Kind(
         409,
         "The job was cancelled",

@@ -9,7 +9,18 @@ import falcon
 import falcon.asgi
 from falcon.asgi import Request, Response
 
-from rave_core.errors import ArgumentError, BackendError, OperationError, RaveError, TimeLimitError, UnrenderableError
+from rave_core.errors import (
+    ArgumentError,
+    BackendError,
+    Conflict,
+    DocumentError,
+    FenceError,
+    InvalidDocumentError,
+    OperationError,
+    RaveError,
+    TimeLimitError,
+    UnrenderableError,
+)
 from rave_http.executors import BusyError
 from rave_http.jobs.failures import failure_of, problem_of
 from rave_http.protocol.problems import Problem
@@ -45,6 +56,7 @@ class ErrorHandlers:
         app.add_error_handler(RaveError, self._handle_rave)
         app.add_error_handler(OSError, self._handle_store)
         app.add_error_handler(BackendError, self._handle_store)
+        app.add_error_handler(DocumentError, self._handle_document)
         for kind in (TimeoutError, ConnectionError):  # OSErrors that no store raises
             app.add_error_handler(kind, self._handle_unexpected)
         app.add_error_handler(falcon.HTTPError, self._handle_http)
@@ -71,7 +83,19 @@ class ErrorHandlers:
         else:
             await self._handle_unexpected(req, resp, error, None)
 
-    async def _handle_store(self, req: Request, resp: Response, error: OSError, _: Any) -> None:
+    async def _handle_document(self, req: Request, resp: Response, error: DocumentError, _: Any) -> None:
+        if isinstance(error, Conflict):
+            problem = Problem("document-conflict", str(error), version=error.expected)
+        elif isinstance(error, InvalidDocumentError):
+            problem = Problem("bad-request", str(error))
+        elif isinstance(error, FenceError):
+            problem = Problem("conflict", str(error), headers={"Retry-After": "1"})
+        else:
+            await self._handle_store(req, resp, error, None)
+            return
+        self._responder.send_problem(req, resp, problem)
+
+    async def _handle_store(self, req: Request, resp: Response, error: Exception, _: Any) -> None:
         # Its message names paths and addresses, which belong in the log.
         request = req.scope["rave"].request_id
         _log.error("%s %s failed (request %s): %s", req.method, req.path, request, error)

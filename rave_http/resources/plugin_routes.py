@@ -8,6 +8,7 @@ from typing import Any, Final
 import falcon.asgi
 from falcon.asgi import Request, Response
 
+from rave_http.asgi.leaderships import Leaderships
 from rave_http.asgi.resource_context import ResourceContext
 from rave_http.asgi.route import Route
 from rave_http.asgi.route_responder import GuardedRoute, PluginThreads
@@ -48,7 +49,8 @@ class PluginRoutes:
 
     def __init__(self, service: Service) -> None:
         """Asks the plugins."""
-        context = ResourceContext(service.runtime, service.links, service.authorizer, page)
+        self._leaderships = Leaderships(service.runtime)
+        context = ResourceContext(service.runtime, service.links, service.authorizer, page, self._leaderships)
         self._service = service
         self._routes = service.plugins.routes(context, TAKEN)
         self._threads: dict[str, PluginThreads] = {}
@@ -69,6 +71,10 @@ class PluginRoutes:
     def middleware(self) -> list[MenuMiddleware]:
         """What adds the pages of plugins to the menu of all pages; nothing if there are none."""
         return [MenuMiddleware(self._menu)] if self._menu else []
+
+    def step_down(self) -> None:
+        """Lets other processes lead what the plugins of this worker lead. It may wait for a store."""
+        self._leaderships.close()
 
     def close(self) -> None:
         """Ends the threads of the plugins."""

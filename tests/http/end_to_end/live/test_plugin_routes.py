@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,34 @@ class Page:
         self.context.send_page(resp, "Board", f"<p>{html.escape('<all notes>')}</p>")
 
 
+class Papers:
+    """Documents: 'expect' says on which version a change is based."""
+
+    def __init__(self, context):
+        self.context = context
+        self.heard = []
+        context.events.subscribe("document.*", lambda event: self.heard.append(event.data["key"]))
+
+    def on_get(self, req, resp, key):
+        found = self.context.documents.get("papers", key)
+        self.context.send_json(resp, {"text": found.payload.decode(), "heard": self.heard})
+
+    def on_put(self, req, resp, key):
+        fence = self.context.leadership("board").fence if req.get_param("fenced") else None
+        saved = self.context.documents.save(
+            "papers", key, self.context.read_body(req), expect=int(req.get_param("expect")), author="-", fence=fence
+        )
+        self.context.send_json(resp, {"version": saved.version})
+
+    def on_post(self, req, resp, key):
+        """Leads; ``key`` of an older fence is refused."""
+        leadership = self.context.leadership("board")
+        leads = leadership.wait(10)
+        if key == "lose":
+            self.context.documents.next_fence("board", above=leadership.fence)
+        self.context.send_json(resp, {"leads": leads, "same": leadership is self.context.leadership("board")})
+
+
 class Trouble:
     def __init__(self, context):
         self.context = context
@@ -85,6 +114,7 @@ def rave_http_resources(context):
     return [
         Route("/-/board", Page(context), {"GET": "view"}, title="Board"),
         Route("/-/board/notes/{name}", Notes(context), may, max_body=10),
+        Route("/-/board/papers/{key}", Papers(context), {"GET": "view", "PUT": "write", "POST": "write"}),
         Route("/-/board/of/{space}/{name}", Notes(context), may, namespace="{space}"),
         Route("/-/board/trouble/{kind}", Trouble(context), {"GET": "view", "POST": "view"}, limit=2),
         Route("/-/board/inline/{kind}", Trouble(context), {"GET": "view"}, inline=True),
@@ -120,7 +150,8 @@ def _board(launch_service: Callable[..., Service], tmp_path_factory: pytest.Temp
         "permissions": {"ada": {"*": ["view", "write"], "secret": []}},
         "proxy_header": "X-Remote-User",
     }
-    running = launch_service(place, environ=plugins(place, board=BOARD), service={"workers": 1, **may})
+    environ = {**plugins(place, board=BOARD), "RAVE_DOCUMENTS": f"sqlite:///{place}/documents/all.sqlite"}
+    running = launch_service(place, environ=environ, service={"workers": 1, **may})
     yield running
     running.stop()
 
@@ -149,6 +180,37 @@ def test_a_route_has_what_a_path_of_the_service_has(board: Service) -> None:
     item = board.get("/-/openapi.json").json()["paths"]["/-/board/notes/{name}"]
     assert (item["get"]["summary"], item["parameters"][0]["name"]) == ("One note.", "name")
     assert {"put", "get", "parameters"} == set(item)
+
+
+def test_a_resource_keeps_documents_hears_events_and_leads(board: Service, wait_until: Callable[..., Any]) -> None:
+    """By its context; a conflict is a 409 that names the newest version, and an earlier leader's save is refused."""
+    path = "/-/board/papers/a"
+    assert board.ask("POST", path).json() == {"leads": True, "same": True}
+    assert board.ask("PUT", f"{path}?expect=0&fenced=1", data=b"one").json() == {"version": 1}
+    assert board.ask("PUT", f"{path}?expect=1", data=b"two").json() == {"version": 2}
+    stale = board.ask("PUT", f"{path}?expect=1", data=b"three")
+    assert (stale.status_code, stale.json()["type"]) == (409, "/-/problems/document-conflict")
+    assert stale.json()["version"] == 2
+    assert "read it again, and save on top of that" in stale.json()["detail"]
+    assert board.get(path).json()["text"] == "two"
+    wait_until(lambda: board.get(path).json()["heard"] == ["a", "a"])
+    board.ask("POST", "/-/board/papers/lose")
+    fenced = board.ask("PUT", f"{path}?expect=2&fenced=1", data=b"three")
+    assert (fenced.status_code, fenced.json()["type"]) == (409, "/-/problems/conflict")
+    assert fenced.headers["Retry-After"] == "1"
+
+
+def test_documents_that_are_wrong_or_away_are_problems(board: Service) -> None:
+    """A name that can't be one is a 400; a store that is gone a 503, and the log says where it was."""
+    wrong = board.ask("PUT", f"/-/board/papers/{'k' * 513}?expect=0", data=b"x")
+    assert (wrong.status_code, wrong.json()["type"]) == (400, "/-/problems/bad-request")
+    assert "512 bytes" in wrong.json()["detail"]
+    shutil.rmtree(board.place / "documents")
+    away = board.ask("PUT", "/-/board/papers/b?expect=0", data=b"x")
+    assert (away.status_code, away.json()["type"]) == (503, "/-/problems/store-trouble")
+    assert away.headers["Retry-After"] == "5"
+    assert "documents" not in away.json()["detail"]
+    assert "documents/all.sqlite" in board.log
 
 
 def test_permissions_apply_and_what_is_hidden_is_not_there(board: Service) -> None:
