@@ -183,6 +183,8 @@ class OperationSpec:
         expires: the note of ``@expires`` (a strategy, or its name), or ``None``.
         stale_while_revalidate, stale_if_error: seconds after expiry, 0 for never.
         ignore: names of parameters that are no part of the key.
+        behind: the export of the same namespace whose result this one shows, with the same arguments; ``None`` for
+            none.
         annotations: the decorators' values by name, for decorating the function again elsewhere.
     """
 
@@ -201,6 +203,7 @@ class OperationSpec:
     stale_while_revalidate: float = 0.0
     stale_if_error: float = 0.0
     ignore: frozenset[str] = frozenset()
+    behind: str | None = None
     code: Code = NO_CODE
     annotations: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 

@@ -50,6 +50,7 @@ _EXPOSED: Final = (
     "Content-Location",
     "Content-Range",
     "ETag",
+    "Link",
     "Location",
     "Preference-Applied",
     "RAVE-Notes",

@@ -60,7 +60,7 @@ def _spec(function: Callable[..., Any], kind: Kind, annotations: Mapping[str, An
     )
 
 
-_COPIED = ("version", "expires", "mime_type", "tags", "stale_while_revalidate", "stale_if_error", "ignore")
+_COPIED = ("version", "expires", "mime_type", "tags", "stale_while_revalidate", "stale_if_error", "ignore", "behind")
 """The annotations that enter an operation's spec unchanged."""
 
 

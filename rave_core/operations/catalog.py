@@ -207,23 +207,50 @@ def _load_namespace(entry: EntryPoint, fetch: Fetch, problems: list[LoadProblem]
     if problem is not None:
         problems.append(problem)
         return None
-    exported: dict[str, AnyOperation] = {}
-    origins: dict[str, str] = {}
-    try:
-        for origin, name, operation in _exports(package, entry, fetch, own):
-            if name in exported:
-                clash = f"{name!r} is exported by both {origins[name]} and {origin}"
-                own.append(LoadProblem(f"{entry.name}/{name}", entry.value, clash))
-                continue
-            exported[name], origins[name] = operation, origin
-    except Exception as error:  # noqa: BLE001  # contents of a third-party module may raise anything on access
-        own.append(LoadProblem(entry.name, entry.value, f"its exports can't be read: {describe_error(error)}"))
+    exported = _exported(package, entry, fetch, own)
+    for name, why in _wrong_behind(exported).items():
+        own.append(LoadProblem(f"{entry.name}/{name}", entry.value, why))
+        del exported[name]
     if not exported and not own:
         own.append(
             LoadProblem(entry.name, entry.value, "it exports nothing; expected __export__ = {'name': operation}")
         )
     problems += own
     return Namespace(entry.name, entry.value, dict(sorted(exported.items())), tuple(own))
+
+
+def _exported(package: Any, entry: EntryPoint, fetch: Fetch, problems: list[LoadProblem]) -> dict[str, AnyOperation]:
+    """The usable exports of a namespace, by name."""
+    exported: dict[str, AnyOperation] = {}
+    origins: dict[str, str] = {}
+    try:
+        for origin, name, operation in _exports(package, entry, fetch, problems):
+            if name in exported:
+                clash = f"{name!r} is exported by both {origins[name]} and {origin}"
+                problems.append(LoadProblem(f"{entry.name}/{name}", entry.value, clash))
+                continue
+            exported[name], origins[name] = operation, origin
+    except Exception as error:  # noqa: BLE001  # contents of a third-party module may raise anything on access
+        problems.append(LoadProblem(entry.name, entry.value, f"its exports can't be read: {describe_error(error)}"))
+    return exported
+
+
+def _wrong_behind(exported: Mapping[str, AnyOperation]) -> dict[str, str]:
+    """What is wrong with the operations that name another as the one behind them, by export name."""
+    found = {}
+    for name, operation in exported.items():
+        behind = operation.spec.behind
+        if behind is None:
+            continue
+        if behind not in exported or behind == name:
+            found[name] = f"behind={behind!r} is no other export of the namespace; {nearest(behind, exported)}"
+            continue
+        there = exported[behind].spec.parameters
+        names, takes_any = {each.name for each in there}, any(each.kind is each.VAR_KEYWORD for each in there)
+        missing = [each.name for each in operation.spec.parameters if each.name not in names and not takes_any]
+        if missing:
+            found[name] = f"behind={behind!r} takes no parameter {missing[0]!r}; both take the same"
+    return found
 
 
 def _modules(package: Any, entry: EntryPoint, fetch: Fetch, problems: list[LoadProblem]) -> Iterator[ModuleType]:

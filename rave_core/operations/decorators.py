@@ -67,6 +67,7 @@ def op(
     typemap: TypeMap | Collection[object] | None = None,
     mime_type: str | None = None,
     tags: Iterable[str] = (),
+    behind: str | None = None,
     stale_while_revalidate: float | str = 0,
     stale_if_error: float | str = 0,
     ignore: Iterable[str] = (),
@@ -86,6 +87,8 @@ def op(function: Callable[..., Any] | None = None, /, **keywords: object) -> Any
         typemap: the types of the parameters; see `typemap`.
         mime_type: of the result; see `mime_type`.
         tags: words for finding and purging operations together.
+        behind: the name under which the same namespace exports the operation whose result this one shows, such as the
+            table behind a picture. It takes the same arguments.
         stale_while_revalidate: seconds (or ``"5m"``) after expiry in which the old result is served while a new one
             is made.
         stale_if_error: seconds after expiry in which the old result is served if making a new one fails.
@@ -117,6 +120,7 @@ def op_file(
     typemap: TypeMap | Collection[object] | None = None,
     mime_type: str | None = None,
     tags: Iterable[str] = (),
+    behind: str | None = None,
     stale_while_revalidate: float | str = 0,
     stale_if_error: float | str = 0,
     ignore: Iterable[str] = (),

@@ -49,6 +49,14 @@ def _checked_typemap(value: object) -> TypeMap:
     raise DecorationError(f"typemap={value!r}: expected a tuple of types, or a dict from parameters to types")
 
 
+def _checked_behind(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise DecorationError(
+            f"behind={value!r}: expected the name of an export of its namespace, such as 'sales/table'"
+        )
+    return value
+
+
 def _words(keyword: str) -> Callable[[object], tuple[str, ...]]:
     def check(value: object) -> tuple[str, ...]:
         words = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (None,)
@@ -76,6 +84,7 @@ KEYWORDS: Final[dict[str, Callable[[object], object]]] = {
     "typemap": _checked_typemap,
     "mime_type": checked_mime_type,
     "tags": _words("tags"),
+    "behind": _checked_behind,
     "ignore": lambda value: frozenset(_words("ignore")(value)),
     "stale_while_revalidate": _seconds("stale_while_revalidate"),
     "stale_if_error": _seconds("stale_if_error"),

@@ -75,15 +75,25 @@ def describe(name: str, operation: Operation[..., Any], *, base: str) -> dict[st
 def summary(name: str, operation: Operation[..., Any], *, base: str) -> dict[str, Any]:
     """The entry of an operation in a list; the arguments are those of `describe`."""
     spec = operation.spec
-    path = quote(name)
+    path, behind = quote(name), name_behind(name, spec)
     return {
         "name": name,
         "summary": prose(spec.doc).summary,
         "kind": spec.kind.value,
         "mime_type": spec.mime_type,
         "tags": list(spec.tags),
-        "links": {"run": f"{base}/{path}", "ui": f"{base}/-/ui/{path}", "self": f"{base}/-/ops/{path}"},
+        "links": {
+            "run": f"{base}/{path}",
+            "ui": f"{base}/-/ui/{path}",
+            "self": f"{base}/-/ops/{path}",
+            **({"behind": f"{base}/-/ops/{quote(behind)}"} if behind is not None else {}),
+        },
     }
+
+
+def name_behind(name: str, spec: OperationSpec) -> str | None:
+    """The full name of the operation behind another, which is in the same namespace; ``None`` if there is none."""
+    return None if spec.behind is None else f"{name.partition('/')[0]}/{spec.behind}"
 
 
 def listing(

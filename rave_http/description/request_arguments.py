@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -25,6 +25,7 @@ FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 _MOST_FIELDS: Final = 1000
 _MOST_DEPTH: Final = 64
+_LONGEST_QUERY: Final = 2000
 
 _log = logging.getLogger("rave.http")
 
@@ -69,6 +70,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     operation: str
     texts: tuple[tuple[str, str], ...] = ()
     document: dict[str, Any] | None = None
+
+    @property
+    def query(self) -> str | None:
+        """The same as the query of a URL, with its question mark, empty for none; ``None`` if it is too long for one,
+        or was JSON."""
+        if self.document:
+            return None
+        query = f"?{urlencode(self.texts)}" if self.texts else ""
+        return query if len(query) <= _LONGEST_QUERY else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ class MadeProduct:
         value: the value, or the path of the file or directory; shared, so never to be changed.
         entry: its cache entry; ``None`` if no cache keeps it.
         cache: where it would be kept.
+        query: the arguments as the query of a URL, with its question mark; ``None`` if they are not known.
     """
 
     name: str
@@ -104,6 +105,7 @@ class MadeProduct:
     value: Any
     entry: Entry | None
     cache: Cache | None = None
+    query: str | None = None
 
 
 class Representations:

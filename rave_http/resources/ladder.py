@@ -175,7 +175,9 @@ class Ladder:
             )
             self._responder.send_reference(req, resp, document)
             return
-        product = MadeProduct(exported.name, exported.resolved.spec, found.value, found.entry)
+        product = MadeProduct(
+            exported.name, exported.resolved.spec, found.value, found.entry, query=wish.question.asked.query
+        )
         form = wish.question.controls.form
         representation = await self._responder.send_product(req, resp, product, kept.status, form=form)
         self._hold_ready(wish, kept, product, representation)
@@ -270,7 +272,8 @@ class Ladder:
         outcome = job.task.result()
         req.scope["rave"].cache = "wait"
         resolved = exported.resolved
-        product = MadeProduct(exported.name, resolved.spec, outcome.value, outcome.entry, resolved.cache)
+        query = wish.question.asked.query
+        product = MadeProduct(exported.name, resolved.spec, outcome.value, outcome.entry, resolved.cache, query)
         form = wish.question.controls.form
         await self._responder.send_product(req, resp, product, outcome.status, form=form)
 

@@ -12,6 +12,7 @@ from rave_core.clock import Clock
 from rave_core.model import FOREVER, Entry, Key, Status
 from rave_core.storage.cache import Cache
 from rave_http.auth.authorizer import Authorizer
+from rave_http.description.request_arguments import Asked
 from rave_http.jobs.followers import Followers
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.protocol.conditions import check_write, is_conditional
@@ -176,16 +177,15 @@ class Products:
             value, entry, status = outcome.value, outcome.entry, outcome.status
         req.scope["rave"].cache = status.value
         resolved = place.exported.resolved
-        product = MadeProduct(place.name, resolved.spec, value, entry, resolved.cache)
+        asked = _asked(place)
+        query = asked.query if asked is not None else None
+        product = MadeProduct(place.name, resolved.spec, value, entry, resolved.cache, query)
         await self._responder.send_product(req, resp, product, status, form=form)
 
     def _send_ticket(self, req: Request, resp: Response, place: JobStatus, target: _Target) -> None:
         req.scope["rave"].cache = "ticket"
-        asked = place.ticket.asked if place.ticket is not None else None
-        if place.job is not None:
-            asked = place.job.asked
         document = self._events.document(place, target.after)
-        self._responder.show_ticket(req, resp, document, asked, since=place.since)
+        self._responder.show_ticket(req, resp, document, _asked(place), since=place.since)
 
     async def _meta(self, resp: Response, target: _Target) -> None:
         place = await self._locate(target)
@@ -240,6 +240,13 @@ class Products:
         resp.set_header("Cache-Control", "no-store")
         resp.set_header("X-Accel-Buffering", "no")
         resp.sse = self._events.stream(place, lambda: self._place(req, target), client=client, after=target.after)
+
+
+def _asked(place: JobStatus) -> Asked | None:
+    """The call as written, by the job or the ticket of a product; ``None`` if neither is known."""
+    if place.job is not None:
+        return place.job.asked
+    return place.ticket.asked if place.ticket is not None else None
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -202,7 +202,8 @@ class JobStatuses:
                 return awaited
             found = self._beneath(key, resolved)
         if found is not None and self._clock.now() < found.entry.expires_at + _window(found, here):
-            return JobStatus(State.READY, key, exported, found=found)
+            ticket = self._tickets.find(key.text) if resolved.spec.behind is not None else None
+            return JobStatus(State.READY, key, exported, found=found, ticket=ticket)
         if here is not None and is_here:
             return self._made_here(key, exported, here)
         if here is not None and not here.is_stale and (here.is_made or here.failed is not None):

@@ -9,6 +9,7 @@ from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
 from rave_core.model import PLAIN, Status
+from rave_http.description.operation_documents import name_behind
 from rave_http.jobs.job import Job, progress_document
 from rave_http.protocol.conditions import check_write
 from rave_http.protocol.headers import NO_STORE, caching_headers
@@ -112,6 +113,9 @@ class Responder:
         headers = [*caching_headers(status, entry, now, private=private, forever=self._max_age_forever), _VARY]
         if entry is not None:
             headers.append(("Content-Location", f"{self.links.base}/-/products/{entry.key}"))
+        behind = name_behind(product.name, product.spec)
+        if behind is not None and product.query is not None:
+            headers.append(("Link", f'<{self.links.to_operation(behind)}{product.query}>; rel="alternate"'))
         return headers
 
     def send_ticket(self, req: Request, resp: Response, job: Job) -> None:

@@ -123,6 +123,14 @@ def document(out, size: int = 1000) -> None:
             file.write(bytes(range(256)) * (count // 256) + bytes(count % 256))
 
 
+@op_file(behind="rows")
+@typemap(int)
+@mime_type("image/svg+xml")
+def drawing(out, n: int = 3) -> None:
+    """A picture of the rows."""
+    Path(out).write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><title>{n}</title></svg>')
+
+
 @op
 @typemap(list_of(int))
 @mime_type("text/plain")
@@ -141,6 +149,7 @@ __export__ = {
     "now": now,
     "rows": rows,
     "files/document": document,
+    "drawing": drawing,
     "total": total,
 }
 '''

@@ -121,6 +121,15 @@ BAD = {
         "from rave_core import op\n@op(expires='unheard_of')\ndef f(): pass\n__export__ = {'f': f}",
         "'unheard_of' is not a strategy",
     ),
+    "unbacked": (
+        "from rave_core import op\n@op(behind='tabel')\ndef f(n): pass\n__export__ = {'f': f, 'table': op(print)}",
+        "behind='tabel' is no other export of the namespace; did you mean 'table'?",
+    ),
+    "unlike": (
+        "from rave_core import op\n@op(behind='g')\ndef f(n, m): pass\n"
+        "@op\ndef g(n): pass\n__export__ = {'f': f, 'g': g}",
+        "behind='g' takes no parameter 'm'",
+    ),
 }
 
 

@@ -203,6 +203,7 @@ def _operation(name: str, kind: str) -> Operation[..., Any]:
         expires=settling,
         mime_type=_MIME_TYPES[kind],
         typemap={each: TYPES[each] for each in defaults},
+        behind=None if kind == "table" else f"{name}/table",
     )(run)
     return made
 

@@ -217,3 +217,32 @@ def _asked(service: Service, href: str) -> Any:
         return requests.get(f"{service.url}{href}", timeout=10)
     except requests.ConnectionError:
         return None
+
+
+def test_a_picture_links_to_the_table_behind_it(shared_service: Service) -> None:
+    """With the arguments as they were asked, made or kept, in every form of the request; its description and its page
+    name the operation."""
+    for _ in range(2):  # made, kept
+        answer = shared_service.get("/lab/drawing?n=5&rave.prefer=wait%3D9", headers={"Accept": "image/*"})
+        assert answer.links["alternate"]["url"] == "/lab/rows?n=5"
+    ready = [shared_service.get("/lab/drawing?n=5") for _ in range(3)]
+    assert {each.links["alternate"]["url"] for each in ready} == {"/lab/rows?n=5"}
+    assert (
+        len(shared_service.get(ready[0].links["alternate"]["url"], headers={"Accept": "application/json"}).json()) == 5
+    )
+    posted = shared_service.ask("POST", "/lab/drawing", data={"n": "4"})
+    assert posted.links["alternate"]["url"] == "/lab/rows?n=4"
+    assert "alternate" not in shared_service.ask("POST", "/lab/drawing", json={"n": 4}).links
+    assert "alternate" not in shared_service.get("/lab/rows?n=5").links
+    assert shared_service.get("/-/ops/lab/drawing").json()["links"]["behind"] == "/-/ops/lab/rows"
+    page = shared_service.get("/-/ui/lab/drawing", headers={"Accept": "text/html"}).text
+    assert '<dt>Shows</dt><dd><a href="/-/ui/lab/rows">lab/rows</a></dd>' in page
+
+
+def test_the_product_of_a_ticket_links_to_the_table_behind_it(
+    shared_service: Service, wait_until: Callable[..., Any]
+) -> None:
+    """The ticket knows the arguments; a product that is asked for by its key alone has no link."""
+    href = shared_service.get("/lab/drawing?n=6", headers=ASYNC).json()["href"]
+    made = wait_until(lambda: (a := shared_service.get(href)).status_code == 200 and a)
+    assert made.links["alternate"]["url"] == "/lab/rows?n=6"
