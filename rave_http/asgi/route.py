@@ -36,6 +36,8 @@ class Route:
         max_body: the most bytes in the body of a request; ``None`` for the service's ``max_body``.
         inline: whether the resource's coroutines run in the worker's own event loop. This is faster, but if one of
             them blocks, the whole worker does. Otherwise the resource runs in threads of its plugin.
+        plain_problems: whether a problem is its detail alone, as plain text, for clients that accept it: for protocols
+            that are older than problem documents.
     """
 
     path: str
@@ -47,6 +49,7 @@ class Route:
     limit: int = 64
     max_body: int | None = None
     inline: bool = False
+    plain_problems: bool = False
 
     @property
     def owned(self) -> str:

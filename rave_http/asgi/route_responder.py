@@ -15,7 +15,7 @@ from rave_http.auth.authorizer import Authorizer
 from rave_http.executors.foreign_code import ForeignCode
 from rave_http.executors.loop_thread import LoopThread
 from rave_http.protocol.bodies import body_of
-from rave_http.protocol.problems import Problem
+from rave_http.protocol.problems import PLAIN_PROBLEMS, Problem
 
 _READS: Final = frozenset({"GET", "HEAD"})
 
@@ -65,6 +65,7 @@ class GuardedRoute:
 
         async def respond(req: Request, resp: Response, **fields: Any) -> None:
             namespace = self._route.namespace.format_map(fields)
+            setattr(req.context, PLAIN_PROBLEMS, self._route.plain_problems)
             self._authorizer.require(req, permission, namespace, audited=method not in _READS)
             self._enter()
             is_streamed = False

@@ -9,6 +9,8 @@ from typing import Any, Final
 from rave_core.errors import RaveError
 
 MEDIA_TYPE: Final = "application/problem+json"
+PLAIN_PROBLEMS: Final = "rave_plain_problems"
+"""The attribute of ``req.context`` that is true where a problem is plain text, unless the client prefers a document."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from falcon.asgi import Request, Response
 from rave_http.protocol.headers import NO_STORE
 
 JSON: Final = "application/json"
+TEXT: Final = "text/plain"
 HTML: Final = "text/html; charset=utf-8"
 URI_LIST: Final = "text/uri-list"
 _POLICY: Final = (

@@ -14,9 +14,9 @@ from rave_http.jobs.job import Job, progress_document
 from rave_http.protocol.conditions import check_write
 from rave_http.protocol.headers import NO_STORE, caching_headers
 from rave_http.protocol.links import Links
-from rave_http.protocol.problems import MEDIA_TYPE, Problem
+from rave_http.protocol.problems import MEDIA_TYPE, PLAIN_PROBLEMS, Problem
 from rave_http.protocol.request_record import RequestRecord
-from rave_http.protocol.responses import JSON, URI_LIST, prefers, send_json, send_link, send_page
+from rave_http.protocol.responses import JSON, TEXT, URI_LIST, prefers, send_json, send_link, send_page
 from rave_http.protocol.times import iso
 from rave_http.representation.conditional_responses import Sendfile, deliver
 from rave_http.representation.representations import MadeProduct, Representation, Representations
@@ -197,14 +197,20 @@ class Responder:
         resp.set_headers([("Location", document["href"]), ("Preference-Applied", "return=minimal"), _VARY])
 
     def send_problem(self, req: Request, resp: Response, problem: Problem) -> None:
-        """A problem: as JSON, or as a page for a browser."""
+        """A problem: as JSON, as a page for a browser, or as plain text where its route says so."""
         resp.status = problem.status
         resp.set_headers({"Cache-Control": NO_STORE, **problem.headers})
+        forms = (TEXT, JSON, MEDIA_TYPE) if getattr(req.context, PLAIN_PROBLEMS, False) else (JSON,)
+        form = prefers(req, *forms, "text/html")
+        if form == TEXT:
+            resp.content_type = f"{TEXT}; charset=UTF-8"
+            resp.data = f"{problem.detail}\r\n".encode()
+            return
         document = problem.document(base=self.links.base, instance=req.path)
         record: RequestRecord | None = req.scope.get("rave")
         if record is not None and record.request_id:
             document["request_id"] = record.request_id
-        if prefers(req, JSON, "text/html") == "text/html":
+        if form == "text/html":
             from rave_http.pages.views import problem_page
 
             page = problem_page(document, query=req.query_string, base=self.links.base)

@@ -1,0 +1,1 @@
+"""Journals: versioned documents with a history, over HTTP as Rainer has them."""

@@ -1,0 +1,48 @@
+"""What this package adds to the service: the paths of journals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rave_http.hookspecs import ResourceContext, Route, hookimpl
+
+_READ: Final = {"GET": "view"}
+_WRITE: Final = {"GET": "view", "POST": "write"}
+_LIMIT: Final = 256
+
+
+@hookimpl
+def rave_http_resources(context: ResourceContext) -> Sequence[Route]:
+    """``/-/journal`` for the default journal, and ``/-/journal:NAME`` for each."""
+    from rave_journal.journal import collection_of
+    from rave_journal.mirrored import MirroredJournals
+    from rave_journal.resources import JournalDesk
+    from rave_journal.settings import JournalSettings
+
+    own = JournalSettings.of(context.settings)
+    journals = MirroredJournals(own.journals, lambda: context.runtime.documents)
+    desk = JournalDesk(context, journals, own.default)
+    return [
+        *_routes(desk, "/-/journal", collection_of(own.default)),
+        *_routes(desk, "/-/journal:{name}", collection_of("{name}")),
+    ]
+
+
+def _routes(desk: object, base: str, namespace: str) -> Iterator[Route]:
+    from rave_journal.resources import CommitList, CommitMetadata, CommitResource, JournalDesk
+
+    assert isinstance(desk, JournalDesk)
+    commits, metadata = CommitList(desk), CommitMetadata(desk)
+    commit = CommitResource(desk, commits)
+
+    def route(path: str, resource: object, permissions: dict[str, str]) -> Route:
+        return Route(
+            f"{base}{path}", resource, permissions, namespace=namespace, limit=_LIMIT, inline=True, plain_problems=True
+        )
+
+    yield route("", commits, _READ)
+    yield route("/{key}", commit, _WRITE)
+    yield route("/{key}/meta", metadata, _READ)
+    yield route("/{key}/{version}", commit, _WRITE)
+    yield route("/{key}/{version}/meta", metadata, _READ)
