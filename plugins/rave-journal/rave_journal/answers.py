@@ -52,7 +52,7 @@ def send_conflict(context: ResourceContext, req: Request, resp: Response, confli
         "providedVersion": conflict.provided + 1,
     }
     if context.prefers(req, "application/json", PROBLEM) == PROBLEM:
-        raise context.Problem("conflict", str(conflict), conflict=known)
+        raise context.Problem("document-conflict", str(conflict), conflict=known)
     send_document(resp, {"conflict": known}, status=status)
 
 

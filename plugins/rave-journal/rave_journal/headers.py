@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
+from rave_core.errors import RaveError
 from rave_journal.commits import Commit, seconds_of
 from rave_journal.journal import Draft
 
@@ -21,7 +22,7 @@ _LONGEST: Final = 2000
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
-class HeaderError(ValueError):
+class HeaderError(RaveError, ValueError):
     """A header of a commit is missing, or can't be read; the message is for the client."""
 
 

@@ -21,7 +21,7 @@ def rave_http_resources(context: ResourceContext) -> Sequence[Route]:
     from rave_journal.settings import JournalSettings
 
     own = JournalSettings.of(context.settings)
-    journals = MirroredJournals(own.journals, lambda: context.runtime.documents)
+    journals = MirroredJournals(own.journals, lambda: context.documents)
     desk = JournalDesk(context, journals, own.default)
     return [
         *_routes(desk, "/-/journal", collection_of(own.default)),

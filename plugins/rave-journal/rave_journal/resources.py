@@ -6,7 +6,6 @@ Coroutines of the worker's own loop answer. What memory has, they send at once; 
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from typing import Final, TypeVar
 from falcon.asgi import Request, Response
 
 from rave_core.documents import Conflict
-from rave_core.errors import InvalidDocumentError, StoreAwayError
+from rave_core.errors import InvalidDocumentError
 from rave_http.hookspecs import ResourceContext
 from rave_journal.answers import listed, send_conflict, send_document, send_payload
 from rave_journal.commits import Commit
@@ -28,7 +27,6 @@ _HIDDEN: Final = "there is nothing here that you may see"  # as the service says
 _VERSION: Final = re.compile(r"[0-9]{1,18}")
 _TAG: Final = re.compile(r'"([0-9]{1,18})"')
 _THREADS: Final = 8
-_log = logging.getLogger("rave.http")
 
 
 class JournalDesk:
@@ -53,17 +51,8 @@ class JournalDesk:
         return found
 
     async def apart(self, function: Callable[[], T]) -> T:
-        """What a function returns that may wait for the store.
-
-        Raises:
-            Problem: the store can't be reached.
-        """
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, function)
-        except StoreAwayError as error:
-            _log.error("journals can't be read or written at present: %s", error)
-            detail = "The store of the journals can't be reached just now; the log says why"
-            raise self.context.Problem("store-trouble", detail, headers={"Retry-After": "5"}) from None
+        """What a function returns that may wait for the store."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
     async def found(self, journal: Journal, key: str, version: str | None) -> tuple[Commit, bool]:
         """A commit, and whether it comes from memory.

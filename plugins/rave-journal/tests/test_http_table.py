@@ -125,7 +125,7 @@ def test_questions_without_an_answer(service: Any) -> None:
     assert service.get(f"{BASE}/t.never", headers=asked).json()["detail"] == "Key not found"
     conflict = service.commit(f"{BASE}/t.one/1", b"x", **asked)
     assert conflict.json()["conflict"] == {"key": "t.one", "expectedVersion": 2, "providedVersion": 1}
-    assert conflict.json()["type"] == "/-/problems/conflict"
+    assert conflict.json()["type"] == "/-/problems/document-conflict"
     assert service.commit(f"{BASE}/t.one/{10**17}", b"x").status_code == 409
 
 
