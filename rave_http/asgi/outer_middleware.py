@@ -92,7 +92,7 @@ class OuterMiddleware:
         current_trace.set(record.trace)
         has_body = b"content-length" in headers or b"transfer-encoding" in headers
         exchange = _Exchange(record, receive, send, headers, body_time=self._body_time if has_body else None)
-        exchange.is_awaited = has_body and b"expect" in headers
+        exchange.has_body, exchange.is_awaited = has_body, has_body and b"expect" in headers
         try:
             await self._answer(scope, exchange)
         finally:
@@ -181,6 +181,7 @@ class _Exchange:
     """One request and its response, as they pass through.
 
     Attributes:
+        has_body: whether the request has a body.
         is_complete: whether the whole response was sent.
         is_left: whether the client left before it was.
         is_taken: whether the whole body of the request was received, or no more of it will come.
@@ -197,6 +198,7 @@ class _Exchange:
         "_receive",
         "_send",
         "coding",
+        "has_body",
         "is_awaited",
         "is_complete",
         "is_left",
@@ -215,6 +217,7 @@ class _Exchange:
     ) -> None:
         self.record = record
         self.coding = headers.get(b"transfer-encoding")
+        self.has_body = False
         self.is_awaited = False
         self._is_new = True
         self._is_held = False
@@ -230,15 +233,15 @@ class _Exchange:
     async def receive(self) -> Message:
         """The next message of the client.
 
-        Falcon asks for one before it looks at the request. To ask would let a client send its body that waits for this
-        (``Expect``), so that one is empty.
+        Falcon asks for one before it looks at the request, so the first one of a body is empty: what is refused is
+        refused before its body comes. To ask would also let a client send its body that waits for this (``Expect``).
 
         Raises:
             Problem: the body does not arrive in time.
         """
-        if self._is_new and self.is_awaited:
+        if self._is_new and self.has_body:
             self._is_new = False
-            self._is_held = True
+            self._is_held = self.is_awaited
             return {"type": "http.request", "body": b"", "more_body": True}
         self._is_held = False
         message = await (self._receive() if self._body_time is None or self.is_taken else self._receive_in_time())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -159,6 +160,7 @@ def _leave_directory() -> None:
     """
     program = getattr(sys.modules["__main__"], "__file__", None) or ""
     if not sys.flags.safe_path and Path(program).stem == "raved":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until its imports are over
         os.execv(sys.executable, [sys.executable, "-P", "-m", "rave_http.cli.raved", *sys.argv[1:]])  # noqa: S606  # it is ourselves
 
 
@@ -166,8 +168,10 @@ def main() -> NoReturn:
     """Runs ``raved`` with the arguments of this process, and exits."""
     _leave_directory()
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         raved.main(prog_name="raved", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
+        _say("interrupted")
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
         _say(f"error: {one_line(error.format_message()).rstrip('.')}; see 'raved --help'")

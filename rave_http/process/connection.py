@@ -8,12 +8,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
+from gunicorn.asgi.parser import ParseError  # type: ignore[import-untyped]  # gunicorn has no types
 from gunicorn.asgi.protocol import ASGIProtocol  # type: ignore[import-untyped]  # gunicorn has no types
 
 from rave_http.process.connections import Refusal
 from rave_http.protocol.problems import MEDIA_TYPE, PROBLEMS
 
 _SLUGS: Final = {kind.status: slug for slug, kind in PROBLEMS.items() if slug in ("bad-request", "uri-too-long")}
+_CHUNKS: Final = 1024
+_CHUNK_SIZE: Final = 32
+"""Bytes that the chunks of a body must have on average, once there are more than ``_CHUNKS``."""
 _REFUSED_FOR: Final = 2.0  # seconds within which a connection that is refused has to ask, to learn of that
 
 
@@ -28,6 +32,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._limits = worker.connections.limits
         self._refusal: Refusal | None = None
         self._has_begun = False  # to send its next request
+        self._chunks = 0
+        self._chunk_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
 
@@ -84,6 +90,21 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         """Closes a connection that `is_quiet`."""
         self._close_transport()
         self._request_ready.set()  # wakes the task that waits for a request
+
+    def _on_headers_complete(self) -> Any:
+        self._chunks = self._chunk_bytes = 0
+        return super()._on_headers_complete()
+
+    def _on_body(self, chunk: bytes) -> None:
+        """Takes a part of a body. Each costs the worker time, however small, so there may not be many tiny ones."""
+        self._chunks += 1
+        self._chunk_bytes += len(chunk)
+        is_tiny = self._chunks > _CHUNKS and self._chunk_bytes < self._chunks * _CHUNK_SIZE
+        if is_tiny and self._current_request.chunked:
+            raise ParseError(
+                f"The body comes in {self._chunks} chunks of less than {_CHUNK_SIZE} bytes on average; send larger ones"
+            )
+        super()._on_body(chunk)
 
     def _start_clock(self, seconds: float) -> None:
         self._head_timer = self.worker.loop.call_later(seconds, self._time_out)

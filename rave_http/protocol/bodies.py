@@ -18,12 +18,12 @@ async def body_of(req: Request, max_bytes: int) -> bytes:
     length = req.content_length
     if length is not None and length > max_bytes:
         raise _too_large(max_bytes)
-    body = b""
+    body = bytearray()
     while chunk := await req.stream.read(_CHUNK):
         body += chunk
         if len(body) > max_bytes:
             raise _too_large(max_bytes)
-    return body
+    return bytes(body)
 
 
 def _too_large(max_bytes: int) -> Problem:

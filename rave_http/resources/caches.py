@@ -129,6 +129,7 @@ class Purge:
 
         Without any of these, it removes expired entries, as a regular purge would.
         """
+        self._check_any(req)
         asked = await self._read(req)
         self._check(req, asked)
         check_write(req)
@@ -147,6 +148,15 @@ class Purge:
                 await self._workers.forget(prefix_of(resolved.name))
                 removed, bytes_ = removed + count, bytes_ + size
         send_json(resp, {"removed": removed, "bytes": bytes_})
+
+    def _check_any(self, req: Request) -> None:
+        """Returns if the principal may purge anything at all; of others, not even the body is read.
+
+        Raises:
+            Problem: they may not.
+        """
+        if not any(self._authorizer.may(req, "purge", each.name) for each in self._namespaces.states()):
+            self._authorizer.require(req, "purge")
 
     def _check(self, req: Request, asked: dict[str, str]) -> None:
         """Returns if the principal may purge the requested entries.

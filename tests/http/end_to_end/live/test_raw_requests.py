@@ -181,3 +181,31 @@ def test_an_unknown_transfer_coding_is_refused(shared_service: Service, coding: 
 def test_a_request_ends_where_it_says(shared_service: Service, request_: bytes) -> None:
     """And the next begins there."""
     assert said(shared_service, request_ + HIDDEN)[0] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        (b"POST", b"/-/cache/purge"),
+        (b"POST", b"/-/log"),
+        (b"POST", b"/-/namespaces/lab/reload"),
+        (b"POST", b"/-/statistics"),
+        (b"DELETE", b"/-/products/lab/rows/0/0"),
+        (b"DELETE", b"/-/products/lab/rows/0/0/job"),
+    ],
+)
+def test_who_may_not_is_refused_before_the_body_is_read(shared_service: Service, method: bytes, path: bytes) -> None:
+    """Here none ever comes."""
+    assert status(shared_service, path, HOST.strip(), b"Content-Length: 2", method=method) in ([401], [404])
+
+
+def test_a_body_in_tiny_pieces_is_refused(shared_service: Service) -> None:
+    """Each piece costs a worker time, whatever it holds: those of a long body may not be tiny on average."""
+    head = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+    codes, answer = said(shared_service, head + b"1\r\n \r\n" * 2000)
+    assert codes == [400]
+    assert b"chunks of less than 32 bytes" in answer
+    few = b"1\r\n \r\n" * 500 + b"2\r\n{}\r\n0\r\n\r\n"
+    large = (b"40\r\n" + b" " * 64 + b"\r\n") * 2000 + b"2\r\n{}\r\n0\r\n\r\n"
+    for body in (few, large):
+        assert said(shared_service, head + body)[0] == [200]
