@@ -257,6 +257,7 @@ class Entry:
         product: the file name of a product, relative to the place of its key; ``None`` for a value.
         stale_while_revalidate, stale_if_error: seconds after ``expires_at``.
         executable: whether the owner of a product that is a file may execute it.
+        packages: the installed packages that the operation's code reached, as far as it was followed: name to release.
     """
 
     key: str
@@ -277,6 +278,7 @@ class Entry:
     plugin: str = ""
     version_note: str = ""
     executable: bool = False
+    packages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

@@ -59,6 +59,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "tags": entry.tags,
         "python": entry.python,
         "plugin": entry.plugin,
+        "packages": entry.packages,
     }
 
 
@@ -117,7 +118,7 @@ def _row(entry: Entry, now: float) -> tuple[str, str, str, str, str, str]:
 @click.argument("key")
 @json_option(
     "{key, operation, version, version_note, arguments, created_at, expires_at, seconds, size, codec, mime_type, "
-    "product, children, tags, python, plugin, cache, path}"
+    "product, children, tags, python, plugin, packages, cache, path}"
 )
 def show(key: str, as_json: bool) -> None:
     """Show an entry: its arguments, when it was made, and how long it is valid.
@@ -154,6 +155,8 @@ def _facts(kept: Kept, now: float) -> list[tuple[str, object]]:
         ("cache", kept.cache.url),
         ("seal", "verified" if is_verified(kept.cache, entry.key) else "none of ours: nothing of this is verified"),
     ]
+    releases = [f"{name} {release}" for name, release in entry.packages.items()]
+    facts += [("packages", ", ".join(releases))] if releases else []
     path = _path(kept)
     facts += [("file", path)] if path else []
     facts += [("tags", " ".join(entry.tags))] if entry.tags else []

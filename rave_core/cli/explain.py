@@ -10,7 +10,7 @@ from rave_core.cli.arguments import Asked, NamedValue, OperationName, asked
 from rave_core.cli.output import heading, print_facts, print_json, print_table
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
-from rave_core.introspection.explain import Explanation, untracked_lines
+from rave_core.introspection.explain import Difference, Explanation, untracked_lines
 from rave_core.introspection.plan import Need, Plan, Step
 from rave_core.model import Entry
 from rave_core.text.humanize import span, until
@@ -23,7 +23,9 @@ _MOST_STEPS = 200
 @click.argument("operation", metavar="NS/OP", type=OperationName())
 @click.argument("arguments", metavar="[NAME=VALUE ...]", nargs=-1, type=NamedValue())
 @click.option("--closure", is_flag=True, help="List all that counts in the version of the operation.")
-@json_option("{operation, arguments, status, reason, key, entry, nearest, differences, computing, closure, untracked}")
+@json_option(
+    "{operation, arguments, status, reason, key, entry, nearest, differences, computing, closure, untracked, releases}"
+)
 def explain(operation: str, arguments: tuple[str, ...], closure: bool, as_json: bool) -> None:
     """Show why a call would hit or miss.
 
@@ -38,6 +40,7 @@ def explain(operation: str, arguments: tuple[str, ...], closure: bool, as_json: 
     heading(_written(found.operation, found.arguments))
     facts: list[tuple[str, object]] = [("answer", f"{found.status}: {found.reason}")]
     facts += [(_label(d.what, d.name), str(d).partition(": ")[2] or str(d)) for d in found.differences]
+    facts += [("made with", f"{d.name} {d.kept}, now {d.asked}") for d in found.releases]
     facts += [("now", found.computing)] if found.computing else []
     facts += [("key", found.key.text)] if found.key is not None else []
     facts += [("nearest", found.nearest.key)] if found.nearest is not None else []
@@ -71,11 +74,16 @@ def _explanation_document(found: Explanation) -> dict[str, Any]:
         "key": found.key.text if found.key is not None else None,
         "entry": entry_document(found.entry) if found.entry is not None else None,
         "nearest": entry_document(found.nearest) if found.nearest is not None else None,
-        "differences": [{"what": d.what, "name": d.name, "kept": d.kept, "asked": d.asked} for d in found.differences],
+        "differences": [_difference_document(difference) for difference in found.differences],
         "computing": found.computing or None,
         "closure": dict(found.closure),
         "untracked": dict(found.untracked),
+        "releases": [_difference_document(difference) for difference in found.releases],
     }
+
+
+def _difference_document(found: Difference) -> dict[str, str]:
+    return {"what": found.what, "name": found.name, "kept": found.kept, "asked": found.asked}
 
 
 @click.command()

@@ -230,6 +230,7 @@ class Compute:
             python=self._python,
             plugin=execution.resolved.plugin,
             version_note=execution.resolved.version_note,
+            packages=execution.resolved.version.packages,
         )
 
     def _count(self, resolved: ResolvedOperation, what: str, by: float = 1) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,8 +30,9 @@ class Difference:
     """One thing in which a call differs from the nearest entry.
 
     Attributes:
-        what: ``argument``, ``version`` or ``code``.
-        name: of the parameter; for a version, of its strategy; for code, of what is reached: ``app.stats:mean``.
+        what: ``argument``, ``version``, ``code`` or ``release``.
+        name: of the parameter; for a version, of its strategy; for code, of what is reached: ``app.stats:mean``; for a
+            release, of the installed package, or ``Python``.
         kept, asked: in a short readable form; empty if only the other side has it. For code they are values, releases
             or digests.
     """
@@ -45,6 +47,8 @@ class Difference:
             return f"version ({self.name}): {self.kept} → {self.asked}"
         if self.what == "code":
             return _code_difference(self)
+        if self.what == "release":
+            return f"made with {self.name} {self.kept}, now {self.asked}"
         if self.kept == self.asked:
             return f"{self.name}: {self.asked} (what differs does not show in its short form)"
         return f"{self.name}: {self.kept or '(absent)'} → {self.asked or '(absent)'}"
@@ -78,6 +82,8 @@ class Explanation:
         closure: what counts in the version, and of code in the arguments, by label; empty for a strategy that follows
             no code.
         untracked: what does not count in it, or only coarsely: the thing, and why.
+        releases: of Python and installed packages, where ``entry`` or ``nearest`` was made with others than now.
+            Whether they count is up to the settings, and to the operation's version.
     """
 
     operation: str
@@ -91,11 +97,12 @@ class Explanation:
     computing: str = ""
     closure: Mapping[str, str] = field(default_factory=dict, compare=False)
     untracked: Mapping[str, str] = field(default_factory=dict, compare=False)
+    releases: tuple[Difference, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         called = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
         lines = [f"{self.operation}({called}): {self.status}, since {self.reason}"]
-        lines += [f"  {difference}" for difference in self.differences]
+        lines += [f"  {difference}" for difference in (*self.differences, *self.releases)]
         lines += [f"  not tracked: {line}" for line in untracked_lines(self)]
         return "\n".join(lines + ([f"  {self.computing}"] if self.computing else []))
 
@@ -146,7 +153,18 @@ def _explanation(
         computing,
         {**resolved.argument_nodes(call), **version.nodes},
         version.untracked,
+        _releases(resolved, entry or nearest),
     )
+
+
+def _releases(resolved: ResolvedOperation, entry: Entry | None) -> tuple[Difference, ...]:
+    """Where an entry was made with other releases than those that the operation reaches now."""
+    if entry is None:
+        return ()
+    now = {"Python": platform.python_version(), **resolved.version.packages}
+    kept = {"Python": entry.python, **entry.packages}
+    found = ((name, kept.get(name, ""), release) for name, release in now.items())
+    return tuple(Difference("release", *each) for each in found if each[1] and each[2] and each[1] != each[2])
 
 
 def _without_key(resolved: ResolvedOperation, call: Call, options: Options) -> Explanation | None:

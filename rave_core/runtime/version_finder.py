@@ -105,7 +105,7 @@ class VersionFinder:
             why = "there is no file, so what the operation reaches counts beside the value; a name= would make it one"
             untracked = {"@version alone": why} | untracked
         data = b"source:" + closure.digest if own is None else own + b"+source:" + closure.digest
-        return Version(short_digest(data), told, closure.nodes, untracked, closure.guards)
+        return Version(short_digest(data), told, closure.nodes, untracked, closure.guards, closure.packages)
 
     def _coarse(self, spec: OperationSpec, told: str, own: bytes | None, error: Exception) -> Version:
         data = own if own is not None else b"file:" + self._by_strategy("file", spec)

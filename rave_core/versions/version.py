@@ -20,6 +20,7 @@ class Version:
         nodes: what counts, by label; see `Closure`. Empty if no code was followed.
         untracked: what does not count, or only coarsely, and why.
         guards: what may change without notice.
+        packages: the installed packages that were reached, with their releases, whether these count or not.
     """
 
     text: str
@@ -27,3 +28,4 @@ class Version:
     nodes: Mapping[str, str] = field(default_factory=dict)
     untracked: Mapping[str, str] = field(default_factory=dict)
     guards: Guards = _NO_GUARDS
+    packages: Mapping[str, str] = field(default_factory=dict)

@@ -282,6 +282,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "children": entry.children,
         "python": entry.python,
         "plugin": entry.plugin,
+        "packages": entry.packages,
     }
 
 

@@ -63,12 +63,14 @@ class Closure:
         nodes: from labels (``module:qualname``, ``module.NAME``, ``package NAME``) to digests, values or releases.
         untracked: what does not count, or only coarsely, and why.
         guards: what may change without notice.
+        packages: releases of the installed packages that are reached, by name, whether they count or not.
     """
 
     digest: bytes
     nodes: Mapping[str, str]
     untracked: Mapping[str, str]
     guards: Guards
+    packages: Mapping[str, str] = field(default_factory=dict)
 
 
 def closure_of(request: ClosureRequest) -> Closure:
@@ -104,7 +106,7 @@ def _closure_of(request: ClosureRequest) -> Closure:
         walk = _whole_modules(request)
         found = Presumed()
     sources.save()
-    return Closure(walk.digest(), walk.nodes, walk.untracked, guards_of(walk, found.state))
+    return Closure(walk.digest(), walk.nodes, walk.untracked, guards_of(walk, found.state), walk.packages)
 
 
 def _holds(walk: Walk, presumed: Presumed, found: Presumed) -> bool:

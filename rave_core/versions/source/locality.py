@@ -60,9 +60,8 @@ class Locality:
         return self.of(name if isinstance(name, str) else "", file if isinstance(file, str) else None)
 
     def package(self, module: str) -> tuple[str, str]:
-        """The distribution that a module comes from, and its release; empty if that does not count."""
-        name, release = _release(module.partition(".")[0])
-        return name, release if self.releases else ""
+        """The distribution that a module comes from, and its release; an empty text for one that is not known."""
+        return _release(module.partition(".")[0])
 
 
 @functools.lru_cache(4096)
@@ -79,9 +78,15 @@ def _place(top: str, file: str | None) -> Place:
     return Place.PYTHON if os.path.realpath(file).startswith(_PYTHON) else Place.PROJECT
 
 
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Names of distributions by the packages that they install. To find them takes a tenth of a second."""
+    return importlib.metadata.packages_distributions()
+
+
 @functools.lru_cache(512)
 def _distribution(top: str) -> Distribution | None:
-    with_name = importlib.metadata.packages_distributions().get(top, ()) if not _exists(top) else (top,)
+    with_name = _distributions().get(top, ()) if not _exists(top) else (top,)
     for name in with_name:
         if _exists(name):
             return importlib.metadata.distribution(name)

@@ -83,6 +83,7 @@ class Walk:
         extent: how many attributes and files there were when receivers were looked for.
         modules: facts by the ``id`` of the names of a module.
         bodies: the ``id`` of each function that is the body of an operation.
+        packages: releases of the installed packages that were reached, by name.
     """
 
     locality: Locality
@@ -108,6 +109,7 @@ class Walk:
     bodies: set[int] = field(default_factory=set)
     extent: tuple[int, ...] = ()
     modules: dict[int, Facts | None] = field(default_factory=dict)
+    packages: dict[str, str] = field(default_factory=dict)
     _tokens: Tokens = field(default_factory=Tokens)
     _numbers: dict[int, int] = field(default_factory=dict)
     _queue: deque[tuple[Any, str]] = field(default_factory=deque)
@@ -193,8 +195,10 @@ class Walk:
         place = self.locality.of(module, file)
         if place is Place.PACKAGE:
             name, release = self.locality.package(module)
-            self.put("package", name, release)
-            self.nodes[f"package {name}"] = release
+            counted = release if self.locality.releases else ""
+            self.put("package", name, counted)
+            self.nodes[f"package {name}"] = counted
+            self.packages[name] = release
         else:
             self.put(place, module.partition(".")[0] if place is not Place.PROJECT else "")
 

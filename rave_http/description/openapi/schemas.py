@@ -181,6 +181,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "tags": TEXTS,
             "python": TEXT,
             "plugin": TEXT,
+            "packages": {**by_name(TEXT), "description": "Releases of the installed packages that its code reached."},
             "failed": record("How it failed.", {"detail": TEXT, "at": TIME}),
         },
         required=list(_TICKET),

@@ -68,3 +68,36 @@ def test_code_that_can_not_be_looked_at_counts_by_its_file(tmp_path: Path, monke
         said = str(program.f.explain(1))
     assert "ZeroDivisionError: inside; the content of the defining file counts" in said
     assert program.f.resolve(1).entry.version_note == "file"
+
+
+USING_A_LIBRARY = """
+import sys
+import statlib
+from rave_core import Runtime, Settings, op, using
+
+@op(name="t/mean")
+def mean(x):
+    return statlib.mean(x)
+
+for counts in ("name", "release"):
+    with using(Runtime(Settings(cache=sys.argv[1], version_packages=counts))):
+        found = mean.explain(1)
+        print(found.status, *found.releases, sep="; ")
+        print(dict(mean.resolve(1).entry.packages))
+"""
+
+
+def test_releases_of_packages_are_recorded_and_compared(tmp_path: Path, run_python: Callable[..., str]) -> None:
+    """For a hit, and for a miss of another user, whose cache has no manifest of the version before."""
+    (tmp_path / "main.py").write_text(USING_A_LIBRARY)
+    said = []
+    for release in ("1.0", "1.1"):
+        library = tmp_path / release / "site-packages"
+        (library / "statlib.dist-info").mkdir(parents=True)
+        (library / "statlib.dist-info" / "METADATA").write_text(f"Name: statlib\nVersion: {release}\n")
+        (library / "statlib.py").write_text("def mean(x):\n    return x\n")
+        environment = {"PYTHONPATH": str(library), "XDG_CACHE_HOME": str(tmp_path / f"user-{release}")}
+        said.append(run_python("main.py", f"file://{tmp_path}/data", **environment).splitlines())
+    old, new = "{'statlib': '1.0'}", "{'statlib': '1.1'}"
+    assert said[0] == ["miss", old, "miss", old]
+    assert said[1] == ["hit; made with statlib 1.0, now 1.1", old, "miss; made with statlib 1.0, now 1.1", new]
