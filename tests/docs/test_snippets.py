@@ -38,7 +38,8 @@ from rave_core.runtime import runtime
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)
 SHOWN_ONLY = {"cd", "git", "make", "source", "python3", "sudo"}
-PROSE = {"", "text", "toml", "ini", "json", "{toctree}", "{eval-rst}", "{figure}", "{image}", "{note}", "{warning}"}
+NOT_RUN = {"{toctree}", "{eval-rst}", "{figure}", "{image}", "{literalinclude}", "{note}", "{warning}"}
+PROSE = {"", "text", "toml", "ini", "json", *NOT_RUN}
 PORT = "8888"  # of the service on every page
 ASKED_AGAIN = {"curl", "rave-get"}
 PATIENCE = 20.0  # seconds
@@ -99,6 +100,7 @@ class Session:
             "COLUMNS": "100",
             "NO_COLOR": "1",
             "NO_PROXY": "127.0.0.1",
+            "RAVE_DISABLED_PLUGINS": "" if "guestbook" in path.read_text("utf-8") else "guestbook",
         }
 
     def follow(self, block: Block) -> None:

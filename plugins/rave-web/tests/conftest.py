@@ -82,6 +82,7 @@ __export__ = {"nap": nap, "sleep": sleep, "plain": plain, "rows": rows, "sheet":
 SETTINGS = """\
 cache = "file://{place}/data"
 products = "file://{place}/products"
+disabled_plugins = "guestbook"
 [namespaces]
 lab = "{place}/lab"
 [service]
