@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rave_core import Operation, OperationError, list_of, one_of, op
+from rave_core import Operation, OperationError, depends_on, list_of, one_of, op
 from rave_core.converters import Converter, FunctionConverter
 from rave_core.errors import ConfigurationError, RaveError
 from rave_core.settings import doubt
@@ -97,12 +97,12 @@ def operation(query: Query, name: str, database: str) -> Operation[..., Any]:
     types = {each: _type(told, query.where) for each, told in parameters.items()}
     decorate = op(
         name=name,
-        version=("rave_sql 1", query.sql, repr(query.header)),
+        version=(query.sql, repr(query.header)),
         expires=query.header.expires,
         mime_type=query.header.mime_type,
         typemap={**types, "watermark": _marker(query, database)},
     )
-    made: Operation[..., Any] = decorate(run)
+    made: Operation[..., Any] = decorate(depends_on(answer, _marker)(run))  # the code counts beside the SQL
     return made
 
 

@@ -19,6 +19,7 @@ from rave_sql.query import check_reads
 
 from rave_core import Operation, OperationError, RaveError, carry
 from rave_core.errors import ArgumentError, ConfigurationError, TimeLimitError
+from rave_core.testing import uncounted_code
 
 Serve = Callable[..., dict[str, Any]]
 
@@ -280,6 +281,15 @@ def test_another_database_is_another_key(tmp_path: Any, sqlite: Any, serving: Se
     shutil.copy2(tmp_path / "people.sqlite", tmp_path / "copy.sqlite")
     assert serving(f"sqlite:///{tmp_path}/copy.sqlite", people=ALL)["people"].key().text != first
     assert serving(sqlite.url, people=ALL)["people"].key().text == first
+
+
+def test_an_edit_of_the_code_makes_another_version(sqlite: Any, serving: Serve) -> None:
+    """All that runs here for an answer counts beside the SQL, so a mended conversion is not answered from before."""
+    made = serving(sqlite.url, people=BY_NAME, all=ALL)
+    assert uncounted_code(made["people"], names=["ada"], least=0) == []
+    versions = {made[name].resolved().version.text for name in made}
+    assert len(versions) == 2
+    assert "rave_sql.arrow:to_table" in made["all"].resolved().version.nodes
 
 
 def test_threads_share_a_database(place: Any, serving: Serve) -> None:
