@@ -31,6 +31,7 @@ class Job:
         is_running: whether its own body runs or has run; until then another process may have made the product.
         promised_at: when the first ticket for it was issued, in Unix seconds; ``None`` while there is none.
         is_resumed: whether it was started for the sake of a ticket that nobody made the product of any more.
+        is_suspect: whether its process died when its body ran last: that or another one has killed it.
         may_be_kept: whether its body has ended, so that the caches may have its result before the job ends.
         is_made: whether it ended with a result.
         is_counted: whether its ticket says that its body runs.
@@ -38,7 +39,8 @@ class Job:
         waiting: requests that wait for it.
         user: who started it; ``None`` if the service did, to refresh a result or to resume a job.
         askers: who wants its result, except those that only follow a ticket.
-        cancelled: that it was cancelled, and by whom; ``None`` if it was not.
+        cancelled: why its run was given up: by whom it was cancelled, or how it failed elsewhere meanwhile; ``None`` if
+            it was not.
         cancellation: ends its bodies as far as that can be done.
     """
 
@@ -64,7 +66,7 @@ class Job:
         self.failed: Failed | None = None
         self.is_elsewhere = self.is_running = False
         self.promised_at: float | None = None
-        self.is_resumed = False
+        self.is_resumed = self.is_suspect = False
         self.may_be_kept = self.is_made = self.is_counted = self.is_stale = False
         self.waiting = 0
         self.user = user

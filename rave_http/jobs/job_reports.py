@@ -30,13 +30,13 @@ class JobReports:
         """A job ended; without an ``outcome`` it was cancelled, or has ``failed``."""
         seconds = None if job.began is None or job.ended is None else job.ended - job.began
         is_failed = outcome is None and (job.failed is None or job.failed.is_failure)
-        is_cancelled = outcome is None and job.cancelled is not None
+        is_cancelled = outcome is None and job.cancelled is not None and not is_failed
         self._metrics.computation_ended(job.name, seconds, failed=is_failed, cancelled=is_cancelled)
         if outcome is not None:
             self._publish("job.finished", job, seconds=seconds, status=outcome.status.value)
         elif job.failed is not None and job.cancelled is None:
             self._publish("job.failed", job, seconds=seconds, problem=job.failed.slug, detail=job.failed.detail)
-        else:
+        elif not is_failed:  # the process in which it failed has published that
             self._publish("job.cancelled", job, seconds=seconds)
 
     def _publish(self, topic: str, job: Job, **facts: object) -> None:

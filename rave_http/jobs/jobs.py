@@ -89,6 +89,7 @@ class Jobs:
         self._admission = Admission(settings)
         self._stored = StoredBytes(clock, most=settings.client_bytes)
         self._places: dict[str, Places] = {}
+        self._alone = asyncio.Lock()
         self._under_way: dict[object, Job] = {}
         self._recent: dict[str, Job] = {}
         self._stops_at = math.inf  # monotonic
@@ -289,6 +290,12 @@ class Jobs:
             raise LeftError(describe_error(error)) from error
 
     async def _computed(self, job: Job) -> Outcome[Any]:
+        if job.is_suspect:  # one at a time, so that one that kills again does not take others with it
+            async with self._alone:
+                return await self._placed(job)
+        return await self._placed(job)
+
+    async def _placed(self, job: Job) -> Outcome[Any]:
         executor, limit = self._choose(job.name)
         runtime, call, resolved = self._runtime, job.call, job.resolved
         await other_runs_ended(job, runtime.container.engine.flights)

@@ -33,6 +33,8 @@ CANCELLED: Final = "cancelled"
 _VERSION: Final = "1"
 _KNOWN: Final = 10_000
 _RECENTLY: Final = 60.0
+_RECORDING: Final = 5.0
+_LOOK: Final = 0.05
 _log = logging.getLogger("rave.http")
 
 
@@ -126,6 +128,7 @@ class Tickets:
         # A ticket that this worker issued a moment ago need not be written again.
         self._given: TTLCache[str, StoredTicket] = TTLCache(_KNOWN, ttl=_RECENTLY, timer=clock.monotonic)
         self._lock = threading.Lock()
+        self._pause = threading.Event()  # never set
 
     def give(self, key: Key, asked: Asked) -> StoredTicket:
         """The ticket for ``key``: an open one, else a new one. Others can see its record when this returns."""
@@ -201,6 +204,18 @@ class Tickets:
             _log.warning("the record of the ticket for %s can't be read: %s", key, error)
             return None
         return ticket if ticket.key == key else None
+
+    def recorded(self, key: str) -> StoredTicket | None:
+        """The newest record of the ticket for ``key``, once a process that has just run its body has recorded how.
+
+        It releases the lease first. Waits for a few seconds at most.
+        """
+        end = self._clock.monotonic() + _RECORDING
+        while (found := self.find(key, newest=True)) is not None and found.is_run:
+            if self._clock.monotonic() >= end:
+                break
+            self._pause.wait(_LOOK)
+        return found
 
     def _put(self, ticket: StoredTicket) -> None:
         now = self._clock.now()

@@ -305,6 +305,7 @@ class JobStatuses:
             _log.info("%s is not resumed yet: %s", key, problem)
             return place
         job.is_resumed = job.promised_at is None and job.askers == {asker}
+        job.is_suspect = job.is_resumed and place.ticket.runs > 0
         job.promised_at = place.ticket.created_at
         _log.info("%s: resumed, because the process that computed it is gone", key)
         return JobStatus(State.MAKING, key, exported, job=job, ticket=place.ticket)
@@ -328,10 +329,8 @@ class JobStatuses:
 
     def _gone(self, place: JobStatus) -> Problem:
         """The problem for a product that expired, or whose operation has changed."""
-        url = self._links.to_operation(place.name)
-        return Problem(
-            "gone", "The product expired, or its operation changed since; ask the operation again", operation=url
-        )
+        detail = "The product expired, or its operation changed since; ask the operation again"
+        return Problem("gone", detail, operation=self._links.to_operation(place.name))
 
 
 def _window(found: Found, here: Job | None) -> float:

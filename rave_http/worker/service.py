@@ -258,11 +258,11 @@ class Service:
         """Records in a ticket that its body runs, before it does: the body may kill this very process.
 
         Raises:
-            asyncio.CancelledError: the job was resumed for a ticket that another worker cancelled meanwhile.
+            asyncio.CancelledError: the job was resumed for a ticket, and was cancelled or failed elsewhere meanwhile.
         """
         if job.is_resumed and job.key is not None:
-            ticket = await asyncio.to_thread(self.tickets.find, job.key, newest=True)
-            if ticket is not None and ticket.failed is not None and ticket.failed.is_cancelled:
+            ticket = await asyncio.to_thread(self.tickets.recorded, job.key)
+            if ticket is not None and ticket.failed is not None:
                 job.cancelled = ticket.failed
                 raise asyncio.CancelledError
         if job.is_promised:

@@ -31,7 +31,19 @@ def poison(n):
     ran(f"poison {n}")
     while not LOG.with_name("go").exists():
         time.sleep(0.02)
+    time.sleep(0.2)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@op
+@typemap(int)
+def bystander(n):
+    ran(f"bystander {n}")
+    while not LOG.with_name("go").exists():
+        time.sleep(0.02)
+    for _ in range(3):
+        time.sleep(0.2)
+    return n
 
 
 @op
@@ -41,7 +53,7 @@ def fails(n):
     raise RuntimeError(n)
 
 
-__export__ = {"poison": poison, "fails": fails}
+__export__ = {"poison": poison, "bystander": bystander, "fails": fails}
 """
 
 
@@ -75,6 +87,21 @@ def test_a_body_that_ends_its_worker_is_run_twice(
     again = start_service(workers=2)
     assert [status(again, ticket) for _ in range(10)] == [500] * 10
     assert len(again.runs("poison 1")) == 2
+
+
+def test_those_beside_it_do_not_fail_with_it(
+    lab: Path, start_service: Callable[..., Service], wait_until: Callable[..., Any]
+) -> None:
+    """After a death nobody knows whose fault it was, so those that ran then run again one at a time."""
+    service = start_service(workers=1, client_share=100)
+    paths = ["/lab/poison?n=2", *(f"/lab/bystander?n={n}" for n in range(3))]
+    tickets = [service.get(path, headers={"Prefer": "respond-async"}).headers["Location"] for path in paths]
+    wait_until(lambda: len(service.runs()) == 4, what="the start of all four")
+    (lab / "go").touch()
+    expected = [500, 200, 200, 200]
+    wait_until(lambda: [status(service, each) for each in tickets] == expected, what="an answer for each")
+    assert len(service.runs("poison 2")) == 2
+    assert len(service.runs("bystander")) == 6
 
 
 def test_looking_at_failed_tickets_runs_nothing(

@@ -1,0 +1,57 @@
+"""Records of tickets, as several processes read and write them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rave_core import Runtime, Settings
+from rave_core.clock import SystemClock
+from rave_core.model import Key
+from rave_http.description.request_arguments import Asked
+from rave_http.jobs.tickets import Failed, Tickets
+
+KEY = Key("lab/fails", "1", "2")
+FAILED = Failed(slug="operation-failed", detail="RuntimeError: no", at=1.0)
+
+
+@pytest.fixture(name="runtimes")
+def _runtimes(tmp_path: Path) -> Iterator[list[Runtime]]:
+    """Two that share a store, as workers do."""
+    settings = Settings(cache=["memory://", f"file://{tmp_path}/data"], products=f"file://{tmp_path}/products")
+    made = [Runtime(settings) for _ in range(2)]
+    yield made
+    for each in made:
+        each.close()
+
+
+def test_an_outcome_is_waited_for_while_the_process_that_ran_the_body_lives(runtimes: list[Runtime]) -> None:
+    """That one releases the lease first; whoever gets the lease then must not run the body once more."""
+    ours, theirs = (Tickets(each.cache, SystemClock(), keep=60.0) for each in runtimes)
+    assert ours.recorded(KEY.text) is None
+    theirs.give(KEY, Asked(operation="lab/fails"))
+    assert theirs.begin(KEY.text)
+    ending = threading.Timer(0.1, theirs.end, (KEY.text, FAILED))
+    ending.start()
+    found = ours.recorded(KEY.text)
+    ending.join()
+    assert found is not None
+    assert (found.failed, found.is_run) == (FAILED, False)
+
+
+def test_nobody_waits_for_a_process_that_is_gone(runtimes: list[Runtime]) -> None:
+    """Its run counts, and the body may run again."""
+    ours, theirs = (Tickets(each.cache, SystemClock(), keep=60.0) for each in runtimes)
+    theirs.give(KEY, Asked(operation="lab/fails"))
+    child = os.fork()
+    if not child:
+        theirs.begin(KEY.text)
+        os._exit(0)
+    os.waitpid(child, 0)
+    found = ours.recorded(KEY.text)
+    assert found is not None
+    assert (found.failed, found.runs, found.lost) == (None, 1, None)
