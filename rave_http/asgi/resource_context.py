@@ -19,7 +19,7 @@ from rave_http.auth.authorization import SERVICE, Principal
 from rave_http.auth.authorizer import Authorizer
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import Problem
-from rave_http.protocol.responses import prefers, send_json, send_page
+from rave_http.protocol.responses import Page, prefers, send_json, send_page
 
 BODY: Final = "rave_body"
 """The attribute of ``req.context`` that holds the body of a request."""
@@ -37,7 +37,7 @@ class ResourceContext:
     runtime: Runtime
     links: Links
     _authorizer: Authorizer
-    _page: Callable[..., bytes]
+    _page: Callable[..., Page]
     _leaderships: Leaderships
 
     Problem = Problem
@@ -128,7 +128,7 @@ class ResourceContext:
         """Answers with a document as JSON, which no cache may keep."""
         send_json(resp, document, status=status)
 
-    def send_page(self, resp: Response, title: str, content: str, *, status: str = "200 OK") -> None:
+    def send_page(self, resp: Response, title: str, content: str, *, status: str = "200 OK", style: str = "") -> None:
         """Answers with a page in the style of the service.
 
         Args:
@@ -136,5 +136,7 @@ class ResourceContext:
             title: its heading, as plain text.
             content: HTML below the heading. Escape all text in it that comes from outside, with `html.escape`.
             status: of HTTP.
+            style: CSS for this page. A browser ignores styles and scripts within ``content``.
         """
-        send_page(resp, self._page("plugin.html", base=self.links.base, title=title, content=content), status=status)
+        page = self._page("plugin.html", base=self.links.base, title=title, content=content, style=style)
+        send_page(resp, page, status=status)

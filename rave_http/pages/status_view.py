@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rave_core.text.humanize import size, span
 from rave_http.pages.templating import page
+from rave_http.protocol.responses import Page
 
 if TYPE_CHECKING:
     from rave_http.namespaces.live_catalog import NamespaceState
@@ -90,7 +91,7 @@ class StatusFacts:
     seconds: int = 0
 
 
-def status_page(facts: StatusFacts, *, base: str, now: float) -> bytes:
+def status_page(facts: StatusFacts, *, base: str, now: float) -> Page:
     """The page; ``now`` is in Unix seconds."""
     return page(
         "status.html",

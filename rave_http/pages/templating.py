@@ -6,12 +6,17 @@ misses a fact fails, so that no page is quietly half empty.
 
 from __future__ import annotations
 
+import secrets
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import jinja2
+from markupsafe import Markup
+
+from rave_http.pages.static_files import static_path, static_text
+from rave_http.protocol.responses import Page
 
 MEDIA_TYPE = "text/html; charset=utf-8"
 Menu: TypeAlias = "tuple[tuple[str, str], ...]"
@@ -21,31 +26,30 @@ menu: Final[ContextVar[Menu]] = ContextVar("rave_menu", default=())
 _FOLDER = Path(__file__).parent / "templates"
 
 
-def page(template: str, **facts: Any) -> bytes:
+def page(template: str, **facts: Any) -> Page:
     """A page in UTF-8, for example ``page("table.html", title="lab/people")``.
 
     The first page of each template reads its file, a later one does not; so make the first in a thread.
 
     Args:
         template: a file in ``templates/``.
-        facts: the variables of the template; ``base``, the prefix of the path of every link, is ``""`` by default.
+        facts: the variables of the template. By default ``base``, the prefix of the path of every link, is ``""``, and
+            ``is_alone``, whether the page has its whole style in itself, is false.
 
     Raises:
         jinja2.TemplateNotFound: there is no such template.
         jinja2.UndefinedError: it needs a fact that was not given.
     """
-    return (
-        _environment()
-        .get_template(template)
-        .render({"base": "", "menu": menu.get(), **facts})
-        .encode("utf-8", "replace")
-    )
+    nonce = secrets.token_urlsafe(16)
+    defaults = {"base": "", "is_alone": False, "menu": menu.get(), "nonce": nonce}
+    text = _environment().get_template(template).render({**defaults, **facts})
+    return Page(text.encode("utf-8", "replace"), nonce)
 
 
 @cache
 def _environment() -> jinja2.Environment:
     """Created at the first page: a service without pages does not need it."""
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
         auto_reload=False,
@@ -53,3 +57,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["static"] = static_path
+    made.globals["stylesheet"] = lambda: Markup(static_text("rave.css"))  # noqa: S704  # our own file
+    return made

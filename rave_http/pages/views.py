@@ -35,6 +35,7 @@ from rave_http.pages.status_view import JobFacts, StatusFacts, WorkerFacts, stat
 from rave_http.pages.templating import page
 from rave_http.protocol.media_types import short_name
 from rave_http.protocol.problems import PROBLEMS, Kind
+from rave_http.protocol.responses import Page
 
 if TYPE_CHECKING:
     from rave_http.description.request_arguments import Asked
@@ -77,7 +78,7 @@ def catalog_page(
     tag: str = "",
     cursor: str | None = None,
     limit: int = ROWS,
-) -> bytes:
+) -> Page:
     """The catalog, with a search; a separate page for one namespace. Long lists come in parts.
 
     Args:
@@ -138,8 +139,7 @@ def operation_page(
     given: Mapping[str, Sequence[str]] | None = None,
     errors: Mapping[str, str] | None = None,
     may_refresh: bool = False,
-    nonce: str = "",
-) -> bytes:
+) -> Page:
     """An operation: what it does, a form for it, and snippets for programs.
 
     The form is sent to this page's own address, with ``rave.go`` in it. Its resource then redirects (303) to
@@ -153,7 +153,6 @@ def operation_page(
         given: the texts in the form, by parameter.
         errors: what is wrong with it, by parameter.
         may_refresh: whether the principal may refresh its results.
-        nonce: of the page's script. Without one the page has no script; everything still works.
     """
     fields = form_fields(operation, given, errors)
     address = f"{base if '://' in base else origin + base}"
@@ -164,7 +163,6 @@ def operation_page(
         "may_refresh": may_refresh,
         "address": address,
         "snippets": snippets(name, fields, sample_query(fields), address=address, suffix=suffix_of(made[0])),
-        "nonce": nonce,
     }
     return page("operation.html", base=base, **_about(name, operation, base), **facts)
 
@@ -189,7 +187,7 @@ def _about(name: str, operation: Operation[..., Any], base: str) -> dict[str, An
 
 def ticket_page(
     document: Mapping[str, Any], asked: Asked | None, *, seconds: float, base: str, now: float | None = None
-) -> bytes:
+) -> Page:
     """The page of a product that is being made; it looks for the product again by itself.
 
     Args:
@@ -216,7 +214,7 @@ def ticket_page(
     return page("ticket.html", **facts)
 
 
-def problem_page(document: Mapping[str, Any], *, base: str, query: str = "") -> bytes:
+def problem_page(document: Mapping[str, Any], *, base: str, query: str = "") -> Page:
     """A problem for people.
 
     Args:
@@ -239,7 +237,7 @@ def problem_page(document: Mapping[str, Any], *, base: str, query: str = "") -> 
     )
 
 
-def problem_kind_page(slug: str, kind: Kind, *, base: str) -> bytes:
+def problem_kind_page(slug: str, kind: Kind, *, base: str) -> Page:
     """What a kind of problem means, and what to do about it."""
     document = _EXTENSIONS | {"title": kind.title, "status": kind.status}
     return page(

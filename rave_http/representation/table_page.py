@@ -24,6 +24,7 @@ def table_page(table: Any, *, operation: str, base: str = "") -> bytes:
     return page(
         "table.html",
         base=base,
+        is_alone=True,
         operation=operation,
         namespace=operation.partition("/")[0] if "/" in operation else "",
         columns=[(name, _is_numeric(row[at] for row in rows)) for at, name in enumerate(found.columns)],

@@ -15,7 +15,7 @@ from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
-from rave_http.protocol.responses import JSON, prefers, send_json, send_page
+from rave_http.protocol.responses import JSON, Page, prefers, send_json, send_page
 
 _SEARCH: Final = ("namespace", "text", "tag", "cursor", "limit")
 
@@ -52,7 +52,7 @@ class VisibleOperations:
             base=self._links.base,
         )
 
-    async def page(self, req: Request, asked: Mapping[str, str], namespace: str | None) -> bytes:
+    async def page(self, req: Request, asked: Mapping[str, str], namespace: str | None) -> Page:
         """The operations that a request asks for, as a page."""
         from rave_http.pages.views import ROWS, catalog_page
 

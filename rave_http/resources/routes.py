@@ -20,6 +20,7 @@ from rave_http.resources import (
     operations,
     products,
     reports,
+    static,
     status,
     ui,
 )
@@ -60,6 +61,7 @@ def _route_documents(
     app.add_route("/-/openapi.json", documents.OpenAPI(*exports, service.links, others))
     app.add_route("/-/problems/{slug}", documents.ProblemPage(service.links))
     app.add_route("/-/version", health.Version())
+    app.add_route("/-/static/{digest}/{file}", static.StaticFile(service.links))
     app.add_route("/-/ui", ui.Home(service.links))
     app.add_route("/-/ui/{name:path}", ui.Form(*exports, service.links))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Final
 
 from falcon.asgi import Request, Response
@@ -58,7 +57,6 @@ class Form:
             resp.set_header("Location", run_url(name, run_query(exported.operation, given), base=base))
             resp.set_header("Cache-Control", "no-store")
             return
-        nonce = secrets.token_urlsafe(16)
         page = operation_page(
             name,
             exported.operation,
@@ -66,9 +64,8 @@ class Form:
             origin=self._origin(req),
             given=given,
             may_refresh=self._authorizer.may(req, "refresh", exported.namespace),
-            nonce=nonce,
         )
-        send_page(resp, page, nonce=nonce)
+        send_page(resp, page)
 
     on_head = on_get
 

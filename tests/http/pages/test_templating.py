@@ -5,6 +5,7 @@ import re
 import jinja2
 import pytest
 
+from rave_http.pages.static_files import static_files, static_path
 from rave_http.pages.templating import page
 
 
@@ -28,5 +29,16 @@ def test_a_page_that_misses_a_fact_fails() -> None:
 
 
 def test_a_page_loads_nothing_from_elsewhere() -> None:
-    """Its style is in it."""
-    assert not re.search(rb"url\(|@import|src=|<link(?! rel=\"icon\" href=\"data:)", page("base.html"))
+    """Its style is a file of the service, or in the page if it is alone."""
+    made, alone = page("base.html"), page("base.html", is_alone=True)
+    assert re.findall(rb"<link[^>]*>", alone) == re.findall(rb"<link rel=.icon[^>]*>", made)
+    assert re.findall(rb'<link rel="stylesheet" href="([^"]*)">', made) == [static_path("rave.css").encode()]
+    assert static_files()["rave.css"] in alone
+    assert not re.search(rb"url\(|@import|src=", alone)
+
+
+def test_each_page_has_a_nonce_of_its_own() -> None:
+    """Nobody can guess it, so nothing that got into a page runs."""
+    first, second = page("base.html"), page("base.html")
+    assert len({first.nonce, second.nonce}) == 2
+    assert len(first.nonce) >= 20

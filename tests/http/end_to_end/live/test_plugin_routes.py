@@ -45,7 +45,7 @@ class Page:
         self.context = context
 
     def on_get(self, req, resp):
-        self.context.send_page(resp, "Board", f"<p>{html.escape('<all notes>')}</p>")
+        self.context.send_page(resp, "Board", f"<p>{html.escape('<all notes>')}</p>", style="p { margin: 0 }")
 
 
 class Papers:
@@ -174,7 +174,9 @@ def test_a_route_has_what_a_path_of_the_service_has(board: Service) -> None:
     assert 'route="board"' in board.get("/-/metrics").text
     page = board.get("/-/board", headers={"Accept": "text/html"})
     assert "&lt;all notes&gt;" in page.text
-    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    policy, nonce = page.headers["Content-Security-Policy"], page.text.partition('<style nonce="')[2].partition('"')[0]
+    assert f"'nonce-{nonce}'" in policy
+    assert f'<style nonce="{nonce}">p {{ margin: 0 }}</style>' in page.text
     assert 'href="/-/board">Board</a>' in page.text
     assert 'href="/-/board">Board</a>' in board.get("/", headers={"Accept": "text/html"}).text
     item = board.get("/-/openapi.json").json()["paths"]["/-/board/notes/{name}"]

@@ -1,0 +1,57 @@
+"""Every page of the service in a real browser: light, dark, on a phone, and without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.http.browser import MODES, Browser, opened
+
+Service = Any  # RunningService of the conftest
+PAGES = ["/", "/lab", "/-/ui/lab/rows", "/-/ui/status", "/-/problems/gone", "/lab/square?n=many"]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests of this file."""
+    with opened(tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_page_fits_and_loads_nothing_from_elsewhere(shared_service: Service, browser: Browser, mode: str) -> None:
+    """No message on the console, none of the policy, no sideways scrolling, no request to others."""
+    browser.mode(mode)
+    for path in PAGES:
+        browser.open(f"{shared_service.url}{path}")
+        said = [each for each in browser.said if path != "/lab/square?n=many" or "400" not in each]
+        assert (path, said, browser.overflow()) == (path, [], 0)
+        assert all(url.startswith((shared_service.url, "data:")) for url in browser.asked)
+        assert browser.value("getComputedStyle(document.body).display") == "flex", "the style was not loaded"
+
+
+def test_files_of_pages_are_kept_for_ever(shared_service: Service) -> None:
+    """Their addresses change with their content; an address of another version leads to the present one."""
+    page = shared_service.get("/", headers={"Accept": "text/html"})
+    path = page.text.partition('rel="stylesheet" href="')[2].partition('"')[0]
+    found = shared_service.get(path)
+    assert (found.status_code, found.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
+    assert found.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    other = shared_service.get("/-/static/0123456789abcdef/rave.css")
+    assert (other.status_code, other.headers["Location"]) == (302, path)
+    assert shared_service.get("/-/static/0123456789abcdef/nothing.css").status_code == 404
+
+
+def test_the_policy_allows_only_what_pages_need(shared_service: Service) -> None:
+    """Scripts only with the nonce of this very answer, since products have addresses of this service, too."""
+    policies = [
+        shared_service.get("/", headers={"Accept": "text/html"}).headers["Content-Security-Policy"] for _ in range(2)
+    ]
+    assert policies[0] != policies[1]
+    rules = dict(each.strip().partition(" ")[::2] for each in policies[0].split(";"))
+    assert rules["default-src"] == rules["base-uri"] == "'none'"
+    assert rules["script-src"].startswith("'nonce-")
+    assert rules["require-trusted-types-for"] == "'script'"
+    assert "unsafe" not in policies[0]
