@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rave_core.errors import ConfigurationError, RaveWarning
+from rave_core.runtime.runtime import default_with
 from rave_core.settings import Settings
 from rave_core.settings.settings import known_settings
 from rave_core.telemetry.log_format import protect
@@ -41,6 +42,7 @@ class Session:
         self._handler = _Handler()
         protect(self._handler)
         self._start_logging()
+        context.with_resource(default_with(lambda: self.settings))  # commands of plugins ask for the current runtime
 
     @cached_property
     def settings(self) -> Settings:

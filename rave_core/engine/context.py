@@ -12,11 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
 
 from rave_core.engine.single_flight import SingleFlight
 from rave_core.model import Progress
 from rave_core.telemetry.statistics import Statistics
+
+if TYPE_CHECKING:
+    from rave_core.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -157,12 +160,15 @@ class Ambient:
         default: that context, ``None`` until it is made.
         fallback: the same while no thread is in a `using` block, else ``None``; then `current_context` says so to
             threads that may be meant to be in it.
+        settings: gives those of the default runtime when it is made; ``None`` for those of the files and the
+            environment.
         lock: guards the count of blocks; a forked child makes a new one.
     """
 
     def __init__(self) -> None:
         self.default: ExecutionContext | None = None
         self.fallback: ExecutionContext | None = None
+        self.settings: Callable[[], Settings] | None = None
         self.lock = threading.RLock()
         self._blocks = 0
 

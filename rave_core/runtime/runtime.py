@@ -6,7 +6,7 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -205,6 +205,19 @@ def as_default(runtime: Runtime) -> Iterator[Runtime]:
         ambient.make_default(before)
 
 
+@contextmanager
+def default_with(settings: Callable[[], Settings]) -> Iterator[None]:
+    """Within the block, the process's default runtime is made with these settings, when first needed."""
+    before, ambient.settings = ambient.settings, settings
+    context = ambient.default
+    try:
+        yield
+    finally:
+        ambient.settings = before
+        if context is None:
+            reset()
+
+
 def current_context() -> ExecutionContext:
     """The context of this thread or task; outside of any `using`, that of the process's default runtime."""
     context = running.get()
@@ -254,7 +267,7 @@ def default() -> Runtime:
         with gate.opening(ambient):
             context = ambient.default
             if context is None:
-                context = Runtime().context
+                context = Runtime(ambient.settings() if ambient.settings is not None else None).context
                 ambient.make_default(context)
     return runtime_of(context)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any, Final
 
-import msgspec
 from falcon.asgi import Request, Response
 
 from rave_core.documents import Conflict
 from rave_http.hookspecs import ResourceContext
-from rave_journal.commits import Commit
+from rave_journal.commits import Commit, encoded
 from rave_journal.headers import headers_of
 
 TEXT: Final = "text/plain; charset=UTF-8"
@@ -36,7 +35,7 @@ def send_document(resp: Response, document: Any, *, status: str = "200 OK") -> N
     """A document as JSON that ends a line, which no cache may keep."""
     resp.status = status
     resp.content_type = "application/json"
-    resp.data = msgspec.json.encode(document) + b"\r\n"
+    resp.data = encoded(document)
     resp.set_header("Cache-Control", "no-store")
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
+import msgspec
+
 from rave_core.documents import Metadata
 
 _SIGN: Final = "\n"
@@ -97,3 +99,8 @@ def seconds_of(text: str) -> float:
     """
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def encoded(document: Any) -> bytes:
+    """A document as JSON that ends a line."""
+    return msgspec.json.encode(document) + b"\r\n"

@@ -54,8 +54,8 @@ class JournalDesk:
         """What a function returns that may wait for the store."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
-    async def found(self, journal: Journal, key: str, version: str | None) -> tuple[Commit, bool]:
-        """A commit, and whether it comes from memory.
+    async def found(self, req: Request, journal: Journal, key: str, version: str | None) -> tuple[Commit, bool]:
+        """A commit, and whether it comes from memory, which a client may rule out with ``Cache-Control: no-cache``.
 
         Raises:
             Problem: there is none.
@@ -63,6 +63,8 @@ class JournalDesk:
         if version:
             number = int(version) if _VERSION.fullmatch(version) else 0
             commit, is_seen = await self.apart(lambda: journal.get(key, number)), False
+        elif "no-cache" in (req.get_header("Cache-Control") or ""):
+            commit, is_seen = await self.apart(lambda: journal.get(key)), False
         else:
             commit = self.journals.seen(journal, key)
             is_seen = commit is not None
@@ -118,10 +120,10 @@ class CommitMetadata:
         self._desk = desk
 
     async def on_get(
-        self, _req: Request, resp: Response, key: str, name: str | None = None, version: str | None = None
+        self, req: Request, resp: Response, key: str, name: str | None = None, version: str | None = None
     ) -> None:
         """What is known of a commit, the newest one by default, without its payload."""
-        commit, is_seen = await self._desk.found(self._desk.journal(name), key, version)
+        commit, is_seen = await self._desk.found(req, self._desk.journal(name), key, version)
         send_document(resp, commit.document())
         self._desk.tell_source(resp, is_seen=is_seen)
 
@@ -141,7 +143,7 @@ class CommitResource:
         if not key:
             await self._list.on_get(req, resp, name)
             return
-        commit, is_seen = await self._desk.found(self._desk.journal(name), key, version)
+        commit, is_seen = await self._desk.found(req, self._desk.journal(name), key, version)
         send_payload(req, resp, commit)
         self._desk.tell_source(resp, is_seen=is_seen)
 
