@@ -21,6 +21,7 @@ TITLES = ["start", "src", "sport", "dst", "dport", "proto", "bytes", "packets", 
 START = 1715680800
 CHANGES = {
     "time": {"start": "soon"}, "empty time": {"start": ""}, "address": {"src": "host"}, "port": {"dport": "70000"},
+    "too much": {"bytes": str(2**63 - 1)}, "part": {"bytes": "1.5"},
     "number": {"bytes": "many"}, "negative": {"packets": "-1"}, "protocol": {"proto": ""},
     "end before start": {"end": "1"}, "iso": {"start": "2024-05-14T10:00:00.5Z"}, "utf8": {"comment": "S\udcff"},
     "quoted": {"comment": '"a, ""b"""'}, "good": {},

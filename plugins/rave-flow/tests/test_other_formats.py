@@ -52,6 +52,21 @@ def test_a_table_of_bad_lines_alone_is_an_error(serving: Serve, directory: Path,
         top()
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ((CSV + "1,2\n").replace("\n", "\r"), "its lines end in carriage returns alone"),
+        ("x" * 200_000 + ",ts\n", "the titles of columns in the first line can't be read"),
+    ],
+)
+def test_titles_that_can_not_be_read_are_an_error(serving: Serve, directory: Path, content: str, message: str) -> None:
+    """Line ends of old systems, and a title that never ends."""
+    (directory / "flows.csv").write_text(content, newline="")
+    serving(directory)
+    with pytest.raises(UnreadableError, match=rf"flows\.csv: {message}"):
+        top()
+
+
 @pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
 def test_parquet_is_read_by_its_types(serving: Serve, directory: Path, zone: str | None) -> None:
     """A time with a zone is the same instant, whatever the zone; extra columns do not matter."""

@@ -102,6 +102,7 @@ def test_what_looks_like_flows_and_is_not_read_is_named(serving: Serve, zeek: Ze
     (logs / "conn.04.log.xz").write_bytes(b"\xfd7zXZ")
     (logs / "conn.05.log").write_bytes(b"#path\tdns\n#fields\tts\n")
     (logs / "conn.log.bak").write_bytes(b"")
+    (logs / "DAY.CSV").write_bytes(b"ts\n")
     os.mkfifo(logs / "conn.06.log")
     (logs / "current").symlink_to(logs / "nowhere")
     serving(logs)
@@ -115,6 +116,7 @@ def test_what_looks_like_flows_and_is_not_read_is_named(serving: Serve, zeek: Ze
             "conn.05.log": "is not a connection log",
             "conn.06.log": "is a named pipe",
             "conn.log.bak": "its name is not one of those that are read",
+            "DAY.CSV": "names count in small letters; rename it",
             "current": f"is a link to {logs}/nowhere",
         }
     for path in [path for path in logs.iterdir() if path.name != "conn.log"]:

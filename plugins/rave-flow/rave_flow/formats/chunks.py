@@ -18,7 +18,7 @@ from rave_flow.formats.compression import is_compressed, open_regular, opened
 from rave_flow.formats.delimited import Titles, blocks_with_titles
 from rave_flow.formats.file_names import Form
 from rave_flow.formats.heads import Head
-from rave_flow.formats.nfdump import span_of_netflow
+from rave_flow.formats.nfdump import span_of_capture, span_of_netflow
 from rave_flow.formats.source_directory import SourceFile, form_of
 from rave_flow.formats.spans import FIRST, LAST, Span, span_of_block, span_of_rows, span_of_statistics
 from rave_flow.formats.zeek import Log
@@ -236,6 +236,6 @@ _SPANS: dict[Form, Callable[[SourceFile], Span | None]] = {
     Form.CSV: _span_of_table,
     Form.PARQUET: lambda file: span_of_statistics(file.path),
     Form.NETFLOW: _span_of_netflow,
-    Form.CAPTURE: lambda _: None,
+    Form.CAPTURE: span_of_capture,
     Form.SILK: lambda _: None,
 }

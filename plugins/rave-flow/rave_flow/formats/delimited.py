@@ -67,9 +67,14 @@ def titles_of(path: str, block: bytes) -> Titles:
     line = block.removeprefix(BOM).partition(b"\n")[0].rstrip(b"\r").decode("utf-8", "replace")
     if not line.strip() or "\0" in line:
         raise UnreadableError(f"{path}: no titles of columns in the first line")
+    if "\r" in line:
+        raise UnreadableError(f"{path}: its lines end in carriage returns alone; expected line feeds")
     separator = max(_SEPARATORS, key=line.count)
     separator = separator if separator in line else " "
-    names = next(csv.reader(io.StringIO(line), delimiter=separator), [])
+    try:
+        names = next(csv.reader(io.StringIO(line), delimiter=separator), [])
+    except csv.Error as error:
+        raise UnreadableError(f"{path}: the titles of columns in the first line can't be read: {error}") from error
     if separator == " " and names[0].isdigit() and len(names) == len(_VPC.split()):
         return Titles(tuple(_VPC.split()), separator, has_line=False)
     seen: dict[str, int] = {}

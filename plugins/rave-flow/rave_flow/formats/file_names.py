@@ -68,6 +68,8 @@ def form_of_name(name: str) -> Form | None:
 
 def why_not(name: str) -> str | None:
     """Why a file with a name that looks like flows is not read; ``None`` if it does not look so."""
+    if READ.match(name.lower()):
+        return "names count in small letters; rename it"
     if not LIKE.match(name):
         return None
     if name.startswith("nfcapd.current"):

@@ -5,13 +5,13 @@ Each flow has one direction, as the exporter or ``nfpcapd`` made it. Its bytes a
 
 from __future__ import annotations
 
-import shutil
-import struct
-from collections.abc import Iterator
+import io
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from rave_flow.errors import UnreadableError
+from rave_flow.formats.captures import Count, ip_packets, write_ip
 from rave_flow.formats.compression import opened
 from rave_flow.formats.file_names import Form
 from rave_flow.formats.programs import run
@@ -23,25 +23,69 @@ ROTATION = 3600
 _CHUNK = 1 << 20
 
 
-def to_json(file: SourceFile, folder: Path) -> tuple[Path | None, str]:
-    """The flows of a file as a JSON array in ``folder``, ``None`` for none, and what could not be read, or ``""``.
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What nfdump says of a file.
+
+    Attributes:
+        path: of its flows, a JSON array; ``None`` for none.
+        packets: what was counted in a capture; ``None`` for other files.
+    """
+
+    path: Path | None
+    packets: Count | None = None
+
+
+def to_json(file: SourceFile, folder: Path) -> Report:
+    """The flows of a file as a JSON array in ``folder``.
 
     Raises:
         UnreadableError: a program is missing, or refuses the file; or packets were read, and no flow was made of them.
     """
     if form_of(file) is Form.NETFLOW:
-        return _flows(file, ["-r", file.path], folder), ""
+        return Report(_flows(file, ["-r", file.path], folder))
     packets = folder / "packets"
-    with opened(file) as source, packets.open("wb") as copy:
-        shutil.copyfileobj(source, copy, _CHUNK)
-    number, lost = _look(packets)
+    with opened(file) as raw, packets.open("wb") as target:
+        count = write_ip(cast("BinaryIO", io.BufferedReader(_Raw(raw), _CHUNK)), target, file.path)
+    if not count.packets:
+        return Report(None, count)
     made = folder / "nfcapd"
     made.mkdir()
     _run(file, folder / "said", "nfpcapd", "-r", str(packets), "-w", str(made), "-t", str(ROTATION))
     flows = _flows(file, ["-R", str(made)], folder)
-    if number and flows is None:
-        raise UnreadableError(f"{file.path}: nfpcapd finds no flows in its {number} packets")
-    return flows, lost
+    if flows is None:
+        raise UnreadableError(f"{file.path}: nfpcapd finds no flows in its {count.packets} packets")
+    return Report(flows, count)
+
+
+def span_of_capture(file: SourceFile) -> tuple[int, int] | None:
+    """The seconds of the first and the last packet of a capture; ``None`` if it has none.
+
+    Raises:
+        UnreadableError: it is no capture, or one of a kind of link that is not read.
+    """
+    count = Count()
+    with opened(file) as raw:
+        for _ in ip_packets(cast("BinaryIO", io.BufferedReader(_Raw(raw), _CHUNK)), file.path, count):
+            pass
+    if count.first is None or count.last is None:
+        return None
+    return count.first // 10**9, count.last // 10**9
+
+
+class _Raw(io.RawIOBase):
+    """What `opened` gives, as buffers read it."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        found = self._source.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
 
 
 def span_of_netflow(file: SourceFile, folder: Path) -> tuple[int, int] | None:
@@ -106,51 +150,3 @@ def _run(file: SourceFile, output: Path, program: str, *arguments: str) -> None:
     # nfdump says what is wrong with a file, yet exits as if all were well.
     if program == "nfdump" and ("Open file" in said or "rror" in said):
         raise UnreadableError(f"{file.path}: {program}: {said[-300:]}")
-
-
-def _look(path: Path) -> tuple[int, str]:
-    """How many packets or blocks a capture has, and what is cut off at its end: ``nfpcapd`` reports neither."""
-    number = 0
-    with path.open("rb") as source:
-        start = source.read(4)
-        source.seek(0)
-        found = _blocks(source) if start == b"\x0a\x0d\x0d\x0a" else _records(source, start)
-        try:
-            while next(found, False):
-                number += 1
-        except EOFError:
-            return number, f"the capture is cut within what follows its packet {number}"
-    return number, ""
-
-
-_ORDERS = {
-    b"\xd4\xc3\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\x3c\x4d": ">",
-}  # fmt: skip
-
-
-def _records(source: BinaryIO, magic: bytes) -> Iterator[bool]:
-    order = _ORDERS.get(magic)
-    if order is None:
-        return  # nfpcapd will say that it is not a capture
-    _read(source, 24)
-    while head := source.read(16):
-        if len(head) < 16:
-            raise EOFError
-        _read(source, struct.unpack(f"{order}8xI4x", head)[0])
-        yield True
-
-
-def _blocks(source: BinaryIO) -> Iterator[bool]:
-    order = "<"
-    while head := source.read(12):
-        if len(head) < 12:
-            raise EOFError
-        if head.startswith(b"\x0a\x0d\x0d\x0a"):
-            order = "<" if head[8:12] == b"\x4d\x3c\x2b\x1a" else ">"
-        _read(source, max(struct.unpack(f"{order}4xI4x", head)[0] - 12, 0))
-        yield True
-
-
-def _read(source: BinaryIO, size: int) -> None:
-    if len(source.read(size)) < size:
-        raise EOFError

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from rave_flow.errors import ChangedError, UnreadableError
 from rave_flow.formats.bundle_reading import BundleReading
 from rave_flow.formats.bundles import Bundle
+from rave_flow.formats.captures import Count
 from rave_flow.formats.chunks import Piece, blocks, check_unchanged
 from rave_flow.formats.compression import open_regular, opened
 from rave_flow.formats.delimited import Titles, blocks_with_titles, rows
@@ -106,19 +107,32 @@ def _from_log(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
 
 
 def _from_nfdump(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
-    path, lost = to_json(piece.file, reading.folder)
-    if lost:
-        reading.leave_out("packet", 1, lost)
-    if path is None:
-        return
-    # DuckDB reads a path as a pattern.
-    pattern = re.sub(r"([*?\[])", r"[\1]", str(path))
-    source = f"read_json({literal(pattern)}, format='array', columns={_text_columns(SAID)})"
-    start = 0
-    with reading.connection.cursor() as own:  # a connection has one result at a time
-        for batch in own.sql(SELECT.format(source=source)).to_arrow_reader(_ROWS):
-            yield _of_netflow(reading, batch, start)
-            start += batch.num_rows
+    from pyarrow import compute
+
+    found = to_json(piece.file, reading.folder)
+    counted = 0
+    if found.path is not None:
+        # DuckDB reads a path as a pattern.
+        pattern = re.sub(r"([*?\[])", r"[\1]", str(found.path))
+        source = f"read_json({literal(pattern)}, format='array', columns={_text_columns(SAID)})"
+        start = 0
+        with reading.connection.cursor() as own:  # a connection has one result at a time
+            for batch in own.sql(SELECT.format(source=source)).to_arrow_reader(_ROWS):
+                counted += compute.sum(batch["src_packets"].cast("int64")).as_py() if found.packets else 0
+                yield _of_netflow(reading, batch, start)
+                start += batch.num_rows
+    if found.packets is not None:
+        _account(reading, found.packets, counted)
+
+
+def _account(reading: Reading, packets: Count, counted: int) -> None:
+    """Counts the packets of a capture that are in none of the flows."""
+    if packets.is_cut:
+        reading.leave_out("packet", packets.packets + packets.others + 1, "the capture is cut within it")
+    if packets.timeless:
+        reading.leave_out("packet", 1, "has no time", packets.timeless)
+    if (lost := packets.packets - counted) > 0:
+        reading.leave_out("lost", 1, "or a later one is in none of nfpcapd's flows", lost)
 
 
 def _of_netflow(reading: Reading, batch: pyarrow.RecordBatch, start: int) -> pyarrow.Table:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = f"^({_OCTET}[.]){{3}}{_OCTET}$"
-_PADDED = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_PADDED = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,13 @@ REASONS = {
     "protocol": "without a protocol",
     "event": "events that are no end of a flow",
     "no data": "that say that there are no data",
-    "packet": "of a capture that is cut",
+    "packet": "packets of a capture that are cut or have no time",
+    "lost": "packets of a capture that nfpcapd makes no flow of, such as fragments and what is cut within its head",
 }
 """Why a line is left out: `lines` of `LeftOut` has these names."""
 
 LOSSES = {
-    "duration": "have an end before their start, or a duration that is none: it is unknown",
+    "duration": "have an end before their start, or a duration that is none or over thirty years: it is unknown",
     "start": "seem to start 49.7 days before their end, since a router's clock wrapped: it is moved by that",
 }
 """Values that a flow can lack and still count."""

@@ -19,6 +19,12 @@ EXACT_SECOND = 4_000_000_000
 MILLISECONDS, MICROSECONDS, NANOSECONDS = 10**11, 10**14, 10**17
 """Numbers from which a time is no longer in seconds: as seconds they would be years after 5000."""
 
+MOST = 2**53
+"""The most bytes or packets of one direction of a flow: more is a broken counter, and sums of such would overflow."""
+
+LONGEST = 10**9
+"""The most seconds that a flow lasts, some thirty years: more is a broken clock."""
+
 _LATER = ("protocol", "ip_version")
 """What `rave_flow.formats.normalized` adds."""
 
@@ -98,16 +104,27 @@ def _words(words: tuple[str, ...]) -> str:
 def _expression(name: str, raw: str, kind: str) -> str:
     if name in ("ts", "end"):
         return instant(raw, kind)
+    if name == "duration":
+        return f"CASE WHEN TRY_CAST({raw} AS DOUBLE) BETWEEN 0 AND {LONGEST} THEN TRY_CAST({raw} AS DOUBLE) END"
     if name in TYPES:
-        number = f"TRY_CAST({raw} AS {TYPES[name]})"
-        least = f"{number} >= 0 AND isfinite({number})" if name == "duration" else f"{number} >= 0"
-        return f"CASE WHEN {least} THEN {number} END"
+        return _whole(raw, kind, TYPES[name])
     if name in ("src", "dst"):
         return f"CAST({raw} AS VARCHAR)"
     if name in ("state", "history", "uid"):
         text = f"CAST({raw} AS VARCHAR)"
         return f"nullif(nullif(trim({text}), '(empty)'), '')" if kind == "VARCHAR" else text
     return f"nullif(nullif(lower(trim(CAST({raw} AS VARCHAR))), '(empty)'), '')"
+
+
+def _whole(raw: str, kind: str, wanted: str) -> str:
+    """The SQL of a whole number that is not negative; null for others, which a cast would round."""
+    number = f"TRY_CAST({raw} AS {wanted})"
+    test = f"{number} BETWEEN 0 AND {MOST}" if wanted == "BIGINT" else f"{number} >= 0"
+    if kind == "VARCHAR":
+        test += f" AND NOT (contains({raw}, '.') AND TRY_CAST({raw} AS DOUBLE) <> {number})"
+    elif kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL"):
+        test += f" AND {raw} = {number}"
+    return f"CASE WHEN {test} THEN {number} END"
 
 
 def instant(raw: str, kind: str) -> str:
@@ -147,8 +164,9 @@ def _lengths(raw: Mapping[str, str], read: Mapping[str, str]) -> dict[str, str]:
         return {"loss": f"CASE WHEN {lost} AND {filled} THEN 'duration' END"}
     if "end" in read:
         micros = f"(epoch_us({read['end']}) - epoch_us({read['ts']}))"
-        length = f"CASE WHEN {micros} >= 0 THEN {micros} / 1e6 END"
-        return {"duration": length, "loss": f"CASE WHEN {micros} < 0 THEN 'duration' END"}
+        is_possible = f"{micros} BETWEEN 0 AND {LONGEST * 10**6}"
+        length = f"CASE WHEN {is_possible} THEN {micros} / 1e6 END"
+        return {"duration": length, "loss": f"CASE WHEN NOT {is_possible} THEN 'duration' END"}
     return {"loss": "CAST(NULL AS VARCHAR)"}
 
 
