@@ -77,6 +77,7 @@ def run_services(names: tuple[str, ...]) -> None:
 
 def _started(runtime: Runtime) -> RunningPlugins:
     running = RunningPlugins(runtime.plugins.calls(), PluginContext(runtime.settings, runtime.events, runtime.clock))
+    running.check()
     running.start()
     return running
 

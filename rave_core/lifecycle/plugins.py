@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from rave_core.clock import Clock
@@ -13,6 +13,7 @@ from rave_core.errors import PluginError, describe_error
 from rave_core.events import Events
 from rave_core.lifecycle.declaration import Declaration, starting_order
 from rave_core.lifecycle.machine import Lifecycle, State
+from rave_core.lifecycle.release_order import check_release, release_order
 from rave_core.lifecycle.service import Service
 from rave_core.settings import Settings
 
@@ -30,11 +31,13 @@ class PluginContext:
         settings: with the table of every plugin.
         events: where to publish what happens, and to subscribe to it.
         clock: the source of time.
+        args: what the release gives this plugin; empty without one.
     """
 
     settings: Settings
     events: Events
     clock: Clock
+    args: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,15 @@ class _Member:
     """One plugin with its life."""
 
     def __init__(self, entry: str, call: HookCall, context: PluginContext) -> None:
+        self.entry = entry
         self.call = call
         self.error = ""
         self.declaration = Declaration(entry)
-        self._context = context
+        self.context = context
         handlers: dict[str, Callable[[], object]] = {
-            "activate": partial(call, "rave_start", context=context),
+            "activate": lambda: call("rave_start", context=self.context),
             "deactivate": self._drain,
-            "terminate": partial(call, "rave_stop", context=context),
+            "terminate": lambda: call("rave_stop", context=self.context),
         }
         self.grace = 0.0
         self.life = Lifecycle(f"plugin {entry}", handlers, self._changed)
@@ -100,7 +104,7 @@ class _Member:
 
     def _changed(self, state: State) -> None:
         data = {"plugin": self.declaration.name, "state": str(state), "error": self.error}
-        self._context.events.publish("plugin.state", data)
+        self.context.events.publish("plugin.state", data)
 
 
 class RunningPlugins:
@@ -118,21 +122,35 @@ class RunningPlugins:
         self._context = context
 
     def start(self) -> None:
-        """Starts them. One that fails, or misses what it requires, leaves the others up; see `states`."""
-        named, order = self._declared()
+        """Starts them: those of the release, or all. One that fails leaves the others up; see `states`."""
+        named, order = self._declared
         for member in self._members:
             if member.error:
                 _log.error("plugin %s does not start: %s", member.declaration.name, member.error)
-        for name in order:
-            self._begin(named[name], named)
+        for member in self._chosen(named, order):
+            self._begin(member, named)
+
+    def check(self) -> None:
+        """Starts nothing.
+
+        Raises:
+            ConfigurationError: the release names a plugin that is not there, or can't start.
+        """
+        named, _ = self._declared
+        settings = self._context.settings
+        wrong = {member.declaration.name: member.error for member in self._members if member.error}
+        declared = {name: member.declaration for name, member in named.items()}
+        check_release(settings.release or (), declared, wrong, settings.disabled_plugins)
 
     def declare(self) -> list[PluginState]:
         """What they declare, and why some could not start; starts nothing. In the order of a start, those last."""
-        named, order = self._declared()
+        named, order = self._declared
         wrong = [member for member in self._members if member.error]
         return [_state(each) for each in (*(named[name] for name in order), *wrong)]
 
+    @cached_property
     def _declared(self) -> tuple[dict[str, _Member], list[str]]:
+        """The members by the names that they declare, and the names of those that can start, in order."""
         for member in self._members:
             member.declare()
         named: dict[str, _Member] = {}
@@ -145,6 +163,24 @@ class RunningPlugins:
         for name, error in wrong.items():
             named[name].fail(error)
         return named, order
+
+    def _chosen(self, named: dict[str, _Member], order: list[str]) -> Iterator[_Member]:
+        """Those to start, in their order, with the arguments of the release."""
+        apps = self._context.settings.release
+        if apps is None:
+            yield from (named[name] for name in order)
+            return
+        begun: set[str] = set()
+        for name, app in release_order(apps, {name: named[name].declaration for name in order}):
+            member = named[name]
+            if name in begun:
+                member = _Member(member.entry, member.call, self._context)
+                member.declaration = named[name].declaration
+                self._members.append(member)
+            begun.add(name)
+            if app is not None:
+                member.context = replace(self._context, args=app.args)
+            yield member
 
     def drain(self, seconds: float) -> None:
         """Tells them, in reverse order, that the process stops in about so many seconds."""
@@ -183,7 +219,7 @@ class RunningPlugins:
 
     def _services_of(self, member: _Member, taken: set[str]) -> list[Service]:
         try:
-            given = [each for answer in member.call("rave_services", context=self._context) for each in answer or ()]
+            given = [each for answer in member.call("rave_services", context=member.context) for each in answer or ()]
             for service in given:
                 if not isinstance(service, Service):
                     raise PluginError(f"{service!r} is not a Service")

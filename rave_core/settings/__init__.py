@@ -19,11 +19,13 @@ from rave_core.settings.kinds import (
     Words,
     listed,
 )
+from rave_core.settings.releases import App
 from rave_core.settings.settings import Settings
 from rave_core.settings.trust import doubt
 
 __all__ = [
     "LEVELS",
+    "App",
     "Choice",
     "Count",
     "Duration",

@@ -6,8 +6,9 @@ Sources, each stronger than the one before:
 2. ``rave.toml`` in the user's configuration directory,
 3. the project's file: the nearest ``rave.toml``, or ``pyproject.toml`` with a table ``[tool.rave]``, in the
    working directory or above it; ``RAVE_CONFIG`` names a file instead of this search,
-4. environment variables, ``RAVE_`` and the setting's name in capitals; an empty one counts as unset,
-5. what a command or a program gives.
+4. the ``config`` of the apps of a release,
+5. environment variables, ``RAVE_`` and the setting's name in capitals; an empty one counts as unset,
+6. what a command or a program gives.
 
 A URL names a store. For a directory, write ``file:///var/cache/rave``, ``file://~/x`` below the home directory, or
 ``file://./x`` below the directory of the settings file (below the working directory if no file sets it).
@@ -22,7 +23,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -40,6 +41,7 @@ from rave_core.settings.kinds import (
     Words,
 )
 from rave_core.settings.places import Directories, DocumentsURL, File, Files, URLs, default_store, sqlite_url
+from rave_core.settings.releases import App, Release, config_of
 from rave_core.settings.sources import files_in_force, has_home, named_file, read_file, user_directory
 from rave_core.settings.trust import doubt
 from rave_core.text.secrets import HIDDEN, without_secrets
@@ -110,6 +112,7 @@ class Settings:
         strict: Whether a failed write to a store raises, instead of warning.
         load_error_fatal: Whether a plugin that fails to load stops everything.
         events: Where events go beyond this process: ``local:`` for the workers of a service, or the URL of a bus.
+        release: The plugins that start, in their order; ``None`` for all. `Settings.load` applies their ``config``.
         log: The level of each logger in a service, by its name.
         plugins: Free-form tables for plugins, by name: ``[plugins.NAME]``.
         disabled_plugins: Names of plugins that are not loaded.
@@ -144,6 +147,7 @@ class Settings:
     strict: Flag = Flag(False)
     load_error_fatal: Flag = Flag(False)
     events: Word = Word("local:")
+    release: Release = Release(None)
     log: Levels = Levels(dict)
     plugins: Tables = Tables(dict)
     disabled_plugins: Words = Words(())
@@ -180,7 +184,7 @@ class Settings:
         directory = Path(cwd or Path.cwd()).absolute()
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
-        for source in _sources(environ, directory, overrides or {}):
+        for source in _with_release([*_sources(environ, directory, overrides or {})]):
             _overlay(values, origins, source)
         _check_lease(values["lease_time"], values["lease_heartbeat"], origins)
         if origins["cache"] == "default" and not has_home(environ):
@@ -204,11 +208,12 @@ class Settings:
 
 
 class _Source(NamedTuple):
-    """Values of one origin; ``directory`` is where its relative paths start."""
+    """Values of one origin; ``directory`` is where its relative paths start; a strong one is above a release."""
 
     origin: str
     directory: Path
     values: Mapping[str, Any]
+    is_strong: bool = False
 
 
 def known_settings() -> dict[str, Setting[Any, Any]]:
@@ -228,8 +233,24 @@ def _sources(environ: Mapping[str, str], directory: Path, overrides: Mapping[str
     for name, setting in known_settings().items():
         text = environ.get(variable_of(name), "")
         if text.strip():
-            yield _Source(f"environment {variable_of(name)}", directory, {name: _read(setting, text)})
-    yield _Source("given", directory, overrides)
+            yield _Source(f"environment {variable_of(name)}", directory, {name: _read(setting, text)}, True)
+    yield _Source("given", directory, overrides, True)
+
+
+def _with_release(sources: list[_Source]) -> Iterator[_Source]:
+    """The sources, with those of the release that the strongest of them names: above files, below the environment."""
+    named = [source for source in sources if source.values.get("release") is not None]
+    release: list[_Source] = []
+    if named:
+        apps = known_settings()["release"].checked(named[-1].values["release"], named[-1].directory, named[-1].origin)
+        release = [
+            _Source(f"release, app {app.name}", Path(app.directory), config) for app, config in config_of(apps or ())
+        ]
+    for source in sources:
+        if source.is_strong:
+            yield from release
+            release = []
+        yield source
 
 
 def _believed(environ: Mapping[str, str], directory: Path) -> Iterator[Path]:
@@ -313,6 +334,8 @@ def _shown(value: object, name: str = "") -> object:
     """``value`` as people may see it; what ``name`` marks as secret is hidden."""
     if _SECRET_NAME.search(name) and not _PLACE_NAME.search(name) and not isinstance(value, (bool, Mapping)):
         return HIDDEN
+    if isinstance(value, App):
+        return _shown({key: each for key, each in asdict(value).items() if each})
     if isinstance(value, Mapping):
         return {key: _shown(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

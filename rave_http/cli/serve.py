@@ -56,13 +56,16 @@ def _start_over() -> None:
 @click.option("--namespace", metavar="NAME=DIR", multiple=True, callback=_namespaces, help="Serve a directory; repeat.")
 @click.option("--namespace-config", metavar="FILE", type=_FILE, help="INI file with a section [namespaces].")
 @click.option("--namespace-root", metavar="DIR", type=_DIRECTORY, help="Value of %(nsroot)s in it.")
+@click.option("--release", metavar="FILE", type=_FILE, help="Start the plugins that its table [release] names.")
 @click.option("--wait", metavar="TIME", help="How long a plain request waits before it gets a ticket.  [20s]")
 @click.option("--allow-anonymous", is_flag=True, default=None, help="Serve an outside address without authentication.")
 @click.option("--access-log", metavar="DEST", help="Log requests as JSON: to a file, or - for standard output.")
 @click.option("--log-config", metavar="FILE", type=_FILE, help="Logging configuration: INI, TOML or JSON.")
 @click.option("--load-error-fatal", is_flag=True, default=None, help="Do not start if a namespace does not load.")
 @click.option("--pidfile", metavar="FILE", type=click.Path(dir_okay=False), help="Write the process ID there.")
-def serve(namespace: dict[str, str], log_config: str | None, pidfile: str | None, **switches: Any) -> None:
+def serve(
+    namespace: dict[str, str], release: str | None, log_config: str | None, pidfile: str | None, **switches: Any
+) -> None:
     """Serve the operations of all namespaces over HTTP, in the foreground.
 
     Each switch overrides the setting of the same name in the table [service] of rave.toml. SIGHUP reloads, SIGTERM
@@ -74,7 +77,7 @@ def serve(namespace: dict[str, str], log_config: str | None, pidfile: str | None
     from rave_http.cli.start import prepare
     from rave_http.process.pid_file import PidFile
 
-    launch = _launch(namespace, log_config, switches)
+    launch = _launch(namespace, release, log_config, switches)
     file = PidFile(pidfile) if pidfile else None
     if file is not None:
         file.check()
@@ -83,7 +86,9 @@ def serve(namespace: dict[str, str], log_config: str | None, pidfile: str | None
     prepared.run(pid_file=file, on_ready=lambda: note(f"{prepared.banner()}; Ctrl-C stops it"))
 
 
-def _launch(namespaces: dict[str, str], log_config: str | None, switches: dict[str, Any]) -> Launch:
+def _launch(
+    namespaces: dict[str, str], release: str | None, log_config: str | None, switches: dict[str, Any]
+) -> Launch:
     from rave_http.cli.start import given
     from rave_http.process.launch import Launch, absolute, environment
     from rave_http.process.log_setup import Log
@@ -91,6 +96,8 @@ def _launch(namespaces: dict[str, str], log_config: str | None, switches: dict[s
     root = click.get_current_context().find_root().params
     settings = overrides(root.get("given") or ())
     settings["namespaces"] = {**settings.get("namespaces", {}), **namespaces}
+    if release is not None:
+        settings["release"] = absolute(release)
     here = os.getcwd()
     return Launch(
         directory=here,

@@ -174,9 +174,17 @@ def _look(launch: Launch, settings: Settings, service: ServiceSettings, outside:
         if service.load_error_fatal:
             plugins.check()
         namespaces = _namespaces(settings, service)
+        _check_release(runtime)
         warnings = [*_not_shared(settings, service), *_troubles(runtime)]
         has_services = runtime.plugins.implements("rave_services")
     return Findings(namespaces=namespaces, has_services=has_services, warnings=tuple(warnings))
+
+
+def _check_release(runtime: Runtime) -> None:
+    from rave_core.lifecycle import PluginContext, RunningPlugins
+
+    context = PluginContext(runtime.settings, runtime.events, runtime.clock)
+    RunningPlugins(runtime.plugins.calls(), context).check()
 
 
 def _namespaces(settings: Settings, service: ServiceSettings) -> int:

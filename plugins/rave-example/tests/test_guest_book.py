@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,7 +20,6 @@ from rave_http.client import Client
 SETTINGS = """\
 cache = "file://{place}/cache"
 products = "file://{place}/products"
-documents = "sqlite:///{place}/documents.sqlite"
 [service]
 bind = "127.0.0.1:{port}"
 workers = 1
@@ -38,15 +38,16 @@ def wait_until(condition: Callable[[], Any]) -> Any:
 
 @pytest.fixture(name="url", scope="module")
 def _url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a service that anybody may write to."""
+    """The address of a service of the release, that anybody may write to."""
     place = tmp_path_factory.mktemp("guests")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     (place / "rave.toml").write_text(SETTINGS.format(place=place, port=port))
     environ = {**os.environ, "RAVE_CONFIG": str(place / "rave.toml"), "HOME": str(place)}
     environ.pop("RAVE_DISABLED_PLUGINS", None)
+    shutil.copy(Path(__file__).parents[1] / "release.toml", place)
     with (place / "log").open("wb") as log:
-        command = [str(Path(sys.executable).with_name("rave")), "serve"]
+        command = [str(Path(sys.executable).with_name("rave")), "serve", "--release", "release.toml"]
         process = subprocess.Popen(command, env=environ, cwd=place, stdout=log, stderr=log)
 
     def is_ready() -> bool:
@@ -59,6 +60,7 @@ def _url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         wait_until(is_ready)
         yield f"http://127.0.0.1:{port}"
+        assert (place / "guests.sqlite").exists(), "the release says where documents are"
     finally:
         process.terminate()
         process.wait(60)

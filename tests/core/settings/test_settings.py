@@ -207,11 +207,12 @@ def test_tables_of_two_files_are_joined(load: Load, tmp_path: Path, project: Pat
 
 
 @pytest.mark.parametrize("name", [name for name, setting in known_settings().items() if setting.in_environment])
-def test_every_setting_but_tables_has_a_variable(load: Load, name: str) -> None:
+def test_every_setting_but_tables_has_a_variable(load: Load, name: str, project: Path) -> None:
     """The variable is RAVE_ and the name in capitals."""
     texts = {"Flag": "on", "Duration": "7s", "OptionalDuration": "never", "URLs": "memory:// file:///x", "Word": "w"}
     texts["DocumentsURL"] = "sqlite:////k"
     texts["Choice"] = "name"  # of `version_packages`
+    texts["Release"] = str(write(project / "release.toml", "[release]\napps = []"))
     kind = type(vars(Settings)[name]).__name__
     settings = load(
         {"lease_heartbeat": "1s"} if name == "lease_time" else None, **{variable_of(name): texts.get(kind, "/k")}

@@ -22,6 +22,7 @@ from tests.http.end_to_end.starting.serving import INSTALLED
 SWITCHES = (
     *("--bind", "--workers", "--threads", "--executor", "--url-base", "--wait", "--allow-anonymous", "--access-log"),
     *("--namespace", "--namespace-config", "--namespace-root", "--log-config", "--load-error-fatal", "--pidfile"),
+    "--release",
 )
 
 
@@ -187,6 +188,18 @@ def test_a_namespace_that_does_not_load_is_fatal_only_where_that_is_asked_for(pl
     code, said = place.run("serve", "--bind", "127.0.0.1:0", *switches, "--load-error-fatal")
     assert code == 2
     assert "could not be loaded: RuntimeError: no luck" in said
+
+
+def test_a_release_that_names_the_unknown_is_refused(place: Any) -> None:
+    """Before anything starts; the message names it."""
+    for app, told in (
+        ('name = "backend"', "app 'backend' can't start: no such plugin is installed; did you mean 'backends'?"),
+        ('name = "backends"\nversion = ">=9"', "app 'backends' can't start: the release wants the version >=9, and 0"),
+    ):
+        (place.directory / "release.toml").write_text(f"[[release.apps]]\n{app}\n")
+        code, said = place.run("serve", "--bind", "127.0.0.1:0", "--release", "release.toml")
+        assert code == 2
+        assert said.startswith(f"rave: error: release: {told}")
 
 
 def test_a_port_in_use_is_named(place: Any) -> None:
