@@ -55,6 +55,13 @@ class Converter(ABC):
         """What is accepted, as a fragment of JSON Schema 2020-12; empty for anything."""
         return {}
 
+    def written(self, value: Any) -> str | None:
+        """A text that will always mean the converted ``value``; ``None`` if the text that the caller wrote does.
+
+        For converters of names whose meaning changes: the ticket of a service keeps this text in place of the caller's.
+        """
+        return None
+
     def bound(self, named: Lookup) -> Converter:  # for those that hold names
         """The same converter, which looks up the names in it through ``named``."""
         return self
@@ -136,6 +143,10 @@ class NamedConverter(Converter):
     def schema(self) -> Schema:
         """The schema of the named converter."""
         return self.resolved.schema()
+
+    def written(self, value: Any) -> str | None:
+        """What the named converter writes; see ``Converter``."""
+        return self.resolved.written(value)
 
     def bound(self, named: Lookup) -> Converter:
         """The same name, looked up through ``named``."""

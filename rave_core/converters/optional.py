@@ -42,6 +42,10 @@ class OrNone(Converter):
         schema = self.inner.schema()
         return {"anyOf": [schema, {"type": "null"}]} if schema else {}
 
+    def written(self, value: Any) -> str | None:
+        """What the other writes; see ``Converter``."""
+        return None if value is None else self.inner.written(value)
+
     def bound(self, named: Lookup) -> Converter:
         """The same over the other converter, bound."""
         return OrNone(self.inner.bound(named))

@@ -11,14 +11,15 @@ from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
 from rave_core.expiry import nocache
-from rave_core.model import PLAIN, Bytes, Call, Status
+from rave_core.model import PLAIN, Bytes, Call, Key, Status
 from rave_core.storage.cache import Found
 from rave_http.auth.authorizer import Authorizer
+from rave_http.description.lasting_arguments import lasting
 from rave_http.description.request_arguments import Question
 from rave_http.jobs.failures import problem_of
 from rave_http.jobs.job import Job
 from rave_http.jobs.jobs import Jobs
-from rave_http.jobs.tickets import Tickets
+from rave_http.jobs.tickets import StoredTicket, Tickets
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.protocol.headers import Preferences
 from rave_http.protocol.problems import Problem
@@ -281,7 +282,7 @@ class Ladder:
         key = job.call.key
         assert key is not None  # only such a job is promised
         job.promised_at = job.started_at  # the job may end before the ticket is written
-        ticket = await asyncio.to_thread(self._tickets.give, key, job.asked)
+        ticket = await asyncio.to_thread(self._give, key, job)
         job.promised_at = ticket.created_at
         if job.is_running:
             await job.count(self._tickets.begin)
@@ -290,3 +291,7 @@ class Ladder:
         req.scope["rave"].cache = "ticket"
         self._metrics.tickets.inc()
         self._responder.send_ticket(req, resp, job)
+
+    def _give(self, key: Key, job: Job) -> StoredTicket:
+        """The ticket for a job, with arguments that last."""
+        return self._tickets.give(key, lasting(job.asked, job.call))

@@ -1,4 +1,4 @@
-"""What this package adds to RAVE: the command ``rave journal``."""
+"""What this package adds to RAVE: the command ``rave journal``, and the converter ``journal``."""
 
 from __future__ import annotations
 
@@ -16,3 +16,11 @@ def rave_register_commands(registry: Registry[Any]) -> None:
     from rave_journal.commands import journal
 
     registry.add("journal", journal, origin=__name__)
+
+
+@hookimpl
+def rave_register_converters(registry: Registry[Any]) -> None:
+    """Adds ``journal``: a document of the default journal."""
+    from rave_journal.arguments import JournalConverter
+
+    registry.add("journal", JournalConverter(), origin=__name__)
