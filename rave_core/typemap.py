@@ -23,6 +23,7 @@ F = TypeVar("F")
 
 _VARIADIC: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _EMPTY: Final = inspect.Parameter.empty
+_UNFIT: Final = (TypeError, ValueError, OverflowError)
 
 
 class FittedTypeMap:
@@ -81,7 +82,7 @@ class FittedTypeMap:
             for name, value in named.items():
                 exact, function = steps.get(name, _AS_IS)
                 converted[name] = value if type(value) is exact else function(value)
-        except (TypeError, ValueError) as error:
+        except _UNFIT as error:
             raise self._refusal(name, value, operation, error) from error
         return converted
 
@@ -100,7 +101,7 @@ class FittedTypeMap:
         converter = self.converters[name]
         try:
             return converter.parse_text(text)
-        except (TypeError, ValueError) as error:
+        except _UNFIT as error:
             raise _refused(operation, name, name, text, converter, error) from error
 
     def _refusal(self, name: str, value: Any, operation: str, error: Exception) -> ArgumentError:
@@ -108,7 +109,7 @@ class FittedTypeMap:
         for step, item in self._items(name, value):
             try:
                 converter.convert(item)
-            except (TypeError, ValueError):
+            except _UNFIT:
                 label, value = f"{name}[{step!r}]", item
                 break
         return _refused(operation, name, label, value, converter, error)
@@ -155,7 +156,7 @@ class FittedTypeMap:
         default = self._given_defaults[name]
         try:
             return self.converters[name].convert(default)
-        except (TypeError, ValueError):
+        except _UNFIT:
             return default
 
     def schema(self) -> dict[str, Any]:
@@ -183,7 +184,7 @@ class FittedTypeMap:
         for default in (self.default(name), self._given_defaults[name]):
             try:
                 return {"default": json.loads(json.dumps(default, allow_nan=False))}
-            except (TypeError, ValueError):
+            except _UNFIT:
                 continue
         return {}
 

@@ -40,14 +40,14 @@ class Converter(ABC):
         """The converted value.
 
         Raises:
-            TypeError, ValueError: it can't be converted.
+            TypeError, ValueError, OverflowError: it can't be converted.
         """
 
     def parse_text(self, text: str) -> Any:
         """The value that ``text`` means on a command line or in a query string.
 
         Raises:
-            TypeError, ValueError: it means none.
+            TypeError, ValueError, OverflowError: it means none.
         """
         return self.convert(text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import math
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -130,8 +131,15 @@ def test_a_long_value_is_shown_short() -> None:
     assert len(str(caught.value)) < 700
 
 
+def test_a_value_that_is_out_of_range_is_named() -> None:
+    """An OverflowError is of the value: a date that is too late, or an infinite number of rows."""
+    with pytest.raises(ArgumentError, match="argument 'n' is inf") as caught:
+        fitted(typemap(int)(copy_of(top))).convert({"n": math.inf}, "top")
+    assert caught.value.parameter == "n"
+
+
 def test_another_error_of_a_converter_passes_untouched() -> None:
-    """Only TypeError and ValueError say "I can't"; the rest is a bug to be seen."""
+    """Only TypeError, ValueError and OverflowError say "I can't"; the rest is a bug to be seen."""
     with pytest.raises(ZeroDivisionError):
         fitted(typemap(lambda value: value / 0)(copy_of(top))).convert({"n": 1}, "top")
 

@@ -179,8 +179,15 @@ class Inventory:
         last = min(found.last, instant(largest[-1] + HOUR - 1e-6))
         return Bulk(first, last, rows.total() - kept)
 
-    def require(self, selection: Selection, proto: str | None = None) -> aggregates.Extent:
+    def require(
+        self, selection: Selection, proto: str | None = None, *, parameter: str | None = None
+    ) -> aggregates.Extent:
         """The extent of the selected flows.
+
+        Args:
+            selection: of a window.
+            proto: a protocol that must be among them.
+            parameter: the argument that chose the window; by default ``start`` or ``end``.
 
         Raises:
             NothingFoundError: there are none, or none of protocol ``proto``; the message says what there is.
@@ -190,7 +197,7 @@ class Inventory:
             missing = "".join(f"; {each}" for each in selection.left_out.sentences())
             raise NothingFoundError(
                 f"no flows {selection.window} in the files of {self.directory}; {self._span()}{missing}",
-                parameter="end" if selection.window.start is None else "start",
+                parameter=parameter or ("end" if selection.window.start is None else "start"),
             )
         if proto is not None and proto not in found.protocols:
             raise NothingFoundError(

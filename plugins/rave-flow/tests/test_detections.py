@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from rave_flow.arguments.converters import CONVERTERS
-from rave_flow.errors import NothingFoundError
+from rave_flow.errors import NothingFoundError, WindowError
 from rave_flow.operations import hourly, long_connections, new_services, top
 
 from rave_core import Runtime
@@ -43,6 +43,9 @@ def test_a_port_that_answers_for_the_first_time_is_new(
     )
     with pytest.raises(NothingFoundError):
         new_services(start="2024-05-14T10:00", end="2024-05-14T11:00", baseline="1h")
+    with pytest.raises(WindowError, match="7 days before 0001-01-02T00:00:00") as caught:
+        new_services(start="0001-01-02", baseline="7d")
+    assert caught.value.parameter == "start"
 
 
 def test_new_services_are_found_in_pairs_of_flows(netflow: Callable[[Iterable[str]], None]) -> None:

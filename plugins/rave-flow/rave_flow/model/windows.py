@@ -65,10 +65,11 @@ class Bins:
     number: int
 
     @classmethod
-    def over(cls, window: Window, width: float, first: datetime, last: datetime) -> Bins:
+    def over(cls, window: Window, width: float, first: datetime, last: datetime, *, parameter: str = "bin") -> Bins:
         """The bins that cover ``window``, or on its open sides the flows from ``first`` to ``last``.
 
-        They begin at the start of the window; without one at the whole multiple of ``width`` before ``first``.
+        They begin at the start of the window; without one at the whole multiple of ``width`` before ``first``. The
+        argument called ``parameter`` is wrong if there are too many.
 
         Raises:
             WindowError: the width is not positive, or there would be more than `MOST_BINS`.
@@ -82,7 +83,8 @@ class Bins:
             number = int((last.timestamp() - origin) // width) + 1
         if number > MOST_BINS:
             raise WindowError(
-                f"{number} bins of {width:g} seconds: expected at most {MOST_BINS}; use wider ones", parameter="bin"
+                f"{number} bins of {width:g} seconds: expected at most {MOST_BINS}; use wider ones, or a shorter time",
+                parameter=parameter,
             )
         return cls(origin, width, max(number, 1))
 

@@ -17,6 +17,7 @@ from rave_flow.detectors import long_connections as long
 from rave_flow.detectors import new_services as services
 from rave_flow.detectors import scans as scanning
 from rave_flow.detectors.scans import SequentialTest
+from rave_flow.errors import WindowError
 from rave_flow.model.ranges import Ranges
 from rave_flow.model.windows import Window, said
 from rave_flow.operations.windowed import ARROW, Time, noted, selected, settling
@@ -126,9 +127,10 @@ def new_services(
     without any flow is an error, since everything would be new.
     """
     began, seconds = cast("datetime", start), cast("int", baseline)
-    inventory, _ = selected(source, began - timedelta(seconds=seconds), end)
+    first = _before(began, seconds)
+    inventory, _ = selected(source, first, end)
     now = inventory.select(Window(began, cast("datetime | None", end)))
-    before = inventory.select(Window(began - timedelta(seconds=seconds), began))
+    before = inventory.select(Window(first, began))
     inventory.require(before)
     inventory.require(now)
     table = services.new_services(
@@ -137,6 +139,16 @@ def new_services(
         said(seconds),
     )
     return noted(table, now)
+
+
+def _before(start: datetime, seconds: float) -> datetime:
+    try:
+        return start - timedelta(seconds=seconds)
+    except OverflowError as error:
+        message = (
+            f"{said(seconds)} before {start.isoformat()} is no date: expected a later start, or a shorter baseline"
+        )
+        raise WindowError(message, parameter="start") from error
 
 
 @op

@@ -87,7 +87,7 @@ def daily(day: Time, n: int = 5, source: Source | str = "default") -> pyarrow.Ta
     """
     midnight = cast("datetime", day)
     inventory, selection = selected(source, midnight, after(midnight, timedelta(days=1), "day"))
-    inventory.require(selection)
+    inventory.require(selection, parameter="day")
     hours = []
     for number in range(24):
         progress(number, 24, f"hour {number:02d} of {midnight:%Y-%m-%d}")
@@ -109,7 +109,7 @@ def hourly(hour: Time, n: int = 5, source: Source | str = "default") -> pyarrow.
     """
     start = cast("datetime", hour)
     inventory, selection = selected(source, start, after(start, timedelta(hours=1), "hour"))
-    inventory.require(selection)
+    inventory.require(selection, parameter="hour")
     return noted(daily_report.hourly(steps.hour(start, selection.slices), n), selection)
 
 

@@ -74,7 +74,8 @@ class Ground:
         """About this many bins of the window, unless the width is given."""
         window = self.selection.window
         seconds = ((window.end or self.last) - (window.start or self.first)).total_seconds()
-        return Bins.over(window, width or readable_width(seconds, wanted), self.first, self.last)
+        parameter = "start" if width is None else "bin"
+        return Bins.over(window, width or readable_width(seconds, wanted), self.first, self.last, parameter=parameter)
 
 
 def _series(ground: Ground, bin: float | None, **_: Any) -> tuple[pyarrow.Table, Bins]:

@@ -39,7 +39,7 @@ def rwbag(flows: Flows, /, *, key: str, counter: str = "records") -> Bag:
     Raises:
         ParameterError: an argument is wrong.
     """
-    names, values = to_fields(key, what="key"), to_values(counter)
+    names, values = to_fields(key, what="key"), to_values(counter, what="counter")
     if len(names) != 1 or names[0] not in KEYS:
         raise ParameterError(f"key={key!r}: expected one of {', '.join(KEYS)}", parameter="key")
     if len(values) != 1 or values[0] not in ADDED:

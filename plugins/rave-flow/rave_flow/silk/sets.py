@@ -92,7 +92,8 @@ def rwsettool(
     asked = {"union": union, "intersect": intersect, "difference": difference, "sample": sample}
     chosen = [name for name, wanted in (asked | {"symmetric_difference": symmetric_difference}).items() if wanted]
     if len(chosen) != 1 or not sets:
-        raise ParameterError(f"expected sets, and one of {', '.join([*JOINS, 'sample'])}", parameter="union")
+        wrong = "union" if sets else "sets"
+        raise ParameterError(f"expected sets, and one of {', '.join([*JOINS, 'sample'])}", parameter=wrong)
     join = JOINS.get(chosen[0], AddressSet.__or__)
     first, *others = [set_of(each) for each in sets]
     for other in others:

@@ -124,13 +124,17 @@ def named_as(name: str) -> str:
     return f'"{name}"'
 
 
-def to_values(value: Any) -> tuple[str, ...]:
+def to_values(value: Any, *, what: str = "values") -> tuple[str, ...]:
     """Values, each once: ``records``, ``bytes``, ``sip-distinct`` or, as SiLK writes it now, ``distinct:sip``.
+
+    Args:
+        value: their names.
+        what: the parameter.
 
     Raises:
         ParameterError: one is unknown or repeated, or there is none.
     """
-    return _once("values", value, [_value(word) for word in _words(value)], VALUES, "")
+    return _once(what, value, [_value(word) for word in _words(value)], VALUES, "")
 
 
 def _value(word: str) -> str:
