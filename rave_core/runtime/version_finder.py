@@ -17,6 +17,7 @@ from rave_core.runtime.argument_code import ArgumentCode
 from rave_core.settings import Settings
 from rave_core.settings.sources import user_directory
 from rave_core.versions.annotations import ByStrategy, DependsOn, Explicit, Pinned, explicit
+from rave_core.versions.loaded_files import loaded_files
 from rave_core.versions.manifests import manifests
 from rave_core.versions.source.classes import is_of_project
 from rave_core.versions.source.closure import Closure, ClosureRequest, closure_of
@@ -73,7 +74,8 @@ class VersionFinder:
         )
 
     def check(self, spec: OperationSpec) -> None:
-        """Raises as `find` would, without following the operation's code."""
+        """Raises as `find` would, without following the operation's code. Notes what has been loaded by now."""
+        loaded_files.note()
         if not isinstance(spec.version, Pinned):
             self._own(spec)
 
@@ -84,6 +86,7 @@ class VersionFinder:
             ConfigurationError: it names a strategy that does not exist.
             DecorationError: its explicit version can't be pickled.
         """
+        loaded_files.note()
         note = spec.version
         if isinstance(note, Pinned):
             return Version(note.version, note.note)

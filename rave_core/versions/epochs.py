@@ -10,6 +10,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Protocol
 
+from rave_core.versions.loaded_files import loaded_files
+
 
 class Listener(Protocol):
     """A holder of versions."""
@@ -66,6 +68,7 @@ class _Reloads:
     ) -> ModuleSpec | None:
         """Nothing."""
         if target is not None:
+            loaded_files.look_again()
             code_changed()
         return None
 

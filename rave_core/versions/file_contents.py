@@ -7,13 +7,14 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rave_core.versions.loaded_files import State
+
 _EARLIER = 4
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    mtime_ns: int
-    size: int
+    state: State
     data: bytes
 
 
@@ -22,7 +23,7 @@ class FileContents:
 
     def __init__(self) -> None:
         self._now: dict[str, _Content] = {}
-        self._earlier: dict[str, list[bytes]] = {}
+        self._earlier: dict[str, list[_Content]] = {}
         self._lock = threading.RLock()
         os.register_at_fork(after_in_child=self._after_fork)
 
@@ -33,20 +34,31 @@ class FileContents:
             OSError: it can't be read.
         """
         status = os.stat(path)
-        known = self._now.get(path)
-        if known is not None and (known.mtime_ns, known.size) == (status.st_mtime_ns, status.st_size):
-            return known.data, known.mtime_ns
+        known, state = self._now.get(path), (status.st_mtime_ns, status.st_size)
+        if known is not None and known.state == state:
+            return known.data, state[0]
         with open(path, "rb") as file:
-            found = _Content(status.st_mtime_ns, status.st_size, file.read())
+            found = _Content(state, file.read())
         with self._lock:
             if known is not None and known.data != found.data:
-                self._earlier[path] = [known.data, *self._earlier.get(path, ())][:_EARLIER]
+                self._earlier[path] = [known, *self._earlier.get(path, ())][:_EARLIER]
             self._now[path] = found
-        return found.data, found.mtime_ns
+        return found.data, state[0]
 
     def earlier(self, path: str) -> Sequence[bytes]:
         """Earlier contents of a file, as far as they were read; the latest first."""
-        return self._earlier.get(path, ())
+        return [each.data for each in self._earlier.get(path, ())]
+
+    def in_state(self, path: str, state: State) -> bytes | None:
+        """The content of a file in a state; ``None`` if it is in another one now, and was not read before.
+
+        Raises:
+            OSError: it can't be read.
+        """
+        data, _ = self.read(path)
+        if self._now[path].state == state:
+            return data
+        return next((each.data for each in self._earlier.get(path, ()) if each.state == state), None)
 
     def _after_fork(self) -> None:
         self._lock = threading.RLock()  # which another thread of the parent may have held

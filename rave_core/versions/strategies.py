@@ -14,12 +14,14 @@ from typing import Any, TypeAlias
 from rave_core.functions.naming import file_of
 from rave_core.model import Code, OperationSpec
 from rave_core.versions.file_contents import contents
+from rave_core.versions.loaded_files import loaded_files
 
 VersionStrategy: TypeAlias = Callable[[OperationSpec], bytes]
 
 
 def stamp(function: Callable[..., Any]) -> Code:
     """The code of ``function``, read now."""
+    loaded_files.note(function.__module__ or "")
     path = file_of(function)
     if path is None:
         return Code(None, _code_digest(getattr(function, "__code__", None), function), 0)

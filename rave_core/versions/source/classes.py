@@ -165,6 +165,7 @@ def _statement(walk: Walk, cls: type, space: Mapping[str, Any]) -> Definition | 
     """The statement of a class, if it is the one that was loaded."""
     facts = facts_of_class(cls, space)
     if facts is None:
+        walk.put_if_replaced(space)
         return None
     definition = facts.class_(cls.__qualname__)
     own = methods(cls)

@@ -11,7 +11,6 @@ from importlib.machinery import ModuleSpec
 from typing import Any
 
 from rave_core.versions.source.facts import Facts
-from rave_core.versions.source.loaded_source import sources
 from rave_core.versions.source.locality import Place
 from rave_core.versions.source.modules import COMPILED, put_compiled
 from rave_core.versions.source.walk import Walk
@@ -79,7 +78,7 @@ def _whole(walk: Walk, name: str, found: ModuleSpec) -> list[tuple[int, str, str
     if found.origin is not None and found.origin.endswith(COMPILED):
         put_compiled(walk, name, found.origin)
         return []
-    facts = _facts(name, found)
+    facts = _facts(walk, name, found)
     definition = facts.module() if facts is not None else None
     if definition is None:
         walk.put("a package without code")
@@ -91,9 +90,8 @@ def _whole(walk: Walk, name: str, found: ModuleSpec) -> list[tuple[int, str, str
     return [(level, module, member, space) for level, module, member, _ in sorted(definition.names.imports)]
 
 
-def _facts(name: str, found: ModuleSpec) -> Facts | None:
-    space = {"__name__": name, "__file__": found.origin, "__loader__": found.loader}
-    return sources.of_module(space)
+def _facts(walk: Walk, name: str, found: ModuleSpec) -> Facts | None:
+    return walk.facts_of({"__name__": name, "__file__": found.origin, "__loader__": found.loader})
 
 
 def find_spec(name: str) -> ModuleSpec | None:

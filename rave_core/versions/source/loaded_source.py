@@ -17,6 +17,7 @@ from types import CodeType
 from typing import Any
 
 from rave_core.versions.file_contents import contents
+from rave_core.versions.loaded_files import State, loaded_files
 from rave_core.versions.source.bytecode import code_digest, names_of_code
 from rave_core.versions.source.facts import Definition, Facts
 from rave_core.versions.source.facts_store import FactsStore
@@ -80,11 +81,11 @@ class Sources:
             self._latest.popitem(last=False)
 
     def of_module(self, space: Mapping[str, Any]) -> Facts | None:
-        """The facts of a module's source; ``None`` if it has none."""
+        """The facts of the source that a module was loaded from; ``None`` if there is none, or none known any more."""
         path = space.get("__file__")
         if not isinstance(path, str) or path.endswith((".so", ".pyd")):
             return None
-        data = self._content(path, space)
+        data = self._content(path, space, loaded_files.state(path, space))
         return self.facts_of(data, path) if data is not None else None
 
     def of_code(self, code: CodeType, space: Mapping[str, Any]) -> LoadedCode:
@@ -138,7 +139,8 @@ class Sources:
     def _after_fork(self) -> None:
         self.lock = threading.RLock()  # which another thread of the parent may have held
 
-    def _content(self, path: str, space: Mapping[str, Any]) -> bytes | None:
+    def _content(self, path: str, space: Mapping[str, Any], state: State | None = None) -> bytes | None:
+        """The content of a file; in the state in which it was loaded, if that is given."""
         loader = space.get("__loader__")
         is_own = path in (space.get("__file__"), getattr(loader, "path", None))
         get_data = getattr(loader, "get_data", None)
@@ -148,6 +150,8 @@ class Sources:
             except Exception:  # noqa: BLE001, S110  # a third-party loader; the file may still be there
                 pass
         try:
+            if state is not None:
+                return contents.in_state(path, state)
             return contents.read(path)[0] if not path.startswith("<") else None
         except OSError:
             return None

@@ -14,6 +14,8 @@ from enum import StrEnum
 from importlib.metadata import Distribution
 from typing import Any
 
+from rave_core.versions.loaded_files import loaded_files
+
 _PYTHON = tuple({os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib")})
 _INSTALLED = ("site-packages", "dist-packages")
 _RAVE = frozenset({"rave_core", "rave_backends", "rave_http"})
@@ -116,6 +118,8 @@ def _is_from_directory(top: str) -> bool:
 def _release(top: str) -> tuple[str, str]:
     found = _distribution(top)
     if found is not None:
-        return str(found.metadata["Name"]), str(found.version)
+        name = str(found.metadata["Name"])
+        metadata = str(getattr(found, "_path", ""))  # importlib has no public name for it
+        return name, loaded_files.release(top, name, str(found.version), metadata)
     release = getattr(sys.modules.get(top), "__version__", "")
     return top, release if isinstance(release, str) else ""

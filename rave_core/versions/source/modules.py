@@ -56,6 +56,8 @@ def describe_module(walk: Walk, module: ModuleType) -> None:
 
 def put_compiled(walk: Walk, name: str, file: str) -> None:
     """Adds a compiled module of the project, by the content of its file."""
+    if walk.put_if_replaced({"__name__": name, "__file__": file}):
+        return
     try:
         digest = digest_of(contents.read(file)[0])
     except OSError:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from rave_core.errors import Signal
 from rave_core.fingerprint.encoder import encode
+from rave_core.versions.loaded_files import loaded_files, state_of
 from rave_core.versions.source.facts import Facts
 from rave_core.versions.source.loaded_source import ALGORITHM, sources
 from rave_core.versions.source.locality import Locality, Place
@@ -155,7 +156,23 @@ class Walk:
         if id(space) not in self.modules:
             self.modules[id(space)] = sources.of_module(space)
             self.keep(space)
+            self.put_if_replaced(space)
         return self.modules[id(space)]
+
+    def put_if_replaced(self, space: Mapping[str, Any]) -> bool:
+        """Keeps results apart if the file of a module is not the one that was loaded, which is unknown; whether it did.
+
+        A walk calls it where it would look at the whole file.
+        """
+        path = space.get("__file__")
+        state = loaded_files.state(path, space) if isinstance(path, str) else None
+        if not isinstance(path, str) or state is None or self.modules.get(id(space)) is not None:
+            return False
+        if state == state_of(path):
+            return False
+        self.put("replaced", *map(str, state))
+        self.tell(f"module {space.get('__name__')}", "its file changed since it was loaded, so results are kept apart")
+        return True
 
     def next(self) -> tuple[Any, str] | None:
         """The next object to describe, with its label; ``None`` if there is none now."""

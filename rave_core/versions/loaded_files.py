@@ -1,0 +1,155 @@
+"""What the files of modules were like when they were loaded, and which packages were installed then.
+
+A version is found with the first call of an operation. By then a file may have been edited, or a package upgraded, and
+the code that runs knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, TypeAlias
+
+State: TypeAlias = tuple[int, int]
+"""When a file was modified, in nanoseconds, and its size."""
+
+_INSTALLED = re.compile(r".*?[/\\](?:site|dist)-packages(?=[/\\])")
+_METADATA = (".dist-info", ".egg-info")
+
+
+@dataclass(slots=True)
+class _Installed:
+    """The names of the folders with metadata in a directory of packages, and when it was modified."""
+
+    directory: str
+    mtime_ns: int
+    names: frozenset[str] = field(default_factory=frozenset)
+
+
+class LoadedFiles:
+    """What is known of the files of loaded modules. Safe for many threads."""
+
+    def __init__(self) -> None:
+        self._specs: dict[str, object] = {}
+        self._latest = ""
+        self._states: dict[str, tuple[str, State]] = {}
+        self._directories: dict[str, _Installed] = {}
+        self._installed: dict[str, _Installed] = {}
+        self._lock = threading.RLock()
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def note(self, module: str = "") -> None:
+        """Notes the files of modules that were loaded since the last time, and of ``module`` if it was reloaded."""
+        with self._lock:
+            self._note(module)
+            for name in reversed(list(sys.modules)):
+                if name == self._latest and not self._note(name):
+                    break  # modules are listed in the order in which they were loaded
+                self._note(name)
+            self._latest = next(reversed(list(sys.modules)), "")
+
+    def look_again(self) -> None:
+        """Says that a module was reloaded, so that the next look is at all of them."""
+        self._latest = ""
+
+    def state(self, path: str, space: Mapping[str, Any]) -> State | None:
+        """The state of a file when its module was loaded; ``None`` if that is not known.
+
+        Args:
+            path: of the file.
+            space: the names of the module. Without a ``__spec__``, the module counts that would be imported now.
+        """
+        name, state = self._states.get(path, ("", None))
+        if "__spec__" not in space:
+            space = _names_of(sys.modules.get(name))
+        return state if space and space.get("__spec__") is self._specs.get(name, self) else None
+
+    def release(self, package: str, distribution: str, found: str, metadata: str) -> str:
+        """The release of an installed package that was there when it was loaded.
+
+        Args:
+            package: its top-level name.
+            distribution: the name of the distribution that it belongs to.
+            found: the release that is installed now.
+            metadata: the folder that says so.
+        """
+        then, (directory, name) = self._installed.get(package), os.path.split(metadata)
+        if then is None or then.directory != directory or name in then.names:
+            return found
+        return next(_releases(distribution, then.names), found)
+
+    def _note(self, name: str) -> bool:
+        """Notes one module; whether there is anything new about it."""
+        names = _names_of(sys.modules.get(name))
+        spec = names.get("__spec__")
+        if not names or self._specs.get(name, self) is spec:
+            return False
+        self._specs[name] = spec
+        path = names.get("__file__")
+        if isinstance(path, str):
+            found = _INSTALLED.match(path)
+            if found is not None:
+                self._note_package(name, found[0])
+            elif (state := state_of(path)) is not None:
+                self._states[path] = name, state
+        return True
+
+    def _note_package(self, name: str, directory: str) -> None:
+        top = name.partition(".")[0]
+        if top != name and top in self._installed:
+            return
+        known = self._directories.get(directory)
+        state = state_of(directory)
+        mtime_ns = state[0] if state is not None else 0
+        if known is None or known.mtime_ns != mtime_ns:
+            known = self._directories[directory] = _Installed(directory, mtime_ns, _metadata_in(directory))
+        self._installed[top] = known
+
+    def _after_fork(self) -> None:
+        self._lock = threading.RLock()  # which another thread of the parent may have held
+
+
+def state_of(path: str) -> State | None:
+    """The state of a file now; ``None`` if there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _names_of(module: object) -> dict[str, Any]:
+    """The names of a module, without running code of it; none for what only looks like a module."""
+    if not isinstance(module, ModuleType) or type(module).__module__.startswith("rave_core."):
+        return {}
+    names: dict[str, Any] = object.__getattribute__(module, "__dict__")
+    return names
+
+
+def _metadata_in(directory: str) -> frozenset[str]:
+    try:
+        return frozenset(name for name in os.listdir(directory) if name.endswith(_METADATA))
+    except OSError:
+        return frozenset()
+
+
+def _releases(distribution: str, names: frozenset[str]) -> Iterator[str]:
+    """The releases of a distribution, as the names of its metadata tell them."""
+    wanted = _normal(distribution)
+    for name in sorted(names):
+        called, _, rest = name.rpartition(".")[0].partition("-")
+        if _normal(called) == wanted and rest:
+            yield rest.partition("-")[0]
+
+
+def _normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+loaded_files = LoadedFiles()
+"""Those of this process."""

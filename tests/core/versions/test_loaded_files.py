@@ -1,0 +1,82 @@
+"""Files that change between loading and the first call: nothing that old code made is found by new code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+PROGRAM = """
+import os, statlib, tables, lazy
+from pathlib import Path
+from rave_core import op
+
+@op(name="t/package")
+def package(x):
+    return statlib.SIZE + x
+
+@op(name="t/computed")
+def computed(x):
+    return tables.looked_up(x)
+
+@op(name="t/inside")
+def inside(x):
+    import lazy
+    return lazy.TABLE[x]
+"""
+TABLES = """
+TABLE = {{1: {0}}}
+def looked_up(x):
+    return eval("TABLE")[x]
+"""
+LAZY = "TABLE = {{1: {0}}}\n"
+MAIN = """
+import sys
+import program
+if "edit" in sys.argv:
+    from write import write
+    write(2)
+for each in (program.package, program.computed, program.inside):
+    found = each.resolve(1)
+    print(each.spec.name, found.value, found.status, found.key.version)
+"""
+WRITE = f"""
+from pathlib import Path
+
+def write(number):
+    packages = Path(__file__).parent / "site-packages"
+    packages.mkdir(exist_ok=True)
+    for old in packages.glob("*.dist-info"):
+        (old / "METADATA").unlink()
+        old.rmdir()
+    metadata = packages / f"statlib-1.{{number}}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Name: statlib\\nVersion: 1.{{number}}\\n")
+    (packages / "statlib.py").write_text(f"SIZE = {{number}} * 10\\n")
+    Path(__file__).with_name("tables.py").write_text({TABLES!r}.format(number))
+    Path(__file__).with_name("lazy.py").write_text({LAZY!r}.format(number))
+
+if __name__ == "__main__":
+    write(1)
+"""
+
+
+def test_what_old_code_made_after_an_edit_is_not_found_by_new_code(
+    tmp_path: Path, run_python: Callable[..., str]
+) -> None:
+    """A package was upgraded, and modules that count as a whole were edited, after the process had loaded them."""
+    for name, text in {"program": PROGRAM, "main": MAIN, "write": WRITE}.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    run_python("write.py")
+    path = f"{tmp_path}:{tmp_path}/site-packages"
+    loaded_before = _answers(run_python("main.py", "edit", PYTHONPATH=path))
+    loaded_after = _answers(run_python("main.py", PYTHONPATH=path))
+    run_python("write.py")
+    as_it_was = _answers(run_python("main.py", PYTHONPATH=path))
+    assert [(value, status) for value, status, _ in loaded_before] == [("11", "miss"), ("1", "miss"), ("1", "miss")]
+    assert [(value, status) for value, status, _ in loaded_after] == [("21", "miss"), ("2", "miss"), ("2", "miss")]
+    assert [value for value, _, _ in as_it_was] == ["11", "1", "1"]
+    assert as_it_was[0][1:] == ("hit", loaded_before[0][2]), "the release that was loaded counts, and not the new one"
+
+
+def _answers(said: str) -> list[tuple[str, str, str]]:
+    return [(value, status, version) for _, value, status, version in map(str.split, said.splitlines())]
