@@ -252,7 +252,7 @@ class Entry:
         seconds: how long computing took.
         codec: the name of the codec of the payload; ``file`` or ``directory`` for a product.
         sizes: bytes of each payload segment; of a product, the one size of its file, or of a directory's archive.
-        digest: blake2b-256 of the payload, in hexadecimal.
+        digest: of the payload or the product, with the name of its algorithm; see `rave_core.storage.digests`.
         children: texts of the keys this result was computed from, in the order first asked.
         product: the file name of a product, relative to the place of its key; ``None`` for a value.
         stale_while_revalidate, stale_if_error: seconds after ``expires_at``.

@@ -11,7 +11,8 @@ from rave_core.errors import DamagedError, LaterFormatError
 from rave_core.model import Bytes, Entry
 
 MAGIC: Final = b"\x8bRAVE\r\n"
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""The number of the format that is written. The one before differs in the digest and the seal, and is read too."""
 HEAD_SIZE: Final = 4096
 """The number of bytes that are sure to hold the header of an ordinary entry."""
 
@@ -55,7 +56,7 @@ def header_end(head: Bytes) -> int:
         raise DamagedError("the bytes do not start as a frame does")
     if number > FORMAT:
         raise LaterFormatError(f"format {number} is later than {FORMAT}, the latest that this version of RAVE reads")
-    if number != FORMAT:
+    if number < 1:
         raise DamagedError(f"there is no frame format {number}")
     end: int = BODY + length
     if len(head) < end:

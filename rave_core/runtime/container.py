@@ -264,7 +264,13 @@ def open_seal(settings: Settings, backend: Backend) -> Signer:
         believed = frozenset(trusted())
         return Signer(*(load_key(file, trusted=believed) for file in files))
     secret = backend.secret()
-    return Signer(secret) if secret else Signer()
+    return Signer(secret, private=_is_private(backend)) if secret else Signer()
+
+
+def _is_private(backend: Backend) -> bool:
+    """Whether nobody else can write in any layer."""
+    layers: Sequence[Backend] = getattr(backend, "layers", ())
+    return all(map(_is_private, layers)) if layers else backend.secret() is not None
 
 
 def _copies_url(urls: Sequence[str]) -> str:

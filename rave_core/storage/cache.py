@@ -107,7 +107,9 @@ class Cache(Destination):
         """The value in a frame; one that can't be used is reported and counts as absent."""
         try:
             return self._open(key, located)
-        except (LaterFormatError, SealError) as error:
+        except LaterFormatError as error:
+            self._diagnostics.later(self.url, key.text, error)
+        except SealError as error:
             self._diagnostics.damaged(self.url, key.text, error)
         except DamagedError as error:
             self._diagnostics.damaged(self.url, key.text, error)
@@ -219,7 +221,7 @@ class ValueCache(Cache):
         """Keeps an encoded value, in one write to each layer."""
         segments = encoded.segments
         sizes = tuple([memoryview(segment).nbytes for segment in segments])
-        entry = draft(codec=encoded.codec, sizes=sizes, digest=digest(segments))
+        entry = draft(codec=encoded.codec, sizes=sizes, digest=digest(segments, self.signer.algorithm))
         frame = pack(entry, segments, self.signer)
         if self._values is None or not encoded.is_immutable:
             self.backend.put(key.text, frame)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from rave_core.errors import DamagedError
 from rave_core.model import Entry
-from rave_core.storage.frame import digest_file
+from rave_core.storage.digests import algorithm_of
 
 _MOST = 10_000
 _NO_FILE = frozenset((errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.ENODEV, errno.EAGAIN))
@@ -45,7 +45,7 @@ class CheckedFiles:
         self._seen: dict[str, tuple[object, ...]] = {}
 
     def open(self, path: str, entry: Entry) -> BinaryIO:
-        """The file ``path``, open at its beginning, after a check that it matches ``entry``.
+        """The file ``path``, open at its beginning, after a check that it matches ``entry``, whose seal was checked.
 
         Raises:
             FileNotFoundError: there is nothing.
@@ -72,7 +72,7 @@ class CheckedFiles:
             raise DamagedError(f"{entry.key}: {path} has {status.st_size} bytes instead of {entry.size}")
         if self._seen.get(path) == _untouched(status, entry):
             return
-        if digest_file(file) != entry.digest:
+        if algorithm_of(entry.digest).of_file(file) != entry.digest:
             raise DamagedError(f"{entry.key}: {path} does not have the digest that its entry holds")
         file.seek(0)
         self.trust(path, entry, status)

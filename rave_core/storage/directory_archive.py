@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import tarfile
 from collections.abc import Iterator, Sequence
-from hashlib import blake2b
 from typing import BinaryIO
 
 from rave_core.errors import DamagedError, ProductError
+from rave_core.storage.digests import BLAKE3, Algorithm
 from rave_core.storage.directory_tree import MOMENT, Member, is_sound_name, make_read_only, members
 
 MIME_TYPE = "application/x-tar"
@@ -28,10 +28,11 @@ class _Digested:
         size: how many there were.
     """
 
-    def __init__(self, file: BinaryIO | None) -> None:
+    def __init__(self, file: BinaryIO | None, algorithm: Algorithm) -> None:
         self.size = 0
         self._file = file
-        self._state = blake2b(digest_size=32)
+        self._algorithm = algorithm
+        self._state = algorithm.new()
 
     def write(self, data: bytes) -> None:
         self._note(data)
@@ -45,15 +46,17 @@ class _Digested:
         return data
 
     def digest(self) -> str:
-        """Of all bytes so far, in hexadecimal."""
-        return self._state.hexdigest()
+        """Of all bytes so far."""
+        return self._algorithm.text(self._state)
 
     def _note(self, data: bytes) -> None:
         self._state.update(data)
         self.size += len(data)
 
 
-def write_archive(directory: str, found: Sequence[Member], sink: BinaryIO | None = None) -> tuple[str, int]:
+def write_archive(
+    directory: str, found: Sequence[Member], sink: BinaryIO | None = None, algorithm: Algorithm = BLAKE3
+) -> tuple[str, int]:
     """Writes ``directory``, whose `members` are ``found``, to ``sink``; returns the archive's digest and size in bytes.
 
     Without a ``sink``, it only determines these.
@@ -62,7 +65,7 @@ def write_archive(directory: str, found: Sequence[Member], sink: BinaryIO | None
         ProductError: a file changed since it was found.
         OSError: it can't be read, or the archive can't be written.
     """
-    archive = _Digested(sink)
+    archive = _Digested(sink, algorithm)
     for member in found:
         archive.write(_header(member))
         if not member.is_directory:
@@ -99,7 +102,7 @@ def _identity(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def unpack_archive(source: BinaryIO, directory: str) -> str:
+def unpack_archive(source: BinaryIO, directory: str, algorithm: Algorithm = BLAKE3) -> str:
     """Writes the archive ``source`` into the new and empty ``directory``, read-only; returns the archive's digest.
 
     The directory itself stays writable. The digest must be compared before anybody uses the contents.
@@ -108,7 +111,7 @@ def unpack_archive(source: BinaryIO, directory: str) -> str:
         DamagedError: it holds something that `write_archive` does not write.
         OSError: the contents can't be written.
     """
-    archive = _Digested(source)
+    archive = _Digested(source, algorithm)
     for info in _headers(archive):
         path = f"{directory}/{info.name}"
         try:

@@ -16,6 +16,7 @@ from rave_core.errors import DamagedError
 from rave_core.model import Entry, Key, OperationSpec
 from rave_core.storage.cache import Cache, Encoded, EntryDraft, Found
 from rave_core.storage.checked_files import open_plain
+from rave_core.storage.digests import algorithm_of
 from rave_core.storage.directory_archive import unpack_archive, write_archive
 from rave_core.storage.directory_tree import Member, make_read_only, members, state_of
 from rave_core.storage.frame import pack
@@ -91,7 +92,7 @@ class DirectoryCache(ProductCache):
             found = members(directory)
         try:
             with open(archive, "xb") as sink:
-                digest, size = write_archive(directory, found, sink)
+                digest, size = write_archive(directory, found, sink, self.signer.algorithm)
             name = new_name(key, SUFFIX)
             entry = draft(codec=self.codec, sizes=(size,), digest=digest, product=name)
             self._commit(key, archive, name, pack(entry, (), self.signer))
@@ -136,7 +137,7 @@ class DirectoryCache(ProductCache):
             state = state_of(found)
             if self._seen.get(path) == (state, entry.digest):
                 return True
-            if write_archive(path, found)[0] != entry.digest:
+            if write_archive(path, found, algorithm=algorithm_of(entry.digest))[0] != entry.digest:
                 return False
         except OSError:
             return False
@@ -174,7 +175,7 @@ class DirectoryCache(ProductCache):
     def _copied(self, key: Key, entry: Entry, archive: BinaryIO, drafts: _Drafts, place: SupportsUnpacking) -> str:
         draft = drafts.draft("")
         try:
-            if unpack_archive(archive, _made(str(draft))) != entry.digest:
+            if unpack_archive(archive, _made(str(draft)), algorithm_of(entry.digest)) != entry.digest:
                 raise DamagedError(f"{key}: the archive does not have the digest that its entry holds")
             path = str(place.unpacked(key.text, entry.product or ""))
             if self._is_sound(path, entry):  # another process was faster

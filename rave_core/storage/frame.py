@@ -16,40 +16,29 @@ reading what follows it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
-from typing import BinaryIO
 
 import msgspec
 
 from rave_core.backend.frame_header import BODY, FORMAT, MAGIC, START, header_end, parse
 from rave_core.errors import DamagedError
 from rave_core.model import Bytes, Entry
+from rave_core.storage.digests import Algorithm
 from rave_core.storage.signature import Signer
 
 _ALIGN = 64
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def digest(segments: Sequence[Bytes]) -> str:
-    """The digest of a payload, in hexadecimal: blake2b-256 of its segments as they stand in the frame."""
-    state = blake2b(digest_size=32)
-    for piece in _aligned(segments):
-        state.update(piece)
-    return state.hexdigest()
-
-
-def digest_file(file: BinaryIO) -> str:
-    """The digest of a file's content from where it stands, read in pieces of 1 MiB."""
-    state = blake2b(digest_size=32)
-    buffer = bytearray(1 << 20)
-    view = memoryview(buffer)
-    while size := file.readinto(buffer):  # type: ignore[attr-defined]  # every raw or buffered reader has it
-        state.update(view[:size])
-    return state.hexdigest()
+def digest(segments: Sequence[Bytes], algorithm: Algorithm) -> str:
+    """The digest of a payload: of its segments as they stand in the frame, with the zeros between them."""
+    return algorithm.of(_aligned(segments))
 
 
 def pack(entry: Entry, segments: Sequence[Bytes], sealer: Signer) -> list[Bytes]:
-    """The frame in pieces, ready to be written one after the other. ``entry.digest`` must be that of ``segments``."""
+    """The frame in pieces, ready to be written one after the other.
+
+    ``entry.digest`` must be that of ``segments``, or of the product, by ``sealer.algorithm``.
+    """
     header = _encode(entry)
     start = START.pack(MAGIC, FORMAT, len(header))
     payload = _aligned(segments, BODY + len(header))
@@ -76,7 +65,7 @@ def unpack(frame: Bytes, key: str, sealer: Signer) -> tuple[Entry, list[memoryvi
         SealError: the seal does not vouch for the header.
         LaterFormatError: a later version wrote it.
     """
-    entry, body = open_head(frame, key, sealer)
+    entry, body, algorithm = _open(frame, key, sealer)
     view = memoryview(frame)[body:]
     if entry.product is not None:
         if len(view):
@@ -91,7 +80,7 @@ def unpack(frame: Bytes, key: str, sealer: Signer) -> tuple[Entry, list[memoryvi
     if len(view) != gap + start or any(view[:gap]):
         raise DamagedError(f"{key}: expected {gap} zeros and {start} bytes after the header, found {len(view)} bytes")
     view = view[gap:]
-    if digest([view]) != entry.digest:
+    if algorithm.of([view]) != entry.digest:
         raise DamagedError(f"{key}: the payload does not have the digest that its header holds")
     return entry, [view[place] for place in places]
 
@@ -104,10 +93,18 @@ def open_head(head: Bytes, key: str, sealer: Signer) -> tuple[Entry, int]:
         SealError: the seal does not vouch for the header.
         LaterFormatError: a later version wrote it.
     """
+    entry, end, _ = _open(head, key, sealer)
+    return entry, end
+
+
+def _open(head: Bytes, key: str, sealer: Signer) -> tuple[Entry, int, Algorithm]:
+    """The entry, where its header ends, and the algorithm of its digest, which the seal tells."""
     end = header_end(head)
-    mark = bytes(head[START.size : BODY])
-    sealer.verify(bytes(head[: START.size]) + bytes(head[BODY:end]), mark)
+    mark, number = bytes(head[START.size : BODY]), head[len(MAGIC)]
+    algorithm = sealer.verify(bytes(head[: START.size]) + bytes(head[BODY:end]), mark, number)
     entry = parse(head, end)
     if entry.key != key:
         raise DamagedError(f"{key}: the entry belongs to another key, {entry.key}")
-    return entry, end
+    if not algorithm.made(entry.digest):
+        raise DamagedError(f"{key}: the digest in the header is not of the algorithm that the seal stands for")
+    return entry, end, algorithm

@@ -19,7 +19,7 @@ from rave_core.errors import ConfigurationError, DamagedError, EntryError
 from rave_core.model import Bytes, Entry, Key, OperationSpec
 from rave_core.storage.cache import Cache, Encoded, EntryDraft, Found
 from rave_core.storage.checked_files import CheckedFiles, open_plain
-from rave_core.storage.frame import digest_file, pack, unpack
+from rave_core.storage.frame import pack, unpack
 from rave_core.storage.signature import Signer
 from rave_core.storage.written import suffix_of, written_file
 from rave_core.telemetry.diagnostics import Diagnostics
@@ -129,7 +129,7 @@ class ProductCache(Cache):
         self._check_inside(encoded.value)
         written = Path(encoded.value)
         with open_plain(encoded.value) as file:
-            content, status = digest_file(file), os.fstat(file.fileno())
+            content, status = self.signer.algorithm.of_file(file), os.fstat(file.fileno())
             name = new_name(key, written.suffix)
             entry = draft(
                 codec=self.codec,

@@ -44,6 +44,13 @@ class Diagnostics:
             (key, type(error).__name__), f"entry {key} of {backend} is not used, and will be made anew: {reason}"
         )
 
+    def later(self, backend: str, key: str, error: EntryError) -> None:
+        """An entry of a later version of RAVE counts as absent. It is no damage: the log says so once for the store."""
+        cause = (backend, type(error).__name__)
+        level = logging.DEBUG if cause in self._warned else logging.INFO
+        self._warned.add(cause)
+        _log.log(level, "entry %s of %s is not read, and made anew: %s", key, backend, error)
+
     def uncached(self, spec: OperationSpec, operation: str, error: Exception) -> None:
         """A call of ``operation`` was answered but is not kept: an argument or its value does not allow it."""
         reason = str(error) if isinstance(error, RaveError) else describe_error(error)

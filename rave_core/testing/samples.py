@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from typing import Any, TypeAlias, TypeVar
 
+from rave_core.backend.frame_header import FORMAT
 from rave_core.model import FOREVER, Bytes, Entry, Key
+from rave_core.storage.digests import BLAKE3, Algorithm
 from rave_core.storage.frame import digest, pack
 from rave_core.storage.signature import Signer
 
@@ -23,8 +25,9 @@ class NoSeal(Signer):
         """32 bytes."""
         return bytes(32)
 
-    def verify(self, data: bytes, mark: bytes) -> None:
+    def verify(self, data: bytes, mark: bytes, number: int = FORMAT) -> Algorithm:
         """Accepts anything."""
+        return self.algorithm
 
 
 def key_of(name: str) -> str:
@@ -35,7 +38,7 @@ def key_of(name: str) -> str:
 def frame_of(key: str, payload: bytes = b"payload", **fields: Any) -> list[Bytes]:
     """A frame of ``key``; ``fields`` are those of its `Entry`."""
     known: dict[str, Any] = {"created_at": 0.0, "expires_at": FOREVER, "codec": "bytes", "sizes": (len(payload),)}
-    entry = Entry(key=key, digest=digest([payload]), **{**known, **fields})
+    entry = Entry(key=key, digest=digest([payload], BLAKE3), **{**known, **fields})
     return pack(entry, [] if entry.product else [payload], NoSeal())
 
 

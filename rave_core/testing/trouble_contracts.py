@@ -26,6 +26,7 @@ from rave_core.operations.decorators import op
 from rave_core.registry import Registry
 from rave_core.runtime.runtime import Runtime, using
 from rave_core.settings import Settings
+from rave_core.storage.digests import BLAKE3
 from rave_core.storage.frame import digest, pack
 from rave_core.storage.signature import Signer
 from rave_core.testing.network import BadNetwork
@@ -111,9 +112,8 @@ class DamageContract(ABC):
         with self._tried(tmp_path) as (runtime, call, _):
             backend: Some = runtime.cache.backend
             key, payload = call.key(1).text, pickle.dumps(_Bomb(str(tmp_path / "mark")), protocol=5)
-            entry = replace(
-                peek(backend.get(key)), codec="pickle", sizes=(len(payload),), digest=digest([payload]), product=None
-            )
+            content = digest([payload], BLAKE3)
+            entry = replace(peek(backend.get(key)), codec="pickle", sizes=(len(payload),), digest=content, product=None)
             self.damage(backend, key, b"".join(map(bytes, pack(entry, [payload], Signer(b"of somebody else")))))
             assert call(1) == {"number": 1}
             assert not (tmp_path / "mark").exists()
@@ -299,4 +299,4 @@ def _is_sound(frame: bytes) -> bool:
         entry = peek(frame)
     except ValueError:
         return False
-    return entry.key == _A and digest([frame[-entry.size :]]) == entry.digest
+    return entry.key == _A and digest([frame[-entry.size :]], BLAKE3) == entry.digest

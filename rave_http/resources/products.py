@@ -11,6 +11,7 @@ from falcon.asgi import Request, Response
 from rave_core.clock import Clock
 from rave_core.model import FOREVER, Entry, Key, Status
 from rave_core.storage.cache import Cache
+from rave_core.storage.digests import described
 from rave_http.auth.authorizer import Authorizer
 from rave_http.description.request_arguments import Asked
 from rave_http.jobs.followers import Followers
@@ -275,7 +276,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "expires": None if entry.expires_at == FOREVER else iso(entry.expires_at),
         "seconds": entry.seconds,
         "size": entry.size,
-        "digest": f"blake2b-256:{entry.digest}",
+        "digest": described(entry.digest),
         "mime_type": entry.mime_type,
         "codec": entry.codec,
         "tags": entry.tags,

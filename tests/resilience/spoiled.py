@@ -67,12 +67,15 @@ class Store:
         """How many damaged entries were counted."""
         return self.runtime.statistics.namespace["Damaged Entries"]
 
-    def is_missed(self, frame):
-        """Whether ``frame`` in the entry's place is a miss that is reported, after which the entry is whole again."""
+    def is_missed(self, frame, *, quietly=False):
+        """Whether ``frame`` in the entry's place is a miss that is reported, after which the entry is whole again.
+
+        With ``quietly``, a miss that is not.
+        """
         Path(self.path).write_bytes(frame)
         before = self.diagnostics()
         is_missed, reported = self.call() == "miss", self.diagnostics()
-        return is_missed and reported > before and self.call() == "hit" and self.diagnostics() == reported
+        return is_missed and (reported == before) is quietly and self.call() == "hit" and self.diagnostics() == reported
 
     def set_aside(self):
         """The frames that were set aside."""

@@ -38,7 +38,7 @@ def test_a_flipped_byte_is_a_miss(runtime, name):
     for place in places:
         frame = bytearray(store.good)
         frame[place] ^= 1 << place % 8
-        assert store.is_missed(frame), f"byte {place}"
+        assert store.is_missed(frame, quietly=place == 7), f"byte {place}"
 
 
 @pytest.mark.parametrize("name", ["text", "dict", "array"])
@@ -70,7 +70,7 @@ def test_another_key_s_entry_is_a_miss(runtime):
 def test_an_entry_of_a_later_format_is_a_miss(runtime):
     """It may be right, to a later version of RAVE: it is no damage to set aside."""
     store = Store(runtime, kept, "text")
-    assert store.is_missed(store.good[:7] + bytes([FORMAT + 1]) + store.good[8:])
+    assert store.is_missed(store.good[:7] + bytes([FORMAT + 1]) + store.good[8:], quietly=True)
     assert store.set_aside() == []
 
 
@@ -92,7 +92,9 @@ class Bomb:
 
 
 def _forged(store, payload, codec, signer):
-    entry = dataclasses.replace(peek(store.good), codec=codec, sizes=(len(payload),), digest=digest([payload]))
+    entry = dataclasses.replace(
+        peek(store.good), codec=codec, sizes=(len(payload),), digest=digest([payload], signer.algorithm)
+    )
     return b"".join(pack(entry, [payload], signer))
 
 
@@ -159,7 +161,8 @@ def test_any_other_bytes_are_a_miss(runtime, name, mutations):
     """Whatever is done to an entry: it is a hit exactly if its bytes are what they were."""
     store = Store(runtime, kept, name)
     frame = _mutated(store.good, mutations)
-    assert store.is_missed(frame) != (frame == store.good)
+    is_later = frame[:7] == store.good[:7] and len(frame) >= 44 and frame[7] > FORMAT
+    assert store.is_missed(frame, quietly=is_later) != (frame == store.good)
 
 
 TAMPERINGS = {
@@ -184,7 +187,7 @@ def test_nothing_that_was_tampered_with_is_unpickled(runtime, tmp_path, how, cod
     bomb = pickle.dumps(Bomb(str(tmp_path / "mark")), protocol=5)
     store, other = Store(runtime, kept, "text"), Store(runtime, kept, "dict")
     frame = _forged(store, bomb, codec, Signer() if key is None else Signer(key))
-    assert store.is_missed(TAMPERINGS[how](store, other, frame, number))
+    assert store.is_missed(TAMPERINGS[how](store, other, frame, number), quietly=how == "of a later format")
     assert not (tmp_path / "mark").exists()
 
 

@@ -26,7 +26,7 @@ def test_a_damaged_product_header_is_a_miss(runtime, size):
     for place in range(0, len(store.good), 1 if size == 100 else 17):
         frame = bytearray(store.good)
         frame[place] ^= 0x10
-        assert store.is_missed(frame), f"byte {place}"
+        assert store.is_missed(frame, quietly=place == 7), f"byte {place}"
         assert store.is_missed(store.good[:place]), f"{place} bytes"
     assert store.is_missed(store.good + b"\0")
 

@@ -141,13 +141,13 @@ def test_a_failed_product_is_the_problem_of_its_operation(
 
 
 def test_what_is_known_of_a_product_can_be_read(shared_service: Service, wait_until: Callable[..., Any]) -> None:
-    """``meta`` tells arguments, times, size and digest."""
+    """``meta`` tells arguments, times, size and digest, with the name of its algorithm."""
     shared_service.get("/lab/square?n=31")
     href = shared_service.get("/lab/square?n=31", headers={"Prefer": "return=minimal"}).json()["href"]
     meta = shared_service.get(f"{href}/meta").json()
     assert meta["status"] == "ready"
     assert meta["arguments"] == {"n": "31"}
-    assert meta["digest"].startswith("blake2b-256:")
+    assert meta["digest"].startswith("xxh3-128:")
     assert meta["mime_type"] == "application/json"
 
 
