@@ -16,11 +16,11 @@ from rave_core.cli.pin import pin
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option, places_option
 from rave_core.cli.verify import verify
-from rave_core.errors import OptionError
+from rave_core.errors import OptionError, RaveError
 from rave_core.introspection.usage import Usage, usage_of
 from rave_core.model import Entry, Key
 from rave_core.storage.cache import Cache
-from rave_core.storage.listing import Kept, entries, find_entry, foremost, is_verified, short_id
+from rave_core.storage.listing import Kept, entries, find_entry, foremost, is_verified, prefix_of, short_id
 from rave_core.text.humanize import printable, size, span, until
 
 _SHOWN = 1000
@@ -199,8 +199,22 @@ def remove(
 
 def _chosen(places: list[Cache], names: Iterable[str]) -> Iterable[Kept]:
     for name in names or ("",):
-        found = [Kept(place, entry) for place in places for entry in entries(place, name)]
+        found = _under(places, name) or (_under(places, _as_in_keys(name)) if name else [])
         yield from found or [find_entry(places, name)] if name else found
+
+
+def _under(places: list[Cache], prefix: str) -> list[Kept]:
+    return [Kept(place, entry) for place in places for entry in entries(place, prefix)]
+
+
+def _as_in_keys(name: str) -> str:
+    """``name`` as keys begin, if the catalog calls an operation so that a module outside of its namespace defines."""
+    session = current_session()
+    try:
+        operation = session.catalog.find(name.removesuffix("/"))
+        return prefix_of(session.runtime.container.check(operation.spec))
+    except RaveError:
+        return name
 
 
 def _is_doomed(entry: Entry, tag: str | None, expired: bool, now: float) -> bool:

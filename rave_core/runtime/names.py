@@ -6,6 +6,10 @@ import gc
 import inspect
 import sys
 import weakref
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from rave_core.errors import DuplicateError
@@ -71,9 +75,7 @@ def operation_name(spec: OperationSpec) -> tuple[str, str]:
 
 
 def _name_in(namespace: str, package: str, module: str, spec: OperationSpec) -> str:
-    generation = generation_of(spec.function)
-    root = sys.modules.get(package) if generation is None else generation.package
-    for exports in (spec.function.__globals__.get("__export__"), getattr(root, "__export__", None)):
+    for exports in _exports(package, spec):
         if not isinstance(exports, dict):
             continue
         for name in sorted(exports):
@@ -81,6 +83,24 @@ def _name_in(namespace: str, package: str, module: str, spec: OperationSpec) -> 
                 return f"{namespace}/{name}"
     inner = module[len(package) + 1 :]
     return f"{namespace}/{inner}:{spec.function.__qualname__}" if inner else f"{namespace}/{spec.function.__qualname__}"
+
+
+def _exports(package: str, spec: OperationSpec) -> Iterator[object]:
+    """What the modules of a namespace's package export: an operation's own module first, then as the catalog asks them.
+
+    Modules that are not loaded yet are imported: the name must not depend on what else a process has done.
+    """
+    yield spec.function.__globals__.get("__export__")
+    generation = generation_of(spec.function)
+    root = sys.modules.get(package) if generation is None else generation.package
+    yield getattr(root, "__export__", None)
+    for name in map(str, getattr(root, "__all__", ())):
+        part = getattr(root, name, None)
+        if part is None and generation is None:
+            with suppress(Exception, SystemExit):  # the catalog reports why
+                part = import_module(f"{package}.{name}")
+        if isinstance(part, ModuleType):
+            yield getattr(part, "__export__", None)
 
 
 def is_another(one: OperationSpec, two: OperationSpec) -> bool:

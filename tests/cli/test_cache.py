@@ -89,6 +89,21 @@ def test_removing_by_prefix_leaves_the_rest(filled: Callable[..., Any], keys: Ca
     assert keys("lab/add/") == []
 
 
+def test_removing_by_the_name_in_the_catalog(
+    shell: Any, keys: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the keys have another, because the operation belongs to a module outside of the namespace."""
+    (tmp_path / "outside_of_it.py").write_text("from rave_core import op\n@op(version=1)\ndef half(n): return 2\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    exports = "from outside_of_it import half\n__export__ = {'the/half': half}\n"
+    shell.modules.append("outside_of_it")
+    shell.install("tools_of_it", exports, "[rave.namespaces]\ntools = tools_of_it\n")
+    assert shell("run", "tools/the/half", "n=4").exit_code == 0
+    assert len(keys("outside_of_it%3Ahalf/") + keys("outside_of_it:half/")) == 1
+    assert _json(shell("cache", "rm", "tools/the/half/", "--yes", "--json"))["removed"] == 1
+    assert keys() == []
+
+
 def test_removing_by_id_tag_and_expiry(filled: Callable[..., Any], keys: Callable[..., list[str]]) -> None:
     """An ID means one entry, a tag those of its operations, --expired those that are."""
     key = keys("lab/words/")[0]

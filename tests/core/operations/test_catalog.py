@@ -93,6 +93,29 @@ def test_an_exported_operation_is_one_however_it_is_reached(installation: Instal
     ]
 
 
+FACES = """
+import logging
+from foo_package.where import total
+names = [total.key(1).operation, total.resolve(1).entry.key.rsplit("/", 2)[0], total.explain(1).operation]
+names += [str(total.plan(2)).partition(":")[0], *logging.statistics["RAVE"]["Operations"]]
+try: total(1, 2)
+except TypeError as error: names.append(str(error).partition(":")[0])
+from rave_core.operations.catalog import Catalog
+names += [name for name, operation in Catalog.installed() if operation is total]
+print(*names, sep="\\n")
+"""
+
+
+def test_an_operation_that_another_module_exports_has_one_name(installation: Installation) -> None:
+    """In keys, entries, explanations, plans, statistics, messages and the catalog, whatever is loaded."""
+    where = "from rave_core import op\n@op\ndef total(n):\n    return n\n"
+    exports = "from foo_package.where import total\n__export__ = {'the/total': total}\n"
+    installation.add("foo", "foo_package", init="__all__ = ['exports']\n", where=where, exports=exports)
+    names = installation.run_python("-c", FACES).split()
+    assert len(names) >= 7
+    assert set(names) == {"foo/the/total"}
+
+
 def test_an_operation_that_is_not_exported_is_not_found(installation: Installation) -> None:
     """The message names the nearest, and tells what is wrong with the namespace, if anything."""
     installation.add("foo", "foo_package", init=GOOD)
