@@ -109,7 +109,8 @@ class Inventory:
             if hours:
                 rows = dropped.get(place)
                 digest = repr((hours, rows.digest) if rows else hours)
-                slices.append(Slice(part.piece, blake2b(digest.encode(), digest_size=20).hexdigest(), rows))
+                reach = part.hours[0][0], part.hours[-1][0]
+                slices.append(Slice(part.piece, blake2b(digest.encode(), digest_size=20).hexdigest(), rows, reach))
         left_out.append(LeftOut(duplicates=sum(len(rows.rows) for rows in dropped.values()), alike=alike))
         found = Selection(window, tuple(slices), merged(left_out))
         if self.strict:

@@ -7,6 +7,7 @@ of other changes in those files.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,7 +26,7 @@ from rave_flow.formats.source_directory import SourceFile
 from rave_flow.formats.spans import Span
 from rave_flow.formats.to_parquet import to_parquet
 from rave_flow.model.left_out import LeftOut, merged
-from rave_flow.model.windows import Bins, Window
+from rave_flow.model.windows import DAY, HOUR, Bins, Window, instant
 from rave_flow.sql import aggregates
 from rave_flow.sql.duplicates import duplicates
 
@@ -62,11 +63,16 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The part of a piece's flows that lies in the hours of a window; it counts by the digest of that part alone."""
+    """The part of a piece's flows that lies in the hours of a window; it counts by the digest of that part alone.
+
+    Attributes:
+        reach: the starts of the first and the last hour of which the whole piece has flows.
+    """
 
     piece: Piece | Bundle
     digest: str
     dropped: Dropped | None = field(default=None, compare=False)
+    reach: tuple[int, int] = field(default=(0, 0), compare=False)
 
     def __rave_key__(self) -> str:
         """What represents the slice in a key."""
@@ -187,8 +193,46 @@ def extent(window: Window, slices: tuple[Slice, ...]) -> aggregates.Extent | Non
 
 @op
 def top(window: Window, slices: tuple[Slice, ...], n: int, by: str, over: str) -> pyarrow.Table:
-    """See `rave_flow.sql.aggregates.top`."""
-    return aggregates.top(parquet_of(slices), window, n, by, over)
+    """See `rave_flow.sql.aggregates.top`. Days that did not change are not read again."""
+    known, others = [], list[Slice]()
+    for day in days(slices):
+        found = totals(clipped(window, day), day, over)
+        if found is None:
+            others += day
+        else:
+            known.append(found)
+    table = aggregates.top(parquet_of(others), window, n, by, over, known)
+    return table if len(aggregates.DIMENSIONS[over]) == 1 else aggregates.shared(table, by, amount(window, slices, by))
+
+
+@op
+@expires("30d")
+def totals(window: Window, slices: tuple[Slice, ...], over: str) -> pyarrow.Table | None:
+    """See `rave_flow.sql.aggregates.totals`."""
+    return aggregates.totals(parquet_of(slices), window, over)
+
+
+@op
+def amount(window: Window, slices: tuple[Slice, ...], by: str) -> int:
+    """See `rave_flow.sql.aggregates.amount`."""
+    return aggregates.amount(parquet_of(slices), window, by)
+
+
+def days(slices: Sequence[Slice]) -> list[tuple[Slice, ...]]:
+    """The slices by the day in which their first flow starts."""
+    found: dict[int, list[Slice]] = defaultdict(list)
+    for one in slices:
+        found[one.reach[0] // DAY].append(one)
+    return [tuple(found[day]) for day in sorted(found)]
+
+
+def clipped(window: Window, slices: Sequence[Slice]) -> Window:
+    """The window without the sides that leave out no flow of the slices' files."""
+    first, last = min(one.reach[0] for one in slices), max(one.reach[1] for one in slices)
+    return Window(
+        window.start if window.start is not None and window.start > instant(first) else None,
+        window.end if window.end is not None and window.end < instant(last + HOUR) else None,
+    )
 
 
 @op

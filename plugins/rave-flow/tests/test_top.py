@@ -118,3 +118,26 @@ def test_a_bad_argument_is_refused_with_what_would_be_right(
     with pytest.raises(ArgumentError, match=message) as caught:
         top(**arguments)
     assert caught.value.parameter in arguments
+
+
+def test_days_that_did_not_change_are_not_added_up_again(
+    serving: Callable[[Path], Runtime],
+    zeek: Callable[..., Path],
+    line: Callable[..., str],
+    runs: Callable[[str], int],
+) -> None:
+    """Neither for another number, measure or window, nor when a later day grows; sums are those of all flows."""
+    first = [line(MIDNIGHT + 600 * number + 0.5, f"10.0.0.{number % 2}", 10 + number) for number in range(12)]
+    later = [line(MIDNIGHT + 86400 + 60 * number + 0.5, f"10.0.1.{number}", 5) for number in range(8)]
+    zeek(first, name="conn.1.log")
+    serving(zeek(later, name="conn.2.log"))
+    ran = runs("flow/steps:totals")
+    assert top(n=2)["bytes"].to_pylist() == [6 * 50 + sum(range(11, 23, 2)), 6 * 50 + sum(range(10, 22, 2))]
+    assert runs("flow/steps:totals") == ran + 2
+    assert top(n=20, by="flows")["flows"].to_pylist() == [6, 6, *[1] * 8]
+    assert top(by="flows", end="2024-05-14T22:00")["share"].to_pylist() == [0.5, 0.5]
+    assert sum(top(n=20, start="2024-05-14T01:00")["flows"].to_pylist()) == 6 + 8  # cuts the first day
+    assert runs("flow/steps:totals") == ran + 3
+    zeek([line(MIDNIGHT + 90000.5, "10.0.0.1", 1)], name="conn.3.log")
+    assert top(n=1, by="flows").to_pylist()[0]["flows"] == 7
+    assert runs("flow/steps:totals") == ran + 4

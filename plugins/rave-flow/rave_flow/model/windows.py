@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from rave_flow.errors import WindowError
 
 HOUR = 3600
+DAY = 24 * HOUR
 MOST_BINS = 100_000
 STEPS = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 """Widths of bins that read well on an axis, in seconds."""

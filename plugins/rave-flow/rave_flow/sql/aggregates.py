@@ -57,20 +57,62 @@ def _timestamp(time: datetime) -> str:
     return f"TIMESTAMP '{time.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' ')}'"
 
 
-def top(parquet: Sequence[Path], window: Window, n: int, by: str, over: str) -> pyarrow.Table:
+def top(
+    parquet: Sequence[Path], window: Window, n: int, by: str, over: str, known: Sequence[pyarrow.Table] = ()
+) -> pyarrow.Table:
     """The ``n`` values of ``over`` with the greatest ``by``, equals in order of the value.
 
-    Columns: the value (named as ``over``), bytes, packets, flows, and share: of ``by`` over all flows in the window.
+    Columns: the value (named as ``over``), bytes, packets, flows, and share: of ``by`` over the sum of all values, so
+    over two columns a caller puts the sum of all flows in its place.
+
+    Args:
+        known: what `totals` gave of other flows, which count too.
     """
-    # Of one column the groups add up to all flows, and a second look at these would cost as much as the first.
-    whole = f"(SELECT {MEASURES[by]} FROM flows)" if len(DIMENSIONS[over]) > 1 else f"sum({by}) OVER ()"  # noqa: S608  # ours
+    import pyarrow
+
+    parts = [f"SELECT thing, bytes, packets, 1 AS flows FROM ({_things(over)})"] if parquet or not known else []  # noqa: S608  # ours
     with flows(parquet, window) as connection:
+        if known:
+            connection.register("known", pyarrow.concat_tables(known))
+            parts.append("SELECT * FROM known")
         return connection.sql(
-            f"WITH things AS ({_things(over)}), groups AS (SELECT thing, {_TOTALS} FROM things GROUP BY thing) "  # noqa: S608  # all from our tables
+            f"WITH groups AS (SELECT thing, {_ADDED} FROM ({' UNION ALL '.join(parts)}) GROUP BY thing) "  # noqa: S608  # all from our tables
             f"SELECT thing AS {over}, bytes, packets, flows, "
-            f"coalesce(CAST({by} AS DOUBLE) / nullif({whole}, 0), 0.0) AS share "
+            f"coalesce(CAST({by} AS DOUBLE) / nullif(sum({by}) OVER (), 0), 0.0) AS share "
             f"FROM groups ORDER BY {by} DESC, thing ASC NULLS LAST LIMIT {int(n)}"
         ).to_arrow_table()
+
+
+_ADDED = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in MEASURES)
+_FEW, MOST_TOTALS = 4, 1_000_000
+"""Totals are kept where flows share a value by so many or more, and of at most so many values."""
+
+
+def totals(parquet: Sequence[Path], window: Window, over: str) -> pyarrow.Table | None:
+    """The sums for each value of ``over``: thing, bytes, packets, flows; ``None`` if there are too many to keep."""
+    with flows(parquet, window) as connection:
+        things = _things(over)
+        # An estimate takes a small part of the time of the sums.
+        estimate = f"SELECT count(*), approx_count_distinct(thing) FROM ({things})"  # noqa: S608  # ours
+        ((number, different),) = connection.execute(estimate).fetchall()
+        if different > min(number / _FEW, MOST_TOTALS):
+            return None
+        return connection.sql(f"SELECT thing, {_TOTALS} FROM ({things}) GROUP BY thing").to_arrow_table()  # noqa: S608  # ours
+
+
+def amount(parquet: Sequence[Path], window: Window, by: str) -> int:
+    """The ``by`` of all flows in ``window``."""
+    with flows(parquet, window) as connection:
+        ((found,),) = connection.execute(f"SELECT coalesce({MEASURES[by]}, 0) FROM flows").fetchall()  # noqa: S608  # ours
+    return int(found)
+
+
+def shared(table: pyarrow.Table, by: str, whole: int) -> pyarrow.Table:
+    """What `top` gave, with shares of ``whole``."""
+    import pyarrow
+
+    shares = [value / whole if whole else 0.0 for value in table[by].to_pylist()]
+    return table.set_column(table.column_names.index("share"), "share", pyarrow.array(shares, pyarrow.float64()))
 
 
 def _things(over: str) -> str:
