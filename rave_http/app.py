@@ -19,6 +19,7 @@ from rave_http.asgi.access_log import AccessLog
 from rave_http.asgi.outer_middleware import Application as InnerApplication
 from rave_http.asgi.outer_middleware import OuterMiddleware
 from rave_http.asgi.plugin_middleware import kept_apart
+from rave_http.asgi.session_middleware import SessionMiddleware
 from rave_http.protocol.hosts import Hosts
 from rave_http.protocol.targets import METHODS
 from rave_http.resources.errors import ErrorHandlers
@@ -75,10 +76,13 @@ class Application:
         others = [*_cors(service), *_of_plugins(service)]
         ready = ResponseCache(service.namespaces, service.clock, max_bytes=service.settings.memory)
         guard = CrossSiteGuard(service.authorizer, service.links, cors_origins=service.settings.cors_origins)
+        sessions = SessionMiddleware(service.sessions, service.authorizer)
         self._plugin_routes = PluginRoutes(service)
         if service.settings.load_error_fatal:
             service.plugins.check()
-        self.falcon = falcon.asgi.App(middleware=[_Life(self), guard, *self._plugin_routes.middleware(), *others])
+        self.falcon = falcon.asgi.App(
+            middleware=[_Life(self), sessions, guard, *self._plugin_routes.middleware(), *others]
+        )
         self.falcon.req_options.strip_url_path_trailing_slash = False
         ErrorHandlers(service.responder).install(self.falcon)
         add_routes(self.falcon, service, ready, self._plugin_routes)

@@ -77,6 +77,7 @@ class ServiceSettings:
             such requests have none, unless ``allow_anonymous`` is set.
         allow_anonymous: whether an address that other hosts reach may be served without authentication.
         keys_file: the file of the API keys; ``None`` for the one in the user's configuration directory.
+        session_time: seconds for which a browser stays signed in without asking for anything.
         proxy_header: the header in which a trusted proxy names the user; empty for none.
         trusted_proxies: addresses or networks whose ``proxy_header``, ``X-Forwarded-For`` and ``-Proto`` are believed.
         permissions: by principal (``*`` for everybody with credentials), then by namespace: lists of permissions.
@@ -127,6 +128,7 @@ class ServiceSettings:
     anonymous: Words = Words(("view", "run", "metrics"))
     allow_anonymous: Flag = Flag(False)
     keys_file: File = File(None)
+    session_time: Duration = Duration(43200.0)
     proxy_header: Text = Text("")
     trusted_proxies: Words = Words(("127.0.0.1", "::1"))
     permissions: Table = Table(dict)

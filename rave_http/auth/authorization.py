@@ -51,7 +51,7 @@ class Principal:
     """
 
     name: str
-    kind: Literal["anonymous", "key", "proxy"]
+    kind: Literal["anonymous", "key", "proxy", "session"]
     narrowed: frozenset[str] | None = None
 
 

@@ -8,11 +8,13 @@ from rave_http.auth.asker import Asker
 from rave_http.auth.audit import audit
 from rave_http.auth.authorization import SERVICE, Access, Principal
 from rave_http.auth.rate_limits import Rates
+from rave_http.protocol.origins import address_of
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.request_record import RequestRecord
+from rave_http.protocol.session_cookie import carries_token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, MutableMapping
+    from collections.abc import Callable, Iterable, MutableMapping
 
     from falcon.asgi import Request
 
@@ -20,8 +22,15 @@ if TYPE_CHECKING:
 class Authorizer:
     """Decides about requests. For the event loop of one worker."""
 
-    def __init__(self, access: Access, rates: Rates) -> None:
-        """Uses ``access`` for permissions, and ``rates`` for how many jobs a user may start."""
+    def __init__(self, access: Access, rates: Rates, *, is_https: bool = False) -> None:
+        """Makes it of its parts.
+
+        Args:
+            access: permissions.
+            rates: how many jobs a user may start.
+            is_https: whether all clients reach the service by HTTPS.
+        """
+        self._is_https = is_https
         self._access = access
         self._rates = rates
 
@@ -44,12 +53,28 @@ class Authorizer:
     def is_valid(self, req: Request) -> bool:
         """Whether the credentials of a request that takes long are still valid; its principal is found anew."""
         record: RequestRecord = req.scope["rave"]
+        if record.is_still_valid is not None:
+            return record.is_still_valid()
         record.principal = None
         try:
             self.principal(req)
         except Problem:
             return False
         return True
+
+    def sign_in(self, req: Request, principal: Principal, is_still_valid: Callable[[], bool]) -> None:
+        """Makes a principal the one who asks, as long as ``is_still_valid`` says so; it must not wait."""
+        record: RequestRecord = req.scope["rave"]
+        record.principal, record.is_private = principal, self._access.is_private(principal)
+        record.is_still_valid = is_still_valid
+
+    def is_secure(self, req: Request) -> bool:
+        """Whether the client reaches the service by HTTPS, if need be at a proxy."""
+        if self._is_https:
+            return True
+        scheme = req.scope.get("scheme", "http")
+        address = address_of(req.scope["headers"], scheme=scheme, is_trusted=self.is_behind_proxy(req))
+        return (address or f"{scheme}:").startswith("https:")
 
     def client(self, req: Request) -> str:
         """The address of the client, behind trusted proxies."""
@@ -70,7 +95,12 @@ class Authorizer:
         return self._access.allows(principal, permission, namespace, req.scope["rave"].verdicts)
 
     def may_view(self, scope: MutableMapping[str, Any], namespace: str) -> bool:
-        """Whether the sender of an ASGI request may see a namespace; ``False`` for credentials that are not valid."""
+        """Whether the sender of an ASGI request may see a namespace, as far as can be told without waiting.
+
+        ``False`` for credentials that are not valid, and for those of a session, which are looked up later.
+        """
+        if scope["rave"].principal is None and carries_token(scope["headers"]):
+            return False
         try:
             principal = self._identified(scope)
         except Problem:

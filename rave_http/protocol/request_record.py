@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ class RequestRecord:
         started: by the monotonic clock.
         client: the address of the client, behind trusted proxies; empty for a Unix socket.
         principal: who asks (`rave_http.auth.authorization.Principal`), once known.
+        is_still_valid: whether a session that identified the principal has not ended; ``None`` for other ways.
         verdicts: what plugins say of the principal's permissions, by permission and namespace; ``None`` before.
         is_private: whether the answer is for the principal alone, so that no shared cache may keep it.
         operation: ``namespace/operation``, if the request names one.
@@ -35,6 +36,7 @@ class RequestRecord:
     started: float = 0.0
     client: str = ""
     principal: Any = None
+    is_still_valid: Callable[[], bool] | None = None
     verdicts: Mapping[tuple[str, str], bool | None] | None = None
     is_private: bool = False
     operation: str = ""

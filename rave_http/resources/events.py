@@ -13,6 +13,8 @@ from rave_core.errors import TopicError
 from rave_core.events import Event, Events, Loss, check_pattern
 from rave_http.auth.authorization import SERVICE
 from rave_http.auth.authorizer import Authorizer
+from rave_http.auth.sessions import COLLECTION as TOKENS
+from rave_http.auth.sessions import SLATES
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs
@@ -60,8 +62,8 @@ class EventsResource:
     async def on_get(self, req: Request, resp: Response) -> None:
         """The events from now on whose topics match a ``topic``, as far as the principal may see them.
 
-        An event of a namespace, or of an operation in it, is for those who may view it; any other for those who may
-        view all namespaces.
+        An event of a namespace, or of an operation in it, is for those who may view it; one of a document, for those
+        who may view the namespace called like its collection; any other for those who may view all namespaces.
         """
         topics = _topics(req)
         if not any(self._authorizer.may(req, "view", state.name) for state in self._namespaces.states()):
@@ -94,11 +96,23 @@ class EventsResource:
                 await asyncio.sleep(_BREATH if events else 0)
 
     def _may_see(self, req: Request, event: Event) -> bool:
+        collection = event.data.get("collection")
+        if collection is not None:
+            return self._may_see_collection(req, str(collection))
         namespace = event.data.get("namespace")
         if namespace is None:
             exported = self._namespaces.by_full_name(str(event.data.get("operation")))
             namespace = exported.namespace if exported is not None else SERVICE
         return self._authorizer.may(req, "view", str(namespace))
+
+    def _may_see_collection(self, req: Request, name: str) -> bool:
+        """Whether the principal may learn that a document of a collection was saved."""
+        if name == TOKENS:
+            return False
+        if name.startswith(SLATES):
+            principal = self._authorizer.principal(req)
+            return principal.kind != "anonymous" and name == SLATES + principal.name
+        return self._authorizer.may(req, "view", name)
 
 
 def _topics(req: Request) -> list[str]:

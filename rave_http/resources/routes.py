@@ -8,6 +8,7 @@ from typing import Any
 import falcon.asgi
 from falcon.asgi import Request, Response
 
+from rave_core.documents import DocumentStore
 from rave_http.resources import (
     caches,
     catalog,
@@ -20,6 +21,8 @@ from rave_http.resources import (
     operations,
     products,
     reports,
+    sessions,
+    slates,
     static,
     status,
     ui,
@@ -77,6 +80,7 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
     )
     app.add_route("/-/events", _events(service))
     app.add_route("/-/log", log.LogResource(service.log_levels, service.authorizer, max_body=max_body))
+    _route_users(app, service)
     app.add_route("/-/cache", kept)
     app.add_route("/-/jobs", jobs.JobList(service.all_jobs, service.authorizer, service.links))
     app.add_route("/-/cache/purge", caches.Purge(service.runtime, *exports, service.workers, max_body=max_body))
@@ -91,6 +95,19 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
         "/-/ui/status",
         status.Status(*exports, doing, statistics, kept, ready, service.links, service.clock),
     )
+
+
+def _route_users(app: falcon.asgi.App[Request, Response], service: Service) -> None:
+    """Adds the routes that belong to who asks."""
+    authorizer, max_body = service.authorizer, service.settings.max_body
+
+    def documents() -> DocumentStore:
+        return service.runtime.documents
+
+    app.add_route("/-/me", slates.SlateList(documents, authorizer))
+    app.add_route("/-/me/{name}", slates.Slate(documents, authorizer, max_body=max_body))
+    signing_in = sessions.SessionResource(service.sessions, service.keys, authorizer, service.links, max_body=max_body)
+    app.add_route("/-/session", signing_in)
 
 
 def _ready(service: Service) -> health.Ready:

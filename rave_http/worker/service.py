@@ -23,6 +23,7 @@ from rave_http.auth.api_keys import KeyStore
 from rave_http.auth.authorization import Access
 from rave_http.auth.authorizer import Authorizer
 from rave_http.auth.rate_limits import Rates
+from rave_http.auth.sessions import Sessions
 from rave_http.executors import ExecutorContext
 from rave_http.executors.choice import Executors
 from rave_http.executors.foreign_code import PATIENCE, ContainedThreads, ForeignCode, TimedCalls
@@ -103,10 +104,11 @@ class Service:
 
     def _add_authorizer(self) -> None:
         own = self.settings
-        self._keys = KeyStore.of(own, self.clock, strict=False)
-        access = Access(own, self._keys, self.plugins.hooks, self.clock)
+        self.keys = KeyStore.of(own, self.clock, strict=False)
+        access = Access(own, self.keys, self.plugins.hooks, self.clock)
         self.proxies: Proxies = access.proxies
-        self.authorizer = Authorizer(access, Rates.of(own))
+        self.authorizer = Authorizer(access, Rates.of(own), is_https=own.url_base.startswith("https:"))
+        self.sessions = Sessions(lambda: self.runtime.documents, self.keys, self.clock, seconds=own.session_time)
 
     def _add_workers(self, run_directory: RunDirectory) -> None:
         self.metrics = Metrics(run_directory)
@@ -289,7 +291,7 @@ class Service:
     async def _pulse(self) -> None:
         await self.events.announce()
         await self.jobs.publish()
-        await asyncio.to_thread(self._keys.look)
+        await asyncio.to_thread(self.keys.look)
         await asyncio.to_thread(self._imports.note)
         self.metrics.sync()
 

@@ -267,6 +267,15 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         is_open=False,
     ),
     "LogLevelSet": record("What was set.", {"logger": TEXT, "level": TEXT, "silent": TEXTS}),
+    "SlateRecord": record("What is known of a document of a user.", {"name": TEXT, "etag": TEXT, "modified": TEXT}),
+    "SlateList": record(
+        "What a user keeps.", {"user": TEXT, "documents": {"type": "array", "items": ref("SlateRecord")}}
+    ),
+    "SignIn": record("How to sign in.", {"key": TEXT, "action": TEXT}, required=[], is_open=False),
+    "SignedIn": record(
+        "Who asks.",
+        {"user": {"type": ["string", "null"]}, "kind": TEXT, "expires": {"type": ["string", "null"]}},
+    ),
     "ProblemKind": record(
         "A kind of problem.",
         {"slug": TEXT, "title": TEXT, "status": COUNT, "advice": {"type": "string", "description": "What to do."}},

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from rave_http.description.openapi.answers import HTML, answer, part, problems, product
 from rave_http.description.openapi.schemas import SLUGS, TEXT, ref
+from rave_http.description.openapi.user_paths import user_paths
 from rave_http.description.operation_documents import CURSOR, MOST_LISTED
 
 TAG: Final = "-"
@@ -36,6 +37,7 @@ def system_paths() -> dict[str, dict[str, Any]]:
         **_state(),
         "/-/events": {"get": _events()},
         "/-/log": _log(),
+        **user_paths(),
         "/-/openapi.json": {"get": _document()},
         "/-/problems/{slug}": {
             "parameters": [_path("slug", "A kind of problem.", {"enum": list(SLUGS)})],
