@@ -89,10 +89,10 @@ def measured(place: Path) -> Iterator[Comparison]:
             signing_key_file=place / "signing",
         )
     )
-    yield from arrays(place, "private", private, (1.5, 0.9, 1.5))
+    yield from arrays(place, "private", private, (1.5, 0.5, 0.5))
     yield from arrays(place, "signed", signed, (2.0, 3.0, 3.0))
-    yield from tables(place, "private", private, 12.0)
-    yield from tables(place, "signed", signed, 15.0)
+    yield from tables(place, "private", private, 1.0)
+    yield from tables(place, "signed", signed, 12.0)
 
 
 def main() -> int:

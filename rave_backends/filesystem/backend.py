@@ -100,8 +100,8 @@ class FilesystemBackend(Backend):
         found: Any = self._copies if kind is SupportsUnpacking else super().capability(kind)
         return found  # type: ignore[no-any-return]  # which of the two is not typed
 
-    def get(self, key: str) -> bytearray | None:
-        """The frame kept under ``key``, whole, or ``None``."""
+    def get(self, key: str) -> Bytes | None:
+        """The frame kept under ``key``, whole, or ``None``. It is the caller's own; see `mapped_files`."""
         return self._read(key, self.max_age)
 
     def _open(self, key: str) -> int | None:
@@ -110,14 +110,14 @@ class FilesystemBackend(Backend):
         except _ABSENT:
             return None
 
-    def _read(self, key: str, max_age: float | None) -> bytearray | None:
+    def _read(self, key: str, max_age: float | None) -> Bytes | None:
         if (file := self._open(key)) is None:
             return None
         try:
             info = os.fstat(file)
             if max_age is not None and abs(self._clock.now() - info.st_mtime) > max_age:
                 return None
-            frame = read_whole(file, info.st_size)
+            frame = read_whole(file, info)
             # A file that also has another name may be anything that somebody linked here.
             if self._keeps_use and info.st_nlink == 1 and self._clock.now() - info.st_mtime > _RECENTLY:
                 with suppress(OSError):
@@ -220,7 +220,7 @@ class FilesystemBackend(Backend):
 
     fetch = locate  # nothing to fetch: the product is already a file here
 
-    def aged(self, key: str) -> bytearray | None:
+    def aged(self, key: str) -> Bytes | None:
         """The frame under ``key``, even if it is older than ``max_age``; or ``None``."""
         return self._read(key, math.inf)
 

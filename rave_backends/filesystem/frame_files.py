@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+from rave_backends.filesystem.mapped_files import LARGE, mapped, unfilled
 from rave_backends.filesystem.rooted_files import RootedFiles
 from rave_core.backend import HEAD_SIZE, Truncated, peek
-from rave_core.model import Entry
+from rave_core.model import Bytes, Entry
 
 
 def read_entry(files: RootedFiles, path: str) -> tuple[Entry, os.stat_result]:
@@ -30,16 +31,20 @@ def read_entry(files: RootedFiles, path: str) -> tuple[Entry, os.stat_result]:
         os.close(file)
 
 
-def read_whole(file: int, size: int) -> bytearray:
-    """The content of an open file of ``size`` bytes; less if it has been truncated since.
+def read_whole(file: int, info: os.stat_result) -> Bytes:
+    """The content of an open file whose status is ``info``; less if it has been truncated since.
+
+    A large file is mapped where that is safe. What is returned belongs to the caller, who may write into it: no other
+    caller sees that, and neither does the file.
 
     Raises:
         OSError: it can't be read.
     """
-    frame = bytearray(size)
+    size = info.st_size
+    if size >= LARGE and (memory := mapped(file, info)) is not None:
+        return memory
+    frame: Bytes = bytearray(size) if size < LARGE else unfilled(size)
     start = os.readv(file, [frame])
     while start != size and (more := os.readv(file, [memoryview(frame)[start:]])):
         start += more  # one call reads at most 2 GiB, and less when a signal arrives
-    if start != size:
-        del frame[start:]
-    return frame
+    return frame if start == size else frame[:start]
