@@ -28,6 +28,8 @@ _log = logging.getLogger("rave")
 
 _MOST_FOLLOWED = 256
 """The maximum number of keys that a cycle of waits is looked for among."""
+_PATIENCE = 300.0
+"""Seconds of a wait for one holder until the log says so; it says so again after each doubling."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -268,6 +270,9 @@ class LeaseWait:
     _holder: str = ""
     _seen: bytes | None = None
     _since: float = 0.0
+    _claim: str = ""
+    _began: float = 0.0
+    _patience: float = _PATIENCE
 
     def attempt(self) -> Lease | None:
         """The lease, if nobody holds it or its holder is gone; else ``None``: look for the entry, then try again.
@@ -318,6 +323,22 @@ class LeaseWait:
             self._seen, self._since, self._holder = seen, now, leases.silent.name(self.key, process)
         if record is not None and record.host == host_id() and not is_alive(record.pid, record.start):
             return True
+        self._complain(now, "" if record is None else record.owner)
         if now - self._since >= leases.lease_time:
             leases.silent.add(self._holder, self.key, leases.lease_time)
         return self._holder in leases.silent
+
+    def _complain(self, now: float, claim: str) -> None:
+        """Says now and then that the wait for a claim is long: it may be renewed, and its work never end."""
+        if claim != self._claim:
+            self._claim, self._began, self._patience = claim, now, _PATIENCE
+        if now - self._began < self._patience:
+            return
+        self._patience *= 2
+        _log.warning(
+            "%s has held the lease of %s for over %g s, and gives signs of life, so calls that need it wait; "
+            "rave_timeout bounds that",
+            self._holder,
+            self.key,
+            now - self._began,
+        )

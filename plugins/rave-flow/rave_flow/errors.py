@@ -4,18 +4,18 @@
     ├── NoDirectoryError       where the flow files are is not configured, or is no directory
     ├── RefusedError           the flows can't answer the question (`rave_core.errors.OperationError`)
     │   ├── NoFilesError       the directory holds no flow files, or none of the kind that is asked about
-    │   └── NothingFoundError  no flow matches
+    │   ├── NoStateError       nothing in these files shows whether connections failed
+    │   ├── NothingFoundError  no flow matches
+    │   └── ResolvingOffError  names are asked for, and ``resolve = true`` is not set
     ├── AmbiguousFilesError    one log lies there twice, and would be counted twice
     ├── UnreadableError        a file is damaged, or not what its name says
     │   ├── MissingProgramError    a program that reads a file is not installed
     │   └── ColumnsError       a file lacks a column that every flow needs
     ├── StrictError            something can't be read, and ``strict`` is set
     ├── ChangedError           a file changed while it was read
-    ├── ParameterError         an argument is out of range, or contradicts another (`rave_core.errors.ArgumentError`)
-    │   ├── WindowError        a window of time ends before it starts, or would have too many bins
-    │   └── UnknownSourceError no source of that name is configured (`NoDirectoryError` too)
-    ├── ResolvingOffError      names are asked for, and ``resolve = true`` is not set
-    └── NoStateError           nothing in these files shows whether connections failed
+    └── ParameterError         an argument is out of range, or contradicts another (`rave_core.errors.ArgumentError`)
+        ├── WindowError        a window of time ends before it starts, or would have too many bins
+        └── UnknownSourceError no source of that name is configured (`NoDirectoryError` too)
 
 Every message names the file, and the line if there is one.
 """
@@ -91,12 +91,15 @@ class UnknownSourceError(NoDirectoryError, ParameterError):
         ParameterError.__init__(self, message, parameter=parameter)
 
 
-class ResolvingOffError(FlowError):
+class ResolvingOffError(RefusedError):
     """Host names are asked for, and ``resolve = true`` is not set."""
 
 
-class NoStateError(FlowError):
+class NoStateError(RefusedError):
     """The flows have no state, so nothing shows whether connections succeeded."""
+
+    def __init__(self, message: str, *, parameter: str | None = "source") -> None:
+        super().__init__(message, parameter=parameter)
 
 
 class NothingFoundError(RefusedError):

@@ -14,7 +14,7 @@ from rave_flow.model.host_names import LOOKUPS, names_of
 from rave_flow.operations.silk import __export__ as served
 from rave_flow.silk import rwresolve
 
-from rave_core import Runtime, Settings, using
+from rave_core import OperationError, Runtime, Settings, using
 
 
 @contextmanager
@@ -39,8 +39,10 @@ def test_without_the_setting_nothing_is_looked_up(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(socket, "gethostbyaddr", lambda address: pytest.fail(f"{address} was looked up"))
     with Runtime(Settings(cache=["memory://"], products=[f"file://{tmp_path}/products"])) as runtime, using(runtime):
         for call in (lambda: rwresolve("192.0.2.1"), lambda: served["rwresolve"](addresses="192.0.2.1")):
-            with pytest.raises(ResolvingOffError, match="resolve = true"):
+            with pytest.raises(ResolvingOffError, match="resolve = true") as caught:
                 call()
+            assert isinstance(caught.value, OperationError)  # a refusal, not a failure
+            assert caught.value.errors[0]["parameter"] == "addresses"
 
 
 def test_each_address_has_its_name_or_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,8 @@ def rwresolve(addresses: Any, /, *, timeout: float = 5.0) -> pyarrow.Table:
     if runtime.settings.plugins.get("flow", {}).get("resolve", False) is not True:
         raise ResolvingOffError(
             "names are not looked up, because name servers would see which addresses you look at; "
-            "to allow it, set resolve = true under [plugins.flow] in rave.toml"
+            "to allow it, set resolve = true under [plugins.flow] in rave.toml",
+            parameter="addresses",
         )
     chosen = set_of(addresses, "addresses")
     seconds = fraction("timeout", timeout, least=0, most=LONGEST)
