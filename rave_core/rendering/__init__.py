@@ -7,7 +7,7 @@ Arrow and Parquet, which need pyarrow.
 from rave_core.rendering.forms import arrow_file_of, arrow_stream_of, cell_text, csv_of, json_of, parquet_of, text_of
 from rave_core.rendering.notes import NOTES, notes_of
 from rave_core.rendering.plain import looks_plain, plain
-from rave_core.rendering.tables import Rows, is_table, rows_of
+from rave_core.rendering.tables import Rows, is_table, part_of, rows_of
 
 __all__ = [
     "NOTES",
@@ -21,6 +21,7 @@ __all__ = [
     "looks_plain",
     "notes_of",
     "parquet_of",
+    "part_of",
     "plain",
     "rows_of",
     "text_of",

@@ -54,6 +54,14 @@ def rows_of(value: Any, form: str, *, most: int | None = None) -> Rows:
         return _given(value if most is None else _head(value, most))
 
 
+def part_of(value: Any, start: int, count: int) -> Any:
+    """Up to ``count`` rows of a table from row ``start`` on, as a table of the same kind that shares its memory."""
+    kind = kind_of(value)
+    if kind == "pandas.DataFrame":
+        return value.iloc[start : start + count]
+    return value[start : start + count] if isinstance(value, list) else value.slice(start, count)
+
+
 def _head(table: Any, most: int) -> Any:
     return table.slice(0, most) if kind_of(table).startswith("pyarrow.") else table.head(most)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 STATIC: Final = "/-/static/"
-TYPES: Final = {".css": "text/css; charset=utf-8"}
+TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 """The media types of the files, by their suffix."""
 _FOLDER: Final = Path(__file__).parent / "static"
 

@@ -203,6 +203,7 @@ def ticket_page(
     facts = {
         "base": base,
         "ticket": document,
+        "result": document["links"].get("page", document["href"]),
         "arguments": _arguments(asked),
         "seconds": max(1, round(seconds)),
         "elapsed": None if elapsed is None else whole(elapsed),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote
+
+RESULTS: Final = "/-/ui/r/"
+"""What the paths of pages about products begin with; the key follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,15 @@ class Links:
         """The URL of a product, by the text of its key."""
         return f"{self.base}/-/products/{key}"
 
+    def to_result(self, key: str, query: str = "") -> str:
+        """The URL of the page about a product.
+
+        Args:
+            key: the text of its key.
+            query: begins with a question mark, unless it is empty.
+        """
+        return f"{self.base}{RESULTS}{key}{query}"
+
     def of_product(self, key: str, query: str = "") -> dict[str, str]:
         """The URLs of a product and of what belongs to it, by their relation.
 
@@ -37,4 +50,4 @@ class Links:
         """
         path = self.to_product(key)
         views = {view: f"{path}/{view}{query}" for view in ("events", "meta", "job")}
-        return {"product": f"{path}{query}", **views}
+        return {"product": f"{path}{query}", **views, "page": self.to_result(key, query)}

@@ -209,7 +209,12 @@ def negotiate_file(mime_type: str, accept: str | None, form: str | None) -> None
     Raises:
         Problem: as `choose`.
     """
-    choose((Rendering(mime_type, short_name(mime_type), bytes),), accept=accept, form=form)
+    choose((file_form(mime_type),), accept=accept, form=form)
+
+
+def file_form(mime_type: str) -> Rendering:
+    """The form of a file."""
+    return Rendering(mime_type, short_name(mime_type), bytes)
 
 
 def _named(offered: Sequence[Rendering], form: str) -> Rendering:

@@ -24,7 +24,7 @@ from rave_core.storage.written import suffix_of
 from rave_http.executors.foreign_code import ForeignCode
 from rave_http.protocol.headers import http_date, listed
 from rave_http.protocol.problems import Problem
-from rave_http.representation.renderers import Rendering, choose, negotiate_file, renderings
+from rave_http.representation.renderers import Rendering, choose, file_form, negotiate_file, renderings
 
 _OVERHEAD: Final = 1024
 _OFFERS: Final = 4096
@@ -155,6 +155,12 @@ class Representations:
         place = (*place, chosen.media_type)
         found = self._kept.get(place)
         return found if found is not None else await self._made(place, product, chosen)
+
+    async def offers(self, product: MadeProduct) -> Sequence[Rendering]:
+        """The forms that a product can take, the best first. A file has its own alone."""
+        if product.spec.kind.is_written:
+            return (file_form(product.spec.mime_type),)
+        return await self._offers(product, _place(product))
 
     async def etags(self, product: MadeProduct) -> frozenset[str]:
         """The validators of a product in all of its forms: each of them names this version of it.

@@ -26,6 +26,7 @@ from rave_http.protocol.problems import Problem
 from rave_http.protocol.request_record import RequestRecord
 from rave_http.representation.representations import MadeProduct, Representation
 from rave_http.resources.ready import CachedResponse, Place, ResponseCache
+from rave_http.resources.result_pages import ResultPages, ShownResult
 from rave_http.settings import ServiceSettings
 from rave_http.worker.kept_results import KeptResults
 from rave_http.worker.limits import WaitingRequests
@@ -33,6 +34,8 @@ from rave_http.worker.responder import Responder
 from rave_http.workers.metrics import Metrics
 
 _AGAIN: Final = {"Retry-After": "1"}
+_PAGE_WAIT: Final = 1.0
+"""Seconds after which people see how far it is; the page of a ticket turns into the result by itself."""
 _log = logging.getLogger("rave.http")
 
 
@@ -47,6 +50,7 @@ class Wish:
         preferences: those of the client.
         only_cached: whether only a kept result is wanted.
         place: the identity of the answer among the ready ones; ``None`` if it can't be one.
+        likes_pages: whether the client likes a page about the result better than the result.
     """
 
     exported: ExportedOperation
@@ -55,6 +59,7 @@ class Wish:
     preferences: Preferences
     only_cached: bool
     place: Place | None
+    likes_pages: bool = False
 
     @property
     def is_promising(self) -> bool:
@@ -88,6 +93,7 @@ class Ladder:
         tickets: Tickets,
         responder: Responder,
         ready: ResponseCache,
+        pages: ResultPages,
         metrics: Metrics,
         clock: Clock,
         settings: ServiceSettings,
@@ -102,6 +108,7 @@ class Ladder:
             tickets: issued for results that take longer.
             responder: fills responses.
             ready: receives the answers that may be reused.
+            pages: show results to people.
             metrics: where tickets are counted.
             clock: the source of time.
             settings: how long requests wait, and how long a failure is remembered.
@@ -113,6 +120,7 @@ class Ladder:
         self._tickets = tickets
         self._responder = responder
         self._ready = ready
+        self._pages = pages
         self._metrics = metrics
         self._now = clock.now
         self._wait, self._max_wait = settings.wait, settings.max_wait
@@ -179,6 +187,8 @@ class Ladder:
         product = MadeProduct(
             exported.name, exported.resolved.spec, found.value, found.entry, query=wish.question.asked.query
         )
+        if await self._show(req, resp, wish, product, kept.status):
+            return
         form = wish.question.controls.form
         representation = await self._responder.send_product(req, resp, product, kept.status, form=form)
         self._hold_ready(wish, kept, product, representation)
@@ -230,7 +240,7 @@ class Ladder:
 
     async def _send_job(self, req: Request, resp: Response, wish: Wish, job: Job) -> None:
         """Sends the result of a job, if that ends while the client waits; else a ticket."""
-        seconds = self._patience(wish.preferences) if wish.is_promising else self._max_wait
+        seconds = self._patience(wish) if wish.is_promising else self._max_wait
         is_done = await self._wait_for(req, job, wish, seconds)
         applied = wish.preferences.applied(waited=seconds, ticket=not is_done)
         if applied and (is_done or wish.is_promising):
@@ -260,9 +270,12 @@ class Ladder:
             raise Problem("busy", "The worker stopped before the result was ready; ask again", headers=_AGAIN)
         return False  # another worker will make the result
 
-    def _patience(self, prefer: Preferences) -> float:
+    def _patience(self, wish: Wish) -> float:
+        prefer = wish.preferences
         if prefer.minimal or (prefer.respond_async and prefer.wait is None):
             return 0.0
+        if wish.likes_pages and prefer.wait is None:
+            return min(self._wait, _PAGE_WAIT)
         return min(self._wait if prefer.wait is None else prefer.wait, self._max_wait)
 
     async def _send_made(self, req: Request, resp: Response, wish: Wish, job: Job) -> None:
@@ -275,8 +288,26 @@ class Ladder:
         resolved = exported.resolved
         query = wish.question.asked.query
         product = MadeProduct(exported.name, resolved.spec, outcome.value, outcome.entry, resolved.cache, query)
+        if await self._show(req, resp, wish, product, outcome.status):
+            return
         form = wish.question.controls.form
         await self._responder.send_product(req, resp, product, outcome.status, form=form)
+
+    async def _show(self, req: Request, resp: Response, wish: Wish, product: MadeProduct, status: Status) -> bool:
+        """Sends the page about a product, if the client likes that better, and returns whether it did.
+
+        After a refresh it redirects to the page, since loading this address again would refresh once more.
+        """
+        if not wish.likes_pages or not await self._pages.is_wanted(req, product):
+            return False
+        if status is Status.REFRESHED and product.entry is not None:
+            resp.status = "303 See Other"
+            resp.set_header("Location", self._responder.links.to_result(product.entry.key))
+            resp.set_header("Cache-Control", "no-store")
+            return True
+        shown = ShownResult(product, wish.exported, status, wish.question.asked, wish.call)
+        await self._pages.send(req, resp, shown)
+        return True
 
     async def _send_ticket(self, req: Request, resp: Response, job: Job) -> None:
         key = job.call.key

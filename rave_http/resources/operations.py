@@ -21,6 +21,7 @@ from rave_http.protocol.request_record import RequestRecord
 from rave_http.resources.catalog import Catalog
 from rave_http.resources.ladder import Ladder, Wish
 from rave_http.resources.ready import CachedResponse, Place, ResponseCache, place_of
+from rave_http.resources.result_pages import likes_pages
 from rave_http.worker.kept_results import KeptResults
 from rave_http.worker.responder import Responder
 
@@ -167,4 +168,5 @@ def _wish(req: Request, exported: ExportedOperation, question: Question, call: C
         preferences(prefer) if prefer else PLAIN_PREFERENCES,
         controls.only_cached or (caching is not None and "only-if-cached" in directives(caching)),
         place,
+        not controls.form and likes_pages(req),
     )

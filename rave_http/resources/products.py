@@ -116,7 +116,7 @@ class Products:
         if req.method == "OPTIONS":
             return
         asked = read(req, *_PARAMETERS)
-        target = _Target(key, exported, asked.get("rave.f"), asked.get("rave.prefer"), _after(asked))
+        target = _Target(key, exported, asked.get("rave.f"), asked.get("rave.prefer"), after_of(asked))
         if view == "meta":
             await self._meta(resp, target)
         elif view == "events":
@@ -178,7 +178,7 @@ class Products:
             value, entry, status = outcome.value, outcome.entry, outcome.status
         req.scope["rave"].cache = status.value
         resolved = place.exported.resolved
-        asked = _asked(place)
+        asked = asked_of(place)
         query = asked.query if asked is not None else None
         product = MadeProduct(place.name, resolved.spec, value, entry, resolved.cache, query)
         await self._responder.send_product(req, resp, product, status, form=form)
@@ -186,7 +186,7 @@ class Products:
     def _send_ticket(self, req: Request, resp: Response, place: JobStatus, target: _Target) -> None:
         req.scope["rave"].cache = "ticket"
         document = self._events.document(place, target.after)
-        self._responder.show_ticket(req, resp, document, _asked(place), since=place.since)
+        self._responder.show_ticket(req, resp, document, asked_of(place), since=place.since)
 
     async def _meta(self, resp: Response, target: _Target) -> None:
         place = await self._locate(target)
@@ -243,7 +243,7 @@ class Products:
         resp.sse = self._events.stream(place, lambda: self._place(req, target), client=client, after=target.after)
 
 
-def _asked(place: JobStatus) -> Asked | None:
+def asked_of(place: JobStatus) -> Asked | None:
     """The call as written, by the job or the ticket of a product; ``None`` if neither is known."""
     if place.job is not None:
         return place.job.asked
@@ -298,7 +298,12 @@ def _forget(cache: Cache, key: Key, seen: Entry | None) -> bool:
     return cache.forget(key)
 
 
-def _after(asked: dict[str, str]) -> float | None:
+def after_of(asked: dict[str, str]) -> float | None:
+    """The Unix time after which a product has to be made, from the parameters of a request; ``None`` if any will do.
+
+    Raises:
+        Problem: it is no time.
+    """
     text = asked.get(AFTER)
     if text is None:
         return None

@@ -9,6 +9,7 @@ import falcon.asgi
 from falcon.asgi import Request, Response
 
 from rave_core.documents import DocumentStore
+from rave_http.protocol.links import RESULTS
 from rave_http.resources import (
     caches,
     catalog,
@@ -21,6 +22,7 @@ from rave_http.resources import (
     operations,
     products,
     reports,
+    results,
     sessions,
     slates,
     static,
@@ -31,6 +33,8 @@ from rave_http.resources.ladder import Ladder
 from rave_http.resources.plugin_routes import PluginRoutes
 from rave_http.resources.product_events import ProductEvents
 from rave_http.resources.ready import ResponseCache
+from rave_http.resources.result_pages import ResultPages
+from rave_http.worker.questions import Questions
 from rave_http.worker.service import Service
 
 
@@ -45,8 +49,13 @@ def add_routes(
     _route_reports(app, service)
     plugin_routes.add_to(app)
     # Falcon tries the latest sink first.
-    app.add_sink(_operations(service, root, ready), "/")
-    app.add_sink(_products(service), products.PREFIX)
+    events = ProductEvents(
+        service.statuses, service.streams, service.responder, service.clock, service.jobs.is_draining
+    )
+    pages = _result_pages(service)
+    _route_pages(app, service, events, pages)
+    app.add_sink(_operations(service, root, ready, pages), "/")
+    app.add_sink(_products(service, events), products.PREFIX)
 
 
 def _route_documents(
@@ -65,8 +74,39 @@ def _route_documents(
     app.add_route("/-/problems/{slug}", documents.ProblemPage(service.links))
     app.add_route("/-/version", health.Version())
     app.add_route("/-/static/{digest}/{file}", static.StaticFile(service.links))
+
+
+def _route_pages(
+    app: falcon.asgi.App[Request, Response], service: Service, events: ProductEvents, pages: ResultPages
+) -> None:
+    """Adds the routes of pages for people."""
+    form = ui.Form(service.namespaces, service.authorizer, service.links)
     app.add_route("/-/ui", ui.Home(service.links))
-    app.add_route("/-/ui/{name:path}", ui.Form(*exports, service.links))
+    app.add_route("/-/ui/{name:path}", form)
+    result = results.ResultPage(
+        service.authorizer,
+        service.statuses,
+        service.followers,
+        events,
+        Questions(service.foreign, service.tickets),
+        service.responder,
+        pages,
+        form,
+        service.clock,
+    )
+    app.add_route(f"{RESULTS}{{key:path}}", result)
+
+
+def _result_pages(service: Service) -> ResultPages:
+    return ResultPages(
+        service.authorizer,
+        service.namespaces,
+        service.representations,
+        service.runtime,
+        service.links,
+        service.foreign,
+        service.clock,
+    )
 
 
 def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) -> None:
@@ -134,7 +174,9 @@ def _events(service: Service) -> events.EventsResource:
     )
 
 
-def _operations(service: Service, root: catalog.Catalog, ready: ResponseCache) -> operations.Operations:
+def _operations(
+    service: Service, root: catalog.Catalog, ready: ResponseCache, pages: ResultPages
+) -> operations.Operations:
     ladder = Ladder(
         service.authorizer,
         service.results,
@@ -143,6 +185,7 @@ def _operations(service: Service, root: catalog.Catalog, ready: ResponseCache) -
         service.tickets,
         service.responder,
         ready,
+        pages,
         service.metrics,
         service.clock,
         service.settings,
@@ -160,9 +203,7 @@ def _operations(service: Service, root: catalog.Catalog, ready: ResponseCache) -
     )
 
 
-def _products(service: Service) -> products.Products:
-    is_draining = service.jobs.is_draining
-    events = ProductEvents(service.statuses, service.streams, service.responder, service.clock, is_draining)
+def _products(service: Service, events: ProductEvents) -> products.Products:
     return products.Products(
         service.authorizer,
         service.statuses,
@@ -173,6 +214,6 @@ def _products(service: Service) -> products.Products:
         service.all_jobs,
         service.followers,
         service.clock,
-        is_draining,
+        service.jobs.is_draining,
         max_wait=service.settings.max_wait,
     )

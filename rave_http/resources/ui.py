@@ -12,10 +12,10 @@ from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.pages.forms import GO, run_query, run_url
 from rave_http.pages.views import operation_page
 from rave_http.protocol.links import Links
-from rave_http.protocol.origins import address_of
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs
 from rave_http.protocol.responses import send_page
+from rave_http.resources.result_pages import origin_of
 
 _MOST_FIELDS: Final = 1000
 
@@ -61,15 +61,10 @@ class Form:
             name,
             exported.operation,
             base=base,
-            origin=self._origin(req),
+            origin=origin_of(req, self._authorizer),
             given=given,
             may_refresh=self._authorizer.may(req, "refresh", exported.namespace),
         )
         send_page(resp, page)
 
     on_head = on_get
-
-    def _origin(self, req: Request) -> str:
-        """How the client reached the service, so that examples on a page can be copied."""
-        is_trusted = self._authorizer.is_behind_proxy(req)
-        return address_of(req.scope["headers"], scheme=req.scheme, is_trusted=is_trusted)

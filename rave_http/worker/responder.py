@@ -163,7 +163,14 @@ class Responder:
         }
 
     def show_ticket(
-        self, req: Request, resp: Response, document: dict[str, Any], asked: Asked | None, *, since: float | None
+        self,
+        req: Request,
+        resp: Response,
+        document: dict[str, Any],
+        asked: Asked | None,
+        *,
+        since: float | None,
+        is_page: bool = False,
     ) -> None:
         """202: a ticket as JSON, as a bare URL, or as a page that asks again by itself.
 
@@ -172,10 +179,11 @@ class Responder:
             document: the ticket.
             asked: the call as written, if known.
             since: Unix seconds at which it was first requested: the longer ago, the later the client should ask again.
+            is_page: whether it has to be the page.
         """
         elapsed = 0.0 if since is None else self._clock.now() - since
         seconds = max(1, min(10, round(elapsed / 4)))
-        form = prefers(req, JSON, URI_LIST, "text/html")
+        form = "text/html" if is_page else prefers(req, JSON, URI_LIST, "text/html")
         if form == URI_LIST:
             send_link(resp, document["href"])
         elif form == "text/html":

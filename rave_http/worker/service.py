@@ -166,15 +166,15 @@ class Service:
         )
         self.followers = Followers(clock)
         self.all_jobs = AllJobs(self.workers, self.jobs, self.followers, self.tickets, self.statuses, clock)
-        representations = Representations(
+        self.representations = Representations(
             own.memory,
             self.plugins.hooks,
             base=self.links.base,
             files=_files_of(self.runtime),
             foreign=self.foreign,
         )
-        sendfile = _sendfile(own, self.runtime)
-        self.responder = Responder(representations, sendfile, self.links, clock, max_age_forever=own.max_age_forever)
+        sendfile, longest = _sendfile(own, self.runtime), own.max_age_forever
+        self.responder = Responder(self.representations, sendfile, self.links, clock, max_age_forever=longest)
 
     async def open(self) -> None:
         """Loads the namespaces and starts the background tasks.

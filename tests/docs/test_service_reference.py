@@ -76,7 +76,7 @@ def test_every_path_has_a_row_with_its_methods(application: Application, rows: R
 
 def _written(path: str) -> str:
     """A route as the page writes it."""
-    return path.replace("{name:path}", "{ns}/{op}").replace("{namespace}", "{ns}")
+    return path.replace("{name:path}", "{ns}/{op}").replace(":path}", "}").replace("{namespace}", "{ns}")
 
 
 def _methods(route: Any) -> set[str]:

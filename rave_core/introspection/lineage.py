@@ -1,0 +1,70 @@
+"""Lineage: what a kept result was computed from, as the entries record it. It runs and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rave_core.errors import EntryError
+from rave_core.model import Entry, Key
+from rave_core.storage.cache import Cache
+from rave_core.storage.listing import read_head
+
+MOST_STEPS = 200
+"""The number of steps that a lineage has at most, unless more are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """One result in a lineage.
+
+    Attributes:
+        depth: 0 for the result itself, one more for each that it was computed from.
+        key: of the result.
+        entry: what is recorded of it; ``None`` if no cache keeps it any more.
+        is_repeated: whether it occurs earlier in the lineage, which shows what is below it.
+    """
+
+    depth: int
+    key: Key
+    entry: Entry | None
+    is_repeated: bool = False
+
+
+def lineage(caches: Iterable[Cache], key: Key, *, most: int = MOST_STEPS) -> tuple[Ancestor, ...]:
+    """The result of ``key``, followed by those that it was computed from, each followed by those below it.
+
+    A result that was computed anew since may show what it is computed from now.
+
+    Args:
+        caches: where to look, in this order.
+        key: of the result.
+        most: how many steps are enough.
+
+    Raises:
+        OSError: a store is in trouble.
+    """
+    looked_in = list({id(cache): cache for cache in caches}.values())
+    found: list[Ancestor] = []
+    seen: set[str] = set()
+    waiting = [(0, key)]
+    while waiting and len(found) < most:
+        depth, current = waiting.pop()
+        entry = _entry(looked_in, current.text)
+        is_repeated = current.text in seen
+        found.append(Ancestor(depth, current, entry, is_repeated))
+        seen.add(current.text)
+        if entry is not None and not is_repeated:
+            waiting += [(depth + 1, Key.parse(child)) for child in reversed(entry.children)]
+    return tuple(found)
+
+
+def _entry(caches: Iterable[Cache], key: str) -> Entry | None:
+    for cache in caches:
+        try:
+            entry = read_head(cache, key)
+        except EntryError:
+            continue
+        if entry is not None:
+            return entry
+    return None

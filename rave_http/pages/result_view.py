@@ -1,0 +1,174 @@
+"""The page about a product: what it is, how old, what it cost, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from rave_core.model import FOREVER, Entry, Status
+from rave_core.text.humanize import size, span
+from rave_http.pages.snippets import Snippet
+from rave_http.pages.templating import page
+from rave_http.protocol.responses import Page
+from rave_http.protocol.times import iso
+
+TABS: Final = ("view", "why", "lineage", "formats", "code")
+"""The parts of the page; the first one is shown unless another is asked for."""
+_STATES: Final = {
+    Status.HIT: ("kept", "good"),
+    Status.STALE: ("expired, being made anew", "warn"),
+    Status.MISS: ("just made", "info"),
+    Status.REFRESHED: ("made anew", "info"),
+    Status.UNCACHED: ("not kept", "warn"),
+}
+_LONGEST: Final = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageRow:
+    """A step of a lineage.
+
+    Attributes:
+        depth: 0 for the result itself.
+        name: of the operation; empty if the client may not see it.
+        url: of the page about its result; empty if that is not kept any more.
+        note: why it has no facts, if so.
+    """
+
+    depth: int
+    name: str = ""
+    url: str = ""
+    arguments: Mapping[str, str]
+    seconds: float | None = None
+    created_at: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultFacts:
+    """What the page about a product says.
+
+    Attributes:
+        name: ``namespace/operation``.
+        key: its text; empty for a result that is not kept.
+        status: how it came about.
+        entry: its record; ``None`` for a result that is not kept.
+        version: of its code, in words.
+        arguments: by name, in a short form.
+        query: of the question that it answers, with its question mark; ``None`` if that is not known.
+        tab: which of `TABS` is shown.
+        forms: short name, media type and URL of each form.
+        may_refresh: whether the principal may have it made anew.
+        behind: the URL of the result that it shows, such as the table behind a picture; empty if there is none.
+        behind_name: the operation of that.
+        notes: what it says about itself.
+        view: a `rave_http.representation.value_view.ValueView`, for the first tab.
+        explanation: names and texts: why it is as it is.
+        lineage: what it was made from.
+        snippets: ways to ask from a program.
+    """
+
+    name: str
+    key: str
+    status: Status
+    entry: Entry | None
+    version: str = ""
+    arguments: Mapping[str, str]
+    query: str | None
+    tab: str = "view"
+    forms: Sequence[tuple[str, str, str]] = ()
+    may_refresh: bool = False
+    behind: str = ""
+    behind_name: str = ""
+    notes: Sequence[str] = ()
+    view: Any = None
+    explanation: Sequence[tuple[str, str]] = ()
+    lineage: Sequence[LineageRow] = ()
+    snippets: Sequence[Snippet] = ()
+
+
+def result_page(facts: ResultFacts, *, base: str, now: float) -> Page:
+    """The page about a product.
+
+    Args:
+        facts: what it says.
+        base: the prefix of every link.
+        now: Unix seconds.
+    """
+    word, mood = _STATES[facts.status]
+    entry = facts.entry
+    return page(
+        "result.html",
+        base=base,
+        facts=facts,
+        namespace=facts.name.partition("/")[0],
+        short=facts.name.partition("/")[2],
+        state={"word": word, "mood": mood},
+        arguments=[(name, _cut(text)) for name, text in facts.arguments.items()],
+        entry=None if entry is None else _entry(entry, now),
+        links=_links(facts, base),
+        tabs=[(name, _tab_url(facts, name, base)) for name in TABS if name == "view" or facts.key],
+        steps=[_step(row, now) for row in facts.lineage],
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _entry(entry: Entry, now: float) -> dict[str, Any]:
+    is_forever = entry.expires_at == FOREVER
+    left = entry.expires_at - now
+    return {
+        "age": span(now - entry.created_at),
+        "created": iso(entry.created_at),
+        "expires": "" if is_forever else iso(entry.expires_at),
+        "expires_at": "" if is_forever else f"{entry.expires_at:.3f}",
+        "left": "" if is_forever else span(left),
+        "is_expired": not is_forever and left <= 0,
+        "took": span(entry.seconds),
+        "seconds": f"{entry.seconds:.6g}",
+        "size": size(entry.size),
+        "bytes": entry.size,
+        "digest": entry.digest,
+        "python": entry.python,
+        "plugin": entry.plugin,
+        "mime_type": entry.mime_type,
+        "codec": entry.codec,
+    }
+
+
+def _links(facts: ResultFacts, base: str) -> dict[str, str]:
+    """Where the page leads; an empty one is not offered."""
+    run, form = f"{base}/{quote(facts.name)}", f"{base}/-/ui/{quote(facts.name)}"
+    query = facts.query
+    refresh = "" if query is None else f"{run}{query}{'&' if query else '?'}rave.refresh=true"
+    return {
+        "result": f"{base}/-/ui/r/{facts.key}" if facts.key else "",
+        "question": "" if query is None else f"{run}{query}",
+        "change": f"{form}{query or ''}",
+        "refresh": refresh if facts.may_refresh and facts.key else "",
+        "product": f"{base}/-/products/{facts.key}" if facts.key else "",
+        "behind": facts.behind,
+    }
+
+
+def _tab_url(facts: ResultFacts, tab: str, base: str) -> str:
+    """The URL of a part of the page. It carries the question along, which can't always be found from the key alone."""
+    if not facts.key:
+        return ""
+    asked = [] if tab == "view" else [f"tab={tab}"]
+    if facts.query:
+        asked.append(f"of={quote(facts.query[1:], safe='')}")
+    return f"{base}/-/ui/r/{facts.key}{'?' if asked else ''}{'&'.join(asked)}"
+
+
+def _step(row: LineageRow, now: float) -> dict[str, Any]:
+    return {
+        "row": row,
+        "depth": min(row.depth, 12),
+        "took": "" if row.seconds is None else span(row.seconds),
+        "age": "" if row.created_at is None else f"{span(now - row.created_at)} ago",
+    }

@@ -1,0 +1,257 @@
+"""Pages about products: made of the facts about a product, for those who ask with a browser."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from falcon.asgi import Request, Response
+
+from rave_core.clock import Clock
+from rave_core.introspection.explain import explain, untracked_lines
+from rave_core.introspection.lineage import Ancestor, lineage
+from rave_core.model import Call, Entry, Key, Status
+from rave_core.rendering import notes_of
+from rave_core.runtime.runtime import Runtime
+from rave_core.storage.product_cache import Remote
+from rave_core.storage.written import suffix_of
+from rave_http.auth.authorizer import Authorizer
+from rave_http.description.operation_documents import name_behind
+from rave_http.description.request_arguments import Asked
+from rave_http.executors.foreign_code import ForeignCode
+from rave_http.namespaces.exported import ExportedOperation
+from rave_http.namespaces.live_catalog import LiveNamespaces
+from rave_http.pages.forms import form_fields
+from rave_http.pages.result_view import LineageRow, ResultFacts, result_page
+from rave_http.pages.snippets import Snippet, snippets
+from rave_http.protocol.links import Links
+from rave_http.protocol.media_types import kind_of
+from rave_http.protocol.origins import address_of
+from rave_http.protocol.responses import send_page
+from rave_http.representation.renderers import Rendering
+from rave_http.representation.representations import MadeProduct, Representations
+from rave_http.representation.value_view import view_of
+
+_ACCEPTED_BESIDE: Final = ("text/html", "application/xhtml+xml")
+_HTML: Final = "text/html"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownResult:
+    """A result that a page shows.
+
+    Attributes:
+        product: the result.
+        status: how it came about.
+        asked: the question that it answers; ``None`` if that is not known.
+        call: the call of that; ``None`` likewise.
+        tab: the part of the page.
+        page: of a table's rows, from 1 on.
+    """
+
+    product: MadeProduct
+    exported: ExportedOperation
+    status: Status
+    asked: Asked | None = None
+    call: Call | None = None
+    tab: str = "view"
+    page: int = 1
+
+    @property
+    def entry(self) -> Entry | None:
+        """Its record; ``None`` if it is not kept."""
+        return self.product.entry if self.status is not Status.UNCACHED else None
+
+
+class ResultPages:
+    """Makes pages about products. For the event loop of one worker."""
+
+    def __init__(
+        self,
+        authorizer: Authorizer,
+        namespaces: LiveNamespaces,
+        representations: Representations,
+        runtime: Runtime,
+        links: Links,
+        foreign: ForeignCode,
+        clock: Clock,
+    ) -> None:
+        """Shows the results of the operations that ``namespaces`` export.
+
+        Args:
+            authorizer: decides who may refresh results, and see those that they were made from.
+            namespaces: have the operations.
+            representations: know the forms of results.
+            runtime: has the caches.
+            links: URLs that pages contain.
+            foreign: calls the code that renders.
+            clock: the source of time.
+        """
+        self._authorizer = authorizer
+        self._namespaces = namespaces
+        self._representations = representations
+        self._runtime = runtime
+        self._links = links
+        self._foreign = foreign
+        self._clock = clock
+
+    async def is_wanted(self, req: Request, product: MadeProduct) -> bool:
+        """Whether the answer for a client that likes pages best is the page about a product.
+
+        A program that asks for HTML gets the product itself if that is HTML.
+        """
+        if is_browser(req):
+            return True
+        forms = await self._representations.offers(product)
+        return kind_of(forms[0].media_type) != _HTML
+
+    async def send(self, req: Request, resp: Response, shown: ShownResult) -> None:
+        """Sends the page about a result.
+
+        Raises:
+            OSError: a store is in trouble.
+        """
+        forms = await self._representations.offers(shown.product)
+        facts = self._facts(req, shown, forms)
+        if shown.tab == "view":
+            url = "" if isinstance(shown.product.value, Remote) else self._product_url(shown)
+            make = partial(view_of, url=url, page=shown.page)
+            facts = replace(facts, view=await self._foreign.call(facts.name, make, shown.product, forms))
+        elif shown.tab == "why":
+            facts = replace(facts, explanation=await asyncio.to_thread(self._explanation, shown))
+        elif shown.tab == "lineage" and shown.entry is not None:
+            facts = replace(facts, lineage=await self._lineage(req, shown, shown.entry))
+        elif shown.tab == "code":
+            facts = replace(facts, snippets=self._snippets(req, shown, forms))
+        send_page(resp, result_page(facts, base=self._links.base, now=self._clock.now()))
+        resp.append_header("Vary", "Accept, Prefer")
+
+    def _product_url(self, shown: ShownResult) -> str:
+        return "" if shown.entry is None else self._links.to_product(shown.entry.key)
+
+    def _facts(self, req: Request, shown: ShownResult, forms: Sequence[Rendering]) -> ResultFacts:
+        product, entry, exported = shown.product, shown.entry, shown.exported
+        query = None if shown.asked is None else shown.asked.query
+        behind = name_behind(product.name, product.spec)
+        return ResultFacts(
+            name=product.name,
+            key="" if entry is None else entry.key,
+            status=shown.status,
+            entry=entry,
+            version="" if entry is None else f"{Key.parse(entry.key).version[:8]} by {entry.version_note}",
+            arguments=_arguments(shown),
+            query=query,
+            tab=shown.tab,
+            forms=self._forms(shown, forms, query),
+            may_refresh=self._authorizer.may(req, "refresh", exported.namespace),
+            behind="" if behind is None or query is None else f"{self._links.to_operation(behind)}{query}",
+            behind_name=behind or "",
+            notes=() if product.spec.kind.is_written else notes_of(product.value),
+        )
+
+    def _forms(
+        self, shown: ShownResult, forms: Sequence[Rendering], query: str | None
+    ) -> Sequence[tuple[str, str, str]]:
+        """The forms with their URLs. The one of a result that nobody keeps makes another one."""
+        url = self._product_url(shown)
+        if not url:
+            if query is None:
+                return ()
+            url = f"{self._links.to_operation(shown.product.name)}{query}"
+        sep = "&" if "?" in url else "?"
+        return [(form.name, form.media_type, f"{url}{sep}rave.f={form.name}") for form in forms]
+
+    def _explanation(self, shown: ShownResult) -> Sequence[tuple[str, str]]:
+        if shown.call is None:
+            return [("question", "not known: its arguments are recorded in a short form only")]
+        found = explain(shown.exported.resolved, shown.call, now=self._clock.now())
+        pairs = [("answer", f"{found.status}, since {found.reason}")]
+        pairs += [("differs", str(each)) for each in found.differences]
+        pairs += [("being made", found.computing)] if found.computing else []
+        pairs += [("depends on", f"{label}, {text}") for label, text in list(found.closure.items())[:50]]
+        return [*pairs, *(("not tracked", line) for line in untracked_lines(found))]
+
+    async def _lineage(self, req: Request, shown: ShownResult, entry: Entry) -> Sequence[LineageRow]:
+        caches = (shown.exported.resolved.cache, self._runtime.cache, self._runtime.products)
+        found = await asyncio.to_thread(lineage, caches, Key.parse(entry.key))
+        return [self._row(req, step, shown if step.depth == 0 else None) for step in found]
+
+    def _row(self, req: Request, step: Ancestor, shown: ShownResult | None) -> LineageRow:
+        exported = self._namespaces.by_quoted_name(step.key.text.rsplit("/", 2)[0])
+        seen = next((each for each in exported if self._authorizer.may(req, "view", each.namespace)), None)
+        if exported and seen is None:
+            return LineageRow(depth=step.depth, arguments={}, note="that you may not see")
+        name = shown.product.name if shown is not None else step.key.operation if seen is None else seen.name
+        if step.entry is None:
+            return LineageRow(depth=step.depth, name=name, arguments={}, note="not kept any more")
+        return LineageRow(
+            depth=step.depth,
+            name=name,
+            url="" if seen is None else self._links.to_result(step.key.text),
+            arguments=step.entry.arguments if seen is not None else {},
+            seconds=step.entry.seconds,
+            created_at=step.entry.created_at,
+            note="shown above" if step.is_repeated else "",
+        )
+
+    def _snippets(self, req: Request, shown: ShownResult, forms: Sequence[Rendering]) -> Sequence[Snippet]:
+        asked = shown.asked
+        if asked is None or asked.document is not None:
+            return ()
+        fields = form_fields(shown.exported.operation)
+        base = self._links.base
+        address = base if "://" in base else f"{origin_of(req, self._authorizer)}{base}"
+        suffix = suffix_of(forms[0].media_type)
+        return snippets(shown.product.name, fields, list(asked.texts), address=address, suffix=suffix)
+
+
+def _arguments(shown: ShownResult) -> dict[str, str]:
+    if shown.entry is not None and shown.entry.arguments:
+        return shown.entry.arguments
+    asked = shown.asked
+    if asked is None:
+        return {}
+    if asked.document is not None:
+        return {name: str(value) for name, value in asked.document.items()}
+    texts: dict[str, str] = {}
+    for name, text in asked.texts:
+        texts[name] = f"{texts[name]}, {text}" if name in texts else text
+    return texts
+
+
+def origin_of(req: Request, authorizer: Authorizer) -> str:
+    """How the client reached the service, so that examples on a page can be copied."""
+    return address_of(req.scope["headers"], scheme=req.scheme, is_trusted=authorizer.is_behind_proxy(req))
+
+
+def likes_pages(req: Request) -> bool:
+    """Whether a request is for something to read in a window: it likes HTML best, and is not for a part of a page."""
+    if req.method not in ("GET", "HEAD") or req.get_header("Sec-Fetch-Dest", default="document") != "document":
+        return False
+    weights = _weights(req.get_header("Accept") or "")
+    best = max(weights.values(), default=0.0)
+    if not best or weights.get(_HTML) != best:
+        return False
+    liked = [kind for kind, weight in weights.items() if weight == best]
+    return all(kind in _ACCEPTED_BESIDE or kind.startswith("image/") for kind in liked)
+
+
+def is_browser(req: Request) -> bool:
+    """Whether a request that likes pages comes from a browser, as far as can be told: those take anything else, too."""
+    return "*/*" in _weights(req.get_header("Accept") or "")
+
+
+def _weights(accept: str) -> dict[str, float]:
+    """How much a client likes each media type that it names."""
+    found: dict[str, float] = {}
+    for each in accept.lower().split(","):
+        kind, *parameters = (part.strip() for part in each.split(";"))
+        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        try:
+            found[kind] = float(weight)
+        except ValueError:
+            return {}
+    return found

@@ -1,0 +1,130 @@
+"""``/-/ui/r/{key}``: the page about a product, which is the page of its ticket until it is made."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from falcon.asgi import Request, Response
+
+from rave_core.clock import Clock
+from rave_core.model import Entry, Status
+from rave_http.auth.authorizer import Authorizer
+from rave_http.jobs.followers import Followers
+from rave_http.pages.result_view import TABS
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.queries import read
+from rave_http.representation.representations import MadeProduct
+from rave_http.resources.product_events import ProductEvents
+from rave_http.resources.products import after_of, asked_of
+from rave_http.resources.result_pages import ResultPages, ShownResult
+from rave_http.resources.ui import Form
+from rave_http.worker.job_status import JobStatus, JobStatuses, State
+from rave_http.worker.questions import Questions, recorded_as, written_as
+from rave_http.worker.responder import AFTER, Responder
+
+_PARAMETERS: Final = ("tab", "page", "of", AFTER)
+_MOST_PAGES: Final = 10**12
+
+
+class ResultPage:
+    """The page about the product of a key."""
+
+    def __init__(
+        self,
+        authorizer: Authorizer,
+        statuses: JobStatuses,
+        followers: Followers,
+        events: ProductEvents,
+        questions: Questions,
+        responder: Responder,
+        pages: ResultPages,
+        form: Form,
+        clock: Clock,
+    ) -> None:
+        """Shows the products of all exported operations.
+
+        Args:
+            authorizer: decides who may see them.
+            statuses: give their status.
+            followers: learn who asks for a product.
+            events: write their tickets.
+            questions: find what they answer.
+            responder: fills responses.
+            pages: make the pages.
+            form: answers for an operation of a namespace ``r``, whose forms have addresses of the same kind.
+            clock: the source of time.
+        """
+        self._authorizer = authorizer
+        self._statuses = statuses
+        self._followers = followers
+        self._events = events
+        self._questions = questions
+        self._responder = responder
+        self._pages = pages
+        self._form = form
+        self._clock = clock
+
+    async def on_get(self, req: Request, resp: Response, key: str) -> None:
+        """The page; while the product is being made, that of its ticket, which becomes this one.
+
+        Raises:
+            Problem: there is no such product (any more).
+        """
+        try:
+            found, exported = self._statuses.identify(key, lambda space: self._authorizer.may(req, "view", space))
+        except Problem:
+            return await self._form.on_get(req, resp, f"r/{key}")
+        req.scope["rave"].operation, req.scope["rave"].key = exported.name, found.text
+        asked = read(req, *_PARAMETERS)
+        after = after_of(asked)
+        place = await self._statuses.locate(found, exported, after=after)
+        if place.is_awaited:
+            self._followers.note(found.text, self._authorizer.asker(req))
+            if place.state is State.ORPHANED and self._authorizer.may(req, "run", exported.namespace):
+                place = await self._statuses.take_over(place, self._authorizer.asker(req))
+        if place.is_awaited:
+            document = self._events.document(place, after)
+            self._responder.show_ticket(req, resp, document, asked_of(place), since=place.since, is_page=True)
+        elif place.state is State.READY:
+            await self._show(req, resp, place, asked)
+        else:
+            raise self._statuses.refuse(place)
+        return None
+
+    on_head = on_get
+
+    async def _show(self, req: Request, resp: Response, place: JobStatus, asked: dict[str, str]) -> None:
+        exported, resolved = place.exported, place.exported.resolved
+        entry: Entry | None
+        if place.found is not None:
+            value, entry = place.found.value, place.found.entry
+            status = Status.HIT if entry.is_fresh(self._clock.now()) else Status.STALE
+        else:  # no cache keeps it; the job that just ended does, for a moment
+            assert place.job is not None
+            outcome = place.job.task.result()
+            value, entry, status = outcome.value, outcome.entry, outcome.status
+        candidates = [asked_of(place), written_as(place.name, asked["of"]) if "of" in asked else None]
+        candidates += [recorded_as(place.name, entry)] if entry is not None else []
+        known = await self._questions.find(exported, place.key, candidates)
+        question, call = known if known is not None else (None, None)
+        product = MadeProduct(place.name, resolved.spec, value, entry, resolved.cache)
+        shown = ShownResult(product, exported, status, question, call, _tab(asked), _page(asked))
+        await self._pages.send(req, resp, shown)
+
+
+def _tab(asked: dict[str, str]) -> str:
+    tab = asked.get("tab", TABS[0])
+    if tab not in TABS:
+        raise _wrong("tab", f"there is no part {tab[:40]!r}; there are {', '.join(TABS)}")
+    return tab
+
+
+def _page(asked: dict[str, str]) -> int:
+    text = asked.get("page", "1")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:13]) <= _MOST_PAGES:
+        raise _wrong("page", f"{text[:40]!r} is not the number of a page, from 1 on")
+    return int(text[:13])
+
+
+def _wrong(parameter: str, detail: str) -> Problem:
+    return Problem("bad-arguments", detail, errors=[{"parameter": parameter, "detail": detail}])

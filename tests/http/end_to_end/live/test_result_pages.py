@@ -1,0 +1,195 @@
+"""The page about a product, as people get it: facts, rows, pictures, frames, trees, and the ticket that becomes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.http.browser import MODES, Browser, opened
+from tests.http.end_to_end.live.page_lab import MORE
+from tests.http.representation.forms import BROWSER
+
+Service = Any  # RunningService of the conftest
+PAGES = [
+    *("/lab/measured?n=250", "/lab/parent?n=3", "/lab/picture", "/lab/letter", "/lab/hostile", "/lab/fleeting_rows"),
+    *("/lab/noted", "/lab/files/document?size=2000", "/lab/total?l=1,2,3"),
+]
+TABS = ("view", "why", "lineage", "formats", "code")
+
+
+@pytest.fixture(scope="module")
+def service(launch_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose namespace has results of every kind; everybody may refresh them."""
+    place = tmp_path_factory.mktemp("pages")
+    permissions = {"anonymous": ["view", "run", "refresh", "metrics", "purge"]}
+    running = launch_service(place, more=MORE, environ={"HOME": str(place)}, service={"permissions": permissions})
+    for path in PAGES:  # so that pages show kept results, not tickets
+        running.get(path)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests of this file."""
+    with opened(tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+def page_of(service: Service, path: str, **headers: str) -> Any:
+    """What a browser gets."""
+    return service.get(path, headers={"Accept": BROWSER, **headers})
+
+
+def key_of(service: Service, path: str) -> str:
+    """The key of the product of a question."""
+    return str(service.get(path).headers["Content-Location"]).removeprefix("/-/products/")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_result_has_a_page_that_fits(service: Service, browser: Browser, mode: str) -> None:
+    """No message, no report of the policy, no sideways scrolling, nothing from elsewhere, whatever the value is."""
+    browser.mode(mode)
+    for path in PAGES:
+        browser.open(f"{service.url}{path}")
+        assert (path, browser.said, browser.overflow()) == (path, [], 0)
+        assert all(url.startswith((service.url, "data:", "about:")) for url in browser.asked)
+        assert "Change and run again" in browser.text()
+
+
+def test_the_parts_of_the_page_fit_as_well(service: Service, browser: Browser) -> None:
+    """On the narrowest screen, and each is linked from the first."""
+    browser.mode("phone")
+    browser.open(f"{service.url}/lab/parent?n=3")
+    for tab in TABS:
+        browser.click(f".tabs a:nth-child({TABS.index(tab) + 1})")
+        assert (tab, browser.said, browser.overflow()) == (tab, [], 0)
+        assert browser.value("document.querySelector('.tabs [aria-current]').textContent") == tab
+
+
+def test_the_page_tells_the_facts_of_a_result(service: Service) -> None:
+    """What was asked, how old it is, how long it is good and took, its size and version, and where it stays."""
+    page = page_of(service, "/lab/fleeting?name=page")
+    assert page.headers["Cache-Control"] == "no-store"
+    text = page.text
+    for fact in ("lab/fleeting", "&#39;page&#39;", "ago</time>", "data-until=", "took <strong", "by source"):
+        assert fact in text
+    key = key_of(service, "/lab/parent?n=3")
+    text = page_of(service, "/lab/parent?n=3").text
+    assert f'href="/-/ui/r/{key}"' in text
+    assert 'href="/lab/parent?n=3"' in text
+    assert 'href="/-/ui/lab/parent?n=3"' in text
+    assert 'href="/lab/parent?n=3&amp;rave.refresh=true"' in text
+
+
+def test_programs_get_what_they_got(service: Service) -> None:
+    """A page is for those who like HTML best, name no form, and want something to read."""
+    assert service.get("/lab/measured").headers["Content-Type"] == "application/json"
+    assert service.get("/lab/measured", headers={"Accept": "text/csv"}).headers["Content-Type"].startswith("text/csv")
+    assert "Dear team" in service.get("/lab/letter", headers={"Accept": "text/html"}).text
+    assert "Dear team" in page_of(service, "/lab/letter?rave.f=html").text
+    assert page_of(service, "/lab/measured?rave.f=json").headers["Content-Type"] == "application/json"
+    framed = page_of(service, "/lab/letter", **{"Sec-Fetch-Dest": "iframe"})
+    assert "Dear team" in framed.text
+    mixed = service.get("/lab/measured", headers={"Accept": "application/json, text/html"})
+    assert mixed.headers["Content-Type"] == "application/json"
+    assert "Change and run again" in service.get("/lab/measured", headers={"Accept": "text/html"}).text
+
+
+def test_a_table_is_shown_by_the_page(service: Service) -> None:
+    """A hundred rows at a time, with numbers for people and the exact ones beside them."""
+    text = page_of(service, "/lab/measured?n=250").text
+    assert text.count("<tr>") == 101
+    assert "250 rows, 5 columns: 1 to 100 shown" in text
+    assert '<td class="number" title="40960">41 kB</td>' in text
+    assert '<td class="number" title="12345">12,345</td>' in text
+    assert '<td class="number">50000</td>' in text
+    assert "2026-11-25 12:00:00 UTC" in text
+    assert len(text) < 40_000
+    key = key_of(service, "/lab/measured?n=250")
+    last = page_of(service, f"/-/ui/r/{key}?page=3").text
+    assert "201 to 250 shown" in last
+    assert "row 249" in last
+    assert page_of(service, f"/-/ui/r/{key}?page=99").text.count("row 249") == 1
+    for wrong in ("page=0", "page=x", "tab=nothing", "more=1"):
+        assert page_of(service, f"/-/ui/r/{key}?{wrong}").status_code == 400
+
+
+def test_what_is_left_out_is_told(service: Service) -> None:
+    """By the notes of the table."""
+    assert '<div class="note warn">one file is left out</div>' in page_of(service, "/lab/noted").text
+
+
+def test_pages_within_products_stay_in_their_frame(service: Service, browser: Browser) -> None:
+    """Their scripts have no rights on the page around them."""
+    browser.mode("light")
+    browser.open(f"{service.url}/lab/letter")
+    assert browser.value("document.querySelector('iframe').getAttribute('sandbox')") == "allow-scripts"
+    assert browser.value("document.title") == "lab/letter · RAVE"
+
+
+def test_a_picture_leads_to_the_table_behind_it(service: Service, browser: Browser) -> None:
+    """It is shown in the page, which links to the question with the same arguments."""
+    browser.mode("light")
+    browser.open(f"{service.url}/lab/picture?n=7")
+    assert browser.value("document.querySelector('main img').naturalWidth") == 400
+    assert browser.value("document.querySelector('.facts-line a').getAttribute('href')") == "/lab/measured?n=7"
+
+
+def test_hostile_names_and_cells_are_only_text(service: Service, browser: Browser) -> None:
+    """Nothing of them is markup, and nothing runs."""
+    browser.mode("light")
+    browser.open(f"{service.url}/lab/hostile")
+    assert "<script>alert(1)</script>" in browser.text()
+    assert browser.value("document.querySelectorAll('main b').length") == 0
+
+
+def test_a_ticket_becomes_its_result_in_place(service: Service, browser: Browser) -> None:
+    """From the first second it says that it computes; the result has the address that the ticket had."""
+    browser.mode("no-script")
+    browser.open(f"{service.url}/lab/gated?name=ticket")
+    assert "waits at its gate" in browser.text()
+    browser.until("location.pathname.startsWith('/-/ui/r/lab/gated/')")
+    service.open_gate("ticket")
+    browser.until("document.body.innerText.includes('ticket went through')")
+    assert browser.value("document.querySelector('h1').textContent") == "lab/gated"
+    again = browser.value("document.querySelector('.acts a').getAttribute('href')")
+    assert again == "/-/ui/lab/gated?name=ticket"
+
+
+def test_a_refresh_leads_to_the_page_of_the_result(service: Service) -> None:
+    """Else loading the page again would refresh once more."""
+    key = key_of(service, "/lab/square?n=9")
+    answer = page_of(service, "/lab/square?n=9&rave.refresh=true")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/-/ui/r/{key}")
+
+
+def test_the_page_of_a_key_knows_its_question(service: Service) -> None:
+    """From what is recorded, if that gives the very key; a forged question is not shown."""
+    key = key_of(service, "/lab/total?l=4,5")
+    assert 'href="/lab/total?l=4&amp;l=5"' in page_of(service, f"/-/ui/r/{key}").text
+    forged = page_of(service, f"/-/ui/r/{key}?of=l%3D9").text
+    assert "l=9" not in forged
+    why = page_of(service, f"/-/ui/r/{key}?tab=why").text
+    assert "hit, since a result was made" in why
+    code = page_of(service, f"/-/ui/r/{key}?tab=code").text
+    assert re.search(r"curl -L &#39;http://127.0.0.1:\d+/lab/total\?l=4&amp;l=5&#39;", code)
+
+
+def test_the_lineage_names_the_results_that_it_was_made_from(service: Service) -> None:
+    """Each with a link to its page."""
+    key, square = key_of(service, "/lab/parent?n=3"), key_of(service, "/lab/square?n=4")
+    text = page_of(service, f"/-/ui/r/{key}?tab=lineage").text
+    assert "It was made from the results below it" in text
+    assert f'href="/-/ui/r/{square}"' in text
+
+
+def test_what_is_no_key_is_no_result(service: Service) -> None:
+    """Nor is what expired; both say what to do."""
+    assert page_of(service, "/-/ui/r/lab/square/nothing/here").status_code == 404
+    key = key_of(service, "/lab/square?n=77")
+    assert service.ask("DELETE", f"/-/products/{key}").status_code == 204
+    assert page_of(service, f"/-/ui/r/{key}").status_code in (404, 410)
