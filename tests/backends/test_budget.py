@@ -9,6 +9,7 @@ import pytest
 
 from rave_backends.budget import Budget, Limit
 from rave_backends.filesystem.backend import FilesystemBackend
+from rave_backends.memory.backend import MemoryBackend
 from rave_backends.object_store.backend import ObjectStoreBackend
 from rave_core.backend import StoreURL
 from rave_core.errors import ConfigurationError
@@ -58,9 +59,14 @@ def test_a_budget_of_entries_is_kept(open_store):
 
 @pytest.mark.parametrize("policy", ["lru", "lfu", "cost"])
 @pytest.mark.parametrize("most", [1, 3])
-def test_the_newest_entry_of_a_directory_goes_last(tmp_path, policy, most):
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_the_newest_entry_goes_last(tmp_path, kind, policy, most):
     """Whatever the policy: what was just put is there, and no more than may be kept."""
-    store = FilesystemBackend.from_url(StoreURL(f"file://{tmp_path}/store?max_entries={most}&policy={policy}"))
+    options = f"max_entries={most}&policy={policy}"
+    if kind == "file":
+        store = FilesystemBackend.from_url(StoreURL(f"file://{tmp_path}/store?{options}"))
+    else:
+        store = MemoryBackend.from_url(StoreURL(f"memory://?{options}"))
     for number in range(8):
         put(store, "a/b", f"k{number}")
         assert f"k{number}" in kept(store)

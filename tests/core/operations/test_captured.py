@@ -38,7 +38,7 @@ def test_a_local_operation_that_calls_itself_has_a_key(runtime: Runtime) -> None
 
 def test_those_who_share_an_exception_do_not_pile_up_frames_on_it(runtime: Runtime) -> None:
     """It is one object, and each who raises it again starts from where the body left it."""
-    together, seen = threading.Barrier(16), list[int]()
+    together, seen = threading.Barrier(64), list[int]()
 
     @op(name="hazards/fails")
     def fails(x: int) -> None:
@@ -52,12 +52,12 @@ def test_those_who_share_an_exception_do_not_pile_up_frames_on_it(runtime: Runti
         except KeyError as error:
             seen.append(len([*traceback.walk_tb(error.__traceback__)]))
 
-    threads = [threading.Thread(target=carry(ask)) for _ in range(16)]
+    threads = [threading.Thread(target=carry(ask)) for _ in range(64)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert len(seen) == 16
+    assert len(seen) == 64
     assert max(seen) < 40
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from rave_core import Runtime, using
+from rave_core.versions.manifests import Manifests
+from tests.core.forks import in_child
 from tests.core.versions.programs import loaded
 
 PROGRAM = """
@@ -101,3 +105,38 @@ def test_releases_of_packages_are_recorded_and_compared(tmp_path: Path, run_pyth
     old, new = "{'statlib': '1.0'}", "{'statlib': '1.1'}"
     assert said[0] == ["miss", old, "miss", old]
     assert said[1] == ["hit; made with statlib 1.0, now 1.1", old, "miss; made with statlib 1.0, now 1.1", new]
+
+
+def test_a_manifest_that_is_damaged_says_nothing(tmp_path: Path) -> None:
+    """Whatever it holds: what is no text by text is not used."""
+    kept = Manifests()
+    kept.directory = tmp_path / "manifests"
+    kept.write("t/f", "v1", {"a:f": "1"})
+    assert kept.read("t/f", "v1") == {"a:f": "1"}
+    (file,) = kept.directory.iterdir()
+    for damaged in ("{", "[]", '{"a:f": 1}'):
+        file.write_text(damaged)
+        assert kept.read("t/f", "v1") is None
+
+
+def test_users_of_one_directory_do_not_believe_each_others_manifests(as_root: None) -> None:
+    """Nor stand in each other's way: one that root left there unreadable is replaced."""
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        kept = Manifests()
+        kept.directory = Path(place, "manifests")
+        kept.write("t/f", "v1", {"a:f": "1"})
+        os.chown(kept.directory, 50002, -1)
+        assert in_child(lambda: os.setuid(50002) is None and _is_written_again(kept.directory))
+        anew = Manifests()
+        anew.directory = kept.directory
+        assert anew.read("t/f", "v1") is None
+
+
+def _is_written_again(directory: Path | None) -> bool:
+    """Whether this user, who can't read what is there, has a manifest of the own afterwards."""
+    anew = Manifests()
+    anew.directory = directory
+    before = anew.read("t/f", "v1")
+    anew.write("t/f", "v1", {"a:f": "2"})
+    return before is None and anew.read("t/f", "v1") == {"a:f": "2"}
