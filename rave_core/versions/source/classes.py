@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import functools
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, WrapperDescriptorType
 from typing import Any
 
@@ -122,7 +122,7 @@ def describe_class(walk: Walk, cls: type) -> None:
         walk.put_library(cls.__module__ if isinstance(cls.__module__, str) else "builtins", _file(cls))
         return
     label = f"{cls.__module__}:{cls.__qualname__}"
-    space = _space(cls)
+    space = _space(walk, cls)
     definition = _statement(walk, cls, space)
     walk.nodes[label] = definition.code[-12:] if definition is not None else "loaded"
     if definition is not None:
@@ -135,13 +135,21 @@ def describe_class(walk: Walk, cls: type) -> None:
         walk.refer(base, label)
     if type(cls) is not type:
         walk.refer(type(cls), label)
-    facts = facts_of_class(cls, space)
+    facts = facts_of_class(walk, cls, space)
     _members(walk, cls, label, facts.outline.classes.get(cls.__qualname__, ()) if facts is not None else ())
     _fields(walk, cls, label)
 
 
-def methods(cls: type) -> list[FunctionType]:
-    """The functions that the statement of a class defines."""
+def methods(walk: Walk, cls: type) -> list[FunctionType]:
+    """The functions that the statement of a class defines, looked up once in a walk."""
+    known = walk.methods.get(id(cls))
+    if known is None:
+        walk.keep(cls)
+        known = walk.methods[id(cls)] = _methods(cls)
+    return known
+
+
+def _methods(cls: type) -> list[FunctionType]:
     found = [function_in(member) for member in vars(cls).values()]
     return [
         each
@@ -153,37 +161,37 @@ def methods(cls: type) -> list[FunctionType]:
     ]
 
 
-def _space(cls: type) -> dict[str, Any]:
-    own = methods(cls)
+def _space(walk: Walk, cls: type) -> dict[str, Any]:
+    own = methods(walk, cls)
     if own:
         return own[0].__globals__
     module = sys.modules.get(cls.__module__)
     return names_in(module) if module is not None else {"__name__": cls.__module__}
 
 
-def _statement(walk: Walk, cls: type, space: Mapping[str, Any]) -> Definition | None:
+def _statement(walk: Walk, cls: type, space: dict[str, Any]) -> Definition | None:
     """The statement of a class, if it is the one that was loaded."""
-    facts = facts_of_class(cls, space)
+    facts = facts_of_class(walk, cls, space)
     if facts is None:
         walk.put_if_replaced(space)
         return None
     definition = facts.class_(cls.__qualname__)
-    own = methods(cls)
+    own = methods(walk, cls)
     file = own[0].__code__.co_filename if own else space.get("__file__")
     if definition is not None and isinstance(file, str):
         walk.files.setdefault(file, (facts, space))
     return definition
 
 
-def facts_of_class(cls: type, space: Mapping[str, Any] | None = None) -> Facts | None:
+def facts_of_class(walk: Walk, cls: type, space: dict[str, Any] | None = None) -> Facts | None:
     """The facts of the source in which a class was defined; ``None`` unless all its methods are from there."""
-    own = methods(cls)
-    space = _space(cls) if space is None else space
+    own = methods(walk, cls)
+    space = _space(walk, cls) if space is None else space
     if own:
         loaded = [sources.of_code(each.__code__, each.__globals__).facts for each in own]
         return None if None in loaded else loaded[0]
     if has_file(space):
-        return sources.of_module(space)
+        return walk.facts_of(space)
     return sources.cell(cls.__name__)
 
 

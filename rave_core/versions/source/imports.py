@@ -59,7 +59,12 @@ def _module(walk: Walk, name: str, member: str) -> list[tuple[int, str, str, dic
     if place in (Place.RAVE, Place.PYTHON):
         walk.put(place, name.partition(".")[0])
         return []
-    found = find_spec(name)
+    top = _found(walk, name.partition(".")[0])
+    if top is not None and top.origin is not None and walk.locality.of(name, top.origin) is Place.PACKAGE:
+        if member != "?":
+            walk.put_library(name, top.origin)  # with its release, which says what else it has
+        return []
+    found = _found(walk, name)
     if found is None:
         if member != "?":
             walk.put("missing", name)
@@ -69,9 +74,17 @@ def _module(walk: Walk, name: str, member: str) -> list[tuple[int, str, str, dic
     if place is not Place.PROJECT:
         walk.put_library(name, found.origin)
         return []
-    if member not in ("", "?", "*") and found.submodule_search_locations is not None and find_spec(f"{name}.{member}"):
+    is_package = found.submodule_search_locations is not None
+    if member not in ("", "?", "*") and is_package and _found(walk, f"{name}.{member}"):
         return _module(walk, f"{name}.{member}", "")  # a module of the package, not a name in it
     return _whole(walk, name, found)
+
+
+def _found(walk: Walk, name: str) -> ModuleSpec | None:
+    """How a module would be found, looked up once in a walk."""
+    if name not in walk.specs:
+        walk.specs[name] = find_spec(name)
+    return walk.specs[name]
 
 
 def _whole(walk: Walk, name: str, found: ModuleSpec) -> list[tuple[int, str, str, dict[str, Any]]]:

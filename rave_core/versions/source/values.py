@@ -219,7 +219,7 @@ def _written_by(walk: Walk, kind: type) -> dict[str, str]:
             function_in(each) is not None and not is_generated(function_in(each)) for each in vars(cls).values()
         ):
             continue
-        facts = facts_of_class(cls)
+        facts = facts_of_class(walk, cls)
         for method, names in (facts.outline.writers.get(cls.__qualname__, {}) if facts is not None else {}).items():
             if method in _MAKERS:
                 continue

@@ -10,6 +10,9 @@ import sys
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.machinery import ModuleSpec
+from types import FunctionType
 from typing import Any, TypeAlias
 
 from rave_core.errors import Signal
@@ -24,8 +27,16 @@ MAX_OBJECTS = 2000
 """The maximum number of objects followed one by one; beyond it, whole modules count."""
 SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented)})
 
+_LONG = 200
+
 Place_: TypeAlias = tuple[int, str]
 """The ``id`` of a namespace and a name in it; for an object, its ``id`` and an empty text."""
+
+
+@lru_cache(1 << 13)
+def _text(value: str) -> bytes:
+    """The encoding of a short text: one walk after the other meets the same ones."""
+    return encode(value)
 
 
 class TooLarge(Signal):
@@ -85,6 +96,8 @@ class Walk:
         modules: facts by the ``id`` of the names of a module.
         bodies: the ``id`` of each function that is the body of an operation.
         packages: releases of the installed packages that were reached, by name.
+        methods: the methods of classes, by the ``id`` of each.
+        specs: how modules would be found, by name.
     """
 
     locality: Locality
@@ -111,6 +124,8 @@ class Walk:
     extent: tuple[int, ...] = ()
     modules: dict[int, Facts | None] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
+    methods: dict[int, list[FunctionType]] = field(default_factory=dict)
+    specs: dict[str, ModuleSpec | None] = field(default_factory=dict)
     _tokens: Tokens = field(default_factory=Tokens)
     _numbers: dict[int, int] = field(default_factory=dict)
     _queue: deque[tuple[Any, str]] = field(default_factory=deque)
@@ -134,7 +149,7 @@ class Walk:
     def refer(self, value: Any, label: str) -> None:
         """Adds a value: a scalar as it is, anything else by its number, to be described in its turn."""
         if type(value) in SCALARS:
-            self.put("v", encode(value))
+            self.put("v", _text(value) if type(value) is str and len(value) < _LONG else encode(value))
             return
         number = self._numbers.get(id(value))
         if number is None:
