@@ -109,6 +109,16 @@ class ObjectStoreBackend(Backend):
         """Keeps ``frame``, given in pieces, in place of the old one. A reader sees the whole old or new frame."""
         self._bucket.put(self._name(key), frame)
 
+    def put_unless(self, key: str, frame: Sequence[Bytes], is_better: Callable[[Bytes], bool]) -> bool:
+        """Keeps ``frame`` unless the one under ``key`` is better, in one step if the store has conditional writes."""
+        name, data = self._name(key), b"".join(frame)
+        while True:
+            seen = self._bucket.get_tagged(name)
+            if seen is not None and is_better(seen.content):
+                return False
+            if self._leases.exchange(name, data, seen):
+                return True
+
     def delete(self, key: str) -> bool:
         """Forgets ``key``; whether it existed just before."""
         name = self._name(key)

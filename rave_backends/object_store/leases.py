@@ -74,6 +74,22 @@ class ObjectLeases:
         found = self._bucket.get_tagged(name) if data else None
         return found is not None and found.content == data  # repeated, as in `claim`
 
+    def exchange(self, name: str, data: bytes, seen: Tagged | None) -> bool:
+        """Puts an object if the one called ``name`` is still ``seen`` (``None`` for none); returns whether it did.
+
+        If the store lacks the condition for that, it always puts it.
+        """
+        tried = self.tried()
+        if seen is not None:
+            return self._replace(name, data, seen, tried)
+        if not tried.creates:
+            self._bucket.put(name, [data])
+            return True
+        if self._bucket.create(name, data):
+            return True
+        found = self._bucket.get_tagged(name)
+        return found is not None and found.content == data  # repeated, as in `claim`
+
     def tried(self) -> Tries:
         """Which conditions the store supports, probed once.
 

@@ -9,6 +9,7 @@ from rave_core.backend.backend import Backend, BackendFactory
 from rave_core.backend.capabilities import (
     Located,
     SupportsAging,
+    SupportsConditionalPut,
     SupportsFiles,
     SupportsHoldings,
     SupportsLease,
@@ -39,6 +40,7 @@ __all__ = [
     "Purged",
     "StoreURL",
     "SupportsAging",
+    "SupportsConditionalPut",
     "SupportsFiles",
     "SupportsHoldings",
     "SupportsLease",

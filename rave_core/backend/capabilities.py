@@ -135,6 +135,17 @@ class SupportsAging(Protocol):
 
 
 @runtime_checkable
+class SupportsConditionalPut(Protocol):
+    """A store that can look at what it has and replace it in one step."""
+
+    def put_unless(self, key: str, frame: Sequence[Bytes], is_better: Callable[[Bytes], bool]) -> bool:
+        """Keeps ``frame`` as ``Backend.put`` does, unless the frame under ``key`` is better; returns whether it did.
+
+        Nobody else's frame takes its place between ``is_better`` and the put: the store asks again about that one.
+        """
+
+
+@runtime_checkable
 class SupportsLease(Protocol):
     """A store in which one of many processes can claim a key. Records are small and opaque to the store."""
 

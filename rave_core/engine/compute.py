@@ -18,7 +18,7 @@ from rave_core.errors import BackendError, ProductError
 from rave_core.expiry import Request, check_result
 from rave_core.functions.argument_reprs import summarize
 from rave_core.model import FOREVER, Call, Entry, Kind, OperationSpec, Options, Outcome, Status
-from rave_core.storage.cache import Cache, Destination, Encoded, EntryDraft
+from rave_core.storage.cache import Cache, Destination, Encoded, EntryDraft, Found
 from rave_core.storage.leases import Lease
 from rave_core.telemetry.diagnostics import Diagnostics
 
@@ -141,24 +141,29 @@ class Compute:
 
     def keep(self, execution: Execution, ran: BodyResult, lease: Lease | None) -> tuple[Outcome[Any], FlightResult]:
         """Keeps the result of a body if its strategy and the cache allow it, then releases the lease."""
-        kept = self._dropped(execution, ran) if self._is_late(execution, ran, lease) else self._keep(execution, ran)
+        begun = ran.generated_at - ran.seconds
+        is_suspect = self._is_suspect(execution, lease)
+        is_late = is_suspect and self._has_later(execution, begun)
+        kept = self._dropped(execution, ran) if is_late else self._keep(execution, ran, begun if is_suspect else None)
         if execution.deep is not None:
             execution.deep.done.add(execution.key.text)
         if lease is not None and execution.resolved.leases is not None:
             execution.resolved.leases.release(lease)
         return kept
 
-    def _is_late(self, execution: Execution, ran: BodyResult, lease: Lease | None) -> bool:
-        """Whether this process slept through its lease while another kept a result that it began later."""
+    def _is_suspect(self, execution: Execution, lease: Lease | None) -> bool:
+        """Whether this process may have slept through its lease, so that another may have kept a later result."""
         resolved = execution.resolved
         if lease is None or resolved.leases is None:
             return False
         since_beat = self._clock.monotonic() - lease.renewed_at[0], self._clock.now() - lease.renewed_at[1]
         is_sure = not (lease.lost or lease.overslept) and max(since_beat) < resolved.leases.lease_time
-        if is_sure or not resolved.leases.may_be_lost(lease):
-            return False
+        return not is_sure and resolved.leases.may_be_lost(lease)
+
+    def _has_later(self, execution: Execution, begun: float) -> bool:
+        resolved = execution.resolved
         try:
-            return resolved.cache.has_later(execution.key, ran.generated_at - ran.seconds)
+            return resolved.cache.has_later(execution.key, begun)
         except Exception as error:  # noqa: BLE001  # a store may raise anything
             self._diagnostics.backend_failed(resolved.cache.url, "look for a later entry", error)
             return False
@@ -169,23 +174,36 @@ class Compute:
         resolved.cache.drop(execution.key.text)  # memory may hold an even older result
         return self._unkept(execution, ran)
 
-    def _keep(self, execution: Execution, ran: BodyResult) -> tuple[Outcome[Any], FlightResult]:
+    def _keep(
+        self, execution: Execution, ran: BodyResult, unless_after: float | None = None
+    ) -> tuple[Outcome[Any], FlightResult]:
+        """Keeps a result, unless one is kept that was begun at ``unless_after`` or later."""
         resolved, prepared = execution.resolved, self._prepared(execution, ran)
         if prepared is None:
             return self._unkept(execution, ran)
         draft, encoded = prepared
         try:
-            found = resolved.cache.put(execution.key, draft, encoded)
+            found = self._put(execution, draft, encoded, unless_after)
         except Exception as error:
             if self._strict:
                 raise BackendError(f"{resolved.name}: {resolved.cache.url} could not keep an entry: {error}") from error
             self._diagnostics.backend_failed(resolved.cache.url, "keep an entry", error)
             return self._unkept(execution, ran, fetch=_fetcher(resolved.cache, encoded))
+        if found is None:
+            return self._dropped(execution, ran)
         status = Status.MISS if execution.is_plain or not execution.must_run else Status.REFRESHED
         execution.call.ref = found.ref
         self._diagnostics.stored(resolved.record, status, execution.key, found.entry)
         self.after_put(resolved.cache)
         return Outcome(found.value, status, execution.key, found.entry), FlightResult()
+
+    def _put(
+        self, execution: Execution, draft: EntryDraft, encoded: Encoded, unless_after: float | None
+    ) -> Found | None:
+        cache = execution.resolved.cache
+        if unless_after is None:
+            return cache.put(execution.key, draft, encoded)
+        return cache.put_unless_later(execution.key, draft, encoded, unless_after)
 
     def _prepared(self, execution: Execution, ran: BodyResult) -> tuple[EntryDraft, Encoded] | None:
         """The entry without the fields that the encoding sets, and the encoded value; ``None`` if it can't be kept."""

@@ -7,7 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from rave_core.backend import EVICTED, HEAD_SIZE, Backend, Located, MemoryRef, SupportsPeek, SupportsValues, Truncated
+from rave_core.backend import (
+    EVICTED,
+    HEAD_SIZE,
+    Backend,
+    Located,
+    MemoryRef,
+    SupportsConditionalPut,
+    SupportsPeek,
+    SupportsValues,
+    Truncated,
+)
 from rave_core.codecs import Codecs
 from rave_core.codecs.immutability import is_immutable
 from rave_core.errors import DamagedError, EntryError, LaterFormatError, SealError
@@ -123,9 +133,14 @@ class Cache(Destination):
 
         An entry without a valid seal does not count. Neither does one that can't be read.
         """
-        layers: Sequence[Backend] = getattr(self.backend, "layers", (self.backend,))
-        found = (self._begun(layer, key.text) for layer in layers)
+        found = (self._begun(layer, key.text) for layer in self.layers)
         return any(begun is not None and begun >= started for begun in found)
+
+    @property
+    def layers(self) -> Sequence[Backend]:
+        """The backends of which this one consists, nearest first."""
+        layers: Sequence[Backend] = getattr(self.backend, "layers", (self.backend,))
+        return layers
 
     def _begun(self, layer: Backend, key: str) -> float | None:
         size = HEAD_SIZE
@@ -157,6 +172,13 @@ class Cache(Destination):
     @abstractmethod
     def put(self, key: Key, draft: EntryDraft, encoded: Encoded) -> Found:
         """Keeps an encoded value; ``draft`` makes its entry from the fields that the encoding sets."""
+
+    def put_unless_later(self, key: Key, draft: EntryDraft, encoded: Encoded, started: float) -> Found | None:
+        """Like `put`, but gives ``None`` if a result is kept whose computation began at ``started`` or later.
+
+        Only a store with `rave_core.backend.SupportsConditionalPut` looks; elsewhere `has_later` has to be asked first.
+        """
+        return self.put(key, draft, encoded)
 
     @abstractmethod
     def fetcher(self, encoded: Encoded) -> Callable[[], Any]:
@@ -219,14 +241,36 @@ class ValueCache(Cache):
 
     def put(self, key: Key, draft: EntryDraft, encoded: Encoded) -> Found:
         """Keeps an encoded value, in one write to each layer."""
-        segments = encoded.segments
-        sizes = tuple([memoryview(segment).nbytes for segment in segments])
-        entry = draft(codec=encoded.codec, sizes=sizes, digest=digest(segments, self.signer.algorithm))
-        frame = pack(entry, segments, self.signer)
+        entry, frame = self._packed(draft, encoded)
         if self._values is None or not encoded.is_immutable:
             self.backend.put(key.text, frame)
             return Found(encoded.value, entry)
         return Found(encoded.value, entry, self._values.put_value(key.text, frame, encoded.value, entry))
+
+    def _packed(self, draft: EntryDraft, encoded: Encoded) -> tuple[Entry, Sequence[Bytes]]:
+        segments = encoded.segments
+        sizes = tuple([memoryview(segment).nbytes for segment in segments])
+        entry = draft(codec=encoded.codec, sizes=sizes, digest=digest(segments, self.signer.algorithm))
+        return entry, pack(entry, segments, self.signer)
+
+    def put_unless_later(self, key: Key, draft: EntryDraft, encoded: Encoded, started: float) -> Found | None:
+        """Decides in the last layer, if that can; the layers above follow."""
+        last = self.layers[-1].capability(SupportsConditionalPut)
+        if last is None:
+            return self.put(key, draft, encoded)
+        entry, frame = self._packed(draft, encoded)
+        if not last.put_unless(key.text, frame, lambda there: self._is_later(there, key.text, started)):
+            return None
+        for layer in self.layers[:-1]:
+            layer.put(key.text, frame)
+        return Found(encoded.value, entry)
+
+    def _is_later(self, frame: Bytes, key: str, started: float) -> bool:
+        try:
+            entry, _ = open_head(frame, key, self.signer)
+        except EntryError:
+            return False
+        return entry.created_at - entry.seconds >= started
 
     def fetcher(self, encoded: Encoded) -> Callable[[], Any]:
         """Decodes a copy for each caller, or returns the value itself if it is immutable."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rave_core import Runtime, Settings, op, using
+from rave_core.storage.cache import ValueCache
 from rave_core.testing import FakeClock
 
 READER = """
@@ -95,3 +96,31 @@ def test_a_slow_result_replaces_what_was_begun_before_it(tmp_path: Path, tape: A
         clock.advance(1)
         assert slow.resolve(rave_refresh=True).value == "new"
         assert slow() == "new"
+
+
+@pytest.mark.parametrize("near", ["", "memory:// "])
+def test_an_object_store_decides_as_it_writes(
+    tmp_path: Path, tape: Any, s3_url: str, near: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later result that arrives after the look for one stays, too."""
+    clock = FakeClock()
+    settings = Settings(cache=f"{near}{s3_url}".split(), lease_time=1.0)
+    tape.clock = clock
+
+    @op(name="fire/meanwhile", version=1)
+    def meanwhile() -> str:
+        tape.clock.advance(100)
+        tape.arrive()
+        return "earlier"
+
+    def arrive() -> None:
+        with Runtime(settings, clock=clock) as theirs, using(theirs):
+            meanwhile.put("later")
+
+    tape.arrive = arrive
+    monkeypatch.setattr(ValueCache, "has_later", lambda *_: False)
+    with Runtime(settings, clock=clock) as runtime, using(runtime):
+        before = runtime.statistics.namespace["Late Results"]
+        assert meanwhile() == "earlier"
+        assert runtime.statistics.namespace["Late Results"] == before + 1
+        assert meanwhile() == "later"
