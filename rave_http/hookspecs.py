@@ -14,16 +14,19 @@ from rave_http.asgi.resource_context import ResourceContext
 from rave_http.asgi.route import Route
 from rave_http.auth.authorization import Principal
 from rave_http.protocol.request_record import RequestRecord
+from rave_http.representation.document_forms import Accept, DocumentForm
 from rave_http.representation.renderers import Rendering
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rave_core.registry import Registry
     from rave_core.settings import Settings
     from rave_http.executors import ExecutorFactory
 
 __all__ = [
+    "Accept",
+    "DocumentForm",
     "Principal",
     "Rendering",
     "RequestRecord",
@@ -35,6 +38,7 @@ __all__ = [
     "rave_http_authorize",
     "rave_http_middleware",
     "rave_http_render",
+    "rave_http_represent",
     "rave_http_resources",
     "rave_register_executors",
 ]
@@ -83,6 +87,16 @@ def rave_http_render(value: Any, mime_type: str) -> Sequence[Rendering] | None:
     """Forms that a value can take beyond the built-in ones, the best first; they come before those.
 
     Called in a thread. ``value`` is shared, so do not change it. ``None`` means "no forms".
+    """
+
+
+@hookspec(firstresult=True)
+def rave_http_represent(kind: str, document: Mapping[str, Any], accept: Accept) -> DocumentForm | None:
+    """Another form of a document of the service; ``None`` means "not mine".
+
+    ``kind`` is ``catalog``, ``namespace``, ``operation`` or ``product``; ``document`` is what a client gets as JSON, a
+    copy; ``accept`` is what this client asks for. It is only asked about clients that want something other than JSON or
+    a page. Called in a thread, for the time of any plugin's code.
     """
 
 

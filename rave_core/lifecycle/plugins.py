@@ -136,11 +136,13 @@ class RunningPlugins:
         Raises:
             ConfigurationError: the release names a plugin that is not there, or can't start.
         """
-        named, _ = self._declared
         settings = self._context.settings
+        if settings.release is None:
+            return
+        named, _ = self._declared
         wrong = {member.declaration.name: member.error for member in self._members if member.error}
         declared = {name: member.declaration for name, member in named.items()}
-        check_release(settings.release or (), declared, wrong, settings.disabled_plugins)
+        check_release(settings.release, declared, wrong, settings.disabled_plugins)
 
     def declare(self) -> list[PluginState]:
         """What they declare, and why some could not start; starts nothing. In the order of a start, those last."""

@@ -15,9 +15,10 @@ from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
-from rave_http.protocol.responses import JSON, Page, prefers, send_json, send_page
+from rave_http.protocol.responses import Page
+from rave_http.worker.document_sender import FORM, DocumentSender
 
-_SEARCH: Final = ("namespace", "text", "tag", "cursor", "limit")
+_SEARCH: Final = ("text", "tag", "cursor", "limit", FORM)
 
 
 class VisibleOperations:
@@ -79,8 +80,9 @@ class VisibleOperations:
 class Catalog:
     """``/``, and by way of the operations' sink ``/{namespace}``."""
 
-    def __init__(self, operations: VisibleOperations) -> None:
+    def __init__(self, operations: VisibleOperations, sender: DocumentSender) -> None:
         self._operations = operations
+        self._sender = sender
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """The operations: as a page for a browser, else as JSON."""
@@ -90,26 +92,37 @@ class Catalog:
 
     async def show(self, req: Request, resp: Response, namespace: str | None) -> None:
         """The operations of one namespace, or of all."""
-        asked = read(req, "text", "tag", "cursor", "limit")
+        asked = read(req, *_SEARCH)
         if namespace is not None:
             self._operations.check(req, namespace)
-        if prefers(req, JSON, "text/html") == "text/html":
-            send_page(resp, await self._operations.page(req, asked, namespace))
-        else:
-            send_json(resp, await self._operations.document(req, asked, namespace))
-        resp.set_header("Vary", "Accept")
+        await self._sender.send(
+            req,
+            resp,
+            "catalog" if namespace is None else "namespace",
+            lambda: self._operations.document(req, asked, namespace),
+            form=asked.get(FORM),
+            page=lambda: self._operations.page(req, asked, namespace),
+        )
 
 
 class OperationList:
     """``/-/ops``."""
 
-    def __init__(self, operations: VisibleOperations) -> None:
+    def __init__(self, operations: VisibleOperations, sender: DocumentSender) -> None:
         self._operations = operations
+        self._sender = sender
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Some of the operations, by name; ``next`` is the cursor of the rest."""
-        asked = read(req, *_SEARCH)
-        send_json(resp, await self._operations.document(req, asked, asked.get("namespace")))
+        asked = read(req, "namespace", *_SEARCH)
+        namespace = asked.get("namespace")
+        await self._sender.send(
+            req,
+            resp,
+            "catalog" if namespace is None else "namespace",
+            lambda: self._operations.document(req, asked, namespace),
+            form=asked.get(FORM),
+        )
 
     on_head = on_get
 
@@ -117,19 +130,26 @@ class OperationList:
 class Description:
     """``/-/ops/{namespace}/{operation}``."""
 
-    def __init__(self, namespaces: LiveNamespaces, authorizer: Authorizer, links: Links) -> None:
+    def __init__(
+        self, namespaces: LiveNamespaces, authorizer: Authorizer, links: Links, sender: DocumentSender
+    ) -> None:
         self._namespaces = namespaces
         self._authorizer = authorizer
         self._links = links
+        self._sender = sender
 
     async def on_get(self, req: Request, resp: Response, name: str) -> None:
         """Everything that a caller has to know about an operation."""
-        read(req)
+        form = read(req, FORM).get(FORM)
         exported = self._namespaces.find(name)
         if exported is None or not self._authorizer.may(req, "view", exported.namespace):
             raise Problem("not-found", HIDDEN)
         req.scope["rave"].operation = name
-        send_json(resp, describe(name, exported.operation, base=self._links.base))
+
+        async def document() -> dict[str, Any]:
+            return describe(name, exported.operation, base=self._links.base)
+
+        await self._sender.send(req, resp, "operation", document, form=form)
 
     on_head = on_get
 

@@ -26,6 +26,7 @@ from rave_http.protocol.times import iso
 from rave_http.representation.representations import MadeProduct
 from rave_http.resources.product_events import ProductEvents
 from rave_http.worker.all_jobs import AllJobs, Stopped
+from rave_http.worker.document_sender import DocumentSender
 from rave_http.worker.job_status import JobStatus, JobStatuses, State
 from rave_http.worker.limits import WaitingRequests
 from rave_http.worker.responder import AFTER, Responder
@@ -73,6 +74,7 @@ class Products:
         events: ProductEvents,
         jobs: AllJobs,
         followers: Followers,
+        sender: DocumentSender,
         clock: Clock,
         is_draining: asyncio.Event,
         *,
@@ -89,6 +91,7 @@ class Products:
             events: the streams of their progress.
             jobs: stop one.
             followers: learn who asks for a product.
+            sender: sends what is recorded of a product.
             clock: the source of time.
             is_draining: set when the worker is about to stop.
             max_wait: seconds that a request may wait.
@@ -101,6 +104,7 @@ class Products:
         self._events = events
         self._jobs = jobs
         self._followers = followers
+        self._sender = sender
         self._clock = clock
         self._is_draining = is_draining
         self._max_wait = max_wait
@@ -118,7 +122,7 @@ class Products:
         asked = read(req, *_PARAMETERS)
         target = _Target(key, exported, asked.get("rave.f"), asked.get("rave.prefer"), after_of(asked))
         if view == "meta":
-            await self._meta(resp, target)
+            await self._meta(req, resp, target)
         elif view == "events":
             await self._follow(req, resp, target)
         elif view == "job":
@@ -188,7 +192,13 @@ class Products:
         document = self._events.document(place, target.after)
         self._responder.show_ticket(req, resp, document, asked_of(place), since=place.since)
 
-    async def _meta(self, resp: Response, target: _Target) -> None:
+    async def _meta(self, req: Request, resp: Response, target: _Target) -> None:
+        async def document() -> dict[str, Any]:
+            return await self._recorded(target)
+
+        await self._sender.send(req, resp, "product", document, form=target.form)
+
+    async def _recorded(self, target: _Target) -> dict[str, Any]:
         place = await self._locate(target)
         if place.state is State.UNKNOWN or (place.state is State.EXPIRED and place.found is None):
             raise self._statuses.refuse(place)
@@ -197,7 +207,7 @@ class Products:
             document |= _facts(place.found.entry)
         if place.failed is not None:
             document["failed"] = {"detail": place.failed.detail, "at": iso(place.failed.at)}
-        send_json(resp, document)
+        return document
 
     async def _delete(self, req: Request, resp: Response, target: _Target) -> None:
         self._authorizer.require(req, "purge", target.exported.namespace, audited=True)

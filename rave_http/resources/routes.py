@@ -34,6 +34,7 @@ from rave_http.resources.plugin_routes import PluginRoutes
 from rave_http.resources.product_events import ProductEvents
 from rave_http.resources.ready import ResponseCache
 from rave_http.resources.result_pages import ResultPages
+from rave_http.worker.document_sender import DocumentSender
 from rave_http.worker.questions import Questions
 from rave_http.worker.service import Service
 
@@ -43,9 +44,10 @@ def add_routes(
 ) -> None:
     """Adds routes for the system's own paths and of plugins, which never change. All others depend on the catalog."""
     visible = catalog.VisibleOperations(service.namespaces, service.authorizer, service.links)
-    root = catalog.Catalog(visible)
+    sender = DocumentSender(service.plugins, service.foreign)
+    root = catalog.Catalog(visible, sender)
     app.add_route("/", root)
-    _route_documents(app, service, visible, plugin_routes.paths)
+    _route_documents(app, service, visible, sender, plugin_routes.paths)
     _route_reports(app, service)
     plugin_routes.add_to(app)
     # Falcon tries the latest sink first.
@@ -55,19 +57,20 @@ def add_routes(
     pages = _result_pages(service)
     _route_pages(app, service, events, pages)
     app.add_sink(_operations(service, root, ready, pages), "/")
-    app.add_sink(_products(service, events), products.PREFIX)
+    app.add_sink(_products(service, events, sender), products.PREFIX)
 
 
 def _route_documents(
     app: falcon.asgi.App[Request, Response],
     service: Service,
     visible: catalog.VisibleOperations,
+    sender: DocumentSender,
     others: Mapping[str, Any],
 ) -> None:
     """Adds the routes that describe the service, for programs and for people."""
     exports = service.namespaces, service.authorizer
-    app.add_route("/-/ops", catalog.OperationList(visible))
-    app.add_route("/-/ops/{name:path}", catalog.Description(*exports, service.links))
+    app.add_route("/-/ops", catalog.OperationList(visible, sender))
+    app.add_route("/-/ops/{name:path}", catalog.Description(*exports, service.links, sender))
     app.add_route("/-/namespaces", namespaces.Namespaces(*exports))
     app.add_route("/-/namespaces/{namespace}/reload", namespaces.Reload(*exports, service.workers))
     app.add_route("/-/openapi.json", documents.OpenAPI(*exports, service.links, others))
@@ -203,7 +206,7 @@ def _operations(
     )
 
 
-def _products(service: Service, events: ProductEvents) -> products.Products:
+def _products(service: Service, events: ProductEvents, sender: DocumentSender) -> products.Products:
     return products.Products(
         service.authorizer,
         service.statuses,
@@ -213,6 +216,7 @@ def _products(service: Service, events: ProductEvents) -> products.Products:
         events,
         service.all_jobs,
         service.followers,
+        sender,
         service.clock,
         service.jobs.is_draining,
         max_wait=service.settings.max_wait,

@@ -38,8 +38,8 @@ def markdown_of(table: Any) -> bytes:
     found = rows_of(table, "md", most=MOST_ROWS)
     rows = [list(row) for row in found.rows]
     numeric = [_is_numeric(row[at] for row in rows) for at in range(len(found.columns))]
-    lines = [_line(map(_cell, found.columns)), _line("---:" if each else "---" for each in numeric)]
-    lines += [_line(_cell(cell_text(value)) for value in row) for row in rows]
+    lines = [_line(map(escaped, found.columns)), _line("---:" if each else "---" for each in numeric)]
+    lines += [_line(escaped(cell_text(value)) for value in row) for row in rows]
     more = len(table) - len(rows)
     return ("\n".join(lines) + (f"\n\n… and {more} more rows" if more > 0 else "") + "\n").encode()
 
@@ -73,7 +73,8 @@ def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text in one line, in which nothing means anything to Markdown."""
     return _ACTIVE.sub(r"\\\1", _BREAK.sub(" ", text.strip()))
 
 

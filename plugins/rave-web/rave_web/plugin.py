@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rave_http.hookspecs import hookimpl, inline
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rave_core.registry import Registry
     from rave_core.settings import Settings
     from rave_http.executors import Executor, ExecutorContext, ExecutorFactory
-    from rave_http.hookspecs import Principal, Rendering
+    from rave_http.hookspecs import Accept, DocumentForm, Principal, Rendering
 
 
 @hookimpl
@@ -51,3 +51,11 @@ def rave_http_render(value: Any, mime_type: str) -> Sequence[Rendering] | None:
     from rave_web.markdown import forms_of
 
     return forms_of(value, mime_type)
+
+
+@hookimpl
+def rave_http_represent(kind: str, document: Mapping[str, Any], accept: Accept) -> DocumentForm | None:
+    """Offers the catalog, and descriptions of operations, as Markdown."""
+    from rave_web.catalog_markdown import form_of
+
+    return form_of(kind, document, accept)

@@ -80,3 +80,19 @@ def test_the_service_gives_markdown_to_who_asks_for_it(service: Any) -> None:
     assert (asked.text, asked.headers["Content-Type"]) == (expected, "text/markdown; charset=utf-8")
     assert service.get("/lab/rows?n=1").headers["Content-Type"] == "application/json"
     assert service.get("/lab/sheet?n=1").text == "n\n0\n"
+
+
+def test_the_catalog_and_an_operation_are_markdown_for_those_who_ask(service: Any) -> None:
+    """By name or by header; others get what they got before, and an unknown form is refused."""
+    listed = service.get("/lab?rave.f=md")
+    assert listed.headers["Content-Type"] == "text/markdown; charset=utf-8"
+    assert "- [lab/rows](/-/ops/lab/rows): A table." in listed.text.splitlines()
+    assert service.get("/?rave.f=md", Accept="text/html").text == service.get("/", Accept="text/markdown").text
+    assert service.get("/-/ops?namespace=lab&rave.f=md").text == listed.text
+    described = service.get("/-/ops/lab/sleep", Accept="text/markdown, application/json;q=0.5")
+    assert described.text == "# lab/sleep\n\nWaits.\n\n- **seconds**\n"
+    assert service.get("/-/ops/lab/sleep", Accept="text/markdown;q=0.5, application/json").json()["name"] == "lab/sleep"
+    assert service.get("/", Accept="text/html,application/xhtml+xml,*/*;q=0.8").text.startswith("<!")
+    assert service.get("/?rave.f=json", Accept="text/html").json()["operations"]
+    unknown = service.get("/-/ops?rave.f=shoji")
+    assert (unknown.status_code, unknown.json()["type"]) == (406, "/-/problems/not-acceptable")
