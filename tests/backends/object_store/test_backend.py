@@ -55,24 +55,6 @@ class TestObjectStore(BackendContract, LeaseContract, ObjectsContract, PinsContr
         assert True in together(8, lambda number: backend.swap_lease(key_of("a"), b"dead", b"%d" % number))
         assert backend.swap_lease(key_of("a"), b"dead", b"late") is False
 
-    def test_a_better_frame_that_comes_in_between_stays(self, backend):
-        """Each frame that is there is asked about, up to the one that stays."""
-        key, asked = key_of("a"), []
-
-        def is_better(there):
-            asked.append(bytes(there))
-            if len(asked) == 1:
-                backend.put(key, [b"another"])
-            return there == b"another"
-
-        assert backend.put_unless(key, [b"fi", b"rst"], is_better) is True
-        assert asked == []
-        assert backend.put_unless(key, [b"second"], is_better) is False
-        assert asked == [b"first", b"another"]
-        assert bytes(backend.get(key)) == b"another"
-        assert backend.put_unless(key, [b"third"], lambda there: False) is True
-        assert bytes(backend.get(key)) == b"third"
-
     def open_backend(self, place):
         """A prefix of the bucket for each place."""
         return ObjectStoreBackend(S3Config(self.bucket, endpoint=self.moto), f"of/{place.name}")
