@@ -16,7 +16,7 @@ from rave_flow.formats.zeek import Log
 from rave_flow.model.columns import TYPES, extra_columns, resolve
 from rave_flow.model.left_out import LeftOut
 from rave_flow.model.protocols import ICMP
-from rave_flow.model.readings import selection
+from rave_flow.model.readings import EXACT_SECOND, LONGEST, MOST, selection
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,7 +58,8 @@ class Reading:
         Columns of the table that are not ``chosen`` are stored too: see `rave_flow.model.columns.extra_columns`.
         """
         extras = extra_columns(table.column_names, chosen)
-        columns = selection(chosen, types, extras, has_icmp=_has_icmp(table, chosen))
+        sound = _sound(table, chosen, types)
+        columns = selection(chosen, types, extras, has_icmp=_has_icmp(table, chosen), sound=sound)
         self.connection.register("block", table)
         try:
             read = self.connection.sql(f"SELECT {columns} FROM block").to_arrow_table()  # noqa: S608  # quoted
@@ -102,6 +103,29 @@ def _has_icmp(table: pyarrow.Table, chosen: Mapping[str, str]) -> bool:
     names = [chosen[name] for name in ("proto", "ip_proto") if name in chosen]
     words = {str(word).strip().lower() for name in names for word in compute.unique(table[name]).to_pylist()}
     return not words.isdisjoint(ICMP)
+
+
+_LIMITS = {"BIGINT": MOST, "USMALLINT": 65535, "UTINYINT": 255}
+
+
+def _sound(table: pyarrow.Table, chosen: Mapping[str, str], types: Mapping[str, str]) -> list[str]:
+    """Our names of the columns that have the expected type, and no value that needs a look."""
+    from pyarrow import compute
+
+    found = []
+    for ours, theirs in chosen.items():
+        kind = TYPES.get(ours)
+        if ours == "end" or kind is None or types.get(theirs, "VARCHAR") != kind:
+            continue
+        column = table[theirs]
+        limit = {"ts": EXACT_SECOND, "duration": LONGEST}.get(ours) or _LIMITS[kind]
+        if kind == "DOUBLE" and compute.any(compute.is_nan(column)).as_py():
+            continue
+        ends = compute.min_max(column).as_py()
+        has_all = ours != "ts" or not column.null_count
+        if has_all and (ends["min"] is None or 0 <= ends["min"] <= ends["max"] <= limit):
+            found.append(ours)
+    return found
 
 
 def flows_of_block(reading: Reading, found: Log, block: bytes) -> Iterator[pyarrow.Table]:
