@@ -1,6 +1,6 @@
 """What rave-flow adds to DuckDB, and how it compares with nfdump: `python benchmarks/flow.py [--flows N]`.
 
-A day of N generated flows, as hourly Zeek logs. It compares reading them with DuckDB's own COPY of the same logs to
+A day of N generated flows, as hourly Zeek logs. It compares reading them with DuckDB's own COPY of the same columns to
 Parquet, and first questions with the same SQL by hand over the same Parquet. Then it repeats the questions, and reads
 ten thousand small logs. If nfdump is installed, it reads as many flows as NetFlow, and asks both for the ten largest
 destinations. The first question over a column takes about as long as nfdump does; later ones need the totals of days
@@ -54,7 +54,7 @@ SELECT {start} + 3600.0 * i / {number} AS ts, 'C' || hash(i)::VARCHAR AS uid,
 FROM range({number}) t(i)
 """
 COPY = """
-COPY (SELECT make_timestamp(CAST(column00 * 1000000 AS BIGINT)) AS ts, column02 AS src, column03 AS src_port,
+COPY (SELECT make_timestamp(CAST(column00 * 1000000 AS BIGINT)) AS ts, column01 AS uid, column02 AS src, column03 AS src_port,
       column04 AS dst, column05 AS dst_port, column06 AS proto, column07 AS service, column08 AS duration,
       column09 AS state, column11 + column13 AS bytes, column10 + column12 AS packets, column11 AS src_bytes,
       column13 AS dst_bytes

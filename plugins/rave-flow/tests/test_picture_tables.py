@@ -21,6 +21,7 @@ def test_every_picture_has_a_table_of_what_it_draws(sharing: Serve, generated: P
     """With the arguments of the picture, times and networks as people read them, and what is left out."""
     sharing(generated)
     asked = {"start": "2024-05-14T06:00", "end": "2024-05-14T12:00"}
+    assert __export__[name].spec.behind == __export__[f"{name}/svg"].spec.behind == f"{name}/table"
     table: Any = __export__[f"{name}/table"](**asked)
     assert table.num_rows
     assert not {"bin", "name"} & set(table.column_names)
