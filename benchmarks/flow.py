@@ -54,10 +54,10 @@ SELECT {start} + 3600.0 * i / {number} AS ts, 'C' || hash(i)::VARCHAR AS uid,
 FROM range({number}) t(i)
 """
 COPY = """
-COPY (SELECT make_timestamp(CAST(column00 * 1000000 AS BIGINT)) AS ts, column01 AS uid, column02 AS src, column03 AS src_port,
-      column04 AS dst, column05 AS dst_port, column06 AS proto, column07 AS service, column08 AS duration,
-      column09 AS state, column11 + column13 AS bytes, column10 + column12 AS packets, column11 AS src_bytes,
-      column13 AS dst_bytes
+COPY (SELECT make_timestamp(CAST(column00 * 1000000 AS BIGINT)) AS ts, column01 AS uid, column02 AS src,
+      column03 AS src_port, column04 AS dst, column05 AS dst_port, column06 AS proto, column07 AS service,
+      column08 AS duration, column09 AS state, column11 + column13 AS bytes, column10 + column12 AS packets,
+      column11 AS src_bytes, column13 AS dst_bytes
       FROM read_csv('{log}', delim='\t', header=false, skip=3, quote='', escape='', nullstr='-', auto_detect=false,
                     columns={columns}) ORDER BY ts)
 TO '{target}' (FORMAT parquet, COMPRESSION zstd)
