@@ -55,29 +55,42 @@ def _module(walk: Walk, name: str, member: str) -> list[tuple[int, str, str, dic
     if key in walk.done:
         return []
     walk.done.add(key)
-    place = walk.locality.of(name)
-    if place in (Place.RAVE, Place.PYTHON):
-        walk.put(place, name.partition(".")[0])
-        return []
-    top = _found(walk, name.partition(".")[0])
-    if top is not None and top.origin is not None and walk.locality.of(name, top.origin) is Place.PACKAGE:
-        if member != "?":
-            walk.put_library(name, top.origin)  # with its release, which says what else it has
-        return []
-    found = _found(walk, name)
+    found = None if _is_of_others(walk, name, member) else _local(walk, name, member)
     if found is None:
-        if member != "?":
-            walk.put("missing", name)
-            walk.tell(f"module {name}", "it is not installed")
-        return []
-    place = walk.locality.of(name, found.origin)
-    if place is not Place.PROJECT:
-        walk.put_library(name, found.origin)
         return []
     is_package = found.submodule_search_locations is not None
     if member not in ("", "?", "*") and is_package and _found(walk, f"{name}.{member}"):
         return _module(walk, f"{name}.{member}", "")  # a module of the package, not a name in it
     return _whole(walk, name, found)
+
+
+def _is_of_others(walk: Walk, name: str, member: str) -> bool:
+    """Whether a module is RAVE's, Python's or a package's by its top-level name; it then counts by that."""
+    first = name.partition(".")[0]
+    place = walk.locality.of(name)
+    if place in (Place.RAVE, Place.PYTHON):
+        walk.put(place, first)
+        return True
+    top = _found(walk, first)
+    if top is None or top.origin is None or walk.locality.of(name, top.origin) is not Place.PACKAGE:
+        return False
+    if member != "?":
+        walk.put_library(name, top.origin)  # with its release, which says what else it has
+    return True
+
+
+def _local(walk: Walk, name: str, member: str) -> ModuleSpec | None:
+    """How a module of the project is found; ``None`` if it is not, which counts where the module must exist."""
+    found = _found(walk, name)
+    if found is None:
+        if member != "?":
+            walk.put("missing", name)
+            walk.tell(f"module {name}", "it is not installed")
+        return None
+    if walk.locality.of(name, found.origin) is Place.PROJECT:
+        return found
+    walk.put_library(name, found.origin)
+    return None
 
 
 def _found(walk: Walk, name: str) -> ModuleSpec | None:
