@@ -185,4 +185,4 @@ def open_journal(name: str | None) -> Journal:
     wanted = own.default if name is None else name
     if wanted not in own.journals:
         raise ValueError(f"there is no journal {wanted!r}; {nearest(wanted, own.journals)}")
-    return Journal(wanted, lambda: runtime.documents)
+    return own.journal(wanted, lambda: runtime.documents)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, Self
 
 import msgspec
@@ -82,6 +83,7 @@ def signed(author: str, claimed: str) -> str:
     return f"{author}{_SIGN}{claimed}"
 
 
+@lru_cache(1024)
 def iso(time: float) -> str:
     """A time in ISO 8601: UTC, with milliseconds. A time that no calendar has is shown as the nearest it has."""
     try:

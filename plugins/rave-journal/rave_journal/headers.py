@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from rave_core.errors import RaveError
@@ -109,6 +110,7 @@ def _time(headers: RawHeaders) -> float | None:
         ) from None
 
 
+@lru_cache(256)  # the same few heads are read again and again
 def _line(text: str) -> str:
     """A text as the value of a header, which has no line ends and is not too long for clients."""
     return _CONTROL.sub(" ", text)[:_LONGEST].strip().encode().decode("latin-1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from rave_core.documents import DocumentStore
 from rave_http.hookspecs import ResourceContext, Route, hookimpl
 
 _READ: Final = {"GET": "view"}
@@ -21,7 +22,11 @@ def rave_http_resources(context: ResourceContext) -> Sequence[Route]:
     from rave_journal.settings import JournalSettings
 
     own = JournalSettings.of(context.settings)
-    journals = MirroredJournals(own.journals, lambda: context.documents)
+
+    def store() -> DocumentStore:
+        return context.documents
+
+    journals = MirroredJournals([own.journal(name, store) for name in own.journals], store)
     desk = JournalDesk(context, journals, own.default)
     return [
         *_routes(desk, "/-/journal", collection_of(own.default)),
@@ -30,6 +35,7 @@ def rave_http_resources(context: ResourceContext) -> Sequence[Route]:
 
 
 def _routes(desk: object, base: str, namespace: str) -> Iterator[Route]:
+    from rave_journal.history_resources import CommitDifference, CommitLog
     from rave_journal.resources import CommitList, CommitMetadata, CommitResource, JournalDesk
 
     assert isinstance(desk, JournalDesk)
@@ -44,5 +50,7 @@ def _routes(desk: object, base: str, namespace: str) -> Iterator[Route]:
     yield route("", commits, _READ)
     yield route("/{key}", commit, _WRITE)
     yield route("/{key}/meta", metadata, _READ)
+    yield route("/{key}/log", CommitLog(desk), _READ)
+    yield route("/{key}/diff/{span}", CommitDifference(desk), _READ)
     yield route("/{key}/{version}", commit, _WRITE)
     yield route("/{key}/{version}/meta", metadata, _READ)

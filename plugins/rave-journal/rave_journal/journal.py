@@ -9,6 +9,7 @@ from typing import Final
 from rave_core.documents import Conflict, DocumentStore
 from rave_core.errors import InvalidDocumentError
 from rave_journal.commits import Commit, signed
+from rave_journal.validation import Check
 
 LONGEST_KEY: Final = 255
 LAST_VERSION: Final = 2**31 - 1
@@ -44,9 +45,16 @@ class Journal:
     Every method raises `rave_core.errors.StoreAwayError` if the store can't be reached.
     """
 
-    def __init__(self, name: str, store: Callable[[], DocumentStore]) -> None:
-        """The journal ``name``; ``store`` gives the document store, when it is first needed."""
+    def __init__(self, name: str, store: Callable[[], DocumentStore], check: Check | None = None) -> None:
+        """Makes it.
+
+        Args:
+            name: of the journal.
+            store: gives the document store, when it is first needed.
+            check: refuses payloads of new commits; ``None`` to take any.
+        """
         self.name = name
+        self._check = check
         self.collection = collection_of(name)
         self._store = store
 
@@ -72,8 +80,11 @@ class Journal:
         Raises:
             Conflict: its version is not the next one, also if another one was made at the same moment.
             InvalidDocumentError: its key, author or comment can't be kept, or its payload is too large.
+            MalformedPayloadError: the payload is not what the journal takes.
         """
         check_key(draft.key)
+        if self._check is not None and draft.payload is not None:
+            self._check(draft.payload)
         author = draft.author if draft.principal is None else signed(draft.principal, draft.author)
         if not 1 <= draft.version <= LAST_VERSION:
             raise self.conflict(draft)

@@ -19,10 +19,10 @@ _PATIENCE: Final = 1.0
 class MirroredJournals:
     """Some journals with a mirror of all their heads, opened when it is first needed. Safe for threads."""
 
-    def __init__(self, names: Iterable[str], store: Callable[[], DocumentStore]) -> None:
-        """The journals with these names; ``store`` gives the document store, when it is first needed."""
+    def __init__(self, journals: Iterable[Journal], store: Callable[[], DocumentStore]) -> None:
+        """Some journals of one document store, which ``store`` gives when it is first needed."""
         self._store = store
-        self._journals = {name: Journal(name, store) for name in names}
+        self._journals = {journal.name: journal for journal in journals}
         self._mirror: Mirror | None = None
         self._opening = threading.Lock()
 

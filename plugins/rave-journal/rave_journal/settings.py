@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from rave_core.documents import DocumentStore
 from rave_core.errors import ConfigurationError, nearest
-from rave_core.settings import Setting, Settings, Words
+from rave_core.settings import Setting, Settings, Table, Words
+from rave_journal.journal import Journal
+from rave_journal.validation import schema_check
 
 TABLE: Final = "[plugins.journal]"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -23,6 +26,7 @@ class JournalSettings:
     Attributes:
         origins: as `rave_core.Settings.origins`.
         journals: the names of the journals. The first one is the default: it also answers at ``/-/journal``.
+        schemas: for a journal, the file of a JSON Schema that payloads of new commits have to fit.
 
     Raises:
         ConfigurationError: a value is wrong; the message says what would be right.
@@ -30,6 +34,7 @@ class JournalSettings:
 
     origins: Mapping[str, str] = field(init=False, compare=False, default_factory=dict)
     journals: Words = Words(("journal",))
+    schemas: Table = Table(dict)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -47,6 +52,7 @@ class JournalSettings:
             values[name] = known[name].checked(value, Path.cwd(), origin)
         found = cls(**values)
         found._check_names(origin)
+        found._check_schemas(origin)
         return found
 
     @property
@@ -62,3 +68,21 @@ class JournalSettings:
                 raise ConfigurationError(
                     f"{origin}: journals has {name!r}: expected up to 64 letters, digits, '-', '_' and '.'"
                 )
+
+    def _check_schemas(self, origin: str) -> None:
+        for name, path in self.schemas.items():
+            if name not in self.journals:
+                raise ConfigurationError(
+                    f"{origin}: schemas names the journal {name!r}; {nearest(name, self.journals)}"
+                )
+            if not isinstance(path, str):
+                raise ConfigurationError(f"{origin}: schemas.{name} is {path!r}: write the path of a JSON Schema")
+
+    def journal(self, name: str, store: Callable[[], DocumentStore]) -> Journal:
+        """A journal, with the check of its payloads; ``store`` gives the document store, when it is first needed.
+
+        Raises:
+            ConfigurationError: its JSON Schema can't be used.
+        """
+        path = self.schemas.get(name)
+        return Journal(name, store, None if path is None else schema_check(Path(str(path)).expanduser()))

@@ -161,8 +161,12 @@ def launch_service() -> Callable[..., JournalService]:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JournalService]:
     """Two workers on SQLite with some journals, one of which few may see. Each test has keys of its own."""
+    place = tmp_path_factory.mktemp("journal")
+    schema = {"type": "object", "properties": {"level": {"type": "integer"}}, "required": ["level"]}
+    (place / "schema.json").write_text(json.dumps(schema))
+    names = 'journals = ["diary", "sites", "secret", "strict"]'
     running = launch(
-        tmp_path_factory.mktemp("journal"),
+        place,
         workers=2,
         service={
             "proxy_header": "X-Remote-User",
@@ -172,7 +176,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JournalService
                 "eve": {"*": ["view"], "journal:secret": []},
             },
         },
-        more='[plugins.journal]\njournals = ["diary", "sites", "secret"]',
+        more=f'[plugins.journal]\n{names}\nschemas = {{strict = "{place}/schema.json"}}',
     )
     yield running
     running.stop()

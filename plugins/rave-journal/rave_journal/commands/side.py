@@ -14,7 +14,7 @@ from rave_core import current_runtime
 from rave_core.errors import RaveError, UnknownNameError, nearest
 from rave_journal.commits import Commit
 from rave_journal.differences import colour_of, difference
-from rave_journal.journal import Draft, Journal
+from rave_journal.journal import Draft
 from rave_journal.settings import JournalSettings
 
 KEY_VARIABLE: Final = "RAVE_KEY"
@@ -96,7 +96,7 @@ class Side:
         name = self._name or own.default
         if name not in own.journals:
             raise UnknownNameError(f"there is no journal {name!r}; {nearest(name, own.journals)}")
-        return Journal(name, lambda: runtime.documents)
+        return own.journal(name, lambda: runtime.documents)
 
 
 def show_difference(old: Commit | None, new: bytes | None, key: str, new_name: str) -> None:
