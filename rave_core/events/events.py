@@ -86,6 +86,12 @@ class Events:
         """Whether this process has any subscriber."""
         return bool(self._subscribers)
 
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody may hear of anything."""
+        bus = self._bus
+        return bool(self._subscribers) or (bus is not None and bus.is_wanted)
+
     def is_heard(self, topic: str) -> bool:
         """Whether anybody may hear of a topic: ask before you gather data that costs something."""
         route = self._routes.get(topic)
@@ -136,6 +142,14 @@ class Events:
             self._use(bus)
             if self._subscribers:
                 self._listen()
+
+    def relay(self, message: bytes) -> None:
+        """Publishes the events in a message of a child process, which has no bus of its own."""
+        events, missing = Receiver(self.origin).read(message)
+        if missing:
+            self._tell(missing, "they were dropped between the processes")
+        for event in events:
+            self.publish(event.topic, event.data)
 
     def check(self) -> str | None:
         """What is wrong with the bus, in words; ``None`` if nothing is."""

@@ -1,4 +1,4 @@
-"""What a child process sends beside its results, over a separate pipe: progress and log records.
+"""What a child process sends beside its results, over a separate pipe: progress, log records and events.
 
 The latest progress also comes with the result, so that it is neither lost nor late.
 """
@@ -22,13 +22,16 @@ import msgspec
 from rave_core.clock import Clock
 from rave_core.engine.context import ExecutionContext, announce
 from rave_core.errors import RaveWarning
+from rave_core.events import Events
 from rave_core.model import Progress
+from rave_core.runtime.runtime import runtime_of
 
 INTERVAL: Final = 0.1
 """Seconds between two reports of one child."""
 
 _PROGRESS: Final = b"P"
 _LOGGED: Final = b"L"
+_HAPPENED: Final = b"E"
 _log = logging.getLogger("rave.http")
 
 
@@ -96,6 +99,11 @@ class Teller:
         with self._lock:
             self._send(_LOGGED + data)
 
+    def publish(self, message: bytes) -> None:
+        """Sends events, as a message of a bus."""
+        with self._lock:
+            self._send(_HAPPENED + message)
+
     def _send_if_due(self) -> None:
         now = self._clock.monotonic()
         if self._latest is not None and not self._is_sent and now - self._sent_at >= INTERVAL:
@@ -142,13 +150,18 @@ def forward_log(teller: Teller, levels: Mapping[str, int]) -> None:
         levels: those of the parent; see `log_levels`.
     """
     root, forwarder = logging.getLogger(), _Forwarder(teller)
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    set_levels(levels)
     root.addHandler(forwarder)
     # A process that a body forks logs to standard error.
     os.register_at_fork(after_in_child=partial(root.removeHandler, forwarder))
     logging.captureWarnings(True)
     warnings.simplefilter("ignore", RaveWarning)  # it is in the log already
+
+
+def set_levels(levels: Mapping[str, int]) -> None:
+    """Sets levels of this process, by logger, as `log_levels` gives them."""
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def log_levels() -> dict[str, int]:
@@ -159,7 +172,7 @@ def log_levels() -> dict[str, int]:
 
 
 class Hearing:
-    """In the parent: passes what one child sends to the execution context of its job and to the log, in its own thread.
+    """In the parent: passes what one child sends to the context of its job, to the events and to the log, in a thread.
 
     It ends with the child.
     """
@@ -168,12 +181,14 @@ class Hearing:
         self._connection = connection
         self._job = 0
         self._scope: ExecutionContext | None = None
+        self._events: Events | None = None
         self._heard: bytes | None = None
         self._lock = threading.Lock()
         threading.Thread(target=self._listen, name="rave-child-news", daemon=True).start()
 
     def begin(self, job: int, context: ExecutionContext) -> None:
-        """Sends the reports of ``job`` to ``context`` from now on."""
+        """Sends the reports of ``job`` to ``context`` from now on, and events to those of its runtime."""
+        self._events = runtime_of(context).events
         with self._lock:
             self._job, self._scope, self._heard = job, context, None
 
@@ -189,13 +204,19 @@ class Hearing:
             while True:
                 data = self._connection.recv_bytes()
                 try:
-                    if data[:1] == _LOGGED:
-                        _log_again(pickle.loads(data[1:]))  # noqa: S301  # from our own child
-                    else:
-                        with self._lock:
-                            self._hand_over(data[1:])
+                    self._take(data[:1], data[1:])
                 except Exception:  # noqa: BLE001  # a listener, or a handler of the log, may raise anything
                     _log.exception("a message of a child process was lost")
+
+    def _take(self, kind: bytes, data: bytes) -> None:
+        if kind == _LOGGED:
+            _log_again(pickle.loads(data))  # noqa: S301  # from our own child
+        elif kind == _HAPPENED:
+            if self._events is not None:
+                self._events.relay(data)
+        else:
+            with self._lock:
+                self._hand_over(data)
 
     def _hand_over(self, data: bytes) -> None:
         report = _decode(data)

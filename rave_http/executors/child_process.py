@@ -42,6 +42,7 @@ class ChildProcess:
     Attributes:
         generation: of the code that the child runs.
         ready: places, with versions, of the operations that the child has loaded.
+        log_levels: those that the child has from this process.
         hearing: receives its messages.
     """
 
@@ -53,6 +54,7 @@ class ChildProcess:
         """
         self.generation = generation
         self.ready: set[tuple[Place, str | None]] = set()
+        self.log_levels = config.log_levels
         self._lock = threading.Lock()
         self._has_task = False
         self._is_killed = False

@@ -26,10 +26,12 @@ from rave_core.errors import PluginError, UnknownNameError, describe_error
 from rave_core.model import Call, Key, Progress
 from rave_core.operations.operation import Operation
 from rave_core.reloading.generations import DIRECTORIES, loading
+from rave_core.runtime.event_bus import LOCAL
 from rave_core.runtime.runtime import Runtime, as_default
 from rave_core.settings import Settings
 from rave_http.executors.body_runner import Body
-from rave_http.executors.child_channel import Teller, forward_log
+from rave_http.executors.child_bus import ChildBus
+from rave_http.executors.child_channel import Teller, forward_log, set_levels
 from rave_http.executors.executor import Result
 from rave_http.executors.pickled_result import PickledResult, packed
 from rave_http.executors.stats_delta import Counts, StatsDelta
@@ -57,6 +59,7 @@ class BodyCall:
             (positional, by parameter).
         done: the keys that a deep refresh has computed so far; ``None`` outside of one.
         trace: the ``traceparent`` of the request.
+        is_heard: whether anybody may hear of events.
     """
 
     number: int
@@ -67,6 +70,7 @@ class BodyCall:
     arguments: bytes
     done: frozenset[str] | None
     trace: str
+    is_heard: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,9 @@ class ChildRuntime:
         self._loaded: set[str] = set()
         self._teller = teller
         self._runtime = Runtime(config.settings)
+        self._bus = ChildBus(teller.publish)
+        if config.settings.events == LOCAL:  # any other bus reaches the worker by itself
+            self._runtime.events.attach(self._bus)
         self._tally = StatsDelta(self._runtime.statistics)
         self._in_use = contextlib.ExitStack()
         self._in_use.enter_context(as_default(self._runtime))
@@ -144,6 +151,7 @@ class ChildRuntime:
         call = Call(operation.spec, job.key, own_args, kwargs, named)
         context = self._scope(job)
         current_trace.set(job.trace)
+        self._bus.is_wanted = job.is_heard
         result = self._computed(RunBody(call, operation.function, args, kwargs, context))
         return Answer(
             packed(job.operation, result),
@@ -262,6 +270,11 @@ def prepare(place: Place, version: str | None) -> str:
         return _bench.get()().prepare(place, version)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's module may raise anything
         return describe_error(error)
+
+
+def adopt_levels(levels: Mapping[str, int]) -> None:
+    """Sets levels of loggers that have changed in the worker since the child started."""
+    set_levels(levels)
 
 
 def work(job: BodyCall) -> Answer:

@@ -14,10 +14,11 @@ from typing import Final
 
 from rave_core.engine.effects import RunBody
 from rave_core.errors import Signal, TimeLimitError, describe_error
+from rave_core.runtime.runtime import runtime_of
 from rave_core.settings import Settings
 from rave_http.executors.child_channel import log_levels
 from rave_http.executors.child_process import ChildProcess, GoneError, KilledError
-from rave_http.executors.child_runtime import Answer, BodyCall, ChildConfig, Place, find, prepare, work
+from rave_http.executors.child_runtime import Answer, BodyCall, ChildConfig, Place, adopt_levels, find, prepare, work
 from rave_http.executors.executor import SPARE, BusyError, Executor, Result, WorkerLostError
 from rave_http.executors.pickled_result import opened
 from rave_http.executors.stats_delta import add
@@ -70,7 +71,9 @@ class Errand:
         except Exception as error:  # noqa: BLE001  # the code of a stranger
             raise MisfitError(f"its arguments can't be sent there: {describe_error(error)}") from None
         done = frozenset(context.deep.done) if context.deep is not None else None
-        return BodyCall(self.number, place, self.operation, call.key, _keys_around(step), arguments, done, self.trace)
+        is_heard = runtime_of(context).events.has_listeners
+        around = _keys_around(step)
+        return BodyCall(self.number, place, self.operation, call.key, around, arguments, done, self.trace, is_heard)
 
     def go(self, child_process: ChildProcess, job: BodyCall) -> Answer:
         """Runs the body in the child.
@@ -93,6 +96,14 @@ class Errand:
 
 def _make_ready(child_process: ChildProcess, job: BodyCall) -> None:
     """Makes the child load what a job needs. This does not count against its time limit."""
+    levels = log_levels()
+    if levels != child_process.log_levels:
+        changed = {**dict.fromkeys(child_process.log_levels, logging.NOTSET), **levels}
+        try:
+            child_process.ask(PREPARATION, adopt_levels, changed)
+        except TimeoutError:
+            raise GoneError(f"its process did not answer within {PREPARATION:g} s") from None
+        child_process.log_levels = levels
     version = job.key.version if job.key is not None else None
     if (job.place, version) in child_process.ready:
         return

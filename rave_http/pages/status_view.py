@@ -77,6 +77,7 @@ class StatusFacts:
         statistics: ``RAVE`` of ``logging.statistics``, added up over the workers.
         caches: the document of ``/-/cache``: ``{"caches": …, "operations": …}``.
         namespaces: how loading them went.
+        services: what plugins run beside the workers, each as a `ServiceState` in a dict.
         degraded: parts that do not work as they should, in words.
         seconds: after which the page looks again by itself; 0 for never.
     """
@@ -87,6 +88,7 @@ class StatusFacts:
     statistics: Mapping[str, Any]
     caches: Mapping[str, Any]
     namespaces: Sequence[NamespaceState] = ()
+    services: Sequence[Mapping[str, Any]] = ()
     degraded: Sequence[str] = ()
     seconds: int = 0
 

@@ -136,7 +136,7 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
     )
     app.add_route(
         "/-/ui/status",
-        status.Status(*exports, doing, statistics, kept, ready, service.links, service.clock),
+        status.Status(*exports, doing, statistics, kept, ready, service.services, service.links, service.clock),
     )
 
 

@@ -24,6 +24,7 @@ from rave_http.resources.health import Ready
 from rave_http.resources.reports import VisibleStatistics
 from rave_http.worker.all_jobs import short_arguments
 from rave_http.worker.limits import EventStreams, WaitingRequests
+from rave_http.workers.services_report import ServicesReport
 from rave_http.workers.workers import Workers
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -99,6 +100,7 @@ class Status:
         statistics: VisibleStatistics,
         caches: CacheFacts,
         ready: Ready,
+        services: ServicesReport,
         links: Links,
         clock: Clock,
     ) -> None:
@@ -109,6 +111,7 @@ class Status:
         self._statistics = statistics
         self._caches = caches
         self._ready = ready
+        self._services = services
         self._links = links
         self._clock = clock
 
@@ -125,12 +128,20 @@ class Status:
             statistics=statistics[NAMESPACE],
             caches=await self._caches.document(req),
             namespaces=[each for each in self._namespaces.states() if self._may_view(req, each.name)],
+            services=await self._services_for(req),
             degraded=await self._ready.degraded(req),
             seconds=10,
         )
         send_page(resp, status_page(facts, base=self._links.base, now=self._clock.now()))
 
     on_head = on_get
+
+    async def _services_for(self, req: Request) -> list[dict[str, Any]]:
+        """The services; what is wrong with one is for those who may ``debug``."""
+        found = await asyncio.to_thread(self._services.services)
+        if self._authorizer.may(req, "debug"):
+            return found
+        return [{**each, "error": "the log says what is wrong" if each["error"] else ""} for each in found]
 
     def _may_view(self, req: Request, name: str) -> bool:
         """Whether the principal may see a namespace, or the operation of that name."""

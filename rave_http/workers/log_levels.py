@@ -12,6 +12,8 @@ from rave_http.workers.run_directory import RunDirectory
 from rave_http.workers.workers import Workers
 
 _FACT: Final = "log-levels"
+_PATIENCE: Final = 10.0
+"""Seconds that a busy worker gets to answer: a change of levels may wait."""
 DEFAULT: Final = "DEFAULT"
 """In place of a level: the one that the settings name, or else that of the logger above."""
 
@@ -25,13 +27,15 @@ class LogLevels:
         self._run_directory = run_directory
         self._configured = dict(configured)
         self._before: dict[str, int] = {}
+        self._heard: set[str] = set()
         workers.answer(_FACT, self._take)
 
     async def open(self) -> None:
         """Sets the levels of the settings, and those that were changed before this worker started."""
         changed = await asyncio.to_thread(self._run_directory.read, _FACT)
         for logger, level in {**self._configured, **(changed or {})}.items():
-            self._set(logger, level)
+            if logger not in self._heard:  # another worker said so meanwhile, which is newer than what was read
+                self._set(logger, level)
 
     def document(self) -> dict[str, Any]:
         """The levels by logger, of those that have one of their own."""
@@ -47,10 +51,11 @@ class LogLevels:
             return {**(known or {}), logger: level}
 
         await asyncio.to_thread(self._run_directory.update, _FACT, changed)
-        answers = await self._workers.ask(_FACT, logger=logger, level=level)
+        answers = await self._workers.ask(_FACT, timeout=_PATIENCE, logger=logger, level=level)
         return list(answers.silent)
 
     def _take(self, facts: dict[str, Any]) -> bool:
+        self._heard.add(str(facts["logger"]))
         self._set(str(facts["logger"]), str(facts["level"]))
         return True
 

@@ -19,7 +19,7 @@ from rave_http.executors.processes import ProcessExecutor
 BODIES = '''
 import asyncio, logging, multiprocessing, os, signal, subprocess, sys, threading, time, warnings
 from pathlib import Path
-from rave_core import nocache, op, op_file, progress
+from rave_core import current_runtime, nocache, op, op_file, progress
 from rave_http.protocol.tracing import traceparent
 
 
@@ -35,6 +35,22 @@ class OddError(Exception):
 def note(place):
     """Notes this process, for the test to find it."""
     Path(place).write_text(str(os.getpid()))
+
+
+@op
+def half(number):
+    return number / 2
+
+
+@op(expires=nocache)
+def half_of(number):
+    current_runtime().events.publish("half.asked", {"number": number})
+    return half(number)
+
+
+@op(expires=nocache)
+def says(level):
+    return logging.getLogger("bodies.voice").isEnabledFor(level)
 
 
 @op(expires=nocache)

@@ -44,10 +44,16 @@ def test_the_status_page_shows_the_whole_service() -> None:
             },
         },
         namespaces=[State("lab", loaded_at=NOON - 3600), State("bad", error="SyntaxError", generation=0)],
+        services=[
+            {"name": "clock", "scope": "worker", "state": "running", "starts": 1, "error": ""},
+            {"name": "alarm", "scope": "cluster", "state": "pausing", "starts": 3, "error": "failed: no network"},
+        ],
         degraded=["data: it is full"],
         seconds=5,
     )
     for text in ("1 of 2", "1 and 2 queued", "80 %", "step one", "42 s", "queued", "it is full", "1.0 kB of 2.0 kB"):
+        assert text in found.text
+    for text in ("clock running each service 1", "alarm pausing failed: no network one process of all hosts 3"):
         assert text in found.text
     for text in ("lab/old", "change not loaded SyntaxError", "1 h ago", "silent", "50 MB", "Not everything works"):
         assert text in found.text

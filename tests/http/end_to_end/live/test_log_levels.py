@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -27,33 +28,37 @@ __export__ |= {"talk": talk}
 ALL = ["view", "run", "metrics", "admin"]
 
 
-def workers_that_talk(service: Service, word: str) -> set[str]:
-    """Asks until both workers have answered, and gives those that did."""
-    found: set[str] = set()
-    for _ in range(200):
-        found.add(service.get(f"/lab/talk?word={word}").text)
-        if len(found) == 2:
-            break
-    return found
+def talk_in_each(service: Service, word: str) -> None:
+    """Lets each worker answer once: the others are stopped meanwhile, so that they take no connection."""
+    workers = service.workers()
+    for worker in workers:
+        others = [each for each in workers if each != worker]
+        for each in others:
+            os.kill(each, signal.SIGSTOP)
+        try:
+            assert service.get(f"/lab/talk?word={word}").text == str(worker)
+        finally:
+            for each in others:
+                os.kill(each, signal.SIGCONT)
 
 
 def test_a_level_is_set_in_every_worker_and_taken_back(start_service: Callable[..., Service]) -> None:
     """Also in one that starts later; a wrong level is refused, and so is a client without the permission."""
     service = start_service(more=MORE, anonymous=ALL)
-    assert len(workers_that_talk(service, "before")) == 2
+    talk_in_each(service, "before")
     assert "error before" in service.log
     assert "debug before" not in service.log
     answer = service.ask("POST", "/-/log", json={"logger": "lab.talk", "level": "DEBUG"})
     assert answer.status_code == 200, answer.text
     assert answer.json() == {"logger": "lab.talk", "level": "DEBUG", "silent": []}
     assert service.get("/-/log").json()["levels"]["lab.talk"] == "DEBUG"
-    assert len(workers_that_talk(service, "during")) == 2
+    talk_in_each(service, "during")
     lines = [line for line in service.log.splitlines() if "debug during" in line]
     assert len({line.split()[3] for line in lines}) == 2
     assert service.ask("POST", "/-/log", json={"logger": "lab.talk", "level": "LOUD"}).status_code == 400
     assert service.ask("POST", "/-/log", json={"logger": "lab.talk"}).status_code == 400
     assert service.ask("POST", "/-/log", json={"logger": "lab.talk", "level": "DEFAULT"}).status_code == 200
-    workers_that_talk(service, "after")
+    talk_in_each(service, "after")
     assert "debug after" not in service.log
 
 

@@ -56,7 +56,7 @@ def test_it_runs_is_watched_reloaded_and_stopped(
     start_service: Callable[..., Service], tmp_path: Path, wait_until: Callable[..., Any]
 ) -> None:
     """From the start of the service to its end; a kill, a failure and a reload included."""
-    service = start_service(workers=1, anonymous=["view", "run", "debug"], environ=install(tmp_path))
+    service = start_service(workers=1, anonymous=["view", "run", "debug", "metrics"], environ=install(tmp_path))
     log = tmp_path / "plugins" / "services.log"
 
     def lines(word: str) -> list[list[str]]:
@@ -71,6 +71,8 @@ def test_it_runs_is_watched_reloaded_and_stopped(
     # A check that finds something.
     (tmp_path / "plugins" / "late").touch()
     wait_until(lambda: parts().get("service clock") == "it is late", what="the report")
+    page = service.get("/-/ui/status", headers={"Accept": "text/html"}).text
+    assert "it is late" in page.partition(">Services<")[2]
     (tmp_path / "plugins" / "late").unlink()
     # A failure: the service alone starts again.
     (tmp_path / "plugins" / "fail").touch()
