@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
@@ -12,6 +12,7 @@ from urllib.parse import quote
 from rave_core.errors import UnrenderableError
 from rave_core.rendering import is_table, json_of, part_of, plain, rows_of, text_of
 from rave_http.pages.cells import Cell, cell_of, is_numeric
+from rave_http.pages.row_controls import RowControls
 from rave_http.pages.tree import Node, tree_of
 from rave_http.protocol.media_types import kind_of
 from rave_http.representation.renderers import Rendering
@@ -50,6 +51,9 @@ class ValueView:
         url: of a picture or the page in a frame.
         text: the text, or why there is nothing to see.
         left_out: how many characters of it are not shown.
+        rows: of a table.
+        controls: what can be done with these rows; ``None`` for nothing.
+        tree: of a structure.
     """
 
     kind: str
@@ -57,8 +61,8 @@ class ValueView:
     text: str = ""
     left_out: int = 0
     rows: RowsView | None = None
+    controls: RowControls | None = None
     tree: Node | None = None
-    forms: Mapping[str, str] = field(default_factory=dict)
 
 
 def view_of(product: MadeProduct, forms: Sequence[Rendering], *, url: str, page: int = 1) -> ValueView:
@@ -80,34 +84,46 @@ def view_of(product: MadeProduct, forms: Sequence[Rendering], *, url: str, page:
         return ValueView(kind="failed", text=str(error))
 
 
-def rows_view(table: Any, *, page: int = 1, total: int | None = None) -> RowsView:
-    """Some rows of a table as people read them.
+def rows_view(table: Any, *, page: int = 1) -> RowsView:
+    """A page of a table's rows as people read them.
 
     Args:
         table: the table.
         page: of `PAGE_ROWS` rows, from 1 on; the last one if there are fewer.
-        total: how many rows there are, if ``table`` holds only those of this page.
 
     Raises:
         UnrenderableError: ``table`` is none.
     """
-    if total is None:
-        total = len(table)
-        last = max(1, -(-total // PAGE_ROWS))
-        page = min(max(1, page), last)
-        found = rows_of(part_of(table, (page - 1) * PAGE_ROWS, PAGE_ROWS), "html")
-        columns = rows_of(table, "html", most=0).columns if isinstance(table, list) else found.columns
-    else:
-        found = rows_of(table, "html")
-        columns = found.columns
-    named = [dict(zip(found.columns, row, strict=False)) for row in found.rows] if isinstance(table, list) else None
-    rows = [list(row) for row in found.rows] if named is None else [[row.get(c) for c in columns] for row in named]
+    first = (clamped(page, len(table)) - 1) * PAGE_ROWS
+    found = rows_of(part_of(table, first, PAGE_ROWS), "html")
+    if not isinstance(table, list):
+        return written_rows(found.columns, [list(row) for row in found.rows], first=first, total=len(table))
+    columns = rows_of(table, "html", most=0).columns  # other rows of a list may have more
+    named = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    rows = [[row.get(name) for name in columns] for row in named]
+    return written_rows(columns, rows, first=first, total=len(table))
+
+
+def written_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, first: int, total: int) -> RowsView:
+    """Rows as people read them.
+
+    Args:
+        columns: their names.
+        rows: their values.
+        first: the number of rows before them.
+        total: how many rows there are.
+    """
     return RowsView(
         columns=[(name, is_numeric([row[at] for row in rows])) for at, name in enumerate(columns)],
         rows=[[cell_of(value, name) for value, name in zip(row, columns, strict=True)] for row in rows],
-        first=(page - 1) * PAGE_ROWS,
+        first=first,
         total=total,
     )
+
+
+def clamped(page: int, total: int) -> int:
+    """The page, or the last one of so many rows."""
+    return min(max(1, page), max(1, -(-total // PAGE_ROWS)))
 
 
 def _file_view(form: Rendering, url: str) -> ValueView:

@@ -25,6 +25,7 @@ from rave_http.protocol.responses import send_json
 from rave_http.protocol.times import iso
 from rave_http.representation.representations import MadeProduct
 from rave_http.resources.product_events import ProductEvents
+from rave_http.resources.product_rows import ProductRows
 from rave_http.worker.all_jobs import AllJobs, Stopped
 from rave_http.worker.document_sender import DocumentSender
 from rave_http.worker.job_status import JobStatus, JobStatuses, State
@@ -33,7 +34,13 @@ from rave_http.worker.responder import AFTER, Responder
 from rave_http.workers.workers import Workers
 
 PREFIX: Final = "/-/products/"
-VIEWS: Final = {"": ("GET", "HEAD", "DELETE"), "meta": ("GET", "HEAD"), "events": ("GET",), "job": ("DELETE",)}
+VIEWS: Final = {
+    "": ("GET", "HEAD", "DELETE"),
+    "meta": ("GET", "HEAD"),
+    "rows": ("GET", "HEAD"),
+    "events": ("GET",),
+    "job": ("DELETE",),
+}
 _LOOK: Final = 0.7
 _SAID: Final = {
     Stopped.ENDED: "The job ended; nothing makes the product any more.",
@@ -72,6 +79,7 @@ class Products:
         responder: Responder,
         workers: Workers,
         events: ProductEvents,
+        rows: ProductRows,
         jobs: AllJobs,
         followers: Followers,
         sender: DocumentSender,
@@ -89,6 +97,7 @@ class Products:
             responder: fills responses.
             workers: forget purged products.
             events: the streams of their progress.
+            rows: send those of tables.
             jobs: stop one.
             followers: learn who asks for a product.
             sender: sends what is recorded of a product.
@@ -102,6 +111,7 @@ class Products:
         self._responder = responder
         self._workers = workers
         self._events = events
+        self._rows = rows
         self._jobs = jobs
         self._followers = followers
         self._sender = sender
@@ -118,6 +128,9 @@ class Products:
         record.operation, record.key = exported.name, key.text
         _check_method(req, resp, VIEWS[view])
         if req.method == "OPTIONS":
+            return
+        if view == "rows":
+            await self._send_rows(req, resp, _Target(key, exported, None, None, None))
             return
         asked = read(req, *_PARAMETERS)
         target = _Target(key, exported, asked.get("rave.f"), asked.get("rave.prefer"), after_of(asked))
@@ -171,6 +184,18 @@ class Products:
         if place.state is State.ORPHANED and self._authorizer.may(req, "run", target.exported.namespace):
             return await self._statuses.take_over(place, self._authorizer.asker(req))
         return place
+
+    async def _send_rows(self, req: Request, resp: Response, target: _Target) -> None:
+        wish, place = self._rows.check(req), await self._locate(target)
+        if place.is_awaited:
+            raise Problem("conflict", "The product is still being made; ask for its rows once it is there")
+        if place.state is not State.READY:
+            raise self._statuses.refuse(place)
+        if place.found is not None:
+            await self._rows.send(req, resp, wish, place.found.value, place.found.entry.digest)
+        else:  # no cache keeps it; the job that just ended does, for a moment
+            assert place.job is not None
+            await self._rows.send(req, resp, wish, place.job.task.result().value, "")
 
     async def _send(self, req: Request, resp: Response, place: JobStatus, form: str | None) -> None:
         if place.found is not None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
+from rave_core.errors import UnrenderableError
 from rave_core.introspection.explain import explain, untracked_lines
 from rave_core.introspection.lineage import Ancestor, lineage
 from rave_core.model import Call, Entry, Key, Status
-from rave_core.rendering import notes_of
+from rave_core.rendering import is_table, notes_of, rows_of
+from rave_core.rendering.tables import arrow_table
 from rave_core.runtime.runtime import Runtime
 from rave_core.storage.product_cache import Remote
 from rave_core.storage.written import suffix_of
@@ -26,14 +29,18 @@ from rave_http.namespaces.exported import ExportedOperation
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.pages.forms import form_fields
 from rave_http.pages.result_view import LineageRow, ResultFacts, result_page
+from rave_http.pages.row_controls import row_controls
 from rave_http.pages.snippets import Snippet, snippets
 from rave_http.protocol.links import Links
 from rave_http.protocol.media_types import kind_of
 from rave_http.protocol.origins import address_of
 from rave_http.protocol.responses import send_page
+from rave_http.representation.figures import is_installed
 from rave_http.representation.renderers import Rendering
 from rave_http.representation.representations import MadeProduct, Representations
-from rave_http.representation.value_view import view_of
+from rave_http.representation.table_query import read_table_query
+from rave_http.representation.table_rows import TableRows, needs_arrow
+from rave_http.representation.value_view import PAGE_ROWS, ValueView, clamped, view_of, written_rows
 
 _ACCEPTED_BESIDE: Final = ("text/html", "application/xhtml+xml")
 _HTML: Final = "text/html"
@@ -50,6 +57,7 @@ class ShownResult:
         call: the call of that; ``None`` likewise.
         tab: the part of the page.
         page: of a table's rows, from 1 on.
+        texts: which rows of a table, by `rave_http.pages.row_controls.PARAMETERS`.
     """
 
     product: MadeProduct
@@ -59,6 +67,7 @@ class ShownResult:
     call: Call | None = None
     tab: str = "view"
     page: int = 1
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def entry(self) -> Entry | None:
@@ -78,6 +87,7 @@ class ResultPages:
         links: Links,
         foreign: ForeignCode,
         clock: Clock,
+        rows: TableRows,
     ) -> None:
         """Shows the results of the operations that ``namespaces`` export.
 
@@ -89,6 +99,7 @@ class ResultPages:
             links: URLs that pages contain.
             foreign: calls the code that renders.
             clock: the source of time.
+            rows: find rows of tables.
         """
         self._authorizer = authorizer
         self._namespaces = namespaces
@@ -97,6 +108,7 @@ class ResultPages:
         self._links = links
         self._foreign = foreign
         self._clock = clock
+        self._rows = rows
 
     async def is_wanted(self, req: Request, product: MadeProduct) -> bool:
         """Whether the answer for a client that likes pages best is the page about a product.
@@ -117,9 +129,7 @@ class ResultPages:
         forms = await self._representations.offers(shown.product)
         facts = self._facts(req, shown, forms)
         if shown.tab == "view":
-            url = "" if isinstance(shown.product.value, Remote) else self._product_url(shown)
-            make = partial(view_of, url=url, page=shown.page)
-            facts = replace(facts, view=await self._foreign.call(facts.name, make, shown.product, forms))
+            facts = replace(facts, view=await self._view(shown, forms, of=(facts.query or "")[1:]))
         elif shown.tab == "why":
             facts = replace(facts, explanation=await asyncio.to_thread(self._explanation, shown))
         elif shown.tab == "lineage" and shown.entry is not None:
@@ -128,6 +138,30 @@ class ResultPages:
             facts = replace(facts, snippets=self._snippets(req, shown, forms))
         send_page(resp, result_page(facts, base=self._links.base, now=self._clock.now()))
         resp.append_header("Vary", "Accept, Prefer")
+
+    async def _view(self, shown: ShownResult, forms: Sequence[Rendering], *, of: str) -> ValueView:
+        product, entry = shown.product, shown.entry
+        url = "" if isinstance(product.value, Remote) else self._product_url(shown)
+        is_rows = not product.spec.kind.is_written and is_table(product.value)
+        if shown.texts and is_rows and not is_installed("pyarrow"):
+            raise needs_arrow()
+        if entry is not None and is_rows and is_installed("pyarrow"):
+            links = {"page": self._links.to_result(entry.key), "product": url, "of": of}
+            with contextlib.suppress(UnrenderableError):  # it has no form in Arrow, so it can only be looked at
+                return await asyncio.to_thread(self._table, shown, entry, links)
+        make = partial(view_of, url=url, page=shown.page)
+        return await self._foreign.call(product.name, make, product, forms)
+
+    def _table(self, shown: ShownResult, entry: Entry, links: Mapping[str, str]) -> ValueView:
+        """The rows of a table that a page shows, with what can be done with them."""
+        table = arrow_table(shown.product.value, "rows")
+        names = table.schema.names
+        found = self._rows.find(table, read_table_query(names, **shown.texts), digest=entry.digest)
+        first = (clamped(shown.page, found.total) - 1) * PAGE_ROWS
+        part = [list(row) for row in rows_of(found.part(first, PAGE_ROWS), "html").rows]
+        rows = written_rows(names, part, first=first, total=found.total)
+        controls = row_controls(names, shown.texts, found.counts, **links, matching=found.total, total=len(table))
+        return ValueView(kind="table", rows=rows, controls=controls)
 
     def _product_url(self, shown: ShownResult) -> str:
         return "" if shown.entry is None else self._links.to_product(shown.entry.key)

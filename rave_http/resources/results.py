@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlencode
 
 from falcon.asgi import Request, Response
 
@@ -11,8 +12,9 @@ from rave_core.model import Entry, Status
 from rave_http.auth.authorizer import Authorizer
 from rave_http.jobs.followers import Followers
 from rave_http.pages.result_view import TABS
+from rave_http.pages.row_controls import ADDED, PARAMETERS
 from rave_http.protocol.problems import Problem
-from rave_http.protocol.queries import read
+from rave_http.protocol.queries import pairs, read_text
 from rave_http.representation.representations import MadeProduct
 from rave_http.resources.product_events import ProductEvents
 from rave_http.resources.products import after_of, asked_of
@@ -23,6 +25,7 @@ from rave_http.worker.questions import Questions, recorded_as, written_as
 from rave_http.worker.responder import AFTER, Responder
 
 _PARAMETERS: Final = ("tab", "page", "of", AFTER)
+_MOST_PARAMETERS: Final = 100
 _MOST_PAGES: Final = 10**12
 
 
@@ -75,7 +78,7 @@ class ResultPage:
         except Problem:
             return await self._form.on_get(req, resp, f"r/{key}")
         req.scope["rave"].operation, req.scope["rave"].key = exported.name, found.text
-        asked = read(req, *_PARAMETERS)
+        asked, texts = _read(req)
         after = after_of(asked)
         place = await self._statuses.locate(found, exported, after=after)
         if place.is_awaited:
@@ -86,14 +89,16 @@ class ResultPage:
             document = self._events.document(place, after)
             self._responder.show_ticket(req, resp, document, asked_of(place), since=place.since, is_page=True)
         elif place.state is State.READY:
-            await self._show(req, resp, place, asked)
+            await self._show(req, resp, place, asked, texts)
         else:
             raise self._statuses.refuse(place)
         return None
 
     on_head = on_get
 
-    async def _show(self, req: Request, resp: Response, place: JobStatus, asked: dict[str, str]) -> None:
+    async def _show(
+        self, req: Request, resp: Response, place: JobStatus, asked: dict[str, str], texts: dict[str, list[str]]
+    ) -> None:
         exported, resolved = place.exported, place.exported.resolved
         entry: Entry | None
         if place.found is not None:
@@ -108,8 +113,26 @@ class ResultPage:
         known = await self._questions.find(exported, place.key, candidates)
         question, call = known if known is not None else (None, None)
         product = MadeProduct(place.name, resolved.spec, value, entry, resolved.cache)
-        shown = ShownResult(product, exported, status, question, call, _tab(asked), _page(asked))
+        shown = ShownResult(product, exported, status, question, call, _tab(asked), _page(asked), texts)
         await self._pages.send(req, resp, shown)
+
+
+def _read(req: Request) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The parameters of a request, and those that say which rows of a table are shown.
+
+    Raises:
+        Problem: one is unknown, or given twice.
+    """
+    given = pairs(req.query_string, most=_MOST_PARAMETERS)
+    texts: dict[str, list[str]] = {}
+    for name, text in given:
+        if name in PARAMETERS and text:
+            texts.setdefault(name, []).append(text)
+    added = dict(each for each in given if each[0] in ADDED)
+    if added.get("column"):
+        texts.setdefault("where", []).append("".join(added.get(part, "") for part in ADDED))
+    rest = urlencode([each for each in given if each[0] not in (*PARAMETERS, *ADDED)])
+    return read_text(rest, *_PARAMETERS), texts
 
 
 def _tab(asked: dict[str, str]) -> str:

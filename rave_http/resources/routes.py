@@ -10,6 +10,7 @@ from falcon.asgi import Request, Response
 
 from rave_core.documents import DocumentStore
 from rave_http.protocol.links import RESULTS
+from rave_http.representation.table_rows import TableRows
 from rave_http.resources import (
     caches,
     catalog,
@@ -32,6 +33,7 @@ from rave_http.resources import (
 from rave_http.resources.ladder import Ladder
 from rave_http.resources.plugin_routes import PluginRoutes
 from rave_http.resources.product_events import ProductEvents
+from rave_http.resources.product_rows import ProductRows
 from rave_http.resources.ready import ResponseCache
 from rave_http.resources.result_pages import ResultPages
 from rave_http.worker.document_sender import DocumentSender
@@ -54,10 +56,11 @@ def add_routes(
     events = ProductEvents(
         service.statuses, service.streams, service.responder, service.clock, service.jobs.is_draining
     )
-    pages = _result_pages(service)
+    rows = TableRows()
+    pages = _result_pages(service, rows)
     _route_pages(app, service, events, pages)
     app.add_sink(_operations(service, root, ready, pages), "/")
-    app.add_sink(_products(service, events, sender), products.PREFIX)
+    app.add_sink(_products(service, events, rows, sender), products.PREFIX)
 
 
 def _route_documents(
@@ -100,7 +103,7 @@ def _route_pages(
     app.add_route(f"{RESULTS}{{key:path}}", result)
 
 
-def _result_pages(service: Service) -> ResultPages:
+def _result_pages(service: Service, rows: TableRows) -> ResultPages:
     return ResultPages(
         service.authorizer,
         service.namespaces,
@@ -109,6 +112,7 @@ def _result_pages(service: Service) -> ResultPages:
         service.links,
         service.foreign,
         service.clock,
+        rows,
     )
 
 
@@ -206,7 +210,7 @@ def _operations(
     )
 
 
-def _products(service: Service, events: ProductEvents, sender: DocumentSender) -> products.Products:
+def _products(service: Service, events: ProductEvents, rows: TableRows, sender: DocumentSender) -> products.Products:
     return products.Products(
         service.authorizer,
         service.statuses,
@@ -214,6 +218,7 @@ def _products(service: Service, events: ProductEvents, sender: DocumentSender) -
         service.responder,
         service.workers,
         events,
+        ProductRows(rows),
         service.all_jobs,
         service.followers,
         sender,

@@ -83,6 +83,7 @@ def _products() -> dict[str, dict[str, Any]]:
         "/-/products/{key}": {"parameters": key, "get": _product(), "delete": delete},
         "/-/products/{key}/job": {"parameters": key, "delete": stop},
         "/-/products/{key}/meta": {"parameters": key, "get": meta},
+        "/-/products/{key}/rows": {"parameters": key, "get": _rows()},
         "/-/products/{key}/events": {"parameters": key, "get": events},
     }
 
@@ -98,6 +99,24 @@ def _product() -> dict[str, Any]:
     get = _operation("getProduct", "What a ticket promises: the product, or how far it is.", found)
     description = "It has the forms that its operation gives, chosen by 'rave.f' or 'Accept' as there."
     return get | {"description": description, "parameters": [ref("Prefer", "parameters")]}
+
+
+def _rows() -> dict[str, Any]:
+    texts = {"type": "array", "items": TEXT}
+    forms = ("text/csv", "application/x-ndjson", "application/vnd.apache.arrow.stream")
+    found = {
+        "200": answer("The rows.", ref("Rows"), *forms),
+        **problems(*_ACCESS, 400, 406, 409, 410, 422, 429, 500, 503, 504),
+    }
+    parameters = [
+        _query("where", "Conditions such as 'bytes>=1000' or 'name~web'; all have to hold.", texts),
+        _query("sort", "Columns; a minus before one puts the largest first.", texts),
+        _query("columns", "Only these columns.", texts),
+        _query("facet", "A column whose most frequent values are counted, for JSON.", TEXT),
+        _query("page", "From 1 on.", {"type": "integer", "minimum": 1, "maximum": 10**9}),
+        _query("limit", "Rows in a page.", {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100}),
+    ]
+    return _operation("getRows", "Rows of a product that is a table.", found) | {"parameters": parameters}
 
 
 def _administration() -> dict[str, dict[str, Any]]:

@@ -135,6 +135,7 @@ def test_every_reference_leads_somewhere_and_every_path_is_there() -> None:
         "/-/ops/{ns}/{op}",
         "/-/products/{key}",
         "/-/products/{key}/meta",
+        "/-/products/{key}/rows",
         "/-/products/{key}/events",
         "/-/products/{key}/job",
         "/-/jobs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -193,3 +194,54 @@ def test_what_is_no_key_is_no_result(service: Service) -> None:
     key = key_of(service, "/lab/square?n=77")
     assert service.ask("DELETE", f"/-/products/{key}").status_code == 204
     assert page_of(service, f"/-/ui/r/{key}").status_code in (404, 410)
+
+
+def test_rows_are_sorted_and_filtered_by_plain_links(service: Service, browser: Browser) -> None:
+    """Without scripts: a head sorts, a form filters, a chip takes that back; the downloads have these rows."""
+    browser.mode("no-script")
+    browser.open(f"{service.url}/lab/measured?n=250")
+    browser.click("thead th:nth-child(4) a")
+    assert browser.value("document.querySelector('tbody td:last-child').textContent") == "row 249"
+    assert browser.value("document.querySelector('th[aria-sort]').textContent").startswith("flows")
+    browser.value("document.querySelector('[name=column]').value = 'port'")
+    browser.value("document.querySelector('[name=operator]').value = '<'")
+    browser.value("document.querySelector('[name=value]').value = '50010'")
+    browser.click(".tools button")
+    assert "10 rows of 250" in browser.text()
+    assert browser.value("document.querySelector('tbody td:last-child').textContent") == "row 9"
+    assert (browser.said, browser.overflow()) == ([], 0)
+    csv = service.get(browser.value("document.querySelector('.these a').getAttribute('href')")).text.splitlines()
+    assert (len(csv), csv[1].rpartition(",")[2]) == (11, "row 9")
+    browser.click(".chips a")
+    assert "250 rows," in browser.text()
+    browser.mode("phone")
+    browser.value("document.querySelector('[name=facet]').value = 'name'")
+    browser.click(".tools form:nth-child(2) button")
+    assert browser.value("document.querySelectorAll('.facet li').length") == 20
+    assert (browser.said, browser.overflow()) == ([], 0)
+
+
+def test_programs_get_rows(service: Service) -> None:
+    """A page of JSON, or a stream of all."""
+    path = f"/-/products/{key_of(service, '/lab/measured?n=250')}/rows"
+    found = service.get(f"{path}?where=port>=50100&sort=-port&columns=port,name&limit=2&page=2&facet=bytes").json()
+    assert found["rows"] == [[50247, "row 247"], [50246, "row 246"]]
+    assert (found["total"], found["matching"], found["page"], len(found["facet"])) == (250, 150, 2, 20)
+    lines = service.get(f"{path}?where=port<50002", headers={"Accept": "application/x-ndjson"})
+    assert [each["name"] for each in map(json.loads, lines.text.splitlines())] == ["row 0", "row 1"]
+    assert len(service.get(f"{path}?rave.f=csv").text.splitlines()) == 251
+    head = service.ask("HEAD", f"{path}?rave.f=csv")
+    assert (head.status_code, head.content) == (200, b"")
+
+
+def test_rows_that_make_no_sense_are_explained(service: Service) -> None:
+    """As problems for programs, as pages for people; nothing of it is run or shown as markup."""
+    key = key_of(service, "/lab/measured?n=250")
+    for wrong in ("where=nothing=1", "where=port%3Bdrop", "where=port>x", "sort=<b>", "limit=0", "more=1", "page=x"):
+        answer = service.get(f"/-/products/{key}/rows?{wrong}")
+        assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, wrong.partition("=")[0])
+    page = page_of(service, f"/-/ui/r/{key}?sort=<b>")
+    assert (page.status_code, "<b>" in page.text) == (400, False)
+    other = key_of(service, "/lab/total?l=1,2,3")
+    assert service.get(f"/-/products/{other}/rows").status_code == 406
+    assert service.get(f"/-/products/{key}/rows?rave.f=pdf").status_code == 406

@@ -1,0 +1,146 @@
+"""``/-/products/{key}/rows``: rows of a product that is a table: filtered, sorted, counted, in pages or as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from falcon.asgi import Request, Response
+
+from rave_core.rendering import is_table, plain, rows_of
+from rave_core.rendering.tables import arrow_table
+from rave_http.protocol.media_types import kind_of
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.queries import pairs
+from rave_http.protocol.responses import JSON, prefers, send_json
+from rave_http.representation.figures import is_installed
+from rave_http.representation.row_forms import FORMS, stream_of
+from rave_http.representation.table_query import TableQuery, read_table_query
+from rave_http.representation.table_rows import Matching, TableRows, needs_arrow
+
+MOST_IN_PAGE: Final = 10_000
+_REPEATED: Final = ("where", "sort", "columns", "facet")
+_SINGLE: Final = ("page", "limit", "rave.f")
+_USUAL: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsWish:
+    """What a request wants of the rows of a table.
+
+    Attributes:
+        texts: the texts of `TableQuery`, by parameter.
+        form: ``json`` or one of `FORMS`.
+        page: from 1 on; ``None`` if none is named.
+        limit: rows in a page; ``None`` if none are named.
+    """
+
+    texts: dict[str, list[str]]
+    form: str
+    page: int | None
+    limit: int | None
+
+
+class ProductRows:
+    """Sends rows. For the event loop of one worker."""
+
+    def __init__(self, rows: TableRows) -> None:
+        """Finds rows by ``rows``."""
+        self._rows = rows
+
+    def check(self, req: Request) -> RowsWish:
+        """What a request wants.
+
+        Raises:
+            Problem: a parameter is unknown or wrong.
+        """
+        texts: dict[str, list[str]] = {}
+        single: dict[str, str] = {}
+        for name, text in pairs(req.query_string, most=_USUAL):
+            if name in _REPEATED:
+                texts.setdefault(name, []).append(text)
+            elif name in _SINGLE and name not in single:
+                single[name] = text
+            else:
+                known = ", ".join((*_REPEATED, *_SINGLE))
+                raise _wrong(name[:80], f"is unknown or given twice; there are {known}")
+        page, limit = (_whole(single, name, most) for name, most in (("page", 10**9), ("limit", MOST_IN_PAGE)))
+        return RowsWish(texts=texts, form=_form(req, single.get("rave.f")), page=page, limit=limit)
+
+    async def send(self, req: Request, resp: Response, wish: RowsWish, value: Any, digest: str) -> None:
+        """Sends the wanted rows of a product.
+
+        Args:
+            req, resp: the request and its response.
+            wish: what it wants.
+            value: the product.
+            digest: of its content.
+
+        Raises:
+            Problem: it is no table, or the wish does not fit it.
+            UnrenderableError: the table has no form in Arrow.
+        """
+        if not is_table(value):
+            raise Problem("not-acceptable", "The product is no table, so it has no rows", available=[])
+        if not is_installed("pyarrow"):
+            raise needs_arrow()
+        table = await asyncio.to_thread(arrow_table, value, "rows")
+        query = read_table_query(table.schema.names, **wish.texts)
+        matching = await asyncio.to_thread(self._rows.find, table, query, digest=digest)
+        limit = wish.limit or _USUAL
+        start = ((wish.page or 1) - 1) * limit
+        resp.set_header("Cache-Control", "no-store")
+        resp.set_header("X-Content-Type-Options", "nosniff")
+        resp.append_header("Vary", "Accept")
+        if wish.form != "json":
+            is_part = wish.page is not None or wish.limit is not None
+            pieces = stream_of(matching, wish.form, start=start if is_part else 0, count=limit if is_part else None)
+            resp.content_type = FORMS[wish.form]
+            if req.method != "HEAD":
+                resp.stream = _streamed(pieces)
+            return
+        document = await asyncio.to_thread(_document, matching, query, value, start, limit)
+        send_json(resp, {**document, "page": wish.page or 1, "limit": limit})
+
+
+def _document(matching: Matching, query: TableQuery, value: Any, start: int, limit: int) -> dict[str, Any]:
+    schema = matching.table.schema
+    rows = rows_of(matching.part(start, limit), "json").rows
+    return {
+        "columns": [{"name": name, "type": str(kind)} for name, kind in zip(schema.names, schema.types, strict=True)],
+        "rows": [plain(list(row)) for row in rows],
+        "total": len(value),
+        "matching": matching.total,
+        "facet": None if query.facet is None else [[plain(each), count] for each, count in matching.counts],
+    }
+
+
+async def _streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces, each made in a thread when the client has taken the one before."""
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece
+
+
+def _form(req: Request, wanted: str | None) -> str:
+    if not wanted:
+        kinds = {kind_of(kind): name for name, kind in FORMS.items()}
+        return kinds.get(prefers(req, JSON, *kinds), "json")
+    if wanted not in ("json", *FORMS):
+        names = ", ".join(("json", *FORMS))
+        raise Problem("not-acceptable", f"Rows have no form {wanted[:40]!r}; they can be: {names}", available=[])
+    return wanted
+
+
+def _whole(texts: dict[str, str], name: str, most: int) -> int | None:
+    text = texts.get(name)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:13]) <= most:
+        raise _wrong(name, f"{text[:40]!r} is not a number from 1 to {most}")
+    return int(text[:13])
+
+
+def _wrong(parameter: str, detail: str) -> Problem:
+    return Problem("bad-arguments", detail, errors=[{"parameter": parameter, "detail": detail}])
