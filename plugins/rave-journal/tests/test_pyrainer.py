@@ -1,4 +1,4 @@
-"""pyrainer, as it comes from its registry, is a client of journals: every verb but ``uncommit``, broken in itself."""
+"""pyrainer, as it comes from its registry, is a client of journals: all but ``uncommit -y``, which fails by itself."""
 
 from __future__ import annotations
 
@@ -99,3 +99,15 @@ def test_the_command_line_edits(pyrainer: CommandLine, service: Any, tmp_path: P
     editor.write_text('#!/bin/sh\nsed -i -e "s/version: .*/version: 1/" -e "\\$aworld" "$1"\n')
     lost = pyrainer("edit", "cli.new", "1", stdin="yes\n", EDITOR=str(editor))
     assert (lost.returncode, "409" in lost.stdout, "Your work is saved in: " in lost.stdout) == (1, True, True)
+
+
+def test_the_command_line_uncommits(pyrainer: CommandLine, service: Any, wait_until: Any) -> None:
+    """When it asks; with ``-y`` it fails in itself, before it sends anything."""
+    service.commit("/-/journal/cli.gone/1", b"here\n")
+    wait_until(lambda: service.get("/-/journal/cli.gone", headers={"Cache-Control": "no-cache"}).ok)
+    failed = pyrainer("uncommit", "cli.gone", "1", "-y")
+    assert (failed.returncode, "TypeError" in failed.stderr) == (1, True)
+    assert service.get("/-/journal/cli.gone/2").status_code == 404
+    done = pyrainer("uncommit", "cli.gone", "1", stdin="yes\n")
+    assert (done.returncode, "'empty': True" in done.stdout) == (0, True), done
+    assert service.get("/-/journal/cli.gone/2").headers["X-Rainer-Empty"] == "Yes"
