@@ -9,6 +9,9 @@ from rave_core.versions.source.classes import CONSTRUCTION, function_in, is_gene
 from rave_core.versions.source.facts import Facts
 from rave_core.versions.source.walk import Walk
 
+_LATER = frozenset({"__firstlineno__", "__static_attributes__", "__annotate__", "__annotate_func__"})
+"""What Pythons from 3.13 on keep in every class: nobody calls it."""
+
 
 def add_receivers(walk: Walk) -> bool:
     """Adds the callable classes of reached files and of namespaces without a file; returns whether there are any."""
@@ -30,7 +33,7 @@ def _of_space(walk: Walk, space: Mapping[str, Any]) -> bool:
         cls = space[name]
         if not isinstance(cls, type) or cls.__module__ != space.get("__name__") or walk.is_known(cls):
             continue
-        own = {each for each, member in vars(cls).items() if not _is_made(member)}
+        own = {each for each, member in vars(cls).items() if each not in _LATER and not _is_made(member)}
         if _may_be_called(walk, own):
             walk.put("may be called", name)
             walk.refer(cls, name)

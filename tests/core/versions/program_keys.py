@@ -6,8 +6,10 @@ Run by several Pythons. It needs nothing but RAVE's core and what that depends o
 from __future__ import annotations
 
 import json
+import linecache
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 sys.dont_write_bytecode = True
@@ -79,6 +81,20 @@ steps = [lambda x: x + 1, lambda a, *b, c=1, **d: [a, b, c, d]]
 def f(x):
     return helper(x), list(generator(x)), Colour.RED, Point(1), Plain(), Pair(1), Old(1, 2), outer(), waiting, Bits.A
 """
+CELL = """
+from rave_core import op
+class Unused:
+    rate = 2
+class Config:
+    def __init__(self):
+        self.rate = 2
+    def set_rate(self, rate):
+        self.rate = rate
+CONFIG = Config()
+@op
+def f(x):
+    return x * CONFIG.rate
+"""
 ARGUMENTS = """
 1; 1.5; -0.0; float('nan'); True; None; 'text'; b'bytes'; 2**200; 1j; [1, 'a', None]; {'a': 1, 'b': [2]}; {3, 1, 2}
 frozenset({'x', 'y'}); (1, (2, 3)); range(3); slice(1, None); ...; bytearray(b'x'); memoryview(b'abc')
@@ -106,11 +122,20 @@ def main(directory: Path) -> None:
         for each in edits():
             with loaded(directory / "edit", each.before) as program:
                 found[each.name] = program.f.resolved().version.text
+        found["a cell"] = _of_cell().resolved().version.text
         with loaded(directory / "program", {"program.py": HEAD + PROGRAM}) as program:
             for expression in filter(None, map(str.strip, ARGUMENTS.replace("\n", ";").split(";"))):
                 value = eval(compile(expression, "<argument>", "eval"), vars(program))
                 found[expression] = str(program.f.key(value))
     print(json.dumps(found))
+
+
+def _of_cell() -> Any:
+    """The operation of a notebook's cell."""
+    space: dict[str, Any] = {"__name__": "cells"}
+    linecache.cache["<cell>"] = len(CELL), None, CELL.splitlines(keepends=True), "<cell>"
+    exec(compile(CELL, "<cell>", "exec", dont_inherit=True), space)
+    return space["f"]
 
 
 if __name__ == "__main__":
