@@ -182,8 +182,11 @@ class Compute:
         if prepared is None:
             return self._unkept(execution, ran)
         draft, encoded = prepared
+        put: Callable[..., Found | None] = resolved.cache.put
+        if unless_after is not None:
+            put = partial(resolved.cache.put_unless_later, started=unless_after)
         try:
-            found = self._put(execution, draft, encoded, unless_after)
+            found = put(execution.key, draft, encoded)
         except Exception as error:
             if self._strict:
                 raise BackendError(f"{resolved.name}: {resolved.cache.url} could not keep an entry: {error}") from error
@@ -196,14 +199,6 @@ class Compute:
         self._diagnostics.stored(resolved.record, status, execution.key, found.entry)
         self.after_put(resolved.cache)
         return Outcome(found.value, status, execution.key, found.entry), FlightResult()
-
-    def _put(
-        self, execution: Execution, draft: EntryDraft, encoded: Encoded, unless_after: float | None
-    ) -> Found | None:
-        cache = execution.resolved.cache
-        if unless_after is None:
-            return cache.put(execution.key, draft, encoded)
-        return cache.put_unless_later(execution.key, draft, encoded, unless_after)
 
     def _prepared(self, execution: Execution, ran: BodyResult) -> tuple[EntryDraft, Encoded] | None:
         """The entry without the fields that the encoding sets, and the encoded value; ``None`` if it can't be kept."""
