@@ -49,6 +49,8 @@ bench: $(STAMP) ## run the benchmarks
 	$(BIN)/python benchmarks/run.py $(ARGS)
 	$(BIN)/python benchmarks/service.py $(ARGS)
 	$(BIN)/python benchmarks/log_cost.py
+	$(BIN)/python benchmarks/documents.py
+	$(BIN)/python benchmarks/plugins.py
 
 soak: $(STAMP) ## fifteen minutes of mixed load on a service, with reloads, edits and kills
 	$(BIN)/python benchmarks/soak.py --minutes 15 $(ARGS)
