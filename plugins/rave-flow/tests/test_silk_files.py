@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from log_texts import left_out
-from rave_flow.errors import MissingProgramError, UnreadableError
+from rave_flow.errors import MissingProgramError, NothingFoundError, UnreadableError
 from rave_flow.operations import top
 from rave_flow.silk import rwcut, rwfilter
 
@@ -24,17 +24,16 @@ FIELDS = (
     "sIP,dIP,sPort,dPort,protocol,packets,bytes,flags,sTime,duration,sensor,class,type,initialFlags,sessionFlags,"
     "application"
 )
-SWITCHES = (
-    f"--fields={FIELDS} --timestamp-format=epoch --ip-format=canonical --no-columns --no-final-delimiter "
-    "--column-separator=,"
-)
+SHARED = "--timestamp-format=epoch --no-columns --no-final-delimiter"
 RWCUT = f"""#!/bin/sh
 for last; do :; done
-if [ "$*" != "{SWITCHES} $last" ]; then echo "rwcut: unrecognized: $*" >&2; exit 1; fi
 read -r first < "$last"
 if [ "$first" != SILK ]; then echo "rwcut: '$last': File is not a SiLK file" >&2; exit 1; fi
-echo "{FIELDS}"
-tail -n +2 "$last"
+case "$*" in
+"--fields={FIELDS} {SHARED} --ip-format=canonical --column-separator=, $last") echo "{FIELDS}"; tail -n +2 "$last";;
+"--fields=sTime {SHARED} --no-titles $last") tail -n +2 "$last" | cut -d, -f9;;
+*) echo "rwcut: unrecognized: $*" >&2; exit 1;;
+esac
 """
 FLOWS = (
     "SILK\n10.0.0.1,192.0.2.80,4000,443,6,3,180,SA,1715680800.250,0.500,S0,all,outweb,S,A,443\n"
@@ -77,6 +76,21 @@ def test_what_rwcut_refuses_is_named(serving: Serve, directory: Path) -> None:
     table = top(over="proto")
     assert sum(table["flows"].to_pylist()) == 2
     assert "not a SiLK file" in left_out(table)["files"]["bad.silk"]
+
+
+@pytest.mark.usefixtures("rwcut_there")
+def test_packed_files_outside_of_a_window_are_not_read(
+    serving: Serve, directory: Path, runs: Callable[[str], int]
+) -> None:
+    """The starts of their flows are enough."""
+    (directory / "in.rwf").write_text(FLOWS)
+    (directory / "none.rwf").write_text("SILK\n")
+    serving(directory)
+    before = runs("flow/steps:ingest")
+    with pytest.raises(NothingFoundError, match=r"they reach from 2024-05-14 10:00 to 2024-05-14 10:00"):
+        top(start="2035-01-01")
+    assert runs("flow/steps:ingest") == before + 1  # of the file without flows
+    assert sum(top(over="proto", start="2024-05-14T10:00:01")["flows"].to_pylist()) == 1
 
 
 def test_without_rwcut_the_message_says_what_to_do(

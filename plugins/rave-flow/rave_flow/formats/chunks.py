@@ -19,6 +19,7 @@ from rave_flow.formats.delimited import Titles, blocks_with_titles
 from rave_flow.formats.file_names import Form
 from rave_flow.formats.heads import Head
 from rave_flow.formats.nfdump import span_of_capture, span_of_netflow
+from rave_flow.formats.silk_files import span_of_silk
 from rave_flow.formats.source_directory import SourceFile, form_of
 from rave_flow.formats.spans import FIRST, LAST, Span, span_of_block, span_of_rows, span_of_statistics
 from rave_flow.formats.zeek import Log
@@ -203,9 +204,12 @@ def span_of(file: SourceFile) -> Span | None:
         return None
 
 
-def _span_of_netflow(file: SourceFile) -> Span | None:
-    with tempfile.TemporaryDirectory(prefix="rave-flow-") as folder:
-        return span_of_netflow(file, Path(folder))
+def _by_program(find: Callable[[SourceFile, Path], Span | None]) -> Callable[[SourceFile], Span | None]:
+    def span(file: SourceFile) -> Span | None:
+        with tempfile.TemporaryDirectory(prefix="rave-flow-") as folder:
+            return find(file, Path(folder))
+
+    return span
 
 
 def _span_of_log(file: SourceFile) -> Span | None:
@@ -235,7 +239,7 @@ _SPANS: dict[Form, Callable[[SourceFile], Span | None]] = {
     Form.ZEEK: _span_of_log,
     Form.CSV: _span_of_table,
     Form.PARQUET: lambda file: span_of_statistics(file.path),
-    Form.NETFLOW: _span_of_netflow,
+    Form.NETFLOW: _by_program(span_of_netflow),
     Form.CAPTURE: span_of_capture,
-    Form.SILK: lambda _: None,
+    Form.SILK: _by_program(span_of_silk),
 }
