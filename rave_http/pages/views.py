@@ -139,6 +139,7 @@ def operation_page(
     given: Mapping[str, Sequence[str]] | None = None,
     errors: Mapping[str, str] | None = None,
     may_refresh: bool = False,
+    forecast: str = "",
 ) -> Page:
     """An operation: what it does, a form for it, and snippets for programs.
 
@@ -153,6 +154,7 @@ def operation_page(
         given: the texts in the form, by parameter.
         errors: what is wrong with it, by parameter.
         may_refresh: whether the principal may refresh its results.
+        forecast: what the call would cost, in words; empty if it is no call yet.
     """
     fields = form_fields(operation, given, errors)
     address = f"{base if '://' in base else origin + base}"
@@ -161,6 +163,7 @@ def operation_page(
         "fields": fields,
         "form": next(iter((given or {}).get("rave.f", ())), ""),
         "may_refresh": may_refresh,
+        "forecast": forecast,
         "address": address,
         "snippets": snippets(name, fields, sample_query(fields), address=address, suffix=suffix_of(made[0])),
     }
@@ -203,7 +206,7 @@ def ticket_page(
     facts = {
         "base": base,
         "ticket": document,
-        "result": document["links"].get("page", document["href"]),
+        "result": document.get("links", {}).get("page", document["href"]),
         "arguments": _arguments(asked),
         "seconds": max(1, round(seconds)),
         "elapsed": None if elapsed is None else whole(elapsed),

@@ -41,6 +41,7 @@ from rave_http.representation.representations import MadeProduct, Representation
 from rave_http.representation.table_query import read_table_query
 from rave_http.representation.table_rows import TableRows, needs_arrow
 from rave_http.representation.value_view import PAGE_ROWS, ValueView, clamped, view_of, written_rows
+from rave_http.resources.forecasts import difference_text
 
 _ACCEPTED_BESIDE: Final = ("text/html", "application/xhtml+xml")
 _HTML: Final = "text/html"
@@ -131,7 +132,8 @@ class ResultPages:
         if shown.tab == "view":
             facts = replace(facts, view=await self._view(shown, forms, of=(facts.query or "")[1:]))
         elif shown.tab == "why":
-            facts = replace(facts, explanation=await asyncio.to_thread(self._explanation, shown))
+            is_open = self._authorizer.may(req, "debug", shown.exported.namespace)
+            facts = replace(facts, explanation=await asyncio.to_thread(self._explanation, shown, is_open))
         elif shown.tab == "lineage" and shown.entry is not None:
             facts = replace(facts, lineage=await self._lineage(req, shown, shown.entry))
         elif shown.tab == "code":
@@ -198,13 +200,15 @@ class ResultPages:
         sep = "&" if "?" in url else "?"
         return [(form.name, form.media_type, f"{url}{sep}rave.f={form.name}") for form in forms]
 
-    def _explanation(self, shown: ShownResult) -> Sequence[tuple[str, str]]:
+    def _explanation(self, shown: ShownResult, is_open: bool) -> Sequence[tuple[str, str]]:
         if shown.call is None:
             return [("question", "not known: its arguments are recorded in a short form only")]
         found = explain(shown.exported.resolved, shown.call, now=self._clock.now())
         pairs = [("answer", f"{found.status}, since {found.reason}")]
-        pairs += [("differs", str(each)) for each in found.differences]
+        pairs += [("differs", difference_text(each, is_open=is_open)) for each in found.differences]
         pairs += [("being made", found.computing)] if found.computing else []
+        if not is_open:  # values in code are not for everybody
+            return pairs
         pairs += [("depends on", f"{label}, {text}") for label, text in list(found.closure.items())[:50]]
         return [*pairs, *(("not tracked", line) for line in untracked_lines(found))]
 

@@ -30,6 +30,7 @@ from rave_http.resources import (
     status,
     ui,
 )
+from rave_http.resources.forecasts import ExplainResource, Forecasts, PlanResource
 from rave_http.resources.ladder import Ladder
 from rave_http.resources.plugin_routes import PluginRoutes
 from rave_http.resources.product_events import ProductEvents
@@ -86,7 +87,10 @@ def _route_pages(
     app: falcon.asgi.App[Request, Response], service: Service, events: ProductEvents, pages: ResultPages
 ) -> None:
     """Adds the routes of pages for people."""
-    form = ui.Form(service.namespaces, service.authorizer, service.links)
+    told = Forecasts(service.namespaces, service.authorizer, service.runtime, service.foreign, service.clock)
+    app.add_route("/-/explain/{name:path}", ExplainResource(told, service.authorizer))
+    app.add_route("/-/plan/{name:path}", PlanResource(told))
+    form = ui.Form(service.namespaces, service.authorizer, service.links, told)
     app.add_route("/-/ui", ui.Home(service.links))
     app.add_route("/-/ui/{name:path}", form)
     result = results.ResultPage(

@@ -6,6 +6,7 @@ from typing import Final
 
 from falcon.asgi import Request, Response
 
+from rave_core.errors import RaveError
 from rave_http.auth.authorization import HIDDEN
 from rave_http.auth.authorizer import Authorizer
 from rave_http.namespaces.live_catalog import LiveNamespaces
@@ -15,6 +16,7 @@ from rave_http.protocol.links import Links
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs
 from rave_http.protocol.responses import send_page
+from rave_http.resources.forecasts import Forecasts
 from rave_http.resources.result_pages import origin_of
 
 _MOST_FIELDS: Final = 1000
@@ -38,10 +40,11 @@ class Home:
 class Form:
     """``/-/ui/{namespace}/{operation}``: a form made of the operation's typemap (R16)."""
 
-    def __init__(self, namespaces: LiveNamespaces, authorizer: Authorizer, links: Links) -> None:
+    def __init__(self, namespaces: LiveNamespaces, authorizer: Authorizer, links: Links, forecasts: Forecasts) -> None:
         self._namespaces = namespaces
         self._authorizer = authorizer
         self._links = links
+        self._forecasts = forecasts
 
     async def on_get(self, req: Request, resp: Response, name: str) -> None:
         """The form. A submitted form redirects to the URL that a program would use."""
@@ -63,8 +66,17 @@ class Form:
             base=base,
             origin=origin_of(req, self._authorizer),
             given=given,
+            forecast=await self._forecast(req, name),
             may_refresh=self._authorizer.may(req, "refresh", exported.namespace),
         )
         send_page(resp, page)
 
     on_head = on_get
+
+    async def _forecast(self, req: Request, name: str) -> str:
+        """What the call that the form begins with would cost, in words; empty if it is no call yet."""
+        try:
+            exported, call = await self._forecasts.asked(req, name)
+            return (await self._forecasts.forecast(exported, call)).text
+        except (RaveError, OSError):
+            return ""

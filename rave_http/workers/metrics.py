@@ -24,7 +24,7 @@ _COMPUTATION_SECONDS: Final = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 _METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"))
 _OUTCOMES: Final = frozenset(("hit", "stale", "miss", "refreshed", "uncached", "wait", "ticket"))
 _SYSTEM_ROUTES: Final = {
-    *("ops", "products", "jobs", "cache", "namespaces", "static", "ui"),
+    *("ops", "products", "jobs", "cache", "namespaces", "static", "ui", "explain", "plan"),
     *("openapi.json", "livez", "readyz", "metrics", "statistics", "version", "problems", "events", "log"),
 }
 _OTHER: Final = "other"

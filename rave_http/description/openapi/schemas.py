@@ -134,6 +134,44 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "silent": {**by_name(TEXT), "description": "Workers whose jobs are left out, and why."},
         },
     ),
+    "Explanation": record(
+        "How a call would be answered now, and why.",
+        {
+            "operation": TEXT,
+            "status": {"type": "string", "enum": ["hit", "miss", "refreshed", "stale", "uncached"]},
+            "reason": TEXT,
+            "key": or_null(TEXT),
+            "arguments": by_name(TEXT),
+            "made": or_null(TIME),
+            "expires": or_null(TIME),
+            "computing": {**TEXT, "description": "Who computes it; empty for nobody."},
+            "differences": {**TEXTS, "description": "To the nearest result that is kept."},
+            "closure": {**by_name(TEXT), "description": "What counts in the version; with the permission 'debug'."},
+            "untracked": {**by_name(TEXT), "description": "What does not; with the permission 'debug'."},
+        },
+    ),
+    "Plan": record(
+        "What a call would have to run.",
+        {
+            "operation": TEXT,
+            "text": {**TEXT, "description": "The same in words."},
+            "seconds": {**or_null(NUMBER), "description": "How long it may take; null if that is not known."},
+            "to_run": COUNT,
+            "steps": list_of(
+                record(
+                    "A call.",
+                    {
+                        "depth": COUNT,
+                        "operation": {**or_null(TEXT), "description": "Null if you may not see it."},
+                        "arguments": by_name(TEXT),
+                        "need": {"type": "string", "enum": ["cached", "run", "shared"]},
+                        "seconds": or_null(NUMBER),
+                        "basis": TEXT,
+                    },
+                )
+            ),
+        },
+    ),
     "Rows": record(
         "Rows of a table.",
         {

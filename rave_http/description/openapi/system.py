@@ -32,6 +32,7 @@ def system_paths() -> dict[str, dict[str, Any]]:
             "parameters": [ref("Namespace", "parameters"), ref("Operation", "parameters")],
             "get": _read("describeOperation", "What a caller has to know of it.", ref("OperationDescription")),
         },
+        **_forecasts(),
         **_products(),
         **_administration(),
         **_state(),
@@ -44,6 +45,19 @@ def system_paths() -> dict[str, dict[str, Any]]:
             "get": _read("describeProblem", "What a kind of problem means, and what to do.", ref("ProblemKind"), HTML),
         },
     }
+
+
+def _forecasts() -> dict[str, dict[str, Any]]:
+    texts = {"type": "object", "additionalProperties": TEXT}
+    arguments = _query("arguments", "The arguments, by name, as for the operation.", texts)
+    names = [ref("Namespace", "parameters"), ref("Operation", "parameters")]
+    found = {}
+    for word, summary in (("explain", "Why a call would hit or miss."), ("plan", "What a call would cost.")):
+        schema = ref("Explanation" if word == "explain" else "Plan")
+        get = _read(f"{word}Call", summary, schema, errors=(429, 500, 503, 504))
+        style = {"style": "form", "explode": True}
+        found[f"/-/{word}/{{ns}}/{{op}}"] = {"parameters": names, "get": get | {"parameters": [arguments | style]}}
+    return found
 
 
 def _document() -> dict[str, Any]:

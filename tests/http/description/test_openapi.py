@@ -134,6 +134,8 @@ def test_every_reference_leads_somewhere_and_every_path_is_there() -> None:
         "/-/ops",
         "/-/ops/{ns}/{op}",
         "/-/products/{key}",
+        "/-/explain/{ns}/{op}",
+        "/-/plan/{ns}/{op}",
         "/-/products/{key}/meta",
         "/-/products/{key}/rows",
         "/-/products/{key}/events",

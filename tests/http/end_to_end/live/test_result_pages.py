@@ -245,3 +245,39 @@ def test_rows_that_make_no_sense_are_explained(service: Service) -> None:
     other = key_of(service, "/lab/total?l=1,2,3")
     assert service.get(f"/-/products/{other}/rows").status_code == 406
     assert service.get(f"/-/products/{key}/rows?rave.f=pdf").status_code == 406
+
+
+def test_the_form_says_what_the_call_would_cost(service: Service, browser: Browser) -> None:
+    """At once for the arguments in its address, and again while they are typed; nothing is run for that."""
+    browser.mode("light")
+    browser.open(f"{service.url}/-/ui/lab/parent?n=3")
+    assert browser.value("document.getElementById('forecast').textContent").startswith("kept, made ")
+    browser.value("document.querySelector('[name=n]').value = '71'")
+    browser.value("document.querySelector('[name=n]').dispatchEvent(new Event('input', {bubbles: true}))")
+    browser.until("document.getElementById('forecast').textContent.startsWith('about ')")
+    assert browser.said == []
+    assert service.runs("square 71") == []
+
+
+def test_programs_get_explanations_and_plans(service: Service) -> None:
+    """As the operation itself would give them; arguments that do not fit are refused."""
+    hit = service.get("/-/explain/lab/parent?n=3").json()
+    assert (hit["status"], hit["closure"]) == ("hit", {})  # what code reaches is for those who may debug
+    assert service.get("/-/explain/lab/parent?n=72").json()["status"] == "miss"
+    kept = service.get("/-/plan/lab/parent?n=3").json()
+    assert (kept["to_run"], kept["seconds"], kept["steps"][0]["need"]) == (0, 0.0, "cached")
+    key = key_of(service, "/lab/parent?n=30")
+    service.get("/lab/parent?n=30")
+    service.ask("DELETE", f"/-/products/{key}")
+    again = service.get("/-/plan/lab/parent?n=30").json()
+    assert again["to_run"] >= 1
+    assert service.get("/-/plan/lab/parent?n=x").status_code == 400
+    assert service.get("/-/explain/lab/nothing").status_code == 404
+
+
+def test_what_code_reaches_is_not_for_everybody(service: Service) -> None:
+    """The page says why, but neither values nor names in the code."""
+    key = key_of(service, "/lab/parent?n=3")
+    text = page_of(service, f"/-/ui/r/{key}?tab=why").text
+    assert "hit, since a result was made" in text
+    assert "depends on" not in text
