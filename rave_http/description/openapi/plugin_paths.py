@@ -42,7 +42,7 @@ def _operation(path: str, method: str, doc: str) -> dict[str, Any]:
     statuses = (*_PROBLEMS, 413) if method in _WITH_BODY else _PROBLEMS
     responses = {"200": answer(known.returns or "The answer.", None), **problems(*statuses)}
     if method in _WITH_BODY:
-        found["requestBody"] = {"content": {"*/*": {"schema": {}}}}
+        found["requestBody"] = {"content": {"application/octet-stream": {"schema": {}}}}
     return found | {"responses": dict(sorted(responses.items()))}
 
 

@@ -176,10 +176,16 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         "Rows of a table.",
         {
             "columns": list_of(record("A column.", {"name": TEXT, "type": {**TEXT, "description": "Of Arrow."}})),
-            "rows": list_of({"type": "array", "description": "The values of one row, in the order of the columns."}),
+            "rows": list_of(
+                {"type": "array", "items": {}, "description": "The values of one row, in the order of the columns."}
+            ),
             "total": {**COUNT, "description": "The rows of the table."},
             "matching": {**COUNT, "description": "The rows that fulfil all conditions."},
-            "facet": {"type": ["array", "null"], "description": "Pairs of a value and how often it occurs."},
+            "facet": {
+                "type": ["array", "null"],
+                "items": {"type": "array", "items": {}},
+                "description": "Pairs of a value and how often it occurs.",
+            },
             "page": COUNT,
             "limit": COUNT,
         },

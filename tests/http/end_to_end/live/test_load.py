@@ -85,7 +85,9 @@ async def statuses(service: Service, paths: list[str], *headers: str) -> list[tu
     return list(await asyncio.gather(*map(ask, paths)))
 
 
-def test_a_flood_of_cold_keys_is_answered_or_refused_in_good_order(start_service: Callable[..., Service]) -> None:
+def test_a_flood_of_cold_keys_is_answered_or_refused_in_good_order(
+    start_service: Callable[..., Service], wait_until: Callable[..., Any]
+) -> None:
     """Of 1,000 keys at once, each is computed, promised, or refused with advice; nothing else comes of it."""
     service = start_service(workers=2, queue=100, wait="2s")
     paths = [f"/lab/slow?name=flood{n}&seconds=0.1" for n in range(1000)]
@@ -95,7 +97,7 @@ def test_a_flood_of_cold_keys_is_answered_or_refused_in_good_order(start_service
     assert all(advises for status, advises in found if status in (202, 429))
     assert seen[429] > 0
     assert seen[200] + seen[202] >= 100
-    assert service.get("/lab/square?n=1").status_code == 200
+    wait_until(lambda: service.get("/lab/square?n=1").status_code == 200, what="what was accepted")
 
 
 def test_one_client_does_not_take_what_others_need(start_service: Callable[..., Service]) -> None:
@@ -177,7 +179,7 @@ def test_clients_that_stall_do_not_hold_up_others(start_service: Callable[..., S
 def test_a_herd_on_an_expired_key_costs_one_run(
     start_service: Callable[..., Service], wait_until: Callable[..., Any]
 ) -> None:
-    """While a stale result is made anew, all get it at once, and it is made once for each time that it expires."""
+    """While a stale result is made anew, all get it at once, and it is made at most once for each time it expires."""
     service = start_service(workers=1)
     made = float(service.get("/lab/brief?name=herd").text.split()[1])
     wait_until(lambda: time.time() > made + 1.1, what="its end")
@@ -185,4 +187,5 @@ def test_a_herd_on_an_expired_key_costs_one_run(
     found = asyncio.run(statuses(service, ["/lab/brief?name=herd"] * 300))
     took = time.monotonic() - started
     assert {status for status, _ in found} == {200}
-    assert 2 <= len(service.runs("brief herd")) <= 2 + int(took)  # it is good for a second
+    wait_until(lambda: len(service.runs("brief herd")) >= 2, what="the refresh behind them")
+    assert len(service.runs("brief herd")) <= 3 + int(took)  # it is good for a second
