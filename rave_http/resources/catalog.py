@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 from falcon.asgi import Request, Response
 
@@ -13,9 +14,12 @@ from rave_http.auth.authorizer import Authorizer
 from rave_http.description.operation_documents import check_limit, describe, listing
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.links import Links
+from rave_http.protocol.origins import address_of
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
-from rave_http.protocol.responses import Page
+from rave_http.protocol.responses import Page, send_json
+from rave_http.representation import shoji
+from rave_http.representation.document_forms import Accept
 from rave_http.worker.document_sender import FORM, DocumentSender
 
 _SEARCH: Final = ("text", "tag", "cursor", "limit", FORM)
@@ -28,6 +32,29 @@ class VisibleOperations:
         self._namespaces = namespaces
         self._authorizer = authorizer
         self._links = links
+
+    def place(self, req: Request, asked: Mapping[str, str]) -> str:
+        """The URL of a document, as the client knows the service; without its address if the request is not clear."""
+        base = self._links.base
+        if "://" not in base:
+            is_trusted = self._authorizer.is_behind_proxy(req)
+            scheme = req.scope.get("scheme", "http")
+            base = address_of(req.scope["headers"], scheme=scheme, is_trusted=is_trusted) + base
+        query = urlencode({name: text for name, text in asked.items() if name != FORM})
+        return f"{base}{quote(req.path)}" + (f"?{query}" if query else "")
+
+    async def shoji(self, req: Request, asked: Mapping[str, str], namespace: str | None) -> dict[str, Any]:
+        """The operations that a request asks for, in the form Shoji."""
+        listing = await self.document(req, asked, namespace)
+        others = {name: text for name, text in asked.items() if name != FORM}
+        title = "Operations" if namespace is None else namespace
+        place = self.place(req, asked)
+        return shoji.operation_catalog(place, title, listing, base=self._links.base, asked=others)
+
+    def shoji_root(self, req: Request) -> dict[str, Any]:
+        """The namespaces that the principal may see, in the form Shoji."""
+        names = self._names(req) & set(self._namespaces.catalog.namespaces)
+        return shoji.root_catalog(self.place(req, {}), names, base=self._links.base)
 
     def check(self, req: Request, namespace: str) -> None:
         """Returns if there is a namespace of that name, and the principal may see it.
@@ -95,6 +122,11 @@ class Catalog:
         asked = read(req, *_SEARCH)
         if namespace is not None:
             self._operations.check(req, namespace)
+        if _wants_shoji(req, asked):
+            is_root = namespace is None and not asked.keys() - {FORM}
+            made = self._operations.shoji_root(req) if is_root else await self._operations.shoji(req, asked, namespace)
+            _send_shoji(resp, made)
+            return
         await self._sender.send(
             req,
             resp,
@@ -116,6 +148,9 @@ class OperationList:
         """Some of the operations, by name; ``next`` is the cursor of the rest."""
         asked = read(req, "namespace", *_SEARCH)
         namespace = asked.get("namespace")
+        if _wants_shoji(req, asked):
+            _send_shoji(resp, await self._operations.shoji(req, asked, namespace))
+            return
         await self._sender.send(
             req,
             resp,
@@ -131,8 +166,14 @@ class Description:
     """``/-/ops/{namespace}/{operation}``."""
 
     def __init__(
-        self, namespaces: LiveNamespaces, authorizer: Authorizer, links: Links, sender: DocumentSender
+        self,
+        namespaces: LiveNamespaces,
+        authorizer: Authorizer,
+        links: Links,
+        sender: DocumentSender,
+        operations: VisibleOperations,
     ) -> None:
+        self._operations = operations
         self._namespaces = namespaces
         self._authorizer = authorizer
         self._links = links
@@ -140,7 +181,7 @@ class Description:
 
     async def on_get(self, req: Request, resp: Response, name: str) -> None:
         """Everything that a caller has to know about an operation."""
-        form = read(req, FORM).get(FORM)
+        asked = read(req, FORM)
         exported = self._namespaces.find(name)
         if exported is None or not self._authorizer.may(req, "view", exported.namespace):
             raise Problem("not-found", HIDDEN)
@@ -149,9 +190,21 @@ class Description:
         async def document() -> dict[str, Any]:
             return describe(name, exported.operation, base=self._links.base)
 
-        await self._sender.send(req, resp, "operation", document, form=form)
+        if _wants_shoji(req, asked):
+            _send_shoji(resp, shoji.operation_entity(self._operations.place(req, asked), await document()))
+        else:
+            await self._sender.send(req, resp, "operation", document, form=asked.get(FORM))
 
     on_head = on_get
+
+
+def _wants_shoji(req: Request, asked: Mapping[str, str]) -> bool:
+    return Accept.of(req, asked.get(FORM)).wants(shoji.FORM, shoji.MEDIA_TYPE)
+
+
+def _send_shoji(resp: Response, document: dict[str, Any]) -> None:
+    resp.append_header("Vary", "Accept")
+    send_json(resp, document, media_type=shoji.MEDIA_TYPE)
 
 
 def _limit(asked: Mapping[str, str]) -> int | None:

@@ -74,7 +74,7 @@ def _route_documents(
     """Adds the routes that describe the service, for programs and for people."""
     exports = service.namespaces, service.authorizer
     app.add_route("/-/ops", catalog.OperationList(visible, sender))
-    app.add_route("/-/ops/{name:path}", catalog.Description(*exports, service.links, sender))
+    app.add_route("/-/ops/{name:path}", catalog.Description(*exports, service.links, sender, visible))
     app.add_route("/-/namespaces", namespaces.Namespaces(*exports))
     app.add_route("/-/namespaces/{namespace}/reload", namespaces.Reload(*exports, service.workers))
     app.add_route("/-/openapi.json", documents.OpenAPI(*exports, service.links, others))

@@ -15,6 +15,7 @@ TAG: Final = "-"
 
 _ACCESS: Final = (401, 403, 404)
 _SPANS: Final = "It may hold slashes, which stand in the path as they are."
+SHOJI: Final = "application/shoji+json"
 _EVENTS: Final = "text/event-stream"
 _METRICS: Final = ("text/plain", "application/openmetrics-text")
 
@@ -30,7 +31,7 @@ def system_paths() -> dict[str, dict[str, Any]]:
         "/-/ops": {"get": _list_operations("listOperations", "The operations, by name.", has_namespace=True)},
         "/-/ops/{ns}/{op}": {
             "parameters": [ref("Namespace", "parameters"), ref("Operation", "parameters")],
-            "get": _read("describeOperation", "What a caller has to know of it.", ref("OperationDescription")),
+            "get": _read("describeOperation", "What a caller has to know of it.", ref("OperationDescription"), SHOJI),
         },
         **_forecasts(),
         **_products(),
@@ -204,7 +205,7 @@ def _list_operations(identifier: str, summary: str, *, has_namespace: bool = Fal
     ]
     if has_namespace:
         parameters.insert(0, _query("namespace", "Only this namespace.", TEXT))
-    return _read(identifier, summary, ref("OperationList"), HTML) | {"parameters": parameters}
+    return _read(identifier, summary, ref("OperationList"), HTML, SHOJI) | {"parameters": parameters}
 
 
 def _read(
