@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from rave_core.clock import SystemClock
-from rave_core.errors import ConfigurationError, RaveError, describe_error
+from rave_core.errors import ConfigurationError, RaveError, StoreAwayError, describe_error
 from rave_core.settings import Settings
 from rave_http.process.launch import Launch
 from rave_http.settings import ServiceSettings
@@ -175,7 +175,7 @@ def _look(launch: Launch, settings: Settings, service: ServiceSettings, outside:
             plugins.check()
         namespaces = _namespaces(settings, service)
         _check_release(runtime)
-        warnings = [*_not_shared(settings, service), *_troubles(runtime)]
+        warnings = [*_not_shared(settings, service), *_troubles(runtime), *_trouble_of_documents(runtime)]
         has_services = runtime.plugins.implements("rave_services")
     return Findings(namespaces=namespaces, has_services=has_services, warnings=tuple(warnings))
 
@@ -213,3 +213,19 @@ def _troubles(runtime: Runtime) -> list[str]:
     stores = (("cache", runtime.cache), ("products", runtime.products))
     found = [(name, place.url, place.backend.check()) for name, place in stores]
     return [f"nothing can be kept in {name!r}, {url}: {trouble}" for name, url, trouble in found if trouble]
+
+
+def _trouble_of_documents(runtime: Runtime) -> list[str]:
+    """What is wrong with the document store, if the settings name one. It may come back at any time, too.
+
+    Raises:
+        ConfigurationError: its URL is wrong.
+        LaterSchemaError: a later version of RAVE made it.
+    """
+    if runtime.settings.origins["documents"] == "default":
+        return []  # whoever needs it makes it
+    try:
+        _ = runtime.documents
+    except StoreAwayError as error:
+        return [f"documents can be neither read nor saved: {error}"]
+    return []

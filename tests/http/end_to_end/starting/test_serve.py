@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from rave_core.cli.main import rave
+from rave_core.documents import open_store
 from rave_core.errors import ConfigurationError
 from rave_http.cli.serve import serve
 from rave_http.process.sockets import listen
@@ -200,6 +203,34 @@ def test_a_release_that_names_the_unknown_is_refused(place: Any) -> None:
         code, said = place.run("serve", "--bind", "127.0.0.1:0", "--release", "release.toml")
         assert code == 2
         assert said.startswith(f"rave: error: release: {told}")
+
+
+def test_a_wrong_store_of_documents_is_refused(place: Any) -> None:
+    """Before anything starts: an unknown scheme, with what would be right; and a store of a later version."""
+    path = place.directory / "documents.sqlite"
+    open_store(f"sqlite:///{path}").close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE rave_store SET schema = 99")
+    connection.close()
+    for url, told in (
+        ("sqlit:////x", "no document store is called 'sqlit'; did you mean 'sqlite'?"),
+        (f"sqlite:///{path}", "upgrade"),
+    ):
+        code, said = place.run("serve", "--bind", "127.0.0.1:0", RAVE_DOCUMENTS=url)
+        assert code == 2
+        assert said.startswith("rave: error: ")
+        assert told in said
+
+
+def test_a_database_that_is_away_is_a_warning(place: Any, free_port: Callable[[], int]) -> None:
+    """Which names it, and says what to do. The service starts: the database may come back at any time."""
+    port = free_port()
+    place.serve(RAVE_DOCUMENTS=f"postgresql://rave:s3cret@127.0.0.1:{port}/x")
+    warning = next(line for line in place.told if "documents" in line)
+    assert warning.startswith("rave: warning: documents can be neither read nor saved: ")
+    assert f"127.0.0.1:{port}" in warning
+    assert "check that the server runs" in warning
+    assert "s3cret" not in warning
 
 
 def test_a_port_in_use_is_named(place: Any) -> None:
