@@ -133,7 +133,7 @@ LINE = st.one_of(
 
 
 @given(lines=st.lists(st.one_of(LINE, st.just(row()), st.just(row())), max_size=12), size=st.integers(300, 2000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_it_does_not_matter_how_a_log_is_cut_and_read(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], size: int
 ) -> None:
