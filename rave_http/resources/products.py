@@ -42,7 +42,7 @@ VIEWS: Final = {
     "job": ("DELETE",),
 }
 _LOOK: Final = 0.7
-_SAID: Final = {
+SAID: Final = {
     Stopped.ENDED: "The job ended; nothing makes the product any more.",
     Stopped.ASKED: "The job was cancelled, and its result is dropped. Its body can't be ended from outside: it runs "
     "until it next reports progress, or to its end.",
@@ -255,7 +255,7 @@ class Products:
         stopped = await self._jobs.stop(key, exported, self._authorizer.asker(req))
         if stopped is None:
             raise Problem("not-found", f"No job makes the product {key.text[:300]!r}")
-        send_json(resp, {"key": key.text, "operation": exported.name, "done": stopped, "detail": _SAID[stopped]})
+        send_json(resp, {"key": key.text, "operation": exported.name, "done": stopped, "detail": SAID[stopped]})
 
     async def _checked(self, req: Request, target: _Target) -> Entry | None:
         """The entry of the product, if the conditions of a request allow to change it; ``None`` if there is none."""

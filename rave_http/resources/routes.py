@@ -31,6 +31,7 @@ from rave_http.resources import (
     ui,
 )
 from rave_http.resources.forecasts import ExplainResource, Forecasts, PlanResource
+from rave_http.resources.jobs_page import JobsPage
 from rave_http.resources.ladder import Ladder
 from rave_http.resources.plugin_routes import PluginRoutes
 from rave_http.resources.product_events import ProductEvents
@@ -92,6 +93,8 @@ def _route_pages(
     app.add_route("/-/plan/{name:path}", PlanResource(told))
     form = ui.Form(service.namespaces, service.authorizer, service.links, told)
     app.add_route("/-/ui", ui.Home(service.links))
+    listed = JobsPage(service.all_jobs, service.statuses, service.authorizer, service.links, service.clock)
+    app.add_route("/-/ui/jobs", listed)
     app.add_route("/-/ui/{name:path}", form)
     result = results.ResultPage(
         service.authorizer,

@@ -281,3 +281,23 @@ def test_what_code_reaches_is_not_for_everybody(service: Service) -> None:
     text = page_of(service, f"/-/ui/r/{key}?tab=why").text
     assert "hit, since a result was made" in text
     assert "depends on" not in text
+
+
+def test_a_job_is_stopped_from_its_pages(service: Service, browser: Browser) -> None:
+    """By a plain button, on the page of its ticket and on that of the jobs, which says what became of it."""
+    for name, start in (("first", "/lab/gated?name=first"), ("second", "/lab/gated?name=second")):
+        browser.mode("no-script" if name == "first" else "phone")
+        browser.open(f"{service.url}{start}")
+        if name == "second":
+            browser.open(f"{service.url}/-/ui/jobs")
+            assert "waits at its gate" in browser.text()
+            assert (browser.said, browser.overflow()) == ([], 0)
+        browser.click("form[method=post] button")
+        assert browser.value("location.pathname") == "/-/ui/jobs"
+        assert "cancelled" in browser.text() or "ended" in browser.text()
+        service.open_gate(name)  # a thread runs to its end all the same
+    assert page_of(service, "/-/ui/jobs?done=nothing").status_code == 200
+    answer = service.ask("POST", "/-/ui/jobs", data={"key": key_of(service, "/lab/parent?n=3")})
+    assert answer.status_code == 404
+    foreign = service.ask("POST", "/-/ui/jobs", data={"key": "x"}, headers={"Origin": "https://elsewhere.example"})
+    assert foreign.status_code == 403

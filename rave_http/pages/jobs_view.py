@@ -1,0 +1,81 @@
+"""The page of jobs: what is being made, how far it is, and what can be stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rave_core.text.humanize import span
+from rave_http.pages.templating import page
+from rave_http.protocol.responses import Page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCard:
+    """A job as the page shows it.
+
+    Attributes:
+        operation: ``namespace/operation``.
+        key: of its product; empty if that is not kept.
+        url: of the page about its product; empty likewise.
+        status: ``making`` or ``queued``.
+        arguments: in short.
+        user: who asked for it first; empty if that is unknown.
+        created: Unix seconds at which it was first asked for.
+        progress: ``done``, ``total`` and ``text``; ``None`` while nothing is reported.
+        is_yours: whether the client waits for it.
+        may_cancel: whether the client may stop it.
+    """
+
+    operation: str
+    key: str
+    url: str
+    status: str
+    arguments: str
+    user: str
+    created: float
+    progress: Mapping[str, Any] | None
+    is_yours: bool
+    may_cancel: bool
+
+
+def jobs_page(
+    jobs: Sequence[JobCard],
+    *,
+    base: str,
+    now: float,
+    is_for_all: bool,
+    silent: Mapping[str, str],
+    said: str = "",
+) -> Page:
+    """The page of jobs.
+
+    Args:
+        jobs: the jobs, in their order.
+        base: the prefix of every link.
+        now: Unix seconds.
+        is_for_all: whether those of all users are shown.
+        silent: workers whose jobs are left out, and why.
+        said: what became of the job that was stopped; empty for nothing.
+    """
+    rows = [_row(job, now) for job in jobs]
+    return page("jobs.html", base=base, jobs=rows, is_for_all=is_for_all, silent=dict(silent), said=said)
+
+
+def _row(job: JobCard, now: float) -> dict[str, Any]:
+    progress = job.progress or {}
+    total = progress.get("total")
+    return {
+        "operation": job.operation,
+        "key": job.key,
+        "url": job.url,
+        "status": job.status,
+        "arguments": job.arguments,
+        "user": job.user,
+        "age": span(max(0.0, now - job.created)),
+        "share": min(1.0, max(0.0, float(progress["done"]) / float(total))) if total else None,
+        "text": progress.get("text") or "",
+        "is_yours": job.is_yours,
+        "may_cancel": job.may_cancel,
+    }
