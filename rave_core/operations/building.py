@@ -15,7 +15,7 @@ from rave_core.model import Kind, OperationSpec
 from rave_core.operations.async_operation import AsyncOperation
 from rave_core.operations.operation import AnyOperation, Operation
 from rave_core.runtime.runtime import current_runtime
-from rave_core.storage.directory_archive import MIME_TYPE as ARCHIVE_TYPE
+from rave_core.storage.written import ARCHIVE_TYPE
 from rave_core.versions.strategies import stamp
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

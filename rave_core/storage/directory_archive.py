@@ -16,7 +16,6 @@ from rave_core.errors import DamagedError, ProductError
 from rave_core.storage.digests import BLAKE3, Algorithm
 from rave_core.storage.directory_tree import MOMENT, Member, is_sound_name, make_read_only, members
 
-MIME_TYPE = "application/x-tar"
 _BLOCK, _PIECE = tarfile.BLOCKSIZE, 1 << 20
 _LONGEST_RECORD = 1 << 16  # bytes of a long name: more than any file system allows
 

@@ -9,6 +9,9 @@ from rave_core.errors import ProductError
 from rave_core.model import OperationSpec
 from rave_core.storage.directory_tree import members
 
+ARCHIVE_TYPE = "application/x-tar"
+"""The MIME type of a directory as one file."""
+
 _SUFFIXES = {
     "application/octet-stream": ".bin",
     "application/vnd.apache.arrow.file": ".arrow",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import json
 import os
 import sys
@@ -11,10 +10,12 @@ import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.metadata import Distribution
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rave_core.versions.loaded_files import loaded_files
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 _PYTHON = tuple({os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib")})
 _INSTALLED = ("site-packages", "dist-packages")
@@ -83,21 +84,27 @@ def _place(top: str, file: str | None) -> Place:
 @functools.cache
 def _distributions() -> Mapping[str, list[str]]:
     """Names of distributions by the packages that they install. To find them takes a tenth of a second."""
-    return importlib.metadata.packages_distributions()
+    from importlib.metadata import packages_distributions  # here and below: to import it takes longer than msgspec
+
+    return packages_distributions()
 
 
 @functools.lru_cache(512)
 def _distribution(top: str) -> Distribution | None:
+    from importlib.metadata import distribution
+
     with_name = _distributions().get(top, ()) if not _exists(top) else (top,)
     for name in with_name:
         if _exists(name):
-            return importlib.metadata.distribution(name)
+            return distribution(name)
     return None
 
 
 def _exists(name: str) -> bool:
+    from importlib.metadata import distribution
+
     try:
-        importlib.metadata.distribution(name)
+        distribution(name)
     except (ImportError, ValueError):
         return False
     return True
