@@ -1,26 +1,22 @@
-"""What large values cost on a disk, private or signed, beside peers that check nothing.
-
-python benchmarks/large.py
-"""
+"""What large values cost: on a disk, private or shared, beside peers that check nothing; and as arguments."""
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import diskcache
 import joblib
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from pairs import Comparison, compare
 
 from rave_core import Runtime, Settings, op, using
 
-PLACE = Path(__file__).resolve().parent.parent / ".bench"
 ARRAY = np.random.default_rng(1).random(1 << 20)
 """8 MiB."""
 TABLE = pa.table({name: np.random.default_rng(2).random(1_250_000) for name in "abcdefghij"})
@@ -39,72 +35,78 @@ def table() -> Any:
     return TABLE
 
 
-def arrays(place: Path, kind: str, runtime: Runtime, limits: tuple[float, float, float]) -> Iterator[Comparison]:
+@op(version="1")
+def length(values: Any) -> int:
+    """A small result of a large argument."""
+    return len(values)
+
+
+def arrays(place: Path) -> Iterator[Comparison]:
     """An array of 8 MiB: stored, and read again, with a sum over what was read so that every byte is used."""
-    peer = diskcache.Cache(str(place / f"diskcache-{kind}"))
-    theirs = peer.memoize()(array.function)
-    memory = joblib.Memory(str(place / f"joblib-{kind}"), verbose=0).cache(array.function)
-    ours_new, theirs_new = itertools.count(1), itertools.count(1)
-    with using(runtime):
-        yield compare(
-            f"8 MiB, {kind}: store",
-            "diskcache",
-            lambda: array(next(ours_new)),
-            lambda: theirs(next(theirs_new)),
-            limit=limits[0],
-        )
-        array(0), theirs(0), memory(0)
-
-        def ours() -> object:
-            return array(0).sum()
-
-        yield compare(f"8 MiB, {kind}: hit", "diskcache", ours, lambda: theirs(0).sum(), limit=limits[1], number=3)
-        yield compare(f"8 MiB, {kind}: hit", "joblib", ours, lambda: memory(0).sum(), limit=limits[2], number=3)
-    peer.close()
+    for kind, limits in (("private", (1.5, 0.5, 0.5)), ("shared, signed", (2.0, 3.0, 3.0))):
+        peer = diskcache.Cache(str(place / f"diskcache {kind}"))
+        with peer, using(_runtime(place, kind)):
+            theirs = peer.memoize()(array.function)
+            memory = joblib.Memory(str(place / f"joblib {kind}"), verbose=0).cache(array.function)
+            store = f"8 MiB array, {kind}: store"
+            yield compare(store, "diskcache", _storing(array), _storing(theirs), limit=limits[0], is_steady=False)
+            for name, its, limit in (("diskcache", theirs, limits[1]), ("joblib", memory, limits[2])):
+                hit = f"8 MiB array, {kind}: hit"
+                yield compare(hit, name, _summing(array), _summing(its), limit=limit, number=3)
 
 
-def tables(place: Path, kind: str, runtime: Runtime, limit: float) -> Iterator[Comparison]:
-    """A table of 100 MB, read again by its bytes, beside Arrow's own file that nothing checks."""
-    path = place / f"{kind}.arrow"
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, TABLE.schema) as writer:
+def _storing(call: Callable[[int], Any]) -> Callable[[], object]:
+    """Calls with a new number each time."""
+    numbers = itertools.count(1)
+    return lambda: call(next(numbers))
+
+
+def _summing(call: Callable[[int], Any]) -> Callable[[], object]:
+    """Reads one value, and every byte of it."""
+    return lambda: call(0).sum()
+
+
+def tables(place: Path) -> Iterator[Comparison]:
+    """A table of 100 MB, read again, beside Arrow's own file that nothing checks."""
+    path = str(place / "table.arrow")
+    with pa.OSFile(path, "wb") as sink, pa.ipc.new_stream(sink, TABLE.schema) as writer:
         writer.write(TABLE)
 
     def theirs() -> object:
-        with pa.OSFile(str(path)) as source, pa.ipc.open_stream(source) as reader:
+        with pa.OSFile(path) as source, pa.ipc.open_stream(source) as reader:
             return reader.read_all()
 
-    with using(runtime):
-        yield compare(f"100 MB table, {kind}: hit", "pyarrow", table, theirs, limit=limit, pairs=5)
+    for kind, limit in (("private", 1.0), ("shared, signed", 12.0)):
+        with using(_runtime(place, kind)):
+            yield compare(f"100 MB table, {kind}: hit", "pyarrow", table, theirs, limit=limit, pairs=5)
 
 
-def measured(place: Path) -> Iterator[Comparison]:
-    """All comparisons, in stores below ``place``."""
-    (place / "signing").write_bytes(b"0123456789abcdef" * 4)
-    (place / "signing").chmod(0o600)
-    private = Runtime(Settings(cache=[f"file://{place}/private"], products=[f"file://{place}/p"]))
-    signed = Runtime(
-        Settings(
-            cache=[f"file://{place}/signed?mode=2770"],
-            products=[f"file://{place}/p"],
-            signing_key_file=place / "signing",
+def keys(place: Path) -> Iterator[Comparison]:
+    """The key of a large argument, with the hit in memory that it gives, beside a digest of the bytes alone."""
+    frame = pd.DataFrame({"number": np.arange(200_000), "text": [f"row {n % 5000}" for n in range(200_000)]})
+    with using(Runtime(Settings(cache=["memory://"], products=[f"file://{place}/products"]))):
+        yield compare(
+            "key of an 8 MiB array, and the hit",
+            "sha256",
+            lambda: length(ARRAY),
+            lambda: hashlib.sha256(ARRAY.data).digest(),
+            limit=1.0,
         )
-    )
-    yield from arrays(place, "private", private, (1.5, 0.5, 0.5))
-    yield from arrays(place, "signed", signed, (2.0, 3.0, 3.0))
-    yield from tables(place, "private", private, 1.0)
-    yield from tables(place, "signed", signed, 12.0)
+        yield compare(
+            "key of a frame of 200,000 rows with text, and the hit",
+            "joblib.hash",
+            lambda: length(frame),
+            lambda: joblib.hash(frame),
+            limit=0.8,
+            pairs=5,
+        )
 
 
-def main() -> int:
-    """Prints the table; 1 if a limit is passed."""
-    PLACE.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="large-", dir=PLACE) as directory:
-        results = list(measured(Path(directory)))
-    for each in results:
-        times = f"{each.rave_us:11.0f} µs{each.peer_us:11.0f} µs"
-        print(f"{each.name:28}{times}{each.ratio:8.2f}  limit {each.limit}  {each.peer}")
-    return int(any(each.ratio > each.limit for each in results))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _runtime(place: Path, kind: str) -> Runtime:
+    if kind == "private":
+        return Runtime(Settings(cache=[f"file://{place}/private"], products=[f"file://{place}/products"]))
+    key = place / "signing"
+    key.write_bytes(b"0123456789abcdef" * 4)
+    key.chmod(0o600)
+    url = f"file://{place}/shared?mode=2770"
+    return Runtime(Settings(cache=[url], products=[f"file://{place}/products"], signing_key_file=key))
