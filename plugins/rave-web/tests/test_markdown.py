@@ -94,5 +94,5 @@ def test_the_catalog_and_an_operation_are_markdown_for_those_who_ask(service: An
     assert service.get("/-/ops/lab/sleep", Accept="text/markdown;q=0.5, application/json").json()["name"] == "lab/sleep"
     assert service.get("/", Accept="text/html,application/xhtml+xml,*/*;q=0.8").text.startswith("<!")
     assert service.get("/?rave.f=json", Accept="text/html").json()["operations"]
-    unknown = service.get("/-/ops?rave.f=shoji")
+    unknown = service.get("/-/ops?rave.f=morse")
     assert (unknown.status_code, unknown.json()["type"]) == (406, "/-/problems/not-acceptable")
