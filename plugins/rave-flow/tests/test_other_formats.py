@@ -79,6 +79,20 @@ def test_parquet_is_read_by_its_types(serving: Serve, directory: Path, zone: str
     assert answer.to_pylist() == [{"proto": "udp", "bytes": 80, "packets": 1, "flows": 1, "share": 1.0}]
 
 
+def test_numbers_that_are_none_in_parquet_are_unset(serving: Serve, directory: Path) -> None:
+    """As data frames write them where a column has gaps; a fraction of a byte is still an error."""
+    columns = {
+        "ts": [1715680800.5] * 3, "src": ["10.0.0.1"] * 3, "dst": ["10.0.0.2"] * 3, "proto": ["tcp"] * 3,
+        "src_port": [float("nan"), 1.0, 2.0], "dst_port": [80.0] * 3, "packets": [1.0] * 3,
+        "bytes": [float("nan"), 100.0, 0.5],
+    }  # fmt: skip
+    pyarrow.parquet.write_table(pyarrow.table(columns), directory / "flows.parquet")
+    serving(directory)
+    table = rwcut(rwfilter(), fields="sport,bytes")
+    assert table.to_pylist() == [{"sport": 1, "bytes": 100}, {"sport": None, "bytes": 0}]
+    assert left_out(table)["lines"] == {"number": 1}
+
+
 def test_damaged_parquet_is_an_error(serving: Serve, directory: Path) -> None:
     """The error names the file."""
     (directory / "flows.parquet").write_bytes(b"PAR1 and no more")

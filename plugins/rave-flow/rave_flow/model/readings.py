@@ -81,6 +81,8 @@ _COUNTED = {"src_port", "dst_port", "bytes", "packets", "src_bytes", "dst_bytes"
 
 
 def _filled(raw: str, kind: str) -> str:
+    if kind in ("DOUBLE", "FLOAT"):
+        return f"NOT isnan({raw})"  # as data frames write what is unset
     return f"trim({raw}) <> ''" if kind == "VARCHAR" else "true"
 
 
