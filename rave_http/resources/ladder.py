@@ -10,6 +10,7 @@ from typing import Final
 from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
+from rave_core.engine.execution import ResolvedOperation
 from rave_core.expiry import nocache
 from rave_core.model import PLAIN, Bytes, Call, Key, Status
 from rave_core.storage.cache import Found
@@ -45,6 +46,7 @@ class Wish:
 
     Attributes:
         exported: the operation.
+        resolved: what it was resolved to when the request came; later code does not answer it.
         question: the call as written, and the ``rave.…`` parameters.
         call: the call.
         preferences: those of the client.
@@ -54,6 +56,7 @@ class Wish:
     """
 
     exported: ExportedOperation
+    resolved: ResolvedOperation
     question: Question
     call: Call
     preferences: Preferences
@@ -64,7 +67,7 @@ class Wish:
     @property
     def is_promising(self) -> bool:
         """Whether the result is available later, which it is not if it is never kept."""
-        return self.call.key is not None and self.exported.resolved.strategy is not nocache
+        return self.call.key is not None and self.resolved.strategy is not nocache
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ class Ladder:
 
     async def _kept(self, wish: Wish) -> _Kept | None:
         """The kept result that answers a call, fresh or stale within its window; ``None`` if there is none."""
-        resolved, key = wish.exported.resolved, wish.call.key
+        resolved, key = wish.resolved, wish.call.key
         controls = wish.question.controls
         if key is None or controls.refresh or controls.deep_refresh or resolved.strategy is nocache:
             return None
@@ -168,7 +171,7 @@ class Ladder:
             return
         try:
             asker = self._authorizer.asker(req)
-            self._jobs.join(exported.name, wish.question.asked, exported.resolved, wish.call, asker=asker)
+            self._jobs.join(exported.name, wish.question.asked, wish.resolved, wish.call, asker=asker)
         except Problem as problem:
             _log.info("%s is not refreshed now: %s", exported.name, problem)
 
@@ -176,7 +179,7 @@ class Ladder:
         exported, found = wish.exported, kept.found
         record: RequestRecord = req.scope["rave"]
         record.cache = kept.status.value
-        self._results.count(exported.resolved, wish.call, found, kept.status)
+        self._results.count(wish.resolved, wish.call, found, kept.status)
         if wish.preferences.minimal:
             entry = found.entry
             document = self._responder.ticket_document(
@@ -185,7 +188,7 @@ class Ladder:
             self._responder.send_reference(req, resp, document)
             return
         product = MadeProduct(
-            exported.name, exported.resolved.spec, found.value, found.entry, query=wish.question.asked.query
+            exported.name, wish.resolved.spec, found.value, found.entry, query=wish.question.asked.query
         )
         if await self._show(req, resp, wish, product, kept.status):
             return
@@ -201,7 +204,7 @@ class Ladder:
         """
         exported, frame = wish.exported, kept.frame
         is_sure = kept.status is Status.HIT and frame is not None and representation.url is None
-        if wish.place is None or wish.only_cached or not is_sure or not exported.resolved.binder.is_repeatable:
+        if wish.place is None or wish.only_cached or not is_sure or not wish.resolved.binder.is_repeatable:
             return
         assert frame is not None  # as above
         self._ready.keep(
@@ -209,7 +212,7 @@ class Ladder:
             CachedResponse(
                 exported.generation,
                 exported.namespace,
-                exported.resolved,
+                wish.resolved,
                 wish.call,
                 kept.found,
                 frame,
@@ -231,7 +234,7 @@ class Ladder:
         return self._jobs.join(
             exported.name,
             wish.question.asked,
-            exported.resolved,
+            wish.resolved,
             wish.call,
             options,
             asker=self._authorizer.asker(req),
@@ -285,7 +288,7 @@ class Ladder:
             raise problem_of(job.failed, self._failure_time, error)
         outcome = job.task.result()
         req.scope["rave"].cache = "wait"
-        resolved = exported.resolved
+        resolved = wish.resolved
         query = wish.question.asked.query
         product = MadeProduct(exported.name, resolved.spec, outcome.value, outcome.entry, resolved.cache, query)
         if await self._show(req, resp, wish, product, outcome.status):

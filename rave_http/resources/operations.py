@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
+from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import Call, Status
 from rave_http.auth.authorization import HIDDEN
 from rave_http.auth.authorizer import Authorizer
@@ -96,11 +97,12 @@ class Operations:
             resp.set_header("Accept-Post", f"{JSON}, {FORM}")
             return
         question = await self._read(req, exported.name)
-        call = await _bound(self._foreign, question.asked, exported)
+        resolved = exported.resolved
+        call = await _bound(self._foreign, question.asked, exported, resolved)
         if call.key is not None:
             record: RequestRecord = req.scope["rave"]
             record.key = call.key.text
-        await self._ladder.answer(req, resp, _wish(req, exported, question, call, place))
+        await self._ladder.answer(req, resp, _wish(req, exported, resolved, question, call, place))
 
     def _find(self, req: Request) -> ExportedOperation:
         """The operation that a request names.
@@ -140,7 +142,7 @@ class Operations:
         )
 
 
-async def _bound(foreign: ForeignCode, asked: Asked, exported: ExportedOperation) -> Call:
+async def _bound(foreign: ForeignCode, asked: Asked, exported: ExportedOperation, resolved: ResolvedOperation) -> Call:
     """The call that the request asks for. Converters are third-party code and may do anything.
 
     Raises:
@@ -148,21 +150,29 @@ async def _bound(foreign: ForeignCode, asked: Asked, exported: ExportedOperation
         TimeLimitError, BusyError: a converter does not end.
     """
     is_small = asked.document is None and sum(len(text) for _, text in asked.texts) < _SMALL
-    binder = exported.resolved.binder
+    binder = resolved.binder
     if is_small and binder.is_own and binder.is_repeatable:
-        return bind(asked, exported.operation, exported.resolved)
+        return bind(asked, exported.operation, resolved)
     try:
-        return await foreign.call(exported.name, bind, asked, exported.operation, exported.resolved)
+        return await foreign.call(exported.name, bind, asked, exported.operation, resolved)
     except LeftError as error:
         raise Problem("bad-arguments", f"an argument can't be converted: {error}") from error
 
 
-def _wish(req: Request, exported: ExportedOperation, question: Question, call: Call, place: Place | None) -> Wish:
+def _wish(
+    req: Request,
+    exported: ExportedOperation,
+    resolved: ResolvedOperation,
+    question: Question,
+    call: Call,
+    place: Place | None,
+) -> Wish:
     controls = question.controls
     prefer = req.get_header("Prefer") or controls.prefer
     caching = req.get_header("Cache-Control")
     return Wish(
         exported,
+        resolved,
         question,
         call,
         preferences(prefer) if prefer else PLAIN_PREFERENCES,
