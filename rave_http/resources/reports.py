@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
@@ -14,12 +14,15 @@ from rave_http.description.request_arguments import read_body
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.bodies import body_of
 from rave_http.protocol.conditions import check_write
+from rave_http.protocol.links import Links
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
-from rave_http.protocol.responses import send_json
+from rave_http.protocol.responses import JSON, Page, prefers, send_json, send_page
 from rave_http.workers.metrics import Metrics
 from rave_http.workers.statistics_report import StatisticsReport, of_operations
 from rave_http.workers.workers import Workers
+
+_HTML: Final = "text/html"
 
 
 class MetricsResource:
@@ -79,8 +82,15 @@ class Statistics:
     """``/-/statistics``: ``logging.statistics`` of all workers, with pause and resume."""
 
     def __init__(
-        self, visible: VisibleStatistics, authorizer: Authorizer, statistics: StatisticsReport, *, max_body: int
+        self,
+        visible: VisibleStatistics,
+        authorizer: Authorizer,
+        statistics: StatisticsReport,
+        links: Links,
+        *,
+        max_body: int,
     ) -> None:
+        self._links = links
         self._visible = visible
         self._authorizer = authorizer
         self._statistics = statistics
@@ -90,10 +100,25 @@ class Statistics:
         """RAVE's counts in all workers, and everything in ``logging.statistics`` of each.
 
         The counts of operations that the principal may not see are left out, unless they may ``debug``.
+
+        A browser gets a page.
         """
         read(req)
         self._authorizer.require(req, "metrics")
-        send_json(resp, await self._visible.document(req))
+        document = await self._visible.document(req)
+        resp.append_header("Vary", "Accept")
+        if prefers(req, JSON, _HTML) == _HTML:
+            may_switch = self._authorizer.may(req, "debug")
+            send_page(resp, await asyncio.to_thread(self._page, document, may_switch=may_switch))
+        else:
+            send_json(resp, document)
+
+    def _page(self, document: dict[str, Any], *, may_switch: bool) -> Page:
+        from rave_http.pages.statistics_view import figure_spaces
+        from rave_http.pages.templating import page
+
+        spaces = figure_spaces(document)
+        return page("statistics.html", base=self._links.base, spaces=spaces, may_switch=may_switch)
 
     on_head = on_get
 
@@ -116,3 +141,6 @@ class Statistics:
         except UnknownNameError as error:
             raise Problem("not-found", str(error)) from error
         send_json(resp, {"name": name, "enabled": action == "resume"})
+        if prefers(req, JSON, _HTML) == _HTML:
+            resp.status = "303 See Other"
+            resp.set_header("Location", self._links.to("/-/statistics"))

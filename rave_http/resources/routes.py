@@ -141,10 +141,9 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
     app.add_route("/-/livez", health.Live())
     app.add_route("/-/readyz", ready)
     app.add_route("/-/metrics", reports.MetricsResource(service.metrics, service.authorizer, service.workers))
-    app.add_route(
-        "/-/statistics",
-        reports.Statistics(statistics, service.authorizer, service.workers.statistics, max_body=max_body),
-    )
+    counted = service.workers.statistics
+    shown = reports.Statistics(statistics, service.authorizer, counted, service.links, max_body=max_body)
+    app.add_route("/-/statistics", shown)
     app.add_route(
         "/-/ui/status",
         status.Status(*exports, doing, statistics, kept, ready, service.services, service.links, service.clock),

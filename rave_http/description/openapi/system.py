@@ -163,7 +163,7 @@ def _state() -> dict[str, dict[str, Any]]:
         "/-/readyz": {"get": ready},
         "/-/metrics": {"get": metrics},
         "/-/statistics": {
-            "get": _read("getStatistics", "What programs count in logging.statistics.", ref("Statistics")),
+            "get": _read("getStatistics", "What programs count in logging.statistics.", ref("Statistics"), HTML),
             "post": _change(
                 "switchStatistics",
                 "Pauses or resumes collection, in every worker.",
