@@ -19,6 +19,9 @@ from typing import Any, Self
 import psutil
 
 PATIENCE = 40.0
+_QUIET = {"RAVE_DISABLED_PLUGINS": "guestbook"}
+"""Else each service would start a process more, that of the guest book of rave-example."""
+
 BOARD = "rave-board-"
 """The name of the directory in which a service's workers meet."""
 
@@ -141,7 +144,7 @@ def start_service(
     command = [str(Path(sys.executable).parent / "rave"), "serve"]
     full = {"RAVE_CONFIG": str(place / "rave.toml"), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(place)}
     full["RUNTIME_DIRECTORY"] = str(place)  # where the workers meet
-    started = Started.of(command, port, place, environ={**full, **(environ or {})})
+    started = Started.of(command, port, place, environ={**_QUIET, **full, **(environ or {})})
     wait_until(lambda: _are_ready(started, int(table["workers"])), what="every worker")
     return started
 
