@@ -22,7 +22,7 @@ from rave_http.protocol.request_record import RequestRecord
 from rave_http.resources.catalog import Catalog
 from rave_http.resources.ladder import Ladder, Wish
 from rave_http.resources.ready import CachedResponse, Place, ResponseCache, place_of
-from rave_http.resources.result_pages import likes_pages
+from rave_http.resources.result_pages import is_for_window, likes_pages
 from rave_http.worker.kept_results import KeptResults
 from rave_http.worker.responder import Responder
 
@@ -103,6 +103,8 @@ class Operations:
             record: RequestRecord = req.scope["rave"]
             record.key = call.key.text
         await self._ladder.answer(req, resp, _wish(req, exported, resolved, question, call, place))
+        if likes_pages(req):
+            resp.append_header("Vary", "Sec-Fetch-Dest")
 
     def _find(self, req: Request) -> ExportedOperation:
         """The operation that a request names.
@@ -168,6 +170,7 @@ def _wish(
     place: Place | None,
 ) -> Wish:
     controls = question.controls
+    is_liked = not controls.form and likes_pages(req)
     prefer = req.get_header("Prefer") or controls.prefer
     caching = req.get_header("Cache-Control")
     return Wish(
@@ -177,6 +180,6 @@ def _wish(
         call,
         preferences(prefer) if prefer else PLAIN_PREFERENCES,
         controls.only_cached or (caching is not None and "only-if-cached" in directives(caching)),
-        place,
-        not controls.form and likes_pages(req),
+        None if is_liked else place,  # then the answer depends on more than a place says
+        is_liked and is_for_window(req),
     )

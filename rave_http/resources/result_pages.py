@@ -265,9 +265,14 @@ def origin_of(req: Request, authorizer: Authorizer) -> str:
     return address_of(req.scope["headers"], scheme=req.scheme, is_trusted=authorizer.is_behind_proxy(req))
 
 
+def is_for_window(req: Request) -> bool:
+    """Whether a request is not for a part of a page, such as a frame, as far as the client says."""
+    return bool(req.get_header("Sec-Fetch-Dest", default="document") == "document")
+
+
 def likes_pages(req: Request) -> bool:
-    """Whether a request is for something to read in a window: it likes HTML best, and is not for a part of a page."""
-    if req.method not in ("GET", "HEAD") or req.get_header("Sec-Fetch-Dest", default="document") != "document":
+    """Whether a request is for something to read: it likes HTML best."""
+    if req.method not in ("GET", "HEAD"):
         return False
     weights = _weights(req.get_header("Accept") or "")
     best = max(weights.values(), default=0.0)
