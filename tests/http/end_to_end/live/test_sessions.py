@@ -115,7 +115,9 @@ def test_a_revoked_key_ends_its_sessions(signed: Service, place: Path, wait_unti
         [rave, "key", "revoke", key.split("_")[1], "--keys-file", str(place / "keys")], check=True, capture_output=True
     )
     wait_until(lambda: signed.get("/-/session", headers=token).json()["user"] is None, what="the end of the session")
-    assert signed.ask("POST", "/-/session", data={"key": key}).status_code == 401
+    wait_until(
+        lambda: signed.ask("POST", "/-/session", data={"key": key}).status_code == 401, what="the end of the key"
+    )
 
 
 def test_permissions_are_those_of_the_user(signed: Service, sign_in: Any) -> None:
