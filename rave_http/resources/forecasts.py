@@ -199,6 +199,7 @@ def explanation_document(found: Explanation, name: str, *, is_open: bool) -> dic
         "differences": [difference_text(each, is_open=is_open) for each in found.differences],
         "closure": dict(found.closure) if is_open else {},
         "untracked": dict(found.untracked) if is_open else {},
+        "releases": list(map(str, found.releases)) if is_open else [],
     }
 
 

@@ -318,7 +318,6 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "children": entry.children,
         "python": entry.python,
         "plugin": entry.plugin,
-        "packages": entry.packages,
     }
 
 

@@ -209,6 +209,7 @@ class ResultPages:
         pairs += [("being made", found.computing)] if found.computing else []
         if not is_open:  # values in code are not for everybody
             return pairs
+        pairs += [("made with", str(each).removeprefix("made with ")) for each in found.releases]
         pairs += [("depends on", f"{label}, {text}") for label, text in list(found.closure.items())[:50]]
         return [*pairs, *(("not tracked", line) for line in untracked_lines(found))]
 

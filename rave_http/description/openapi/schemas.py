@@ -148,6 +148,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "differences": {**TEXTS, "description": "To the nearest result that is kept."},
             "closure": {**by_name(TEXT), "description": "What counts in the version; with the permission 'debug'."},
             "untracked": {**by_name(TEXT), "description": "What does not; with the permission 'debug'."},
+            "releases": {**TEXTS, "description": "Of packages, that are others now; with the permission 'debug'."},
         },
     ),
     "Plan": record(
@@ -237,7 +238,6 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "tags": TEXTS,
             "python": TEXT,
             "plugin": TEXT,
-            "packages": {**by_name(TEXT), "description": "Releases of the installed packages that its code reached."},
             "failed": record("How it failed.", {"detail": TEXT, "at": TIME}),
         },
         required=list(_TICKET),
