@@ -21,6 +21,8 @@ class SessionMiddleware:
 
     async def process_request(self, req: Request, resp: Response) -> None:
         """Finds the session of a request that has a token. A token that is not valid is none."""
+        if req.get_header("Cookie") is None:  # as with most programs; anything else costs each hit time
+            return
         if not carries_token(req.scope["headers"]) or not self._is_anonymous(req):
             return
         token = token_of(req, is_secure=self._authorizer.is_secure(req))

@@ -65,6 +65,11 @@ class Wish:
     likes_pages: bool = False
 
     @property
+    def query_behind(self) -> str | None:
+        """The query of the link to the operation behind this one; ``None`` if there is none, or no query says it."""
+        return None if self.resolved.spec.behind is None else self.question.asked.query
+
+    @property
     def is_promising(self) -> bool:
         """Whether the result is available later, which it is not if it is never kept."""
         return self.call.key is not None and self.resolved.strategy is not nocache
@@ -187,9 +192,7 @@ class Ladder:
             )
             self._responder.send_reference(req, resp, document)
             return
-        product = MadeProduct(
-            exported.name, wish.resolved.spec, found.value, found.entry, query=wish.question.asked.query
-        )
+        product = MadeProduct(exported.name, wish.resolved.spec, found.value, found.entry, query=wish.query_behind)
         if await self._show(req, resp, wish, product, kept.status):
             return
         form = wish.question.controls.form
@@ -289,7 +292,7 @@ class Ladder:
         outcome = job.task.result()
         req.scope["rave"].cache = "wait"
         resolved = wish.resolved
-        query = wish.question.asked.query
+        query = wish.query_behind
         product = MadeProduct(exported.name, resolved.spec, outcome.value, outcome.entry, resolved.cache, query)
         if await self._show(req, resp, wish, product, outcome.status):
             return

@@ -97,7 +97,7 @@ class Operations:
             resp.set_header("Accept-Post", f"{JSON}, {FORM}")
             return
         question = await self._read(req, exported.name)
-        resolved = exported.resolved
+        resolved = exported.operation.resolved_in(exported.runtime)
         call = await _bound(self._foreign, question.asked, exported, resolved)
         if call.key is not None:
             record: RequestRecord = req.scope["rave"]

@@ -113,8 +113,7 @@ class Responder:
         headers = [*caching_headers(status, entry, now, private=private, forever=self._max_age_forever), _VARY]
         if entry is not None:
             headers.append(("Content-Location", f"{self.links.base}/-/products/{entry.key}"))
-        behind = name_behind(product.name, product.spec)
-        if behind is not None and product.query is not None:
+        if product.query is not None and (behind := name_behind(product.name, product.spec)) is not None:
             headers.append(("Link", f'<{self.links.to_operation(behind)}{product.query}>; rel="alternate"'))
         return headers
 
