@@ -125,7 +125,8 @@ def state_of(path: str) -> State | None:
 
 def _names_of(module: object) -> dict[str, Any]:
     """The names of a module, without running code of it; none for what only looks like a module."""
-    if not isinstance(module, ModuleType) or type(module).__module__.startswith("rave_core."):
+    # isinstance() believes what says that it is a module, such as a library that cffi has loaded.
+    if not issubclass(type(module), ModuleType) or type(module).__module__.startswith("rave_core."):
         return {}
     names: dict[str, Any] = object.__getattribute__(module, "__dict__")
     return names

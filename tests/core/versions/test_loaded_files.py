@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from rave_core.versions.loaded_files import LoadedFiles
 
 PROGRAM = """
 import os, statlib, tables, lazy
@@ -80,3 +86,16 @@ def test_what_old_code_made_after_an_edit_is_not_found_by_new_code(
 
 def _answers(said: str) -> list[tuple[str, str, str]]:
     return [(value, status, version) for _, value, status, version in map(str.split, said.splitlines())]
+
+
+def test_what_only_says_that_it_is_a_module_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a library does that cffi has loaded: it has no ``__dict__``."""
+
+    class Library:
+        __slots__ = ()
+        __class__ = ModuleType  # type: ignore[assignment]  # which is what isinstance() goes by
+
+    assert isinstance(Library(), ModuleType)
+    monkeypatch.setitem(sys.modules, "loaded_library", Library())  # type: ignore[arg-type]  # as above
+    LoadedFiles().note()
+    LoadedFiles().note("loaded_library")
