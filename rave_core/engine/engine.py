@@ -223,7 +223,7 @@ class Engine:
         flight_result, lease = FlightResult(), None
         try:
             if resolved.leases is not None:
-                lease, found = yield from self._claim(execution, resolved.leases)
+                lease, found = yield from self._claim(execution, resolved.leases, flight)
             else:
                 found = yield from self._look_again(execution, landed)
             if found is not None:
@@ -264,7 +264,9 @@ class Engine:
         found = execution.resolved.cache.look(execution.key)
         return found if found is not None and found.entry.is_fresh(self._clock.now()) else None
 
-    def _claim(self, execution: Execution, leases: Leases) -> Effects[tuple[Lease | None, Found | None]]:
+    def _claim(
+        self, execution: Execution, leases: Leases, flight: SingleFlight
+    ) -> Effects[tuple[Lease | None, Found | None]]:
         """The lease of the key, or the result of another process; neither in trouble or in a cycle of waits."""
         wait: RemoteWait | None = None
         cache, key = execution.resolved.cache, execution.key.text
@@ -283,7 +285,7 @@ class Engine:
                 yield Sleep(self._clock, seconds)
                 seconds = min(seconds * 1.5, 0.2)
                 if seconds > LONG:
-                    wait = wait or RemoteWait(leases, self.flights, key, execution.context.flight)
+                    wait = wait or RemoteWait(leases, self.flights, key, flight)
                 if wait is not None and (yield execution.do(wait.is_circular)):
                     return None, None
         finally:

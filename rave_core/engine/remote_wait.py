@@ -10,31 +10,31 @@ LONG = 0.03
 
 
 class RemoteWait:
-    """One body's wait for a key that another process computes. Used by one call."""
+    """A flight's wait for a key that another process computes. Used by the call that leads the flight."""
 
-    def __init__(self, leases: Leases, flights: Flights, key: str, within: SingleFlight | None) -> None:
+    def __init__(self, leases: Leases, flights: Flights, key: str, flight: SingleFlight) -> None:
         """Prepares a wait.
 
         Args:
             leases, flights: those of this process.
             key: what the other process computes.
-            within: the flight whose body waits; without one nobody can wait for it.
+            flight: that of the key in this process. The body of another flight may have joined it, whoever leads it.
         """
         self._leases = leases
         self._flights = flights
         self._key = key
-        self._within = within
+        self._flight = flight
         self._noted: set[str] = set()
 
     def is_circular(self) -> bool:
-        """Whether the holder of the key waits for the body that waits, directly or through others.
+        """Whether the holder of the key waits for a body that waits for this flight, directly or through others.
 
         It also publishes the wait in the leases of all that waits for it here, so that others find the cycle too. A
         store in trouble finds none.
         """
-        if self._within is None:
+        waiting = self._flights.needing(self._flight) - {self._key}
+        if not waiting:
             return False
-        waiting = self._flights.needing(self._within)
         self._noted |= waiting
         try:
             self._leases.note_wait(waiting, self._key)

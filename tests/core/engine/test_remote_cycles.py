@@ -14,6 +14,7 @@ PROGRAM = """
 import sys, threading, time
 from pathlib import Path
 from rave_core import ThreadPool, op
+from rave_core.runtime.runtime import default
 
 here, others = Path(sys.argv[1]), sys.argv[2:]
 inside = threading.local()
@@ -51,18 +52,35 @@ def outer(n):
             time.sleep(0.002)
         return a(n) + waiting.result()
 
+def joined(n):
+    # the body of a joins a call of b that waits for another process, and that no body has made
+    while not (here / "b").exists():
+        time.sleep(0.002)
+    asking = threading.Thread(target=b, args=(n,))
+    asking.start()
+    while not any("b" in each for each in default().container.engine.flights.under_way()):
+        time.sleep(0.002)
+    found = a(n)
+    asking.join()
+    return found
+
 print(globals()[sys.argv[0].rpartition("-")[2].removesuffix(".py")](5))
 """
 
 
 @pytest.mark.parametrize(
     ("asked", "meeting"),
-    [(("a", "b"), ("a", "b")), (("a", "b", "c"), ("a", "b", "c")), (("outer", "b"), ("a", "b"))],
+    [
+        (("a", "b"), ("a", "b")),
+        (("a", "b", "c"), ("a", "b", "c")),
+        (("outer", "b"), ("a", "b")),
+        (("joined", "b"), ("a", "b")),
+    ],
 )
 def test_bodies_that_wait_for_each_other_in_other_processes_are_answered(
     tmp_path: Path, asked: tuple[str, ...], meeting: tuple[str, ...]
 ) -> None:
-    """In a circle of two and of three, and where a thread of one process stands between."""
+    """In a circle of two and of three; where a thread of one process, or a call outside of bodies, stands between."""
     environ = {**os.environ, "RAVE_CACHE": f"file://{tmp_path}/cache", "PYTHONDONTWRITEBYTECODE": "1"}
     running = []
     for name in asked:
