@@ -178,7 +178,7 @@ def _resolution(order: str, body: bytes) -> int:
         kind, size = struct.unpack_from(f"{order}HH", body, place)
         if kind == 9 and size:
             value = body[place + 4]
-            return 2 ** (value & 0x7F) if value & 0x80 else 10**value
+            return int(2 ** (value & 0x7F) if value & 0x80 else 10**value)
         if kind == 0:
             break
         place += 4 + size + -size % 4
