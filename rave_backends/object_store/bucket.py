@@ -18,7 +18,8 @@ from rave_core.model import Bytes
 
 _CONNECTING = 5.0
 _RETRIES = 3
-_PAUSE = 0.05
+_DELETIONS = 8
+_PAUSE, _LONGEST_PAUSE = 0.05, 0.8
 """Seconds until a deletion that failed by itself is tried again; each further pause is twice as long."""
 _PART = 8 << 20  # larger content goes in parts
 _AT_ONCE = 2
@@ -188,7 +189,7 @@ class Bucket:
 
     def delete(self, names: Sequence[str]) -> None:
         """Deletes objects; missing ones are no error."""
-        for left in range(_RETRIES if names else -1, -1, -1):
+        for left in range(_DELETIONS if names else -1, -1, -1):
             with self._words("delete"):
                 try:
                     self._client().delete(list(names))
@@ -200,7 +201,7 @@ class Bucket:
                     # Each deletion in one request may fail by itself, for example while somebody overwrites the object.
                     if not left or "DeleteObjects request failed for key" not in str(error):
                         raise
-            threading.Event().wait(_PAUSE * 2 ** (_RETRIES - left))
+            threading.Event().wait(min(_PAUSE * 2 ** (_DELETIONS - left), _LONGEST_PAUSE))
 
     def list(self, directory: str, *, after: str | None = None) -> Iterator[list[Listed]]:
         """The objects whose names start with ``directory`` (empty, or up to a slash), by the thousand at most.

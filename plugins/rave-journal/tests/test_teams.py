@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +17,14 @@ BASE = "/-/journal"
 
 
 @pytest.fixture(scope="module")
-def pair(
-    postgres: Any, launch_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[list[Any]]:
+def url(postgres: Any) -> str:
+    """The store that they share."""
+    return str(postgres.new_database())
+
+
+@pytest.fixture(scope="module")
+def pair(url: str, launch_service: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
     """Two services, as on two hosts, on one PostgreSQL."""
-    url = postgres.new_database()
     with ThreadPoolExecutor() as pool:
         places = [tmp_path_factory.mktemp(name) for name in ("north", "south")]
         running = list(pool.map(lambda place: launch_service(place, documents=url), places))
@@ -72,12 +76,14 @@ def test_a_commit_shows_in_the_other_service_s_memory(pair: list[Any], postgres:
 
 
 def test_a_commit_outlives_a_service_that_is_killed(
-    pair: list[Any], launch_service: Callable[..., Any], wait_until: Any
+    pair: list[Any], url: str, launch_service: Callable[..., Any], tmp_path: Path, wait_until: Any
 ) -> None:
     """At once after the answer; the other service shows it."""
-    north, south = pair
+    killed, (_, south) = launch_service(tmp_path, documents=url), pair
     before = south.get(f"{BASE}/killed")
     assert before.status_code == 404
-    assert north.commit(f"{BASE}/killed/1", b"still here").status_code == 200
-    north.stop(signal.SIGKILL)
+    try:
+        assert killed.commit(f"{BASE}/killed/1", b"still here").status_code == 200
+    finally:
+        killed.stop(signal.SIGKILL)
     wait_until(lambda: south.get(f"{BASE}/killed").content == b"still here", seconds=10, what="the commit")

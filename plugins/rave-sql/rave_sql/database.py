@@ -131,25 +131,34 @@ class Database:
 
     @contextmanager
     def _limited(self, connection: sqlalchemy.Connection, seconds: float) -> Iterator[Any]:
-        """Interrupts a running statement after ``seconds``; yields whether it had to."""
-        over = threading.Event()
+        """Interrupts what runs after ``seconds``; yields whether it had to.
+
+        An interrupt between two commands to the database ends none of them, so there is another one until the end.
+        """
+        is_over, is_done = threading.Event(), threading.Event()
         raw: Any = connection.connection.driver_connection
         interrupt = getattr(raw, "interrupt", None) or getattr(raw, "cancel", None)
 
-        def end() -> None:
-            over.set()
-            if interrupt is not None:
+        def watch() -> None:
+            left = seconds
+            while not is_done.wait(left):
+                is_over.set()
+                if interrupt is None:
+                    return
                 interrupt()
+                left = _AGAIN
 
-        timer = threading.Timer(seconds, end)
-        timer.daemon = True
-        timer.start()
+        watching = threading.Thread(target=watch, name="rave-sql-limit", daemon=True)
+        watching.start()
         try:
-            yield over.is_set
+            yield is_over.is_set
         finally:
-            timer.cancel()
+            is_done.set()
+            watching.join(PATIENCE)  # an interrupt under way must not meet the next statement
 
 
+_AGAIN = 0.2
+"""Seconds between interrupts of a statement that takes too long."""
 _TYPES = {
     "int": "BigInteger", "float": "Float", "text": "String", "bool": "Boolean", "decimal": "Numeric", "date": "Date",
     "datetime": "DateTime",

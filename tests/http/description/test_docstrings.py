@@ -219,7 +219,7 @@ def test_without_griffe_a_docstring_is_shown_as_it_is_written(
     assert (found.summary, found.parameters) == ("First.", {})
     assert texts(found.blocks) == [("text", ["Args: n: many"])]
     (record,) = caplog.records
-    assert "pip install 'rave-framework[http]'" in record.message
+    assert "pip install 'rave-framework[http]'" in record.getMessage()
 
 
 def test_a_docstring_is_read_once() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -207,8 +206,11 @@ def test_documents_that_are_wrong_or_away_are_problems(board: Service) -> None:
     wrong = board.ask("PUT", f"/-/board/papers/{'k' * 513}?expect=0", data=b"x")
     assert (wrong.status_code, wrong.json()["type"]) == (400, "/-/problems/bad-request")
     assert "512 bytes" in wrong.json()["detail"]
-    shutil.rmtree(board.place / "documents")
-    away = board.ask("PUT", "/-/board/papers/b?expect=0", data=b"x")
+    (board.place / "documents").rename(board.place / "elsewhere")
+    try:
+        away = board.ask("PUT", "/-/board/papers/b?expect=0", data=b"x")
+    finally:
+        (board.place / "elsewhere").rename(board.place / "documents")
     assert (away.status_code, away.json()["type"]) == (503, "/-/problems/store-trouble")
     assert away.headers["Retry-After"] == "5"
     assert "documents" not in away.json()["detail"]
