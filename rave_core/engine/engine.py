@@ -36,8 +36,8 @@ _log = logging.getLogger("rave")
 _LONG_AGO = -1
 """The count of landings for a look-up at an unknown time: any result may have landed since."""
 
-
 End: TypeAlias = Outcome[Any] | Failure
+_Claimed: TypeAlias = tuple[Lease | None, Found | None]
 
 
 class Engine:
@@ -264,9 +264,7 @@ class Engine:
         found = execution.resolved.cache.look(execution.key)
         return found if found is not None and found.entry.is_fresh(self._clock.now()) else None
 
-    def _claim(
-        self, execution: Execution, leases: Leases, flight: SingleFlight
-    ) -> Effects[tuple[Lease | None, Found | None]]:
+    def _claim(self, execution: Execution, leases: Leases, flight: SingleFlight) -> Effects[_Claimed]:
         """The lease of the key, or the result of another process; neither in trouble or in a cycle of waits."""
         wait: RemoteWait | None = None
         cache, key = execution.resolved.cache, execution.key.text
