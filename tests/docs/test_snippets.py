@@ -283,7 +283,9 @@ def test_blocks_are_found_with_language_caption_and_place(tmp_path: Path) -> Non
 )
 def test_a_wrong_snippet_fails(language: str, text: str, tmp_path: Path) -> None:
     """The tests above can fail: code that raises, output that differs, a command that fails, an unknown language."""
-    session: Any = Session(tmp_path / "page.md", tmp_path)
+    page = tmp_path / "page.md"
+    page.touch()
+    session: Any = Session(page, tmp_path)
     with pytest.raises(AssertionError):
         session.follow(Block(language, "", text, 0))
 
