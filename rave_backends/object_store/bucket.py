@@ -18,8 +18,8 @@ from rave_core.model import Bytes
 
 _CONNECTING = 5.0
 _RETRIES = 3
-_DELETIONS = 8
-_PAUSE, _LONGEST_PAUSE = 0.05, 0.8
+_DELETIONS = 6
+_PAUSE, _LONGEST_PAUSE = 0.05, 0.4
 """Seconds until a deletion that failed by itself is tried again; each further pause is twice as long."""
 _PART = 8 << 20  # larger content goes in parts
 _AT_ONCE = 2
