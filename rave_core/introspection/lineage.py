@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rave_core.errors import EntryError
 from rave_core.model import Entry, Key
 from rave_core.storage.cache import Cache
-from rave_core.storage.listing import read_head
+from rave_core.storage.listing import find_head
 
 MOST_STEPS = 200
 """The number of steps that a lineage has at most, unless more are asked for."""
@@ -50,21 +49,10 @@ def lineage(caches: Iterable[Cache], key: Key, *, most: int = MOST_STEPS) -> tup
     waiting = [(0, key)]
     while waiting and len(found) < most:
         depth, current = waiting.pop()
-        entry = _entry(looked_in, current.text)
+        entry = find_head(looked_in, current.text)
         is_repeated = current.text in seen
         found.append(Ancestor(depth, current, entry, is_repeated))
         seen.add(current.text)
         if entry is not None and not is_repeated:
             waiting += [(depth + 1, Key.parse(child)) for child in reversed(entry.children)]
     return tuple(found)
-
-
-def _entry(caches: Iterable[Cache], key: str) -> Entry | None:
-    for cache in caches:
-        try:
-            entry = read_head(cache, key)
-        except EntryError:
-            continue
-        if entry is not None:
-            return entry
-    return None

@@ -13,12 +13,11 @@ from itertools import chain
 from statistics import median
 
 from rave_core.engine.execution import ResolvedOperation
-from rave_core.errors import EntryError
 from rave_core.expiry import nocache
 from rave_core.functions.argument_reprs import summarize
 from rave_core.model import Call, Entry, Key
 from rave_core.storage.cache import Cache
-from rave_core.storage.listing import entries_of, keys_of, read_head
+from rave_core.storage.listing import entries_of, find_head, keys_of
 
 SAMPLE = 200
 """The maximum number of an operation's entries used to estimate how long it takes."""
@@ -121,7 +120,7 @@ class _Planner:
         return Plan(tuple(steps))
 
     def _step(self, depth: int, key: Key, arguments: Mapping[str, str], seen: bool) -> tuple[Step, list[Key]]:
-        entry = self._entry(key.text)
+        entry = find_head(self._caches, key.text)
         fresh = entry is not None and entry.is_fresh(self._now)
         recorded = entry or self._other_version(key)
         arguments = arguments or (recorded.arguments if recorded is not None else {})
@@ -146,24 +145,15 @@ class _Planner:
     def _own_seconds(self, recorded: Entry) -> float:
         """The recorded time, without the time of the children computed within it."""
         started = recorded.created_at - recorded.seconds
-        children = [self._entry(child) for child in recorded.children]
+        children = [find_head(self._caches, child) for child in recorded.children]
         inside = sum(c.seconds for c in children if c and started <= c.created_at <= recorded.created_at)
         return max(0.0, recorded.seconds - inside)
-
-    def _entry(self, key: str) -> Entry | None:
-        for cache in self._caches:
-            try:
-                entry = read_head(cache, key)
-            except EntryError:
-                continue
-            if entry is not None:
-                return entry
-        return None
 
     def _other_version(self, key: Key) -> Entry | None:
         """The newest entry of the same operation and arguments in another version."""
         texts = self._texts(key.operation).get(key.arguments, ())
-        found = [entry for entry in map(self._entry, texts) if entry is not None]
+        heads = (find_head(self._caches, text) for text in texts)
+        found = [entry for entry in heads if entry is not None]
         return max(found, key=lambda entry: entry.created_at, default=None)
 
     def _texts(self, operation: str) -> dict[str, list[str]]:

@@ -90,6 +90,22 @@ def read_head(cache: Cache, key: str) -> Entry | None:
             size = error.needed
 
 
+def find_head(caches: Iterable[Cache], key: str) -> Entry | None:
+    """As `read_head`, from the first of some caches with an entry that can be read; ``None`` if there is none.
+
+    Raises:
+        OSError: a store is in trouble.
+    """
+    for cache in caches:
+        try:
+            entry = read_head(cache, key)
+        except EntryError:
+            continue
+        if entry is not None:
+            return entry
+    return None
+
+
 def is_verified(cache: Cache, key: str) -> bool:
     """Whether a holder of this cache's key wrote the header under ``key``; never in a cache without a key.
 
