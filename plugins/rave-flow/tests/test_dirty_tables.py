@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -98,6 +99,7 @@ def test_of_netflow_all_that_was_written_counts_or_is_reported(
 ) -> None:
     """Files of nfdump, of which one is cut, something else, or there twice."""
     if shutil.which("nfdump") is None or shutil.which("nfpcapd") is None:
+        assert not os.environ.get("CI"), "CI installs nfdump by .ci/servers, so that no test is left out"
         pytest.skip("needs nfdump: apt-get install nfdump")
     directory = tmp_path_factory.mktemp("netflow")
     number = 0
