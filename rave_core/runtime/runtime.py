@@ -71,6 +71,7 @@ class Runtime(AbstractRuntime):
         self._lock = threading.RLock()
         self._container: Container | None = None
         self._documents: DocumentStore | None = None
+        self._wants_documents = False
         _ = self.container
         _runtimes.add(self)
 
@@ -108,6 +109,7 @@ class Runtime(AbstractRuntime):
         """
         documents = self._documents
         if documents is None:
+            self._wants_documents = True
             from rave_core.documents import open_store
 
             with self._lock:
@@ -117,6 +119,11 @@ class Runtime(AbstractRuntime):
                     self._documents = opened
                 documents = self._documents
         return documents
+
+    @property
+    def uses_documents(self) -> bool:
+        """Whether the settings name a document store, or something asked for the default one."""
+        return self._wants_documents or self.settings.origins["documents"] != "default"
 
     def _publish_commit(self, saved: Metadata) -> None:
         self.events.publish(

@@ -1,6 +1,6 @@
 """The settings: one frozen object, and the origin of each value.
 
-A plugin with settings of its own declares them with the same types, as the service does for ``[service]``.
+A plugin with settings of its own declares them with the same types, in a `PluginSettings`.
 """
 
 from rave_core.settings.kinds import (
@@ -19,6 +19,7 @@ from rave_core.settings.kinds import (
     Words,
     listed,
 )
+from rave_core.settings.plugin_settings import PluginSettings
 from rave_core.settings.releases import App
 from rave_core.settings.settings import Settings
 from rave_core.settings.trust import doubt
@@ -31,6 +32,7 @@ __all__ = [
     "Duration",
     "Flag",
     "OptionalDuration",
+    "PluginSettings",
     "Setting",
     "Settings",
     "Size",

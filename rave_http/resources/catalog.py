@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -20,7 +21,7 @@ from rave_http.protocol.queries import read
 from rave_http.protocol.responses import Page, send_json
 from rave_http.representation import shoji
 from rave_http.representation.document_forms import Accept
-from rave_http.worker.document_sender import FORM, DocumentSender
+from rave_http.worker.document_sender import FORM, DocumentSender, MakePage
 
 _SEARCH: Final = ("text", "tag", "cursor", "limit", FORM)
 
@@ -122,19 +123,11 @@ class Catalog:
         asked = read(req, *_SEARCH)
         if namespace is not None:
             self._operations.check(req, namespace)
-        if _wants_shoji(req, asked):
-            is_root = namespace is None and not asked.keys() - {FORM}
-            made = self._operations.shoji_root(req) if is_root else await self._operations.shoji(req, asked, namespace)
-            _send_shoji(resp, made)
+        if namespace is None and not asked.keys() - {FORM} and _wants_shoji(req, asked):
+            _send_shoji(resp, self._operations.shoji_root(req))
             return
-        await self._sender.send(
-            req,
-            resp,
-            "catalog" if namespace is None else "namespace",
-            lambda: self._operations.document(req, asked, namespace),
-            form=asked.get(FORM),
-            page=lambda: self._operations.page(req, asked, namespace),
-        )
+        page = partial(self._operations.page, req, asked, namespace)
+        await _send_operations(req, resp, self._operations, self._sender, asked, namespace, page=page)
 
 
 class OperationList:
@@ -147,17 +140,7 @@ class OperationList:
     async def on_get(self, req: Request, resp: Response) -> None:
         """Some of the operations, by name; ``next`` is the cursor of the rest."""
         asked = read(req, "namespace", *_SEARCH)
-        namespace = asked.get("namespace")
-        if _wants_shoji(req, asked):
-            _send_shoji(resp, await self._operations.shoji(req, asked, namespace))
-            return
-        await self._sender.send(
-            req,
-            resp,
-            "catalog" if namespace is None else "namespace",
-            lambda: self._operations.document(req, asked, namespace),
-            form=asked.get(FORM),
-        )
+        await _send_operations(req, resp, self._operations, self._sender, asked, asked.get("namespace"))
 
     on_head = on_get
 
@@ -196,6 +179,27 @@ class Description:
             await self._sender.send(req, resp, "operation", document, form=asked.get(FORM))
 
     on_head = on_get
+
+
+async def _send_operations(
+    req: Request,
+    resp: Response,
+    operations: VisibleOperations,
+    sender: DocumentSender,
+    asked: Mapping[str, str],
+    namespace: str | None,
+    *,
+    page: MakePage | None = None,
+) -> None:
+    """Answers with the operations that a request asks for, in the form that it asks for."""
+    if _wants_shoji(req, asked):
+        _send_shoji(resp, await operations.shoji(req, asked, namespace))
+        return
+    kind, document = (
+        "catalog" if namespace is None else "namespace",
+        partial(operations.document, req, asked, namespace),
+    )
+    await sender.send(req, resp, kind, document, form=asked.get(FORM), page=page)
 
 
 def _wants_shoji(req: Request, asked: Mapping[str, str]) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import platform
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 from falcon.asgi import Request, Response
 
@@ -20,6 +20,8 @@ from rave_http.protocol.responses import send_json
 from rave_http.workers.services_report import ServicesReport
 
 _NAMESPACE: Final = "namespace "
+_PATIENCE: Final = 1.0
+"""Seconds for which a check waits for the document store."""
 
 
 class Live:
@@ -54,6 +56,7 @@ class Ready:
         self._running = running
         self._services = services
         self._is_stopping = is_stopping
+        self._documents = _DocumentsCheck(runtime)
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """200 while the worker answers requests. ``degraded`` names the parts that do not work as they should.
@@ -64,7 +67,7 @@ class Ready:
         Trouble in a store is no reason to take a worker out of service, since it answers calls without the store.
         """
         read(req)
-        parts, is_stopping = await asyncio.to_thread(self._parts), await asyncio.to_thread(self._is_stopping)
+        parts, is_stopping = await self._parts(), await asyncio.to_thread(self._is_stopping)
         degraded = sorted({self._shown(req, name) for name, state in parts.items() if state != "ok"})
         status = "stopping" if is_stopping else "degraded" if degraded else "ok"
         document = {
@@ -80,7 +83,7 @@ class Ready:
 
     async def degraded(self, req: Request) -> list[str]:
         """The parts that do not work as they should, by name; what is wrong with each for those who may ``debug``."""
-        parts = await asyncio.to_thread(self._parts)
+        parts = await self._parts()
         wrong = [(name, state) for name, state in sorted(parts.items()) if state != "ok"]
         if self._authorizer.may(req, "debug"):
             return [f"{name}: {state}" for name, state in wrong]
@@ -91,8 +94,14 @@ class Ready:
         namespace = part.removeprefix(_NAMESPACE)
         return part if namespace == part or self._authorizer.may(req, "view", namespace) else "namespaces"
 
-    def _parts(self) -> dict[str, Any]:
-        parts: dict[str, Any] = {}
+    async def _parts(self) -> dict[str, str]:
+        parts = await asyncio.to_thread(self._quick_parts)
+        if self._runtime.uses_documents:
+            parts["documents"] = await self._documents.state()
+        return parts
+
+    def _quick_parts(self) -> dict[str, str]:
+        parts: dict[str, str] = {}
         for name, cache in (("data", self._runtime.cache), ("products", self._runtime.products)):
             try:
                 parts[name] = cache.backend.check() or "ok"
@@ -106,6 +115,28 @@ class Ready:
         parts["plugins"] = "; ".join([*map(str, problems), *states]) or "ok"
         parts |= self._services.problems()
         return parts
+
+
+class _DocumentsCheck:
+    """Asks the document store whether it answers. For one event loop."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._asking: asyncio.Task[str] | None = None
+
+    async def state(self) -> str:
+        """``ok``, or what is wrong. A store that does not answer is waited for a second, by one thread in all."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(asyncio.to_thread(self._ask))
+        await asyncio.wait({self._asking}, timeout=_PATIENCE)
+        return self._asking.result() if self._asking.done() else f"no answer for {_PATIENCE:g} s"
+
+    def _ask(self) -> str:
+        try:
+            self._runtime.documents.sequence()
+        except Exception as error:  # noqa: BLE001  # a store of a plugin may raise anything
+            return str(error) or type(error).__name__
+        return "ok"
 
 
 class Version:

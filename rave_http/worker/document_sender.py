@@ -21,6 +21,7 @@ FORM: Final = "rave.f"
 """The parameter that names the form."""
 
 MakeDocument: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
+MakePage: TypeAlias = Callable[[], Awaitable[Page]]
 _HTML: Final = "text/html"
 _log = logging.getLogger("rave.http")
 
@@ -41,7 +42,7 @@ class DocumentSender:
         document: MakeDocument,
         *,
         form: str | None,
-        page: Callable[[], Awaitable[Page]] | None = None,
+        page: MakePage | None = None,
     ) -> None:
         """Answers with a document in the form that the client asks for; JSON if it has no wish.
 

@@ -255,3 +255,12 @@ def test_the_packages_are_those_of_the_import_contracts(package: str, page: Page
     [table] = re.findall(rf"^\| package of `{package}` \|.*?\n\n", page("explanation/architecture.md"), re.M | re.S)
     told = [sorted(re.findall(r"`(\w+)`", line.split(" | ")[0])) for line in table.splitlines()[2:] if line]
     assert told == [sorted(layer.split(" | ")) for layer in layers]
+
+
+def test_the_picture_of_the_packages_shows_every_package_and_plugin(root: Path) -> None:
+    """Those of the import contracts, and no other."""
+    picture = (root / "docs/explanation/packages.svg").read_text("utf-8")
+    settings = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    [layers] = [each["layers"] for each in settings["contracts"] if each.get("containers") == ["rave_core"]]
+    wanted = [name for layer in layers for name in layer.split(" | ")] + settings["root_packages"]
+    assert sorted(re.findall(r">(\w+)</text>", picture)) == sorted(wanted)

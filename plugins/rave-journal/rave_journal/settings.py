@@ -4,27 +4,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final
 
 from rave_core.documents import DocumentStore
 from rave_core.errors import ConfigurationError, nearest
-from rave_core.settings import Setting, Settings, Table, Words
+from rave_core.settings import PluginSettings, Table, Words
 from rave_journal.journal import Journal
 from rave_journal.validation import schema_check
 
-TABLE: Final = "[plugins.journal]"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class JournalSettings:
+class JournalSettings(PluginSettings):
     """The checked content of ``[plugins.journal]``.
 
     Attributes:
-        origins: as `rave_core.Settings.origins`.
         journals: the names of the journals. The first one is the default: it also answers at ``/-/journal``.
         schemas: for a journal, the file of a JSON Schema that payloads of new commits have to fit.
 
@@ -32,28 +30,14 @@ class JournalSettings:
         ConfigurationError: a value is wrong; the message says what would be right.
     """
 
-    origins: Mapping[str, str] = field(init=False, compare=False, default_factory=dict)
+    plugin = "journal"
     journals: Words = Words(("journal",))
     schemas: Table = Table(dict)
 
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """The settings of this package among all settings.
-
-        Raises:
-            ConfigurationError: one is unknown or wrong.
-        """
-        origin = f"{settings.origins.get('plugins', 'given')} {TABLE}"
-        known = {name: value for name, value in vars(cls).items() if isinstance(value, Setting)}
-        values: dict[str, Any] = {}
-        for name, value in settings.plugins.get("journal", {}).items():
-            if name not in known:
-                raise ConfigurationError(f"{origin}: unknown setting {name!r}: {nearest(name, known)}")
-            values[name] = known[name].checked(value, Path.cwd(), origin)
-        found = cls(**values)
-        found._check_names(origin)
-        found._check_schemas(origin)
-        return found
+    def check(self, origin: str) -> None:
+        """Returns if the names can be names of journals, and every schema belongs to one."""
+        self._check_names(origin)
+        self._check_schemas(origin)
 
     @property
     def default(self) -> str:

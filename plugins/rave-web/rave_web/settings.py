@@ -3,14 +3,12 @@
 # ruff: noqa: RUF009  # a Setting is a descriptor, made to be shared as the default of its field
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import TypeAlias
 
 from rave_core.errors import ConfigurationError, nearest
-from rave_core.settings import Count, OptionalDuration, Setting, Settings, Table, listed
+from rave_core.settings import Count, OptionalDuration, PluginSettings, Table, listed
 from rave_http.settings import PERMISSIONS
 
 TABLE = "[plugins.web]"
@@ -18,11 +16,10 @@ Network: TypeAlias = "IPv4Network | IPv6Network"
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebSettings:
+class WebSettings(PluginSettings):
     """The checked content of ``[plugins.web]``.
 
     Attributes:
-        origins: as `rave_core.Settings.origins`.
         networks: for an address or network, what requests from there may do without credentials.
         headers: for every response, by name.
         hsts: seconds for which browsers must use HTTPS only; ``None`` leaves the header out.
@@ -32,30 +29,16 @@ class WebSettings:
         ConfigurationError: a value is wrong; the message says what would be right.
     """
 
-    origins: Mapping[str, str] = field(init=False, compare=False, default_factory=dict)
+    plugin = "web"
     networks: Table = Table(dict)
     headers: Table = Table(dict)
     hsts: OptionalDuration = OptionalDuration(None)
     coroutines: Count = Count(100)
 
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """The settings of this package among all settings.
-
-        Raises:
-            ConfigurationError: one is unknown or wrong.
-        """
-        origin = f"{settings.origins.get('plugins', 'given')} {TABLE}"
-        known = {name: value for name, value in vars(cls).items() if isinstance(value, Setting)}
-        values: dict[str, Any] = {}
-        for name, value in settings.plugins.get("web", {}).items():
-            if name not in known:
-                raise ConfigurationError(f"{origin}: unknown setting {name!r}: {nearest(name, known)}")
-            values[name] = known[name].checked(value, Path.cwd(), origin)
-        found = cls(**values)
-        found.grants()
-        found.texts()
-        return found
+    def check(self, _origin: str) -> None:
+        """Returns if networks, permissions and headers can be read."""
+        self.grants()
+        self.texts()
 
     def grants(self) -> list[tuple[Network, frozenset[str]]]:
         """Each network, and the permissions of requests that come from it.

@@ -31,7 +31,7 @@ def system_paths() -> dict[str, dict[str, Any]]:
         "/-/ops": {"get": _list_operations("listOperations", "The operations, by name.", has_namespace=True)},
         "/-/ops/{ns}/{op}": {
             "parameters": [ref("Namespace", "parameters"), ref("Operation", "parameters")],
-            "get": _read("describeOperation", "What a caller has to know of it.", ref("OperationDescription"), SHOJI),
+            "get": _describe(),
         },
         **_forecasts(),
         **_products(),
@@ -46,6 +46,11 @@ def system_paths() -> dict[str, dict[str, Any]]:
             "get": _read("describeProblem", "What a kind of problem means, and what to do.", ref("ProblemKind"), HTML),
         },
     }
+
+
+def _describe() -> dict[str, Any]:
+    found = _read("describeOperation", "What a caller has to know of it.", ref("OperationDescription"), SHOJI)
+    return found | {"parameters": [_form(["json", "application/json", "shoji", SHOJI])]}
 
 
 def _forecasts() -> dict[str, dict[str, Any]]:
@@ -203,9 +208,18 @@ def _list_operations(identifier: str, summary: str, *, has_namespace: bool = Fal
         _query("cursor", "'next' of the page before.", {"type": "string", "pattern": CURSOR}),
         _query("limit", "The most operations in one page.", limit),
     ]
+    forms = ["json", "application/json", "shoji", SHOJI]
     if has_namespace:
         parameters.insert(0, _query("namespace", "Only this namespace.", TEXT))
+    else:
+        forms += ["html", HTML]
+    parameters.append(_form(forms))
     return _read(identifier, summary, ref("OperationList"), HTML, SHOJI) | {"parameters": parameters}
+
+
+def _form(forms: Sequence[str]) -> dict[str, Any]:
+    words = "The form of the document: a short name or a media type, in place of the header 'Accept'."
+    return _query("rave.f", words, {"enum": ["", *forms]})
 
 
 def _read(

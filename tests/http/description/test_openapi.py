@@ -163,6 +163,15 @@ def test_every_reference_leads_somewhere_and_every_path_is_there() -> None:
     )
 
 
+def test_the_catalog_has_forms_by_name() -> None:
+    """Those that the service has by itself; only some paths are pages as well."""
+    paths = made()["paths"]
+    for path, is_page in (("/", True), ("/{ns}", True), ("/-/ops", False), ("/-/ops/{ns}/{op}", False)):
+        [form] = [each["schema"]["enum"] for each in paths[path]["get"]["parameters"] if each["name"] == "rave.f"]
+        assert {"json", "shoji", "application/shoji+json"} < set(form), path
+        assert ("html" in form) is is_page, path
+
+
 def test_operation_ids_are_unique_and_stable() -> None:
     """No two names give the same one, and none depends on what else there is."""
     identifiers = {(path, method): operation["operationId"] for path, method, operation in operations_of(made())}

@@ -209,12 +209,14 @@ def test_documents_that_are_wrong_or_away_are_problems(board: Service) -> None:
     (board.place / "documents").rename(board.place / "elsewhere")
     try:
         away = board.ask("PUT", "/-/board/papers/b?expect=0", data=b"x")
+        assert "documents" in board.get("/-/readyz").json()["degraded"]
     finally:
         (board.place / "elsewhere").rename(board.place / "documents")
     assert (away.status_code, away.json()["type"]) == (503, "/-/problems/store-trouble")
     assert away.headers["Retry-After"] == "5"
     assert "documents" not in away.json()["detail"]
     assert "documents/all.sqlite" in board.log
+    assert "documents" not in board.get("/-/readyz").json()["degraded"]
 
 
 def test_permissions_apply_and_what_is_hidden_is_not_there(board: Service) -> None:
