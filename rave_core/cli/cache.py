@@ -11,6 +11,7 @@ import click
 
 from rave_core.backend import Outline, Purged, SupportsPurge, SupportsStats
 from rave_core.cli.ending import FAILED, Left
+from rave_core.cli.keep import keep
 from rave_core.cli.output import heading, is_terminal, note, print_facts, print_json, print_table, say
 from rave_core.cli.pin import pin
 from rave_core.cli.session import current_session
@@ -314,5 +315,6 @@ def _usage_document(name: str, place: Cache, usage: Usage) -> dict[str, Any]:
     }
 
 
+cache.add_command(keep)
 cache.add_command(pin)
 cache.add_command(verify)

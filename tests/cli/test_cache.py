@@ -234,3 +234,20 @@ def test_a_long_list_is_cut_and_says_so(filled: Callable[..., Any]) -> None:
     assert "2 more are not shown; --limit shows more" in some.stderr
     cut = _json(filled("cache", "ls", "--sort", "size", "--limit", "2", "--json"))
     assert cut == {"entries": everything["entries"][:2], "total": 4}
+
+
+def test_results_are_kept_as_they_are(filled: Callable[..., Any], keys: Callable[..., list[str]]) -> None:
+    """Copies are listed with who they are for and how long; removing one needs its ID."""
+    assert filled("cache", "keep").stderr == "No copies are kept.\n"
+    key = next(each for each in keys() if each.startswith("lab/words"))
+    kept = _json(filled("cache", "keep", key, "--for", "2d", "--comment", "the outage", "--json"))["kept"]
+    assert [(each["source"], each["comment"]) for each in kept] == [(key, "the outage")]
+    assert filled("cache", "rm", "lab/words", "--yes").exit_code == 0
+    shown = filled("cache", "keep").stdout
+    assert "for 2 d" in shown
+    assert "the outage" in shown
+    assert filled("cache", "keep", "--remove", "nothing").exit_code == 1
+    assert filled("cache", "keep", "--remove").exit_code == 2
+    assert filled("cache", "keep", "--for", "a while", key).exit_code == 2
+    assert filled("cache", "keep", kept[0]["id"], "--remove").exit_code == 0
+    assert filled("cache", "keep").stdout == ""
