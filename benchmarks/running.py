@@ -18,19 +18,14 @@ from typing import Any, Self
 
 import psutil
 
+from rave_core.testing import free_port
+
 PATIENCE = 40.0
 _QUIET = {"RAVE_DISABLED_PLUGINS": "guestbook"}
 """Else each service would start a process more, that of the guest book of rave-example."""
 
 BOARD = "rave-board-"
 """The name of the directory in which a service's workers meet."""
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], Any], *, seconds: float = PATIENCE, what: str) -> Any:

@@ -23,6 +23,7 @@ from hypothesis import settings as hypothesis_settings
 
 from rave_core import Runtime, Settings
 from rave_core.runtime.runtime import as_default
+from rave_core.testing import free_port
 from rave_core.testing.clock import FakeClock
 
 # Each service would start a process more: that of the guest book of rave-example, whose own tests do without this.
@@ -106,10 +107,10 @@ def ran(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
 KEYS = ("AKRAVE", "SKRAVE")
 
 
-@pytest.fixture
-def free_port() -> int:
+@pytest.fixture(name="free_port")
+def _free_port() -> int:
     """A port of the loopback on which nobody listens."""
-    return _free_port()
+    return free_port()
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +118,7 @@ def make_moto() -> Callable[[], AbstractContextManager[str]]:
     """Starts an emulator of AWS of the test's own, which may be changed; gives its endpoint."""
 
     def make() -> AbstractContextManager[str]:
-        port = _free_port()
+        port = free_port()
         return _serving(port, _script("moto_server"), "-H", "127.0.0.1", "-p", str(port))
 
     return make
@@ -133,7 +134,7 @@ def moto(make_moto: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The endpoint and a bucket of an S3 server that checks credentials and ignores conditions."""
-    port, directory = _free_port(), tmp_path_factory.mktemp("rclone")
+    port, directory = free_port(), tmp_path_factory.mktemp("rclone")
     (directory / "bucket").mkdir()
     keys = ("--auth-key", ",".join(KEYS), "--config", "")
     address = f"127.0.0.1:{port}"
@@ -165,7 +166,7 @@ def need() -> Callable[[str, str], str]:
 def azurite(tmp_path_factory: pytest.TempPathFactory, need: Callable[[str, str], str]) -> Iterator[str]:
     """The URL of an account of Azure's own emulator, which checks credentials and knows conditional writes."""
     command = need("azurite-blob", "npm install --global azurite")
-    port, place = _free_port(), tmp_path_factory.mktemp("azurite")
+    port, place = free_port(), tmp_path_factory.mktemp("azurite")
     address = ("--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(place))
     accounts = {"AZURITE_ACCOUNTS": ":".join(AZURE)}
     with _serving(port, command, *address, "--silent", "--skipApiVersionCheck", **accounts) as endpoint:
@@ -240,11 +241,6 @@ def _serving(port: int, *command: str, **environ: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def _script(name: str) -> str:

@@ -1,7 +1,7 @@
 """Test tools for plugin authors: contract tests for backends to subclass, and a clock and plugins for tests.
 
 Each name is loaded when it is first asked for. The contracts need pytest, and most of them hypothesis; `FakeClock`,
-`BadNetwork` and `isolated_plugins` need neither.
+`BadNetwork`, `free_port` and `isolated_plugins` need neither.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rave_core.testing.document_process_contract import DocumentProcessContract
     from rave_core.testing.network import BadNetwork
     from rave_core.testing.plugins import isolated_plugins
+    from rave_core.testing.ports import free_port
     from rave_core.testing.process_contracts import ClockContract, CrashContract, ProcessContract
     from rave_core.testing.product_contracts import FilesContract, ObjectsContract, UnpackingContract, UrlContract
     from rave_core.testing.purge_contracts import PinsContract, PurgeContract
@@ -59,6 +60,7 @@ __all__ = [
     "ValuesContract",
     "backend_machine",
     "frame_of",
+    "free_port",
     "isolated_plugins",
     "key_of",
     "together",
@@ -91,6 +93,7 @@ _MODULES = {
     "ValuesContract": "capability_contracts",
     "backend_machine": "state_machine",
     "frame_of": "samples",
+    "free_port": "ports",
     "isolated_plugins": "plugins",
     "key_of": "samples",
     "together": "samples",

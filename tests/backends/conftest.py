@@ -14,6 +14,7 @@ import boto3
 import pytest
 
 from rave_backends.filesystem.backend import FilesystemBackend
+from rave_core.testing import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -141,10 +142,6 @@ def ceph(tmp_path_factory, need):
     """The endpoint of Ceph's S3 gateway."""
     for tool in Ceph.TOOLS:
         need(tool, f"apt-get install --no-install-recommends {Ceph.PACKAGES}")
-
-    def free_port():
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            return listening.getsockname()[1]
 
     running = Ceph(tmp_path_factory.mktemp("ceph"), free_port)
     try:

@@ -20,7 +20,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -34,6 +33,7 @@ from typing import Any
 import pytest
 
 from rave_core.runtime import runtime
+from rave_core.testing import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)
@@ -89,7 +89,7 @@ class Session:
         self.path = path
         self.directory = directory
         self.module = types.ModuleType("example")
-        self.port = _free_port()
+        self.port = str(free_port())
         self.log = directory.parent / "service.log"
         self._service: subprocess.Popen[bytes] | None = None
         self.environ = {
@@ -202,12 +202,6 @@ class Session:
             for group, entries in project.get("entry-points", {}).items()
         ]
         (info / "entry_points.txt").write_text("\n".join(groups))
-
-
-def _free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def is_like(printed: str, expected: str) -> bool:

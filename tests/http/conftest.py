@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from typing import Any
 import psutil
 import pytest
 import requests
+
+from rave_core.testing import free_port
 
 LAB = '''\
 """A namespace for tests."""
@@ -163,13 +164,6 @@ def _session() -> requests.Session:
     session = requests.Session()
     session.headers["Connection"] = "close"
     return session
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], Any], *, seconds: float = 60.0, what: str = "it") -> Any:

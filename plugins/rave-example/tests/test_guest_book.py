@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from rave_core.testing import free_port
 from rave_http.client import Client
 
 SETTINGS = """\
@@ -40,8 +40,7 @@ def wait_until(condition: Callable[[], Any]) -> Any:
 def _url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a service of the release, that anybody may write to."""
     place = tmp_path_factory.mktemp("guests")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     (place / "rave.toml").write_text(SETTINGS.format(place=place, port=port))
     environ = {**os.environ, "RAVE_CONFIG": str(place / "rave.toml"), "HOME": str(place)}
     environ.pop("RAVE_DISABLED_PLUGINS", None)

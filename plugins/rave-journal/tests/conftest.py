@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ from typing import Any
 import psycopg
 import pytest
 import requests
+
+from rave_core.testing import free_port
 
 SETTINGS = """\
 cache = "file://{place}/data"
@@ -111,8 +112,7 @@ def launch(
     """Starts a service whose things lie in ``place``, and waits until all of its workers serve."""
     (place / "lab").mkdir(exist_ok=True)
     (place / "lab" / "__init__.py").write_text(lab)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
+    port = free_port()
     table = {"workers": workers, "anonymous": ["view", "run", "write"], **(service or {})}
     lines = "\n".join(f"{name} = {_toml(value)}" for name, value in table.items())
     documents = documents or f"sqlite:///{place}/documents.sqlite"
@@ -187,8 +187,7 @@ class Postgres:
 
     def __init__(self, place: Path, programs: Path) -> None:
         self.data, self.programs = place / "data", programs
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            self.port = listening.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._as_user: Any = {"user": "nobody", "group": "nogroup", "extra_groups": ()} if os.getuid() == 0 else {}
         if self._as_user:  # it refuses to run as root

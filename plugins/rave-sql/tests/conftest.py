@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import time
@@ -18,6 +17,7 @@ import pytest
 from rave_sql.operations import queries
 
 from rave_core import Runtime, Settings, using
+from rave_core.testing import free_port
 
 ROWS = [
     (1, "ada", 2.5, "2024-05-14", "2024-05-14 10:00:00"),
@@ -32,8 +32,7 @@ class Server:
 
     def __init__(self, place: Path, programs: Path) -> None:
         self.data, self.programs = place / "data", programs
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            self.port = listening.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._as_user = {"user": "nobody", "group": "nogroup", "extra_groups": ()} if os.getuid() == 0 else {}
         if self._as_user:  # the server refuses to run as root

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import pytest
+
+from rave_core.testing import free_port
 
 TOP = """
 /*
@@ -102,8 +103,7 @@ def test_wrong_settings_are_told(home: Path, rave: Callable[..., Any], line: str
 @pytest.fixture
 def served(home: Path) -> Iterator[str]:
     """The address of a real service."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAVE_")}
     command = [RAVE, "serve", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
     process = subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from rave_valkey.address import Address
 
+from rave_core.testing import free_port
+
 
 class Valkey:
     """A server that can be stopped, held still, and started again on its port."""
@@ -21,8 +23,7 @@ class Valkey:
     def __init__(self, directory, *options):
         self.directory = directory
         self.options = options
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            self.port = listening.getsockname()[1]
+        self.port = free_port()
         self.process = None
 
     def start(self):

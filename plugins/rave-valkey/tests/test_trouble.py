@@ -16,7 +16,7 @@ from rave_valkey.plugin import open_valkey
 
 from rave_core.backend import StoreURL
 from rave_core.errors import BackendError, ConfigurationError
-from rave_core.testing import frame_of, key_of
+from rave_core.testing import frame_of, free_port, key_of
 
 CALLS = {
     "get": lambda backend: backend.get(key_of("a")),
@@ -302,11 +302,10 @@ def test_an_error_of_no_known_kind_is_told_as_it_is():
     assert advice(ValueError()) == "ValueError"
 
 
-@pytest.fixture
-def free_port():
+@pytest.fixture(name="free_port")
+def _free_port():
     """A port of the loopback on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import requests
+
+from rave_core.testing import free_port
 
 LAB = '''\
 """A namespace for tests."""
@@ -114,9 +115,7 @@ def launch(place: Path, web: str) -> Running:
     """Starts a service whose table ``[plugins.web]`` is ``web``, and waits until it is ready or ended."""
     (place / "lab").mkdir()
     (place / "lab" / "__init__.py").write_text(LAB)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (place / "rave.toml").write_text(SETTINGS.format(place=place, port=port, web=web))
     environ = {**os.environ, "RAVE_CONFIG": str(place / "rave.toml"), "HOME": str(place)}
     with open(place / "log", "wb") as log:

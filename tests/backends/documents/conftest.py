@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,14 +16,15 @@ from typing import Any
 import psycopg
 import pytest
 
+from rave_core.testing import free_port
+
 
 class PostgresServer:
     """A server of the tests' own, on a port of the loopback; it can be stopped and started."""
 
     def __init__(self, place: Path, programs: Path) -> None:
         self.data, self.programs = place / "data", programs
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            self.port = listening.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._as_user: Any = {"user": "nobody", "group": "nogroup", "extra_groups": ()} if os.getuid() == 0 else {}
         if self._as_user:  # it refuses to run as root

@@ -51,13 +51,6 @@ def until(condition: Callable[[], Any], *, seconds: float = 60.0, what: str = "i
     return found
 
 
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def needed(program: str, package: str) -> str:
     """Where a program is; CI has it installed by .ci/servers, elsewhere the test says what is missing."""
     found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from rave_core.testing import free_port
 from tests.http.end_to_end.live import job_lab
 from tests.http.end_to_end.live.behind import (
     HERE,
@@ -24,7 +25,6 @@ from tests.http.end_to_end.live.behind import (
     Front,
     adapted,
     end,
-    free_port,
     needed,
     rave,
     serves,

@@ -50,7 +50,7 @@ def new_key(place: Path, user: str, *switches: str) -> str:
 @pytest.fixture(name="keys", scope="module")
 def _keys(place: Path, signed: Service) -> dict[str, str]:
     """An API key for each user."""
-    return {user: new_key(place, user) for user in ("ada", "bob")}
+    return {user: new_key(place, user) for user in ("ada", "bob", "cleo", "dan")}
 
 
 @pytest.fixture(name="sign_in")
@@ -169,23 +169,23 @@ def test_the_page_signs_in_and_out(signed: Service, keys: dict[str, str]) -> Non
 
 def test_a_document_is_read_and_replaced_under_conditions(signed: Service, sign_in: Any) -> None:
     """412 where it is stale; anybody else has documents of their own."""
-    ada, bob = sign_in("ada"), sign_in("bob")
+    cleo, dan = sign_in("cleo"), sign_in("dan")
     path = "/-/me/home page"
-    assert signed.get(path, headers=ada).status_code == 404
-    made = signed.ask("PUT", path, json={"a": 1}, headers={**ada, "If-None-Match": "*"})
+    assert signed.get(path, headers=cleo).status_code == 404
+    made = signed.ask("PUT", path, json={"a": 1}, headers={**cleo, "If-None-Match": "*"})
     assert (made.status_code, made.headers["ETag"]) == (200, '"1"')
-    assert signed.ask("PUT", path, json={"a": 2}, headers={**ada, "If-None-Match": "*"}).status_code == 412
-    assert signed.ask("PUT", path, json={"a": 2}, headers={**ada, "If-Match": '"1"'}).headers["ETag"] == '"2"'
-    assert signed.ask("PATCH", path, json={"b": 1}, headers={**ada, "If-Match": '"1"'}).status_code == 412
-    found = signed.get(path, headers=ada)
+    assert signed.ask("PUT", path, json={"a": 2}, headers={**cleo, "If-None-Match": "*"}).status_code == 412
+    assert signed.ask("PUT", path, json={"a": 2}, headers={**cleo, "If-Match": '"1"'}).headers["ETag"] == '"2"'
+    assert signed.ask("PATCH", path, json={"b": 1}, headers={**cleo, "If-Match": '"1"'}).status_code == 412
+    found = signed.get(path, headers=cleo)
     assert (found.json(), found.headers["ETag"]) == ({"a": 2}, '"2"')
-    assert signed.get(path, headers={**ada, "If-None-Match": '"2"'}).status_code == 304
-    assert [each["name"] for each in signed.get("/-/me", headers=ada).json()["documents"]] == ["home page"]
-    assert signed.get("/-/me", headers=bob).json() == {"user": "bob", "documents": []}
-    assert signed.get(path, headers=bob).status_code == 404
-    assert signed.ask("DELETE", path, headers={**ada, "If-Match": '"1"'}).status_code == 412
-    assert signed.ask("DELETE", path, headers=ada).status_code == 204
-    assert signed.get("/-/me", headers=ada).json()["documents"] == []
+    assert signed.get(path, headers={**cleo, "If-None-Match": '"2"'}).status_code == 304
+    assert [each["name"] for each in signed.get("/-/me", headers=cleo).json()["documents"]] == ["home page"]
+    assert signed.get("/-/me", headers=dan).json() == {"user": "dan", "documents": []}
+    assert signed.get(path, headers=dan).status_code == 404
+    assert signed.ask("DELETE", path, headers={**cleo, "If-Match": '"1"'}).status_code == 412
+    assert signed.ask("DELETE", path, headers=cleo).status_code == 204
+    assert signed.get("/-/me", headers=cleo).json()["documents"] == []
 
 
 def test_fifty_changes_of_different_members_are_all_there(signed: Service, sign_in: Any) -> None:

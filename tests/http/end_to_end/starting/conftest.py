@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from typing import Any
 
 import psutil
 import pytest
+
+from rave_core.testing import free_port
 
 STAND_IN = '''
 """Answers with facts about the worker. What it does beyond that, files in its directory say."""
@@ -268,9 +269,7 @@ def make_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[]
     def make() -> Place:
         directory = tmp_path_factory.mktemp("place").resolve()
         (directory / "stand_in.py").write_text(STAND_IN)
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            made.append(Place(directory, found.getsockname()[1]))
+        made.append(Place(directory, free_port()))
         return made[-1]
 
     yield make
