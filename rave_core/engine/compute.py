@@ -203,8 +203,7 @@ class Compute:
     def _prepared(self, execution: Execution, ran: BodyResult) -> tuple[EntryDraft, Encoded] | None:
         """The entry without the fields that the encoding sets, and the encoded value; ``None`` if it can't be kept."""
         resolved, draft = execution.resolved, self._draft(execution, ran)
-        guards = resolved.version.guards
-        if guards.each and not guards.hold():  # the body may have seen the old or the new state
+        if not resolved.version.holds():  # the body may have seen the old or the new state
             return None
         try:
             request = Request(resolved.name, execution.call.named, execution.key, ran.generated_at)

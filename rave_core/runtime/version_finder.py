@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from rave_core.errors import ConfigurationError, UnencodableError, UnknownNameError, describe_error
@@ -87,6 +88,10 @@ class VersionFinder:
             DecorationError: its explicit version can't be pickled.
         """
         loaded_files.note()
+        surprises = loaded_files.surprises
+        return replace(self._found(spec), surprises=surprises)
+
+    def _found(self, spec: OperationSpec) -> Version:
         note = spec.version
         if isinstance(note, Pinned):
             return Version(note.version, note.note)

@@ -1,7 +1,8 @@
 """What the files of modules were like when they were loaded, and which packages were installed then.
 
 A version is found with the first call of an operation. By then a file may have been edited, or a package upgraded, and
-the code that runs knows nothing of it.
+the code that runs knows nothing of it. What a function imports is loaded even later: it counts as it is on the disk
+when the version is found. If something else is loaded in the end, that is a surprise.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ _INSTALLED = re.compile(r".*?[/\\](?:site|dist)-packages(?=[/\\])")
 _METADATA = (".dist-info", ".egg-info")
 
 
+_Counted: TypeAlias = tuple[str, str, str]
+"""A distribution, its release as its metadata says, and the folder with that metadata."""
+
+
 @dataclass(slots=True)
 class _Installed:
     """The names of the folders with metadata in a directory of packages, and when it was modified."""
@@ -30,22 +35,46 @@ class _Installed:
     mtime_ns: int
     names: frozenset[str] = field(default_factory=frozenset)
 
+    def has(self, metadata: str) -> bool:
+        """Whether a folder with metadata was there."""
+        directory, name = os.path.split(metadata)
+        return directory == self.directory and name in self.names
+
+    def release(self, distribution: str, found: str, metadata: str) -> str:
+        """The release of a distribution that was there, of which ``metadata`` says now that it is ``found``."""
+        if os.path.dirname(metadata) != self.directory or self.has(metadata):
+            return found
+        return next(_releases(distribution, self.names), found)
+
 
 class LoadedFiles:
-    """What is known of the files of loaded modules. Safe for many threads."""
+    """What is known of the files of loaded modules. Safe for many threads.
+
+    Attributes:
+        surprises: how often something was loaded that is not what counted before. Versions that were found at a lower
+            number may be wrong.
+    """
 
     def __init__(self) -> None:
+        self.surprises = 0
         self._specs: dict[str, object] = {}
         self._latest = ""
         self._states: dict[str, tuple[str, State]] = {}
         self._directories: dict[str, _Installed] = {}
         self._installed: dict[str, _Installed] = {}
+        self._latest_installed: dict[str, _Installed] = {}
+        self._expected: dict[str, tuple[str, State | None]] = {}
+        self._counted: dict[str, tuple[_Counted, str]] = {}
+        self._looked_at: set[str] = set()
         self._lock = threading.RLock()
         os.register_at_fork(after_in_child=self._after_fork)
 
     def note(self, module: str = "") -> None:
         """Notes the files of modules that were loaded since the last time, and of ``module`` if it was reloaded."""
+        if not module and next(reversed(sys.modules), "") == self._latest:
+            return
         with self._lock:
+            self._looked_at.clear()
             self._note(module)
             for name in reversed(list(sys.modules)):
                 if name == self._latest and not self._note(name):
@@ -56,6 +85,12 @@ class LoadedFiles:
     def look_again(self) -> None:
         """Says that a module was reloaded, so that the next look is at all of them."""
         self._latest = ""
+
+    def expect(self, module: str, path: str | None) -> None:
+        """Says that a module which is not loaded yet counts by the file that is there now; ``None`` for no file."""
+        with self._lock:
+            if module not in sys.modules:
+                self._expected[module] = path or "", state_of(path) if path else None
 
     def state(self, path: str, space: Mapping[str, Any]) -> State | None:
         """The state of a file when its module was loaded; ``None`` if that is not known.
@@ -70,7 +105,9 @@ class LoadedFiles:
         return state if space and space.get("__spec__") is self._specs.get(name, self) else None
 
     def release(self, package: str, distribution: str, found: str, metadata: str) -> str:
-        """The release of an installed package that was there when it was loaded.
+        """The release of an installed package that was there when it was loaded; both, if parts of it are of another.
+
+        Of a package that is not loaded yet, it is the release that is installed.
 
         Args:
             package: its top-level name.
@@ -78,10 +115,14 @@ class LoadedFiles:
             found: the release that is installed now.
             metadata: the folder that says so.
         """
-        then, (directory, name) = self._installed.get(package), os.path.split(metadata)
-        if then is None or then.directory != directory or name in then.names:
-            return found
-        return next(_releases(distribution, then.names), found)
+        with self._lock:
+            counted = distribution, found, metadata
+            self._counted[package] = counted, self._release(package, counted)
+            return self._counted[package][1]
+
+    def _release(self, package: str, counted: _Counted) -> str:
+        loaded = self._installed.get(package), self._latest_installed.get(package)
+        return " and ".join(dict.fromkeys(each.release(*counted) for each in loaded if each is not None)) or counted[1]
 
     def _note(self, name: str) -> bool:
         """Notes one module; whether there is anything new about it."""
@@ -91,24 +132,41 @@ class LoadedFiles:
             return False
         self._specs[name] = spec
         path = names.get("__file__")
+        state = None
         if isinstance(path, str):
             found = _INSTALLED.match(path)
             if found is not None:
-                self._note_package(name, found[0])
+                self._note_package(name.partition(".")[0], found[0])
             elif (state := state_of(path)) is not None:
                 self._states[path] = name, state
+        expected = self._expected.pop(name, None)
+        if expected is not None and expected != (path, state):
+            self.surprises += 1
         return True
 
-    def _note_package(self, name: str, directory: str) -> None:
-        top = name.partition(".")[0]
-        if top != name and top in self._installed:
-            return
+    def _note_package(self, top: str, directory: str) -> None:
+        now = self._packages_in(directory)
+        if self._installed.setdefault(top, now) is not now:
+            self._latest_installed[top] = now
+        counted, release = self._counted.get(top, (None, ""))
+        if counted is not None and self._release(top, counted) != release:
+            self.surprises += 1
+            del self._counted[top]
+
+    def _packages_in(self, directory: str) -> _Installed:
+        """What is installed in a directory, looked at once whenever modules are noted."""
         known = self._directories.get(directory)
+        if known is not None and directory in self._looked_at:
+            return known
+        self._looked_at.add(directory)
         state = state_of(directory)
         mtime_ns = state[0] if state is not None else 0
         if known is None or known.mtime_ns != mtime_ns:
-            known = self._directories[directory] = _Installed(directory, mtime_ns, _metadata_in(directory))
-        self._installed[top] = known
+            names = _metadata_in(directory)
+            if known is None or known.names != names:
+                known = self._directories[directory] = _Installed(directory, mtime_ns, names)
+            known.mtime_ns = mtime_ns
+        return known
 
     def _after_fork(self) -> None:
         self._lock = threading.RLock()  # which another thread of the parent may have held

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rave_core.versions.epochs import code_changed
+from rave_core.versions.loaded_files import loaded_files
 from rave_core.versions.source.guards import Guards
 
 _NO_GUARDS = Guards()
@@ -21,6 +23,7 @@ class Version:
         untracked: what does not count, or only coarsely, and why.
         guards: what may change without notice.
         packages: the installed packages that were reached, with their releases, whether these count or not.
+        surprises: the number of `LoadedFiles.surprises` when the version was found.
     """
 
     text: str
@@ -29,3 +32,17 @@ class Version:
     untracked: Mapping[str, str] = field(default_factory=dict)
     guards: Guards = _NO_GUARDS
     packages: Mapping[str, str] = field(default_factory=dict)
+    surprises: int = 0
+
+    def holds(self) -> bool:
+        """Whether everything that counts is as it was, now that a body ran, which may have loaded other code.
+
+        If it loaded other code than counted, an epoch begins.
+        """
+        if self.guards.each and not self.guards.hold():
+            return False
+        loaded_files.note()
+        if self.surprises != loaded_files.surprises:
+            code_changed()
+            return False
+        return True

@@ -10,6 +10,7 @@ import sys
 from importlib.machinery import ModuleSpec
 from typing import Any
 
+from rave_core.versions.loaded_files import loaded_files
 from rave_core.versions.source.facts import Facts
 from rave_core.versions.source.locality import Place
 from rave_core.versions.source.modules import COMPILED, put_compiled
@@ -85,6 +86,7 @@ def _local(walk: Walk, name: str, member: str) -> ModuleSpec | None:
     if found is None:
         if member != "?":
             walk.put("missing", name)
+            loaded_files.expect(name, None)
             walk.tell(f"module {name}", "it is not installed")
         return None
     if walk.locality.of(name, found.origin) is Place.PROJECT:
@@ -101,6 +103,7 @@ def _found(walk: Walk, name: str) -> ModuleSpec | None:
 
 
 def _whole(walk: Walk, name: str, found: ModuleSpec) -> list[tuple[int, str, str, dict[str, Any]]]:
+    loaded_files.expect(name, found.origin)
     if found.origin is not None and found.origin.endswith(COMPILED):
         put_compiled(walk, name, found.origin)
         return []

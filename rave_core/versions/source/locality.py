@@ -64,7 +64,7 @@ class Locality:
 
     def package(self, module: str) -> tuple[str, str]:
         """The distribution that a module comes from, and its release; an empty text for one that is not known."""
-        return _release(module.partition(".")[0])
+        return _release(module.partition(".")[0], loaded_files.surprises)
 
 
 @functools.lru_cache(4096)
@@ -90,7 +90,7 @@ def _distributions() -> Mapping[str, list[str]]:
 
 
 @functools.lru_cache(512)
-def _distribution(top: str) -> Distribution | None:
+def _distribution(top: str, _surprises: int) -> Distribution | None:
     from importlib.metadata import distribution
 
     with_name = _distributions().get(top, ()) if not _exists(top) else (top,)
@@ -113,7 +113,7 @@ def _exists(name: str) -> bool:
 @functools.lru_cache(512)
 def _is_from_directory(top: str) -> bool:
     """Whether it was installed from a directory or a repository; if so, its release does not identify its code."""
-    found = _distribution(top)
+    found = _distribution(top, 0)
     try:
         origin = json.loads((found.read_text("direct_url.json") if found is not None else "") or "{}")
     except (OSError, ValueError):
@@ -122,8 +122,9 @@ def _is_from_directory(top: str) -> bool:
 
 
 @functools.lru_cache(512)
-def _release(top: str) -> tuple[str, str]:
-    found = _distribution(top)
+def _release(top: str, surprises: int) -> tuple[str, str]:
+    """As it is found at a number of surprises: with each, other releases may be there."""
+    found = _distribution(top, surprises)
     if found is not None:
         name = str(found.metadata["Name"])
         metadata = str(getattr(found, "_path", ""))  # importlib has no public name for it

@@ -99,3 +99,89 @@ def test_what_only_says_that_it_is_a_module_is_passed_over(monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "loaded_library", Library())  # type: ignore[arg-type]  # as above
     LoadedFiles().note()
     LoadedFiles().note("loaded_library")
+
+
+LATER = """
+from rave_core import op
+
+@op(name="t/package")
+def package(x):
+    import statlib
+    return statlib.SIZE + x
+
+@op(name="t/table")
+def table(x):
+    import lazy
+    return lazy.TABLE[1] + x
+
+@op(name="t/part")
+def part(x):
+    from partlib import more
+    return more.SIZE + x
+
+@op(name="t/missing")
+def missing(x):
+    try:
+        import extra
+    except ImportError:
+        return x
+    return extra.SIZE + x
+"""
+LATER_MAIN = """
+import os
+import sys
+from write import write
+write(2 if "new" in sys.argv else 1)
+import partlib
+import program
+for operation in (program.package, program.table, program.part, program.missing):
+    if os.fork():  # so that none profits from what another has noticed
+        assert os.wait()[1] == 0
+        if "edit" in sys.argv:
+            write(1)
+        continue
+    operation.key(0)
+    if "edit" in sys.argv:
+        write(2)
+    for number in range(2):
+        found = operation.resolve(number)
+        print(operation.spec.name, found.value, found.status, found.key.version, flush=True)
+    os._exit(0)
+"""
+LATER_WRITE = f"""
+import importlib
+import shutil
+from pathlib import Path
+
+def write(number):
+    packages = Path(__file__).parent / "site-packages"
+    shutil.rmtree(packages, ignore_errors=True)
+    for name in ("statlib", "partlib"):
+        metadata = packages / f"{{name}}-1.{{number}}.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "METADATA").write_text(f"Name: {{name}}\\nVersion: 1.{{number}}\\n")
+        (packages / name).mkdir()
+        for module in ("__init__", "more"):
+            (packages / name / f"{{module}}.py").write_text(f"SIZE = {{number}} * 10\\n")
+    if number == 2:
+        (packages / "extra.py").write_text("SIZE = 100\\n")
+    Path(__file__).with_name("lazy.py").write_text({LAZY!r}.format(number))
+    importlib.invalidate_caches()
+"""
+
+
+def test_what_changes_before_a_function_imports_it_is_not_kept_as_what_it_was(
+    tmp_path: Path, run_python: Callable[..., str]
+) -> None:
+    """The version is found earlier. What runs in the end is other code: its result has no place under that version."""
+    for file, text in {"program": LATER, "main": LATER_MAIN, "write": LATER_WRITE}.items():
+        (tmp_path / f"{file}.py").write_text(text)
+    path = f"{tmp_path}:{tmp_path}/site-packages"
+    edited, new, old = (_answers(run_python("main.py", how, PYTHONPATH=path)) for how in ("edit", "new", "old"))
+    values = ["20", "21", "2", "3", "20", "21", "100", "101"]
+    assert [value for value, _, _ in edited] == [value for value, _, _ in new] == values
+    assert [status for _, status, _ in edited] == ["uncached", "miss"] * 4
+    # Of the third, the process had loaded parts of two releases: it shares its results with no other.
+    assert [status for _, status, _ in new] == [*["miss", "hit"] * 2, "miss", "miss", "miss", "hit"]
+    assert [value for value, _, _ in old] == ["10", "11", "1", "2", "10", "11", "0", "1"]
+    assert {status for _, status, _ in old} == {"miss"}
