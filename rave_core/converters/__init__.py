@@ -1,6 +1,6 @@
 """Converters: they turn a value, or the text of one, into the type that a specifier names."""
 
-from rave_core.converters.converter import Converter, FunctionConverter, Schema
+from rave_core.converters.converter import Converter, FunctionConverter, Schema, Written
 from rave_core.converters.files import FileContent, FileStat
 from rave_core.converters.named import iso_date, iso_datetime
 from rave_core.converters.precise import to_size
@@ -14,6 +14,7 @@ __all__ = [
     "FileStat",
     "FunctionConverter",
     "Schema",
+    "Written",
     "any",
     "iso_date",
     "iso_datetime",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
-from rave_core.converters.converter import Converter, Lookup, Schema
+from rave_core.converters.converter import Converter, Lookup, Schema, Written
 
 
 class OneOf(Converter):
@@ -57,6 +57,18 @@ class OneOf(Converter):
         if {} in schemas:
             return {}
         return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+    def written(self, value: Any) -> Written:
+        """What the first type whose value it is writes; see ``Converter``."""
+        if isinstance(value, str):  # a type of names would look it up
+            return None
+        for member in self.members:
+            try:
+                if member.exact is type(value) or member.convert(value) is value:
+                    return member.written(value)
+            except (TypeError, ValueError, OverflowError):
+                continue
+        return None
 
     def bound(self, named: Lookup) -> Converter:
         """The same with its types bound."""

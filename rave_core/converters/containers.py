@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from typing import Any, Final
 
-from rave_core.converters.converter import Converter, Lookup, Schema, kind_of, parse_json
+from rave_core.converters.converter import Converter, Lookup, Schema, Written, kind_of, parse_json
 from rave_core.converters.scalars import any as any_converter
 
 
@@ -56,6 +56,10 @@ class CollectionOf(Converter):
             schema["uniqueItems"] = True
         return schema
 
+    def written(self, value: Any) -> Written:
+        """A list, if any item has to be written; see ``Converter``."""
+        return _written(zip(cycle(self.items), value)) if self.items else None
+
     def bound(self, named: Lookup) -> Converter:
         """The same with its item types bound."""
         return CollectionOf(self.kind, [item.bound(named) for item in self.items], self.name)
@@ -103,6 +107,10 @@ class TupleOf(Converter):
             "maxItems": size,
         }
 
+    def written(self, value: Any) -> Written:
+        """A list, if any item has to be written; see ``Converter``."""
+        return _written(zip(self.items, value, strict=True))
+
     def bound(self, named: Lookup) -> Converter:
         """The same with its item types bound."""
         return TupleOf([item.bound(named) for item in self.items])
@@ -147,6 +155,15 @@ class DictOf(Converter):
         values = self.values.schema()
         return {"type": "object", "additionalProperties": values} if values else {"type": "object"}
 
+    def written(self, value: Any) -> Written:
+        """A dict, if any key or value has to be written; see ``Converter``."""
+        keys = _written((self.keys, key) for key in value)
+        values = _written((self.values, each) for each in value.values())
+        if keys is None and values is None:
+            return None
+        names = [*value] if keys is None else keys
+        return dict(zip(names, [*value.values()] if values is None else values, strict=True))
+
     def bound(self, named: Lookup) -> Converter:
         """The same with the types of keys and values bound."""
         return DictOf(self.keys.bound(named), self.values.bound(named))
@@ -180,6 +197,14 @@ def _json(text: str, kind: type, called: str) -> Any:
     if not isinstance(found, kind):
         raise TypeError(f"expected a JSON {called}, not {kind_of(found)}")
     return found
+
+
+def _written(items: Iterable[tuple[Converter, Any]]) -> list[Any] | None:
+    """What each item writes, in order; itself where that is nothing. ``None`` if no item writes anything."""
+    found = [(item.written(value), value) for item, value in items]
+    if all(text is None for text, _ in found):
+        return None
+    return [value if text is None else text for text, value in found]
 
 
 def _any_volatile(members: Iterable[Converter]) -> bool:

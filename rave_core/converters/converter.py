@@ -14,6 +14,9 @@ from rave_core.errors import UnknownNameError
 Schema: TypeAlias = dict[str, Any]
 """A fragment of JSON Schema 2020-12."""
 
+Written: TypeAlias = "str | list[Any] | dict[str, Any] | None"
+"""What a converter writes for a value."""
+
 Lookup: TypeAlias = Callable[[str], "Converter"]
 """Gives the converter of a name, or raises ``UnknownNameError``."""
 
@@ -55,10 +58,11 @@ class Converter(ABC):
         """What is accepted, as a fragment of JSON Schema 2020-12; empty for anything."""
         return {}
 
-    def written(self, value: Any) -> str | None:
-        """A text that will always mean the converted ``value``; ``None`` if the text that the caller wrote does.
+    def written(self, value: Any) -> Written:
+        """What will always mean the converted ``value``, as JSON has it: a text, or a list or dict with texts in it.
 
-        For converters of names whose meaning changes: the ticket of a service keeps this text in place of the caller's.
+        ``None`` if what the caller wrote does. For converters of names whose meaning changes: the ticket of a service
+        keeps this in place of what the caller wrote.
         """
         return None
 
@@ -144,7 +148,7 @@ class NamedConverter(Converter):
         """The schema of the named converter."""
         return self.resolved.schema()
 
-    def written(self, value: Any) -> str | None:
+    def written(self, value: Any) -> Written:
         """What the named converter writes; see ``Converter``."""
         return self.resolved.written(value)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rave_core.converters.converter import Converter, Lookup, Schema
+from rave_core.converters.converter import Converter, Lookup, Schema, Written
 from rave_core.converters.scalars import none_of_text
 
 
@@ -42,7 +42,7 @@ class OrNone(Converter):
         schema = self.inner.schema()
         return {"anyOf": [schema, {"type": "null"}]} if schema else {}
 
-    def written(self, value: Any) -> str | None:
+    def written(self, value: Any) -> Written:
         """What the other writes; see ``Converter``."""
         return None if value is None else self.inner.written(value)
 

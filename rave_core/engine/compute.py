@@ -48,7 +48,7 @@ class Compute:
         self.after_put: Callable[[Cache], None] = lambda _: None
         self._clock = clock
         self._diagnostics = diagnostics
-        self._statistics = diagnostics.statistics.namespace
+        self._statistics = diagnostics.statistics
         self._compute = hooks.rave_compute if hooks.rave_compute.get_hookimpls() else None
         self._strict = strict
         self._record_arguments = record_arguments
@@ -83,9 +83,9 @@ class Compute:
             body = call.spec.function if self._compute is None else self._body(call)
             value, error = yield RunBody(call, body, call.args, call.kwargs, child)
         seconds = self._clock.monotonic() - started
-        if self._statistics["Enabled"]:
-            resolved.record["Seconds Computing"] += seconds
-        return BodyResult(value, error, seconds, self._clock.now(), tuple(child.children), arguments)
+        now = self._clock.now()
+        self._statistics.ran(resolved.record, resolved.name, key, seconds, ended_at=now)
+        return BodyResult(value, error, seconds, now, tuple(child.children), arguments)
 
     def _write(
         self, call: Call, child: ExecutionContext, place: Destination, blocking: bool
@@ -246,7 +246,7 @@ class Compute:
         )
 
     def _count(self, resolved: ResolvedOperation, what: str, by: float = 1) -> None:
-        if self._statistics["Enabled"]:
+        if self._statistics.namespace["Enabled"]:
             resolved.record[what] += by
 
 

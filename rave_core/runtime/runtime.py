@@ -63,6 +63,7 @@ class Runtime(AbstractRuntime):
             self.plugins.check()
         self.clock = clock if clock is not None else SystemClock()
         self.statistics = Statistics.install()
+        self.statistics.slow = self.settings.slow
         _ = open_bus(self.settings.events, self.plugins)  # it connects to nothing yet, but a wrong URL is told at once
         self.events = Events(self.clock, partial(open_bus, self.settings.events, self.plugins))
         self.diagnostics = Diagnostics(self.statistics, self.plugins.hooks, self.events)

@@ -109,6 +109,7 @@ class Settings:
         old_signing_key_files: Files with keys that are still accepted for reading.
         data_only: Whether codecs that can run code, such as pickle, are refused.
         record_arguments: Whether entries hold their arguments in a readable form.
+        slow: The seconds from which on a run of a body is listed in the statistics as slow.
         strict: Whether a failed write to a store raises, instead of warning.
         load_error_fatal: Whether a plugin that fails to load stops everything.
         events: Where events go beyond this process: ``local:`` for the workers of a service, or the URL of a bus.
@@ -144,6 +145,7 @@ class Settings:
     old_signing_key_files: Files = Files(())
     data_only: Flag = Flag(False)
     record_arguments: Flag = Flag(True)
+    slow: Duration = Duration(10.0)
     strict: Flag = Flag(False)
     load_error_fatal: Flag = Flag(False)
     events: Word = Word("local:")

@@ -24,6 +24,8 @@ _ANSWERED = ("Hits", "Misses", "Refreshed", "Stale", "Uncached")
 _SUMMED = (*_ANSWERED, "Errors", "Seconds Computing", "Seconds Saved")
 _COUNTERS = ("Damaged Entries", "Backend Failures", "Lease Takeovers", "Late Results", "Stored Bytes")
 _ERROR_LENGTH = 200
+SLOW = "Slow Operations"
+MOST_SLOW = 100
 
 
 Record: TypeAlias = dict[str, Any]
@@ -39,11 +41,13 @@ class Statistics:
     Attributes:
         namespace: The plain dict that is counted in. A caller in a hurry checks ``namespace["Enabled"]`` and
             increments what ``record`` gave it once, without a call.
+        slow: The seconds from which on a run is listed as slow; infinite for never.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.namespace = _new_namespace(clock or SystemClock())
         self._operations: dict[str, Record] = self.namespace["Operations"]
+        self.slow = math.inf
 
     @classmethod
     def install(cls, clock: Clock | None = None) -> Statistics:
@@ -68,6 +72,28 @@ class Statistics:
         if self.namespace["Enabled"]:
             record[how] += 1
             self.count("Stored Bytes", size)
+
+    def ran(self, record: Record, operation: str, key: str | None, seconds: float, *, ended_at: float) -> None:
+        """Counts a run of the body of the operation with ``record``, and lists it if it was slow.
+
+        Args:
+            record: of the operation.
+            operation: its full name.
+            key: of the call; ``None`` if it has none.
+            seconds: that it took.
+            ended_at: Unix seconds.
+        """
+        if not self.namespace["Enabled"]:
+            return
+        record["Seconds Computing"] += seconds
+        if seconds >= self.slow:
+            self.list_slow([{"Operation": operation, "Seconds": seconds, "End Time": ended_at, "Key": key}])
+
+    def list_slow(self, runs: list[Record]) -> None:
+        """Adds runs to the list of slow ones, which holds the latest."""
+        listed: list[Record] = self.namespace[SLOW]
+        listed += runs
+        del listed[:-MOST_SLOW]
 
     def count(self, name: str, by: float = 1) -> None:
         """Adds ``by`` to the counter ``name``, new ones start at 0; does nothing while paused."""
@@ -153,6 +179,7 @@ def _new_namespace(clock: Clock) -> dict[str, Any]:
         "Hit Ratio": lambda scope: _hit_ratio({name: _total_of(name)(scope) for name in _ANSWERED}),
         **dict.fromkeys(_COUNTERS, 0),
         "Operations": {},
+        SLOW: [],
     }
 
 

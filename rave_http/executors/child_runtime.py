@@ -34,7 +34,7 @@ from rave_http.executors.child_bus import ChildBus
 from rave_http.executors.child_channel import Teller, forward_log, set_levels
 from rave_http.executors.executor import Result
 from rave_http.executors.pickled_result import PickledResult, packed
-from rave_http.executors.stats_delta import Counts, StatsDelta
+from rave_http.executors.stats_delta import StatsDelta, StatsGrowth
 from rave_http.protocol.tracing import current_trace
 
 
@@ -83,7 +83,7 @@ class Answer:
         children: texts of the keys that it requested, in the order of the first request.
         done: the keys that its deep refresh computed.
         progress: its latest report.
-        counts: the statistics of its run.
+        growth: the statistics of its run.
     """
 
     pickled: PickledResult | None
@@ -91,7 +91,7 @@ class Answer:
     children: tuple[str, ...] = ()
     done: frozenset[str] = frozenset()
     progress: bytes | None = None
-    counts: Counts = field(default_factory=dict)
+    growth: StatsGrowth = field(default_factory=StatsGrowth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class ChildRuntime:
             children=tuple(context.children),
             done=frozenset(context.deep.done) if context.deep is not None else frozenset(),
             progress=self._teller.latest(job.number),
-            counts=self._tally.taken(),
+            growth=self._tally.taken(),
         )
 
     def _computed(self, step: RunBody) -> Result:

@@ -222,7 +222,7 @@ class ProcessExecutor(Executor):
         context.children.update(dict.fromkeys(answer.children))
         if context.deep is not None:
             context.deep.done.update(answer.done)
-        add(context.runtime.statistics, answer.counts)
+        add(context.runtime.statistics, answer.growth)
         assert answer.pickled is not None
         return opened(errand.operation, answer.pickled)
 

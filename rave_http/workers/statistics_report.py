@@ -5,11 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from rave_core.clock import Clock
 from rave_core.errors import UnknownNameError, nearest
-from rave_core.telemetry.statistics import NAMESPACE, Caller, Statistics, extrapolate, pause, repository, resume
+from rave_core.telemetry.statistics import (
+    NAMESPACE,
+    SLOW,
+    Caller,
+    Record,
+    Statistics,
+    extrapolate,
+    pause,
+    repository,
+    resume,
+)
 from rave_http.workers.peers import WorkerRPC
 from rave_http.workers.run_directory import RunDirectory
 
@@ -38,6 +48,7 @@ def merge_statistics(by_worker: Mapping[str, Mapping[str, Any]], *, clock: Clock
         for name, record in operations.items() if isinstance(operations, dict) else ():
             if isinstance(record, dict):
                 _add(record, total.record(name))
+    total.list_slow(sorted([run for space in spaces for run in _slow(space)], key=_ended))
     starts = [space["Start Time"] for space in spaces if _is_number(space.get("Start Time"))]
     total.namespace["Enabled"] = all(space.get("Enabled", True) for space in spaces)
     total.namespace["Start Time"] = min(starts, default=total.namespace["Start Time"])
@@ -58,7 +69,8 @@ def of_operations(document: Mapping[str, Any], may_see: Callable[[str], bool]) -
         if not isinstance(space, dict) or not isinstance(operations, dict):
             return dict(spaces)
         left = {name: record for name, record in operations.items() if may_see(name)}
-        return {**spaces, NAMESPACE: {**space, "Operations": left}}
+        slow = [run for run in _slow(space) if may_see(str(run.get("Operation")))]
+        return {**spaces, NAMESPACE: {**space, "Operations": left, SLOW: slow}}
 
     return {**chosen(document), "workers": {name: chosen(each) for name, each in document["workers"].items()}}
 
@@ -171,5 +183,16 @@ def _add(cells: Mapping[str, Any], to: dict[str, Any]) -> None:
             to[name] = to.get(name, 0) + value
 
 
-def _is_number(value: object) -> bool:
+def _slow(space: Mapping[str, Any]) -> list[Record]:
+    """The slow runs in a namespace."""
+    runs = space.get(SLOW)
+    return [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
+
+
+def _ended(run: Record) -> float:
+    moment = run.get("End Time")
+    return moment if _is_number(moment) else 0.0
+
+
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)

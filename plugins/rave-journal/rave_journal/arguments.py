@@ -94,9 +94,9 @@ class JournalConverter(Converter):
         """A text."""
         return {"type": "string", "description": "The key of a document, such as cfg; cfg@3 for its version 3."}
 
-    def written(self, value: Any) -> str:
+    def written(self, value: Any) -> str | None:
         """The document with its version: ``cfg@4``."""
-        return str(value)
+        return str(value) if isinstance(value, JournalDocument) else None
 
 
 class JournalChoice(Converter):

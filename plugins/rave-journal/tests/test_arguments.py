@@ -11,7 +11,7 @@ import psutil
 import pytest
 from rave_journal import JournalDocument, document_of, one_of_journal
 
-from rave_core import Runtime, Settings, op, typemap, using
+from rave_core import Runtime, Settings, list_of, op, typemap, using
 from rave_core.documents import DocumentStore
 from rave_core.errors import ArgumentError
 
@@ -93,6 +93,8 @@ def test_a_document_of_another_journal_and_choices_out_of_one(store: DocumentSto
     assert document_of("sites").convert("north").payload == b"\xff"
     with pytest.raises(ValueError, match="no journal 'nowhere'"):
         document_of("nowhere").convert("north")
+    several = list_of(document_of("sites"))
+    assert several.written(several.convert(["north", "north@1"])) == ["north@1", "north@1"]
     choice = one_of_journal("list", journal="sites")
     with pytest.raises(ValueError, match="'list' does not exist"):
         choice.convert("north")

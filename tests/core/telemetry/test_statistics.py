@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from rave_core import Runtime, Settings, current_runtime, op, using
 from rave_core.clock import Clock
 from rave_core.errors import UnknownNameError
 from rave_core.telemetry import statistics
 from rave_core.telemetry.statistics import Statistics, extrapolate
+from rave_core.testing import FakeClock
 
 
 class StoppedClock(Clock):
@@ -185,3 +187,29 @@ def test_pausing_what_can_not_be_paused_is_refused(repository: dict[str, Any]) -
     with pytest.raises(UnknownNameError, match="'Plain'"):
         statistics.resume("Plain")
     assert repository["Plain"] == {"Rows": 1}
+
+
+def test_the_latest_slow_runs_are_listed(repository: dict[str, Any]) -> None:
+    """Those of the runtime's settings at least, a hundred at most; a quick one and a paused one are not."""
+
+    @op(name="tests/takes")
+    def takes(seconds: float) -> float:
+        clock: Any = current_runtime().clock
+        clock.advance(seconds)
+        return seconds
+
+    with using(Runtime(Settings(cache="memory://", slow=2), clock=FakeClock(1000.0))) as runtime:
+        for seconds in (1.9, 2.0, 5.0):
+            takes(seconds)
+        statistics.pause("RAVE")
+        takes(7.0)
+        statistics.resume("RAVE")
+        runs = list(repository["RAVE"]["Slow Operations"])
+        assert [(run["Seconds"], round(run["End Time"], 3)) for run in runs] == [(2.0, 1003.9), (5.0, 1008.9)]
+        assert {run["Operation"] for run in runs} == {"tests/takes"}
+        assert runs[0]["Key"] == takes.key(2.0).text
+        for number in range(100):
+            takes(10.0 + number)
+        seconds = [round(run["Seconds"], 3) for run in repository["RAVE"]["Slow Operations"]]
+        assert seconds == [10.0 + n for n in range(100)]
+        runtime.close()

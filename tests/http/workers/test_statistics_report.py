@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from rave_core.telemetry.statistics import Statistics, extrapolate
-from rave_http.workers.statistics_report import merge_statistics
+from rave_http.executors.stats_delta import StatsDelta, StatsGrowth, add
+from rave_http.workers.statistics_report import merge_statistics, of_operations
 
 
 def _worker(hits: dict[str, int], **cells: Any) -> dict[str, Any]:
@@ -58,3 +59,40 @@ def test_spoilt_cells_spoil_nothing_else() -> None:
     assert merged["RAVE"]["Operations"]["a"]["Hits"] == 3
     assert (merged["RAVE"]["Stored Bytes"], merged["RAVE"]["Enabled"]) == (0, False)
     assert merge_statistics({})["RAVE"]["Hit Ratio"] is None
+
+
+def _run(operation: str, ended_at: float) -> dict[str, Any]:
+    return {"Operation": operation, "Seconds": 12.5, "End Time": ended_at, "Key": None}
+
+
+def test_the_slow_runs_of_all_workers_are_one_list() -> None:
+    """The latest of all, in order, and only of those operations that somebody may see."""
+    workers = {
+        "worker-1": _worker({"a": 1}, **{"Slow Operations": [_run("a", 1.0), _run("b", 4.0)]}),
+        "worker-2": _worker({"b": 1}, **{"Slow Operations": [_run("b", 2.0), "error: x", _run("a", 3.0)]}),
+        "worker-3": _worker({}, **{"Slow Operations": "error: x"}),
+    }
+    merged = merge_statistics(workers)
+    assert [(run["Operation"], run["End Time"]) for run in merged["RAVE"]["Slow Operations"]] == [
+        ("a", 1.0),
+        ("b", 2.0),
+        ("a", 3.0),
+        ("b", 4.0),
+    ]
+    seen = of_operations(merged, "a".__eq__)
+    for space in (seen, *seen["workers"].values()):
+        assert {run["Operation"] for run in space["RAVE"]["Slow Operations"]} <= {"a"}
+    assert len(seen["RAVE"]["Slow Operations"]) == 2
+
+
+def test_the_slow_runs_of_a_child_are_handed_over_once() -> None:
+    """To those of its worker."""
+    child, worker = Statistics(), Statistics()
+    delta = StatsDelta(child)
+    child.slow = 1.0
+    child.ran(child.record("a"), "a", "a/v/1", 1.5, ended_at=7.0)
+    growth = delta.taken()
+    assert growth.counts["a"] == {"Seconds Computing": 1.5}
+    assert delta.taken() == StatsGrowth()
+    add(worker, growth)
+    assert worker.namespace["Slow Operations"] == [{"Operation": "a", "Seconds": 1.5, "End Time": 7.0, "Key": "a/v/1"}]

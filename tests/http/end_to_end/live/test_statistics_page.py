@@ -27,6 +27,7 @@ def test_the_page_shows_every_namespace_and_switches_it(start_service: Callable[
     service.get("/lab/square?n=3")
     page = service.get("/-/statistics", headers=HTML)
     assert page.headers["Content-Type"].startswith("text/html")
+    assert "<h3>Slow Operations</h3>" in page.text
     for text in ('id="RAVE-Hits"', "12,345", "My &lt;b&gt;Stuff&lt;/b&gt;", "select &lt;i&gt;", "error: "):
         assert text in page.text, text
     paused = service.ask("POST", "/-/statistics", data={"pause": "RAVE"}, headers=HTML)
