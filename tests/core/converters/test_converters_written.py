@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from rave_core import list_of, one_of
-from rave_core.converters import Converter, converter_of
+from rave_core.converters import Converter
+from rave_core.converters.specifiers import converter_of
 
 
 @dataclass(frozen=True)
