@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from rave_flow.formats.heads import Head
 from rave_flow.formats.normalized import normalized
 from rave_flow.formats.objects import objects, typed_objects
+from rave_flow.formats.sound_columns import sound_columns
 from rave_flow.formats.tsv import is_list, texts, typed
 from rave_flow.formats.zeek import Log
 from rave_flow.model.columns import TYPES, extra_columns, resolve
 from rave_flow.model.left_out import LeftOut
 from rave_flow.model.protocols import ICMP
-from rave_flow.model.readings import EXACT_SECOND, LONGEST, MOST, selection
+from rave_flow.model.readings import Columns, selection
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,20 +59,27 @@ class Reading:
         Columns of the table that are not ``chosen`` are stored too: see `rave_flow.model.columns.extra_columns`.
         """
         extras = extra_columns(table.column_names, chosen)
-        sound = _sound(table, chosen, types)
+        sound = sound_columns(table, chosen, types, extras)
         columns = selection(chosen, types, extras, has_icmp=_has_icmp(table, chosen), sound=sound)
-        self.connection.register("block", table)
-        try:
-            read = self.connection.sql(f"SELECT {columns} FROM block").to_arrow_table()  # noqa: S608  # quoted
-        finally:
-            self.connection.unregister("block")
-        found = normalized(read)
+        found = normalized(self._selected(table, columns))
         self.faults.update(found.faults)
         self.losses.update(found.losses)
         if found.first_fault is not None:
             row, reason = found.first_fault
             self.bad(numbers[row], WHY[reason])
         return found.flows
+
+    def _selected(self, table: pyarrow.Table, columns: Columns) -> pyarrow.Table:
+        """The columns of a table that are as they have to be, and those that SQL makes of the others."""
+        query = f"SELECT {columns.sql} FROM block"  # noqa: S608  # quoted
+        self.connection.register("block", table.select(columns.used))
+        try:
+            read = self.connection.sql(query).to_arrow_table()  # in the order of the table
+        finally:
+            self.connection.unregister("block")
+        for ours, theirs in columns.unchanged.items():
+            read = read.append_column(ours, table[theirs])
+        return read
 
     def take(self, found: Log) -> None:
         """Takes over what a log left out by itself."""
@@ -103,29 +111,6 @@ def _has_icmp(table: pyarrow.Table, chosen: Mapping[str, str]) -> bool:
     names = [chosen[name] for name in ("proto", "ip_proto") if name in chosen]
     words = {str(word).strip().lower() for name in names for word in compute.unique(table[name]).to_pylist()}
     return not words.isdisjoint(ICMP)
-
-
-_LIMITS = {"BIGINT": MOST, "USMALLINT": 65535, "UTINYINT": 255}
-
-
-def _sound(table: pyarrow.Table, chosen: Mapping[str, str], types: Mapping[str, str]) -> list[str]:
-    """Our names of the columns that have the expected type, and no value that needs a look."""
-    from pyarrow import compute
-
-    found = []
-    for ours, theirs in chosen.items():
-        kind = TYPES.get(ours)
-        if ours == "end" or kind is None or types.get(theirs, "VARCHAR") != kind:
-            continue
-        column = table[theirs]
-        limit = {"ts": EXACT_SECOND, "duration": LONGEST}.get(ours) or _LIMITS[kind]
-        if kind == "DOUBLE" and compute.any(compute.is_nan(column)).as_py():
-            continue
-        ends = compute.min_max(column).as_py()
-        has_all = ours != "ts" or not column.null_count
-        if has_all and (ends["min"] is None or 0 <= ends["min"] <= ends["max"] <= limit):
-            found.append(ours)
-    return found
 
 
 def flows_of_block(reading: Reading, found: Log, block: bytes) -> Iterator[pyarrow.Table]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING
 
 from rave_flow.model.address_set import V4, address_of, number_of
 
 if TYPE_CHECKING:
+    import numpy
     import pyarrow
 
-_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4 = f"^({_OCTET}[.]){{3}}{_OCTET}$"
 _PADDED = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 
 
@@ -67,32 +65,63 @@ def number(text: str) -> int | None:
 
 def _different(words: pyarrow.StringArray) -> Addresses:
     """The same for words that differ."""
+    import numpy
     import pyarrow
     from pyarrow import compute
 
-    is_v4 = compute.match_substring_regex(words, _IPV4)
-    is_other = compute.invert(is_v4)
+    numbers, is_v4 = _v4_numbers(words)
+    high = pyarrow.array(numpy.zeros(len(words), "u8"), mask=~is_v4)
+    low = pyarrow.array(numbers, mask=~is_v4)
+    if is_v4.all():
+        return Addresses(words, high, low)
+    is_other = pyarrow.array(~is_v4)
     others = [number(text) for text in words.filter(is_other).to_pylist()]
     halves = [divmod(one, 2**64) if one is not None else (None, None) for one in others]
     texts = [None if one is None else address_of(one) for one in others]
-    unknown = pyarrow.nulls(len(words), pyarrow.uint64())
-    zeros = compute.if_else(is_v4, pyarrow.scalar(0, pyarrow.uint64()), unknown)
-    numbers = compute.replace_with_mask(unknown, is_v4, _v4_numbers(words.filter(is_v4)))
     high, low = (
         compute.replace_with_mask(known, is_other, pyarrow.array([pair[place] for pair in halves], pyarrow.uint64()))
-        for place, known in ((0, zeros), (1, numbers))
+        for place, known in ((0, high), (1, low))
     )
     return Addresses(compute.replace_with_mask(words, is_other, pyarrow.array(texts, pyarrow.string())), high, low)
 
 
-def _v4_numbers(words: pyarrow.StringArray) -> pyarrow.UInt64Array:
-    import pyarrow
+def _v4_numbers(words: pyarrow.StringArray) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The low halves of the numbers of words that are four octets without padding, and which words are such."""
+    import numpy
     from pyarrow import compute
 
-    octets = compute.list_flatten(compute.split_pattern(words, ".")).cast(pyarrow.uint64())
-    quads = pyarrow.FixedSizeListArray.from_arrays(octets, 4)
-    parts = [compute.shift_left(compute.list_element(quads, place), _scalar(24 - 8 * place)) for place in range(4)]
-    return reduce(compute.add, parts, _scalar(V4))
+    is_v4 = compute.equal(compute.count_substring(words, "."), 3).to_numpy(zero_copy_only=False).copy()
+    starts, ends, content = _octets(words, is_v4)
+    lengths = ends - starts
+    # The last three bytes before each end, of which those before the start do not count.
+    digits = [content[ends + (1 - place)].astype(numpy.uint64) * (lengths > place) for place in range(3)]
+    octets = digits[0] + digits[1] * numpy.uint64(10) + digits[2] * numpy.uint64(100)
+    is_number = (lengths >= 1) & (lengths <= 3) & (octets <= 255) & ((lengths == 1) | (content[starts + 2] != 0))
+    is_number &= (digits[0] <= 9) & (digits[1] <= 9) & (digits[2] <= 9)
+    places = numpy.flatnonzero(is_v4)
+    is_v4[places] = is_number.all(axis=1)
+    numbers = numpy.zeros(len(words), numpy.uint64)
+    numbers[places] = V4 + (octets << numpy.array([24, 16, 8, 0], numpy.uint64)).sum(axis=1, dtype=numpy.uint64)
+    return numbers, is_v4
+
+
+def _octets(words: pyarrow.StringArray, chosen: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    """Where the four parts of the chosen words start and end, which all have three dots.
+
+    And the content of all words, as the values of digits, between two zeros and one.
+    """
+    import numpy
+    import pyarrow
+
+    words = pyarrow.concat_arrays([words.filter(pyarrow.array(chosen))])  # whose content begins at 0
+    offsets = numpy.frombuffer(words.buffers()[1], numpy.int32)[: len(words) + 1].astype(numpy.int64)
+    raw = numpy.frombuffer(words.buffers()[2] or b"", numpy.uint8)[: offsets[-1]]
+    dots = numpy.flatnonzero(raw == ord(".")).reshape(len(words), 3)
+    starts = numpy.column_stack((offsets[:-1], dots + 1))
+    ends = numpy.column_stack((dots, offsets[1:]))
+    digits = numpy.zeros(len(raw) + 3, numpy.uint8)
+    numpy.subtract(raw, ord("0"), out=digits[2:-1])  # wraps around below zero
+    return starts, ends, digits
 
 
 def _scalar(value: int) -> pyarrow.Scalar:

@@ -7,6 +7,7 @@ values.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from rave_flow.model.columns import COLUMNS, TYPES, folded, literal, quoted
@@ -29,6 +30,21 @@ _LATER = ("protocol", "ip_version")
 """What `rave_flow.formats.normalized` adds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How the columns of a flow are made of a file's.
+
+    Attributes:
+        sql: expressions over the columns ``used``.
+        used: the file's names of these columns.
+        unchanged: the file's names of the others, which are taken as they are, by our names.
+    """
+
+    sql: str
+    used: list[str]
+    unchanged: dict[str, str]
+
+
 def selection(
     chosen: Mapping[str, str],
     types: Mapping[str, str],
@@ -36,35 +52,37 @@ def selection(
     *,
     has_icmp: bool = True,
     sound: Collection[str] = (),
-) -> str:
-    """The SQL expressions of `COLUMNS` but the address's and protocol's own, of ``fault``, ``loss`` and the extras.
+) -> Columns:
+    """How `COLUMNS` are made but the address's and protocol's own, with ``fault``, ``loss`` and the extras.
 
     Args:
         chosen: what `rave_flow.model.columns.resolve` gave.
         types: the DuckDB types of the file's columns, text where absent.
         extras: what `rave_flow.model.columns.extra_columns` gave; they are text.
         has_icmp: whether some rows may be of ICMP: looking for it in all rows costs a third of the time.
-        sound: those of ours whose columns have numbers in range alone, and of times and durations seconds: looking
-            at each value takes half of the time.
+        sound: those of ours whose columns have the right type and nothing that needs a look: numbers in range, of
+            times and durations seconds, texts to which nothing is to be done. Looking at each value takes most of
+            the time.
     """
     raw = {ours: quoted(theirs) for ours, theirs in chosen.items()}
     kinds = {ours: types.get(theirs, "VARCHAR") for ours, theirs in chosen.items()}
     read = {name: _expression(name, raw[name], kinds[name]) for name in raw}
-    read |= {name: _seconds(raw[name]) if name == "ts" else raw[name] for name in sound}
+    read |= {name: _seconds(raw[name]) if name == "ts" else raw[name] for name in sound if name in raw}
     faults = {} if "ts" in sound else {"time": f"{read['ts']} IS NULL"}
     for name in _COUNTED & read.keys() - set(sound):
         reason = "port" if name.endswith("_port") else "number"
         test = f"({raw[name]} IS NOT NULL AND {_filled(raw[name], kinds[name])} AND {read[name]} IS NULL)"
         faults[reason] = " OR ".join(filter(None, (faults.get(reason), test)))
     read |= _derived(chosen, raw, read) | (_icmp(read) if has_icmp else _no_icmp())
-    columns = [
-        f"{read.get(name, _absent(name))} AS {name}" for name in COLUMNS if name not in ("protocol", "ip_version")
-    ]
-    columns += [f"{_text_of(theirs, types)} AS {name}" for name, theirs in extras.items()]
+    made = {name: read.get(name, _absent(name)) for name in COLUMNS if name not in _LATER}
+    made |= {name: quoted(theirs) if name in sound else _text_of(theirs, types) for name, theirs in extras.items()}
     cases = " ".join(f"WHEN {test} THEN {literal(reason)}" for reason, test in faults.items())
-    fault = f"CASE {cases} END" if cases else "CAST(NULL AS VARCHAR)"
-    loss = "CAST(NULL AS VARCHAR)" if "duration" in sound else read["loss"]
-    return ", ".join([*columns, f"{fault} AS fault", f"{loss} AS loss"])
+    made["fault"] = f"CASE {cases} END" if cases else "CAST(NULL AS VARCHAR)"
+    made["loss"] = "CAST(NULL AS VARCHAR)" if "duration" in sound else read["loss"]
+    places = {**chosen, **extras}
+    unchanged = {name: places[name] for name in sound if name in made and made[name] == quoted(places[name])}
+    sql = ", ".join(f"{expression} AS {name}" for name, expression in made.items() if name not in unchanged)
+    return Columns(sql, [theirs for theirs in places.values() if quoted(theirs) in sql], unchanged)
 
 
 def _seconds(raw: str) -> str:
