@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from rave_core.engine.context import Cancellation
 from rave_core.engine.execution import ResolvedOperation
-from rave_core.model import Call, Options, Outcome, Progress
+from rave_core.model import PLAIN, Call, Options, Outcome, Progress
 from rave_core.storage.lease_record import LeaseRecord
 from rave_http.auth.asker import Asker
 from rave_http.description.request_arguments import Asked
-from rave_http.jobs.tickets import Failed
+from rave_http.jobs.tickets import Failed, StoredTicket
 
 _LOOK: Final = 0.02
 
@@ -107,6 +107,15 @@ class Job:
     def key(self) -> str | None:
         """The text of its key; ``None`` if it has none."""
         return self.call.key.text if self.call.key is not None else None
+
+    def is_answered_by(self, ticket: StoredTicket) -> bool:
+        """Whether the outcome that a ticket records is that of this job too: it came from elsewhere while this waited.
+
+        Another worker takes over what waits for its turn here, if a client asks it for the ticket.
+        """
+        if ticket.ended_at is None:
+            return False
+        return self.is_resumed or (self.options is PLAIN and ticket.ended_at >= self.started_at)
 
     async def count(self, begin: Callable[[str], bool]) -> None:
         """Records once in its ticket that its body runs. Both the body's start and the first ticket ask for that.

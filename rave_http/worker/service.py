@@ -260,15 +260,15 @@ class Service:
         """Records in a ticket that its body runs, before it does: the body may kill this very process.
 
         Raises:
-            asyncio.CancelledError: the job was resumed for a ticket, and was cancelled or failed elsewhere meanwhile.
+            asyncio.CancelledError: the product of the ticket was cancelled or failed elsewhere, while the job waited.
         """
-        if job.is_resumed and job.key is not None:
-            ticket = await asyncio.to_thread(self.tickets.recorded, job.key)
-            if ticket is not None and ticket.failed is not None:
-                job.cancelled = ticket.failed
-                raise asyncio.CancelledError
-        if job.is_promised:
-            await job.count(self.tickets.begin)
+        if not job.is_promised or job.is_counted or job.key is None:
+            return
+        ticket = await asyncio.to_thread(self.tickets.recorded, job.key)
+        if ticket is not None and ticket.failed is not None and job.is_answered_by(ticket):
+            job.cancelled = ticket.failed
+            raise asyncio.CancelledError
+        await job.count(self.tickets.begin)
 
     def _ended(self, job: Job, outcome: Outcome[Any] | None) -> None:
         if outcome is not None and outcome.status is Status.REFRESHED and job.key is not None:
