@@ -14,6 +14,7 @@
     ├── StrictError            something can't be read, and ``strict`` is set
     ├── ChangedError           a file changed while it was read
     └── ParameterError         an argument is out of range, or contradicts another (`rave_core.errors.ArgumentError`)
+        ├── UnknownColumnError a field is neither one of ours nor a column of the flow files
         ├── WindowError        a window of time ends before it starts, or would have too many bins
         └── UnknownSourceError no source of that name is configured (`NoDirectoryError` too)
 
@@ -21,6 +22,9 @@ Every message names the file, and the line if there is one.
 """
 
 from __future__ import annotations
+
+from functools import partial
+from typing import Self
 
 from rave_core.errors import ArgumentError, OperationError, RaveError
 
@@ -78,6 +82,26 @@ class ParameterError(FlowError, ArgumentError):
 
     def __init__(self, message: str, *, parameter: str | None = None) -> None:
         ArgumentError.__init__(self, message, parameter=parameter)
+
+
+class UnknownColumnError(ParameterError):
+    """A field is neither one of ours nor a column of the flow files.
+
+    Attributes:
+        field: its name.
+    """
+
+    def __init__(self, field: str, told: str, *, parameter: str = "fields") -> None:
+        super().__init__(f"{parameter}: {field!r} {told}", parameter=parameter)
+        self.field = field
+        self._told = told
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return partial(type(self), parameter=str(self.parameter)), (self.field, self._told)
+
+    def in_parameter(self, name: str) -> Self:
+        """The same about the argument called ``name``."""
+        return type(self)(self.field, self._told, parameter=name)
 
 
 class WindowError(ParameterError):

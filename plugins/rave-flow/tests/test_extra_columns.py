@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from rave_flow.errors import ParameterError
+from rave_flow.operations.silk import TOOLS
 from rave_flow.operations.silk import __export__ as served
 from rave_flow.silk import rwcat, rwcut, rwfilter, rwgroup, rwsort, rwuniq
 
 from rave_core import Runtime
+from rave_core.errors import ArgumentError
 
 Serve = Callable[[Path], Runtime]
 FIELDS = (
@@ -108,6 +111,27 @@ def test_a_column_that_no_file_has_is_refused_by_name(serving: Serve, directory:
         rwuniq(rwfilter(), fields="sipp")
     with pytest.raises(ParameterError, match=r"no prefix map 'site' is in"):
         rwcut(rwfilter(), fields="src_site")
+
+
+NAMES_OF_FIELDS = [
+    (name, option)
+    for name, tool in TOOLS.items()
+    for option, kind in tool.types.items()
+    if kind == "flow_fields" or option in ("key", "delta_field")
+]
+
+
+@pytest.mark.parametrize(("tool", "option"), NAMES_OF_FIELDS, ids=map("-".join, NAMES_OF_FIELDS))
+def test_an_error_names_the_option_that_is_wrong(serving: Serve, directory: Path, tool: str, option: str) -> None:
+    """As it was written: ``id_fields`` is not ``fields``."""
+    (directory / "conn.log").write_text(tsv(values()))
+    serving(directory)
+    needed = {"rwuniq": {"fields": "sip"}, "rwstats": {"fields": "sip"}, "rwgroup": {"id_fields": "sip"}}.get(tool, {})
+    more = {"delta_value": "1"} if option == "delta_field" else {}
+    with pytest.raises(ArgumentError, match=option) as told:
+        served[tool](**{**needed, **more, option: "no_such"})
+    assert told.value.parameter == option
+    assert str(pickle.loads(pickle.dumps(told.value))) == str(told.value)  # it may come from a child process
 
 
 def test_columns_group_and_sort_like_fields(serving: Serve, directory: Path) -> None:

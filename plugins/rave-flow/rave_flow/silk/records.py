@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rave_core import op
-from rave_flow.errors import ParameterError
+from rave_flow.errors import ParameterError, UnknownColumnError
 from rave_flow.model.duckdb_connection import connected
 from rave_flow.silk.flows import CUT_FIELDS, Flows, Sameness, noted, reference_of
 from rave_flow.silk.tools import rwcat
@@ -82,7 +82,12 @@ def rwgroup(
     least = whole("rec_threshold", rec_threshold, least=1)
     grouping = Group(keys, delta, least)
     chosen = reference_of(flows)
-    table = summed(chosen, grouping) if summarize else together(chosen, to_fields(fields), grouping)
+    try:
+        table = summed(chosen, grouping) if summarize else together(chosen, to_fields(fields), grouping)
+    except UnknownColumnError as error:
+        if error.field not in keys:
+            raise
+        raise error.in_parameter("id_fields") from None
     return noted(table, chosen)
 
 

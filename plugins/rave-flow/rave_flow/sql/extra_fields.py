@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterable
 
-from rave_flow.errors import ParameterError
+from rave_flow.errors import UnknownColumnError
 from rave_flow.model.columns import EXTRA, extra_name
 
 KINDS = {
@@ -53,7 +53,7 @@ def check_there(fields: Iterable[ExtraField], columns: Collection[str], known: I
         known: names of all other fields, for the message.
 
     Raises:
-        ParameterError: one is missing from all files.
+        UnknownColumnError: one is missing from all files.
     """
     for field in fields:
         if field.column in columns:
@@ -64,7 +64,5 @@ def check_there(fields: Iterable[ExtraField], columns: Collection[str], known: I
         if field.startswith(("src_", "dst_")):
             hint = f"; no prefix map {field[4:]!r} is in [plugins.flow.pmaps]" + hint
         there = f"their own columns are {', '.join(others)}" if others else "they have no columns of their own"
-        raise ParameterError(
-            f"fields: {str(field)!r} is neither a field nor a column of these flow files: {there}{hint}",
-            parameter="fields",
-        )
+        told = f"is neither a field nor a column of these flow files: {there}{hint}"
+        raise UnknownColumnError(str(field), told)
