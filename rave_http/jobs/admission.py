@@ -32,13 +32,13 @@ class Admission:
             slots: how many of them run at once.
 
         Raises:
-            Problem: there is no room, or the client has its share.
+            Problem: the client has its share (429), or there is no room (503), also if its own jobs take all of it.
         """
-        own = sum(each.client == client for each in jobs)
-        if own >= self._share_of(slots + self._queue):
+        own, most = sum(each.client == client for each in jobs), slots + self._queue
+        if self._share_of(most) <= own < most:
             detail = f"{own} computations of yours run or wait for their turn, which is your share; ask again later"
             raise Problem("too-many-requests", detail, headers=_LATER)
-        if len(jobs) < slots + self._queue:
+        if len(jobs) < most:
             return
         given_up = _dispensable(jobs, own)
         if given_up is None:

@@ -100,7 +100,7 @@ class Connections:
         site = "" if self.limits.proxies.trust(peer) else site_of(peer)
         self._sites[connection] = site
         self._count[site] += 1
-        if site and self._count[site] > self.limits.most_of_one:
+        if site and self._count[site] > self.limits.most_of_one < self.limits.most:
             self.complain("connections of %s are refused: it has %d", site, self.limits.most_of_one)
             detail = f"You have {self.limits.most_of_one} connections to this worker, and may not have more"
             return Refusal("too-many-requests", detail, is_final=self._is_beyond)

@@ -47,6 +47,14 @@ def test_a_client_gets_no_more_than_its_share() -> None:
     assert (caught.value.status, caught.value.headers) == (429, {"Retry-After": "5"})
 
 
+def test_a_client_that_may_have_all_finds_the_queue_full() -> None:
+    """With a share of 100 % there is nothing that it has too much of: 503, as for anybody else."""
+    assert admit("a", *(StubJob("a") for _ in range(9)), share=100) == []
+    with pytest.raises(Problem, match="2 computations run and 8 wait") as caught:
+        admit("a", *(StubJob("a") for _ in range(10)), share=100)
+    assert (caught.value.status, caught.value.headers) == (503, {"Retry-After": "5"})
+
+
 def test_who_has_few_jobs_takes_the_room_of_who_has_many() -> None:
     """Of what nobody waits for, the latest goes."""
     jobs = [StubJob("a", is_left=number < 5) for number in range(8)]
