@@ -14,7 +14,7 @@ PLUGINS := $(wildcard plugins/*/pyproject.toml)
 GUARDS := $(wildcard tests/docs tests/guide)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts guards docs bench soak stress clean
+.PHONY: help demo test check lint types contracts guards docs bench soak stress conformance clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -57,6 +57,9 @@ soak: $(STAMP) ## fifteen minutes of mixed load on a service, with reloads, edit
 
 stress: $(STAMP) ## fifteen minutes of processes that share a cache, with kills, forks, cycles and edits; MINUTES=1 for less
 	$(BIN)/python tests/stress/supervisor.py $(MINUTES)
+
+conformance: $(STAMP) ## check with many more requests than the suite that the service does what its OpenAPI document says
+	RAVE_CONFORMANCE=1 $(BIN)/python -m pytest -q -p no:randomly tests/http/end_to_end/live/test_conformance.py $(ARGS)
 
 clean: ## remove what was built or cached; .venv stays
 	rm -rf build dist docs/_build .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -31,6 +31,7 @@ class Route:
         namespace: of these permissions: ``*`` for the service, else a name, in which ``{field}`` stands for a field of
             the path. Who may not view it gets a 404.
         openapi: the OpenAPI path item, with an operation for each method; made from the docstrings where it is missing.
+            The problems that the service makes itself are added to the responses of each operation.
         title: what the menu of every page calls it; empty to leave it out. The path may then have no fields.
         limit: the requests that one worker answers at once; it refuses others with a 503.
         max_body: the most bytes in the body of a request; ``None`` for the service's ``max_body``.

@@ -95,4 +95,4 @@ class MenuMiddleware:
 
 def _described(route: Route) -> tuple[str, dict[str, Any]]:
     docs = {method: inspect.getdoc(route.responder(method)) or "" for method in route.permissions if method != "HEAD"}
-    return plugin_path(route.path, docs, route.openapi)
+    return plugin_path(route.path, docs, route.openapi, has_plain_problems=route.plain_problems)

@@ -7,6 +7,7 @@ from typing import Final
 
 from rave_core.documents import DocumentStore
 from rave_http.hookspecs import ResourceContext, Route, hookimpl
+from rave_journal import described
 
 _READ: Final = {"GET": "view"}
 _WRITE: Final = {"GET": "view", "POST": "write"}
@@ -42,15 +43,22 @@ def _routes(desk: object, base: str, namespace: str) -> Iterator[Route]:
     commits, metadata = CommitList(desk), CommitMetadata(desk)
     commit = CommitResource(desk, commits)
 
-    def route(path: str, resource: object, permissions: dict[str, str]) -> Route:
+    def route(path: str, resource: object, permissions: dict[str, str], openapi: described.Item) -> Route:
         return Route(
-            f"{base}{path}", resource, permissions, namespace=namespace, limit=_LIMIT, inline=True, plain_problems=True
+            f"{base}{path}",
+            resource,
+            permissions,
+            namespace=namespace,
+            openapi=openapi,
+            limit=_LIMIT,
+            inline=True,
+            plain_problems=True,
         )
 
-    yield route("", commits, _READ)
-    yield route("/{key}", commit, _WRITE)
-    yield route("/{key}/meta", metadata, _READ)
-    yield route("/{key}/log", CommitLog(desk), _READ)
-    yield route("/{key}/diff/{span}", CommitDifference(desk), _READ)
-    yield route("/{key}/{version}", commit, _WRITE)
-    yield route("/{key}/{version}/meta", metadata, _READ)
+    yield route("", commits, _READ, described.listing(base))
+    yield route("/{key}", commit, _WRITE, described.commit(base, has_version=False))
+    yield route("/{key}/meta", metadata, _READ, described.metadata(base, has_version=False))
+    yield route("/{key}/log", CommitLog(desk), _READ, described.history(base))
+    yield route("/{key}/diff/{span}", CommitDifference(desk), _READ, described.difference(base))
+    yield route("/{key}/{version}", commit, _WRITE, described.commit(base, has_version=True))
+    yield route("/{key}/{version}/meta", metadata, _READ, described.metadata(base, has_version=True))

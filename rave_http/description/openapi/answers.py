@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from rave_http.description.openapi.schemas import ref
+from rave_http.description.openapi.schemas import TEXT, ref
 from rave_http.protocol.problems import MEDIA_TYPE, PROBLEMS
 
 JSON: Final = "application/json"
 HTML: Final = "text/html"
+_PLAIN: Final = "text/plain"
 
 HEADERS: Final[dict[str, dict[str, Any]]] = {
     name: {"description": description, "schema": {"type": kind}}
@@ -79,6 +80,11 @@ def problems(*statuses: int) -> dict[str, dict[str, str]]:
     return {str(status): ref(f"Problem{status}", "responses") for status in sorted(statuses)}
 
 
+def plain_problems(*statuses: int) -> dict[str, dict[str, Any]]:
+    """The problems of these statuses, by status, where a problem is plain text unless a client wants more."""
+    return {str(status): _problem(status, _PLAIN) for status in sorted(statuses)}
+
+
 def product(description: str, media_types: Iterable[str]) -> dict[str, Any]:
     """A product in one of these media types."""
     headers = _headers((*PRODUCT_HEADERS, "Accept-Ranges"))
@@ -104,12 +110,12 @@ def answer(description: str, schema: Mapping[str, Any] | None, *others: str) -> 
     return found
 
 
-def _problem(status: int) -> dict[str, Any]:
+def _problem(status: int, *others: str) -> dict[str, Any]:
     titles = sorted(kind.title for kind in PROBLEMS.values() if kind.status == status)
     return {
         "description": f"{HTTPStatus(status).phrase}: {'; '.join(titles)}.",
         "headers": _headers((*_PROBLEM_HEADERS.get(status, ()), "Cache-Control", "X-Request-ID")),
-        "content": _content({MEDIA_TYPE: ref("Problem"), HTML: {"type": "string"}}),
+        "content": _content({MEDIA_TYPE: ref("Problem"), HTML: {"type": "string"}} | dict.fromkeys(others, TEXT)),
     }
 
 

@@ -18,6 +18,7 @@ from rave_core.operations.catalog import Catalog
 from rave_core.operations.operation import Operation
 from rave_core.typemap import typemap
 from rave_http.description.openapi import document
+from rave_http.description.openapi.plugin_paths import plugin_path
 from rave_http.description.operation_documents import Operations
 from rave_http.description.request_arguments import CONTROLS
 from rave_http.protocol.problems import PROBLEMS
@@ -297,3 +298,16 @@ def test_the_document_says_how_head_and_errors_work() -> None:
     assert "HEAD" in description
     assert "RFC 9457" in description
     assert inspect.cleandoc(description) == description
+
+
+def test_a_path_of_a_plugin_has_the_problems_of_the_service() -> None:
+    """Whatever responses the plugin describes; as plain text too where its route says so."""
+    given = {"get": {"responses": {"200": {"description": "A note."}, "404": {"description": "There is none."}}}}
+    path, item = plugin_path("/-/notes/{name:path}", {"GET": "One note.", "PUT": "Writes one."}, given)
+    assert (path, item["get"]["summary"]) == ("/-/notes/{name}", "One note.")
+    assert item["get"]["responses"]["404"] == {"description": "There is none."}
+    assert item["get"]["responses"]["429"] == {"$ref": "#/components/responses/Problem429"}
+    assert {"200", "400", "401", "403", "404", "413", "429", "503"} <= item["put"]["responses"].keys()
+    _, plain = plugin_path("/-/notes", {"GET": ""}, {}, has_plain_problems=True)
+    forms = plain["get"]["responses"]["400"]["content"]
+    assert list(forms) == ["application/problem+json", "text/html", "text/plain"]
