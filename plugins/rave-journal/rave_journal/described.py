@@ -66,7 +66,7 @@ def listing(base: str) -> Item:
     }
 
 
-def commit(base: str, *, has_version: bool) -> Item:
+def commit(base: str, *, has_version: bool = False) -> Item:
     """The payload of a commit, and how to make one."""
     read = {
         "200": _answer("The payload.", {_PLAIN: _TEXT, _BYTES: {}}),
@@ -83,7 +83,7 @@ def commit(base: str, *, has_version: bool) -> Item:
     }
 
 
-def metadata(base: str, *, has_version: bool) -> Item:
+def metadata(base: str, *, has_version: bool = False) -> Item:
     """What is known of a commit."""
     return {
         "parameters": _in_path(base, "key", *(["version"] if has_version else [])),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from rave_core.documents import DocumentStore
@@ -43,22 +44,12 @@ def _routes(desk: object, base: str, namespace: str) -> Iterator[Route]:
     commits, metadata = CommitList(desk), CommitMetadata(desk)
     commit = CommitResource(desk, commits)
 
-    def route(path: str, resource: object, permissions: dict[str, str], openapi: described.Item) -> Route:
-        return Route(
-            f"{base}{path}",
-            resource,
-            permissions,
-            namespace=namespace,
-            openapi=openapi,
-            limit=_LIMIT,
-            inline=True,
-            plain_problems=True,
-        )
-
-    yield route("", commits, _READ, described.listing(base))
-    yield route("/{key}", commit, _WRITE, described.commit(base, has_version=False))
-    yield route("/{key}/meta", metadata, _READ, described.metadata(base, has_version=False))
-    yield route("/{key}/log", CommitLog(desk), _READ, described.history(base))
-    yield route("/{key}/diff/{span}", CommitDifference(desk), _READ, described.difference(base))
-    yield route("/{key}/{version}", commit, _WRITE, described.commit(base, has_version=True))
-    yield route("/{key}/{version}/meta", metadata, _READ, described.metadata(base, has_version=True))
+    route = partial(Route, namespace=namespace, limit=_LIMIT, inline=True, plain_problems=True)
+    yield route(base, commits, _READ, openapi=described.listing(base))
+    yield route(f"{base}/{{key}}", commit, _WRITE, openapi=described.commit(base))
+    yield route(f"{base}/{{key}}/meta", metadata, _READ, openapi=described.metadata(base))
+    yield route(f"{base}/{{key}}/log", CommitLog(desk), _READ, openapi=described.history(base))
+    yield route(f"{base}/{{key}}/diff/{{span}}", CommitDifference(desk), _READ, openapi=described.difference(base))
+    of_one = f"{base}/{{key}}/{{version}}"
+    yield route(of_one, commit, _WRITE, openapi=described.commit(base, has_version=True))
+    yield route(f"{of_one}/meta", metadata, _READ, openapi=described.metadata(base, has_version=True))
