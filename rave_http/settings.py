@@ -64,6 +64,8 @@ class ServiceSettings:
         grace: seconds that running jobs get to finish when a worker stops.
         failure_time: seconds that a failure is remembered, so that a failing operation does not run again and again.
         ticket_time: seconds that a ticket stays valid after it was last issued.
+        kept_time: seconds that a kept result stays, unless another time is named; longer ones need ``admin``.
+        kept_bytes: what all kept results may take; more needs ``admin``.
         max_body: bytes of a request's body.
         memory: bytes of ready representations that each worker keeps.
         max_age_forever: seconds that browsers and caches in front may keep a result that never expires. They do not
@@ -118,6 +120,8 @@ class ServiceSettings:
     grace: Duration = Duration(30.0)
     failure_time: Duration = Duration(5.0, zero=True)
     ticket_time: Duration = Duration(86400.0)
+    kept_time: Duration = Duration(90 * 86400.0)
+    kept_bytes: Size = Size("1GiB")
     max_body: Size = Size("1MiB")
     memory: Size = Size("64MiB")
     max_age_forever: Duration = Duration(3600.0, zero=True)

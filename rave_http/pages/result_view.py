@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from rave_core.model import FOREVER, Entry, Status
+from rave_core.storage.kept_copies import KeptCopy
 from rave_core.text.humanize import size, span
 from rave_http.pages.snippets import Snippet
 from rave_http.pages.templating import page
@@ -61,6 +62,8 @@ class ResultFacts:
         tab: which of `TABS` is shown.
         forms: short name, media type and URL of each form.
         may_refresh: whether the principal may have it made anew.
+        may_keep: whether the page offers to keep it.
+        copy: what is recorded of it if it is a kept copy.
         behind: the URL of the result that it shows, such as the table behind a picture; empty if there is none.
         behind_name: the operation of that.
         notes: what it says about itself.
@@ -80,6 +83,8 @@ class ResultFacts:
     tab: str = "view"
     forms: Sequence[tuple[str, str, str]] = ()
     may_refresh: bool = False
+    may_keep: bool = False
+    copy: KeptCopy | None = None
     behind: str = ""
     behind_name: str = ""
     notes: Sequence[str] = ()
@@ -97,7 +102,7 @@ def result_page(facts: ResultFacts, *, base: str, now: float) -> Page:
         base: the prefix of every link.
         now: Unix seconds.
     """
-    word, mood = _STATES[facts.status]
+    word, mood = _STATES[facts.status] if facts.copy is None else ("kept as it was", "good")
     entry = facts.entry
     return page(
         "result.html",
@@ -146,13 +151,23 @@ def _links(facts: ResultFacts, base: str) -> dict[str, str]:
     query = facts.query
     refresh = "" if query is None else f"{run}{query}{'&' if query else '?'}rave.refresh=true"
     return {
-        "result": f"{base}/-/ui/r/{facts.key}" if facts.key else "",
+        "result": _own_url(facts, base),
+        "kept": f"{base}/-/kept",
         "question": "" if query is None else f"{run}{query}",
         "change": f"{form}{query or ''}",
         "refresh": refresh if facts.may_refresh and facts.key else "",
         "product": f"{base}/-/products/{facts.key}" if facts.key else "",
         "behind": facts.behind,
     }
+
+
+def _own_url(facts: ResultFacts, base: str) -> str:
+    """The URL of this very result: what is made under its key later is another one. Empty if nothing is kept."""
+    if facts.copy is not None:
+        return f"{base}/-/kept/{facts.copy.id}"
+    if not facts.key or facts.entry is None:
+        return ""
+    return f"{base}/-/ui/r/{facts.key}?rave.digest={facts.entry.digest}"
 
 
 def _tab_url(facts: ResultFacts, tab: str, base: str) -> str:

@@ -57,7 +57,7 @@ __all__ = [
     "ticket_page",
 ]
 
-_EXTENSIONS: Final[dict[str, Any]] = dict.fromkeys(("detail", "operation", "request_id", "traceback"), "") | {
+_EXTENSIONS: Final[dict[str, Any]] = dict.fromkeys(("detail", "operation", "kept", "request_id", "traceback"), "") | {
     "available": []
 }
 ROWS: Final = 200

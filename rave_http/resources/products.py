@@ -9,11 +9,10 @@ from typing import Any, Final, cast
 from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
-from rave_core.model import FOREVER, Entry, Key, Status
+from rave_core.model import Entry, Key, Status
 from rave_core.storage.cache import Cache
-from rave_core.storage.digests import described
+from rave_core.storage.kept_copies import KeptCopies
 from rave_http.auth.authorizer import Authorizer
-from rave_http.description.request_arguments import Asked
 from rave_http.jobs.followers import Followers
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.protocol.conditions import check_write, is_conditional
@@ -24,7 +23,9 @@ from rave_http.protocol.request_record import RequestRecord
 from rave_http.protocol.responses import send_json
 from rave_http.protocol.times import iso
 from rave_http.representation.representations import MadeProduct
+from rave_http.resources.kept import DIGEST, is_meant, kept_of, other_than
 from rave_http.resources.product_events import ProductEvents
+from rave_http.resources.product_facts import after_of, asked_of, facts_of
 from rave_http.resources.product_rows import ProductRows
 from rave_http.worker.all_jobs import AllJobs, Stopped
 from rave_http.worker.document_sender import DocumentSender
@@ -48,7 +49,7 @@ SAID: Final = {
     "until it next reports progress, or to its end.",
     Stopped.LEFT: "Others wait for the product, so its job goes on. You do not count as waiting for it any more.",
 }
-_PARAMETERS: Final = ("rave.f", "rave.prefer", AFTER)
+_PARAMETERS: Final = ("rave.f", "rave.prefer", DIGEST, AFTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,15 @@ class _Target:
         form: the wanted form of the product, or ``None``.
         prefer: what a header ``Prefer`` would say, or ``None``.
         after: Unix time after which the product has to be made, or ``None``; set in the ticket of a refresh.
+        digest: only the product of this digest is meant; ``None`` for any.
     """
 
     key: Key
     exported: ExportedOperation
     form: str | None
     prefer: str | None
-    after: float | None
+    after: float | None = None
+    digest: str | None = None
 
 
 class Products:
@@ -83,6 +86,7 @@ class Products:
         jobs: AllJobs,
         followers: Followers,
         sender: DocumentSender,
+        copies: KeptCopies,
         clock: Clock,
         is_draining: asyncio.Event,
         *,
@@ -101,6 +105,7 @@ class Products:
             jobs: stop one.
             followers: learn who asks for a product.
             sender: sends what is recorded of a product.
+            copies: kept results.
             clock: the source of time.
             is_draining: set when the worker is about to stop.
             max_wait: seconds that a request may wait.
@@ -115,6 +120,7 @@ class Products:
         self._jobs = jobs
         self._followers = followers
         self._sender = sender
+        self._copies = copies
         self._clock = clock
         self._is_draining = is_draining
         self._max_wait = max_wait
@@ -130,10 +136,9 @@ class Products:
         if req.method == "OPTIONS":
             return
         if view == "rows":
-            await self._send_rows(req, resp, _Target(key, exported, None, None, None))
+            await self._send_rows(req, resp, _Target(key, exported, None, None))
             return
-        asked = read(req, *_PARAMETERS)
-        target = _Target(key, exported, asked.get("rave.f"), asked.get("rave.prefer"), after_of(asked))
+        target = _target_of(key, exported, read(req, *_PARAMETERS))
         if view == "meta":
             await self._meta(req, resp, target)
         elif view == "events":
@@ -154,6 +159,9 @@ class Products:
         if place.state is State.MAKING or place.state is State.ORPHANED:
             self._send_ticket(req, resp, place, target)
             return
+        if target.digest is not None and not is_meant(place, target.digest):
+            kept = await asyncio.to_thread(kept_of, self._copies, place.key, target.digest)
+            raise other_than(place, self._responder.links, kept)
         if place.state is not State.READY:
             raise self._statuses.refuse(place)
         await self._send(req, resp, place, target.form)
@@ -229,7 +237,7 @@ class Products:
             raise self._statuses.refuse(place)
         document = self._events.document(place, target.after)
         if place.found is not None:
-            document |= _facts(place.found.entry)
+            document |= facts_of(place.found.entry)
         if place.failed is not None:
             document["failed"] = {"detail": place.failed.detail, "at": iso(place.failed.at)}
         return document
@@ -278,11 +286,9 @@ class Products:
         resp.sse = self._events.stream(place, lambda: self._place(req, target), client=client, after=target.after)
 
 
-def asked_of(place: JobStatus) -> Asked | None:
-    """The call as written, by the job or the ticket of a product; ``None`` if neither is known."""
-    if place.job is not None:
-        return place.job.asked
-    return place.ticket.asked if place.ticket is not None else None
+def _target_of(key: Key, exported: ExportedOperation, asked: dict[str, str]) -> _Target:
+    form, prefer, digest = (asked.get(name) for name in ("rave.f", "rave.prefer", DIGEST))
+    return _Target(key, exported, form, prefer, after_of(asked), digest)
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -302,25 +308,6 @@ def _check_method(req: Request, resp: Response, allowed: tuple[str, ...]) -> Non
         )
 
 
-def _facts(entry: Entry) -> dict[str, Any]:
-    """The metadata of a result."""
-    return {
-        "arguments": entry.arguments,
-        "version": {"strategy": entry.version_note},
-        "made": iso(entry.created_at),
-        "expires": None if entry.expires_at == FOREVER else iso(entry.expires_at),
-        "seconds": entry.seconds,
-        "size": entry.size,
-        "digest": described(entry.digest),
-        "mime_type": entry.mime_type,
-        "codec": entry.codec,
-        "tags": entry.tags,
-        "children": entry.children,
-        "python": entry.python,
-        "plugin": entry.plugin,
-    }
-
-
 def _forget(cache: Cache, key: Key, seen: Entry | None) -> bool:
     """Removes a product; with ``seen`` only the version that was seen. Returns whether there was anything.
 
@@ -330,19 +317,3 @@ def _forget(cache: Cache, key: Key, seen: Entry | None) -> bool:
     if seen is not None and (found := cache.look(key)) is not None and found.entry.created_at != seen.created_at:
         raise Problem("precondition-failed", "The product has just been made anew")
     return cache.forget(key)
-
-
-def after_of(asked: dict[str, str]) -> float | None:
-    """The Unix time after which a product has to be made, from the parameters of a request; ``None`` if any will do.
-
-    Raises:
-        Problem: it is no time.
-    """
-    text = asked.get(AFTER)
-    if text is None:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        detail = f"{AFTER}={text[:40]!r} is not a Unix time"
-        raise Problem("bad-arguments", detail, errors=[{"parameter": AFTER, "detail": detail}]) from None

@@ -11,6 +11,7 @@ from typing import Final
 
 from falcon.asgi import Request, Response
 
+from rave_core.backend import SupportsPins
 from rave_core.clock import Clock
 from rave_core.errors import UnrenderableError
 from rave_core.introspection.explain import explain, untracked_lines
@@ -19,6 +20,7 @@ from rave_core.model import Call, Entry, Key, Status
 from rave_core.rendering import is_table, notes_of, rows_of
 from rave_core.rendering.tables import arrow_table
 from rave_core.runtime.runtime import Runtime
+from rave_core.storage.kept_copies import KeptCopy
 from rave_core.storage.product_cache import Remote
 from rave_core.storage.written import suffix_of
 from rave_http.auth.authorizer import Authorizer
@@ -59,6 +61,7 @@ class ShownResult:
         tab: the part of the page.
         page: of a table's rows, from 1 on.
         texts: which rows of a table, by `rave_http.pages.row_controls.PARAMETERS`.
+        copy: what is recorded of it if it is a kept copy.
     """
 
     product: MadeProduct
@@ -69,6 +72,7 @@ class ShownResult:
     tab: str = "view"
     page: int = 1
     texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    copy: KeptCopy | None = None
 
     @property
     def entry(self) -> Entry | None:
@@ -182,11 +186,21 @@ class ResultPages:
             query=query,
             tab=shown.tab,
             forms=self._forms(shown, forms, query),
-            may_refresh=self._authorizer.may(req, "refresh", exported.namespace),
+            may_refresh=shown.copy is None and self._authorizer.may(req, "refresh", exported.namespace),
+            copy=shown.copy,
+            may_keep=self._may_keep(req, shown),
             behind="" if behind is None or query is None else f"{self._links.to_operation(behind)}{query}",
             behind_name=behind or "",
             notes=() if product.spec.kind.is_written else notes_of(product.value),
         )
+
+    def _may_keep(self, req: Request, shown: ShownResult) -> bool:
+        """Whether the page offers to keep a result: the client may compute it, and its store can keep copies."""
+        if shown.copy is not None or shown.entry is None:
+            return False
+        store = shown.exported.resolved.cache.backend
+        is_able = store.capability(SupportsPins) is not None
+        return is_able and self._authorizer.may(req, "run", shown.exported.namespace)
 
     def _forms(
         self, shown: ShownResult, forms: Sequence[Rendering], query: str | None

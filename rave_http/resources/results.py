@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 from urllib.parse import urlencode
 
 from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
-from rave_core.model import Entry, Status
+from rave_core.model import Entry, Key, Status
+from rave_core.storage.kept_copies import COPIES, KeptCopies, KeptCopy, source_of
 from rave_http.auth.authorizer import Authorizer
 from rave_http.jobs.followers import Followers
 from rave_http.pages.result_view import TABS
@@ -16,15 +18,16 @@ from rave_http.pages.row_controls import ADDED, PARAMETERS
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs, read_text
 from rave_http.representation.representations import MadeProduct
+from rave_http.resources.kept import DIGEST, is_meant, kept_of, other_than
 from rave_http.resources.product_events import ProductEvents
-from rave_http.resources.products import after_of, asked_of
+from rave_http.resources.product_facts import after_of, asked_of
 from rave_http.resources.result_pages import ResultPages, ShownResult
 from rave_http.resources.ui import Form
 from rave_http.worker.job_status import JobStatus, JobStatuses, State
 from rave_http.worker.questions import Questions, recorded_as, written_as
 from rave_http.worker.responder import AFTER, Responder
 
-_PARAMETERS: Final = ("tab", "page", "of", AFTER)
+_PARAMETERS: Final = ("tab", "page", "of", DIGEST, AFTER)
 _MOST_PARAMETERS: Final = 100
 _MOST_PAGES: Final = 10**12
 
@@ -42,6 +45,7 @@ class ResultPage:
         responder: Responder,
         pages: ResultPages,
         form: Form,
+        copies: KeptCopies,
         clock: Clock,
     ) -> None:
         """Shows the products of all exported operations.
@@ -55,6 +59,7 @@ class ResultPage:
             responder: fills responses.
             pages: make the pages.
             form: answers for an operation of a namespace ``r``, whose forms have addresses of the same kind.
+            copies: kept results.
             clock: the source of time.
         """
         self._authorizer = authorizer
@@ -65,6 +70,7 @@ class ResultPage:
         self._responder = responder
         self._pages = pages
         self._form = form
+        self._copies = copies
         self._clock = clock
 
     async def on_get(self, req: Request, resp: Response, key: str) -> None:
@@ -88,6 +94,8 @@ class ResultPage:
         if place.is_awaited:
             document = self._events.document(place, after)
             self._responder.show_ticket(req, resp, document, asked_of(place), since=place.since, is_page=True)
+        elif DIGEST in asked and not is_meant(place, asked[DIGEST]):
+            await self._lead(resp, place, asked[DIGEST])
         elif place.state is State.READY:
             await self._show(req, resp, place, asked, texts)
         else:
@@ -95,6 +103,18 @@ class ResultPage:
         return None
 
     on_head = on_get
+
+    async def _lead(self, resp: Response, place: JobStatus, digest: str) -> None:
+        """Redirects to the copy of a result that the key had once.
+
+        Raises:
+            Problem: nobody keeps it.
+        """
+        kept = await asyncio.to_thread(kept_of, self._copies, place.key, digest)
+        if kept is None:
+            raise other_than(place, self._responder.links, None)
+        resp.status = "303 See Other"
+        resp.set_headers({"Location": self._responder.links.to_result(kept.key), "Cache-Control": "no-store"})
 
     async def _show(
         self, req: Request, resp: Response, place: JobStatus, asked: dict[str, str], texts: dict[str, list[str]]
@@ -108,13 +128,21 @@ class ResultPage:
             assert place.job is not None
             outcome = place.job.task.result()
             value, entry, status = outcome.value, outcome.entry, outcome.status
+        copy = await self._copy_of(place.key)
         candidates = [asked_of(place), written_as(place.name, asked["of"]) if "of" in asked else None]
+        candidates += [written_as(place.name, copy.question)] if copy is not None and copy.question is not None else []
         candidates += [recorded_as(place.name, entry)] if entry is not None else []
-        known = await self._questions.find(exported, place.key, candidates)
+        known = await self._questions.find(exported, source_of(place.key), candidates)
         question, call = known if known is not None else (None, None)
         product = MadeProduct(place.name, resolved.spec, value, entry, resolved.cache)
-        shown = ShownResult(product, exported, status, question, call, _tab(asked), _page(asked), texts)
+        shown = ShownResult(product, exported, status, question, call, _tab(asked), _page(asked), texts, copy)
         await self._pages.send(req, resp, shown)
+
+    async def _copy_of(self, key: Key) -> KeptCopy | None:
+        """What is recorded of the copy that ``key`` names; ``None`` if it names something else."""
+        if not key.operation.startswith(COPIES):
+            return None
+        return await asyncio.to_thread(self._copies.find, key.arguments.rpartition("-")[2])
 
 
 def _read(req: Request) -> tuple[dict[str, str], dict[str, list[str]]]:

@@ -18,6 +18,7 @@ from rave_http.resources import (
     events,
     health,
     jobs,
+    kept,
     log,
     namespaces,
     operations,
@@ -95,6 +96,9 @@ def _route_pages(
     app.add_route("/-/ui", ui.Home(service.links))
     listed = JobsPage(service.all_jobs, service.statuses, service.authorizer, service.links, service.clock)
     app.add_route("/-/ui/jobs", listed)
+    access = kept.KeptAccess(service.copies, service.namespaces, service.authorizer, service.links)
+    app.add_route("/-/kept", kept.KeptList(access, service.statuses, service.clock, service.settings))
+    app.add_route("/-/kept/{name}", kept.KeptResult(access, max_body=service.settings.max_body))
     app.add_route("/-/ui/{name:path}", form)
     result = results.ResultPage(
         service.authorizer,
@@ -105,6 +109,7 @@ def _route_pages(
         service.responder,
         pages,
         form,
+        service.copies,
         service.clock,
     )
     app.add_route(f"{RESULTS}{{key:path}}", result)
@@ -127,7 +132,7 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
     """Adds the routes that show the state of the service and what it keeps."""
     exports, max_body = (service.namespaces, service.authorizer), service.settings.max_body
     statistics = reports.VisibleStatistics(service.workers.statistics, *exports)
-    kept = caches.CacheFacts(service.runtime, *exports)
+    cached = caches.CacheFacts(service.runtime, *exports)
     ready = _ready(service)
     doing = status.WorkerStatus(
         service.workers, service.jobs, service.waiting, service.streams, service.links, service.clock
@@ -135,7 +140,7 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
     app.add_route("/-/events", _events(service))
     app.add_route("/-/log", log.LogResource(service.log_levels, service.authorizer, max_body=max_body))
     _route_users(app, service)
-    app.add_route("/-/cache", kept)
+    app.add_route("/-/cache", cached)
     app.add_route("/-/jobs", jobs.JobList(service.all_jobs, service.authorizer, service.links))
     app.add_route("/-/cache/purge", caches.Purge(service.runtime, *exports, service.workers, max_body=max_body))
     app.add_route("/-/livez", health.Live())
@@ -146,7 +151,7 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
     app.add_route("/-/statistics", shown)
     app.add_route(
         "/-/ui/status",
-        status.Status(*exports, doing, statistics, kept, ready, service.services, service.links, service.clock),
+        status.Status(*exports, doing, statistics, cached, ready, service.services, service.links, service.clock),
     )
 
 
@@ -228,6 +233,7 @@ def _products(service: Service, events: ProductEvents, rows: TableRows, sender: 
         service.all_jobs,
         service.followers,
         sender,
+        service.copies,
         service.clock,
         service.jobs.is_draining,
         max_wait=service.settings.max_wait,

@@ -17,6 +17,7 @@ from rave_core.clock import Clock
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import PLAIN, Call, Key, quote_operation
 from rave_core.storage.cache import Found
+from rave_core.storage.kept_copies import COPIES
 from rave_core.storage.lease_record import LeaseRecord
 from rave_core.storage.leases import LeaseWait
 from rave_http.auth.asker import Asker
@@ -156,7 +157,7 @@ class JobStatuses:
         self._looks: dict[str, asyncio.Task[JobStatus]] = {}
 
     def identify(self, path: str, may_view: Callable[[str], bool]) -> tuple[Key, ExportedOperation]:
-        """The key in the path of a product's URL, unquoted once, and the exported operation that it belongs to.
+        """The key in the path of a product's URL, unquoted once, and the exported operation that made its product.
 
         Args:
             path: below ``/-/products/``.
@@ -167,7 +168,7 @@ class JobStatuses:
         """
         operation, version, arguments = (*path.rsplit("/", 2), "", "")[:3]
         if _DIGEST.fullmatch(version) and _DIGEST.fullmatch(arguments):
-            for exported in self._namespaces.by_quoted_name(quote_operation(operation)):
+            for exported in self._namespaces.by_quoted_name(quote_operation(operation.removeprefix(COPIES))):
                 if may_view(exported.namespace):
                     return Key(operation, version, arguments), exported
         raise Problem("not-found", HIDDEN)

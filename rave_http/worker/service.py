@@ -17,6 +17,7 @@ from rave_core.model import Outcome, Status
 from rave_core.runtime.runtime import Runtime, as_default
 from rave_core.settings import Settings
 from rave_core.storage.checked_files import CheckedFiles
+from rave_core.storage.kept_copies import KeptCopies
 from rave_core.storage.product_cache import ProductCache
 from rave_core.system.ownership import who_may_change
 from rave_http.auth.api_keys import KeyStore
@@ -145,6 +146,7 @@ class Service:
             settings=own,
         )
         self.jobs.on_run, self.jobs.on_end = self._begins, self._ended
+        self.copies = KeptCopies(runtime.cache, runtime.products, self.clock)
         self.waiting = WaitingRequests(
             self.jobs, self.metrics, most=own.max_waiting, most_of_one=own.share_of(own.max_waiting)
         )

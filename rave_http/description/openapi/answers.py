@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from rave_http.description.openapi.schemas import TEXT, ref
+from rave_http.description.openapi.schema_parts import TEXT, ref
 from rave_http.protocol.problems import MEDIA_TYPE, PROBLEMS
 
 JSON: Final = "application/json"

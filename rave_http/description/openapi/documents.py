@@ -15,7 +15,8 @@ from rave_core.operations.operation import Operation
 from rave_http.description.docstrings import prose
 from rave_http.description.json_schema import accepts_anything
 from rave_http.description.openapi.answers import HEADERS, part, problems, product, responses
-from rave_http.description.openapi.schemas import FLAG, SCHEMAS, TEXT, ref
+from rave_http.description.openapi.schema_parts import FLAG, TEXT, ref
+from rave_http.description.openapi.schemas import SCHEMAS
 from rave_http.description.openapi.system import TAG, path_parameters, system_paths
 from rave_http.description.openapi.texts import (
     Writing,

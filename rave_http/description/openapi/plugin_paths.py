@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rave_http.description.docstrings import prose
 from rave_http.description.openapi.answers import answer, plain_problems, problems
-from rave_http.description.openapi.schemas import TEXT
+from rave_http.description.openapi.schema_parts import TEXT
 from rave_http.description.openapi.system import TAG
 
 _FIELD: Final = re.compile(r"\{(\w+)(:path)?\}")

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rave_http.description.openapi.answers import HTML, answer, part, problems, product
-from rave_http.description.openapi.schemas import SLUGS, TEXT, ref
+from rave_http.description.openapi.schema_parts import TEXT, ref
+from rave_http.description.openapi.schemas import SLUGS
 from rave_http.description.openapi.user_paths import user_paths
 from rave_http.description.operation_documents import CURSOR, MOST_LISTED
 
@@ -118,7 +119,8 @@ def _product() -> dict[str, Any]:
     }
     get = _operation("getProduct", "What a ticket promises: the product, or how far it is.", found)
     description = "It has the forms that its operation gives, chosen by 'rave.f' or 'Accept' as there."
-    return get | {"description": description, "parameters": [ref("Prefer", "parameters")]}
+    digest = _query("rave.digest", "Only the result of this digest; 410 if it is another one by now.", TEXT)
+    return get | {"description": description, "parameters": [ref("Prefer", "parameters"), digest]}
 
 
 def _rows() -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rave_http.description.openapi.answers import HTML, answer, problems
-from rave_http.description.openapi.schemas import TEXT, ref
+from rave_http.description.openapi.kept_paths import kept_paths
+from rave_http.description.openapi.schema_parts import TEXT, ref
 
 _TAGS: Final = ["-"]
 _ACCESS: Final = (400, 401, 403, 404, 500, 503)
@@ -28,6 +29,7 @@ def user_paths() -> dict[str, dict[str, Any]]:
             "post": _sign_in(),
             "delete": _operation("signOut", "Ends the session.", {"200": _of("SignedIn"), **_ELSEWHERE}, 412),
         },
+        **kept_paths(),
     }
 
 

@@ -10,7 +10,16 @@ import pytest
 from tests.http.browser import MODES, Browser, opened
 
 Service = Any  # RunningService of the conftest
-PAGES = ["/", "/lab", "/-/ui/lab/rows", "/-/ui/status", "/-/ui/jobs", "/-/problems/gone", "/lab/square?n=many"]
+PAGES = [
+    "/",
+    "/lab",
+    "/-/ui/lab/rows",
+    "/-/ui/status",
+    "/-/ui/jobs",
+    "/-/kept",
+    "/-/problems/gone",
+    "/lab/square?n=many",
+]
 
 
 @pytest.fixture(scope="module")

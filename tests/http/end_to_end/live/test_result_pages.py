@@ -80,7 +80,7 @@ def test_the_page_tells_the_facts_of_a_result(service: Service) -> None:
         assert fact in text
     key = key_of(service, "/lab/parent?n=3")
     text = page_of(service, "/lab/parent?n=3").text
-    assert f'href="/-/ui/r/{key}"' in text
+    assert f'href="/-/ui/r/{key}?rave.digest=' in text
     assert 'href="/lab/parent?n=3"' in text
     assert 'href="/-/ui/lab/parent?n=3"' in text
     assert 'href="/lab/parent?n=3&amp;rave.refresh=true"' in text

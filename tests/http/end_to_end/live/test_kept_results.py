@@ -1,0 +1,173 @@
+"""Kept results: they stay as they were, at an address of their own, for those who may see the operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.http.browser import MODES, Browser, opened
+from tests.http.end_to_end.live.page_lab import MORE
+from tests.http.representation.forms import BROWSER
+
+Service = Any  # RunningService of the conftest
+ADA = {"X-User": "ada"}
+PURGER = {"X-User": "peggy"}
+STRANGER = {"X-User": "stranger"}
+ADMIN = {"X-User": "root"}
+
+
+@pytest.fixture(scope="module")
+def service(launch_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Anonymous clients and ada may view and run; a proxy, which the tests play, says who asks."""
+    place = tmp_path_factory.mktemp("kept")
+    permissions = {
+        "anonymous": ["view", "run", "refresh"],
+        "ada": ["view", "run"],
+        "peggy": ["view", "run", "purge"],
+        "root": ["view", "run", "admin"],
+        "stranger": {"lab": []},
+    }
+    own = {"permissions": permissions, "proxy_header": "X-User", "kept_bytes": "100kB", "kept_time": "30d"}
+    running = launch_service(place, more=MORE, environ={"HOME": str(place)}, service=own)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests of this file."""
+    with opened(tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+def key_of(service: Service, path: str) -> str:
+    """The key of the product of a question."""
+    return str(service.get(path).headers["Content-Location"]).removeprefix("/-/products/")
+
+
+def keep(service: Service, path: str, headers: dict[str, str] | None = None, **more: str) -> Any:
+    """The answer to a request to keep the answer to a question."""
+    return service.ask("POST", "/-/kept", json={"key": key_of(service, path), **more}, headers=headers or ADA)
+
+
+def test_a_kept_result_stays_as_it_was(service: Service) -> None:
+    """After the product was made anew; it is a product itself, with rows, a record and forms."""
+    first = service.get("/lab/measured?n=5").json()
+    kept = keep(service, "/lab/measured?n=5", comment="the outage").json()
+    assert (kept["operation"], kept["by"], kept["comment"]) == ("lab/measured", "ada", "the outage")
+    assert service.ask("DELETE", f"/-/products/{kept['source']}", headers=PURGER).status_code == 204
+    for _ in range(4):  # in every worker
+        answer = service.get(kept["url"])
+        assert (answer.status_code, answer.headers["Location"]) == (302, f"/-/products/{kept['key']}")
+        assert service.get(f"/-/products/{kept['key']}").json() == first
+    meta = service.get(f"/-/products/{kept['key']}/meta").json()
+    assert (meta["digest"], meta["made"], meta["expires"]) == (kept["digest"], kept["made"], kept["until"])
+    assert service.get(f"/-/products/{kept['key']}/rows?where=port>50003").json()["matching"] == 1
+    assert service.get(f"{kept['url']}?rave.f=csv").headers["Location"].endswith("?rave.f=csv")
+    listed = service.get("/-/kept").json()["kept"]
+    assert kept in listed
+
+
+def test_files_are_kept(service: Service) -> None:
+    """As they were."""
+    kept = keep(service, "/lab/files/document?size=2000").json()
+    assert service.ask("DELETE", f"/-/products/{kept['source']}", headers=PURGER).status_code == 204
+    assert len(service.get(f"/-/products/{kept['key']}").content) == kept["size"] == 2000
+
+
+def test_an_address_with_a_digest_never_gives_other_bytes(service: Service) -> None:
+    """It gives 410, with the way to the kept result if there is one; the page goes there by itself."""
+    path = "/lab/fleeting?name=digest"
+    service.get(path)
+    key = key_of(service, path)
+    meta = service.get(f"/-/products/{key}/meta").json()
+    product, page = f"/-/products/{key}?rave.digest={meta['digest']}", f"/-/ui/r/{key}?rave.digest={meta['digest']}"
+    assert service.get(product).status_code == 200
+    assert f"/-/ui/r/{key}?rave.digest=" in service.get(path, headers={"Accept": BROWSER}).text
+    kept = service.ask("POST", "/-/kept", json={"key": key, "digest": meta["digest"]}).json()
+    service.get(f"{path}&rave.refresh=true")
+    problem = service.get(product)
+    assert (problem.status_code, problem.json()["kept"]) == (410, kept["url"])
+    assert service.get(page, headers={"Accept": BROWSER}).headers["Location"] == kept["page"]
+    other = service.get(f"/-/products/{key}?rave.digest=xxh3:00")
+    assert (other.status_code, "kept" in other.json()) == (410, False)
+
+
+def test_who_may_keep_and_remove(service: Service) -> None:
+    """Those who may compute may keep, for a time; whoever keeps it may remove it, and those who may purge."""
+    path = "/lab/square?n=7"
+    kept = keep(service, path).json()
+    assert service.get(kept["url"], headers=STRANGER).status_code == 404
+    assert service.get("/-/kept", headers=STRANGER).json() == {"kept": []}
+    assert keep(service, path, STRANGER).status_code == 404
+    assert service.ask("DELETE", kept["url"]).status_code == 401
+    assert service.ask("DELETE", kept["url"], headers=ADA).status_code == 204
+    assert service.get(kept["url"]).status_code == 404
+    kept = keep(service, path).json()
+    assert service.ask("POST", kept["url"], headers=PURGER).status_code == 204
+    for duration, headers, status in [("31d", ADA, 403), ("ever", ADA, 403), ("ever", ADMIN, 200), ("2d", ADA, 200)]:
+        assert keep(service, path, headers, **{"for": duration}).status_code == status
+    assert service.get("/-/kept").json()["kept"][0]["until"] is None
+
+
+def test_kept_results_have_a_budget(service: Service) -> None:
+    """They are never evicted, so somebody has to be asked for more."""
+    path = "/lab/files/document?size=120000"
+    refused = keep(service, path)
+    assert refused.status_code == 403
+    assert "kept_bytes" in refused.json()["detail"]
+    kept = keep(service, path, ADMIN).json()
+    assert service.ask("DELETE", kept["url"], headers=ADMIN).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400),
+        ({"key": "lab/nothing/1/2"}, 404),
+        ({"key": "lab/square", "for": "a while"}, 404),
+        ({"key": 7}, 400),
+        ({"key": "x", "more": "y"}, 400),
+    ],
+)
+def test_what_can_not_be_kept_is_refused(service: Service, body: dict[str, Any], status: int) -> None:
+    """It is never a failure of the service."""
+    assert service.ask("POST", "/-/kept", json=body).status_code == status
+
+
+def test_wrong_times_digests_and_copies_are_refused(service: Service) -> None:
+    """Nothing is kept in place of what was meant."""
+    assert keep(service, "/lab/square?n=8", **{"for": "a while"}).status_code == 400
+    assert keep(service, "/lab/square?n=8", digest="xxh3:00").status_code == 404
+    kept = keep(service, "/lab/square?n=8").json()
+    assert service.ask("POST", "/-/kept", json={"key": kept["key"]}, headers=ADA).status_code == 400
+    assert service.get("/-/kept/nothing").status_code == 404
+
+
+def test_a_result_is_kept_from_its_page(service: Service, browser: Browser) -> None:
+    """The page of the kept result says so, and leads on."""
+    browser.mode("no-script")
+    service.get("/lab/parent?n=4")
+    browser.open(f"{service.url}/lab/parent?n=4")
+    browser.value("document.querySelector('.keep summary').click()")
+    browser.value("document.getElementById('keep-comment').value = 'The night of the outage'")
+    browser.click(".keep button")
+    text = browser.text()
+    assert "kept as it was" in text
+    assert "The night of the outage" in text
+    assert browser.value("document.querySelectorAll('.keep').length") == 0
+    assert browser.value("document.querySelector('.acts a').getAttribute('href')") == "/-/ui/lab/parent?n=4"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_kept_results_have_pages_that_fit(service: Service, browser: Browser, mode: str) -> None:
+    """The list, a result with the form to keep it, and every part of a kept one."""
+    kept = keep(service, "/lab/measured?n=6", comment="a long comment " * 20).json()
+    paths = ["/-/kept", "/lab/measured?n=6", *(f"{kept['page']}?tab={tab}" for tab in ("view", "why", "lineage"))]
+    browser.mode(mode)
+    for path in paths:
+        browser.open(f"{service.url}{path}")
+        browser.value("document.querySelectorAll('details').forEach(each => { each.open = true })")
+        assert (path, browser.said, browser.overflow()) == (path, [], 0)
