@@ -1,0 +1,6 @@
+"""Watches streams: processors see every event, are sampled each period, and survive every restart."""
+
+from rave_monitor.processor import Abort, Processor
+from rave_monitor.reader import Event, Reader
+
+__all__ = ["Abort", "Event", "Processor", "Reader"]

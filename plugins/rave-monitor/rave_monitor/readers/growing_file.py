@@ -1,0 +1,229 @@
+"""A file that grows and is rotated, truncated or replaced while it is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from rave_monitor.reader import Position
+from rave_monitor.readers.file_identity import FileIdentity, rotated, tail_before
+
+CHUNK: Final = 128 << 10
+LONGEST: Final = 1 << 20
+"""The longest record in bytes; a longer one is left out, and told."""
+_REMEMBERED: Final = 16
+"""How many files are remembered that were read to their end."""
+
+Split = Callable[[bytes, bool], list[bytes]]
+"""Cuts bytes into the records that are complete, with their line ends; at the end of a file, the rest is one too."""
+
+
+def split_lines(data: bytes, at_end: bool) -> list[bytes]:
+    """The lines."""
+    lines = data.splitlines(keepends=True) if b"\r" not in data else _by_newline(data)
+    if lines and not at_end and not lines[-1].endswith(b"\n"):
+        lines.pop()
+    return lines
+
+
+def _by_newline(data: bytes) -> list[bytes]:
+    """The lines of data in which a carriage return ends none by itself."""
+    parts = data.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+class GrowingFile:
+    """The records of a file, as they are written. One thread uses it.
+
+    - A rotated file is read to its end, then the next one is: files between are found beside it, by their names and
+      times. The next file has to hold something first, because until then the writer may go on with the old one.
+    - A file that is shorter than what was read of it, or that has other bytes there, was truncated or replaced: it is
+      read from its beginning, and ``tell`` says so.
+    - A record that is not complete yet waits for its rest; at the end of a rotated file it counts as it is.
+
+    Attributes:
+        trouble: why there is nothing to read; ``None`` while the file is there.
+        is_fresh: whether the records that ``read`` gave last are the first ones of a file.
+    """
+
+    def __init__(self, path: Path, tell: Callable[[str], None], split: Split = split_lines) -> None:
+        """Opens nothing yet."""
+        self.path = path
+        self.trouble: str | None = None
+        self.is_fresh = False
+        self._tell, self._split = tell, split
+        self._file = -1
+        self._offset = 0
+        self._tail = b""
+        self._identity: FileIdentity | None = None
+        self._done: list[FileIdentity] = []
+        self._sought: Position | None = None
+        self._is_last_look = self._skips = self._is_long = False
+        self._mtime = 0
+
+    def open(self, position: Position | None) -> None:
+        """Goes on after a position, wherever its file is by now; without one, begins with the present file."""
+        if position is None:
+            self._mtime = 1 + max((os.stat(path).st_mtime_ns for path in rotated(self.path)), default=0)
+            self._opens(self.path)
+            return
+        self._done = [FileIdentity(*each) for each in position["done"]]
+        self._sought = position if position["identity"] is not None else None
+        self._mtime = position["mtime"]
+
+    def position(self) -> dict[str, Any]:
+        """Where it is: the file, how far, and what lies before that; and the files that are done."""
+        if self._sought is not None:
+            return dict(self._sought)
+        done = [list(asdict(each).values()) for each in self._done]
+        if self._file < 0 or self._identity is None:
+            return {"identity": None, "done": done, "mtime": self._mtime}
+        with suppress(OSError):
+            self._mtime = os.fstat(self._file).st_mtime_ns
+        identity = list(asdict(self._identity).values())
+        place = {"identity": identity, "offset": self._offset, "tail": self._tail.hex(), "mtime": self._mtime}
+        return {**place, "done": done, "skips": self._skips}
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._file >= 0:
+            os.close(self._file)
+        self._file, self._identity, self._offset, self._tail = -1, None, 0, b""
+        self._is_last_look = self._skips = self._is_long = False
+
+    def read(self) -> list[bytes]:
+        """The next records of one file, some hundred KiB at most; an empty list if there are none yet.
+
+        Raises:
+            OSError: the file can't be read.
+        """
+        if self._file < 0 and not self._begin():
+            return []
+        self.is_fresh = self._offset == 0
+        data = self._grown()
+        records = self._taken(data, at_end=False)
+        if records or data is None or self._skips:
+            return records
+        if not self._is_last_look:
+            self._is_last_look = self._is_succeeded()  # what was written before the next file began is read first
+            return []
+        records = self._taken(data, at_end=True)
+        self._finish()
+        return records
+
+    def _begin(self) -> bool:
+        """Opens the file to go on with; returns whether there is one."""
+        if self._sought is not None:
+            return self._find(self._sought)
+        if not self._opens(self.path):
+            return False
+        later = min(self._later(), default=None)  # one that was rotated away before it was read comes first
+        if later is not None:
+            self.close()
+            return self._opens(later[1])
+        return True
+
+    def _find(self, sought: Position) -> bool:
+        """Opens the file of a position, under whichever name; if it is gone, begins with what followed."""
+        known, offset = FileIdentity(*sought["identity"]), sought["offset"]
+        for path in (*rotated(self.path), self.path):
+            if not self._opens(path):
+                continue
+            if known.is_of(self._file) and tail_before(self._file, offset).hex() == sought["tail"]:
+                self._identity, self._offset, self._skips = known, offset, sought["skips"]
+                self._tail, self._sought = bytes.fromhex(sought["tail"]), None
+                return True
+            self.close()
+        if self.trouble is not None:  # it may be away with its whole directory
+            return False
+        self._tell(f"{self.path}: the file that was read up to byte {offset} is gone; what it got after that is lost")
+        self._sought = None
+        return self._begin()
+
+    def _opens(self, path: Path) -> bool:
+        try:
+            self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            self.trouble = f"{path}: {error.strerror}; waits for it"
+            return False
+        self.trouble, self._identity = None, FileIdentity.of(self._file, 0)
+        return True
+
+    def _grown(self) -> bytes | None:
+        """What the file holds after the position; ``None`` if it is another file by now, and begins again."""
+        overlap = len(self._tail)
+        data = os.pread(self._file, overlap + (LONGEST + 1 if self._is_long else CHUNK), self._offset - overlap)
+        if data[:overlap] != self._tail:
+            is_shorter = len(data) < overlap or os.fstat(self._file).st_size < self._offset
+            what = "was truncated" if is_shorter else "has other contents"
+            self._tell(f"{self.path} {what} after {self._offset} bytes were read; reads it from its beginning")
+            self._offset, self._tail, self._skips = 0, b"", False
+            self._identity = FileIdentity.of(self._file, 0)
+            return None
+        return data[overlap:]
+
+    def _taken(self, data: bytes | None, *, at_end: bool) -> list[bytes]:
+        """The complete records of what was read, and the position after them."""
+        if not data:
+            return []
+        if self._skips:
+            self._skip(data)
+            return []
+        records = self._split(data, at_end)
+        taken = sum(map(len, records))
+        self._is_long = not taken and len(data) >= CHUNK
+        if self._is_long and len(data) > LONGEST:
+            self._tell(f"{self.path}: a record at byte {self._offset} is longer than {LONGEST} bytes; leaves it out")
+            self._is_long, self._skips = False, True
+            return []
+        self._advance(data, taken)
+        return records
+
+    def _skip(self, data: bytes) -> None:
+        """Leaves out the rest of a long record."""
+        end = data.find(b"\n") + 1
+        self._skips = not end
+        self._advance(data, end or len(data))
+
+    def _advance(self, data: bytes, taken: int) -> None:
+        if not taken:
+            return
+        self._offset += taken
+        self._tail = (self._tail + data[:taken])[-64:]
+        if self._identity is None or self._identity.length < min(self._offset, 4096):
+            self._identity = FileIdentity.of(self._file, self._offset)
+
+    def _is_succeeded(self) -> bool:
+        """Whether another file is in the place of this one, and has something in it."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return False  # it was moved, and its writer has not begun another one
+        mine = os.fstat(self._file)
+        return (found.st_ino, found.st_dev) != (mine.st_ino, mine.st_dev) and found.st_size > 0
+
+    def _finish(self) -> None:
+        """Lets go of a file that was read to its end."""
+        if self._identity is not None and self._identity.length:
+            self._done = [*self._done, self._identity][-_REMEMBERED:]
+        self._mtime = os.fstat(self._file).st_mtime_ns
+        self.close()
+
+    def _later(self) -> Iterator[tuple[int, Path]]:
+        """The rotated files that were written after the one before and were not read, with their times."""
+        for path in rotated(self.path):
+            with suppress(OSError):
+                found = os.stat(path)
+                if found.st_size and found.st_mtime_ns >= self._mtime and not self._is_done(path):
+                    yield found.st_mtime_ns, path
+
+    def _is_done(self, path: Path) -> bool:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return any(each.is_of(descriptor) for each in self._done)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,142 @@
+"""Configurations, runtimes with stores of their own, and monitors in threads and in processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rave_monitor.monitor import Monitor
+from rave_monitor.sample_database import SampleDatabase
+from rave_monitor.sample_store import SampleStore
+
+from rave_core import Runtime, Settings
+
+COUNTING = """
+[[readers]]
+kind = "lines"
+path = "app.log"
+
+[[processors]]
+kind = "counter"
+name = "count"
+"""
+
+
+def wait_until(condition: Callable[[], Any], *, seconds: float = 30.0, what: str = "it") -> Any:
+    """Waits for ``condition`` to give something true, and gives that."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
+        time.sleep(0.02)
+    return found
+
+
+class Place:
+    """A directory with a configuration, a log that it reads, and what was sampled."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.log = directory / "app.log"
+        self.config = directory / "monitor.toml"
+        self.store = SampleStore(SampleDatabase(f"sqlite:///{directory}/monitor.sqlite"), "monitor")
+        self.settings = Settings(
+            cache=[f"file://{directory}/cache"],
+            products=[f"file://{directory}/products"],
+            documents=f"sqlite:///{directory}/documents.sqlite",
+            lease_time=3,
+        )
+
+    counting = COUNTING
+    wait = staticmethod(wait_until)
+
+    def counts(self, number: int) -> None:
+        """Waits until the counter has counted to a number, exactly."""
+        wait_until(lambda: self.latest().get("n") == number, what=f"n = {number}")
+
+    def configure(self, text: str = COUNTING, period: str = "0.05s") -> None:
+        """Writes the configuration."""
+        head = f'sample_period = "{period}"\ndocuments = "sqlite:///monitor.sqlite"\n'
+        self.config.write_text(head + text)
+
+    def append(self, *lines: str) -> None:
+        """Appends lines to the log."""
+        with self.log.open("a") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
+    def latest(self, processor: str = "count") -> dict[str, Any]:
+        """The newest sample of a processor."""
+        found = self.store.samples(processor, 0, 1e12, limit=1)
+        return found[0].values if found else {}
+
+    def status(self) -> dict[str, Any]:
+        """What the leader wrote last."""
+        return self.store.status() or {}
+
+    def processor(self, name: str) -> dict[str, Any]:
+        """What the status says of a processor."""
+        return next((each for each in self.status().get("processors", []) if each["name"] == name), {})
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """A process of ``rave monitor run``."""
+        (self.directory / "rave.toml").write_text(
+            f'cache = "file://{self.directory}/cache"\nproducts = "file://{self.directory}/products"\nlease_time = 3\n'
+        )
+        environ = {**os.environ, "RAVE_CONFIG": str(self.directory / "rave.toml"), "HOME": str(self.directory)}
+        command = [str(Path(sys.executable).parent / "rave"), "monitor", "run", str(self.config)]
+        with (self.directory / "run.log").open("ab") as log:
+            return subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A place with the counting configuration."""
+    found = Place(tmp_path)
+    found.configure()
+    yield found
+    found.store.database.close()
+
+
+@pytest.fixture
+def start(place: Place) -> Iterator[Callable[[], Monitor]]:
+    """Starts monitors in threads of this process; they end with the test."""
+    started: list[tuple[Monitor, threading.Thread, Runtime]] = []
+
+    def run() -> Monitor:
+        runtime = Runtime(place.settings)
+        monitor = Monitor(place.config, runtime)
+        thread = threading.Thread(target=monitor.run)
+        thread.start()
+        started.append((monitor, thread, runtime))
+        return monitor
+
+    yield run
+    for monitor, thread, runtime in started:
+        monitor.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+        runtime.close()
+
+
+@pytest.fixture
+def start_process(place: Place) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Starts processes; they end with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run() -> subprocess.Popen[bytes]:
+        started.append(place.start())
+        return started[-1]
+
+    yield run
+    for process in started:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGKILL)
+        process.wait(10)
