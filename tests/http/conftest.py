@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -218,6 +219,17 @@ class RunningService:
         found = re.search(rf"^{re.escape(metric)} (\S+)$", self.get("/-/metrics").text, re.MULTILINE)
         return float(found[1]) if found else 0.0
 
+    def end(self) -> None:
+        """Kills it and its children at once, where a test does not ask how it stops."""
+        self.session.close()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            processes = [*psutil.Process(self.process.pid).children(recursive=True)]
+            self.process.kill()
+            for each in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+        self.process.wait(timeout=40)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stops it, and gives its exit code."""
         self.session.close()
@@ -259,7 +271,7 @@ def start_service(tmp_path: Path) -> Iterator[Callable[..., RunningService]]:
 
     yield start
     for running in started:
-        running.stop()
+        running.end()
 
 
 @pytest.fixture(scope="session", name="launch_service")
@@ -340,4 +352,4 @@ def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
     place = tmp_path_factory.mktemp("service")
     running = launch(place, environ={"HOME": str(place)}, service={})
     yield running
-    running.stop()
+    running.end()

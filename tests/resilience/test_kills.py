@@ -140,7 +140,9 @@ def successor():
     assert time.monotonic() - began < 2, "took over too late"
     default().purge()
 
-default()  # so that children find plugins loaded; each opens the caches itself
+default()  # so that children find plugins loaded and versions found; each opens the caches itself
+for each in (value, page, folder):
+    each.resolved()
 what, purge_first = sys.argv[1], sys.argv[2] == "purge first"
 for number in range(1, 1000):
     status = in_child(victim)

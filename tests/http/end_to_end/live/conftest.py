@@ -203,4 +203,4 @@ def start_jobs(launch_service: Callable[..., Any], tmp_path_factory: pytest.Temp
 
     yield started_with
     for service in started.values():
-        service.stop()
+        service.end()

@@ -113,7 +113,7 @@ def _hostile(tmp_path_factory: pytest.TempPathFactory, launch_service: Callable[
     (place / "lab" / "__init__.py").write_text(LAB)
     running = launch_service(place, service={"workers": 1, "time_limit": 2})
     yield running
-    running.stop()
+    running.end()
 
 
 def slug(answer: requests.Response) -> str:

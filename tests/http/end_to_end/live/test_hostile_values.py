@@ -35,7 +35,7 @@ def service(launch_service: Callable[..., Service], tmp_path_factory: pytest.Tem
     environ = {"HOME": str(place), "RAVE_FLOW_DIRECTORY": str(place / "flows")}
     running = launch_service(place, environ=environ, service={"client_share": 100, "queue": 1000})
     yield running
-    running.stop()
+    running.end()
 
 
 def usual(name: str, schema: Any) -> str:

@@ -152,7 +152,7 @@ def _board(launch_service: Callable[..., Service], tmp_path_factory: pytest.Temp
     environ = {**plugins(place, board=BOARD), "RAVE_DOCUMENTS": f"sqlite:///{place}/documents/all.sqlite"}
     running = launch_service(place, environ=environ, service={"workers": 1, **may})
     yield running
-    running.stop()
+    running.end()
 
 
 def test_a_route_has_what_a_path_of_the_service_has(board: Service) -> None:

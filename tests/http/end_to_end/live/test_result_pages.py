@@ -30,7 +30,7 @@ def service(launch_service: Callable[..., Service], tmp_path_factory: pytest.Tem
     for path in PAGES:  # so that pages show kept results, not tickets
         running.get(path)
     yield running
-    running.stop()
+    running.end()
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def _signed(launch_service: Callable[..., Service], place: Path) -> Iterator[Ser
     running = launch_service(place, environ=environ, service=service)
     running.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # tests say themselves which they send
     yield running
-    running.stop()
+    running.end()
 
 
 def new_key(place: Path, user: str, *switches: str) -> str:
