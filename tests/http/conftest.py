@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import requests
 
 from rave_core.testing import free_port
+from tests.http.running_service import RunningService
 
 LAB = '''\
 """A namespace for tests."""
@@ -160,13 +157,6 @@ __export__ = {
 _SERVES = "ASGI server listening"
 
 
-def _session() -> requests.Session:
-    """Connections of their own: any worker may answer, and none is open when the service stops."""
-    session = requests.Session()
-    session.headers["Connection"] = "close"
-    return session
-
-
 def wait_until(condition: Callable[[], Any], *, seconds: float = 60.0, what: str = "it") -> Any:
     """Waits for ``condition`` to give something true, and gives that."""
     deadline = time.monotonic() + seconds
@@ -176,70 +166,6 @@ def wait_until(condition: Callable[[], Any], *, seconds: float = 60.0, what: str
             return found
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
         time.sleep(0.02)
-
-
-@dataclass
-class RunningService:
-    """A service that runs, and where its things lie."""
-
-    process: subprocess.Popen[bytes]
-    url: str
-    place: Path
-    environ: Mapping[str, str]
-    session: requests.Session = field(default_factory=lambda: _session())
-
-    def get(self, path: str, **options: Any) -> requests.Response:
-        """A GET; redirections are not followed."""
-        return self.ask("GET", path, **options)
-
-    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Any request; redirections are not followed."""
-        return self.session.request(method, f"{self.url}{path}", **{"allow_redirects": False, "timeout": 30, **options})
-
-    @property
-    def log(self) -> str:
-        """What it wrote so far."""
-        return (self.place / "service.log").read_text()
-
-    def runs(self, what: str = "") -> list[str]:
-        """The bodies that ran, each with the process that ran it."""
-        path = self.place / "runs.log"
-        return [line for line in path.read_text().splitlines() if what in line] if path.exists() else []
-
-    def open_gate(self, name: str) -> None:
-        """Lets the computation of ``/lab/gated?name=…`` end."""
-        (self.place / f"{name}.gate").touch()
-
-    def workers(self) -> list[int]:
-        """The process IDs of the workers that have not ended."""
-        return [child.pid for child in psutil.Process(self.process.pid).children() if _is_worker(child)]
-
-    def count(self, metric: str) -> float:
-        """What a metric without labels stands at, in all workers."""
-        found = re.search(rf"^{re.escape(metric)} (\S+)$", self.get("/-/metrics").text, re.MULTILINE)
-        return float(found[1]) if found else 0.0
-
-    def end(self) -> None:
-        """Kills it and its children at once, where a test does not ask how it stops."""
-        self.session.close()
-        with contextlib.suppress(psutil.NoSuchProcess):
-            processes = [*psutil.Process(self.process.pid).children(recursive=True)]
-            self.process.kill()
-            for each in processes:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    each.kill()
-        self.process.wait(timeout=40)
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Stops it, and gives its exit code."""
-        self.session.close()
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        try:
-            return self.process.wait(timeout=40)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
 
 
 @pytest.fixture(name="wait_until", scope="session")
@@ -311,13 +237,6 @@ def launch(
         running.stop(signal.SIGKILL)
         raise
     return running
-
-
-def _is_worker(child: psutil.Process) -> bool:
-    try:
-        return "rave_http.process.services" not in child.cmdline()
-    except psutil.NoSuchProcess:  # it ended just now; a zombie is one of these
-        return False
 
 
 def _is_ready(running: RunningService) -> bool:
