@@ -184,6 +184,20 @@ class SqlDocumentStore(DocumentStore):
 
         return self._database.write(act)
 
+    def forget(self, collection: str, key: str, *, version: int) -> bool:
+        """Removes a document with its whole history if ``version`` is its newest one."""
+        named = self._named(collection, key)
+
+        def act(connection: sql.Connection) -> bool:
+            connection.execute(statements.LOCK)
+            newest: int = connection.execute(statements.NEWEST, named).scalar_one()
+            if newest != version or newest == 0:
+                return False
+            connection.execute(statements.TRIM, {**named, "last": newest})
+            return True
+
+        return self._database.write(act)
+
     def next_fence(self, name: str, *, above: int = 0) -> Fence:
         """A new fence of the leadership ``name``."""
         check_name("name of a leadership", name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Self
 
 from rave_core.documents.document import Change, Document
@@ -21,14 +21,23 @@ class Mirror:
             document = sites.get("sites", "north")
     """
 
-    def __init__(self, store: DocumentStore, collections: Iterable[str]) -> None:
+    def __init__(
+        self, store: DocumentStore, collections: Iterable[str], *, on_change: Callable[[Change], object] | None = None
+    ) -> None:
         """Reads the collections, and begins to follow them.
+
+        Args:
+            store: whose documents.
+            collections: their names.
+            on_change: called after each commit in them that the mirror took over, by the thread that follows. It
+                should be quick; what it raises is logged.
 
         Raises:
             StoreAwayError: the store can't be reached now.
             InvalidDocumentError: a name can't be one of a collection.
         """
         self._store = store
+        self._on_change = on_change
         self._heads: dict[str, dict[str, Document]] = {name: {} for name in collections}
         since = store.sequence()
         for name, heads in self._heads.items():
@@ -97,3 +106,5 @@ class Mirror:
             document = self._store.get(new.collection, new.key)
             if document is not None:
                 heads[new.key] = document
+        if self._on_change is not None:
+            self._on_change(change)

@@ -116,6 +116,14 @@ class DocumentStore(ABC):
         """
 
     @abstractmethod
+    def forget(self, collection: str, key: str, *, version: int) -> bool:
+        """Removes a document with its whole history if ``version`` is its newest one; returns whether it was.
+
+        A later save begins with version 1. Watches and mirrors do not hear of it: save a tombstone first where they
+        have to. It is for what has ended for good under a key that is never used again, such as a token.
+        """
+
+    @abstractmethod
     def next_fence(self, name: str, *, above: int = 0) -> Fence:
         """A new fence of the leadership ``name``, larger than any that was given out here and than ``above``.
 

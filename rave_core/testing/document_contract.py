@@ -185,6 +185,15 @@ class DocumentContract(ABC):
         store.save("c", "k", b"", expect=5, author="ada")
         assert [change.metadata.key for change in store.changes(0)] == ["k", "l", "k"]
 
+    def test_what_is_forgotten_was_never_there(self, store: DocumentStore, other: DocumentStore) -> None:
+        """With its history, unless somebody saved another version."""
+        for version in range(3):
+            store.save("c", "k", b"", expect=version, author="ada")
+        assert [store.forget("c", key, version=version) for key, version in (("k", 2), ("absent", 0))] == [False, False]
+        assert store.forget("c", "k", version=3)
+        assert (other.get("c", "k"), [*other.history("c", "k")], other.collections()) == (None, [], [])
+        assert other.save("c", "k", b"", expect=0, author="ada").version == 1
+
     def test_changes_are_the_commits_after_a_number(self, store: DocumentStore) -> None:
         """In order, over all collections."""
         saved = [store.save(f"c{number % 2}", "k", b"", expect=number // 2, author="ada") for number in range(6)]

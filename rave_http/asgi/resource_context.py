@@ -12,6 +12,7 @@ from falcon.asgi import Request, Response
 from rave_core.documents import DocumentStore
 from rave_core.events import Events
 from rave_core.leadership import Leadership
+from rave_core.operations.operation import AnyOperation
 from rave_core.runtime.runtime import Runtime
 from rave_core.settings import Settings
 from rave_http.asgi.leaderships import Leaderships
@@ -39,6 +40,8 @@ class ResourceContext:
     _authorizer: Authorizer
     _page: Callable[..., Page]
     _leaderships: Leaderships
+    _find: Callable[[str], AnyOperation | None]
+    _is_stopping: Callable[[], bool]
 
     Problem = Problem
 
@@ -65,6 +68,18 @@ class ResourceContext:
     def events(self) -> Events:
         """Where to publish what happens, and to subscribe to it; publishing never waits."""
         return self.runtime.events
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the worker is about to stop. A stream that looks every second and ends then, delays no stop."""
+        return self._is_stopping()
+
+    def operation(self, name: str) -> AnyOperation | None:
+        """The operation that the service serves as ``namespace/operation`` now; ``None`` if there is none.
+
+        A call runs in the worker itself. It asks for no permission.
+        """
+        return self._find(name)
 
     def leadership(self, name: str) -> Leadership:
         """Competes to lead ``name`` among all workers and hosts that share the cache, until this worker stops.

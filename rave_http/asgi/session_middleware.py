@@ -7,7 +7,7 @@ import asyncio
 from falcon.asgi import Request, Response
 
 from rave_http.auth.authorizer import Authorizer
-from rave_http.auth.sessions import Session, Sessions
+from rave_http.auth.sessions import Session, Sessions, signed_in
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.session_cookie import carries_token, give_token, token_of
 
@@ -21,6 +21,7 @@ class SessionMiddleware:
 
     async def process_request(self, req: Request, resp: Response) -> None:
         """Finds the session of a request that has a token. A token that is not valid is none."""
+        signed_in.set("")
         if req.get_header("Cookie") is None:  # as with most programs; anything else costs each hit time
             return
         if not carries_token(req.scope["headers"]) or not self._is_anonymous(req):
@@ -31,6 +32,7 @@ class SessionMiddleware:
             self._authorizer.sign_in(req, session.principal, lambda: self._sessions.is_valid(session))
             req.context.rave_session = session
             req.context.rave_token = token
+            signed_in.set(session.principal.name)
 
     async def process_response(self, req: Request, resp: Response, resource: object, req_succeeded: bool) -> None:
         """Tells the browser that its token is valid for longer."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -28,8 +29,13 @@ SLATES: Final = "slate:"
 _TOKEN_SIZE: Final = 32
 _TOKEN_LENGTH: Final = 43
 _KNOWN: Final = 10_000
+_SWEEP_EVERY: Final = 3600.0
+"""Seconds between removals of tokens that have ended, while users sign in."""
 _TRUSTED_FOR: Final = 2.0
 """Seconds for which a token that was found is not looked up again: so long it works here after it ended elsewhere."""
+
+signed_in: Final[ContextVar[str | None]] = ContextVar("rave_signed_in", default=None)
+"""Who is signed in by a session in the current request; empty for nobody, ``None`` outside of a request."""
 
 
 class _Record(msgspec.Struct, frozen=True):
@@ -71,6 +77,7 @@ class Sessions:
         self._found: TTLCache[str, Session] = TTLCache(_KNOWN, ttl=_TRUSTED_FOR, timer=clock.monotonic)
         self._lock = threading.Lock()
         self._is_declared = False
+        self._sweeps_at = clock.monotonic()
 
     def open(self, key: ApiKey) -> tuple[str, Session]:
         """A new token for the user of an API key, and its session."""
@@ -81,6 +88,9 @@ class Sessions:
             self._is_declared = True
         digest = _digest(token)
         self._save(digest, record, expect=0)
+        if self._clock.monotonic() >= self._sweeps_at:
+            self._sweeps_at = self._clock.monotonic() + _SWEEP_EVERY
+            self.sweep()
         return token, _session(digest, record, key, 1)
 
     def find(self, token: str) -> Session | None:
@@ -120,6 +130,16 @@ class Sessions:
                 version = conflict.expected
             else:
                 return
+
+    def sweep(self) -> int:
+        """Removes the tokens that have ended or expired from the store; returns how many."""
+        store = self._documents()
+        ended = [
+            (each.metadata.key, each.metadata.version)
+            for each in store.documents(COLLECTION, deleted=True)
+            if each.payload is None or msgspec.json.decode(each.payload, type=_Record).expires_at <= self._clock.now()
+        ]
+        return sum(store.forget(COLLECTION, digest, version=version) for digest, version in ended)
 
     def _read(self, digest: str) -> Session | None:
         found = self._documents().get(COLLECTION, digest)

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import jinja2
 from markupsafe import Markup
 
+from rave_http.auth.sessions import signed_in
 from rave_http.pages.static_files import static_path, static_text
 from rave_http.protocol.responses import Page
 
@@ -41,7 +42,7 @@ def page(template: str, **facts: Any) -> Page:
         jinja2.UndefinedError: it needs a fact that was not given.
     """
     nonce = secrets.token_urlsafe(16)
-    defaults = {"base": "", "is_alone": False, "menu": menu.get(), "nonce": nonce}
+    defaults = {"base": "", "is_alone": False, "menu": menu.get(), "account": signed_in.get(), "nonce": nonce}
     text = _environment().get_template(template).render({**defaults, **facts})
     return Page(text.encode("utf-8", "replace"), nonce)
 

@@ -14,18 +14,20 @@ FORM: Final = "shoji"
 MEDIA_TYPE: Final = "application/shoji+json"
 
 
-def root_catalog(place: str, namespaces: Iterable[str], *, base: str) -> dict[str, Any]:
+def root_catalog(place: str, namespaces: Iterable[str], *, base: str, updated: str | None) -> dict[str, Any]:
     """The catalog of the service.
 
     Args:
         place: its own URL.
         namespaces: those that the client may see.
+        updated: when the latest code of theirs was loaded; ``None`` if there is none.
         base: the prefix of every URL.
     """
     return {
         "element": "shoji:catalog",
         "self": place,
         "title": "RAVE",
+        **_updated(updated),
         "description": "The namespaces of this service.",
         "catalogs": {
             **{name: f"{base}/{quote(name)}" for name in sorted(namespaces)},
@@ -36,7 +38,13 @@ def root_catalog(place: str, namespaces: Iterable[str], *, base: str) -> dict[st
 
 
 def operation_catalog(
-    place: str, title: str, listing: Mapping[str, Any], *, base: str, asked: Mapping[str, str]
+    place: str,
+    title: str,
+    listing: Mapping[str, Any],
+    *,
+    base: str,
+    asked: Mapping[str, str],
+    updated: str | None,
 ) -> dict[str, Any]:
     """Some operations: ``entities`` has the reference of each, and ``catalogs`` that of the next page, if there is one.
 
@@ -46,6 +54,7 @@ def operation_catalog(
         listing: the operations, as JSON has them.
         base: the prefix of every URL.
         asked: the parameters of the request.
+        updated: when the latest of their code was loaded; ``None`` if there is none.
     """
     catalogs = {"operations by text": f"{base}/-/ops{{?text,tag}}"}
     if listing["next"] is not None:
@@ -54,23 +63,26 @@ def operation_catalog(
         "element": "shoji:catalog",
         "self": place,
         "title": title,
+        **_updated(updated),
         "entities": [operation["links"]["self"] for operation in listing["operations"]],
         "catalogs": catalogs,
     }
 
 
-def operation_entity(place: str, description: Mapping[str, Any]) -> dict[str, Any]:
+def operation_entity(place: str, description: Mapping[str, Any], *, updated: str | None) -> dict[str, Any]:
     """An operation; ``run`` is the template of the URL of its results.
 
     Args:
         place: its own URL.
         description: what a client gets as JSON.
+        updated: when its code was loaded.
     """
     names = ",".join(quote(name, safe="") for name in description["parameters"]["properties"])
     return {
         "element": "shoji:entity",
         "self": place,
         "title": description["name"],
+        **_updated(updated),
         "description": description["summary"],
         "body": {
             "doc": description["doc"],
@@ -80,3 +92,7 @@ def operation_entity(place: str, description: Mapping[str, Any]) -> dict[str, An
             "run": description["links"]["run"] + (f"{{?{names}}}" if names else ""),
         },
     }
+
+
+def _updated(moment: str | None) -> dict[str, str]:
+    return {} if moment is None else {"updated": moment}

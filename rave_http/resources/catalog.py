@@ -19,6 +19,7 @@ from rave_http.protocol.origins import address_of
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
 from rave_http.protocol.responses import Page, send_json
+from rave_http.protocol.times import iso
 from rave_http.representation import shoji
 from rave_http.representation.document_forms import Accept
 from rave_http.worker.document_sender import FORM, DocumentSender, MakePage
@@ -50,12 +51,19 @@ class VisibleOperations:
         others = {name: text for name, text in asked.items() if name != FORM}
         title = "Operations" if namespace is None else namespace
         place = self.place(req, asked)
-        return shoji.operation_catalog(place, title, listing, base=self._links.base, asked=others)
+        updated = self.updated(req, namespace)
+        return shoji.operation_catalog(place, title, listing, base=self._links.base, asked=others, updated=updated)
 
     def shoji_root(self, req: Request) -> dict[str, Any]:
         """The namespaces that the principal may see, in the form Shoji."""
         names = self._names(req) & set(self._namespaces.catalog.namespaces)
-        return shoji.root_catalog(self.place(req, {}), names, base=self._links.base)
+        return shoji.root_catalog(self.place(req, {}), names, base=self._links.base, updated=self.updated(req))
+
+    def updated(self, req: Request, namespace: str | None = None) -> str | None:
+        """When this worker last loaded code of a namespace, or of any that the principal may see; as ISO 8601."""
+        visible = self._names(req) if namespace is None else {namespace}
+        loaded = [state.loaded_at for state in self._namespaces.states() if state.name in visible and state.loaded_at]
+        return iso(max(loaded)) if loaded else None
 
     def check(self, req: Request, namespace: str) -> None:
         """Returns if there is a namespace of that name, and the principal may see it.
@@ -174,7 +182,8 @@ class Description:
             return describe(name, exported.operation, base=self._links.base)
 
         if _wants_shoji(req, asked):
-            _send_shoji(resp, shoji.operation_entity(self._operations.place(req, asked), await document()))
+            place, updated = self._operations.place(req, asked), self._operations.updated(req, exported.namespace)
+            _send_shoji(resp, shoji.operation_entity(place, await document(), updated=updated))
         else:
             await self._sender.send(req, resp, "operation", document, form=asked.get(FORM))
 

@@ -50,7 +50,15 @@ class PluginRoutes:
     def __init__(self, service: Service) -> None:
         """Asks the plugins."""
         self._leaderships = Leaderships(service.runtime)
-        context = ResourceContext(service.runtime, service.links, service.authorizer, page, self._leaderships)
+        context = ResourceContext(
+            service.runtime,
+            service.links,
+            service.authorizer,
+            page,
+            self._leaderships,
+            lambda name: None if (found := service.namespaces.find(name)) is None else found.operation,
+            lambda: service.is_draining,
+        )
         self._service = service
         self._routes = service.plugins.routes(context, TAKEN)
         self._threads: dict[str, PluginThreads] = {}

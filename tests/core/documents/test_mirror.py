@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rave_core.documents import Document, DocumentStore, Mirror, open_store
+from rave_core.documents import Change, Document, DocumentStore, Mirror, open_store
 
 PATIENCE = 10.0
 
@@ -62,3 +62,20 @@ def test_a_closed_mirror_can_still_be_read(store: DocumentStore) -> None:
     assert (found := mirror.get("c", "a")) is not None
     assert found.payload == b"a"
     assert mirror.age() > before
+
+
+def test_a_mirror_tells_of_what_it_took_over(store: DocumentStore) -> None:
+    """Once it shows the commit; of its own collections alone."""
+    told: list[tuple[str, int]] = []
+
+    def tell(change: Change) -> None:
+        shown = mirror.get("c", change.metadata.key)
+        assert shown is not None
+        told.append((change.metadata.key, shown.metadata.version))
+
+    with Mirror(store, ["c"], on_change=tell) as mirror:
+        store.save("c", "a", b"", expect=1, author="ada")
+        store.save("other", "a", b"", expect=1, author="ada")
+        last = store.save("c", "new", b"", expect=0, author="ada")
+        assert mirror.reach(last.sequence, PATIENCE)
+    assert told == [("a", 2), ("new", 1)]

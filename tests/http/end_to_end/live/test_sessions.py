@@ -155,6 +155,13 @@ def test_behind_https_the_cookie_is_of_this_host_alone(signed: Service, keys: di
     assert (far.status_code, "HTTPS" in far.json()["detail"]) == (403, True)
 
 
+def test_every_page_links_to_signing_in(signed: Service, sign_in: Any) -> None:
+    """Under the name of whoever is signed in."""
+    html = {"Accept": "text/html"}
+    assert '<a href="/-/session">Sign in</a>' in signed.get("/", headers=html).text
+    assert '<a href="/-/session">ada</a>' in signed.get("/", headers=html | sign_in("ada")).text
+
+
 def test_the_page_signs_in_and_out(signed: Service, keys: dict[str, str]) -> None:
     """With a form, and no script."""
     html = {"Accept": "text/html"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
 
@@ -18,6 +19,7 @@ def follow(url: str) -> dict[str, Any]:
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/shoji+json"), url
     document: dict[str, Any] = answer.json()
     assert document["self"] == url
+    assert datetime.fromisoformat(document["updated"]) < datetime.now(UTC)
     return document
 
 
