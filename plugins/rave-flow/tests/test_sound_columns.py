@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyarrow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rave_flow.formats import reading
+from rave_flow.formats.heads import Head
+from rave_flow.formats.objects import objects
 from rave_flow.formats.reading import Reading
 from rave_flow.formats.sound_columns import sound_columns
 from rave_flow.model.address_numbers import addresses_of, number
@@ -59,6 +63,40 @@ def test_a_column_that_is_sound_gives_what_a_look_at_each_value_gives(rows: list
         expected = flows(table)
     assert found[1] == expected[1]
     assert found[0].select(sorted(found[0].column_names)).equals(expected[0].select(sorted(found[0].column_names)))
+
+
+class Turning:
+    """A connection whose results come in the opposite order: threads give them in any."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.register, self.unregister = connection.register, connection.unregister
+
+    def sql(self, query: str) -> Any:
+        """The result, which can be asked for its table alone."""
+        found = self.connection.sql(query).to_arrow_table()
+        return SimpleNamespace(to_arrow_table=lambda: found.take([*range(found.num_rows)][::-1]))
+
+
+def test_rows_keep_their_columns_together() -> None:
+    """In whichever order SQL gives them; and the first fault has its line."""
+    columns = {name: [value] * 300 for name, value in NAMES.items()}
+    columns["id.orig_h"] = [f"10.0.{row // 250}.{row % 250}" for row in range(300)]
+    columns["orig_ip_bytes"] = list(range(300))
+    columns["proto"] = [*["tcp"] * 293, *[""] * 7]
+    table = pyarrow.table(
+        {name: pyarrow.array(each, ARROW.get(KINDS.get(name, ""), pyarrow.string())) for name, each in columns.items()}
+    )
+    with connected() as connection:
+        reading_it = Reading("log", cast("Any", Turning(connection)), Path())
+        found = reading_it.flows(table, resolve(table.column_names, "log"), KINDS, range(1, 301))
+        lines = "\n".join(['{"ts": 1}', "{", *['{"ts": 2}'] * 3, ""]).encode()
+        said = objects(cast("Any", Turning(connection)), lines, Head(("ts",), ("/ts",)))
+    assert found["src"].to_pylist() == columns["id.orig_h"][:-7]
+    assert found["src_bytes"].to_pylist() == columns["orig_ip_bytes"][:-7]
+    assert found["bytes"].to_pylist() == [value + 50 for value in columns["orig_ip_bytes"][:-7]]
+    assert reading_it.left_out.first == "line 294 has no protocol"
+    assert (said.broken, list(said.places)) == ([1], [0, 2, 3, 4])
 
 
 def test_only_values_that_need_no_look_are_sound() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rave_flow.formats.heads import CONNECTIONS, Head, LogKind
 from rave_flow.formats.tsv import arrow_type, is_exact
 from rave_flow.model.columns import TYPES, literal
+from rave_flow.model.duckdb_connection import in_order
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,12 +39,13 @@ def objects(
     from pyarrow import compute
 
     lines = content.decode("utf-8", "replace").removesuffix("\n").split("\n")
-    connection.register("lines", pyarrow.table({"line": pyarrow.array(lines, pyarrow.string())}))
+    numbered = {"line": pyarrow.array(lines, pyarrow.string()), "row": pyarrow.array(range(len(lines)))}
+    connection.register("lines", pyarrow.table(numbered))
     kind = "/event_type" if head.is_eve else "/_path"
     pointers = ", ".join(map(literal, (*head.pointers, kind)))
     whole = "json_valid(line) AND json_type(line) = 'OBJECT'"
-    query = f"SELECT CASE WHEN {whole} THEN json_extract_string(line, [{pointers}]) END AS found FROM lines"  # noqa: S608  # ours
-    found = connection.sql(query).to_arrow_table()["found"].combine_chunks()
+    query = f"SELECT CASE WHEN {whole} THEN json_extract_string(line, [{pointers}]) END AS found, row FROM lines"  # noqa: S608  # ours
+    found = in_order(connection.sql(query).to_arrow_table(), "row")["found"].combine_chunks()
     connection.unregister("lines")
     columns = [compute.list_element(found, place) for place in range(len(head.pointers))] if len(found) else []
     kinds = compute.list_element(found, len(head.pointers))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rave_flow.model.columns import COLUMNS, EXTRA, literal
+from rave_flow.model.duckdb_connection import in_order
 from rave_flow.model.left_out import LeftOut
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Writer:
         flows = flows.select(columns.names)
         self._digest(flows)
         self.rows += flows.num_rows
-        self._file.write_table(_in_order(flows).cast(columns), row_group_size=_ROWS)
+        self._file.write_table(in_order(flows, "ts").cast(columns), row_group_size=_ROWS)
 
     def note(self, left_out: LeftOut, failures: Sequence[tuple[int, str, str]] = ()) -> None:
         """Notes what was added, and what could not be: lines, and files of a bundle."""
@@ -166,15 +167,6 @@ class Writer:
             # For an hour added in parts, only a look at all of it shows this.
             again = 1 if held["known"] and known else 0
             held.update(rows=rows, digest=int(digest), known=known + again, different=different, others=int(more))
-
-
-def _in_order(flows: pyarrow.Table) -> pyarrow.Table:
-    """Flows in order of time; the same table if they are."""
-    from pyarrow import compute
-
-    times = flows["ts"]
-    is_sorted = compute.all(compute.less_equal(times.slice(0, len(times) - 1), times.slice(1))).as_py()
-    return flows if is_sorted else flows.sort_by("ts")
 
 
 def summarize(parquet: Path) -> Summary:

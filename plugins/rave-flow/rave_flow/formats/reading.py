@@ -15,6 +15,7 @@ from rave_flow.formats.sound_columns import sound_columns
 from rave_flow.formats.tsv import is_list, texts, typed
 from rave_flow.formats.zeek import Log
 from rave_flow.model.columns import TYPES, extra_columns, resolve
+from rave_flow.model.duckdb_connection import in_order
 from rave_flow.model.left_out import LeftOut
 from rave_flow.model.protocols import ICMP
 from rave_flow.model.readings import Columns, selection
@@ -31,6 +32,9 @@ WHY = {
     "protocol": "has no protocol",
 }
 """What is wrong with a line, by the reason for which it is left out."""
+
+ROW = "rave_row"
+"""The number of a row, as SQL sees it."""
 
 
 @dataclass(slots=True)
@@ -70,13 +74,18 @@ class Reading:
         return found.flows
 
     def _selected(self, table: pyarrow.Table, columns: Columns) -> pyarrow.Table:
-        """The columns of a table that are as they have to be, and those that SQL makes of the others."""
-        query = f"SELECT {columns.sql} FROM block"  # noqa: S608  # quoted
-        self.connection.register("block", table.select(columns.used))
+        """The columns of a table that are as they have to be, and those that SQL makes of the others, in its order."""
+        import numpy
+        import pyarrow
+
+        source = table.select(columns.used).append_column(ROW, pyarrow.array(numpy.arange(table.num_rows)))
+        query = f"SELECT {columns.sql}, {ROW} FROM block"  # noqa: S608  # quoted
+        self.connection.register("block", source)
         try:
-            read = self.connection.sql(query).to_arrow_table()  # in the order of the table
+            read = self.connection.sql(query).to_arrow_table()
         finally:
             self.connection.unregister("block")
+        read = in_order(read, ROW).drop_columns([ROW])
         for ours, theirs in columns.unchanged.items():
             read = read.append_column(ours, table[theirs])
         return read

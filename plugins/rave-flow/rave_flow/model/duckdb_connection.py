@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow
 
 _lock = threading.Lock()
 _databases: dict[int, duckdb.DuckDBPyConnection] = {}
@@ -27,6 +28,18 @@ def connected() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         connection.close()
+
+
+def in_order(table: pyarrow.Table, column: str) -> pyarrow.Table:
+    """The rows in order of a column without null; the same table if they are.
+
+    Threads read the chunks of a table at the same time: without a sort the rows of a result have no order.
+    """
+    from pyarrow import compute
+
+    values = table[column]
+    is_sorted = compute.all(compute.less_equal(values.slice(0, len(values) - 1), values.slice(1))).as_py()
+    return table if is_sorted else table.sort_by(column)
 
 
 def _database() -> duckdb.DuckDBPyConnection:
