@@ -34,7 +34,7 @@ lint: $(STAMP) ## check style and formatting
 
 types: $(STAMP) ## check types
 	$(BIN)/mypy
-	$(BIN)/mypy -p rave_flow -p rave_example -p rave_journal -p rave_monitor -p rave_sql -p rave_valkey -p rave_web
+	$(BIN)/mypy -p rave_dask -p rave_flow -p rave_example -p rave_journal -p rave_monitor -p rave_sql -p rave_valkey -p rave_web
 
 contracts: $(STAMP) ## check that every file imports downhill only
 	$(BIN)/lint-imports

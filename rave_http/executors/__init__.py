@@ -9,6 +9,7 @@ from rave_http.executors.executor import (
     ExecutorContext,
     ExecutorFactory,
     Result,
+    UnfitWorkerError,
     WorkerLostError,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "ExecutorFactory",
     "Result",
     "RunBody",
+    "UnfitWorkerError",
     "WorkerLostError",
 ]

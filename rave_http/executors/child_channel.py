@@ -12,7 +12,7 @@ import os
 import pickle
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Final
@@ -20,11 +20,8 @@ from typing import Any, Final
 import msgspec
 
 from rave_core.clock import Clock
-from rave_core.engine.context import ExecutionContext, announce
 from rave_core.errors import RaveWarning
-from rave_core.events import Events
 from rave_core.model import Progress
-from rave_core.runtime.runtime import runtime_of
 
 INTERVAL: Final = 0.1
 """Seconds between two reports of one child."""
@@ -158,6 +155,12 @@ def forward_log(teller: Teller, levels: Mapping[str, int]) -> None:
     warnings.simplefilter("ignore", RaveWarning)  # it is in the log already
 
 
+def opened_report(data: bytes) -> tuple[str, Progress]:
+    """Who reports progress, and what, in a report that came with a result."""
+    report = _decode(data)
+    return report.operation, Progress(report.done, report.total, report.text)
+
+
 def set_levels(levels: Mapping[str, int]) -> None:
     """Sets levels of this process, by logger, as `log_levels` gives them."""
     for name, level in levels.items():
@@ -172,7 +175,7 @@ def log_levels() -> dict[str, int]:
 
 
 class Hearing:
-    """In the parent: passes what one child sends to the context of its job, to the events and to the log, in a thread.
+    """In the parent: passes on what one child sends: progress, events, and records for the log; in a thread.
 
     It ends with the child.
     """
@@ -180,24 +183,30 @@ class Hearing:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._job = 0
-        self._scope: ExecutionContext | None = None
-        self._events: Events | None = None
+        self._tell: Callable[[str, Progress], None] | None = None
+        self._relay: Callable[[bytes], None] | None = None
         self._heard: bytes | None = None
         self._lock = threading.Lock()
         threading.Thread(target=self._listen, name="rave-child-news", daemon=True).start()
 
-    def begin(self, job: int, context: ExecutionContext) -> None:
-        """Sends the reports of ``job`` to ``context`` from now on, and events to those of its runtime."""
-        self._events = runtime_of(context).events
+    def begin(self, job: int, tell: Callable[[str, Progress], None], relay: Callable[[bytes], None]) -> None:
+        """Passes on the messages of a job from now on.
+
+        Args:
+            job: its number.
+            tell: takes each report of progress, after the name of the operation that reports.
+            relay: takes events, as a message of a bus; also those that come late.
+        """
+        self._relay = relay
         with self._lock:
-            self._job, self._scope, self._heard = job, context, None
+            self._job, self._tell, self._heard = job, tell, None
 
     def end(self, latest: bytes | None = None) -> None:
         """Passes on the latest report of the job, unless it has already arrived. Later reports are dropped."""
         with self._lock:
             if latest is not None and latest != self._heard:
                 self._hand_over(latest)
-            self._scope = None
+            self._tell = None
 
     def _listen(self) -> None:
         with self._connection, contextlib.suppress(EOFError, OSError):
@@ -212,17 +221,17 @@ class Hearing:
         if kind == _LOGGED:
             _log_again(pickle.loads(data))  # noqa: S301  # from our own child
         elif kind == _HAPPENED:
-            if self._events is not None:
-                self._events.relay(data)
+            if self._relay is not None:
+                self._relay(data)
         else:
             with self._lock:
                 self._hand_over(data)
 
     def _hand_over(self, data: bytes) -> None:
         report = _decode(data)
-        if self._scope is not None and report.job == self._job:
+        if self._tell is not None and report.job == self._job:
             self._heard = data
-            announce(self._scope, report.operation, Progress(report.done, report.total, report.text))
+            self._tell(report.operation, Progress(report.done, report.total, report.text))
 
 
 def _log_again(fields: dict[str, Any]) -> None:

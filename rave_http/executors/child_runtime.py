@@ -74,6 +74,19 @@ class BodyCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """An entry by which a process on another machine shows that it sees the same cache.
+
+    Attributes:
+        key: where it is.
+        value: what is there.
+    """
+
+    key: Key
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The outcome of a job.
 
@@ -140,6 +153,15 @@ class ChildRuntime:
             return f"its code in {place.module} is no longer, or not yet, what this worker has loaded"
         self._found[place] = operation
         return ""
+
+    def sees(self, probe: Probe) -> str:
+        """Whether a probe is in the cache of this process. Returns an empty text, or what is wrong."""
+        cache = self._runtime.cache
+        cache.drop(probe.key.text)
+        found = cache.look(probe.key)
+        if found is not None and found.value == probe.value:
+            return ""
+        return f"it does not see what is kept in {cache.url} there, so it has another cache, or another signing key"
 
     def work(self, job: BodyCall) -> Answer:
         """Runs the body of a job in its own execution context."""
@@ -269,6 +291,14 @@ def prepare(place: Place, version: str | None) -> str:
     try:
         return _bench.get()().prepare(place, version)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's module may raise anything
+        return describe_error(error)
+
+
+def sees(probe: Probe) -> str:
+    """See `ChildRuntime.sees`."""
+    try:
+        return _bench.get()().sees(probe)
+    except Exception as error:  # noqa: BLE001  # a store may raise anything
         return describe_error(error)
 
 

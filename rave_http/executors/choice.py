@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rave_core.errors import ConfigurationError, UnknownNameError
+from rave_core.errors import ConfigurationError, UnknownNameError, describe_error
 from rave_core.registry import Registry
 from rave_http.executors.executor import Executor, ExecutorContext, ExecutorFactory
 
@@ -38,10 +38,21 @@ class Executors:
         for executor in self._executors.values():
             executor.renew()
 
+    def problems(self) -> dict[str, str]:
+        """What keeps the bodies of each executor from running, or ``ok``; by ``executor NAME``."""
+        return {f"executor {name}": _problem(executor) for name, executor in self._executors.items()}
+
     async def close(self, grace: float) -> None:
         """Closes all of them; running bodies get ``grace`` seconds."""
         for executor in self._executors.values():
             await executor.close(grace)
+
+
+def _problem(executor: Executor) -> str:
+    try:
+        return executor.check() or "ok"
+    except Exception as error:  # noqa: BLE001  # a plugin's executor may raise anything
+        return describe_error(error)
 
 
 def _find(registry: Registry[ExecutorFactory], name: str) -> ExecutorFactory:

@@ -23,6 +23,10 @@ class WorkerLostError(RaveError, ChildProcessError):
     """The process that ran a body died, or was ended because the service stops."""
 
 
+class UnfitWorkerError(RaveError, RuntimeError):
+    """A body can't run on another machine: it can't travel, or the worker there has other code or another cache."""
+
+
 class BusyError(RaveError, RuntimeError):
     """An executor has no room for another body, because too many abandoned ones still run, or it is closed."""
 
@@ -67,7 +71,8 @@ class Executor(ABC):
 
         Returns:
             The value and ``None``, or ``None`` and an exception: the body's own unchanged, `TimeLimitError`,
-            `WorkerLostError`, `BusyError`, or another `RaveError` for a value that can't be brought here.
+            `WorkerLostError`, `UnfitWorkerError`, `BusyError`, or another `RaveError` for a value that can't be brought
+            here.
         """
 
     @abstractmethod
@@ -77,6 +82,13 @@ class Executor(ABC):
     @abstractmethod
     async def close(self, grace: float) -> None:
         """Lets running bodies finish for ``grace`` seconds, then ends them as far as that can be done."""
+
+    def check(self) -> str | None:
+        """What keeps bodies from running now, in words; ``None`` if nothing does. ``/-/readyz`` shows it.
+
+        Called in a thread for each of these requests, so it should not wait for anything.
+        """
+        return None
 
 
 ExecutorFactory: TypeAlias = Callable[[ExecutorContext], Executor]

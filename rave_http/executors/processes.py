@@ -5,36 +5,27 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import pickle
-import sys
 import threading
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
+from rave_core.engine.context import announce
 from rave_core.engine.effects import RunBody
-from rave_core.errors import Signal, TimeLimitError, describe_error
+from rave_core.errors import TimeLimitError
 from rave_core.runtime.runtime import runtime_of
 from rave_core.settings import Settings
 from rave_http.executors.child_channel import log_levels
 from rave_http.executors.child_process import ChildProcess, GoneError, KilledError
-from rave_http.executors.child_runtime import Answer, BodyCall, ChildConfig, Place, adopt_levels, find, prepare, work
+from rave_http.executors.child_runtime import Answer, BodyCall, ChildConfig, work
 from rave_http.executors.executor import SPARE, BusyError, Executor, Result, WorkerLostError
-from rave_http.executors.pickled_result import opened
-from rave_http.executors.stats_delta import add
+from rave_http.executors.handover import MisfitError, body_call, make_ready, settled
 from rave_http.executors.threads import ThreadExecutor, ThreadWorkers
 from rave_http.protocol.tracing import current_trace
-
-PREPARATION: Final = 60.0
-"""Seconds that a child may take to start, and to import what an operation needs."""
 
 _ENDING: Final = 5.0
 
 _log = logging.getLogger("rave.http")
-
-
-class MisfitError(Signal):
-    """A body can't run in a child; the message says why."""
 
 
 class Errand:
@@ -64,16 +55,7 @@ class Errand:
         Raises:
             MisfitError: the body can't run there.
         """
-        step, call, context = self.step, self.step.call, self.step.context
-        place = place_of(step)
-        try:
-            arguments = pickle.dumps((step.args, step.kwargs, call.args, call.named), protocol=5)
-        except Exception as error:  # noqa: BLE001  # the code of a stranger
-            raise MisfitError(f"its arguments can't be sent there: {describe_error(error)}") from None
-        done = frozenset(context.deep.done) if context.deep is not None else None
-        is_heard = runtime_of(context).events.has_listeners
-        around = _keys_around(step)
-        return BodyCall(self.number, place, self.operation, call.key, around, arguments, done, self.trace, is_heard)
+        return body_call(self.step, self.number, self.trace)
 
     def go(self, child_process: ChildProcess, job: BodyCall) -> Answer:
         """Runs the body in the child.
@@ -87,33 +69,11 @@ class Errand:
             if self._is_called_off:
                 raise KilledError
             self._child_process = child_process
-        _make_ready(child_process, job)
+        make_ready(child_process, job)
         answer = child_process.ask(self.time_limit, work, job)
         if answer.pickled is None:
             raise MisfitError(answer.misfit)
         return answer
-
-
-def _make_ready(child_process: ChildProcess, job: BodyCall) -> None:
-    """Makes the child load what a job needs. This does not count against its time limit."""
-    levels = log_levels()
-    if levels != child_process.log_levels:
-        changed = {**dict.fromkeys(child_process.log_levels, logging.NOTSET), **levels}
-        try:
-            child_process.ask(PREPARATION, adopt_levels, changed)
-        except TimeoutError:
-            raise GoneError(f"its process did not answer within {PREPARATION:g} s") from None
-        child_process.log_levels = levels
-    version = job.key.version if job.key is not None else None
-    if (job.place, version) in child_process.ready:
-        return
-    try:
-        misfit = child_process.ask(PREPARATION, prepare, job.place, version)
-    except TimeoutError:
-        raise GoneError(f"its process was not ready within {PREPARATION:g} s") from None
-    if misfit:
-        raise MisfitError(misfit)
-    child_process.ready.add((job.place, version))
 
 
 class ProcessExecutor(Executor):
@@ -196,7 +156,7 @@ class ProcessExecutor(Executor):
         except (OSError, RuntimeError) as trouble:  # no more processes, threads or files
             return None, BusyError(f"no process could be started for {operation}: {trouble}")
         try:
-            return self._settled(errand, self._answer(errand, child_process, job))
+            return settled(errand.step, self._answer(errand, child_process, job))
         except MisfitError as misfit:
             return misfit
         except TimeoutError:
@@ -208,7 +168,9 @@ class ProcessExecutor(Executor):
 
     def _answer(self, errand: Errand, child_process: ChildProcess, job: BodyCall) -> Answer:
         latest = None
-        child_process.hearing.begin(errand.number, errand.step.context)
+        context = errand.step.context
+        relay = runtime_of(context).events.relay
+        child_process.hearing.begin(errand.number, partial(announce, context), relay)
         try:
             answer = errand.go(child_process, job)
             latest = answer.progress
@@ -216,15 +178,6 @@ class ProcessExecutor(Executor):
         finally:
             child_process.hearing.end(latest)
             self._give_back(child_process)
-
-    def _settled(self, errand: Errand, answer: Answer) -> Result:
-        context = errand.step.context
-        context.children.update(dict.fromkeys(answer.children))
-        if context.deep is not None:
-            context.deep.done.update(answer.done)
-        add(context.runtime.statistics, answer.growth)
-        assert answer.pickled is not None
-        return opened(errand.operation, answer.pickled)
 
     def _take(self) -> ChildProcess:
         """An idle child, else a new one."""
@@ -268,29 +221,3 @@ class ProcessExecutor(Executor):
         if (operation, misfit) not in self._told:
             self._told.add((operation, misfit))
             _log.warning("%s runs in a thread, where it can't be ended: in a child process %s", operation, misfit)
-
-
-def place_of(step: RunBody) -> Place:
-    """Where another process finds the operation of a step.
-
-    Raises:
-        MisfitError: nowhere.
-    """
-    function = step.call.spec.function
-    place = Place(function.__module__ or "", function.__qualname__)
-    module = sys.modules.get(place.module)
-    if place.module in ("__main__", "__mp_main__") or module is None:
-        raise MisfitError(f"there is no module {place.module!r} to import it from")
-    found = find(module, place.qualname)
-    if found is None or found.function is not function:
-        raise MisfitError(f"it can't be found: {place.module} has no such {place.qualname!r}, or another one by now")
-    return place
-
-
-def _keys_around(step: RunBody) -> tuple[str, ...]:
-    keys: list[str] = []
-    context = step.context.parent
-    while context is not None:
-        keys += [context.key] if context.key is not None else []
-        context = context.parent
-    return tuple(reversed(keys))

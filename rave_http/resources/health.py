@@ -13,6 +13,7 @@ from falcon.asgi import Request, Response
 from rave_core.lifecycle import RunningPlugins
 from rave_core.runtime.runtime import Runtime
 from rave_http.auth.authorizer import Authorizer
+from rave_http.executors.choice import Executors
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.plugins.discovery import HttpPlugins
 from rave_http.protocol.queries import read
@@ -46,6 +47,7 @@ class Ready:
         plugins: HttpPlugins,
         running: RunningPlugins,
         services: ServicesReport,
+        executors: Executors,
         is_stopping: Callable[[], bool],
     ) -> None:
         """Checks the parts of a worker. ``is_stopping`` tells whether the service stops; it may wait for a disk."""
@@ -55,6 +57,7 @@ class Ready:
         self._plugins = plugins
         self._running = running
         self._services = services
+        self._executors = executors
         self._is_stopping = is_stopping
         self._documents = _DocumentsCheck(runtime)
 
@@ -114,6 +117,7 @@ class Ready:
         states = [f"{each.name}: {each.error}" for each in self._running.states() if each.error]
         parts["plugins"] = "; ".join([*map(str, problems), *states]) or "ok"
         parts |= self._services.problems()
+        parts |= self._executors.problems()
         return parts
 
 

@@ -176,6 +176,7 @@ def _ready(service: Service) -> health.Ready:
         service.plugins,
         service.running,
         service.services,
+        service.executors,
         lambda: service.run_directory.is_stopping,
     )
 

@@ -136,11 +136,11 @@ class Service:
         own, runtime = self.settings, self.runtime
         directories = directories_of(runtime.settings, own)
         self._add_namespaces(run_directory, directories)
-        self._executors = Executors(self.plugins.executors, ExecutorContext(runtime.settings, own, directories))
+        self.executors = Executors(self.plugins.executors, ExecutorContext(runtime.settings, own, directories))
         self.jobs = Jobs(
             runtime,
             self.clock,
-            choose=self._executors.choose,
+            choose=self.executors.choose,
             metrics=self.metrics,
             foreign=self.foreign,
             settings=own,
@@ -207,7 +207,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._executors.close(1.0)
+        await self.executors.close(1.0)
         await asyncio.gather(*self._behind, return_exceptions=True)
         with contextlib.suppress(RaveError):  # what takes too long ends with the process
             await self.foreign.call_within(_PLUGIN_SECONDS, "plugins", self.running.stop)
@@ -251,7 +251,7 @@ class Service:
         self.events.publish(state)
         if not state.error:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nothing runs here any more
-                self._loop.call_soon_threadsafe(self._executors.renew)
+                self._loop.call_soon_threadsafe(self.executors.renew)
 
     def _tell_metrics(self) -> None:
         states = self.namespaces.states()

@@ -30,7 +30,7 @@ NO_OTHER_WAY = {
 def listed_modules() -> list[str]:
     """The modules in the table of the reference, in its order."""
     text = (ROOT / "docs/reference/python-api.md").read_text("utf-8")
-    return re.findall(r"^\| `(rave_\w+(?:\.\w+)?)` \|", text, re.MULTILINE)
+    return re.findall(r"^\| `(rave_\w+(?:\.\w+)*)` \|", text, re.MULTILINE)
 
 
 def imports_of(path: Path) -> Iterator[tuple[str, str]]:

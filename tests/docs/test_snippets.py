@@ -6,9 +6,10 @@ A page is one session, from its first line to its last, in an empty directory an
 - a block with a caption is written to the file of that name;
 - the commands of ``console`` blocks are run, and what they print is compared, if anything is shown. Each must succeed,
   so one that shows a failure ends in ``; echo $?``;
-- ``rave serve`` is left running, as in a terminal of its own, until the page starts a service again or ends. A page
-  says port 8888; here it is a free one. While a service runs, a command is given again for a while if what it prints
-  is not what is shown, since the service takes a moment to follow what is changed.
+- ``rave serve`` is left running, as in a terminal of its own, until the page starts a service again or ends, and
+  ``dask`` until the page ends. A page says ports 8888 and 8786; here they are free ones. While a service runs, a
+  command is given again for a while if what it prints is not what is shown, since the service takes a moment to follow
+  what is changed.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ SHOWN_ONLY = {"cd", "git", "make", "source", "python3", "sudo"}
 NOT_RUN = {"{toctree}", "{eval-rst}", "{figure}", "{image}", "{literalinclude}", "{note}", "{warning}"}
 PROSE = {"", "text", "toml", "ini", "json", *NOT_RUN}
 PORT = "8888"  # of the service on every page
+SCHEDULER = "8786"  # the port of a scheduler of Dask
 ASKED_AGAIN = {"curl", "rave-get"}
 PATIENCE = 20.0  # seconds
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_ONLY_FIRST_FAILURE
@@ -89,9 +91,10 @@ class Session:
         self.path = path
         self.directory = directory
         self.module = types.ModuleType("example")
-        self.port = str(free_port())
+        self.port, self.scheduler = str(free_port()), str(free_port())
         self.log = directory.parent / "service.log"
         self._service: subprocess.Popen[bytes] | None = None
+        self._others: list[subprocess.Popen[bytes]] = []
         self.environ = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -105,7 +108,7 @@ class Session:
 
     def follow(self, block: Block) -> None:
         """Does what a reader would do with the block."""
-        block = replace(block, text=block.text.replace(PORT, self.port))
+        block = replace(block, text=block.text.replace(PORT, self.port).replace(SCHEDULER, self.scheduler))
         if block.caption:
             file = self.directory / block.caption
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -140,6 +143,11 @@ class Session:
             self.environ[name] = os.path.expandvars(value)
         elif command.startswith("rave serve") and ";" not in command:
             self._serve(command, expected)
+        elif first == "dask":
+            arguments = shlex.split(command)
+            self._others.append(
+                subprocess.Popen(arguments, cwd=self.directory, env=self.environ, stderr=subprocess.DEVNULL)
+            )
         elif first not in SHOWN_ONLY:
             if first == "raved":
                 self.close()  # it takes the port
@@ -182,6 +190,14 @@ class Session:
             assert time.monotonic() < until, f"$ {command}\n{self.log.read_text()}"
             time.sleep(0.05)
         assert not expected or is_like(self.log.read_text(), expected), f"$ {command}\n{self.log.read_text()}"
+
+    def end(self) -> None:
+        """Stops everything that the page has left running."""
+        self.close()
+        for process in self._others:
+            process.terminate()
+        for process in self._others:
+            process.wait(30)
 
     def close(self) -> None:
         """Stops the service, and a daemon that the page has left behind."""
@@ -250,7 +266,7 @@ def test_a_page_does_what_it_says(path: Path, tmp_path: Path, monkeypatch: pytes
         for block in blocks_of(path):
             session.follow(block)
     finally:
-        session.close()
+        session.end()
 
 
 def test_blocks_are_found_with_language_caption_and_place(tmp_path: Path) -> None:

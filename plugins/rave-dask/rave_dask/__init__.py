@@ -1,0 +1,1 @@
+"""Operations of RAVE on a Dask cluster."""

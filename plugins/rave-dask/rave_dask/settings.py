@@ -1,0 +1,99 @@
+"""The settings of this package: the table ``[plugins.dask]``."""
+
+# ruff: noqa: RUF009  # a Setting is a descriptor, made to be shared as the default of its field
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Final
+
+from rave_core.errors import ConfigurationError, nearest
+from rave_core.settings import Count, Duration, PluginSettings, Table, Text
+
+_SCHEMES: Final = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How the cluster treats the bodies of an operation.
+
+    Attributes:
+        priority: those with a higher one run first.
+        retries: how often a body that raised an exception runs again.
+        resources: what the body takes of its worker's resources, by name.
+    """
+
+    priority: int = 0
+    retries: int = 0
+    resources: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DaskSettings(PluginSettings):
+    """The checked content of ``[plugins.dask]``.
+
+    Attributes:
+        scheduler: the address of the cluster, such as ``tcp://10.0.0.5:8786``.
+        local: workers of a cluster of its own, instead of ``scheduler``; 0 for none.
+        slots: bodies that each worker of the service has in the cluster at once, running or queued there.
+        patience: seconds that a body waits for a scheduler, or for a worker that can run it.
+        operations: `Placement` by ``namespace/operation``, or a pattern of it with ``*``; the first that fits counts.
+
+    Raises:
+        ConfigurationError: a value is wrong; the message says what would be right.
+    """
+
+    plugin = "dask"
+    scheduler: Text = Text("")
+    local: Count = Count(0, least=0)
+    slots: Count = Count(64)
+    patience: Duration = Duration(30.0)
+    operations: Table = Table(dict)
+
+    def check(self, origin: str) -> None:
+        """Returns if there is one cluster, and the operations can be read."""
+        if bool(self.scheduler) == bool(self.local):
+            raise ConfigurationError(
+                f"{origin}: write either scheduler = 'tcp://HOST:8786' for a cluster that exists, or local = 2 for two "
+                "workers on this machine"
+            )
+        if self.scheduler and not self.scheduler.startswith(_SCHEMES):
+            raise ConfigurationError(
+                f"{origin}: scheduler is {self.scheduler!r}: write its address with the scheme, as 'tcp://HOST:8786'"
+            )
+        for name, own in self.operations.items():
+            _placement(f"{origin}: operations.{name!r}", own)
+
+    def placement(self, operation: str) -> Placement:
+        """How the cluster treats ``namespace/operation``."""
+        for pattern, own in self.operations.items():
+            if fnmatchcase(operation, pattern):
+                return _placement(pattern, own)
+        return Placement()
+
+
+def _placement(where: str, own: object) -> Placement:
+    if not isinstance(own, Mapping):
+        raise ConfigurationError(f"{where} is {own!r}: write a table such as {{priority = 10, retries = 2}}")
+    known = ("priority", "retries", "resources")
+    for name in own:
+        if name not in known:
+            raise ConfigurationError(f"{where}: unknown setting {name!r}: {nearest(str(name), known)}")
+    priority, retries, resources = own.get("priority", 0), own.get("retries", 0), own.get("resources", {})
+    if not _is_whole(priority):
+        raise ConfigurationError(f"{where}: priority is {priority!r}: write a whole number; higher ones run first")
+    if not _is_whole(retries) or retries < 0:
+        raise ConfigurationError(f"{where}: retries is {retries!r}: write how often a failed body runs again, as 2")
+    if not isinstance(resources, Mapping) or not all(_is_amount(each) for each in resources.values()):
+        raise ConfigurationError(f"{where}: resources is {resources!r}: write amounts by name, as {{GPU = 1}}")
+    return Placement(priority, retries, {str(name): float(amount) for name, amount in resources.items()})
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value > 0

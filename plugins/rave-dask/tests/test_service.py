@@ -1,0 +1,197 @@
+"""A real service whose operations run in a real cluster."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from rave_core.testing import free_port
+
+CODE = '''\
+"""A namespace for tests."""
+
+import os
+import time
+from pathlib import Path
+
+from rave_core import op, op_file, typemap, mime_type
+
+
+@op
+@typemap(int)
+@mime_type("text/plain")
+def where(n):
+    """Who computed it."""
+    with open(__file__ + ".runs", "a") as note:
+        note.write("x")
+    time.sleep(0.2)
+    return f"first {n} by {os.getppid()}"
+
+
+@op_file
+@typemap(int)
+@mime_type("text/csv")
+def sheet(path, n):
+    """A file."""
+    Path(path).write_text("n\\n" * n)
+
+
+@op
+def endless():
+    """Notes its process, and sleeps on."""
+    Path(__file__ + ".pid").write_text(str(os.getpid()))
+    while True:
+        time.sleep(0.05)
+
+
+__export__ = {"where": where, "sheet": sheet, "endless": endless}
+'''
+SETTINGS = """\
+cache = "file://{place}/data"
+products = "file://{place}/products"
+disabled_plugins = "guestbook"
+[namespaces]
+lab = "{place}/lab"
+[service]
+bind = "127.0.0.1:{port}"
+workers = 1
+wait = "60s"
+anonymous = ["view", "run", "debug"]
+executor = "dask"
+failure_time = 0
+[plugins.dask]
+scheduler = "{scheduler}"
+patience = "60s"
+"""
+
+
+@dataclass
+class Running:
+    """A service that runs, and the files of its namespace."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    code: Path
+    cluster: Any
+
+    def get(self, path: str) -> requests.Response:
+        """A GET."""
+        return requests.get(f"{self.url}{path}", timeout=60)
+
+    def trouble(self) -> str:
+        """What ``/-/readyz`` says of the executor."""
+        return str(self.get("/-/readyz").json()["parts"]["executor dask"])
+
+
+@pytest.fixture(scope="module")
+def own_cluster(make_cluster: Callable[[], Any]) -> Any:
+    """A scheduler and a worker that the tests here may end."""
+    cluster = make_cluster()
+    cluster.scheduler = cluster.start_scheduler()
+    cluster.start_workers(1, nanny=False)
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def service(own_cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The service."""
+    place = tmp_path_factory.mktemp("service")
+    (place / "lab").mkdir()
+    code = place / "lab" / "__init__.py"
+    code.write_text(CODE)
+    port = free_port()
+    (place / "rave.toml").write_text(SETTINGS.format(place=place, port=port, scheduler=own_cluster.address))
+    environ = {**os.environ, "RAVE_CONFIG": str(place / "rave.toml"), "HOME": str(place)}
+    with open(place / "log", "wb") as log:
+        command = [str(Path(sys.executable).parent / "rave"), "serve"]
+        process = subprocess.Popen(command, cwd=place, env=environ, stdout=log, stderr=log)
+    running = Running(process, f"http://127.0.0.1:{port}", code, own_cluster)
+    try:
+        wait_for(lambda: is_up(running), "the service")
+        yield running
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(40)
+
+
+def is_up(running: Running) -> bool:
+    """Whether a service answers."""
+    assert running.process.poll() is None
+    try:
+        return running.get("/-/livez").ok
+    except requests.ConnectionError:
+        return False
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+    """Waits until a condition holds; gives what it gave."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
+    return found
+
+
+def test_a_hundred_clients_get_the_result_of_one_run(service: Running) -> None:
+    """It was computed below the Dask worker, not below the service."""
+    with ThreadPoolExecutor(100) as clients:
+        answers = set(clients.map(lambda _: service.get("/lab/where?n=1").text, range(100)))
+    assert len(answers) == 1
+    (answer,) = answers
+    assert re.fullmatch(r"first 1 by \d+", answer)
+    assert int(answer.split()[-1]) not in {each.pid for each in service.cluster.below(service.process)}
+    assert Path(f"{service.code}.runs").read_text().count("x") == 1
+
+
+def test_a_file_is_made_in_the_cluster(service: Running) -> None:
+    """It lands where the service keeps its products."""
+    assert service.get("/lab/sheet?n=3").text == "n\nn\nn\n"
+
+
+def test_a_cancelled_job_ends_its_body(service: Running) -> None:
+    """Its process is gone within two seconds, and the answer says that it ended."""
+    ticket = requests.get(f"{service.url}/lab/endless", headers={"Prefer": "respond-async"}, timeout=30)
+    assert ticket.status_code == 202
+    note = Path(f"{service.code}.pid")
+    own = int(wait_for(lambda: note.exists() and note.read_text(), "the body"))
+    started = time.monotonic()
+    ended = requests.delete(f"{service.url}{ticket.headers['Location']}/job", timeout=30)
+    assert (ended.status_code, ended.json()["done"]) == (200, "ended")
+    wait_for(lambda: not service.cluster.is_running(own), "the end of the body", 5)
+    assert time.monotonic() - started < 4
+
+
+def test_a_change_of_the_code_reaches_the_workers(service: Running) -> None:
+    """The next call is of the new code, in the cluster as well."""
+    assert service.get("/lab/where?n=2").text.startswith("first 2")
+    service.code.write_text(service.code.read_text().replace("first", "second"))
+    wait_for(lambda: service.get("/lab/where?n=2").text.startswith("second 2"), "the new code")
+    service.code.write_text(service.code.read_text().replace("second", "first"))
+    wait_for(lambda: service.get("/lab/where?n=2").text.startswith("first 2"), "the old code")
+
+
+def test_the_service_uses_a_scheduler_again_once_it_is_back(service: Running) -> None:
+    """Meanwhile ``/-/readyz`` is degraded and says why; the service is not restarted."""
+    cluster = service.cluster
+    wait_for(lambda: service.trouble() == "ok", "the cluster")
+    cluster.end(cluster.scheduler)
+    wait_for(lambda: "no scheduler at tcp://" in service.trouble(), "the loss of the scheduler")
+    assert service.get("/-/readyz").json()["status"] == "degraded"
+    with ThreadPoolExecutor(1) as client:
+        waiting = client.submit(service.get, "/lab/where?n=3")
+        cluster.scheduler = cluster.start_scheduler(int(cluster.address.rpartition(":")[2]))
+        cluster.start_workers(1, nanny=False)
+        assert waiting.result().text.startswith("first 3")
+    assert service.trouble() == "ok"

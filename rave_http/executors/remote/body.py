@@ -1,0 +1,60 @@
+"""What travels to another machine: a body, and what it needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rave_core.settings import Settings
+from rave_http.executors.child_runtime import BodyCall, Probe
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBody:
+    """A body on its way to another machine. It can be pickled, and holds the settings of the sender.
+
+    Attributes:
+        number: distinguishes it from all others of its sender.
+        operation: its full name.
+        time_limit: seconds, ``None`` for no limit.
+        release: of RAVE, at the sender.
+        origin: distinguishes its sender from all others.
+        environment: equal for bodies that the same child process may run.
+        content: the rest, pickled.
+    """
+
+    number: int
+    operation: str
+    time_limit: float | None
+    release: str
+    origin: str
+    environment: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What only a worker with the same release of RAVE reads.
+
+    Attributes:
+        body: what to run.
+        settings: those of the sender's runtime.
+        directories: the namespaces that are plain directories, by name.
+        probe: shows whether the worker sees the same cache.
+        inode: the directory in which the body makes its file, and its inode; ``None`` for one that makes none.
+    """
+
+    body: BodyCall
+    settings: Settings
+    directories: Mapping[str, str]
+    probe: Probe
+    inode: tuple[str, int] | None
+
+
+def inode_of(directory: str) -> int | None:
+    """The inode of a directory; ``None`` if it does not exist."""
+    try:
+        return os.stat(directory).st_ino
+    except OSError:
+        return None
