@@ -1,10 +1,12 @@
 # Needs Python 3.11 or later and make; everything else is installed into .venv, once.
 #   PYTHON=python3.13 make test     chooses the interpreter of a new .venv
 #   WORKERS=4 make test             runs the tests in more processes
+#   RERUNS=0 make test              lets a test that fails once fail the run
 #   ARGS="-k expiry" make test      passes arguments on: to pytest, the demo or the benchmarks
 
 PYTHON ?= python3
 WORKERS ?= 2
+RERUNS ?= 1
 MINUTES ?= 15
 ARGS ?=
 
@@ -24,7 +26,7 @@ demo: $(STAMP) ## run real flow analyses on a generated day of traffic, and serv
 
 test: $(STAMP) ## run the whole test suite
 	@$(BIN)/python -m compileall -q -j 0 rave_core rave_backends rave_http plugins  # tests start many processes
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -raR --reruns $(RERUNS) $(ARGS)
 
 check: lint types contracts guards docs ## everything that CI checks besides the whole suite
 
