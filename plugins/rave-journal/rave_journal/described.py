@@ -14,6 +14,7 @@ _BYTES: Final = "application/octet-stream"
 _PROBLEM: Final = "application/problem+json"
 _HTML: Final = "text/html"
 _PLAIN: Final = "text/plain"
+_STREAM: Final = "text/event-stream"
 _VERSION: Final[Item] = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 
 _COMMIT: Final[Item] = {
@@ -81,6 +82,16 @@ def commit(base: str, *, has_version: bool = False) -> Item:
         "get": {"responses": read},
         "post": {"parameters": list(_of_draft(has_version=has_version)), "responses": made},
     }
+
+
+def events(base: str) -> Item:
+    """The commits as they happen; for who asks for no stream, the document of that name."""
+    streamed: dict[str, Mapping[str, Any]] = {_STREAM: _TEXT, _PLAIN: _TEXT, _BYTES: {}}
+    found = commit(base)
+    last = _parameter("Last-Event-ID", "header", "After which event.", {"type": "string", "pattern": "^[0-9]{1,18}$"})
+    responses = {"200": _answer("The commits, or the payload.", streamed), "304": found["get"]["responses"]["304"]}
+    reads = {"parameters": [last], "responses": responses}
+    return {"parameters": _in_path(base), "get": reads, "post": found["post"]}
 
 
 def metadata(base: str, *, has_version: bool = False) -> Item:

@@ -28,7 +28,7 @@ def rave_http_resources(context: ResourceContext) -> Sequence[Route]:
     def store() -> DocumentStore:
         return context.documents
 
-    journals = MirroredJournals([own.journal(name, store) for name in own.journals], store)
+    journals = MirroredJournals([own.journal(name, store, context.operation) for name in own.journals], store)
     desk = JournalDesk(context, journals, own.default)
     return [
         *_routes(desk, "/-/journal", collection_of(own.default)),
@@ -37,6 +37,7 @@ def rave_http_resources(context: ResourceContext) -> Sequence[Route]:
 
 
 def _routes(desk: object, base: str, namespace: str) -> Iterator[Route]:
+    from rave_journal.commit_stream import CommitStream
     from rave_journal.history_resources import CommitDifference, CommitLog
     from rave_journal.resources import CommitList, CommitMetadata, CommitResource, JournalDesk
 
@@ -46,6 +47,7 @@ def _routes(desk: object, base: str, namespace: str) -> Iterator[Route]:
 
     route = partial(Route, namespace=namespace, limit=_LIMIT, inline=True, plain_problems=True)
     yield route(base, commits, _READ, openapi=described.listing(base))
+    yield route(f"{base}/events", CommitStream(desk, commit), _WRITE, openapi=described.events(base))
     yield route(f"{base}/{{key}}", commit, _WRITE, openapi=described.commit(base))
     yield route(f"{base}/{{key}}/meta", metadata, _READ, openapi=described.metadata(base))
     yield route(f"{base}/{{key}}/log", CommitLog(desk), _READ, openapi=described.history(base))

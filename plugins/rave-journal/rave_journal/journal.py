@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -45,16 +45,16 @@ class Journal:
     Every method raises `rave_core.errors.StoreAwayError` if the store can't be reached.
     """
 
-    def __init__(self, name: str, store: Callable[[], DocumentStore], check: Check | None = None) -> None:
+    def __init__(self, name: str, store: Callable[[], DocumentStore], checks: Sequence[Check] = ()) -> None:
         """Makes it.
 
         Args:
             name: of the journal.
             store: gives the document store, when it is first needed.
-            check: refuses payloads of new commits; ``None`` to take any.
+            checks: refuse payloads of new commits.
         """
         self.name = name
-        self._check = check
+        self._checks = checks
         self.collection = collection_of(name)
         self._store = store
 
@@ -83,8 +83,9 @@ class Journal:
             MalformedPayloadError: the payload is not what the journal takes.
         """
         check_key(draft.key)
-        if self._check is not None and draft.payload is not None:
-            self._check(draft.payload)
+        if draft.payload is not None:
+            for check in self._checks:
+                check(draft.payload)
         author = draft.author if draft.principal is None else signed(draft.principal, draft.author)
         if not 1 <= draft.version <= LAST_VERSION:
             raise self.conflict(draft)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final
 
-from rave_core.documents import DocumentStore, Mirror
+from rave_core.documents import DocumentStore, Metadata, Mirror
 from rave_core.errors import StoreAwayError
 from rave_journal.commits import Commit
+from rave_journal.heard import Heard
 from rave_journal.journal import Draft, Journal
 
 _PATIENCE: Final = 1.0
@@ -25,6 +27,7 @@ class MirroredJournals:
         self._journals = {journal.name: journal for journal in journals}
         self._mirror: Mirror | None = None
         self._opening = threading.Lock()
+        self._heard = Heard()
 
     def find(self, name: str) -> Journal | None:
         """The journal of a name; ``None`` if there is none."""
@@ -71,6 +74,30 @@ class MirroredJournals:
             self._mirror.reach(saved.sequence, _PATIENCE)
         return saved
 
+    def sequence(self) -> int:
+        """The number of the latest commit in the store.
+
+        Raises:
+            StoreAwayError: the store can't be reached.
+        """
+        self.mirror()
+        return self._store().sequence()
+
+    def commits(self, journal: Journal, since: int, most: int) -> list[tuple[int, Commit | None]]:
+        """The commits after a number, at most ``most``, each with its own; ``None`` for those of other collections.
+
+        Raises:
+            StoreAwayError: the store can't be reached.
+        """
+        changes = self._store().changes(since, limit=most)
+        return [(each.sequence, _of(journal, each.metadata)) for each in changes]
+
+    @contextmanager
+    def news(self) -> Iterator[asyncio.Event]:
+        """An event that is set in the current loop soon after each commit."""
+        with self._heard.listening() as event:
+            yield event
+
     def delay(self) -> float:
         """Seconds by which memory may be late since it can't follow the store; 0 while it can."""
         mirror = self._mirror
@@ -85,7 +112,8 @@ class MirroredJournals:
         if self._mirror is None:
             with self._opening:
                 if self._mirror is None:
-                    self._mirror = Mirror(self._store(), [each.collection for each in self._journals.values()])
+                    names = [each.collection for each in self._journals.values()]
+                    self._mirror = Mirror(self._store(), names, on_change=self._heard.tell)
         return self._mirror
 
     def close(self) -> None:
@@ -94,3 +122,7 @@ class MirroredJournals:
             if self._mirror is not None:
                 self._mirror.close()
                 self._mirror = None
+
+
+def _of(journal: Journal, known: Metadata) -> Commit | None:
+    return Commit.of(known) if known.collection == journal.collection else None

@@ -21,6 +21,7 @@ from rave_journal.commits import Commit
 from rave_journal.headers import YES, HeaderError, draft_of, flag_of
 from rave_journal.journal import Draft, Journal
 from rave_journal.mirrored import MirroredJournals
+from rave_journal.validation import CheckAwayError
 
 T = TypeVar("T")
 _HIDDEN: Final = "there is nothing here that you may see"  # as the service says of what is hidden
@@ -159,6 +160,8 @@ class CommitResource:
             context.audit(req, "commit", allowed=False)
             status = "409 Conflict" if version else "412 Precondition Failed"
             send_conflict(context, req, resp, conflict, status=status)
+        except CheckAwayError as error:
+            raise context.Problem("busy", str(error), headers={"Retry-After": "5"}) from None
         except (HeaderError, InvalidDocumentError) as error:
             context.audit(req, "commit", allowed=False)
             raise context.Problem("bad-request", str(error)) from None

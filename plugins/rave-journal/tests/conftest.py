@@ -47,7 +47,16 @@ def square(n: int) -> int:
     return n * n
 
 
-__export__ = {"square": square}
+@op
+def check_radar(payload: bytes) -> None:
+    """Returns if a radar can work like that."""
+    if int(payload) > 11:
+        raise ValueError(f"{int(payload)} is too loud")
+    if int(payload) < 0:
+        raise KeyError("quiet")
+
+
+__export__ = {"square": square, "check_radar": check_radar}
 '''
 _SERVES = "ASGI server listening"
 
@@ -164,7 +173,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JournalService
     place = tmp_path_factory.mktemp("journal")
     schema = {"type": "object", "properties": {"level": {"type": "integer"}}, "required": ["level"]}
     (place / "schema.json").write_text(json.dumps(schema))
-    names = 'journals = ["diary", "sites", "secret", "strict"]'
+    names = 'journals = ["diary", "sites", "secret", "strict", "radar", "odd"]'
+    checks = 'checks = {radar = "lab/check_radar", odd = "lab/absent"}'
     running = launch(
         place,
         workers=2,
@@ -176,7 +186,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JournalService
                 "eve": {"*": ["view"], "journal:secret": []},
             },
         },
-        more=f'[plugins.journal]\n{names}\nschemas = {{strict = "{place}/schema.json"}}',
+        more=f'[plugins.journal]\n{names}\n{checks}\nschemas = {{strict = "{place}/schema.json"}}',
     )
     yield running
     running.stop()

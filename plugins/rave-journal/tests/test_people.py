@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rave_journal.journal import Draft
 from rave_journal.settings import JournalSettings
+from rave_journal.validation import CheckAwayError
 
 from rave_core import Settings
 from rave_core.errors import ConfigurationError
@@ -62,6 +66,70 @@ def test_a_journal_takes_only_what_fits_its_schema(service: Any) -> None:
     assert service.commit(f"{strict}/2", b"", **{"X-Rainer-Empty": "yes"}).status_code == 200
 
 
+def test_a_journal_takes_only_what_its_operation_passes(service: Any) -> None:
+    """Any exception refuses; the client gets its text. Without the operation, nothing is committed."""
+    radar = "/-/journal:radar/cfg"
+    for payload, told in ((b"12", "12 is too loud"), (b"x", "invalid literal"), (b"-1", "KeyError: 'quiet'")):
+        refused = service.commit(f"{radar}/1", payload)
+        assert (refused.status_code, refused.text.startswith("Malformed input: ")) == (400, True), refused.text
+        assert told in refused.text
+    assert service.commit(f"{radar}/1", b"11").status_code == 200
+    assert service.commit(f"{radar}/2", b"", **{"X-Rainer-Empty": "yes"}).status_code == 200
+    away = service.commit("/-/journal:odd/cfg/1", b"11")
+    assert (away.status_code, away.headers["Retry-After"]) == (503, "5")
+    assert "'lab/absent'" in away.text
+    with pytest.raises(CheckAwayError, match="is not served here"):
+        JournalSettings(journals=["a"], checks={"a": "lab/check"}).journal("a", lambda: None).commit(  # type: ignore[arg-type,return-value]  # no store is reached
+            Draft("k", 1, b"x", "ada")
+        )
+
+
+def test_commits_are_streamed(service: Any) -> None:
+    """From now on, or after the last that a client has seen; only those of the journal, from any worker."""
+    stream = {"Accept": "text/event-stream"}
+    for name, version in (("sites", 1), ("diary", 1), ("sites", 2)):
+        made = service.commit(f"/-/journal:{name}/p.streamed/{version}", b"x")
+        assert made.status_code == 200
+    with service.get("/-/journal:sites/events", headers=stream | {"Last-Event-ID": "0"}, stream=True) as answer:
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        lines = answer.iter_lines()
+        seen = list(_events(lines, 2))
+        assert [each["version"] for _, each in seen] == [1, 2]
+        service.commit("/-/journal:sites/p.streamed/3", b"x")
+        [(last, third)] = _events(lines, 1)
+        assert (third["key"], third["version"]) == ("p.streamed", 3)
+    service.commit("/-/journal:sites/p.streamed/4", b"x")
+    with service.get("/-/journal:sites/events", headers=stream | {"Last-Event-ID": last}, stream=True) as answer:
+        assert [each["version"] for _, each in _events(answer.iter_lines(), 1)] == [4]
+    assert service.get("/-/journal:sites/events", headers=stream | {"Last-Event-ID": "x"}).status_code == 400
+    hidden = service.get("/-/journal:secret/events", headers=stream | {"X-Remote-User": "eve"})
+    assert hidden.status_code == 404
+
+
+def test_a_document_can_be_called_events(service: Any) -> None:
+    """Who asks for no stream gets it."""
+    assert service.get(f"{BASE}/events").status_code == 404
+    assert service.commit(f"{BASE}/events/1", b"what happens").status_code == 200
+    assert service.get(f"{BASE}/events").content == b"what happens"
+    assert service.get(f"{BASE}/events/1/meta").json()["key"] == "events"
+    assert service.commit(f"{BASE}/events", b"more", **{"If-Match": '"1"'}).json()["version"] == 2
+
+
+def _events(lines: Iterator[bytes], count: int) -> Iterator[tuple[str, Any]]:
+    """The next commits in a stream: ID and metadata."""
+    known: dict[str, str] = {}
+    for line in lines:
+        name, _, text = line.decode().partition(": ")
+        known[name] = text
+        if not line and known.get("event") == "commit":
+            yield known["id"], json.loads(known["data"])
+            count -= 1
+        if not line:
+            known = {}
+        if not count:
+            return
+
+
 @pytest.mark.parametrize(
     ("table", "told"),
     [
@@ -70,6 +138,7 @@ def test_a_journal_takes_only_what_fits_its_schema(service: Any) -> None:
         ({"journals": ["a/b"]}, "journals has 'a/b'"),
         ({"journals": ["a"], "schemas": {"b": "x.json"}}, "schemas names the journal 'b'"),
         ({"journals": ["a"], "schemas": {"a": 7}}, "schemas.a is 7"),
+        ({"journals": ["a"], "checks": {"b": "lab/check"}}, "checks names the journal 'b'"),
     ],
 )
 def test_wrong_settings_are_refused_by_name(table: dict[str, Any], told: str) -> None:
