@@ -14,7 +14,7 @@ from pathlib import Path
 from rave_core.versions.source.closure import ClosureRequest, closure_of
 from rave_core.versions.source.loaded_source import keep_facts_in, sources
 
-LIMITS = {10: 1.0, 200: 10.0}
+LIMITS = {10: 1.0, 200: 10.0, 600: 30.0}
 """From numbers of nodes to milliseconds, warm."""
 
 

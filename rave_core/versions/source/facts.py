@@ -55,6 +55,7 @@ class Facts:
 
     Attributes:
         source: its bytes.
+        is_cell: whether it is a cell of a notebook.
         record: what was found so far, as JSON has it.
         has_news: whether more was found than ``record`` had at first.
     """
@@ -62,7 +63,7 @@ class Facts:
     def __init__(self, source: bytes, filename: str, is_cell: bool, record: dict[str, Any] | None = None) -> None:
         self.source = source
         self._filename = filename
-        self._is_cell = is_cell
+        self.is_cell = is_cell
         self.record: dict[str, Any] = record if record is not None else {}
         self.has_news = False
         self._parsed: Parsed | None = None
@@ -132,7 +133,7 @@ class Facts:
     def _parse(self) -> Parsed | None:
         if self._parsed is None and not self._is_broken:
             try:
-                self._parsed = Parsed(self.source, self._filename, self._is_cell)
+                self._parsed = Parsed(self.source, self._filename, self.is_cell)
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 self._is_broken = True
         return self._parsed
