@@ -63,7 +63,7 @@ def imports(_: Path) -> Iterator[Comparison]:
     for _turn in range(7):
         nothing, ours, theirs = (seconds(each) for each in ("pass", "import rave_core", "import joblib"))
         taken.append((max(ours - nothing, 1e-6), max(theirs - nothing, 1e-6)))
-    yield median_ratio("import", "import joblib", taken, limit=1.2)
+    yield median_ratio("import", "import joblib", taken, limit=0.8)
 
 
 def measured(accepted: dict[str, float], *, carefully: bool) -> Iterator[Comparison]:

@@ -8,11 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from rave_core.engine.context import ExecutionContext
-from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import Call, OperationSpec, Options, Outcome
 from rave_core.operations.operation import BoundOperation, Operation
 from rave_core.operations.pickling import Build
 from rave_core.runtime.runtime import current_context, runtime_of
+
+if TYPE_CHECKING:
+    from rave_core.engine.execution import ResolvedOperation
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")

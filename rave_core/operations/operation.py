@@ -7,10 +7,9 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
-from rave_core.backend import EVICTED
 from rave_core.engine.context import ExecutionContext, ambient, current
 from rave_core.errors import DecorationError
-from rave_core.model import FOREVER, PLAIN, Call, Key, OperationSpec, Options, Outcome
+from rave_core.model import EVICTED, FOREVER, PLAIN, Call, Key, OperationSpec, Options, Outcome
 from rave_core.operations.call_cache import CallMemo
 from rave_core.operations.options import check_tofile, take_options
 from rave_core.operations.pickling import Build, Picklable

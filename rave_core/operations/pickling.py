@@ -12,12 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import FrameType
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
-from rave_core.engine.execution import ResolvedOperation
 from rave_core.errors import UnpicklableError
 from rave_core.model import OperationSpec
 from rave_core.versions.annotations import Pinned
+
+if TYPE_CHECKING:
+    from rave_core.engine.execution import ResolvedOperation
 
 T = TypeVar("T")
 Build: TypeAlias = Callable[..., Any]

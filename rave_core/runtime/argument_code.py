@@ -8,9 +8,9 @@ from types import FunctionType
 
 from rave_core.functions.naming import file_of
 from rave_core.versions.file_contents import contents
+from rave_core.versions.guards import Guards
 from rave_core.versions.source.bytecode import code_digest
 from rave_core.versions.source.closure import Closure, ClosureRequest, closure_of
-from rave_core.versions.source.guards import Guards
 
 _MAX_KNOWN = 4096
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
-from rave_core.backend import parse_size
 from rave_core.errors import ConfigurationError
 from rave_core.text.durations import parse_duration
 from rave_core.text.secrets import without_secrets
@@ -178,6 +177,8 @@ class Size(Setting["int | str", int]):
         """Bytes of a number, or of a text as ``parse_size`` reads it."""
         if isinstance(value, bool) or not isinstance(value, (int, str)):
             raise self.refusal()
+        from rave_core.backend import parse_size  # only here: few settings are sizes, and it is slow to import
+
         return parse_size(str(value))
 
 

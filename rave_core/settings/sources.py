@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,6 +56,8 @@ def read_file(path: Path) -> dict[str, Any]:
     Raises:
         ConfigurationError: the file can't be read, or is not TOML; the message has the line.
     """
+    import tomllib  # only here, since many programs have no settings file
+
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rave_core.versions.epochs import code_changed
+from rave_core.versions.guards import Guards
 from rave_core.versions.loaded_files import loaded_files
-from rave_core.versions.source.guards import Guards
 
 _NO_GUARDS = Guards()
 

@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 
 from rave_core.errors import UnknownNameError
 from rave_core.model import Kind, OperationSpec
+from rave_core.versions.guards import Guards
 from rave_core.versions.source import imports
 from rave_core.versions.source.classes import describe_class
 from rave_core.versions.source.converted import NotLookedUp, put_converters
 from rave_core.versions.source.functions import describe_function, own_attributes
-from rave_core.versions.source.guards import Guards, guards_of
+from rave_core.versions.source.guarded_names import guards_of
 from rave_core.versions.source.loaded_source import sources
 from rave_core.versions.source.locality import Locality, Place
 from rave_core.versions.source.modules import describe_module

@@ -1,4 +1,4 @@
-"""Guards: names that may be rebound, and values that may change, without notice."""
+"""The guards of what was reached: names that may be rebound, and values that may change, without notice."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import copy
 import dis
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
 from rave_core.versions.epochs import shell
+from rave_core.versions.guards import ABSENT, Guard, Guards
 from rave_core.versions.source.classes import CONSTRUCTION, class_place, function_in
 from rave_core.versions.source.functions import own_attributes
 from rave_core.versions.source.locality import Place
@@ -21,43 +21,6 @@ from rave_core.versions.source.walk import SCALARS, BoundName, Place_, Walk
 
 MAX_COMPARED = 1000
 """The maximum number of leaves of a value that is compared with a copy before each call."""
-_ABSENT: Any = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """A name, its value, and a copy of that value if it is mutable."""
-
-    space: Mapping[str, Any]
-    name: str
-    value: Any
-    copied: Any
-
-    def holds(self) -> bool:
-        """Whether everything is as it was."""
-        now = self.space.get(self.name, _ABSENT)
-        if now is not self.value:
-            return False
-        if self.copied is _ABSENT:
-            return True
-        return bool((now if isinstance(now, (dict, list, set)) else own_attributes(now)) == self.copied)
-
-
-@dataclass(frozen=True, slots=True)
-class Guards:
-    """All guards of a version; an empty one is false."""
-
-    each: tuple[Guard, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.each)
-
-    def hold(self) -> bool:
-        """Whether everything is as it was."""
-        try:
-            return all(guard.holds() for guard in self.each)
-        except Exception:  # noqa: BLE001  # an ``==`` of the user's
-            return False
 
 
 def guards_of(walk: Walk, state: Mapping[Place_, str]) -> Guards:
@@ -71,7 +34,7 @@ def guards_of(walk: Walk, state: Mapping[Place_, str]) -> Guards:
         is_loose = is_prompt or not has_file(named.space) or _is_rebound(walk, named)
         if is_loose or place in written or (id(value), "") in written:
             found.append(Guard(named.space, named.name, value, _copy(walk, named)))
-    found += [Guard(space, name, _ABSENT, _ABSENT) for (_, name), space in walk.missing.items()]
+    found += [Guard(space, name, ABSENT, ABSENT) for (_, name), space in walk.missing.items()]
     return Guards(tuple(found))
 
 
@@ -90,7 +53,7 @@ def _copy(walk: Walk, named: BoundName) -> Any:
     """A copy to compare a mutable value with, if that is cheap."""
     value = named.value
     if type(value) in SCALARS or isinstance(value, (FunctionType, type, ModuleType, *INERT)) or operation_in(value):
-        return _ABSENT
+        return ABSENT
     if type(value) in (dict, list, set):
         return copy.deepcopy(value) if is_plain(value, [MAX_COMPARED]) else value.copy()
     attributes = own_attributes(value)
@@ -98,7 +61,7 @@ def _copy(walk: Walk, named: BoundName) -> Any:
         if not _writes_itself(type(value)):
             return copy.deepcopy(attributes)
         walk.tell(named.label, "its own methods change it: its value is that at the first call")
-    return _ABSENT
+    return ABSENT
 
 
 def _writes_itself(cls: type) -> bool:
