@@ -27,6 +27,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     Attributes:
         time: of the latest sample, in Unix seconds, a multiple of the sample period; 0 before the first.
         sampled_at: when that was taken.
+        settled: the time before which no sample is added any more.
         events: how many were read so far.
         positions: of the readers, by name.
         states: of the processors, by name.
@@ -34,6 +35,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
     time: float = 0.0
     sampled_at: float = 0.0
+    settled: float = 0.0
     events: int = 0
     positions: dict[str, dict[str, Any]] = {}
     states: dict[str, ProcessorState] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,13 +36,13 @@ class Committer:
         reload: how it stands with reloads that others ask for, as of the latest commit.
     """
 
-    def __init__(self, store: SampleStore, fence: int) -> None:
-        """Starts its thread."""
+    def __init__(self, store: SampleStore, fence: int, chores: Callable[[], object]) -> None:
+        """Starts its thread, which also does ``chores`` after each commit."""
         self.is_fenced = False
         self.trouble: str | None = None
         self.dropped = 0
         self.reload = ReloadRequest(0, 0, "")
-        self._store, self._fence = store, fence
+        self._store, self._fence, self._chores = store, fence, chores
         self._work: _Work | None = None
         self._answer: tuple[int, str] | None = None
         self._is_busy = self._is_closing = False
@@ -112,6 +113,14 @@ class Committer:
             except StoreAwayError:
                 self._answer = answer
         self.reload = self._store.reload_request()
+        self._do_chores()
+
+    def _do_chores(self) -> None:
+        """Does them; the samples of this commit are written, whatever comes of that."""
+        try:
+            self._chores()
+        except StoreAwayError as error:
+            _log.warning("monitor %s: old samples stay for now: %s", self._store.monitor, error)
 
     def _put_back(self, work: _Work, error: Exception) -> None:
         """Keeps what could not be written, below what came since."""

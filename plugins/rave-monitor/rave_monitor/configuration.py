@@ -20,6 +20,7 @@ from rave_monitor.toml_lines import TomlLines
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _GROUPS: Final[dict[str, type]] = {"readers": Reader, "processors": Processor}
+_DURATIONS: Final = {"sample_period": "1s", "sample_limit": "10s", "thin_to": "1m"}
 _LONGEST: Final = 200
 
 
@@ -65,6 +66,9 @@ class MonitorConfig:
         name: of the monitor: what its samples are kept under, and what its processes compete to lead.
         sample_period: seconds from one sample to the next.
         sample_limit: seconds that one sample of a processor may take.
+        keep: seconds after which samples are removed; ``None`` for never.
+        thin_after: seconds after which only the first sample in each ``thin_to`` seconds stays; ``None`` for never.
+        thin_to: seconds.
         documents: URL of the database for samples; ``None`` for the one of the settings.
         readers, processors: in their order.
     """
@@ -73,6 +77,9 @@ class MonitorConfig:
     name: str
     sample_period: float
     sample_limit: float
+    keep: float | None
+    thin_after: float | None
+    thin_to: float
     documents: str | None
     readers: tuple[Part, ...]
     processors: tuple[Part, ...]
@@ -118,13 +125,14 @@ class _Reading:
         Raises:
             MonitorConfigError: there are mistakes.
         """
-        known = {"sample_period", "sample_limit", "name", "documents", "paths", *_GROUPS}
+        known = {*_DURATIONS, "keep", "thin_after", "name", "documents", "paths", *_GROUPS}
         for key in self._document.keys() - known:
             self._wrong(f"unknown key {key!r}; {nearest(key, known)}", key=key)
         values = {
             "name": self._name(),
-            "sample_period": self._duration("sample_period", "1s"),
-            "sample_limit": self._duration("sample_limit", "10s"),
+            **{key: self._duration(key, default) for key, default in _DURATIONS.items()},
+            "keep": self._age("keep"),
+            "thin_after": self._age("thin_after"),
             "documents": self._documents(),
             **{group: self._parts(group) for group in _GROUPS},
         }
@@ -154,6 +162,20 @@ class _Reading:
             return 1.0
         if not 0.01 <= seconds <= 86400:
             self._wrong(f"{key} is {value!r}: expected 0.01 s to 1 day", key=key)
+        return seconds
+
+    def _age(self, key: str) -> float | None:
+        """An age of samples; ``None`` if it is not given."""
+        value = self._document.get(key)
+        if value is None or value == "never":
+            return None
+        try:
+            seconds = parse_duration(value)
+        except ValueError as error:
+            self._wrong(f"{key}: {error}", key=key)
+            return None
+        if seconds < 60:
+            self._wrong(f"{key} is {value!r}: expected at least 1 minute, or 'never'", key=key)
         return seconds
 
     def _documents(self) -> str | None:

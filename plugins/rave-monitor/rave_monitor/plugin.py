@@ -1,4 +1,4 @@
-"""What this package adds to RAVE: the command ``rave monitor``."""
+"""What this package adds to RAVE: the command ``rave monitor``, and monitors beside the workers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rave_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from rave_core.lifecycle import PluginContext, Service
     from rave_core.registry import Registry
 
 
@@ -16,3 +17,16 @@ def rave_register_commands(registry: Registry[Any]) -> None:
     from rave_monitor.commands import monitor
 
     registry.add("monitor", monitor, origin=__name__)
+
+
+@hookimpl
+def rave_services(context: PluginContext) -> list[Service] | None:
+    """Runs the monitors of the setting ``configs``."""
+    from rave_monitor.settings import MonitorSettings
+
+    configs = MonitorSettings.of(context.settings).configs
+    if not configs:
+        return None
+    from rave_monitor.service import services_of
+
+    return services_of(configs)

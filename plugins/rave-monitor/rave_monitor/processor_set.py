@@ -108,6 +108,11 @@ class RunningProcessor:
             return Sample(self.part.name, pending.time, pending.values)
         return None
 
+    @property
+    def pending_since(self) -> float | None:
+        """The time of the sample that is being taken; ``None`` if there is none."""
+        return None if self._pending is None else self._pending.time
+
     def state(self) -> ProcessorState:
         """Its state; the last good one if it is disabled."""
         if not self.error:
@@ -176,6 +181,10 @@ class ProcessorSet:
         found = [sample for each in self.running if (sample := each.collect(now, limit)) is not None]
         self._tell()
         return found
+
+    def oldest_pending(self) -> float | None:
+        """The time of the oldest sample that is still being taken and may still count; ``None`` if there is none."""
+        return min((each.pending_since for each in self.running if each.pending_since is not None), default=None)
 
     def states(self) -> dict[str, ProcessorState]:
         """Their states, by name."""

@@ -69,6 +69,7 @@ class SampleStore:
         values = {
             "checkpoint": msgspec.msgpack.encode(checkpoint),
             "status": msgspec.json.encode(status).decode(),
+            "settled": checkpoint.settled,
         }
         rows = [
             {
@@ -107,6 +108,54 @@ class SampleStore:
         decode = msgspec.json.Decoder(dict[str, Any]).decode
         return [Sample(processor, time, decode(text)) for time, text in rows]
 
+    def settled_before(self) -> float:
+        """The time before which no sample is added any more: each that is still taken or waits is later."""
+        asked = select(_M.settled).where(_M.name == self.monitor)
+        return float(self.database.read(lambda connection: connection.execute(asked).scalar_one_or_none()) or 0.0)
+
+    def expire(self, fence: int, before: float) -> int:
+        """Removes the samples before a time; returns how many.
+
+        Raises:
+            FenceError: a later leader has claimed the checkpoint.
+        """
+
+        def act(connection: sql.Connection) -> int:
+            self._pass(connection, fence)
+            old = sql.delete(SAMPLES).where(_S.monitor == self.monitor, _S.time < before)
+            return int(connection.execute(old).rowcount)
+
+        return self.database.write(act)
+
+    def oldest(self) -> float | None:
+        """The time of the oldest sample; ``None`` if there is none."""
+        asked = select(sql.func.min(_S.time)).where(_S.monitor == self.monitor)
+        found: float | None = self.database.read(lambda connection: connection.execute(asked).scalar_one())
+        return found
+
+    def thin(self, fence: int, start: float, end: float, width: float) -> int:
+        """Of the samples from ``start`` to ``end``, keeps the first in each ``width`` seconds; returns how many went.
+
+        Raises:
+            FenceError: a later leader has claimed the checkpoint.
+        """
+        earlier = SAMPLES.alias("earlier")
+        place = _S.time / width
+        begin = (sql.cast(place, sql.BigInteger) if self.database.is_sqlite else sql.func.floor(place)) * width
+        is_later = sql.exists().where(
+            earlier.c.monitor == _S.monitor,
+            earlier.c.processor == _S.processor,
+            earlier.c.time >= begin,
+            earlier.c.time < _S.time,
+        )
+
+        def act(connection: sql.Connection) -> int:
+            self._pass(connection, fence)
+            own = (_S.monitor == self.monitor, _S.time >= start, _S.time < end)
+            return int(connection.execute(sql.delete(SAMPLES).where(*own, is_later)).rowcount)
+
+        return self.database.write(act)
+
     def ask_reload(self) -> int:
         """Asks the leader to load its configuration again; returns the number of the request."""
 
@@ -139,7 +188,14 @@ class SampleStore:
 
     def _make_row(self, connection: sql.Connection) -> None:
         insert = sqlite.insert if self.database.is_sqlite else postgresql.insert
-        empty = {"checkpoint": b"", "status": "", "reload_wanted": 0, "reload_done": 0, "reload_error": ""}
+        empty = {
+            "checkpoint": b"",
+            "status": "",
+            "settled": 0.0,
+            "reload_wanted": 0,
+            "reload_done": 0,
+            "reload_error": "",
+        }
         values = {"name": self.monitor, "fence": 0, **empty}
         connection.execute(insert(MONITORS).on_conflict_do_nothing(), values)
 

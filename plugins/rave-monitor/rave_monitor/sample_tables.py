@@ -15,6 +15,7 @@ MONITORS: Final = Table(
     Column("fence", BigInteger, nullable=False),
     Column("checkpoint", LargeBinary, nullable=False),
     Column("status", Text, nullable=False),
+    Column("settled", Double, nullable=False),
     Column("reload_wanted", Integer, nullable=False),
     Column("reload_done", Integer, nullable=False),
     Column("reload_error", Text, nullable=False),

@@ -19,6 +19,7 @@ from rave_monitor.committer import Committer
 from rave_monitor.configuration import MonitorConfig, MonitorConfigError
 from rave_monitor.processor_set import ProcessorSet
 from rave_monitor.reader_set import ReaderSet
+from rave_monitor.retention import Retention
 from rave_monitor.sample_store import SampleStore
 
 _log = logging.getLogger("rave.monitor")
@@ -56,7 +57,8 @@ class Term:
         self._notices: list[str] = []
         self._processors = ProcessorSet(config.processors, self._clock.monotonic, self._disabled)
         self._readers = ReaderSet(config.readers, self._told)
-        self._committer = Committer(store, fence)
+        retention = Retention(store, fence, runtime)
+        self._committer = Committer(store, fence, lambda: retention.apply(self._config))
         self._due = 0.0
 
     def run(self, goes_on: Callable[[], bool], wake: threading.Event, reload: threading.Event) -> None:
@@ -108,7 +110,8 @@ class Term:
         samples = self._processors.collect(self._config.sample_limit)
         self._processors.begin(time, max(now - before.sampled_at, 0.0) if before.sampled_at else 0.0)
         samples += self._processors.collect(self._config.sample_limit)
-        self._checkpoint = replace(self._checkpoint, time=time, sampled_at=now)
+        settled = min(time, self._processors.oldest_pending() or time)
+        self._checkpoint = replace(self._checkpoint, time=time, sampled_at=now, settled=settled)
         self._save(samples)
         self._publish(samples)
         self._set_due()
