@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -107,10 +106,8 @@ class Inventory:
             if hours or not part.hours:
                 left_out.append(part.left_out)
             if hours:
-                rows = dropped.get(place)
-                digest = repr((hours, rows.digest) if rows else hours)
                 reach = part.hours[0][0], part.hours[-1][0]
-                slices.append(Slice(part.piece, blake2b(digest.encode(), digest_size=20).hexdigest(), rows, reach))
+                slices.append(Slice.of(part.piece, hours, reach, dropped.get(place)))
         left_out.append(LeftOut(duplicates=sum(len(rows.rows) for rows in dropped.values()), alike=alike))
         found = Selection(window, tuple(slices), merged(left_out))
         if self.strict:

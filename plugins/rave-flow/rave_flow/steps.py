@@ -67,12 +67,21 @@ class Slice:
 
     Attributes:
         reach: the starts of the first and the last hour of which the whole piece has flows.
+        rows: how many flows it has, those that are dropped included.
     """
 
     piece: Piece | Bundle
     digest: str
     dropped: Dropped | None = field(default=None, compare=False)
     reach: tuple[int, int] = field(default=(0, 0), compare=False)
+    rows: int = field(default=0, compare=False)
+
+    @classmethod
+    def of(cls, piece: Piece | Bundle, hours: Hours, reach: tuple[int, int], dropped: Dropped | None = None) -> Slice:
+        """The flows of a piece in these of its hours, but for the rows that are dropped."""
+        digest = repr((hours, dropped.digest) if dropped else hours)
+        rows = sum(int(said.partition(":")[0]) for _, said in hours)
+        return cls(piece, blake2b(digest.encode(), digest_size=20).hexdigest(), dropped, reach, rows)
 
     def __rave_key__(self) -> str:
         """What represents the slice in a key."""
@@ -107,9 +116,14 @@ def ingest(out: str, piece: Piece | Bundle) -> None:
 @op
 @expires("30d")
 def summary(piece: Piece | Bundle) -> Said:
-    """What one piece holds."""
+    """What one piece holds. While it is being read anyway, what most questions need of it is computed, too."""
     found = summarize(Path(ingest(piece)))
     hours = tuple((hour.start, hour.said) for hour in found.hours)
+    everything = Slice.of(piece, hours, (hours[0][0], hours[-1][0]) if hours else (0, 0))
+    if everything.rows >= LARGE:
+        part_extent(everything)
+        for over in PREPARED:
+            part_totals(everything, over)
     return hours, found.doubled, json.dumps(found.left_out.facts()), found.failures
 
 
@@ -186,9 +200,34 @@ def parquet_of(slices: Sequence[Slice]) -> list[Path]:
 
 
 @op
+@expires("30d")
+def part_extent(part: Slice) -> aggregates.Extent | None:
+    """See `rave_flow.sql.aggregates.extent`."""
+    return aggregates.extent(parquet_of((part,)), Window())
+
+
+PREPARED = ("src", "dst")
+"""What is added up for each large piece when it is read: then not even the first question reads its flows."""
+
+LARGE = 20_000
+"""The flows of a large piece. Those of smaller ones are read together, as quickly as their sums."""
+
+
+@op
+@expires("30d")
+def part_totals(part: Slice, over: str) -> pyarrow.Table | None:
+    """See `rave_flow.sql.aggregates.totals`."""
+    return aggregates.totals(parquet_of((part,)), Window(), over)
+
+
+@op
 def extent(window: Window, slices: tuple[Slice, ...]) -> aggregates.Extent | None:
     """How many flows there are in the window, when the first and last of them started, and their protocols."""
-    return aggregates.extent(parquet_of(slices), window)
+    known = [one for one in slices if one.rows >= LARGE and clipped(window, (one,)) == Window()]
+    found = [part_extent(one) for one in known]
+    if others := [one for one in slices if one not in known]:
+        found.append(aggregates.extent(parquet_of(others), window))
+    return aggregates.together([each for each in found if each is not None])
 
 
 @op
@@ -209,7 +248,14 @@ def top(window: Window, slices: tuple[Slice, ...], n: int, by: str, over: str) -
 @expires("30d")
 def totals(window: Window, slices: tuple[Slice, ...], over: str) -> pyarrow.Table | None:
     """See `rave_flow.sql.aggregates.totals`."""
-    return aggregates.totals(parquet_of(slices), window, over)
+    large = [one for one in slices if one.rows >= LARGE]
+    if window != Window() or over not in PREPARED or not large:
+        return aggregates.totals(parquet_of(slices), window, over)
+    parts = [part_totals(one, over) for one in large]
+    if others := [one for one in slices if one.rows < LARGE]:
+        parts.append(aggregates.totals(parquet_of(others), window, over, sharing=1))
+    known = [part for part in parts if part is not None]
+    return aggregates.added(known) if len(known) == len(parts) else aggregates.totals(parquet_of(slices), window, over)
 
 
 @op

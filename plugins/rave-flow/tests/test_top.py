@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rave_flow import steps
 from rave_flow.errors import NothingFoundError, WindowError
-from rave_flow.operations.tables import top
+from rave_flow.operations.tables import count, top
 
 from rave_core import Runtime
 from rave_core.errors import ArgumentError
@@ -141,3 +142,40 @@ def test_days_that_did_not_change_are_not_added_up_again(
     zeek([line(MIDNIGHT + 90000.5, "10.0.0.1", 1)], name="conn.3.log")
     assert top(n=1, by="flows").to_pylist()[0]["flows"] == 7
     assert runs("flow/steps:totals") == ran + 4
+
+
+def test_the_first_question_of_large_pieces_does_not_read_their_flows(
+    serving: Callable[[Path], Runtime],
+    zeek: Callable[..., Path],
+    line: Callable[..., str],
+    runs: Callable[[str], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They were added up when they were read; small pieces, and dropped rows, count as they are."""
+    monkeypatch.setattr(steps, "LARGE", 10)
+    logs = [
+        [line(MIDNIGHT + 3600 * hour + 0.5 + each, f"10.0.0.{each % 3}", 10) for each in range(12)] for hour in (1, 2)
+    ]
+    for hour, lines in enumerate(logs):
+        directory = zeek(lines, name=f"conn.{hour}.log")
+    zeek([line(MIDNIGHT + 9000.5, "10.0.0.1", 7, "udp"), *logs[1][:4]], name="conn.few.log")
+    serving(directory)
+    read: list[int] = []
+    parquet_of = steps.parquet_of
+
+    def seen(slices: Sequence[steps.Slice]) -> list[Path]:
+        read.append(sum(one.rows for one in slices))
+        return parquet_of(slices)
+
+    table = count(bin="1d")
+    assert table["flows"].to_pylist() == [25]
+    ran = runs("flow/steps:part_totals")
+    monkeypatch.setattr(steps, "parquet_of", seen)
+    assert top(by="flows").to_pylist()[0] == {
+        "src": "10.0.0.1", "bytes": 8 * 60 + 57, "packets": 45, "flows": 9, "share": 9 / 25,
+    }  # fmt: skip
+    assert runs("flow/steps:part_totals") == ran
+    assert read
+    assert max(read) < 10  # the small one alone
+    assert top(n=1, by="flows", over="proto")["flows"].to_pylist() == [24]
+    assert sum(top(by="flows", end="2024-05-14T02:00:05")["flows"].to_pylist()) == 12 + 5

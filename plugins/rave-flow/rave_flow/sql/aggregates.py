@@ -84,20 +84,34 @@ def top(
 
 
 _ADDED = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in MEASURES)
-_FEW, MOST_TOTALS = 4, 1_000_000
-"""Totals are kept where flows share a value by so many or more, and of at most so many values."""
+MOST_TOTALS = 1_000_000
+"""Totals are kept of at most so many values."""
 
 
-def totals(parquet: Sequence[Path], window: Window, over: str) -> pyarrow.Table | None:
-    """The sums for each value of ``over``: thing, bytes, packets, flows; ``None`` if there are too many to keep."""
+def totals(parquet: Sequence[Path], window: Window, over: str, *, sharing: int = 4) -> pyarrow.Table | None:
+    """The sums for each value of ``over``: thing, bytes, packets, flows; ``None`` if there are too many to keep.
+
+    Args:
+        sharing: how many flows have to share a value on average.
+    """
     with flows(parquet, window) as connection:
         things = _things(over)
         # An estimate takes a small part of the time of the sums.
         estimate = f"SELECT count(*), approx_count_distinct(thing) FROM ({things})"  # noqa: S608  # ours
         ((number, different),) = connection.execute(estimate).fetchall()
-        if different > min(number / _FEW, MOST_TOTALS):
+        if different > min(number / sharing, MOST_TOTALS):
             return None
         return connection.sql(f"SELECT thing, {_TOTALS} FROM ({things}) GROUP BY thing").to_arrow_table()  # noqa: S608  # ours
+
+
+def added(parts: Sequence[pyarrow.Table]) -> pyarrow.Table | None:
+    """What `totals` gave of several parts, added up; ``None`` if there are too many values to keep."""
+    import pyarrow
+
+    with connected() as connection:
+        connection.register("parts", pyarrow.concat_tables(parts))
+        found = connection.sql(f"SELECT thing, {_ADDED} FROM parts GROUP BY thing").to_arrow_table()  # noqa: S608  # ours
+    return found if found.num_rows <= MOST_TOTALS else None
 
 
 def amount(parquet: Sequence[Path], window: Window, by: str) -> int:
@@ -145,6 +159,15 @@ def extent(parquet: Sequence[Path], window: Window) -> Extent | None:
         datetime.fromtimestamp(micros // 10**6, UTC).replace(microsecond=micros % 10**6) for micros in row[1:3]
     )
     return Extent(row[0], first, last, tuple(row[3]))
+
+
+def together(parts: Sequence[Extent]) -> Extent | None:
+    """The extent of all flows of several parts; ``None`` if there are no parts."""
+    if not parts:
+        return None
+    protocols = {name for part in parts for name in part.protocols}
+    first, last = min(part.first for part in parts), max(part.last for part in parts)
+    return Extent(sum(part.flows for part in parts), first, last, tuple(sorted(protocols)))
 
 
 def series(parquet: Sequence[Path], window: Window, bins: Bins) -> pyarrow.Table:
