@@ -6,7 +6,9 @@ Each flow has one direction, as the exporter or ``nfpcapd`` made it. Its bytes a
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -16,6 +18,7 @@ from rave_flow.formats.compression import opened
 from rave_flow.formats.file_names import Form
 from rave_flow.formats.programs import run
 from rave_flow.formats.source_directory import SourceFile, form_of
+from rave_flow.model.windows import DAY, HOUR
 
 ROTATION = 3600
 """Seconds that one file of ``nfpcapd`` covers."""
@@ -101,7 +104,17 @@ def span_of_netflow(file: SourceFile, folder: Path) -> tuple[int, int] | None:
         first, last, number = int(said["First"]), int(said["Last"]), int(said["Flows"])
     except (KeyError, ValueError):
         return None
-    return (first, last) if number and 0 < first <= last else None
+    return (first, last) if number and 0 < first <= last and not _seems_ahead(file.path, last) else None
+
+
+def _seems_ahead(path: str, last: int) -> bool:
+    """Whether the head of a file says that flows start days after the time in its name: see ``ahead`` in `SELECT`."""
+    named = re.fullmatch(r"nfcapd\.(\d{12})\d*", Path(path).name)
+    try:
+        begins = datetime.strptime(named[1], "%Y%m%d%H%M").replace(tzinfo=UTC) if named else None
+    except ValueError:
+        return False
+    return begins is not None and 2 * DAY < last - begins.timestamp() < 60 * DAY
 
 
 def _flows(file: SourceFile, which: list[str], folder: Path) -> Path | None:
@@ -112,17 +125,22 @@ def _flows(file: SourceFile, which: list[str], folder: Path) -> Path | None:
     return None if not beginning.strip() or b"No matching flows" in beginning[:100] else target
 
 
-_FIRST, _LAST = (f"epoch_us(TRY_CAST({name} || 'Z' AS TIMESTAMPTZ))" for name in ('"first"', "ended"))
+_FIRST, _LAST, _RECEIVED = (
+    f"epoch_us(TRY_CAST({name} || 'Z' AS TIMESTAMPTZ))" for name in ('"first"', "ended", "received")
+)
 _WRAP = 2**32 * 1000
 """Microseconds after which the milliseconds since a router's start wrap around."""
 
 SELECT = f"""
-SELECT * REPLACE (CASE WHEN wrapped THEN make_timestamp(least(started + {_WRAP}, stopped)) || 'Z' ELSE ts END AS ts,
+SELECT * REPLACE (CASE WHEN ahead THEN make_timestamp(started - {_WRAP}) || 'Z'
+                       WHEN wrapped THEN make_timestamp(least(started + {_WRAP}, stopped)) || 'Z' ELSE ts END AS ts,
                   CASE WHEN wrapped THEN greatest(duration - {_WRAP / 1e6}, 0) ELSE duration END AS duration)
 FROM (
     SELECT "first" || 'Z' AS ts, {_FIRST} AS started, {_LAST} AS stopped, (stopped - started) / 1e6 AS duration,
-           coalesce(type = 'FLOW' AND stopped - started BETWEEN {_WRAP - 3600 * 10**6} AND {_WRAP + 86400 * 10**6},
+           coalesce(type = 'FLOW' AND stopped - started BETWEEN {_WRAP - HOUR * 10**6} AND {_WRAP + DAY * 10**6},
                     false) AS wrapped,
+           coalesce(type = 'FLOW' AND started - {_RECEIVED} BETWEEN {_WRAP - DAY * 10**6} AND {_WRAP + HOUR * 10**6},
+                    false) AS ahead,
            coalesce(src4_addr, src6_addr) AS src, coalesce(dst4_addr, dst6_addr) AS dst,
            coalesce(src_port, '0') AS src_port, coalesce(dst_port, '0') AS dst_port, icmp_type, icmp_code, proto,
            coalesce(in_bytes, '0') AS src_bytes, coalesce(out_bytes, '0') AS dst_bytes,
@@ -133,11 +151,13 @@ FROM (
 """  # noqa: S608  # ours
 """SQL that turns nfdump's report of a flow into our columns. A firewall reports a flow's beginning, state and end. Only
 the end has all its bytes, so the others are not flows (``is_other``). ``wrapped`` means that the router's uptime
-wrapped around between a flow's start and its export."""
+wrapped around between a flow's start and its end, ``ahead`` that it did between the end and the export: nfdump then
+takes both times of NetFlow v9 for 49.7 days later than they are."""
 
 SAID = (
-    "type", "event", "t_event", "first", "last", "src4_addr", "src6_addr", "dst4_addr", "dst6_addr", "src_port",
-    "dst_port", "icmp_type", "icmp_code", "proto", "in_bytes", "out_bytes", "in_packets", "out_packets", "tcp_flags",
+    "type", "event", "t_event", "first", "last", "received", "src4_addr", "src6_addr", "dst4_addr", "dst6_addr",
+    "src_port", "dst_port", "icmp_type", "icmp_code", "proto", "in_bytes", "out_bytes", "in_packets", "out_packets",
+    "tcp_flags",
 )  # fmt: skip
 COLUMNS = (
     "ts", "duration", "src", "dst", "src_port", "dst_port", "icmp_type", "icmp_code", "proto", "src_bytes",

@@ -144,7 +144,8 @@ def _of_netflow(reading: Reading, batch: pyarrow.RecordBatch, start: int) -> pya
         place = compute.index(table["is_other"], True).as_py()
         reading.leave_out("event", start + place + 1, "is an event that does not end a flow", others)
         table = table.filter(compute.invert(table["is_other"]))
-    reading.losses["start"] += compute.sum(table["wrapped"]).as_py() or 0
+    for name, column in (("start", "wrapped"), ("ahead", "ahead")):
+        reading.losses[name] += compute.sum(table[column]).as_py() or 0
     chosen = resolve(FLOW_COLUMNS, reading.path)
     types = {"duration": "DOUBLE"}
     return reading.flows(table.select(FLOW_COLUMNS), chosen, types, range(start + 1, start + table.num_rows + 1))
