@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import unquote
 
 from falcon.asgi import Request, Response
 
@@ -70,7 +71,7 @@ class JobsPage:
         """
         body = await body_of(req, _MOST_BODY)
         path = read_text(body.decode("utf-8", "replace"), "key").get("key", "")
-        key, exported = self._statuses.identify(path, lambda space: self._authorizer.may(req, "view", space))
+        key, exported = self._statuses.identify(unquote(path), lambda space: self._authorizer.may(req, "view", space))
         req.scope["rave"].operation, req.scope["rave"].key = exported.name, key.text
         self._authorizer.require(req, "run", exported.namespace)
         self._authorizer.audit(req, "cancel", allowed=True)

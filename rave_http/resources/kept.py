@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
+from urllib.parse import unquote
 
 from falcon.asgi import Request, Response
 
@@ -132,7 +133,7 @@ class KeptList:
         """
         given = await self._read(req)
         may_view = partial(self._access.authorizer.may, req, "view")
-        key, exported = self._statuses.identify(given["key"], may_view)
+        key, exported = self._statuses.identify(unquote(given["key"]), may_view)
         req.scope["rave"].operation, req.scope["rave"].key = exported.name, key.text
         self._access.authorizer.require(req, "run", exported.namespace, audited=True)
         if key.operation.startswith(COPIES):

@@ -31,6 +31,7 @@ from rave_http.resources import (
     status,
     ui,
 )
+from rave_http.resources.comparison import Comparison
 from rave_http.resources.forecasts import ExplainResource, Forecasts, PlanResource
 from rave_http.resources.jobs_page import JobsPage
 from rave_http.resources.ladder import Ladder
@@ -96,9 +97,7 @@ def _route_pages(
     app.add_route("/-/ui", ui.Home(service.links))
     listed = JobsPage(service.all_jobs, service.statuses, service.authorizer, service.links, service.clock)
     app.add_route("/-/ui/jobs", listed)
-    access = kept.KeptAccess(service.copies, service.namespaces, service.authorizer, service.links)
-    app.add_route("/-/kept", kept.KeptList(access, service.statuses, service.clock, service.settings))
-    app.add_route("/-/kept/{name}", kept.KeptResult(access, max_body=service.settings.max_body))
+    _route_kept(app, service)
     app.add_route("/-/ui/{name:path}", form)
     result = results.ResultPage(
         service.authorizer,
@@ -113,6 +112,15 @@ def _route_pages(
         service.clock,
     )
     app.add_route(f"{RESULTS}{{key:path}}", result)
+
+
+def _route_kept(app: falcon.asgi.App[Request, Response], service: Service) -> None:
+    """Adds the routes of kept results, and of comparisons."""
+    access = kept.KeptAccess(service.copies, service.namespaces, service.authorizer, service.links)
+    app.add_route("/-/kept", kept.KeptList(access, service.statuses, service.clock, service.settings))
+    others = service.statuses, service.copies, service.authorizer, service.foreign, service.links, service.clock
+    app.add_route("/-/compare", Comparison(*others))
+    app.add_route("/-/kept/{name}", kept.KeptResult(access, max_body=service.settings.max_body))
 
 
 def _result_pages(service: Service, rows: TableRows) -> ResultPages:

@@ -20,6 +20,7 @@ def kept_paths() -> dict[str, dict[str, Any]]:
     keep = _operation("keepResult", "Keeps a result as it is.", {"200": answer("It.", ref("KeptResult")), **page}, 409)
     there = {"302": answer("Its product.", None), **page}
     return {
+        "/-/compare": {"get": _comparison()},
         "/-/kept": {
             "get": _operation("listKept", "The kept results.", found),
             "post": keep
@@ -31,6 +32,23 @@ def kept_paths() -> dict[str, dict[str, Any]]:
             "delete": _operation("removeKept", "Keeps a result no longer.", gone),
             "post": _operation("removeKeptByForm", "The same, for a form.", gone),
         },
+    }
+
+
+def _comparison() -> dict[str, Any]:
+    texts = {"type": "array", "items": TEXT}
+    asked = [
+        ("a", True, "The key of a product, or the ID of a kept result.", TEXT),
+        ("b", True, "Another one.", TEXT),
+        ("by", False, "Columns that identify a row.", texts),
+    ]
+    parameters = [
+        {"name": name, "in": "query", "required": is_required, "description": words, "schema": schema}
+        for name, is_required, words, schema in asked
+    ]
+    found = {"200": answer("What differs.", ref("Comparison"), HTML)}
+    return _operation("compareResults", "Compares two products.", found, 409, 410, 422, 504) | {
+        "parameters": parameters
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rave_http.description.openapi.schema_parts import COUNT, TEXT, TIME, by_name, list_of, or_null, record, ref
+from rave_http.description.openapi.schema_parts import COUNT, FLAG, TEXT, TIME, by_name, list_of, or_null, record, ref
 
 KEPT_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
     "KeepRequest": record(
@@ -36,6 +36,17 @@ KEPT_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "until": or_null(TIME),
             "by": {**TEXT, "description": "Who keeps it; empty for nobody in particular."},
             "comment": TEXT,
+        },
+    ),
+    "Comparison": record(
+        "What differs between two results.",
+        {
+            "a": {"type": "object", "description": "Facts of the first one."},
+            "b": {"type": "object", "description": "Facts of the second one."},
+            "same": {**FLAG, "description": "Whether their bytes are equal."},
+            "rows": {"type": ["object", "null"], "description": "Of two tables."},
+            "lines": {"type": ["array", "null"], "items": TEXT, "description": "Of two texts or structures."},
+            "note": {**TEXT, "description": "Why neither is told."},
         },
     ),
     "KeptList": record("The kept results that the client may see, newest first.", {"kept": list_of(ref("KeptResult"))}),

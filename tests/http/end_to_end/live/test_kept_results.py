@@ -171,3 +171,45 @@ def test_kept_results_have_pages_that_fit(service: Service, browser: Browser, mo
         browser.open(f"{service.url}{path}")
         browser.value("document.querySelectorAll('details').forEach(each => { each.open = true })")
         assert (path, browser.said, browser.overflow()) == (path, [], 0)
+
+
+def test_two_results_are_compared(service: Service) -> None:
+    """By keys, or by IDs of kept results; without a second one, a page offers some."""
+    one, two = key_of(service, "/lab/measured?n=5"), key_of(service, "/lab/measured?n=7")
+    kept = keep(service, "/lab/measured?n=5", comment="before").json()
+    for name in (one, kept["key"], kept["id"]):
+        found = service.get("/-/compare", params={"a": name, "b": two}).json()
+        assert (found["rows"]["same"], found["rows"]["added"], found["same"]) == (5, 2, False)
+        assert (found["a"]["operation"], found["b"]["arguments"]) == ("lab/measured", {"n": "7"})
+    equal = service.get("/-/compare", params={"a": one, "b": kept["id"]}).json()
+    assert (equal["same"], equal["rows"]) == (True, None)
+    parents = [key_of(service, f"/lab/parent?n={n}") for n in (1, 2)]
+    lines = service.get("/-/compare", params=dict(zip("ab", parents, strict=True))).json()["lines"]
+    assert '-  "sum": 5,' in lines
+    offered = service.get("/-/compare", params={"a": one}, headers={"Accept": BROWSER}).text
+    assert f"/-/compare?a={one}&amp;b={two}" in offered
+    assert "before" in offered
+    for wrong, status in [
+        ({"a": one}, 400),
+        ({"b": one}, 400),
+        ({"a": one, "b": "x"}, 404),
+        ({"a": one, "b": two, "by": "x"}, 400),
+        ({"a": one, "b": two, "c": "x"}, 400),
+    ]:
+        assert service.get("/-/compare", params=wrong).status_code == status
+    assert service.get("/-/compare", params={"a": one, "b": two}, headers=STRANGER).status_code == 404
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_comparisons_have_pages_that_fit(service: Service, browser: Browser, mode: str) -> None:
+    """Of tables, structures and files, and the page that offers others."""
+    browser.mode(mode)
+    tables = [key_of(service, f"/lab/measured?n={n}") for n in (5, 7)]
+    parents = [key_of(service, f"/lab/parent?n={n}") for n in (1, 2)]
+    files = [key_of(service, f"/lab/files/document?size={n}") for n in (1000, 2000)]
+    for one, two in (tables, parents, files):
+        browser.open(f"{service.url}/-/compare?a={one}&b={two}&by={'port' if one == tables[0] else ''}")
+        assert (one, browser.said, browser.overflow()) == (one, [], 0)
+        assert "different" in browser.text()
+    browser.open(f"{service.url}/-/compare?a={tables[0]}")
+    assert (browser.said, browser.overflow()) == ([], 0)
