@@ -145,7 +145,12 @@ def _of_draft(*, has_version: bool) -> Iterable[Item]:
     if not has_version:
         told = 'The version that it follows, in quotes, such as "3"; needed unless If-None-Match is given.'
         yield _parameter("If-Match", "header", told, {"type": "string", "pattern": '^"[0-9]{1,18}"$'})
-        yield _parameter("If-None-Match", "header", "That it is the first, instead of If-Match.", {"const": "*"})
+        yield _parameter(
+            "If-None-Match",
+            "header",
+            "That it is the first, instead of If-Match.",
+            {"type": "string", "pattern": r"^\*$"},
+        )
 
 
 def _parameter(name: str, where: str, told: str, schema: Mapping[str, Any]) -> Item:
