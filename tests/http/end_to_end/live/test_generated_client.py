@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,10 +18,16 @@ NAME = "generated_client"
 
 
 @pytest.fixture(scope="module")
-def api(shared_service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Imports a module of the generated client: ``api("lab.get_lab_square")``."""
+def place(shared_service: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the document."""
     place = tmp_path_factory.mktemp("generated")
     (place / "openapi.json").write_bytes(shared_service.get("/-/openapi.json").content)
+    return place
+
+
+@pytest.fixture(scope="module")
+def api(place: Path) -> Iterator[Any]:
+    """Imports a module of the generated client: ``api("lab.get_lab_square")``."""
     (place / "config.yml").write_text(f"package_name_override: {NAME}\nproject_name_override: generated\n")
     command = [
         *(Path(sys.executable).parent / "openapi-python-client", "generate", "--path", place / "openapi.json"),
@@ -82,3 +89,14 @@ def test_the_generated_client_follows_and_stops_a_ticket(api: Any, client: Any) 
     assert ticket.key in [job.key for job in api("api.tag.list_jobs").sync(client=client).jobs]
     assert api("api.tag.cancel_job").sync(client=client, key=ticket.key).done == "ended"
     assert api("api.tag.get_product").sync(client=client, key=ticket.key).status == 409
+
+
+def test_types_for_typescript_are_generated(place: Path, needed: Callable[[str, str], str]) -> None:
+    """Every path is in them."""
+    program = needed("openapi-typescript", "openapi-typescript (npm)")
+    done = subprocess.run([program, "openapi.json", "-o", "made.d.ts"], capture_output=True, text=True, cwd=place)
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = (place / "made.d.ts").read_text()
+    assert [
+        path for path in json.loads((place / "openapi.json").read_text())["paths"] if f'"{path}": {{' not in made
+    ] == []
