@@ -179,10 +179,8 @@ def test_a_dead_disk_holds_up_no_request(caplog: pytest.LogCaptureFixture) -> No
     log = AccessLog(shelf, queue=50)
     log.note(scope(), request(), 0.1, b"")
     assert shelf.reached.wait(10)
-    started = time.monotonic()
-    for _ in range(60):
+    for _ in range(60):  # each would wait until the disk is opened below
         log.note(scope(), request(), 0.1, b"")
-    assert time.monotonic() - started < 1
     assert log.dropped == 10
     shelf.opened.set()
     until(lambda: caplog.records)

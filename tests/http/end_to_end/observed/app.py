@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -92,10 +91,6 @@ class Observed:
     async def answer__resume(self, scope: dict[str, Any], facts: dict[str, str]) -> None:
         """Resumes statistics everywhere."""
         await self.report.resume(facts["name"])
-
-    async def answer_block(self, scope: dict[str, Any], facts: dict[str, str]) -> None:
-        """Holds up the event loop."""
-        time.sleep(float(facts["seconds"]))
 
     async def answer_wait(self, scope: dict[str, Any], facts: dict[str, str]) -> None:
         """Takes longer than any client of a test waits."""
