@@ -37,7 +37,32 @@ bind = "127.0.0.1:{port}"
 LAB = '''\
 """A namespace for tests."""
 
+import pathlib
+import threading
+
 from rave_core import op, typemap
+from rave_journal import one_of_journal
+
+PLACE = pathlib.Path(__file__).parents[1]
+
+
+@op
+@typemap("journal", int)
+def scaled(config, n: int = 1) -> str:
+    """A number, as its configuration says."""
+    with (PLACE / "runs.log").open("a") as file:
+        file.write(f"{config} {n}\\n")
+    gate = PLACE / "gate"
+    while config.json().get("slow") and not gate.exists():
+        threading.Event().wait(0.02)
+    return f"{config}: {config.json()['factor'] * n}"
+
+
+@op
+@typemap(one_of_journal("sites"))
+def of_site(site: str) -> str:
+    """Something of one site."""
+    return site
 
 
 @op
@@ -56,7 +81,7 @@ def check_radar(payload: bytes) -> None:
         raise KeyError("quiet")
 
 
-__export__ = {"square": square, "check_radar": check_radar}
+__export__ = {"square": square, "check_radar": check_radar, "scaled": scaled, "of_site": of_site}
 '''
 _SERVES = "ASGI server listening"
 

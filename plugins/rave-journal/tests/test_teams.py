@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 CLIENTS, ROUNDS = 16, 10
@@ -75,15 +75,36 @@ def test_a_commit_shows_in_the_other_service_s_memory(pair: list[Any], postgres:
     wait_until(lambda: seen(b"three"), seconds=10, what="the commit after that")
 
 
-def test_a_commit_outlives_a_service_that_is_killed(
-    pair: list[Any], url: str, launch_service: Callable[..., Any], tmp_path: Path, wait_until: Any
+def test_a_ticket_outlives_a_kill_and_a_commit(
+    pair: list[Any], url: str, launch_service: Callable[..., Any], wait_until: Callable[..., Any]
 ) -> None:
-    """At once after the answer; the other service shows it."""
-    killed, (_, south) = launch_service(tmp_path, documents=url), pair
-    before = south.get(f"{BASE}/killed")
-    assert before.status_code == 404
+    """It gives the result of the version that it was asked with. A commit just before the kill is there, everywhere."""
+    killed, south = pair
+    place = killed.place
+    killed.commit(f"{BASE}/cfg/1", b'{"factor": 2, "slow": true}')
+    unknown = killed.get("/lab/scaled?config=cfx&n=1")
+    assert (unknown.status_code, "no document 'cfx'" in unknown.json()["detail"]) == (400, True)
+    ticket = killed.get("/lab/scaled?config=cfg&n=10", headers={"Prefer": "respond-async"})
+    assert ticket.status_code == 202
+    wait_until(lambda: (place / "runs.log").exists(), what="the body")
+    killed.commit(f"{BASE}/cfg/2", b'{"factor": 5}')
+    assert killed.get("/lab/scaled?config=cfg&n=10").text == "cfg@2: 50"
+    killed.commit(f"{BASE}/sites/1", b"north\n")
+    assert killed.get("/lab/of_site?site=north").text == "north"
+    assert killed.get("/lab/of_site?site=south").status_code == 400
+    family = psutil.Process(killed.process.pid).children(recursive=True)
     try:
         assert killed.commit(f"{BASE}/killed/1", b"still here").status_code == 200
     finally:
         killed.stop(signal.SIGKILL)
+        for each in family:
+            each.kill()
+        psutil.wait_procs(family, timeout=10)
     wait_until(lambda: south.get(f"{BASE}/killed").content == b"still here", seconds=10, what="the commit")
+    (place / "gate").touch()
+    again = pair[0] = launch_service(place, documents=url)
+    found = wait_until(lambda: (got := again.get(ticket.json()["href"])).status_code == 200 and got, what="the product")
+    assert found.text == "cfg@1: 20"
+    assert again.get("/lab/scaled?config=cfg@1&n=10").text == "cfg@1: 20"
+    assert (place / "runs.log").read_text().splitlines() == ["cfg@1 10", "cfg@2 10", "cfg@1 10"]
+    assert again.get(f"{BASE}/killed/1").content == b"still here"
