@@ -52,6 +52,7 @@ bench: $(STAMP) ## run the benchmarks
 	$(BIN)/python benchmarks/service.py $(ARGS)
 	$(BIN)/python benchmarks/log_cost.py
 	$(BIN)/python benchmarks/documents.py
+	$(BIN)/python benchmarks/journal.py
 	$(BIN)/python benchmarks/plugins.py
 
 soak: $(STAMP) ## fifteen minutes of mixed load on a service, with reloads, edits and kills
