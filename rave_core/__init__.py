@@ -14,15 +14,19 @@ from rave_core.model import Options, Outcome
 from rave_core.operations.decorators import expires, mime_type, op, op_file, version
 from rave_core.operations.dependencies import depends_on
 from rave_core.operations.operation import Operation
+from rave_core.operations.pools import Answers, Pool, PoolFactory, map, open_pool
 from rave_core.runtime.runtime import Runtime, current_runtime, using
 from rave_core.settings import Settings
 from rave_core.typemap import list_of, one_of, typemap
 
 __all__ = [
+    "Answers",
     "Operation",
     "OperationError",
     "Options",
     "Outcome",
+    "Pool",
+    "PoolFactory",
     "RaveError",
     "RaveWarning",
     "Runtime",
@@ -36,11 +40,13 @@ __all__ = [
     "expires",
     "forever",
     "list_of",
+    "map",
     "mime_type",
     "nocache",
     "one_of",
     "op",
     "op_file",
+    "open_pool",
     "progress",
     "typemap",
     "using",

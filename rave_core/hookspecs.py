@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rave_core.lifecycle import Declaration, PluginContext, Service
     from rave_core.model import Call, Entry, Key, OperationSpec, Outcome
     from rave_core.registry import Registry
+    from rave_core.settings import Settings
 
 __all__ = [
     "hookimpl",
@@ -45,6 +46,7 @@ __all__ = [
     "rave_register_commands",
     "rave_register_converters",
     "rave_register_documents",
+    "rave_register_pools",
     "rave_register_strategies",
     "rave_register_versions",
     "rave_services",
@@ -102,6 +104,14 @@ def rave_register_documents(registry: Registry[Callable[[str, Clock], object]]) 
     """Adds document stores by URL scheme: ``registry.add("sqlite", factory, origin=__name__)``.
 
     A factory is a `rave_core.documents.DocumentFactory`.
+    """
+
+
+@hookspec
+def rave_register_pools(registry: Registry[Callable[[Settings], object]]) -> None:
+    """Adds pools by name, for `rave_core.map`: ``registry.add("dask", factory, origin=__name__)``.
+
+    A factory is a `rave_core.PoolFactory`.
     """
 
 

@@ -26,6 +26,7 @@ from rave_core.errors import PluginError, RaveWarning, nearest
 from rave_core.events import BusFactory
 from rave_core.plugins.provenance import doubt_of
 from rave_core.registry import Registry
+from rave_core.settings import Settings
 from rave_core.versions import strategies
 
 _log = logging.getLogger("rave")
@@ -113,7 +114,7 @@ class Plugins:
 
     Attributes:
         hooks: pluggy's relay, for questions and observers.
-        backends, buses, strategies, versions, converters, documents: by name.
+        backends, buses, strategies, versions, converters, documents, pools: by name.
         codecs: in the order in which they are asked.
         problems: in the order found.
     """
@@ -126,6 +127,7 @@ class Plugins:
         self.versions: Registry[strategies.VersionStrategy] = _registry("version strategy", strategies.BUILTIN)
         self.converters: Registry[Converter] = _registry("converter", named.BUILTIN)
         self.documents: Registry[Callable[[str, Clock], object]] = Registry("document store")
+        self.pools: Registry[Callable[[Settings], object]] = Registry("pool")
         self.codecs = Codecs()
         self._manager = pluggy.PluginManager("rave")
         self._manager.add_hookspecs(hookspecs)
@@ -189,6 +191,7 @@ class Plugins:
             ("rave_register_versions", self.versions),
             ("rave_register_converters", self.converters),
             ("rave_register_documents", self.documents),
+            ("rave_register_pools", self.pools),
         ):
             self._collect(found, hook, registry)
 

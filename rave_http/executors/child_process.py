@@ -18,7 +18,8 @@ from typing import ParamSpec, TypeVar
 
 from rave_core.errors import Signal
 from rave_http.executors.child_channel import Hearing
-from rave_http.executors.child_runtime import ChildConfig, Place, serve
+from rave_http.executors.child_jobs import ChildConfig, Place
+from rave_http.executors.child_runtime import serve
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import cache, partial
 from multiprocessing.connection import Connection, wait
 from types import ModuleType
@@ -23,103 +22,20 @@ from rave_core.clock import SystemClock
 from rave_core.engine.context import DeepRefresh, ExecutionContext, entered
 from rave_core.engine.effects import RunBody
 from rave_core.errors import PluginError, UnknownNameError, describe_error
-from rave_core.model import Call, Key, Progress
+from rave_core.model import Call, Progress
 from rave_core.operations.operation import Operation
+from rave_core.operations.pools import answer
 from rave_core.reloading.generations import DIRECTORIES, loading
 from rave_core.runtime.event_bus import LOCAL
 from rave_core.runtime.runtime import Runtime, as_default
-from rave_core.settings import Settings
 from rave_http.executors.body_runner import Body
 from rave_http.executors.child_bus import ChildBus
 from rave_http.executors.child_channel import Teller, forward_log, set_levels
+from rave_http.executors.child_jobs import Answer, BodyCall, CallBatch, ChildConfig, Place, Probe
 from rave_http.executors.executor import Result
 from rave_http.executors.pickled_result import PickledResult, packed
-from rave_http.executors.stats_delta import StatsDelta, StatsGrowth
+from rave_http.executors.stats_delta import StatsDelta
 from rave_http.protocol.tracing import current_trace
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The location of a function, by which another process finds its operation."""
-
-    module: str
-    qualname: str
-
-
-@dataclass(frozen=True, slots=True)
-class BodyCall:
-    """A body to be run.
-
-    Attributes:
-        number: of the job, among all of the executor.
-        operation: its full name.
-        key: what is computed; ``None`` if it has no key.
-        within: texts of the keys whose runs enclose it, the outermost first.
-        arguments: pickled: what the body is called with (positional, by keyword), then the call's own arguments
-            (positional, by parameter).
-        done: the keys that a deep refresh has computed so far; ``None`` outside of one.
-        trace: the ``traceparent`` of the request.
-        is_heard: whether anybody may hear of events.
-    """
-
-    number: int
-    place: Place
-    operation: str
-    key: Key | None
-    within: tuple[str, ...]
-    arguments: bytes
-    done: frozenset[str] | None
-    trace: str
-    is_heard: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """An entry by which a process on another machine shows that it sees the same cache.
-
-    Attributes:
-        key: where it is.
-        value: what is there.
-    """
-
-    key: Key
-    value: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The outcome of a job.
-
-    Attributes:
-        pickled: its result; ``None`` if the body did not start.
-        misfit: why it did not start.
-        children: texts of the keys that it requested, in the order of the first request.
-        done: the keys that its deep refresh computed.
-        progress: its latest report.
-        growth: the statistics of its run.
-    """
-
-    pickled: PickledResult | None
-    misfit: str = ""
-    children: tuple[str, ...] = ()
-    done: frozenset[str] = frozenset()
-    progress: bytes | None = None
-    growth: StatsGrowth = field(default_factory=StatsGrowth)
-
-
-@dataclass(frozen=True, slots=True)
-class ChildConfig:
-    """The configuration of a child.
-
-    Attributes:
-        settings: those of the worker's runtime.
-        directories: the namespaces that are plain directories, by name.
-        log_levels: those of the worker; see `rave_http.executors.child_channel.log_levels`.
-    """
-
-    settings: Settings
-    directories: Mapping[str, str]
-    log_levels: Mapping[str, int]
 
 
 class ChildRuntime:
@@ -182,6 +98,19 @@ class ChildRuntime:
             progress=self._teller.latest(job.number),
             growth=self._tally.taken(),
         )
+
+    def answer(self, batch: CallBatch) -> Answer:
+        """Answers the calls of a batch as the operation itself does. Gives the pickled results as one pickled list."""
+        operation = self._found[batch.place]
+        try:
+            given = pickle.loads(batch.arguments)  # noqa: S301  # from our own parent
+        except Exception as error:  # noqa: BLE001  # the code of a stranger
+            return Answer(None, f"its arguments can't be brought there: {describe_error(error)}")
+        current_trace.set(batch.trace)
+        answers = answer(operation, [Call(operation.spec, *each) for each in given])
+        results = [packed(batch.operation, each) for each in answers.results]
+        data = pickle.dumps((results, answers.seconds), protocol=5)
+        return Answer(PickledResult(data), growth=self._tally.taken())
 
     def _computed(self, step: RunBody) -> Result:
         """What a plugin's ``rave_compute`` gives, else what the body does."""
@@ -310,6 +239,11 @@ def adopt_levels(levels: Mapping[str, int]) -> None:
 def work(job: BodyCall) -> Answer:
     """See `ChildRuntime.work`."""
     return _bench.get()().work(job)
+
+
+def work_batch(batch: CallBatch) -> Answer:
+    """See `ChildRuntime.answer`."""
+    return _bench.get()().answer(batch)
 
 
 def _die_with_parent() -> None:

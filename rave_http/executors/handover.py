@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 import pickle
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 from rave_core.engine.effects import RunBody
 from rave_core.errors import Signal, describe_error
+from rave_core.model import Call, Key, OperationSpec
+from rave_core.operations.pools import Answers
 from rave_core.runtime.runtime import runtime_of
+from rave_core.telemetry.statistics import Statistics
 from rave_http.executors.child_channel import log_levels
+from rave_http.executors.child_jobs import Answer, BodyCall, CallBatch, Place
 from rave_http.executors.child_process import ChildProcess, GoneError
-from rave_http.executors.child_runtime import Answer, BodyCall, Place, adopt_levels, find, prepare
+from rave_http.executors.child_runtime import adopt_levels, find, prepare
 from rave_http.executors.executor import Result
 from rave_http.executors.pickled_result import opened
 from rave_http.executors.stats_delta import add
@@ -37,7 +42,7 @@ def body_call(step: RunBody, number: int, trace: str) -> BodyCall:
         MisfitError: the body can't run in another process.
     """
     call, context = step.call, step.context
-    place = place_of(step)
+    place = place_of(call.spec)
     try:
         arguments = pickle.dumps((step.args, step.kwargs, call.args, call.named), protocol=5)
     except Exception as error:  # noqa: BLE001  # the code of a stranger
@@ -47,7 +52,22 @@ def body_call(step: RunBody, number: int, trace: str) -> BodyCall:
     return BodyCall(number, place, context.operation, call.key, _keys_around(step), arguments, done, trace, is_heard)
 
 
-def make_ready(child_process: ChildProcess, job: BodyCall) -> None:
+def call_batch(operation: str, calls: Sequence[Call], number: int, trace: str) -> CallBatch:
+    """Calls of one operation as a child needs them; see `body_call`.
+
+    Raises:
+        MisfitError: they can't run in another process.
+    """
+    place = place_of(calls[0].spec)
+    given = [(call.key, call.args, call.kwargs, call.named) for call in calls]
+    try:
+        arguments = pickle.dumps(given, protocol=5)
+    except Exception as error:  # noqa: BLE001  # the code of a stranger
+        raise MisfitError(f"their arguments can't be sent there: {describe_error(error)}") from None
+    return CallBatch(number, place, operation, _version_of(calls[0].key), arguments, trace)
+
+
+def make_ready(child_process: ChildProcess, job: BodyCall | CallBatch) -> None:
     """Makes the child load what a job needs. This does not count against its time limit.
 
     Raises:
@@ -62,7 +82,7 @@ def make_ready(child_process: ChildProcess, job: BodyCall) -> None:
         except TimeoutError:
             raise GoneError(f"its process did not answer within {PREPARATION:g} s") from None
         child_process.log_levels = levels
-    version = job.key.version if job.key is not None else None
+    version = job.version if isinstance(job, CallBatch) else _version_of(job.key)
     if (job.place, version) in child_process.ready:
         return
     try:
@@ -85,13 +105,25 @@ def settled(step: RunBody, answer: Answer) -> Result:
     return opened(context.operation, answer.pickled)
 
 
-def place_of(step: RunBody) -> Place:
-    """Where another process finds the operation of a step.
+def settled_batch(operation: str, statistics: Statistics, answer: Answer) -> Answers:
+    """The results in the answer to a batch, whose counts are added to ``statistics``."""
+    add(statistics, answer.growth)
+    assert answer.pickled is not None
+    results, seconds = pickle.loads(answer.pickled.data)  # noqa: S301  # from our own child
+    return Answers([opened(operation, each) for each in results], seconds)
+
+
+def _version_of(key: Key | None) -> str | None:
+    return key.version if key is not None else None
+
+
+def place_of(spec: OperationSpec) -> Place:
+    """Where another process finds an operation.
 
     Raises:
         MisfitError: nowhere.
     """
-    function = step.call.spec.function
+    function = spec.function
     place = Place(function.__module__ or "", function.__qualname__)
     module = sys.modules.get(place.module)
     if place.module in ("__main__", "__mp_main__") or module is None:

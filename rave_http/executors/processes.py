@@ -16,8 +16,9 @@ from rave_core.errors import TimeLimitError
 from rave_core.runtime.runtime import runtime_of
 from rave_core.settings import Settings
 from rave_http.executors.child_channel import log_levels
+from rave_http.executors.child_jobs import Answer, BodyCall, ChildConfig
 from rave_http.executors.child_process import ChildProcess, GoneError, KilledError
-from rave_http.executors.child_runtime import Answer, BodyCall, ChildConfig, work
+from rave_http.executors.child_runtime import work
 from rave_http.executors.executor import SPARE, BusyError, Executor, Result, WorkerLostError
 from rave_http.executors.handover import MisfitError, body_call, make_ready, settled
 from rave_http.executors.threads import ThreadExecutor, ThreadWorkers

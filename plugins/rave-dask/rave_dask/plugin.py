@@ -1,24 +1,25 @@
-"""What this package adds to the service: the executor ``dask``."""
+"""What this package adds to RAVE: the pool ``dask``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rave_http.hookspecs import hookimpl
+from rave_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from rave_core import Pool, Settings
     from rave_core.registry import Registry
-    from rave_http.executors import Executor, ExecutorContext, ExecutorFactory
 
 
 @hookimpl
-def rave_register_executors(registry: Registry[ExecutorFactory]) -> None:
+def rave_register_pools(registry: Registry[Callable[[Settings], object]]) -> None:
     """Adds ``dask``."""
-    registry.add("dask", open_dask, origin=__name__)
+    registry.add("dask", open_pool, origin=__name__)
 
 
-def open_dask(context: ExecutorContext) -> Executor:
-    """The executor for the cluster that ``[plugins.dask]`` names; it connects in the background."""
-    from rave_dask.executor import DaskExecutor
+def open_pool(settings: Settings) -> Pool:
+    """The pool for the cluster that ``[plugins.dask]`` names; it connects in the background."""
+    from rave_dask.pool import DaskPool
 
-    return DaskExecutor(context)
+    return DaskPool(settings)

@@ -96,6 +96,32 @@ def once_lost(place):
 
 
 @op(version=1)
+def noting(n, place):
+    """Notes that it ran, and gives its process."""
+    with open(place, "a") as note:
+        note.write("x")
+    return n, os.getpid()
+
+
+@op(version=1)
+def waiting(n, place):
+    """Notes its process and sleeps on, unless it gets 0."""
+    if n:
+        Path(place).write_text(f"{os.getpid()} {os.getppid()}")
+        while True:
+            time.sleep(0.05)
+    return n
+
+
+@op(version=1)
+def half(n):
+    """Refuses odd numbers."""
+    if n % 2:
+        raise ValueError(f"{n} is odd")
+    return n // 2
+
+
+@op(version=1)
 def deadly():
     """Ends its process."""
     os._exit(3)

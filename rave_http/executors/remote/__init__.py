@@ -4,7 +4,7 @@ For executors of plugins that send bodies to an engine of their own. A body's ar
 What the body calls is looked up and stored by the worker, in the cache that both sides share.
 """
 
-from rave_http.executors.child_runtime import Answer
+from rave_http.executors.child_jobs import Answer
 from rave_http.executors.remote.body import RemoteBody
 from rave_http.executors.remote.host import BodyHost
 from rave_http.executors.remote.sender import BodySender

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rave_core.settings import Settings
-from rave_http.executors.child_runtime import BodyCall, Probe
+from rave_http.executors.child_jobs import BodyCall, CallBatch, Probe
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteBody:
-    """A body on its way to another machine. It can be pickled, and holds the settings of the sender.
+    """A body, or a batch of calls, on its way to another machine. It can be pickled; it holds the sender's settings.
 
     Attributes:
         number: distinguishes it from all others of its sender.
@@ -38,14 +38,14 @@ class Content:
     """What only a worker with the same release of RAVE reads.
 
     Attributes:
-        body: what to run.
+        body: what to run: a body, or calls.
         settings: those of the sender's runtime.
         directories: the namespaces that are plain directories, by name.
         probe: shows whether the worker sees the same cache.
         inode: the directory in which the body makes its file, and its inode; ``None`` for one that makes none.
     """
 
-    body: BodyCall
+    body: BodyCall | CallBatch
     settings: Settings
     directories: Mapping[str, str]
     probe: Probe

@@ -12,8 +12,9 @@ from rave_core.clock import SystemClock
 from rave_core.errors import TimeLimitError, describe_error
 from rave_core.model import Key, Progress
 from rave_http.executors.child_channel import log_levels
+from rave_http.executors.child_jobs import Answer, BodyCall, CallBatch, ChildConfig, Probe
 from rave_http.executors.child_process import ChildProcess, GoneError, KilledError
-from rave_http.executors.child_runtime import Answer, BodyCall, ChildConfig, Probe, sees, work
+from rave_http.executors.child_runtime import sees, work, work_batch
 from rave_http.executors.executor import UnfitWorkerError, WorkerLostError
 from rave_http.executors.handover import PREPARATION, MisfitError, make_ready
 from rave_http.executors.remote.body import Content, RemoteBody, inode_of
@@ -115,14 +116,17 @@ class BodyHost:
         self,
         member: HostedChild,
         remote: RemoteBody,
-        body: BodyCall,
+        body: BodyCall | CallBatch,
         tell: Callable[[str, Progress], None],
         relay: Callable[[bytes], None],
     ) -> Answer:
         hearing = member.child.hearing
         hearing.begin(body.number, tell, relay)
         try:
-            answer = member.child.ask(remote.time_limit, work, body)
+            if isinstance(body, BodyCall):
+                answer = member.child.ask(remote.time_limit, work, body)
+            else:
+                answer = member.child.ask(remote.time_limit, work_batch, body)
         except TimeoutError:
             limit = f"its time limit of {remote.time_limit} s"
             raise TimeLimitError(f"{remote.operation} was ended at {limit}") from None

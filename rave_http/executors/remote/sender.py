@@ -6,7 +6,7 @@ import itertools
 import os
 import pickle
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
@@ -15,13 +15,14 @@ from typing import Final
 from rave_core.engine.context import announce
 from rave_core.engine.effects import RunBody
 from rave_core.errors import describe_error
-from rave_core.model import Entry, Key, Kind, Progress
+from rave_core.model import Call, Entry, Key, Kind, Progress
+from rave_core.operations.pools import Answers
 from rave_core.runtime.runtime import Runtime, runtime_of
 from rave_core.settings import Settings
 from rave_http.executors.child_channel import opened_report
-from rave_http.executors.child_runtime import Answer, Probe
+from rave_http.executors.child_jobs import Answer, BodyCall, CallBatch, Probe
 from rave_http.executors.executor import Result, UnfitWorkerError
-from rave_http.executors.handover import MisfitError, body_call, settled
+from rave_http.executors.handover import MisfitError, body_call, call_batch, settled, settled_batch
 from rave_http.executors.remote.body import Content, RemoteBody, inode_of
 from rave_http.protocol.tracing import current_trace
 
@@ -56,14 +57,35 @@ class BodySender:
         try:
             body = body_call(step, number, current_trace.get())
         except MisfitError as misfit:
-            raise UnfitWorkerError(
-                f"{operation} can't run on another machine: {misfit}; choose executor = 'threads' for it"
-            ) from None
+            raise _stays(operation, misfit) from None
         self._leave_probe(runtime_of(step.context))
-        content = Content(body, self._settings, self._directories, self._probe, _inode(step))
+        return self._packed(body, time_limit, _inode(step))
+
+    def pack_calls(self, operation: str, calls: Sequence[Call], runtime: Runtime) -> RemoteBody:
+        """A batch of calls of one operation, which the other machine answers as the operation itself does.
+
+        Args:
+            operation: its full name.
+            calls: one at least.
+            runtime: the one that made the calls.
+
+        Raises:
+            UnfitWorkerError: as by `pack`.
+        """
+        try:
+            batch = call_batch(operation, calls, next(self._numbers), current_trace.get())
+        except MisfitError as misfit:
+            raise _stays(operation, misfit) from None
+        self._leave_probe(runtime)
+        return self._packed(batch, None, None)
+
+    def _packed(
+        self, body: BodyCall | CallBatch, time_limit: float | None, inode: tuple[str, int] | None
+    ) -> RemoteBody:
+        content = Content(body, self._settings, self._directories, self._probe, inode)
         environment = f"{self._digest}/{self._origin}/{self._generation}"
         data = pickle.dumps(content, protocol=5)
-        return RemoteBody(number, operation, time_limit, self._release, self._origin, environment, data)
+        return RemoteBody(body.number, body.operation, time_limit, self._release, self._origin, environment, data)
 
     def tell(self, step: RunBody, operation: str, progress: Progress) -> None:
         """Notes a report of progress that came from elsewhere, as if the body had made it here."""
@@ -78,6 +100,10 @@ class BodySender:
         if answer.progress is not None:
             announce(step.context, *opened_report(answer.progress))
         return settled(step, answer)
+
+    def settle_calls(self, operation: str, runtime: Runtime, answer: Answer) -> Answers:
+        """The results of a batch, from what `BodyHost.run` returned."""
+        return settled_batch(operation, runtime.statistics, answer)
 
     def renew(self) -> None:
         """Announces a change of code: bodies that are packed from now on run in fresh child processes."""
@@ -102,6 +128,10 @@ class BodySender:
                 where = f"{cache.url} keeps nothing now ({describe_error(error)})"
                 raise UnfitWorkerError(f"{where}, so no other machine can share it; bodies can't be sent") from error
             self._probed = runtime.clock.monotonic()
+
+
+def _stays(operation: str, misfit: MisfitError) -> UnfitWorkerError:
+    return UnfitWorkerError(f"{operation} can't run on another machine: {misfit}; choose executor = 'threads' for it")
 
 
 def _inode(step: RunBody) -> tuple[str, int] | None:

@@ -205,7 +205,7 @@ def test_a_worker_that_forgets_its_children_ends_nevertheless(tmp_path: Path) ->
         "import orphans, threading\n"
         "from rave_core import Settings\n"
         "from rave_http.executors.child_process import ChildProcess\n"
-        "from rave_http.executors.child_runtime import ChildConfig\n"
+        "from rave_http.executors.child_jobs import ChildConfig\n"
         "child = ChildProcess(ChildConfig(Settings(), {}, {}), 0)\n"
         f"threading.Thread(target=child.ask, args=(None, orphans.note, {str(place)!r}), daemon=True).start()\n"
         "child.hearing, child._reaper.join(0.1)\n"
