@@ -334,3 +334,14 @@ class Outcome(Generic[T]):
     def is_hit(self) -> bool:
         """Whether a kept result answered the call, fresh or stale, so that no body ran for it."""
         return self.status in (Status.HIT, Status.STALE)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows: how the answer came about, and the value."""
+        from rave_core.clock import SystemClock
+        from rave_core.text.displays import bundle, told
+
+        if (entry := self.entry) is None:
+            return bundle(f"{self.status} · nothing is kept", self.value)
+        now = SystemClock().now()
+        line = told(self.status, age=now - entry.created_at, left=entry.expires_at - now, seconds=entry.seconds)
+        return bundle(line, self.value, mime_type=entry.mime_type, is_file=entry.product is not None)
