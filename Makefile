@@ -42,7 +42,7 @@ contracts: $(STAMP) ## check that every file imports downhill only
 	$(BIN)/lint-imports
 
 guards: $(STAMP) ## run the tests of the documentation and of the 2007 guide
-	$(if $(GUARDS),$(BIN)/python -m pytest -q $(GUARDS),@echo "no tests/docs and no tests/guide: nothing to run")
+	$(if $(GUARDS),$(BIN)/python -m pytest -q -raR --reruns $(RERUNS) $(GUARDS),@echo "no tests/docs and no tests/guide: nothing to run")
 
 docs: $(STAMP) ## build the documentation into docs/_build/html; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
