@@ -44,7 +44,7 @@ class EvictingMap(LineSink):
 
 def until(holds: Callable[[], Any]) -> None:
     """Waits until ``holds()`` is true."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)

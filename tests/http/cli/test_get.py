@@ -304,7 +304,7 @@ def _plain(screen: bytes) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.decode(errors="replace"))
 
 
-def _until(condition: Callable[[], object], seconds: float = 10) -> None:
+def _until(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -193,7 +193,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
-async def reached(condition: Callable[[], Any], what: str, seconds: float = 10) -> Any:
+async def reached(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """Waits until a condition holds; gives what it gave."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

@@ -119,7 +119,7 @@ def test_what_was_cut_off_is_made_by_whoever_is_asked_next(
     service.stop()
     again = start_service(workers=1)
     for href, text in ((running, "one slept"), (queued, "two slept")):
-        answer = wait_until(lambda href=href: (a := again.get(href)).status_code != 202 and [a], seconds=25)[0]
+        answer = wait_until(lambda href=href: (a := again.get(href)).status_code != 202 and [a])[0]
         assert (answer.status_code, answer.text) == (200, text)
 
 

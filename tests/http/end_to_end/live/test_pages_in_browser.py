@@ -63,4 +63,5 @@ def test_the_policy_allows_only_what_pages_need(shared_service: Service) -> None
     assert rules["default-src"] == rules["base-uri"] == "'none'"
     assert rules["script-src"].startswith("'nonce-")
     assert rules["require-trusted-types-for"] == "'script'"
+    assert rules["frame-ancestors"] == "'self'"
     assert "unsafe" not in policies[0]

@@ -30,7 +30,7 @@ def test_a_ticket_outlives_the_worker_that_computes(
     href = ticket_for(service, "name=killed&seconds=3")
     run = wait_until(lambda: service.runs("slow killed"))[0]
     os.kill(int(run.split()[0]), signal.SIGKILL)
-    product = wait_until(lambda: (a := _asked(service, href)) is not None and a.status_code == 200 and a, seconds=25)
+    product = wait_until(lambda: (a := _asked(service, href)) is not None and a.status_code == 200 and a)
     assert product.text == "killed slept"
     assert len(service.runs("slow killed")) == 2
 
@@ -65,7 +65,7 @@ def test_a_ticket_outlives_the_service(start_service: Callable[..., Service], wa
     service.process.wait()
     again = start_service(workers=1)
     assert _asked(again, href).status_code == 202
-    product = wait_until(lambda: (a := _asked(again, href)).status_code == 200 and a, seconds=20)
+    product = wait_until(lambda: (a := _asked(again, href)).status_code == 200 and a)
     assert product.text == "restart slept"
 
 
@@ -89,7 +89,7 @@ def test_a_running_computation_survives_a_reload(
     href = ticket_for(service, "name=hup&seconds=3")
     wait_until(lambda: service.runs("slow hup"))
     service.process.send_signal(signal.SIGHUP)
-    product = wait_until(lambda: (a := _asked(service, href)) is not None and a.status_code == 200 and a, seconds=20)
+    product = wait_until(lambda: (a := _asked(service, href)) is not None and a.status_code == 200 and a)
     assert product.text == "hup slept"
     assert len(service.runs("slow hup")) == 1
 

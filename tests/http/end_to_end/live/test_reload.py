@@ -155,7 +155,7 @@ def test_a_worker_that_stops_promises_what_nobody_waits_for(
     product = wait_until(lambda: (found := service.get(href)).status_code == 200 and found)
     assert product.json()["square"] == 144
     assert f"{old} square 12" not in service.runs()
-    wait_until(lambda: old not in service.workers(), seconds=10)
+    wait_until(lambda: old not in service.workers())
 
 
 def test_a_service_that_reloads_is_ready(start_service: Callable[..., Service]) -> None:

@@ -103,7 +103,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
 
 
-def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Waits until ``condition`` holds; what it gave."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
