@@ -50,6 +50,7 @@ docs: $(STAMP) ## build the documentation into docs/_build/html; a warning is an
 bench: $(STAMP) ## run the benchmarks
 	$(BIN)/python benchmarks/run.py $(ARGS)
 	$(BIN)/python benchmarks/service.py $(ARGS)
+	$(BIN)/python benchmarks/instructions.py
 	$(BIN)/python benchmarks/log_cost.py
 	$(BIN)/python benchmarks/documents.py
 	$(BIN)/python benchmarks/journal.py

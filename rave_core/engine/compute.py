@@ -84,7 +84,9 @@ class Compute:
             value, error = yield RunBody(call, body, call.args, call.kwargs, child)
         seconds = self._clock.monotonic() - started
         now = self._clock.now()
-        self._statistics.ran(resolved.record, resolved.name, key, seconds, ended_at=now)
+        self._count(resolved, "Seconds Computing", seconds)
+        if seconds >= self._statistics.slow:
+            self._statistics.ran_slowly(resolved.name, key, seconds, ended_at=now)
         return BodyResult(value, error, seconds, now, tuple(child.children), arguments)
 
     def _write(

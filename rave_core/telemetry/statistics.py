@@ -73,20 +73,16 @@ class Statistics:
             record[how] += 1
             self.count("Stored Bytes", size)
 
-    def ran(self, record: Record, operation: str, key: str | None, seconds: float, *, ended_at: float) -> None:
-        """Counts a run of the body of the operation with ``record``, and lists it if it was slow.
+    def ran_slowly(self, operation: str, key: str | None, seconds: float, *, ended_at: float) -> None:
+        """Lists a slow run of a body; does nothing while paused.
 
         Args:
-            record: of the operation.
             operation: its full name.
             key: of the call; ``None`` if it has none.
             seconds: that it took.
             ended_at: Unix seconds.
         """
-        if not self.namespace["Enabled"]:
-            return
-        record["Seconds Computing"] += seconds
-        if seconds >= self.slow:
+        if self.namespace["Enabled"]:
             self.list_slow([{"Operation": operation, "Seconds": seconds, "End Time": ended_at, "Key": key}])
 
     def list_slow(self, runs: list[Record]) -> None:

@@ -1,4 +1,4 @@
-"""The way of a call through the house is straight; see ``benchmarks/ways.py``."""
+"""The way of a call through the house is straight and short; see ``benchmarks/ways.py`` and ``instructions.py``."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """The ways of a hit in memory and of a miss over memory and a directory."""
-    sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
-    try:
-        import ways
+def benchmarks() -> Iterator[str]:
+    """Makes the benchmarks modules that can be imported."""
+    place = str(Path(__file__).parents[3] / "benchmarks")
+    sys.path.insert(0, place)
+    yield place
+    sys.path.remove(place)
 
-        yield ways.ways(str(tmp_path_factory.mktemp("ways")))
-    finally:
-        del sys.path[0]
+
+@pytest.fixture(scope="module")
+def ways(benchmarks: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The ways of a hit in memory and of a miss over memory and a directory."""
+    import ways
+
+    found: dict[str, Any] = ways.ways(str(tmp_path_factory.mktemp("ways")))
+    return found
 
 
 def test_a_hit_in_memory_enters_one_room(ways: dict[str, Any]) -> None:
@@ -38,3 +44,19 @@ def test_memory_is_asked_once_for_each_look_and_written_once(ways: dict[str, Any
     calls = ("get", "get_value", "put", "put_value", "hold_value", "hold_frame")
     counted = {name: way.count(f"MemoryBackend.{name}") for name in calls}
     assert counted == {"get": 0, "get_value": 2, "put": 0, "put_value": 1, "hold_value": 0, "hold_frame": 0}
+
+
+def test_a_call_runs_hardly_more_instructions_than_were_accepted(benchmarks: str, tmp_path: Path) -> None:
+    """Unlike times, they are the same on every machine: hits and misses, in memory and in a directory."""
+    import instructions
+
+    accepted, found = instructions.accepted(), instructions.counts(str(tmp_path))
+    if not accepted:
+        pytest.skip("nobody accepted counts for this release of Python: benchmarks/instructions.py --accept")
+    assert found.keys() == accepted.keys()
+    worse = {
+        name: (number, accepted[name])
+        for name, number in found.items()
+        if number > instructions.MARGIN * accepted[name]
+    }
+    assert not worse, "run by now, and accepted; if it must be, accept it by benchmarks/instructions.py --accept"

@@ -89,10 +89,8 @@ def test_the_slow_runs_of_a_child_are_handed_over_once() -> None:
     """To those of its worker."""
     child, worker = Statistics(), Statistics()
     delta = StatsDelta(child)
-    child.slow = 1.0
-    child.ran(child.record("a"), "a", "a/v/1", 1.5, ended_at=7.0)
+    child.ran_slowly("a", "a/v/1", 1.5, ended_at=7.0)
     growth = delta.taken()
-    assert growth.counts["a"] == {"Seconds Computing": 1.5}
     assert delta.taken() == StatsGrowth()
     add(worker, growth)
     assert worker.namespace["Slow Operations"] == [{"Operation": "a", "Seconds": 1.5, "End Time": 7.0, "Key": "a/v/1"}]

@@ -1,0 +1,134 @@
+"""How many instructions of RAVE's Python code a call runs: the same on a busy machine as on an idle one.
+
+Times tell how fast a call is, and vary with what else the machine does. Instructions do not, so a test compares them
+with the accepted ones. They do not show what C code does: hashes, system calls, the disk.
+
+Run it from a checkout: ``python benchmarks/instructions.py``; with ``--accept`` the counts become the accepted ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+ACCEPTED = ROOT / "benchmarks/results/instructions.json"
+PACKAGES = tuple(f"{ROOT / name}/" for name in ("rave_core", "rave_backends"))
+MARGIN = 1.1
+"""A count that is higher than the accepted one by more than this factor is a regression."""
+
+
+def executed(call: Callable[[], object]) -> int:
+    """How many bytecode instructions of RAVE a call executes in this thread."""
+    return _monitored(call) if sys.version_info >= (3, 12) else _traced(call)
+
+
+def _traced(call: Callable[[], object]) -> int:
+    counted = 0
+
+    def within(_frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal counted
+        counted += event == "opcode"
+        return within
+
+    def entered(frame: FrameType, _event: str, _: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(PACKAGES):
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return within
+
+    before = sys.gettrace()
+    sys.settrace(entered)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return counted
+
+
+def _monitored(call: Callable[[], object]) -> int:
+    monitoring: Any = getattr(sys, "monitoring")  # noqa: B009  # type checkers look at Python 3.11
+    tool, event, thread, counted = monitoring.PROFILER_ID, monitoring.events.INSTRUCTION, threading.get_ident(), 0
+
+    def instruction(code: CodeType, _offset: int) -> Any:
+        nonlocal counted
+        if not code.co_filename.startswith(PACKAGES):
+            return monitoring.DISABLE
+        counted += threading.get_ident() == thread
+        return None
+
+    monitoring.use_tool_id(tool, "instructions")
+    try:
+        monitoring.register_callback(tool, event, instruction)
+        monitoring.set_events(tool, event)
+        call()
+    finally:
+        monitoring.set_events(tool, 0)
+        monitoring.free_tool_id(tool)
+    return counted
+
+
+def counts(directory: str) -> dict[str, int]:
+    """The least of some calls of each kind, by what they do; memory, and ``directory``, keep the results."""
+    from rave_core import Runtime, Settings, op, using
+
+    fresh, places = count(), {"memory": ["memory://"], "directory": [f"file://{directory}/data"]}
+
+    @op(name="instructions/add", version=1)
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    @op(name="instructions/size", version=1)
+    def size(table: dict[str, object]) -> int:
+        return len(table)
+
+    def least(call: Callable[[], object]) -> int:
+        return min(executed(call) for _ in range(4))
+
+    found = {}
+    for place, cache in places.items():
+        with using(Runtime(Settings(cache=cache))):
+            add(1, next(fresh)), add(1, -1), size({"a": [1, 2.0]})
+            found[f"hit, {place}"] = least(lambda: add(1, -1))
+            found[f"hit, {place}, a dict as argument"] = least(lambda: size({"a": [1, 2.0]}))
+            found[f"miss, {place}"] = least(lambda: add(1, next(fresh)))
+    return found
+
+
+def accepted() -> dict[str, int]:
+    """The accepted counts of this release of Python; none, if nobody has accepted any."""
+    found: dict[str, dict[str, int]] = json.loads(ACCEPTED.read_text()) if ACCEPTED.exists() else {}
+    return found.get(_python(), {})
+
+
+def _python() -> str:
+    return "{}.{}".format(*sys.version_info)
+
+
+def main() -> int:
+    """Prints a table; 1 if a count is a regression."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accept", action="store_true", help="make the counts the accepted ones of this Python")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        found = counts(directory)
+    known = accepted()
+    for name, number in found.items():
+        print(f"{number:6} {name} (accepted {known.get(name, 'none')})")
+    if chosen.accept:
+        every = json.loads(ACCEPTED.read_text()) if ACCEPTED.exists() else {}
+        ACCEPTED.write_text(json.dumps({**every, _python(): found}, indent=2, sort_keys=True) + "\n")
+        return 0
+    return int(any(number > MARGIN * known.get(name, number) for name, number in found.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
