@@ -31,6 +31,7 @@ from rave_http.resources.result_pages import ResultPages, ShownResult
 from rave_http.settings import ServiceSettings
 from rave_http.worker.kept_results import KeptResults
 from rave_http.worker.limits import WaitingRequests
+from rave_http.worker.questions import Questions
 from rave_http.worker.responder import Responder
 from rave_http.workers.metrics import Metrics
 
@@ -65,11 +66,6 @@ class Wish:
     likes_pages: bool = False
 
     @property
-    def query_behind(self) -> str | None:
-        """The query of the link to the operation behind this one; ``None`` if there is none, or no query says it."""
-        return None if self.resolved.spec.behind is None else self.question.asked.query
-
-    @property
     def is_promising(self) -> bool:
         """Whether the result is available later, which it is not if it is never kept."""
         return self.call.key is not None and self.resolved.strategy is not nocache
@@ -99,6 +95,7 @@ class Ladder:
         jobs: Jobs,
         waiting: WaitingRequests,
         tickets: Tickets,
+        questions: Questions,
         responder: Responder,
         ready: ResponseCache,
         pages: ResultPages,
@@ -114,6 +111,7 @@ class Ladder:
             jobs: make the results that are not kept.
             waiting: requests that wait for a job.
             tickets: issued for results that take longer.
+            questions: know how a query would ask the same.
             responder: fills responses.
             ready: receives the answers that may be reused.
             pages: show results to people.
@@ -126,6 +124,7 @@ class Ladder:
         self._jobs = jobs
         self._waiting = waiting
         self._tickets = tickets
+        self._questions = questions
         self._responder = responder
         self._ready = ready
         self._pages = pages
@@ -192,12 +191,19 @@ class Ladder:
             )
             self._responder.send_reference(req, resp, document)
             return
-        product = MadeProduct(exported.name, wish.resolved.spec, found.value, found.entry, query=wish.query_behind)
+        query = await self._query_behind(wish)
+        product = MadeProduct(exported.name, wish.resolved.spec, found.value, found.entry, query=query)
         if await self._show(req, resp, wish, product, kept.status):
             return
         form = wish.question.controls.form
         representation = await self._responder.send_product(req, resp, product, kept.status, form=form)
         self._hold_ready(wish, kept, product, representation)
+
+    async def _query_behind(self, wish: Wish) -> str | None:
+        """The query of the link to the operation behind this one; ``None`` if there is none, or no query says it."""
+        if wish.resolved.spec.behind is None:
+            return None
+        return await self._questions.query_of(wish.exported, wish.call.key, wish.question.asked)
 
     def _hold_ready(self, wish: Wish, kept: _Kept, product: MadeProduct, representation: Representation) -> None:
         """Keeps a ready answer, if its validity can be checked without waiting.
@@ -292,7 +298,7 @@ class Ladder:
         outcome = job.task.result()
         req.scope["rave"].cache = "wait"
         resolved = wish.resolved
-        query = wish.query_behind
+        query = await self._query_behind(wish)
         product = MadeProduct(exported.name, resolved.spec, outcome.value, outcome.entry, resolved.cache, query)
         if await self._show(req, resp, wish, product, outcome.status):
             return

@@ -31,6 +31,7 @@ from rave_http.worker.all_jobs import AllJobs, Stopped
 from rave_http.worker.document_sender import DocumentSender
 from rave_http.worker.job_status import JobStatus, JobStatuses, State
 from rave_http.worker.limits import WaitingRequests
+from rave_http.worker.questions import Questions
 from rave_http.worker.responder import AFTER, Responder
 from rave_http.workers.workers import Workers
 
@@ -78,6 +79,7 @@ class Products:
         self,
         authorizer: Authorizer,
         statuses: JobStatuses,
+        questions: Questions,
         waiting: WaitingRequests,
         responder: Responder,
         workers: Workers,
@@ -97,6 +99,7 @@ class Products:
         Args:
             authorizer: decides who may see, make and purge them.
             statuses: give their status.
+            questions: know how a query would ask for them.
             waiting: requests that wait for a job.
             responder: fills responses.
             workers: forget purged products.
@@ -112,6 +115,7 @@ class Products:
         """
         self._authorizer = authorizer
         self._statuses = statuses
+        self._questions = questions
         self._waiting = waiting
         self._responder = responder
         self._workers = workers
@@ -215,8 +219,9 @@ class Products:
             value, entry, status = outcome.value, outcome.entry, outcome.status
         req.scope["rave"].cache = status.value
         resolved = place.exported.resolved
-        asked = asked_of(place)
-        query = asked.query if asked is not None else None
+        query = None
+        if resolved.spec.behind is not None:
+            query = await self._questions.query_of(place.exported, place.key, asked_of(place), entry)
         product = MadeProduct(place.name, resolved.spec, value, entry, resolved.cache, query)
         await self._responder.send_product(req, resp, product, status, form=form)
 

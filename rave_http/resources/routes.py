@@ -204,23 +204,10 @@ def _events(service: Service) -> events.EventsResource:
 def _operations(
     service: Service, root: catalog.Catalog, ready: ResponseCache, pages: ResultPages
 ) -> operations.Operations:
-    ladder = Ladder(
-        service.authorizer,
-        service.results,
-        service.jobs,
-        service.waiting,
-        service.tickets,
-        service.responder,
-        ready,
-        pages,
-        service.metrics,
-        service.clock,
-        service.settings,
-    )
     return operations.Operations(
         service.namespaces,
         service.authorizer,
-        ladder,
+        _ladder(service, ready, pages),
         root,
         ready,
         service.results,
@@ -230,10 +217,28 @@ def _operations(
     )
 
 
+def _ladder(service: Service, ready: ResponseCache, pages: ResultPages) -> Ladder:
+    return Ladder(
+        service.authorizer,
+        service.results,
+        service.jobs,
+        service.waiting,
+        service.tickets,
+        Questions(service.foreign, service.tickets),
+        service.responder,
+        ready,
+        pages,
+        service.metrics,
+        service.clock,
+        service.settings,
+    )
+
+
 def _products(service: Service, events: ProductEvents, rows: TableRows, sender: DocumentSender) -> products.Products:
     return products.Products(
         service.authorizer,
         service.statuses,
+        Questions(service.foreign, service.tickets),
         service.waiting,
         service.responder,
         service.workers,

@@ -15,8 +15,8 @@ from rave_http.jobs.tickets import Tickets
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.protocol.problems import Problem
 
-_WRAPPED: Final = re.compile(r"[A-Za-z_]\w*\('([^']*)'\)")
-"""The short form of values such as ``IPv4Address('10.0.0.1')``."""
+_WRAPPED: Final = re.compile(r"[A-Za-z_]\w*\((?:\w+=)?'([^']*)'(?:, .*)?\)", re.DOTALL)
+"""The short form of values such as ``IPv4Address('10.0.0.1')``, or of a dataclass that begins with a text."""
 
 
 class Questions:
@@ -34,13 +34,39 @@ class Questions:
 
         ``None`` if none is known.
         """
-        for asked in candidates:
-            call = None if asked is None else await self._call(exported, key, asked)
-            if asked is not None and call is not None:
-                return asked, call
+        known = await self._first(exported, key, candidates)
+        if known is not None:
+            return known
         ticket = await asyncio.to_thread(self._tickets.find, key.text)
-        call = None if ticket is None else await self._call(exported, key, ticket.asked)
-        return None if ticket is None or call is None else (ticket.asked, call)
+        return None if ticket is None else await self._first(exported, key, (ticket.asked,))
+
+    async def query_of(
+        self, exported: ExportedOperation, key: Key | None, asked: Asked | None, entry: Entry | None = None
+    ) -> str | None:
+        """The query of a URL that asks for a result; ``None`` if none surely has the same arguments.
+
+        Args:
+            exported: whose result it is.
+            key: of the result; ``None`` if it has none.
+            asked: the call as written, if known.
+            entry: of the result, which may have recorded short forms of the arguments.
+        """
+        if key is None or (asked is not None and asked.query is not None):
+            return None if asked is None else asked.query
+        candidates = [asked] if entry is None else [asked, recorded_as(exported.name, entry)]
+        known = await self._first(exported, key, candidates)
+        return None if known is None else known[0].query
+
+    async def _first(
+        self, exported: ExportedOperation, key: Key, candidates: Iterable[Asked | None]
+    ) -> tuple[Asked, Call] | None:
+        """The first candidate of that key, as a query would say it if one can, and its call."""
+        for asked in (each for each in candidates if each is not None):
+            for form in (asked,) if asked.document is None else (as_texts(asked), asked):
+                call = await self._call(exported, key, form)
+                if call is not None:
+                    return form, call
+        return None
 
     async def _call(self, exported: ExportedOperation, key: Key, asked: Asked) -> Call | None:
         try:
@@ -56,6 +82,14 @@ def written_as(name: str, query: str) -> Asked | None:
         return read_query(name, query).asked
     except Problem:
         return None
+
+
+def as_texts(asked: Asked) -> Asked:
+    """The same call as the texts of a query. They may mean something else than JSON does, so it has to be checked."""
+    if asked.document is None:
+        return asked
+    pairs = ((name, text) for name, value in asked.document.items() for text in _texts_of(value))
+    return Asked(operation=asked.operation, texts=tuple(pairs))
 
 
 def recorded_as(name: str, entry: Entry) -> Asked:
@@ -74,10 +108,12 @@ def _texts(text: str) -> list[str]:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return [text]
-    return [_text(each) for each in value] if isinstance(value, (list, tuple, set)) else _of_scalar(value)
+    return _texts_of(value)
 
 
-def _of_scalar(value: Any) -> list[str]:
+def _texts_of(value: Any) -> list[str]:
+    if isinstance(value, (list, tuple, set)):
+        return [_text(each) for each in value]
     return [] if value is None else [_text(value)]
 
 
