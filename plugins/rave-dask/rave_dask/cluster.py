@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rave_core.errors import RaveError, describe_error
 from rave_core.model import Progress
+from rave_dask.counts import count, install
 from rave_dask.settings import DaskSettings, Placement
 from rave_http.executors import BusyError, UnfitWorkerError, WorkerLostError
 from rave_http.executors.remote import Answer, RemoteBody
@@ -82,6 +83,16 @@ class Cluster:
         self._trouble = "the connection is being made"
         self._client: Client | None = None
         self._local: Any = None
+        self._workers_seen: Mapping[str, Any] = {}
+        self._statistics = install(
+            {
+                "Scheduler": lambda _: self._address,
+                "Trouble": lambda _: self.check() or "",
+                "Workers": lambda _: len(self._workers_seen),
+                "Threads": lambda _: sum(each["nthreads"] for each in self._workers_seen.values()),
+                "In The Cluster": lambda _: len(self._runs),
+            }
+        )
         self._loop = asyncio.new_event_loop()
         self._is_connected = asyncio.Event()
         self._thread = threading.Thread(target=self._turn, name="rave-dask", daemon=True)
@@ -111,6 +122,7 @@ class Cluster:
                     return await self._answer(run, placement)
                 except FutureCancelled:  # by us since it was lost too often, or since the scheduler was lost
                     if run.starts >= MOST_STARTS:
+                        count(self._statistics, "Lost")
                         raise run.lost() from None
         finally:
             del self._runs[number]
@@ -193,7 +205,7 @@ class Cluster:
                 self._trouble = await self._look(self._client)
                 await asyncio.sleep(_PAUSE)
             self._is_connected.clear()
-            self._trouble = "the connection was lost"
+            self._trouble, self._workers_seen = "the connection was lost", {}
             _log.warning("the connection to the scheduler at %s was lost", self._address)
             await _closed(self._client)
 
@@ -224,6 +236,7 @@ class Cluster:
         if run is None:
             return
         if "started" in message:
+            count(self._statistics, "Run Again" if run.starts else "Started")
             run.starts, run.worker = run.starts + 1, message["started"]
             if run.is_lost and run.future is not None:
                 self._loop.create_task(_cancel(run.future))
@@ -237,7 +250,7 @@ class Cluster:
         """What is wrong with the cluster; empty if nothing."""
         try:
             async with asyncio.timeout(_LOOKING):
-                workers = await self._workers(client)
+                workers = self._workers_seen = await self._workers(client)
         except (OSError, TimeoutError) as error:
             return f"the scheduler at {self._address} does not answer: {describe_error(error)}"
         return "" if workers else f"the cluster at {self._address} has no workers"

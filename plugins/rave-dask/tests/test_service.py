@@ -68,7 +68,7 @@ lab = "{place}/lab"
 bind = "127.0.0.1:{port}"
 workers = 1
 wait = "60s"
-anonymous = ["view", "run", "debug"]
+anonymous = ["view", "run", "debug", "metrics"]
 executor = "dask"
 failure_time = 0
 [plugins.dask]
@@ -195,3 +195,8 @@ def test_the_service_uses_a_scheduler_again_once_it_is_back(service: Running) ->
         cluster.start_workers(1, nanny=False)
         assert waiting.result().text.startswith("first 3")
     assert service.trouble() == "ok"
+    (counted,) = service.get("/-/statistics").json()["workers"].values()
+    assert {"Workers": 1, "Threads": 2, "Scheduler": cluster.address, "Trouble": "", "Lost": 0}.items() <= counted[
+        "Dask"
+    ].items()
+    assert counted["Dask"]["Started"] >= 1
