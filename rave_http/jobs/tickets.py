@@ -20,6 +20,7 @@ from cachetools import TTLCache
 from rave_core.clock import Clock
 from rave_core.model import Entry, Key
 from rave_core.storage.cache import Cache
+from rave_core.storage.listing import foremost, prefix_of
 from rave_core.system.host import host_id, is_alive, process_start
 from rave_http.description.request_arguments import Asked
 
@@ -204,6 +205,21 @@ class Tickets:
             _log.warning("the record of the ticket for %s can't be read: %s", key, error)
             return None
         return ticket if ticket.key == key else None
+
+    def ended(self, most: int) -> list[StoredTicket]:
+        """The tickets whose jobs have ended: made, failed or cancelled, the latest first.
+
+        Args:
+            most: how many of the tickets that were changed last are looked at.
+        """
+        try:
+            newest, _ = foremost(self._cache, prefix_of(OPERATION), most, lambda entry: -entry.created_at)
+        except OSError as error:
+            _log.warning("the records of tickets can't be listed: %s", error)
+            return []
+        tickets = (self.find(entry.arguments.get("key", ""), newest=True) for entry in newest)
+        found = [ticket for ticket in tickets if ticket is not None and ticket.ended_at is not None]
+        return sorted(found, key=lambda ticket: -(ticket.ended_at or 0.0))
 
     def recorded(self, key: str) -> StoredTicket | None:
         """The newest record of the ticket for ``key``, once a process that has just run its body has recorded how.

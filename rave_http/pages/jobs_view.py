@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from rave_core.text.humanize import span
 from rave_http.pages.templating import page
 from rave_http.protocol.responses import Page
+
+_MOODS: Final = {"made": "good", "failed": "bad", "cancelled": "warn"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +42,35 @@ class JobCard:
     may_cancel: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedJob:
+    """A job that has ended, as the page shows it.
+
+    Attributes:
+        operation: ``namespace/operation``.
+        url: of the page about its product.
+        change: of the form of the operation, filled in as it was asked.
+        state: ``made``, ``failed`` or ``cancelled``.
+        detail: how it failed, or who cancelled it; empty for a job that made its product.
+        arguments: in short.
+        ended: Unix seconds.
+        seconds: from its request to its end.
+    """
+
+    operation: str
+    url: str
+    change: str
+    state: str
+    detail: str
+    arguments: str
+    ended: float
+    seconds: float
+
+
 def jobs_page(
     jobs: Sequence[JobCard],
     *,
+    ended: Sequence[EndedJob] = (),
     base: str,
     now: float,
     is_for_all: bool,
@@ -53,6 +81,7 @@ def jobs_page(
 
     Args:
         jobs: the jobs, in their order.
+        ended: those that have ended, the latest first.
         base: the prefix of every link.
         now: Unix seconds.
         is_for_all: whether those of all users are shown.
@@ -60,7 +89,9 @@ def jobs_page(
         said: what became of the job that was stopped; empty for nothing.
     """
     rows = [_row(job, now) for job in jobs]
-    return page("jobs.html", base=base, jobs=rows, is_for_all=is_for_all, silent=dict(silent), said=said)
+    done = [(job, span(max(0.0, now - job.ended)), span(job.seconds), _MOODS[job.state]) for job in ended]
+    facts = {"jobs": rows, "ended": done, "is_for_all": is_for_all, "silent": dict(silent), "said": said}
+    return page("jobs.html", base=base, **facts)
 
 
 def _row(job: JobCard, now: float) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
 from rave_http.auth.asker import Asker
 from rave_http.auth.authorizer import Authorizer
-from rave_http.pages.jobs_view import JobCard, jobs_page
+from rave_http.jobs.tickets import StoredTicket, Tickets
+from rave_http.pages.jobs_view import EndedJob, JobCard, jobs_page
 from rave_http.protocol.bodies import body_of
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import Problem
@@ -22,37 +24,48 @@ from rave_http.worker.job_status import JobStatuses
 
 _MOST_BODY: Final = 4096
 _DONE: Final = "done"
+_MOST_ENDED: Final = 50
+_LONGEST: Final = 300
 
 
 class JobsPage:
     """The jobs of all workers as a page."""
 
     def __init__(
-        self, jobs: AllJobs, statuses: JobStatuses, authorizer: Authorizer, links: Links, clock: Clock
+        self,
+        jobs: AllJobs,
+        tickets: Tickets,
+        statuses: JobStatuses,
+        authorizer: Authorizer,
+        links: Links,
+        clock: Clock,
     ) -> None:
         """Shows ``jobs``, and stops them.
 
         Args:
             jobs: the jobs.
+            tickets: those that were promised, and have ended.
             statuses: find the operation of a key.
             authorizer: decides who may see and stop them.
             links: URLs that the page contains.
             clock: the source of time.
         """
         self._jobs = jobs
+        self._tickets = tickets
         self._statuses = statuses
         self._authorizer = authorizer
         self._links = links
         self._clock = clock
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """The jobs that the principal waits for; with the permission ``metrics``, those of all users."""
+        """The jobs that the principal waits for; with the permission ``metrics``, those of all, and ended ones."""
         done = read(req, _DONE).get(_DONE, "")
         asker, is_for_all = self._authorizer.asker(req), self._authorizer.may(req, "metrics")
         listed, silent = await self._jobs.listed()
         seen = [job for job in listed if self._may(req, "view", job) and (is_for_all or asker in job.askers)]
         page = jobs_page(
             [self._card(req, job, asker) for job in seen],
+            ended=await self._ended(req) if is_for_all else (),
             base=self._links.base,
             now=self._clock.now(),
             is_for_all=is_for_all,
@@ -84,6 +97,30 @@ class JobsPage:
 
     def _may(self, req: Request, permission: str, job: ListedJob) -> bool:
         return self._authorizer.may(req, permission, job.operation.partition("/")[0])
+
+    def _may_see(self, req: Request, operation: str) -> bool:
+        return self._authorizer.may(req, "view", operation.partition("/")[0])
+
+    async def _ended(self, req: Request) -> list[EndedJob]:
+        """The jobs that ended last, of those that had a ticket, which others are over before anybody looks."""
+        tickets = await asyncio.to_thread(self._tickets.ended, _MOST_ENDED)
+        return [self._over(each) for each in tickets if self._may_see(req, each.asked.operation)]
+
+    def _over(self, ticket: StoredTicket) -> EndedJob:
+        asked, failed = ticket.asked, ticket.failed
+        by = f"by {failed.by}" if failed is not None and failed.by else ""
+        texts = asked.texts if asked.document is None else [(name, str(it)) for name, it in asked.document.items()]
+        ended = ticket.ended_at or ticket.created_at
+        return EndedJob(
+            operation=asked.operation,
+            url=self._links.to_result(ticket.key),
+            change=self._links.to(f"/-/ui/{quote(asked.operation)}{asked.query or ''}"),
+            state="made" if failed is None else "cancelled" if failed.is_cancelled else "failed",
+            detail="" if failed is None else by if failed.is_cancelled else failed.detail,
+            arguments=", ".join(f"{name}={text}" for name, text in texts)[:_LONGEST],
+            ended=ended,
+            seconds=max(0.0, ended - ticket.created_at),
+        )
 
     def _card(self, req: Request, job: ListedJob, asker: Asker) -> JobCard:
         return JobCard(

@@ -95,7 +95,9 @@ def _route_pages(
     app.add_route("/-/plan/{name:path}", PlanResource(told))
     form = ui.Form(service.namespaces, service.authorizer, service.links, told)
     app.add_route("/-/ui", ui.Home(service.links))
-    listed = JobsPage(service.all_jobs, service.statuses, service.authorizer, service.links, service.clock)
+    listed = JobsPage(
+        service.all_jobs, service.tickets, service.statuses, service.authorizer, service.links, service.clock
+    )
     app.add_route("/-/ui/jobs", listed)
     _route_kept(app, service)
     app.add_route("/-/ui/{name:path}", form)

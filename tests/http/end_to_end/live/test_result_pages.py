@@ -300,6 +300,16 @@ def test_a_job_is_stopped_from_its_pages(service: Service, browser: Browser) -> 
         assert "cancelled" in browser.text() or "ended" in browser.text()
         service.open_gate(name)  # a thread runs to its end all the same
     assert page_of(service, "/-/ui/jobs?done=nothing").status_code == 200
+    service.get("/lab/fails?message=no+luck+today", headers={"Prefer": "respond-async"})
+    browser.mode("phone")
+    for _ in range(200):  # until the worker has recorded how it ended
+        browser.open(f"{service.url}/-/ui/jobs")
+        if "no luck today" in browser.text():
+            break
+    assert (browser.said, browser.overflow()) == ([], 0)
+    assert {"failed", "cancelled"} <= set(browser.text().split())
+    again = "document.querySelector('.ended a[href*=\"/-/ui/lab/fails\"]').getAttribute('href')"
+    assert browser.value(again) == "/-/ui/lab/fails?message=no+luck+today"
     answer = service.ask("POST", "/-/ui/jobs", data={"key": key_of(service, "/lab/parent?n=3")})
     assert answer.status_code == 404
     foreign = service.ask("POST", "/-/ui/jobs", data={"key": "x"}, headers={"Origin": "https://elsewhere.example"})
