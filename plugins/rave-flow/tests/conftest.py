@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,31 @@ def runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Pat
     yield of
     for runtime in made.values():
         runtime.close()
+
+
+Reused = Callable[[], AbstractContextManager[tuple[Path, int]]]
+"""An empty directory over which a runtime answers, and a number that is part of the name of each file put into it."""
+
+
+@pytest.fixture(scope="module")
+def reused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reused]:
+    """One runtime for many small sets of files: opening one takes longer than most questions.
+
+    A file is known by its name, size and time, and the times of two sets may be equal.
+    """
+    directory, numbers = tmp_path_factory.mktemp("reused"), count()
+    products = tmp_path_factory.mktemp("products")
+    plugin = {"flow": {"directory": str(directory)}}
+    with Runtime(Settings(cache=["memory://"], products=[f"file://{products}"], plugins=plugin)) as runtime:
+
+        @contextmanager
+        def emptied() -> Iterator[tuple[Path, int]]:
+            for path in directory.iterdir():
+                path.unlink()
+            with using(runtime):
+                yield directory, next(numbers)
+
+        yield emptied
 
 
 def _runtime(caches: Path, directory: Path) -> Runtime:

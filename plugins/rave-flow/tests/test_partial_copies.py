@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from rave_flow.inventory import Inventory
 from rave_flow.model.windows import Window
 from rave_flow.operations import count, top
 
-from rave_core import Runtime, Settings, using
+from rave_core import Runtime
 
 Serve = Callable[[Path], Runtime]
+Reused = Callable[[], AbstractContextManager[tuple[Path, int]]]
 TITLES = "ts,src,sport,dst,dport,proto,bytes,packets,duration,note"
 
 
@@ -69,18 +71,14 @@ def test_flows_that_differ_in_a_value_are_different(serving: Serve, directory: P
 
 @settings(max_examples=25, deadline=None)
 @given(files=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=8), min_size=1, max_size=4))
-def test_each_flow_counts_as_often_as_in_the_file_that_has_it_most(
-    tmp_path_factory: pytest.TempPathFactory, files: list[list[int]]
-) -> None:
+def test_each_flow_counts_as_often_as_in_the_file_that_has_it_most(reused: Reused, files: list[list[int]]) -> None:
     """Of any files; what counts and what is left out is what was written."""
-    directory = tmp_path_factory.mktemp("copies")
-    write(directory, **{f"t{place}": [row(0.5 + each) for each in rows] for place, rows in enumerate(files)})
     most: Counter[int] = Counter()
     for rows in files:
         most |= Counter(rows)
-    plugin = {"flow": {"directory": str(directory)}}
-    runtime = Runtime(Settings(cache=["memory://"], products=[f"file://{directory}/.products"], plugins=plugin))
-    with runtime, using(runtime):
+    with reused() as (directory, example):
+        written = {f"t{place}x{example}": [row(0.5 + each) for each in rows] for place, rows in enumerate(files)}
+        write(directory, **written)
         table = top(over="proto")
     assert table["flows"].to_pylist() == [most.total()]
     assert left_out(table).get("duplicates", 0) == sum(map(len, files)) - most.total()

@@ -6,10 +6,11 @@ import gzip
 import json
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rave_flow.errors import FlowError, NothingFoundError, UnreadableError
 from rave_flow.formats import bundles, chunks
@@ -24,6 +25,7 @@ from rave_flow.pictures import operations as pictures
 from rave_core import Runtime
 
 Serve = Callable[[Path], Runtime]
+Reused = Callable[[], AbstractContextManager[tuple[Path, int]]]
 Runs = Callable[[str], int]
 INGEST = "flow/steps:ingest"
 START = 1715644800
@@ -191,7 +193,7 @@ def line_of(kind: str, number: int) -> bytes:
     return lines.encode("utf-8", "surrogateescape")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 @given(
     files=st.lists(st.lists(SPOILED, min_size=1, max_size=8), min_size=1, max_size=4),
     form=st.sampled_from([".log", ".log.gz", ".log.1", ".json", ".json.gz"]),
@@ -199,33 +201,26 @@ def line_of(kind: str, number: int) -> bytes:
     small=st.sampled_from([0, 1 << 18]),
 )
 def test_what_counts_and_what_is_left_out_is_all_that_was_written(
-    tmp_path_factory: pytest.TempPathFactory,
-    serving: Serve,
-    files: list[list[str]],
-    form: str,
-    copied: bool,
-    small: int,
+    reused: Reused, files: list[list[str]], form: str, copied: bool, small: int
 ) -> None:
     """Of any spoiled logs, together or alone, with a copy beside them or not."""
-    directory = tmp_path_factory.mktemp("dirty")
     written, number = 0, 0
-    for place, kinds in enumerate(files):
-        lines = []
-        for kind in kinds:
-            lines.append((object_of if "json" in form else line_of)(kind, number))
-            number += 1
-            written += {"again": 2, "blank": 0}.get(kind, 1)
-        content = (b"" if "json" in form else HEAD.encode()) + b"".join(lines)
-        name = f"conn.{place}{form}"
-        (directory / name).write_bytes(gzip.compress(content, mtime=0) if form.endswith(".gz") else content)
-        if copied and place == 0:
-            (directory / f"conn_copy{form}").write_bytes((directory / name).read_bytes())
-            written += sum({"again": 2, "blank": 0}.get(kind, 1) for kind in kinds)
-    with pytest.MonkeyPatch.context() as patch:
+    with reused() as (directory, example), pytest.MonkeyPatch.context() as patch:
         patch.setattr(bundles, "SMALL", small)
+        for place, kinds in enumerate(files):
+            lines = []
+            for kind in kinds:
+                lines.append((object_of if "json" in form else line_of)(kind, number))
+                number += 1
+                written += {"again": 2, "blank": 0}.get(kind, 1)
+            content = (b"" if "json" in form else HEAD.encode()) + b"".join(lines)
+            name = f"conn.{place}x{example}{form}"
+            (directory / name).write_bytes(gzip.compress(content, mtime=0) if form.endswith(".gz") else content)
+            if copied and place == 0:
+                (directory / f"conn_copy{example}{form}").write_bytes((directory / name).read_bytes())
+                written += sum({"again": 2, "blank": 0}.get(kind, 1) for kind in kinds)
         try:
             selection = Inventory.of(Repository.scan(directory)).select(Window())
-            serving(directory)
             answer = top(n=1000, over="proto")
         except FlowError:
             # Nothing counts, so there is no answer: no file has a line that could.
@@ -234,7 +229,7 @@ def test_what_counts_and_what_is_left_out_is_all_that_was_written(
     lost = 0
     for name, why in selection.left_out.files:
         said = re.match(r"none of (\d+) lines", why)
-        place = 0 if "copy" in name else int(name.split(".")[1])
+        place = 0 if "copy" in name else int(name.split(".")[1].partition("x")[0])
         lost += int(said[1]) if said else sum({"again": 2, "blank": 0}.get(kind, 1) for kind in files[place])
     counted = sum(answer["flows"].to_pylist())
     told = selection.left_out
