@@ -18,7 +18,7 @@ from rave_flow.arguments.silk_converters import CONVERTERS
 from rave_flow.errors import NothingFoundError
 from rave_flow.generate import hosts
 from rave_flow.model.windows import Bins, Window
-from rave_flow.pictures import operations
+from rave_flow.pictures import operations, styling
 from rave_flow.pictures.operations import PICTURES
 from rave_flow.sql import picture_tables
 from rave_flow.steps import parquet_of
@@ -81,19 +81,32 @@ def test_no_flow_is_an_error(sharing: Serve, generated: Path) -> None:
             EXPORTS[name](end="2020-01-01")
 
 
-def test_lines_that_could_not_be_read_are_said(
+def test_what_is_left_out_is_said_in_each_picture(
     serving: Serve, zeek: Callable[..., Path], line: Callable[..., str]
 ) -> None:
-    """In each picture."""
-    serving(zeek([line(), "1715680800.5\tcut"]))
+    """Lines, files and copies, with the reasons: below the picture, and in the metadata of its file."""
+    logs = zeek([line(), "1715680800.5\tcut"])
+    (logs / "conn.$\u4e2d\x01.log").write_text("")
+    serving(logs)
     for name in PICTURES:
-        assert Path(EXPORTS[f"{name}/svg"]()).stat().st_size > 5000
-    from rave_flow.pictures.operations import styling as figures
+        drawn, painted = (Path(EXPORTS[each]()).read_bytes() for each in (f"{name}/svg", name))
+        for said in (b"1 line left out: 1 cut, of another number of fields", rb"conn.$\u4e2d\x01.log (is empty"):
+            assert said in drawn
+            assert said in painted
 
-    figure = figures.new_figure()
-    axes = figure.add_subplot()
-    figures.entitle(axes, "a", "b", 1)
-    assert axes.get_title(loc="right") == "b; 1 lines could not be read"
+
+def test_what_is_missing_stands_below_a_picture() -> None:
+    """As wide as it is, and as it is written; of much the beginning."""
+    figure = styling.new_figure()
+    styling.admit(figure, [])
+    assert figure.get_supxlabel() == ""
+    styling.admit(figure, ["1 line left out: $x$ " + "very " * 60 + "long", "2 files not read"])
+    said = figure.get_supxlabel().splitlines()
+    assert said[0].startswith("1 line left out: $x$ very")
+    assert said[-1] == "2 files not read"
+    assert max(map(len, said)) <= 157
+    styling.admit(figure, [f"{number} words" for number in range(20)])
+    assert figure.get_supxlabel().splitlines()[-2:] == ["6 words", "… the rest stands in the table"]
 
 
 @pytest.fixture(scope="session")
@@ -188,7 +201,7 @@ def test_many_hosts_do_not_overlap(serving: Serve, zeek: Callable[..., Path], li
     from rave_flow.steps import top
 
     selection = Inventory.of(to_source("default").repository).select(Window())
-    plots.draw_talkers(figure, top(selection.window, selection.slices, 50, "bytes", "src"), "src", "bytes", "", 0)
+    plots.draw_talkers(figure, top(selection.window, selection.slices, 50, "bytes", "src"), "src", "bytes", "")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)

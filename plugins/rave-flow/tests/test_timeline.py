@@ -95,6 +95,6 @@ def test_many_protocols_are_drawn_as_five_and_others(tmp_path: Path) -> None:
     amounts = [2 ** (20 - place) for place in range(9)]
     series = pyarrow.table({"proto": names, "bin": [0] * 9, "bytes": amounts, "packets": amounts, "flows": [5] * 9})
     figure = new_figure()
-    draw_timeline(figure, series, Bins(1715644800, 3600, 1), "flows", "45 flows", 3)
+    draw_timeline(figure, series, Bins(1715644800, 3600, 1), "flows", "45 flows")
     save(figure, tmp_path / "many.png")
     assert {"#999999", "#56B4E9", COLOURS["icmp"]} <= colours_of(tmp_path / "many.png")

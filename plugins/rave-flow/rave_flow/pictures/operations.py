@@ -85,7 +85,7 @@ def _series(ground: Ground, bin: float | None, **_: Any) -> tuple[pyarrow.Table,
 
 def _timeline(figure: Figure, ground: Ground, by: str, bin: float | None, scale: str) -> None:
     table, bins = _series(ground, bin)
-    plots.draw_timeline(figure, table, bins, by, ground.facts, ground.selection.skipped, scale)
+    plots.draw_timeline(figure, table, bins, by, ground.facts, scale)
 
 
 def _ports(ground: Ground, by: str, n: int) -> tuple[pyarrow.Table, Bins]:
@@ -95,7 +95,7 @@ def _ports(ground: Ground, by: str, n: int) -> tuple[pyarrow.Table, Bins]:
 
 def _heatmap(figure: Figure, ground: Ground, by: str, n: int) -> None:
     table, bins = _ports(ground, by, n)
-    plots.draw_heatmap(figure, table, bins, by, ground.facts, ground.selection.skipped)
+    plots.draw_heatmap(figure, table, bins, by, ground.facts)
 
 
 def _largest(ground: Ground, by: str, over: str, n: int) -> pyarrow.Table:
@@ -104,7 +104,7 @@ def _largest(ground: Ground, by: str, over: str, n: int) -> pyarrow.Table:
 
 def _talkers(figure: Figure, ground: Ground, by: str, over: str, n: int) -> None:
     table = _largest(ground, by, over, n)
-    plots.draw_talkers(figure, table, over, by, ground.facts, ground.selection.skipped)
+    plots.draw_talkers(figure, table, over, by, ground.facts)
 
 
 def _reached(ground: Ground, n: int) -> tuple[pyarrow.Table, Bins]:
@@ -114,7 +114,7 @@ def _reached(ground: Ground, n: int) -> tuple[pyarrow.Table, Bins]:
 
 def _fanout(figure: Figure, ground: Ground, n: int) -> None:
     table, bins = _reached(ground, n)
-    plots.draw_fanout(figure, table, bins, ground.facts, ground.selection.skipped)
+    plots.draw_fanout(figure, table, bins, ground.facts)
 
 
 def _networks(ground: Ground, by: str, end_of: str, prefix: int) -> pyarrow.Table:
@@ -123,7 +123,7 @@ def _networks(ground: Ground, by: str, end_of: str, prefix: int) -> pyarrow.Tabl
 
 def _space(figure: Figure, ground: Ground, by: str, end_of: str, prefix: int) -> None:
     table = _networks(ground, by, end_of, prefix)
-    plots.draw_space(figure, table, prefix, end_of, by, ground.facts, ground.selection.skipped)
+    plots.draw_space(figure, table, prefix, end_of, by, ground.facts)
 
 
 def _protocols(ground: Ground) -> pyarrow.Table:
@@ -131,7 +131,7 @@ def _protocols(ground: Ground) -> pyarrow.Table:
 
 
 def _mix(figure: Figure, ground: Ground) -> None:
-    plots.draw_mix(figure, _protocols(ground), ground.facts, ground.selection.skipped)
+    plots.draw_mix(figure, _protocols(ground), ground.facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,9 @@ def paint(name: str, target: Path, arguments: dict[str, Any]) -> None:
     picture.draw(figure, ground, **own)
     query = query_of(arguments, {**picture.options, **_SHARED})
     styling.refer(figure, f"flow/{name}/table", f"table?{query}" if query else "table")
-    styling.save(figure, target)
+    notes = ground.selection.left_out.sentences()
+    styling.admit(figure, notes)
+    styling.save(figure, target, notes)
 
 
 def behind(name: str, arguments: dict[str, Any]) -> pyarrow.Table:

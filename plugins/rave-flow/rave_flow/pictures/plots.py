@@ -36,9 +36,7 @@ _STACKED = 5
 """How many protocols a timeline shows separately; it draws the smaller ones as one."""
 
 
-def draw_timeline(
-    figure: Figure, series: pyarrow.Table, bins: Bins, by: str, facts: str, skipped: int, scale: str = "auto"
-) -> None:
+def draw_timeline(figure: Figure, series: pyarrow.Table, bins: Bins, by: str, facts: str, scale: str = "auto") -> None:
     """Stacked areas over time, the largest protocol at the bottom; on a logarithmic scale a line each.
 
     Args:
@@ -47,7 +45,6 @@ def draw_timeline(
         bins: of the series.
         by: what is measured.
         facts: of which flows, in words.
-        skipped: how many lines could not be read.
         scale: ``linear``, ``log``, or ``auto``: logarithmic if one peak would hide all the rest.
     """
     from matplotlib.ticker import EngFormatter
@@ -67,7 +64,7 @@ def draw_timeline(
         handles[order], labels[order], title="Protocol", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False
     )
     whole = amount(sum(sum(values) for values in stacks.values()), by)
-    entitle(axes, f"{name} by protocol", facts if by == "flows" else f"{facts}; {whole}", skipped)
+    entitle(axes, f"{name} by protocol", facts if by == "flows" else f"{facts}; {whole}")
 
 
 PEAK = 30
@@ -117,7 +114,7 @@ def _stacked(series: pyarrow.Table, bins: Bins, by: str) -> dict[str, list[int]]
     return stacks
 
 
-def draw_heatmap(figure: Figure, table: pyarrow.Table, bins: Bins, by: str, facts: str, skipped: int) -> None:
+def draw_heatmap(figure: Figure, table: pyarrow.Table, bins: Bins, by: str, facts: str) -> None:
     """Ports against time; darker is less, on a logarithmic scale, and white is nothing."""
     import numpy
     from matplotlib.colors import LogNorm
@@ -140,7 +137,7 @@ def draw_heatmap(figure: Figure, table: pyarrow.Table, bins: Bins, by: str, fact
     name, unit = UNITS[by]
     bar = figure.colorbar(mesh, ax=axes, format=EngFormatter(unit=unit, sep=" " if unit else ""), pad=0.01)
     bar.set_label(f"{name} per {said(bins.width)}")
-    entitle(axes, f"{name} by port and time", facts, skipped)
+    entitle(axes, f"{name} by port and time", facts)
 
 
 def _name_ports(axes: Axes, names: list[tuple[int | None, str]]) -> None:
@@ -152,7 +149,7 @@ def _name_ports(axes: Axes, names: list[tuple[int | None, str]]) -> None:
     axes.set_ylabel("Port of the responder")
 
 
-def draw_talkers(figure: Figure, table: pyarrow.Table, over: str, by: str, facts: str, skipped: int) -> None:
+def draw_talkers(figure: Figure, table: pyarrow.Table, over: str, by: str, facts: str) -> None:
     """A bar for each of the largest, with its amount and its share."""
     from matplotlib.ticker import EngFormatter
 
@@ -174,10 +171,10 @@ def draw_talkers(figure: Figure, table: pyarrow.Table, over: str, by: str, facts
     axes.xaxis.set_major_formatter(EngFormatter(unit=unit, sep=" " if unit else ""))
     axes.set_xlim(0, max(values, default=1) * 1.18 or 1)
     tidy(axes, "x")
-    entitle(axes, f"The largest {WHAT[over]} by {name.lower()}", facts, skipped)
+    entitle(axes, f"The largest {WHAT[over]} by {name.lower()}", facts)
 
 
-def draw_fanout(figure: Figure, table: pyarrow.Table, bins: Bins, facts: str, skipped: int) -> None:
+def draw_fanout(figure: Figure, table: pyarrow.Table, bins: Bins, facts: str) -> None:
     """A line for each source: how many ports of hosts it reached in each bin, on a logarithmic scale."""
     from matplotlib.ticker import ScalarFormatter
 
@@ -200,10 +197,10 @@ def draw_fanout(figure: Figure, table: pyarrow.Table, bins: Bins, facts: str, sk
     time_axis(axes, bins)
     tidy(axes, "y")
     axes.legend(title="Source (in all)", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
-    entitle(axes, "Fan-out of sources", facts, skipped)
+    entitle(axes, "Fan-out of sources", facts)
 
 
-def draw_space(figure: Figure, table: pyarrow.Table, prefix: int, over: str, by: str, facts: str, skipped: int) -> None:
+def draw_space(figure: Figure, table: pyarrow.Table, prefix: int, over: str, by: str, facts: str) -> None:
     """All of IPv4 as a square, along Hilbert's curve; each point is a net of that prefix, and black is nothing."""
     import numpy
     from matplotlib.colors import LogNorm
@@ -221,7 +218,7 @@ def draw_space(figure: Figure, table: pyarrow.Table, prefix: int, over: str, by:
     bar = figure.colorbar(image, ax=axes, format=EngFormatter(unit=unit, sep=" " if unit else ""), pad=0.02)
     bar.set_label(f"{name} of a /{prefix}")
     six = f"IPv6, which is not drawn: {amount(other, by)}" if other else "no IPv6"
-    axes.set_xlabel(f"{facts}; {six}{f'; {skipped} lines could not be read' if skipped else ''}", fontsize=9)
+    axes.set_xlabel(f"{facts}; {six}", fontsize=9)
     what = {"src": "source", "dst": "destination"}[over]
     title = f"{name} by {what} in the space of IPv4 (numbers: first octet)"
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold")
@@ -252,7 +249,7 @@ def _number_octets(axes: Axes) -> None:
     axes.tick_params(length=0)
 
 
-def draw_mix(figure: Figure, table: pyarrow.Table, facts: str, skipped: int) -> None:
+def draw_mix(figure: Figure, table: pyarrow.Table, facts: str) -> None:
     """A bar each for bytes, packets and flows, of the shares of the protocols."""
     rows = table.to_pylist()
     axes = figure.add_subplot()
@@ -276,7 +273,7 @@ def draw_mix(figure: Figure, table: pyarrow.Table, facts: str, skipped: int) -> 
     axes.set_xlabel("Share")
     tidy(axes, "x")
     axes.legend(title="Protocol", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    entitle(axes, "Mix of protocols", facts, skipped)
+    entitle(axes, "Mix of protocols", facts)
 
 
 _DARK = (COLOURS["tcp"], COLOURS["icmp"], COLOURS["gre"], "#000000")

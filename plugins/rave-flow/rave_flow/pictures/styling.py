@@ -6,7 +6,9 @@ bytes.
 
 from __future__ import annotations
 
+import textwrap
 import threading
+from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,19 +51,26 @@ def new_figure(width: float = 11, height: float = 5) -> Figure:
     return Figure(figsize=(width, height), dpi=120, layout="constrained")
 
 
-def save(figure: Figure, target: Path) -> None:
-    """Writes a figure as PNG or SVG, by the suffix of ``target``, without any trace of the time of writing."""
+def save(figure: Figure, target: Path, notes: Sequence[str] = ()) -> None:
+    """Writes a figure as PNG or SVG, by the suffix of ``target``, without any trace of the time of writing.
+
+    Args:
+        figure: what is drawn.
+        target: where.
+        notes: what is missing, which the metadata of the file say as its description.
+    """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
+    said = {"Description": "\n".join(map(_shown, notes))} if notes else {}
     if target.suffix == ".svg":
         FigureCanvasSVG(figure)
         with _ONE_AT_A_TIME, matplotlib.rc_context({"svg.hashsalt": "rave", "svg.fonttype": "path"}):
-            figure.savefig(target, format="svg", metadata={"Date": None, "Creator": "RAVE"})
+            figure.savefig(target, format="svg", metadata={"Date": None, "Creator": "RAVE"} | said)
     else:
         FigureCanvasAgg(figure)
-        figure.savefig(target, format="png", metadata={"Software": "RAVE"})
+        figure.savefig(target, format="png", metadata={"Software": "RAVE"} | said)
 
 
 def refer(figure: Figure, text: str, url: str) -> None:
@@ -69,11 +78,34 @@ def refer(figure: Figure, text: str, url: str) -> None:
     figure.text(0.998, 0.004, f"Table: {text}", ha="right", va="bottom", fontsize=7, color="#666666", url=url)
 
 
-def entitle(axes: Axes, title: str, facts: str, skipped: int) -> None:
+_LETTERS, _LINES, _CORNER = 17, 8, 30
+"""Small letters in an inch, most lines of notes, and the letters of a line that the corner takes."""
+
+
+def admit(figure: Figure, notes: Sequence[str]) -> None:
+    """Says below a picture, in small, what is missing from it; nothing if nothing is."""
+    width = int(figure.get_figwidth() * _LETTERS) - _CORNER
+    lines = [line for each in notes for line in textwrap.wrap(_shown(each), width)]
+    if len(lines) > _LINES:
+        lines[_LINES - 1 :] = ["… the rest stands in the table"]
+    if lines:
+        style: dict[str, Any] = {"ha": "left", "fontsize": 7, "color": "#333333", "parse_math": False}
+        figure.supxlabel("\n".join(lines), x=0.005, **style)
+
+
+def _shown(text: str) -> str:
+    """A text without letters that the font may lack, and what is none: names of files may hold anything."""
+    return "".join(each if each.isprintable() and ord(each) < _LATIN else ascii(each)[1:-1] for each in text)
+
+
+_LATIN = 0x250
+"""The first letter after the Latin ones."""
+
+
+def entitle(axes: Axes, title: str, facts: str) -> None:
     """What a picture shows, in large, and of which flows, in small."""
-    lost = f"; {skipped} lines could not be read" if skipped else ""
     axes.set_title(title, loc="left", fontsize=14, fontweight="bold", pad=12)
-    axes.set_title(facts + lost, loc="right", fontsize=9, pad=12)
+    axes.set_title(facts, loc="right", fontsize=9, pad=12)
 
 
 def amount(value: float, by: str) -> str:
