@@ -92,6 +92,11 @@ class LoadedFiles:
             if module not in sys.modules:
                 self._expected[module] = path or "", state_of(path) if path else None
 
+    def surprise(self) -> None:
+        """Says that something else than counted was loaded: here, or by a process that computes for this one."""
+        with self._lock:
+            self.surprises += 1
+
     def state(self, path: str, space: Mapping[str, Any]) -> State | None:
         """The state of a file when its module was loaded; ``None`` if that is not known.
 

@@ -90,6 +90,7 @@ class Answer:
         done: the keys that its deep refresh computed.
         progress: its latest report.
         growth: the statistics of its run.
+        is_surprising: whether it loaded other code than its version tells, so that its result must not be kept.
     """
 
     pickled: PickledResult | None
@@ -98,6 +99,7 @@ class Answer:
     done: frozenset[str] = frozenset()
     progress: bytes | None = None
     growth: StatsGrowth = field(default_factory=StatsGrowth)
+    is_surprising: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ from rave_core.operations.pools import answer
 from rave_core.reloading.generations import DIRECTORIES, loading
 from rave_core.runtime.event_bus import LOCAL
 from rave_core.runtime.runtime import Runtime, as_default
+from rave_core.versions import code_changed
+from rave_core.versions.loaded_files import loaded_files
 from rave_http.executors.body_runner import Body
 from rave_http.executors.child_bus import ChildBus
 from rave_http.executors.child_channel import Teller, forward_log, set_levels
@@ -90,13 +92,19 @@ class ChildRuntime:
         context = self._scope(job)
         current_trace.set(job.trace)
         self._bus.is_wanted = job.is_heard
+        surprises = loaded_files.surprises
         result = self._computed(RunBody(call, operation.function, args, kwargs, context))
+        loaded_files.note()
+        is_surprising = loaded_files.surprises != surprises
+        if is_surprising:
+            code_changed()
         return Answer(
             packed(job.operation, result),
             children=tuple(context.children),
             done=frozenset(context.deep.done) if context.deep is not None else frozenset(),
             progress=self._teller.latest(job.number),
             growth=self._tally.taken(),
+            is_surprising=is_surprising,
         )
 
     def answer(self, batch: CallBatch) -> Answer:

@@ -14,6 +14,7 @@ from rave_core.model import Call, Key, OperationSpec
 from rave_core.operations.pools import Answers
 from rave_core.runtime.runtime import runtime_of
 from rave_core.telemetry.statistics import Statistics
+from rave_core.versions.loaded_files import loaded_files
 from rave_http.executors.child_channel import log_levels
 from rave_http.executors.child_jobs import Answer, BodyCall, CallBatch, Place
 from rave_http.executors.child_process import ChildProcess, GoneError
@@ -101,6 +102,8 @@ def settled(step: RunBody, answer: Answer) -> Result:
     if context.deep is not None:
         context.deep.done.update(answer.done)
     add(context.runtime.statistics, answer.growth)
+    if answer.is_surprising:
+        loaded_files.surprise()
     assert answer.pickled is not None
     return opened(context.operation, answer.pickled)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -48,6 +49,9 @@ def start_python():
         process.kill()
         process.wait()
         process.stdout.close()
+        if process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # what a failed test wrote, and nobody reads any more
+                process.stdin.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -94,7 +95,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Any]]:
         process.wait()
         for stream in (process.stdin, process.stdout):
             assert stream is not None
-            stream.close()
+            with contextlib.suppress(BrokenPipeError):  # what a failed test wrote, and nobody reads any more
+                stream.close()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections import Counter
 
 import pytest
@@ -109,6 +110,7 @@ def test_a_failure_reaches_all_who_waited(runtime, together, until, tape):
         return caught.value
 
     assert together(16, call) == [tape.boom] * 16
+    assert len(list(traceback.walk_tb(tape.boom.__traceback__))) < 40, "it does not collect the frames of all of them"
     assert tape == [1]
     assert not list(runtime.cache.backend.keys())
 

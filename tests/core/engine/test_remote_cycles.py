@@ -97,5 +97,5 @@ def test_bodies_that_wait_for_each_other_in_other_processes_are_answered(
     finally:
         for each in running:
             each.kill()
-            each.wait()
+            each.communicate()
     assert all(answer.isdigit() for answer in answers), answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import signal
@@ -16,6 +17,19 @@ from rave_core import Options, op
 from rave_http.executors.processes import ProcessExecutor
 from rave_http.protocol.tracing import current_trace
 from tests.http.executors.process_bodies import Ask, children, reached
+
+LATE = """
+from pathlib import Path
+from rave_core import op
+
+@op
+def size(n):
+    place, text = Path(__file__).with_name("imported_late.py"), "SIZE = 20\\n"
+    if place.read_text() != text:
+        place.write_text(text)
+    import imported_late
+    return imported_late.SIZE + n
+"""
 
 
 def test_operations_within_are_cached_there_and_counted_as_children(
@@ -55,6 +69,28 @@ def test_a_deep_refresh_goes_through_processes(play: Callable[..., Any], bodies:
         assert len(Path(log).read_text().split()) == 2
 
     play(scenario)
+
+
+def test_what_a_child_imports_after_an_edit_is_not_kept_as_what_it_was(
+    play: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker found the version before; the next call has another one."""
+    (tmp_path / "imported_late.py").write_text("SIZE = 1\n")
+    (tmp_path / "late_bodies.py").write_text(LATE)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    async def scenario(executor: ProcessExecutor, ask: Ask) -> Any:
+        size = importlib.import_module("late_bodies").size
+        return [await ask(size, n) for n in (0, 0, 0, 1)]
+
+    found = play(scenario, slots=1)
+    assert [(each.value, str(each.status)) for each in found] == [
+        (20, "uncached"),
+        (20, "miss"),
+        (20, "hit"),
+        (21, "miss"),
+    ]
+    assert found[0].key.version != found[1].key.version
 
 
 def test_a_file_operation_writes_where_its_path_is(play: Callable[..., Any], bodies: Any) -> None:
