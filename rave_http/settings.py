@@ -88,6 +88,7 @@ class ServiceSettings:
         cors_origins: origins whose pages may read answers; ``*`` for all.
         rate_limit: jobs that one principal may start, as in ``60/minute``; empty for no limit.
         access_log: where requests are logged as JSON: ``-`` for standard output, a path, or empty for nowhere.
+        namespaces: the collection of documents that lists directories below ``namespace_root``; empty for none.
         namespace_config: an INI file with a section ``[namespaces]``; ``None`` for none.
         namespace_root: the value of ``%(nsroot)s`` in it.
         reload: whether changes in namespaces that are directories are noticed.
@@ -140,6 +141,7 @@ class ServiceSettings:
     cors_origins: Words = Words(())
     rate_limit: Text = Text("")
     access_log: Text = Text("")
+    namespaces: Text = Text("")
     namespace_config: File = File(None)
     namespace_root: File = File(None)
     reload: Flag = Flag(True)
@@ -166,6 +168,9 @@ class ServiceSettings:
         found = cls(**values)
         found.origins.update(origins)  # type: ignore[attr-defined]  # ours to fill, others' to read
         found._check_operations()
+        if found.namespaces and found.namespace_root is None:
+            where = f"{origins['namespaces']}: namespaces is {found.namespaces!r}"
+            raise ConfigurationError(f"{where}: set namespace_root, below which documents may name directories")
         return found
 
     def limit_of(self, operation: str) -> float | None:

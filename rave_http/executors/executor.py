@@ -38,7 +38,7 @@ class ExecutorContext:
     Attributes:
         settings: those of the runtime that answers calls.
         service: those of the service.
-        directories: the namespaces that are plain directories, by name.
+        directories: the namespaces that are plain directories, by name; a live view.
     """
 
     settings: Settings

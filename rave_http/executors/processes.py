@@ -91,7 +91,7 @@ class ProcessExecutor(Executor):
     def __init__(self, slots: int, settings: Settings, directories: Mapping[str, str]) -> None:
         self.slots = slots
         self._settings = settings
-        self._directories = dict(directories)
+        self._directories = directories
         self._thread_workers = ThreadWorkers("rave-errand", SPARE * slots)
         self._local = ThreadExecutor(slots)
         self._running: dict[asyncio.Future[Result | MisfitError], Errand] = {}
@@ -189,7 +189,7 @@ class ProcessExecutor(Executor):
                 if child_process.is_idle:
                     return child_process
                 child_process.kill()
-        child_process = ChildProcess(ChildConfig(self._settings, self._directories, log_levels()), generation)
+        child_process = ChildProcess(ChildConfig(self._settings, dict(self._directories), log_levels()), generation)
         with self._lock:
             self._keepers = {each for each in self._keepers if not each.is_gone} | {child_process}
             is_late = self._is_closed

@@ -159,9 +159,9 @@ class LiveNamespaces:
             UnknownNameError: there is no namespace of that name.
             ConfigurationError: it is an installed package.
         """
-        if name not in self._directories:
-            raise self._refusal(name)
         with self._lock:
+            if name not in self._directories:
+                raise self._refusal(name)
             self._watcher.looked(name)
             exports, started = self._exports, self._clock.monotonic()
             catalog = exports.catalog.with_namespace(name, self._directories[name])
@@ -176,6 +176,43 @@ class LiveNamespaces:
         _report(before, state, self._clock.monotonic() - started)
         self._tell(state)
         return state
+
+    @property
+    def directories(self) -> Mapping[str, str]:
+        """Those that are namespaces now, by name; a live view."""
+        return self._directories
+
+    def place(self, name: str, directory: str) -> NamespaceState:
+        """Serves a directory under a name from now on: a new one, or in place of another. Loads it, and says how it is.
+
+        Raises:
+            ConfigurationError: an installed package has this name.
+        """
+        with self._lock:
+            before = self._states.get(name)
+            if before is not None and name not in self._directories:
+                raise ConfigurationError(f"namespace {name!r} is the installed package {before.origin}; it stays")
+            self._watcher.place(name, directory)
+            self._directories[name] = directory
+            state = NamespaceState(name, "directory", directory) if before is None else before
+            states = {**self._states, name: replace(state, origin=directory)}
+            self._states = {each: states[each] for each in sorted(states)}
+        return self.reload(name)
+
+    def drop(self, name: str) -> None:
+        """Ends the service of a directory that was placed; calls under way finish. Nothing if there is none."""
+        with self._lock:
+            if self._directories.pop(name, None) is None:
+                return
+            self._watcher.forget(name)
+            exports, states = self._exports, dict(self._states)
+            left = {each: space for each, space in exports.catalog.namespaces.items() if each != name}
+            catalog = Catalog(left, [each for each in exports.catalog.problems if _space(each) != name])
+            self._exports = Exports.of(catalog, self._runtime, generation=exports.generation + 1)
+            gone = replace(states.pop(name), operations=(), error="it is not listed any more")
+            self._states = states
+        _log.info("namespace %s: it is not listed any more, and not served", name)
+        self._tell(gone)
 
     async def watch(self) -> None:
         """Loads what changes, within a second or two, until it is cancelled."""

@@ -138,8 +138,14 @@ class Watcher:
         self._touched: set[str] = set()
 
     def forget(self, name: str) -> None:
-        """Excludes a directory. Call it before `run`."""
-        del self._directories[name], self._seen[name]
+        """Excludes a directory from the next look on."""
+        self._directories.pop(name, None)  # what was seen last stays for a look under way
+
+    def place(self, name: str, directory: str) -> None:
+        """Includes a directory, or another one in its place, from the next look on."""
+        self._seen[name] = look(directory)
+        self._due[name], self._held[name], self._restless[name] = 0.0, 0.0, 0
+        self._directories[name] = directory
 
     def looked(self, name: str) -> None:
         """Records the current state of the directory as the one about to be loaded."""
@@ -175,7 +181,7 @@ class Watcher:
         """The directories that the system's watcher can watch."""
         if self._polling or self._clock.monotonic() < self._deaf_until:
             return frozenset()
-        return frozenset(each.place for each in self._seen.values() if each.place[1:] != _NOWHERE)
+        return frozenset(each.place for each in list(self._seen.values()) if each.place[1:] != _NOWHERE)
 
     async def _listen(self, roots: Collection[str], woken: asyncio.Event) -> None:
         """Marks the directories that the system's watcher reports."""
@@ -187,7 +193,7 @@ class Watcher:
             ):
                 paths = [path for _, path in changes]
                 touched = {
-                    name for name, each in self._seen.items() if any(_counts(path, each.place) for path in paths)
+                    name for name, each in list(self._seen.items()) if any(_counts(path, each.place) for path in paths)
                 }
                 if touched:
                     self._touched |= touched
@@ -205,7 +211,7 @@ class Watcher:
         touched, self._touched = self._touched, set()
         now, interval = self._clock.monotonic(), _SWEEP if self._worth_hearing() else PULSE
         found = []
-        for name, directory in self._directories.items():
+        for name, directory in list(self._directories.items()):
             is_due = name in touched or now >= self._due[name] or glance(directory) != self._seen[name].place
             if now < self._held[name] or not is_due:
                 continue
@@ -242,7 +248,7 @@ class Watcher:
         """What a scan finds now; what was seen last if no descriptor is left for a scan."""
         try:
             return look(self._directories[name])
-        except OSError:
+        except (OSError, KeyError):  # no descriptor is left, or it was excluded
             return self._seen[name]
 
     async def _settled(self, name: str) -> Look:

@@ -33,6 +33,7 @@ from rave_http.jobs.job import Job
 from rave_http.jobs.jobs import PULSE, Jobs
 from rave_http.jobs.tickets import Tickets
 from rave_http.namespaces.ini_file import read_namespaces
+from rave_http.namespaces.listed_documents import ListedNamespaces
 from rave_http.namespaces.live_catalog import LiveNamespaces, NamespaceState
 from rave_http.namespaces.source_store import KeptSources
 from rave_http.plugins.discovery import HttpPlugins
@@ -131,12 +132,13 @@ class Service:
             kept=KeptSources(run_directory),
         )
         self.namespaces.on_change.append(self._changed)
+        self._listed = ListedNamespaces(self.settings, lambda: self.runtime.documents, self.namespaces)
 
     def _add_jobs(self, run_directory: RunDirectory) -> None:
         own, runtime = self.settings, self.runtime
-        directories = directories_of(runtime.settings, own)
-        self._add_namespaces(run_directory, directories)
-        self.executors = Executors(self.plugins.executors, ExecutorContext(runtime.settings, own, directories))
+        self._add_namespaces(run_directory, directories_of(runtime.settings, own))
+        context = ExecutorContext(runtime.settings, own, self.namespaces.directories)
+        self.executors = Executors(self.plugins.executors, context)
         self.jobs = Jobs(
             runtime,
             self.clock,
@@ -191,6 +193,7 @@ class Service:
         await self._start_plugins()
         await asyncio.to_thread(self._imports.repeat)
         await asyncio.to_thread(self.namespaces.load)
+        await asyncio.to_thread(self._listed.follow)
         self._tell_metrics()
         await self.workers.open()
         await self.log_levels.open()
@@ -291,6 +294,7 @@ class Service:
         task.add_done_callback(self._behind.discard)
 
     async def _pulse(self) -> None:
+        await asyncio.to_thread(self._listed.follow)
         await self.events.announce()
         await self.jobs.publish()
         await asyncio.to_thread(self.keys.look)

@@ -51,6 +51,19 @@ class JournalDesk:
             raise self.context.Problem("not-found", _HIDDEN)
         return found
 
+    def guard(self, req: Request, journal: Journal) -> None:
+        """Returns if the request may commit to a journal that says which code the service runs, or to any other one.
+
+        Raises:
+            Problem: it says so, and nobody vouches for who asks, or they may not ``reload`` in its namespace.
+        """
+        if journal.collection != self.context.settings.service.get("namespaces"):
+            return
+        if self.context.principal(req).kind == "anonymous":
+            self.context.audit(req, "commit", allowed=False)
+            raise self.context.Problem("forbidden", f"{journal.collection} lists what is served: sign in to change it")
+        self.context.require(req, "reload", journal.collection)
+
     async def apart(self, function: Callable[[], T]) -> T:
         """What a function returns that may wait for the store."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
@@ -153,6 +166,7 @@ class CommitResource:
     ) -> None:
         """Makes a commit of the body: the version in the path, or the one that follows from the conditions."""
         journal, context = self._desk.journal(name), self._desk.context
+        self._desk.guard(req, journal)
         try:
             draft = self._draft(req, key, version)
             saved = await self._desk.apart(lambda: self._desk.journals.commit(journal, draft))

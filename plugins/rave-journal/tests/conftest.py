@@ -198,15 +198,17 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JournalService
     place = tmp_path_factory.mktemp("journal")
     schema = {"type": "object", "properties": {"level": {"type": "integer"}}, "required": ["level"]}
     (place / "schema.json").write_text(json.dumps(schema))
-    names = 'journals = ["diary", "sites", "secret", "strict", "radar", "odd"]'
+    names = 'journals = ["diary", "sites", "secret", "strict", "radar", "odd", "places"]'
     checks = 'checks = {radar = "lab/check_radar", odd = "lab/absent"}'
     running = launch(
         place,
         workers=2,
         service={
             "proxy_header": "X-Remote-User",
+            "namespaces": "journal:places",
+            "namespace_root": str(place),
             "permissions": {
-                "ada": {"*": ["view", "write"]},
+                "ada": {"*": ["view", "write"], "journal:places": ["view", "write", "reload"]},
                 "bob": {"*": ["view"]},
                 "eve": {"*": ["view"], "journal:secret": []},
             },
