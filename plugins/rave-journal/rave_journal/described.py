@@ -88,7 +88,7 @@ def events(base: str) -> Item:
     """The commits as they happen; for who asks for no stream, the document of that name."""
     streamed: dict[str, Mapping[str, Any]] = {_STREAM: _TEXT, _PLAIN: _TEXT, _BYTES: {}}
     found = commit(base)
-    last = _parameter("Last-Event-ID", "header", "After which event.", {"type": "string", "pattern": "^[0-9]{1,18}$"})
+    last = _parameter("Last-Event-ID", "header", "After which event of the stream: its number.", _TEXT)
     responses = {"200": _answer("The commits, or the payload.", streamed), "304": found["get"]["responses"]["304"]}
     reads = {"parameters": [last], "responses": responses}
     return {"parameters": _in_path(base), "get": reads, "post": found["post"]}

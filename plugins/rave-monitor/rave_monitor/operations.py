@@ -37,7 +37,7 @@ def series_of(
     return monitor.history.series(processor, key, start, end, where)
 
 
-@op(name="monitor/samples", expires="1s", typemap=TYPES)
+@op(name="monitor/samples", expires="1s", mime_type="application/json", typemap=TYPES)
 def samples(
     processor: str,
     key: str = "",
