@@ -39,7 +39,10 @@ _PROBLEM_HEADERS: Final = {
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
-_SCHEMAS: Final[dict[str, dict[str, Any]]] = {"text/event-stream": {"type": "object"}}
+_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
+    "text/event-stream": {"type": "object"},
+    "application/shoji+json": {"type": "object"},
+}
 """The schemas of media types that are no texts; that of a stream is the schema of one event."""
 _KEY: Final = {"key": "$response.body#/key"}
 _LINKS: Final = {

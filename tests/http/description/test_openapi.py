@@ -199,7 +199,7 @@ def test_what_may_not_be_seen_is_not_told() -> None:
 def test_tags_are_namespaces() -> None:
     """And one for the service, whose name no namespace can have."""
     found = made()
-    assert [tag["name"] for tag in found["tags"]] == ["example", "flow", "sql", "zoo", "-"]
+    assert [tag["name"] for tag in found["tags"]] == ["example", "flow", "monitor", "sql", "zoo", "-"]
     assert found["paths"]["/flow/top"]["post"]["tags"] == ["flow"]
 
 
