@@ -21,6 +21,36 @@ class ProcessorState(msgspec.Struct, frozen=True):
     error: str = ""
 
 
+class AlarmState(msgspec.Struct, frozen=True):
+    """The state of an alarm.
+
+    Attributes:
+        state: ``ok``, ``pending`` or ``firing``.
+        since: the time of the sample with which that began, in Unix seconds.
+        told: whether people were told that it fires, and not yet that it cleared.
+    """
+
+    state: str = "ok"
+    since: float = 0.0
+    told: bool = False
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """Something to be posted.
+
+    Attributes:
+        id: the same however often it is posted.
+        url: where to.
+        time: of what it tells, in Unix seconds.
+        body: what it tells.
+    """
+
+    id: str
+    url: str
+    time: float
+    body: dict[str, Any]
+
+
 class Checkpoint(msgspec.Struct, frozen=True):
     """How far a monitor has come, as of one moment.
 
@@ -31,6 +61,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
         events: how many were read so far.
         positions: of the readers, by name.
         states: of the processors, by name.
+        alarms: the states of the alarms, by name.
+        outbox: what has still to be posted.
     """
 
     time: float = 0.0
@@ -39,6 +71,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     events: int = 0
     positions: dict[str, dict[str, Any]] = {}
     states: dict[str, ProcessorState] = {}
+    alarms: dict[str, AlarmState] = {}
+    outbox: list[Notice] = []
 
 
 class Sample(msgspec.Struct, frozen=True):

@@ -168,6 +168,10 @@ def _print_status(name: str, written: dict[str, Any], is_led: bool) -> None:
         click.echo(f"  reader {each['name']}: {each['events']} events  {each['trouble']}".rstrip())
     for each in written["processors"]:
         click.echo(f"  processor {each['name']}: {each['error'] or each['notice'] or 'works'}")
+    for each in written["alarms"]:
+        click.echo(f"  alarm {each['name']}: {each['state']}")
+    if written["notify_trouble"]:
+        click.echo(f"  can't notify: {written['notify_trouble']}")
     for notice in written["notices"]:
         click.echo(f"  told: {notice}")
     if written["reload_error"]:

@@ -33,6 +33,7 @@ class Committer:
         is_fenced: whether a later leader has taken over: nothing is written any more.
         trouble: why nothing can be written at present; ``None`` while all is well.
         dropped: how many samples were dropped because too many waited.
+        written: the checkpoint of the latest commit.
         reload: how it stands with reloads that others ask for, as of the latest commit.
     """
 
@@ -42,6 +43,7 @@ class Committer:
         self.trouble: str | None = None
         self.dropped = 0
         self.reload = ReloadRequest(0, 0, "")
+        self.written = Checkpoint()
         self._store, self._fence, self._chores = store, fence, chores
         self._work: _Work | None = None
         self._answer: tuple[int, str] | None = None
@@ -105,7 +107,7 @@ class Committer:
 
     def _write(self, work: _Work) -> None:
         self._store.commit(self._fence, work.checkpoint, work.samples, work.status)
-        self.trouble = None
+        self.trouble, self.written = None, work.checkpoint
         answer, self._answer = self._answer, None
         if answer is not None:
             try:

@@ -12,15 +12,19 @@ from typing import Any, Final, Self
 from rave_core.errors import ConfigurationError, nearest
 from rave_core.expiry import parse_duration
 from rave_core.settings import doubt
+from rave_monitor.alarm import Alarm
+from rave_monitor.alarm_tables import read_alarm
 from rave_monitor.code_loading import load_anew
 from rave_monitor.kinds import KindError, checked_arguments, find_kind
 from rave_monitor.processor import Processor
 from rave_monitor.reader import Reader
 from rave_monitor.toml_lines import TomlLines
+from rave_monitor.webhook import read_key
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _GROUPS: Final[dict[str, type]] = {"readers": Reader, "processors": Processor}
 _DURATIONS: Final = {"sample_period": "1s", "sample_limit": "10s", "thin_to": "1m"}
+_OTHERS: Final = ("alarms", "documents", "keep", "name", "paths", "thin_after", "webhook_key_file")
 _LONGEST: Final = 200
 
 
@@ -70,7 +74,8 @@ class MonitorConfig:
         thin_after: seconds after which only the first sample in each ``thin_to`` seconds stays; ``None`` for never.
         thin_to: seconds.
         documents: URL of the database for samples; ``None`` for the one of the settings.
-        readers, processors: in their order.
+        readers, processors, alarms: in their order.
+        webhook_key: what webhooks are signed with; ``None`` for the signing key of the settings, if there is one.
     """
 
     path: Path
@@ -83,6 +88,8 @@ class MonitorConfig:
     documents: str | None
     readers: tuple[Part, ...]
     processors: tuple[Part, ...]
+    alarms: tuple[Alarm, ...]
+    webhook_key: bytes | None = field(repr=False)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -125,10 +132,20 @@ class _Reading:
         Raises:
             MonitorConfigError: there are mistakes.
         """
-        known = {*_DURATIONS, "keep", "thin_after", "name", "documents", "paths", *_GROUPS}
+        known = {
+            *_DURATIONS,
+            "keep",
+            "thin_after",
+            "name",
+            "documents",
+            "paths",
+            "alarms",
+            "webhook_key_file",
+            *_GROUPS,
+        }
         for key in self._document.keys() - known:
             self._wrong(f"unknown key {key!r}; {nearest(key, known)}", key=key)
-        values = {
+        values: dict[str, Any] = {
             "name": self._name(),
             **{key: self._duration(key, default) for key, default in _DURATIONS.items()},
             "keep": self._age("keep"),
@@ -136,6 +153,8 @@ class _Reading:
             "documents": self._documents(),
             **{group: self._parts(group) for group in _GROUPS},
         }
+        values["alarms"] = self._alarms([each.name for each in values["processors"]])
+        values["webhook_key"] = self._key()
         paths = self._document.get("paths", [])
         if not isinstance(paths, list) or not all(isinstance(each, str) for each in paths):
             self._wrong(f"paths is {paths!r}: expected a list of directories", key="paths")
@@ -192,12 +211,40 @@ class _Reading:
             return f"sqlite:///{self._path.parent / Path(rest[1:]).expanduser()}"
         return str(url)
 
-    def _parts(self, group: str) -> tuple[Part, ...]:
+    def _key(self) -> bytes | None:
+        """What webhooks are signed with."""
+        path = self._document.get("webhook_key_file")
+        if path is None:
+            return None
+        try:
+            key = read_key(self._path.parent / Path(str(path)).expanduser())
+        except (OSError, ValueError) as error:
+            self._wrong(f"webhook_key_file: {error}", key="webhook_key_file")
+            return None
+        return key
+
+    def _alarms(self, processors: list[str]) -> tuple[Alarm, ...]:
+        tables, taken = self._tables("alarms"), dict[str, int]()
+        return tuple(
+            read_alarm(
+                table,
+                self._part_name("alarms", index, table, taken),
+                processors,
+                lambda message, key="", index=index: self._wrong(message, "alarms", index, key),
+            )
+            for index, table in enumerate(tables)
+        )
+
+    def _tables(self, group: str) -> list[dict[str, Any]]:
         tables = self._document.get(group, [])
-        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self._wrong(f"{group} is {str(tables)[:_LONGEST]!r}: write [[{group}]] above each of them", key=group)
-            return ()
-        if not tables:
+        if isinstance(tables, list) and all(isinstance(table, dict) for table in tables):
+            return tables
+        self._wrong(f"{group} is {str(tables)[:_LONGEST]!r}: write [[{group}]] above each of them", key=group)
+        return []
+
+    def _parts(self, group: str) -> tuple[Part, ...]:
+        tables = self._tables(group)
+        if not self._document.get(group):
             self._wrong(f"there are no {group}: write [[{group}]] and a kind")
         parts, taken = [], dict[str, int]()
         for index, table in enumerate(tables):
@@ -213,7 +260,7 @@ class _Reading:
         if name is None and group == "readers":
             return self._free(group, index, f"{table.get('kind')}:{table.get('path', '')}".rstrip(":"), taken)
         if name is None:
-            self._wrong(f'a {group[:-1]} has no name: add name = "…"', group, index)
+            self._wrong(f'{"an" if group == "alarms" else "a"} {group[:-1]} has no name: add name = "…"', group, index)
             return ""
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             self._wrong(f"name is {name!r}: expected up to 64 letters, digits, '-' and '_'", group, index, "name")

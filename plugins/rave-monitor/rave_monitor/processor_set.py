@@ -186,6 +186,10 @@ class ProcessorSet:
         """The time of the oldest sample that is still being taken and may still count; ``None`` if there is none."""
         return min((each.pending_since for each in self.running if each.pending_since is not None), default=None)
 
+    def working(self) -> list[str]:
+        """The names of those that are not disabled."""
+        return [each.part.name for each in self.running if not each.error]
+
     def states(self) -> dict[str, ProcessorState]:
         """Their states, by name."""
         return {each.part.name: each.state() for each in self.running}

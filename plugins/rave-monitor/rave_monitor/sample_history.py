@@ -24,7 +24,8 @@ MOST: Final = 200_000
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """What monitors and processors may be called."""
 _CUT: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]*)\.([^=]+)=(.*)")
-_MISSING: Final = object()
+MISSING: Final = object()
+"""Stands for a value that is not there."""
 
 
 @lru_cache(maxsize=16)
@@ -36,7 +37,7 @@ def opened(url: str) -> SampleDatabase:
 
 
 def value_at(values: Mapping[str, Any], key: str) -> Any:
-    """The value of a key in a sample, such as ``n``, or ``top.0.1`` within tables and lists; a default if absent."""
+    """The value of a key in a sample, such as ``n``, or ``top.0.1`` in tables and lists; `MISSING` if there is none."""
     if not key:
         return values
     if key in values:
@@ -48,7 +49,7 @@ def value_at(values: Mapping[str, Any], key: str) -> Any:
         elif isinstance(found, list) and step.isdecimal() and int(step) < len(found):
             found = found[int(step)]
         else:
-            return _MISSING
+            return MISSING
     return found
 
 
@@ -79,7 +80,7 @@ class SampleHistory:
             raise OperationError(f"the range is reversed: it ends at {end:.3f}, before it starts at {start:.3f}")
         wanted = set.intersection(*times) if (times := list(self._times(cuts, start, end))) else None
         found = ((each.time, value_at(each.values, key)) for each in self._read(processor, start, end))
-        return [pair for pair in found if pair[1] is not _MISSING and (wanted is None or pair[0] in wanted)]
+        return [pair for pair in found if pair[1] is not MISSING and (wanted is None or pair[0] in wanted)]
 
     def latest(self, processor: str, key: str) -> tuple[float, Any] | None:
         """The newest value of a key; ``None`` if the newest sample has none, or there is no sample."""
@@ -87,7 +88,7 @@ class SampleHistory:
             return None
         for each in self._store.samples(processor, 0.0, 1e18, limit=1):
             value = value_at(each.values, key)
-            return None if value is _MISSING else (each.time, value)
+            return None if value is MISSING else (each.time, value)
         return None
 
     def is_settled(self, end: float) -> bool:

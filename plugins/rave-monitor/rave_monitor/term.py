@@ -8,12 +8,14 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from msgspec.structs import replace
 
 from rave_core import Runtime
 from rave_core.errors import describe_error
+from rave_monitor.alarm_set import AlarmSet
 from rave_monitor.checkpoint import Sample
 from rave_monitor.committer import Committer
 from rave_monitor.configuration import MonitorConfig, MonitorConfigError
@@ -21,6 +23,7 @@ from rave_monitor.processor_set import ProcessorSet
 from rave_monitor.reader_set import ReaderSet
 from rave_monitor.retention import Retention
 from rave_monitor.sample_store import SampleStore
+from rave_monitor.webhook import WebhookSender
 
 _log = logging.getLogger("rave.monitor")
 _POLL: Final = 0.1
@@ -59,6 +62,9 @@ class Term:
         self._readers = ReaderSet(config.readers, self._told)
         retention = Retention(store, fence, runtime)
         self._committer = Committer(store, fence, lambda: retention.apply(self._config))
+        self._latest: dict[str, dict[str, Any]] = {}
+        self._alarms = AlarmSet(config.name, runtime.events.publish)
+        self._sender = WebhookSender(runtime, self._key())
         self._due = 0.0
 
     def run(self, goes_on: Callable[[], bool], wake: threading.Event, reload: threading.Event) -> None:
@@ -71,6 +77,8 @@ class Term:
         """
         self._processors.resume(self._checkpoint.states)
         self._readers.open(self._checkpoint.positions)
+        self._alarms.resume(self._checkpoint.alarms, self._checkpoint.outbox)
+        self._alarms.use(self._config.alarms)
         # Where the readers begin is known from now on, whatever happens to the files before the first sample.
         self._save([])
         self._set_due()
@@ -84,6 +92,7 @@ class Term:
                     self._clock.wait(wake, max(min(_POLL, self._due - self._clock.monotonic()), 0.0))
                 if self._clock.monotonic() >= self._due:
                     self._sample()
+                self._notify()
         finally:
             self._end()
 
@@ -110,11 +119,29 @@ class Term:
         samples = self._processors.collect(self._config.sample_limit)
         self._processors.begin(time, max(now - before.sampled_at, 0.0) if before.sampled_at else 0.0)
         samples += self._processors.collect(self._config.sample_limit)
+        self._latest |= {each.processor: each.values for each in samples}
+        self._latest = {name: self._latest[name] for name in self._processors.working() if name in self._latest}
+        self._alarms.look(self._latest, time, now)
         settled = min(time, self._processors.oldest_pending() or time)
         self._checkpoint = replace(self._checkpoint, time=time, sampled_at=now, settled=settled)
         self._save(samples)
         self._publish(samples)
         self._set_due()
+
+    def _notify(self) -> None:
+        """Posts what was committed. What was taken is forgotten at once, so that a kill repeats as little as it can."""
+        if not self._alarms.outbox:
+            return
+        done = self._sender.send(self._committer.written.outbox)
+        if self._alarms.forget(done):
+            self._save([])
+
+    def _key(self) -> bytes | None:
+        """What webhooks are signed with."""
+        path = self._runtime.settings.signing_key_file
+        if self._config.webhook_key is not None or path is None:
+            return self._config.webhook_key
+        return Path(path).read_bytes().strip()
 
     def _set_due(self) -> None:
         period = self._config.sample_period
@@ -122,8 +149,14 @@ class Term:
 
     def _save(self, samples: list[Sample]) -> None:
         """Hands over all that has to be written together."""
-        present = {"positions": self._readers.positions(), "states": self._processors.states()}
-        self._checkpoint = replace(self._checkpoint, events=self.events, **present)
+        self._checkpoint = replace(
+            self._checkpoint,
+            events=self.events,
+            positions=self._readers.positions(),
+            states=self._processors.states(),
+            alarms=dict(self._alarms.states),
+            outbox=list(self._alarms.outbox),
+        )
         self._committer.submit(self._checkpoint, samples, self._status())
 
     def _end(self) -> None:
@@ -132,6 +165,7 @@ class Term:
             self._save([])
         if not self._committer.close(_LAST_WORDS):
             _log.warning("monitor %s: the next leader goes on from an earlier checkpoint", self._config.name)
+        self._sender.close()
         self._readers.close()
         self._processors.close()
 
@@ -164,6 +198,8 @@ class Term:
         readers.take_over(self._readers)
         self._processors.close()
         self._config, self._processors, self._readers = config, processors, readers
+        self._alarms.use(config.alarms)
+        self._sender.use_key(self._key())
         self._set_due()
 
     def _disabled(self, name: str, error: str) -> None:
@@ -205,6 +241,8 @@ class Term:
             "events": self.events,
             "readers": readers,
             "processors": processors,
+            "alarms": self._alarms.status(self._clock.now()),
+            "notify_trouble": self._sender.trouble or "",
             "notices": self._notices,
             "reloads": self._reloads,
             "reload_error": self._reload_error,
