@@ -25,6 +25,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _GROUPS: Final[dict[str, type]] = {"readers": Reader, "processors": Processor}
 _DURATIONS: Final = {"sample_period": "1s", "sample_limit": "10s", "thin_to": "1m"}
 _OTHERS: Final = ("alarms", "documents", "keep", "name", "paths", "thin_after", "webhook_key_file")
+_OTHERS: Final = ("alarms", "documents", "keep", "name", "paths", "thin_after", "webhook_key_file")
 _LONGEST: Final = 200
 
 
@@ -132,17 +133,7 @@ class _Reading:
         Raises:
             MonitorConfigError: there are mistakes.
         """
-        known = {
-            *_DURATIONS,
-            "keep",
-            "thin_after",
-            "name",
-            "documents",
-            "paths",
-            "alarms",
-            "webhook_key_file",
-            *_GROUPS,
-        }
+        known = {*_DURATIONS, *_GROUPS, *_OTHERS}
         for key in self._document.keys() - known:
             self._wrong(f"unknown key {key!r}; {nearest(key, known)}", key=key)
         values: dict[str, Any] = {
@@ -155,13 +146,16 @@ class _Reading:
         }
         values["alarms"] = self._alarms([each.name for each in values["processors"]])
         values["webhook_key"] = self._key()
-        paths = self._document.get("paths", [])
-        if not isinstance(paths, list) or not all(isinstance(each, str) for each in paths):
-            self._wrong(f"paths is {paths!r}: expected a list of directories", key="paths")
+        self._check_paths()
         if self._mistakes:
             found = sorted(self._mistakes)
             raise MonitorConfigError([f"{self._path}:{line}: {message}" for line, message in found])
         return values
+
+    def _check_paths(self) -> None:
+        paths = self._document.get("paths", [])
+        if not isinstance(paths, list) or not all(isinstance(each, str) for each in paths):
+            self._wrong(f"paths is {paths!r}: expected a list of directories", key="paths")
 
     def _wrong(self, message: str, table: str = "", index: int = 0, key: str = "") -> None:
         self._mistakes.append((self._lines.of(table, index, key), message))

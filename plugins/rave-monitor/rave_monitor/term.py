@@ -223,14 +223,6 @@ class Term:
 
     def _status(self) -> dict[str, Any]:
         """How it is, for people elsewhere."""
-        readers = [
-            {"name": each.part.name, "events": each.events, "trouble": each.trouble or ""}
-            for each in self._readers.running
-        ]
-        processors = [
-            {"name": each.part.name, "kind": each.part.kind, "error": each.error, "notice": each.notice}
-            for each in self._processors.running
-        ]
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -239,8 +231,7 @@ class Term:
             "written": self._clock.now(),
             "period": self._config.sample_period,
             "events": self.events,
-            "readers": readers,
-            "processors": processors,
+            **self._parts_status(),
             "alarms": self._alarms.status(self._clock.now()),
             "notify_trouble": self._sender.trouble or "",
             "notices": self._notices,
@@ -248,3 +239,14 @@ class Term:
             "reload_error": self._reload_error,
             "dropped": self._committer.dropped,
         }
+
+    def _parts_status(self) -> dict[str, Any]:
+        readers = [
+            {"name": each.part.name, "events": each.events, "trouble": each.trouble or ""}
+            for each in self._readers.running
+        ]
+        processors = [
+            {"name": each.part.name, "kind": each.part.kind, "error": each.error, "notice": each.notice}
+            for each in self._processors.running
+        ]
+        return {"readers": readers, "processors": processors}
