@@ -55,6 +55,7 @@ bench: $(STAMP) ## run the benchmarks
 	$(BIN)/python benchmarks/documents.py
 	$(BIN)/python benchmarks/journal.py
 	$(BIN)/python benchmarks/plugins.py
+	$(BIN)/python benchmarks/monitor.py
 	$(BIN)/python benchmarks/dask_cluster.py
 
 soak: $(STAMP) ## fifteen minutes of mixed load on a service, with reloads, edits and kills

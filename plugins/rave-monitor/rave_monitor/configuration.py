@@ -25,7 +25,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _GROUPS: Final[dict[str, type]] = {"readers": Reader, "processors": Processor}
 _DURATIONS: Final = {"sample_period": "1s", "sample_limit": "10s", "thin_to": "1m"}
 _OTHERS: Final = ("alarms", "documents", "keep", "name", "paths", "thin_after", "webhook_key_file")
-_OTHERS: Final = ("alarms", "documents", "keep", "name", "paths", "thin_after", "webhook_key_file")
 _LONGEST: Final = 200
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from rave_core import Operation, current_runtime, op, op_file
 from rave_monitor.arguments import MonitorChoice, moment, monitor_name, to_monitor
 from rave_monitor.pictures import draw_histogram, draw_plot, draw_scatter, draw_sparkline
-from rave_monitor.sample_history import Series
+from rave_monitor.sample_history import Series, cuts_of
 
 HOUR = 3600.0
 TYPES: dict[str, Any] = {
@@ -19,7 +19,7 @@ TYPES: dict[str, Any] = {
 @op(name="monitor/settled_samples")
 def settled(monitor: MonitorChoice, processor: str, key: str, start: float, end: float, where: str) -> Series:
     """The values in a range to which nothing will be added: kept for ever."""
-    return monitor.history.series(processor, key, start, end, where)
+    return monitor.history.series(processor, key, start, end, cuts_of(where))
 
 
 def series_of(
@@ -30,11 +30,11 @@ def series_of(
     if end is None:
         end = current_runtime().clock.now()
         start = end - HOUR if start is None else start
-        return monitor.history.series(processor, key, start, end, where)
+        return monitor.history.series(processor, key, start, end, cuts_of(where))
     start = end - HOUR if start is None else start
     if monitor.history.is_settled(end):
         return settled(monitor, processor, key, start, end, where)
-    return monitor.history.series(processor, key, start, end, where)
+    return monitor.history.series(processor, key, start, end, cuts_of(where))
 
 
 @op(name="monitor/samples", expires="1s", mime_type="application/json", typemap=TYPES)

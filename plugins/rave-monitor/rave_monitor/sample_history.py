@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -53,6 +53,11 @@ def value_at(values: Mapping[str, Any], key: str) -> Any:
     return found
 
 
+def cuts_of(where: str) -> list[str]:
+    """The cuts in a text, which commas join."""
+    return [each for each in where.split(",") if each]
+
+
 class SampleHistory:
     """What was sampled by one monitor. Safe for threads.
 
@@ -63,15 +68,14 @@ class SampleHistory:
         """Reads from a store."""
         self._store = store
 
-    def series(self, processor: str, key: str, start: float, end: float, cuts: str = "") -> Series:
+    def series(self, processor: str, key: str, start: float, end: float, cuts: Iterable[str] = ()) -> Series:
         """The values of ``key`` in samples from ``start`` up to, but not including ``end``, newest first.
 
         Args:
             processor: the name of a processor.
             key: of a value in its samples; empty for all of each sample. A sample without it is left out.
             start, end: Unix seconds.
-            cuts: ``processor.key=value``, several joined by commas: only times at which a sample of that processor
-                has that value.
+            cuts: each ``processor.key=value``: only times at which a sample of that processor has that value.
 
         Raises:
             OperationError: the range is reversed, has too many samples, or a cut can't be read.
@@ -103,8 +107,8 @@ class SampleHistory:
             raise OperationError(f"the range is too long: it has more than {MOST:,} samples; ask for a part of it")
         return found
 
-    def _times(self, cuts: str, start: float, end: float) -> Iterator[set[float]]:
-        for cut in filter(None, cuts.split(",")):
+    def _times(self, cuts: Iterable[str], start: float, end: float) -> Iterator[set[float]]:
+        for cut in cuts:
             read = _CUT.fullmatch(cut.strip())
             if read is None:
                 raise OperationError(f"where has {cut!r}: write processor.key=value")

@@ -96,6 +96,11 @@ class SampleStore:
         text = self.database.read(lambda connection: connection.execute(asked).scalar_one_or_none())
         return msgspec.json.decode(text) if text else None
 
+    def monitors(self) -> list[str]:
+        """The names of all monitors whose samples are in this database, in order."""
+        asked = select(_M.name).order_by(_M.name)
+        return self.database.read(lambda connection: list(connection.execute(asked).scalars()))
+
     def samples(self, processor: str, start: float, end: float, *, limit: int | None = None) -> list[Sample]:
         """The samples of a processor from ``start`` up to, but not including ``end``, newest first."""
         asked = (

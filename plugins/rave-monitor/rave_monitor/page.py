@@ -1,0 +1,121 @@
+"""The page of a monitor: its latest samples, alarms and troubles. It loads itself anew every few seconds."""
+
+from __future__ import annotations
+
+import html
+import json
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from falcon.asgi import Request, Response
+
+from rave_http.hookspecs import ResourceContext
+from rave_monitor.arguments import MonitorChoice
+from rave_monitor.value_resources import choice_of
+
+_REFRESH: Final = "5"
+_MOST_CELLS: Final = 12
+_STALE: Final = 10.0
+_STYLE: Final = """
+.monitor td { vertical-align: top; }
+.monitor img { height: 2.2em; }
+.alarm-firing { color: #b00020; font-weight: bold; }
+"""
+
+
+class MonitorPage:
+    """``/-/monitor``."""
+
+    def __init__(self, context: ResourceContext) -> None:
+        self._context = context
+
+    def on_get(self, req: Request, resp: Response) -> None:
+        """How a monitor is, and its latest samples: as JSON, or as a page that loads itself anew."""
+        choice = choice_of(self._context, req)
+        status = choice.store.status()
+        if status is None:
+            names = ", ".join(choice.store.monitors()) or "there is none yet"
+            raise self._context.Problem("not-found", f"there is no monitor {choice.name!r}; known: {names}")
+        samples = self._samples(choice, status)
+        if self._context.prefers(req, "application/json", "text/html") == "text/html":
+            resp.set_header("Refresh", _REFRESH)
+            self._context.send_page(
+                resp, f"Monitor {choice.name}", self._content(choice, status, samples), style=_STYLE
+            )
+        else:
+            self._context.send_json(resp, {"monitor": choice.name, "status": status, "samples": samples})
+
+    def _samples(self, choice: MonitorChoice, status: dict[str, Any]) -> dict[str, Any]:
+        """The latest sample of each processor that has one."""
+        found = {}
+        for each in status["processors"]:
+            for sample in choice.store.samples(each["name"], 0.0, 1e18, limit=1):
+                found[each["name"]] = {"time": sample.time, "values": sample.values}
+        return found
+
+    def _content(self, choice: MonitorChoice, status: dict[str, Any], samples: dict[str, Any]) -> str:
+        age = self._context.runtime.clock.now() - status["written"]
+        state = "" if age < max(_STALE, 5 * status["period"]) else " <b>Nobody leads it since.</b>"
+        rows = "".join(self._row(choice, each, samples.get(each["name"])) for each in status["processors"])
+        return (
+            f"<p>{status['events']} events until {_time(status['written'])} UTC, by {_text(status['host'])}.{state}</p>"
+            f"{_alarms(status['alarms'])}"
+            f'<table class="monitor"><tr><th>Processor</th><th>Latest sample</th><th>Last hour</th></tr>{rows}</table>'
+            f"{_troubles(status)}"
+        )
+
+    def _row(self, choice: MonitorChoice, processor: dict[str, Any], sample: dict[str, Any] | None) -> str:
+        values = {} if sample is None else sample["values"]
+        shown = "".join(
+            f"<dt>{_text(name)}</dt><dd>{_value(each)}</dd>" for name, each in [*values.items()][:_MOST_CELLS]
+        )
+        if processor["error"]:
+            shown = f"<b>disabled: {_text(processor['error'])}</b>{shown}"
+        pictures = "".join(self._picture(choice, processor["name"], key) for key in _numbers(values))
+        return f"<tr><td>{_text(processor['name'])}</td><td><dl>{shown}</dl></td><td>{pictures}</td></tr>"
+
+    def _picture(self, choice: MonitorChoice, processor: str, key: str) -> str:
+        query = urlencode({"processor": processor, "key": key, "monitor": choice.name})
+        base, label = self._context.links.base, _text(f"{processor}.{key}")
+        small, large = (_text(f"{base}/monitor/{name}/svg?{query}") for name in ("sparkline", "plot"))
+        return f'<a href="{large}"><img src="{small}" alt="{label}" title="{label}"></a> '
+
+
+def _alarms(alarms: list[dict[str, Any]]) -> str:
+    if not alarms:
+        return ""
+    items = "".join(
+        f'<li class="alarm-{_text(each["state"])}">{_text(each["name"])}: {_text(each["state"])} '
+        f"({_text(each['severity'])}; {_text(each['when'])})</li>"
+        for each in alarms
+    )
+    return f"<h2>Alarms</h2><ul>{items}</ul>"
+
+
+def _troubles(status: dict[str, Any]) -> str:
+    """What a person should know."""
+    found = [f"{each['name']}: {each['trouble']}" for each in status["readers"] if each["trouble"]]
+    found += [*status["notices"], *filter(None, [status["reload_error"], status["notify_trouble"]])]
+    items = "".join(f"<li>{_text(each)}</li>" for each in found)
+    return f"<h2>Notices</h2><ul>{items}</ul>" if items else ""
+
+
+def _numbers(values: dict[str, Any]) -> list[str]:
+    """The keys of the first few numbers, of which there are pictures."""
+    found = [key for key, value in values.items() if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    return found[:3]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return _text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _text(value: object) -> str:
+    return html.escape(str(value))
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,174 @@
+"""What the service answers below ``/-/monitor``: the page, and the paths of woodstock."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from rave_monitor.checkpoint import Checkpoint, Sample
+from rave_monitor.sample_database import SampleDatabase
+from rave_monitor.sample_store import SampleStore
+
+from rave_core.testing import free_port
+
+START = 1_200_000_000
+SETTINGS = """\
+cache = "file://{place}/cache"
+products = "file://{place}/products"
+documents = "sqlite:///{place}/documents.sqlite"
+disabled_plugins = ["example", "flow", "sql", "valkey", "web", "journal", "guestbook", "dask"]
+[service]
+bind = "127.0.0.1:{port}"
+workers = 1
+[plugins.monitor]
+documents = "sqlite:///{place}/monitor.sqlite"
+configs = ["{place}/live.toml"]
+"""
+LIVE = """\
+name = "live"
+sample_period = "0.1s"
+documents = "sqlite:///monitor.sqlite"
+[[readers]]
+kind = "lines"
+path = "live.log"
+[[processors]]
+kind = "counter"
+name = "count"
+[[alarms]]
+name = "any"
+when = "count.n > 0"
+"""
+SAMPLES = [
+    Sample(name, float(START + second), values)
+    for second in range(180)
+    for name, values in (
+        ("count", {"n": second, "<b>": "<i>"}),
+        ("state", {"is": "odd" if second % 2 else "even", "deep": {"a": 1}}),
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service that runs a monitor beside its worker, over samples of another one."""
+    place, port = tmp_path_factory.mktemp("paths"), free_port()
+    store = SampleStore(SampleDatabase(f"sqlite:///{place}/monitor.sqlite"), "monitor")
+    store.claim(1)
+    status = {
+        "host": "h", "written": float(START), "period": 1.0, "events": 180, "notices": ["<b>told</b>"], "alarms": [],
+        "readers": [], "reload_error": "", "notify_trouble": "",
+        "processors": [{"name": "count", "error": ""}, {"name": "gone", "error": "<b>"}],
+    }  # fmt: skip
+    store.commit(1, Checkpoint(settled=START + 180.0), SAMPLES, status)
+    store.database.close()
+    (place / "live.toml").write_text(LIVE)
+    (place / "live.log").write_text("1\n2\n3\n")
+    (place / "rave.toml").write_text(SETTINGS.format(place=place, port=port))
+    environ = {**os.environ, "RAVE_CONFIG": str(place / "rave.toml"), "HOME": str(place)}
+    with (place / "service.log").open("wb") as log:
+        command = [str(Path(sys.executable).parent / "rave"), "serve"]
+        process = subprocess.Popen(command, cwd=place, env=environ, stdout=log, stderr=log)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: requests.get(f"{base}/-/readyz", timeout=10).ok)
+        yield base
+    finally:
+        process.terminate()
+        process.wait(40)
+
+
+def wait_for(condition: Any) -> Any:
+    """Waits for what a condition gives."""
+    until = time.monotonic() + 60
+    while True:
+        try:
+            if found := condition():
+                return found
+        except requests.RequestException:
+            pass
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def get(url: str, path: str, **options: Any) -> requests.Response:
+    """What a path of the service gives."""
+    return requests.get(f"{url}/-/monitor{path}", timeout=30, **options)
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("/count/n", 179),
+        ("/state/is", "odd"),
+        ("/state/deep.a", 1),
+        (f"/count/n/{START}..{START + 3}?unit=s", [[START + 2, 2], [START + 1, 1], [START, 0]]),
+        (f"/count/n/{START / 60}..{START / 60 + 0.05}", [[(START + n) / 60, n] for n in (2, 1)] + [[START // 60, 0]]),
+        (f"/count/n/{START}..{START + 4}?unit=s&state.is=odd", [[START + 3, 3], [START + 1, 1]]),
+        (f"/count/n/{START}..{START + 4}?unit=s&state.is=odd&count.n=3", [[START + 3, 3]]),
+    ],
+)
+def test_values_are_answered(url: str, path: str, wanted: Any) -> None:
+    """The latest, or those of a range, newest first, in minutes or seconds."""
+    answer = get(url, path)
+    assert (answer.status_code, answer.json()) == (200, wanted)
+
+
+def test_all_is_everything(url: str) -> None:
+    """And an hour is too late for these samples."""
+    assert len(get(url, "/count/n/all").json()) == 180
+    assert get(url, "/count/n/hour").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/nobody/n", 404, "no sample of 'nobody'"),
+        ("/count/none", 404, "has 'none'"),
+        ("/count/none/all", 404, "has 'none'"),
+        (f"/count/n/{START}..{START + 4}?unit=s&state.is=up", 404, "and fits"),
+        (f"/count/n/{START + 4}..{START}?unit=s", 400, "reversed"),
+        ("/count/n/yesterday", 400, "expected start..end, or one of hour"),
+        ("/count/n/nan..inf", 400, "is no range"),
+        ("/count/n/all?unit=h", 400, "expected 'm' for minutes"),
+        ("/count/n/all?state.is=odd&state.is=even", 400, "given twice"),
+        ("/count/n/all?state=odd", 400, "write processor.key=value"),
+        ("/count/n?monitor=a%20b", 400, "expected letters"),
+        ("?monitor=other", 404, "known: "),
+    ],
+)
+def test_what_can_not_be_answered_is_told(url: str, path: str, status: int, told: str) -> None:
+    """As a problem that says what would be right."""
+    answer = get(url, path)
+    assert answer.status_code == status
+    assert told in answer.json()["detail"]
+
+
+def test_the_page_shows_what_was_sampled_and_escapes_it(url: str) -> None:
+    """It loads itself anew."""
+    answer = get(url, "", headers={"Accept": "text/html"})
+    assert answer.headers["Refresh"] == "5"
+    for wanted in (
+        "&lt;i&gt;",
+        "&lt;b&gt;told",
+        "Nobody leads it",
+        "disabled: &lt;b&gt;",
+        "monitor/sparkline/svg?processor=count",
+    ):
+        assert wanted in answer.text
+    assert "<i>" not in answer.text
+
+
+def test_a_monitor_beside_the_workers_is_followed_by_the_page(url: str) -> None:
+    """Its samples and alarms are there soon."""
+    wait_for(lambda: get(url, "/count/n?monitor=live").text == "3")
+    found = wait_for(lambda: get(url, "?monitor=live").json())
+    assert found["samples"]["count"]["values"]["n"] == 3
+    wait_for(lambda: get(url, "?monitor=live").json()["status"]["alarms"][0]["state"] == "firing")
+    assert "alarm-firing" in get(url, "?monitor=live", headers={"Accept": "text/html"}).text
