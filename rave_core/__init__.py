@@ -13,8 +13,9 @@ from rave_core.expiry import crossover_strategy, duration_strategy, forever, noc
 from rave_core.model import Options, Outcome
 from rave_core.operations.decorators import expires, mime_type, op, op_file, version
 from rave_core.operations.dependencies import depends_on
+from rave_core.operations.mapping import map
 from rave_core.operations.operation import Operation
-from rave_core.operations.pools import Answers, Pool, PoolFactory, map, open_pool
+from rave_core.operations.pools import Answers, Pool, PoolFactory, open_pool
 from rave_core.runtime.runtime import Runtime, current_runtime, using
 from rave_core.settings import Settings
 from rave_core.typemap import list_of, one_of, typemap

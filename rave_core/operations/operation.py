@@ -11,6 +11,7 @@ from rave_core.engine.context import ExecutionContext, ambient, current
 from rave_core.errors import DecorationError
 from rave_core.model import EVICTED, FOREVER, PLAIN, Call, Key, OperationSpec, Options, Outcome
 from rave_core.operations.call_cache import CallMemo
+from rave_core.operations.elsewhere import Elsewhere
 from rave_core.operations.options import check_tofile, take_options
 from rave_core.operations.pickling import Build, Picklable
 from rave_core.operations.signatures import signature_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rave_core.engine.execution import ResolvedOperation
     from rave_core.introspection.explain import Explanation
     from rave_core.introspection.plan import Plan
+    from rave_core.operations.pools import Pool
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -157,10 +159,13 @@ class Operation(Picklable, Generic[P, R]):
         """
         from rave_core.introspection.plan import plan  # only here, since few programs ever ask
 
-        runtime = runtime_of(current_context())
-        resolved = self._resolved(current_context())
+        runtime, resolved = runtime_of(current_context()), self._resolved(current_context())
         call = resolved.binder.bind(args, kwargs)
         return plan(resolved, call, (runtime.cache, runtime.products), now=runtime.clock.now())
+
+    def on(self, pool: str | Pool) -> Elsewhere[P, R]:
+        """The operation in a pool: ``f.on("dask").submit(1)`` gives a future. The runtime keeps a named one open."""
+        return Elsewhere(self.resolved, self.bind, pool)
 
     def resolved(self) -> ResolvedOperation:
         """The operation resolved for the current runtime: its full name, version, cache and strategy.

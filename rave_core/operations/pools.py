@@ -1,30 +1,33 @@
-"""Many calls at once: where they run, and how they are handed over, in batches and within bounded memory."""
+"""Pools: where many calls run, in batches."""
 
 from __future__ import annotations
 
 import os
+import threading
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Final, ParamSpec, Self, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from weakref import WeakKeyDictionary
 
-from rave_core.engine.context import ThreadPool, progress
+from rave_core.engine.context import ThreadPool
 from rave_core.errors import ConfigurationError, OptionError, UnknownNameError
 from rave_core.model import PLAIN, Call, Options, Status
-from rave_core.operations.operation import Operation
 from rave_core.runtime.runtime import current_context, current_runtime, runtime_of
 from rave_core.settings import Settings
 
-P = ParamSpec("P")
-R = TypeVar("R")
+if TYPE_CHECKING:
+    from rave_core.engine.execution import ResolvedOperation
+    from rave_core.runtime.container import Container
 
 _BATCH_SECONDS: Final = 0.25
 _MOST: Final = 1000  # calls in one batch
 _GROWTH: Final = 4
 _DRY: Final = Options(dry_run=True)
+_open: WeakKeyDictionary[Container, dict[str, Pool]] = WeakKeyDictionary()
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +53,21 @@ class Pool(ABC):
     slots: int
 
     @abstractmethod
-    def start(self, operation: Operation[..., Any], calls: Sequence[Call]) -> Future[Answers]:
+    def start(self, operation: str, calls: Sequence[Call], here: Callable[[], Answers]) -> Future[Answers]:
         """Begins a batch of calls of one operation, none of which has a kept result. Cancelling it ends its calls.
 
-        The pool stores what they give, so that nobody has to run them again. The future has a `RaveError` if the whole
-        batch could not run.
+        What they give is stored, so that nobody has to run them again. The future has a `RaveError` if the whole batch
+        could not run.
+
+        Args:
+            operation: its full name.
+            calls: one at least.
+            here: answers them in this process, in the thread that calls it.
         """
 
     @abstractmethod
     def close(self) -> None:
         """Ends what still runs."""
-
-    def submit(self, function: Operation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """One call, begun now unless its result is kept; the future has what it gives, or its exception.
-
-        Raises:
-            ArgumentError: the arguments do not fit.
-            OptionError: the body is a coroutine function.
-        """
-        batch = _Batch(self, _plain(function), [function.bind(*args, **kwargs)])
-        future: Future[R] = Future()
-        if batch.running is None:
-            future.set_result(next(batch.values()))
-            return future
-        future.set_running_or_notify_cancel()
-        batch.running.add_done_callback(lambda _: _settle(future, batch))
-        return future
 
     def __enter__(self) -> Self:
         return self
@@ -95,9 +87,9 @@ class _Threads(Pool):
         self.slots = 2 * (os.cpu_count() or 1)
         self._threads = ThreadPool(self.slots)
 
-    def start(self, operation: Operation[..., Any], calls: Sequence[Call]) -> Future[Answers]:
+    def start(self, operation: str, calls: Sequence[Call], here: Callable[[], Answers]) -> Future[Answers]:
         """Begins a batch in a thread."""
-        return self._threads.submit(answer, operation, calls)
+        return self._threads.submit(here)
 
     def close(self) -> None:
         """Drops what waits."""
@@ -122,9 +114,24 @@ def open_pool(name: str) -> Pool:
     return pool
 
 
-def answer(operation: Operation[..., Any], calls: Sequence[Call]) -> Answers:
+def shared_pool(name: str) -> Pool:
+    """The pool of this name that the current runtime keeps open.
+
+    Raises:
+        ConfigurationError: there is no such pool, or a setting of it is wrong.
+    """
+    container = current_runtime().container
+    with _lock:
+        pools = _open.setdefault(container, {})
+        if name not in pools:
+            pools[name] = open_pool(name)
+            container.on_close.append(pools[name].close)
+        return pools[name]
+
+
+def answer(resolved: ResolvedOperation, calls: Sequence[Call]) -> Answers:
     """Answers calls one after another, in this process, as the operation itself does."""
-    context, resolved = current_context(), operation.resolved()
+    context = current_context()
     engine, clock = runtime_of(context).container.engine, runtime_of(context).clock
     started = clock.monotonic()
     results: list[tuple[Any, Exception | None]] = []
@@ -136,64 +143,27 @@ def answer(operation: Operation[..., Any], calls: Sequence[Call]) -> Answers:
     return Answers(results, clock.monotonic() - started)
 
 
-def map(function: Operation[..., R], /, *many: Iterable[Any], executor: str | Pool = "threads") -> Iterator[R]:
-    """The results of an operation for many arguments, in their order, as they come; like Python's own ``map``.
+class Batch:
+    """Calls that were begun together, and those of their results that were kept.
 
-    Kept results do not travel. All others are handed to the pool in batches of about a quarter of a second. ``many`` is
-    read only as far ahead as the pool has slots, so it may be endless. Within an operation it reports progress.
-
-    An exception of a call is raised in its place, and ends the iteration. What was computed is kept: mapping again
-    continues there. Leaving the iteration cancels what still runs.
-
-    Args:
-        function: the operation.
-        many: an iterable for each argument; the shortest one ends the iteration.
-        executor: the name of a pool, or an open one, which stays open.
-
-    Raises:
-        ConfigurationError: there is no such pool, or a setting of it is wrong.
-        ArgumentError: arguments do not fit.
-        OptionError: the body is a coroutine function.
-        RaveError: a batch could not run.
+    Attributes:
+        running: what the pool runs; ``None`` if all results were kept.
     """
-    operation = _plain(function)
-    total = min((len(each) for each in many if isinstance(each, Sized)), default=None)
-    pool = open_pool(executor) if isinstance(executor, str) else executor
-    try:
-        for done, value in enumerate(_mapped(operation, pool, zip(*many, strict=False)), 1):
-            progress(done, total, operation.resolved().name)
-            yield value
-    finally:
-        if isinstance(executor, str):
-            pool.close()
 
+    def __init__(self, pool: Pool, resolved: ResolvedOperation, calls: Sequence[Call]) -> None:
+        """Begins them.
 
-def _mapped(operation: Operation[..., R], pool: Pool, many: Iterator[tuple[Any, ...]]) -> Iterator[R]:
-    window: deque[_Batch] = deque()
-    size = 1
-    try:
-        while True:
-            while len(window) < pool.slots and (calls := [operation.bind(*args) for args in islice(many, size)]):
-                window.append(_Batch(pool, operation, calls))
-            if not window:
-                return
-            yield from window[0].values()
-            size = window.popleft().better_size(size)
-    finally:
-        for batch in window:
-            batch.cancel()
-
-
-class _Batch:
-    """Calls that were begun together, and those of their results that were kept."""
-
-    def __init__(self, pool: Pool, operation: Operation[..., Any], calls: Sequence[Call]) -> None:
-        context, resolved = current_context(), operation.resolved()
+        Raises:
+            OptionError: the body is a coroutine function.
+        """
+        if resolved.spec.is_async:
+            raise OptionError(f"{resolved.name} is a coroutine function; a pool runs plain functions only")
+        context = current_context()
         engine = runtime_of(context).container.engine
         found = [engine.resolve(resolved, call, _DRY, context) for call in calls]
         self._kept = [each if each.status is not Status.MISS else None for each in found]
         missing = [call for call, kept in zip(calls, self._kept, strict=True) if kept is None]
-        self.running = pool.start(operation, missing) if missing else None
+        self.running = pool.start(resolved.name, missing, partial(answer, resolved, missing)) if missing else None
 
     def values(self) -> Iterator[Any]:
         """The value of each call, in order; raises the exception of one in its place."""
@@ -218,14 +188,10 @@ class _Batch:
             self.running.cancel()
 
 
-def _plain(function: Operation[..., R]) -> Operation[..., R]:
-    if function.spec.is_async:
-        raise OptionError(f"{function.resolved().name} is a coroutine function; a pool runs plain functions only")
-    return function
+def _after_fork() -> None:
+    """A thread of the parent may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
 
 
-def _settle(future: Future[R], batch: _Batch) -> None:
-    try:
-        future.set_result(next(batch.values()))
-    except BaseException as error:  # noqa: BLE001  # it belongs to whoever waits
-        future.set_exception(error)
+os.register_at_fork(after_in_child=_after_fork)

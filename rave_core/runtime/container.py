@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import Any
@@ -50,6 +50,7 @@ class Container:
     Attributes:
         cache, products: the configured caches of values and of files.
         engine: answers calls.
+        on_close: called first when it closes.
         maintenance: purges.
         memos: those of the operations called here; see `rave_core.operations.call_cache.CallMemo`.
     """
@@ -65,6 +66,7 @@ class Container:
         epochs.listen(self)
         self._versions = VersionFinder(settings, plugins)
         self.memos: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.on_close: list[Callable[[], None]] = []
         compute = Compute(
             clock,
             diagnostics,
@@ -217,7 +219,12 @@ class Container:
             raise ConfigurationError(f"{name}: {error}") from error
 
     def close(self) -> None:
-        """Closes the backends; each in its turn, even if one before fails."""
+        """Calls ``on_close``, and closes the backends; each in its turn, even if one before fails."""
+        for close in self.on_close:
+            try:
+                close()
+            except Exception:  # noqa: BLE001  # a plugin's pool may raise anything, and the stores are still open
+                _log.exception("what a runtime kept open could not be closed")
         for cache in self._caches.values():
             try:
                 cache.backend.close()

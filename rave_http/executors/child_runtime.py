@@ -115,7 +115,7 @@ class ChildRuntime:
         except Exception as error:  # noqa: BLE001  # the code of a stranger
             return Answer(None, f"its arguments can't be brought there: {describe_error(error)}")
         current_trace.set(batch.trace)
-        answers = answer(operation, [Call(operation.spec, *each) for each in given])
+        answers = answer(operation.resolved(), [Call(operation.spec, *each) for each in given])
         results = [packed(batch.operation, each) for each in answers.results]
         data = pickle.dumps((results, answers.seconds), protocol=5)
         return Answer(PickledResult(data), growth=self._tally.taken())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rave_core import Answers, Pool, current_runtime
 from rave_dask.cluster import Cluster, Run
@@ -12,7 +12,7 @@ from rave_dask.settings import DaskSettings
 from rave_http.executors.remote import BodySender
 
 if TYPE_CHECKING:
-    from rave_core import Operation, Runtime, Settings
+    from rave_core import Runtime, Settings
     from rave_core.model import Call, Progress
     from rave_http.executors.remote import RemoteBody
 
@@ -31,11 +31,16 @@ class DaskPool(Pool):
         self._sender = BodySender(settings, settings.namespaces)
         self._cluster = Cluster(self._settings)
 
-    def start(self, operation: Operation[..., Any], calls: Sequence[Call]) -> Future[Answers]:
+    def start(
+        self,
+        operation: str,
+        calls: Sequence[Call],
+        here: Callable[[], Answers],  # noqa: ARG002  # for pools of this process
+    ) -> Future[Answers]:
         """Sends a batch, which a worker answers call by call."""
-        name, runtime = operation.resolved().name, current_runtime()
-        remote = self._sender.pack_calls(name, calls, runtime)
-        return self._cluster.start(self._answered(name, remote, runtime))
+        runtime = current_runtime()
+        remote = self._sender.pack_calls(operation, calls, runtime)
+        return self._cluster.start(self._answered(operation, remote, runtime))
 
     def close(self) -> None:
         """Ends what still runs, and the connection."""

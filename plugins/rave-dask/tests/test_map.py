@@ -57,5 +57,5 @@ def test_leaving_an_iteration_ends_its_bodies(pool: Pool, bench: Any, lab: Any, 
 
 def test_one_call_can_be_submitted(pool: Pool, lab: Any) -> None:
     """What a worker keeps is there at once the next time."""
-    assert pool.submit(lab.half, 14).result(60) == 7
-    assert pool.submit(lab.half, 14).done()
+    assert lab.half.on(pool).submit(14).result(60) == 7
+    assert lab.half.on(pool).submit(14).done()

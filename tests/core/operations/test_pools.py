@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 import rave_core
-from rave_core import Answers, Operation, OperationError, Pool, Runtime, op, open_pool, progress, using
+from rave_core import Answers, OperationError, Pool, Runtime, Settings, op, open_pool, progress, using
 from rave_core.errors import ConfigurationError, OptionError
 from rave_core.model import Call
-from rave_core.operations.pools import answer
 
 
 class HerePool(Pool):
@@ -25,11 +24,11 @@ class HerePool(Pool):
         self.batches: list[list[Any]] = []
         self.is_closed = False
 
-    def start(self, operation: Operation[..., Any], calls: Sequence[Call]) -> Future[Answers]:
+    def start(self, operation: str, calls: Sequence[Call], here: Callable[[], Answers]) -> Future[Answers]:
         """As if they had taken ``seconds``."""
         self.batches.append([call.args[0] for call in calls])
         future: Future[Answers] = Future()
-        future.set_result(Answers(answer(operation, calls).results, self.seconds))
+        future.set_result(Answers(here().results, self.seconds))
         return future
 
     @property
@@ -129,10 +128,28 @@ def test_an_operation_that_maps_reports_its_progress(runtime: Runtime) -> None:
 def test_one_call_can_be_submitted() -> None:
     """A kept result is there at once, an exception is in the future."""
     with open_pool("threads") as pool:
-        assert pool.submit(square, 7).result(30) == 49
-        assert pool.submit(square, 7).done()
+        assert square.on(pool).submit(7).result(30) == 49
+        assert square.on(pool).submit(7).done()
         with pytest.raises(OperationError, match="not 13"):
-            pool.submit(square, 13).result(30)
+            square.on(pool).submit(13).result(30)
+
+
+def test_an_operation_is_sent_to_a_pool_that_its_runtime_keeps_open(make_runtime: Callable[..., Runtime]) -> None:
+    """One pool for all calls; it closes with the runtime, and opens again with the next call."""
+    opened: list[HerePool] = []
+
+    def open_here(_settings: Settings) -> Pool:
+        opened.append(HerePool())
+        return opened[-1]
+
+    with make_runtime() as runtime, using(runtime):
+        runtime.plugins.pools.add("here", open_here, origin=__name__)
+        assert [square.on("here").submit(n).result() for n in (2, 3, 2)] == [4, 9, 4]
+        assert [each.sent for each in opened] == [[2, 3]]
+        runtime.close()
+        assert opened[0].is_closed
+        assert square.on("here").submit(4).result() == 16
+        assert len(opened) == 2
 
 
 def test_what_no_pool_runs_is_refused_by_name() -> None:
