@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -105,6 +105,22 @@ class CacheFacts:
         return [_count(name, cache) for name, cache in (("data", runtime.cache), ("products", runtime.products))]
 
 
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What a purge removed.
+
+    Attributes:
+        asked: what it was asked to remove, by the members of its request.
+        removed, bytes: entries and their bytes.
+        is_dry: whether it only counted them.
+    """
+
+    asked: Mapping[str, str]
+    removed: int
+    bytes: int
+    is_dry: bool = False
+
+
 class Purge:
     """``/-/cache/purge``."""
 
@@ -127,27 +143,44 @@ class Purge:
     async def on_post(self, req: Request, resp: Response) -> None:
         """Removes entries by namespace, operation, version and age. Returns how many.
 
-        Without any of these, it removes expired entries, as a regular purge would.
+        Without any of these, it removes expired entries, as a regular purge would. With ``dry_run`` it removes
+        none, and returns how many it would.
+        """
+        done = await self.purge(req)
+        send_json(resp, {"removed": done.removed, "bytes": done.bytes, "dry_run": done.is_dry})
+
+    async def purge(self, req: Request) -> Purged:
+        """Does what the body of a request says.
+
+        Raises:
+            Problem: the principal may not, or the body is wrong.
         """
         self._check_any(req)
         asked = await self._read(req)
+        is_dry = str(asked.pop("dry_run", "false")).lower() == "true"
         self._check(req, asked)
         check_write(req)
+        if not asked and is_dry:
+            detail = "a dry run needs a namespace, an operation, a version or an age: what has expired is not counted"
+            raise Problem("bad-arguments", detail, errors=[{"parameter": "dry_run", "detail": detail}])
         if not asked:
             purged = await asyncio.to_thread(self._runtime.purge)
-            send_json(resp, {"removed": purged.entries, "bytes": purged.bytes})
-            return
+            return Purged(asked, purged.entries, purged.bytes)
+        return await self._purge(req, asked, is_dry=is_dry)
+
+    async def _purge(self, req: Request, asked: dict[str, str], *, is_dry: bool) -> Purged:
         before = self._runtime.clock.now() - _age(asked.get("older_than"))
         removed = bytes_ = 0
         for exported in self._chosen(asked):
             if self._authorizer.may(req, "purge", exported.namespace):
                 resolved = exported.resolved
                 count, size = await asyncio.to_thread(
-                    _remove, resolved.cache, resolved.name, asked.get("version"), before
+                    _remove, resolved.cache, resolved.name, asked.get("version"), before, is_dry=is_dry
                 )
-                await self._workers.forget(prefix_of(resolved.name))
+                if not is_dry:
+                    await self._workers.forget(prefix_of(resolved.name))
                 removed, bytes_ = removed + count, bytes_ + size
-        send_json(resp, {"removed": removed, "bytes": bytes_})
+        return Purged(asked, removed, bytes_, is_dry)
 
     def _check_any(self, req: Request) -> None:
         """Returns if the principal may purge anything at all; of others, not even the body is read.
@@ -195,7 +228,9 @@ class Purge:
         )
         given: dict[str, str] = dict(request.asked.texts)
         if request.asked.document is not None:
-            given = request.asked.document
+            given = dict(request.asked.document)
+        elif given.get("older_than") == "":  # an empty field of a form says nothing
+            del given["older_than"]
         check_document("PurgeRequest", given)
         return given
 
@@ -249,11 +284,11 @@ def _facts(cache: Cache) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     return facts, operations
 
 
-def _remove(cache: Cache, operation: str, version: str | None, before: float) -> tuple[int, int]:
-    """Removes the kept results of one operation. Returns the number of entries and of bytes."""
+def _remove(cache: Cache, operation: str, version: str | None, before: float, *, is_dry: bool) -> tuple[int, int]:
+    """Removes the kept results of one operation, or only counts them. Returns the number of entries and of bytes."""
     removed = size = 0
     for entry in _entries(cache, operation, version, before):
-        if cache.backend.delete(entry.key):
+        if is_dry or cache.backend.delete(entry.key):
             removed, size = removed + 1, size + entry.size
     return removed, size
 

@@ -108,7 +108,7 @@ class JobsPage:
 
     def _over(self, ticket: StoredTicket) -> EndedJob:
         asked, failed = ticket.asked, ticket.failed
-        by = f"by {failed.by}" if failed is not None and failed.by else ""
+        by = f"by {failed.by}" if failed is not None and failed.by not in (None, "-") else ""
         texts = asked.texts if asked.document is None else [(name, str(it)) for name, it in asked.document.items()]
         ended = ticket.ended_at or ticket.created_at
         return EndedJob(

@@ -31,6 +31,7 @@ from rave_http.resources import (
     status,
     ui,
 )
+from rave_http.resources.cache_page import CachePage
 from rave_http.resources.comparison import Comparison
 from rave_http.resources.forecasts import ExplainResource, Forecasts, PlanResource
 from rave_http.resources.jobs_page import JobsPage
@@ -150,9 +151,8 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
     app.add_route("/-/events", _events(service))
     app.add_route("/-/log", log.LogResource(service.log_levels, service.authorizer, max_body=max_body))
     _route_users(app, service)
-    app.add_route("/-/cache", cached)
+    _route_caches(app, service, cached)
     app.add_route("/-/jobs", jobs.JobList(service.all_jobs, service.authorizer, service.links))
-    app.add_route("/-/cache/purge", caches.Purge(service.runtime, *exports, service.workers, max_body=max_body))
     app.add_route("/-/livez", health.Live())
     app.add_route("/-/readyz", ready)
     app.add_route("/-/metrics", reports.MetricsResource(service.metrics, service.authorizer, service.workers))
@@ -163,6 +163,15 @@ def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) ->
         "/-/ui/status",
         status.Status(*exports, doing, statistics, cached, ready, service.services, service.links, service.clock),
     )
+
+
+def _route_caches(app: falcon.asgi.App[Request, Response], service: Service, cached: caches.CacheFacts) -> None:
+    """Adds the routes that show what is stored, and remove it."""
+    exports, max_body = (service.namespaces, service.authorizer), service.settings.max_body
+    app.add_route("/-/cache", cached)
+    purge = caches.Purge(service.runtime, *exports, service.workers, max_body=max_body)
+    app.add_route("/-/cache/purge", purge)
+    app.add_route("/-/ui/cache", CachePage(cached, purge, service.authorizer, service.links))
 
 
 def _route_users(app: falcon.asgi.App[Request, Response], service: Service) -> None:

@@ -249,11 +249,12 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
                 "description": "A duration since it was made.",
                 "examples": ["90s", "2h", "7d"],
             },
+            "dry_run": {"enum": [True, False, "true", "false"], "description": "Only count what would go."},
         },
         required=[],
         is_open=False,
     ),
-    "PurgeReport": record("What was purged.", {"removed": COUNT, "bytes": COUNT}),
+    "PurgeReport": record("What was purged.", {"removed": COUNT, "bytes": COUNT, "dry_run": FLAG}),
     "Health": record(
         "Whether the service answers, and what of it does not work as it should.",
         {

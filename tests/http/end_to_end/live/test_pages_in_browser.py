@@ -17,6 +17,7 @@ PAGES = [
     "/-/ui/status",
     "/-/ui/jobs",
     "/-/kept",
+    "/-/ui/cache",
     "/-/problems/gone",
     "/lab/square?n=many",
 ]

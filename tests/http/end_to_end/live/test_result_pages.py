@@ -314,3 +314,23 @@ def test_a_job_is_stopped_from_its_pages(service: Service, browser: Browser) -> 
     assert answer.status_code == 404
     foreign = service.ask("POST", "/-/ui/jobs", data={"key": "x"}, headers={"Origin": "https://elsewhere.example"})
     assert foreign.status_code == 403
+
+
+def test_what_an_operation_keeps_is_purged_after_a_dry_run(service: Service, browser: Browser) -> None:
+    """Nothing goes before the second button, and only what the first one counted."""
+    for n in (1, 2, 3):
+        service.get(f"/lab/rows?n={n}")
+    purge = {"operation": "lab/rows", "dry_run": True}
+    told = service.ask("POST", "/-/cache/purge", json=purge).json()
+    assert (told["removed"], told["dry_run"]) == (3, True)
+    assert service.ask("POST", "/-/cache/purge", json={**purge, "older_than": "1h"}).json()["removed"] == 0
+    assert service.ask("POST", "/-/cache/purge", json={"dry_run": True}).status_code == 400
+    browser.mode("phone")
+    browser.open(f"{service.url}/-/ui/cache")
+    assert (browser.said, browser.overflow()) == ([], 0)
+    browser.click("[aria-label='What would go of lab/rows']")
+    assert "3 results of lab/rows would be removed" in browser.text()
+    assert service.ask("POST", "/-/cache/purge", json=purge).json()["removed"] == 3
+    browser.click(".preview button")
+    assert "3 results were removed" in browser.text()
+    assert service.ask("POST", "/-/cache/purge", json=purge).json()["removed"] == 0
