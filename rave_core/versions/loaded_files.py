@@ -71,7 +71,7 @@ class LoadedFiles:
 
     def note(self, module: str = "") -> None:
         """Notes the files of modules that were loaded since the last time, and of ``module`` if it was reloaded."""
-        if not module and next(reversed(sys.modules), "") == self._latest:
+        if not module and _last_loaded() == self._latest:
             return
         with self._lock:
             self._looked_at.clear()
@@ -177,11 +177,19 @@ class LoadedFiles:
         self._lock = threading.RLock()  # which another thread of the parent may have held
 
 
+def _last_loaded() -> str | None:
+    """The name of the module that was loaded last; ``None`` if another thread loads one now."""
+    try:
+        return next(reversed(sys.modules), "")
+    except RuntimeError:  # the table of modules changed at this moment
+        return None
+
+
 def state_of(path: str) -> State | None:
     """The state of a file now; ``None`` if there is none."""
     try:
         status = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # a module may call anything its file
         return None
     return status.st_mtime_ns, status.st_size
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -185,3 +185,20 @@ def test_what_changes_before_a_function_imports_it_is_not_kept_as_what_it_was(
     assert [status for _, status, _ in new] == [*["miss", "hit"] * 2, "miss", "miss", "miss", "hit"]
     assert [value for value, _, _ in old] == ["10", "11", "1", "2", "10", "11", "0", "1"]
     assert {status for _, status, _ in old} == {"miss"}
+
+
+def test_a_module_that_another_thread_loads_meanwhile_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of modules changes while it is looked at. A module may also say nonsense of its file."""
+
+    class Changing(dict[str, object]):
+        def __reversed__(self) -> Iterator[str]:
+            found = super().__reversed__()
+            self[f"loaded_meanwhile_{len(self)}"] = ModuleType("loaded_meanwhile")
+            return found
+
+    strange = ModuleType("strange_file")
+    strange.__file__ = "\0"
+    monkeypatch.setattr(sys, "modules", Changing(sys.modules | {"strange_file": strange}))
+    files = LoadedFiles()
+    files.note()
+    files.note()
