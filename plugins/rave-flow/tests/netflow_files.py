@@ -28,6 +28,17 @@ V9 = (
 )
 """The same three in NetFlow v9."""
 
+LATE = (
+    "eNrjWcrEwMDIznikhjebAQwYwaQLhIKLsACxAJDBDKTZGRQYWBlQ5OtBNBNULzdDBlg9kMfKyGDCYPF/rc5CIEfg31qdRUD6b+p6MM0F1f+CGUI7"
+    "ztnNyCYNMoeHgYuJ4QB7ivExFgYRsKlMSPbxMHCA7US3B2Y+C8M6FHugxjPoQP3kBLJHiHh7OID+ZYSHDIJmQqLnMkDsYWzgZMjLz0tlYGqYAlcg"
+    "Ag0tXjSNuIAIK355XgL6YQEOCwgYAADjYib7"
+)
+"""NetFlow v5 of a router whose clock says `SENT` + 1182 s, and that started 600 s before.
+
+A flow of 10 packets and 1000 bytes that starts 500.296 s after that, and ends at 500 s: nfdump takes it for 49.7 days
+long. One of 3 and 300 from 500 to 500.5 s.
+"""
+
 BIFLOW = (
     "eNrjWcrEwMDIzmhWwZvNAAaMYDIEQsFFWIBYAchgBtLsDAoMXAwo8vUgmgnIAqnlZigAqweyuZgYeEDEAfYU42OMDCYMVTVzdRYBJezaIHTQLAjN"
     "AzXrDiuEdpyzm5FNmoGBlUGGAeYUTijtIA+heRg4wHZjs48Dal9GPcR8GA2zD2amBpR2mhPAwMaAah86gNnHAfQ/IwPCDBjNhETPZYCEFWMDJ0Ne"

@@ -7,7 +7,7 @@ import os
 import shutil
 import struct
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,11 +18,12 @@ from rave_flow.errors import NothingFoundError, UnreadableError
 from rave_flow.formats.nfdump import span_of_capture
 from rave_flow.formats.source_directory import SourceFile
 from rave_flow.operations import top
-from rave_flow.silk import rwcut, rwfilter
+from rave_flow.silk import rwcut, rwfilter, rwuniq
 
 from rave_core import Runtime
 
 Serve = Callable[[Path], Runtime]
+Reused = Callable[[], AbstractContextManager[tuple[Path, int]]]
 START = 1715680800
 
 
@@ -156,3 +157,42 @@ def test_damaged_captures_are_cut_or_refused(
     path.write_bytes(content[:cut] + junk)
     with suppress(UnreadableError):
         span_of_capture(SourceFile.at(path))
+
+
+PACKETS = st.lists(
+    st.tuples(
+        st.integers(1, 3), st.integers(1, 3), st.sampled_from([1000, 2000]), st.sampled_from([53, 443]),
+        st.sampled_from([6, 17]), st.integers(0, 300), st.booleans(),
+    ),
+    min_size=1, max_size=12,
+)  # fmt: skip
+
+
+@settings(max_examples=8, deadline=None)
+@given(packets=PACKETS)
+def test_a_capture_has_the_packets_and_bytes_that_are_in_it(reused: Reused, packets: list[tuple[int, ...]]) -> None:
+    """By addresses, ports and protocol, as read packet by packet: what Ethernet adds to a short one does not count."""
+    frames: list[bytes] = []
+    sums: dict[tuple[object, ...], list[int]] = {}
+    for src, dst, sport, dport, protocol, size, is_v6 in packets:
+        tcp = struct.pack(">HHIIBBHHH", sport, dport, len(frames), 1, 5 << 4, 0x10, 1000, 0, 0)
+        head = tcp if protocol == 6 else struct.pack(">HHHH", sport, dport, 8 + size, 0)
+        length = len(head) + size
+        if is_v6:
+            ends = [f"2001:db8::{src}", f"2001:db8::1:{dst}"]
+            packet = struct.pack(">IHBB", 6 << 28, length, protocol, 64)
+        else:
+            ends = [f"10.0.0.{src}", f"192.0.2.{dst}"]
+            packet = struct.pack(">BBHHHBBH", 0x45, 0, 20 + length, 7, 0, 64, protocol, 0)
+        packet += b"".join(ipaddress.ip_address(end).packed for end in ends) + head + b"x" * size
+        frame = bytes(12) + (b"\x86\xdd" if is_v6 else b"\x08\x00") + packet
+        frames.append(frame.ljust(60, b"\0"))
+        found = sums.setdefault((*ends, sport, dport, protocol), [0, 0])
+        found[0], found[1] = found[0] + 1, found[1] + len(packet)
+    with reused() as (directory, example):
+        (directory / f"{example}.pcap").write_bytes(pcap(frames))
+        table = rwuniq(rwfilter(), fields="sip,dip,sport,dport,protocol", values="packets,bytes")
+    told = {tuple(row.values())[:5]: list(row.values())[5:] for row in table.to_pylist()}
+    names = {6: "tcp", 17: "udp"}
+    assert told == {(*place[:4], names[place[4]]): both for place, both in sums.items()}  # type: ignore[index]  # a number
+    assert left_out(table) == {}

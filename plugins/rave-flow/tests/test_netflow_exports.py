@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from log_texts import left_out
-from netflow_files import BIFLOW, NSEL, SENT, V5, V9, write
+from netflow_files import BIFLOW, LATE, NSEL, SENT, V5, V9, write
 from rave_flow.operations import count, top
 from rave_flow.silk import rwcut, rwfilter
 
@@ -47,6 +47,14 @@ def test_an_uptime_that_wrapped_does_not_move_flows(serving: Serve, directory: P
         [6.928, 1.024, "192.0.2.10", 40002, 300, 3],
     ]
     assert left_out(count()) == ({} if content is V5 else {"losses": {"ahead": 1}})
+
+
+def test_an_end_just_before_its_start_is_not_a_wrap(serving: Serve, directory: Path) -> None:
+    """Such a flow lasts no time, rather than 49.7 days; the answer says that its start was moved."""
+    write(LATE, directory)
+    serving(directory)
+    assert flows() == [[1082.0, 0.0, "192.0.2.10", 40001, 1000, 10], [1082.0, 0.5, "192.0.2.10", 40002, 300, 3]]
+    assert left_out(count()) == {"losses": {"start": 1}}
 
 
 def test_a_flow_of_both_directions_has_the_bytes_of_each(serving: Serve, directory: Path) -> None:
