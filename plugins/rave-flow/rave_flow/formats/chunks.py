@@ -242,4 +242,5 @@ _SPANS: dict[Form, Callable[[SourceFile], Span | None]] = {
     Form.NETFLOW: _by_program(span_of_netflow),
     Form.CAPTURE: span_of_capture,
     Form.SILK: _by_program(span_of_silk),
+    Form.IPFIX: lambda _: None,
 }

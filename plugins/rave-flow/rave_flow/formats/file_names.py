@@ -18,6 +18,7 @@ READ = re.compile(
     rf"|^(?P<table>.+)\.csv{_ROTATED}{_PACKED}\Z|^(?P<parquet>.+)\.parquet\Z"
     r"|^(?P<netflow>nfcapd\.\d{8,14})\Z"
     r"|^(?P<silk>.+\.(?:rwf|silk))\Z"
+    rf"|^(?P<ipfix>.+\.(?:ipfix|yaf)){_PACKED}\Z"
     rf"|^(?P<packets>.+)\.(?:pcap|pcapng|cap){_ROTATED}{_PACKED}\Z",
     re.DOTALL,
 )
@@ -25,12 +26,12 @@ READ = re.compile(
 
 KNOWN = (
     "conn*.log, conn*.json, eve*.json, *_vpcflowlogs_*.log, *.csv (or these with .gz, .zst, .bz2, .xz, .lz4, and as "
-    "rotation names them), *.parquet, nfcapd.*, *.rwf, *.silk, *.pcap, *.pcapng"
+    "rotation names them), *.parquet, nfcapd.*, *.rwf, *.silk, *.ipfix, *.yaf, *.pcap, *.pcapng"
 )
 """The same, in words."""
 
 LIKE = re.compile(
-    r"^conn(?!-summary)[._-].*|^conn$|^eve[._-].*json.*|^nfcapd\..+|.+\.(?:csv|parquet|pcap|pcapng|rwf|silk)[.~-].*",
+    r"^conn(?!-summary)[._-].*|^conn$|^eve[._-].*json.*|^nfcapd\..+|.+\.(?:csv|parquet|pcap|pcapng|rwf|silk|ipfix|yaf)[.~-].*",
     re.DOTALL,
 )
 """File names that look like flows but are not read: skipping them silently would give wrong numbers."""
@@ -51,11 +52,13 @@ class Form(enum.Enum):
     NETFLOW = "netflow"
     CAPTURE = "capture"
     SILK = "silk"
+    IPFIX = "ipfix"
 
 
 _FORMS = {
     "stem": Form.ZEEK, "eve": Form.ZEEK, "vpc": Form.CSV, "table": Form.CSV, "parquet": Form.PARQUET,
     "netflow": Form.NETFLOW, "packets": Form.CAPTURE, "silk": Form.SILK,
+    "ipfix": Form.IPFIX,
 }  # fmt: skip
 
 

@@ -7,8 +7,9 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from rave_flow.errors import ChangedError, UnreadableError
 from rave_flow.formats.bundle_reading import BundleReading
@@ -18,6 +19,8 @@ from rave_flow.formats.chunks import Piece, blocks, check_unchanged
 from rave_flow.formats.compression import open_regular, opened
 from rave_flow.formats.delimited import Titles, blocks_with_titles, rows
 from rave_flow.formats.file_names import Form
+from rave_flow.formats.ipfix_files import COLUMNS as IPFIX_COLUMNS
+from rave_flow.formats.ipfix_files import Ipfix
 from rave_flow.formats.nfdump import COLUMNS as FLOW_COLUMNS
 from rave_flow.formats.nfdump import SAID, SELECT, to_json
 from rave_flow.formats.parquet_files import Writer
@@ -166,6 +169,28 @@ def _from_silk(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
             yield _of_rows(reading, titles, block, before)
 
 
+def _from_ipfix(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
+    found = Ipfix(reading.path)
+    try:
+        with opened(piece.file) as source:
+            flows = found.flows(source)
+            while some := list(islice(flows, _ROWS // 5)):
+                yield _of_ipfix(reading, some)
+    finally:
+        for reason, count in found.faults.items():
+            reading.leave_out(reason, *(found.first or (0, "")), count)
+
+
+def _of_ipfix(reading: Reading, flows: Sequence[tuple[int, tuple[Any, ...]]]) -> pyarrow.Table:
+    import pyarrow
+
+    numbers, rows = zip(*flows, strict=True)
+    kinds = {"DOUBLE": pyarrow.float64(), "BIGINT": pyarrow.int64(), "VARCHAR": pyarrow.string()}
+    columns = zip(IPFIX_COLUMNS, zip(*rows, strict=True), strict=True)
+    table = pyarrow.table({name: pyarrow.array(values, kinds[IPFIX_COLUMNS[name]]) for name, values in columns})
+    return reading.flows(table, resolve(table.column_names, reading.path), IPFIX_COLUMNS, numbers)
+
+
 def _of_rows(reading: Reading, titles: Titles, block: bytes, before: int) -> pyarrow.Table:
     chosen = resolve(titles.names, reading.path)
     found = rows(block, titles, before)
@@ -205,6 +230,7 @@ _READERS: dict[Form, Callable[[Reading, Piece], Iterator[pyarrow.Table]]] = {
     Form.NETFLOW: _from_nfdump,
     Form.CAPTURE: _from_nfdump,
     Form.SILK: _from_silk,
+    Form.IPFIX: _from_ipfix,
 }
 
 
