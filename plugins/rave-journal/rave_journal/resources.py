@@ -16,6 +16,7 @@ from falcon.asgi import Request, Response
 from rave_core.documents import Conflict
 from rave_core.errors import InvalidDocumentError
 from rave_http.hookspecs import ResourceContext
+from rave_http.settings import ServiceSettings
 from rave_journal.answers import listed, send_conflict, send_document, send_payload
 from rave_journal.commits import Commit
 from rave_journal.headers import YES, HeaderError, draft_of, flag_of
@@ -38,6 +39,7 @@ class JournalDesk:
         self.context = context
         self.journals = journals
         self._default = default
+        self._listing = ServiceSettings.of(context.settings).namespaces
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="rave-journal")
 
     def journal(self, name: str | None) -> Journal:
@@ -57,7 +59,7 @@ class JournalDesk:
         Raises:
             Problem: it says so, and nobody vouches for who asks, or they may not ``reload`` in its namespace.
         """
-        if journal.collection != self.context.settings.service.get("namespaces"):
+        if journal.collection != self._listing:
             return
         if self.context.principal(req).kind == "anonymous":
             self.context.audit(req, "commit", allowed=False)

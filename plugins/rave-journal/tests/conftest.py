@@ -205,7 +205,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JournalService
         workers=2,
         service={
             "proxy_header": "X-Remote-User",
-            "namespaces": "journal:places",
+            "namespaces": " journal:places ",
             "namespace_root": str(place),
             "permissions": {
                 "ada": {"*": ["view", "write"], "journal:places": ["view", "write", "reload"]},
