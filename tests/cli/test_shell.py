@@ -50,7 +50,7 @@ def test_namespaces_operations_runtime_and_plugins_are_at_hand(tmp_path: Path) -
         "'lab/add', 'lab/add/more', 'lab/far/down'",
     ):
         assert expected in done.stdout
-    assert re.search(r"Names: .*lab, operations, plugins, runtime", done.stderr)
+    assert re.search(r"Names: .*lab, .*operations, plugins, runtime", done.stderr)
 
 
 def test_the_prompt_ends_with_success(tmp_path: Path) -> None:
