@@ -86,9 +86,9 @@ class ValueRange:
             found = (math.nan, math.nan)
         if not dots or not all(map(math.isfinite, found)):
             known = ", ".join(SPANS)
-            raise self._context.Problem(
-                "bad-arguments", f"{span!r} is no range: expected start..end, or one of {known}"
-            )
+            raise self._context.Problem("not-found", f"{span!r} is no range: expected start..end, or one of {known}")
+        if found[1] < found[0]:
+            raise self._context.Problem("not-found", f"the range {span!r} is reversed: it ends before it starts")
         return found
 
     def _cuts(self, req: Request) -> list[str]:
