@@ -49,4 +49,5 @@ def _in_words(facts: Mapping[str, Any]) -> str:
     if "entries" not in facts:
         return str(facts["url"])
     most = f" of {size(facts['max_bytes'])}" if facts.get("max_bytes") else ""
-    return f"{facts['entries']:,} results, {size(facts['bytes'])}{most}, {facts['url']}"
+    count = f"{facts['entries']:,} {'entry' if facts['entries'] == 1 else 'entries'}"
+    return f"{count}, {size(facts['bytes'])}{most}, {facts['url']}"
