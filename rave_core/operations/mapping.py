@@ -18,7 +18,8 @@ def map(function: Operation[..., R], /, *many: Iterable[Any], executor: str | Po
     """The results of an operation for many arguments, in their order, as they come; like Python's own ``map``.
 
     Kept results do not travel. All others are handed to the pool in batches of about a quarter of a second. ``many`` is
-    read only as far ahead as the pool has slots, so it may be endless. Within an operation it reports progress.
+    read only as far ahead as the pool has slots, so it may be endless. Within an operation it reports progress; in a
+    deep refresh the calls run in this thread.
 
     An exception of a call is raised in its place, and ends the iteration. What was computed is kept: mapping again
     continues there. Leaving the iteration cancels what still runs.

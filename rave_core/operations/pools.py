@@ -163,7 +163,18 @@ class Batch:
         found = [engine.resolve(resolved, call, _DRY, context) for call in calls]
         self._kept = [each if each.status is not Status.MISS else None for each in found]
         missing = [call for call, kept in zip(calls, self._kept, strict=True) if kept is None]
-        self.running = pool.start(resolved.name, missing, partial(answer, resolved, missing)) if missing else None
+        self.running = self._begun(pool, resolved, missing, is_deep=context.deep is not None) if missing else None
+
+    def _begun(
+        self, pool: Pool, resolved: ResolvedOperation, missing: Sequence[Call], *, is_deep: bool
+    ) -> Future[Answers]:
+        """A deep refresh runs its calls here: a pool would answer them with what is kept."""
+        here = partial(answer, resolved, missing)
+        if not is_deep:
+            return pool.start(resolved.name, missing, here)
+        running: Future[Answers] = Future()
+        running.set_result(here())
+        return running
 
     def values(self) -> Iterator[Any]:
         """The value of each call, in order; raises the exception of one in its place."""

@@ -122,8 +122,7 @@ class Cluster:
                     return await self._answer(run, placement)
                 except FutureCancelled:  # by us since it was lost too often, or since the scheduler was lost
                     if run.starts >= MOST_STARTS:
-                        count(self._statistics, "Lost")
-                        raise run.lost() from None
+                        raise self._lost(run) from None
         finally:
             del self._runs[number]
 
@@ -178,9 +177,21 @@ class Cluster:
         except (RaveError, FutureCancelled):
             raise
         except Exception as error:
-            raise _trouble_of(run, error) from error
+            raise self._trouble_of(run, error) from error
         finally:
             result.cancel()
+
+    def _trouble_of(self, run: Run, error: Exception) -> RaveError:
+        """What an exception of Dask means for a body."""
+        from distributed.scheduler import KilledWorker
+
+        if isinstance(error, KilledWorker):  # a cluster may allow fewer starts than we do
+            return self._lost(run)
+        return UnfitWorkerError(f"the worker {run.worker or 'that got it'} can't run {run.remote.operation}: {error!r}")
+
+    def _lost(self, run: Run) -> WorkerLostError:
+        count(self._statistics, "Lost")
+        return run.lost()
 
     async def _connected(self) -> Client:
         try:
@@ -306,12 +317,3 @@ async def _cancel(future: Future[Any]) -> None:
     with contextlib.suppress(Exception):
         cancelling = future.cancel(reason="rave")  # type: ignore[no-untyped-call]  # as above
         await asyncio.wait({asyncio.ensure_future(cancelling)}, timeout=_CANCELLING)
-
-
-def _trouble_of(run: Run, error: Exception) -> RaveError:
-    """What an exception of Dask means for a body."""
-    from distributed.scheduler import KilledWorker
-
-    if isinstance(error, KilledWorker):
-        return run.lost()
-    return UnfitWorkerError(f"the worker {run.worker or 'that got it'} can't run {run.remote.operation}: {error!r}")

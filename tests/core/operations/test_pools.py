@@ -125,6 +125,26 @@ def test_an_operation_that_maps_reports_its_progress(runtime: Runtime) -> None:
     assert progress(1) is None
 
 
+def test_a_deep_refresh_computes_what_it_maps_again() -> None:
+    """Here: a pool would answer with what is kept."""
+    pool, ran = HerePool(), []
+
+    @op(name="pools/noted", version=1)
+    def noted(n: int) -> int:
+        ran.append(n)
+        return n
+
+    @op(name="pools/sum", version=1)
+    def total(n: int) -> int:
+        return sum(rave_core.map(noted, range(n), executor=pool))
+
+    assert total(3) == 3
+    pool.batches.clear()
+    assert total(3, rave_deep_refresh=True) == 3
+    assert ran == [0, 1, 2, 0, 1, 2]
+    assert pool.batches == []
+
+
 def test_one_call_can_be_submitted() -> None:
     """A kept result is there at once, an exception is in the future."""
     with open_pool("threads") as pool:
