@@ -261,3 +261,15 @@ def test_a_closed_runtime_opens_again(pair: tuple[Runtime, Runtime], ran: Ran) -
     with one:
         pass
     assert ran() == ["where 1"]
+
+
+def test_the_former_name_of_the_current_runtime_is_told_to_be_one(runtime):
+    """It gives the same until it goes."""
+    from rave_core import runtime as package
+
+    with pytest.warns(
+        DeprecationWarning, match=r"^rave_core\.runtime\.current\(\) is now rave_core\.current_runtime\(\)$"
+    ):
+        assert package.current() is runtime
+    with pytest.raises(AttributeError, match="has no attribute 'currant'"):
+        package.currant  # asking is what is tested
