@@ -17,7 +17,7 @@ from rave_flow.model.flags import letters_of
 REVERSE: Final = 29305
 _YAF: Final = 6871
 _VERSION, _TEMPLATES, _FIRST_DATA, _VARIABLE = 10, 2, 256, 65535
-_HEAD, _SET = struct.Struct(">HHIII"), struct.Struct(">HH")
+_HEAD, _HEAD_BYTES, _SET, _SET_BYTES = ">HHIII", 16, ">HH", 4
 _NTP: Final = 2_208_988_800
 """Seconds from 1900 to 1970."""
 _DELETED: Final = b"\2"
@@ -69,11 +69,11 @@ class Ipfix:
         Raises:
             UnreadableError: it is not IPFIX.
         """
-        while head := _exactly(source, _HEAD.size):
-            version, size, exported, _, domain = _HEAD.unpack(head.ljust(_HEAD.size, b"\0"))
-            if version != _VERSION or size < _HEAD.size:
+        while head := _exactly(source, _HEAD_BYTES):
+            version, size, exported, _, domain = struct.unpack(_HEAD, head.ljust(_HEAD_BYTES, b"\0"))
+            if version != _VERSION or size < _HEAD_BYTES:
                 raise UnreadableError(f"{self.path}: is no IPFIX after {self.number} records")
-            body = _exactly(source, size - _HEAD.size)
+            body = _exactly(source, size - _HEAD_BYTES)
             try:
                 yield from self._message(body, exported, domain)
             except (struct.error, IndexError, ValueError):
@@ -83,10 +83,10 @@ class Ipfix:
 
     def _message(self, body: bytes, exported: int, domain: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
         place = 0
-        while place + _SET.size <= len(body):
-            kind, size = _SET.unpack_from(body, place)
-            content, whole = body[place + _SET.size : place + size], place + size <= len(body)
-            place += max(size, _SET.size)
+        while place + _SET_BYTES <= len(body):
+            kind, size = struct.unpack_from(_SET, body, place)
+            content, whole = body[place + _SET_BYTES : place + size], place + size <= len(body)
+            place += max(size, _SET_BYTES)
             if not whole:
                 return  # said where the message ends
             if kind == _TEMPLATES:
@@ -96,11 +96,11 @@ class Ipfix:
 
     def _learn(self, content: bytes, domain: int) -> None:
         place = 0
-        while place + _SET.size <= len(content):
-            kind, count = _SET.unpack_from(content, place)
-            place, fields = place + _SET.size, []
+        while place + _SET_BYTES <= len(content):
+            kind, count = struct.unpack_from(_SET, content, place)
+            place, fields = place + _SET_BYTES, []
             for _ in range(count):
-                number, size = _SET.unpack_from(content, place)
+                number, size = struct.unpack_from(_SET, content, place)
                 enterprise = struct.unpack_from(">I", content, place + 4)[0] if number & 0x8000 else 0
                 fields.append((_NAMES.get((enterprise, number & 0x7FFF)), size))
                 place += 8 if number & 0x8000 else 4
