@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import click
 from rave_core.cli.ending import FAILED, Left
 from rave_core.cli.output import note, print_json, print_table
 from rave_core.cli.session import current_session
+from rave_core.cli.stop_signal import StopSignal
 from rave_core.cli.switches import json_option
 from rave_core.errors import UnknownNameError, nearest
 from rave_core.lifecycle import PluginContext, RunningPlugins, Service
@@ -57,9 +57,7 @@ def run_services(names: tuple[str, ...]) -> None:
     from rave_core.cli.service_runner import ServiceRunner
 
     session = current_session()
-    ending = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ending.set())
+    ending = StopSignal(signal.SIGINT, signal.SIGTERM)
     running = _started(session.runtime)
     try:
         runner = ServiceRunner(_chosen(running.services(), names), session.runtime)

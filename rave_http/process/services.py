@@ -10,10 +10,10 @@ import pickle
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from rave_core.cli.stop_signal import StopSignal
 from rave_core.clock import SystemClock
 from rave_core.settings import Settings
 from rave_http.process.log_setup import Log
@@ -106,8 +106,7 @@ class ServicesProcess:
 
 def main() -> None:
     """Runs all services until SIGTERM; the settings come through standard input, from the arbiter."""
-    ending = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    ending = StopSignal(signal.SIGTERM)
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1):  # those are for the arbiter
         signal.signal(number, lambda *_: None)
     settings, grace, directory, log, parent = pickle.load(sys.stdin.buffer)  # noqa: S301  # from our own parent
@@ -116,7 +115,7 @@ def main() -> None:
     _run(settings, grace, RunDirectory(directory), parent, ending)
 
 
-def _run(settings: Settings, grace: float, run_directory: RunDirectory, parent: int, ending: threading.Event) -> None:
+def _run(settings: Settings, grace: float, run_directory: RunDirectory, parent: int, ending: StopSignal) -> None:
     from rave_core.cli.service_runner import ServiceRunner
     from rave_core.lifecycle import PluginContext, RunningPlugins
     from rave_core.runtime.runtime import Runtime, as_default
