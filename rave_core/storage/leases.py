@@ -270,7 +270,7 @@ class LeaseWait:
     _holder: str = ""
     _seen: bytes | None = None
     _since: float = 0.0
-    _claim: str = ""
+    _claim: str | None = None
     _began: float = 0.0
     _patience: float = _PATIENCE
 
