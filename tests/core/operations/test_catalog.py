@@ -35,7 +35,7 @@ logging.basicConfig(level=logging.CRITICAL)
 from rave_core.operations.catalog import Catalog
 catalog = Catalog.installed()
 print(json.dumps({
-    "names": [name for name, _ in catalog if not name.startswith(("flow/", "example/", "sql/"))],
+    "names": [name for name, _ in catalog if not name.startswith(("example/", "flow/", "monitor/", "sql/"))],
     "problems": [str(problem) for problem in catalog.problems],
 }))
 """

@@ -39,7 +39,7 @@ def directory(tmp_path: Path) -> Callable[..., str]:
 
 def mine(catalog: Catalog) -> list[str]:
     """The operations that are not of this checkout's own plugins."""
-    return [name for name, _ in catalog if not name.startswith(("flow/", "example/", "sql/"))]
+    return [name for name, _ in catalog if not name.startswith(("example/", "flow/", "monitor/", "sql/"))]
 
 
 def test_a_directory_is_a_namespace(
