@@ -29,6 +29,7 @@ _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 300.0
 _MARGIN: Final = 5.0  # seconds beyond the grace time, for plugins to stop
 _PR_SET_PDEATHSIG: Final = 1
+_NOTHING_TO_RUN: Final = 4  # the exit code of the process that no plugin has a service for
 
 
 class ServicesProcess:
@@ -58,7 +59,10 @@ class ServicesProcess:
             self._process.send_signal(signal.SIGTERM)
 
     def watch(self) -> None:
-        """Starts the process if it should run and does not, at most so often. Called again and again."""
+        """Starts the process if it should run and does not, at most so often. Called again and again.
+
+        One that found no services is not started again before `want` is called.
+        """
         if self._process is not None:
             if self._process.poll() is None:
                 return
@@ -87,6 +91,8 @@ class ServicesProcess:
 
     def _start(self, settings: Settings, grace: float) -> None:
         self._began = _clock.monotonic()
+        with contextlib.suppress(OSError):  # as in `_report`
+            self._run_directory.write(FACT, {"at": _clock.now(), "services": [], "is_over": False})
         command = [sys.executable, "-P", "-m", __name__]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  # it is ourselves
         assert self._process.stdin is not None
@@ -97,6 +103,9 @@ class ServicesProcess:
         """Delays the next start, longer each time, unless the process ran for a good while."""
         process, self._process = self._process, None
         assert process is not None
+        if process.returncode == _NOTHING_TO_RUN:
+            self._wanted = None
+            return
         lived = _clock.monotonic() - self._began
         self._pause = _FIRST_PAUSE if lived > self._pause else min(2 * self._pause, _LONGEST_PAUSE)
         if self._wanted is not None and process.returncode:
@@ -112,10 +121,12 @@ def main() -> None:
     settings, grace, directory, log, parent = pickle.load(sys.stdin.buffer)  # noqa: S301  # from our own parent
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     log.start()
-    _run(settings, grace, RunDirectory(directory), parent, ending)
+    if not _run(settings, grace, RunDirectory(directory), parent, ending):
+        sys.exit(_NOTHING_TO_RUN)
 
 
-def _run(settings: Settings, grace: float, run_directory: RunDirectory, parent: int, ending: StopSignal) -> None:
+def _run(settings: Settings, grace: float, run_directory: RunDirectory, parent: int, ending: StopSignal) -> bool:
+    """Runs them until the signal, or until the parent is gone. Returns whether there are any."""
     from rave_core.cli.service_runner import ServiceRunner
     from rave_core.lifecycle import PluginContext, RunningPlugins
     from rave_core.runtime.runtime import Runtime, as_default
@@ -127,20 +138,22 @@ def _run(settings: Settings, grace: float, run_directory: RunDirectory, parent: 
         running.start()
         runner = ServiceRunner(running.services(), runtime)
         runner.start()
-        while not ending.wait(PULSE) and os.getppid() == parent:
+        has_services = bool(runner.states())
+        while has_services and not ending.wait(PULSE) and os.getppid() == parent:
             _report(run_directory, runner)
         running.drain(grace)
         for name in runner.stop(grace):
             logging.getLogger("rave.services").warning("service %s did not end within %g s", name, grace)
-        _report(run_directory, runner)
+        _report(run_directory, runner, is_over=not has_services)
         running.stop()
+    return has_services
 
 
-def _report(run_directory: RunDirectory, runner: ServiceRunner) -> None:
+def _report(run_directory: RunDirectory, runner: ServiceRunner, *, is_over: bool = False) -> None:
     """Writes how the services are, for the workers."""
     states = [asdict(state) for state in runner.states()]
     with contextlib.suppress(OSError):  # the directory is full, or gone with the arbiter
-        run_directory.write(FACT, {"at": _clock.now(), "services": states})
+        run_directory.write(FACT, {"at": _clock.now(), "services": states, "is_over": is_over})
 
 
 if __name__ == "__main__":

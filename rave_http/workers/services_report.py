@@ -8,7 +8,11 @@ from rave_core.clock import Clock
 from rave_http.workers.run_directory import RunDirectory
 
 FACT: Final = "services"
-"""The document in the run directory: ``at`` (Unix seconds), and ``services``, a list of `ServiceState` as dicts."""
+"""The document in the run directory.
+
+``at`` (Unix seconds), ``services``, a list of `ServiceState` as dicts, and ``is_over``, whether their process has ended
+since there are none.
+"""
 PULSE: Final = 2.0
 """Seconds between reports."""
 _SILENCE: Final = 15.0
@@ -34,6 +38,8 @@ class ServicesReport:
         if not self._has_services:
             return {}
         document = self._run_directory.read(FACT)
+        if document is not None and document["is_over"]:
+            return {}
         silent = self._now() - (self._started if document is None else document["at"])
         if silent > _SILENCE:
             return {"services": f"their process has not reported for {silent:.0f} s"}
