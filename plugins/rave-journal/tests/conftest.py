@@ -198,7 +198,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JournalService
     place = tmp_path_factory.mktemp("journal")
     schema = {"type": "object", "properties": {"level": {"type": "integer"}}, "required": ["level"]}
     (place / "schema.json").write_text(json.dumps(schema))
-    names = 'journals = ["diary", "sites", "secret", "strict", "radar", "odd", "places"]'
+    names = 'journals = ["diary", "sites", "secret", "strict", "radar", "odd", "places", "empty"]'
     checks = 'checks = {radar = "lab/check_radar", odd = "lab/absent"}'
     running = launch(
         place,

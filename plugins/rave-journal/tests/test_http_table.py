@@ -75,7 +75,7 @@ def test_a_tombstone_is_empty_and_can_be_followed(service: Any) -> None:
 
 def test_an_empty_journal_and_the_slash(service: Any) -> None:
     """An object without members; no redirection."""
-    for path in ("/-/journal:sites", "/-/journal:sites/"):
+    for path in ("/-/journal:empty", "/-/journal:empty/"):  # nobody commits there
         found = service.get(path)
         assert (found.status_code, found.content) == (200, b"{}\r\n")
 
