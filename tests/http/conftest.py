@@ -222,7 +222,9 @@ def launch(
     port = port or free_port()
     table = {"bind": f"127.0.0.1:{port}", "workers": 2, **service}
     (place / "rave.toml").write_text(_toml(place, table))
-    full = {**os.environ, "RAVE_CONFIG": str(place / "rave.toml"), "PYTHONDONTWRITEBYTECODE": "1", **(environ or {})}
+    own = {"RAVE_CONFIG": str(place / "rave.toml"), "PYTHONDONTWRITEBYTECODE": "1"}
+    # Each of these would start a process more.
+    full = {**os.environ, "RAVE_DISABLED_PLUGINS": "guestbook monitor", **own, **(environ or {})}
     log_file = place / "service.log"
     earlier = log_file.read_text().count(_SERVES) if log_file.exists() else 0
     with log_file.open("ab") as log:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -53,8 +54,7 @@ class Parsed:
             SyntaxError, ValueError: it is no Python.
             RecursionError: it is nested too deeply.
         """
-        tree: Any = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-        self.tree: ast.Module = tree
+        self.tree = _tree(source, filename)
         self.functions: dict[str, list[ast.AST]] = {}
         self.classes: dict[str, ast.ClassDef] = {}
         self._index(self.tree, "")
@@ -160,3 +160,28 @@ def _written(method: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
         return []
     instance = arguments[0].arg
     return sorted({chain[1] for chain in _changes(method) if len(chain) > 1 and chain[0] == instance})
+
+
+def _tree(source: bytes, filename: str) -> ast.Module:
+    """The syntax tree of a source.
+
+    CPython 3.11 keeps the depth of the tree that is being made once for all threads. If a callback or a finalizer of
+    the garbage collector runs meanwhile, another thread may make a tree too, and the first gives a `SystemError`. It is
+    made again, without garbage collection.
+    """
+    try:
+        return _parsed(source, filename)
+    except SystemError:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return _parsed(source, filename)
+        finally:
+            if collects:
+                gc.enable()
+
+
+def _parsed(source: bytes, filename: str) -> ast.Module:
+    tree: Any = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    assert isinstance(tree, ast.Module)
+    return tree
