@@ -181,7 +181,7 @@ async def ask(
 
 def children() -> list[psutil.Process]:
     """The bodies' processes below this one."""
-    below = psutil.Process().children(recursive=True)
+    below = psutil.Process().children()  # not those of services that other tests left running
     return [each for each in below if each.is_running() and "spawn_main" in " ".join(each.cmdline())]
 
 
