@@ -29,7 +29,6 @@ _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 300.0
 _MARGIN: Final = 5.0  # seconds beyond the grace time, for plugins to stop
 _PR_SET_PDEATHSIG: Final = 1
-_NOTHING_TO_RUN: Final = 4  # the exit code of the process that no plugin has a service for
 
 
 class ServicesProcess:
@@ -44,6 +43,7 @@ class ServicesProcess:
         self._began = self._resume_at = 0.0
         self._pause = _FIRST_PAUSE
         self._grace = 0.0
+        self._is_asked = False
 
     def want(self, settings: Settings, grace: float, *, has_services: bool) -> None:
         """From now on the process runs with these settings, or not at all.
@@ -56,6 +56,7 @@ class ServicesProcess:
         self._wanted = (settings, grace) if has_services else None
         self._pause, self._resume_at = _FIRST_PAUSE, 0.0
         if self._process is not None:
+            self._is_asked = True
             self._process.send_signal(signal.SIGTERM)
 
     def watch(self) -> None:
@@ -100,17 +101,22 @@ class ServicesProcess:
             pickle.dump((settings, grace, str(self._run_directory.directory), self._log, os.getpid()), pipe)
 
     def _note_end(self) -> None:
-        """Delays the next start, longer each time, unless the process ran for a good while."""
-        process, self._process = self._process, None
-        assert process is not None
-        if process.returncode == _NOTHING_TO_RUN:
+        """Delays the next start, longer each time, unless the process ran for a good while, or was asked to end.
+
+        The arbiter waits for all its children, so the exit code may be unknown: the last report says more.
+        """
+        self._process = None
+        was_asked, self._is_asked = self._is_asked, False
+        if was_asked or self._wanted is None:
+            return
+        report = self._run_directory.read(FACT)
+        if report is not None and report["is_over"]:
             self._wanted = None
             return
         lived = _clock.monotonic() - self._began
         self._pause = _FIRST_PAUSE if lived > self._pause else min(2 * self._pause, _LONGEST_PAUSE)
-        if self._wanted is not None and process.returncode:
-            self._resume_at = _clock.monotonic() + self._pause
-            _log.error("the process of the services ended; it starts again in %g s", self._pause)
+        self._resume_at = _clock.monotonic() + self._pause
+        _log.error("the process of the services ended; it starts again in %g s", self._pause)
 
 
 def main() -> None:
@@ -121,12 +127,11 @@ def main() -> None:
     settings, grace, directory, log, parent = pickle.load(sys.stdin.buffer)  # noqa: S301  # from our own parent
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     log.start()
-    if not _run(settings, grace, RunDirectory(directory), parent, ending):
-        sys.exit(_NOTHING_TO_RUN)
+    _run(settings, grace, RunDirectory(directory), parent, ending)
 
 
-def _run(settings: Settings, grace: float, run_directory: RunDirectory, parent: int, ending: StopSignal) -> bool:
-    """Runs them until the signal, or until the parent is gone. Returns whether there are any."""
+def _run(settings: Settings, grace: float, run_directory: RunDirectory, parent: int, ending: StopSignal) -> None:
+    """Runs them until the signal, or until the parent is gone; ends at once if there are none."""
     from rave_core.cli.service_runner import ServiceRunner
     from rave_core.lifecycle import PluginContext, RunningPlugins
     from rave_core.runtime.runtime import Runtime, as_default
@@ -146,7 +151,6 @@ def _run(settings: Settings, grace: float, run_directory: RunDirectory, parent: 
             logging.getLogger("rave.services").warning("service %s did not end within %g s", name, grace)
         _report(run_directory, runner, is_over=not has_services)
         running.stop()
-    return has_services
 
 
 def _report(run_directory: RunDirectory, runner: ServiceRunner, *, is_over: bool = False) -> None:

@@ -37,6 +37,11 @@ def run():
 
 @hookimpl
 def rave_services(context):
+    log("asked")
+    if (PLACE / "die").exists():
+        os._exit(7)
+    if (PLACE / "none").exists():
+        return None
     return [Service("clock", run, ending.set, check=lambda: "it is late" if (PLACE / "late").exists() else None)]
 """
 
@@ -106,3 +111,26 @@ def test_it_ends_when_the_arbiter_is_killed(
     pid = int(log.read_text().split()[0])
     os.kill(service.process.pid, signal.SIGKILL)
     wait_until(lambda: "ended" in log.read_text() and not psutil.pid_exists(pid), what="the end")
+
+
+def test_no_process_stays_for_nothing_and_one_that_fails_is_given_time(
+    start_service: Callable[..., Service], tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    """Without services it ends, until a reload; one that dies at once starts again ever later."""
+    environ = install(tmp_path)
+    plugins = tmp_path / "plugins"
+    (plugins / "none").touch()
+    service = start_service(workers=1, anonymous=["view", "run", "debug", "metrics"], environ=environ)
+
+    def asked() -> list[int]:
+        path = plugins / "services.log"
+        return [int(line.split()[0]) for line in path.read_text().splitlines()] if path.exists() else []
+
+    wait_until(asked, what="the question")
+    wait_until(lambda: not psutil.pid_exists(asked()[0]), what="the end of the process")
+    for _ in range(20):  # the arbiter looks more often than the service answers
+        assert service.get("/-/readyz").status_code == 200
+    (plugins / "die").touch()
+    os.kill(service.process.pid, signal.SIGHUP)
+    wait_until(lambda: "the process of the services ended; it starts again in" in service.log, what="the failure")
+    assert len(asked()) == 2
