@@ -249,7 +249,10 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
                 "description": "A duration since it was made.",
                 "examples": ["90s", "2h", "7d"],
             },
-            "dry_run": {"enum": [True, False, "true", "false"], "description": "Only count what would go."},
+            "dry_run": {
+                "anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["true", "false"]}],
+                "description": "Only count what would go.",
+            },
         },
         required=[],
         is_open=False,
