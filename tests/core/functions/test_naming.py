@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -227,22 +226,19 @@ def test_a_name_is_a_printable_text(name: object) -> None:
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "/abs", "a//b", ".hidden", "x" * 500, "ä/ß", "a b", "C:\\x", "%2e"]
 )
-def test_no_name_leaves_the_cache(tmp_path: Path, runtime: Runtime, name: str) -> None:
+def test_no_name_leaves_the_cache(tmp_path: Path, make_runtime: Callable[..., Runtime], name: str) -> None:
     """Any printable name works, and never becomes a path outside of the store."""
-    before = _outside(tmp_path)
-    odd = op(name=name)(_body)
-    assert odd() == "body"
-    assert odd.resolve().status == "hit"
-    kept = odd_file = op_file(name=name + "f")(_file_body)
-    assert Path(kept()).resolve().is_relative_to((tmp_path / "products").resolve())
-    assert odd_file.resolve().status == "hit"
-    assert _outside(tmp_path) == before
-
-
-def _outside(directory: Path) -> set[Path]:
-    """What lies beside a directory, but for what RAVE notes on code in the user's own cache."""
-    inside = (directory, Path(os.environ["HOME"]))
-    return {path for path in directory.parent.rglob("*") if not any(path.is_relative_to(each) for each in inside)}
+    inside = tmp_path / "some" / "way" / "down"
+    caches = {"cache": f"file://{inside}/data", "products": f"file://{inside}/products"}
+    with using(make_runtime(**caches)):
+        odd = op(name=name)(_body)
+        assert odd() == "body"
+        assert odd.resolve().status == "hit"
+        kept = odd_file = op_file(name=name + "f")(_file_body)
+        assert Path(kept()).resolve().is_relative_to((inside / "products").resolve())
+        assert odd_file.resolve().status == "hit"
+    above = [path for path in tmp_path.rglob("*") if not path.is_relative_to(inside)]
+    assert sorted(above) == [inside.parent.parent, inside.parent]
 
 
 def test_the_signature_of_a_key_is_readable(runtime: Runtime) -> None:
