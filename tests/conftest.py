@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from rave_core import Runtime, Settings
@@ -30,8 +31,8 @@ from rave_core.testing.clock import FakeClock
 # Each service would start a process more: that of the guest book of rave-example, whose own tests do without this.
 os.environ["RAVE_DISABLED_PLUGINS"] = "guestbook"
 
-# How long an example takes tells more of the machine than of the code.
-hypothesis_settings.register_profile("rave", deadline=None)
+# How long an example takes, or is made for, tells more of the machine than of the code.
+hypothesis_settings.register_profile("rave", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("rave")
 
 

@@ -167,7 +167,7 @@ def test_a_service_that_reloads_is_ready(start_service: Callable[..., Service]) 
 def test_events_of_a_worker_that_stops_end_without_an_error(start_service: Callable[..., Service]) -> None:
     """A client that opens them hears how things are, and asks again, elsewhere."""
     service = start_service(workers=1)
-    href = service.get("/lab/slow?name=events&seconds=20", headers={"Prefer": "respond-async"}).json()["href"]
+    href = service.get("/lab/slow?name=events&seconds=10", headers={"Prefer": "respond-async"}).json()["href"]
     status, body = last_answer(service, f"{href}/events")
     assert status == 200
     assert b"event: progress" in body
