@@ -114,7 +114,7 @@ class Plugins:
 
     Attributes:
         hooks: pluggy's relay, for questions and observers.
-        backends, buses, strategies, versions, converters, documents, pools: by name.
+        backends, buses, strategies, versions, converters, pools, documents: by name.
         codecs: in the order in which they are asked.
         problems: in the order found.
     """
