@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from rave_core import Runtime, Settings
@@ -27,8 +29,9 @@ URLS = (
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_a_refused_url_is_shown_without_its_password(url: str) -> None:
+def test_a_refused_url_is_shown_without_its_password(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the message, and in those of all causes, which a traceback shows."""
+    monkeypatch.chdir(tmp_path)  # a file of documents may be made
     told = []
     for refuse in (
         lambda: Runtime(Settings(cache=[url])).container,
