@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from rave_monitor.processor import Processor
 from rave_monitor.reader import Event
 
 
-class Selecting(Processor):
+class Selecting(Processor, ABC):
     """Looks at those events whose fields have certain values."""
 
     def __init__(self, *, where: Mapping[str, Any] | None = None) -> None:
@@ -27,9 +28,9 @@ class Selecting(Processor):
                 return
         self.count(ev)
 
+    @abstractmethod
     def count(self, ev: Event) -> None:
         """Counts an event that was selected."""
-        raise NotImplementedError
 
 
 class FieldSelecting(Selecting):
@@ -46,9 +47,9 @@ class FieldSelecting(Selecting):
         if value is not None:
             self.count_value(value)
 
+    @abstractmethod
     def count_value(self, value: Any) -> None:
         """Counts a value."""
-        raise NotImplementedError
 
 
 def text_of(value: Any) -> str:
