@@ -37,7 +37,7 @@ class SqliteDatabase(Database):
             ConfigurationError: the URL names no file, or has an option that is unknown.
         """
         super().__init__(url)
-        if url.host or not url.database or url.database == ":memory:":
+        if url.host or url.username or url.password or not url.database or url.database == ":memory:":
             raise ConfigurationError(
                 f"{self.shown}: documents need a file: write sqlite:////absolute/path or sqlite:///path"
             )

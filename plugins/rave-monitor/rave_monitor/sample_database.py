@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import sleep
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sql
@@ -130,5 +131,13 @@ class SampleDatabase:
 
 def _set_up(connection: Any, _record: object) -> None:
     """Commits reach the disk before they count, also when the power fails."""
-    connection.execute("PRAGMA journal_mode = WAL").close()
+    for pause in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 0.0):
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                connection.execute("PRAGMA journal_mode = WAL").close()
+            break
+        except sqlite3.OperationalError:  # another process is changing it, for which SQLite itself does not wait
+            if not pause:
+                raise
+            sleep(pause)
     connection.execute("PRAGMA synchronous = FULL").close()

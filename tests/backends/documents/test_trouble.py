@@ -82,6 +82,7 @@ def test_a_store_of_an_earlier_version_is_migrated(place: str) -> None:
     [
         ("sqlite://", "documents need a file"),
         ("sqlite:///:memory:", "documents need a file"),
+        ("sqlite://me:s3cret@/x", "documents need a file"),
         ("sqlite:////tmp/x.sqlite?mode=ro", "unknown option 'mode'"),
         ("sqlite:////tmp/x.sqlite?max_payload=much", "max_payload='much'"),
         ("postgresql://rave:s3cret@host:port/x", "can't be read"),
