@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import sleep
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sql
@@ -139,5 +139,5 @@ def _set_up(connection: Any, _record: object) -> None:
         except sqlite3.OperationalError:  # another process is changing it, for which SQLite itself does not wait
             if not pause:
                 raise
-            sleep(pause)
+            threading.Event().wait(pause)
     connection.execute("PRAGMA synchronous = FULL").close()
