@@ -36,6 +36,13 @@ hypothesis_settings.register_profile("rave", deadline=None, suppress_health_chec
 hypothesis_settings.load_profile("rave")
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Says why a test failed that was then run once more: those that pass the second time are faults as well."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"{report.nodeid} failed and ran again", sep="_")
+        terminalreporter.write_line(report.longreprtext)
+
+
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the home directories of tests lie."""

@@ -66,8 +66,7 @@ def run(config: Path) -> None:
     SIGUSR1 and SIGHUP load the configuration and its code again. Several may run; one of them leads, and another goes
     on from its last sample when it is gone.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _END | _RELOAD)  # before there are threads, which inherit it
-    with _told():
+    with _told(), _waited_for(_END | _RELOAD):
         running = Monitor(config, current_runtime())
         failures: list[BaseException] = []
         thread = threading.Thread(target=_kept, args=(running.run, failures), name="rave-monitor")
@@ -123,6 +122,16 @@ def reload(config: Path, seconds: float) -> None:
             click.echo(f"rave: error: {line}", err=True)
         raise click.exceptions.Exit(_FAILED)
     click.echo("reloaded")
+
+
+@contextmanager
+def _waited_for(numbers: set[signal.Signals]) -> Iterator[None]:
+    """Has no handler run for signals that `signal.sigtimedwait` takes; threads that start within inherit that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _opened(config: Path) -> tuple[MonitorConfig, SampleStore]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -109,5 +110,7 @@ def test_check_prints_the_mistakes_and_exits_with_2(tmp_path: Path) -> None:
         assert result.exit_code == 2
         assert "m.toml:27" in result.output
     assert len(json.loads(result.stdout)["mistakes"]) == 10
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     assert CliRunner().invoke(monitor, ["run", str(path)]).exit_code == 2
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before  # what starts later in this process can be stopped
     assert CliRunner().invoke(monitor, ["check", str(tmp_path / "none")]).exit_code == 2

@@ -122,11 +122,12 @@ def test_the_jobs_of_all_workers_are_listed(start_jobs: Start, wait_until: Wait)
     tickets = [ticket_for(service, f"reporting?n={n}") for n in range(3)]
     for _ in range(4):
         ticket_for(service, "reporting?n=0", CARL)
-    wait_until(lambda: sum(each["status"] == "making" for each in jobs(service, ANN)) == 3, what="their start")
+    wait_until(lambda: sum(each["progress"] is not None for each in jobs(service, ANN)) == 3, what="their start")
     found = jobs(service, ANN)
     assert [each["links"]["product"] for each in found] == tickets
     assert {each["operation"] for each in found} == {"lab/reporting"}
     assert [each["arguments"] for each in found] == ["n=0", "n=1", "n=2"]
+    assert {each["status"] for each in found} == {"making"}
     assert found[1]["progress"] == {"done": 7, "total": 200, "text": "busy"}
     assert {each["user"] for each in found} == {"ann"}
     assert [each["key"] for each in jobs(service, CARL)] == [found[0]["key"]]
