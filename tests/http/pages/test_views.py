@@ -208,7 +208,7 @@ def test_a_problem_tells_what_is_wrong_and_what_to_do() -> None:
         "400 · bad-arguments",
         "there is no argument 'm'",
         "n too large",
-        "Wanted is an integer up to 5",
+        "Expected an integer up to 5",
         "abc-1",
     ):
         assert text in found.text
