@@ -41,6 +41,7 @@ class NamespaceState:
         problems: those of the latest load, whether it was accepted or not.
         error: why the latest load was refused; empty if it was accepted.
         failed_at: when the latest load was refused, in Unix seconds, else ``None``.
+        is_gone: whether it has ended, and is not served any more.
     """
 
     name: str
@@ -52,6 +53,7 @@ class NamespaceState:
     problems: tuple[LoadProblem, ...] = ()
     error: str = ""
     failed_at: float | None = None
+    is_gone: bool = False
 
 
 class LiveNamespaces:
@@ -64,7 +66,8 @@ class LiveNamespaces:
     Safe for many threads. It runs the code of namespaces, so enter `rave_core.using` around every use.
 
     Attributes:
-        on_change: called with the new state after each load, accepted or refused, in the thread that loaded.
+        on_change: called with the new state after each load, accepted or refused, and at the end of a namespace, in the
+            thread that loaded or ended it.
     """
 
     def __init__(
@@ -209,7 +212,7 @@ class LiveNamespaces:
             left = {each: space for each, space in exports.catalog.namespaces.items() if each != name}
             catalog = Catalog(left, [each for each in exports.catalog.problems if _space(each) != name])
             self._exports = Exports.of(catalog, self._runtime, generation=exports.generation + 1)
-            gone = replace(states.pop(name), operations=(), error="it is not listed any more")
+            gone = replace(states.pop(name), operations=(), problems=(), error="", failed_at=None, is_gone=True)
             self._states = states
         _log.info("namespace %s: it is not listed any more, and not served", name)
         self._tell(gone)

@@ -14,6 +14,7 @@ from rave_core.lifecycle import RunningPlugins
 from rave_core.runtime.runtime import Runtime
 from rave_http.auth.authorizer import Authorizer
 from rave_http.executors.choice import Executors
+from rave_http.namespaces.listed_documents import ListedNamespaces
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.plugins.discovery import HttpPlugins
 from rave_http.protocol.queries import read
@@ -42,6 +43,7 @@ class Ready:
     def __init__(
         self,
         namespaces: LiveNamespaces,
+        listed: ListedNamespaces,
         authorizer: Authorizer,
         runtime: Runtime,
         plugins: HttpPlugins,
@@ -52,6 +54,7 @@ class Ready:
     ) -> None:
         """Checks the parts of a worker. ``is_stopping`` tells whether the service stops; it may wait for a disk."""
         self._namespaces = namespaces
+        self._listed = listed
         self._authorizer = authorizer
         self._runtime = runtime
         self._plugins = plugins
@@ -113,6 +116,8 @@ class Ready:
         for state in self._namespaces.states():
             wrong = state.error or "; ".join(problem.error for problem in state.problems)
             parts[f"{_NAMESPACE}{state.name}"] = wrong or "ok"
+        for name, wrong in self._listed.problems().items():
+            parts[name] = wrong if parts.get(name, "ok") == "ok" else f"{parts[name]}; {wrong}"
         problems = [*self._runtime.plugins.problems, *self._plugins.problems]
         states = [f"{each.name}: {each.error}" for each in self._running.states() if each.error]
         parts["plugins"] = "; ".join([*map(str, problems), *states]) or "ok"

@@ -190,6 +190,7 @@ def _route_users(app: falcon.asgi.App[Request, Response], service: Service) -> N
 def _ready(service: Service) -> health.Ready:
     return health.Ready(
         service.namespaces,
+        service.listed,
         service.authorizer,
         service.runtime,
         service.plugins,

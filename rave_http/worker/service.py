@@ -132,7 +132,7 @@ class Service:
             kept=KeptSources(run_directory),
         )
         self.namespaces.on_change.append(self._changed)
-        self._listed = ListedNamespaces(self.settings, lambda: self.runtime.documents, self.namespaces)
+        self.listed = ListedNamespaces(self.settings, lambda: self.runtime.documents, self.namespaces)
 
     def _add_jobs(self, run_directory: RunDirectory) -> None:
         own, runtime = self.settings, self.runtime
@@ -193,7 +193,7 @@ class Service:
         await self._start_plugins()
         await asyncio.to_thread(self._imports.repeat)
         await asyncio.to_thread(self.namespaces.load)
-        await asyncio.to_thread(self._listed.follow)
+        await asyncio.to_thread(self.listed.follow)
         self._tell_metrics()
         await self.workers.open()
         await self.log_levels.open()
@@ -249,7 +249,7 @@ class Service:
             await self.foreign.call_within(self.settings.grace, "plugins", self.running.drain, self.settings.grace)
 
     def _changed(self, state: NamespaceState) -> None:
-        """Handles the reload of a namespace, successful or not. Called in the thread that loaded it."""
+        """Handles the reload or the end of a namespace. Called in the thread that loaded or ended it."""
         self._tell_metrics()
         self.events.publish(state)
         if not state.error:
@@ -294,7 +294,7 @@ class Service:
         task.add_done_callback(self._behind.discard)
 
     async def _pulse(self) -> None:
-        await asyncio.to_thread(self._listed.follow)
+        await asyncio.to_thread(self.listed.follow)
         await self.events.announce()
         await self.jobs.publish()
         await asyncio.to_thread(self.keys.look)

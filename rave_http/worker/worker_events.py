@@ -34,7 +34,7 @@ class WorkerEvents:
             await self._bus.refresh()
 
     def publish(self, state: NamespaceState) -> None:
-        """Publishes that a namespace was loaded, or that its latest code was refused. From any thread."""
+        """Publishes that a namespace was loaded or ended, or that its latest code was refused. From any thread."""
         data = {"namespace": state.name, "generation": state.generation, "operations": len(state.operations)}
-        topic = "namespace.failed" if state.error else "namespace.loaded"
+        topic = "namespace.gone" if state.is_gone else "namespace.failed" if state.error else "namespace.loaded"
         self._runtime.events.publish(topic, {**data, "error": state.error} if state.error else data)

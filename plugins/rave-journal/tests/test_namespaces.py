@@ -51,9 +51,12 @@ def test_commits_place_move_and_end_namespaces(service: Any, wait_until: Callabl
         assert service.commit(f"{PLACES}/tools/{version}", wrong, **ADA).status_code == 200
     wait_until(lambda: "version 6 of 'tools' changes nothing" in service.log, what="the refusal")
     assert everywhere(200, "8")
+    degraded = lambda: [service.get("/-/readyz").json()["degraded"] for _ in range(8)]  # noqa: E731  # asked for again
+    wait_until(lambda: all("namespace tools" in each for each in degraded()), what="the report of all workers")
     service.commit(f"{PLACES}/tools/7", b"tools-2", **ADA)
     origins = lambda: [each["origin"] for each in service.get("/-/namespaces").json()["namespaces"]]  # noqa: E731  # asked for again
     wait_until(lambda: all(str(other) in origins() for _ in range(8)), what="the other directory")
+    wait_until(lambda: not any("namespace tools" in each for each in degraded()), what="the end of the report")
     place(service.place, "tools-2", "2 * n + 1")
     wait_until(lambda: everywhere(200, "9"), what="the change of the code")
     service.commit(f"{PLACES}/tools/8", b"", **ADA, **{"X-Rainer-Empty": "yes"})
