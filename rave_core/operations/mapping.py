@@ -8,13 +8,15 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from rave_core.engine.context import progress
-from rave_core.operations.operation import Operation
+from rave_core.operations.operation import BoundOperation, Operation
 from rave_core.operations.pools import Batch, Pool, open_pool
 
 R = TypeVar("R")
 
 
-def map(function: Operation[..., R], /, *many: Iterable[Any], executor: str | Pool = "threads") -> Iterator[R]:
+def map(
+    function: Operation[..., R] | BoundOperation[..., R], /, *many: Iterable[Any], executor: str | Pool = "threads"
+) -> Iterator[R]:
     """The results of an operation for many arguments, in their order, as they come; like Python's own ``map``.
 
     Kept results do not travel. All others are handed to the pool in batches of about a quarter of a second. ``many`` is
@@ -25,7 +27,7 @@ def map(function: Operation[..., R], /, *many: Iterable[Any], executor: str | Po
     continues there. Leaving the iteration cancels what still runs.
 
     Args:
-        function: the operation.
+        function: the operation, or one that was looked up on an instance.
         many: an iterable for each argument; the shortest one ends the iteration.
         executor: the name of a pool, or an open one, which stays open.
 
@@ -46,7 +48,9 @@ def map(function: Operation[..., R], /, *many: Iterable[Any], executor: str | Po
             pool.close()
 
 
-def _mapped(operation: Operation[..., R], pool: Pool, many: Iterator[tuple[Any, ...]]) -> Iterator[R]:
+def _mapped(
+    operation: Operation[..., R] | BoundOperation[..., R], pool: Pool, many: Iterator[tuple[Any, ...]]
+) -> Iterator[R]:
     window: deque[Batch] = deque()
     size = 1
     try:

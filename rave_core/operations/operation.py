@@ -111,11 +111,11 @@ class Operation(Picklable, Generic[P, R]):
         Raises:
             ArgumentError: the arguments do not fit, or one can't be converted.
         """
-        return self._bind(self._resolved(current_context()), args, kwargs)
+        return self._bind(self.resolved(), args, kwargs)
 
     def key(self, /, *args: P.args, **kwargs: P.kwargs) -> Key | None:
         """The key that a call with these arguments has; ``None`` if an argument has no canonical encoding."""
-        return self._resolved(current_context()).binder.bind(args, kwargs).key
+        return self.resolved().binder.bind(args, kwargs).key
 
     def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Forgets the result of a call with these arguments; returns whether there was one.
@@ -123,7 +123,7 @@ class Operation(Picklable, Generic[P, R]):
         Raises:
             OSError: the store is in trouble.
         """
-        resolved = self._resolved(current_context())
+        resolved = self.resolved()
         key = resolved.binder.bind(args, kwargs).key
         return key is not None and resolved.cache.forget(key)
 
@@ -133,8 +133,7 @@ class Operation(Picklable, Generic[P, R]):
         It replaces what is kept, as if the body had just given it: ``refreshed``, or ``uncached`` if it is not kept.
         """
         context = current_context()
-        call = self.bind(*args, **kwargs)
-        return runtime_of(context).container.engine.put(self._resolved(context), call, value, context)
+        return runtime_of(context).container.engine.put(self.resolved(), self.bind(*args, **kwargs), value, context)
 
     def explain(self, /, *args: P.args, **kwargs: P.kwargs) -> Explanation:
         """Why a call with these arguments and options would hit or miss. Nothing is run; the store is read.
@@ -145,8 +144,7 @@ class Operation(Picklable, Generic[P, R]):
         """
         from rave_core.introspection.explain import explain  # only here, since few programs ever ask
 
-        runtime = runtime_of(current_context())
-        resolved = self._resolved(current_context())
+        runtime, resolved = runtime_of(current_context()), self.resolved()
         options, plain = take_options(resolved.name, kwargs)
         return explain(resolved, resolved.binder.bind(args, plain), options, now=runtime.clock.now())
 
@@ -159,7 +157,7 @@ class Operation(Picklable, Generic[P, R]):
         """
         from rave_core.introspection.plan import plan  # only here, since few programs ever ask
 
-        runtime, resolved = runtime_of(current_context()), self._resolved(current_context())
+        runtime, resolved = runtime_of(current_context()), self.resolved()
         call = resolved.binder.bind(args, kwargs)
         return plan(resolved, call, (runtime.cache, runtime.products), now=runtime.clock.now())
 
@@ -187,20 +185,15 @@ class Operation(Picklable, Generic[P, R]):
                 memo = self._memo = CallMemo(self.spec, runtime)
         return memo.resolved
 
-    def _resolved(self, context: ExecutionContext) -> ResolvedOperation:
-        return self.resolved_in(runtime_of(context))
-
     def _resolve(self, context: ExecutionContext, args: Any, kwargs: Any, options: Options | None = None) -> Outcome[R]:
-        resolved = self._resolved(context)
+        resolved = self.resolved_in(runtime_of(context))
         if options is None:
             options, kwargs = take_options(resolved.name, kwargs)
         if options.tofile is not None:
             check_tofile(self.spec, resolved.name)
         call = self._bind(resolved, args, kwargs)
-        if options.timeout is not None:
-            outcome: Outcome[R] = self._answer_in_time(resolved, call, options, context)
-        else:
-            outcome = self._answer(resolved, call, options, context)
+        answer = self._answer if options.timeout is None else self._answer_in_time
+        outcome: Outcome[R] = answer(resolved, call, options, context)
         return outcome
 
     def _answer_in_time(
@@ -228,9 +221,8 @@ class Operation(Picklable, Generic[P, R]):
             return engine.resolve(resolved, call, options, context)
         started = runtime.clock.monotonic()
         outcome = engine.resolve(resolved, call, options, context)
-        runtime.diagnostics.observe(
-            "rave_called", call=call, outcome=outcome, seconds=runtime.clock.monotonic() - started
-        )
+        seconds = runtime.clock.monotonic() - started
+        runtime.diagnostics.observe("rave_called", call=call, outcome=outcome, seconds=seconds)
         return outcome
 
     @overload
@@ -318,6 +310,14 @@ class BoundOperation(Generic[P, R]):
     def plan(self, /, *args: P.args, **kwargs: P.kwargs) -> Plan:
         """As `Operation.plan`."""
         return self.operation.plan(self.instance, *args, **kwargs)
+
+    def on(self, pool: str | Pool) -> Elsewhere[P, R]:
+        """As `Operation.on`. The instance travels with the call, so it has to be picklable."""
+        return Elsewhere(self.resolved, self.bind, pool)
+
+    def resolved(self) -> ResolvedOperation:
+        """As `Operation.resolved`."""
+        return self.operation.resolved()
 
 
 if TYPE_CHECKING:  # what type checkers see of an operation in a class; a class method and a static one look alike

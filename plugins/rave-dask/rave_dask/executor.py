@@ -6,18 +6,16 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rave_core.errors import ArgumentError, OperationError, RaveError, TimeLimitError
+from rave_core.errors import RaveError
 from rave_dask.cluster import Cluster, Run
+from rave_dask.retries import is_worth_another_run
 from rave_dask.settings import DaskSettings
-from rave_http.executors import BusyError, Executor, UnfitWorkerError, WorkerLostError
+from rave_http.executors import Executor, WorkerLostError
 from rave_http.executors.remote import BodySender
 
 if TYPE_CHECKING:
     from rave_http.executors import ExecutorContext, Result, RunBody
     from rave_http.executors.remote import Answer
-
-_FINAL = (OperationError, ArgumentError, TimeLimitError, BusyError, UnfitWorkerError)
-"""What another run would not mend."""
 
 
 class DaskExecutor(Executor):
@@ -46,7 +44,7 @@ class DaskExecutor(Executor):
         """Runs a body in the cluster; again, if it raised an exception and its operation has retries."""
         retries = self._settings.placement(step.context.operation).retries
         result = await self._once(step, time_limit)
-        while retries and result[1] is not None and not isinstance(result[1], _FINAL):
+        while retries and is_worth_another_run(result[1]):
             retries -= 1
             result = await self._once(step, time_limit)
         return result

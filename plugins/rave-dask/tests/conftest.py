@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
+from distributed import Client
 from rave_dask.executor import DaskExecutor
 
 from rave_core import Runtime, Settings, using
@@ -121,6 +122,32 @@ def half(n):
     return n // 2
 
 
+class Scale:
+    """An instance that is part of the key of what its operation gives."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __rave_key__(self):
+        """The factor is all that counts."""
+        return self.factor
+
+    @op(version=1)
+    def scaled(self, n):
+        """As many times as the factor says, and the process."""
+        return self.factor * n, os.getpid()
+
+
+@op(version=1)
+def once_deadly(place):
+    """Ends its process the first time."""
+    note = Path(place)
+    if note.exists():
+        return "again"
+    note.touch()
+    os._exit(3)
+
+
 @op(version=1)
 def deadly():
     """Ends its process."""
@@ -158,10 +185,16 @@ class Cluster:
         return process
 
     def start_workers(self, number: int, *, nanny: bool = True) -> subprocess.Popen[bytes]:
-        """Starts workers, each with two threads and one ``PLACE``; a nanny starts a lost one again."""
-        shape = ["--nworkers", str(number), "--nthreads", "2", "--resources", "PLACE=1"]
+        """Starts workers, each with one thread and one ``PLACE``; a nanny starts a lost one again."""
+        shape = ["--nworkers", str(number), "--nthreads", "1", "--resources", "PLACE=1"]
         shape += [] if nanny else ["--no-nanny"]
         return self.start("worker", self.address, *shape, "--local-directory", str(self.place))
+
+    def task_counts(self) -> dict[str, int]:
+        """How many tasks its one worker has in each state."""
+        with Client(self.address, set_as_default=False) as client:
+            (worker,) = client.scheduler_info()["workers"].values()
+        return {state: number for state, number in worker["metrics"]["task_counts"].items() if number}
 
     def below(self, process: subprocess.Popen[bytes]) -> list[psutil.Process]:
         """A process, and all that it started."""

@@ -18,7 +18,15 @@ def pool(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Poo
     """The pool ``dask``, within a runtime whose cache the workers see."""
     data = tmp_path_factory.mktemp("data")
     settings = Settings(
-        cache=f"file://{data}", plugins={"dask": {"scheduler": cluster.address, "patience": 60, "slots": 8}}
+        cache=f"file://{data}",
+        plugins={
+            "dask": {
+                "scheduler": cluster.address,
+                "patience": 60,
+                "slots": 8,
+                "operations": {"dask_lab:[bo]*": {"retries": 2}},
+            }
+        },
     )
     with Runtime(settings) as runtime, using(runtime), open_pool("dask") as opened:
         yield opened
@@ -59,3 +67,22 @@ def test_one_call_can_be_submitted(pool: Pool, lab: Any) -> None:
     """What a worker keeps is there at once the next time."""
     assert lab.half.on(pool).submit(14).result(60) == 7
     assert lab.half.on(pool).submit(14).done()
+
+
+def test_calls_that_raised_run_again_if_their_operation_has_retries(pool: Pool, lab: Any, tmp_path: Path) -> None:
+    """Each by itself: what succeeded does not run again; after the last retry the exception is raised."""
+    places = [tmp_path / name for name in ("never", "twice", "always")]
+    values = rave_core.map(lab.brittle, [str(each) for each in places], [0, 2, 99], executor=pool)
+    assert [next(values), next(values)] == [1, 3]
+    with pytest.raises(OSError, match="not yet"):
+        next(values)
+    assert [place.read_text() for place in places] == ["x", "xxx", "xxx"]
+    assert lab.once_deadly.on(pool).submit(str(tmp_path / "deadly")).result(60) == "again"
+
+
+def test_an_operation_of_an_instance_travels_with_it(pool: Pool, lab: Any) -> None:
+    """Mapped or submitted."""
+    value, process = lab.Scale(3).scaled.on(pool).submit(5).result(60)
+    assert value == 15
+    assert process != os.getpid()
+    assert [value for value, _ in rave_core.map(lab.Scale(3).scaled, [5, 6], executor=pool)] == [15, 18]

@@ -56,7 +56,25 @@ def endless():
         time.sleep(0.05)
 
 
-__export__ = {"where": where, "sheet": sheet, "endless": endless}
+@op
+@typemap(str)
+def queued(name):
+    """Notes its turn; the first one goes on once it may."""
+    with open(__file__ + ".turns", "a") as note:
+        note.write(f"{name} ")
+    while name == "first" and not Path(__file__ + ".go").exists():
+        time.sleep(0.02)
+    return name
+
+
+@op
+@typemap(str)
+def urgent(name):
+    """Notes its turn."""
+    return queued.function(name)
+
+
+__export__ = {"where": where, "sheet": sheet, "endless": endless, "queued": queued, "urgent": urgent}
 '''
 SETTINGS = """\
 cache = "file://{place}/data"
@@ -74,6 +92,9 @@ failure_time = 0
 [plugins.dask]
 scheduler = "{scheduler}"
 patience = "60s"
+[plugins.dask.operations]
+"lab/queued" = {{resources = {{PLACE = 1}}}}
+"lab/urgent" = {{resources = {{PLACE = 1}}, priority = 5}}
 """
 
 
@@ -182,6 +203,23 @@ def test_a_change_of_the_code_reaches_the_workers(service: Running) -> None:
     wait_for(lambda: service.get("/lab/where?n=2").text.startswith("first 2"), "the old code")
 
 
+def test_bodies_wait_for_their_resources_and_those_with_a_higher_priority_come_first(service: Running) -> None:
+    """There is one ``PLACE``: while a body has it, others wait, and the urgent one is next, although it came last."""
+
+    def ask(path: str) -> None:
+        assert requests.get(service.url + path, headers={"Prefer": "respond-async"}, timeout=30).status_code == 202
+
+    ask("/lab/queued?name=first")
+    turns = Path(f"{service.code}.turns")
+    wait_for(turns.exists, "the first body")
+    ask("/lab/queued?name=second")
+    ask("/lab/urgent?name=third")
+    wait_for(lambda: service.cluster.task_counts() == {"executing": 1, "constrained": 2}, "both to be at the worker")
+    Path(f"{service.code}.go").touch()
+    wait_for(lambda: len(turns.read_text().split()) == 3, "all three")
+    assert turns.read_text().split() == ["first", "third", "second"]
+
+
 def test_the_service_uses_a_scheduler_again_once_it_is_back(service: Running) -> None:
     """Meanwhile ``/-/readyz`` is degraded and says why; the service is not restarted."""
     cluster = service.cluster
@@ -196,7 +234,7 @@ def test_the_service_uses_a_scheduler_again_once_it_is_back(service: Running) ->
         assert waiting.result().text.startswith("first 3")
     assert service.trouble() == "ok"
     (counted,) = service.get("/-/statistics").json()["workers"].values()
-    assert {"Workers": 1, "Threads": 2, "Scheduler": cluster.address, "Trouble": "", "Lost": 0}.items() <= counted[
+    assert {"Workers": 1, "Threads": 1, "Scheduler": cluster.address, "Trouble": "", "Lost": 0}.items() <= counted[
         "Dask"
     ].items()
     assert counted["Dask"]["Started"] >= 1

@@ -172,6 +172,30 @@ def test_an_operation_is_sent_to_a_pool_that_its_runtime_keeps_open(make_runtime
         assert len(opened) == 2
 
 
+class Scale:
+    """An instance that is part of the key of what its operation gives."""
+
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    def __rave_key__(self) -> int:
+        """The factor is all that counts."""
+        return self.factor
+
+    @op(name="pools/scaled", version=1)
+    def scaled(self, n: int) -> int:
+        """As many times as the factor says."""
+        return self.factor * n
+
+
+def test_an_operation_of_an_instance_goes_to_a_pool_like_any_other() -> None:
+    """The instance is its first argument, so the same instance finds what was kept, and another one does not."""
+    with open_pool("threads") as pool:
+        assert Scale(3).scaled.on(pool).submit(5).result(30) == 15
+        assert Scale(3).scaled.on(pool).submit(5).done()
+        assert list(rave_core.map(Scale(4).scaled, [1, 5], executor=pool)) == [4, 20]
+
+
 def test_what_no_pool_runs_is_refused_by_name() -> None:
     """An unknown pool, and a coroutine function."""
 
