@@ -61,8 +61,9 @@ bench: $(STAMP) ## run the benchmarks
 soak: $(STAMP) ## fifteen minutes of mixed load on a service, with reloads, edits and kills
 	$(BIN)/python benchmarks/soak.py --minutes 15 $(ARGS)
 
-stress: $(STAMP) ## fifteen minutes of processes that share a cache, with kills, forks, cycles and edits; MINUTES=1 for less
+stress: $(STAMP) ## fifteen minutes of processes that share a cache, with kills, forks, cycles and edits; MINUTES=1 for less; then of monitors
 	$(BIN)/python tests/stress/supervisor.py $(MINUTES)
+	RAVE_STRESS=1 $(BIN)/python -m pytest -q plugins/rave-monitor/tests/test_killed.py plugins/rave-monitor/tests/test_stores_in_trouble.py
 
 conformance: $(STAMP) ## check with many more requests than the suite that the service does what its OpenAPI document says
 	RAVE_CONFORMANCE=1 $(BIN)/python -m pytest -q -p no:randomly tests/http/end_to_end/live/test_conformance.py $(ARGS)

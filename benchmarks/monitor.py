@@ -16,15 +16,15 @@ import time
 from pathlib import Path
 
 from rave_monitor.checkpoint import Checkpoint, Sample
+from rave_monitor.configuration import MonitorConfig
 from rave_monitor.monitor import Monitor
 from rave_monitor.operations import samples
-from rave_monitor.processors.counter import Counter
-from rave_monitor.processors.rates import Rates
-from rave_monitor.processors.sketches import Distinct, Quantiles, Top
 from rave_monitor.sample_database import SampleDatabase
 from rave_monitor.sample_store import SampleStore
+from rave_monitor.term import Term
 
 from rave_core import Runtime, Settings, using
+from rave_core.clock import Clock
 
 CONFIG = """
 sample_period = "1s"
@@ -43,6 +43,42 @@ field = "id.orig_h"
 kind = "quantiles"
 name = "durations"
 field = "duration"
+"""
+MONTH = """
+name = "month"
+sample_period = "1m"
+documents = "sqlite:///month.sqlite"
+thin_after = "2h"
+thin_to = "10m"
+keep = "2d"
+[[readers]]
+kind = "csv"
+path = "app.csv"
+[[processors]]
+kind = "counter"
+name = "count"
+[[processors]]
+kind = "rates"
+name = "rates"
+by = "host"
+[[processors]]
+kind = "distinct"
+name = "hosts"
+field = "host"
+[[processors]]
+kind = "top"
+name = "top"
+field = "host"
+[[processors]]
+kind = "quantiles"
+name = "sizes"
+field = "size"
+[[processors]]
+kind = "last"
+name = "last"
+[[alarms]]
+name = "small"
+when = "last.size < '0.5'"
 """
 HEADER = (
     "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n"
@@ -107,24 +143,63 @@ def queries_of_a_week(place: Path) -> tuple[float, float]:
     return statistics.median(cold), statistics.median(kept)
 
 
-def memory_over_days(days: int) -> list[tuple[int, int]]:
-    """MiB of the process and bytes of all states after each fifth of some simulated days, at a sample each minute."""
-    chosen, found = random.Random(2), []
-    processors = [Counter(), Rates(by="host"), Distinct(field="host"), Top(field="host"), Quantiles(field="size")]
-    for day in range(1, days + 1):
-        for _ in range(1440):
+class MonthClock(Clock):
+    """A clock by which whoever waits is at the next minute; until then, lines were written and the log was rotated."""
+
+    def __init__(self, log: Path, store: SampleStore) -> None:
+        self.minutes, self._log, self._store, self._chosen = 0, log, store, random.Random(2)
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return START + 60.0 * self.minutes
+
+    def monotonic(self) -> float:
+        """Seconds since the beginning."""
+        return 60.0 * self.minutes
+
+    def wait(self, event: threading.Event, _seconds: float) -> bool:
+        """Goes on to the next minute; every hour it lets the samples be written first."""
+        self.minutes += 1
+        if self.minutes % 60 == 0:
+            while self._store.settled_before() < self.now() - 7200:
+                time.sleep(0.01)
+        if self.minutes % 1440 == 0:
+            self._log.rename(self._log.with_name("app.csv.1"))
+        with self._log.open("a") as log:
+            if not log.tell():
+                log.write("host,size\n")
             for _ in range(20):
-                event = {"host": f"h{int(chosen.paretovariate(0.3)) % 10**9}", "size": chosen.random()}
-                for each in processors:
-                    each.event(event)
-            for each in processors:
-                each.elapsed = 60.0
-                each.sample()
-        if day % max(days // 5, 1) == 0:
-            gc.collect()
-            states = sum(len(each.state()) for each in processors)
-            found.append((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10, states))
+                log.write(f"h{int(self._chosen.paretovariate(0.3)) % 10**9},{self._chosen.random()}\n")
+        return event.is_set()
+
+
+def memory_over_days(place: Path, days: int) -> list[tuple[int, int, int]]:
+    """A whole monitor over simulated days, at a sample each minute: MiB in use and of its database, and lines counted.
+
+    There is a figure for each sixth of the days.
+    """
+    (place / "month.toml").write_text(MONTH)
+    config, found = MonitorConfig.load(place / "month.toml"), list[tuple[int, int, int]]()
+    store = SampleStore(SampleDatabase(f"sqlite:///{place}/month.sqlite"), "month")
+    clock = MonthClock(place / "app.csv", store)
+    with Runtime(settings(place), clock=clock) as runtime:
+        term = Term(config, store, 1, runtime)
+
+        def goes_on() -> bool:
+            if clock.minutes >= (len(found) + 1) * days * 240:
+                gc.collect()
+                found.append((memory(), (place / "month.sqlite").stat().st_size >> 20, term.events))
+            return len(found) < 6
+
+        term.run(goes_on, threading.Event(), threading.Event())
+    assert found[-1][2] == store.samples("count", 0, 1e12, limit=1)[0].values["n"]
     return found
+
+
+def memory() -> int:
+    """MiB that this process uses at present."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() >> 20
 
 
 def main() -> None:
@@ -133,8 +208,9 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--days", type=int, default=30)
     given = parser.parse_args()
-    for memory, states in memory_over_days(given.days):
-        print(f"after another {given.days // 5} simulated days: at most {memory} MiB, states {states:,} bytes")
+    with tempfile.TemporaryDirectory() as place:
+        for used, kept, lines in memory_over_days(Path(place), given.days):
+            print(f"after another {given.days / 6:g} simulated days: {used} MiB, database {kept} MiB, {lines:,} lines")
     with tempfile.TemporaryDirectory() as place:
         print(
             f"events in a second of CPU, Zeek, three processors: {events_in_a_second(Path(place), given.events):,.0f}"

@@ -16,7 +16,7 @@ import click
 from rave_core import current_runtime
 from rave_core.errors import StoreAwayError, describe_error
 from rave_monitor.configuration import MonitorConfig, MonitorConfigError
-from rave_monitor.monitor import Monitor, runtime_of, store_of
+from rave_monitor.monitor import Monitor, store_of
 from rave_monitor.sample_store import SampleStore
 
 _FAILED: Final = 1
@@ -137,7 +137,7 @@ def _waited_for(numbers: set[signal.Signals]) -> Iterator[None]:
 def _opened(config: Path) -> tuple[MonitorConfig, SampleStore]:
     with _told():
         found = MonitorConfig.load(config)
-        return found, store_of(found, runtime_of(found, current_runtime()))
+        return found, store_of(found, current_runtime())
 
 
 def _kept(act: Any, failures: list[BaseException]) -> None:

@@ -96,6 +96,11 @@ class Term:
         finally:
             self._end()
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be written at present; ``None`` while all is well."""
+        return self._committer.trouble
+
     def _is_asked(self) -> bool:
         """Whether somebody asks for a reload through the database."""
         asked = self._committer.reload

@@ -43,11 +43,12 @@ def wait_until(condition: Callable[[], Any], *, seconds: float = 30.0, what: str
 class Place:
     """A directory with a configuration, a log that it reads, and what was sampled."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, documents: str = "sqlite:///monitor.sqlite") -> None:
+        self.directory, self.documents = directory, documents
         self.log = directory / "app.log"
         self.config = directory / "monitor.toml"
-        self.store = SampleStore(SampleDatabase(f"sqlite:///{directory}/monitor.sqlite"), "monitor")
+        absolute = documents.replace("sqlite:///", f"sqlite:///{directory}/")
+        self.store = SampleStore(SampleDatabase(absolute), "monitor")
         self.settings = Settings(
             cache=[f"file://{directory}/cache"],
             products=[f"file://{directory}/products"],
@@ -64,7 +65,7 @@ class Place:
 
     def configure(self, text: str = COUNTING, period: str = "0.05s") -> None:
         """Writes the configuration."""
-        head = f'sample_period = "{period}"\ndocuments = "sqlite:///monitor.sqlite"\n'
+        head = f'sample_period = "{period}"\ndocuments = "{self.documents}"\n'
         self.config.write_text(head + text)
 
     def append(self, *lines: str) -> None:
@@ -106,13 +107,13 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.fixture
-def start(place: Place) -> Iterator[Callable[[], Monitor]]:
-    """Starts monitors in threads of this process; they end with the test."""
+def start(place: Place) -> Iterator[Callable[..., Monitor]]:
+    """Starts monitors of a place in threads of this process; they end with the test."""
     started: list[tuple[Monitor, threading.Thread, Runtime]] = []
 
-    def run() -> Monitor:
-        runtime = Runtime(place.settings)
-        monitor = Monitor(place.config, runtime)
+    def run(at: Place = place) -> Monitor:
+        runtime = Runtime(at.settings)
+        monitor = Monitor(at.config, runtime)
         thread = threading.Thread(target=monitor.run)
         thread.start()
         started.append((monitor, thread, runtime))

@@ -1,24 +1,30 @@
-"""Real processes: killed and reloaded while the log is written, and every line counts once."""
+"""Real processes: killed and reloaded while the log is written, and every line counts once.
+
+``make stress`` has five of them killed within 100,000 lines, and a reload each second.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-LINES = 20_000
-KILLS = 2
+IS_STRESS = "RAVE_STRESS" in os.environ
+LINES, KILLS = (100_000, 5) if IS_STRESS else (20_000, 2)
+BETWEEN = 1.0 if IS_STRESS else 0.0
+"""Seconds from one reload to the next."""
 
 
 @pytest.mark.slow
 def test_lines_count_once_while_the_leader_is_killed_and_reloaded(
     place: Any, start_process: Callable[[], subprocess.Popen[bytes]]
 ) -> None:
-    """The log is rotated as well; another process goes on each time."""
+    """The log is rotated as well; another process goes on each time. SIGUSR1 is sent all along."""
     processes = [start_process() for _ in range(KILLS + 1)]
     written = 0
 
@@ -34,6 +40,8 @@ def test_lines_count_once_while_the_leader_is_killed_and_reloaded(
             os.kill(leader, signal.SIGUSR1)
             if part == 2:
                 place.log.rename(place.directory / f"app.log.{KILLS - kill}")
+            reloaded = time.monotonic()
+            place.wait(lambda reloaded=reloaded: time.monotonic() - reloaded >= BETWEEN)
         [dead] = [each for each in processes if each.pid == leader]
         dead.kill()
         dead.wait()

@@ -68,6 +68,15 @@ def odd(place: Any) -> Any:
     return place
 
 
+def test_what_happens_is_heard_in_the_process_of_the_monitor(odd: Any, start: Start) -> None:
+    """Also where the configuration names a database of its own."""
+    heard = []
+    monitor = start()
+    monitor._runtime.events.subscribe("*", lambda event: heard.append((event.topic, event.data.get("processor"))))
+    odd.append("bad")
+    odd.wait(lambda: {("sample.taken", "total"), ("monitor.disabled", "odd")} <= set(heard))
+
+
 def test_an_exception_disables_one_processor_until_the_next_reload(odd: Any, start: Start) -> None:
     """The others go on. New code goes on from the last good state."""
     monitor = start()

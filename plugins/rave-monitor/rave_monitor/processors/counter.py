@@ -12,7 +12,10 @@ from rave_monitor.reader import Event
 
 
 class Counter(Selecting):
-    """Counts events. Its sample: ``n``, the events so far, and ``rate``, those in each second since the last sample."""
+    """Counts events. Its sample: ``n``, the events so far, and ``rate``, those in each second since the last sample.
+
+    The first sample has no interval before it, so its ``rate`` is ``None``.
+    """
 
     def __init__(self, *, where: Mapping[str, Any] | None = None) -> None:
         """Begins at 0; ``where`` selects events by values of their fields."""
@@ -24,8 +27,8 @@ class Counter(Selecting):
         self._n += 1
 
     def sample(self) -> dict[str, Any]:
-        """``n`` and ``rate``; the first rate is 0."""
-        rate = (self._n - self._sampled) / self.elapsed if self.elapsed else 0.0
+        """``n`` and ``rate``."""
+        rate = (self._n - self._sampled) / self.elapsed if self.elapsed else None
         self._sampled = self._n
         return {"n": self._n, "rate": rate}
 
