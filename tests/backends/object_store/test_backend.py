@@ -24,7 +24,6 @@ from rave_core.clock import SystemClock
 from rave_core.errors import BackendError, ConfigurationError
 from rave_core.testing import (
     BackendContract,
-    LeaseContract,
     ObjectsContract,
     PinsContract,
     PurgeContract,
@@ -32,28 +31,19 @@ from rave_core.testing import (
     backend_machine,
     frame_of,
     key_of,
-    together,
 )
+from tests.backends.object_store.emulated_leases import EmulatedLeaseContract
 
 
-class TestObjectStore(BackendContract, LeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract):
+class TestObjectStore(
+    BackendContract, EmulatedLeaseContract, ObjectsContract, PinsContract, PurgeContract, UrlContract
+):
     lacks = frozenset({"aging", "files", "holdings", "stats", "unpacking", "values"})
     persistent = True
 
     @pytest.fixture(autouse=True)
     def _where(self, moto, bucket):
         self.moto, self.bucket = moto, bucket
-
-    def test_one_of_many_claimants_wins(self, backend):
-        """At least one: under load this emulator itself lets two create at once. `test_ceph` has the whole race."""
-        assert True in together(16, lambda number: backend.claim(key_of("a"), b"%d" % number))
-        assert backend.claim(key_of("a"), b"late") is False
-
-    def test_one_of_many_swaps_wins(self, backend):
-        """At least one, for the same reason; and nobody who saw what is there no more."""
-        backend.claim(key_of("a"), b"dead")
-        assert True in together(8, lambda number: backend.swap_lease(key_of("a"), b"dead", b"%d" % number))
-        assert backend.swap_lease(key_of("a"), b"dead", b"late") is False
 
     def open_backend(self, place):
         """A prefix of the bucket for each place."""

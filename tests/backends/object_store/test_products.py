@@ -24,7 +24,6 @@ from rave_core.storage.product_cache import Remote
 from rave_core.testing import (
     BackendContract,
     FilesContract,
-    LeaseContract,
     ObjectsContract,
     PinsContract,
     PurgeContract,
@@ -34,6 +33,7 @@ from rave_core.testing import (
     frame_of,
     key_of,
 )
+from tests.backends.object_store.emulated_leases import EmulatedLeaseContract
 
 A = key_of("a")
 NAME, NEWER = (f"{A.rpartition('/')[2]}-{number}.txt" for number in ("0a1b2c3d", "99999999"))
@@ -42,7 +42,7 @@ NAME, NEWER = (f"{A.rpartition('/')[2]}-{number}.txt" for number in ("0a1b2c3d",
 class TestFilesOverObjects(
     BackendContract,
     FilesContract,
-    LeaseContract,
+    EmulatedLeaseContract,
     ObjectsContract,
     PinsContract,
     PurgeContract,
