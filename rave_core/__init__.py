@@ -7,6 +7,7 @@ def add(a, b):
     return a + b
 """
 
+from rave_core.cli.notebook import load_ipython_extension, unload_ipython_extension
 from rave_core.engine.context import ThreadPool, carry, progress
 from rave_core.errors import OperationError, RaveError, RaveWarning
 from rave_core.expiry import crossover_strategy, duration_strategy, forever, nocache
@@ -41,6 +42,7 @@ __all__ = [
     "expires",
     "forever",
     "list_of",
+    "load_ipython_extension",
     "map",
     "mime_type",
     "nocache",
@@ -50,6 +52,7 @@ __all__ = [
     "open_pool",
     "progress",
     "typemap",
+    "unload_ipython_extension",
     "using",
     "version",
 ]

@@ -1,1 +1,1 @@
-"""The command line ``rave``. Imported only when it runs."""
+"""The command line ``rave``, and the commands of a notebook. Imported only when they run."""

@@ -6,7 +6,7 @@ import inspect
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -14,6 +14,9 @@ from click.shell_completion import CompletionItem
 from rave_core.arguments.parser import ArgumentReader
 from rave_core.model import Call
 from rave_core.operations.operation import Operation
+
+if TYPE_CHECKING:
+    from rave_core.operations.catalog import Catalog
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -35,17 +38,24 @@ class Asked:
     call: Call
 
 
-def asked(name: str, texts: Sequence[str]) -> Asked:
+def asked(name: str, texts: Sequence[str], catalog: Catalog | None = None) -> Asked:
     """The call of the operation ``name`` that ``texts`` describe.
+
+    Args:
+        name: of an exported operation.
+        texts: ``NAME=VALUE``, or values alone.
+        catalog: where to look for the operation; that of the command that runs now if left out.
 
     Raises:
         UnknownNameError: there is no such operation.
         ArgumentError: the texts do not fit it.
         ConfigurationError: it names a strategy or version strategy that does not exist.
     """
-    from rave_core.cli.session import current_session
+    if catalog is None:
+        from rave_core.cli.session import current_session
 
-    operation = current_session().catalog.find(name)
+        catalog = current_session().catalog
+    operation = catalog.find(name)
     args, kwargs = _read(ArgumentReader(name, operation.spec), texts)
     options = {key: kwargs.pop(key) for key in list(kwargs) if key.startswith("rave_")}
     call = operation.resolved().binder.bind_converted(args, kwargs)
@@ -94,16 +104,27 @@ class NamedValue(click.ParamType):  # type: ignore[type-arg]  # likewise
         operation = _operations(ctx).get(ctx.params.get("operation") or "")
         if operation is None:
             return []
-        name, sign, _ = incomplete.partition("=")
-        if sign:
-            typemap = operation.spec.typemap
-            schema = typemap.schema()["properties"].get(name, {}) if typemap is not None else {}
-            words = [f"{name}={value}" for value in schema.get("enum", ())]
-        else:
-            given = {text.partition("=")[0] for text in ctx.params.get("arguments") or ()}
-            names = [p.name for p in operation.spec.parameters if p.kind not in _VARIADIC]
-            words = [f"{name}=" for name in names if name not in given]
-        return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+        words = completed_argument(operation, ctx.params.get("arguments") or (), incomplete)
+        return [CompletionItem(word) for word in words]
+
+
+def completed_argument(operation: Operation[..., Any], given: Sequence[str], incomplete: str) -> list[str]:
+    """What an argument can become that somebody is typing: a parameter that is not given yet, or ``NAME=VALUE``.
+
+    Args:
+        operation: what is asked.
+        given: the arguments before it.
+        incomplete: what is typed of it. After ``NAME=`` there are only values of a parameter with few.
+    """
+    name, sign, _ = incomplete.partition("=")
+    if sign:
+        typemap = operation.spec.typemap
+        schema = typemap.schema()["properties"].get(name, {}) if typemap is not None else {}
+        words = [f"{name}={value}" for value in schema.get("enum", ())]
+    else:
+        taken = {text.partition("=")[0] for text in given}
+        words = [f"{p.name}=" for p in operation.spec.parameters if p.kind not in _VARIADIC and p.name not in taken]
+    return [word for word in words if word.startswith(incomplete)]
 
 
 def _operations(ctx: click.Context) -> Mapping[str, Operation[..., Any]]:

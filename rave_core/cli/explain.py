@@ -105,23 +105,13 @@ def plan(operation: str, arguments: tuple[str, ...], as_json: bool) -> None:
     print_table(("STEP", "NEEDS", "TIME", "AS"), rows, right=[2], cut=[0])
     if len(found.steps) > _MOST_STEPS:
         click.echo(f"... and {len(found.steps) - _MOST_STEPS} more steps")
-    click.echo(f"\n{_summary(found)}")
+    click.echo(f"\n{found.summary}")
 
 
 def _row(step: Step) -> tuple[str, str, str, str]:
     must_run = step.need is Need.RUN
     time = ("?" if step.seconds is None else span(step.seconds)) if must_run else ""
     return "  " * step.depth + _written(step.operation, step.arguments), _MARKS[step.need], time, step.basis
-
-
-def _summary(found: Plan) -> str:
-    distinct = sum(step.need is not Need.SHARED for step in found.steps)
-    if not found.to_run:
-        return "Nothing has to run: the result is kept."
-    steps = f"{found.to_run} of {distinct} steps" if distinct > 1 else "It"
-    verb = "have" if found.to_run > 1 and distinct > 1 else "has"
-    seconds = found.seconds
-    return f"{steps} {verb} to run; " + ("how long is not known." if seconds is None else f"about {span(seconds)}.")
 
 
 def _plan_document(wanted: Asked, found: Plan) -> dict[str, Any]:

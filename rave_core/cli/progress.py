@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Self
 
 from rave_core.cli.output import is_terminal, note
@@ -67,6 +68,42 @@ class ProgressBar:
     def _draw(self) -> None:
         if self._done.wait(_PATIENCE):
             return
+        now = SystemClock().monotonic
+        look_at, other = 0.0, None
+        with closing(TerminalBar()) as bar:
+            while True:
+                if now() >= look_at:
+                    look_at, other = now() + _LOOK_EVERY, self._other()
+                bar.show(self._desk.name, *self._state(other))
+                if self._done.wait(_EVERY):
+                    return
+
+    def _state(self, other: Computation | None) -> tuple[Any, Any, str]:
+        """What is done, of how much, and what is being done."""
+        if other is not None:
+            record = other.record
+            done, total = (record.done or 0, record.total) if record is not None else (0, None)
+            return done, total, _waiting(other)
+        report = self._report
+        if report is None:
+            return 0, None, ""
+        operation, progress = report
+        inner = f"{operation}: " if operation != self._desk.name else ""
+        return progress.done, progress.total, printable(f"{inner}{progress.text}".rstrip(": "))
+
+    def _other(self) -> Computation | None:
+        """The computation of the key by another process."""
+        try:
+            found = None if self._key is None else computation_of(self._desk, self._key)
+        except OSError:
+            return None
+        return None if found is None or found.is_ours else found
+
+
+class TerminalBar:
+    """A bar on standard error, which vanishes when it is closed."""
+
+    def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -79,40 +116,20 @@ class ProgressBar:
             TextColumn("{task.fields[text]}", style="dim", markup=False),
         )
         console = Console(stderr=True, highlight=False)
-        with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=True) as shown:
-            task = shown.add_task(self._desk.name, total=None, text="")
-            now = SystemClock().monotonic
-            look_at, other = 0.0, None
-            while True:
-                if now() >= look_at:
-                    look_at, other = now() + _LOOK_EVERY, self._other()
-                shown.update(task, **self._state(other))
-                if self._done.wait(_EVERY):
-                    return
+        self._shown = Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=True)
+        self._shown.start()
+        self._task = self._shown.add_task("", total=None, text="")
 
-    def _state(self, other: Computation | None) -> dict[str, Any]:
-        if other is not None:
-            record = other.record
-            done, total = (record.done or 0, record.total) if record is not None else (0, None)
-            return {"total": total, "completed": done, "text": _waiting(other)}
-        report = self._report
-        if report is None:
-            return {"total": None, "text": ""}
-        operation, progress = report
-        inner = f"{operation}: " if operation != self._desk.name else ""
-        text = printable(f"{inner}{progress.text}".rstrip(": "))
-        return {"total": _number(progress.total), "completed": _number(progress.done) or 0, "text": text}
+    def show(self, name: str, done: Any, total: Any, text: str) -> None:
+        """Draws what ``name`` has done, of how much, and what it is doing; what is no number counts as unknown."""
+        self._shown.update(self._task, description=name, completed=number(done) or 0, total=number(total), text=text)
 
-    def _other(self) -> Computation | None:
-        """The computation of the key by another process."""
-        try:
-            found = None if self._key is None else computation_of(self._desk, self._key)
-        except OSError:
-            return None
-        return None if found is None or found.is_ours else found
+    def close(self) -> None:
+        """Removes it."""
+        self._shown.stop()
 
 
-def _number(reported: Any) -> float | None:
+def number(reported: Any) -> float | None:
     """An operation's report, if it can be drawn: a mistake in it must not spoil the screen."""
     return reported if isinstance(reported, (int, float)) else None
 

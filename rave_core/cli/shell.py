@@ -90,6 +90,6 @@ def _plain(names: dict[str, Any], banner: str) -> None:
 
 
 def _ipython(names: dict[str, Any], banner: str) -> None:
-    from IPython import start_ipython  # type: ignore[import-not-found, unused-ignore]  # it need not be installed
+    from IPython import start_ipython
 
-    start_ipython(argv=["--no-banner"], user_ns={**names, "__doc__": banner})  # type: ignore[no-untyped-call, unused-ignore]  # as above
+    start_ipython(argv=["--no-banner", "--ext=rave_core"], user_ns={**names, "__doc__": banner})

@@ -18,6 +18,7 @@ from rave_core.model import PLAIN, Call, Entry, Key, Options, Status
 from rave_core.storage.lease_record import LeaseRecord, read_record
 from rave_core.storage.listing import check_entry, entries_of
 from rave_core.system.host import host_id
+from rave_core.text.displays import lines
 from rave_core.text.humanize import span, until
 from rave_core.versions.manifests import changes, manifests
 
@@ -101,10 +102,14 @@ class Explanation:
 
     def __str__(self) -> str:
         called = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
-        lines = [f"{self.operation}({called}): {self.status}, since {self.reason}"]
-        lines += [f"  {difference}" for difference in (*self.differences, *self.releases)]
-        lines += [f"  not tracked: {line}" for line in untracked_lines(self)]
-        return "\n".join(lines + ([f"  {self.computing}"] if self.computing else []))
+        told = [f"{self.operation}({called}): {self.status}, since {self.reason}"]
+        told += [f"  {difference}" for difference in (*self.differences, *self.releases)]
+        told += [f"  not tracked: {line}" for line in untracked_lines(self)]
+        return "\n".join(told + ([f"  {self.computing}"] if self.computing else []))
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows: the lines of its text."""
+        return lines(str(self))
 
 
 def untracked_lines(explanation: Explanation) -> list[str]:

@@ -18,6 +18,8 @@ from rave_core.functions.argument_reprs import summarize
 from rave_core.model import Call, Entry, Key
 from rave_core.storage.cache import Cache
 from rave_core.storage.listing import entries_of, find_head, keys_of
+from rave_core.text.displays import bundle
+from rave_core.text.humanize import span
 
 SAMPLE = 200
 """The maximum number of an operation's entries used to estimate how long it takes."""
@@ -73,8 +75,30 @@ class Plan:
         """How many steps must run."""
         return sum(step.need is Need.RUN for step in self.steps)
 
+    @property
+    def summary(self) -> str:
+        """How much must run, and how long that takes, in one sentence."""
+        if not self.to_run:
+            return "Nothing has to run: the result is kept."
+        distinct = sum(step.need is not Need.SHARED for step in self.steps)
+        steps = f"{self.to_run} of {distinct} steps" if distinct > 1 else "It"
+        verb = "have" if self.to_run > 1 and distinct > 1 else "has"
+        seconds = "how long is not known" if self.seconds is None else f"about {span(self.seconds)}"
+        return f"{steps} {verb} to run; {seconds}."
+
     def __str__(self) -> str:
         return "\n".join(f"{'  ' * step.depth}{step.operation}: {step.need}" for step in self.steps)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows: how much must run, and the steps as a table."""
+        return bundle(self.summary, [_row(step) for step in self.steps], text=str(self))
+
+
+def _row(step: Step) -> dict[str, str]:
+    arguments = ", ".join(f"{name}={value}" for name, value in step.arguments.items())
+    must_run = step.need is Need.RUN
+    time = ("?" if step.seconds is None else span(step.seconds)) if must_run else ""
+    return {"step": f"{'· ' * step.depth}{step.operation}({arguments})", "needs": step.need, "time": time}
 
 
 def plan(resolved: ResolvedOperation, call: Call, caches: Sequence[Cache] = (), *, now: float) -> Plan:

@@ -139,6 +139,11 @@ class Runtime(AbstractRuntime):
             },
         )
 
+    def under_way(self) -> list[str]:
+        """The texts of the keys that this process computes or waits for now, in the order first asked."""
+        container = self._container
+        return [] if container is None else container.engine.flights.under_way()
+
     def purge(self) -> Purged:
         """Removes what expired, what crashes left behind and what exceeds a byte budget, from both caches.
 
@@ -278,6 +283,11 @@ def default() -> Runtime:
                 context = Runtime(ambient.settings() if ambient.settings is not None else None).context
                 ambient.make_default(context)
     return runtime_of(context)
+
+
+def runtimes() -> list[Runtime]:
+    """The runtimes that are in use in this process, in no order."""
+    return list(_runtimes)
 
 
 def reset() -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
-import rave_core
+from rave_core import model
 from rave_core.model import Options
 from rave_core.operations.operation import Operation
 
@@ -113,7 +113,7 @@ def _inner(code: CodeType) -> Iterator[CodeType]:
 
 
 def _is_of_project(top: str, file: str) -> bool:
-    if top in _OURS or file.startswith(os.path.dirname(rave_core.__file__) + os.sep):
+    if top in _OURS or file.startswith(os.path.dirname(model.__file__) + os.sep):
         return False
     path = os.path.realpath(file)
     return set(_INSTALLED).isdisjoint(path.split(os.sep)) and not path.startswith(_LIBRARY)

@@ -31,7 +31,9 @@ def told(status: str, *, age: float, left: float, seconds: float) -> str:
     return f"{status} · made {span(max(0.0, age))} ago · {good} · took {span(seconds)}"
 
 
-def bundle(line: str, value: object, *, mime_type: str = "", is_file: bool = False) -> dict[str, str]:
+def bundle(
+    line: str, value: object, *, mime_type: str = "", is_file: bool = False, text: str | None = None
+) -> dict[str, str]:
     """What a notebook shows of a value, by media type: ``text/plain`` and ``text/html``.
 
     The HTML has no scripts, and no colours of its own. It runs the value's ``repr``, or its ``_repr_html_``.
@@ -41,10 +43,18 @@ def bundle(line: str, value: object, *, mime_type: str = "", is_file: bool = Fal
         value: the value; for a file, its path.
         mime_type: of the value. A picture is shown as one, up to 4 MiB.
         is_file: whether the value is the path of a file.
+        text: the value as plain text; its ``repr`` if left out, or itself if it is a text.
     """
+    if text is None:
+        text = value if isinstance(value, str) else repr(value)
     head = f'<div style="{_LINE_STYLE}">{escape(line)}</div>'
     body = _picture(value, mime_type, is_file=is_file) or _own(value) or _table(value) or _text(value)
-    return {"text/plain": f"{line}\n{_cut(value if isinstance(value, str) else repr(value))}", "text/html": head + body}
+    return {"text/plain": f"{line}\n{_cut(text)}", "text/html": head + body}
+
+
+def lines(text: str) -> dict[str, str]:
+    """What a notebook shows of a text: its lines as they are, by media type."""
+    return {"text/plain": text, "text/html": _text(text)}
 
 
 def _picture(value: object, mime_type: str, *, is_file: bool) -> str:
