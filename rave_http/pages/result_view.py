@@ -10,6 +10,7 @@ from urllib.parse import quote
 from rave_core.model import FOREVER, Entry, Status
 from rave_core.storage.kept_copies import KeptCopy
 from rave_core.text.humanize import size, span
+from rave_http.pages.me_view import SaveForm
 from rave_http.pages.snippets import Snippet
 from rave_http.pages.templating import page
 from rave_http.protocol.responses import Page
@@ -63,6 +64,7 @@ class ResultFacts:
         forms: short name, media type and URL of each form.
         may_refresh: whether the principal may have it made anew.
         may_keep: whether the page offers to keep it.
+        may_save: whether the page offers to save its question.
         copy: what is recorded of it if it is a kept copy.
         behind: the URL of the result that it shows, such as the table behind a picture; empty if there is none.
         behind_name: the operation of that.
@@ -84,6 +86,7 @@ class ResultFacts:
     forms: Sequence[tuple[str, str, str]] = ()
     may_refresh: bool = False
     may_keep: bool = False
+    may_save: bool = False
     copy: KeptCopy | None = None
     behind: str = ""
     behind_name: str = ""
@@ -114,6 +117,7 @@ def result_page(facts: ResultFacts, *, base: str, now: float) -> Page:
         arguments=[(name, _cut(text)) for name, text in facts.arguments.items()],
         entry=None if entry is None else _entry(entry, now),
         links=_links(facts, base),
+        save=SaveForm(call=f"{facts.name}{facts.query or ''}"),
         tabs=[(name, _tab_url(facts, name, base)) for name in TABS if name == "view" or facts.key],
         steps=[_step(row, now) for row in facts.lineage],
     )

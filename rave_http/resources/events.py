@@ -13,7 +13,6 @@ from rave_core.errors import TopicError
 from rave_core.events import Event, Events, Loss, check_pattern
 from rave_http.auth.authorization import SERVICE
 from rave_http.auth.authorizer import Authorizer
-from rave_http.auth.sessions import COLLECTION as TOKENS
 from rave_http.auth.sessions import SLATES
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.problems import Problem
@@ -107,7 +106,7 @@ class EventsResource:
 
     def _may_see_collection(self, req: Request, name: str) -> bool:
         """Whether the principal may learn that a document of a collection was saved."""
-        if name == TOKENS:
+        if name.startswith("_"):  # of the service itself: tokens, saved calls
             return False
         if name.startswith(SLATES):
             principal = self._authorizer.principal(req)

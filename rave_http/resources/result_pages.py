@@ -26,6 +26,7 @@ from rave_core.storage.written import suffix_of
 from rave_http.auth.authorizer import Authorizer
 from rave_http.description.operation_documents import name_behind
 from rave_http.description.request_arguments import Asked
+from rave_http.description.saved_calls import AskedCall
 from rave_http.executors.foreign_code import ForeignCode
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.namespaces.live_catalog import LiveNamespaces
@@ -44,6 +45,7 @@ from rave_http.representation.table_query import read_table_query
 from rave_http.representation.table_rows import TableRows, needs_arrow
 from rave_http.representation.value_view import PAGE_ROWS, ValueView, clamped, view_of, written_rows
 from rave_http.resources.forecasts import difference_text
+from rave_http.worker.history import History
 
 _ACCEPTED_BESIDE: Final = ("text/html", "application/xhtml+xml")
 _HTML: Final = "text/html"
@@ -93,6 +95,7 @@ class ResultPages:
         foreign: ForeignCode,
         clock: Clock,
         rows: TableRows,
+        history: History,
     ) -> None:
         """Shows the results of the operations that ``namespaces`` export.
 
@@ -105,6 +108,7 @@ class ResultPages:
             foreign: calls the code that renders.
             clock: the source of time.
             rows: find rows of tables.
+            history: learns what users look at.
         """
         self._authorizer = authorizer
         self._namespaces = namespaces
@@ -114,6 +118,7 @@ class ResultPages:
         self._foreign = foreign
         self._clock = clock
         self._rows = rows
+        self._history = history
 
     async def is_wanted(self, req: Request, product: MadeProduct) -> bool:
         """Whether the answer for a client that likes pages best is the page about a product.
@@ -134,6 +139,7 @@ class ResultPages:
         forms = await self._representations.offers(shown.product)
         facts = self._facts(req, shown, forms)
         if shown.tab == "view":
+            self._note(req, shown)
             facts = replace(facts, view=await self._view(shown, forms, of=(facts.query or "")[1:]))
         elif shown.tab == "why":
             is_open = self._authorizer.may(req, "debug", shown.exported.namespace)
@@ -144,6 +150,16 @@ class ResultPages:
             facts = replace(facts, snippets=self._snippets(req, shown, forms))
         send_page(resp, result_page(facts, base=self._links.base, now=self._clock.now()))
         resp.append_header("Vary", "Accept, Prefer")
+
+    def _note(self, req: Request, shown: ShownResult) -> None:
+        """Records in the history of a user that they asked, once for each look from the first row on."""
+        user, asked = self._user(req), shown.asked
+        if user and asked is not None and asked.query is not None and shown.page == 1 and not shown.texts:
+            self._history.note(user, AskedCall.of(shown.product.name, asked.texts))
+
+    def _user(self, req: Request) -> str:
+        principal = self._authorizer.principal(req)
+        return "" if principal.kind == "anonymous" else principal.name
 
     async def _view(self, shown: ShownResult, forms: Sequence[Rendering], *, of: str) -> ValueView:
         product, entry = shown.product, shown.entry
@@ -189,6 +205,7 @@ class ResultPages:
             may_refresh=shown.copy is None and self._authorizer.may(req, "refresh", exported.namespace),
             copy=shown.copy,
             may_keep=self._may_keep(req, shown),
+            may_save=query is not None and bool(self._user(req)),
             behind="" if behind is None or query is None else f"{self._links.to_operation(behind)}{query}",
             behind_name=behind or "",
             notes=() if product.spec.kind.is_written else notes_of(product.value),

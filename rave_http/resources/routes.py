@@ -9,6 +9,8 @@ import falcon.asgi
 from falcon.asgi import Request, Response
 
 from rave_core.documents import DocumentStore
+from rave_http.auth.sharing import Sharing
+from rave_http.description.saved_calls import SavedCall
 from rave_http.protocol.links import RESULTS
 from rave_http.representation.table_rows import TableRows
 from rave_http.resources import (
@@ -36,13 +38,17 @@ from rave_http.resources.comparison import Comparison
 from rave_http.resources.forecasts import ExplainResource, Forecasts, PlanResource
 from rave_http.resources.jobs_page import JobsPage
 from rave_http.resources.ladder import Ladder
+from rave_http.resources.me_page import MePage
 from rave_http.resources.plugin_routes import PluginRoutes
 from rave_http.resources.product_events import ProductEvents
 from rave_http.resources.product_rows import ProductRows
 from rave_http.resources.ready import ResponseCache
 from rave_http.resources.result_pages import ResultPages
+from rave_http.resources.saved import SavedAccess, SavedList, SavedResource
 from rave_http.worker.document_sender import DocumentSender
+from rave_http.worker.history import History
 from rave_http.worker.questions import Questions
+from rave_http.worker.saved_documents import CALLS, SavedDocuments
 from rave_http.worker.service import Service
 
 
@@ -62,7 +68,9 @@ def add_routes(
         service.statuses, service.streams, service.responder, service.clock, service.jobs.is_draining
     )
     rows = TableRows()
-    pages = _result_pages(service, rows)
+    history = History(lambda: service.runtime.documents, service.clock)
+    pages = _result_pages(service, rows, history)
+    _route_saved(app, service, history)
     _route_pages(app, service, events, pages)
     app.add_sink(_operations(service, root, ready, pages), "/")
     app.add_sink(_products(service, events, rows, sender), products.PREFIX)
@@ -126,7 +134,16 @@ def _route_kept(app: falcon.asgi.App[Request, Response], service: Service) -> No
     app.add_route("/-/kept/{name}", kept.KeptResult(access, max_body=service.settings.max_body))
 
 
-def _result_pages(service: Service, rows: TableRows) -> ResultPages:
+def _route_saved(app: falcon.asgi.App[Request, Response], service: Service, history: History) -> None:
+    """Adds the routes of what users save and share."""
+    store = SavedDocuments(lambda: service.runtime.documents, CALLS, keep=1)
+    calls = SavedAccess(SavedCall, "rave.call/1", "/-/calls", store, Sharing(service.authorizer), service.links)
+    app.add_route("/-/calls", SavedList(calls))
+    app.add_route("/-/calls/{owner}/{name}", SavedResource(calls, max_body=service.settings.max_body))
+    app.add_route("/-/ui/me", MePage(calls, history, service.namespaces, service.authorizer, service.clock))
+
+
+def _result_pages(service: Service, rows: TableRows, history: History) -> ResultPages:
     return ResultPages(
         service.authorizer,
         service.namespaces,
@@ -136,6 +153,7 @@ def _result_pages(service: Service, rows: TableRows) -> ResultPages:
         service.foreign,
         service.clock,
         rows,
+        history,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rave_http.description.json_schema import Schema
 from rave_http.description.openapi.kept_schemas import KEPT_SCHEMAS
+from rave_http.description.openapi.saved_paths import SAVED_SCHEMAS
 from rave_http.description.openapi.schema_parts import (
     COUNT,
     DURATION,
@@ -301,6 +302,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         {"user": {"type": ["string", "null"]}, "kind": TEXT, "expires": {"type": ["string", "null"]}},
     ),
     **KEPT_SCHEMAS,
+    **SAVED_SCHEMAS,
     "ProblemKind": record(
         "A kind of problem.",
         {"slug": TEXT, "title": TEXT, "status": COUNT, "advice": {"type": "string", "description": "What to do."}},

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rave_http.description.openapi.answers import HTML, answer, problems
 from rave_http.description.openapi.kept_paths import kept_paths
+from rave_http.description.openapi.saved_paths import saved_paths
 from rave_http.description.openapi.schema_parts import TEXT, ref
 
 _TAGS: Final = ["-"]
@@ -30,6 +31,7 @@ def user_paths() -> dict[str, dict[str, Any]]:
             "delete": _operation("signOut", "Ends the session.", {"200": _of("SignedIn"), **_ELSEWHERE}, 412),
         },
         **kept_paths(),
+        **saved_paths(),
     }
 
 

@@ -143,6 +143,8 @@ def test_every_reference_leads_somewhere_and_every_path_is_there() -> None:
         "/-/products/{key}/job",
         "/-/jobs",
         "/-/events",
+        "/-/calls",
+        "/-/calls/{owner}/{name}",
         "/-/compare",
         "/-/kept",
         "/-/kept/{name}",

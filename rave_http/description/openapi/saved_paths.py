@@ -1,0 +1,97 @@
+"""The paths of documents that users save and share."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rave_http.description.openapi.answers import answer, problems
+from rave_http.description.openapi.schema_parts import TEXT, TEXTS, TIME, record, ref
+
+_STATUSES: Final = (400, 401, 403, 404, 500, 503)
+_NAME: Final[dict[str, Any]] = {**TEXT, "minLength": 1, "maxLength": 100}
+_VERSION: Final[dict[str, Any]] = {
+    "name": "version",
+    "in": "query",
+    "description": "An earlier one.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
+}
+_KINDS: Final = (("calls", "Call", "SavedCall"),)
+"""The last part of the path, the word in names of operations, and the schema."""
+
+SAVED_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
+    "SavedCall": record(
+        "A call that a user keeps under a title.",
+        {
+            "format": {"const": "rave.call/1"},
+            "title": {**TEXT, "minLength": 1, "maxLength": 200},
+            "call": ref("AskedCall"),
+            "shared": ref("Shared"),
+        },
+        required=["format", "title", "call"],
+        is_open=False,
+    ),
+    "AskedCall": record(
+        "An operation with its arguments as a query has them.",
+        {
+            "operation": {**TEXT, "pattern": "^[^/?#]+/[^?#]+$", "maxLength": 300},
+            "arguments": {"type": "object", "additionalProperties": {"anyOf": [TEXT, TEXTS]}},
+        },
+        required=["operation"],
+        is_open=False,
+    ),
+    "Shared": {
+        "type": "array",
+        "maxItems": 100,
+        "items": TEXT,
+        "description": "With whom: 'everyone', 'namespace:NAME' for those who may view it, 'user:NAME'.",
+    },
+    "SavedList": record("Documents, without content.", {"documents": {"type": "array", "items": ref("SavedRecord")}}),
+    "SavedRecord": record(
+        "A document, without content.",
+        {
+            "owner": TEXT,
+            "name": TEXT,
+            "title": TEXT,
+            "shared": TEXTS,
+            "etag": {**TEXT, "description": "Of the newest version."},
+            "by": {**TEXT, "description": "Who saved that."},
+            "modified": TIME,
+        },
+    ),
+}
+
+
+def saved_paths() -> dict[str, dict[str, Any]]:
+    """The path items, by path."""
+    return {path: item for kind in _KINDS for path, item in _paths(*kind).items()}
+
+
+def _paths(part: str, word: str, schema: str) -> dict[str, dict[str, Any]]:
+    names = [
+        _path("owner", "The user whose it is.", {**TEXT, "minLength": 1}),
+        _path("name", "Of the document.", _NAME),
+    ]
+    found = {"200": answer("The document.", ref(schema)), "304": ref("NotModified", "responses")}
+    saved = {"200": answer("What is saved.", ref("SavedRecord"))}
+    body = {"required": True, "content": {"application/json": {"schema": ref(schema)}}}
+    get = _operation(f"get{word}", "A document.", found) | {"parameters": [_VERSION]}
+    return {
+        f"/-/{part}": {
+            "get": _operation(f"list{word}s", "Those that one may see.", {"200": answer("They.", ref("SavedList"))})
+        },
+        f"/-/{part}/{{owner}}/{{name}}": {
+            "parameters": names,
+            "get": get,
+            "put": _operation(f"put{word}", "Saves a document.", saved, 412, 413, 415) | {"requestBody": body},
+            "delete": _operation(f"delete{word}", "Removes a document.", {"204": answer("It is gone.", None)}, 412),
+        },
+    }
+
+
+def _path(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+
+
+def _operation(identifier: str, summary: str, responses: dict[str, Any], *statuses: int) -> dict[str, Any]:
+    found = {**responses, **problems(*_STATUSES, *statuses)}
+    return {"operationId": identifier, "summary": summary, "tags": ["-"], "responses": dict(sorted(found.items()))}

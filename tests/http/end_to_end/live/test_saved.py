@@ -1,0 +1,205 @@
+"""What users save and share: calls and what they asked, over HTTP and in a browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import pytest
+
+from rave_core.clock import SystemClock
+from rave_http.auth.api_keys import KeyStore
+from tests.http.browser import MODES, Browser, opened
+from tests.http.conftest import wait_until
+from tests.http.representation.forms import BROWSER
+
+Service = Any  # RunningService of the conftest
+CALL = {"format": "rave.call/1", "title": "Some rows", "call": {"operation": "lab/rows", "arguments": {"n": "4"}}}
+PAGE = {"Accept": BROWSER}
+
+
+@pytest.fixture(scope="module")
+def service(launch_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with users; bob may not view the namespace lab, and cleo may write there."""
+    place = tmp_path_factory.mktemp("saved")
+    environ = {"RAVE_DOCUMENTS": f"sqlite:///{place}/documents.sqlite"}
+    may = {"bob": {"*": ["view"], "lab": []}, "cleo": ["view", "run", "write"]}
+    own = {"keys_file": str(place / "keys"), "permissions": may}
+    running = launch_service(place, environ=environ, service=own)
+    running.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    yield running
+    running.end()
+
+
+@pytest.fixture(scope="module")
+def keys(service: Service) -> dict[str, str]:
+    """An API key for each user."""
+    store = KeyStore(service.place / "keys", SystemClock())
+    return {user: store.create(user) for user in ("ada", "bob", "cleo", "dan")}
+
+
+@pytest.fixture(scope="module")
+def headers(service: Service, keys: dict[str, str]) -> dict[str, dict[str, str]]:
+    """For each user, the header that their browser sends."""
+    return {user: {"Cookie": f"rave={_token(service, key)}"} for user, key in keys.items()} | {"nobody": {}}
+
+
+def _token(service: Service, key: str) -> str:
+    cookie = service.ask("POST", "/-/session", data={"key": key}).headers["Set-Cookie"]
+    return str(re.match(r"rave=([\w-]{43})", cookie)[1])  # type: ignore[index]  # it is there
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests of this file."""
+    with opened(tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+@pytest.fixture
+def sign_in(browser: Browser, service: Service, headers: dict[str, dict[str, str]]) -> Callable[[str], None]:
+    """Signs a user in, in the browser; the empty name signs out."""
+
+    def sign(user: str) -> None:
+        browser.call("Network.clearBrowserCookies")
+        if user:
+            token = headers[user]["Cookie"].removeprefix("rave=")
+            browser.call("Network.setCookie", name="rave", value=token, url=service.url, httpOnly=True)
+
+    return sign
+
+
+def test_a_saved_call_is_seen_by_those_whom_it_is_shared_with(service: Service, headers: Any) -> None:
+    """By its owner alone at first; then by a user, by those who see a namespace, by everyone. Others get 404."""
+    path = "/-/calls/ada/shared-one"
+    readers = {"user:dan": {"dan"}, "namespace:lab": {"cleo", "dan", "nobody"}, "everyone": {*headers} - {"ada"}}
+    for shared, others in {None: set(), **readers}.items():
+        document = CALL | {"shared": [shared] if shared else []}
+        assert service.ask("PUT", path, headers=headers["ada"], json=document).status_code == 200
+        seen = {user for user in headers if service.get(path, headers=headers[user]).status_code == 200}
+        listed = {user for user in headers if "shared-one" in service.get("/-/calls", headers=headers[user]).text}
+        assert (shared, seen) == (shared, {"ada"} | others) == (shared, listed)
+
+
+def test_who_may_change_a_document_is_said_by_its_sharing(service: Service, headers: Any) -> None:
+    """A named user and those with 'write' in the namespace; nobody else, and only the owner shares and removes."""
+    path, document = "/-/calls/ada/changing", CALL | {"shared": ["namespace:lab", "user:bob"]}
+    assert service.ask("PUT", path, headers=headers["ada"], json=document).status_code == 200
+    mended = document | {"title": "Mended"}
+    statuses = {user: service.ask("PUT", path, headers=headers[user], json=mended).status_code for user in headers}
+    assert statuses == {"ada": 200, "bob": 200, "cleo": 200, "dan": 403, "nobody": 401}
+    assert service.get(path, headers=headers["ada"]).headers["ETag"] == '"4"'
+    wider = service.ask("PUT", path, headers=headers["bob"], json=CALL | {"shared": ["everyone"]})
+    assert (wider.status_code, wider.json()["detail"]) == (403, "Only 'ada' can change with whom it is shared")
+    assert service.ask("DELETE", path, headers=headers["cleo"]).status_code == 403
+    assert service.ask("PUT", "/-/calls/ada/new", headers=headers["bob"], json=CALL).status_code == 403
+    assert service.ask("DELETE", path, headers=headers["ada"]).status_code == 204
+    assert service.get(path, headers=headers["ada"]).status_code == 404
+
+
+def test_a_change_can_be_conditional(service: Service, headers: Any) -> None:
+    """A version that is not the newest is refused with 412, and nothing is changed."""
+    path, ada = "/-/calls/ada/conditional", headers["ada"]
+    first = service.ask("PUT", path, headers=ada | {"If-None-Match": "*"}, json=CALL)
+    assert (first.status_code, first.headers["ETag"]) == (200, '"1"')
+    assert service.ask("PUT", path, headers=ada | {"If-None-Match": "*"}, json=CALL).status_code == 412
+    assert service.ask("PUT", path, headers=ada | {"If-Match": '"1"'}, json=CALL).headers["ETag"] == '"2"'
+    assert service.ask("DELETE", path, headers=ada | {"If-Match": '"1"'}).status_code == 412
+    assert service.get(path, headers=ada | {"If-None-Match": '"2"'}).status_code == 304
+
+
+def test_documents_that_break_the_format_are_refused(service: Service, headers: Any) -> None:
+    """By a message that says where."""
+    for wrong, told in (
+        ({"more": 1}, "unknown field `more`"),
+        ({"format": "rave.call/2"}, "rave.call/2"),
+        ({"title": ""}, "`$.title`"),
+        ({"call": {"operation": "rows"}}, "`$.call.operation`"),
+        ({"shared": ["all"]}, "'everyone', 'namespace:NAME' or 'user:NAME'"),
+    ):
+        answer = service.ask("PUT", "/-/calls/ada/wrong", headers=headers["ada"], json=CALL | wrong)
+        assert answer.status_code == 400
+        assert told in answer.json()["detail"]
+    assert service.get("/-/calls/ada/wrong", headers=headers["ada"]).status_code == 404
+
+
+def test_a_call_is_saved_from_its_page(service: Service, headers: Any, browser: Browser, sign_in: Any) -> None:
+    """In a few words; it is then on the page of its user, and leads to the result."""
+    browser.mode("light")
+    sign_in("cleo")
+    browser.open(f"{service.url}/lab/rows?n=6")
+    browser.value("document.querySelector('#save-title').value = 'Six <rows>'")
+    browser.click("button[value=save]")
+    assert "It is saved." in browser.text()
+    assert browser.value("document.querySelector('.calls .name').textContent") == "Six <rows>"
+    browser.click(".calls .name")
+    assert browser.value("location.pathname + location.search") == "/lab/rows?n=6"
+    assert service.get("/-/calls/cleo/six-rows", headers=headers["cleo"]).json()["call"]["arguments"] == {"n": "6"}
+
+
+def test_nothing_typed_is_lost_when_a_session_has_ended(service: Service, browser: Browser, sign_in: Any) -> None:
+    """The page shows it all again, and saves it once the user has signed in."""
+    browser.mode("light")
+    sign_in("dan")
+    browser.open(f"{service.url}/lab/rows?n=7")
+    browser.value("document.querySelector('#save-title').value = 'Seven'")
+    browser.value("document.querySelector('#save-shared').value = 'user:ada, user:bob'")
+    sign_in("")
+    browser.click("button[value=save]")
+    assert "Nothing that you typed is lost" in browser.text()
+    assert browser.value("document.querySelector('#save-shared').value") == "user:ada, user:bob"
+    sign_in("dan")
+    browser.click("button[value=save]")
+    assert "Seven" in browser.text()
+    browser.open(f"{service.url}/lab/rows?n=8")
+    browser.value("document.querySelector('#save-title').value = 'seven'")
+    browser.click("button[value=save]")
+    assert "choose another one" in browser.text()
+
+
+def test_a_user_finds_again_what_they_asked(service: Service, headers: Any) -> None:
+    """The last call first, each once; nobody else sees it, and it can be forgotten."""
+    dan = headers["dan"] | PAGE
+    for query in ("n=1", "n=2", "n=1"):
+        assert service.get(f"/lab/square?{query}", headers=dan).status_code == 200
+        last = {"operation": "lab/square", "arguments": {"n": query[2:]}}
+        wait_until(lambda last=last: _history(service, dan)[:1] == [last], what=f"the history with {query}")
+    assert [each["arguments"] for each in _history(service, dan)[:2]] == [{"n": "1"}, {"n": "2"}]
+    assert 'href="/lab/square?n=1"' in service.get("/-/ui/me", headers=dan).text
+    assert 'href="/lab/square?n=1"' not in service.get("/-/ui/me", headers=headers["cleo"] | PAGE).text
+    assert service.ask("POST", "/-/ui/me", headers=dan, data={"action": "forget"}).status_code == 303
+    assert _history(service, dan) == []
+
+
+def _history(service: Service, headers: dict[str, str]) -> list[Any]:
+    found = service.get("/-/me/history", headers=headers)
+    return [each["call"] for each in found.json()["calls"]] if found.status_code == 200 else []
+
+
+def test_calls_whose_operation_is_gone_or_hidden_say_so(service: Service, headers: Any) -> None:
+    """Their owner sees why they can't be used and may remove them; others do not see them."""
+    gone = CALL | {"title": "Gone for good", "shared": ["everyone"], "call": {"operation": "lab/gone"}}
+    service.ask("PUT", "/-/calls/ada/gone", headers=headers["ada"], json=gone)
+    service.ask(
+        "PUT", "/-/calls/ada/hidden", headers=headers["ada"], json=CALL | {"title": "Hid", "shared": ["everyone"]}
+    )
+    own = service.get("/-/ui/me", headers=headers["ada"] | PAGE).text
+    assert "Gone for good" in own
+    assert "The operation is served no more" in own
+    others = service.get("/-/ui/me", headers=headers["bob"] | PAGE).text
+    assert "Gone for good" not in others
+    assert "Hid" not in others
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_pages_fit(service: Service, headers: Any, browser: Browser, sign_in: Any, mode: str) -> None:
+    """No message, no sideways scrolling, nothing from elsewhere, however long a title is."""
+    service.ask("PUT", "/-/calls/cleo/long", headers=headers["cleo"], json=CALL | {"title": "long" * 40})
+    browser.mode(mode)
+    for user in ("cleo", ""):
+        sign_in(user)
+        browser.open(f"{service.url}/-/ui/me")
+        assert (user, browser.said, browser.overflow()) == (user, [], 0)
+        assert all(url.startswith((service.url, "data:")) for url in browser.asked)
