@@ -63,6 +63,14 @@ connection 2 is denied at `SENT` + 4 s; connection 3 began at `SENT` + 4 s and e
 """
 
 
+SAMPLED = (
+    "eNrjWcrEwMDIzui3iDebAQgYgRAErjAgAEiEBYgXADEzCLMzKDCwMmgAZYBS9eWMTAyMFQzsDPwMEmD9/w8wlDAx8CQDlXIzZIC1MjIwsTIymDA8"
+    "+DJbZxFQ04kfexgYt7I56dYxvmCezcGwoC2FHWgCg+Oc3YxsEgwMQO0MXEwMB9hTjI+xMIhM5WVawTodKMaRw8RYz8GgUMPQA1IEdRwyLQgR94G6"
+    "lYexgZMhLz8vlYGpYQpQ0SKgVcuAdu5h3MK4htFIhOEPq1EOQw7TH44cRiMeBgY2hAshNAPCXACJ2i9k"
+)
+"""NetFlow v5 of a router that looks at one packet of 100: a flow of 10 packets and 1000 bytes of the sample."""
+
+
 def write(content: str, directory: Path) -> Path:
     """Puts one of them into a directory, under the name of its time."""
     path = directory / "nfcapd.202611301300"

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_texts import left_out
 from rave_flow.errors import UnreadableError
-from rave_flow.formats.ipfix_files import COLUMNS, Ipfix
+from rave_flow.formats.ipfix_elements import COLUMNS
+from rave_flow.formats.ipfix_files import Ipfix
 from rave_flow.operations import count
 from rave_flow.silk import rwcut, rwfilter
 
@@ -22,7 +23,7 @@ from rave_core import Runtime
 
 Serve = Callable[[Path], Runtime]
 START = 1715680800
-REVERSE, YAF = 29305, 6871
+REVERSE, YAF, BACK = 29305, 6871, 0x4000
 FIELDS = [
     (8, 4, 0), (12, 4, 0), (7, 2, 0), (11, 2, 0), (4, 1, 0), (85, 8, 0), (86, 8, 0), (85, 8, REVERSE), (86, 8, REVERSE),
     (18, 65535, YAF), (152, 8, 0), (153, 8, 0), (14, 1, YAF), (15, 1, YAF),
@@ -33,13 +34,27 @@ ECHO = [(8, 4, 0), (12, 4, 0), (4, 1, 0), (32, 2, 0), (1, 4, 0), (2, 4, 0), (158
 OTHER = [(41, 8, 0)]
 
 
-def template(number: int, fields: list[tuple[int, int, int]]) -> bytes:
-    """The set that says what records of that number are."""
-    said = b"".join(
+Fields = list[tuple[int, int, int]]
+
+
+def laid_out(fields: Fields) -> bytes:
+    """The fields of a template."""
+    return b"".join(
         struct.pack(">HHI", element | 0x8000, size, owner) if owner else struct.pack(">HH", element, size)
         for element, size, owner in fields
     )
+
+
+def template(number: int, fields: Fields) -> bytes:
+    """The set that says what records of that number are; without fields, that there are none any more."""
+    said = laid_out(fields)
     return struct.pack(">HHHH", 2, 8 + len(said), number, len(fields)) + said
+
+
+def options(number: int, fields: Fields, scopes: int = 1) -> bytes:
+    """The set that says what records of that number tell of the exporter, by the first fields."""
+    said = laid_out(fields)
+    return struct.pack(">HHHHH", 3, 10 + len(said), number, len(fields), scopes) + said
 
 
 def data(number: int, *records: bytes) -> bytes:
@@ -63,6 +78,146 @@ def biflow(port: int, extra: bytes, *, start: float = 0.25, sent: int = 1500) ->
         ends + struct.pack(">HHBQQQQ", port, 443, 6, sent, 12, 8000, 9) + size + extra
         + struct.pack(">QQBB", millis, millis + 2000, 2, 17)
     )  # fmt: skip
+
+
+YAF_TCP = [(184, 4, 0), (14, 1, YAF), (15, 1, YAF), (14 | BACK, 1, YAF), (15 | BACK, 1, YAF), (184, 4, REVERSE)]
+YAF_DNS = [(27, 16, 0), (14, 1, 0), (18, 65535, YAF)]
+YAF_BIFLOW = [
+    (152, 8, 0), (153, 8, 0), (85, 8, 0), (85, 8, REVERSE), (86, 8, 0), (86, 8, REVERSE), (8, 4, 0), (12, 4, 0),
+    (7, 2, 0), (11, 2, 0), (40, 2, YAF), (40 | BACK, 2, YAF), (4, 1, 0), (136, 1, 0), (33, 2, YAF), (21, 4, YAF),
+    (58, 2, 0), (58, 2, REVERSE), (293, 65535, 0),
+]  # fmt: skip
+"""A flow of two directions as YAF lays it out: flags are in records within the last field."""
+YAF_UNIFLOW = [
+    (152, 8, 0), (153, 8, 0), (85, 4, 0), (86, 4, 0), (27, 16, 0), (28, 16, 0), (7, 2, 0), (11, 2, 0), (40, 2, YAF),
+    (4, 1, 0), (136, 1, 0), (33, 2, YAF), (58, 2, 0), (293, 65535, 0),
+]  # fmt: skip
+YAF_STATISTICS = [
+    (144, 4, 0), (160, 8, 0), (42, 8, 0), (86, 8, 0), (135, 8, 0), (164, 8, 0), (100, 4, YAF), (101, 4, YAF),
+    (104, 4, YAF), (105, 4, YAF), (130, 4, 0), (102, 4, YAF), (103, 4, YAF),
+]  # fmt: skip
+
+
+def nested(*lists: tuple[int, bytes]) -> bytes:
+    """A field with records of these templates (RFC 6313)."""
+    content = b"\x03" + b"".join(struct.pack(">HH", kind, 4 + len(record)) + record for kind, record in lists)
+    return b"\xff" + len(content).to_bytes(2) + content
+
+
+def from_yaf() -> bytes:
+    """What YAF writes: its templates, two flows of TCP, one of ICMP and one over IPv6, and its own statistics."""
+    templates = [
+        template(0xB010, YAF_BIFLOW), template(0xB400, YAF_UNIFLOW), template(0xC003, YAF_TCP),
+        template(0xCE00, YAF_DNS), options(0xD000, YAF_STATISTICS, 2),
+    ]  # fmt: skip
+    ends = ip_address("192.0.2.10").packed + ip_address("198.51.100.7").packed
+    millis = START * 1000 + 250
+
+    def two_ways(port: int, server: int, proto: int, label: int, inner: bytes) -> bytes:
+        counts = struct.pack(">QQQQQQ", millis + port, millis + port + 2000, 1500, 8000, 12, 9)
+        keys = struct.pack(">HHHHBBHIHH", port, server, 1, 1, proto, 3, label, 40, 7, 7)
+        return counts + ends + keys + inner
+
+    tcp = (0xC003, struct.pack(">IBBBBI", 1, 0x02, 0x18, 0x12, 0x19, 2))
+    dns = (0xCE00, bytes(16) + b"\xff" + b"\x03abc")
+    both = data(0xB010, two_ways(1, 443, 6, 443, nested(dns, tcp)), two_ways(2, 22, 6, 0, nested()))
+    ping = data(0xB010, two_ways(0, 0x0800, 1, 0, nested()))
+    v6 = ip_address("2001:db8::1").packed + ip_address("2001:db8::2").packed
+    times = struct.pack(">QQII", millis + 3000, millis + 3000, 70, 1)
+    one_way = data(0xB400, times + v6 + struct.pack(">HHHBBHH", 3, 53, 0, 17, 1, 53, 0) + nested())
+    statistics = data(0xD000, bytes(72))
+    return message(*templates) + message(both, ping, statistics) + message(statistics, one_way, template(0xCE00, []))
+
+
+def test_yaf_s_own_files_are_read(serving: Serve, directory: Path) -> None:
+    """With flags from its lists, ICMP from its port, and its own columns; its statistics are no flows, and no loss."""
+    (directory / "a.yaf").write_bytes(from_yaf())
+    serving(directory)
+    shared = ["192.0.2.10", "SPA", 1500, 8000, 21, 2.0]
+    assert flows("sport,protocol,sip,flags,src_bytes,dst_bytes,packets,duration") == [
+        [0.25, None, "icmp", "192.0.2.10", None, 1500, 8000, 21, 2.0],
+        [0.251, 1, "tcp", *shared],
+        [0.252, 2, "tcp", "192.0.2.10", None, 1500, 8000, 21, 2.0],
+        [3.25, 3, "udp", "2001:db8::1", None, 70, None, 1, 0.0],
+    ]
+    assert flows("icmp_type,icmp_code,application,initialflags,sessionflags,flow_end_reason,vlan_id") == [
+        [0.25, 8, 0, "0", None, None, "3", "7"],
+        [0.251, None, None, "443", "S", "PA", "3", "7"],
+        [0.252, None, None, "0", None, None, "3", "7"],
+        [3.25, None, None, "53", None, None, "1", "0"],
+    ]
+    assert left_out(count()) == {}
+
+
+BOTH = [(150, 4, 0), (161, 4, 0), (60, 1, 0), (8, 4, 0), (12, 4, 0), (27, 16, 0), (28, 16, 0), (7, 2, 0), (11, 2, 0)]
+COUNTS = [(4, 1, 0), (85, 8, 0), (1, 4, 0), (86, 8, 0), (2, 4, 0)]
+
+
+@pytest.mark.parametrize("has_version", [True, False], ids=["with the version", "without it"])
+def test_of_two_elements_for_one_thing_the_right_one_counts(
+    serving: Serve, directory: Path, *, has_version: bool
+) -> None:
+    """Zero addresses of the other version do not; nor do the totals of a flow beside what is new in a record."""
+    fields = [field for field in BOTH + COUNTS if has_version or field != (60, 1, 0)]
+    zero4, zero6 = bytes(8), bytes(32)
+    v4 = ip_address("0.0.0.0").packed + ip_address("255.255.255.255").packed
+    v6 = ip_address("2001:db8::1").packed + ip_address("2001:db8::2").packed
+    counts = struct.pack(">HHBQIQI", 68, 67, 17, 9000, 300, 30, 1)
+
+    def record(second: int, version: int, ends: bytes) -> bytes:
+        return struct.pack(">II", START + second, 1500) + (bytes([version]) if has_version else b"") + ends + counts
+
+    records = data(256, record(1, 4, v4 + zero6), record(2, 6, zero4 + v6))
+    (directory / "a.ipfix").write_bytes(message(template(256, fields), records))
+    serving(directory)
+    assert flows("sip,dip,ip_version,bytes,packets,duration") == [
+        [1.0, "0.0.0.0", "255.255.255.255", 4, 300, 1, 1.5],
+        [2.0, "2001:db8::1", "2001:db8::2", 6, 300, 1, 1.5],
+    ]
+
+
+def test_records_without_amounts_are_no_flows(serving: Serve, directory: Path) -> None:
+    """Such as translations of addresses; they are left out and said."""
+    fields = [(8, 4, 0), (12, 4, 0), (7, 2, 0), (11, 2, 0), (4, 1, 0), (225, 4, 0), (230, 1, 0), (323, 8, 0)]
+    ends = ip_address("10.0.0.1").packed + ip_address("192.0.2.1").packed
+    record = ends + struct.pack(">HHB4sBQ", 1, 2, 6, bytes(4), 1, START * 1000)
+    (directory / "a.ipfix").write_bytes(
+        message(template(256, fields), data(256, record), template(257, FIELDS), data(257, biflow(1, b"")))
+    )
+    serving(directory)
+    assert [row[1] for row in flows("sport")] == [1]
+    assert left_out(count())["lines"] == {"event": 1}
+
+
+@pytest.mark.parametrize(
+    ("fields", "values", "is_sampled"),
+    [
+        ([(302, 8, 0), (34, 4, 0)], struct.pack(">QI", 1, 100), True),
+        ([(302, 8, 0), (305, 4, 0), (306, 4, 0)], struct.pack(">QII", 1, 1, 999), True),
+        ([(302, 8, 0), (305, 4, 0), (306, 4, 0)], struct.pack(">QII", 1, 1, 0), False),
+        ([(302, 8, 0), (34, 4, 0)], struct.pack(">QI", 1, 1), False),
+    ],
+    ids=["one of 100", "one and 999 between", "none between", "each"],
+)
+def test_that_packets_were_sampled_is_said(
+    serving: Serve, directory: Path, fields: Fields, values: bytes, *, is_sampled: bool
+) -> None:
+    """Of the flows of that exporter: their amounts are those of the sample."""
+    first = message(options(300, fields), data(300, values), template(256, FIELDS), data(256, biflow(1, b"")))
+    (directory / "a.ipfix").write_bytes(first + message(template(256, FIELDS), data(256, biflow(2, b"")), domain=2))
+    serving(directory)
+    assert left_out(count()) == ({"losses": {"sampled": 1}} if is_sampled else {})
+
+
+def test_a_template_without_fields_stops_nothing(serving: Serve, directory: Path) -> None:
+    """Whether it is withdrawn or damaged: its records are missing, and the rest counts."""
+    gone = [template(256, FIELDS), template(256, []), data(256, biflow(1, b""))]
+    empty = [template(257, [(8, 0, 0), (12, 0, 0), (1, 0, 0)]), data(257, bytes(12))]
+    rest = [template(258, FIELDS), data(258, biflow(2, b""))]
+    (directory / "a.ipfix").write_bytes(message(*gone) + message(*empty) + message(*rest))
+    serving(directory)
+    assert [row[1] for row in flows("sport")] == [2]
+    assert left_out(count())["lines"] == {"line": 2}
 
 
 def event(port: int, kind: int) -> bytes:

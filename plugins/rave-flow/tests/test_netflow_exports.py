@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from log_texts import left_out
-from netflow_files import BIFLOW, LATE, NSEL, SENT, V5, V9, write
+from netflow_files import BIFLOW, LATE, NSEL, SAMPLED, SENT, V5, V9, write
 from rave_flow.operations import count, top
 from rave_flow.silk import rwcut, rwfilter
 
@@ -77,3 +77,11 @@ def test_a_firewall_s_connection_counts_when_it_ends(serving: Serve, directory: 
         [4.0, 1.0, "192.0.2.11", 50002, 180, 60, 120],
     ]
     assert left_out(count())["lines"] == {"event": 3}
+
+
+def test_estimates_from_a_sample_are_said(serving: Serve, directory: Path) -> None:
+    """nfcapd multiplies by the rate: the answer says that it is no count."""
+    write(SAMPLED, directory)
+    serving(directory)
+    assert [row[4:] for row in flows()] == [[100_000, 1000]]
+    assert left_out(count()) == {"losses": {"sampled": 1}}

@@ -1,49 +1,68 @@
-"""Files of IPFIX messages (RFC 7011, RFC 5655), as YAF writes them; with the reverse elements of biflows (RFC 5103)."""
+"""Files of IPFIX messages (RFC 7011, RFC 5655), as YAF writes them."""
 
 from __future__ import annotations
 
-import ipaddress
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import or_
 from typing import Any, BinaryIO, Final
 
 from rave_flow.errors import UnreadableError
-from rave_flow.model.flags import letters_of
+from rave_flow.formats.ipfix_elements import COLUMNS, LIST, columns_of, is_end, is_of_flows, is_sampled, names_of
 
-REVERSE: Final = 29305
-_YAF: Final = 6871
-_VERSION, _TEMPLATES, _FIRST_DATA, _VARIABLE = 10, 2, 256, 65535
+_VERSION, _TEMPLATES, _OPTIONS, _FIRST_DATA, _VARIABLE = 10, 2, 3, 256, 65535
 _HEAD, _HEAD_BYTES, _SET, _SET_BYTES = ">HHIII", 16, ">HH", 4
-_NTP: Final = 2_208_988_800
-"""Seconds from 1900 to 1970."""
-_DELETED: Final = b"\2"
-"""The event of a firewall that ends a flow."""
+_OF_ENTERPRISE: Final = 0x8000
+_FLAGS: Final = ("initial", "union")
+"""What counts of the records in a list."""
 
-COLUMNS: Final = {
-    "ts": "DOUBLE", "end": "DOUBLE", "src": "VARCHAR", "src_port": "BIGINT", "dst": "VARCHAR", "dst_port": "BIGINT",
-    "proto": "VARCHAR", "src_bytes": "BIGINT", "dst_bytes": "BIGINT", "src_packets": "BIGINT", "dst_packets": "BIGINT",
-    "flags": "VARCHAR", "icmp_type": "BIGINT", "icmp_code": "BIGINT",
-}  # fmt: skip
-"""What is made of a record, with DuckDB's types."""
+Row = tuple[int, tuple[Any, ...]]
+"""The number of a record, and the values of its flow in the order of `COLUMNS`."""
 
-Element = tuple[int, int]
-"""The number of an enterprise, 0 for IANA, and that of its element."""
 
-_NAMES: Final[dict[Element, str]] = {
-    **{(0, number): "src" for number in (8, 27)}, **{(0, number): "dst" for number in (12, 28)},
-    (0, 7): "src_port", (0, 11): "dst_port", (0, 4): "proto", (0, 6): "flags", (_YAF, 14): "initial",
-    (_YAF, 15): "union", (0, 233): "event", (0, 160): "booted", (0, 22): "up_start", (0, 21): "up_end",
-    **{(0, number): "src_bytes" for number in (1, 85, 231)}, **{(0, number): "src_packets" for number in (2, 86, 298)},
-    **{(REVERSE, number): "dst_bytes" for number in (1, 85)}, (0, 232): "dst_bytes",
-    **{(REVERSE, number): "dst_packets" for number in (2, 86)}, (0, 299): "dst_packets",
-    **{(0, number): "icmp" for number in (32, 139)}, **{(0, number): "icmp_type" for number in (176, 178)},
-    **{(0, number): "icmp_code" for number in (177, 179)},
-    **{(0, number): f"time{number}" for number in range(150, 160)},
-}  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Template:
+    """How records of one kind are laid out.
+
+    Attributes:
+        fields: of each element what it says, ``None`` if nothing of a flow, and its size.
+        is_option: whether they tell of the exporter, and not of traffic.
+    """
+
+    fields: tuple[tuple[str | None, int], ...]
+    is_option: bool = False
+
+    @property
+    def least(self) -> int:
+        """The fewest bytes of a record."""
+        return sum(1 if size == _VARIABLE else size for _, size in self.fields)
+
+    @property
+    def is_of_flows(self) -> bool:
+        """Whether records are flows, if they are no events."""
+        return is_of_flows([name for name, _ in self.fields])
+
+    def records(self, content: bytes) -> Iterator[dict[str, bytes]]:
+        """The values of each record of a set, by what they say. Fewer bytes than a record has are padding.
+
+        Raises:
+            ValueError, IndexError: a record is damaged.
+        """
+        place, least = 0, self.least
+        if not least:
+            raise ValueError("records without any bytes")
+        while place + least <= len(content):
+            values: dict[str, bytes] = {}
+            for name, size in self.fields:
+                if size == _VARIABLE:
+                    size, place = _variable(content, place)
+                if name is not None:
+                    values[name] = content[place : place + size]
+                place += size
+            if place > len(content):
+                raise ValueError(place)
+            yield values
 
 
 @dataclass(slots=True)
@@ -52,19 +71,22 @@ class Ipfix:
 
     Attributes:
         path: for messages.
-        number: how many records were read.
+        number: how many records were read, without those that tell of the exporter.
         faults: how many are left out, by reason, one of `rave_flow.model.left_out.REASONS`.
         first: the number of the first of them, and what is wrong with it.
+        sampled: how many flows are of sampled packets.
     """
 
     path: str
     number: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     first: tuple[int, str] | None = None
-    _templates: dict[tuple[int, int], list[tuple[str | None, int]]] = field(default_factory=dict)
+    sampled: int = 0
+    _templates: dict[tuple[int, int], Template] = field(default_factory=dict)
+    _sampling: set[int] = field(default_factory=set)
 
-    def flows(self, source: BinaryIO) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        """The number of each record that is a flow, from 1, and its values in the order of `COLUMNS`.
+    def flows(self, source: BinaryIO) -> Iterator[Row]:
+        """Each record that is a flow, numbered from 1. Holds one message at a time.
 
         Raises:
             UnreadableError: it is not IPFIX.
@@ -81,7 +103,7 @@ class Ipfix:
             if len(head) + len(body) < size:
                 self._leave_out("line", "is cut, with all after it")
 
-    def _message(self, body: bytes, exported: int, domain: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    def _message(self, body: bytes, exported: int, domain: int) -> Iterator[Row]:
         place = 0
         while place + _SET_BYTES <= len(body):
             kind, size = struct.unpack_from(_SET, body, place)
@@ -89,47 +111,61 @@ class Ipfix:
             place += max(size, _SET_BYTES)
             if not whole:
                 return  # said where the message ends
-            if kind == _TEMPLATES:
-                self._learn(content, domain)
+            if kind in (_TEMPLATES, _OPTIONS):
+                self._learn(content, domain, is_option=kind == _OPTIONS)
             elif kind >= _FIRST_DATA:
-                yield from self._records(content, exported, (domain, kind))
+                yield from self._records(content, exported, domain, kind)
 
-    def _learn(self, content: bytes, domain: int) -> None:
+    def _learn(self, content: bytes, domain: int, *, is_option: bool) -> None:
+        """Takes the templates of a set, or that some are withdrawn."""
         place = 0
         while place + _SET_BYTES <= len(content):
             kind, count = struct.unpack_from(_SET, content, place)
-            place, fields = place + _SET_BYTES, []
+            place += _SET_BYTES + (2 if is_option and count else 0)
+            elements, sizes = [], []
             for _ in range(count):
                 number, size = struct.unpack_from(_SET, content, place)
-                enterprise = struct.unpack_from(">I", content, place + 4)[0] if number & 0x8000 else 0
-                fields.append((_NAMES.get((enterprise, number & 0x7FFF)), size))
-                place += 8 if number & 0x8000 else 4
-            if kind >= _FIRST_DATA:
-                self._templates[domain, kind] = fields
+                is_own = bool(number & _OF_ENTERPRISE)
+                enterprise = struct.unpack_from(">I", content, place + 4)[0] if is_own else 0
+                elements.append((enterprise, number & ~_OF_ENTERPRISE))
+                sizes.append(size)
+                place += 8 if is_own else 4
+            if count and kind >= _FIRST_DATA:
+                self._templates[domain, kind] = Template(tuple(zip(names_of(elements), sizes, strict=True)), is_option)
+            else:
+                self._templates.pop((domain, kind), None)
 
-    def _records(
-        self, content: bytes, exported: int, template: tuple[int, int]
-    ) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        fields = self._templates.get(template)
-        if fields is None:
+    def _records(self, content: bytes, exported: int, domain: int, kind: int) -> Iterator[Row]:
+        template = self._templates.get((domain, kind))
+        if template is None:
             self._leave_out("line", "and those beside it have a template that is not in the file before them")
             return
-        least, place = max(sum(1 if size == _VARIABLE else size for _, size in fields), 1), 0
-        while place + least <= len(content):
-            values: dict[str, bytes] = {}
-            for name, size in fields:
-                if size == _VARIABLE:
-                    size, place = _variable(content, place)
-                if name is not None:
-                    values[name] = content[place : place + size]
-                place += size
-            if place > len(content):
-                raise ValueError(place)
+        if template.is_option:
+            if any(map(is_sampled, template.records(content))):
+                self._sampling.add(domain)
+            return
+        is_of_flows = template.is_of_flows
+        for values in template.records(content):
             self.number += 1
-            if not {"src", "dst"} <= values.keys() or values.get("event", _DELETED) != _DELETED:
+            if not is_of_flows or not is_end(values):
                 self._leave_out("event", "is no end of a flow", self.number)
-            else:
-                yield self.number, tuple(_columns(values, exported).get(name) for name in COLUMNS)
+                continue
+            if LIST in values:
+                self._unfold(values, domain)
+            self.sampled += domain in self._sampling or is_sampled(values)
+            found = columns_of(values, exported)
+            yield self.number, tuple(map(found.get, COLUMNS))
+
+    def _unfold(self, values: dict[str, bytes], domain: int) -> None:
+        """Adds what the records in a list tell of a flow. What the list has beside that may be anything."""
+        content, place = values[LIST], 1
+        while place + _SET_BYTES <= len(content):
+            kind, size = struct.unpack_from(_SET, content, place)
+            template = self._templates.get((domain, kind))
+            if template is not None and not {name for name, _ in template.fields}.isdisjoint(_FLAGS):
+                for inner in template.records(content[place + _SET_BYTES : place + size]):
+                    values.update({name: inner[name] for name in _FLAGS if name in inner})
+            place += max(size, _SET_BYTES)
 
     def _leave_out(self, reason: str, why: str, number: int | None = None) -> None:
         self.faults[reason] += 1
@@ -150,49 +186,3 @@ def _variable(content: bytes, place: int) -> tuple[int, int]:
     if content[place] < 255:
         return content[place], place + 1
     return int.from_bytes(content[place + 1 : place + 3]), place + 3
-
-
-def _columns(values: Mapping[str, bytes], exported: int) -> dict[str, Any]:
-    """The values of a flow; what is not there is missing."""
-    found: dict[str, Any] = {end: str(ipaddress.ip_address(values[end])) for end in ("src", "dst")}
-    numbers = {name: int.from_bytes(value) for name, value in values.items()}
-    for name in (
-        "src_port",
-        "dst_port",
-        "src_bytes",
-        "dst_bytes",
-        "src_packets",
-        "dst_packets",
-        "icmp_type",
-        "icmp_code",
-    ):
-        if name in numbers:
-            found[name] = min(numbers[name], 2**63 - 1)
-    if "proto" in numbers:
-        found["proto"] = str(numbers["proto"])
-    if "icmp" in numbers:
-        found["icmp_type"], found["icmp_code"] = divmod(numbers["icmp"], 256)
-    if bits := [numbers[name] for name in ("flags", "initial", "union") if name in numbers]:
-        found["flags"] = letters_of(reduce(or_, bits))
-    found["ts"], found["end"] = _time(numbers, exported, 0), _time(numbers, exported, 1)
-    return found
-
-
-def _time(numbers: Mapping[str, int], exported: int, side: int) -> float | None:
-    """The start (0) or end (1) of a flow in Unix seconds; ``None`` if it has none."""
-    for first, seconds in _TIMES.items():
-        if (value := numbers.get(f"time{first + side}")) is not None:
-            return seconds(value, exported)
-    up = numbers.get(("up_start", "up_end")[side])
-    return (numbers["booted"] + up) / 1000 if up is not None and "booted" in numbers else None
-
-
-def _ntp(value: int, _: int) -> float:
-    return round((value >> 32) - _NTP + (value & 0xFFFFFFFF) / 2**32, 6)
-
-
-_TIMES: Final[dict[int, Callable[[int, int], float]]] = {
-    150: lambda value, _: float(value), 152: lambda value, _: value / 1000, 154: _ntp, 156: _ntp,
-    158: lambda value, exported: exported - value / 10**6,
-}  # fmt: skip
-"""How elements say the start of a flow, by their numbers; the next number is that of its end."""

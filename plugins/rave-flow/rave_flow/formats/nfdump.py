@@ -145,19 +145,21 @@ FROM (
            coalesce(src_port, '0') AS src_port, coalesce(dst_port, '0') AS dst_port, icmp_type, icmp_code, proto,
            coalesce(in_bytes, '0') AS src_bytes, coalesce(out_bytes, '0') AS dst_bytes,
            coalesce(in_packets, '0') AS src_packets, coalesce(out_packets, '0') AS dst_packets, tcp_flags AS flags,
-           type IS DISTINCT FROM 'FLOW' AND event IS DISTINCT FROM 'DELETE' AS is_other
+           type IS DISTINCT FROM 'FLOW' AND event IS DISTINCT FROM 'DELETE' AS is_other,
+           coalesce(sampled, '0') <> '0' AND NOT is_other AS is_sampled
     FROM (SELECT *, CASE WHEN type = 'EVENT' THEN t_event ELSE "last" END AS ended FROM {{source}})
 )
 """  # noqa: S608  # ours
 """SQL that turns nfdump's report of a flow into our columns. A firewall reports a flow's beginning, state and end. Only
 the end has all its bytes, so the others are not flows (``is_other``). ``wrapped`` means that the router's uptime
 wrapped around between a flow's start and its end, ``ahead`` that it did between the end and the export: nfdump then
-takes both times of NetFlow v9 for 49.7 days later than they are."""
+takes both times of NetFlow v9 for 49.7 days later than they are. ``is_sampled`` means that nfcapd multiplied bytes and
+packets by the rate of a sample."""
 
 SAID = (
     "type", "event", "t_event", "first", "last", "received", "src4_addr", "src6_addr", "dst4_addr", "dst6_addr",
     "src_port", "dst_port", "icmp_type", "icmp_code", "proto", "in_bytes", "out_bytes", "in_packets", "out_packets",
-    "tcp_flags",
+    "tcp_flags", "sampled",
 )  # fmt: skip
 COLUMNS = (
     "ts", "duration", "src", "dst", "src_port", "dst_port", "icmp_type", "icmp_code", "proto", "src_bytes",

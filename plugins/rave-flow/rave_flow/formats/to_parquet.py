@@ -19,7 +19,7 @@ from rave_flow.formats.chunks import Piece, blocks, check_unchanged
 from rave_flow.formats.compression import open_regular, opened
 from rave_flow.formats.delimited import Titles, blocks_with_titles, rows
 from rave_flow.formats.file_names import Form
-from rave_flow.formats.ipfix_files import COLUMNS as IPFIX_COLUMNS
+from rave_flow.formats.ipfix_elements import COLUMNS as IPFIX_COLUMNS
 from rave_flow.formats.ipfix_files import Ipfix
 from rave_flow.formats.nfdump import COLUMNS as FLOW_COLUMNS
 from rave_flow.formats.nfdump import SAID, SELECT, to_json
@@ -147,7 +147,7 @@ def _of_netflow(reading: Reading, batch: pyarrow.RecordBatch, start: int) -> pya
         place = compute.index(table["is_other"], True).as_py()
         reading.leave_out("event", start + place + 1, "is an event that does not end a flow", others)
         table = table.filter(compute.invert(table["is_other"]))
-    for name, column in (("start", "wrapped"), ("ahead", "ahead")):
+    for name, column in (("start", "wrapped"), ("ahead", "ahead"), ("sampled", "is_sampled")):
         reading.losses[name] += compute.sum(table[column]).as_py() or 0
     chosen = resolve(FLOW_COLUMNS, reading.path)
     types = {"duration": "DOUBLE"}
@@ -174,11 +174,12 @@ def _from_ipfix(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
     try:
         with opened(piece.file) as source:
             flows = found.flows(source)
-            while some := list(islice(flows, _ROWS // 5)):
+            while some := list(islice(flows, _ROWS // 20)):
                 yield _of_ipfix(reading, some)
     finally:
         for reason, count in found.faults.items():
             reading.leave_out(reason, *(found.first or (0, "")), count)
+        reading.losses["sampled"] += found.sampled
 
 
 def _of_ipfix(reading: Reading, flows: Sequence[tuple[int, tuple[Any, ...]]]) -> pyarrow.Table:

@@ -28,6 +28,7 @@ LOSSES = {
     "duration": "have an end before their start, or a duration that is none or over thirty years: it is unknown",
     "start": "seem to start 49.7 days before their end, since a router's clock wrapped: it is moved by that",
     "ahead": "seem to start 49.7 days after they were received, since a router's clock wrapped: they are moved by that",
+    "sampled": "come from a sample of the packets: bytes and packets are those of the sample, or estimates from it",
 }
 """Values that a flow can lack and still count."""
 
