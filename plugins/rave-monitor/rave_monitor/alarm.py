@@ -22,7 +22,7 @@ class Alarm:
         clear: it clears when this holds, and does not fire; ``None`` for when ``when`` does not hold.
         seconds: how long ``when`` has to hold before it fires.
         severity: a word for people.
-        notify: URLs to which firing and clearing are posted.
+        notify: URLs to which firing and clearing are posted, and names of writers that tell them.
         muted_until: it is silent until then, in Unix seconds.
     """
 

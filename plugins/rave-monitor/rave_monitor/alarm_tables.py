@@ -22,7 +22,9 @@ class Wrong(Protocol):
         """Notes a mistake in the table, at a key of it."""
 
 
-def read_alarm(table: Mapping[str, Any], name: str, processors: Collection[str], wrong: Wrong) -> Alarm:
+def read_alarm(
+    table: Mapping[str, Any], name: str, processors: Collection[str], writers: Collection[str], wrong: Wrong
+) -> Alarm:
     """The alarm of a table, as far as it can be read; ``wrong`` hears of each mistake."""
     for key in table.keys() - set(_KEYS):
         wrong(f"unknown key {key!r}; {nearest(key, _KEYS)}", key)
@@ -41,7 +43,7 @@ def read_alarm(table: Mapping[str, Any], name: str, processors: Collection[str],
         clear=condition("clear"),
         seconds=_or_wrong("for", lambda: parse_duration(table.get("for", 0)), 0.0, wrong),
         severity=str(severity),
-        notify=_targets(table.get("notify", []), wrong),
+        notify=_targets(table.get("notify", []), writers, wrong),
         muted_until=_or_wrong("muted_until", lambda: _moment(table.get("muted_until")), 0.0, wrong),
     )
 
@@ -74,11 +76,13 @@ def _moment(value: object) -> float:
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
 
 
-def _targets(value: object, wrong: Wrong) -> tuple[str, ...]:
-    """The URLs to notify."""
-    urls = value if isinstance(value, list) else [value]
-    for url in urls:
-        parts = urlsplit(url) if isinstance(url, str) else None
+def _targets(value: object, writers: Collection[str], wrong: Wrong) -> tuple[str, ...]:
+    """The URLs and writers to notify."""
+    targets = value if isinstance(value, list) else [value]
+    for each in targets:
+        if each in writers:
+            continue
+        parts = urlsplit(each) if isinstance(each, str) else None
         if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-            wrong(f"notify has {url!r}: expected a list of http:// or https:// URLs", "notify")
-    return tuple(map(str, urls))
+            wrong(f"notify has {each!r}: expected a list of http:// or https:// URLs and names of writers", "notify")
+    return tuple(map(str, targets))

@@ -36,11 +36,11 @@ class AlarmState(msgspec.Struct, frozen=True):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """Something to be posted.
+    """Something to be told.
 
     Attributes:
-        id: the same however often it is posted.
-        url: where to.
+        id: the same however often it is told.
+        url: where to post it, or the name of the writer that tells it.
         time: of what it tells, in Unix seconds.
         body: what it tells.
     """
@@ -63,6 +63,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
         states: of the processors, by name.
         alarms: the states of the alarms, by name.
         outbox: what has still to be posted.
+        writers: the times before which writers have handed on all samples, by name.
     """
 
     time: float = 0.0
@@ -73,6 +74,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     states: dict[str, ProcessorState] = {}
     alarms: dict[str, AlarmState] = {}
     outbox: list[Notice] = []
+    writers: dict[str, float] = {}
 
 
 class Sample(msgspec.Struct, frozen=True):

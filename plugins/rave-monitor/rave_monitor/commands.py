@@ -165,7 +165,7 @@ def _complain(error: MonitorConfigError) -> None:
 
 
 def _is_wrong(written: dict[str, Any]) -> bool:
-    parts = [*written.get("readers", []), *written.get("processors", [])]
+    parts = [*written.get("readers", []), *written.get("processors", []), *written.get("writers", [])]
     return bool(written.get("reload_error")) or any(each.get("trouble") or each.get("error") for each in parts)
 
 
@@ -177,6 +177,8 @@ def _print_status(name: str, written: dict[str, Any], is_led: bool) -> None:
         click.echo(f"  reader {each['name']}: {each['events']} events  {each['trouble']}".rstrip())
     for each in written["processors"]:
         click.echo(f"  processor {each['name']}: {each['error'] or each['notice'] or 'works'}")
+    for each in written["writers"]:
+        click.echo(f"  writer {each['name']}: {each['trouble'] or 'works'}")
     for each in written["alarms"]:
         click.echo(f"  alarm {each['name']}: {each['state']}")
     if written["notify_trouble"]:

@@ -20,9 +20,10 @@ from rave_monitor.processor import Processor
 from rave_monitor.reader import Reader
 from rave_monitor.toml_lines import TomlLines
 from rave_monitor.webhook import read_key
+from rave_monitor.writer import Writer
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_GROUPS: Final[dict[str, type]] = {"readers": Reader, "processors": Processor}
+_GROUPS: Final[dict[str, type]] = {"readers": Reader, "processors": Processor, "writers": Writer}
 _DURATIONS: Final = {"sample_period": "1s", "sample_limit": "10s", "thin_to": "1m"}
 _OTHERS: Final = ("alarms", "documents", "keep", "name", "paths", "thin_after", "webhook_key_file")
 _LONGEST: Final = 200
@@ -42,7 +43,7 @@ class MonitorConfigError(ConfigurationError):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A reader or a processor, as configured.
+    """A reader, a processor or a writer, as configured.
 
     Attributes:
         kind: what it is.
@@ -74,7 +75,7 @@ class MonitorConfig:
         thin_after: seconds after which only the first sample in each ``thin_to`` seconds stays; ``None`` for never.
         thin_to: seconds.
         documents: URL of the database for samples; ``None`` for the one of the settings.
-        readers, processors, alarms: in their order.
+        readers, processors, writers, alarms: in their order.
         webhook_key: what webhooks are signed with; ``None`` for the signing key of the settings, if there is one.
     """
 
@@ -88,6 +89,7 @@ class MonitorConfig:
     documents: str | None
     readers: tuple[Part, ...]
     processors: tuple[Part, ...]
+    writers: tuple[Part, ...]
     alarms: tuple[Alarm, ...]
     webhook_key: bytes | None = field(repr=False)
 
@@ -143,7 +145,7 @@ class _Reading:
             "documents": self._documents(),
             **{group: self._parts(group) for group in _GROUPS},
         }
-        values["alarms"] = self._alarms([each.name for each in values["processors"]])
+        values["alarms"] = self._alarms(*([each.name for each in values[group]] for group in ("processors", "writers")))
         values["webhook_key"] = self._key()
         self._check_paths()
         if self._mistakes:
@@ -216,13 +218,14 @@ class _Reading:
             return None
         return key
 
-    def _alarms(self, processors: list[str]) -> tuple[Alarm, ...]:
+    def _alarms(self, processors: list[str], writers: list[str]) -> tuple[Alarm, ...]:
         tables, taken = self._tables("alarms"), dict[str, int]()
         return tuple(
             read_alarm(
                 table,
                 self._part_name("alarms", index, table, taken),
                 processors,
+                writers,
                 lambda message, key="", index=index: self._wrong(message, "alarms", index, key),
             )
             for index, table in enumerate(tables)
@@ -237,7 +240,7 @@ class _Reading:
 
     def _parts(self, group: str) -> tuple[Part, ...]:
         tables = self._tables(group)
-        if not self._document.get(group):
+        if not tables and group != "writers":
             self._wrong(f"there are no {group}: write [[{group}]] and a kind")
         parts, taken = [], dict[str, int]()
         for index, table in enumerate(tables):

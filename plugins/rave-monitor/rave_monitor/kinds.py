@@ -33,7 +33,7 @@ def find_kind(group: str, kind: str, base: type[T]) -> type[T]:
     """The class of a kind.
 
     Args:
-        group: ``readers`` or ``processors``.
+        group: ``readers``, ``processors`` or ``writers``.
         kind: the name of an entry point of ``rave.monitor.GROUP``, or ``package.module:Class``.
         base: what it has to be a subclass of.
 
@@ -91,7 +91,7 @@ def checked_arguments(kind: type, given: Mapping[str, Any], directory: Path) -> 
 
 
 def _converted(value: object, hint: Any, directory: Path) -> Any:
-    if hint is Path:
+    if Path in (hint, *typing.get_args(hint)):
         return directory / Path(msgspec.convert(value, str)).expanduser()
     return msgspec.convert(value, hint)
 

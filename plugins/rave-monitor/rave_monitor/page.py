@@ -95,7 +95,9 @@ def _alarms(alarms: list[dict[str, Any]]) -> str:
 
 def _troubles(status: dict[str, Any]) -> str:
     """What a person should know."""
-    found = [f"{each['name']}: {each['trouble']}" for each in status["readers"] if each["trouble"]]
+    found = [
+        f"{each['name']}: {each['trouble']}" for each in [*status["readers"], *status["writers"]] if each["trouble"]
+    ]
     found += [*status["notices"], *filter(None, [status["reload_error"], status["notify_trouble"]])]
     items = "".join(f"<li>{_text(each)}</li>" for each in found)
     return f"<h2>Notices</h2><ul>{items}</ul>" if items else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sql
@@ -17,6 +17,7 @@ from rave_monitor.sample_database import SampleDatabase
 from rave_monitor.sample_tables import MONITORS, SAMPLES
 
 _M, _S = MONITORS.c, SAMPLES.c
+_SOME: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,26 @@ class SampleStore:
         rows = self.database.read(lambda connection: connection.execute(asked).all())
         decode = msgspec.json.Decoder(dict[str, Any]).decode
         return [Sample(processor, time, decode(text)) for time, text in rows]
+
+    def samples_after(self, processors: Sequence[str], start: float, end: float) -> tuple[list[Sample], float]:
+        """The first samples of some processors in a range, oldest first, and the time before which these are all.
+
+        They are about a thousand at most; with the last of them, that time is ``end``, which is not in the range.
+        """
+        most = max(_SOME, 2 * len(processors))
+        asked = (
+            select(_S.processor, _S.time, _S.sample)
+            .where(_S.monitor == self.monitor, _S.processor.in_(processors), _S.time >= start, _S.time < end)
+            .order_by(_S.time, _S.processor)
+            .limit(most)
+        )
+        rows = self.database.read(lambda connection: connection.execute(asked).all())
+        decode = msgspec.json.Decoder(dict[str, Any]).decode
+        found = [Sample(processor, time, decode(text)) for processor, time, text in rows]
+        if len(found) < most:
+            return found, end
+        last = found[-1].time  # some of its samples may be missing
+        return [each for each in found if each.time < last], last
 
     def settled_before(self) -> float:
         """The time before which no sample is added any more: each that is still taken or waits is later."""

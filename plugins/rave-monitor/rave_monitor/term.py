@@ -24,6 +24,7 @@ from rave_monitor.reader_set import ReaderSet
 from rave_monitor.retention import Retention
 from rave_monitor.sample_store import SampleStore
 from rave_monitor.webhook import WebhookSender
+from rave_monitor.writer_set import WriterSet
 
 _log = logging.getLogger("rave.monitor")
 _POLL: Final = 0.1
@@ -64,6 +65,7 @@ class Term:
         self._committer = Committer(store, fence, lambda: retention.apply(self._config))
         self._latest: dict[str, dict[str, Any]] = {}
         self._alarms = AlarmSet(config.name, runtime.events.publish)
+        self._writers = WriterSet(config.writers, store, runtime)
         self._sender = WebhookSender(runtime, self._key())
         self._due = 0.0
 
@@ -79,6 +81,8 @@ class Term:
         self._readers.open(self._checkpoint.positions)
         self._alarms.resume(self._checkpoint.alarms, self._checkpoint.outbox)
         self._alarms.use(self._config.alarms)
+        self._sender.use(self._key(), self._writers.tellers())
+        self._writers.start(self._checkpoint.writers, self._checkpoint.settled)
         # Where the readers begin is known from now on, whatever happens to the files before the first sample.
         self._save([])
         self._set_due()
@@ -134,7 +138,8 @@ class Term:
         self._set_due()
 
     def _notify(self) -> None:
-        """Posts what was committed. What was taken is forgotten at once, so that a kill repeats as little as it can."""
+        """Hands on what was committed. What was taken is forgotten at once, so a kill repeats as little as it can."""
+        self._writers.advance(self._committer.written.settled, [each.name for each in self._config.processors])
         if not self._alarms.outbox:
             return
         done = self._sender.send(self._committer.written.outbox)
@@ -161,11 +166,13 @@ class Term:
             states=self._processors.states(),
             alarms=dict(self._alarms.states),
             outbox=list(self._alarms.outbox),
+            writers=self._writers.positions(),
         )
-        self._committer.submit(self._checkpoint, samples, self._status())
+        self._committer.submit(self._checkpoint, samples, self.status())
 
     def _end(self) -> None:
         """Saves how far it came, so that nothing has to be read again."""
+        self._writers.close()
         if not self._committer.is_fenced:
             self._save([])
         if not self._committer.close(_LAST_WORDS):
@@ -199,12 +206,16 @@ class Term:
             raise MonitorConfigError([f"{config.path}: name and documents can't change while it runs; restart it"])
         processors = ProcessorSet(config.processors, self._clock.monotonic, self._disabled)
         readers = ReaderSet(config.readers, self._told)
+        writers = WriterSet(config.writers, self._store, self._runtime)
         processors.take_over(self._processors)
         readers.take_over(self._readers)
         self._processors.close()
+        self._writers.close()
+        writers.start(self._writers.positions(), self._checkpoint.settled)
+        self._writers = writers
         self._config, self._processors, self._readers = config, processors, readers
         self._alarms.use(config.alarms)
-        self._sender.use_key(self._key())
+        self._sender.use(self._key(), writers.tellers())
         self._set_due()
 
     def _disabled(self, name: str, error: str) -> None:
@@ -226,7 +237,7 @@ class Term:
             about = {"namespace": "monitor", "monitor": self._config.name, "processor": each.processor}
             events.publish("sample.taken", {**about, "time": each.time, "sample": each.values})
 
-    def _status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
         """How it is, for people elsewhere."""
         return {
             "host": socket.gethostname(),
@@ -237,6 +248,7 @@ class Term:
             "period": self._config.sample_period,
             "events": self.events,
             **self._parts_status(),
+            "writers": self._writers.status(),
             "alarms": self._alarms.status(self._clock.now()),
             "notify_trouble": self._sender.trouble or "",
             "notices": self._notices,

@@ -1,4 +1,4 @@
-"""Webhooks: notices are posted as JSON, signed, and again until they are taken.
+"""Webhooks: notices are posted as JSON, signed, and again until they are taken; or a writer tells them likewise.
 
 Identifier, time and signature are those of Standard Webhooks, so its libraries verify them.
 """
@@ -10,16 +10,18 @@ import hashlib
 import hmac
 import logging
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import urllib3
 
-from rave_core import Runtime
+from rave_core import Runtime, carry
 from rave_core.errors import describe_error
 from rave_monitor.checkpoint import Notice
 
+Teller = Callable[[dict[str, Any]], None]
 _log = logging.getLogger("rave.monitor")
 _TIMEOUT: Final = 5.0
 _FIRST_PAUSE: Final = 0.5
@@ -61,20 +63,21 @@ class WebhookSender:
     """
 
     def __init__(self, runtime: Runtime, key: bytes | None) -> None:
-        """Starts its thread; without a ``key``, nothing is signed."""
+        """Starts its thread; without a ``key``, nothing is signed. Until `use`, there are no writers."""
         self.trouble: str | None = None
         self._clock, self._key = runtime.clock, key
+        self._tellers: Mapping[str, Teller] = {}
         self._http = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
         self._waiting: dict[str, Notice] = {}
         self._due: dict[str, tuple[float, float]] = {}
         self._delivered: set[str] = set()
         self._lock, self._wake, self._stop = threading.Lock(), threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="rave-monitor-webhooks", daemon=True)
+        self._thread = threading.Thread(target=carry(self._run), name="rave-monitor-webhooks", daemon=True)
         self._thread.start()
 
-    def use_key(self, key: bytes | None) -> None:
-        """Signs with another key from now on."""
-        self._key = key
+    def use(self, key: bytes | None, tellers: Mapping[str, Teller]) -> None:
+        """From now on signs with a key, and lets writers tell what names them."""
+        self._key, self._tellers = key, tellers
 
     def send(self, committed: list[Notice]) -> set[str]:
         """Takes the notices of the latest commit; returns the identifiers of those that are done by now."""
@@ -107,7 +110,7 @@ class WebhookSender:
             self._wake.clear()
 
     def _try(self, notice: Notice) -> None:
-        error = self._post(notice)
+        error = self._post(notice) if "://" in notice.url else self._let_tell(notice)
         is_too_old = self._clock.now() - notice.time > _GIVEN_UP
         if error is None or is_too_old:
             if error is not None:
@@ -122,6 +125,17 @@ class WebhookSender:
         self.trouble = error
         pause = min(self._due.get(notice.id, (0.0, _FIRST_PAUSE / 2))[1] * 2, _LONGEST_PAUSE)
         self._due[notice.id] = (self._clock.monotonic() + pause, pause)
+
+    def _let_tell(self, notice: Notice) -> str | None:
+        """Has a writer tell a notice; returns why it could not."""
+        tell = self._tellers.get(notice.url)
+        if tell is None:
+            return f"there is no writer {notice.url!r} any more"
+        try:
+            tell(notice.body)
+        except Exception as error:  # noqa: BLE001  # a stranger's code may raise anything
+            return f"writer {notice.url}: {describe_error(error)}"
+        return None
 
     def _post(self, notice: Notice) -> str | None:
         """Posts a notice; returns why it was not taken, ``None`` if it was."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +143,45 @@ def start_process(place: Place) -> Iterator[Callable[[], subprocess.Popen[bytes]
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGKILL)
         process.wait(10)
+
+
+class Hook:
+    """A receiver of webhooks that refuses the first post."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[dict[str, str], bytes]] = []
+        self.refused = 0
+        self.refuses = 1
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                is_refused = hook.refused < hook.refuses
+                hook.refused += is_refused
+                if not is_refused:
+                    hook.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                self.send_response(503 if is_refused else 204)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
+        self.thread.start()
+
+    def states(self) -> list[str]:
+        """What it heard."""
+        return [json.loads(body)["state"] for _, body in self.taken]
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    """A receiver."""
+    made = Hook()
+    yield made
+    made.server.shutdown()
+    made.thread.join()
+    made.server.server_close()

@@ -6,9 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -94,49 +91,7 @@ def test_a_muted_alarm_is_silent() -> None:
     assert course(alarm(muted_until=2.0), 4, 1, 1, 1) == ["firing", "ok", "ok", "ok"]
 
 
-class Hook:
-    """A receiver of webhooks that refuses the first post."""
-
-    def __init__(self) -> None:
-        self.taken: list[tuple[dict[str, str], bytes]] = []
-        self.refused = 0
-        self.refuses = 1
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                is_refused = hook.refused < hook.refuses
-                hook.refused += is_refused
-                if not is_refused:
-                    hook.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
-                self.send_response(503 if is_refused else 204)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
-        self.thread.start()
-
-    def states(self) -> list[str]:
-        """What it heard."""
-        return [json.loads(body)["state"] for _, body in self.taken]
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    """A receiver."""
-    made = Hook()
-    yield made
-    made.server.shutdown()
-    made.thread.join()
-    made.server.server_close()
-
-
-def test_an_alarm_fires_once_and_clears_once_over_restarts(place: Any, start: Any, hook: Hook) -> None:
+def test_an_alarm_fires_once_and_clears_once_over_restarts(place: Any, start: Any, hook: Any) -> None:
     """A webhook that is refused is posted again, under the same identifier; each is signed."""
     (place.directory / "key").write_text(KEY)
     (place.directory / "key").chmod(0o600)
