@@ -71,11 +71,11 @@ def fail(message):
 @op(version=1)
 @typemap(float)
 def slow(seconds, mark=None):
-    """Takes its time, and says how far it is."""
+    """Takes its time, or until its mark is removed, and says how far it is."""
     if mark:
         Path(mark).touch()
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end and (not mark or Path(mark).exists()):
         progress(seconds - (end - time.monotonic()), seconds, "stirring")
         time.sleep(0.02)
     return seconds
