@@ -13,6 +13,9 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from urllib.parse import quote, unquote
 
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
 __all__ = [
     "FOREVER",
     "Bytes",
@@ -61,8 +64,7 @@ class Status(StrEnum):
     UNCACHED = "uncached"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """The name of one result: operation, version of its code, and its arguments.
 
     ``text`` is the key's one readable form, alike for a file path, an object name and a URL:
@@ -73,11 +75,10 @@ class Key:
     operation: str
     version: str
     arguments: str
-    text: str = field(init=False, compare=False, repr=False)
+    text: str = ""
 
     def __post_init__(self) -> None:
-        text = f"{quote_operation(self.operation)}/{self.version}/{self.arguments}"
-        object.__setattr__(self, "text", text)
+        force_setattr(self, "text", f"{quote_operation(self.operation)}/{self.version}/{self.arguments}")
 
     @classmethod
     def parse(cls, text: str) -> Key:
@@ -93,6 +94,9 @@ class Key:
 
     def __str__(self) -> str:
         return self.text
+
+    def __repr__(self) -> str:
+        return f"Key(operation={self.operation!r}, version={self.version!r}, arguments={self.arguments!r})"
 
 
 @lru_cache(maxsize=1024)
@@ -223,8 +227,7 @@ class OperationSpec:
         return inspect.getdoc(self.function) or ""
 
 
-@dataclass(slots=True, eq=False)
-class Call:
+class Call(Struct, eq=False):
     """One operation asked with converted arguments.
 
     Attributes:
@@ -241,8 +244,7 @@ class Call:
     ref: MemoryRef | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """What is recorded with a kept result, readable without its payload.
 
     Attributes:
@@ -267,7 +269,7 @@ class Entry:
     digest: str
     sizes: tuple[int, ...] = ()
     seconds: float = 0.0
-    arguments: dict[str, str] = field(default_factory=dict)
+    arguments: dict[str, str] = {}
     mime_type: str = "application/octet-stream"
     children: tuple[str, ...] = ()
     product: str | None = None
@@ -278,7 +280,7 @@ class Entry:
     plugin: str = ""
     version_note: str = ""
     executable: bool = False
-    packages: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, str] = {}
 
     @property
     def size(self) -> int:
@@ -314,8 +316,7 @@ EVICTED: Any = _Gone()
 """Replaces ``MemoryRef.value`` once the tier has dropped the value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+class Outcome(Struct, Generic[T], frozen=True):
     """The answer to a call, and how it came about.
 
     Attributes:

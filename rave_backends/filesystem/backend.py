@@ -104,17 +104,12 @@ class FilesystemBackend(Backend):
         """The frame kept under ``key``, whole, or ``None``. It is the caller's own; see `mapped_files`."""
         return self._read(key, self.max_age)
 
-    def _open(self, key: str) -> int | None:
+    def _read(self, key: str, max_age: float | None) -> Bytes | None:
         try:
-            return self._files.open(self._tree.frame(key))
+            file, info = self._files.open_known(self._tree.frame(key))
         except _ABSENT:
             return None
-
-    def _read(self, key: str, max_age: float | None) -> Bytes | None:
-        if (file := self._open(key)) is None:
-            return None
         try:
-            info = os.fstat(file)
             if max_age is not None and abs(self._clock.now() - info.st_mtime) > max_age:
                 return None
             frame = read_whole(file, info)
@@ -128,10 +123,12 @@ class FilesystemBackend(Backend):
 
     def head(self, key: str, size: int) -> bytes | None:
         """The first ``size`` bytes of the frame under ``key`` (fewer if it is shorter), or ``None``."""
-        if (file := self._open(key)) is None:
+        try:
+            file, info = self._files.open_known(self._tree.frame(key))
+        except _ABSENT:
             return None
         try:
-            if self.max_age is not None and abs(self._clock.now() - os.fstat(file).st_mtime) > self.max_age:
+            if self.max_age is not None and abs(self._clock.now() - info.st_mtime) > self.max_age:
                 return None
             return os.pread(file, size, 0)
         finally:

@@ -9,6 +9,8 @@ from rave_backends.filesystem.rooted_files import RootedFiles
 from rave_core.backend import HEAD_SIZE, Truncated, peek
 from rave_core.model import Bytes, Entry
 
+_SMALL = 4096  # bytes; from here on it costs less to fill memory than to copy the arrays in it
+
 
 def read_entry(files: RootedFiles, path: str) -> tuple[Entry, os.stat_result]:
     """The entry in the frame file ``path``, unchecked, and the file's status.
@@ -18,9 +20,8 @@ def read_entry(files: RootedFiles, path: str) -> tuple[Entry, os.stat_result]:
         DamagedError: it does not start with a header that can be read.
         LaterFormatError: a later version wrote it.
     """
-    file = files.open(path)
+    file, info = files.open_known(path)
     try:
-        info = os.fstat(file)
         try:
             return peek(os.pread(file, HEAD_SIZE, 0)), info
         except Truncated as short:
@@ -32,15 +33,17 @@ def read_entry(files: RootedFiles, path: str) -> tuple[Entry, os.stat_result]:
 
 
 def read_whole(file: int, info: os.stat_result) -> Bytes:
-    """The content of an open file whose status is ``info``; less if it has been truncated since.
+    """The content of a file that was just opened and whose status is ``info``; less if it has been truncated since.
 
-    A large file is mapped where that is safe. What is returned belongs to the caller, who may write into it: no other
-    caller sees that, and neither does the file.
+    A small file gives immutable bytes. Anything else belongs to the caller, who may write into it: no other caller sees
+    that, and neither does the file. A large file is mapped where that is safe.
 
     Raises:
         OSError: it can't be read.
     """
     size = info.st_size
+    if size <= _SMALL and len(small := os.pread(file, size, 0)) == size:
+        return small
     if size >= LARGE and (memory := mapped(file, info)) is not None:
         return memory
     frame: Bytes = bytearray(size) if size < LARGE else unfilled(size)

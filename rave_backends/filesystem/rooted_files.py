@@ -29,6 +29,7 @@ class RootedFiles:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self._start = len(root) + 1
 
     def open(self, path: str, flags: int = os.O_RDONLY, mode: int = 0) -> int:
         """A descriptor of the regular file ``path``.
@@ -37,16 +38,21 @@ class RootedFiles:
             FileNotFoundError: there is none, or something else in its place.
             OSError: it can't be opened.
         """
+        return self.open_known(path, flags, mode)[0]
+
+    def open_known(self, path: str, flags: int = os.O_RDONLY, mode: int = 0) -> tuple[int, os.stat_result]:
+        """A descriptor of the regular file ``path``, and its status when it was opened; see `open`."""
         file = self._open(path, flags | _QUIET, mode)
-        if stat.S_ISREG(os.fstat(file).st_mode):
-            return file
+        info = os.fstat(file)
+        if stat.S_ISREG(info.st_mode):
+            return file, info
         os.close(file)
         raise FileNotFoundError(errno.ENOENT, "it is not a regular file", path)
 
     def create(self, path: str, mode: int, *, exact: bool = False) -> int:
         """A descriptor for writing the new file ``path``. If ``exact``, ``mode`` applies regardless of the umask."""
-        file = self.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        if exact:
+        file, info = self.open_known(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        if exact and stat.S_IMODE(info.st_mode) != mode:
             os.fchmod(file, mode)
         return file
 
@@ -85,7 +91,7 @@ class RootedFiles:
         parent = _Parent(self, source)
         with parent as (here, name):
             if parent.is_root:  # one descriptor serves both
-                os.replace(name, self._below(target), src_dir_fd=here, dst_dir_fd=here)
+                os.replace(name, target[self._start :] or ".", src_dir_fd=here, dst_dir_fd=here)
                 return
             with _Parent(self, target) as (there, other):
                 os.replace(name, other, src_dir_fd=here, dst_dir_fd=there)
@@ -151,33 +157,42 @@ class RootedFiles:
         return _Parent(self, path)
 
     def _open(self, path: str, flags: int, mode: int = 0) -> int:
-        return self._opened(self._root(), path, self._below(path), flags, mode)
+        root, is_ours_alone = self._root()
+        return self._opened(root, is_ours_alone, path, path[self._start :] or ".", flags, mode)
 
-    def _opened(self, root: int, path: str, name: str, flags: int, mode: int = 0) -> int:
+    def _opened(self, root: int, is_ours_alone: bool, path: str, name: str, flags: int, mode: int = 0) -> int:
         """A descriptor of ``name`` below the open ``root``, which this closes; ``path`` is for messages."""
         try:
-            if _is_ours_alone(os.fstat(root)):
+            if is_ours_alone:
                 return os.open(name, flags, mode, dir_fd=root)
             return open_beneath(root, name, flags, mode)
         except OSError as error:
             if error.errno in _NO_FILE:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(error.errno), path) from error
-            raise OSError(error.errno, error.strerror, path) from error
+            error.filename = path
+            raise
         finally:
             os.close(root)
 
-    def _below(self, path: str) -> str:
-        return path[len(self.root) + 1 :] or "."
-
-    def _root(self) -> int:
+    def _root(self) -> tuple[int, bool]:
+        """A descriptor of the root, and whether it is ours, and nobody else (but root) can enter it."""
         try:
-            return os.open(self.root, DIRECTORY)
+            root = os.open(self.root, DIRECTORY)
         except NotADirectoryError:
-            link = os.lstat(self.root)
-            # The root may be a link, but not one of another user's.
-            if not stat.S_ISLNK(link.st_mode) or link.st_uid not in (0, os.geteuid()):
-                raise
-            return os.open(self.root, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            root = self._linked_root()
+        try:
+            info = os.fstat(root)
+        except BaseException:
+            os.close(root)
+            raise
+        return root, not info.st_mode & 0o077 and info.st_uid == os.geteuid()
+
+    def _linked_root(self) -> int:
+        link = os.lstat(self.root)
+        # The root may be a link, but not one of another user's.
+        if not stat.S_ISLNK(link.st_mode) or link.st_uid not in (0, os.geteuid()):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.root)
+        return os.open(self.root, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 class _Parent:
@@ -197,15 +212,11 @@ class _Parent:
 
     def __enter__(self) -> tuple[int, str]:
         files, path = self._files, self._path
-        file, name = files._root(), files._below(path)
-        try:
-            self.is_root = _is_ours_alone(os.fstat(file))
-        except BaseException:
-            os.close(file)
-            raise
+        name = path[files._start :] or "."
+        file, self.is_root = files._root()
         if not self.is_root:
             directory, _, name = name.rpartition("/")
-            file = files._opened(file, path, directory or ".", DIRECTORY)
+            file = files._opened(file, False, path, directory or ".", DIRECTORY)
         self._file = file
         return file, name
 
@@ -222,8 +233,3 @@ def _remove_directory(name: str, parent: int) -> None:
         with suppress(OSError):
             os.fchmod(directory, 0o700)
     shutil.rmtree(name, ignore_errors=True, dir_fd=parent)
-
-
-def _is_ours_alone(root: os.stat_result) -> bool:
-    """Whether a directory is ours, and nobody else (but root) can enter it."""
-    return root.st_uid == os.geteuid() and not root.st_mode & 0o077

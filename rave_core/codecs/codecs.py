@@ -6,6 +6,7 @@ from any source; ``pickle`` runs what it reads, so it only gets sealed entries.
 
 from __future__ import annotations
 
+import pickle
 import struct
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
@@ -156,8 +157,6 @@ class PickleCodec:
 
     def decode(self, segments: list[memoryview]) -> object:
         """The value. Runs what the pickle says: for sealed bytes only."""
-        import pickle
-
         # Arrays over read-only memory would be read-only.
         buffers = [bytearray(each) if each.readonly else each for each in segments[1:]]
         return pickle.loads(segments[0], buffers=buffers)  # noqa: S301  # the caller has checked the seal

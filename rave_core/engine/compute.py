@@ -5,9 +5,10 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
 
 from rave_core.clock import Clock
 from rave_core.engine.context import DeepRefresh, ExecutionContext
@@ -18,13 +19,13 @@ from rave_core.errors import BackendError, ProductError
 from rave_core.expiry import Request, check_result
 from rave_core.functions.argument_reprs import summarize
 from rave_core.model import FOREVER, Call, Entry, Kind, OperationSpec, Options, Outcome, Status
-from rave_core.storage.cache import Cache, Destination, Encoded, EntryDraft, Found
+from rave_core.storage.cache import Cache, Destination, Encoded, Found
+from rave_core.storage.frame import EntryDraft
 from rave_core.storage.leases import Lease
 from rave_core.telemetry.diagnostics import Diagnostics
 
 
-@dataclass(frozen=True, slots=True)
-class BodyResult:
+class BodyResult(Struct, frozen=True):
     """The result of running a body, and short forms of its arguments."""
 
     value: Any

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeAlias
+
+from msgspec import structs
 
 from rave_core.clock import Clock
 from rave_core.engine.compute import Compute
@@ -73,8 +74,7 @@ class Engine:
         self, resolved: ResolvedOperation, call: Call, options: Options, context: ExecutionContext
     ) -> Outcome[Any]:
         """As `resolve`, for an operation whose body is a coroutine function."""
-        landed = self.flights.landed
-        found = None
+        landed, found = self.flights.landed, None
         if call.key is not None and options is PLAIN and context.deep is None:
             look = Blocking(resolved.cache.blocking, resolved.cache.look, (call.key,))
             found = await look.perform_async()
@@ -329,7 +329,7 @@ class Engine:
         """Starts to recompute a stale result in a thread of its own, unless this process is already doing so."""
         if self.flights.is_under_way(execution.key.text):
             return
-        behind = replace(execution, context=ExecutionContext(execution.context.runtime), deep=None)
+        behind = structs.replace(execution, context=ExecutionContext(execution.context.runtime), deep=None)
         try:
             threading.Thread(target=self._refresh, args=(behind,), name="rave-refresh", daemon=True).start()
         except RuntimeError as error:  # no more threads; the stale result still answers

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from msgspec import Struct
+
 from rave_core.arguments.binder import Binder
 from rave_core.engine.context import DeepRefresh, ExecutionContext
 from rave_core.engine.effects import Blocking
@@ -47,8 +49,7 @@ class ResolvedOperation:
         return self.version.note
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Execution:
+class Execution(Struct, frozen=True, eq=False):
     """One call in the engine: what every part of the path needs to know.
 
     Attributes:
@@ -75,16 +76,14 @@ class Execution:
         return Blocking(self.resolved.cache.blocking, function, args)
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Ends a path with the operation's own exception. (A StopIteration raised inside a generator would be lost.)"""
 
     error: Exception
     traceback: TracebackType | None
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """The result of an attempt to claim a key: the lease, or the entry that another process has put, or neither.
 
     Attributes:

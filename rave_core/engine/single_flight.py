@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
+
+from msgspec import Struct
 
 _MANY = 64
 
 
-@dataclass(frozen=True, slots=True)
-class FlightResult:
+class FlightResult(Struct, frozen=True):
     """How a flight ended, for those who waited.
 
     Attributes:

@@ -45,7 +45,15 @@ class _Short(reprlib.Repr):
 
 def summarize(named: Mapping[str, Any]) -> dict[str, str]:
     """Each argument in at most about 120 characters, by parameter, in the order of the signature."""
-    return {name: repr(value) if type(value) in _BRIEF else _shown(value) for name, value in named.items()}
+    return {name: repr(value) if _is_brief(value) else _shown(value) for name, value in named.items()}
+
+
+def _is_brief(value: Any) -> bool:
+    """Whether a value is of a plain type, and its ``repr`` so short that nothing is cut: nearly every argument."""
+    kind = type(value)
+    if kind is str:
+        return len(value) < 60 and value.isprintable()
+    return kind in _BRIEF or (kind is int and -_LARGE < value < _LARGE)
 
 
 def _shown(value: Any) -> str:
@@ -57,4 +65,5 @@ def _shown(value: Any) -> str:
 
 _FIELDS = 4
 _BRIEF = frozenset((bool, float, type(None)))
+_LARGE = 10**38
 _short = _Short()

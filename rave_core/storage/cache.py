@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
+
+from msgspec import Struct
 
 from rave_core.backend import (
     EVICTED,
@@ -22,16 +23,12 @@ from rave_core.codecs import Codecs
 from rave_core.codecs.immutability import is_immutable
 from rave_core.errors import DamagedError, EntryError, LaterFormatError, SealError
 from rave_core.model import Bytes, Entry, Key, OperationSpec
-from rave_core.storage.frame import digest, open_head, pack, unpack
+from rave_core.storage.frame import EntryDraft, open_head, pack_value, unpack
 from rave_core.storage.signature import Signer
 from rave_core.telemetry.diagnostics import Diagnostics
 
-EntryDraft: TypeAlias = Callable[..., Entry]
-"""Makes an entry from ``codec``, ``sizes``, ``digest`` and ``product``, given by keyword."""
 
-
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a cache holds under a key: the caller's own value, its entry, and its place in a memory tier, if any."""
 
     value: Any
@@ -39,8 +36,7 @@ class Found:
     ref: MemoryRef | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(Struct, frozen=True):
     """A value ready to be put. The segments may alias it, so it must be put or copied before anybody changes it.
 
     Attributes:
@@ -241,24 +237,18 @@ class ValueCache(Cache):
 
     def put(self, key: Key, draft: EntryDraft, encoded: Encoded) -> Found:
         """Keeps an encoded value, in one write to each layer."""
-        entry, frame = self._packed(draft, encoded)
+        entry, frame = pack_value(draft, encoded.codec, encoded.segments, self.signer)
         if self._values is None or not encoded.is_immutable:
             self.backend.put(key.text, frame)
             return Found(encoded.value, entry)
         return Found(encoded.value, entry, self._values.put_value(key.text, frame, encoded.value, entry))
-
-    def _packed(self, draft: EntryDraft, encoded: Encoded) -> tuple[Entry, Sequence[Bytes]]:
-        segments = encoded.segments
-        sizes = tuple([memoryview(segment).nbytes for segment in segments])
-        entry = draft(codec=encoded.codec, sizes=sizes, digest=digest(segments, self.signer.algorithm))
-        return entry, pack(entry, segments, self.signer)
 
     def put_unless_later(self, key: Key, draft: EntryDraft, encoded: Encoded, started: float) -> Found | None:
         """Decides in the last layer, if that can; the layers above follow."""
         last = self.layers[-1].capability(SupportsConditionalPut)
         if last is None:
             return self.put(key, draft, encoded)
-        entry, frame = self._packed(draft, encoded)
+        entry, frame = pack_value(draft, encoded.codec, encoded.segments, self.signer)
         if not last.put_unless(key.text, frame, lambda there: self._is_later(there, key.text, started)):
             return None
         for layer in self.layers[:-1]:

@@ -36,11 +36,11 @@ class Algorithm:
 
     Attributes:
         label: what its digests start with, and nothing else does; empty for those of the first format.
-        new: gives a new state.
+        new: gives a new state, which has seen the bytes that it gets.
     """
 
     label: str
-    new: Callable[[], DigestState]
+    new: Callable[..., DigestState]
 
     def of(self, pieces: Iterable[Bytes]) -> str:
         """The digest of ``pieces``, one after the other: the label and hexadecimal digits."""
@@ -48,6 +48,10 @@ class Algorithm:
         for piece in pieces:
             state.update(_octets(piece))
         return self.text(state)
+
+    def of_one(self, content: Bytes) -> str:
+        """The digest of ``content``, whose items are single bytes: the label and hexadecimal digits."""
+        return self.label + self.new(content).hexdigest()
 
     def of_file(self, file: BinaryIO) -> str:
         """The digest of a file's content from where it stands, read in pieces of 1 MiB."""

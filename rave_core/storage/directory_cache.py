@@ -14,12 +14,12 @@ from typing import BinaryIO, Protocol
 from rave_core.backend import Located, SupportsUnpacking
 from rave_core.errors import DamagedError
 from rave_core.model import Entry, Key, OperationSpec
-from rave_core.storage.cache import Cache, Encoded, EntryDraft, Found
+from rave_core.storage.cache import Cache, Encoded, Found
 from rave_core.storage.checked_files import open_plain
 from rave_core.storage.digests import algorithm_of
 from rave_core.storage.directory_archive import unpack_archive, write_archive
 from rave_core.storage.directory_tree import Member, make_read_only, members, state_of
-from rave_core.storage.frame import pack
+from rave_core.storage.frame import EntryDraft, pack
 from rave_core.storage.product_cache import ProductCache, new_name
 from rave_core.storage.written import check_directory
 

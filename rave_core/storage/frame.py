@@ -15,7 +15,8 @@ reading what follows it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -25,7 +26,12 @@ from rave_core.model import Bytes, Entry
 from rave_core.storage.digests import Algorithm
 from rave_core.storage.signature import Signer
 
+EntryDraft: TypeAlias = Callable[..., Entry]
+"""Makes an entry from ``codec``, ``sizes``, ``digest`` and ``product``, given by keyword."""
+
 _ALIGN = 64
+_ZEROS = bytes(_ALIGN)
+_SMALL = 1 << 16  # bytes of a payload
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -35,22 +41,37 @@ def digest(segments: Sequence[Bytes], algorithm: Algorithm) -> str:
 
 
 def pack(entry: Entry, segments: Sequence[Bytes], sealer: Signer) -> list[Bytes]:
-    """The frame in pieces, ready to be written one after the other.
+    """The frame in pieces, ready to be written one after the other; a small one in one piece.
 
     ``entry.digest`` must be that of ``segments``, or of the product, by ``sealer.algorithm``.
     """
+    return _framed(entry, _aligned(segments), sealer)
+
+
+def pack_value(draft: EntryDraft, codec: str, segments: Sequence[Bytes], sealer: Signer) -> tuple[Entry, list[Bytes]]:
+    """The entry that ``draft`` makes of a value's segments, and the frame of both, as `pack` gives it."""
+    payload = _aligned(segments)
+    sizes = tuple([memoryview(segment).nbytes for segment in segments])
+    entry = draft(codec=codec, sizes=sizes, digest=sealer.algorithm.of(payload))
+    return entry, _framed(entry, payload, sealer)
+
+
+def _framed(entry: Entry, payload: list[Bytes], sealer: Signer) -> list[Bytes]:
     header = _encode(entry)
     start = START.pack(MAGIC, FORMAT, len(header))
-    payload = _aligned(segments, BODY + len(header))
-    return [start + sealer.sign(start + header) + header, *payload]
+    gap = _ZEROS[: -(BODY + len(header)) % _ALIGN if payload else 0]
+    pieces = [start + sealer.sign(start + header) + header + gap, *payload]
+    # Each layer of a store looks at each piece, so a small copy is cheaper.
+    return pieces if sum(entry.sizes) > _SMALL else [b"".join(pieces)]
 
 
-def _aligned(segments: Sequence[Bytes], offset: int = 0) -> list[Bytes]:
+def _aligned(segments: Sequence[Bytes]) -> list[Bytes]:
     """The segments, with zeros in front of each that does not start at a multiple of 64."""
     pieces: list[Bytes] = []
+    offset = 0
     for segment in segments:
         if offset % _ALIGN:
-            pieces.append(bytes(-offset % _ALIGN))
+            pieces.append(_ZEROS[: -offset % _ALIGN])
             offset += -offset % _ALIGN
         pieces.append(segment)
         offset += memoryview(segment).nbytes
@@ -65,24 +86,26 @@ def unpack(frame: Bytes, key: str, sealer: Signer) -> tuple[Entry, list[memoryvi
         SealError: the seal does not vouch for the header.
         LaterFormatError: a later version wrote it.
     """
-    entry, body, algorithm = _open(frame, key, sealer)
-    view = memoryview(frame)[body:]
+    view = memoryview(frame)
+    entry, body, algorithm = _open(view, key, sealer)
     if entry.product is not None:
-        if len(view):
+        if len(view) != body:
             raise DamagedError(f"{key}: bytes follow the header of a product")
         return entry, []
-    start, places = 0, []
+    start = end = body + (-body % _ALIGN if entry.sizes else 0)
+    segments = []
     for size in entry.sizes:
-        start += -start % _ALIGN
-        places.append(slice(start, start + size))
-        start += size
-    gap = -body % _ALIGN if places else 0
-    if len(view) != gap + start or any(view[:gap]):
-        raise DamagedError(f"{key}: expected {gap} zeros and {start} bytes after the header, found {len(view)} bytes")
-    view = view[gap:]
-    if algorithm.of([view]) != entry.digest:
+        end += -end % _ALIGN
+        segments.append(view[end : end + size])
+        end += size
+    if len(view) != end or view[body:start] != _ZEROS[: start - body]:
+        raise DamagedError(
+            f"{key}: expected {start - body} zeros and {end - start} bytes after the header, found {len(view) - body} "
+            "bytes"
+        )
+    if algorithm.of_one(view[start:]) != entry.digest:
         raise DamagedError(f"{key}: the payload does not have the digest that its header holds")
-    return entry, [view[place] for place in places]
+    return entry, segments
 
 
 def open_head(head: Bytes, key: str, sealer: Signer) -> tuple[Entry, int]:
@@ -93,15 +116,15 @@ def open_head(head: Bytes, key: str, sealer: Signer) -> tuple[Entry, int]:
         SealError: the seal does not vouch for the header.
         LaterFormatError: a later version wrote it.
     """
-    entry, end, _ = _open(head, key, sealer)
+    entry, end, _ = _open(memoryview(head), key, sealer)
     return entry, end
 
 
-def _open(head: Bytes, key: str, sealer: Signer) -> tuple[Entry, int, Algorithm]:
+def _open(head: memoryview, key: str, sealer: Signer) -> tuple[Entry, int, Algorithm]:
     """The entry, where its header ends, and the algorithm of its digest, which the seal tells."""
     end = header_end(head)
-    mark, number = bytes(head[START.size : BODY]), head[len(MAGIC)]
-    algorithm = sealer.verify(bytes(head[: START.size]) + bytes(head[BODY:end]), mark, number)
+    signed = b"".join((head[: START.size], head[BODY:end]))
+    algorithm = sealer.verify(signed, bytes(head[START.size : BODY]), head[len(MAGIC)])
     entry = parse(head, end)
     if entry.key != key:
         raise DamagedError(f"{key}: the entry belongs to another key, {entry.key}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -158,7 +157,14 @@ class KeptCopies:
 
     def _copy(self, cache: Cache, source: Entry, key: Key, until: float | None) -> None:
         end = float("inf") if until is None else until
-        draft = partial(replace, source, key=key.text, expires_at=end, stale_while_revalidate=0.0, stale_if_error=0.0)
+        draft = partial(
+            msgspec.structs.replace,
+            source,
+            key=key.text,
+            expires_at=end,
+            stale_while_revalidate=0.0,
+            stale_if_error=0.0,
+        )
         if isinstance(cache, ProductCache):
             _put_file(cache, source, key, draft)
             return

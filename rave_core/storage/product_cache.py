@@ -17,9 +17,9 @@ from uuid import uuid4
 from rave_core.backend import Backend, Located, SupportsFiles, SupportsUrl
 from rave_core.errors import ConfigurationError, DamagedError, EntryError
 from rave_core.model import Bytes, Entry, Key, OperationSpec
-from rave_core.storage.cache import Cache, Encoded, EntryDraft, Found
+from rave_core.storage.cache import Cache, Encoded, Found
 from rave_core.storage.checked_files import CheckedFiles, open_plain
-from rave_core.storage.frame import pack, unpack
+from rave_core.storage.frame import EntryDraft, pack, unpack
 from rave_core.storage.signature import Signer
 from rave_core.storage.written import suffix_of, written_file
 from rave_core.telemetry.diagnostics import Diagnostics

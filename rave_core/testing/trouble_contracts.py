@@ -12,11 +12,11 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from msgspec import structs
 
 from rave_core.backend import Backend, BackendFactory, peek
 from rave_core.clock import SystemClock
@@ -113,7 +113,9 @@ class DamageContract(ABC):
             backend: Some = runtime.cache.backend
             key, payload = call.key(1).text, pickle.dumps(_Bomb(str(tmp_path / "mark")), protocol=5)
             content = digest([payload], BLAKE3)
-            entry = replace(peek(backend.get(key)), codec="pickle", sizes=(len(payload),), digest=content, product=None)
+            entry = structs.replace(
+                peek(backend.get(key)), codec="pickle", sizes=(len(payload),), digest=content, product=None
+            )
             self.damage(backend, key, b"".join(map(bytes, pack(entry, [payload], Signer(b"of somebody else")))))
             assert call(1) == {"number": 1}
             assert not (tmp_path / "mark").exists()

@@ -163,7 +163,7 @@ def test_every_option_field_and_status_has_a_row(page: Page) -> None:
     options = [cells[0].strip("`").partition("=")[0] for cells in rows(text, "Options of a call")]
     assert options == [f"rave_{field.name}" for field in fields(Options)]
     told = [cells[0].strip("`") for cells in rows(text, "`Outcome`")]
-    assert told == [*(field.name for field in fields(Outcome)), *Status]
+    assert told == [*Outcome.__struct_fields__, *Status]
     assert_told([field.name for field in fields(Options)], text)
 
 
@@ -173,7 +173,7 @@ def test_every_option_field_and_status_has_a_row(page: Page) -> None:
         (expiry.BUILTIN, "expiration.md"),
         (["duration_strategy", "crossover_strategy", *(f.name for f in fields(expiry.Request))], "expiration.md"),
         ([codec.name for codec in codecs.codecs.builtin_codecs()], "keys-and-entries.md"),
-        ([field.name for field in fields(Entry)], "keys-and-entries.md"),
+        ([*Entry.__struct_fields__], "keys-and-entries.md"),
         ([*statistics._new_namespace(rave_core.clock.SystemClock()), *statistics._new_record()], "statistics.md"),
         ([discovery.PLUGINS, rave_http.plugins.discovery.GROUP], "hooks.md"),
     ],

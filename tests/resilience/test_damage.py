@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pickle
 import random
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from rave_core import using
 from rave_core.backend import peek
@@ -92,7 +92,7 @@ class Bomb:
 
 
 def _forged(store, payload, codec, signer):
-    entry = dataclasses.replace(
+    entry = structs.replace(
         peek(store.good), codec=codec, sizes=(len(payload),), digest=digest([payload], signer.algorithm)
     )
     return b"".join(pack(entry, [payload], signer))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import shutil
 from hashlib import blake2b
@@ -11,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from blake3 import blake3
+from msgspec import structs
 from xxhash import xxh3_128
 
 from rave_core import op, op_file, using
@@ -104,7 +104,7 @@ def test_products_of_the_first_format_are_read(make_runtime, runtime, key_file):
 def test_no_bit_of_an_entry_can_change(written_by):
     """Each bit of the frame, the padding and the payload, under each digest and seal."""
     signer, payload = Signer(KEY, private=written_by == "private"), bytes(range(256)) * 2
-    entry = dataclasses.replace(_entry(), sizes=(512,), digest=digest([payload], signer.algorithm))
+    entry = structs.replace(_entry(), sizes=(512,), digest=digest([payload], signer.algorithm))
     good = b"".join(pack(entry, [payload], signer))
     good = _first_format(good, KEY) if written_by == "first format" else good
     assert unpack(good, "a/b/c", signer)[1] == [payload]
@@ -169,7 +169,7 @@ def test_one_key_makes_two_seals():
     private, signed = Signer(KEY, private=True), Signer(KEY)
     frames = {}
     for signer in (private, signed):
-        entry = dataclasses.replace(_entry(), digest=digest([b"payload"], signer.algorithm))
+        entry = structs.replace(_entry(), digest=digest([b"payload"], signer.algorithm))
         frames[signer] = b"".join(pack(entry, [b"payload"], signer))
     with pytest.raises(SealError):
         unpack(frames[private], "a/b/c", signed)
@@ -182,7 +182,7 @@ def test_the_digest_is_that_of_the_seal(written_by, claimed):
     """A header can't choose its algorithm: sealed by a signer of one, it holds no digest of the other."""
     signer = Signer(KEY, private=written_by)
     for content in (digest([b"payload"], claimed), blake2b(b"payload", digest_size=32).hexdigest()):
-        frame = b"".join(pack(dataclasses.replace(_entry(), digest=content), [b"payload"], signer))
+        frame = b"".join(pack(structs.replace(_entry(), digest=content), [b"payload"], signer))
         with pytest.raises(DamagedError, match="algorithm"):
             unpack(frame, "a/b/c", signer)
 
@@ -190,4 +190,4 @@ def test_the_digest_is_that_of_the_seal(written_by, claimed):
 def _entry():
     from rave_core.testing.samples import frame_of
 
-    return dataclasses.replace(peek(b"".join(frame_of("a/b/c"))), sizes=(7,))
+    return structs.replace(peek(b"".join(frame_of("a/b/c"))), sizes=(7,))
