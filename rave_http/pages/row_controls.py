@@ -13,7 +13,7 @@ PARAMETERS: Final = ("where", "sort", "facet")
 """The parameters of a page about a table, besides that of the page of rows."""
 ADDED: Final = ("column", "operator", "value")
 """The fields of the form that adds a condition, in the order in which they make one."""
-_FORMS: Final = ("csv", "ndjson", "arrow", "json")
+_FORMS: Final = ("csv", "ndjson", "arrow", "parquet", "json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
 from rave_core.model import Entry, Key, Status
+from rave_core.rendering import is_table
 from rave_core.storage.cache import Cache
 from rave_core.storage.kept_copies import KeptCopies
 from rave_http.auth.authorizer import Authorizer
@@ -27,6 +28,7 @@ from rave_http.resources.kept import DIGEST, is_meant, kept_of, other_than
 from rave_http.resources.product_events import ProductEvents
 from rave_http.resources.product_facts import after_of, asked_of, facts_of
 from rave_http.resources.product_rows import ProductRows
+from rave_http.resources.shown_tables import ShownTables
 from rave_http.worker.all_jobs import AllJobs, Stopped
 from rave_http.worker.document_sender import DocumentSender
 from rave_http.worker.job_status import JobStatus, JobStatuses, State
@@ -85,6 +87,7 @@ class Products:
         workers: Workers,
         events: ProductEvents,
         rows: ProductRows,
+        tables: ShownTables,
         jobs: AllJobs,
         followers: Followers,
         sender: DocumentSender,
@@ -105,6 +108,7 @@ class Products:
             workers: forget purged products.
             events: the streams of their progress.
             rows: send those of tables.
+            tables: find those that pictures show.
             jobs: stop one.
             followers: learn who asks for a product.
             sender: sends what is recorded of a product.
@@ -121,6 +125,7 @@ class Products:
         self._workers = workers
         self._events = events
         self._rows = rows
+        self._tables = tables
         self._jobs = jobs
         self._followers = followers
         self._sender = sender
@@ -203,20 +208,22 @@ class Products:
             raise Problem("conflict", "The product is still being made; ask for its rows once it is there")
         if place.state is not State.READY:
             raise self._statuses.refuse(place)
-        if place.found is not None:
-            await self._rows.send(req, resp, wish, place.found.value, place.found.entry.digest)
-        else:  # no cache keeps it; the job that just ended does, for a moment
-            assert place.job is not None
-            await self._rows.send(req, resp, wish, place.job.task.result().value, "")
+        value, entry = _made(place)
+        table = None if is_table(value) else await self._tables.url_of(place, entry)
+        if table is None:
+            await self._rows.send(req, resp, wish, value, "" if entry is None else entry.digest)
+            return
+        query = f"?{req.query_string}" if req.query_string else ""
+        resp.status = "302 Found"
+        resp.set_headers({"Location": f"{table}/rows{query}", "Cache-Control": "no-store"})
 
     async def _send(self, req: Request, resp: Response, place: JobStatus, form: str | None) -> None:
+        value, entry = _made(place)
         if place.found is not None:
-            value, entry = place.found.value, cast("Entry | None", place.found.entry)
             status = Status.HIT if place.found.entry.is_fresh(self._clock.now()) else Status.STALE
-        else:  # no cache keeps it; the job that just ended does, for a moment
+        else:
             assert place.job is not None
-            outcome = place.job.task.result()
-            value, entry, status = outcome.value, outcome.entry, outcome.status
+            status = place.job.task.result().status
         req.scope["rave"].cache = status.value
         resolved = place.exported.resolved
         query = None
@@ -294,6 +301,15 @@ class Products:
 def _target_of(key: Key, exported: ExportedOperation, asked: dict[str, str]) -> _Target:
     form, prefer, digest = (asked.get(name) for name in ("rave.f", "rave.prefer", DIGEST))
     return _Target(key, exported, form, prefer, after_of(asked), digest)
+
+
+def _made(place: JobStatus) -> tuple[Any, Entry | None]:
+    """The value of a product that is ready, and what is recorded of it."""
+    if place.found is not None:
+        return place.found.value, place.found.entry
+    assert place.job is not None  # no cache keeps it; the job that just ended does, for a moment
+    outcome = place.job.task.result()
+    return outcome.value, outcome.entry
 
 
 def _split(path: str) -> tuple[str, str]:

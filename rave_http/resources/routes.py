@@ -45,6 +45,7 @@ from rave_http.resources.product_rows import ProductRows
 from rave_http.resources.ready import ResponseCache
 from rave_http.resources.result_pages import ResultPages
 from rave_http.resources.saved import SavedAccess, SavedList, SavedResource
+from rave_http.resources.shown_tables import ShownTables
 from rave_http.worker.document_sender import DocumentSender
 from rave_http.worker.history import History
 from rave_http.worker.questions import Questions
@@ -265,15 +266,17 @@ def _ladder(service: Service, ready: ResponseCache, pages: ResultPages) -> Ladde
 
 
 def _products(service: Service, events: ProductEvents, rows: TableRows, sender: DocumentSender) -> products.Products:
+    questions = Questions(service.foreign, service.tickets)
     return products.Products(
         service.authorizer,
         service.statuses,
-        Questions(service.foreign, service.tickets),
+        questions,
         service.waiting,
         service.responder,
         service.workers,
         events,
         ProductRows(rows),
+        ShownTables(service.namespaces, service.statuses, questions, service.links),
         service.all_jobs,
         service.followers,
         sender,

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+import msgspec
+
 from rave_core.model import Call, Entry, Key
 from rave_http.description.request_arguments import Asked, bind, read_query
 from rave_http.executors.foreign_code import ForeignCode, LeftError
@@ -56,6 +58,28 @@ class Questions:
         candidates = [asked] if entry is None else [asked, recorded_as(exported.name, entry)]
         known = await self._first(exported, key, candidates)
         return None if known is None else known[0].query
+
+    async def same_of(
+        self, exported: ExportedOperation, key: Key, asked: Asked | None, entry: Entry | None, other: ExportedOperation
+    ) -> tuple[Key, Asked] | None:
+        """The key that ``other`` has for the arguments of a result, and its question; ``None`` if none is known.
+
+        Args:
+            exported: whose result it is.
+            key: of the result.
+            asked: the call as written, if known.
+            entry: of the result, which may have recorded short forms of the arguments.
+            other: an operation that takes the same arguments.
+        """
+        known = await self.find(exported, key, (asked, None if entry is None else recorded_as(exported.name, entry)))
+        if known is None:
+            return None
+        same = msgspec.structs.replace(known[0], operation=other.name)
+        try:
+            call: Call = await self._foreign.call(other.name, bind, same, other.operation, other.resolved)
+        except (Problem, LeftError):
+            return None
+        return None if call.key is None else (call.key, same)
 
     async def _first(
         self, exported: ExportedOperation, key: Key, candidates: Iterable[Asked | None]

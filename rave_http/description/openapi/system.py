@@ -125,9 +125,15 @@ def _product() -> dict[str, Any]:
 
 def _rows() -> dict[str, Any]:
     texts = {"type": "array", "items": TEXT}
-    forms = ("text/csv", "application/x-ndjson", "application/vnd.apache.arrow.stream")
+    forms = (
+        "text/csv",
+        "application/x-ndjson",
+        "application/vnd.apache.arrow.stream",
+        "application/vnd.apache.parquet",
+    )
     found = {
         "200": answer("The rows.", ref("Rows"), *forms),
+        "302": {"description": "The product shows a table: these are the table's rows."},
         **problems(*_ACCESS, 400, 406, 409, 410, 422, 429, 500, 503, 504),
     }
     parameters = [

@@ -9,10 +9,12 @@ import json
 from typing import Any
 
 import pyarrow
+import pyarrow.parquet
 import pytest
 
+from rave_core.errors import UnrenderableError
 from rave_http.protocol.problems import Problem
-from rave_http.representation.row_forms import BATCH, stream_of
+from rave_http.representation.row_forms import BATCH, GROUP, stream_of
 from rave_http.representation.table_query import read_table_query
 from rave_http.representation.table_rows import Matching, TableRows
 
@@ -119,8 +121,34 @@ def test_a_long_table_is_streamed_in_pieces() -> None:
     assert len(read) == count + 1
     lines = streamed(matching, "ndjson", start=5, count=2).splitlines()
     assert [json.loads(line)["n"] for line in lines] == [count - 6, count - 7]
+    assert len(list(stream_of(matching, "arrow"))) == 4
     arrow = pyarrow.ipc.open_stream(streamed(matching, "arrow")).read_all()
     assert arrow.column("n").to_pylist() == list(range(count - 1, -1, -1))
+
+
+def test_parquet_is_streamed_in_row_groups() -> None:
+    """The same rows in order, in the memory of one group: the end of the file says where each begins."""
+    count = GROUP + 7
+    table = pyarrow.table(
+        {"n": list(range(count)), "at": pyarrow.array([NOON] * count, pyarrow.timestamp("us", "UTC"))}
+    )
+    matching = TableRows().find(table, read_table_query(["n", "at"], sort=["-n"]))
+    pieces = list(stream_of(matching, "parquet"))
+    assert len(pieces) == 3
+    file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(b"".join(pieces)))
+    assert [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)] == [GROUP, 7]
+    assert file.read().column("n").to_pylist() == list(range(count - 1, -1, -1))
+    assert file.schema_arrow == table.schema
+    part = streamed(matching, "parquet", start=5, count=2)
+    assert pyarrow.parquet.read_table(pyarrow.BufferReader(part)).column("n").to_pylist() == [count - 6, count - 7]
+
+
+def test_what_parquet_has_no_type_for_is_refused_before_anything_is_sent() -> None:
+    """With the forms that have one."""
+    table = pyarrow.table({"gap": pyarrow.array([(1, 2, 3)], pyarrow.month_day_nano_interval())})
+    matching = TableRows().find(table, read_table_query(["gap"]))
+    with pytest.raises(UnrenderableError, match="types that Parquet has"):
+        stream_of(matching, "parquet")
 
 
 def test_cells_that_arrow_does_not_write_as_csv_are_written() -> None:
@@ -136,3 +164,4 @@ def test_no_rows_are_sent_as_none() -> None:
     assert streamed(matching, "csv").count(b"\n") == 1
     assert streamed(matching, "ndjson") == b""
     assert pyarrow.ipc.open_stream(streamed(matching, "arrow")).read_all().num_rows == 0
+    assert pyarrow.parquet.read_table(pyarrow.BufferReader(streamed(matching, "parquet"))).num_rows == 0

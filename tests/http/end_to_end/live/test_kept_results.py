@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from tests.http.browser import MODES, Browser, opened
@@ -144,6 +145,26 @@ def test_wrong_times_digests_and_copies_are_refused(service: Service) -> None:
     kept = keep(service, "/lab/square?n=8").json()
     assert service.ask("POST", "/-/kept", json={"key": kept["key"]}, headers=ADA).status_code == 400
     assert service.get("/-/kept/nothing").status_code == 404
+
+
+def test_rows_of_a_picture_are_those_of_its_table(service: Service) -> None:
+    """With the same arguments, if the table is there; otherwise the answer says where to ask for it."""
+    path = f"/-/products/{key_of(service, '/lab/picture?n=31')}/rows"
+    missing = service.get(path)
+    assert (missing.status_code, missing.json()["operation"]) == (404, "/lab/measured?n=31")
+    table = key_of(service, "/lab/measured?n=31")
+    found = service.get(f"{path}?where=port%3E=50030&rave.f=csv")
+    assert (found.status_code, found.headers["Location"]) == (
+        302,
+        f"/-/products/{table}/rows?where=port%3E=50030&rave.f=csv",
+    )
+    parquet = service.get(path, headers={"Accept": "application/vnd.apache.parquet"}, allow_redirects=True)
+    assert parquet.headers["Content-Type"] == "application/vnd.apache.parquet"
+    rows = pyarrow.parquet.read_table(pyarrow.BufferReader(parquet.content))
+    assert rows.column("port").to_pylist() == list(range(50000, 50031))
+    assert service.get(f"/-/products/{key_of(service, '/lab/letter')}/rows").status_code == 406
+    copy = keep(service, "/lab/picture?n=31").json()["key"]
+    assert service.get(f"/-/products/{copy}/rows").headers["Location"].endswith(f"/{table}/rows")
 
 
 def test_a_result_is_kept_from_its_page(service: Service, browser: Browser) -> None:
