@@ -52,7 +52,7 @@ class Jobs:
 
     Attributes:
         is_draining: set when the worker is about to stop: waits end soon, and no job starts that nobody waits for.
-        on_run: called with each job whose body is about to run, and awaited.
+        around: called with each job whose body is about to run, and with what runs it and gives its result; awaited.
         on_end: called with each job that ended, and its outcome or ``None``.
     """
 
@@ -77,7 +77,7 @@ class Jobs:
             settings: how many may wait for a place, in all and of one client, and how long failures are remembered.
         """
         self.is_draining = asyncio.Event()
-        self.on_run: Callable[[Job], Awaitable[None]] | None = None
+        self.around: Callable[[Job, Callable[[], Awaitable[Result]]], Awaitable[Result]] = lambda _, run: run()
         self.on_end: Callable[[Job, Outcome[Any] | None], None] = lambda *_: None
         self._runtime = runtime
         self._reports = JobReports(metrics, runtime.events)
@@ -306,9 +306,7 @@ class Jobs:
 
             async def run(step: RunBody) -> Result:
                 job.is_running, job.may_be_kept = True, False
-                if self.on_run is not None:
-                    await self.on_run(job)
-                result = await executor.run(step, time_limit=limit)
+                result = await self.around(job, partial(executor.run, step, time_limit=limit))
                 job.may_be_kept = True
                 return result
 
@@ -342,7 +340,9 @@ class Jobs:
         if key is None or not (is_lost or (outcome is not None and outcome.status is Status.UNCACHED)):
             return
         self._recent[key] = job
-        asyncio.get_running_loop().call_later(self._failure_time, self._forget, key, job)
+        # It may have failed elsewhere, some time ago.
+        passed = 0.0 if job.failed is None else max(0.0, self._clock.now() - job.failed.at)
+        asyncio.get_running_loop().call_later(max(0.0, self._failure_time - passed), self._forget, key, job)
 
     def _forget(self, key: str, job: Job) -> None:
         if self._recent.get(key) is job:

@@ -13,7 +13,6 @@ from typing import Any, Final
 from rave_core.backend import StoreURL
 from rave_core.errors import ConfigurationError, RaveError
 from rave_core.lifecycle import PluginContext, RunningPlugins, State
-from rave_core.model import Outcome, Status
 from rave_core.runtime.runtime import Runtime, as_default
 from rave_core.settings import Settings
 from rave_core.storage.checked_files import CheckedFiles
@@ -29,7 +28,6 @@ from rave_http.executors import ExecutorContext
 from rave_http.executors.choice import Executors
 from rave_http.executors.foreign_code import PATIENCE, ContainedThreads, ForeignCode, TimedCalls
 from rave_http.jobs.followers import Followers
-from rave_http.jobs.job import Job
 from rave_http.jobs.jobs import PULSE, Jobs
 from rave_http.jobs.tickets import Tickets
 from rave_http.namespaces.ini_file import read_namespaces
@@ -43,6 +41,7 @@ from rave_http.representation.conditional_responses import Sendfile
 from rave_http.representation.representations import Representations
 from rave_http.settings import ServiceSettings
 from rave_http.worker.all_jobs import AllJobs
+from rave_http.worker.job_records import JobRecords
 from rave_http.worker.job_status import JobStatuses
 from rave_http.worker.kept_results import KeptResults
 from rave_http.worker.limits import EventStreams, WaitingRequests
@@ -147,7 +146,6 @@ class Service:
             foreign=self.foreign,
             settings=own,
         )
-        self.jobs.on_run, self.jobs.on_end = self._begins, self._ended
         self.copies = KeptCopies(runtime.cache, runtime.products, self.clock)
         self.waiting = WaitingRequests(
             self.jobs, self.metrics, most=own.max_waiting, most_of_one=own.share_of(own.max_waiting)
@@ -158,6 +156,8 @@ class Service:
         own, clock = self.settings, self.clock
         self.results = KeptResults(self.runtime, url_seconds=own.product_urls)
         self.tickets = Tickets(self.runtime.cache, clock, keep=own.ticket_time)
+        records = JobRecords(self.tickets, self.workers, clock, self._start, failure_time=own.failure_time)
+        self.jobs.around, self.jobs.on_end = records.around, records.ended
         self.statuses = JobStatuses(
             self.namespaces,
             self.jobs,
@@ -260,32 +260,6 @@ class Service:
         states = self.namespaces.states()
         self.metrics.export([name for state in states for name in state.operations])
         self.metrics.namespaces({state.name: (state.generation, bool(state.error)) for state in states})
-
-    async def _begins(self, job: Job) -> None:
-        """Records in a ticket that its body runs, before it does: the body may kill this very process.
-
-        Raises:
-            asyncio.CancelledError: the product of the ticket was cancelled or failed elsewhere, while the job waited.
-        """
-        if not job.is_promised or job.is_counted or job.key is None:
-            return
-        ticket = await asyncio.to_thread(self.tickets.recorded, job.key)
-        if ticket is not None and ticket.failed is not None and job.is_answered_by(ticket):
-            job.cancelled = ticket.failed
-            raise asyncio.CancelledError
-        await job.count(self.tickets.begin)
-
-    def _ended(self, job: Job, outcome: Outcome[Any] | None) -> None:
-        if outcome is not None and outcome.status is Status.REFRESHED and job.key is not None:
-            self._start(self.workers.forget(job.key))
-        # An interrupted job has neither made its product nor failed: its ticket stays open for others to make it.
-        is_over = outcome is not None or job.failed is not None
-        if job.cancelled is not None:
-            return  # whoever cancelled it has recorded that
-        if is_over and job.is_promised and job.key is not None:
-            self._start(asyncio.to_thread(self.tickets.end, job.key, job.failed))
-        elif job.is_counted and job.key is not None:
-            self._start(asyncio.to_thread(self.tickets.cut, job.key))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         """Starts a task that no request waits for, only the worker before it stops."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,16 @@ def fails(n):
     raise RuntimeError(n)
 
 
-__export__ = {"poison": poison, "bystander": bystander, "fails": fails}
+@op
+@typemap(int)
+def fails_late(n):
+    ran(f"late {n}")
+    while not LOG.with_name("go").exists():
+        time.sleep(0.02)
+    raise RuntimeError(n)
+
+
+__export__ = {"poison": poison, "bystander": bystander, "fails": fails, "fails_late": fails_late}
 """
 
 
@@ -126,6 +136,21 @@ def test_looking_at_failed_tickets_runs_nothing(
     while time.monotonic() < forgotten:
         assert have_failed()
     assert len(service.runs("fails")) == 6
+
+
+def test_what_failed_in_one_worker_is_not_run_by_another(
+    lab: Path, start_service: Callable[..., Service], wait_until: Callable[..., Any]
+) -> None:
+    """Neither for plain requests that waited there for the result, nor for those that come a moment later."""
+    service = start_service(workers=3, failure_time=60)
+    ask = lambda _: requests.get(f"{service.url}/lab/fails_late?n=1", timeout=40)  # noqa: E731  # over a new connection
+    with ThreadPoolExecutor(12) as pool:
+        waiting = [pool.submit(ask, n) for n in range(12)]
+        wait_until(lambda: service.runs("late 1"), what="the first run")
+        (lab / "go").touch()
+        answers = [each.result() for each in waiting] + list(pool.map(ask, range(12)))
+    assert {(each.status_code, each.json()["detail"]) for each in answers} == {(500, "RuntimeError: 1")}
+    assert len(service.runs("late 1")) == 1
 
 
 def test_what_failed_elsewhere_while_it_waited_for_its_turn_is_not_run_again(
