@@ -15,11 +15,10 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 
-import msgspec
-
 from rave_core.clock import Clock, SystemClock
 from rave_http.asgi.access_log import AccessLog
 from rave_http.protocol.hosts import Hosts
+from rave_http.protocol.json_texts import to_json
 from rave_http.protocol.problems import MEDIA_TYPE, Problem
 from rave_http.protocol.proxies import Proxies
 from rave_http.protocol.request_record import RequestRecord
@@ -158,7 +157,7 @@ class OuterMiddleware:
 
     async def _apologize(self, scope: MutableMapping[str, Any], exchange: _Exchange, problem: Problem) -> None:
         """Answers with a problem, since the application did not."""
-        body = msgspec.json.encode(problem.document(base=self._base, instance=scope["path"]))
+        body = to_json(problem.document(base=self._base, instance=scope["path"]))
         headers = [
             (b"content-type", MEDIA_TYPE.encode()),
             (b"content-length", str(len(body)).encode()),

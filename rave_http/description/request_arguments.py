@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
@@ -26,6 +27,7 @@ JSON: Final = "application/json"
 _MOST_FIELDS: Final = 1000
 _MOST_DEPTH: Final = 64
 _LONGEST_QUERY: Final = 2000
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 _log = logging.getLogger("rave.http")
 
@@ -206,7 +208,8 @@ def _document(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        document = json.loads(_text(body), object_pairs_hook=_members, parse_constant=_refuse_constant)
+        text = _text(body)
+        document = json.loads(text, object_pairs_hook=_members, parse_constant=_refuse_constant)
     except ValueError as error:
         raise Problem("bad-request", f"The body is not JSON: {str(error)[:200]}") from None
     except RecursionError:
@@ -218,7 +221,17 @@ def _document(body: bytes) -> dict[str, Any]:
         raise Problem("bad-request", f"{dotted[:80]!r} belongs in the query, not in the body")
     if _is_deeper(document, _MOST_DEPTH):
         raise Problem("bad-request", f"The body nests deeper than {_MOST_DEPTH} levels")
+    if _SURROGATE.search(text) and not _is_unicode(document):
+        raise Problem("bad-request", "The body has half of a surrogate pair, such as \\ud800, where a character is due")
     return document
+
+
+def _is_unicode(document: Any) -> bool:
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

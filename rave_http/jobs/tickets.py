@@ -23,6 +23,7 @@ from rave_core.storage.cache import Cache
 from rave_core.storage.listing import foremost, prefix_of
 from rave_core.system.host import host_id, is_alive, process_start
 from rave_http.description.request_arguments import Asked
+from rave_http.protocol.json_texts import to_json
 
 OPERATION: Final = "-/tickets"
 MOST_RUNS: Final = 2
@@ -245,7 +246,7 @@ class Tickets:
             arguments={"key": ticket.key},
         )
         try:
-            self._cache.put(key, draft, self._cache.encode(msgspec.json.encode(ticket)))
+            self._cache.put(key, draft, self._cache.encode(to_json(ticket)))
         except Exception as error:  # noqa: BLE001  # a store may raise anything; this worker knows the job
             _log.warning("the record of the ticket for %s can't be kept: %s", ticket.key, error)
             return

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final, Self
 
-import msgspec
 from falcon.asgi import Request, Response
 
 from rave_http.protocol.headers import NO_STORE
+from rave_http.protocol.json_texts import to_json
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
@@ -41,7 +41,7 @@ def send_json(resp: Response, document: Any, *, status: str = "200 OK", media_ty
     """A document as JSON, which no cache may keep."""
     resp.status = status
     resp.content_type = media_type
-    resp.data = msgspec.json.encode(document)
+    resp.data = to_json(document)
     resp.set_header("Cache-Control", NO_STORE)
 
 

@@ -17,6 +17,7 @@ from rave_http.auth.authorizer import Authorizer
 from rave_http.description.openapi import document
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.conditions import is_unchanged
+from rave_http.protocol.json_texts import to_json
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import PROBLEMS, Problem
 from rave_http.protocol.queries import read
@@ -79,8 +80,8 @@ class OpenAPI:
             others=self._others,
         )
         # In parts, since the event loop stands still while one is written.
-        made["paths"] = {path: msgspec.Raw(msgspec.json.encode(item)) for path, item in made["paths"].items()}
-        body = msgspec.json.encode(made)
+        made["paths"] = {path: msgspec.Raw(to_json(item)) for path, item in made["paths"].items()}
+        body = to_json(made)
         return body, f'"{blake2b(body, digest_size=16).hexdigest()}"'
 
 

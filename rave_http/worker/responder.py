@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
@@ -13,6 +12,7 @@ from rave_http.description.operation_documents import name_behind
 from rave_http.jobs.job import Job, progress_document
 from rave_http.protocol.conditions import check_write
 from rave_http.protocol.headers import NO_STORE, caching_headers
+from rave_http.protocol.json_texts import to_json, to_utf8
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import MEDIA_TYPE, PLAIN_PROBLEMS, Problem
 from rave_http.protocol.request_record import RequestRecord
@@ -211,7 +211,7 @@ class Responder:
         form = prefers(req, *forms, "text/html")
         if form == TEXT:
             resp.content_type = f"{TEXT}; charset=UTF-8"
-            resp.data = f"{problem.detail}\r\n".encode()
+            resp.data = to_utf8(f"{problem.detail}\r\n")
             return
         document = problem.document(base=self.links.base, instance=req.path)
         record: RequestRecord | None = req.scope.get("rave")
@@ -224,4 +224,4 @@ class Responder:
             send_page(resp, page, status=str(problem.status))
             return
         resp.content_type = MEDIA_TYPE
-        resp.data = msgspec.json.encode(document)
+        resp.data = to_json(document)

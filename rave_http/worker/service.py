@@ -97,6 +97,7 @@ class Service:
         self._add_authorizer()
         self._add_workers(run_directory)
         self._add_jobs(run_directory)
+        self._add_tickets()
         self._add_products()
         self._tasks: list[asyncio.Task[None]] = []
         self._behind: set[asyncio.Task[None]] = set()
@@ -152,12 +153,15 @@ class Service:
         )
         self.streams = EventStreams(self.metrics, most=own.max_events, most_of_one=own.share_of(own.max_events))
 
-    def _add_products(self) -> None:
+    def _add_tickets(self) -> None:
         own, clock = self.settings, self.clock
-        self.results = KeptResults(self.runtime, url_seconds=own.product_urls)
         self.tickets = Tickets(self.runtime.cache, clock, keep=own.ticket_time)
         records = JobRecords(self.tickets, self.workers, clock, self._start, failure_time=own.failure_time)
         self.jobs.around, self.jobs.on_end = records.around, records.ended
+
+    def _add_products(self) -> None:
+        own, clock = self.settings, self.clock
+        self.results = KeptResults(self.runtime, url_seconds=own.product_urls)
         self.statuses = JobStatuses(
             self.namespaces,
             self.jobs,

@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from rave_core.errors import Signal, UnknownNameError, describe_error, nearest
+from rave_http.protocol.json_texts import to_json
 from rave_http.workers.run_directory import RunDirectory
 
 QuestionHandler = Callable[[dict[str, Any]], Any | Awaitable[Any]]
@@ -212,7 +213,7 @@ def _bound(path: str) -> socket.socket:
 
 
 def _line(document: object) -> bytes:
-    line = msgspec.json.encode(document) + b"\n"
+    line = to_json(document) + b"\n"
     if len(line) > MAX_BYTES:
         raise ValueError(f"workers tell each other {MAX_BYTES} bytes at most, not {len(line)}")
     return line

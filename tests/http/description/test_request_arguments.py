@@ -207,6 +207,14 @@ def test_a_bad_json_body_is_a_bad_request(body: bytes) -> None:
     refused("bad-request", "", JSON, body)
 
 
+@pytest.mark.parametrize("body", [rb'{"n": "\ud800"}', rb'{"\udcff": 1}', rb'{"n": [{"a": ["x\uDFFF"]}]}'])
+def test_half_of_a_surrogate_pair_is_no_text(body: bytes) -> None:
+    """No answer, ticket or log could write it in UTF-8; a pair is one character."""
+    refused("bad-request", "", JSON, body)
+    whole = read_body("args/op", "", JSON, rb'{"n": "\ud83d\ude00 \\ud800"}')
+    assert whole.asked.document == {"n": "\U0001f600 \\ud800"}
+
+
 def test_json_may_not_nest_without_end() -> None:
     """A body that nests too deep is refused before anybody recurses into it."""
     refused("bad-request", "", JSON, b'{"n":' + b"[" * 100 + b"]" * 100 + b"}")

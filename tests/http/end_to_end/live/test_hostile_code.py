@@ -13,7 +13,7 @@ Service = Any  # RunningService of the conftest
 
 LAB = """\
 import argparse, logging, os, threading
-from rave_core import OperationError, op, typemap
+from rave_core import OperationError, op, progress, typemap
 from rave_core.errors import ArgumentError
 
 vars(logging).setdefault("statistics", {})["Lab"] = {
@@ -96,13 +96,22 @@ def unkeepable():
     return Unkeepable()
 
 
+@op
+def unwritable(how="raises"):
+    '''Its very description has half of a surrogate pair in it: \\udcff.'''
+    progress(1, 2, "reads caf\\udce9.txt")
+    if how == "refuses":
+        raise OperationError("no caf\\udce9.txt", errors=[{"parameter": "how", "detail": "\\udce9"}])
+    raise FileNotFoundError("no caf\\udce9.txt")
+
+
 @op(expires="nocache")
 def worker():
     return os.getpid()
 
 
 __export__ = {each.function.__name__: each for each in (
-    window, refuse, missing, number, odd, waits, strategy, unkeepable, worker)}
+    window, refuse, missing, number, odd, waits, strategy, unkeepable, unwritable, worker)}
 """
 
 
@@ -210,3 +219,16 @@ def test_a_callable_that_never_ends_spoils_its_own_cell(hostile: Service) -> Non
         assert cells["Stuck"].startswith("error: ")
         assert cells["Left"].startswith("error: ")
     assert hostile.get("/lab/window?first=0&last=2").status_code == 200
+
+
+def test_texts_that_utf_8_cannot_write_cost_no_answer(hostile: Service, wait_until: Callable[..., Any]) -> None:
+    """Names of files may be such: what fails says so, its ticket too, and one operation does not hide the others."""
+    failed = hostile.get("/lab/unwritable")
+    assert (failed.status_code, failed.json()["detail"]) == (500, "FileNotFoundError: no caf?.txt")
+    refused = hostile.get("/lab/unwritable?how=refuses")
+    assert (refused.status_code, refused.json()["errors"]) == (422, [{"parameter": "how", "detail": "?"}])
+    ticket = hostile.get("/lab/unwritable?how=async", headers={"Prefer": "respond-async"}).headers["Location"]
+    wait_until(lambda: hostile.get(ticket).json().get("detail") == "FileNotFoundError: no caf?.txt", what="its failure")
+    for path in ("/", "/lab", "/-/ops", "/-/ops/lab/unwritable", "/-/openapi.json", "/-/jobs"):
+        for form in ("application/json", "text/html"):
+            assert hostile.get(path, headers={"Accept": form}).status_code == 200, (path, form)
