@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -24,6 +25,7 @@ _ROOTS = frozenset(
         "LOAD_FROM_DICT_OR_DEREF",
     }
 )
+_COMPREHENSIONS = re.compile(r"<(?:listcomp|setcomp|dictcomp|genexpr)>\.(?:<locals>\.)?")
 _ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _NOTHING = frozenset({"PUSH_NULL", "CACHE", "NOP", "EXTENDED_ARG", "RESUME", "PRECALL"})
 _OPEN_ATTRIBUTES = frozenset({"__subclasses__", "__globals__", "__dict__", "_getframe", "currentframe", "f_globals"})
@@ -34,6 +36,11 @@ def code_digest(code: CodeType) -> str:
     state = blake2b(digest_size=16)
     _feed(state, code)
     return state.hexdigest()
+
+
+def place_of(code: CodeType) -> str:
+    """``qualname@line`` of code, as a syntax tree has it, where comprehensions and generators have no names."""
+    return f"{_COMPREHENSIONS.sub('', code.co_qualname)}@{code.co_firstlineno}"
 
 
 def nested_codes(code: CodeType) -> Iterator[CodeType]:

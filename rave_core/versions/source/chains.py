@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
+from rave_core.versions.source.imports import follow_import
 from rave_core.versions.source.locality import Place
 from rave_core.versions.source.modules import has_file, names_in
 from rave_core.versions.source.names import Chain, ReachedNames
@@ -15,6 +16,15 @@ from rave_core.versions.source.operations import operation_in
 from rave_core.versions.source.walk import BoundName, Walk
 
 _MISSING: Any = object()
+
+
+def own_attributes(value: object) -> dict[str, Any]:
+    """The ``__dict__`` of an object, asked for without running code of its class; empty if there is none."""
+    try:
+        found: dict[str, Any] = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def is_code(value: object) -> bool:
@@ -67,9 +77,9 @@ def _note_name(walk: Walk, space: dict[str, Any], name: str, value: Any) -> None
     walk.named.setdefault((id(space), name), BoundName(space, name, value, name))
 
 
-def add_named(walk: Walk, space: dict[str, Any], name: str, value: Any) -> None:
-    """Adds what a module's name stands for: code at once, values after all code is known."""
-    full = f"{space.get('__name__', '')}.{name}"
+def add_named(walk: Walk, space: dict[str, Any], name: str, value: Any, label: str = "") -> None:
+    """Adds what a name of a module, or of a function, stands for: code at once, values after all code is known."""
+    full = label or f"{space.get('__name__', '')}.{name}"
     if name in walk.ignore or full in walk.ignore:
         walk.put("left out")
         walk.tell(full, "left out by the author")
@@ -96,6 +106,7 @@ def follow_module(walk: Walk, module: ModuleType, rest: list[str], label: str) -
             if place is Place.PROJECT and "__getattr__" in space:
                 name = space.get("__name__", "")
                 walk.tell(f"{name}.{rest[0]}", "the module's __getattr__ gives it, so the whole module counts")
+                follow_import(walk, 0, f"{name}.{rest[0]}", "?", "", space)
                 break
             walk.put("missing", rest[0])
             return
@@ -148,9 +159,9 @@ def note_changes(walk: Walk, names: ReachedNames, space: dict[str, Any], cells: 
 
 def _note_change(walk: Walk, chain: Chain, space: dict[str, Any], who: str) -> None:
     value, rest = space[chain[0]], list(chain[1:])
-    while rest and isinstance(value, (ModuleType, type)):
+    while rest and isinstance(value, (ModuleType, type, FunctionType)):
         inner = names_in(value) if isinstance(value, ModuleType) else vars(value)
-        if isinstance(value, ModuleType):
+        if not isinstance(value, type):
             walk.note_change((id(inner), rest[0]), who, inner)
         if rest[0] not in inner:
             return

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import enum
 import functools
 import sys
-from collections.abc import Collection, Iterator
+import types
+from collections.abc import Collection, Iterable, Iterator
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, WrapperDescriptorType
 from typing import Any
 
+from rave_core.versions.source.chains import own_attributes
 from rave_core.versions.source.facts import Definition, Facts
-from rave_core.versions.source.functions import function_place, own_attributes, put_definition, reach
+from rave_core.versions.source.functions import function_place, put_definition, reach
 from rave_core.versions.source.loaded_source import sources
 from rave_core.versions.source.locality import Locality, Place
 from rave_core.versions.source.modules import has_file, names_in
@@ -106,6 +109,8 @@ def is_of_project(cls: type, locality: Locality) -> bool:
 
 
 def _place(cls: type, locality: Locality) -> Place:
+    if cls.__module__ == "types" and cls.__qualname__ not in vars(types):  # made by a call, of `make_dataclass` say
+        return Place.PROJECT
     return locality.of(cls.__module__ if isinstance(cls.__module__, str) else "builtins", _file(cls))
 
 
@@ -131,13 +136,35 @@ def describe_class(walk: Walk, cls: type) -> None:
         for decorator in definition.decorators:
             if decorator.is_own:
                 reach(walk, decorator.names, space, {}, label, is_loading=True)
+    _relatives(walk, cls, label)
+    facts = facts_of_class(walk, cls, space)
+    _members(walk, cls, label, facts.outline.classes.get(cls.__qualname__, ()) if facts is not None else ())
+    _fields(walk, cls, label)
+
+
+def _relatives(walk: Walk, cls: type, label: str) -> None:
+    """Adds the bases of a class, its metaclass, and what was registered with it."""
+    walk.classes.append(cls)
     for base in cls.__mro__[1:-1]:
         walk.refer(base, label)
     if type(cls) is not type:
         walk.refer(type(cls), label)
-    facts = facts_of_class(walk, cls, space)
-    _members(walk, cls, label, facts.outline.classes.get(cls.__qualname__, ()) if facts is not None else ())
-    _fields(walk, cls, label)
+    for each in _registered(cls):
+        walk.put("registered")
+        walk.refer(each, label)
+
+
+def _registered(cls: type) -> list[type]:
+    """The classes that were registered with an abstract base class, and inherit nothing of it."""
+    dump = getattr(abc, "_get_dump", None)  # what `ABCMeta._dump_registry` uses, which prints
+    if dump is None or not isinstance(cls, abc.ABCMeta):
+        return []
+    return in_order(each for each in (reference() for reference in dump(cls)[0]) if each is not None)
+
+
+def in_order(classes: Iterable[type]) -> list[type]:
+    """Classes by name, since they come in no order, or in that of their making."""
+    return sorted(classes, key=lambda cls: (str(cls.__module__), cls.__qualname__))
 
 
 def methods(walk: Walk, cls: type) -> list[FunctionType]:
@@ -156,7 +183,7 @@ def _methods(cls: type) -> list[FunctionType]:
         for each in found
         if each is not None
         and not is_generated(each)
-        and each.__module__ == cls.__module__
+        and each.__module__ == cls.__module__ == each.__globals__.get("__name__")
         and each.__qualname__.startswith(f"{cls.__qualname__}.")
     ]
 
@@ -204,6 +231,7 @@ def _members(walk: Walk, cls: type, label: str, bound: Collection[str]) -> None:
         who = walk.presumed.state.get((id(member), "")) if type(member) not in SCALARS and function is None else None
         if who is not None and not isinstance(member, type):
             walk.put("state")
+            walk.held.append((member, f"{label}.{name}"))
             walk.tell(f"{label}.{name}", f"{who} writes to it, so its value does not count")
             continue
         walk.refer(member, f"{label}.{name}")

@@ -11,10 +11,12 @@ from rave_core.errors import UnknownNameError
 from rave_core.model import Kind, OperationSpec
 from rave_core.versions.guards import Guards
 from rave_core.versions.source import imports
+from rave_core.versions.source.chains import own_attributes
 from rave_core.versions.source.classes import describe_class
 from rave_core.versions.source.converted import NotLookedUp, put_converters
-from rave_core.versions.source.functions import describe_function, own_attributes
+from rave_core.versions.source.functions import describe_function
 from rave_core.versions.source.guarded_names import guards_of
+from rave_core.versions.source.held_code import add_held
 from rave_core.versions.source.loaded_source import sources
 from rave_core.versions.source.locality import Locality, Place
 from rave_core.versions.source.modules import describe_module
@@ -132,7 +134,7 @@ def _walked(request: ClosureRequest, presumed: Presumed, locality: Locality) -> 
         walk.go_on_from_root()
         if add_receivers(walk):
             continue
-        if not walk.later:
+        if not walk.later and not add_held(walk):
             return walk
         state = walk.state()
         for _ in range(len(walk.later)):

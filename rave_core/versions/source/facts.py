@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any
 
-from rave_core.versions.source.bytecode import code_digest
+from rave_core.versions.source.bytecode import code_digest, place_of
 from rave_core.versions.source.names import Chain, ReachedNames, names_of
-from rave_core.versions.source.normal_form import normal_form
+from rave_core.versions.source.normal_form import FUNCTIONS, normal_form
 from rave_core.versions.source.outline import Parsed, SourceOutline, top_statements
 from rave_core.versions.source.tokens import digest_of
 
@@ -78,7 +78,7 @@ class Facts:
 
     def function(self, code: CodeType) -> Definition | None:
         """The definition of loaded code; ``None`` if this source is not what it was compiled from."""
-        key = f"{code.co_qualname}@{code.co_firstlineno}"
+        key = place_of(code)
         compiled = self._kept(f"codes {key}", lambda parsed: parsed.digests(key))
         if not compiled or code_digest(code) not in compiled:
             return None
@@ -100,7 +100,7 @@ class Facts:
         )
 
     def assigned(self, name: str) -> Definition | None:
-        """The statements of the module that bind or change a name; ``None`` if there are none."""
+        """The statements of the module that bind or change a name, definitions too; ``None`` if there are none."""
         return self._definition(f"name {name}", lambda parsed: _binding(parsed.tree, name))
 
     def module(self) -> Definition | None:
@@ -163,9 +163,12 @@ def _which(code: CodeType, spans: list[list[int]]) -> int | None:
 
 
 def _binding(tree: ast.Module, name: str) -> list[ast.stmt]:
-    found = []
+    found: list[ast.stmt] = []
     for statement in top_statements(tree.body):
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            continue
+        if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
+            found += [statement] if statement.name == name else []
             continue
         names = names_of(statement)
         if name in names.stores or any(chain[0] == name for chain in names.changes):

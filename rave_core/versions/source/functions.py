@@ -9,6 +9,7 @@ from typing import Any
 
 from rave_core.versions.source import chains
 from rave_core.versions.source.bytecode import code_digest
+from rave_core.versions.source.chains import own_attributes
 from rave_core.versions.source.facts import Decorator, Definition
 from rave_core.versions.source.imports import follow_import
 from rave_core.versions.source.loaded_source import LoadedCode, sources
@@ -56,15 +57,6 @@ NOTES = frozenset(
 """RAVE's own decorators, by name: for programs that wrap them in functions of their own."""
 
 
-def own_attributes(value: object) -> dict[str, Any]:
-    """The ``__dict__`` of an object, asked for without running code of its class; empty if there is none."""
-    try:
-        found: dict[str, Any] = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def function_place(walk: Walk, function: FunctionType) -> Place:
     """Whose code a function is."""
     space = function.__globals__
@@ -99,11 +91,19 @@ def describe_function(
     if (wrapped := attributes.get("__wrapped__")) is not None:
         walk.put("wraps")
         walk.refer(wrapped, label)
+    _attributes(walk, attributes, label)
     cells = dict(_cells(function))
     if is_captured_in_key:
         cells = {name: value if chains.is_code(value) else "in the key" for name, value in cells.items()}
     reach(walk, loaded.definition.names, function.__globals__, cells, label)
     _decorators(walk, loaded.definition, function.__globals__, label, is_body=is_body)
+
+
+def _attributes(walk: Walk, attributes: dict[str, Any], label: str) -> None:
+    """Adds what was set on a function, such as a limit or a counter."""
+    for name, value in sorted(attributes.items()):
+        if not name.startswith("__"):
+            chains.add_named(walk, attributes, name, value, f"{label}.{name}")
 
 
 def loaded_code(walk: Walk, function: FunctionType, label: str) -> LoadedCode:
@@ -125,7 +125,7 @@ def put_definition(
     decorators = [each for each in definition.decorators if not is_note(each, space, is_body=is_body)]
     for decorator in decorators:
         walk.put("decorated", decorator.digest)
-    if any(not _is_harmless(walk, each, space) for each in decorators):
+    if walk.presumed.reads_docs or any(not _is_harmless(walk, each, space) for each in decorators):
         walk.put("annotations", definition.annotations)
     if walk.presumed.reads_docs:
         walk.put("docs", definition.docs, doc or "")
@@ -151,7 +151,7 @@ def _is_harmless(walk: Walk, decorator: Decorator, space: Mapping[str, Any]) -> 
 
 def _decorators(walk: Walk, definition: Definition, space: dict[str, Any], label: str, *, is_body: bool) -> None:
     """Follows the decorators of a function. They ran when it was defined, so what they write is not a call's state."""
-    annotated = False
+    annotated = walk.presumed.reads_docs
     for decorator in definition.decorators:
         if is_note(decorator, space, is_body=is_body):
             continue
@@ -188,6 +188,25 @@ def reach(
     if names.open:
         whole_module(walk, space)
     walk.is_loading = before
+
+
+def put_making(walk: Walk, label: str) -> None:
+    """Adds the statements that make the value being inspected, and the code that they use."""
+    walk.put("made by")
+    if walk.making is not None:
+        made, space = walk.making
+        put_definition(walk, made, space)
+        reach_making(walk, made, space, label)
+
+
+def reach_making(walk: Walk, made: Definition, space: dict[str, Any], label: str) -> None:
+    """Follows what the statements that make a value use: they ran while the module was loaded."""
+    own = label.rpartition(".")[2]
+    names = ReachedNames(chains={each for each in made.names.chains if each[0] != own}, imports=made.names.imports)
+    reach(walk, names, space, {}, label, is_loading=True)
+    for decorator in made.decorators:
+        if decorator.is_own:
+            reach(walk, decorator.names, space, {}, label, is_loading=True)
 
 
 def _cells(function: FunctionType) -> list[tuple[str, Any]]:

@@ -11,8 +11,8 @@ from typing import Any
 
 from rave_core.versions.epochs import shell
 from rave_core.versions.guards import ABSENT, Guard, Guards
+from rave_core.versions.source.chains import own_attributes
 from rave_core.versions.source.classes import CONSTRUCTION, class_place, function_in
-from rave_core.versions.source.functions import own_attributes
 from rave_core.versions.source.locality import Place
 from rave_core.versions.source.modules import has_file, names_in
 from rave_core.versions.source.operations import operation_in

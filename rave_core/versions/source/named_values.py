@@ -7,8 +7,7 @@ from typing import Any
 
 from rave_core.fingerprint.encoder import encode
 from rave_core.versions.source.facts import Definition
-from rave_core.versions.source.functions import reach
-from rave_core.versions.source.names import ReachedNames
+from rave_core.versions.source.functions import reach_making
 from rave_core.versions.source.tokens import digest_of
 from rave_core.versions.source.values import INERT
 from rave_core.versions.source.walk import SCALARS, BoundName, Walk
@@ -29,7 +28,7 @@ def describe_named(walk: Walk, found: BoundName, state: dict[tuple[int, str], st
         walk.named[(id(space), name)] = found
     walk.note_value((id(space), name))
     walk.note_value((id(value), ""))
-    walk.making = made.code if made is not None else ""
+    walk.making = (made, space) if made is not None else None
     if type(value) in SCALARS:
         walk.nodes[found.label] = f"{value!r:.40}" if len(repr(value)) <= 40 else digest_of(encode(value))[:12]
     else:
@@ -41,10 +40,8 @@ def _state(walk: Walk, found: BoundName, writer: str, made: Definition | None) -
     value = found.value
     walk.put("state", made.code if made is not None else type(value).__qualname__)
     if made is not None:
-        names = ReachedNames(
-            chains={each for each in made.names.chains if each[0] != found.name}, imports=made.names.imports
-        )
-        reach(walk, names, found.space, {}, found.label, is_loading=True)
+        reach_making(walk, made, found.space, found.label)
+    walk.held.append((value, found.label))
     for key, item in _code_in(value):
         walk.refer(key, found.label)
         walk.refer(item, found.label)

@@ -50,7 +50,20 @@ OPEN_NAMES = frozenset({"eval", "exec", "globals", "__import__", "vars", "compil
 """Builtins that reach names which no syntax tree shows."""
 _OPEN_ATTRIBUTES = frozenset({"__subclasses__", "__globals__", "__dict__", "_getframe", "currentframe", "f_globals"})
 _OPEN_CHAINS = frozenset({("sys", "modules"), ("inspect", "stack")})
-_DOCS = frozenset({"__doc__", "getdoc", "getsource", "getsourcelines", "cleandoc"})
+_DOCS = frozenset(
+    {
+        "__doc__",
+        "__annotations__",
+        "cleandoc",
+        "get_annotations",
+        "get_type_hints",
+        "getdoc",
+        "getfullargspec",
+        "getsource",
+        "getsourcelines",
+        "signature",
+    }
+)
 _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 
 
@@ -65,7 +78,7 @@ class ReachedNames:
         changes: what it changes in place.
         imports: what it imports.
         open: words for what can't be followed.
-        reads_docs: whether it reads docstrings or source.
+        reads_docs: whether it reads docstrings, annotations or source.
         annotated: chains in the annotations of functions.
     """
 
@@ -209,7 +222,7 @@ class _NameCollector(ast.NodeVisitor):
         name = last_name(function)
         if isinstance(function, ast.Name) and name in _BY_NAME and self._scope_of(name) is None:
             self._attribute_by_name(name, node)
-        elif name == "import_module":
+        elif name in ("import_module", "__import__"):
             self._import_by_name(node)
         elif name in ("methodcaller", "attrgetter"):
             self._getter(name, node)
@@ -226,10 +239,13 @@ class _NameCollector(ast.NodeVisitor):
             self.names.open.add(f"{name} with a computed name")
 
     def _import_by_name(self, node: ast.Call) -> None:
-        name = node.args[0] if node.args else None
-        if isinstance(name, ast.Constant) and isinstance(name.value, str) and not name.value.startswith("."):
-            self.names.imports.add((0, name.value, "", ""))
-        else:
+        name, package = (*node.args, None, None)[:2]
+        package = next((each.value for each in node.keywords if each.arg == "package"), package)
+        called = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else ""
+        module = called.lstrip(".")
+        if called and (called == module or _is_own_package(package)):
+            self.names.imports.add((len(called) - len(module), module, "", ""))
+        elif last_name(node.func) == "import_module":
             self.names.open.add("import_module with a computed name")
 
     def _getter(self, name: str, node: ast.Call) -> None:
@@ -313,3 +329,8 @@ class _NameCollector(ast.NodeVisitor):
             self.names.imports.add((node.level, node.module or "", each.name, ""))
             if not self._scopes:
                 self.names.stores.add(each.asname or each.name)
+
+
+def _is_own_package(node: ast.AST | None) -> bool:
+    """Whether an expression is what names the package of a module in that module."""
+    return isinstance(node, ast.Name) and node.id in ("__package__", "__name__")

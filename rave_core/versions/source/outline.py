@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-from rave_core.versions.source.bytecode import code_digest, nested_codes
+from rave_core.versions.source.bytecode import code_digest, nested_codes, place_of
 from rave_core.versions.source.names import CHANGES
 from rave_core.versions.source.normal_form import FUNCTIONS
 from rave_core.versions.source.scopes import names_bound
@@ -70,7 +70,7 @@ class Parsed:
 
     def _compiled(self, code: CodeType) -> None:
         for each in nested_codes(code):
-            self._codes.setdefault(f"{each.co_qualname}@{each.co_firstlineno}", []).append(each)
+            self._codes.setdefault(place_of(each), []).append(each)
 
     def _index(self, node: ast.AST, path: str) -> None:
         for child in ast.iter_child_nodes(node):

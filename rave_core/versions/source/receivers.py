@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rave_core.versions.source.classes import CONSTRUCTION, function_in, is_generated
+from rave_core.versions.source.classes import CONSTRUCTION, function_in, in_order, is_generated, is_of_project
 from rave_core.versions.source.facts import Facts
 from rave_core.versions.source.walk import Walk
 
@@ -16,14 +16,27 @@ _LATER = frozenset({"__firstlineno__", "__static_attributes__", "__annotate__", 
 def add_receivers(walk: Walk) -> bool:
     """Adds the callable classes of reached files and of namespaces without a file; returns whether there are any."""
     found = False
-    extent = (len(walk.attributes), len(walk.files), len(walk.spaces))
+    extent = (len(walk.attributes), len(walk.files), len(walk.spaces), len(walk.classes))
     if extent == walk.extent and not walk.spaces:
         return False
     walk.extent = extent
+    if "__subclasses__" in walk.attributes:
+        found = _subclasses(walk)
     for space in list(walk.spaces.values()):
         found = _of_space(walk, space) or found
     for path, (facts, names) in list(walk.files.items()):
         found = _of_file(walk, path, facts, names) or found
+    return found
+
+
+def _subclasses(walk: Walk) -> bool:
+    found = False
+    for base in list(walk.classes):
+        for cls in in_order(type.__subclasses__(base)):
+            if not walk.is_known(cls) and is_of_project(cls, walk.locality):
+                walk.put("subclass")
+                walk.refer(cls, cls.__qualname__)
+                found = True
     return found
 
 

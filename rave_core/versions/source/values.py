@@ -18,15 +18,16 @@ from rave_core.converters import Converter
 from rave_core.errors import RaveError
 from rave_core.fingerprint.encoder import encode
 from rave_core.fingerprint.met_code import collecting
-from rave_core.versions.source.classes import class_place, facts_of_class, function_in, is_generated
+from rave_core.versions.source.chains import own_attributes
+from rave_core.versions.source.classes import class_place
 from rave_core.versions.source.converted import describe_converter
-from rave_core.versions.source.functions import function_place, own_attributes
+from rave_core.versions.source.functions import function_place, put_making
+from rave_core.versions.source.instances import PLAIN, describe_own_instance, is_large
 from rave_core.versions.source.locality import Place
+from rave_core.versions.source.type_forms import describe_form, is_form
 from rave_core.versions.source.walk import SCALARS, Walk
 
 MAX_LEAVES = 100_000
-MAX_BYTES = 64 << 20
-PLAIN = (dict, list, tuple, set, frozenset)
 _BUILTINS = (
     types.BuiltinFunctionType,
     types.MethodDescriptorType,
@@ -45,16 +46,12 @@ INERT = (
     threading.Event,
     threading.Condition,
     threading.Semaphore,
-    contextvars.ContextVar,
     typing.TypeVar,
     typing.ParamSpec,
     weakref.ref,
     weakref.WeakValueDictionary,
     weakref.WeakKeyDictionary,
     weakref.WeakSet,
-    types.GenericAlias,
-    types.UnionType,
-    type(typing.List[int]),  # noqa: UP006  # the class of the forms of `typing`
 )
 """Types whose instances count only by their presence."""
 
@@ -67,8 +64,12 @@ def describe_value(walk: Walk, value: Any, label: str) -> None:
             walk.put(kind.__qualname__)
             describe(walk, value, label)
             return
-    if isinstance(value, INERT) or kind is object or kind.__module__ == "typing":
+    if isinstance(value, INERT) or kind is object:
         walk.put("inert", kind.__qualname__)
+        if class_place(walk, kind) is Place.PROJECT:
+            walk.refer(kind, label)
+    elif is_form(value):
+        describe_form(walk, value, label)
     elif isinstance(value, (*PLAIN, collections.deque, types.MappingProxyType)):
         _container(walk, value, label)
     else:
@@ -101,9 +102,9 @@ def _container(walk: Walk, value: Any, label: str) -> None:
         walk.put("v", data)
         _put_orders(walk, value)
         return
-    walk.put(type(value).__qualname__, len(value))
+    walk.put(type(value).__qualname__, len(value), str(getattr(value, "maxlen", "")))
     if budget[0] < 0:
-        walk.put("made by", walk.making)
+        put_making(walk, label)
         walk.tell(label, "it is too large to be looked through, so its size and the statements that make it count")
         return
     kind = type(value)
@@ -163,74 +164,11 @@ def _instance(walk: Walk, value: Any, label: str) -> None:
         walk.put_library(str(kind.__module__))
         walk.refer(wrapped, label)
     elif class_place(walk, kind) is Place.PROJECT:
-        _own_instance(walk, value, label)
+        describe_own_instance(walk, value, label)
     elif isinstance(value, Converter):
         describe_converter(walk, value, label)
     else:
         _library_instance(walk, value, label)
-
-
-def _own_instance(walk: Walk, value: Any, label: str) -> None:
-    kind = type(value)
-    walk.refer(kind, label)
-    attributes = dict(own_attributes(value)) | _slots(value)
-    if isinstance(value, BaseException):
-        attributes["args"] = value.args
-    for base in (dict, list, tuple, set, frozenset, str, bytes, int, float):
-        if isinstance(value, base):
-            walk.put("content")
-            walk.refer(_content(value, base), label)
-            break
-    written = _written_by(walk, kind)
-    for name in sorted(attributes, key=str):
-        walk.put(str(name))
-        if name in written:
-            walk.put("state")
-            walk.tell(f"{label}.{name}", f"{written[name]} writes to it, so its value does not count")
-        else:
-            walk.refer(attributes[name], f"{label}.{name}")
-
-
-def _content(value: Any, base: Any) -> Any:
-    """What an instance of a built-in's subclass holds, independent of the subclass's methods."""
-    if base is dict:
-        return dict(dict.items(value))
-    return base(base.__iter__(value)) if base in PLAIN else base.__getnewargs__(value)[0]
-
-
-def _slots(value: Any) -> dict[str, Any]:
-    found = {}
-    for cls in type(value).__mro__:
-        for name, member in vars(cls).items():
-            if isinstance(member, types.MemberDescriptorType) and name not in ("__dict__", "__weakref__"):
-                try:
-                    found[name] = member.__get__(value)
-                except AttributeError:
-                    continue
-    return found
-
-
-def _written_by(walk: Walk, kind: type) -> dict[str, str]:
-    """What an object remembers: the attributes written by methods that reached code calls, with the method."""
-    written: dict[str, str] = {}
-    known = walk.attributes | walk.presumed.attributes
-    for cls in kind.__mro__[:-1]:
-        if not any(
-            function_in(each) is not None and not is_generated(function_in(each)) for each in vars(cls).values()
-        ):
-            continue
-        facts = facts_of_class(walk, cls)
-        for method, names in (facts.outline.writers.get(cls.__qualname__, {}) if facts is not None else {}).items():
-            if method in _MAKERS:
-                continue
-            if method in known or method.startswith("__"):
-                written.update(dict.fromkeys(names, f"{cls.__qualname__}.{method}"))
-            else:
-                walk.remembered.add(method)
-    return written
-
-
-_MAKERS = frozenset({"__init__", "__new__", "__post_init__", "__setstate__", "__init_subclass__", "__set_name__"})
 
 
 def _library_instance(walk: Walk, value: Any, label: str) -> None:
@@ -238,9 +176,7 @@ def _library_instance(walk: Walk, value: Any, label: str) -> None:
     module = str(kind.__module__)
     walk.put("instance", kind.__qualname__)
     walk.put_library(module)
-    size = getattr(value, "nbytes", 0) if module.partition(".")[0] in ("numpy", "pandas", "pyarrow", "polars") else 0
-    if isinstance(size, int) and size > MAX_BYTES:
-        walk.tell(label, f"it has {size >> 20} MiB, too many to be read for each version")
+    if module.partition(".")[0] in ("numpy", "pandas", "pyarrow", "polars") and is_large(walk, value, label):
         return
     try:
         with collecting() as met:
@@ -263,7 +199,7 @@ def _parts(walk: Walk, value: Any, label: str) -> None:
     inner = [each for each in own_attributes(value).values() if _is_of_project(walk, each)]
     for each in inner:
         walk.refer(each, label)
-    walk.put("made by", walk.making)
+    put_making(walk, label)
     if not inner:
         kind = type(value)
         named = f"{kind.__module__}.{kind.__qualname__}"
@@ -308,6 +244,14 @@ def _namespace(walk: Walk, value: Any, label: str) -> None:
         walk.refer(each, f"{label}.{name}")
 
 
+def _context_variable(walk: Walk, value: Any, label: str) -> None:
+    """A context variable counts by its default: what it is set to belongs to a call."""
+    try:
+        walk.refer(contextvars.Context().run(value.get), label)
+    except LookupError:
+        walk.put("no default")
+
+
 def _cached(walk: Walk, value: Any, label: str) -> None:
     walk.put_library("functools")
     walk.refer(own_attributes(value).get("__wrapped__"), label)
@@ -325,4 +269,5 @@ _PARTS: tuple[tuple[Any, Callable[[Walk, Any, str], None]], ...] = (
     (_BUILTINS, _builtin),
     (enum.Enum, _member),
     (types.SimpleNamespace, _namespace),
+    (contextvars.ContextVar, _context_variable),
 )

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from rave_core.errors import Signal
 from rave_core.fingerprint.encoder import encode
 from rave_core.versions.loaded_files import loaded_files, state_of
-from rave_core.versions.source.facts import Facts
+from rave_core.versions.source.facts import Definition, Facts
 from rave_core.versions.source.loaded_source import ALGORITHM, sources
 from rave_core.versions.source.locality import Locality, Place
 from rave_core.versions.source.tokens import Tokens, digest_of
@@ -89,7 +89,7 @@ class Walk:
         remembered: methods that write attributes which counted by value, since nothing seemed to call them.
         done: what must be done only once.
         is_loading: whether what is followed ran only while modules loaded.
-        making: a digest of the statements that make the value being inspected.
+        making: the statements that make the value being inspected, and the names of their module.
         by_value: places of what counted by its value.
         valued: the ``id`` of each value that is a node of its own.
         extent: how many attributes and files there were when receivers were looked for.
@@ -98,6 +98,8 @@ class Walk:
         packages: releases of the installed packages that were reached, by name.
         methods: the methods of classes, by the ``id`` of each.
         specs: how modules would be found, by name.
+        classes: those of the project that were reached.
+        held: state that may hold code, and its label.
     """
 
     locality: Locality
@@ -117,7 +119,7 @@ class Walk:
     remembered: set[str] = field(default_factory=set)
     done: set[object] = field(default_factory=set)
     is_loading: bool = False
-    making: str = ""
+    making: tuple[Definition, dict[str, Any]] | None = None
     by_value: set[Place_] = field(default_factory=set)
     valued: set[int] = field(default_factory=set)
     bodies: set[int] = field(default_factory=set)
@@ -126,6 +128,8 @@ class Walk:
     packages: dict[str, str] = field(default_factory=dict)
     methods: dict[int, list[FunctionType]] = field(default_factory=dict)
     specs: dict[str, ModuleSpec | None] = field(default_factory=dict)
+    classes: list[type] = field(default_factory=list)
+    held: list[tuple[Any, str]] = field(default_factory=list)
     _tokens: Tokens = field(default_factory=Tokens)
     _numbers: dict[int, int] = field(default_factory=dict)
     _queue: deque[tuple[Any, str]] = field(default_factory=deque)

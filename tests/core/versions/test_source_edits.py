@@ -52,3 +52,37 @@ def test_a_number_too_long_for_decimals_counts(tmp_path: Path) -> None:
             found.add(program.f.resolved().version.text)
             assert program.f.resolved().version.note == "source"
     assert len(found) == 2
+
+
+UFUNC = """
+import numpy
+from rave_core import op
+@lambda function: numpy.frompyfunc(function, 1, 1)
+def g(x):
+    return x + {}
+@op
+def f(x):
+    return g(x)
+"""
+ATTRS = """
+import attrs
+from rave_core import op
+def converted(x):
+    return x + {}
+@attrs.define
+class Point:
+    x: int = attrs.field(converter=converted)
+@op
+def f(x):
+    return Point(x).x
+"""
+
+
+@pytest.mark.parametrize("text", [UFUNC, ATTRS], ids=["numpy", "attrs"])
+def test_code_that_a_library_wraps_counts(tmp_path: Path, text: str) -> None:
+    """Where the library hides it, by the statements that use it."""
+    found = set()
+    for number in (1, 2, 1):
+        with loaded(tmp_path / f"{len(found)}-{number}", {"program.py": text.format(number)}) as program:
+            found.add(program.f.resolved().version.text)
+    assert len(found) == 2
