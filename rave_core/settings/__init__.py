@@ -19,6 +19,7 @@ from rave_core.settings.kinds import (
     Words,
     listed,
 )
+from rave_core.settings.places import File
 from rave_core.settings.plugin_settings import PluginSettings
 from rave_core.settings.releases import App
 from rave_core.settings.settings import Settings
@@ -30,6 +31,7 @@ __all__ = [
     "Choice",
     "Count",
     "Duration",
+    "File",
     "Flag",
     "OptionalDuration",
     "PluginSettings",

@@ -19,6 +19,7 @@ from rave_core.errors import RaveError, describe_error
 from rave_core.model import Progress
 from rave_dask.counts import count, install
 from rave_dask.settings import DaskSettings, Placement
+from rave_dask.tls import refusal, security_for
 from rave_http.executors import BusyError, UnfitWorkerError, WorkerLostError
 from rave_http.executors.remote import Answer, RemoteBody
 
@@ -207,7 +208,7 @@ class Cluster:
             try:
                 self._client = await self._connect()
             except Exception as error:  # noqa: BLE001  # of the network, of TLS, of another version of Dask
-                self._trouble = describe_error(error)
+                self._trouble = refusal(self._address, error)
                 await asyncio.sleep(_PAUSE)
                 continue
             _log.info("connected to the scheduler at %s", self._address)
@@ -230,7 +231,12 @@ class Cluster:
             )
             self._address = self._local.scheduler_address
         client: Client = Client(  # type: ignore[no-untyped-call]  # as above
-            self._address, asynchronous=True, name=f"rave-{os.getpid()}", timeout=_ATTEMPT, set_as_default=False
+            self._address,
+            security=security_for(self._address, self._settings.certificates),
+            asynchronous=True,
+            name=f"rave-{os.getpid()}",
+            timeout=_ATTEMPT,
+            set_as_default=False,
         )
         try:
             await client

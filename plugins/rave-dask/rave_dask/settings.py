@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from rave_core.errors import ConfigurationError, nearest
-from rave_core.settings import Count, Duration, PluginSettings, Table, Text
+from rave_core.settings import Count, Duration, File, PluginSettings, Table, Text
+from rave_dask.tls import ENCRYPTED, Certificates
 
 _SCHEMES: Final = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
 
@@ -36,6 +37,9 @@ class DaskSettings(PluginSettings):
 
     Attributes:
         scheduler: the address of the cluster, such as ``tcp://10.0.0.5:8786``.
+        tls_ca_file: the certificate of the authority that signed those of the cluster.
+        tls_cert_file: the certificate that the service shows to the scheduler, signed by that authority.
+        tls_key_file: the private key of ``tls_cert_file``; ``None`` if it is in that file.
         local: workers of a cluster of its own, instead of ``scheduler``; 0 for none.
         slots: bodies that each worker of the service has in the cluster at once, running or queued there.
         patience: seconds that a body waits for a scheduler, or for a worker that can run it.
@@ -47,6 +51,9 @@ class DaskSettings(PluginSettings):
 
     plugin = "dask"
     scheduler: Text = Text("")
+    tls_ca_file: File = File(None)
+    tls_cert_file: File = File(None)
+    tls_key_file: File = File(None)
     local: Count = Count(0, least=0)
     slots: Count = Count(64)
     patience: Duration = Duration(30.0)
@@ -63,8 +70,16 @@ class DaskSettings(PluginSettings):
             raise ConfigurationError(
                 f"{origin}: scheduler is {self.scheduler!r}: write its address with the scheme, as 'tcp://HOST:8786'"
             )
+        self._check_tls(origin)
         for name, own in self.operations.items():
             _placement(f"{origin}: operations.{name!r}", own)
+
+    @property
+    def certificates(self) -> Certificates | None:
+        """The certificates that are set; ``None`` if none are."""
+        if self.tls_ca_file is None or self.tls_cert_file is None:
+            return None
+        return Certificates(self.tls_ca_file, self.tls_cert_file, self.tls_key_file)
 
     def placement(self, operation: str) -> Placement:
         """How the cluster treats ``namespace/operation``."""
@@ -72,6 +87,15 @@ class DaskSettings(PluginSettings):
             if fnmatchcase(operation, pattern):
                 return _placement(pattern, own)
         return Placement()
+
+    def _check_tls(self, origin: str) -> None:
+        if (self.tls_ca_file, self.tls_cert_file, self.tls_key_file) == (None, None, None):
+            return
+        if not self.scheduler.startswith(ENCRYPTED):
+            raise ConfigurationError(f"{origin}: certificates are set, so write scheduler = 'tls://HOST:8786'")
+        if self.certificates is None:
+            raise ConfigurationError(f"{origin}: tls_ca_file and tls_cert_file go together: set both")
+        self.certificates.check(origin)
 
 
 def _placement(where: str, own: object) -> Placement:

@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -25,134 +26,6 @@ from rave_core.testing import free_port
 from rave_http.executors import ExecutionContext, ExecutorContext, Result, RunBody
 from rave_http.settings import ServiceSettings
 
-LAB = '''\
-"""Operations that another machine can import."""
-
-import os
-import time
-from pathlib import Path
-
-from rave_core import progress, op
-
-
-@op(version=1)
-def double(n):
-    """Twice as much."""
-    return 2 * n
-
-
-@op(version=1)
-def quadruple(n):
-    """Calls another one."""
-    return double(double(n))
-
-
-@op(version=1)
-def counting(n):
-    """Reports each step."""
-    for done in range(1, n + 1):
-        progress(done, n, "counting")
-    return n
-
-
-@op(version=1)
-def broken(what):
-    """Raises."""
-    raise KeyError(what)
-
-
-@op(version=1)
-def brittle(place, times):
-    """Raises the first times."""
-    with open(place, "a") as note:
-        note.write("x")
-    if os.path.getsize(place) <= times:
-        raise OSError("not yet")
-    return os.path.getsize(place)
-
-
-@op(version=1)
-def unkeepable():
-    """Returns what can't travel."""
-    return lambda: None
-
-
-@op(version=1)
-def sleepy(place):
-    """Notes its process and that of its worker, and sleeps on."""
-    Path(place).write_text(f"{os.getpid()} {os.getppid()}")
-    while True:
-        time.sleep(0.05)
-
-
-@op(version=1)
-def once_lost(place):
-    """Sleeps on the first time, and returns the second time."""
-    note = Path(place)
-    if note.exists():
-        return "again"
-    note.write_text(f"{os.getpid()} {os.getppid()}")
-    while True:
-        time.sleep(0.05)
-
-
-@op(version=1)
-def noting(n, place):
-    """Notes that it ran, and gives its process."""
-    with open(place, "a") as note:
-        note.write("x")
-    return n, os.getpid()
-
-
-@op(version=1)
-def waiting(n, place):
-    """Notes its process and sleeps on, unless it gets 0."""
-    if n:
-        Path(place).write_text(f"{os.getpid()} {os.getppid()}")
-        while True:
-            time.sleep(0.05)
-    return n
-
-
-@op(version=1)
-def half(n):
-    """Refuses odd numbers."""
-    if n % 2:
-        raise ValueError(f"{n} is odd")
-    return n // 2
-
-
-class Scale:
-    """An instance that is part of the key of what its operation gives."""
-
-    def __init__(self, factor):
-        self.factor = factor
-
-    def __rave_key__(self):
-        """The factor is all that counts."""
-        return self.factor
-
-    @op(version=1)
-    def scaled(self, n):
-        """As many times as the factor says, and the process."""
-        return self.factor * n, os.getpid()
-
-
-@op(version=1)
-def once_deadly(place):
-    """Ends its process the first time."""
-    note = Path(place)
-    if note.exists():
-        return "again"
-    note.touch()
-    os._exit(3)
-
-
-@op(version=1)
-def deadly():
-    """Ends its process."""
-    os._exit(3)
-'''
 BIN = Path(sys.executable).parent
 
 
@@ -163,13 +36,14 @@ class Cluster:
     place: Path
     path: Path
     address: str = ""
+    security: tuple[str, ...] = ()
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Starts ``dask scheduler`` or ``dask worker``."""
         environ = {**os.environ, "PYTHONPATH": str(self.path), "DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "False"}
         with open(self.place / f"{name}.log", "ab") as log:
-            command = [str(BIN / "dask"), name, "--no-dashboard", *arguments]
+            command = [str(BIN / "dask"), name, "--no-dashboard", *self.security, *arguments]
             process = subprocess.Popen(command, env=environ, cwd=self.place, stdout=log, stderr=log)
         self.started.append(process)
         return process
@@ -289,7 +163,7 @@ class Bench:
 def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where the modules are that both sides import."""
     place = tmp_path_factory.mktemp("modules")
-    (place / "dask_lab.py").write_text(LAB)
+    shutil.copy(Path(__file__).with_name("lab") / "dask_lab.py", place)
     sys.path.insert(0, str(place))
     yield place
     sys.path.remove(str(place))
