@@ -10,11 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from rave_flow.errors import (
-    AmbiguousFilesError,
-    NothingFoundError,
-    StrictError,
-)
+from rave_flow.errors import AmbiguousFilesError, FlowError, NothingFoundError, StrictError
 from rave_flow.formats.source_directory import Repository, SourceFile
 from rave_flow.formats.spans import Span
 from rave_flow.loading import Holding, Loading
@@ -84,7 +80,7 @@ class Inventory:
         if loading.failures and not loading.holdings and not loading.untouched:
             raise loading.failures[0][1]
         root = Path(repository.directory)
-        named = [(_name(file, root), str(error).removeprefix(f"{file.path}: ")) for file, error in loading.failures]
+        named = [(_name(file, root), _reason(file, error)) for file, error in loading.failures]
         return cls(
             repository.directory,
             tuple(loading.holdings),
@@ -252,6 +248,11 @@ def _clusters(starts: Sequence[int]) -> list[list[int]]:
         else:
             found.append([start])
     return found
+
+
+def _reason(file: SourceFile, error: FlowError) -> str:
+    """Why a file can't be read, without its path, which is said beside it."""
+    return str(error).removeprefix(f"{file.path}: ").removeprefix(f"{file.path}, ")
 
 
 def _name(file: SourceFile, root: Path) -> str:

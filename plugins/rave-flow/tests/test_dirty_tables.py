@@ -27,7 +27,7 @@ CHANGES = {
     "too much": {"bytes": str(2**63 - 1)}, "part": {"bytes": "1.5"},
     "number": {"bytes": "many"}, "negative": {"packets": "-1"}, "protocol": {"proto": ""},
     "end before start": {"end": "1"}, "iso": {"start": "2024-05-14T10:00:00.5Z"}, "utf8": {"comment": "S\udcff"},
-    "quoted": {"comment": '"a, ""b"""'}, "good": {},
+    "unclosed": {"comment": '"a'}, "quoted": {"comment": '"a, ""b"""'}, "good": {},
 }  # fmt: skip
 COUNTING = {"good", "end before start", "iso", "utf8", "quoted", "same"}
 KINDS = st.sampled_from([*CHANGES, "short", "long", "same", "blank", "no data"])

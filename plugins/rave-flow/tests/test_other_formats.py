@@ -11,9 +11,9 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from log_texts import CSV, as_json, left_out, packed
-from rave_flow.errors import UnreadableError
+from rave_flow.errors import RefusedError, UnreadableError
 from rave_flow.operations.tables import top
-from rave_flow.silk import rwcut, rwfilter
+from rave_flow.silk import rwcut, rwfilter, rwuniq
 
 from rave_core import Runtime
 
@@ -41,7 +41,7 @@ def test_csv_is_read_by_its_aliases(serving: Serve, directory: Path) -> None:
     [
         ("1715680800,10.0.0.1,1,10.0.0.2,80,6,10\n", r"flows\.csv.*line 2 has 7 values instead of 8"),
         ("1715680800,10.0.0.1,1,10.0.0.2,80,6,1000,10", "line 2 has no end, so it may be cut"),
-        ('1715680800,"10.0.0.1,1,10.0.0.2,80,6,1000,10\n', r"flows\.csv.*line 2 has 2 values instead of 8"),
+        ('1715680800,"10.0.0.1,1,10.0.0.2,80,6,1000,10\n', r"flows\.csv.*line 2 has a quote that is not closed"),
     ],
 )
 def test_a_table_of_bad_lines_alone_is_an_error(serving: Serve, directory: Path, rows: str, message: str) -> None:
@@ -207,3 +207,81 @@ def test_an_address_is_one_in_all_its_spellings(serving: Serve, directory: Path)
     (directory / "flows.csv").write_text(CSV + "".join(rows))
     serving(directory)
     assert {row["src"]: row["flows"] for row in top().to_pylist()} == {"2001:db8::1": 4, "192.0.2.1": 4}
+
+
+NOTED = "ts,src,src_port,dst,dst_port,proto,bytes,packets,note\n"
+
+
+def noted(port: int, note: str) -> str:
+    """A row of a table with a remark."""
+    return f"1715680801,10.0.0.1,{port},192.0.2.80,443,tcp,150,5,{note}\n"
+
+
+@pytest.mark.parametrize(
+    ("notes", "ports"),
+    [
+        (['"a', "b", "c"], [2, 3]),
+        (["a", '"b', "c", 'd"', '"e"'], [1, 3, 4, 5]),
+        (['"a', "b", '"c'], [2]),
+        (['"a\nb,c"', '5"', '"d ""e"""'], [1, 2, 3]),
+        (['"a\n\nb', "c"], [2]),
+    ],
+    ids=["never closed", "another quote later", "two", "whole values", "cut within a value of several lines"],
+)
+def test_a_quote_that_is_not_closed_costs_its_line_alone(
+    serving: Serve, directory: Path, notes: list[str], ports: list[int]
+) -> None:
+    """And not all rows after it, in silence. Values may have several lines, and quotes within them."""
+    rows = "".join(noted(port, note) for port, note in enumerate(notes, 1))
+    (directory / "flows.csv").write_text(NOTED + rows)
+    serving(directory)
+    table = rwcut(rwfilter(), fields="sport")
+    assert table["sport"].to_pylist() == ports
+    assert sum(left_out(table).get("lines", {}).values()) >= len(notes) - len(ports)
+
+
+def test_strange_json_costs_at_most_its_line(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """Objects within objects without end, and halves of characters, which are replaced."""
+    directory = zeek([line(src="10.0.0.1"), line(src="10.0.0.2")])
+    first, second = as_json((directory / "conn.log").read_text()).splitlines()
+    (directory / "conn.log").unlink()
+    half = second.replace('"ssl"', r'"\ud83d \\ud800 \ud83d\ude00"')
+    (directory / "conn.json").write_text("\n".join([first, '{"a":' * 5000 + "1" + "}" * 5000, half, ""]))
+    serving(directory)
+    table = rwcut(rwfilter(), fields="sip,service")
+    assert sorted(map(tuple, (row.values() for row in table.to_pylist()))) == [
+        ("10.0.0.1", "ssl"), ("10.0.0.2", "\ufffd \\ud800 \U0001f600"),
+    ]  # fmt: skip
+    assert sum(left_out(table)["lines"].values()) == 1
+
+
+def test_protocols_as_data_frames_write_them(serving: Serve, directory: Path) -> None:
+    """Numbers of a column with gaps have a fraction; all protocols are those without a number, too."""
+    rows = [f"1715680801,10.0.0.1,{first},192.0.2.80,{second},{proto},150,5,x\n" for first, second, proto in (
+        (1, 53, "17.0"), (8, 0, "1.0"), (2, 3, "unknown_transport"), (4, 5, "")
+    )]  # fmt: skip
+    (directory / "flows.csv").write_text(NOTED + "".join(rows))
+    serving(directory)
+    table = rwcut(rwfilter(protocol="0-255"), fields="protocol,sport,icmp_type")
+    found = {row["protocol"]: (row["sport"], row["icmp_type"]) for row in table.to_pylist()}
+    assert found == {"icmp": (None, 8), "udp": (1, None), "unknown_transport": (2, None)}
+    assert left_out(table)["lines"] == {"protocol": 1}
+
+
+def test_sums_beyond_64_bits_are_refused(serving: Serve, directory: Path) -> None:
+    """By name, with what to do, instead of a failure inside."""
+    rows = "".join(noted(port, "x").replace(",150,", f",{2**53},") for port in range(1, 1200))
+    (directory / "flows.csv").write_text(NOTED + rows)
+    serving(directory)
+    for ask in (top, lambda: rwuniq(rwfilter(), fields="sip", values="bytes")):
+        with pytest.raises(RefusedError, match="some counters are broken"):
+            ask()
+    assert rwuniq(rwfilter(bytes="0-1TB"), fields="sip").num_rows == 0
+
+
+def test_why_a_file_is_not_read_is_said_without_its_path(serving: Serve, zeek: Zeek, line: Line) -> None:
+    """The name is beside it; whoever asks need not know where the files lie."""
+    directory = zeek([line()])
+    zeek([line(), "#fields\tother", line()], name="conn.b.log")
+    serving(directory)
+    assert left_out(top())["files"] == {"conn.b.log": "line 5: other #fields than at the top; split the log there"}

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rave_flow.errors import UnreadableError
@@ -130,8 +131,9 @@ def _parsed(
 
     def skip(row: arrow_csv.InvalidRow) -> str:
         number = before + row.number
+        why = f"has {row.actual_columns} values instead of {row.expected_columns}"
         bad.append(number)
-        broken.append((number, f"has {row.actual_columns} values instead of {row.expected_columns}"))
+        broken.append((number, "has a quote that is not closed" if row.text == _UNCLOSED else why))
         return "skip"
 
     if not block.strip():
@@ -159,6 +161,7 @@ def _ended(block: bytes, titles: Titles, before: int) -> tuple[bytes, list[tuple
     summary = b"\nSummary\nflows,"
     if (end := (b"\n" + block).find(summary)) >= 0:
         block = block[:end]  # nfdump writes its totals there
+    block = _without_unclosed(block, titles)
     if not block or block.endswith(b"\n"):
         return block, []
     whole, _, last = block.rpartition(b"\n")
@@ -166,6 +169,43 @@ def _ended(block: bytes, titles: Titles, before: int) -> tuple[bytes, list[tuple
     if last.strip() and folded(titles.names[-1]) in _READ:
         return whole, [(before + whole.count(b"\n") + 1, "has no end, so it may be cut")]
     return block + b"\n", []
+
+
+_UNCLOSED = "\x1a"
+"""What stands for a line whose last quote is not closed."""
+
+
+def _without_unclosed(block: bytes, titles: Titles) -> bytes:
+    """The block with `_UNCLOSED` for lines whose last quote is not closed: a parser takes all that follows, up to the
+    next quote, for one value.
+
+    A value may have several lines, but none of these is a row by itself.
+    """
+    if b'"' not in block:
+        return block
+    lines = block.split(b"\n")
+    odd = [place for place, line in enumerate(lines) if line.count(b'"') % 2]
+    closed = -1
+    for place, following in zip_longest(odd, odd[1:]):
+        if place <= closed:
+            continue
+        if following is not None and _is_row(lines[place : following + 1], titles):
+            closed = following
+        elif not _is_row(lines[place : place + 1], titles):
+            lines[place] = _UNCLOSED.encode()
+    return b"\n".join(lines)
+
+
+def _is_row(lines: Sequence[bytes], titles: Titles) -> bool:
+    """Whether lines are one row, of which each but the first is part of a value."""
+    separator = titles.separator.encode()
+    if any(line.count(separator) >= len(titles.names) - 1 for line in lines[1:]):
+        return False
+    text = io.StringIO(b"\n".join(lines).decode(), newline="")
+    try:
+        return len(list(csv.reader(text, delimiter=titles.separator, strict=True))) == 1
+    except csv.Error:
+        return False
 
 
 def blocks_with_titles(path: str, found: Iterator[bytes]) -> Iterator[tuple[Titles, bytes, int]]:

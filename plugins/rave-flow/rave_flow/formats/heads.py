@@ -142,7 +142,7 @@ def _others_of_eve(objects: list[dict[str, Any]]) -> dict[str, str]:
 def _parsed(line: bytes) -> object:
     try:
         return json.loads(line.decode("utf-8", "replace"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

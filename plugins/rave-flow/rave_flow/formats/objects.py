@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ def objects(
     import pyarrow
     from pyarrow import compute
 
-    lines = content.decode("utf-8", "replace").removesuffix("\n").split("\n")
+    lines = _LONE.sub(_replaced, content.decode("utf-8", "replace")).removesuffix("\n").split("\n")
     numbered = {"line": pyarrow.array(lines, pyarrow.string()), "row": pyarrow.array(range(len(lines)))}
     connection.register("lines", pyarrow.table(numbered))
     kind = "/event_type" if head.is_eve else "/_path"
@@ -56,6 +57,14 @@ def objects(
     if compute.all(is_ours).as_py():
         return Objects(table, range(len(lines)), broken)
     return Objects(table.filter(is_ours), compute.indices_nonzero(is_ours).to_pylist(), broken)
+
+
+_LONE = re.compile(r"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)")
+"""The half of a character that is written as two (group 1), which is none in Unicode; and what only looks like one."""
+
+
+def _replaced(found: re.Match[str]) -> str:
+    return "\\ufffd" if found[1] else found[0]
 
 
 def typed_objects(content: bytes, head: Head, chosen: Mapping[str, str]) -> pyarrow.Table | None:
@@ -101,7 +110,7 @@ def _kinds(content: bytes, names: Sequence[str]) -> dict[str, pyarrow.DataType] 
         found["tunnel_parents"] = pyarrow.list_(pyarrow.string())
     try:
         objects = [json.loads(line) for line in content.split(b"\n", _LOOKED_AT)[:_LOOKED_AT] if line]
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     values = ((name, one[name]) for one in reversed(objects) if isinstance(one, dict) for name in names if name in one)
     for name, value in values:

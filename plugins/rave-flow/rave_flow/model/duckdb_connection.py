@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rave_flow.errors import RefusedError
+
 if TYPE_CHECKING:
     import duckdb
     import pyarrow
@@ -28,6 +30,25 @@ def connected() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def asking() -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same for a question about flows.
+
+    Raises:
+        RefusedError: a sum is too large for 64 bits, as it is if the counters of many flows are broken.
+    """
+    import duckdb
+
+    with connected() as connection:
+        try:
+            yield connection
+        except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+            raise RefusedError(
+                "the bytes or packets of these flows together are more than 2**63, so some counters are broken; leave "
+                "such flows out, as by bytes=0-1TB"
+            ) from error
 
 
 def in_order(table: pyarrow.Table, column: str) -> pyarrow.Table:

@@ -20,7 +20,10 @@ NUMBERS: dict[str, int] = {name: number for number, name in PROTOCOLS.items()} |
 """The number of each name, and of the other names that sources use."""
 
 ICMP = tuple(
-    word for name, number in NUMBERS.items() if number in (1, 58) for word in dict.fromkeys((name, str(number)))
+    word
+    for name, number in NUMBERS.items()
+    if number in (1, 58)
+    for word in dict.fromkeys((name, str(number), f"{number}.0"))
 )
 """What sources write for a flow of either version of ICMP."""
 
@@ -36,9 +39,9 @@ COUNTERPARTS = tuple(sorted({pair for low, high in _COUNTERPARTS for pair in ((l
 def canonical(word: str) -> tuple[str, int | None]:
     """The name and the number of a protocol, in lower case; of an unknown name the number is ``None``.
 
-    Numbers above 255 count as unknown names.
+    Numbers above 255 count as unknown names. Data frames write the numbers of a column with gaps as ``6.0``.
     """
-    text = word.strip().lower()
+    text = word.strip().lower().removesuffix(".0")
     number = NUMBERS.get(text)
     if number is None and text.isascii() and text.isdigit():
         number = int(text) if int(text) < 256 else None

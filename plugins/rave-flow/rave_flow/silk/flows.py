@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rave_core import op
-from rave_flow.model.duckdb_connection import connected
+from rave_flow.model.duckdb_connection import asking
 from rave_flow.model.left_out import LeftOut, merged
 from rave_flow.model.windows import Window
 from rave_flow.sql import silk_tools
@@ -146,7 +146,7 @@ class Flows:
     @contextmanager
     def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with a view ``flows`` of them."""
-        with connected() as connection:
+        with asking() as connection:
             self.create(connection, "flows")
             yield connection
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rave_core import op
 from rave_flow.errors import ParameterError, UnknownColumnError
-from rave_flow.model.duckdb_connection import connected
+from rave_flow.model.duckdb_connection import asking
 from rave_flow.silk.flows import CUT_FIELDS, Flows, Sameness, noted, reference_of
 from rave_flow.silk.tools import rwcat
 from rave_flow.sql import silk_records
@@ -204,7 +204,7 @@ def summed(flows: Flows, grouping: Group) -> pyarrow.Table:
 @op
 def matched(queries: Flows, responses: Flows, fields: tuple[str, ...], matching: Matching) -> pyarrow.Table:
     """See `rave_flow.sql.silk_records.match`."""
-    with connected() as connection:
+    with asking() as connection:
         queries.labelled(fields).create(connection, "queries")
         responses.labelled(fields).create(connection, "responses")
         return silk_records.match(connection, fields, matching)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rave_flow.model.columns import literal
-from rave_flow.model.duckdb_connection import connected
+from rave_flow.model.duckdb_connection import asking
 from rave_flow.model.windows import Bins, Window
 from rave_flow.sql.relations import relation
 
@@ -42,7 +42,7 @@ _TOTALS = ", ".join(f"CAST({sql} AS BIGINT) AS {name}" for name, sql in MEASURES
 def flows(parquet: Sequence[Path], window: Window) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with a view ``flows`` of the files' flows in ``window``."""
     conditions = bounds(window) or ["true"]
-    with connected() as connection:
+    with asking() as connection:
         connection.execute(f"CREATE TEMP VIEW flows AS FROM {relation(parquet)} WHERE {' AND '.join(conditions)}")
         yield connection
 
@@ -108,7 +108,7 @@ def added(parts: Sequence[pyarrow.Table]) -> pyarrow.Table | None:
     """What `totals` gave of several parts, added up; ``None`` if there are too many values to keep."""
     import pyarrow
 
-    with connected() as connection:
+    with asking() as connection:
         connection.register("parts", pyarrow.concat_tables(parts))
         found = connection.sql(f"SELECT thing, {_ADDED} FROM parts GROUP BY thing").to_arrow_table()  # noqa: S608  # ours
     return found if found.num_rows <= MOST_TOTALS else None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from rave_flow.model.protocols import PROTOCOLS
 from rave_flow.model.ranges import Ranges
 from rave_flow.sql.address_tests import within
 from rave_flow.sql.literals import listed, literal
@@ -84,6 +85,11 @@ def _among(column: str) -> Sql:
     return lambda condition, _source: f"{column} IN ({listed(condition.names)})" if condition.names else "false"
 
 
+def _protocol(condition: Condition, source: str) -> str:
+    # All protocols, as SiLK's users write for all flows: those too of which a source names no number.
+    return "true" if {*PROTOCOLS.values()} <= {*condition.names} else _among("proto")(condition, source)
+
+
 def _flags(column: str) -> Sql:
     return lambda condition, _source: _either(f"({column} & {mask}) = {high}" for high, mask in condition.ranges)
 
@@ -137,7 +143,7 @@ INITIAL = (
 
 FLAG_BITS = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ece": 64, "cwr": 128}
 OPTIONS: dict[str, Sql] = {
-    "protocol": _among("proto"),
+    "protocol": _protocol,
     "sport": _between("src_port"),
     "dport": _between("dst_port"),
     "aport": _between("src_port", "dst_port"),
