@@ -14,6 +14,7 @@ from rave_core.expiry import crossover_strategy, duration_strategy, forever, noc
 from rave_core.model import Options, Outcome
 from rave_core.operations.decorators import expires, mime_type, op, op_file, version
 from rave_core.operations.dependencies import depends_on
+from rave_core.operations.finding import find_operation
 from rave_core.operations.mapping import map
 from rave_core.operations.operation import Operation
 from rave_core.operations.pools import Answers, Pool, PoolFactory, open_pool
@@ -40,6 +41,7 @@ __all__ = [
     "depends_on",
     "duration_strategy",
     "expires",
+    "find_operation",
     "forever",
     "list_of",
     "load_ipython_extension",

@@ -164,6 +164,10 @@ class Hook:
                 self.send_response(503 if is_refused else 204)
                 self.end_headers()
 
+            def do_GET(self) -> None:
+                self.send_response(200 if self.path == "/hook" else 404)
+                self.end_headers()
+
             def log_message(self, *_: Any) -> None:
                 pass
 

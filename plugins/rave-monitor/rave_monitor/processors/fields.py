@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from rave_monitor.processor import Processor
+from rave_monitor.processor import Abort, Processor
 from rave_monitor.reader import Event
 
 
@@ -50,6 +51,21 @@ class FieldSelecting(Selecting):
     @abstractmethod
     def count_value(self, value: Any) -> None:
         """Counts a value."""
+
+
+def number_of(field: str, value: Any) -> float:
+    """The value of a field as a finite number; also the text of one.
+
+    Raises:
+        Abort: it is none.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise Abort(f"the field {field!r} has {value!r}: expected a number")
+    return number
 
 
 def text_of(value: Any) -> str:

@@ -5,7 +5,6 @@ The algorithms are those of Apache DataSketches: HyperLogLog, Frequent Items and
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,8 +15,7 @@ from datasketches import (
     kll_doubles_sketch,
 )
 
-from rave_monitor.processor import Abort
-from rave_monitor.processors.fields import FieldSelecting, text_of
+from rave_monitor.processors.fields import FieldSelecting, number_of, text_of
 
 _REGISTERS: Final = 12
 _ACCURACY: Final = 200
@@ -121,13 +119,7 @@ class Quantiles(FieldSelecting):
         Raises:
             Abort: it is none.
         """
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise Abort(f"the field {self.field!r} has {value!r}: expected a number")
-        self._sketch.update(number)
+        self._sketch.update(number_of(self.field, value))
 
     def sample(self) -> dict[str, Any]:
         """``n``, ``min``, ``max`` and the quantiles."""
