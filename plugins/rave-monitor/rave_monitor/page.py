@@ -96,7 +96,9 @@ def _alarms(alarms: list[dict[str, Any]]) -> str:
 def _troubles(status: dict[str, Any]) -> str:
     """What a person should know."""
     found = [
-        f"{each['name']}: {each['trouble']}" for each in [*status["readers"], *status["writers"]] if each["trouble"]
+        f"{each['name']}: {each['trouble']}"
+        for each in [*status["readers"], *status.get("writers", [])]
+        if each["trouble"]
     ]
     found += [*status["notices"], *filter(None, [status["reload_error"], status["notify_trouble"]])]
     items = "".join(f"<li>{_text(each)}</li>" for each in found)

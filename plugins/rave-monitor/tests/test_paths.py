@@ -63,7 +63,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store.claim(1)
     status = {
         "host": "h", "written": float(START), "period": 1.0, "events": 180, "notices": ["<b>told</b>"], "alarms": [],
-        "readers": [], "reload_error": "", "notify_trouble": "",
+        "readers": [], "writers": [], "reload_error": "", "notify_trouble": "",
         "processors": [{"name": "count", "error": ""}, {"name": "gone", "error": "<b>"}],
     }  # fmt: skip
     store.commit(1, Checkpoint(settled=START + 180.0), SAMPLES, status)
