@@ -9,9 +9,10 @@ import inspect
 import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from rave_core.converters import to_datetime
 from rave_core.converters.converter import shown
@@ -34,8 +35,7 @@ __all__ = [
 F = TypeVar("F")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What a strategy is asked about.
 
     Attributes:
@@ -58,8 +58,7 @@ Lookup: TypeAlias = Callable[[str], Strategy]
 """Gives the strategy of a name, or raises ``LookupError``."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Constant:
+class _Constant(Struct, frozen=True):
     """The same time for every result."""
 
     name: str
@@ -72,8 +71,7 @@ class _Constant:
         return self.name
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Duration:
+class _Duration(Struct, frozen=True):
     """So many seconds after the result was generated."""
 
     seconds: float
@@ -86,8 +84,7 @@ class _Duration:
         return f"duration_strategy({self.written!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(Struct, frozen=True):
     """A strategy known only by name, until ``strategy_of`` gets a way to look it up."""
 
     name: str
@@ -101,8 +98,7 @@ class _Named:
         return repr(self.name)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Crossover:
+class _Crossover(Struct, frozen=True):
     """One strategy for arguments with recent times, another for the rest."""
 
     recent: Strategy

@@ -155,8 +155,7 @@ PLAIN = Options()
 """The options of an ordinary call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """An operation's code as it was loaded.
 
     Attributes:

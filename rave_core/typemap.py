@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -181,6 +180,8 @@ class FittedTypeMap:
     def _default_schema(self, name: str) -> dict[str, Any]:
         if name not in self._given_defaults:
             return {}
+        import json  # only here: few programs ask for a schema
+
         for default in (self.default(name), self._given_defaults[name]):
             try:
                 return {"default": json.loads(json.dumps(default, allow_nan=False))}

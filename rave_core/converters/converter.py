@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -163,6 +162,8 @@ def parse_json(text: str) -> Any:
     Raises:
         ValueError: it is no JSON, nests too deep, or says NaN or Infinity.
     """
+    import json  # only here: few programs read JSON
+
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError as error:

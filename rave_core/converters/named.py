@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +20,8 @@ def to_json(value: Any) -> Any:
     """
     if isinstance(value, str):
         return parse_json(value)
+    import json  # only here: few programs have such parameters
+
     try:
         return json.loads(json.dumps(value, allow_nan=False))
     except RecursionError as error:

@@ -7,8 +7,9 @@ import re
 import stat
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
+
+from msgspec import Struct
 
 from rave_core.errors import ProductError
 
@@ -19,8 +20,7 @@ _UNSOUND = re.compile(r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FACTS = struct.Struct("=IQQqqQ")
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A file or directory in a directory.
 
     Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
+from functools import cache
 
 from rave_core.errors import ProductError
 from rave_core.model import OperationSpec
@@ -24,13 +25,18 @@ _SUFFIXES = {
     "text/markdown": ".md",
     "text/plain": ".txt",
 }
-_types = mimetypes.MimeTypes()  # the standard library's own table: alike on every host
+
+
+@cache
+def _types() -> mimetypes.MimeTypes:
+    """The standard library's own table: alike on every host."""
+    return mimetypes.MimeTypes()
 
 
 def suffix_of(mime_type: str) -> str:
     """The file suffix of a MIME type, with its dot; ``.bin`` for one that has none."""
     plain = mime_type.partition(";")[0].strip().lower()
-    return _SUFFIXES.get(plain) or _types.guess_extension(plain) or ".bin"
+    return _SUFFIXES.get(plain) or _types().guess_extension(plain) or ".bin"
 
 
 def written_file(spec: OperationSpec, path: str) -> str:

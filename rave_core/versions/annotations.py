@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rave_core.errors import DecorationError
 
 
-@dataclass(frozen=True, slots=True)
-class Explicit:
+class Explicit(Struct, frozen=True):
     """The note that ``value``, and nothing else, is the version."""
 
     value: object
 
 
-@dataclass(frozen=True, slots=True)
-class ByStrategy:
+class ByStrategy(Struct, frozen=True):
     """The note that a version comes from the strategy called ``name``: ``@op(version=strategy("mtime"))``."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pinned:
+class Pinned(Struct, frozen=True):
     """The version of an operation that came from another process, which knew its source.
 
     Attributes:
@@ -37,8 +35,7 @@ class Pinned:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class DependsOn:
+class DependsOn(Struct, frozen=True):
     """The note of what counts besides an operation's visible code.
 
     Attributes:

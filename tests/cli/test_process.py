@@ -300,7 +300,7 @@ def test_importing_the_core_imports_what_decorators_need(shell: Any) -> None:
         "rave_core.events",
         "rave_core.versions.source",
         "asyncio",
-        "msgspec",
+        "json",
         "socket",
         "tomllib",
     } & set(done.stdout.split())

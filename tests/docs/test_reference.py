@@ -171,7 +171,7 @@ def test_every_option_field_and_status_has_a_row(page: Page) -> None:
     ("names", "name"),
     [
         (expiry.BUILTIN, "expiration.md"),
-        (["duration_strategy", "crossover_strategy", *(f.name for f in fields(expiry.Request))], "expiration.md"),
+        (["duration_strategy", "crossover_strategy", *(f for f in expiry.Request.__struct_fields__)], "expiration.md"),
         ([codec.name for codec in codecs.codecs.builtin_codecs()], "keys-and-entries.md"),
         ([*Entry.__struct_fields__], "keys-and-entries.md"),
         ([*statistics._new_namespace(rave_core.clock.SystemClock()), *statistics._new_record()], "statistics.md"),
