@@ -24,7 +24,9 @@ from rave_core.text.humanize import size, span
 @click.option("--for", "duration", metavar="TIME", default="90d", show_default=True, help="How long, or 'ever'.")
 @click.option("--comment", metavar="TEXT", default="", help="Why, for those who list the copies.")
 @click.option("--remove", is_flag=True, help="Remove copies; KEY is the ID of a copy.")
-@json_option("{kept: [{id, key, source, digest, size, created_at, kept_at, until, by, comment, question, arguments}]}")
+@json_option(
+    "{kept: [{id, key, source, digest, size, created_at, kept_at, until, by, comment, question, arguments, gone}]}"
+)
 def keep(names: tuple[str, ...], duration: str, comment: str, remove: bool, as_json: bool) -> None:
     """Copy results, so that they stay as they are; without KEY, list the copies.
 
@@ -77,15 +79,17 @@ def _remove(copies: KeptCopies, names: tuple[str, ...]) -> None:
 
 def _show(copies: KeptCopies, now: float, *, as_json: bool) -> None:
     found = sorted(copies.all(), key=lambda kept: (kept.kept_at, kept.id))
+    gone = {kept.id for kept in found if not copies.is_there(kept)}
     if as_json:
-        print_json({"kept": [_document(kept) for kept in found]})
+        print_json({"kept": [_document(kept, is_gone=kept.id in gone) for kept in found]})
     elif not found:
         click.echo("No copies are kept.", err=True)
     for kept in () if as_json else found:
         left = "for ever" if kept.until is None else f"for {span(kept.until - now)}"
+        left = "gone" if kept.id in gone else left
         arguments = ", ".join(f"{name}={text}" for name, text in kept.arguments.items())
         say(f"{kept.id}  {size(kept.size)}  {left}  {kept.operation}({arguments})  {kept.comment}".rstrip())
 
 
-def _document(kept: KeptCopy) -> dict[str, Any]:
-    return {name: getattr(kept, name) for name in kept.__struct_fields__}
+def _document(kept: KeptCopy, *, is_gone: bool) -> dict[str, Any]:
+    return {**{name: getattr(kept, name) for name in kept.__struct_fields__}, "gone": is_gone}

@@ -19,6 +19,7 @@ from rave_core.model import Entry, Key
 from rave_core.storage.cache import Cache, Encoded
 from rave_core.storage.directory_cache import DirectoryCache
 from rave_core.storage.frame import unpack
+from rave_core.storage.listing import find_head
 from rave_core.storage.product_cache import ProductCache
 
 PIN: Final = "-/kept"
@@ -112,7 +113,9 @@ class KeptCopies:
         if found is None:
             found = _recorded(source, kept_at=self._clock.now(), until=until, by=by)
         elif _is_longer(found.until, until):
-            return found
+            if self.is_there(found):
+                return found
+            until = found.until
         self._copy(cache, source, Key.parse(found.key), until)
         kept = msgspec.structs.replace(
             found, until=until, comment=comment or found.comment, question=question or found.question
@@ -144,6 +147,14 @@ class KeptCopies:
             found = self.find(Key.parse(text).arguments)
             if found is not None:
                 yield found
+
+    def is_there(self, kept: KeptCopy) -> bool:
+        """Whether the bytes of a copy are there, and not only its record: somebody may have removed them.
+
+        Raises:
+            OSError: the store is in trouble.
+        """
+        return find_head((self._data, self._products), kept.key) is not None
 
     def remove(self, kept: KeptCopy) -> None:
         """Removes a copy.

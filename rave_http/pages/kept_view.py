@@ -22,6 +22,7 @@ class KeptCard:
         is_yours: whether that is who asks.
         size, made, kept: how big it is, and how long ago it was made and kept, in words.
         left: how long it stays, in words; empty for ever.
+        is_gone: whether its bytes were removed.
         may_remove: whether the client may remove it.
     """
 
@@ -36,6 +37,7 @@ class KeptCard:
     made: str
     kept: str
     left: str
+    is_gone: bool
     may_remove: bool
 
 

@@ -64,7 +64,7 @@ class KeptAccess:
         user = self.user(req)
         return (bool(user) and kept.by == user) or self.authorizer.may(req, "purge", exported.namespace)
 
-    def document(self, kept: KeptCopy, name: str) -> dict[str, Any]:
+    def document(self, kept: KeptCopy, name: str, *, is_there: bool = True) -> dict[str, Any]:
         """A kept result as JSON."""
         return {
             "id": kept.id,
@@ -79,6 +79,7 @@ class KeptAccess:
             "made": iso(kept.created_at),
             "kept": iso(kept.kept_at),
             "until": None if kept.until is None else iso(kept.until),
+            "gone": not is_there,
             "by": kept.by,
             "comment": kept.comment,
         }
@@ -97,19 +98,22 @@ class KeptList:
         """What the client may see, newest first; for a browser as a page."""
         read(req)
         access = self._access
-        every = await asyncio.to_thread(lambda: list(access.copies.all()))
-        found = [(kept, exported) for kept in every if (exported := access.exported(req, kept)) is not None]
-        found.sort(key=lambda pair: (-pair[0].kept_at, pair[0].id))
+        every = await asyncio.to_thread(lambda: [(each, access.copies.is_there(each)) for each in access.copies.all()])
+        found = [(kept, there, made) for kept, there in every if (made := access.exported(req, kept)) is not None]
+        found.sort(key=lambda each: (-each[0].kept_at, each[0].id))
         if prefers(req, JSON, _HTML) != _HTML:
-            send_json(resp, {"kept": [access.document(kept, exported.name) for kept, exported in found]})
+            documents = [access.document(kept, made.name, is_there=there) for kept, there, made in found]
+            send_json(resp, {"kept": documents})
             return
         user, now = access.user(req), self._clock.now()
-        cards = [self._card(req, kept, exported, user, now) for kept, exported in found]
+        cards = [self._card(req, kept, made, user, now, is_gone=not there) for kept, there, made in found]
         send_page(resp, await asyncio.to_thread(kept_page, cards, base=access.links.base))
 
     on_head = on_get
 
-    def _card(self, req: Request, kept: KeptCopy, exported: ExportedOperation, user: str, now: float) -> KeptCard:
+    def _card(
+        self, req: Request, kept: KeptCopy, exported: ExportedOperation, user: str, now: float, *, is_gone: bool
+    ) -> KeptCard:
         return KeptCard(
             id=kept.id,
             name=exported.name,
@@ -122,6 +126,7 @@ class KeptList:
             made=span(now - kept.created_at),
             kept=span(now - kept.kept_at),
             left="" if kept.until is None else span(kept.until - now),
+            is_gone=is_gone,
             may_remove=self._access.may_remove(req, kept, exported),
         )
 
@@ -180,7 +185,8 @@ class KeptList:
 
     def _check_room(self, more: int) -> None:
         most = self._own.kept_bytes
-        if sum(kept.size for kept in self._access.copies.all()) + more > most:
+        copies = self._access.copies
+        if sum(kept.size for kept in copies.all() if copies.is_there(kept)) + more > most:
             raise Problem(
                 "forbidden",
                 f"Kept results may take {size(most)} (the setting kept_bytes), and this one does not fit any more; "
@@ -222,9 +228,16 @@ class KeptResult:
         self._max_body = max_body
 
     async def on_get(self, req: Request, resp: Response, name: str) -> None:
-        """Leads to its page, or a program to its product, with the same parameters."""
-        kept, _ = await self._found(req, name)
+        """Leads to its page, or a program to its product, with the same parameters.
+
+        Raises:
+            Problem: there is none, or its bytes are gone.
+        """
+        kept, exported = await self._found(req, name)
         links = self._access.links
+        if not await asyncio.to_thread(self._access.copies.is_there, kept):
+            detail = "The bytes of this kept result were removed from the store; only the record of it is left"
+            raise Problem("gone", detail, operation=links.to_operation(exported.name))
         if prefers(req, JSON, _HTML) == _HTML and not req.query_string:
             resp.status, location = "303 See Other", links.to_result(kept.key)
         else:
@@ -270,8 +283,9 @@ def is_meant(place: JobStatus, digest: str) -> bool:
 
 
 def kept_of(copies: KeptCopies, key: Key, digest: str) -> KeptCopy | None:
-    """The copy of the result that ``key`` had, by its digest; ``None`` if it is not kept. It may wait for a store."""
-    return copies.find(id_of(key.text, _plain(digest)))
+    """The copy of the result that ``key`` had, by its digest; ``None`` if there is none. It may wait for a store."""
+    kept = copies.find(id_of(key.text, _plain(digest)))
+    return kept if kept is not None and copies.is_there(kept) else None
 
 
 def other_than(place: JobStatus, links: Links, kept: KeptCopy | None) -> Problem:

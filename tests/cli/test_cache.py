@@ -246,6 +246,9 @@ def test_results_are_kept_as_they_are(filled: Callable[..., Any], keys: Callable
     shown = filled("cache", "keep").stdout
     assert "for 2 d" in shown
     assert "the outage" in shown
+    assert filled("cache", "rm", "--yes", "--", "-/kept/lab").exit_code == 0
+    assert "  gone  lab/words" in filled("cache", "keep").stdout
+    assert _json(filled("cache", "keep", "--json"))["kept"][0]["gone"] is True
     assert filled("cache", "keep", "--remove", "nothing").exit_code == 1
     assert filled("cache", "keep", "--remove").exit_code == 2
     assert filled("cache", "keep", "--for", "a while", key).exit_code == 2

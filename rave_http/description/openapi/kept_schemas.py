@@ -34,6 +34,7 @@ KEPT_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "made": TIME,
             "kept": TIME,
             "until": or_null(TIME),
+            "gone": {**FLAG, "description": "Whether its bytes were removed from the store before its time."},
             "by": {**TEXT, "description": "Who keeps it; empty for nobody in particular."},
             "comment": TEXT,
         },

@@ -125,6 +125,17 @@ def test_a_removed_copy_is_gone(used: Runtime) -> None:
     assert used.products.find(Key.parse(copy.source)) is not None
 
 
+def test_a_copy_whose_bytes_were_removed_is_not_there(used: Runtime) -> None:
+    """Its record stays, and keeping the same result again copies it again."""
+    copy = kept(used, script, "y")
+    assert copies_of(used).is_there(copy)
+    used.products.forget(Key.parse(copy.key))
+    assert copies_of(used).find(copy.id) == copy
+    assert not copies_of(used).is_there(copy)
+    assert kept(used, script, "y", until=used.clock.now() + 10) == copy  # never shorter
+    assert copies_of(used).is_there(copy)
+
+
 def test_a_store_that_forgets_keeps_no_copies(make_runtime: Callable[..., Runtime]) -> None:
     """Memory evicts what it likes."""
     runtime = make_runtime(cache=["memory://"])

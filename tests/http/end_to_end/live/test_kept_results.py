@@ -78,6 +78,20 @@ def test_files_are_kept(service: Service) -> None:
     assert len(service.get(f"/-/products/{kept['key']}").content) == kept["size"] == 2000
 
 
+def test_a_kept_result_that_was_removed_says_that_it_is_gone(service: Service) -> None:
+    """In the list, on its page and at its address; keeping it again brings it back."""
+    path = "/lab/measured?n=6"
+    kept = keep(service, path).json()
+    assert service.ask("DELETE", f"/-/products/{kept['key']}", headers=PURGER).status_code == 204
+    listed = {each["id"]: each["gone"] for each in service.get("/-/kept").json()["kept"]}
+    assert listed[kept["id"]] is True
+    assert "removed from the store since" in service.get("/-/kept", headers={"Accept": BROWSER}).text
+    gone = service.get(kept["url"])
+    assert (gone.status_code, gone.json()["operation"]) == (410, "/lab/measured")
+    assert keep(service, path).json()["id"] == kept["id"]
+    assert service.get(kept["url"]).status_code == 302
+
+
 def test_an_address_with_a_digest_never_gives_other_bytes(service: Service) -> None:
     """It gives 410, with the way to the kept result if there is one; the page goes there by itself."""
     path = "/lab/fleeting?name=digest"
