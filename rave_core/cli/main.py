@@ -60,35 +60,47 @@ class Rave(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Built-in commands in the order of the help, then those of plugins."""
-        return [*COMMANDS, *sorted(self._of_plugins(ctx))]
+        return [*COMMANDS, *sorted(self._shown(ctx))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now."""
+        """The command of that name, imported now.
+
+        Raises:
+            RaveError: the settings are wrong, so that nobody knows the commands of plugins.
+        """
         if cmd_name in COMMANDS:
             module, _, attribute = COMMANDS[cmd_name][0].partition(":")
             found: click.Command = getattr(import_module(module), attribute)
             return found
-        return self._of_plugins(ctx).get(cmd_name)
+        return (self._shown(ctx) if ctx.resilient_parsing else self._of_plugins(ctx)).get(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Lists the commands without importing the built-in ones."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-        added = self._of_plugins(ctx)
+        added = self._shown(ctx)
         if added:
             with formatter.section("Commands of plugins"):
                 formatter.write_dl([(name, added[name].get_short_help_str(90)) for name in sorted(added)])
 
-    def _of_plugins(self, ctx: click.Context) -> dict[str, click.Command]:
-        """The commands that plugins registered; problems with them are reported, but not fatal."""
-        from rave_core.cli.session import session_of
-        from rave_core.plugins.discovery import Plugins
-
+    def _shown(self, ctx: click.Context) -> dict[str, click.Command]:
+        """The commands of plugins, to list them; none, with a warning, if the settings are wrong."""
         try:
-            registry = Plugins.installed(session_of(ctx).settings.disabled_plugins).commands
+            return self._of_plugins(ctx)
         except RaveError as error:
             note(f"warning: the commands of plugins are left out: {error}")
             return {}
+
+    def _of_plugins(self, ctx: click.Context) -> dict[str, click.Command]:
+        """The commands that plugins registered; problems with them are reported, but not fatal.
+
+        Raises:
+            RaveError: the settings are wrong.
+        """
+        from rave_core.cli.session import session_of
+        from rave_core.plugins.discovery import Plugins
+
+        registry = Plugins.installed(session_of(ctx).settings.disabled_plugins).commands
         usable = {}
         for name, command in registry.items():
             wrong = _what_is_wrong(name, command)

@@ -126,6 +126,20 @@ def test_a_wrong_setting_is_refused(shell: Callable[..., Any], given: str, messa
     assert message in result.stderr
 
 
+@pytest.mark.parametrize("command", ["serve", "config", "no-such-command"])
+def test_a_mistake_in_the_settings_is_told_as_that(shell: Callable[..., Any], command: str) -> None:
+    """By a command of a plugin, too: not that the command is unknown, which nobody knows then. The help still comes."""
+    Path("rave.toml").write_text("cach = 'memory://'")
+    failed = shell(command)
+    assert failed.exit_code == 2
+    assert "unknown setting 'cach': did you mean 'cache'?" in failed.stderr
+    assert "No such command" not in failed.stderr
+    shown = shell("--help")
+    assert shown.exit_code == 0
+    assert "warning: the commands of plugins are left out: rave.toml" in shown.stderr
+    assert " run " in shown.stdout
+
+
 def test_plugins_are_shown_with_what_they_add(shell: Callable[..., Any]) -> None:
     """Our own backends are a plugin like any other."""
     document = _json(shell("plugins", "--json"))
