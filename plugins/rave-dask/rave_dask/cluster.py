@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import CancelledError as FutureCancelled
 from concurrent.futures import Future as ThreadFuture
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rave_core.errors import RaveError, describe_error
@@ -76,6 +77,7 @@ class Cluster:
 
     def __init__(self, settings: DaskSettings) -> None:
         """Connects in the background."""
+        import_module("distributed")  # in the caller's thread: two threads that import it at once get halves of it
         self._settings = settings
         self._address = settings.scheduler
         self._topic = f"rave-{uuid.uuid4().hex}"

@@ -73,8 +73,6 @@ def security_for(address: str, certificates: Certificates | None) -> Security | 
 
 def refusal(address: str, error: BaseException) -> str:
     """Why a connection could not be made, in words that say what to change."""
-    from distributed.comm.core import CommClosedError
-
     for each in _causes(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             return f"the authority in tls_ca_file does not vouch for its certificate: {each.verify_message}"
@@ -84,7 +82,7 @@ def refusal(address: str, error: BaseException) -> str:
         return f"it does not believe the certificate in tls_cert_file: {error}"
     if isinstance(error, ConfigurationError):
         return str(error)
-    if isinstance(error, CommClosedError) and not address.startswith(ENCRYPTED):
+    if type(error).__name__ == "CommClosedError" and not address.startswith(ENCRYPTED):
         return f"it ended the connection; if it uses TLS, write its address with tls://: {error}"
     return describe_error(error)
 

@@ -7,6 +7,8 @@ import importlib
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import pytest
 from rave_core import op
 from rave_core.errors import TimeLimitError, UnstorableError
 from rave_core.model import Progress
-from rave_http.executors import BusyError, UnfitWorkerError, WorkerLostError
+from rave_http.executors import BusyError, RunBody, UnfitWorkerError, WorkerLostError
 
 
 def test_a_body_runs_in_the_cluster(bench: Any, lab: Any) -> None:
@@ -157,6 +159,52 @@ def test_a_worker_that_sees_another_cache_refuses_the_body(
     _, error = open_bench("memory://", scheduler=cluster.address, patience=60).run(lab.double, 1)
     assert isinstance(error, UnfitWorkerError)
     assert "can't run lab/double: it does not see what is kept in memory://" in str(error)
+
+
+def test_a_worker_that_sees_other_products_refuses_to_make_a_file(bench: Any, lab: Any) -> None:
+    """``/proc/self/cwd`` is another directory in each process, as one path may be on two machines."""
+    step = bench.step(lab.sheet, 3)
+    step = RunBody(step.call, step.function, ("/proc/self/cwd/sheet.csv", 3), {}, step.context)
+    _, error = bench.play(bench.executor.run(step, time_limit=None))
+    assert isinstance(error, UnfitWorkerError)
+    assert "can't run lab/sheet: /proc/self/cwd, where it makes its file, is another directory there" in str(error)
+
+
+def test_a_worker_with_another_release_refuses_the_body(
+    cluster: Any, open_bench: Callable[..., Any], lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names both releases."""
+    own = version("rave-framework")
+    monkeypatch.setattr("rave_http.executors.remote.sender.version", lambda _: "1.9")
+    _, error = open_bench(scheduler=cluster.address, patience=60).run(lab.double, 1)
+    assert isinstance(error, UnfitWorkerError)
+    assert f"can't run lab/double: it has RAVE {own}, and the sender has 1.9" in str(error)
+
+
+def test_a_body_under_way_finishes_while_the_service_stops(
+    cluster: Any, open_bench: Callable[..., Any], lab: Any, tmp_path: Path
+) -> None:
+    """Within the grace time; after that it is ended."""
+
+    async def scenario(bench: Any) -> None:
+        note, late, go = tmp_path / "note", tmp_path / "late", tmp_path / "go"
+        run = partial(bench.executor.run, time_limit=None)
+        finishing = asyncio.create_task(run(bench.step(lab.patient, str(note), str(go))))
+        await bench.noted(note)
+        endless = asyncio.create_task(run(bench.step(lab.sleepy, str(late))))
+        own, _ = await bench.noted(late)
+        closing = asyncio.create_task(bench.executor.close(1))
+        go.touch()
+        assert await finishing == ("done", None)
+        assert not endless.done()
+        await closing
+        _, error = await endless
+        assert isinstance(error, WorkerLostError)
+        assert "lab/sleepy was ended, since this worker of the service stops" in str(error)
+        assert await bench.ended(own) < 2
+
+    bench = open_bench(scheduler=cluster.address, patience=60)
+    bench.play(scenario(bench))
 
 
 def test_a_body_that_no_worker_can_run_is_refused_after_a_while(

@@ -49,9 +49,10 @@ def sheet(path, n):
 
 
 @op
-def endless():
+@typemap(str)
+def endless(name):
     """Notes its process, and sleeps on."""
-    Path(__file__ + ".pid").write_text(str(os.getpid()))
+    Path(f"{__file__}.{name}").write_text(str(os.getpid()))
     while True:
         time.sleep(0.05)
 
@@ -59,10 +60,10 @@ def endless():
 @op
 @typemap(str)
 def queued(name):
-    """Notes its turn; the first one goes on once it may."""
+    """Notes its turn; a held one goes on once it may."""
     with open(__file__ + ".turns", "a") as note:
         note.write(f"{name} ")
-    while name == "first" and not Path(__file__ + ".go").exists():
+    while name.startswith("held") and not Path(f"{__file__}.{name}").exists():
         time.sleep(0.02)
     return name
 
@@ -79,7 +80,7 @@ __export__ = {"where": where, "sheet": sheet, "endless": endless, "queued": queu
 SETTINGS = """\
 cache = "file://{place}/data"
 products = "file://{place}/products"
-disabled_plugins = "guestbook"
+disabled_plugins = "example flow guestbook journal monitor sql valkey web"
 [namespaces]
 lab = "{place}/lab"
 [service]
@@ -110,6 +111,20 @@ class Running:
     def get(self, path: str) -> requests.Response:
         """A GET."""
         return requests.get(f"{self.url}{path}", timeout=60)
+
+    def workers(self) -> set[str]:
+        """The names of its workers."""
+        return set(self.get("/-/statistics").json()["workers"])
+
+    def noted(self, name: str) -> int:
+        """The process of the body ``endless``."""
+        note = Path(f"{self.code}.{name}")
+        return int(wait_for(lambda: note.exists() and note.read_text(), "the body"))
+
+    def turns(self) -> list[str]:
+        """Who had a turn in ``queued`` so far."""
+        note = Path(f"{self.code}.turns")
+        return note.read_text().split() if note.exists() else []
 
     def trouble(self) -> str:
         """What ``/-/readyz`` says of the executor."""
@@ -183,10 +198,9 @@ def test_a_file_is_made_in_the_cluster(service: Running) -> None:
 
 def test_a_cancelled_job_ends_its_body(service: Running) -> None:
     """Its process is gone within two seconds, and the answer says that it ended."""
-    ticket = requests.get(f"{service.url}/lab/endless", headers={"Prefer": "respond-async"}, timeout=30)
+    ticket = requests.get(f"{service.url}/lab/endless?name=cancelled", headers={"Prefer": "respond-async"}, timeout=30)
     assert ticket.status_code == 202
-    note = Path(f"{service.code}.pid")
-    own = int(wait_for(lambda: note.exists() and note.read_text(), "the body"))
+    own = service.noted("cancelled")
     started = time.monotonic()
     ended = requests.delete(f"{service.url}{ticket.headers['Location']}/job", timeout=30)
     assert (ended.status_code, ended.json()["done"]) == (200, "ended")
@@ -209,19 +223,46 @@ def test_bodies_wait_for_their_resources_and_those_with_a_higher_priority_come_f
     def ask(path: str) -> None:
         assert requests.get(service.url + path, headers={"Prefer": "respond-async"}, timeout=30).status_code == 202
 
-    ask("/lab/queued?name=first")
-    turns = Path(f"{service.code}.turns")
-    wait_for(turns.exists, "the first body")
+    ask("/lab/queued?name=held")
+    wait_for(lambda: "held" in service.turns(), "the first body")
     ask("/lab/queued?name=second")
     ask("/lab/urgent?name=third")
     wait_for(lambda: service.cluster.task_counts() == {"executing": 1, "constrained": 2}, "both to be at the worker")
-    Path(f"{service.code}.go").touch()
-    wait_for(lambda: len(turns.read_text().split()) == 3, "all three")
-    assert turns.read_text().split() == ["first", "third", "second"]
+    Path(f"{service.code}.held").touch()
+    wait_for(lambda: {"second", "third"} < set(service.turns()), "all three")
+    assert [name for name in service.turns() if name in ("second", "third")] == ["third", "second"]
+
+
+def test_a_killed_worker_of_the_service_takes_its_body_with_it(service: Running) -> None:
+    """Within two seconds; the next request for the ticket starts it again, in the worker that took its place."""
+    ticket = requests.get(f"{service.url}/lab/endless?name=killed", headers={"Prefer": "respond-async"}, timeout=30)
+    own = service.noted("killed")
+    (worker,) = service.workers()
+    Path(f"{service.code}.killed").unlink()
+    os.kill(int(worker.removeprefix("worker-")), signal.SIGKILL)
+    wait_for(lambda: not service.cluster.is_running(own), "the end of the body", 4)
+    assert requests.get(f"{service.url}{ticket.headers['Location']}", timeout=60).status_code == 202
+    assert service.noted("killed") != own
+    assert requests.delete(f"{service.url}{ticket.headers['Location']}/job", timeout=30).status_code == 200
+
+
+def test_a_body_under_way_finishes_while_workers_of_the_service_are_replaced(service: Running) -> None:
+    """It runs once, and the client that waits for it gets its value; the next worker is connected, too."""
+    (worker,) = service.workers()
+    with ThreadPoolExecutor(1) as client:
+        waiting = client.submit(service.get, "/lab/queued?name=held-on")
+        wait_for(lambda: "held-on" in service.turns(), "the body")
+        service.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: service.workers() - {worker}, "the next worker")
+        Path(f"{service.code}.held-on").touch()
+        assert waiting.result().text == "held-on"
+    assert service.turns().count("held-on") == 1
+    wait_for(lambda: worker not in service.workers(), "the end of the old worker")
+    wait_for(lambda: service.trouble() == "ok", "the connection of the next worker")
 
 
 def test_the_service_uses_a_scheduler_again_once_it_is_back(service: Running) -> None:
-    """Meanwhile ``/-/readyz`` is degraded and says why; the service is not restarted."""
+    """Within ten seconds. Meanwhile ``/-/readyz`` is degraded and says why; the service is not restarted."""
     cluster = service.cluster
     wait_for(lambda: service.trouble() == "ok", "the cluster")
     cluster.end(cluster.scheduler)
@@ -230,6 +271,7 @@ def test_the_service_uses_a_scheduler_again_once_it_is_back(service: Running) ->
     with ThreadPoolExecutor(1) as client:
         waiting = client.submit(service.get, "/lab/where?n=3")
         cluster.scheduler = cluster.start_scheduler(int(cluster.address.rpartition(":")[2]))
+        wait_for(lambda: "no scheduler" not in service.trouble(), "the connection", 10)
         cluster.start_workers(1, nanny=False)
         assert waiting.result().text.startswith("first 3")
     assert service.trouble() == "ok"

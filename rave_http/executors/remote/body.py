@@ -42,7 +42,7 @@ class Content:
         settings: those of the sender's runtime.
         directories: the namespaces that are plain directories, by name.
         probe: shows whether the worker sees the same cache.
-        inode: the directory in which the body makes its file, and its inode; ``None`` for one that makes none.
+        inode: a directory among the sender's products, and its inode; ``None`` for a body that makes no file.
     """
 
     body: BodyCall | CallBatch

@@ -91,7 +91,7 @@ class BodyHost:
             raise self._unfit(remote, describe_error(error)) from error
         assert isinstance(found, Content)
         if found.inode is not None and inode_of(found.inode[0]) != found.inode[1]:
-            raise self._unfit(remote, f"{found.inode[0]}, where it makes its file, is not the same directory there")
+            raise self._unfit(remote, f"{found.inode[0]}, where it makes its file, is another directory there")
         return found
 
     def _ready(self, remote: RemoteBody, content: Content, watched: _Watched) -> HostedChild:

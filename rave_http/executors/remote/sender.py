@@ -15,7 +15,7 @@ from typing import Final
 from rave_core.engine.context import announce
 from rave_core.engine.effects import RunBody
 from rave_core.errors import describe_error
-from rave_core.model import Call, Entry, Key, Kind, Progress
+from rave_core.model import Call, Entry, Key, Kind, OperationSpec, Progress
 from rave_core.operations.pools import Answers
 from rave_core.runtime.runtime import Runtime, runtime_of
 from rave_core.settings import Settings
@@ -29,6 +29,7 @@ from rave_http.protocol.tracing import current_trace
 OPERATION: Final = "-/probes"
 _PROBE_RENEWAL: Final = 60.0  # seconds: a probe may be evicted
 _PROBE_LIFE: Final = 3600.0
+_OF_FILES: Final = (Kind.FILE, Kind.DIRECTORY)
 
 
 class BodySender:
@@ -45,6 +46,7 @@ class BodySender:
         self._generation = 0
         self._probe = Probe(Key(OPERATION, "1", self._origin), os.urandom(16))
         self._probed = -_PROBE_RENEWAL
+        self._draft = ""
         self._lock = threading.Lock()
 
     def pack(self, step: RunBody, *, time_limit: float | None) -> RemoteBody:
@@ -59,7 +61,7 @@ class BodySender:
         except MisfitError as misfit:
             raise _stays(operation, misfit) from None
         self._leave_probe(runtime_of(step.context))
-        return self._packed(body, time_limit, _inode(step))
+        return self._packed(body, time_limit, _inode_of_draft(step))
 
     def pack_calls(self, operation: str, calls: Sequence[Call], runtime: Runtime) -> RemoteBody:
         """A batch of calls of one operation, which the other machine answers as the operation itself does.
@@ -77,7 +79,7 @@ class BodySender:
         except MisfitError as misfit:
             raise _stays(operation, misfit) from None
         self._leave_probe(runtime)
-        return self._packed(batch, None, None)
+        return self._packed(batch, None, self._inode_of_products(calls[0].spec, runtime))
 
     def _packed(
         self, body: BodyCall | CallBatch, time_limit: float | None, inode: tuple[str, int] | None
@@ -109,6 +111,15 @@ class BodySender:
         """Announces a change of code: bodies that are packed from now on run in fresh child processes."""
         self._generation += 1
 
+    def _inode_of_products(self, spec: OperationSpec, runtime: Runtime) -> tuple[str, int] | None:
+        """A directory among the products, and its inode; ``None`` for an operation that makes no files."""
+        if spec.kind not in _OF_FILES:
+            return None
+        with self._lock:
+            if not os.path.isdir(self._draft):  # a purge may have removed it
+                self._draft = os.path.dirname(runtime.products.prepare(spec)[0])
+            return _found(self._draft)
+
     def _leave_probe(self, runtime: Runtime) -> None:
         with self._lock:
             if runtime.clock.monotonic() - self._probed < _PROBE_RENEWAL:
@@ -134,10 +145,13 @@ def _stays(operation: str, misfit: MisfitError) -> UnfitWorkerError:
     return UnfitWorkerError(f"{operation} can't run on another machine: {misfit}; choose executor = 'threads' for it")
 
 
-def _inode(step: RunBody) -> tuple[str, int] | None:
+def _inode_of_draft(step: RunBody) -> tuple[str, int] | None:
     """The directory in which a body makes its file, and its inode; ``None`` for an operation that makes none."""
-    if step.call.spec.kind not in (Kind.FILE, Kind.DIRECTORY) or not step.args:
+    if step.call.spec.kind not in _OF_FILES or not step.args:
         return None
-    directory = os.path.dirname(str(step.args[0]))
-    found = inode_of(directory)
-    return None if found is None else (directory, found)
+    return _found(os.path.dirname(str(step.args[0])))
+
+
+def _found(directory: str) -> tuple[str, int] | None:
+    inode = inode_of(directory)
+    return None if inode is None else (directory, inode)

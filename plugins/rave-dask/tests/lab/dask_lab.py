@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from rave_core import op, progress
+from rave_core import op, op_file, progress
 
 
 @op(version=1)
@@ -55,6 +55,21 @@ def sleepy(place):
     Path(place).write_text(f"{os.getpid()} {os.getppid()}")
     while True:
         time.sleep(0.05)
+
+
+@op(version=1)
+def patient(place, go):
+    """Notes its process and that of its worker, and returns once it may."""
+    Path(place).write_text(f"{os.getpid()} {os.getppid()}")
+    while not Path(go).exists():
+        time.sleep(0.02)
+    return "done"
+
+
+@op_file(version=1)
+def sheet(path, n):
+    """A file."""
+    Path(path).write_text("n\n" * n)
 
 
 @op(version=1)
