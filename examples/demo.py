@@ -1,8 +1,8 @@
 """A day of network flow, asked twice, and then served over HTTP: `make demo`.
 
 Generates a day of traffic in ``.demo``, asks six questions about it with the ``rave`` command, and asks them again to
-show the difference. Then it starts the service and says what to open in a browser; Ctrl-C ends it. All its files are in
-``.demo``; ``make clean`` removes them.
+show the difference. Then it starts the service and says what to open in a browser, first a dashboard of the day; Ctrl-C
+ends it. All its files are in ``.demo``; ``make clean`` removes them.
 
 ``make demo ARGS=--no-serve`` does not start the service; ``ARGS="--port 9000"`` chooses its port.
 """
@@ -15,8 +15,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 DAY = "2024-05-14"
@@ -25,10 +28,15 @@ PLACE = Path(__file__).resolve().parent.parent / ".demo"
 CONFIG = f"""\
 cache = ["memory://", "file://{PLACE}/cache?max_bytes=1GiB"]
 products = ["file://{PLACE}/products?max_bytes=1GiB"]
+documents = "sqlite:///{PLACE}/documents.sqlite"
 
 [plugins.flow]
 directory = "{PLACE}/flows"
+
+[service]
+keys_file = "{PLACE}/keys"
 """
+DASHBOARD = "day"
 
 
 @dataclass(frozen=True)
@@ -64,12 +72,38 @@ def rave(*arguments: str) -> float:
     return time.perf_counter() - started
 
 
+def new_key() -> str:
+    """An API key for the user ``demo``; earlier ones are gone."""
+    (PLACE / "keys").unlink(missing_ok=True)
+    command = [shutil.which("rave", path=Path(sys.executable).parent) or "rave", "key", "create", "demo"]
+    done = subprocess.run([*command, "--keys-file", PLACE / "keys"], capture_output=True, text=True, check=True)
+    return done.stdout.split()[0]
+
+
+def save_dashboard(port: int, key: str, process: subprocess.Popen[bytes]) -> None:
+    """Saves the dashboard of the day once the service answers, unless it ends before."""
+    content = Path(__file__).with_name("dashboard.json").read_bytes()
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    while process.poll() is None:
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.request("PUT", f"/-/dashboards/demo/{DASHBOARD}", content, headers)
+            if connection.getresponse().status == HTTPStatus.OK:
+                return
+        except (OSError, HTTPException):  # it does not listen yet
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.2)
+
+
 def serve(port: int) -> None:
     """Runs the service until Ctrl-C."""
-    url = f"http://127.0.0.1:{port}"
+    url, key = f"http://127.0.0.1:{port}", new_key()
     heading("The same operations over HTTP")
     print(
         f"Open in a browser:\n"
+        f"  {url}/-/ui/d/demo/{DASHBOARD}                      # a dashboard of the day\n"
         f"  {url}/                                      # all operations, each with a form\n"
         f"  {url}/flow/top?n=10                         # a table, already cached\n"
         f"  {url}/flow/timeline                         # the picture\n"
@@ -80,12 +114,15 @@ def serve(port: int) -> None:
         f"or, in another terminal:\n"
         f"  curl '{url}/flow/top?n=5&rave.f=csv'\n"
         f"  {Path(sys.executable).parent / 'rave-get'} '{url}/flow/timeline?by=flows' -o flows.png\n"
+        f"To edit the dashboard, and to save calls: sign in at {url}/-/session with the key\n"
+        f"  {key}\n"
         "Ctrl-C stops it.",
         flush=True,
     )
     environment = {**os.environ, "RAVE_CONFIG": str(PLACE / "rave.toml")}
     command = [shutil.which("rave", path=Path(sys.executable).parent) or "rave", "serve", "--bind", f"127.0.0.1:{port}"]
     process = subprocess.Popen(command, cwd=PLACE, env=environment)
+    threading.Thread(target=save_dashboard, args=(port, key, process), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service gets it too, and ends by itself
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     if process.wait():

@@ -188,6 +188,7 @@ class OperationSpec:
         ignore: names of parameters that are no part of the key.
         behind: the export of the same namespace whose result this one shows, with the same arguments; ``None`` for
             none.
+        time_range: the parameters for start, end and maybe width of a bin of a span of time; ``None`` for none.
         annotations: the decorators' values by name, for decorating the function again elsewhere.
     """
 
@@ -207,6 +208,7 @@ class OperationSpec:
     stale_if_error: float = 0.0
     ignore: frozenset[str] = frozenset()
     behind: str | None = None
+    time_range: tuple[str, ...] | None = None
     code: Code = NO_CODE
     annotations: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 

@@ -60,7 +60,10 @@ def _spec(function: Callable[..., Any], kind: Kind, annotations: Mapping[str, An
     )
 
 
-_COPIED = ("version", "expires", "mime_type", "tags", "stale_while_revalidate", "stale_if_error", "ignore", "behind")
+_COPIED = (
+    *("version", "expires", "mime_type", "tags", "stale_while_revalidate", "stale_if_error", "ignore", "behind"),
+    "time_range",
+)
 """The annotations that enter an operation's spec unchanged."""
 
 
@@ -116,6 +119,10 @@ def _check_annotations(
     for name in annotations.get("ignore", ()):
         if name not in names and not takes_any:
             raise DecorationError(f"{called}: ignore names {name!r}, which is not a parameter; {nearest(name, names)}")
+    for name in annotations.get("time_range", ()):
+        if name not in names:
+            what = f"{called}: time_range names {name!r}, which is not a parameter; {nearest(name, names)}"
+            raise DecorationError(what)
     if kind is Kind.DIRECTORY and "mime_type" in annotations:
         raise DecorationError(f"{called}: a directory is always {ARCHIVE_TYPE} over HTTP; leave its MIME type out")
     check_needs(annotations.get("expires"), names, called)

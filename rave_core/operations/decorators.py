@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Concatenate, Final, Literal, ParamSpec, Protocol, TypeVar, overload
 
@@ -68,6 +68,7 @@ def op(
     mime_type: str | None = None,
     tags: Iterable[str] = (),
     behind: str | None = None,
+    time_range: Sequence[str] | None = None,
     stale_while_revalidate: float | str = 0,
     stale_if_error: float | str = 0,
     ignore: Iterable[str] = (),
@@ -89,6 +90,8 @@ def op(function: Callable[..., Any] | None = None, /, **keywords: object) -> Any
         tags: words for finding and purging operations together.
         behind: the name under which the same namespace exports the operation whose result this one shows, such as the
             table behind a picture. It takes the same arguments.
+        time_range: the parameters that take the start and the end of a span of time, which is not in it, and a third
+            for the width of a bin where there is one: pages then offer to explore it in time.
         stale_while_revalidate: seconds (or ``"5m"``) after expiry in which the old result is served while a new one
             is made.
         stale_if_error: seconds after expiry in which the old result is served if making a new one fails.
@@ -121,6 +124,7 @@ def op_file(
     mime_type: str | None = None,
     tags: Iterable[str] = (),
     behind: str | None = None,
+    time_range: Sequence[str] | None = None,
     stale_while_revalidate: float | str = 0,
     stale_if_error: float | str = 0,
     ignore: Iterable[str] = (),

@@ -57,6 +57,16 @@ def _checked_behind(value: object) -> str:
     return value
 
 
+def _checked_time_range(value: object) -> tuple[str, ...]:
+    names = tuple(value) if isinstance(value, (tuple, list)) else ()
+    if len(names) not in (2, 3) or not all(isinstance(name, str) and name for name in names):
+        raise DecorationError(
+            f"time_range={value!r}: expected the parameters for start and end, and the width of a bin if there is one, "
+            "such as ('start', 'end') or ('start', 'end', 'bin')"
+        )
+    return names
+
+
 def _words(keyword: str) -> Callable[[object], tuple[str, ...]]:
     def check(value: object) -> tuple[str, ...]:
         words = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (None,)
@@ -85,6 +95,7 @@ KEYWORDS: Final[dict[str, Callable[[object], object]]] = {
     "mime_type": checked_mime_type,
     "tags": _words("tags"),
     "behind": _checked_behind,
+    "time_range": _checked_time_range,
     "ignore": lambda value: frozenset(_words("ignore")(value)),
     "stale_while_revalidate": _seconds("stale_while_revalidate"),
     "stale_if_error": _seconds("stale_if_error"),

@@ -39,6 +39,29 @@ class CallCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoardCard:
+    """A dashboard.
+
+    Attributes:
+        title, owner, name: of it.
+        url: of its page.
+        shared: with whom, in words.
+        age: when it was saved last, in words.
+        may_change: whether the client may change it.
+        trouble: why it can't be read; empty if it can.
+    """
+
+    title: str
+    owner: str
+    name: str
+    url: str
+    shared: str
+    age: str
+    may_change: bool
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SaveForm:
     """The form that saves something, with what was typed.
 
@@ -57,26 +80,28 @@ def me_page(
     user: str,
     *,
     base: str,
+    boards: Sequence[BoardCard],
     calls: Sequence[CallCard],
     past: Sequence[CallCard],
     said: str = "",
-    form: SaveForm | None = None,
+    adding: str = "",
 ) -> Page:
     """What a user keeps.
 
     Args:
         user: their name; empty for nobody.
         base: the prefix of every link.
-        calls: saved calls, their own first.
+        boards: dashboards, their own first.
+        calls: saved calls, likewise.
         past: what they asked, the last first.
         said: what has just been done.
-        form: what was typed and is not saved yet.
+        adding: the call that they want to add to a dashboard; empty for none.
     """
-    return page("me.html", base=base, user=user, calls=calls, past=past, said=said, form=form)
+    return page("me.html", base=base, user=user, boards=boards, calls=calls, past=past, said=said, adding=adding)
 
 
 def save_page(form: SaveForm, *, base: str, user: str) -> Page:
-    """The page that asks once more for what was not saved, with all that was typed; see `me_page`."""
+    """The page that asks once more for a call that was not saved, with all that was typed."""
     return page("save_call.html", base=base, form=form, user=user)
 
 

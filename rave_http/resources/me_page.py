@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -21,9 +22,11 @@ from rave_http.protocol.bodies import body_of
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read, read_text
 from rave_http.protocol.responses import send_page
+from rave_http.resources.dashboard_editing import EditableDashboard
 from rave_http.resources.saved import Opened, SavedAccess, name_of
 from rave_http.worker.history import History, PastCall
 
+_ACTIONS: Final = ("save", "remove", "forget", "dashboard", "add")
 _FIELDS: Final = ("action", "call", "title", "shared", "owner", "name")
 _DONE: Final = {"saved": "It is saved.", "removed": "It is removed.", "forgotten": "What you asked is forgotten."}
 _LONGEST: Final = 200
@@ -36,13 +39,24 @@ class MePage:
     def __init__(
         self,
         calls: SavedAccess[SavedCall],
+        boards: EditableDashboard,
         history: History,
         namespaces: LiveNamespaces,
         authorizer: Authorizer,
         clock: Clock,
     ) -> None:
-        """Shows saved ``calls`` and the ``history`` of a user, of the operations that ``namespaces`` have."""
+        """Shows what users saved and asked.
+
+        Args:
+            calls: saved calls.
+            boards: dashboards.
+            history: what a user asked.
+            namespaces: have the operations.
+            authorizer: decides who may see these.
+            clock: the source of time.
+        """
         self._calls = calls
+        self._boards = boards
         self._history = history
         self._namespaces = namespaces
         self._authorizer = authorizer
@@ -50,20 +64,27 @@ class MePage:
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """What the client keeps, and what is shared with them; nobody in particular sees what all share."""
-        done = read(req, "done").get("done", "")
+        given = read(req, "done", "add")
         user = self._calls.sharing.user(req)
         saved = [card for each in await self._calls.visible(req) if (card := self._saved(req, each)) is not None]
         asked = await asyncio.to_thread(self._history.of, user) if user else []
         past = [self._past(req, each) for each in asked]
-        made = await asyncio.to_thread(
-            me_page, user, base=self._calls.links.base, calls=saved, past=past, said=_DONE.get(done, "")
+        make = partial(
+            me_page,
+            user,
+            base=self._calls.links.base,
+            boards=await self._boards.cards(req),
+            calls=saved,
+            past=past,
+            said=_DONE.get(given.get("done", ""), ""),
+            adding=given.get("add", "") if user else "",
         )
-        send_page(resp, made)
+        send_page(resp, await asyncio.to_thread(make))
 
     on_head = on_get
 
     async def on_post(self, req: Request, resp: Response) -> None:
-        """Saves or removes a call, or forgets the history.
+        """Saves or removes a call, forgets the history, makes a dashboard, or adds a panel to one.
 
         A call that can't be saved is shown again, with all that was typed.
 
@@ -73,18 +94,27 @@ class MePage:
         body = await body_of(req, _MOST_BODY)
         given = read_text(body.decode("utf-8", "replace"), *_FIELDS)
         action = given.get("action", "")
+        if action not in _ACTIONS:
+            raise Problem("bad-arguments", f"action: {action[:40]!r} is not one of {', '.join(_ACTIONS)}")
+        location = await self._done(req, resp, action, given)
+        if location:
+            resp.status = "303 See Other"
+            resp.set_headers({"Location": location, "Cache-Control": "no-store"})
+
+    async def _done(self, req: Request, resp: Response, action: str, given: dict[str, str]) -> str:
+        """Does what a form says. Returns the URL of the page to go to; empty if another answer is given."""
+        links = self._calls.links
         if action == "save":
-            if not await self._save(req, resp, given):
-                return
-        elif action == "remove":
+            return links.to("/-/ui/me?done=saved") if await self._save(req, resp, given) else ""
+        if action == "dashboard":
+            return await self._boards.make(req, given.get("title", ""), given.get("call", ""))
+        if action == "add":
+            return await self._boards.add(req, given.get("owner", ""), given.get("name", ""), given.get("call", ""))
+        if action == "remove":
             await self._remove(req, given)
-        elif action == "forget":
-            await asyncio.to_thread(self._history.forget, self._calls.sharing.required_user(req))
-        else:
-            raise Problem("bad-arguments", f"action: {action[:40]!r} is not one of 'save', 'remove', 'forget'")
-        done = {"save": "saved", "remove": "removed", "forget": "forgotten"}[action]
-        resp.status = "303 See Other"
-        resp.set_headers({"Location": self._calls.links.to(f"/-/ui/me?done={done}"), "Cache-Control": "no-store"})
+            return links.to("/-/ui/me?done=removed")
+        await asyncio.to_thread(self._history.forget, self._calls.sharing.required_user(req))
+        return links.to("/-/ui/me?done=forgotten")
 
     async def _save(self, req: Request, resp: Response, given: dict[str, str]) -> bool:
         """Saves a call. If that fails, it answers with the form as it was typed, and returns false."""

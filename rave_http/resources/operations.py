@@ -98,7 +98,7 @@ class Operations:
             return
         question = await self._read(req, exported.name)
         resolved = exported.operation.resolved_in(exported.runtime)
-        call = await _bound(self._foreign, question.asked, exported, resolved)
+        call = await bound(self._foreign, question.asked, exported, resolved)
         if call.key is not None:
             record: RequestRecord = req.scope["rave"]
             record.key = call.key.text
@@ -144,7 +144,7 @@ class Operations:
         )
 
 
-async def _bound(foreign: ForeignCode, asked: Asked, exported: ExportedOperation, resolved: ResolvedOperation) -> Call:
+async def bound(foreign: ForeignCode, asked: Asked, exported: ExportedOperation, resolved: ResolvedOperation) -> Call:
     """The call that the request asks for. Converters are third-party code and may do anything.
 
     Raises:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import falcon.asgi
 from falcon.asgi import Request, Response
 
 from rave_core.documents import DocumentStore
 from rave_http.auth.sharing import Sharing
+from rave_http.description.dashboards import FORMAT, Dashboard
 from rave_http.description.saved_calls import SavedCall
 from rave_http.protocol.links import RESULTS
 from rave_http.representation.table_rows import TableRows
@@ -35,10 +36,12 @@ from rave_http.resources import (
 )
 from rave_http.resources.cache_page import CachePage
 from rave_http.resources.comparison import Comparison
+from rave_http.resources.dashboard_editing import EditableDashboard
 from rave_http.resources.forecasts import ExplainResource, Forecasts, PlanResource
 from rave_http.resources.jobs_page import JobsPage
 from rave_http.resources.ladder import Ladder
 from rave_http.resources.me_page import MePage
+from rave_http.resources.panels import PanelLadder, PanelPages, Panels
 from rave_http.resources.plugin_routes import PluginRoutes
 from rave_http.resources.product_events import ProductEvents
 from rave_http.resources.product_rows import ProductRows
@@ -49,8 +52,11 @@ from rave_http.resources.shown_tables import ShownTables
 from rave_http.worker.document_sender import DocumentSender
 from rave_http.worker.history import History
 from rave_http.worker.questions import Questions
-from rave_http.worker.saved_documents import CALLS, SavedDocuments
+from rave_http.worker.saved_documents import CALLS, DASHBOARDS, KEPT_VERSIONS, SavedDocuments
 from rave_http.worker.service import Service
+
+L = TypeVar("L", bound=Ladder)
+P = TypeVar("P", bound=ResultPages)
 
 
 def add_routes(
@@ -70,10 +76,11 @@ def add_routes(
     )
     rows = TableRows()
     history = History(lambda: service.runtime.documents, service.clock)
-    pages = _result_pages(service, rows, history)
-    _route_saved(app, service, history)
-    _route_pages(app, service, events, pages)
-    app.add_sink(_operations(service, root, ready, pages), "/")
+    pages = _result_pages(service, rows, history, ResultPages)
+    form = _route_pages(app, service, events, pages)
+    ladder = _ladder(service, ready, pages, Ladder)
+    _route_saved(app, service, history, _panels(service, ready, rows, history), form)
+    app.add_sink(_operations(service, root, ready, ladder), "/")
     app.add_sink(_products(service, events, rows, sender), products.PREFIX)
 
 
@@ -98,8 +105,8 @@ def _route_documents(
 
 def _route_pages(
     app: falcon.asgi.App[Request, Response], service: Service, events: ProductEvents, pages: ResultPages
-) -> None:
-    """Adds the routes of pages for people."""
+) -> ui.Form:
+    """Adds the routes of pages for people, and returns the one of forms."""
     told = Forecasts(service.namespaces, service.authorizer, service.runtime, service.foreign, service.clock)
     app.add_route("/-/explain/{name:path}", ExplainResource(told, service.authorizer))
     app.add_route("/-/plan/{name:path}", PlanResource(told))
@@ -111,7 +118,12 @@ def _route_pages(
     app.add_route("/-/ui/jobs", listed)
     _route_kept(app, service)
     app.add_route("/-/ui/{name:path}", form)
-    result = results.ResultPage(
+    app.add_route(f"{RESULTS}{{key:path}}", _result_page(service, events, pages, form))
+    return form
+
+
+def _result_page(service: Service, events: ProductEvents, pages: ResultPages, form: ui.Form) -> results.ResultPage:
+    return results.ResultPage(
         service.authorizer,
         service.statuses,
         service.followers,
@@ -123,7 +135,6 @@ def _route_pages(
         service.copies,
         service.clock,
     )
-    app.add_route(f"{RESULTS}{{key:path}}", result)
 
 
 def _route_kept(app: falcon.asgi.App[Request, Response], service: Service) -> None:
@@ -135,17 +146,34 @@ def _route_kept(app: falcon.asgi.App[Request, Response], service: Service) -> No
     app.add_route("/-/kept/{name}", kept.KeptResult(access, max_body=service.settings.max_body))
 
 
-def _route_saved(app: falcon.asgi.App[Request, Response], service: Service, history: History) -> None:
+def _route_saved(
+    app: falcon.asgi.App[Request, Response], service: Service, history: History, panels: Panels, form: ui.Form
+) -> None:
     """Adds the routes of what users save and share."""
-    store = SavedDocuments(lambda: service.runtime.documents, CALLS, keep=1)
-    calls = SavedAccess(SavedCall, "rave.call/1", "/-/calls", store, Sharing(service.authorizer), service.links)
+    sharing, links, max_body = Sharing(service.authorizer), service.links, service.settings.max_body
+    stores = [
+        SavedDocuments(lambda: service.runtime.documents, collection, keep=keep)
+        for collection, keep in ((CALLS, 1), (DASHBOARDS, KEPT_VERSIONS))
+    ]
+    calls = SavedAccess(SavedCall, "rave.call/1", stores[0], sharing, links)
     app.add_route("/-/calls", SavedList(calls))
-    app.add_route("/-/calls/{owner}/{name}", SavedResource(calls, max_body=service.settings.max_body))
-    app.add_route("/-/ui/me", MePage(calls, history, service.namespaces, service.authorizer, service.clock))
+    app.add_route("/-/calls/{owner}/{name}", SavedResource(calls, max_body=max_body))
+    boards = SavedAccess(Dashboard, FORMAT, stores[1], sharing, links)
+    app.add_route("/-/dashboards", SavedList(boards))
+    app.add_route("/-/dashboards/{owner}/{name}", SavedResource(boards, max_body=max_body))
+    board = EditableDashboard(boards, panels, form, service.clock)
+    app.add_route("/-/ui/d/{owner}/{name}", board)
+    app.add_route("/-/ui/me", MePage(calls, board, history, service.namespaces, service.authorizer, service.clock))
 
 
-def _result_pages(service: Service, rows: TableRows, history: History) -> ResultPages:
-    return ResultPages(
+def _panels(service: Service, ready: ResponseCache, rows: TableRows, history: History) -> Panels:
+    pages = _result_pages(service, rows, history, PanelPages)
+    ladder = _ladder(service, ready, pages, PanelLadder)
+    return Panels(service.namespaces, service.authorizer, ladder, pages, service.foreign, service.links)
+
+
+def _result_pages(service: Service, rows: TableRows, history: History, kind: type[P]) -> P:
+    return kind(
         service.authorizer,
         service.namespaces,
         service.representations,
@@ -232,13 +260,11 @@ def _events(service: Service) -> events.EventsResource:
     )
 
 
-def _operations(
-    service: Service, root: catalog.Catalog, ready: ResponseCache, pages: ResultPages
-) -> operations.Operations:
+def _operations(service: Service, root: catalog.Catalog, ready: ResponseCache, ladder: Ladder) -> operations.Operations:
     return operations.Operations(
         service.namespaces,
         service.authorizer,
-        _ladder(service, ready, pages),
+        ladder,
         root,
         ready,
         service.results,
@@ -248,8 +274,8 @@ def _operations(
     )
 
 
-def _ladder(service: Service, ready: ResponseCache, pages: ResultPages) -> Ladder:
-    return Ladder(
+def _ladder(service: Service, ready: ResponseCache, pages: ResultPages, kind: type[L]) -> L:
+    return kind(
         service.authorizer,
         service.results,
         service.jobs,

@@ -59,13 +59,12 @@ class Opened(Generic[T]):
 class SavedAccess(Generic[T]):
     """The documents of one kind that a client may see and change. For the event loop of one worker."""
 
-    def __init__(self, kind: type[T], form: str, path: str, store: SavedDocuments, sharing: Sharing, links: Links):
+    def __init__(self, kind: type[T], form: str, store: SavedDocuments, sharing: Sharing, links: Links):
         """Reads documents of a format.
 
         Args:
             kind: what a document is read as.
             form: the name of the format, such as ``rave.call/1``.
-            path: of the list of documents.
             store: has them.
             sharing: decides who may see and change them.
             links: URLs that answers contain.
@@ -73,7 +72,6 @@ class SavedAccess(Generic[T]):
         self.store = store
         self.sharing = sharing
         self.links = links
-        self.path = path
         self._kind = kind
         self._form = form
 

@@ -10,6 +10,10 @@ from rave_core.documents import Document, DocumentStore, Metadata
 
 CALLS: Final = "_calls"
 """The collection of saved calls."""
+DASHBOARDS: Final = "_dashboards"
+"""The collection of dashboards."""
+KEPT_VERSIONS: Final = 100
+"""Of each dashboard."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
+from rave_http.description.dashboards import Dashboard
 from rave_http.description.openapi.answers import answer, problems
 from rave_http.description.openapi.schema_parts import TEXT, TEXTS, TIME, record, ref
+from rave_http.description.saved_calls import SavedCall
 
 _STATUSES: Final = (400, 401, 403, 404, 500, 503)
 _NAME: Final[dict[str, Any]] = {**TEXT, "minLength": 1, "maxLength": 100}
@@ -15,36 +19,12 @@ _VERSION: Final[dict[str, Any]] = {
     "description": "An earlier one.",
     "schema": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
 }
-_KINDS: Final = (("calls", "Call", "SavedCall"),)
+_KINDS: Final = (("calls", "Call", "SavedCall"), ("dashboards", "Dashboard", "Dashboard"))
 """The last part of the path, the word in names of operations, and the schema."""
 
+_MADE: Final = msgspec.json.schema_components((SavedCall, Dashboard), ref_template="#/components/schemas/{name}")[1]
 SAVED_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
-    "SavedCall": record(
-        "A call that a user keeps under a title.",
-        {
-            "format": {"const": "rave.call/1"},
-            "title": {**TEXT, "minLength": 1, "maxLength": 200},
-            "call": ref("AskedCall"),
-            "shared": ref("Shared"),
-        },
-        required=["format", "title", "call"],
-        is_open=False,
-    ),
-    "AskedCall": record(
-        "An operation with its arguments as a query has them.",
-        {
-            "operation": {**TEXT, "pattern": "^[^/?#]+/[^?#]+$", "maxLength": 300},
-            "arguments": {"type": "object", "additionalProperties": {"anyOf": [TEXT, TEXTS]}},
-        },
-        required=["operation"],
-        is_open=False,
-    ),
-    "Shared": {
-        "type": "array",
-        "maxItems": 100,
-        "items": TEXT,
-        "description": "With whom: 'everyone', 'namespace:NAME' for those who may view it, 'user:NAME'.",
-    },
+    **{name: schema | {"description": schema["description"].partition("\n")[0]} for name, schema in _MADE.items()},
     "SavedList": record("Documents, without content.", {"documents": {"type": "array", "items": ref("SavedRecord")}}),
     "SavedRecord": record(
         "A document, without content.",

@@ -192,6 +192,8 @@ REFUSED = {
     "a file with only star args": (lambda: op_file(_star), "no first parameter"),
     "a parameter like an option": (lambda: op(_rave_parameter), "'rave_refresh' looks like an option"),
     "ignore of no parameter": (lambda: op(ignore=["c"])(plain), "ignore names 'c', which is not a parameter"),
+    "time range of no parameter": (lambda: op(time_range=("a", "c"))(plain), "time_range names 'c', which is not a"),
+    "time range of one": (lambda: op(time_range=("a",))(plain), "expected the parameters for start and end"),
     "ignore of the output": (lambda: op_file(ignore=["a"])(plain), "ignore names 'a'"),
     "two typemaps": (lambda: typemap(int)(typemap(int)(_copy(plain))), "two @typemap"),
     "two versions": (lambda: version(1)(above), "two @version"),

@@ -145,6 +145,8 @@ def test_every_reference_leads_somewhere_and_every_path_is_there() -> None:
         "/-/events",
         "/-/calls",
         "/-/calls/{owner}/{name}",
+        "/-/dashboards",
+        "/-/dashboards/{owner}/{name}",
         "/-/compare",
         "/-/kept",
         "/-/kept/{name}",

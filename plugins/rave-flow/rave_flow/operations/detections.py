@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 
-@op
+@op(time_range=("start", "end"))
 @typemap(
     theta0="flow_probability", theta1="flow_probability", alpha="flow_probability", beta="flow_probability",
     contact="flow_contact", start="flow_time", end="flow_time", source="flow_source",
@@ -56,7 +56,7 @@ def scans(
     return noted(_walked(selection.window, selection.slices, test, contact), selection)
 
 
-@op
+@op(time_range=("start", "end"))
 @typemap(
     least="flow_connections", score="flow_score", start="flow_time", end="flow_time", source="flow_source",
     internal="flow_internal",
@@ -85,7 +85,7 @@ def beacons(
     return noted(_beaconing(selection.window, selection.slices, least, score, inside), selection)
 
 
-@op
+@op(time_range=("start", "end"))
 @typemap(
     least="flow_width", n="flow_number", start="flow_time", end="flow_time", source="flow_source",
     internal="flow_internal",
@@ -111,7 +111,7 @@ def long_connections(
     return noted(_long(selection.window, selection.slices, cast("int", least), n, inside), selection)
 
 
-@op
+@op(time_range=("start", "end"))
 @typemap(start="flow_time", end="flow_time", baseline="flow_width", source="flow_source")
 @mime_type(ARROW)
 @expires(settling)

@@ -27,7 +27,7 @@ _by_day = crossover_strategy("5m", "5d", "27h", "day")
 _by_hour = crossover_strategy("5m", "5d", "4h", "hour")
 
 
-@op
+@op(time_range=("start", "end"))
 @typemap(
     n="flow_number", by="flow_measure", over="flow_dimension", start="flow_time", end="flow_time", source="flow_source"
 )
@@ -52,7 +52,7 @@ def top(
     return noted(steps.top(selection.window, selection.slices, n, by, over), selection)
 
 
-@op
+@op(time_range=("start", "end", "bin"))
 @typemap(bin="flow_width", start="flow_time", end="flow_time", proto="flow_protocol", source="flow_source")
 @mime_type(ARROW)
 @expires(settling)

@@ -204,6 +204,7 @@ def _operation(name: str, kind: str) -> Operation[..., Any]:
         expires=settling,
         mime_type=_MIME_TYPES[kind],
         typemap={each: TYPES[each] for each in defaults},
+        time_range=("start", "end", "bin") if "bin" in defaults else ("start", "end"),
         behind=None if kind == "table" else f"{name}/table",
     )(run)
     return made

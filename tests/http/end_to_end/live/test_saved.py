@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +22,22 @@ PAGE = {"Accept": BROWSER}
 
 
 @pytest.fixture(scope="module")
-def service(launch_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the service's things are."""
+    return tmp_path_factory.mktemp("saved")
+
+
+@pytest.fixture(scope="module")
+def keys(place: Path) -> dict[str, str]:
+    """An API key for each user."""
+    store = KeyStore(place / "keys", SystemClock())
+    return {user: store.create(user) for user in ("ada", "bob", "cleo", "dan")}
+
+
+@pytest.fixture(scope="module")
+def service(launch_service: Callable[..., Service], place: Path, keys: dict[str, str]) -> Iterator[Service]:
     """A service with users; bob may not view the namespace lab, and cleo may write there."""
-    place = tmp_path_factory.mktemp("saved")
+    assert keys  # they are there before the service starts
     environ = {"RAVE_DOCUMENTS": f"sqlite:///{place}/documents.sqlite"}
     may = {"bob": {"*": ["view"], "lab": []}, "cleo": ["view", "run", "write"]}
     own = {"keys_file": str(place / "keys"), "permissions": may}
@@ -31,13 +45,6 @@ def service(launch_service: Callable[..., Service], tmp_path_factory: pytest.Tem
     running.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     yield running
     running.end()
-
-
-@pytest.fixture(scope="module")
-def keys(service: Service) -> dict[str, str]:
-    """An API key for each user."""
-    store = KeyStore(service.place / "keys", SystemClock())
-    return {user: store.create(user) for user in ("ada", "bob", "cleo", "dan")}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,279 @@
+"""Dashboards in a browser: panels, variables and time, editing by two people, and documents that can't be shown."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rave_core.clock import SystemClock
+from rave_core.documents import open_store
+from rave_http.auth.api_keys import KeyStore
+from tests.http.browser import MODES, Browser, opened
+from tests.http.representation.forms import BROWSER
+
+Service = Any  # RunningService of the conftest
+MORE = '''
+
+@op(time_range=("start", "end", "bin"))
+@mime_type("application/json")
+def between(start: str = "", end: str = "", bin: str = "", who: str = "all"):
+    """What it was asked, as a table."""
+    import datetime
+    first = datetime.datetime.fromisoformat(start)
+    hours = [first + datetime.timedelta(hours=at) for at in range(3)]
+    return [{"ts": ts, "bytes": at * 1000, "asked": f"{who} {start} {bin}"} for at, ts in enumerate(hours)]
+
+
+__export__["between"] = between
+'''
+BOARD: dict[str, Any] = {
+    "format": "rave.dashboard/1",
+    "title": "Border <b>",
+    "shared": ["everyone", "user:bob"],
+    "range": {"from": "2024-05-14", "to": "2024-05-15"},
+    "variables": {"who": {"label": "Who", "default": "ada", "choices": ["ada", "bob"]}, "n": {"default": "3"}},
+    "panels": [
+        {"id": "note", "text": "Runbook: <script>", "at": [0, 0, 12, 1]},
+        {
+            "id": "chart",
+            "title": "Bytes",
+            "call": {"operation": "lab/between", "arguments": {"who": "$who"}},
+            "range": True,
+            "view": {"mark": "area", "x": "ts", "y": "bytes"},
+            "at": [0, 1, 6, 3],
+        },
+        {
+            "id": "rows",
+            "call": {"operation": "lab/between", "arguments": {"who": "$who"}},
+            "range": True,
+            "view": {"mark": "table", "sort": "-bytes", "rows": 2, "link": {"bytes": "lab/rows?n={value}"}},
+            "at": [6, 1, 6, 3],
+        },
+        {"id": "picture", "call": {"operation": "lab/drawing", "arguments": {"n": "$n"}}, "at": [0, 4, 4, 3]},
+        {"id": "gone", "call": {"operation": "lab/gone"}, "at": [4, 4, 4, 3]},
+        {"id": "failing", "call": {"operation": "lab/fails"}, "at": [8, 4, 4, 3]},
+        {"id": "tree", "call": {"operation": "lab/square", "arguments": {"n": "$n"}}, "at": [0, 7, 12, 3]},
+    ],
+}
+DOCUMENT, PAGE = "/-/dashboards/ada/border", "/-/ui/d/ada/border"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the service's things are."""
+    return tmp_path_factory.mktemp("dashboards")
+
+
+@pytest.fixture(scope="module")
+def keys(place: Path) -> dict[str, str]:
+    """An API key for each user."""
+    store = KeyStore(place / "keys", SystemClock())
+    return {user: store.create(user) for user in ("ada", "bob", "dan")}
+
+
+@pytest.fixture(scope="module")
+def service(launch_service: Callable[..., Service], place: Path, keys: dict[str, str]) -> Iterator[Service]:
+    """A service with users, and a namespace that has an operation with a time range."""
+    assert keys  # they are there before the service starts
+    environ = {"RAVE_DOCUMENTS": f"sqlite:///{place}/documents.sqlite"}
+    running = launch_service(
+        place, more=MORE, environ=environ, service={"keys_file": str(place / "keys"), "workers": 1}
+    )
+    running.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    yield running
+    running.end()
+
+
+@pytest.fixture(scope="module")
+def headers(service: Service, keys: dict[str, str]) -> dict[str, dict[str, str]]:
+    """For each user, the header that their browser sends."""
+    return {user: {"Cookie": f"rave={_token(service, key)}"} for user, key in keys.items()}
+
+
+def _token(service: Service, key: str) -> str:
+    cookie = service.ask("POST", "/-/session", data={"key": key}).headers["Set-Cookie"]
+    return str(re.match(r"rave=([\w-]{43})", cookie)[1])  # type: ignore[index]  # it is there
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests of this file."""
+    with opened(tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+@pytest.fixture
+def sign_in(browser: Browser, service: Service, headers: dict[str, dict[str, str]]) -> Callable[[str], None]:
+    """Signs a user in, in the browser; the empty name signs out."""
+
+    def sign(user: str) -> None:
+        browser.call("Network.clearBrowserCookies")
+        if user:
+            token = headers[user]["Cookie"].removeprefix("rave=")
+            browser.call("Network.setCookie", name="rave", value=token, url=service.url, httpOnly=True)
+
+    return sign
+
+
+@pytest.fixture(autouse=True)
+def _board(service: Service, headers: dict[str, dict[str, str]]) -> None:
+    """The dashboard, as it is at first."""
+    assert service.ask("PUT", DOCUMENT, headers=headers["ada"], json=BOARD).status_code == 200
+
+
+def panel(service: Service, name: str, **asked: str) -> str:
+    """The page of a panel."""
+    answer = service.get(PAGE, params={"panel": name, **asked}, headers={"Accept": BROWSER})
+    assert answer.status_code in (200, 202)
+    return str(answer.text)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_dashboard_shows_its_panels(service: Service, browser: Browser, sign_in: Any, mode: str) -> None:
+    """Each in a frame that fits, in every kind of window; those that have no result say why and how to go on."""
+    browser.mode(mode)
+    sign_in("")
+    browser.open(f"{service.url}{PAGE}")
+    assert (browser.said, browser.overflow()) == ([], 0)
+    assert all(url.startswith((service.url, "data:")) for url in browser.asked)
+    text = browser.text()
+    for told in ("Border <b>", "Runbook: <script>", "shared with everyone", "2024-05-14 00:00 to 2024-05-15 00:00 UTC"):
+        assert told in text
+    places = browser.value("[...document.querySelectorAll('iframe')].map(each => each.title)")
+    assert places == ["Bytes", "lab/between", "lab/drawing", "lab/gone", "lab/fails", "lab/square"]
+    for name in ("chart", "rows", "picture", "gone", "failing", "tree"):
+        browser.open(f"{service.url}{PAGE}?panel={name}")
+        assert (name, browser.said, browser.overflow()) == (name, [], 0)
+
+
+def test_panels_ask_with_variables_and_time(service: Service) -> None:
+    """Those of the page, else those of the document; each leads to its question, and cells to others."""
+    rows = panel(service, "rows")
+    assert "ada 2024-05-14T00:00:00Z 900s" in rows
+    assert "2 of 3 rows" in rows
+    assert 'href="/lab/rows?n=2000" target="_top"' in rows
+    assert rows.index("2000") < rows.index("1000")
+    other = panel(service, "rows", **{"var.who": "bob", "from": "2024-05-14 06:00", "zone": "Europe/Berlin"})
+    assert "bob 2024-05-14T04:00:00Z" in other
+    chart = panel(service, "chart")
+    assert 'aria-label="bytes over ts, from 2024-05-14 00:00 UTC' in chart
+    assert 'href="/lab/between?who=ada&amp;start=2024-05-14T00%3A00%3A00Z' in chart
+    assert '<img class="picture" src="/-/products/' in panel(service, "picture")
+
+
+def test_a_panel_without_result_says_why(service: Service) -> None:
+    """An operation that is gone, one that fails, a text that is no choice, a time that is none."""
+    assert "There is no operation &#39;lab/gone&#39; any more" in panel(service, "gone")
+    assert "no luck" in panel(service, "failing")
+    assert "&#39;eve&#39; is none of ada, bob" in panel(service, "rows", **{"var.who": "eve"})
+    assert "&#39;soon&#39; is no time" in panel(service, "rows", **{"from": "soon"})
+    page = service.get(PAGE, params={"from": "soon"}, headers={"Accept": BROWSER}).text
+    assert "&#39;soon&#39; is no time" in page
+    assert 'value="soon"' in page
+    assert service.get(f"{PAGE}?panel=none").status_code == 404
+    assert service.get(f"{PAGE}?more=1").status_code == 400
+
+
+def test_a_slow_panel_says_how_far_it_is_and_becomes_its_result(service: Service, headers: Any) -> None:
+    """It looks again by itself, without a script."""
+    waiting = BOARD | {
+        "panels": [{"id": "p", "call": {"operation": "lab/gated", "arguments": {"name": "board"}}, "at": [0, 0, 6, 3]}]
+    }
+    waiting = {name: text for name, text in waiting.items() if name not in ("range", "variables")}
+    service.ask("PUT", DOCUMENT, headers=headers["ada"], json=waiting)
+    first = panel(service, "p")
+    assert "waits at its gate" in first
+    assert '<meta http-equiv="refresh" content="2">' in first
+    service.open_gate("board")
+    key = service.get("/lab/gated?name=board&rave.prefer=wait%3D20").text
+    assert key == "board went through"
+    assert "board went through" in panel(service, "p")
+
+
+def test_two_people_who_save_see_both_versions(service: Service, browser: Browser, headers: Any, sign_in: Any) -> None:
+    """The second is told by 412, sees what the first saved, keeps what they typed, and can save it on top."""
+    browser.mode("light")
+    sign_in("bob")
+    browser.open(f"{service.url}{PAGE}?edit=1")
+    browser.value("document.querySelector('#title').value = 'Typed by bob'")
+    service.ask("PUT", DOCUMENT, headers=headers["ada"], json=BOARD | {"title": "Saved by ada"})
+    browser.click("button[value=save]")
+    text = browser.text()
+    for told in ("While you were editing, ada saved version", "+ title: Saved by ada", "− title: Typed by bob"):
+        assert told in text
+    assert any("412" in each for each in browser.said)
+    assert browser.value("document.querySelector('#title').value") == "Typed by bob"
+    assert service.get(DOCUMENT).json()["title"] == "Saved by ada"
+    browser.click("button[value=save]")
+    assert "Typed by bob" in browser.text()
+    newest = service.get(DOCUMENT).headers["ETag"].strip('"')
+    old = service.get(f"{PAGE}?version={int(newest) - 1}", headers={"Accept": BROWSER}).text
+    assert "Saved by ada" in old
+    assert f"The newest is version {newest}" in old
+    assert service.get(f"{DOCUMENT}?version={int(newest) - 1}").json()["title"] == "Saved by ada"
+
+
+def test_nothing_typed_is_lost(service: Service, browser: Browser, sign_in: Any) -> None:
+    """When the session ended in the middle of an edit, and when what was typed makes no dashboard."""
+    browser.mode("light")
+    sign_in("ada")
+    browser.open(f"{service.url}{PAGE}?edit=1")
+    browser.value("document.querySelector('#call_1').value = 'between'")
+    browser.click("button[value=save]")
+    assert "Panel 2: 'between' is no call" in browser.text()
+    browser.value("document.querySelector('#call_1').value = 'lab/rows?n=2'")
+    browser.value("document.querySelector('#range_1').checked = false")
+    sign_in("")
+    browser.click("button[value=save]")
+    assert "Nothing that you typed is lost" in browser.text()
+    assert browser.value("document.querySelector('#call_1').value") == "lab/rows?n=2"
+    sign_in("dan")
+    browser.click("button[value=save]")
+    assert "It belongs to 'ada'" in browser.text()
+    sign_in("ada")
+    browser.click("button[value=save]")
+    assert service.get(DOCUMENT).json()["panels"][1]["call"] == {"operation": "lab/rows", "arguments": {"n": "2"}}
+
+
+def test_a_question_becomes_a_shared_dashboard(service: Service, browser: Browser, headers: Any, sign_in: Any) -> None:
+    """From the page of a result to a new dashboard, to another panel, to somebody else who looks at it."""
+    browser.mode("phone")
+    sign_in("dan")
+    browser.open(f"{service.url}/lab/rows?n=5")
+    browser.click("a[href*='me?add=']")
+    browser.value("document.querySelector('#board-title').value = 'Rows of mine'")
+    browser.click("button[value=dashboard]")
+    assert (browser.said, browser.overflow()) == ([], 0)
+    browser.value("document.querySelector('#shared').value = 'user:bob'")
+    browser.click("button[value=save]")
+    browser.open(f"{service.url}/-/ui/me?add=lab/square%3Fn%3D3")
+    browser.click("button[value=add]")
+    document = service.get("/-/dashboards/dan/rows-of-mine", headers=headers["bob"]).json()
+    assert [each["call"]["operation"] for each in document["panels"]] == ["lab/rows", "lab/square"]
+    assert "Rows of mine" in service.get("/-/ui/me", headers=headers["bob"] | {"Accept": BROWSER}).text
+    assert service.get("/-/ui/d/dan/rows-of-mine").status_code == 404
+    browser.open(f"{service.url}/-/ui/d/dan/rows-of-mine?edit=1")
+    browser.click("button[value=remove]")
+    assert "It is removed" in browser.text()
+
+
+def test_a_document_of_a_later_format_says_so(service: Service, headers: Any) -> None:
+    """Its versions are offered; nothing is changed or lost."""
+    later = json.dumps({"format": "rave.dashboard/9", "title": "Later", "shared": ["everyone"], "more": 1}).encode()
+    with open_store(f"sqlite:///{service.place}/documents.sqlite") as store:
+        version = int(service.get(DOCUMENT).headers["ETag"].strip('"'))
+        store.save("_dashboards", "ada/border", later, expect=version, author="ada")
+    page = service.get(PAGE, headers={"Accept": BROWSER})
+    assert page.status_code == 200
+    assert "It has the format rave.dashboard/9, and this version of RAVE reads rave.dashboard/1" in page.text
+    assert f'href="{PAGE}?version={version}"' in page.text
+    assert "Border" in service.get(f"{PAGE}?version={version}", headers={"Accept": BROWSER}).text
+    assert service.get(DOCUMENT).content == later
+    wrong = service.ask("PUT", DOCUMENT, headers=headers["ada"], data=later, json=None)
+    assert wrong.status_code == 400
