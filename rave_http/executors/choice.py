@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from rave_core.errors import ConfigurationError, UnknownNameError, describe_error
 from rave_core.registry import Registry
-from rave_http.executors.executor import Executor, ExecutorContext, ExecutorFactory
+from rave_http.executors.executor import Executor, ExecutorContext, ExecutorFactory, ExecutorFigures
 
 
 class Executors:
@@ -42,6 +43,11 @@ class Executors:
         """What keeps the bodies of each executor from running, or ``ok``; by ``executor NAME``."""
         return {f"executor {name}": _problem(executor) for name, executor in self._executors.items()}
 
+    def figures(self) -> dict[str, dict[str, int]]:
+        """The `ExecutorFigures` of those executors that have any, as dicts, by name."""
+        found = {name: _figures(executor) for name, executor in self._executors.items()}
+        return {name: asdict(figures) for name, figures in found.items() if figures is not None}
+
     async def close(self, grace: float) -> None:
         """Closes all of them; running bodies get ``grace`` seconds."""
         for executor in self._executors.values():
@@ -53,6 +59,13 @@ def _problem(executor: Executor) -> str:
         return executor.check() or "ok"
     except Exception as error:  # noqa: BLE001  # a plugin's executor may raise anything
         return describe_error(error)
+
+
+def _figures(executor: Executor) -> ExecutorFigures | None:
+    try:
+        return executor.figures()
+    except Exception:  # noqa: BLE001  # as above; figures are worth no failure
+        return None
 
 
 def _find(registry: Registry[ExecutorFactory], name: str) -> ExecutorFactory:

@@ -46,6 +46,26 @@ class ExecutorContext:
     directories: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class ExecutorFigures:
+    """What an executor has outside of this worker, and what it did there since the worker started.
+
+    Attributes:
+        workers: processes or machines there that take bodies; other workers of the service may use the same.
+        threads: bodies that they run at once, all together.
+        bodies: those of this worker that run or wait there now.
+        started, repeated, lost: its bodies that started there, that started once more since their worker was lost, and
+            that were given up for that reason.
+    """
+
+    workers: int = 0
+    threads: int = 0
+    bodies: int = 0
+    started: int = 0
+    repeated: int = 0
+    lost: int = 0
+
+
 class Executor(ABC):
     """Runs bodies for the event loop of one worker. Create it in the worker: forks must not share it.
 
@@ -87,6 +107,13 @@ class Executor(ABC):
         """What keeps bodies from running now, in words; ``None`` if nothing does. ``/-/readyz`` shows it.
 
         Called in a thread for each of these requests, so it should not wait for anything.
+        """
+        return None
+
+    def figures(self) -> ExecutorFigures | None:
+        """What it has elsewhere; ``None`` if bodies run here. ``/-/metrics`` and the status page show it.
+
+        Called in any thread, about once a second during requests, so it should not wait for anything.
         """
         return None
 

@@ -67,6 +67,25 @@ class JobFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorFacts:
+    """What an executor has outside of the service.
+
+    Attributes:
+        name: of the executor.
+        workers, threads: of the cluster: how many there are, and how many bodies they run at once.
+        bodies: those of all workers of the service that run or wait there.
+        repeated, lost: those that started once more since their worker was lost, and those that were given up.
+    """
+
+    name: str
+    workers: int
+    threads: int
+    bodies: int
+    repeated: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusFacts:
     """The state of the service.
 
@@ -77,6 +96,7 @@ class StatusFacts:
         statistics: ``RAVE`` of ``logging.statistics``, added up over the workers.
         caches: the document of ``/-/cache``: ``{"caches": …, "operations": …}``.
         namespaces: how loading them went.
+        executors: those that run bodies elsewhere, by name.
         services: what plugins run beside the workers, each as a `ServiceState` in a dict.
         degraded: parts that do not work as they should, in words.
         seconds: after which the page looks again by itself; 0 for never.
@@ -88,6 +108,7 @@ class StatusFacts:
     statistics: Mapping[str, Any]
     caches: Mapping[str, Any]
     namespaces: Sequence[NamespaceState] = ()
+    executors: Sequence[ExecutorFacts] = ()
     services: Sequence[Mapping[str, Any]] = ()
     degraded: Sequence[str] = ()
     seconds: int = 0
@@ -108,6 +129,17 @@ def status_page(facts: StatusFacts, *, base: str, now: float) -> Page:
         whole=whole,
         size=size,
     )
+
+
+def merged(figures: Sequence[Mapping[str, Mapping[str, int]]]) -> list[ExecutorFacts]:
+    """What the executors of all workers have, from the figures of each: they see the same cluster."""
+    found = []
+    for name in sorted({name for each in figures for name in each}):
+        own = [each[name] for each in figures if name in each]
+        most = {figure: max(each[figure] for each in own) for figure in ("workers", "threads")}
+        total = {figure: sum(each[figure] for each in own) for figure in ("bodies", "repeated", "lost")}
+        found.append(ExecutorFacts(name=name, **most, **total))
+    return found
 
 
 def whole(seconds: float) -> str:

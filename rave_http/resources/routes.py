@@ -186,15 +186,25 @@ def _result_pages(service: Service, rows: TableRows, history: History, kind: typ
     )
 
 
+def _worker_status(service: Service) -> status.WorkerStatus:
+    return status.WorkerStatus(
+        service.workers,
+        service.jobs,
+        service.waiting,
+        service.streams,
+        service.executors,
+        service.links,
+        service.clock,
+    )
+
+
 def _route_reports(app: falcon.asgi.App[Request, Response], service: Service) -> None:
     """Adds the routes that show the state of the service and what it keeps."""
     exports, max_body = (service.namespaces, service.authorizer), service.settings.max_body
     statistics = reports.VisibleStatistics(service.workers.statistics, *exports)
     cached = caches.CacheFacts(service.runtime, *exports)
     ready = _ready(service)
-    doing = status.WorkerStatus(
-        service.workers, service.jobs, service.waiting, service.streams, service.links, service.clock
-    )
+    doing = _worker_status(service)
     app.add_route("/-/events", _events(service))
     app.add_route("/-/log", log.LogResource(service.log_levels, service.authorizer, max_body=max_body))
     _route_users(app, service)

@@ -12,10 +12,11 @@ from falcon.asgi import Request, Response
 from rave_core.clock import Clock
 from rave_core.telemetry.statistics import NAMESPACE
 from rave_http.auth.authorizer import Authorizer
+from rave_http.executors.choice import Executors
 from rave_http.jobs.job import Job, progress_document
 from rave_http.jobs.jobs import Jobs
 from rave_http.namespaces.live_catalog import LiveNamespaces
-from rave_http.pages.status_view import JobFacts, StatusFacts, WorkerFacts, status_page
+from rave_http.pages.status_view import ExecutorFacts, JobFacts, StatusFacts, WorkerFacts, merged, status_page
 from rave_http.protocol.links import Links
 from rave_http.protocol.queries import read
 from rave_http.protocol.responses import send_page
@@ -39,6 +40,7 @@ class WorkerStatus:
         jobs: Jobs,
         waiting: WaitingRequests,
         streams: EventStreams,
+        executors: Executors,
         links: Links,
         clock: Clock,
     ) -> None:
@@ -47,17 +49,19 @@ class WorkerStatus:
         self._jobs = jobs
         self._waiting = waiting
         self._streams = streams
+        self._executors = executors
         self._links = links
         self._clock = clock
         self._started = clock.monotonic()
         workers.answer("status", self._own)
 
-    async def of_all(self) -> tuple[list[WorkerFacts], list[JobFacts]]:
-        """All workers, and their jobs."""
+    async def of_all(self) -> tuple[list[WorkerFacts], list[JobFacts], list[ExecutorFacts]]:
+        """All workers, their jobs, and what their executors have elsewhere."""
         answers = await self._workers.ask("status", timeout=1.0)
         workers = [WorkerFacts(**answer["worker"]) for answer in answers.values()]
         workers += [WorkerFacts(name=name, state="silent") for name in answers.silent]
-        return workers, [JobFacts(**each) for answer in answers.values() for each in answer["computations"]]
+        jobs = [JobFacts(**each) for answer in answers.values() for each in answer["computations"]]
+        return workers, jobs, merged([answer["executors"] for answer in answers.values()])
 
     async def _own(self, _: dict[str, Any]) -> dict[str, Any]:
         """The activity of this worker."""
@@ -74,7 +78,8 @@ class WorkerStatus:
             "streams": self._streams.count,
             "memory": await asyncio.to_thread(_memory),
         }
-        return {"worker": worker, "computations": [self._facts(each) for each in under_way]}
+        computations = [self._facts(each) for each in under_way]
+        return {"worker": worker, "computations": computations, "executors": self._executors.figures()}
 
     def _facts(self, job: Job) -> dict[str, Any]:
         report = job.progress
@@ -119,7 +124,7 @@ class Status:
         """All workers, and the activity of each."""
         read(req)
         self._authorizer.require(req, "metrics")
-        workers, jobs = await self._workers.of_all()
+        workers, jobs, executors = await self._workers.of_all()
         statistics = await self._statistics.document(req)
         facts = StatusFacts(
             version=version("rave-framework"),
@@ -128,6 +133,7 @@ class Status:
             statistics=statistics[NAMESPACE],
             caches=await self._caches.document(req),
             namespaces=[each for each in self._namespaces.states() if self._may_view(req, each.name)],
+            executors=executors,
             services=await self._services_for(req),
             degraded=await self._ready.degraded(req),
             seconds=10,

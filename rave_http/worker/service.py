@@ -84,12 +84,11 @@ class Service:
         os.environ.setdefault("MPLBACKEND", "Agg")
         self.settings = own
         self.run_directory = run_directory
-        self.runtime = Runtime(settings)
+        self.runtime = runtime = Runtime(settings)
         self.clock = self.runtime.clock
         self.links = Links(own.url_base.rstrip("/"))
         self.plugins = HttpPlugins.installed(settings.disabled_plugins)
-        context = PluginContext(settings, self.runtime.events, self.clock)
-        self.running = RunningPlugins(self.runtime.plugins.calls(), context)
+        self.running = RunningPlugins(runtime.plugins.calls(), PluginContext(settings, runtime.events, self.clock))
         has_services = self.runtime.plugins.implements("rave_services")
         self.services = ServicesReport(run_directory, self.clock, has_services=has_services)
         if own.load_error_fatal:
@@ -139,6 +138,7 @@ class Service:
         self._add_namespaces(run_directory, directories_of(runtime.settings, own))
         context = ExecutorContext(runtime.settings, own, self.namespaces.directories)
         self.executors = Executors(self.plugins.executors, context)
+        self.metrics.watch_executors(self.executors.figures)
         self.jobs = Jobs(
             runtime,
             self.clock,

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
@@ -16,6 +16,8 @@ from prometheus_client.registry import Collector
 
 from rave_core.telemetry.statistics import NAMESPACE, repository
 from rave_http.protocol.request_record import RequestRecord
+from rave_http.workers.executor_metrics import WatchedExecutors
+from rave_http.workers.followed import Counting, Followed, live_gauge
 from rave_http.workers.metrics_files import Files, is_shared
 from rave_http.workers.run_directory import RunDirectory
 
@@ -104,13 +106,14 @@ class Metrics:
     """
 
     def __init__(self, run_directory: RunDirectory | None = None) -> None:
-        registry = CollectorRegistry()
+        registry = self._registry = CollectorRegistry()
         self._source: Collector = (
             Files(run_directory) if run_directory is not None and is_shared(run_directory) else registry
         )
         self._lock = threading.Lock()
         self._synced_at = 0.0
-        self._followed: list[_Followed] = []
+        self._followed: list[Followed] = []
+        self._watched: list[Callable[[], None]] = []
         self._exported: frozenset[str] = frozenset()
         self._namespaces: set[str] = set()
         self._routes: frozenset[str] = frozenset()
@@ -183,9 +186,14 @@ class Metrics:
         """Sets whether this worker is ready for requests."""
         self._ready.set(is_ready)
 
-    def follow(self, counter: _Counting, total: Callable[[], float]) -> None:
+    def follow(self, counter: Counting, total: Callable[[], float]) -> None:
         """Makes ``counter`` follow a number that is counted elsewhere, which ``total`` returns."""
-        self._followed.append(_Followed(counter, total))
+        self._followed.append(Followed(counter, total))
+
+    def watch_executors(self, figures: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:
+        """Makes gauges and counters follow the figures that executors have elsewhere, by the name of the executor."""
+        watched = WatchedExecutors(figures, self._registry)
+        self._watched.append(watched.sync)
 
     def sync(self) -> None:
         """Updates the numbers counted elsewhere. This happens automatically about every second during requests.
@@ -195,6 +203,8 @@ class Metrics:
         with self._lock:
             for each in self._followed:
                 each.sync()
+            for sync in self._watched:
+                sync()
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """The metrics and their media type: OpenMetrics where ``accept`` asks for it, else Prometheus' text format.
@@ -232,13 +242,13 @@ class Metrics:
         self.lines_dropped = Counter(
             "rave_access_log_dropped_lines", "Lines of the access log that could not be written", registry=registry
         )
-        self.event_streams = _live("rave_event_streams", "Event streams under way", registry)
-        self.waiting_requests = _live("rave_waiting_requests", "Requests that wait for a product", registry)
+        self.event_streams = live_gauge("rave_event_streams", "Event streams under way", registry)
+        self.waiting_requests = live_gauge("rave_waiting_requests", "Requests that wait for a product", registry)
 
     def _declare_computations(self, registry: CollectorRegistry) -> None:
         by = ("operation",)
-        self._queued = _live("rave_computations_queued", "Computations that wait for their turn", registry, by)
-        self._running = _live("rave_computations_running", "Computations under way", registry, by)
+        self._queued = live_gauge("rave_computations_queued", "Computations that wait for their turn", registry, by)
+        self._running = live_gauge("rave_computations_running", "Computations under way", registry, by)
         self._started = Counter("rave_computations_started", "Computations started", by, registry=registry)
         self._finished = Counter("rave_computations_finished", "Computations that gave a result", by, registry=registry)
         self._failed = Counter("rave_computations_failed", "Computations that gave no result", by, registry=registry)
@@ -253,15 +263,15 @@ class Metrics:
 
     def _declare_state(self, registry: CollectorRegistry) -> None:
         by = ("namespace",)
-        self._generation = _live(
+        self._generation = live_gauge(
             "rave_namespace_generation", "The oldest generation that a worker serves", registry, by, mode="livemin"
         )
-        self._load_error = _live(
+        self._load_error = live_gauge(
             "rave_namespace_load_error", "Whether the latest change failed to load", registry, by, mode="livemax"
         )
-        self._ready = _live("rave_workers_ready", "Workers that are ready for requests", registry)
-        _live("rave_workers", "Workers that run", registry).set(1)
-        build = _live("rave_build_info", "What runs", registry, ("version", "python"), mode="livemax")
+        self._ready = live_gauge("rave_workers_ready", "Workers that are ready for requests", registry)
+        live_gauge("rave_workers", "Workers that run", registry).set(1)
+        build = live_gauge("rave_build_info", "What runs", registry, ("version", "python"), mode="livemax")
         build.labels(version("rave-framework"), platform.python_version()).set(1)
         for name, (metric, text) in _STATISTICS.items():
             self.follow(Counter(metric, text, registry=registry), _statistic(name))
@@ -309,36 +319,6 @@ class Metrics:
                 self._computation_seconds.labels(name),
             )
         return found
-
-
-class _Counting(Protocol):
-    """Something that can grow: a counter, or one of the numbers of a histogram."""
-
-    def inc(self, amount: float) -> None:
-        """Makes it grow."""
-
-
-class _Followed:
-    """A counter that grows with a number counted elsewhere."""
-
-    def __init__(self, counter: _Counting, total: Callable[[], float]) -> None:
-        self._counter = counter
-        self._total = total
-        self._seen = 0.0
-
-    def sync(self) -> None:
-        """Adds the growth since the last call. A number that was reset counts from there."""
-        total = self._total()
-        if total > self._seen:
-            self._counter.inc(total - self._seen)
-        self._seen = total
-
-
-def _live(
-    name: str, text: str, registry: CollectorRegistry, labels: tuple[str, ...] = (), *, mode: Any = "livesum"
-) -> Gauge:
-    """A gauge over the live workers."""
-    return Gauge(name, text, labels, registry=registry, multiprocess_mode=mode)
 
 
 def _statistic(name: str) -> Callable[[], float]:

@@ -21,7 +21,7 @@ from rave_core.model import Progress
 from rave_dask.counts import count, install
 from rave_dask.settings import DaskSettings, Placement
 from rave_dask.tls import refusal, security_for
-from rave_http.executors import BusyError, UnfitWorkerError, WorkerLostError
+from rave_http.executors import BusyError, ExecutorFigures, UnfitWorkerError, WorkerLostError
 from rave_http.executors.remote import Answer, RemoteBody
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Cluster:
                 "Scheduler": lambda _: self._address,
                 "Trouble": lambda _: self.check() or "",
                 "Workers": lambda _: len(self._workers_seen),
-                "Threads": lambda _: sum(each["nthreads"] for each in self._workers_seen.values()),
+                "Threads": lambda _: self._threads(),
                 "In The Cluster": lambda _: len(self._runs),
             }
         )
@@ -134,6 +134,17 @@ class Cluster:
         if not self._is_connected.is_set():
             return self._away()
         return self._trouble or None
+
+    def figures(self) -> ExecutorFigures:
+        """What the cluster has, and what became of the bodies of this process."""
+        return ExecutorFigures(
+            workers=len(self._workers_seen),
+            threads=self._threads(),
+            bodies=len(self._runs),
+            started=self._statistics["Started"],
+            repeated=self._statistics["Run Again"],
+            lost=self._statistics["Lost"],
+        )
 
     def close(self) -> None:
         """Ends the connection, what still runs through it, and a cluster of its own."""
@@ -289,6 +300,9 @@ class Cluster:
         identity = await client.scheduler.identity()
         workers: Mapping[str, Any] = identity["workers"]
         return workers
+
+    def _threads(self) -> int:
+        return sum(each["nthreads"] for each in self._workers_seen.values())
 
     def _away(self) -> str:
         where = f"at {self._address}" if self._address else "of its own"

@@ -10,7 +10,7 @@ from rave_core.errors import RaveError
 from rave_dask.cluster import Cluster, Run
 from rave_dask.retries import is_worth_another_run
 from rave_dask.settings import DaskSettings
-from rave_http.executors import Executor, WorkerLostError
+from rave_http.executors import Executor, ExecutorFigures, WorkerLostError
 from rave_http.executors.remote import BodySender
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ class DaskExecutor(Executor):
     def check(self) -> str | None:
         """What keeps bodies from running now: no scheduler, or no workers."""
         return self._cluster.check()
+
+    def figures(self) -> ExecutorFigures:
+        """What the cluster has, and what became of the bodies of this worker."""
+        return self._cluster.figures()
 
     async def close(self, grace: float) -> None:
         """Lets running bodies finish for ``grace`` seconds, ends the rest, and the connection."""

@@ -191,6 +191,19 @@ def test_a_hundred_clients_get_the_result_of_one_run(service: Running) -> None:
     assert Path(f"{service.code}.runs").read_text().split().count("1") == 1
 
 
+def test_metrics_and_the_status_page_tell_of_the_cluster(service: Running) -> None:
+    """How large it is, and what runs there for the service."""
+    service.get("/lab/where?n=4")
+    wait_for(lambda: service.trouble() == "ok", "the cluster")
+    found = dict(line.rsplit(" ", 1) for line in service.get("/-/metrics").text.splitlines() if line[0] != "#")
+    counted = [found[f'rave_executor_{name}{{executor="dask"}}'] for name in ("workers", "threads", "bodies")]
+    assert counted == ["1.0", "1.0", "0.0"]
+    assert float(found['rave_executor_bodies_started_total{executor="dask"}']) >= 1
+    page = service.get("/-/ui/status").text
+    assert "<h2>Executors</h2>" in page
+    assert "<td>dask</td>" in page
+
+
 def test_a_file_is_made_in_the_cluster(service: Running) -> None:
     """It lands where the service keeps its products."""
     assert service.get("/lab/sheet?n=3").text == "n\nn\nn\n"

@@ -132,6 +132,20 @@ def test_an_operation_that_is_exported_no_more_ends_what_it_began(metrics: Metri
     assert samples(metrics)['rave_computations_running{"operation": "flow/top"}'] == 0
 
 
+def test_figures_of_executors_are_followed(metrics: Metrics) -> None:
+    """Gauges go up and down with them, counters only grow."""
+    figures = {"workers": 2, "threads": 4, "bodies": 1, "started": 5, "repeated": 1, "lost": 0}
+    metrics.watch_executors(lambda: {"dask": figures})
+    by = '{"executor": "dask"}'
+    found = samples(metrics)
+    assert [found[f"rave_executor_{name}{by}"] for name in ("workers", "threads", "bodies")] == [2, 4, 1]
+    figures.update(workers=0, threads=0, started=7)
+    found = samples(metrics)
+    assert [found[f"rave_executor_{name}{by}"] for name in ("workers", "threads", "bodies")] == [0, 0, 1]
+    totals = [found[f"rave_executor_bodies_{name}_total{by}"] for name in ("started", "repeated", "lost")]
+    assert totals == [7, 1, 0]
+
+
 def test_what_the_core_counts_is_exposed_too(metrics: Metrics) -> None:
     """Its counters grow with the statistics, and never shrink."""
     statistics = Statistics.install()
