@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rave_core import current_runtime
 from rave_core.converters import FunctionConverter, to_datetime
@@ -13,6 +13,8 @@ from rave_monitor.settings import MonitorSettings
 
 if TYPE_CHECKING:
     from rave_monitor.sample_store import SampleStore
+
+_MOST_SECONDS: Final = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,22 @@ def to_moment(value: Any) -> float:
     except (TypeError, ValueError):
         found: datetime = to_datetime(value)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    if not abs(seconds) < 1e12:
+    if not abs(seconds) < _MOST_SECONDS:
         raise ValueError("expected Unix seconds")
     return seconds
 
 
-monitor_name = FunctionConverter("monitor", to_monitor, {"type": "string"}, volatile=True)
-moment = FunctionConverter("moment", to_moment, {"type": ["number", "string"]})
+monitor_name = FunctionConverter(
+    "monitor", to_monitor, {"type": "string", "pattern": f"^{NAME.pattern}$"}, volatile=True
+)
+moment = FunctionConverter(
+    "moment",
+    to_moment,
+    {
+        "anyOf": [
+            {"type": "number", "exclusiveMinimum": -_MOST_SECONDS, "exclusiveMaximum": _MOST_SECONDS},
+            {"type": "string", "format": "date-time"},
+            {"type": "string", "pattern": r"^-?[0-9]{1,12}(?:\.[0-9]{1,9})?$"},
+        ]
+    },
+)

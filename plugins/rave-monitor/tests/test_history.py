@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rave_monitor.arguments import MonitorChoice
+from jsonschema import Draft202012Validator
+from rave_monitor.arguments import MonitorChoice, moment, monitor_name
 from rave_monitor.checkpoint import Checkpoint, Sample
 from rave_monitor.operations import __export__ as exported
 from rave_monitor.operations import samples, settled
@@ -76,6 +77,25 @@ def test_a_range_that_can_not_be_is_refused(arguments: dict[str, Any], told: str
     """By an error of the request, not of the service."""
     with pytest.raises(OperationError, match=told):
         samples("count", "n", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("converter", "taken", "refused"),
+    [
+        (monitor_name, ["monitor", "a-1_B"], ["", "\x17", "-a", "a.b", "a" * 65, 1]),
+        (moment, [0, -1.5, "1000000000", "-2.5", "2026-11-30T10:00", "2026-11-30T10:00Z"], [1e12, -2e285, True, []]),
+    ],
+)
+def test_a_schema_says_what_its_converter_takes(converter: Any, taken: list[Any], refused: list[Any]) -> None:
+    """Clients are made from the schemas, and JSON bodies are checked by them."""
+    validator = Draft202012Validator(converter.schema())
+    for value in taken:
+        validator.validate(value)
+        converter.convert(value)
+    for value in refused:
+        assert not validator.is_valid(value)
+        with pytest.raises((TypeError, ValueError)):
+            converter.convert(value)
 
 
 def test_a_range_that_is_too_long_is_refused(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
