@@ -251,8 +251,9 @@ def _clusters(starts: Sequence[int]) -> list[list[int]]:
 
 
 def _reason(file: SourceFile, error: FlowError) -> str:
-    """Why a file can't be read, without its path, which is said beside it."""
-    return str(error).removeprefix(f"{file.path}: ").removeprefix(f"{file.path}, ")
+    """Why a file can't be read, without its folder: the name is said beside it."""
+    told = str(error).removeprefix(f"{file.path}: ").removeprefix(f"{file.path}, ")
+    return told.replace(file.path, os.path.basename(file.path))
 
 
 def _name(file: SourceFile, root: Path) -> str:

@@ -146,6 +146,7 @@ def test_what_is_no_wildcard_is_refused(text: str) -> None:
         ({"flags_all": "SR/SA"}, "R has to be set"),
         ({"flags_all": "X/X"}, "'X' is not a TCP flag"),
         ({"duration": "soon"}, "expected seconds"),
+        ({"service": "ssl,\ud800"}, "has half of a character"),
         ({"start_date": "yesterday"}, "expected a date"),
         ({"start_date": "2024/13/01"}, "expected a date"),
         ({"end_date": "2024/05/14"}, "without a start_date"),

@@ -144,6 +144,8 @@ def to_words(value: Any) -> tuple[str, ...]:
     found = tuple(sorted({str(word).strip() for word in words} - {""}))
     if not found:
         raise ValueError("expected a word, such as ssl; it is empty")
+    if any("\ud800" <= letter <= "\udfff" for word in found for letter in word):
+        raise ValueError(f"{value!a} has half of a character, which no text has")
     return found
 
 
