@@ -30,10 +30,11 @@ class AlarmSet:
         """Goes on from a checkpoint."""
         self.states, self.outbox = dict(states), list(outbox)
 
-    def use(self, alarms: tuple[Alarm, ...]) -> None:
-        """Works by these rules from now on. States stay by name; that of an alarm which is gone is dropped."""
+    def use(self, alarms: tuple[Alarm, ...], *, are_all: bool = True) -> None:
+        """Works by these rules from now on. States stay by name; if they ``are_all``, those of others are dropped."""
         self._alarms = alarms
-        self.states = {each.name: self.states.get(each.name, AlarmState()) for each in alarms}
+        states = {each.name: self.states.get(each.name, AlarmState()) for each in alarms}
+        self.states = states if are_all else {**self.states, **states}
 
     def look(self, latest: Mapping[str, Mapping[str, Any]], time: float, now: float) -> None:
         """Looks at new samples.

@@ -71,6 +71,8 @@ def _moment(value: object) -> float:
     """Unix seconds of a time, which is UTC without a zone; 0 for none."""
     if value is None:
         return 0.0
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
     if not isinstance(value, datetime):
         raise ValueError(f"it is {value!r}: expected a time, such as 2026-12-01T08:00:00Z")
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()

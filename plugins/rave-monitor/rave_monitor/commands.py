@@ -166,7 +166,8 @@ def _complain(error: MonitorConfigError) -> None:
 
 def _is_wrong(written: dict[str, Any]) -> bool:
     parts = [*written.get("readers", []), *written.get("processors", []), *written.get("writers", [])]
-    return bool(written.get("reload_error")) or any(each.get("trouble") or each.get("error") for each in parts)
+    failed = any(each.get("trouble") or each.get("error") for each in parts)
+    return failed or bool(written.get("reload_error") or written.get("rules"))
 
 
 def _print_status(name: str, written: dict[str, Any], is_led: bool) -> None:
@@ -181,6 +182,8 @@ def _print_status(name: str, written: dict[str, Any], is_led: bool) -> None:
         click.echo(f"  writer {each['name']}: {each['trouble'] or 'works'}")
     for each in written["alarms"]:
         click.echo(f"  alarm {each['name']}: {each['state']}")
+    for mistake in written["rules"]:
+        click.echo(f"  {mistake}")
     if written["notify_trouble"]:
         click.echo(f"  can't notify: {written['notify_trouble']}")
     for notice in written["notices"]:

@@ -25,7 +25,7 @@ from rave_monitor.writer import Writer
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _GROUPS: Final[dict[str, type]] = {"readers": Reader, "processors": Processor, "writers": Writer}
 _DURATIONS: Final = {"sample_period": "1s", "sample_limit": "10s", "thin_to": "1m"}
-_OTHERS: Final = ("alarms", "documents", "keep", "name", "paths", "thin_after", "webhook_key_file")
+_OTHERS: Final = ("alarms", "documents", "keep", "name", "paths", "rules", "thin_after", "webhook_key_file")
 _LONGEST: Final = 200
 
 
@@ -75,6 +75,7 @@ class MonitorConfig:
         thin_after: seconds after which only the first sample in each ``thin_to`` seconds stays; ``None`` for never.
         thin_to: seconds.
         documents: URL of the database for samples; ``None`` for the one of the settings.
+        rules: the name of a journal with further alarms; ``None`` for none.
         readers, processors, writers, alarms: in their order.
         webhook_key: what webhooks are signed with; ``None`` for the signing key of the settings, if there is one.
     """
@@ -87,6 +88,7 @@ class MonitorConfig:
     thin_after: float | None
     thin_to: float
     documents: str | None
+    rules: str | None
     readers: tuple[Part, ...]
     processors: tuple[Part, ...]
     writers: tuple[Part, ...]
@@ -143,6 +145,7 @@ class _Reading:
             "keep": self._age("keep"),
             "thin_after": self._age("thin_after"),
             "documents": self._documents(),
+            "rules": self._rules(),
             **{group: self._parts(group) for group in _GROUPS},
         }
         values["alarms"] = self._alarms(*([each.name for each in values[group]] for group in ("processors", "writers")))
@@ -166,6 +169,12 @@ class _Reading:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             self._wrong(f"name is {name!r}: expected up to 64 letters, digits, '-' and '_'", key="name")
         return str(name)
+
+    def _rules(self) -> str | None:
+        name = self._document.get("rules")
+        if name is not None and (not isinstance(name, str) or not _NAME.fullmatch(name)):
+            self._wrong(f"rules is {name!r}: expected the name of a journal, such as 'alarms'", key="rules")
+        return name
 
     def _duration(self, key: str, default: str) -> float:
         value = self._document.get(key, default)

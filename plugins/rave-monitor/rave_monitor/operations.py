@@ -7,10 +7,10 @@ from typing import Any
 
 from rave_core import Operation, current_runtime, op, op_file
 from rave_monitor.arguments import MonitorChoice, moment, monitor_name, to_monitor
-from rave_monitor.pictures import draw_histogram, draw_plot, draw_scatter, draw_sparkline
+from rave_monitor.pictures import draw_comparison, draw_histogram, draw_plot, draw_scatter, draw_sparkline
 from rave_monitor.sample_history import Series, cuts_of
 
-HOUR = 3600.0
+HOUR, DAY = 3600.0, 86400.0
 TYPES: dict[str, Any] = {
     "processor": str, "key": str, "start": moment, "end": moment, "where": str, "monitor": monitor_name,
 }  # fmt: skip
@@ -94,8 +94,34 @@ def _scatter(
     draw_scatter(out, (f"{processor}.{key}", f"{processor2}.{key2}"), first, second)
 
 
-_PICTURES = {"plot": _plot, "histogram": _histogram, "sparkline": _sparkline, "scatter": _scatter}
-_MORE = {"scatter": {"processor2": str, "key2": str}}
+def _compare(
+    out: Path,
+    processor: str,
+    key: str,
+    start: Any = None,
+    end: Any = None,
+    start2: Any = None,
+    monitor: Any = "monitor",
+) -> None:
+    """A picture of a value in two ranges of the same length, one over the other.
+
+    Args:
+        out: where it goes.
+        processor, key, start, end, monitor: of the first range, as of ``monitor/samples``.
+        start2: where the second one begins; a day before the first by default.
+    """
+    end = current_runtime().clock.now() if end is None else end
+    start = end - HOUR if start is None else start
+    start2 = start - DAY if start2 is None else start2
+    first = series_of(monitor, processor, key, start, end)
+    second = series_of(monitor, processor, key, start2, start2 + end - start)
+    draw_comparison(out, f"{processor}.{key}", [(start, first), (start2, second)])
+
+
+_PICTURES = {
+    "plot": _plot, "histogram": _histogram, "sparkline": _sparkline, "scatter": _scatter, "compare": _compare,
+}  # fmt: skip
+_MORE: dict[str, dict[str, Any]] = {"scatter": {"processor2": str, "key2": str}, "compare": {"start2": moment}}
 _SUFFIXES = {"": "image/png", "/svg": "image/svg+xml"}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -12,6 +11,10 @@ from falcon.asgi import Request, Response
 
 from rave_http.hookspecs import ResourceContext
 from rave_monitor.arguments import MonitorChoice
+from rave_monitor.page_tags import PageTags, alarm_list, is_number, text_of
+from rave_monitor.page_template import render_page
+from rave_monitor.sample_history import NAME
+from rave_monitor.settings import MonitorSettings
 from rave_monitor.value_resources import choice_of
 
 _REFRESH: Final = "5"
@@ -19,8 +22,9 @@ _MOST_CELLS: Final = 12
 _STALE: Final = 10.0
 _STYLE: Final = """
 .monitor td { vertical-align: top; }
-.monitor img { height: 2.2em; }
-.alarm-firing { color: #b00020; font-weight: bold; }
+.monitor img, img.sparkline { height: 2.2em; }
+img.plot, img.histogram { max-width: 100%; }
+.alarm-firing, .tag-error { color: #b00020; font-weight: bold; }
 """
 
 
@@ -31,20 +35,33 @@ class MonitorPage:
         self._context = context
 
     def on_get(self, req: Request, resp: Response) -> None:
-        """How a monitor is, and its latest samples: as JSON, or as a page that loads itself anew."""
+        """How a monitor is, and its latest samples: as JSON, or as a page that loads itself anew.
+
+        ``?page=NAME`` is a page that somebody wrote.
+        """
         choice = choice_of(self._context, req)
         status = choice.store.status()
         if status is None:
             names = ", ".join(choice.store.monitors()) or "there is none yet"
             raise self._context.Problem("not-found", f"there is no monitor {choice.name!r}; known: {names}")
-        samples = self._samples(choice, status)
         if self._context.prefers(req, "application/json", "text/html") == "text/html":
             resp.set_header("Refresh", _REFRESH)
-            self._context.send_page(
-                resp, f"Monitor {choice.name}", self._content(choice, status, samples), style=_STYLE
-            )
+            name = req.get_param("page")
+            content = self._written(choice, status, name) if name else self._content(choice, status)
+            self._context.send_page(resp, name or f"Monitor {choice.name}", content, style=_STYLE)
         else:
-            self._context.send_json(resp, {"monitor": choice.name, "status": status, "samples": samples})
+            body = {"monitor": choice.name, "status": status, "samples": self._samples(choice, status)}
+            self._context.send_json(resp, body)
+
+    def _written(self, choice: MonitorChoice, status: dict[str, Any], name: str) -> str:
+        """A page out of the journal of pages."""
+        journal = str(MonitorSettings.of(self._context.settings).pages)
+        document = self._context.documents.get(f"journal:{journal}", name) if NAME.fullmatch(name) else None
+        if document is None or document.payload is None:
+            raise self._context.Problem("not-found", f"there is no page {name!r} in the journal {journal!r}")
+        now, base = self._context.runtime.clock.now(), self._context.links.base
+        tags = PageTags(choice, base, now, status["alarms"])
+        return render_page(document.payload.decode("utf-8", "backslashreplace"), tags)
 
     def _samples(self, choice: MonitorChoice, status: dict[str, Any]) -> dict[str, Any]:
         """The latest sample of each processor that has one."""
@@ -54,7 +71,8 @@ class MonitorPage:
                 found[each["name"]] = {"time": sample.time, "values": sample.values}
         return found
 
-    def _content(self, choice: MonitorChoice, status: dict[str, Any], samples: dict[str, Any]) -> str:
+    def _content(self, choice: MonitorChoice, status: dict[str, Any]) -> str:
+        samples = self._samples(choice, status)
         age = self._context.runtime.clock.now() - status["written"]
         state = "" if age < max(_STALE, 5 * status["period"]) else " <b>Nobody leads it since.</b>"
         rows = "".join(self._row(choice, each, samples.get(each["name"])) for each in status["processors"])
@@ -68,7 +86,7 @@ class MonitorPage:
     def _row(self, choice: MonitorChoice, processor: dict[str, Any], sample: dict[str, Any] | None) -> str:
         values = {} if sample is None else sample["values"]
         shown = "".join(
-            f"<dt>{_text(name)}</dt><dd>{_value(each)}</dd>" for name, each in [*values.items()][:_MOST_CELLS]
+            f"<dt>{_text(name)}</dt><dd>{text_of(each)}</dd>" for name, each in [*values.items()][:_MOST_CELLS]
         )
         if processor["error"]:
             shown = f"<b>disabled: {_text(processor['error'])}</b>{shown}"
@@ -83,38 +101,23 @@ class MonitorPage:
 
 
 def _alarms(alarms: list[dict[str, Any]]) -> str:
-    if not alarms:
-        return ""
-    items = "".join(
-        f'<li class="alarm-{_text(each["state"])}">{_text(each["name"])}: {_text(each["state"])} '
-        f"({_text(each['severity'])}; {_text(each['when'])})</li>"
-        for each in alarms
-    )
-    return f"<h2>Alarms</h2><ul>{items}</ul>"
+    listed = alarm_list(alarms)
+    return f"<h2>Alarms</h2>{listed}" if listed else ""
 
 
 def _troubles(status: dict[str, Any]) -> str:
     """What a person should know."""
-    found = [
-        f"{each['name']}: {each['trouble']}"
-        for each in [*status["readers"], *status.get("writers", [])]
-        if each["trouble"]
-    ]
-    found += [*status["notices"], *filter(None, [status["reload_error"], status["notify_trouble"]])]
+    parts = [*status["readers"], *status.get("writers", [])]
+    found = [f"{each['name']}: {each['trouble']}" for each in parts if each["trouble"]]
+    found += [*status["notices"], *status.get("rules", [])]
+    found += filter(None, [status["reload_error"], status["notify_trouble"]])
     items = "".join(f"<li>{_text(each)}</li>" for each in found)
     return f"<h2>Notices</h2><ul>{items}</ul>" if items else ""
 
 
 def _numbers(values: dict[str, Any]) -> list[str]:
     """The keys of the first few numbers, of which there are pictures."""
-    found = [key for key, value in values.items() if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    return found[:3]
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return _text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return [key for key, value in values.items() if is_number(value)][:3]
 
 
 def _text(value: object) -> str:

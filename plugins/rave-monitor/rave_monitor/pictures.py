@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLOUR: Final = "#0072B2"
+_OTHER: Final = "#D55E00"
 _ONE_AT_A_TIME: Final = threading.Lock()
 """Fixed names in an SVG need a setting that is global to matplotlib."""
 
@@ -76,6 +77,23 @@ def draw_scatter(out: Path, titles: tuple[str, str], first: Series, second: Seri
     axes.scatter([x for x, _ in both], [y for _, y in both], color=_COLOUR, s=6)
     axes.set_xlabel(titles[0])
     axes.set_ylabel(titles[1])
+    _save(figure, out)
+
+
+def draw_comparison(out: Path, title: str, ranges: Iterable[tuple[float, Series]]) -> None:
+    """A line for each range, over the time since its beginning, which is given in Unix seconds.
+
+    Raises:
+        OperationError: one has no numbers to draw.
+    """
+    figure, axes = _canvas(11, 4, title)
+    for (start, series), colour in zip(ranges, (_COLOUR, _OTHER), strict=True):
+        label = f"from {_date(start):%Y-%m-%d %H:%M:%S}"
+        pairs = _numbers(series, f"{title} {label}")
+        minutes = [(time - start) / 60 for time, _ in pairs]
+        axes.plot(minutes, [value for _, value in pairs], color=colour, linewidth=1, label=label)
+    axes.set_xlabel("Minutes since then (UTC)")
+    axes.legend(frameon=False)
     _save(figure, out)
 
 

@@ -16,6 +16,7 @@ class MonitorSettings(PluginSettings):
     Attributes:
         documents: URL of the database in which samples are looked for; empty for that of the setting ``documents``.
         configs: configurations of monitors that ``rave serve`` runs beside the workers.
+        pages: the journal with pages that people wrote.
 
     Raises:
         ConfigurationError: a value is wrong; the message says what would be right.
@@ -24,6 +25,7 @@ class MonitorSettings(PluginSettings):
     plugin = "monitor"
     documents: Text = Text("")
     configs: Words = Words(())
+    pages: Text = Text("pages")
 
     @classmethod
     def url(cls, settings: Settings) -> str:

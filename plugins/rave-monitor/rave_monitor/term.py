@@ -22,6 +22,7 @@ from rave_monitor.configuration import MonitorConfig, MonitorConfigError
 from rave_monitor.processor_set import ProcessorSet
 from rave_monitor.reader_set import ReaderSet
 from rave_monitor.retention import Retention
+from rave_monitor.rule_journal import RuleJournal
 from rave_monitor.sample_store import SampleStore
 from rave_monitor.webhook import WebhookSender
 from rave_monitor.writer_set import WriterSet
@@ -66,6 +67,8 @@ class Term:
         self._latest: dict[str, dict[str, Any]] = {}
         self._alarms = AlarmSet(config.name, runtime.events.publish)
         self._writers = WriterSet(config.writers, store, runtime)
+        self._rules = RuleJournal(config.rules, runtime) if config.rules else None
+        self._rule_mistakes: tuple[str, ...] = ()
         self._sender = WebhookSender(runtime, self._key())
         self._due = 0.0
 
@@ -80,7 +83,7 @@ class Term:
         self._processors.resume(self._checkpoint.states)
         self._readers.open(self._checkpoint.positions)
         self._alarms.resume(self._checkpoint.alarms, self._checkpoint.outbox)
-        self._alarms.use(self._config.alarms)
+        self._alarms.use(self._config.alarms, are_all=self._rules is None)
         self._sender.use(self._key(), self._writers.tellers())
         self._writers.start(self._checkpoint.writers, self._checkpoint.settled)
         # Where the readers begin is known from now on, whatever happens to the files before the first sample.
@@ -130,12 +133,23 @@ class Term:
         samples += self._processors.collect(self._config.sample_limit)
         self._latest |= {each.processor: each.values for each in samples}
         self._latest = {name: self._latest[name] for name in self._processors.working() if name in self._latest}
+        self._follow_rules()
         self._alarms.look(self._latest, time, now)
         settled = min(time, self._processors.oldest_pending() or time)
         self._checkpoint = replace(self._checkpoint, time=time, sampled_at=now, settled=settled)
         self._save(samples)
         self._publish(samples)
         self._set_due()
+
+    def _follow_rules(self) -> None:
+        """Takes over the rules of the journal, if they have changed."""
+        found = None if self._rules is None else self._rules.news(self._config)
+        if found is None:
+            return
+        for mistake in found.mistakes:
+            _log.warning("monitor %s: %s", self._config.name, mistake)
+        self._rule_mistakes = found.mistakes
+        self._alarms.use((*self._config.alarms, *found.alarms))
 
     def _notify(self) -> None:
         """Hands on what was committed. What was taken is forgotten at once, so a kill repeats as little as it can."""
@@ -178,6 +192,8 @@ class Term:
         if not self._committer.close(_LAST_WORDS):
             _log.warning("monitor %s: the next leader goes on from an earlier checkpoint", self._config.name)
         self._sender.close()
+        if self._rules is not None:
+            self._rules.close()
         self._readers.close()
         self._processors.close()
 
@@ -214,9 +230,16 @@ class Term:
         writers.start(self._writers.positions(), self._checkpoint.settled)
         self._writers = writers
         self._config, self._processors, self._readers = config, processors, readers
-        self._alarms.use(config.alarms)
+        self._use_rules(config)
         self._sender.use(self._key(), writers.tellers())
         self._set_due()
+
+    def _use_rules(self, config: MonitorConfig) -> None:
+        """Goes on with the alarms of another configuration; those of its journal come with the next sample."""
+        if self._rules is not None:
+            self._rules.close()
+        self._rules, self._rule_mistakes = RuleJournal(config.rules, self._runtime) if config.rules else None, ()
+        self._alarms.use(config.alarms, are_all=self._rules is None)
 
     def _disabled(self, name: str, error: str) -> None:
         _log.error("monitor %s: processor %s is disabled: %s", self._config.name, name, error)
@@ -250,6 +273,7 @@ class Term:
             **self._parts_status(),
             "writers": self._writers.status(),
             "alarms": self._alarms.status(self._clock.now()),
+            "rules": [*self._rule_mistakes, *filter(None, [self._rules.trouble if self._rules else None])],
             "notify_trouble": self._sender.trouble or "",
             "notices": self._notices,
             "reloads": self._reloads,

@@ -128,6 +128,15 @@ def test_pictures_are_files_of_their_kind(name: str, suffix: str, begin: bytes) 
 
 
 @pytest.mark.usefixtures("runtime")
+def test_two_ranges_are_compared() -> None:
+    """The second begins a day before the first, if it is not said; a range without numbers is named."""
+    path = exported["compare/svg"]("count", "n", START + 60, START + 120, START)
+    assert Path(path).read_bytes().startswith(b"<?xml")
+    with pytest.raises(OperationError, match=r"count\.n from 2001-09-08 01:46:40 has no numbers"):
+        exported["compare"]("count", "n", START, START + 60)
+
+
+@pytest.mark.usefixtures("runtime")
 def test_a_scatter_plot_needs_numbers_at_the_same_times() -> None:
     """Else it says what is missing."""
     path = exported["scatter/svg"]("count", "n", "count", "half", START, START + 60)

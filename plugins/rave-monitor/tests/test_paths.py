@@ -16,6 +16,7 @@ from rave_monitor.checkpoint import Checkpoint, Sample
 from rave_monitor.sample_database import SampleDatabase
 from rave_monitor.sample_store import SampleStore
 
+from rave_core import Runtime, Settings
 from rave_core.testing import free_port
 
 START = 1_200_000_000
@@ -45,6 +46,21 @@ name = "count"
 name = "any"
 when = "count.n > 0"
 """
+PAGE = """\
+# Traffic <script>
+
+There were **{value count.n}** events, {value state.deep.a} deep. {sparkline count.n} {plot count.n day}
+
+| tag | is |
+|---|---|
+| no key | {value count.none} |
+| no number | {plot state.is} |
+| no tag | {valeu count.n} |
+| no range | {plot count.n decade} |
+| too little | {value} |
+
+{alarms} and `{value count.n}` and \\{value count.n}
+"""
 SAMPLES = [
     Sample(name, float(START + second), values)
     for second in range(180)
@@ -63,11 +79,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store.claim(1)
     status = {
         "host": "h", "written": float(START), "period": 1.0, "events": 180, "notices": ["<b>told</b>"], "alarms": [],
-        "readers": [], "writers": [], "reload_error": "", "notify_trouble": "",
+        "readers": [], "writers": [], "rules": ["<b>wrong"], "reload_error": "", "notify_trouble": "",
         "processors": [{"name": "count", "error": ""}, {"name": "gone", "error": "<b>"}],
     }  # fmt: skip
     store.commit(1, Checkpoint(settled=START + 180.0), SAMPLES, status)
     store.database.close()
+    with Runtime(Settings(documents=f"sqlite:///{place}/documents.sqlite")) as runtime:
+        runtime.documents.save("journal:pages", "main", PAGE.encode(), expect=0, author="somebody")
     (place / "live.toml").write_text(LIVE)
     (place / "live.log").write_text("1\n2\n3\n")
     (place / "rave.toml").write_text(SETTINGS.format(place=place, port=port))
@@ -172,3 +190,25 @@ def test_a_monitor_beside_the_workers_is_followed_by_the_page(url: str) -> None:
     assert found["samples"]["count"]["values"]["n"] == 3
     wait_for(lambda: get(url, "?monitor=live").json()["status"]["alarms"][0]["state"] == "firing")
     assert "alarm-firing" in get(url, "?monitor=live", headers={"Accept": "text/html"}).text
+
+
+def test_a_written_page_shows_values_and_what_fails_in_its_place(url: str) -> None:
+    """Markdown with tags; HTML in it is text."""
+    html = {"accept": "text/html"}
+    page = requests.get(f"{url}/-/monitor?page=main", headers=html, timeout=30)
+    assert page.status_code == 200
+    for wanted in (
+        "<h1>Traffic &lt;script&gt;</h1>",
+        "There were <strong>179</strong> events, 1 deep.",
+        '/monitor/sparkline/svg?processor=count&amp;key=n&amp;monitor=monitor"',
+        "value count.none: the latest sample of &#x27;count&#x27; has no &#x27;none&#x27;",
+        "plot state.is: its latest value is no number",
+        "valeu count.n: there is no such tag; did you mean &#x27;value&#x27;?",
+        "plot count.n decade: there is no range",
+        "value: expected {value processor.key}",
+        "no alarms and <code>{value count.n}</code> and {value count.n}",
+    ):
+        assert wanted in page.text
+    for name in ("none", "a b"):
+        missing = requests.get(f"{url}/-/monitor", params={"page": name}, headers=html, timeout=30)
+        assert missing.status_code == 404
