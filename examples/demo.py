@@ -1,8 +1,9 @@
 """A day of network flow, asked twice, and then served over HTTP: `make demo`.
 
 Generates a day of traffic in ``.demo``, asks six questions about it with the ``rave`` command, and asks them again to
-show the difference. Then it starts the service and says what to open in a browser, first a dashboard of the day; Ctrl-C
-ends it. All its files are in ``.demo``; ``make clean`` removes them.
+show the difference. Then it starts the service and says what to open in a browser, first a dashboard of the day.
+Meanwhile the day is written again within six minutes, and a monitor watches that: a page shows it live, and an alarm
+fires when somebody scans. Ctrl-C ends it. All its files are in ``.demo``; ``make clean`` removes them.
 
 ``make demo ARGS=--no-serve`` does not start the service; ``ARGS="--port 9000"`` chooses its port.
 """
@@ -22,6 +23,8 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from rave_core.documents import open_store
+
 DAY = "2024-05-14"
 FLOWS = "200000"
 PLACE = Path(__file__).resolve().parent.parent / ".demo"
@@ -32,6 +35,10 @@ documents = "sqlite:///{PLACE}/documents.sqlite"
 
 [plugins.flow]
 directory = "{PLACE}/flows"
+
+[plugins.monitor]
+documents = "sqlite:///{PLACE}/monitor.sqlite"
+configs = ["{PLACE}/monitor.toml"]
 
 [service]
 keys_file = "{PLACE}/keys"
@@ -110,6 +117,7 @@ def serve(port: int) -> None:
         f"  {url}/flow/scans?rave.f=html                # who scans, and why\n"
         f"  {url}/flow/addresses?prefix=12              # where in the IPv4 space\n"
         f"  {url}/flow/daily?day={DAY}&rave.f=html  # the day's report\n"
+        f"  {url}/-/monitor?page=day                    # the day as it is written, and an alarm at 14:00\n"
         f"  {url}/-/ui/status                           # the state of the service\n"
         f"or, in another terminal:\n"
         f"  curl '{url}/flow/top?n=5&rave.f=csv'\n"
@@ -121,12 +129,38 @@ def serve(port: int) -> None:
     )
     environment = {**os.environ, "RAVE_CONFIG": str(PLACE / "rave.toml")}
     command = [shutil.which("rave", path=Path(sys.executable).parent) or "rave", "serve", "--bind", f"127.0.0.1:{port}"]
+    prepare_monitor()
     process = subprocess.Popen(command, cwd=PLACE, env=environment)
     threading.Thread(target=save_dashboard, args=(port, key, process), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service gets it too, and ends by itself
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    if process.wait():
+    with subprocess.Popen(writing_again(), stderr=subprocess.DEVNULL) as writing:
+        failed = process.wait()
+        writing.terminate()
+    if failed:
         raise SystemExit(f"rave serve: exit code {process.returncode}; is port {port} taken? Try ARGS='--port 9000'")
+
+
+def prepare_monitor() -> None:
+    """Gives the monitor its configuration and its page. It begins anew with the day."""
+    shutil.rmtree(PLACE / "live", ignore_errors=True)
+    for file in PLACE.glob("monitor.sqlite*"):
+        file.unlink()
+    shutil.copy(Path(__file__).with_name("monitor.toml"), PLACE)
+    page = Path(__file__).with_name("monitor_page.md").read_bytes()
+    store = open_store(f"sqlite:///{PLACE}/documents.sqlite")
+    newest = store.get("journal:pages", "day")
+    if newest is None or newest.payload != page:
+        version = 0 if newest is None else newest.metadata.version
+        store.save("journal:pages", "day", page, expect=version, author="demo")
+    store.close()
+
+
+def writing_again() -> list[str]:
+    """The command that writes the day again, once the monitor is there."""
+    program = Path(__file__).with_name("live_day.py")
+    paths = [PLACE / "flows" / DAY, PLACE / "live" / "conn.log", "--after", PLACE / "monitor.sqlite"]
+    return [sys.executable, *map(str, [program, *paths])]
 
 
 def heading(text: str) -> None:

@@ -11,7 +11,7 @@ from falcon.asgi import Request, Response
 
 from rave_http.hookspecs import ResourceContext
 from rave_monitor.arguments import MonitorChoice
-from rave_monitor.page_tags import PageTags, alarm_list, is_number, text_of
+from rave_monitor.page_tags import PageTags, alarms_as_html, is_number, text_of
 from rave_monitor.page_template import render_page
 from rave_monitor.sample_history import NAME
 from rave_monitor.settings import MonitorSettings
@@ -101,8 +101,8 @@ class MonitorPage:
 
 
 def _alarms(alarms: list[dict[str, Any]]) -> str:
-    listed = alarm_list(alarms)
-    return f"<h2>Alarms</h2>{listed}" if listed else ""
+    items = "".join(f"<li>{each}</li>" for each in alarms_as_html(alarms))
+    return f"<h2>Alarms</h2><ul>{items}</ul>" if items else ""
 
 
 def _troubles(status: dict[str, Any]) -> str:

@@ -29,14 +29,13 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def alarm_list(alarms: list[dict[str, Any]]) -> str:
-    """Alarms as HTML, with their states."""
-    items = "".join(
-        f'<li class="alarm-{html.escape(each["state"])}">{html.escape(each["name"])}: {html.escape(each["state"])} '
-        f"({html.escape(each['severity'])}; {html.escape(each['when'])})</li>"
+def alarms_as_html(alarms: list[dict[str, Any]]) -> list[str]:
+    """Each alarm with its state."""
+    return [
+        f'<span class="alarm-{html.escape(each["state"])}">{html.escape(each["name"])}: {html.escape(each["state"])} '
+        f"({html.escape(each['severity'])}; {html.escape(each['when'])})</span>"
         for each in alarms
-    )
-    return f"<ul>{items}</ul>" if items else ""
+    ]
 
 
 class PageTags:
@@ -70,7 +69,7 @@ class PageTags:
     def _list(self, words: list[str]) -> str:
         if words:
             raise TagError("expected {alarms}")
-        return alarm_list(self._alarms) or "no alarms"
+        return "<br>".join(alarms_as_html(self._alarms)) or "no alarms"
 
     def _picture(self, name: str, words: list[str]) -> str:
         if not 1 <= len(words) <= 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import selectors
 import socket
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Final, Literal
 
@@ -50,6 +51,7 @@ class SyslogReader(QueuedReader):
             chosen.register(listening, selectors.EVENT_READ)
             self.trouble = None
             buffers = dict[socket.socket, bytes]()
+            opened.callback(_close_all, buffers)
             while not self.is_stopped:
                 for key, _ in chosen.select(_LOOK):
                     source = key.fileobj
@@ -57,7 +59,7 @@ class SyslogReader(QueuedReader):
                     if self._kind == socket.SOCK_DGRAM:
                         self._add([source.recv(_LONGEST)])
                     elif source is listening:
-                        _accept(listening, chosen, opened, buffers)
+                        _accept(listening, chosen, buffers)
                     else:
                         self._read(source, chosen, buffers)
 
@@ -98,14 +100,13 @@ def split_messages(data: bytes, *, at_end: bool) -> tuple[list[bytes], bytes]:
     return messages, data
 
 
-def _accept(
-    listening: socket.socket,
-    chosen: selectors.BaseSelector,
-    opened: ExitStack,
-    buffers: dict[socket.socket, bytes],
-) -> None:
+def _accept(listening: socket.socket, chosen: selectors.BaseSelector, buffers: dict[socket.socket, bytes]) -> None:
     connection, _ = listening.accept()
     connection.setblocking(False)
-    opened.callback(connection.close)
     chosen.register(connection, selectors.EVENT_READ)
     buffers[connection] = b""
+
+
+def _close_all(connections: Iterable[socket.socket]) -> None:
+    for each in connections:
+        each.close()

@@ -20,7 +20,7 @@ IS_WHOLE = bool(os.environ.get("RAVE_CONFORMANCE"))
 SEEDS = (7, 11, 2026) if IS_WHOLE else (7,)
 EXAMPLES = 8 if IS_WHOLE else 1
 LEFT_OUT = "lab/(slow|gated|fails|rows|files)|flow/"
-LIKE_OTHERS = "-/journal:|monitor/.+/svg|monitor/(histogram|plot|scatter)"
+LIKE_OTHERS = "-/journal:|monitor/.+/svg|monitor/(compare|histogram|plot|scatter)"
 """Paths that the same code answers as other paths; the suite asks only those."""
 
 FEW = """\
