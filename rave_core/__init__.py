@@ -1,4 +1,4 @@
-"""RAVE: analysis functions whose results are kept, shared by a team, and served.
+"""RAVE: analysis functions whose results are stored, shared by a team, and served.
 
 from rave_core import op
 

@@ -131,7 +131,7 @@ forever: Final[Strategy] = _Constant("forever", FOREVER)
 """The result never expires."""
 
 nocache: Final[Strategy] = _Constant("nocache", 0.0)
-"""The result expires before it exists, so it is never kept."""
+"""The result expires before it exists, so it is never stored."""
 
 BUILTIN: Final[dict[str, Strategy]] = {"forever": forever, "nocache": nocache}
 """The core's own strategies, by the name that a decorator or the configuration may give."""

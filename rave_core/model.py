@@ -136,12 +136,12 @@ class Options:
     """How to answer one call; not part of the key.
 
     Attributes:
-        refresh: compute this operation even if a result is kept.
+        refresh: compute this operation even if a result is stored.
         deep_refresh: compute it and every operation that it calls, however deep, each once.
-        dry_run: give the kept result or ``None``; never run the body.
+        dry_run: give the stored result or ``None``; never run the body.
         tofile: for a file operation: write exactly here, return it, keep nothing.
         timeout: how long the caller waits, in seconds or as ``"2m"``; ``None`` for as long as it takes. A late result
-            is kept, and not returned.
+            is stored, and not returned.
     """
 
     refresh: bool = False
@@ -246,7 +246,7 @@ class Call(Struct, eq=False):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """What is recorded with a kept result, readable without its payload.
+    """What is recorded with a stored result, readable without its payload.
 
     Attributes:
         key: the text of the key.
@@ -324,7 +324,7 @@ class Outcome(Struct, Generic[T], frozen=True):
         value: what the call returns; ``None`` for a dry run that found nothing.
         status: one of ``hit miss refreshed stale uncached``.
         key: ``None`` if the call has none.
-        entry: what is recorded of the result, or ``None`` if nothing is kept.
+        entry: what is recorded of the result, or ``None`` if nothing is stored.
     """
 
     value: T
@@ -334,7 +334,7 @@ class Outcome(Struct, Generic[T], frozen=True):
 
     @property
     def is_hit(self) -> bool:
-        """Whether a kept result answered the call, fresh or stale, so that no body ran for it."""
+        """Whether a stored result answered the call, fresh or stale, so that no body ran for it."""
         return self.status in (Status.HIT, Status.STALE)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -343,7 +343,7 @@ class Outcome(Struct, Generic[T], frozen=True):
         from rave_core.text.displays import bundle, told
 
         if (entry := self.entry) is None:
-            return bundle(f"{self.status} · nothing is kept", self.value)
+            return bundle(f"{self.status} · nothing is stored", self.value)
         now = SystemClock().now()
         line = told(self.status, age=now - entry.created_at, left=entry.expires_at - now, seconds=entry.seconds)
         return bundle(line, self.value, mime_type=entry.mime_type, is_file=entry.product is not None)

@@ -89,7 +89,7 @@ def list_entries(prefix: str, sort: str, limit: int | None, data: bool, products
         print_json({"entries": [entry_document(entry) for entry in found], "total": total})
         return
     if not found:
-        say("Nothing is kept" + (f" under {prefix!r}." if prefix else "."), err=True)
+        say("Nothing is stored" + (f" under {prefix!r}." if prefix else "."), err=True)
         return
     now = session.runtime.clock.now()
     rows = [_row(entry, now) for entry in found]

@@ -141,7 +141,7 @@ def _facts(document: dict[str, Any]) -> list[tuple[str, object]]:
         ("version", f"{document['version']['strategy']} ({document['version']['value']})"),
         ("tags", " ".join(document["tags"]) or "-"),
         ("cache", document["cache"]),
-        ("kept", entries),
+        ("stored", entries),
     ]
 
 

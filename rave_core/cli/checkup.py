@@ -214,7 +214,7 @@ def _trust(session: Session) -> Iterator[Finding]:
     else:
         yield _warning(
             "sealing",
-            f"{runtime.cache.url} is shared, without a signing key: values that need pickle are neither kept nor read",
+            f"{runtime.cache.url} is shared without a signing key: values that need pickle are neither stored nor read",
             "set signing_key_file to a file with 32 random bytes that only its users can read",
         )
 

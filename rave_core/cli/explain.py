@@ -29,7 +29,7 @@ _MOST_STEPS = 200
 def explain(operation: str, arguments: tuple[str, ...], closure: bool, as_json: bool) -> None:
     """Show why a call would hit or miss.
 
-    A miss is explained by the difference to the nearest kept entry: other arguments, another version of the operation
+    A miss is explained by the difference to the nearest stored entry: other arguments, another version of the operation
     and what has changed in its code, or its expiry. Nothing is run.
     """
     wanted = asked(operation, arguments)

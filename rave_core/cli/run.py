@@ -34,8 +34,8 @@ from rave_core.text.humanize import size, span
 @click.argument("arguments", metavar="[NAME=VALUE ...]", nargs=-1, type=NamedValue())
 @click.option("--refresh", is_flag=True, help="Compute it even if a result is kept.")
 @click.option("--deep-refresh", is_flag=True, help="Compute it and every operation that it calls.")
-@click.option("--dry-run", "--only-cached", is_flag=True, help="Print the kept result, or exit with 3; run nothing.")
-@click.option("-o", "--output", metavar="FILE", help="Write the result to FILE; it is kept as usual. '-' is stdout.")
+@click.option("--dry-run", "--only-cached", is_flag=True, help="Print the stored result, or exit with 3; run nothing.")
+@click.option("-o", "--output", metavar="FILE", help="Write the result to FILE; it is stored as usual. '-' is stdout.")
 @click.option(
     "--format",
     "form",
@@ -69,7 +69,7 @@ def run(
     target = _Target.checked(wanted, output, form)
     outcome = _answer(session, wanted, Options(refresh=refresh, deep_refresh=deep_refresh, dry_run=dry_run))
     if dry_run and outcome.entry is None:
-        note(f"no result is kept for this call of {operation}; 'rave explain' tells why")
+        note(f"no result is stored for this call of {operation}; 'rave explain' tells why")
         raise Left(NOTHING)
     written = target.write(outcome.value)
     for each in notes_of(outcome.value):
@@ -108,7 +108,7 @@ def _told(outcome: Outcome[Any]) -> str:
     """How an answer came about, in words."""
     entry = outcome.entry
     if entry is None:
-        return "computed, not kept" if outcome.status is Status.UNCACHED else outcome.status.value
+        return "computed, not stored" if outcome.status is Status.UNCACHED else outcome.status.value
     if outcome.status in (Status.HIT, Status.STALE):
         return f"{outcome.status}, saved {span(entry.seconds)}"
     return f"{outcome.status}, {span(entry.seconds)}"

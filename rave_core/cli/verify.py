@@ -39,7 +39,7 @@ def verify(prefix: str, repair: bool, data: bool, products: bool, as_json: bool)
         problems = [{"key": verdict.key, "health": verdict.health, "problem": verdict.problem} for verdict in bad]
         print_json({"checked": len(verdicts), **{health: counts[health] for health in Health}, "problems": problems})
     elif not verdicts:
-        say("Nothing is kept" + (f" under {prefix!r}." if prefix else "."), err=True)
+        say("Nothing is stored" + (f" under {prefix!r}." if prefix else "."), err=True)
     else:
         _print(bad, counts, repair=repair)
     if bad:

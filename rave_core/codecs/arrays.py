@@ -112,7 +112,7 @@ def _describe_dtype(dtype: Any) -> Any:
         TypeError: it holds Python objects, metadata, or a type that its text does not name.
     """
     if dtype.hasobject or dtype.metadata is not None or dtype.type.__module__ != "numpy":
-        raise TypeError(f"dtype {dtype} can't be kept as bytes")
+        raise TypeError(f"dtype {dtype} can't be stored as bytes")
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype
         return {"base": _describe_dtype(base), "shape": shape}

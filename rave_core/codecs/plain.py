@@ -130,7 +130,7 @@ class _Packer:
             segments = leaf.encode(value)
             if segments is not None and _is_readable(leaf, segments):
                 return self._ext(_LEAF, [leaf.name, *map(self._place, segments)])
-        raise _ForeignError(f"{_full_name(type(value))} is not a type that is kept as data")
+        raise _ForeignError(f"{_full_name(type(value))} is not a type that is stored as data")
 
     def _place(self, segment: Bytes) -> Bytes | int:
         if memoryview(segment).nbytes < _INLINE:
@@ -169,7 +169,7 @@ def _is_readable(leaf: Leaf, segments: list[Bytes]) -> bool:
     vetted: Any = getattr(leaf, "vetted", None)
     try:
         return vetted is None or bool(vetted([memoryview(segment) for segment in segments]))
-    except Exception:  # noqa: BLE001  # if a library raises anything, this can't be kept as data
+    except Exception:  # noqa: BLE001  # if a library raises anything, this can't be stored as data
         return False
 
 

@@ -143,7 +143,7 @@ def _write_polars(frame: Any) -> Bytes:
     import polars as pl
 
     if any(_holds_objects(dtype) for dtype in frame.dtypes):
-        raise TypeError("columns of Python objects can't be kept as Arrow")
+        raise TypeError("columns of Python objects can't be stored as Arrow")
     sink = io.BytesIO()
     with _panics_are_errors():
         frame.write_ipc_stream(sink, compat_level=pl.CompatLevel.newest())

@@ -199,7 +199,7 @@ def _kept(resolved: ResolvedOperation, call: Call, options: Options, now: float)
     try:
         entry = check_entry(resolved.cache, call.key.text)
     except EntryError as error:
-        return _explanation(resolved, call, Status.MISS, f"what is kept can't be used: {error}")
+        return _explanation(resolved, call, Status.MISS, f"what is stored can't be used: {error}")
     if entry is None:
         return None
     made = f"a result was made {span(now - entry.created_at)} ago"
@@ -218,7 +218,7 @@ def _kept(resolved: ResolvedOperation, call: Call, options: Options, now: float)
 def _missing(resolved: ResolvedOperation, call: Call, now: float) -> Explanation:
     nearest = min(_candidates(resolved, call), key=lambda found: found[0], default=None)
     if nearest is None:
-        reason = "no result of this operation is kept: it was never asked for here, or all were purged or evicted"
+        reason = "no result of this operation is stored: it was never asked for here, or all were purged or evicted"
         return _explanation(resolved, call, Status.MISS, reason)
     entry, differences = nearest[1], nearest[2] + _code_differences(resolved, nearest[1])
     made = f"{span(now - entry.created_at)} ago"
@@ -231,12 +231,12 @@ def _reason(differences: tuple[Difference, ...], entry: Entry, made: str) -> str
     arguments = [difference.name for difference in differences if difference.what == "argument"]
     changed = any(difference.what == "version" for difference in differences)
     if not entry.arguments and arguments:
-        return "these arguments were not asked for yet, or what was kept is gone (record_arguments is off)"
+        return "these arguments were not asked for yet, or what was stored is gone (record_arguments is off)"
     if not arguments:
         return f"the operation changed since its result for these arguments was made {made}"
     names = f"{', '.join(arguments)} {'differs' if len(arguments) == 1 else 'differ'}"
     also = ", and the operation changed since" if changed else ""
-    return f"{names} from the nearest kept call, made {made}{also}"
+    return f"{names} from the nearest stored call, made {made}{also}"
 
 
 def _candidates(

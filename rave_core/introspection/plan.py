@@ -79,7 +79,7 @@ class Plan:
     def summary(self) -> str:
         """How much must run, and how long that takes, in one sentence."""
         if not self.to_run:
-            return "Nothing has to run: the result is kept."
+            return "Nothing has to run: the result is stored."
         distinct = sum(step.need is not Need.SHARED for step in self.steps)
         steps = f"{self.to_run} of {distinct} steps" if distinct > 1 else "It"
         verb = "have" if self.to_run > 1 and distinct > 1 else "has"

@@ -76,7 +76,7 @@ def op(
 
 
 def op(function: Callable[..., Any] | None = None, /, **keywords: object) -> Any:
-    """Makes an operation of a function: its results are kept by arguments, until they expire or the code changes.
+    """Makes an operation of a function: its results are stored by arguments, until they expire or the code changes.
 
     Bare (``@op``) or with keywords; each keyword means the same as the decorator of its name.
 
@@ -132,11 +132,11 @@ def op_file(
 
 
 def op_file(function: Callable[..., Any] | None = None, /, *, kind: str = "file", **keywords: object) -> Any:
-    """Makes an operation of a function that writes a file or a directory: the call returns the path of what is kept.
+    """Makes an operation of a function that writes a file or a directory: the call returns the path of what is stored.
 
     The function gets the path to write to as its first argument (of a method: the first after ``self``), which
     callers leave out and typemaps do not list. The path of a file ends in the suffix of the MIME type. What the
-    function returns is ignored; if it raises or writes no file, nothing is kept.
+    function returns is ignored; if it raises or writes no file, nothing is stored.
 
     With ``kind="directory"`` the path is that of a new, empty directory, and everything that the function writes there
     is one product. Callers get a read-only directory; over HTTP it is a tar archive. It holds files and directories,
@@ -159,7 +159,7 @@ def version(value: object = UNSET, *, strategy: str | None = None) -> Callable[[
     """Decides what counts as a change of an operation's code: ``value`` alone, or the strategy of that name.
 
     Args:
-        value: any value that can be pickled; results are kept for as long as it is equal.
+        value: any value that can be pickled; results are stored for as long as it is equal.
         strategy: ``source``, ``file``, ``mtime``, or the name of a strategy that a plugin registered.
 
     Raises:

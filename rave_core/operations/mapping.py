@@ -23,7 +23,7 @@ def map(
     read only as far ahead as the pool has slots, so it may be endless. Within an operation it reports progress; in a
     deep refresh the calls run in this thread.
 
-    An exception of a call is raised in its place, and ends the iteration. What was computed is kept: mapping again
+    An exception of a call is raised in its place, and ends the iteration. What was computed is stored: mapping again
     continues there. Leaving the iteration cancels what still runs.
 
     Args:

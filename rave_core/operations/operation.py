@@ -33,14 +33,14 @@ _context = current.get
 
 
 class Operation(Picklable, Generic[P, R]):
-    """A function whose results are kept. Made by `op` and `op_file`.
+    """A function whose results are stored. Made by `op` and `op_file`.
 
     Calling it answers from the cache or runs the body. ``rave_refresh``, ``rave_deep_refresh``, ``rave_dry_run``,
     ``rave_timeout`` and, for a file operation, ``rave_tofile`` are options of one call (see `Options`), and no part of
     the key.
 
     Safe for many threads: if several callers ask for one key at once, one runs the body and the others get its
-    result. An exception of the body goes unchanged to all waiting callers and is not kept.
+    result. An exception of the body goes unchanged to all waiting callers and is not stored.
 
     Methods that take arguments also accept one `Call` from `bind` in their place; it is not converted again.
 
@@ -128,9 +128,9 @@ class Operation(Picklable, Generic[P, R]):
         return key is not None and resolved.cache.forget(key)
 
     def put(self, value: object, /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
-        """Keeps ``value`` as the result of a call with these arguments; for a file operation, a copy of that file.
+        """Stores ``value`` as the result of a call with these arguments; for a file operation, a copy of that file.
 
-        It replaces what is kept, as if the body had just given it: ``refreshed``, or ``uncached`` if it is not kept.
+        It replaces what is stored, as if the body had just given it: ``refreshed``, or ``uncached`` if not stored.
         """
         context = current_context()
         return runtime_of(context).container.engine.put(self.resolved(), self.bind(*args, **kwargs), value, context)

@@ -54,7 +54,7 @@ class Pool(ABC):
 
     @abstractmethod
     def start(self, operation: str, calls: Sequence[Call], here: Callable[[], Answers]) -> Future[Answers]:
-        """Begins a batch of calls of one operation, none of which has a kept result. Cancelling it ends its calls.
+        """Begins a batch of calls of one operation, none of which has a stored result. Cancelling it ends its calls.
 
         What they give is stored, so that nobody has to run them again. The future has a `RaveError` if the whole batch
         could not run.
@@ -144,10 +144,10 @@ def answer(resolved: ResolvedOperation, calls: Sequence[Call]) -> Answers:
 
 
 class Batch:
-    """Calls that were begun together, and those of their results that were kept.
+    """Calls that were begun together, and those of their results that were stored.
 
     Attributes:
-        running: what the pool runs; ``None`` if all results were kept.
+        running: what the pool runs; ``None`` if all results were stored.
     """
 
     def __init__(self, pool: Pool, resolved: ResolvedOperation, calls: Sequence[Call]) -> None:
@@ -168,7 +168,7 @@ class Batch:
     def _begun(
         self, pool: Pool, resolved: ResolvedOperation, missing: Sequence[Call], *, is_deep: bool
     ) -> Future[Answers]:
-        """A deep refresh runs its calls here: a pool would answer them with what is kept."""
+        """A deep refresh runs its calls here: a pool would answer them with what is stored."""
         here = partial(answer, resolved, missing)
         if not is_deep:
             return pool.start(resolved.name, missing, here)

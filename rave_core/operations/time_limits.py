@@ -100,5 +100,5 @@ def _forget(task: asyncio.Future[Any]) -> None:
 
 def _late_error(name: str, seconds: float) -> TimeLimitError:
     return TimeLimitError(
-        f"{name}: no answer within rave_timeout={seconds:g} s; it goes on, and its result is kept for later calls"
+        f"{name}: no answer within rave_timeout={seconds:g} s; it goes on, and its result is stored for later calls"
     )

@@ -60,7 +60,7 @@ _SECRET_VALUE = re.compile(
     rf"\b((?:Bearer|Basic)\s+|[\w-]*(?:{_SECRET.pattern}|\bpwd\b)[\w-]*\s*[=:]\s*)[^\s;&,]+", re.IGNORECASE
 )
 _NO_HOME = (
-    "there is no home directory, so results are kept in memory only, and files nowhere; "
+    "there is no home directory, so results are stored in memory only, and files nowhere; "
     "set HOME or XDG_CACHE_HOME, or RAVE_CACHE and RAVE_PRODUCTS"
 )
 

@@ -61,7 +61,9 @@ class Left(click.exceptions.Exit):
 @click.option("--format", "form", metavar="NAME", help="Ask for a form by its short name, as in csv.")
 @click.option("--refresh", is_flag=True, help="Compute it even if a result is kept.")
 @click.option("--deep-refresh", is_flag=True, help="Compute it and every operation that it calls.")
-@click.option("--only-cached", "--dry-run", is_flag=True, help="Get the kept result, or exit with 3; compute nothing.")
+@click.option(
+    "--only-cached", "--dry-run", is_flag=True, help="Get the stored result, or exit with 3; compute nothing."
+)
 @click.option("-H", "--header", "headers", metavar="'N: V'", multiple=True, help="Send a header; may be repeated.")
 @click.option("--key", metavar="KEY", help="API key. Others can see it in the list of processes; prefer --key-file.")
 @click.option("--key-file", metavar="FILE", type=click.File(), help="Read the API key from FILE; '-' is stdin.")

@@ -9,7 +9,7 @@ ClientError
 │   ├── Gone              (LookupError)    410: the product expired
 │   ├── Cancelled                          409: the job that made the product was cancelled
 │   ├── Busy                               429, 503: and there is no time left to ask again
-│   ├── NotKept           (LookupError)    only a kept result was wanted, and there is none
+│   ├── NotKept           (LookupError)    only a stored result was wanted, and there is none
 │   └── OperationFailed                    the analysis itself failed
 │       └── TimeLimitReached               the service ended it at its time limit
 ├── WaitTimeout           (TimeoutError)   it took longer than the caller wanted to wait
@@ -107,7 +107,7 @@ class Busy(ServiceError):
 
 
 class NotKept(ServiceError, LookupError):
-    """Only a kept result was wanted, and none is kept."""
+    """Only a stored result was wanted, and none is stored."""
 
 
 class OperationFailed(ServiceError):

@@ -18,9 +18,9 @@ class Options:
     """The options of one request for a product.
 
     Attributes:
-        refresh: compute it even if a result is kept.
+        refresh: compute it even if a result is stored.
         deep_refresh: compute it and everything that it calls.
-        only_cached: give the kept result, or raise `NotKept`.
+        only_cached: give the stored result, or raise `NotKept`.
         format: the form by the service's short name for it, as in ``csv``.
         accept: the forms by media type, as in a header ``Accept``.
         timeout: seconds until it has to be ready; ``None`` waits for as long as its job runs.

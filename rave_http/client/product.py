@@ -29,7 +29,7 @@ class Product:
         etag: the validator as it was sent; empty without one.
         key: the text of its key; empty if the service did not say.
         cache_status: the header ``Cache-Status``, as in ``rave; hit; ttl=30``; may be empty.
-        expires_in: seconds that it stays fresh; 0 if it must not be kept, ``None`` if the service did not say.
+        expires_in: seconds that it stays fresh; 0 if it must not be stored, ``None`` if the service did not say.
     """
 
     url: str

@@ -270,7 +270,7 @@ def expiry_in_words(strategy: Strategy) -> str:
     if strategy is forever:
         return "never"
     if strategy is nocache:
-        return "at once: nothing is kept"
+        return "at once: nothing is stored"
     seconds, age_arg = getattr(strategy, "seconds", None), getattr(strategy, "age_arg", None)
     if isinstance(seconds, (int, float)):
         return f"after {span(seconds)}"

@@ -79,7 +79,7 @@ class ChildRuntime:
         found = cache.look(probe.key)
         if found is not None and found.value == probe.value:
             return ""
-        return f"it does not see what is kept in {cache.url} there, so it has another cache, or another signing key"
+        return f"it does not see what is stored in {cache.url} there, so it has another cache, or another signing key"
 
     def work(self, job: BodyCall) -> Answer:
         """Runs the body of a job in its own execution context."""

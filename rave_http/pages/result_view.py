@@ -19,11 +19,11 @@ from rave_http.protocol.times import iso
 TABS: Final = ("view", "why", "lineage", "formats", "code")
 """The parts of the page; the first one is shown unless another is asked for."""
 _STATES: Final = {
-    Status.HIT: ("kept", "good"),
+    Status.HIT: ("stored", "good"),
     Status.STALE: ("expired, being made anew", "warn"),
     Status.MISS: ("just made", "info"),
     Status.REFRESHED: ("made anew", "info"),
-    Status.UNCACHED: ("not kept", "warn"),
+    Status.UNCACHED: ("not stored", "warn"),
 }
 _LONGEST: Final = 300
 
@@ -35,7 +35,7 @@ class LineageRow:
     Attributes:
         depth: 0 for the result itself.
         name: of the operation; empty if the client may not see it.
-        url: of the page about its result; empty if that is not kept any more.
+        url: of the page about its result; empty if that is not stored any more.
         note: why it has no facts, if so.
     """
 

@@ -201,7 +201,7 @@ def _namespaces(settings: Settings, service: ServiceSettings) -> int:
 
 def _not_shared(settings: Settings, service: ServiceSettings) -> list[str]:
     return [
-        f"the workers can't share what they compute, since {name!r} is kept in the memory of each alone: "
+        f"the workers can't share what they compute, since {name!r} is stored in the memory of each alone: "
         f"add a store such as 'file:///var/cache/rave/{name}', or run one worker"
         for name, urls in (("cache", settings.cache), ("products", settings.products))
         if service.workers > 1 and all(url.startswith("memory:") for url in urls)
@@ -212,7 +212,7 @@ def _troubles(runtime: Runtime) -> list[str]:
     """What is wrong with the stores. The service starts without them: a store may come back at any time."""
     stores = (("cache", runtime.cache), ("products", runtime.products))
     found = [(name, place.url, place.backend.check()) for name, place in stores]
-    return [f"nothing can be kept in {name!r}, {url}: {trouble}" for name, url, trouble in found if trouble]
+    return [f"nothing can be stored in {name!r}, {url}: {trouble}" for name, url, trouble in found if trouble]
 
 
 def _trouble_of_documents(runtime: Runtime) -> list[str]:

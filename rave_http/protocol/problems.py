@@ -137,7 +137,7 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "too-many-requests": Kind(
         429,
         "You ask too often",
-        "Wait as long as 'Retry-After' says. The detail names the limit. Results that are kept already cost nothing: "
+        "Wait as long as 'Retry-After' says. The detail names the limit. Results that are stored already cost nothing: "
         "limited are computing, and the connections and event streams that you have at once.",
     ),
     "operation-failed": Kind(
@@ -161,7 +161,7 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "store-trouble": Kind(
         503,
         "A store is in trouble",
-        "The service could not read or change what is kept just now; its log has the details under the request ID. "
+        "The service could not read or change what is stored just now; its log has the details under the request ID. "
         "Ask again after the time in 'Retry-After'.",
     ),
     "time-limit": Kind(
@@ -171,8 +171,8 @@ PROBLEMS: Final[dict[str, Kind]] = {
     ),
     "not-kept": Kind(
         504,
-        "There is no kept result",
-        "You asked only for what is kept ('only-if-cached'), and nothing is. Ask without it to have it computed.",
+        "There is no stored result",
+        "You asked only for what is stored ('only-if-cached'), and nothing is. Ask without it to have it computed.",
     ),
 }
 

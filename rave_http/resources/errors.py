@@ -99,7 +99,7 @@ class ErrorHandlers:
         # Its message names paths and addresses, which belong in the log.
         request = req.scope["rave"].request_id
         _log.error("%s %s failed (request %s): %s", req.method, req.path, request, error)
-        detail = f"What is kept could not be reached for request {request}; the log says why"
+        detail = f"What is stored could not be reached for request {request}; the log says why"
         self._responder.send_problem(req, resp, Problem("store-trouble", detail, headers={"Retry-After": "5"}))
 
     async def _handle_unexpected(self, req: Request, resp: Response, error: Exception, _: Any) -> None:

@@ -34,7 +34,7 @@ class Forecast:
     Attributes:
         plan: its steps.
         entry: of the kept result that would answer it; ``None`` if it has to run.
-        text: that in words: ``kept, made 2 h ago`` or ``about 41 s: 24 steps, 23 kept``.
+        text: that in words: ``stored, made 2 h ago`` or ``about 41 s: 24 steps, 23 stored``.
     """
 
     plan: Plan
@@ -125,9 +125,9 @@ class Forecasts:
 def _in_words(found: Plan, entry: Entry | None, now: float) -> str:
     if entry is not None:
         good = "" if entry.expires_at == FOREVER else f", good for {span(entry.expires_at - now)}"
-        return f"kept, made {span(now - entry.created_at)} ago{good}"
+        return f"stored, made {span(now - entry.created_at)} ago{good}"
     steps = len(found.steps)
-    more = f": {steps} steps, {steps - found.to_run} kept" if steps > 1 else ""
+    more = f": {steps} steps, {steps - found.to_run} stored" if steps > 1 else ""
     if found.seconds is None:
         return f"has to be computed; how long that takes is not known yet{more}"
     return f"about {span(found.seconds)}{more}"

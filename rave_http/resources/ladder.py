@@ -146,7 +146,7 @@ class Ladder:
             await self._send_kept(req, resp, wish, kept)
             return
         if wish.only_cached:
-            raise Problem("not-kept", f"No result of this call of {wish.exported.name} is kept")
+            raise Problem("not-kept", f"No result of this call of {wish.exported.name} is stored")
         await self._send_job(req, resp, wish, self._job(req, wish))
 
     async def _kept(self, wish: Wish) -> _Kept | None:

@@ -256,7 +256,7 @@ class ResultPages:
             return LineageRow(depth=step.depth, arguments={}, note="that you may not see")
         name = shown.product.name if shown is not None else step.key.operation if seen is None else seen.name
         if step.entry is None:
-            return LineageRow(depth=step.depth, name=name, arguments={}, note="not kept any more")
+            return LineageRow(depth=step.depth, name=name, arguments={}, note="not stored any more")
         return LineageRow(
             depth=step.depth,
             name=name,

@@ -35,7 +35,7 @@ _STATISTICS: Final = {
     "Backend Failures": ("rave_backend_failures", "What backends failed to do, and the service did without"),
     "Damaged Entries": ("rave_damaged_entries", "Entries that were damaged, and computed again"),
     "Lease Takeovers": ("rave_lease_takeovers", "Computations taken over from a process that was gone"),
-    "Late Results": ("rave_late_results", "Results dropped, since one that was begun later was kept already"),
+    "Late Results": ("rave_late_results", "Results dropped, since one that was begun later was stored already"),
     "Stored Bytes": ("rave_stored_bytes", "Bytes put into caches"),
 }
 

@@ -38,7 +38,7 @@ def test_a_prefix_and_a_place_narrow_the_list(filled: Callable[..., Any], keys: 
     assert len(keys("lab/add/")) == 2
     assert len(_json(filled("cache", "ls", "--products", "--json"))["entries"]) == 1
     assert len(_json(filled("cache", "ls", "--data", "--json"))["entries"]) == 3
-    assert filled("cache", "ls", "other/").stderr == "Nothing is kept under 'other/'.\n"
+    assert filled("cache", "ls", "other/").stderr == "Nothing is stored under 'other/'.\n"
 
 
 @pytest.mark.parametrize(("sort", "name"), [("size", "size"), ("age", "created_at"), ("seconds", "seconds")])
@@ -157,7 +157,7 @@ def test_statistics_add_up(filled: Callable[..., Any]) -> None:
 
 def test_verifying_sound_caches_says_so(filled: Callable[..., Any]) -> None:
     """Values and files are read whole."""
-    assert filled("cache", "verify", "nope/").stderr == "Nothing is kept under 'nope/'.\n"
+    assert filled("cache", "verify", "nope/").stderr == "Nothing is stored under 'nope/'.\n"
     result = filled("cache", "verify")
     assert (result.exit_code, result.stdout) == (0, "Checked 4: 4 sound\n")
 

@@ -10,7 +10,7 @@ def test_a_miss_is_explained_by_what_differs(shell: Callable[..., Any]) -> None:
     shell("run", "lab/add", "1", "2")
     text = shell("explain", "lab/add", "1", "3").stdout
     assert text.startswith("lab/add(a=1, b=3)\n")
-    assert "answer   miss: b differs from the nearest kept call" in text
+    assert "answer   miss: b differs from the nearest stored call" in text
     assert "b        2 → 3" in text
 
 
@@ -30,7 +30,7 @@ def test_an_explanation_as_json_has_its_documented_keys(shell: Callable[..., Any
 def test_a_plan_shows_steps_and_their_time(shell: Callable[..., Any]) -> None:
     """A kept call needs nothing; one that was never made is estimated from others."""
     shell("run", "lab/total", "numbers=1,2")
-    assert "Nothing has to run: the result is kept." in shell("plan", "lab/total", "numbers=1,2").stdout
+    assert "Nothing has to run: the result is stored." in shell("plan", "lab/total", "numbers=1,2").stdout
     text = shell("plan", "lab/total", "numbers=3").stdout
     assert "other calls of the operation" in text
     assert "It has to run; about " in text

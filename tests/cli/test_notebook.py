@@ -130,7 +130,7 @@ def test_a_line_explains_and_plans(notebook: Notebook) -> None:
     assert found["text/plain"].startswith("It has to run; ")
     assert "<td>lab/add(a=62, kind=&#x27;sum&#x27;)</td><td>run</td>" in found["text/html"]
     assert "miss" in notebook.text("%rave --explain lab/add 62")
-    assert "nothing is kept" in notebook.text("%rave --dry-run lab/add 62")
+    assert "nothing is stored" in notebook.text("%rave --dry-run lab/add 62")
 
 
 @pytest.mark.parametrize(

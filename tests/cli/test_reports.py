@@ -68,7 +68,7 @@ def test_an_operation_is_described(shell: Callable[..., Any]) -> None:
     assert text.startswith("lab/add(a, b=10)\n  The sum of two numbers.\n\n  More about it.\n")
     assert "a          int   (required)" in text
     assert "version  explicit 1 (" in text
-    assert "kept     1 entry, " in text
+    assert "stored   1 entry, " in text
 
 
 def test_a_description_as_json_has_its_documented_keys(shell: Callable[..., Any]) -> None:

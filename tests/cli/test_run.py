@@ -100,7 +100,7 @@ def test_the_second_run_is_a_hit_and_a_refresh_is_not(shell: Callable[..., objec
 
 def test_what_is_not_kept_is_said_to_be(shell: Callable[..., object]) -> None:
     """The status line of an operation under nocache."""
-    assert shell("-v", "run", "lab/never").stderr == "rave: lab/never: computed, not kept\n"
+    assert shell("-v", "run", "lab/never").stderr == "rave: lab/never: computed, not stored\n"
 
 
 @pytest.mark.parametrize("option", ["--dry-run", "--only-cached"])

@@ -158,7 +158,7 @@ def test_a_worker_that_sees_another_cache_refuses_the_body(
     """A cache in memory is another one in each process: what a body calls would be computed again, in silence."""
     _, error = open_bench("memory://", scheduler=cluster.address, patience=60).run(lab.double, 1)
     assert isinstance(error, UnfitWorkerError)
-    assert "can't run lab/double: it does not see what is kept in memory://" in str(error)
+    assert "can't run lab/double: it does not see what is stored in memory://" in str(error)
 
 
 def test_a_worker_that_sees_other_products_refuses_to_make_a_file(bench: Any, lab: Any) -> None:

@@ -19,7 +19,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         ("Accept-Ranges", "string", "That one range of bytes can be asked for."),
         ("Allow", "string", "The methods that apply here."),
         ("Cache-Control", "string", "How long the answer is good for others."),
-        ("Cache-Status", "string", "Whether the product was kept, or had to be made (RFC 9211)."),
+        ("Cache-Status", "string", "Whether the product was stored, or had to be made (RFC 9211)."),
         ("Content-Range", "string", "Which bytes these are, or how many there are."),
         ("ETag", "string", "A strong validator: the digest of these bytes."),
         ("Last-Modified", "string", "When the product was made."),

@@ -228,13 +228,13 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         "A namespace after it was loaded anew.",
         {"namespace": TEXT, "workers": {"type": "object", "description": "Its state in each worker."}},
     ),
-    "OperationFacts": record("What is kept of one operation.", {"entries": COUNT, "bytes": COUNT, "seconds": NUMBER}),
+    "OperationFacts": record("What is stored of one operation.", {"entries": COUNT, "bytes": COUNT, "seconds": NUMBER}),
     "CacheFacts": record(
         "What is kept.",
         {
             "caches": {"type": "object", "description": "Each cache in numbers."},
             "operations": by_name(
-                record("What is kept of one.", {"entries": COUNT, "bytes": COUNT, "seconds": NUMBER})
+                record("What is stored of one.", {"entries": COUNT, "bytes": COUNT, "seconds": NUMBER})
             ),
         },
     ),

@@ -156,7 +156,7 @@ def _administration() -> dict[str, dict[str, Any]]:
     purge = "Purges results by namespace, operation, version and age."
     return {
         "/-/jobs": {"get": _read("listJobs", "The jobs that are under way, in all workers.", ref("JobList"))},
-        "/-/cache": {"get": _read("getCache", "What is kept, by operation.", ref("CacheFacts"))},
+        "/-/cache": {"get": _read("getCache", "What is stored, by operation.", ref("CacheFacts"))},
         "/-/cache/purge": {"post": _change("purgeCache", purge, "PurgeRequest", "PurgeReport")},
         "/-/namespaces": {"get": _read("listNamespaces", "The namespaces, and how they loaded.", ref("NamespaceList"))},
         "/-/namespaces/{ns}/reload": {"parameters": [ref("Namespace", "parameters")], "post": reload},

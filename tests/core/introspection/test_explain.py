@@ -41,7 +41,7 @@ def test_an_operation_that_keeps_nothing_yet_is_said_to(runtime: Runtime) -> Non
     found = scaled().explain(1.0)
     assert found.nearest is None
     assert found.differences == ()
-    assert "no result of this operation is kept" in found.reason
+    assert "no result of this operation is stored" in found.reason
 
 
 def test_a_miss_names_the_argument_that_differs(runtime: Runtime) -> None:

@@ -59,7 +59,7 @@ def test_an_outcome_says_how_it_came_about(runtime: Runtime) -> None:
     assert second._repr_mimebundle_()["text/plain"].splitlines()[1] == repr(second.value)
     assert "good for ever" in html_of(picture.resolve())
     assert html_of(Outcome(5, Status.UNCACHED)).startswith("<div")
-    assert "nothing is kept" in html_of(Outcome(5, Status.UNCACHED))
+    assert "nothing is stored" in html_of(Outcome(5, Status.UNCACHED))
 
 
 def test_a_table_is_a_table_of_text(runtime: Runtime) -> None:

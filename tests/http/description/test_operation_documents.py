@@ -179,10 +179,10 @@ def test_links_survive_hostile_names() -> None:
     ("strategy", "words"),
     [
         (forever, "never"),
-        (nocache, "at once: nothing is kept"),
+        (nocache, "at once: nothing is stored"),
         (duration_strategy("2h30m"), "after 2 h 30 min"),
         (crossover_strategy("5m", "5d", "3h", "end"), "after 5 min while 'end' is less than 3 h ago, else after 5 d"),
-        (crossover_strategy(nocache, forever, 60, "t"), "at once: nothing is kept while 't' is less than 1 min ago"),
+        (crossover_strategy(nocache, forever, 60, "t"), "at once: nothing is stored while 't' is less than 1 min ago"),
     ],
 )
 def test_expiry_is_told_in_words(strategy: Any, words: str) -> None:

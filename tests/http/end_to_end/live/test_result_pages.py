@@ -254,7 +254,7 @@ def test_the_form_says_what_the_call_would_cost(service: Service, browser: Brows
     """At once for the arguments in its address, and again while they are typed; nothing is run for that."""
     browser.mode("light")
     browser.open(f"{service.url}/-/ui/lab/parent?n=3")
-    assert browser.value("document.getElementById('forecast').textContent").startswith("kept, made ")
+    assert browser.value("document.getElementById('forecast').textContent").startswith("stored, made ")
     browser.value("document.querySelector('[name=n]').value = '71'")
     browser.value("document.querySelector('[name=n]').dispatchEvent(new Event('input', {bubbles: true}))")
     browser.until("document.getElementById('forecast').textContent.startsWith('about ')")
