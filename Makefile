@@ -1,12 +1,12 @@
 # Needs Python 3.11 or later and make; everything else is installed into .venv, once.
 #   PYTHON=python3.13 make test     chooses the interpreter of a new .venv
 #   WORKERS=4 make test             runs the tests in more processes
-#   RERUNS=0 make test              lets a test that fails once fail the run
+#   RERUNS=0 make test              lets a test that fails fail the run at once
 #   ARGS="-k expiry" make test      passes arguments on: to pytest, the demo or the benchmarks
 
 PYTHON ?= python3
 WORKERS ?= 3
-RERUNS ?= 1
+RERUNS ?= 2
 MINUTES ?= 15
 ARGS ?=
 

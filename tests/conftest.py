@@ -37,7 +37,7 @@ hypothesis_settings.load_profile("rave")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Says why a test failed that was then run once more: those that pass the second time are faults as well."""
+    """Says why a test failed that was then run again: those that pass later are faults as well."""
     for report in terminalreporter.stats.get("rerun", []):
         terminalreporter.section(f"{report.nodeid} failed and ran again", sep="_")
         terminalreporter.write_line(report.longreprtext)

@@ -41,10 +41,15 @@ class MonitorPage:
         """
         choice = choice_of(self._context, req)
         status = choice.store.status()
+        is_page = self._context.prefers(req, "application/json", "text/html") == "text/html"
         if status is None:
-            names = ", ".join(choice.store.monitors()) or "there is none yet"
-            raise self._context.Problem("not-found", f"there is no monitor {choice.name!r}; known: {names}")
-        if self._context.prefers(req, "application/json", "text/html") == "text/html":
+            names = choice.store.monitors()
+            if is_page and req.get_param("monitor") is None:
+                self._context.send_page(resp, "Monitors", _monitors(names, self._context.links.base))
+                return
+            known = ", ".join(names) or "there is none yet"
+            raise self._context.Problem("not-found", f"there is no monitor {choice.name!r}; known: {known}")
+        if is_page:
             resp.set_header("Refresh", _REFRESH)
             name = req.get_param("page")
             content = self._written(choice, status, name) if name else self._content(choice, status)
@@ -113,6 +118,14 @@ def _troubles(status: dict[str, Any]) -> str:
     found += filter(None, [status["reload_error"], status["notify_trouble"]])
     items = "".join(f"<li>{_text(each)}</li>" for each in found)
     return f"<h2>Notices</h2><ul>{items}</ul>" if items else ""
+
+
+def _monitors(names: list[str], base: str) -> str:
+    """What a person sees who follows the menu where no monitor has the usual name."""
+    if not names:
+        return "<p>No monitor has run yet. <code>rave monitor run CONFIG</code> runs one.</p>"
+    items = "".join(f'<li><a href="{_text(base)}/-/monitor?monitor={name}">{name}</a></li>' for name in names)
+    return f"<ul>{items}</ul>"
 
 
 def _numbers(values: dict[str, Any]) -> list[str]:

@@ -8,11 +8,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
+from falcon import HTTPNotFound
+from falcon.asgi import App
+from falcon.testing import TestClient
+from falcon.util.sync import wrap_sync_to_async
 from rave_monitor.checkpoint import Checkpoint, Sample
+from rave_monitor.page import MonitorPage
 from rave_monitor.sample_database import SampleDatabase
 from rave_monitor.sample_store import SampleStore
 
@@ -212,3 +218,25 @@ def test_a_written_page_shows_values_and_what_fails_in_its_place(url: str) -> No
     for name in ("none", "a b"):
         missing = requests.get(f"{url}/-/monitor", params={"page": name}, headers=html, timeout=30)
         assert missing.status_code == 404
+
+
+def test_who_follows_the_menu_sees_which_monitors_there_are(tmp_path: Path) -> None:
+    """None at first; programs are told of none."""
+    database = f"sqlite:///{tmp_path}/monitor.sqlite"
+    pages: list[str] = []
+    context: Any = SimpleNamespace(
+        settings=Settings(plugins={"monitor": {"documents": database}}),
+        links=SimpleNamespace(base="/base"),
+        prefers=lambda req, *offered: req.accept,
+        send_page=lambda resp, title, content, **_: pages.append(content),
+        Problem=lambda slug, detail: HTTPNotFound(description=detail),
+    )
+    app = App()
+    app.add_route("/-/monitor", SimpleNamespace(on_get=wrap_sync_to_async(MonitorPage(context).on_get)))
+    client = TestClient(app)
+    assert client.get("/-/monitor", headers={"Accept": "text/html"}).status_code == 200
+    SampleStore(SampleDatabase(database), "edge").claim(1)
+    assert client.get("/-/monitor", headers={"Accept": "text/html"}).status_code == 200
+    assert "rave monitor run CONFIG" in pages[0]
+    assert '<a href="/base/-/monitor?monitor=edge">edge</a>' in pages[1]
+    assert client.get("/-/monitor", headers={"Accept": "application/json"}).status_code == 404
