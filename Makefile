@@ -16,7 +16,7 @@ PLUGINS := $(wildcard plugins/*/pyproject.toml)
 GUARDS := $(wildcard tests/docs tests/guide)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts guards docs bench soak stress conformance clean
+.PHONY: help demo test check lint types contracts guards docs pictures bench soak stress conformance clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,6 +46,9 @@ guards: $(STAMP) ## run the tests of the documentation and of the 2007 guide
 
 docs: $(STAMP) ## build the documentation into docs/_build/html; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+pictures: $(STAMP) ## make the pictures of the tutorial again, with Chromium
+	RAVE_DISABLED_PLUGINS="guestbook monitor" $(BIN)/python -m docs.pictures
 
 bench: $(STAMP) ## run the benchmarks
 	$(BIN)/python benchmarks/run.py $(ARGS)
