@@ -27,6 +27,7 @@ _Column: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=COLUMNS)]
 _Row: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 _Width: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=COLUMNS)]
 _Height: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=20)]
+Mark: TypeAlias = Literal["auto", "table", "line", "area", "bars"]
 Place: TypeAlias = tuple[_Column, _Row, _Width, _Height]
 """Column, row, width and height in the grid."""
 
@@ -72,7 +73,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         link: by column, the call to which its values lead, such as ``flow/top?over={value}``.
     """
 
-    mark: Literal["auto", "table", "line", "area", "bars"] = "auto"
+    mark: Mark = "auto"
     x: _Short = ""
     y: _Short = ""
     series: _Short = ""

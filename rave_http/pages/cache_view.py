@@ -13,6 +13,7 @@ from rave_http.protocol.responses import Page
 def cache_page(
     document: Mapping[str, Any],
     may_purge: Container[str],
+    pins: Mapping[str, bool],
     *,
     base: str,
     said: str = "",
@@ -23,6 +24,7 @@ def cache_page(
     Args:
         document: as ``/-/cache`` gives it.
         may_purge: the operations that the client may purge.
+        pins: whether an operation is pinned, of those whose store can pin.
         base: the prefix of every link.
         said: what a purge has done; empty for nothing.
         preview: what a dry run was asked for, how many results would go, and their size in words.
@@ -36,6 +38,7 @@ def cache_page(
             "bytes": facts["bytes"],
             "seconds": span(facts["seconds"]),
             "may_purge": name in may_purge,
+            "pinned": pins.get(name),
         }
         for name, facts in found
     ]

@@ -64,6 +64,7 @@ class ResultFacts:
         forms: short name, media type and URL of each form.
         may_refresh: whether the principal may have it made anew.
         may_keep: whether the page offers to keep it.
+        explore: the URL of the page that explores it in time; empty for none.
         may_save: whether the page offers to save its question.
         copy: what is recorded of it if it is a kept copy.
         behind: the URL of the result that it shows, such as the table behind a picture; empty if there is none.
@@ -87,6 +88,7 @@ class ResultFacts:
     may_refresh: bool = False
     may_keep: bool = False
     may_save: bool = False
+    explore: str = ""
     copy: KeptCopy | None = None
     behind: str = ""
     behind_name: str = ""

@@ -29,6 +29,7 @@ from rave_http.description.operation_documents import (
     part,
     search,
 )
+from rave_http.pages.explore_view import explore_url
 from rave_http.pages.forms import GO, Field, form_fields, run_query, run_url, sample_query
 from rave_http.pages.snippets import snippets
 from rave_http.pages.status_view import JobFacts, StatusFacts, WorkerFacts, status_page, whole
@@ -163,6 +164,7 @@ def operation_page(
         "fields": fields,
         "form": next(iter((given or {}).get("rave.f", ())), ""),
         "may_refresh": may_refresh,
+        "explore": explore_url(base, name, operation.spec.time_range, ()),
         "forecast": forecast,
         "address": address,
         "snippets": snippets(name, fields, sample_query(fields), address=address, suffix=suffix_of(made[0])),

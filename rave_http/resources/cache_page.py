@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from falcon.asgi import Request, Response
@@ -14,6 +15,7 @@ from rave_http.protocol.links import Links
 from rave_http.protocol.queries import read
 from rave_http.protocol.responses import send_page
 from rave_http.resources.caches import CacheFacts, Purge, Purged
+from rave_http.resources.pins import Pins
 
 _REMOVED: Final = ("removed", "bytes")
 
@@ -21,9 +23,10 @@ _REMOVED: Final = ("removed", "bytes")
 class CachePage:
     """The contents of the caches as a page."""
 
-    def __init__(self, facts: CacheFacts, purge: Purge, authorizer: Authorizer, links: Links) -> None:
-        """Shows ``facts``, and lets ``purge`` remove results, for whom ``authorizer`` allows it."""
+    def __init__(self, facts: CacheFacts, purge: Purge, pins: Pins, authorizer: Authorizer, links: Links) -> None:
+        """Shows ``facts`` and ``pins``, and lets ``purge`` remove results, for whom ``authorizer`` allows it."""
         self._facts = facts
+        self._pins = pins
         self._purge = purge
         self._authorizer = authorizer
         self._links = links
@@ -53,7 +56,7 @@ class CachePage:
         names = document["operations"]
         may_purge = {name for name in names if self._authorizer.may(req, "purge", name.partition("/")[0])}
         preview = None if would is None else (would.asked, would.removed, size(would.bytes))
-        made = await asyncio.to_thread(
-            cache_page, document, may_purge, base=self._links.base, said=said, preview=preview
-        )
+        pins = await self._pins.states(req)
+        make = partial(cache_page, document, may_purge, pins, base=self._links.base, said=said, preview=preview)
+        made = await asyncio.to_thread(make)
         send_page(resp, made)

@@ -30,6 +30,7 @@ from rave_http.description.saved_calls import AskedCall
 from rave_http.executors.foreign_code import ForeignCode
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.namespaces.live_catalog import LiveNamespaces
+from rave_http.pages.explore_view import explore_url
 from rave_http.pages.forms import form_fields
 from rave_http.pages.result_view import LineageRow, ResultFacts, result_page
 from rave_http.pages.row_controls import row_controls
@@ -205,11 +206,17 @@ class ResultPages:
             may_refresh=shown.copy is None and self._authorizer.may(req, "refresh", exported.namespace),
             copy=shown.copy,
             may_keep=self._may_keep(req, shown),
+            explore="" if shown.asked is None else self._explore_url(product, shown.asked),
             may_save=query is not None and bool(self._user(req)),
             behind="" if behind is None or query is None else f"{self._links.to_operation(behind)}{query}",
             behind_name=behind or "",
             notes=() if product.spec.kind.is_written else notes_of(product.value),
         )
+
+    def _explore_url(self, product: MadeProduct, asked: Asked) -> str:
+        if asked.document is not None:
+            return ""
+        return explore_url(self._links.base, product.name, product.spec.time_range, asked.texts)
 
     def _may_keep(self, req: Request, shown: ShownResult) -> bool:
         """Whether the page offers to keep a result: the client may compute it, and its store can keep copies."""

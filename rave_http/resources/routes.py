@@ -37,11 +37,13 @@ from rave_http.resources import (
 from rave_http.resources.cache_page import CachePage
 from rave_http.resources.comparison import Comparison
 from rave_http.resources.dashboard_editing import EditableDashboard
+from rave_http.resources.explore import Explore
 from rave_http.resources.forecasts import ExplainResource, Forecasts, PlanResource
 from rave_http.resources.jobs_page import JobsPage
 from rave_http.resources.ladder import Ladder
 from rave_http.resources.me_page import MePage
 from rave_http.resources.panels import PanelLadder, PanelPages, Panels
+from rave_http.resources.pins import Pins
 from rave_http.resources.plugin_routes import PluginRoutes
 from rave_http.resources.product_events import ProductEvents
 from rave_http.resources.product_rows import ProductRows
@@ -163,6 +165,8 @@ def _route_saved(
     app.add_route("/-/dashboards/{owner}/{name}", SavedResource(boards, max_body=max_body))
     board = EditableDashboard(boards, panels, form, service.clock)
     app.add_route("/-/ui/d/{owner}/{name}", board)
+    explore = Explore(service.namespaces, service.authorizer, panels, form, service.clock)
+    app.add_route("/-/ui/explore/{name:path}", explore)
     app.add_route("/-/ui/me", MePage(calls, board, history, service.namespaces, service.authorizer, service.clock))
 
 
@@ -228,7 +232,9 @@ def _route_caches(app: falcon.asgi.App[Request, Response], service: Service, cac
     app.add_route("/-/cache", cached)
     purge = caches.Purge(service.runtime, *exports, service.workers, max_body=max_body)
     app.add_route("/-/cache/purge", purge)
-    app.add_route("/-/ui/cache", CachePage(cached, purge, service.authorizer, service.links))
+    held = Pins(*exports, service.links, max_body=max_body)
+    app.add_route("/-/cache/pins", held)
+    app.add_route("/-/ui/cache", CachePage(cached, purge, held, service.authorizer, service.links))
 
 
 def _route_users(app: falcon.asgi.App[Request, Response], service: Service) -> None:

@@ -258,6 +258,16 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         required=[],
         is_open=False,
     ),
+    "PinRequest": record(
+        "Whether the results of an operation are evicted.",
+        {
+            "operation": {"type": "string", "description": "namespace/operation."},
+            "pinned": {"anyOf": [FLAG, {"type": "string", "enum": ["true", "false"]}]},
+        },
+        is_open=False,
+    ),
+    "PinList": record("Operations whose results are not evicted.", {"pins": TEXTS}),
+    "Pinned": record("What was set.", {"operation": TEXT, "pinned": FLAG}),
     "PurgeReport": record("What was purged.", {"removed": COUNT, "bytes": COUNT, "dry_run": FLAG}),
     "Health": record(
         "Whether the service answers, and what of it does not work as it should.",

@@ -158,6 +158,12 @@ def _administration() -> dict[str, dict[str, Any]]:
         "/-/jobs": {"get": _read("listJobs", "The jobs that are under way, in all workers.", ref("JobList"))},
         "/-/cache": {"get": _read("getCache", "What is stored, by operation.", ref("CacheFacts"))},
         "/-/cache/purge": {"post": _change("purgeCache", purge, "PurgeRequest", "PurgeReport")},
+        "/-/cache/pins": {
+            "get": _read("listPins", "Operations whose results are not evicted.", ref("PinList")),
+            "post": _change(
+                "pinOperation", "Pins an operation, or unpins it.", "PinRequest", "Pinned", needs_body=True
+            ),
+        },
         "/-/namespaces": {"get": _read("listNamespaces", "The namespaces, and how they loaded.", ref("NamespaceList"))},
         "/-/namespaces/{ns}/reload": {"parameters": [ref("Namespace", "parameters")], "post": reload},
     }

@@ -22,6 +22,37 @@
       });
     });
   }
+  // Dragging over a chart in a frame chooses that time in the form of the page around it; its fields do the same by keyboard.
+  const plot = document.querySelector("svg[data-start]");
+  const form = plot && parent !== window ? parent.document.querySelector("form.asking") : null;
+  if (form && form.querySelector("#from")) {
+    const drawn = plot.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
+    drawn.setAttribute("height", "300");
+    const at = event => {
+      const box = plot.getBoundingClientRect();
+      return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+    };
+    const moment = share => {
+      const start = Number(plot.dataset.start), end = Number(plot.dataset.end);
+      return new Date((start + share * (end - start)) * 1000).toISOString().slice(0, 19) + "Z";
+    };
+    let begun = null;
+    plot.addEventListener("pointerdown", event => { begun = at(event); plot.setPointerCapture(event.pointerId); });
+    plot.addEventListener("pointermove", event => {
+      if (begun === null) return;
+      const now = at(event);
+      drawn.setAttribute("x", String(Math.min(begun, now) * 1000));
+      drawn.setAttribute("width", String(Math.abs(now - begun) * 1000));
+    });
+    plot.addEventListener("pointerup", event => {
+      const now = at(event), first = Math.min(begun, now), last = Math.max(begun, now);
+      begun = null;
+      if (last - first < 0.01) return;
+      form.querySelector("#from").value = moment(first);
+      form.querySelector("#to").value = moment(last);
+      form.requestSubmit();
+    });
+  }
   const words = seconds => {
     if (seconds < 60) return Math.ceil(seconds) + " s";
     const minutes = Math.ceil(seconds / 60);

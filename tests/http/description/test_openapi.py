@@ -143,6 +143,7 @@ def test_every_reference_leads_somewhere_and_every_path_is_there() -> None:
         "/-/products/{key}/job",
         "/-/jobs",
         "/-/events",
+        "/-/cache/pins",
         "/-/calls",
         "/-/calls/{owner}/{name}",
         "/-/dashboards",

@@ -61,6 +61,13 @@ BOARD: dict[str, Any] = {
         {"id": "tree", "call": {"operation": "lab/square", "arguments": {"n": "$n"}}, "at": [0, 7, 12, 3]},
     ],
 }
+DRAG = """(() => {
+  const plot = PLOT, box = plot.getBoundingClientRect();
+  for (const [kind, share] of [["down", 0.25], ["move", 0.5], ["up", 0.75]])
+    plot.dispatchEvent(new plot.ownerDocument.defaultView.PointerEvent("pointer" + kind,
+      {clientX: box.left + share * box.width, pointerId: 1, bubbles: true}));
+})()"""
+"""From a quarter to three quarters of a chart."""
 DOCUMENT, PAGE = "/-/dashboards/ada/border", "/-/ui/d/ada/border"
 
 
@@ -239,6 +246,34 @@ def test_nothing_typed_is_lost(service: Service, browser: Browser, sign_in: Any)
     sign_in("ada")
     browser.click("button[value=save]")
     assert service.get(DOCUMENT).json()["panels"][1]["call"] == {"operation": "lab/rows", "arguments": {"n": "2"}}
+
+
+def test_an_operation_is_explored_in_time(service: Service, browser: Browser, sign_in: Any) -> None:
+    """From its form: this time and the time before; dragging over a chart chooses a part of it."""
+    browser.mode("light")
+    sign_in("")
+    browser.open(f"{service.url}/-/ui/lab/between")
+    browser.click("a[href*='/-/ui/explore/']")
+    assert browser.said == []
+    browser.open(
+        f"{service.url}/-/ui/explore/lab/between?who=%24me&view.from=2024-05-14&view.to=2024-05-15&view.y=bytes"
+    )
+    assert (browser.said, browser.overflow()) == ([], 0)
+    frames = browser.value("[...document.querySelectorAll('iframe')].map(each => each.src)")
+    times = [service.get(url.removeprefix(service.url), headers={"Accept": BROWSER}).text for url in frames]
+    assert "from 2024-05-14 00:00 UTC" in times[0]
+    assert "from 2024-05-13 00:00 UTC" in times[1]
+    assert "$me 2024-05-14T00:00:00Z 900s" in times[2]
+    frame = "document.querySelector('iframe').contentDocument.querySelector('svg[data-start]')"
+    browser.until(f"!!{frame} && document.querySelector('iframe').contentDocument.readyState === 'complete'")
+    browser.value(DRAG.replace("PLOT", frame))
+    browser.until("location.search.includes('view.from=2024-05-14T00%3A30')")
+    assert browser.value("document.querySelector('#to').value").startswith("2024-05-14T01:30")
+    assert "who=%24me" in browser.value("location.search")
+    assert service.get("/-/ui/explore/lab/rows").status_code == 404
+    assert service.get("/-/ui/explore/lab/between?view.mark=pie").status_code == 400
+    wrong = service.get("/-/ui/explore/lab/between?view.from=soon", headers={"Accept": BROWSER}).text
+    assert "&#39;soon&#39; is no time" in wrong
 
 
 def test_a_question_becomes_a_shared_dashboard(service: Service, browser: Browser, headers: Any, sign_in: Any) -> None:

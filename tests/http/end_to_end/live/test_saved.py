@@ -1,4 +1,4 @@
-"""What users save and share: calls and what they asked, over HTTP and in a browser."""
+"""What users save, share and pin: calls, what they asked, and operations, over HTTP and in a browser."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def keys(place: Path) -> dict[str, str]:
     """An API key for each user."""
     store = KeyStore(place / "keys", SystemClock())
-    return {user: store.create(user) for user in ("ada", "bob", "cleo", "dan")}
+    return {user: store.create(user) for user in ("ada", "bob", "cleo", "dan", "eve")}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,11 @@ def service(launch_service: Callable[..., Service], place: Path, keys: dict[str,
     """A service with users; bob may not view the namespace lab, and cleo may write there."""
     assert keys  # they are there before the service starts
     environ = {"RAVE_DOCUMENTS": f"sqlite:///{place}/documents.sqlite"}
-    may = {"bob": {"*": ["view"], "lab": []}, "cleo": ["view", "run", "write"]}
+    may = {
+        "bob": {"*": ["view"], "lab": []},
+        "cleo": ["view", "run", "write"],
+        "eve": ["view", "run", "metrics", "purge"],
+    }
     own = {"keys_file": str(place / "keys"), "permissions": may}
     running = launch_service(place, environ=environ, service=own)
     running.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -81,7 +85,7 @@ def sign_in(browser: Browser, service: Service, headers: dict[str, dict[str, str
 def test_a_saved_call_is_seen_by_those_whom_it_is_shared_with(service: Service, headers: Any) -> None:
     """By its owner alone at first; then by a user, by those who see a namespace, by everyone. Others get 404."""
     path = "/-/calls/ada/shared-one"
-    readers = {"user:dan": {"dan"}, "namespace:lab": {"cleo", "dan", "nobody"}, "everyone": {*headers} - {"ada"}}
+    readers = {"user:dan": {"dan"}, "namespace:lab": {"cleo", "dan", "eve", "nobody"}, "everyone": {*headers} - {"ada"}}
     for shared, others in {None: set(), **readers}.items():
         document = CALL | {"shared": [shared] if shared else []}
         assert service.ask("PUT", path, headers=headers["ada"], json=document).status_code == 200
@@ -96,7 +100,7 @@ def test_who_may_change_a_document_is_said_by_its_sharing(service: Service, head
     assert service.ask("PUT", path, headers=headers["ada"], json=document).status_code == 200
     mended = document | {"title": "Mended"}
     statuses = {user: service.ask("PUT", path, headers=headers[user], json=mended).status_code for user in headers}
-    assert statuses == {"ada": 200, "bob": 200, "cleo": 200, "dan": 403, "nobody": 401}
+    assert statuses == {"ada": 200, "bob": 200, "cleo": 200, "dan": 403, "eve": 403, "nobody": 401}
     assert service.get(path, headers=headers["ada"]).headers["ETag"] == '"4"'
     wider = service.ask("PUT", path, headers=headers["bob"], json=CALL | {"shared": ["everyone"]})
     assert (wider.status_code, wider.json()["detail"]) == (403, "Only 'ada' can change with whom it is shared")
@@ -210,3 +214,24 @@ def test_the_pages_fit(service: Service, headers: Any, browser: Browser, sign_in
         browser.open(f"{service.url}/-/ui/me")
         assert (user, browser.said, browser.overflow()) == (user, [], 0)
         assert all(url.startswith((service.url, "data:")) for url in browser.asked)
+
+
+def test_an_operation_is_pinned_from_the_page_of_the_cache(service: Service, headers: Any, browser: Browser) -> None:
+    """Whoever may purge it pins and unpins it there; all who see the page see it, and the store knows."""
+    service.get("/lab/total?l=1,2")
+    ask = {"operation": "lab/total", "pinned": True}
+    assert service.ask("POST", "/-/cache/pins", json=ask, headers=headers["dan"]).status_code == 403
+    assert service.ask("POST", "/-/cache/pins", json=ask | {"operation": "lab/none"}).status_code == 404
+    assert service.ask("POST", "/-/cache/pins", json={"operation": "lab/total"}).status_code == 400
+    eve = headers["eve"]
+    assert service.ask("POST", "/-/cache/pins", json=ask, headers=eve).json() == ask
+    assert service.get("/-/cache/pins").json() == {"pins": ["lab/total"]}
+    assert "pinned</span>" in service.get("/-/ui/cache").text
+    browser.mode("phone")
+    browser.call("Network.clearBrowserCookies")
+    token = eve["Cookie"].removeprefix("rave=")
+    browser.call("Network.setCookie", name="rave", value=token, url=service.url, httpOnly=True)
+    browser.open(f"{service.url}/-/ui/cache")
+    assert (browser.said, browser.overflow()) == ([], 0)
+    browser.click("[aria-label='Unpin lab/total']")
+    assert service.get("/-/cache/pins").json() == {"pins": []}

@@ -1,0 +1,59 @@
+"""The page that explores an operation in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from rave_http.pages.templating import page
+from rave_http.protocol.responses import Page
+
+PREFIX: Final = "view."
+"""What the names of the parameters of the page begin with, which are no arguments."""
+PRESETS: Final = (("hour", "-1h"), ("6 hours", "-6h"), ("day", "-1d"), ("week", "-7d"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExploreView:
+    """What the page shows.
+
+    Attributes:
+        url: of the page, without its query.
+        controls: time and columns, by name.
+        arguments: names and texts of the call, without its time.
+        span: the time, in words.
+        moves: labels and URLs of other times.
+        frames: titles and URLs of the parts.
+        trouble: why there are none.
+    """
+
+    url: str
+    controls: Mapping[str, str]
+    arguments: Sequence[tuple[str, str]]
+    span: str = ""
+    moves: Sequence[tuple[str, str]] = ()
+    frames: Sequence[tuple[str, str]] = ()
+    trouble: str = ""
+
+
+def explore_page(name: str, view: ExploreView, *, base: str) -> Page:
+    """The page of an operation ``name``; ``base`` is the prefix of every link."""
+    return page("explore.html", base=base, name=name, view=view)
+
+
+def explore_url(base: str, name: str, time_range: Sequence[str] | None, pairs: Iterable[tuple[str, str]]) -> str:
+    """The URL of the page that explores a call in time; empty for an operation that takes none.
+
+    Args:
+        base: the prefix of every link.
+        name: of the operation.
+        time_range: its parameters for a span of time; ``None`` for none.
+        pairs: the query of the call.
+    """
+    if time_range is None:
+        return ""
+    of_time = {time_range[0]: f"{PREFIX}from", time_range[1]: f"{PREFIX}to"}
+    found = [(of_time.get(each, each), text) for each, text in pairs]
+    return f"{base}/-/ui/explore/{quote(name)}{'?' if found else ''}{urlencode(found)}"

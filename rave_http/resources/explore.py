@@ -1,0 +1,158 @@
+"""``/-/ui/explore/{namespace}/{operation}``: an operation in time, and the time before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final, get_args
+from urllib.parse import quote, urlencode
+
+import msgspec
+from falcon.asgi import Request, Response
+
+from rave_core.clock import Clock
+from rave_http.auth.authorizer import Authorizer
+from rave_http.description.dashboards import Mark, Panel, View, asked_by
+from rave_http.description.saved_calls import AskedCall
+from rave_http.description.time_spans import TimeSpan, span_of, written
+from rave_http.namespaces.live_catalog import LiveNamespaces
+from rave_http.pages.explore_view import PREFIX, PRESETS, ExploreView, explore_page
+from rave_http.pages.panel_view import PanelFrame
+from rave_http.protocol.problems import Problem
+from rave_http.protocol.queries import pairs
+from rave_http.protocol.responses import send_page
+from rave_http.resources.panels import AskedPanel, Panels
+from rave_http.resources.ui import Form
+
+_CONTROLS: Final = {"from": "-1d", "to": "now", "zone": "UTC", "mark": "area", "x": "", "y": "", "series": ""}
+"""What the page takes besides the arguments, each with ``view.`` before it, and what it is by default."""
+_FRAME: Final = f"{PREFIX}frame"
+_FRAMES: Final = {"now": "This time", "before": "The time before", "rows": "The rows"}
+_MOST: Final = 1000
+
+
+class Explore:
+    """Explores operations that take a span of time. For the event loop of one worker."""
+
+    def __init__(
+        self, namespaces: LiveNamespaces, authorizer: Authorizer, panels: Panels, form: Form, clock: Clock
+    ) -> None:
+        """Shows the operations of ``namespaces``, by ``panels``.
+
+        Args:
+            namespaces: have the operations.
+            authorizer: decides who may see them.
+            panels: answer for the parts of the page.
+            form: answers for an operation of a namespace ``explore``, whose forms have addresses of the same kind.
+            clock: the source of time.
+        """
+        self._namespaces = namespaces
+        self._authorizer = authorizer
+        self._panels = panels
+        self._form = form
+        self._clock = clock
+
+    async def on_get(self, req: Request, resp: Response, name: str) -> None:
+        """The page; with ``view.frame`` one of its parts.
+
+        Raises:
+            Problem: there is no such operation, or it takes no span of time.
+        """
+        exported = self._namespaces.find(name)
+        if exported is None or not self._authorizer.may(req, "view", exported.namespace):
+            await self._form.on_get(req, resp, f"explore/{name}")
+            return
+        if exported.operation.spec.time_range is None:
+            raise Problem("not-found", f"{name} declares no time range, so it can't be explored in time")
+        req.scope["rave"].operation = name
+        controls, call, frame = _read(req, name)
+        if frame:
+            await self._show_frame(req, resp, controls, call, frame)
+            return
+        view = self._view(controls, call)
+        made = await asyncio.to_thread(explore_page, name, view, base=self._panels.links.base)
+        send_page(resp, made)
+
+    on_head = on_get
+
+    def _view(self, controls: Mapping[str, str], call: AskedCall) -> ExploreView:
+        url = self._panels.links.to(f"/-/ui/explore/{quote(call.operation)}")
+
+        def to(**changes: str) -> str:
+            return f"{url}?{urlencode([*call.pairs, *_written({**controls, **changes})])}"
+
+        try:
+            span = self._span(controls)
+        except ValueError as error:
+            return ExploreView(url=url, controls=controls, arguments=call.pairs, trouble=_sentence(error))
+        moved = (("◀ Earlier", span.moved(-1.0)), ("Later ▶", span.moved(1.0)), ("Wider", _wider(span)))
+        moves = [(label, to(**{"from": written(each.start), "to": written(each.end)})) for label, each in moved]
+        return ExploreView(
+            url=url,
+            controls=controls,
+            arguments=call.pairs,
+            span=f"{span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M} UTC",
+            moves=[*moves, *((label, to(**{"from": start, "to": "now"})) for label, start in PRESETS)],
+            frames=[(title, f"{to()}&{_FRAME}={each}") for each, title in _FRAMES.items()],
+        )
+
+    def _span(self, controls: Mapping[str, str]) -> TimeSpan:
+        return span_of(controls["from"], controls["to"], controls["zone"], now=self._clock.now())
+
+    async def _show_frame(
+        self, req: Request, resp: Response, controls: Mapping[str, str], call: AskedCall, name: str
+    ) -> None:
+        frame = PanelFrame(title=_FRAMES[name])
+        try:
+            span = self._span(controls)
+            asked = self._asked(controls, call, span.moved(-1.0) if name == "before" else span, name)
+        except (ValueError, msgspec.ValidationError) as error:
+            self._panels.fail(resp, frame, str(error))
+        else:
+            await self._panels.answer(req, resp, asked)
+
+    def _asked(self, controls: Mapping[str, str], call: AskedCall, span: TimeSpan, name: str) -> AskedPanel:
+        view = View(mark="table", rows=20)
+        if name != "rows":
+            view = msgspec.convert({each: controls[each] for each in ("mark", "x", "y", "series")}, View)
+        plain = AskedCall.of(call.operation, [(each, text.replace("$", "$$")) for each, text in call.pairs])
+        panel = Panel(id="explored", call=plain, range=True, view=view, at=(0, 0, 12, 4))
+        asked = asked_by(panel, {}, span, self._panels.time_range(call.operation))
+        question = f"{self._panels.links.to_operation(asked.operation)}{asked.query}"
+        return AskedPanel(PanelFrame(title=_FRAMES[name], question=question), asked, view)
+
+
+def _read(req: Request, name: str) -> tuple[dict[str, str], AskedCall, str]:
+    """The controls, the call without its time, and the wanted frame, empty for the page.
+
+    Raises:
+        Problem: a control is unknown.
+    """
+    given = pairs(req.query_string, most=_MOST)
+    controls = dict(_CONTROLS)
+    frame = ""
+    for each, text in given:
+        control = each.removeprefix(PREFIX)
+        if each == _FRAME and text in _FRAMES:
+            frame = text
+        elif each.startswith(PREFIX) and control in _CONTROLS:
+            controls[control] = text or _CONTROLS[control]
+        elif "." in each:
+            detail = f"the parameter {each[:80]!r} is unknown, or its text; the page takes {PREFIX}NAME"
+            raise Problem("bad-arguments", detail, errors=[{"parameter": each, "detail": detail}])
+    if controls["mark"] not in get_args(Mark):
+        detail = f"mark: {controls['mark'][:40]!r} is none of {', '.join(get_args(Mark))}"
+        raise Problem("bad-arguments", detail, errors=[{"parameter": "view.mark", "detail": detail}])
+    return controls, AskedCall.of(name, [(each, text) for each, text in given if "." not in each and text]), frame
+
+
+def _written(controls: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(f"{PREFIX}{name}", text) for name, text in controls.items() if text != _CONTROLS[name]]
+
+
+def _wider(span: TimeSpan) -> TimeSpan:
+    return TimeSpan(span.moved(-0.5).start, span.moved(0.5).end)
+
+
+def _sentence(error: ValueError) -> str:
+    return f"{str(error)[:1].upper()}{str(error)[1:]}."
