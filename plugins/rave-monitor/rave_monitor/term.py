@@ -32,7 +32,9 @@ _POLL: Final = 0.1
 """Seconds between looks at readers that had nothing."""
 _BATCH: Final = 1000
 _LAST_WORDS: Final = 5.0
-"""Seconds that the last commit may take."""
+"""Seconds that the last commit may take, and what a writer is writing."""
+_SWAP: Final = 1.0
+"""Seconds for which a reload waits for what a writer is writing."""
 
 
 class Term:
@@ -186,7 +188,7 @@ class Term:
 
     def _end(self) -> None:
         """Saves how far it came, so that nothing has to be read again."""
-        self._writers.close()
+        self._writers.close(_LAST_WORDS)
         if not self._committer.is_fenced:
             self._save([])
         if not self._committer.close(_LAST_WORDS):
@@ -226,7 +228,7 @@ class Term:
         processors.take_over(self._processors)
         readers.take_over(self._readers)
         self._processors.close()
-        self._writers.close()
+        self._writers.close(_SWAP)
         writers.start(self._writers.positions(), self._checkpoint.settled)
         self._writers = writers
         self._config, self._processors, self._readers = config, processors, readers

@@ -17,8 +17,6 @@ from rave_monitor.writer import Writer
 _log = logging.getLogger("rave.monitor")
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 60.0
-_END: Final = 1.0
-"""Seconds to wait for what a writer is writing; what takes longer is written again."""
 
 
 class RunningWriter:
@@ -55,12 +53,12 @@ class RunningWriter:
             self._processors, self._until = processors, until
             self._wake.set()
 
-    def close(self) -> None:
-        """Ends it, after what it is writing."""
+    def close(self, seconds: float) -> None:
+        """Ends it, after what it is writing; what takes longer than ``seconds`` is written again by the next one."""
         self._stop.set()
         self._wake.set()
         if self._thread is not None:
-            self._thread.join(_END)
+            self._thread.join(seconds)
         with suppress(Exception):
             self.writer.close()
 
@@ -129,7 +127,7 @@ class WriterSet:
         """How they are, for people elsewhere."""
         return [{"name": each.part.name, "trouble": each.trouble or ""} for each in self.running]
 
-    def close(self) -> None:
-        """Ends them all."""
+    def close(self, seconds: float) -> None:
+        """Ends them all, each after ``seconds`` at most."""
         for each in self.running:
-            each.close()
+            each.close(seconds)
