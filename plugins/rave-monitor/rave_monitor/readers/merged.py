@@ -10,9 +10,8 @@ from rave_monitor.reader import Event, Position, Reader
 class Merged(Reader):
     """Joins readers: their events as they come, each reader's in its order, with no order across them.
 
-    A monitor joins its ``[[readers]]`` by itself. This is for a reader of your own that consists of others.
+    A monitor joins its ``[[readers]]`` by itself. This is for a reader of your own that consists of others::
 
-    Example:
         class Both(Merged):
             def __init__(self, *, directory: Path) -> None:
                 super().__init__(a=LinesReader(path=directory / "a.log"), b=LinesReader(path=directory / "b.log"))
