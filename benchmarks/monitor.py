@@ -161,7 +161,7 @@ class MonthClock(Clock):
         """Goes on to the next minute; every hour it lets the samples be written first."""
         self.minutes += 1
         if self.minutes % 60 == 0:
-            while self._store.settled_before() < self.now() - 7200:
+            while (self._store.status() or {"written": 0.0})["written"] < self.now() - 7200:
                 time.sleep(0.01)
         if self.minutes % 1440 == 0:
             self._log.rename(self._log.with_name("app.csv.1"))
