@@ -14,8 +14,8 @@ TEXT: Final = "text/plain"
 HTML: Final = "text/html; charset=utf-8"
 URI_LIST: Final = "text/uri-list"
 _POLICY: Final = (
-    "default-src 'none'; script-src 'nonce-{0}'; style-src 'self' 'nonce-{0}'; img-src 'self' data:; "
-    "connect-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'; "
+    "default-src 'none'; script-src 'nonce-{0}'; style-src 'self' 'nonce-{0}'; img-src 'self' data:{1}; "
+    "connect-src 'self'; frame-src 'self'{1}; form-action 'self'; frame-ancestors 'self'; base-uri 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 """Never ``script-src 'self'``: products of any type have addresses of this service, too."""
@@ -52,13 +52,21 @@ def send_link(resp: Response, url: str) -> None:
     resp.set_header("Cache-Control", NO_STORE)
 
 
-def send_page(resp: Response, page: Page, *, status: str = "200 OK") -> None:
-    """A page of the service, which may load nothing from elsewhere."""
+def send_page(resp: Response, page: Page, *, status: str = "200 OK", origin: str = "") -> None:
+    """A page of the service, which may load nothing from elsewhere.
+
+    Args:
+        resp: the response.
+        page: the page.
+        status: its status.
+        origin: where else pictures and frames of this page come from, such as ``https://bucket.example.org``; empty for
+            nowhere.
+    """
     resp.status = status
     resp.content_type = HTML
     resp.data = page
     resp.set_header("Cache-Control", NO_STORE)
-    resp.set_header("Content-Security-Policy", _POLICY.format(page.nonce))
+    resp.set_header("Content-Security-Policy", _POLICY.format(page.nonce, f" {origin}" if origin else ""))
     resp.set_header("X-Content-Type-Options", "nosniff")
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from rave_core.errors import UnrenderableError
 from rave_core.rendering import is_table, json_of, part_of, plain, rows_of, text_of
+from rave_core.storage.product_cache import Remote
 from rave_http.pages.cells import Cell, cell_of, is_numeric
 from rave_http.pages.row_controls import RowControls
 from rave_http.pages.tree import Node, tree_of
@@ -22,6 +24,7 @@ PAGE_ROWS: Final = 100
 """Rows of a table in one page."""
 _LONGEST_TEXT: Final = 200_000
 _LARGEST_PICTURE: Final = 4 << 20
+_ORIGIN: Final = re.compile(r"https?://[\w.\[\]:-]+")
 _PICTURES: Final = ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif")
 
 
@@ -49,6 +52,7 @@ class ValueView:
     Attributes:
         kind: ``table``, ``picture``, ``tree``, ``text``, ``frame``, ``file`` or ``failed``.
         url: of a picture or the page in a frame.
+        origin: the origin that the URL redirects to; empty if the service itself sends it.
         text: the text, or why there is nothing to see.
         left_out: how many characters of it are not shown.
         rows: of a table.
@@ -58,6 +62,7 @@ class ValueView:
 
     kind: str
     url: str = ""
+    origin: str = ""
     text: str = ""
     left_out: int = 0
     rows: RowsView | None = None
@@ -76,7 +81,7 @@ def view_of(product: MadeProduct, forms: Sequence[Rendering], *, url: str, page:
     """
     try:
         if product.spec.kind.is_written:
-            return _file_view(forms[0], url)
+            return _file_view(product.value, forms[0], url)
         if is_table(product.value):
             return ValueView(kind="table", rows=rows_view(product.value, page=page))
         return _picture(product.value, forms, url) or _frame(forms, url) or _words(product.value, forms)
@@ -126,11 +131,22 @@ def clamped(page: int, total: int) -> int:
     return min(max(1, page), max(1, -(-total // PAGE_ROWS)))
 
 
-def _file_view(form: Rendering, url: str) -> ValueView:
+def _file_view(value: Any, form: Rendering, url: str) -> ValueView:
     kind = kind_of(form.media_type)
-    if url and kind in _PICTURES:
-        return ValueView(kind="picture", url=url)
-    return ValueView(kind="frame", url=url) if url and kind == "text/html" else ValueView(kind="file")
+    shown = "picture" if kind in _PICTURES else "frame" if kind == "text/html" else "file"
+    if not url or shown == "file":
+        return ValueView(kind="file")
+    return ValueView(kind=shown, url=url, origin=_origin(value) if isinstance(value, Remote) else "")
+
+
+def _origin(remote: Remote) -> str:
+    """The origin of a file that is elsewhere; empty if its store is in trouble, or no policy can name it."""
+    try:
+        parts = urlsplit(remote.url())
+    except OSError:
+        return ""
+    found = f"{parts.scheme}://{parts.netloc}"
+    return found if _ORIGIN.fullmatch(found) else ""
 
 
 def _picture(value: Any, forms: Sequence[Rendering], url: str) -> ValueView | None:

@@ -21,7 +21,6 @@ from rave_core.rendering import is_table, notes_of, rows_of
 from rave_core.rendering.tables import arrow_table
 from rave_core.runtime.runtime import Runtime
 from rave_core.storage.kept_copies import KeptCopy
-from rave_core.storage.product_cache import Remote
 from rave_core.storage.written import suffix_of
 from rave_http.auth.authorizer import Authorizer
 from rave_http.description.operation_documents import name_behind
@@ -149,7 +148,8 @@ class ResultPages:
             facts = replace(facts, lineage=await self._lineage(req, shown, shown.entry))
         elif shown.tab == "code":
             facts = replace(facts, snippets=self._snippets(req, shown, forms))
-        send_page(resp, result_page(facts, base=self._links.base, now=self._clock.now()))
+        page = result_page(facts, base=self._links.base, now=self._clock.now())
+        send_page(resp, page, origin="" if facts.view is None else facts.view.origin)
         resp.append_header("Vary", "Accept, Prefer")
 
     def _note(self, req: Request, shown: ShownResult) -> None:
@@ -164,7 +164,7 @@ class ResultPages:
 
     async def _view(self, shown: ShownResult, forms: Sequence[Rendering], *, of: str) -> ValueView:
         product, entry = shown.product, shown.entry
-        url = "" if isinstance(product.value, Remote) else self._product_url(shown)
+        url = self._product_url(shown)
         is_rows = not product.spec.kind.is_written and is_table(product.value)
         if shown.texts and is_rows and not is_installed("pyarrow"):
             raise needs_arrow()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,16 +13,30 @@ import pytest
 import requests
 
 from rave_http.client import Client
+from tests.http.representation.forms import BROWSER
 
 DOCUMENT = "/lab/files/document?size=20000"
+PICTURE = """
+
+from pathlib import Path
+from rave_core import op_file
+
+
+@op_file(mime_type="image/png")
+def drawn(out: str) -> None:
+    \"\"\"A picture.\"\"\"
+    Path(out).write_bytes(b"PNG")
+
+
+__export__ |= {"drawn": drawn}
+"""
 
 
 @pytest.fixture
 def start(start_service: Callable[..., Any], s3_url: str, tmp_path: Path) -> Callable[..., Any]:
     """Starts the service with its files in a bucket; keywords are settings."""
-    return lambda **settings: start_service(
-        environ={"RAVE_PRODUCTS": s3_url, "XDG_CACHE_HOME": str(tmp_path / "home")}, **settings
-    )
+    environ = {"RAVE_PRODUCTS": s3_url, "XDG_CACHE_HOME": str(tmp_path / "home")}
+    return lambda more="", **settings: start_service(more=more, environ=environ, **settings)
 
 
 @pytest.fixture
@@ -100,6 +115,20 @@ def test_the_client_follows_and_goes_on_where_it_broke_off(service: Any, tmp_pat
         assert product.body == service.document
         client.fetch("lab/files/document", target, size=20000)
     assert target.read_bytes() == service.document
+
+
+def test_a_page_may_show_a_picture_of_the_store(start: Callable[..., Any]) -> None:
+    """Its policy names the bucket's origin beside the service's own, and a page without such a picture's does not."""
+    running = start(product_urls="10m", more=PICTURE)
+    running.get("/lab/drawn")
+    browser = {"Accept": BROWSER}
+    page = running.get("/lab/drawn", headers=browser)
+    source = re.search(r'<img[^>]* src="([^"]+)"', page.text)
+    assert source
+    target = urlsplit(running.get(source[1]).headers["Location"])
+    rules = dict(rule.strip().split(" ", 1) for rule in page.headers["Content-Security-Policy"].split(";"))
+    assert rules["img-src"] == f"'self' data: {target.scheme}://{target.netloc}"
+    assert "://" not in running.get("/", headers=browser).headers["Content-Security-Policy"]
 
 
 def test_without_the_setting_the_service_sends_it(start: Callable[..., Any]) -> None:
