@@ -202,7 +202,7 @@ class Settings:
 
     def explain(self) -> list[tuple[str, object, str]]:
         """Name, value and origin of every setting, in order; passwords and the like are hidden."""
-        return [(name, _shown(getattr(self, name)), self.origins[name]) for name in known_settings()]
+        return [(name, shown(getattr(self, name)), self.origins[name]) for name in known_settings()]
 
     def __repr__(self) -> str:
         changed = (f"{name}={value!r}" for name, value, origin in self.explain() if origin != "default")
@@ -332,16 +332,16 @@ def _check_lease(lease_time: float, heartbeat: float | None, origins: Mapping[st
         )
 
 
-def _shown(value: object, name: str = "") -> object:
+def shown(value: object, name: str = "") -> object:
     """``value`` as people may see it; what ``name`` marks as secret is hidden."""
     if _SECRET_NAME.search(name) and not _PLACE_NAME.search(name) and not isinstance(value, (bool, Mapping)):
         return HIDDEN
     if isinstance(value, App):
-        return _shown({key: each for key, each in asdict(value).items() if each})
+        return shown({key: each for key, each in asdict(value).items() if each})
     if isinstance(value, Mapping):
-        return {key: _shown(inner, str(key)) for key, inner in value.items()}
+        return {key: shown(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_shown(inner) for inner in value)
+        return type(value)(shown(inner) for inner in value)
     if not isinstance(value, str):
         return value
     return without_secrets(value) if "://" in value else _SECRET_VALUE.sub(rf"\1{HIDDEN}", value)

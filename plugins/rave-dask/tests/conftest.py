@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from rave_core.testing import free_port
 from rave_http.executors import ExecutionContext, ExecutorContext, Result, RunBody
 from rave_http.settings import ServiceSettings
 
+DOCUMENTS = "postgresql://me:hunter2@db/rave"  # of the workers; nothing opens it
 BIN = Path(sys.executable).parent
 
 
@@ -41,7 +42,8 @@ class Cluster:
 
     def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Starts ``dask scheduler`` or ``dask worker``."""
-        environ = {**os.environ, "PYTHONPATH": str(self.path), "DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "False"}
+        own = {"PYTHONPATH": str(self.path), "DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "False"}
+        environ = {**os.environ, **own, "RAVE_DOCUMENTS": DOCUMENTS}
         with open(self.place / f"{name}.log", "ab") as log:
             command = [str(BIN / "dask"), name, "--no-dashboard", *self.security, *arguments]
             process = subprocess.Popen(command, env=environ, cwd=self.place, stdout=log, stderr=log)
@@ -203,8 +205,9 @@ def open_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     """Makes executors, with ``[plugins.dask]`` as given."""
     opened: list[Bench] = []
 
-    def make(cache: str = "", **own: Any) -> Bench:
+    def make(cache: str = "", documents: str = "", **own: Any) -> Bench:
         settings = Settings(cache=cache or f"file://{tmp_path_factory.mktemp('data')}", plugins={"dask": own})
+        settings = replace(settings, documents=documents) if documents else settings
         runtime = Runtime(settings)
         executor = DaskExecutor(ExecutorContext(settings, ServiceSettings(), {}))
         opened.append(Bench(runtime, executor, Cluster(Path(), Path()).is_running))

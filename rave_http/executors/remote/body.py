@@ -12,7 +12,9 @@ from rave_http.executors.child_jobs import BodyCall, CallBatch, Probe
 
 @dataclass(frozen=True, slots=True)
 class RemoteBody:
-    """A body, or a batch of calls, on its way to another machine. It can be pickled; it holds the sender's settings.
+    """A body, or a batch of calls, on its way to another machine. It can be pickled.
+
+    It holds the sender's settings without passwords and the like: these come from the settings of the worker.
 
     Attributes:
         number: distinguishes it from all others of its sender.
@@ -39,7 +41,8 @@ class Content:
 
     Attributes:
         body: what to run: a body, or calls.
-        settings: those of the sender's runtime.
+        settings: those of the sender's runtime, without secrets.
+        hidden: the names of those settings in which something is hidden.
         directories: the namespaces that are plain directories, by name.
         probe: shows whether the worker sees the same cache.
         inode: a directory among the sender's products, and its inode; ``None`` for a body that makes no file.
@@ -47,6 +50,7 @@ class Content:
 
     body: BodyCall | CallBatch
     settings: Settings
+    hidden: tuple[str, ...]
     directories: Mapping[str, str]
     probe: Probe
     inode: tuple[str, int] | None

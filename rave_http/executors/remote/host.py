@@ -5,18 +5,22 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
 from importlib.metadata import version
 from typing import Final
 
 from rave_core.clock import SystemClock
-from rave_core.errors import TimeLimitError, describe_error
+from rave_core.errors import ConfigurationError, TimeLimitError, describe_error
 from rave_core.model import Key, Progress
+from rave_core.settings import Settings
 from rave_http.executors.child_channel import log_levels
 from rave_http.executors.child_jobs import Answer, BodyCall, CallBatch, ChildConfig, Probe
 from rave_http.executors.child_process import ChildProcess, GoneError, KilledError
 from rave_http.executors.child_runtime import sees, work, work_batch
 from rave_http.executors.executor import UnfitWorkerError, WorkerLostError
 from rave_http.executors.handover import PREPARATION, MisfitError, make_ready
+from rave_http.executors.remote.bare_settings import restored
 from rave_http.executors.remote.body import Content, RemoteBody, inode_of
 
 _LOOK: Final = 0.2  # seconds between two looks at whether a body is still wanted
@@ -75,6 +79,11 @@ class BodyHost:
             except GoneError as gone:
                 raise WorkerLostError(f"{remote.operation} did not come to its end: {gone}") from None
 
+    @cached_property
+    def _own(self) -> Settings:
+        """The settings of this machine, as they are when they are first needed."""
+        return Settings.load()
+
     def close(self) -> None:
         """Ends the idle children."""
         with self._lock:
@@ -90,9 +99,13 @@ class BodyHost:
         except Exception as error:
             raise self._unfit(remote, describe_error(error)) from error
         assert isinstance(found, Content)
+        try:
+            settings = restored(found.settings, found.hidden, self._own) if found.hidden else found.settings
+        except (MisfitError, ConfigurationError) as misfit:
+            raise self._unfit(remote, str(misfit)) from None
         if found.inode is not None and inode_of(found.inode[0]) != found.inode[1]:
             raise self._unfit(remote, f"{found.inode[0]}, where it makes its file, is another directory there")
-        return found
+        return replace(found, settings=settings)
 
     def _ready(self, remote: RemoteBody, content: Content, watched: _Watched) -> HostedChild:
         """A child that can run a body. One whose code is too old is replaced by a new one."""

@@ -23,6 +23,7 @@ from rave_http.executors.child_channel import opened_report
 from rave_http.executors.child_jobs import Answer, BodyCall, CallBatch, Probe
 from rave_http.executors.executor import Result, UnfitWorkerError
 from rave_http.executors.handover import MisfitError, body_call, call_batch, settled, settled_batch
+from rave_http.executors.remote.bare_settings import bare
 from rave_http.executors.remote.body import Content, RemoteBody, inode_of
 from rave_http.protocol.tracing import current_trace
 
@@ -37,11 +38,11 @@ class BodySender:
 
     def __init__(self, settings: Settings, directories: Mapping[str, str]) -> None:
         """Sends bodies that run with ``settings``; ``directories`` are the namespaces that are plain directories."""
-        self._settings = settings
+        self._settings, self._hidden = bare(settings)
         self._directories = dict(directories)
         self._origin = os.urandom(8).hex()
         self._release = version("rave-framework")
-        self._digest = blake2b(pickle.dumps((settings, self._directories)), digest_size=8).hexdigest()
+        self._digest = blake2b(pickle.dumps((self._settings, self._directories)), digest_size=8).hexdigest()
         self._numbers = itertools.count(1)
         self._generation = 0
         self._probe = Probe(Key(OPERATION, "1", self._origin), os.urandom(16))
@@ -84,7 +85,7 @@ class BodySender:
     def _packed(
         self, body: BodyCall | CallBatch, time_limit: float | None, inode: tuple[str, int] | None
     ) -> RemoteBody:
-        content = Content(body, self._settings, self._directories, self._probe, inode)
+        content = Content(body, self._settings, self._hidden, self._directories, self._probe, inode)
         environment = f"{self._digest}/{self._origin}/{self._generation}"
         data = pickle.dumps(content, protocol=5)
         return RemoteBody(body.number, body.operation, time_limit, self._release, self._origin, environment, data)

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from rave_core import Runtime, using
+from rave_core import Runtime, Settings, using
 from rave_http.executors import UnfitWorkerError
+from rave_http.executors.handover import MisfitError
 from rave_http.executors.remote import Answer, BodyHost, BodySender, RemoteBody
+from rave_http.executors.remote.bare_settings import bare, restored
 from rave_http.executors.remote.body import inode_of
 
 
@@ -32,6 +34,57 @@ def test_a_worker_with_another_release_refuses_a_body(make_runtime: Callable[...
         handed_over(foreign)
     says = f"the worker there can't run bodies/half: it has RAVE {remote.release}, and the sender has 1.9"
     assert str(refused.value) == says
+
+
+def test_secrets_in_settings_do_not_travel(bodies: Any, tmp_path: Path) -> None:
+    """Neither in what is sent, nor as a digest; what only a service needs stays behind as well."""
+    secret = {"flow": {"root": "/x", "api_token": "hunter2", "db": ["pg://u:hunter2@h/d"]}}
+    settings = Settings(
+        cache=f"file://{tmp_path}/data",
+        products=f"file://{tmp_path}/products",
+        documents="postgresql://me:hunter2@db/rave",
+        service={"keys_file": "/etc/rave/keys"},
+        plugins=secret,
+    )
+    packed = []
+    for plugins in (secret, {"flow": {**secret["flow"], "api_token": "another"}}):
+        with using(Runtime(replace(settings, plugins=plugins))) as runtime:
+            sender = BodySender(runtime.settings, {})
+            packed.append(sender.pack_calls("bodies/half", [bodies.half.bind(1)], runtime))
+    content = pickle.loads(packed[0].content)
+    assert b"hunter2" not in pickle.dumps(packed[0])
+    assert set(content.hidden) == {"documents", "plugins"}
+    assert content.settings.plugins["flow"] == {"root": "/x", "api_token": "***", "db": ["pg://***@h/d"]}
+    assert content.settings.service == {}
+    assert packed[0].environment.partition("/")[0] == packed[1].environment.partition("/")[0]
+
+
+def test_a_worker_takes_secrets_from_its_own_settings() -> None:
+    """If they fit the rest; else it names the setting that it lacks. A value that only looks hidden is none."""
+    sent = Settings(
+        cache="file:///shared",
+        events="valkey://me:hunter2@bus",
+        plugins={"flow": {"root": "/x", "api_token": "hunter2"}, "web": {"agent": "***"}},
+    )
+    travelling, hidden = bare(sent)
+    assert restored(travelling, hidden, sent) == replace(sent, service={}, release=None)
+    other = replace(sent, events="valkey://me:hunter2@other")
+    with pytest.raises(MisfitError, match="the setting 'events' has one: give the worker the same 'events'"):
+        restored(travelling, hidden, other)
+    with pytest.raises(MisfitError, match="the setting 'plugins' has one"):
+        restored(travelling, hidden, replace(sent, plugins={}))
+
+
+def test_a_worker_without_the_secrets_refuses_a_body(
+    bodies: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By name, before anything starts."""
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(cache=f"file://{tmp_path}/data", plugins={"flow": {"api_token": "hunter2"}})
+    with using(Runtime(settings)) as runtime:
+        remote = BodySender(runtime.settings, {}).pack_calls("bodies/half", [bodies.half.bind(1)], runtime)
+    with pytest.raises(UnfitWorkerError, match="the worker there can't run bodies/half: passwords and the like"):
+        handed_over(remote)
 
 
 def test_a_worker_with_other_products_refuses_calls_that_make_files(

@@ -4,13 +4,19 @@ import os
 import time
 from pathlib import Path
 
-from rave_core import op, op_file, progress
+from rave_core import current_runtime, op, op_file, progress
 
 
 @op(version=1)
 def double(n):
     """Twice as much."""
     return 2 * n
+
+
+@op(version=1)
+def documents():
+    """Where they are, as the settings here say."""
+    return current_runtime().settings.documents
 
 
 @op(version=1)
