@@ -1,7 +1,7 @@
-"""How many instructions of RAVE's Python code a call runs: the same on a busy machine as on an idle one.
+"""How many instructions of RAVE's Python code a call runs, and how often it asks the system for files.
 
-Times tell how fast a call is, and vary with what else the machine does. Instructions do not, so a test compares them
-with the accepted ones. They do not show what C code does: hashes, system calls, the disk.
+Times tell how fast a call is, and vary with what else the machine does. These counts do not, so tests compare them with
+the accepted ones. They do not show what C code does, such as hashes, and how long the disk takes.
 
 Run it from a checkout: ``python benchmarks/instructions.py``; with ``--accept`` the counts become the accepted ones.
 """
@@ -13,6 +13,7 @@ import json
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -103,6 +104,45 @@ def counts(directory: str) -> dict[str, int]:
     return found
 
 
+_NO_FILES = frozenset({"fspath", "geteuid", "getpid", "urandom"})
+"""Functions of `os` that ask the system for something else, or for nothing."""
+
+
+def asked_of_the_system(call: Callable[[], object]) -> Counter[str]:
+    """How often a call asks the system something about files, in this thread, by the name of the function in `os`."""
+    counted: Counter[str] = Counter()
+
+    def called(_frame: FrameType, event: str, function: Any) -> None:
+        if event == "c_call" and getattr(function, "__module__", "") in ("posix", "fcntl"):
+            counted[function.__name__] += function.__name__ not in _NO_FILES
+
+    before = sys.getprofile()
+    sys.setprofile(called)
+    try:
+        call()
+    finally:
+        sys.setprofile(before)
+    return +counted
+
+
+def file_calls(directory: str) -> dict[str, Counter[str]]:
+    """What a hit, and a miss beside another entry, ask of the system in a private directory below ``directory``."""
+    from rave_core import Runtime, Settings, op, using
+
+    fresh = count()
+
+    @op(name="instructions/twice", version=1)
+    def twice(number: int) -> int:
+        return 2 * number
+
+    with using(Runtime(Settings(cache=[f"file://{directory}/private"]))):
+        for _ in range(2):
+            twice(-1)
+        misses = [asked_of_the_system(lambda: twice(next(fresh))) for _ in range(20)]
+        hit = asked_of_the_system(lambda: twice(-1))
+    return {"hit": hit, "miss": min(misses, key=Counter.total)}
+
+
 def accepted() -> dict[str, int]:
     """The accepted counts of this release of Python; none, if nobody has accepted any."""
     found: dict[str, dict[str, int]] = json.loads(ACCEPTED.read_text()) if ACCEPTED.exists() else {}
@@ -119,10 +159,12 @@ def main() -> int:
     parser.add_argument("--accept", action="store_true", help="make the counts the accepted ones of this Python")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        found = counts(directory)
+        found, files = counts(directory), file_calls(directory)
     known = accepted()
     for name, number in found.items():
         print(f"{number:6} {name} (accepted {known.get(name, 'none')})")
+    for name, calls in files.items():
+        print(f"{calls.total():6} calls of the system for files, {name}, directory: {dict(calls)}")
     if chosen.accept:
         every = json.loads(ACCEPTED.read_text()) if ACCEPTED.exists() else {}
         ACCEPTED.write_text(json.dumps({**every, _python(): found}, indent=2, sort_keys=True) + "\n")

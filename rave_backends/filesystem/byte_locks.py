@@ -14,6 +14,7 @@ import struct
 import threading
 import weakref
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
 
 from rave_core.clock import Clock
@@ -140,8 +141,13 @@ class ByteLocks:
 
 
 def _flock(kind: int, key: str) -> bytes:
-    start = int.from_bytes(blake2b(key.encode(), digest_size=8).digest()) >> 2
-    return _FLOCK.pack(kind, os.SEEK_SET, start, 1, 0)
+    return _FLOCK.pack(kind, os.SEEK_SET, _byte(key), 1, 0)
+
+
+@lru_cache(maxsize=256)
+def _byte(key: str) -> int:
+    """Which byte stands for ``key``. Remembered for a while, since whoever takes a key also frees it."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest()) >> 2
 
 
 def _after_fork() -> None:

@@ -6,6 +6,7 @@ import errno
 import math
 import os
 import threading
+from functools import lru_cache
 from hashlib import blake2b
 
 from rave_backends.filesystem.byte_locks import ByteLocks
@@ -186,7 +187,7 @@ class Leases:
         self._bytes.close()
 
     def _path(self, key: str) -> str:
-        return f"{self._directory}/{blake2b(key.encode(), digest_size=20).hexdigest()}"
+        return f"{self._directory}/{_name(key)}"
 
     def _content(self, record: bytes) -> bytes:
         """Size, writer and record: the size shows a record that is whole, the writer one whose process is gone."""
@@ -218,3 +219,9 @@ class Leases:
             return False
         finally:
             os.close(file)
+
+
+@lru_cache(maxsize=256)
+def _name(key: str) -> str:
+    """The name of the lease of ``key``. Remembered for a while, since whoever claims a key also releases it."""
+    return blake2b(key.encode(), digest_size=20).hexdigest()

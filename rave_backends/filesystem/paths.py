@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from rave_backends.filesystem.rooted_files import RootedFiles
 from rave_core.backend import StoreURL
@@ -55,10 +56,7 @@ class Tree:
         Raises:
             BackendError: ``key`` would lead out of the tree, or a part of it is empty or too long for a file name.
         """
-        head, _, last = key.rpartition("/")
-        if key[:1] in ("", ".", "/") or "/." in key or "//" in key or not last or "\0" in key:
-            raise BackendError(f"{key!r} is not a key; expected parts joined by '/', none empty or starting with a dot")
-        return f"{self.root}/{head}/{last[:1]}/{last}{SUFFIX}" if head else f"{self.root}/{last[:1]}/{last}{SUFFIX}"
+        return f"{self.root}/{_frame(key)}"
 
     def product(self, key: str, name: str) -> str:
         """The path of the product ``name`` of ``key``.
@@ -163,6 +161,15 @@ class Tree:
         except (FileNotFoundError, NotADirectoryError):
             pass  # gone since
         return leaf, below
+
+
+@lru_cache(maxsize=1024)
+def _frame(key: str) -> str:
+    """The path of the frame of ``key`` below the root. Remembered for a while, since a miss asks for it three times."""
+    head, slash, last = key.rpartition("/")
+    if key[:1] in ("", ".", "/") or "/." in key or "//" in key or not last or "\0" in key:
+        raise BackendError(f"{key!r} is not a key; expected parts joined by '/', none empty or starting with a dot")
+    return f"{head}{slash}{last[:1]}/{last}{SUFFIX}"
 
 
 def _is_after(path: str, other: str) -> bool:

@@ -63,20 +63,20 @@ class RootedFiles:
 
     def status(self, path: str) -> os.stat_result:
         """The status of ``path`` itself, even if it is a link."""
-        with self._parent(path) as (directory, name):
+        with _Parent(self, path) as (directory, name):
             return os.stat(name, dir_fd=directory, follow_symlinks=False)
 
     def exists(self, path: str) -> bool:
         """Whether there is anything at ``path``."""
         try:
-            with self._parent(path) as (directory, name):
+            with _Parent(self, path) as (directory, name):
                 return os.access(name, os.F_OK, dir_fd=directory, follow_symlinks=False)
         except OSError:
             return False
 
     def mkdir(self, path: str, mode: int, *, exact: bool = False) -> None:
         """Creates a directory. If ``exact``, ``mode`` applies regardless of the umask."""
-        with self._parent(path) as (directory, name):
+        with _Parent(self, path) as (directory, name):
             os.mkdir(name, mode, dir_fd=directory)
             if exact:
                 made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _QUIET, dir_fd=directory)
@@ -98,28 +98,28 @@ class RootedFiles:
 
     def link(self, source: str, target: str) -> None:
         """Gives the file ``source`` the second path ``target``, where nothing may exist yet."""
-        with self._parent(source) as (here, name), self._parent(target) as (there, other):
+        with _Parent(self, source) as (here, name), _Parent(self, target) as (there, other):
             os.link(name, other, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
 
     def unlink(self, path: str) -> None:
         """Removes a file, or the link itself."""
-        with self._parent(path) as (directory, name):
+        with _Parent(self, path) as (directory, name):
             os.unlink(name, dir_fd=directory)
 
     def rmdir(self, path: str) -> None:
         """Removes an empty directory."""
-        with self._parent(path) as (directory, name):
+        with _Parent(self, path) as (directory, name):
             os.rmdir(name, dir_fd=directory)
 
     def utime(self, path: str, times: tuple[float, float] | None = None) -> None:
         """Sets the times of access and modification of ``path`` itself, by default to the present."""
-        with self._parent(path) as (directory, name):
+        with _Parent(self, path) as (directory, name):
             os.utime(name, times, dir_fd=directory, follow_symlinks=False)
 
     def remove(self, path: str) -> bool:
         """Removes a file, or a directory with its contents; whether there was one. Ignores failures."""
         try:
-            with self._parent(path) as (directory, name):
+            with _Parent(self, path) as (directory, name):
                 if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
                     _remove_directory(name, directory)
                 else:
@@ -152,9 +152,6 @@ class RootedFiles:
             os.fsync(file)
         finally:
             os.close(file)
-
-    def _parent(self, path: str) -> _Parent:
-        return _Parent(self, path)
 
     def _open(self, path: str, flags: int, mode: int = 0) -> int:
         root, is_ours_alone = self._root()

@@ -74,7 +74,7 @@ class Operation(Picklable, Generic[P, R]):
             if memo is None or memo.context is not context:
                 return self._resolve(context, args, kwargs).value
             try:
-                call = memo.recall(*args, **kwargs)
+                call = memo.recall(*args, **kwargs) if kwargs else memo.recall(*args)  # which spares a dict
             except Exception:  # noqa: BLE001  # arguments that can't be hashed take the slow path
                 return self._resolve(context, args, kwargs).value
             ref = call.ref

@@ -46,6 +46,16 @@ def test_memory_is_asked_once_for_each_look_and_written_once(ways: dict[str, Any
     assert counted == {"get": 0, "get_value": 2, "put": 0, "put_value": 1, "hold_value": 0, "hold_frame": 0}
 
 
+def test_a_call_asks_the_system_for_no_more_than_it_needs(benchmarks: str, tmp_path: Path) -> None:
+    """A hit opens the root and the frame, looks at both, and reads once. A miss writes once, and renames once."""
+    import instructions
+
+    calls = instructions.file_calls(str(tmp_path))
+    assert calls["hit"] == {"open": 2, "fstat": 2, "pread": 1, "close": 2}
+    steps = {"open": 9, "fstat": 7, "close": 7, "access": 2, "fcntl": 2, "writev": 1, "replace": 1}
+    assert calls["miss"] == steps
+
+
 def test_a_call_runs_hardly_more_instructions_than_were_accepted(benchmarks: str, tmp_path: Path) -> None:
     """Unlike times, they are the same on every machine: hits and misses, in memory and in a directory."""
     import instructions
