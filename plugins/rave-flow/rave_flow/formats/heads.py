@@ -91,7 +91,10 @@ def head_of(path: str, block: bytes, kind: LogKind = CONNECTIONS) -> Head:
         UnreadableError: it is not a log of that kind.
     """
     lines = block[:SIZE].removeprefix(BOM).splitlines()
-    if next((line.lstrip().startswith(b"{") for line in lines if line.strip()), False):
+    first = next((line.lstrip()[:1] for line in lines if line.strip()), b"")
+    if first == b"[":
+        raise UnreadableError(f"{path}: is a JSON array; expected an object on each line, as jq -c '.[]' writes them")
+    if first == b"{":
         return _of_objects(path, lines, kind)
     return _of_comments(path, lines, kind)
 
