@@ -199,4 +199,5 @@ def ordering(name: str) -> tuple[str, ...]:
 
 def floored(micros: str, width: int) -> str:
     """The SQL of the bin, of ``width`` microseconds, that a number of microseconds is in; before 1970 too."""
-    return f"(({micros} - ((({micros}) % {width}) + {width}) % {width}) // {width})"
+    # DuckDB's // rounds towards 0.
+    return f"((({micros}) - CASE WHEN ({micros}) < 0 THEN {width - 1} ELSE 0 END) // {width})"
