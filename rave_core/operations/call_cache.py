@@ -67,7 +67,22 @@ class CallMemo:
 
     def is_current(self) -> bool:
         """Whether the version still matches the code and the values that it reaches."""
-        return not self._is_stale and (not self._guards.each or self._guards.hold())
+        if self._is_stale:
+            return False
+        if not self._guards.each:
+            return True
+        if not self._guards.hold():
+            return False
+        self._drop_guards()
+        return True
+
+    def _drop_guards(self) -> None:
+        """Drops guards that can't fail any more; without any, the shortcut applies."""
+        self._guards = self._guards.left()
+        if not self._guards.each and not self.runtime.observed:
+            self.context = self.runtime.context
+            if self._is_stale:  # since another thread called `expire` meanwhile
+                self.context = None
 
     def _bind(self, *args: Any, **kwargs: Any) -> Call:
         binder = self.resolved.binder

@@ -40,7 +40,7 @@ class FileContents:
         with open(path, "rb") as file:
             found = _Content(state, file.read())
         with self._lock:
-            if known is not None and known.data != found.data:
+            if known is not None:  # also for equal ones: a module may have been loaded from either
                 self._earlier[path] = [known, *self._earlier.get(path, ())][:_EARLIER]
             self._now[path] = found
         return found.data, state[0]

@@ -92,6 +92,11 @@ class LoadedFiles:
             if module not in sys.modules:
                 self._expected[module] = path or "", state_of(path) if path else None
 
+    def expect_release(self, module: str) -> None:
+        """Says that a module which is not loaded yet counts by the release of its package, whatever its file."""
+        with self._lock:
+            self._expected.pop(module, None)
+
     def surprise(self) -> None:
         """Says that something else than counted was loaded: here, or by a process that computes for this one."""
         with self._lock:
@@ -139,9 +144,9 @@ class LoadedFiles:
         path = names.get("__file__")
         state = None
         if isinstance(path, str):
-            found = _INSTALLED.match(path)
-            if found is not None:
-                self._note_package(name.partition(".")[0], found[0])
+            packages = packages_of(path)
+            if packages is not None:
+                self._note_package(name.partition(".")[0], packages)
             elif (state := state_of(path)) is not None:
                 self._states[path] = name, state
         expected = self._expected.pop(name, None)
@@ -183,6 +188,12 @@ def _last_loaded() -> str | None:
         return next(reversed(sys.modules), "")
     except RuntimeError:  # the table of modules changed at this moment
         return None
+
+
+def packages_of(path: str) -> str | None:
+    """The directory of installed packages that a file is in; ``None`` if it is in none."""
+    found = _INSTALLED.match(path)
+    return found[0] if found is not None else None
 
 
 def state_of(path: str) -> State | None:

@@ -35,7 +35,7 @@ def guards_of(walk: Walk, state: Mapping[Place_, str]) -> Guards:
         if is_loose or place in written or (id(value), "") in written:
             found.append(Guard(named.space, named.name, value, _copy(walk, named)))
     found += [Guard(space, name, ABSENT, ABSENT) for (_, name), space in walk.missing.items()]
-    return Guards(tuple(found))
+    return Guards((*found, *walk.awaited.values()))
 
 
 def _is_prompt() -> bool:

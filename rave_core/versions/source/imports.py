@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib.machinery import ModuleSpec
 from typing import Any
 
-from rave_core.versions.loaded_files import loaded_files
+from rave_core.versions.guards import AwaitedModule
+from rave_core.versions.loaded_files import loaded_files, packages_of, state_of
 from rave_core.versions.source.facts import Facts
 from rave_core.versions.source.locality import Place
 from rave_core.versions.source.modules import COMPILED, put_compiled
@@ -77,7 +80,16 @@ def _is_of_others(walk: Walk, name: str, member: str) -> bool:
         return False
     if member != "?":
         walk.put_library(name, top.origin)  # with its release, which says what else it has
+        loaded_files.expect_release(name)
+        if (packages := packages_of(top.origin)) is not None:
+            _await(walk, name, partial(state_of, packages))
     return True
+
+
+def _await(walk: Walk, name: str, look: Callable[[], object]) -> None:
+    """Notes that a module may be another one before it is loaded, which ``look`` shows."""
+    if name not in sys.modules:
+        walk.awaited.setdefault(name, AwaitedModule(name, look, look(), loaded_files.surprises))
 
 
 def _local(walk: Walk, name: str, member: str) -> ModuleSpec | None:
@@ -87,12 +99,35 @@ def _local(walk: Walk, name: str, member: str) -> ModuleSpec | None:
         if member != "?":
             walk.put("missing", name)
             loaded_files.expect(name, None)
+            _await(walk, name, _Found(name))
             walk.tell(f"module {name}", "it is not installed")
         return None
     if walk.locality.of(name, found.origin) is Place.PROJECT:
         return found
     walk.put_library(name, found.origin)
     return None
+
+
+class _Found:
+    """Whether a module can be found by now; sought only when something changed where modules lie."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._is_found = False
+        self._states: object = None
+
+    def __call__(self) -> bool:
+        states = [(place, state_of(place or ".")) for place in _places_of(self._name)]
+        if states != self._states:
+            self._is_found = find_spec(self._name) is not None
+            self._states = states
+        return self._is_found
+
+
+def _places_of(name: str) -> list[str]:
+    """The directories in which a module would be looked for."""
+    parent = sys.modules.get(name.rpartition(".")[0])
+    return list(getattr(parent, "__path__", None) or sys.path)
 
 
 def _found(walk: Walk, name: str) -> ModuleSpec | None:
@@ -104,6 +139,8 @@ def _found(walk: Walk, name: str) -> ModuleSpec | None:
 
 def _whole(walk: Walk, name: str, found: ModuleSpec) -> list[tuple[int, str, str, dict[str, Any]]]:
     loaded_files.expect(name, found.origin)
+    if found.origin is not None:
+        _await(walk, name, partial(state_of, found.origin))
     if found.origin is not None and found.origin.endswith(COMPILED):
         put_compiled(walk, name, found.origin)
         return []

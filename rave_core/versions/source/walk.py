@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from rave_core.errors import Signal
 from rave_core.fingerprint.encoder import encode
+from rave_core.versions.guards import AwaitedModule
 from rave_core.versions.loaded_files import loaded_files, state_of
 from rave_core.versions.source.facts import Definition, Facts
 from rave_core.versions.source.loaded_source import ALGORITHM, sources
@@ -100,6 +101,7 @@ class Walk:
         specs: how modules would be found, by name.
         classes: those of the project that were reached.
         held: state that may hold code, and its label.
+        awaited: modules that are not loaded, by name.
     """
 
     locality: Locality
@@ -130,6 +132,7 @@ class Walk:
     specs: dict[str, ModuleSpec | None] = field(default_factory=dict)
     classes: list[type] = field(default_factory=list)
     held: list[tuple[Any, str]] = field(default_factory=list)
+    awaited: dict[str, AwaitedModule] = field(default_factory=dict)
     _tokens: Tokens = field(default_factory=Tokens)
     _numbers: dict[int, int] = field(default_factory=dict)
     _queue: deque[tuple[Any, str]] = field(default_factory=deque)

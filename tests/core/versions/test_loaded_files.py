@@ -102,25 +102,35 @@ def test_what_only_says_that_it_is_a_module_is_passed_over(monkeypatch: pytest.M
 
 
 LATER = """
+import os
 from rave_core import op
+from write import write
+
+def edit():
+    if "EDIT" in os.environ:
+        write(2)
 
 @op(name="t/package")
 def package(x):
+    edit()
     import statlib
     return statlib.SIZE + x
 
 @op(name="t/table")
 def table(x):
+    edit()
     import lazy
     return lazy.TABLE[1] + x
 
 @op(name="t/part")
 def part(x):
+    edit()
     from partlib import more
     return more.SIZE + x
 
 @op(name="t/missing")
 def missing(x):
+    edit()
     try:
         import extra
     except ImportError:
@@ -137,12 +147,9 @@ import program
 for operation in (program.package, program.table, program.part, program.missing):
     if os.fork():  # so that none profits from what another has noticed
         assert os.wait()[1] == 0
-        if "edit" in sys.argv:
+        if "EDIT" in os.environ:
             write(1)
         continue
-    operation.key(0)
-    if "edit" in sys.argv:
-        write(2)
     for number in range(2):
         found = operation.resolve(number)
         print(operation.spec.name, found.value, found.status, found.key.version, flush=True)
@@ -173,11 +180,12 @@ def write(number):
 def test_what_changes_before_a_function_imports_it_is_not_kept_as_what_it_was(
     tmp_path: Path, run_python: Callable[..., str]
 ) -> None:
-    """The version is found earlier. What runs in the end is other code: its result has no place under that version."""
+    """It changes while the body runs, before the import. What runs in the end is other code: its result has no place under that version."""
     for file, text in {"program": LATER, "main": LATER_MAIN, "write": LATER_WRITE}.items():
         (tmp_path / f"{file}.py").write_text(text)
     path = f"{tmp_path}:{tmp_path}/site-packages"
-    edited, new, old = (_answers(run_python("main.py", how, PYTHONPATH=path)) for how in ("edit", "new", "old"))
+    edited = _answers(run_python("main.py", EDIT="yes", PYTHONPATH=path))
+    new, old = (_answers(run_python("main.py", how, PYTHONPATH=path)) for how in ("new", "old"))
     values = ["20", "21", "2", "3", "20", "21", "100", "101"]
     assert [value for value, _, _ in edited] == [value for value, _, _ in new] == values
     assert [status for _, status, _ in edited] == ["uncached", "miss"] * 4
@@ -185,6 +193,37 @@ def test_what_changes_before_a_function_imports_it_is_not_kept_as_what_it_was(
     assert [status for _, status, _ in new] == [*["miss", "hit"] * 2, "miss", "miss", "miss", "hit"]
     assert [value for value, _, _ in old] == ["10", "11", "1", "2", "10", "11", "0", "1"]
     assert {status for _, status, _ in old} == {"miss"}
+
+
+HITS_MAIN = """
+import os
+from write import write
+write(1)
+import program
+operations = (program.package, program.table, program.missing)
+if not os.fork():  # so that this process has loaded nothing that it asks for
+    for operation in operations:
+        operation(0)
+    os._exit(0)
+assert os.wait()[1] == 0
+for number in (1, 2, 2):
+    write(number)
+    for operation in operations:
+        found = operation.resolve(0)
+        has_shortcut = operation._memo.context is not None
+        print(operation.spec.name, found.value, found.status, has_shortcut, flush=True)
+"""
+
+
+def test_a_hit_before_a_function_imports_what_changed_is_none(tmp_path: Path, run_python: Callable[..., str]) -> None:
+    """A package is upgraded, a module edited, and a missing one installed. Once they are loaded, nobody looks again."""
+    for file, text in {"program": LATER, "main": HITS_MAIN, "write": LATER_WRITE}.items():
+        (tmp_path / f"{file}.py").write_text(text)
+    said = run_python("main.py", PYTHONPATH=f"{tmp_path}:{tmp_path}/site-packages").splitlines()
+    first, changed, again = said[:3], said[3:6], said[6:]
+    assert first == ["t/package 10 hit False", "t/table 1 hit False", "t/missing 0 hit False"]
+    assert changed == ["t/package 20 miss False", "t/table 2 miss False", "t/missing 100 miss False"]
+    assert again == ["t/package 20 hit True", "t/table 2 hit True", "t/missing 100 hit True"]
 
 
 def test_a_module_that_another_thread_loads_meanwhile_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
