@@ -6,8 +6,13 @@ The bytes behind a missing value and chunks do not count. NumPy and Arrow are no
 from __future__ import annotations
 
 import math
+import pickletools
+import re
 import sys
+import types
 from array import array
+from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 from rave_core.fingerprint.arrays import numpy_or_none
@@ -52,12 +57,31 @@ def category_parts(categories: Any) -> Parts:
 
 def plan_parts(query: Any) -> Parts:
     """What a lazy frame is going to do; for files, the names and not the content."""
-    yield ".serialize()", query.serialize()
+    plan = query.serialize()
+    yield ".serialize()", plan
+    yield from _functions_in(plan)
 
 
 def expression_parts(expression: Any) -> Parts:
     """What an expression does."""
-    yield ".meta.serialize()", expression.meta.serialize()
+    plan = expression.meta.serialize()
+    yield ".meta.serialize()", plan
+    yield from _functions_in(plan)
+
+
+def _functions_in(plan: bytes) -> Parts:
+    """The functions and classes that a plan only names: it holds pickles of those that are not from polars."""
+    for start in re.finditer(rb"\x80[\x03-\x05]", plan):
+        texts: list[str] = []
+        with suppress(Exception):  # no pickle begins there
+            for opcode, value, _ in pickletools.genops(plan[start.start() :]):
+                texts += [str(value)] if "UNICODE" in opcode.name else []
+        for module, name in pairwise(texts):
+            found: Any = sys.modules.get(module) if not module.startswith("polars.") else None
+            for each in name.split(".") if found is not None else ():
+                found = vars(found).get(each) if isinstance(found, (type, types.ModuleType)) else None
+            if isinstance(found, (type, types.FunctionType)):
+                yield ".map", found
 
 
 def _name(dtype: Any) -> str:

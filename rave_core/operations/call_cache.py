@@ -11,6 +11,7 @@ from rave_core.model import Call, OperationSpec
 from rave_core.operations.options import OPTIONS
 from rave_core.runtime.runtime import Runtime
 from rave_core.versions.epochs import is_reloading
+from rave_core.versions.guards import Guards
 
 _SCALARS = frozenset({int, str, bool, bytes, float, type(None)})
 _KEPT_CALLS = 1024
@@ -71,14 +72,15 @@ class CallMemo:
             return False
         if not self._guards.each:
             return True
+        left = self._guards.left()  # before they are asked, since another thread may load a module meanwhile
         if not self._guards.hold():
             return False
-        self._drop_guards()
+        self._keep_guards(left)
         return True
 
-    def _drop_guards(self) -> None:
+    def _keep_guards(self, left: Guards) -> None:
         """Drops guards that can't fail any more; without any, the shortcut applies."""
-        self._guards = self._guards.left()
+        self._guards = left
         if not self._guards.each and not self.runtime.observed:
             self.context = self.runtime.context
             if self._is_stale:  # since another thread called `expire` meanwhile

@@ -22,6 +22,7 @@ from rave_core.versions.source.locality import Locality, Place
 from rave_core.versions.source.modules import describe_module
 from rave_core.versions.source.named_values import describe_named
 from rave_core.versions.source.operations import instance_of, operation_in
+from rave_core.versions.source.patches import add_patches
 from rave_core.versions.source.receivers import add_receivers
 from rave_core.versions.source.values import describe_value
 from rave_core.versions.source.walk import Presumed, TooLarge, Walk
@@ -132,7 +133,7 @@ def _walked(request: ClosureRequest, presumed: Presumed, locality: Locality) -> 
             _describe(walk, *following, request, is_root=is_root)
             is_root = False
         walk.go_on_from_root()
-        if add_receivers(walk):
+        if add_receivers(walk) or add_patches(walk):
             continue
         if not walk.later and not add_held(walk):
             return walk

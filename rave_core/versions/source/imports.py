@@ -151,9 +151,24 @@ def _whole(walk: Walk, name: str, found: ModuleSpec) -> list[tuple[int, str, str
         return []
     walk.put("whole", definition.code, definition.docs if walk.presumed.reads_docs else "")
     walk.nodes[f"module {name} (imported when it runs)"] = definition.code[-12:]
+    _parents(walk, name)
     is_package = found.submodule_search_locations is not None
     space = {"__name__": name, "__package__": name if is_package else name.rpartition(".")[0]}
     return [(level, module, member, space) for level, module, member, _ in sorted(definition.names.imports)]
+
+
+def _parents(walk: Walk, name: str) -> None:
+    """Adds what the packages around a module do while they load, which may be to change it."""
+    while name := name.rpartition(".")[0]:
+        found = _found(walk, name)
+        if found is None or found.origin is None or ("package", name) in walk.done:
+            continue
+        walk.done.add(("package", name))
+        loaded_files.expect(name, found.origin)
+        _await(walk, name, partial(state_of, found.origin))
+        facts = _facts(walk, name, found)
+        definition = facts.module() if facts is not None else None
+        walk.put("in", definition.code if definition is not None else "")
 
 
 def _facts(walk: Walk, name: str, found: ModuleSpec) -> Facts | None:

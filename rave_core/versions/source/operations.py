@@ -9,7 +9,7 @@ from rave_core.model import OperationSpec
 
 def operation_in(value: object) -> OperationSpec | None:
     """The description of an operation, bound to an instance or not; ``None`` for anything else."""
-    if not type(value).__module__.startswith("rave_core.operations."):
+    if not str(type(value).__module__).startswith("rave_core.operations."):  # some in C say nothing of it
         return None
     spec = vars(value).get("spec")
     return spec if isinstance(spec, OperationSpec) else None

@@ -19,7 +19,7 @@ from rave_core.errors import RaveError
 from rave_core.fingerprint.encoder import encode
 from rave_core.fingerprint.met_code import collecting
 from rave_core.versions.source.chains import own_attributes
-from rave_core.versions.source.classes import class_place
+from rave_core.versions.source.classes import class_place, in_order
 from rave_core.versions.source.converted import describe_converter
 from rave_core.versions.source.functions import function_place, put_making
 from rave_core.versions.source.instances import PLAIN, describe_own_instance, is_large
@@ -28,6 +28,13 @@ from rave_core.versions.source.type_forms import describe_form, is_form
 from rave_core.versions.source.walk import SCALARS, Walk
 
 MAX_LEAVES = 100_000
+_HELD: dict[type, Callable[[Any], Any]] = {
+    weakref.ref: lambda value: [value()],
+    weakref.WeakSet: lambda value: in_order(each for each in value if isinstance(each, type)),
+    weakref.WeakValueDictionary: dict,
+    weakref.WeakKeyDictionary: dict,
+}
+_WEAK = tuple(_HELD)
 _BUILTINS = (
     types.BuiltinFunctionType,
     types.MethodDescriptorType,
@@ -48,10 +55,6 @@ INERT = (
     threading.Semaphore,
     typing.TypeVar,
     typing.ParamSpec,
-    weakref.ref,
-    weakref.WeakValueDictionary,
-    weakref.WeakKeyDictionary,
-    weakref.WeakSet,
 )
 """Types whose instances count only by their presence."""
 
@@ -63,6 +66,9 @@ def describe_value(walk: Walk, value: Any, label: str) -> None:
         if isinstance(value, known):
             walk.put(kind.__qualname__)
             describe(walk, value, label)
+            if class_place(walk, kind) is Place.PROJECT and not isinstance(value, enum.Enum):
+                walk.refer(kind, label)
+                walk.refer(own_attributes(value), label)
             return
     if isinstance(value, INERT) or kind is object:
         walk.put("inert", kind.__qualname__)
@@ -252,6 +258,11 @@ def _context_variable(walk: Walk, value: Any, label: str) -> None:
         walk.put("no default")
 
 
+def _weak(walk: Walk, value: Any, _label: str) -> None:
+    """What is held weakly comes and goes: only code in it counts."""
+    walk.held.append((_HELD[next(kind for kind in _WEAK if isinstance(value, kind))](value), "a weak reference"))
+
+
 def _cached(walk: Walk, value: Any, label: str) -> None:
     walk.put_library("functools")
     walk.refer(own_attributes(value).get("__wrapped__"), label)
@@ -270,4 +281,7 @@ _PARTS: tuple[tuple[Any, Callable[[Walk, Any, str], None]], ...] = (
     (enum.Enum, _member),
     (types.SimpleNamespace, _namespace),
     (contextvars.ContextVar, _context_variable),
+    (collections.ChainMap, _attributes("maps")),
+    ((collections.UserDict, collections.UserList, collections.UserString), _attributes("data")),
+    (_WEAK, _weak),
 )

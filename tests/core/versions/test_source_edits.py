@@ -76,13 +76,32 @@ class Point:
 def f(x):
     return Point(x).x
 """
+POLARS = """
+import polars
+from rave_core import op
+def g(x):
+    return x + {}
+STEP = polars.col("a").map_batches(g, return_dtype=polars.Int64)
+@op
+def f(x):
+    return x.select(STEP)
+"""
 
 
-@pytest.mark.parametrize("text", [UFUNC, ATTRS], ids=["numpy", "attrs"])
+@pytest.mark.parametrize("text", [UFUNC, ATTRS, POLARS], ids=["numpy", "attrs", "polars"])
 def test_code_that_a_library_wraps_counts(tmp_path: Path, text: str) -> None:
     """Where the library hides it, by the statements that use it."""
     found = set()
     for number in (1, 2, 1):
         with loaded(tmp_path / f"{len(found)}-{number}", {"program.py": text.format(number)}) as program:
             found.add(program.f.resolved().version.text)
+    assert len(found) == 2
+
+
+def test_a_function_in_an_expression_counts_in_the_key_of_a_call(tmp_path: Path) -> None:
+    """The expression itself only names it."""
+    found = set()
+    for number in (1, 2):
+        with loaded(tmp_path / str(number), {"program.py": POLARS.format(number)}) as program:
+            found.add(program.f.key(program.STEP).arguments)
     assert len(found) == 2
