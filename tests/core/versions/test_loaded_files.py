@@ -180,7 +180,7 @@ def write(number):
 def test_what_changes_before_a_function_imports_it_is_not_kept_as_what_it_was(
     tmp_path: Path, run_python: Callable[..., str]
 ) -> None:
-    """It changes while the body runs. What is imported then is other code: its result has no place under that version."""
+    """It changes while the body runs. What is imported then is other code, whose result has no place there."""
     for file, text in {"program": LATER, "main": LATER_MAIN, "write": LATER_WRITE}.items():
         (tmp_path / f"{file}.py").write_text(text)
     path = f"{tmp_path}:{tmp_path}/site-packages"
