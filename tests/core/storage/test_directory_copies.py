@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -216,17 +217,17 @@ with using(Runtime(Settings(cache=["memory://"], products=[f"file://{sys.argv[1]
 
 
 @pytest.mark.usefixtures("as_root")
-def test_a_user_without_privileges_can_not_write_and_can_clean_up(tmp_path: Path) -> None:
+def test_a_user_without_privileges_can_not_write_and_can_clean_up() -> None:
     """Read-only directories are no obstacle to replacing a copy, or to a purge."""
-    for each in (tmp_path, *tmp_path.parents[:3]):
-        each.chmod(each.stat().st_mode | 0o011)
-    home = tmp_path / "home"
-    home.mkdir()
-    os.chown(home, 65534, 65534)
-    run = [sys.executable, "-c", UNPRIVILEGED, str(home / "store"), str(tmp_path / "other")]
-    environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
-    done = subprocess.run(run, capture_output=True, text=True, env=environment, cwd=tmp_path)
-    assert (done.stderr, done.stdout) == ("", "[]\n")
+    with tempfile.TemporaryDirectory() as place:  # whoever starts pytest closes the directory of its own to others
+        os.chmod(place, 0o711)
+        home = Path(place, "home")
+        home.mkdir()
+        os.chown(home, 65534, 65534)
+        run = [sys.executable, "-c", UNPRIVILEGED, str(home / "store"), str(Path(place, "other"))]
+        environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+        done = subprocess.run(run, capture_output=True, text=True, env=environment, cwd=place)
+        assert (done.stderr, done.stdout) == ("", "[]\n")
 
 
 def test_ten_thousand_small_files(ran: Ran) -> None:
