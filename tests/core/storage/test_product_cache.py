@@ -234,25 +234,24 @@ def test_a_target_that_cannot_be_is_refused_before_the_body_runs(
 
 
 @pytest.fixture
-def as_nobody(tmp_path: Path) -> Callable[[str], str]:
+def as_nobody() -> Iterator[Callable[[str], str]]:
     """Runs a script in a directory that nobody but root may write to; as an ordinary user, since root may."""
-    closed = tmp_path / "closed"
-    closed.mkdir()
-    (closed / "mine.txt").write_text("old")
-    (closed / "mine.txt").chmod(0o666)
-    closed.chmod(0o555)
-    for outer in (tmp_path, *list(tmp_path.parents)[:3]):
-        if outer.owner() == closed.owner() and outer != Path(tempfile.gettempdir()):
-            outer.chmod(outer.stat().st_mode | 0o011)
+    with tempfile.TemporaryDirectory() as place:  # whoever starts pytest closes the directory of its own to others
+        os.chmod(place, 0o711)
+        closed = Path(place, "closed")
+        closed.mkdir()
+        (closed / "mine.txt").write_text("old")
+        (closed / "mine.txt").chmod(0o666)
+        closed.chmod(0o555)
 
-    def run(script: str) -> str:
-        first = "import os\nfrom rave_core.errors import ProductError\nfrom rave_core.storage.targets import Target\n"
-        first += "from rave_core import op_file\nif os.getuid() == 0: os.setuid(65534)\n"
-        done = subprocess.run([sys.executable, "-c", first + script], cwd=closed, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        def run(script: str) -> str:
+            first = "import os\nfrom rave_core import op_file\nfrom rave_core.errors import ProductError\n"
+            first += "from rave_core.storage.targets import Target\nif os.getuid() == 0: os.setuid(65534)\n"
+            done = subprocess.run([sys.executable, "-c", first + script], cwd=closed, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
 
-    return run
+        yield run
 
 
 def test_an_unwritable_directory_is_refused(as_nobody: Callable[[str], str]) -> None:
