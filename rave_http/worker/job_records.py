@@ -19,8 +19,8 @@ from rave_http.jobs.tickets import Failed, Tickets
 from rave_http.workers.workers import Workers
 
 _FAILED: Final = "failed"
-_TELLING: Final = 0.5
-"""Seconds for which a job that failed waits for the others to hear of it."""
+_TELLING: Final = 2.0
+"""Seconds for which a job that failed waits, at most, for the others to hear of it."""
 _REMEMBERED: Final = 10_000
 _log = logging.getLogger("rave.http")
 
