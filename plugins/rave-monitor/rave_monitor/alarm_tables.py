@@ -35,7 +35,7 @@ def read_alarm(
         return _read(key, table, processors, wrong) if key in table else None
 
     severity = table.get("severity", "warning")
-    if not isinstance(severity, str):
+    if not isinstance(severity, str) or not severity.isprintable():
         wrong(f"severity is {severity!r}: expected a word, such as 'warning'", "severity")
     return Alarm(
         name=name,
