@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -95,6 +96,12 @@ class Cache(Destination):
         self.peek: Callable[[str], Bytes | None] = memory.peek if memory is not None else _nothing
         self.drop: Callable[[str], None] = memory.drop if memory is not None else _nothing
         self._diagnostics = diagnostics
+
+    @property
+    def seal(self) -> Signer:
+        """The former name of ``signer``, deprecated until 2027-06."""
+        warnings.warn("Cache.seal is now Cache.signer", DeprecationWarning, stacklevel=2)
+        return self.signer
 
     def look(self, key: Key) -> Found | None:
         """What is kept under ``key``, fresh or not; trouble in the store is reported, and gives ``None``."""

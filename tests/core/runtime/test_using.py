@@ -271,5 +271,7 @@ def test_the_former_name_of_the_current_runtime_is_told_to_be_one(runtime):
         DeprecationWarning, match=r"^rave_core\.runtime\.current\(\) is now rave_core\.current_runtime\(\)$"
     ):
         assert package.current() is runtime
+    with pytest.warns(DeprecationWarning, match=r"^Cache\.seal is now Cache\.signer$"):
+        assert runtime.cache.seal is runtime.cache.signer
     with pytest.raises(AttributeError, match="has no attribute 'currant'"):
         package.currant  # asking is what is tested
