@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ MODES = {
 }
 """Width and height of the window, the wanted colours, and whether scripts run."""
 SECONDS = 60.0
+AXE = {"iframes": False, "rules": {"meta-refresh": {"enabled": False}}}
+FOUND = "all => JSON.stringify(all.violations.flatMap(rule => rule.nodes.map(node => rule.id + ': ' + node.html)))"
 
 
 class Browser:
@@ -169,6 +172,19 @@ class Browser:
     def overflow(self) -> int:
         """By how many pixels the page is wider than the window."""
         return int(self.value("document.documentElement.scrollWidth - innerWidth"))
+
+    def barriers(self) -> list[str]:
+        """What keeps some people from using the page, as axe-core finds it: rules and elements.
+
+        A page that looks again by itself is none: it asks for nothing that could be lost. Scripts have to run.
+        """
+        source = files("axe_core_python").joinpath("axe.min.js").read_text("utf-8")
+        self.call("Runtime.evaluate", expression=source)
+        run = f"axe.run(document, {json.dumps(AXE)}).then({FOUND})"
+        found = self.call("Runtime.evaluate", expression=run, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        wrong: list[str] = json.loads(found["result"]["value"])
+        return wrong
 
     def picture(self, path: Path) -> None:
         """Writes the whole page as PNG."""

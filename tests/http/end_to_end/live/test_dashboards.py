@@ -152,11 +152,14 @@ def test_a_dashboard_shows_its_panels(service: Service, browser: Browser, sign_i
     text = browser.text()
     for told in ("Border <b>", "Runbook: <script>", "shared with everyone", "2024-05-14 00:00 to 2024-05-15 00:00 UTC"):
         assert told in text
+    has_script = mode != "no-script"
+    assert not has_script or browser.barriers() == []
     places = browser.value("[...document.querySelectorAll('iframe')].map(each => each.title)")
     assert places == ["Bytes", "lab/between", "lab/drawing", "lab/gone", "lab/fails", "lab/square"]
     for name in ("chart", "rows", "picture", "gone", "failing", "tree"):
         browser.open(f"{service.url}{PAGE}?panel={name}")
         assert (name, browser.said, browser.overflow()) == (name, [], 0)
+        assert not has_script or browser.barriers() == []
 
 
 def test_panels_ask_with_variables_and_time(service: Service) -> None:
@@ -258,7 +261,7 @@ def test_an_operation_is_explored_in_time(service: Service, browser: Browser, si
     browser.open(
         f"{service.url}/-/ui/explore/lab/between?who=%24me&view.from=2024-05-14&view.to=2024-05-15&view.y=bytes"
     )
-    assert (browser.said, browser.overflow()) == ([], 0)
+    assert (browser.said, browser.overflow(), browser.barriers()) == ([], 0, [])
     frames = browser.value("[...document.querySelectorAll('iframe')].map(each => each.src)")
     times = [service.get(url.removeprefix(service.url), headers={"Accept": BROWSER}).text for url in frames]
     assert "from 2024-05-14 00:00 UTC" in times[0]

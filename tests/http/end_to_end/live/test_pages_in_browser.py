@@ -19,6 +19,8 @@ PAGES = [
     "/-/kept",
     "/-/ui/cache",
     "/-/problems/gone",
+    "/-/ui/me",
+    "/-/session",
     "/lab/square?n=many",
 ]
 
@@ -40,6 +42,15 @@ def test_every_page_fits_and_loads_nothing_from_elsewhere(shared_service: Servic
         assert (path, said, browser.overflow()) == (path, [], 0)
         assert all(url.startswith((shared_service.url, "data:")) for url in browser.asked)
         assert browser.value("getComputedStyle(document.body).display") == "flex", "the style was not loaded"
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_every_page_is_for_everybody(shared_service: Service, browser: Browser, mode: str) -> None:
+    """Landmarks, names of fields, headings, contrast: axe-core finds nothing wrong."""
+    browser.mode(mode)
+    for path in PAGES:
+        browser.open(f"{shared_service.url}{path}")
+        assert (path, browser.barriers()) == (path, [])
 
 
 def test_files_of_pages_are_kept_for_ever(shared_service: Service) -> None:
