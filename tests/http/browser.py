@@ -30,6 +30,7 @@ MODES = {
 }
 """Width and height of the window, the wanted colours, and whether scripts run."""
 SECONDS = 60.0
+ATTEMPTS = 5
 AXE = {"iframes": False, "rules": {"meta-refresh": {"enabled": False}}}
 FOUND = "all => JSON.stringify(all.violations.flatMap(rule => rule.nodes.map(node => rule.id + ': ' + node.html)))"
 
@@ -129,9 +130,17 @@ class Browser:
         self.call("Emulation.setScriptExecutionDisabled", value=not has_script)
 
     def open(self, url: str) -> None:
-        """Opens a page, and waits until all that it shows is loaded."""
+        """Opens a page, and waits until all that it shows is loaded.
+
+        The page before may look again by itself just then, and so get in between; then it is opened once more.
+        """
         self._begin()
-        assert "errorText" not in self.call("Page.navigate", url=url)
+        for _ in range(ATTEMPTS):
+            found = self.call("Page.navigate", url=url)
+            if found.get("errorText") != "net::ERR_ABORTED":
+                break
+            self._begin()
+        assert "errorText" not in found, found
         self._loaded()
 
     def _begin(self) -> None:
