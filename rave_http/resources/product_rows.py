@@ -14,16 +14,19 @@ from rave_core.rendering.tables import arrow_table
 from rave_http.protocol.media_types import kind_of
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs
-from rave_http.protocol.responses import JSON, prefers, send_json
+from rave_http.protocol.responses import HTML, JSON, prefers, send_json
 from rave_http.representation.figures import is_installed
 from rave_http.representation.row_forms import FORMS, stream_of
+from rave_http.representation.row_fragment import fragment
 from rave_http.representation.table_query import TableQuery, read_table_query
 from rave_http.representation.table_rows import Matching, TableRows, needs_arrow
+from rave_http.representation.value_view import written_rows
 
 MOST_IN_PAGE: Final = 10_000
 _REPEATED: Final = ("where", "sort", "columns", "facet")
 _SINGLE: Final = ("page", "limit", "rave.f")
 _USUAL: Final = 100
+_IN_PAGES: Final = ("json", "html")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,7 @@ class RowsWish:
 
     Attributes:
         texts: the texts of `TableQuery`, by parameter.
-        form: ``json`` or one of `FORMS`.
+        form: ``json``, ``html`` or one of `FORMS`.
         page: from 1 on; ``None`` if none is named.
         limit: rows in a page; ``None`` if none are named.
     """
@@ -91,15 +94,17 @@ class ProductRows:
         matching = await asyncio.to_thread(self._rows.find, table, query, digest=digest)
         limit = wish.limit or _USUAL
         start = ((wish.page or 1) - 1) * limit
-        resp.set_header("Cache-Control", "no-store")
-        resp.set_header("X-Content-Type-Options", "nosniff")
+        resp.set_headers({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
         resp.append_header("Vary", "Accept")
-        if wish.form != "json":
+        if wish.form in FORMS:
             is_part = wish.page is not None or wish.limit is not None
             pieces = stream_of(matching, wish.form, start=start if is_part else 0, count=limit if is_part else None)
             resp.content_type = FORMS[wish.form]
             if req.method != "HEAD":
                 resp.stream = _streamed(pieces)
+            return
+        if wish.form == "html":
+            _send_fragment(resp, await asyncio.to_thread(_fragment, matching, start, limit))
             return
         document = await asyncio.to_thread(_document, matching, query, value, start, limit)
         send_json(resp, {**document, "page": wish.page or 1, "limit": limit})
@@ -117,6 +122,17 @@ def _document(matching: Matching, query: TableQuery, value: Any, start: int, lim
     }
 
 
+def _send_fragment(resp: Response, content: bytes) -> None:
+    resp.content_type = HTML
+    resp.set_header("Content-Security-Policy", "sandbox; default-src 'none'")
+    resp.data = content
+
+
+def _fragment(matching: Matching, start: int, limit: int) -> bytes:
+    found = [list(row) for row in rows_of(matching.part(start, limit), "html").rows]
+    return fragment(written_rows(matching.table.schema.names, found, first=start, total=matching.total))
+
+
 async def _streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The pieces, each made in a thread when the client has taken the one before."""
     while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
@@ -125,10 +141,10 @@ async def _streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 def _form(req: Request, wanted: str | None) -> str:
     if not wanted:
-        kinds = {kind_of(kind): name for name, kind in FORMS.items()}
+        kinds = {kind_of(kind): name for name, kind in {**FORMS, "html": HTML}.items()}
         return kinds.get(prefers(req, JSON, *kinds), "json")
-    if wanted not in ("json", *FORMS):
-        names = ", ".join(("json", *FORMS))
+    if wanted not in (*_IN_PAGES, *FORMS):
+        names = ", ".join((*_IN_PAGES, *FORMS))
         raise Problem("not-acceptable", f"Rows have no form {wanted[:40]!r}; they can be: {names}", available=[])
     return wanted
 

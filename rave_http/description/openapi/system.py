@@ -126,6 +126,7 @@ def _product() -> dict[str, Any]:
 def _rows() -> dict[str, Any]:
     texts = {"type": "array", "items": TEXT}
     forms = (
+        "text/html",
         "text/csv",
         "application/x-ndjson",
         "application/vnd.apache.arrow.stream",

@@ -181,6 +181,21 @@ def test_rows_of_a_picture_are_those_of_its_table(service: Service) -> None:
     assert service.get(f"/-/products/{copy}/rows").headers["Location"].endswith(f"/{table}/rows")
 
 
+def test_rows_are_a_fragment_for_pages_of_others(service: Service) -> None:
+    """A table of one page, in words for people; names and cells are text."""
+    path = f"/-/products/{key_of(service, '/lab/measured?n=31')}/rows?columns=bytes,name"
+    found = service.get(f"{path}&limit=1&page=2", headers={"Accept": "text/html"})
+    assert found.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "sandbox" in found.headers["Content-Security-Policy"]
+    assert found.text == (
+        '<table><caption>2 to 2 of 31 rows</caption><thead><tr><th scope="col">bytes</th><th scope="col">name</th></tr>'
+        '</thead><tbody><tr><td title="4096">4.1 kB</td><td>row 1</td></tr></tbody></table>'
+    )
+    assert "<caption>None of 0 rows</caption>" in service.get(f"{path}&where=name=x&rave.f=html").text
+    hostile = service.get(f"/-/products/{key_of(service, '/lab/hostile')}/rows?rave.f=html").text
+    assert ("<script" in hostile, "&lt;script&gt;alert(1)&lt;/script&gt;" in hostile) == (False, True)
+
+
 def test_a_result_is_kept_from_its_page(service: Service, browser: Browser) -> None:
     """The page of the kept result says so, and leads on."""
     browser.mode("no-script")
