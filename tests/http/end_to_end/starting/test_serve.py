@@ -170,7 +170,7 @@ def test_what_takes_opening_to_see_is_checked_too(place: Any) -> None:
             {},
             None,
             "",
-            f"{INSTALLED} the workers can't share what they compute, since 'cache' is kept in",
+            f"{INSTALLED} the workers can't share what they compute, since 'cache' is stored in",
         ),
         ({"cache": "memory://"}, {"workers": 1}, None, "", f"{INSTALLED}\n"),
     ]
@@ -278,4 +278,4 @@ def test_a_socket_in_the_file_system_is_for_our_group_alone(place: Any) -> None:
 def test_what_is_amiss_with_the_caches_is_told(place: Any) -> None:
     """A store that can't be written keeps nothing, and the service does without."""
     place.serve(RAVE_PRODUCTS="file:///proc/nowhere")
-    assert place.told[0].startswith("rave: warning: nothing can be kept in 'products', file:///proc/nowhere: ")
+    assert place.told[0].startswith("rave: warning: nothing can be stored in 'products', file:///proc/nowhere: ")
