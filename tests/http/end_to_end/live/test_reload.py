@@ -121,14 +121,14 @@ def test_a_worker_that_stops_answers_what_it_has_accepted(
 def last_answer(service: Service, path: str, **headers: str) -> tuple[int, bytes]:
     """What the only worker gives that a reload has asked to stop, over a connection that it promised to keep."""
     port = int(service.url.rpartition(":")[2])
-    watched, kept = (http.client.HTTPConnection("127.0.0.1", port, timeout=20) for _ in range(2))
-    with contextlib.closing(watched), contextlib.closing(kept):
-        assert not _closes(watched)
-        assert not _closes(kept)
+    connections = [http.client.HTTPConnection("127.0.0.1", port, timeout=20) for _ in range(2)]
+    with contextlib.closing(connections[0]), contextlib.closing(connections[1]):
+        assert not any(_closes(each) for each in connections)
         service.process.send_signal(signal.SIGHUP)
-        while not _closes(watched):
-            assert not _closes(kept)
+        while not _closes(connections[0]):  # in turn, so that the other one was promised before
+            connections.reverse()
             time.sleep(0.02)
+        kept = connections[1]
         kept.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
         answer = kept.getresponse()
         assert answer.will_close
