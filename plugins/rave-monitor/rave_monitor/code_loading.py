@@ -48,7 +48,7 @@ def _go_last(folders: list[str]) -> None:
 
 
 def _modules_in(folders: list[str]) -> dict[str, ModuleType]:
-    files = ((name, getattr(module, "__file__", None), module) for name, module in list(sys.modules.items()))
+    files = ((name, getattr(module, "__file__", None), module) for name, module in sys.modules.copy().items())
     return {
         name: module
         for name, file, module in files

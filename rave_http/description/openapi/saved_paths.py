@@ -22,9 +22,20 @@ _VERSION: Final[dict[str, Any]] = {
 _KINDS: Final = (("calls", "Call", "SavedCall"), ("dashboards", "Dashboard", "Dashboard"))
 """The last part of the path, the word in names of operations, and the schema."""
 
+
+def _for_generators(schema: Any) -> Any:
+    """A schema without ``items: false``, which generators of clients refuse; ``maxItems`` says the same."""
+    if isinstance(schema, dict):
+        return {name: _for_generators(part) for name, part in schema.items() if (name, part) != ("items", False)}
+    return [_for_generators(part) for part in schema] if isinstance(schema, list) else schema
+
+
 _MADE: Final = msgspec.json.schema_components((SavedCall, Dashboard), ref_template="#/components/schemas/{name}")[1]
 SAVED_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
-    **{name: schema | {"description": schema["description"].partition("\n")[0]} for name, schema in _MADE.items()},
+    **{
+        name: _for_generators(schema) | {"description": schema["description"].partition("\n")[0]}
+        for name, schema in _MADE.items()
+    },
     "SavedList": record("Documents, without content.", {"documents": {"type": "array", "items": ref("SavedRecord")}}),
     "SavedRecord": record(
         "A document, without content.",
