@@ -41,6 +41,7 @@ PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in
 SHOWN_ONLY = {"cd", "git", "make", "source", "python3", "sudo"}
 NOT_RUN = {"{toctree}", "{eval-rst}", "{figure}", "{image}", "{literalinclude}", "{note}", "{warning}"}
 PROSE = {"", "text", "toml", "ini", "json", *NOT_RUN}
+PLUGINS = ("guestbook", "dask", "valkey", "web")
 PORT = "8888"  # of the service on every page
 SCHEDULER = "8786"  # the port of a scheduler of Dask
 ASKED_AGAIN = {"curl", "rave-get"}
@@ -48,6 +49,11 @@ PATIENCE = 20.0  # seconds
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_ONLY_FIRST_FAILURE
 FENCE = re.compile(r"( *)(```+) *(.*)")
 OPTION = re.compile(r" *:(\w+): *(.*)")
+
+
+def _not_needed(page: str) -> str:
+    """Those of some plugins that a page does not mention: each costs every command a while."""
+    return " ".join(name for name in PLUGINS if not re.search(rf"\b{name}", page, re.IGNORECASE))
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ class Session:
             "COLUMNS": "100",
             "NO_COLOR": "1",
             "NO_PROXY": "127.0.0.1",
-            "RAVE_DISABLED_PLUGINS": "" if "guestbook" in path.read_text("utf-8") else "guestbook",
+            "RAVE_DISABLED_PLUGINS": _not_needed(path.read_text("utf-8")),
         }
 
     def follow(self, block: Block) -> None:

@@ -154,6 +154,8 @@ __export__ = {
 '''
 
 
+DISABLED = "guestbook monitor dask valkey web"
+"""Plugins that services do without: each would cost every process a while, and the first two a process more."""
 _SERVES = "ASGI server listening"
 
 
@@ -223,8 +225,7 @@ def launch(
     table = {"bind": f"127.0.0.1:{port}", "workers": 2, **service}
     (place / "rave.toml").write_text(_toml(place, table))
     own = {"RAVE_CONFIG": str(place / "rave.toml"), "PYTHONDONTWRITEBYTECODE": "1"}
-    # Each of these would start a process more.
-    full = {**os.environ, "RAVE_DISABLED_PLUGINS": "guestbook monitor", **own, **(environ or {})}
+    full = {**os.environ, "RAVE_DISABLED_PLUGINS": DISABLED, **own, **(environ or {})}
     log_file = place / "service.log"
     earlier = log_file.read_text().count(_SERVES) if log_file.exists() else 0
     with log_file.open("ab") as log:
