@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.http.representation.forms import BROWSER
 Service = Any  # RunningService of the conftest
 CALL = {"format": "rave.call/1", "title": "Some rows", "call": {"operation": "lab/rows", "arguments": {"n": "4"}}}
 PAGE = {"Accept": BROWSER}
+FORM = "document.querySelector('#save-title') !== null"  # of a result that is there
 
 
 @pytest.fixture(scope="module")
@@ -140,34 +142,42 @@ def test_a_call_is_saved_from_its_page(service: Service, headers: Any, browser: 
     """In a few words; it is then on the page of its user, and leads to the result."""
     browser.mode("light")
     sign_in("cleo")
+    word = token_hex(3)
+    title = f"Six <rows> {word}"
     browser.open(f"{service.url}/lab/rows?n=6")
-    browser.value("document.querySelector('#save-title').value = 'Six <rows>'")
+    browser.until(FORM)
+    browser.value(f"document.querySelector('#save-title').value = '{title}'")
     browser.click("button[value=save]")
-    assert "It is saved." in browser.text()
-    assert browser.value("document.querySelector('.calls .name').textContent") == "Six <rows>"
-    browser.click(".calls .name")
-    assert browser.value("location.pathname + location.search") == "/lab/rows?n=6"
-    assert service.get("/-/calls/cleo/six-rows", headers=headers["cleo"]).json()["call"]["arguments"] == {"n": "6"}
+    browser.until("document.body.innerText.includes('It is saved.')")
+    assert title in browser.value("[...document.querySelectorAll('.calls .name')].map(each => each.textContent)")
+    browser.click(".calls .name[href$='n=6']")
+    browser.until("location.pathname + location.search == '/lab/rows?n=6'")
+    assert service.get(f"/-/calls/cleo/six-rows-{word}", headers=headers["cleo"]).json()["call"]["arguments"] == {
+        "n": "6"
+    }
 
 
 def test_nothing_typed_is_lost_when_a_session_has_ended(service: Service, browser: Browser, sign_in: Any) -> None:
     """The page shows it all again, and saves it once the user has signed in."""
     browser.mode("light")
     sign_in("dan")
+    title = f"Seven {token_hex(3)}"
     browser.open(f"{service.url}/lab/rows?n=7")
-    browser.value("document.querySelector('#save-title').value = 'Seven'")
+    browser.until(FORM)
+    browser.value(f"document.querySelector('#save-title').value = '{title}'")
     browser.value("document.querySelector('#save-shared').value = 'user:ada, user:bob'")
     sign_in("")
     browser.click("button[value=save]")
-    assert "Nothing that you typed is lost" in browser.text()
+    browser.until("document.body.innerText.includes('Nothing that you typed is lost')")
     assert browser.value("document.querySelector('#save-shared').value") == "user:ada, user:bob"
     sign_in("dan")
     browser.click("button[value=save]")
-    assert "Seven" in browser.text()
+    browser.until(f"document.body.innerText.includes('{title}')")
     browser.open(f"{service.url}/lab/rows?n=8")
-    browser.value("document.querySelector('#save-title').value = 'seven'")
+    browser.until(FORM)
+    browser.value(f"document.querySelector('#save-title').value = '{title.lower()}'")
     browser.click("button[value=save]")
-    assert "choose another one" in browser.text()
+    browser.until("document.body.innerText.includes('choose another one')")
 
 
 def test_a_user_finds_again_what_they_asked(service: Service, headers: Any) -> None:
