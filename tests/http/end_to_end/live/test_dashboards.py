@@ -284,6 +284,7 @@ def test_a_question_becomes_a_shared_dashboard(service: Service, browser: Browse
     browser.mode("phone")
     sign_in("dan")
     browser.open(f"{service.url}/lab/rows?n=5")
+    browser.until("document.querySelector(\"a[href*='me?add=']\") !== null")  # it may be made just now
     browser.click("a[href*='me?add=']")
     browser.value("document.querySelector('#board-title').value = 'Rows of mine'")
     browser.click("button[value=dashboard]")
