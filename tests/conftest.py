@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import hmac
 import os
@@ -17,9 +18,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from _pytest._code import source as pytest_source
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -34,6 +37,20 @@ os.environ["RAVE_DISABLED_PLUGINS"] = "guestbook"
 # How long an example takes, or is made for, tells more of the machine than of the code.
 hypothesis_settings.register_profile("rave", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("rave")
+
+
+def _parsed(*arguments: Any, **options: Any) -> ast.AST:
+    """As `ast.parse`. CPython 3.11 fails now and then where another thread parses at the same time."""
+    for _ in range(20):
+        try:
+            return ast.parse(*arguments, **options)
+        except SystemError:
+            time.sleep(0.05)
+    return ast.parse(*arguments, **options)
+
+
+if sys.version_info < (3, 12):  # else pytest itself can end while it shows why a test failed
+    vars(pytest_source)["ast"] = SimpleNamespace(**{**vars(ast), "parse": _parsed})
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -180,9 +181,13 @@ async def ask(
 
 
 def children() -> list[psutil.Process]:
-    """The bodies' processes below this one."""
-    below = psutil.Process().children()  # not those of services that other tests left running
-    return [each for each in below if each.is_running() and "spawn_main" in " ".join(each.cmdline())]
+    """The bodies' processes below this one, and none of those that other tests left."""
+    found = []
+    for each in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is one of these
+            if "spawn_main" in " ".join(each.cmdline()):
+                found.append(each)
+    return found
 
 
 def is_running(pid: int) -> bool:
