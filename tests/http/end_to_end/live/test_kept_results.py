@@ -55,8 +55,8 @@ def keep(service: Service, path: str, headers: dict[str, str] | None = None, **m
 
 def test_a_kept_result_stays_as_it_was(service: Service) -> None:
     """After the product was made anew; it is a product itself, with rows, a record and forms."""
-    first = service.get("/lab/measured?n=5").json()
-    kept = keep(service, "/lab/measured?n=5", comment="the outage").json()
+    first = service.get("/lab/measured?n=9").json()
+    kept = keep(service, "/lab/measured?n=9", comment="the outage").json()
     assert (kept["operation"], kept["by"], kept["comment"]) == ("lab/measured", "ada", "the outage")
     assert service.ask("DELETE", f"/-/products/{kept['source']}", headers=PURGER).status_code == 204
     for _ in range(4):  # in every worker
@@ -65,7 +65,7 @@ def test_a_kept_result_stays_as_it_was(service: Service) -> None:
         assert service.get(f"/-/products/{kept['key']}").json() == first
     meta = service.get(f"/-/products/{kept['key']}/meta").json()
     assert (meta["digest"], meta["made"], meta["expires"]) == (kept["digest"], kept["made"], kept["until"])
-    assert service.get(f"/-/products/{kept['key']}/rows?where=port>50003").json()["matching"] == 1
+    assert service.get(f"/-/products/{kept['key']}/rows?where=port>50007").json()["matching"] == 1
     assert service.get(f"{kept['url']}?rave.f=csv").headers["Location"].endswith("?rave.f=csv")
     listed = service.get("/-/kept").json()["kept"]
     assert kept in listed
@@ -80,7 +80,7 @@ def test_files_are_kept(service: Service) -> None:
 
 def test_a_kept_result_that_was_removed_says_that_it_is_gone(service: Service) -> None:
     """In the list, on its page and at its address; keeping it again brings it back."""
-    path = "/lab/measured?n=6"
+    path = "/lab/measured?n=10"
     kept = keep(service, path).json()
     assert service.ask("DELETE", f"/-/products/{kept['key']}", headers=PURGER).status_code == 204
     listed = {each["id"]: each["gone"] for each in service.get("/-/kept").json()["kept"]}
