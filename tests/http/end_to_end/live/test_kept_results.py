@@ -163,21 +163,21 @@ def test_wrong_times_digests_and_copies_are_refused(service: Service) -> None:
 
 def test_rows_of_a_picture_are_those_of_its_table(service: Service) -> None:
     """With the same arguments, if the table is there; otherwise the answer says where to ask for it."""
-    path = f"/-/products/{key_of(service, '/lab/picture?n=31')}/rows"
+    path = f"/-/products/{key_of(service, '/lab/picture?n=41')}/rows"
     missing = service.get(path)
-    assert (missing.status_code, missing.json()["operation"]) == (404, "/lab/measured?n=31")
-    table = key_of(service, "/lab/measured?n=31")
-    found = service.get(f"{path}?where=port%3E=50030&rave.f=csv")
+    assert (missing.status_code, missing.json()["operation"]) == (404, "/lab/measured?n=41")
+    table = key_of(service, "/lab/measured?n=41")
+    found = service.get(f"{path}?where=port%3E=50040&rave.f=csv")
     assert (found.status_code, found.headers["Location"]) == (
         302,
-        f"/-/products/{table}/rows?where=port%3E=50030&rave.f=csv",
+        f"/-/products/{table}/rows?where=port%3E=50040&rave.f=csv",
     )
     parquet = service.get(path, headers={"Accept": "application/vnd.apache.parquet"}, allow_redirects=True)
     assert parquet.headers["Content-Type"] == "application/vnd.apache.parquet"
     rows = pyarrow.parquet.read_table(pyarrow.BufferReader(parquet.content))
-    assert rows.column("port").to_pylist() == list(range(50000, 50031))
+    assert rows.column("port").to_pylist() == list(range(50000, 50041))
     assert service.get(f"/-/products/{key_of(service, '/lab/letter')}/rows").status_code == 406
-    copy = keep(service, "/lab/picture?n=31").json()["key"]
+    copy = keep(service, "/lab/picture?n=41").json()["key"]
     assert service.get(f"/-/products/{copy}/rows").headers["Location"].endswith(f"/{table}/rows")
 
 
