@@ -137,7 +137,7 @@ def _texts(column: Any) -> Any:
 
     try:
         return column.cast(pyarrow.string())
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:  # bytes that are no text; a structure
         raise _misfit(f"'~' is for texts, not for a column of type {column.type}") from error
 
 
@@ -151,7 +151,7 @@ def _value(kind: Any, condition: Condition) -> Any:
         if pyarrow.types.is_boolean(kind):
             return pyarrow.scalar({"true": True, "false": False}[condition.text.lower()])
         return pyarrow.scalar(_zoned(condition.text) if pyarrow.types.is_timestamp(kind) else condition.text).cast(kind)
-    except (KeyError, pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
+    except (KeyError, pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:  # a word; no such type of text
         detail = f"{condition.text[:80]!r} in {condition.written[:120]!r} is no value of a column of type {kind}"
         raise _misfit(detail) from error
 
@@ -176,7 +176,7 @@ def _sorted(table: Any, query: TableQuery, places: Any) -> Any:
     order = [(str(at), "descending" if is_down else "ascending") for at, (_, is_down) in enumerate(query.sort)]
     try:
         found = pc.sort_indices(keyed, sort_keys=order)
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, TypeError) as error:
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, TypeError) as error:  # by the type of the column
         raise _misfit("columns of lists and structures have no order", "sort") from error
     return found.cast(pyarrow.uint32()) if places is None else places.take(found)
 

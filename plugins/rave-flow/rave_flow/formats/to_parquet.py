@@ -90,7 +90,7 @@ def _described(path: str) -> Iterator[None]:
         raise ChangedError(f"{path} is gone since the directory was scanned; ask again") from error
     except PermissionError as error:
         raise UnreadableError(f"{path}: can't be read ({error.strerror})") from error
-    except (duckdb.Error, pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
+    except (duckdb.Error, pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:  # damaged, or of no kind
         raise UnreadableError(f"{path}: {' '.join(str(error).split())}") from error
 
 
