@@ -40,6 +40,11 @@ class RunningService:
         """Any request; redirections are not followed."""
         return self.session.request(method, f"{self.url}{path}", **{"allow_redirects": False, "timeout": 30, **options})
 
+    def sign_in(self, key: str) -> str:
+        """The cookie of a new session of an API key's user, as their browser sends it."""
+        cookie = self.ask("POST", "/-/session", data={"key": key}).headers["Set-Cookie"]
+        return cookie.partition(";")[0]
+
     @property
     def log(self) -> str:
         """What it wrote so far."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
@@ -56,12 +55,7 @@ def service(launch_service: Callable[..., Service], place: Path, keys: dict[str,
 @pytest.fixture(scope="module")
 def headers(service: Service, keys: dict[str, str]) -> dict[str, dict[str, str]]:
     """For each user, the header that their browser sends."""
-    return {user: {"Cookie": f"rave={_token(service, key)}"} for user, key in keys.items()} | {"nobody": {}}
-
-
-def _token(service: Service, key: str) -> str:
-    cookie = service.ask("POST", "/-/session", data={"key": key}).headers["Set-Cookie"]
-    return str(re.match(r"rave=([\w-]{43})", cookie)[1])  # type: ignore[index]  # it is there
+    return {user: {"Cookie": service.sign_in(key)} for user, key in keys.items()} | {"nobody": {}}
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +69,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def sign_in(browser: Browser, service: Service, headers: dict[str, dict[str, str]]) -> Callable[[str], None]:
     """Signs a user in, in the browser; the empty name signs out."""
 
-    def sign(user: str) -> None:
-        browser.call("Network.clearBrowserCookies")
-        if user:
-            token = headers[user]["Cookie"].removeprefix("rave=")
-            browser.call("Network.setCookie", name="rave", value=token, url=service.url, httpOnly=True)
-
-    return sign
+    return lambda user: browser.sign_in(service.url, headers[user]["Cookie"] if user else "")
 
 
 def test_a_saved_call_is_seen_by_those_whom_it_is_shared_with(service: Service, headers: Any) -> None:
