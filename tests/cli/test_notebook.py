@@ -207,6 +207,7 @@ def test_operations_and_arguments_are_completed(notebook: Notebook) -> None:
 
 def test_the_extension_is_loaded_again_and_removed(notebook: Notebook) -> None:
     """Loading it again finds new operations, since it reads the namespaces anew."""
+    assert "no operation is called 'lab/more'" in notebook.text("%rave lab/more 1")  # the namespaces are read by now
     (notebook.place / "lab/__init__.py").write_text(LAB.replace('"add": add', '"add": add, "more": add'))
     assert "no operation is called 'lab/more'" in notebook.text("%rave lab/more 1")
     notebook.run("%reload_ext rave_core")
@@ -217,6 +218,7 @@ def test_the_extension_is_loaded_again_and_removed(notebook: Notebook) -> None:
         assert "lab/add" not in notebook.completed("%rave lab/")
         assert "cell took" not in notebook.text("1")
     finally:
+        (notebook.place / "lab/__init__.py").write_text(LAB)
         notebook.run("%load_ext rave_core")
 
 

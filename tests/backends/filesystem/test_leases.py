@@ -28,11 +28,14 @@ import os, sys, threading
 from rave_backends.filesystem.backend import FilesystemBackend
 store = FilesystemBackend(sys.argv[1])
 store.claim("before", b"before")
+ready, of_child = os.pipe()
 with store._root.lock("purge") as held:
     child = os.fork()
     if not child:
+        os.write(of_child, b"1")
         sys.stdin.read()
         os._exit(0)
+    os.read(ready, 1)
 print(held, store.claim(sys.argv[2], b"theirs"), flush=True)
 threading.Event().wait()
 """
