@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -93,6 +94,7 @@ def prepare(launch: Launch, *, warn: Callable[[str], None]) -> Prepared:
     settings, service = launch.read()
     listener = listen(service.bind)
     try:
+        _import_once()
         findings = preflight.Check(launch, settings, service, outside=listener.outside).wait()
     except BaseException:
         listener.close()
@@ -100,6 +102,13 @@ def prepare(launch: Launch, *, warn: Callable[[str], None]) -> Prepared:
     for warning in findings.warnings:
         warn(warning)
     return Prepared(launch, settings, service, listener, findings)
+
+
+def _import_once() -> None:
+    """Imports what the checks and all workers need. They share its memory: frozen, a look for circles leaves it alone."""
+    import rave_http.app  # noqa: F401
+
+    gc.freeze()
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from rave_core.testing import free_port
 
 STAND_IN = '''
 """Answers with facts about the worker. What it does beyond that, files in its directory say."""
-import asyncio, json, logging, os, sys
+import asyncio, gc, json, logging, os, sys
 from pathlib import Path
 
 def create_app(settings, service, board):
@@ -51,6 +51,7 @@ class App:
             "namespaces": dict(self.settings.namespaces), "url_base": self.service.url_base,
             "config": self.service.namespace_config, "root": self.service.namespace_root,
             "fatal": self.service.load_error_fatal, "allow_anonymous": self.service.allow_anonymous,
+            "frozen": gc.get_freeze_count(),
             "imported": sorted(name for name in ("numpy", "pandas", "rave_flow") if name in sys.modules),
         }
 
