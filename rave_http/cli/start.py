@@ -105,7 +105,7 @@ def prepare(launch: Launch, *, warn: Callable[[str], None]) -> Prepared:
 
 
 def _import_once() -> None:
-    """Imports what the checks and all workers need. They share its memory: frozen, a look for circles leaves it alone."""
+    """Imports what the checks and all workers need. They share its memory, which no look for circles touches."""
     import rave_http.app  # noqa: F401
 
     gc.freeze()

@@ -51,7 +51,7 @@ def test_it_serves_and_says_where(place: Any) -> None:
 
 
 def test_the_process_that_forks_has_opened_nothing_and_imported_no_plugin(place: Any) -> None:
-    """Workers load them afresh, and share the rest; nothing but the service listens, gunicorn's control socket least."""
+    """Workers load them, and share the rest. Nothing but the service listens, gunicorn's control socket least."""
     process = place.serve("--load-error-fatal")
     facts = place.ask()
     assert facts["imported"] == []
@@ -86,8 +86,8 @@ def test_plugins_that_the_command_line_loaded_are_not_in_the_workers(place: Any)
     process = place.start_installed("serve", "--bind", place.bind, "--workers", "1", SPIED=str(spied))
     place.pids.append(process.pid)
     assert any(f"serves {INSTALLED} namespaces at http://{place.bind}" in line for line in process.stderr)
-    (worker,) = psutil.Process(process.pid).children()
-    assert str(worker.pid) in spied.read_text().split()
+    children = {str(child.pid) for child in psutil.Process(process.pid).children()}
+    assert children & set(spied.read_text().split())
 
 
 def test_switches_are_stronger_than_the_settings_file(place: Any) -> None:
