@@ -6,6 +6,7 @@ the scenario and how to open a store as JSON from standard input, and writes the
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -77,9 +78,11 @@ class ProcessHarness(ABC, Generic[T]):
     """How each child opens its store, a ``T``."""
 
     def __init__(self, opening: str, place: str) -> None:
-        """``opening`` is source that defines the function which opens ``place``."""
-        self._opening = opening
+        """``opening`` is source that defines the function which opens ``place``. It runs once; children share its modules."""
         self._place = place
+        self._named: dict[str, Callable[[str], Any]] = {}
+        exec(opening, self._named)  # noqa: S102  # a test's own words
+        gc.freeze()  # a child that looks for circles would copy their memory
 
     @abstractmethod
     @contextmanager
@@ -92,9 +95,7 @@ class ProcessHarness(ABC, Generic[T]):
 
     def defined(self, name: str) -> Callable[[str], Any]:
         """The function that ``opening`` defines under a name."""
-        named: dict[str, Callable[[str], Any]] = {}
-        exec(self._opening, named)  # noqa: S102  # a test's own words
-        return named[name]
+        return self._named[name]
 
     def play(self, act: Callable[[T], object]) -> Any:
         """What ``act`` gives, in a child of its own, for a store opened there.
