@@ -106,7 +106,7 @@ def prepare(launch: Launch, *, warn: Callable[[str], None]) -> Prepared:
 
 def _import_once() -> None:
     """Imports what the checks and all workers need. They share its memory, which no look for circles touches."""
-    import rave_http.app  # noqa: F401
+    import rave_http.app  # noqa: F401  # for what it imports
 
     gc.freeze()
 
