@@ -78,7 +78,10 @@ class ProcessHarness(ABC, Generic[T]):
     """How each child opens its store, a ``T``."""
 
     def __init__(self, opening: str, place: str) -> None:
-        """``opening`` is source that defines the function which opens ``place``. It runs once; children share its modules."""
+        """``opening`` is source that defines the function which opens ``place``.
+
+        It runs once; children share its modules.
+        """
         self._place = place
         self._named: dict[str, Callable[[str], Any]] = {}
         exec(opening, self._named)  # noqa: S102  # a test's own words
