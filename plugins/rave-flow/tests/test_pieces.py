@@ -13,10 +13,8 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rave_flow.errors import UnreadableError
 from rave_flow.formats import chunks
 from rave_flow.formats.chunks import blocks, pieces_of
-from rave_flow.formats.heads import Head
 from rave_flow.formats.parquet_files import summarize
 from rave_flow.formats.source_directory import Repository, SourceFile
 from rave_flow.formats.to_parquet import to_parquet
@@ -166,12 +164,25 @@ def test_the_number_of_a_bad_line_is_that_of_the_file(tmp_path: Path, monkeypatc
     assert len(pieces_of(SourceFile.at(tmp_path / "conn.log"))) > 5
 
 
-def test_other_columns_in_a_later_piece_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As within one: a log that was restarted with other fields must not be read with the old ones."""
-    monkeypatch.setattr(chunks, "LARGEST", 500)
-    (tmp_path / "conn.log").write_text(HEAD + row() * 20 + "#fields\tts\tb\n" + "1\t2\n")
-    with pytest.raises(UnreadableError, match=r"conn\.log, line 24: other #fields than at the top"):
-        flows_of(tmp_path / "conn.log", tmp_path / "flows.parquet")
+@pytest.mark.parametrize("largest", [200, 500, 1 << 20])
+@pytest.mark.parametrize("name", ["conn.log", "conn.log.gz"])
+def test_each_part_of_a_log_is_read_by_its_own_head(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, largest: int, name: str
+) -> None:
+    """A log that a restarted program went on with; wherever a block ends."""
+    monkeypatch.setattr(chunks, "LARGEST", largest)
+    names = HEAD.splitlines()[-1].split("\t")[1:]
+    turned = "#close\n#separator \\x3b\n#unset_field;?\n#path;conn\n#fields;" + ";".join(reversed(names)) + ";more\n"
+    other = ";".join(reversed(row().rstrip("\n").split("\t"))) + ";x\n"
+    text = HEAD + row() * 3 + turned + other * 4 + "#fields;ts;b\n1;2\n3;4\n" + HEAD + HEAD + row() * 5 + "cut\n"
+    content = text.encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    rows, skipped, first_bad = flows_of(tmp_path / name, tmp_path / "flows.parquet")
+    flows = {str({name: value for name, value in each.items() if name != "x_more"}) for each in rows}
+    assert (len(rows), len(flows), skipped) == (12, 1, 3)
+    assert sum(each.get("x_more") == "x" for each in rows) == 4
+    line = text[: text.index("1;2")].count("\n") + 1
+    assert first_bad.startswith(f"line {line} is under a later head that can't be read: no column 'src'")
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
@@ -188,13 +199,12 @@ def test_blocks_have_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_comments_within_a_block_are_found() -> None:
     """At its ends they are cut off, and counted; elsewhere the lines are looked at one by one."""
-    log = Log("conn.log", Head(("a", "b")))
-    assert log.plain(b"#x\n#y\n1\t2\n3\t#\n#close\n") == (b"1\t2\n3\t#\n", 2, 1)
-    assert log.plain(b"#only\n") == (b"", 1, 0)
+    log = Log()
+    assert log.plain(b"#x\n#y\n1\t2\n3\t#\n#close\n") == (b"1\t2\n3\t#\n", 2)
+    assert log.plain(b"#only\n") == (b"", 1)
     assert log.plain(b"1\t2\n#x\n3\t4\n") is None
     assert log.plain(b"1\t2") is None
     assert log.plain(b"1\t2\r\n") is None
-    assert log.plain(b"1\t2\n#fields\ta\tc\n") is None
 
 
 def _asked(results: Any) -> None:

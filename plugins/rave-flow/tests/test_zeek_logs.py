@@ -147,7 +147,6 @@ def test_what_a_sensor_left_unset_counts_nothing(serving: Serve, zeek: Zeek, lin
         (b'{"ts": 1', "it has no complete line"),
         (b'[\n{"ts": 1}\n]\n', "is a JSON array; expected an object on each line"),
         (b"#path\tdns\n#fields\tts\n", "#path is 'dns'"),
-        (b"#fields\tts\ta\n1\t2\n#fields\tts\tb\n", "line 3: other #fields"),
         (b"\x00\x01\x02", "no #fields line"),
     ],
 )

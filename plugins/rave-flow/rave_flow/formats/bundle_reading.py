@@ -10,7 +10,8 @@ from rave_flow.errors import UnreadableError
 from rave_flow.formats.bundles import Bundle
 from rave_flow.formats.heads import Head
 from rave_flow.formats.parquet_files import padded
-from rave_flow.formats.reading import Reading, flows_of_block, flows_of_lines
+from rave_flow.formats.reading import Reading, flows_of_lines, flows_of_section
+from rave_flow.formats.sections import Section, sections
 from rave_flow.formats.source_directory import SourceFile
 from rave_flow.formats.zeek import Log
 from rave_flow.model.columns import extra_columns, resolve
@@ -59,10 +60,11 @@ class BundleReading:
         known: dict[Head, list[str]] = {}
         extras: dict[str, None] = {}
         for place, (file, content) in enumerate(self.bundle.content()):
-            log_of_file = Log(file.path)
+            log_of_file = Log()
             try:
-                lines, _ = log_of_file.take(content)
-                head = log_of_file.learn(content)
+                section = _only(file, content)
+                lines, _ = log_of_file.take(section)
+                head = section.head
                 if head not in known:
                     known[head] = list(extra_columns(head.fields, resolve(head.fields, file.path)))
             except UnreadableError as error:
@@ -90,7 +92,7 @@ class BundleReading:
     def _together(self, head: Head, lines: bytes) -> pyarrow.Table | None:
         """The flows in lines of one head; ``None`` if one of them can't count."""
         trial = Reading(self.reading.path, self.reading.connection, self.reading.folder)
-        found = Log(self.reading.path, head)
+        found = Log()
         tables = list(flows_of_lines(trial, found, head, lines, range(1, lines.count(b"\n") + 1)))
         if trial.faults or found.faults or not tables:
             return None
@@ -99,8 +101,8 @@ class BundleReading:
 
     def _alone(self, place: int, file: SourceFile, content: bytes) -> Iterator[pyarrow.Table]:
         own = Reading(file.path, self.reading.connection, self.reading.folder)
-        found = Log(file.path)
-        tables = list(flows_of_block(own, found, content))
+        found = Log()
+        tables = list(flows_of_section(own, found, _only(file, content)))
         own.take(found)
         told = own.left_out
         if told.lines and not any(table.num_rows for table in tables):
@@ -113,3 +115,8 @@ class BundleReading:
 
     def _fail(self, place: int, file: SourceFile, error: UnreadableError) -> None:
         self.failures.append((place, type(error).__name__, str(error).replace(file.path, PLACED)))
+
+
+def _only(file: SourceFile, content: bytes) -> Section:
+    """The one section of a small log."""
+    return next(sections(file.path, [content]))

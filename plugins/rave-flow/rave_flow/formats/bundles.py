@@ -10,7 +10,7 @@ from os.path import basename, dirname
 from rave_flow.errors import ChangedError, FlowError
 from rave_flow.formats.compression import opened
 from rave_flow.formats.file_names import Form
-from rave_flow.formats.heads import head_of
+from rave_flow.formats.sections import sections
 from rave_flow.formats.source_directory import SourceFile, form_of
 
 SMALL = 256 << 10
@@ -89,14 +89,15 @@ def groups(files: Iterable[SourceFile]) -> list[tuple[SourceFile, ...]]:
 def bundled(files: Sequence[SourceFile]) -> Bundle | None:
     """The small files that can be read together; ``None`` if there are fewer than two.
 
-    They are logs with a ``uid``, which identifies a connection found in two of them. A log without one, or one that
-    can't be read, is read alone.
+    They are logs with a ``uid``, which identifies a connection found in two of them, and with one head. Others, and
+    those that can't be read, are read alone.
     """
     total, chosen = sha256(), []
     for file in files:
         try:
             content = whole(file)
-            if "uid" not in head_of(file.path, content).fields:
+            heads = {section.head for section in sections(file.path, [content])}
+            if len(heads) > 1 or "uid" not in heads.pop().fields:
                 continue
         except (FlowError, OSError):
             continue

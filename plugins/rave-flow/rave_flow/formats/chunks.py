@@ -1,14 +1,14 @@
 """The parts in which files are read, each known by its content: appending to a log changes only its last part.
 
-A plain log or table is cut after whole lines. Everything else is one piece: reading can't start within a compressed
-stream, and programs do not append to it.
+A plain log or table is cut after whole lines, and where the columns of a log change. Everything else is one piece:
+reading can't start within a compressed stream, and programs do not append to it.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -19,10 +19,10 @@ from rave_flow.formats.delimited import Titles, blocks_with_titles
 from rave_flow.formats.file_names import Form
 from rave_flow.formats.heads import Head
 from rave_flow.formats.nfdump import span_of_capture, span_of_netflow
+from rave_flow.formats.sections import sections
 from rave_flow.formats.silk_files import span_of_silk
 from rave_flow.formats.source_directory import SourceFile, form_of
 from rave_flow.formats.spans import FIRST, LAST, Span, span_of_block, span_of_rows, span_of_statistics
-from rave_flow.formats.zeek import Log
 
 LARGEST = 32 << 20
 """The most bytes of a piece of a log, except for a longer line."""
@@ -73,7 +73,7 @@ class Piece:
     @property
     def facts(self) -> tuple[object, ...]:
         """All but the file, as plain values."""
-        head = self.head and (self.head.fields, self.head.pointers, self.head.separator, self.head.unset)
+        head = self.head and astuple(self.head)
         titles = self.titles and (self.titles.names, self.titles.separator, self.titles.has_line)
         return self.start, self.size, self.before, head, self.digest, self.span, titles
 
@@ -124,12 +124,13 @@ def pieces_of(file: SourceFile) -> tuple[Piece, ...]:
 
 
 def _of_log(file: SourceFile) -> Iterator[Piece]:
-    log, start, before = Log(file.path), 0, 0
+    start = 0
     with opened(file) as source:
-        for block in blocks(source):
-            head = log.learn(block)
-            yield Piece(file, start, len(block), before, head, _digest(before, head, block), span_of_block(block, head))
-            start, before = start + len(block), before + block.count(b"\n")
+        for section in sections(file.path, blocks(source)):
+            head, content, before = section.head, section.content, section.before
+            digest, span = _digest(before, head, content), span_of_block(content, head)
+            yield Piece(file, start, len(content), before, head, digest, span)
+            start += len(content)
 
 
 def _of_table(file: SourceFile) -> Iterator[Piece]:
@@ -214,8 +215,8 @@ def _by_program(find: Callable[[SourceFile, Path], Span | None]) -> Callable[[So
 
 def _span_of_log(file: SourceFile) -> Span | None:
     with opened(file) as source:
-        log = Log(file.path)
-        return _together(span_of_block(block, log.learn(block)) for block in blocks(source))
+        found = sections(file.path, blocks(source))
+        return _together(span_of_block(section.content, section.head) for section in found)
 
 
 def _span_of_table(file: SourceFile) -> Span | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from rave_flow.errors import UnreadableError
-from rave_flow.model.columns import ALIASES, is_alias
+from rave_flow.model.columns import ALIASES, is_alias, resolve
 
 BOM = b"\xef\xbb\xbf"
 SIZE = 1 << 20
@@ -45,12 +46,14 @@ class Head:
         pointers: where each of these is in an object; ``()`` for TSV.
         separator: between fields, one byte.
         unset: what represents a missing value.
+        fault: why no line under it can be read; ``""`` if they can. Only a later head of a log has one.
     """
 
     fields: tuple[str, ...]
     pointers: tuple[str, ...] = ()
     separator: str = "\t"
     unset: str = "-"
+    fault: str = ""
 
     @property
     def is_json(self) -> bool:
@@ -70,10 +73,12 @@ class LogKind:
     Attributes:
         name: of such a log, in messages.
         pattern: what the whole path matches.
+        check: takes names of columns and a place for messages, and raises `ColumnsError` if one is missing.
     """
 
     name: str
     pattern: str
+    check: Callable[[Sequence[str], str], object] = resolve
 
     def accepts(self, path: str) -> bool:
         """Whether a log of that path is of this kind."""
@@ -153,11 +158,21 @@ def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _of_comments(path: str, lines: list[bytes], kind: LogKind) -> Head:
-    separator, unset = b"\t", "-"
-    for line in lines:
-        if not line.startswith(b"#"):
-            break
+def later_head(path: str, comments: bytes, kind: LogKind, earlier: Head) -> Head:
+    """The head that comments within a log make, where it goes on with other columns; what they don't say stays."""
+    try:
+        found = _of_comments(path, comments.splitlines(), kind, earlier)
+        if found.fields != earlier.fields:
+            kind.check(found.fields, path)
+    except UnreadableError as error:
+        return Head((), fault=str(error).removeprefix(f"{path}: "))
+    return found
+
+
+def _of_comments(path: str, lines: list[bytes], kind: LogKind, earlier: Head | None = None) -> Head:
+    fields: tuple[str, ...] = ()
+    separator, unset = (earlier.separator.encode("latin-1"), earlier.unset) if earlier else (b"\t", "-")
+    for line in _of_last_head(lines):
         name, rest = _name_of(line, separator)
         if name == b"separator":
             separator = _unescaped(path, rest)
@@ -167,19 +182,16 @@ def _of_comments(path: str, lines: list[bytes], kind: LogKind) -> Head:
             raise UnreadableError(f"{path}: is not a {kind.name} log, its #path is {rest.decode('utf-8', 'replace')!r}")
         elif name == b"fields":
             fields = tuple(field.decode("utf-8", "replace") for field in rest.split(separator))
-            return Head(fields, (), separator.decode("latin-1"), _unset_after(lines, separator, unset))
-    raise UnreadableError(f"{path}: no #fields line before the data, so its columns are unknown")
+    if not fields:
+        raise UnreadableError(f"{path}: no #fields line before the data, so its columns are unknown")
+    return Head(fields, (), separator.decode("latin-1"), unset)
 
 
-def _unset_after(lines: list[bytes], separator: bytes, unset: str) -> str:
-    """The unset value, if the head gives it after the columns."""
-    for line in lines:
-        if not line.startswith(b"#"):
-            break
-        name, rest = _name_of(line, separator)
-        if name == b"unset_field":
-            unset = rest.decode("utf-8", "replace")
-    return unset
+def _of_last_head(lines: list[bytes]) -> list[bytes]:
+    """The comments at the start, without those of a head under which there is nothing."""
+    comments = list(takewhile(lambda line: line.startswith(b"#"), lines))
+    places = [place for place, line in enumerate(comments) if line.startswith(b"#fields")]
+    return comments[places[-2] + 1 :] if len(places) > 1 else comments
 
 
 def _name_of(line: bytes, separator: bytes) -> tuple[bytes, bytes]:
@@ -188,14 +200,6 @@ def _name_of(line: bytes, separator: bytes) -> tuple[bytes, bytes]:
         return b"separator", line[len(b"#separator") + 1 :]
     name, _, rest = line[1:].partition(separator)
     return name, rest
-
-
-def fields_said(line: bytes, head: Head) -> tuple[str, ...] | None:
-    """The columns that a comment within a log names; ``None`` if it names none."""
-    name, rest = _name_of(line.rstrip(b"\r\n"), head.separator.encode("latin-1"))
-    if name != b"fields":
-        return None
-    return tuple(field.decode("utf-8", "replace") for field in rest.split(head.separator.encode("latin-1")))
 
 
 def _unescaped(path: str, text: bytes) -> bytes:

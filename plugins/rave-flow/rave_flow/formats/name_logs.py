@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from rave_flow.formats.chunks import blocks
 from rave_flow.formats.compression import opened
 from rave_flow.formats.heads import LogKind
 from rave_flow.formats.objects import objects
+from rave_flow.formats.sections import Section, sections
 from rave_flow.formats.source_directory import SourceFile
 from rave_flow.formats.tsv import texts
 from rave_flow.formats.zeek import Log
@@ -47,7 +49,7 @@ def name_log_to_parquet(file: SourceFile, kind: str, target: Path) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    log = Log(file.path, kind=LogKind(kind, rf"{kind}(?:[_-].*)?"))
+    log, log_kind = Log(), LogKind(kind, rf"{kind}(?:[_-].*)?", partial(_check, kind))
     faults: Counter[str] = Counter()
     kinds = {"ts": pyarrow.timestamp("us")}
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in _COLUMNS])
@@ -57,11 +59,9 @@ def name_log_to_parquet(file: SourceFile, kind: str, target: Path) -> None:
             opened(file) as source,
             parquet.ParquetWriter(target, schema, compression="zstd") as writer,
         ):
-            for block in blocks(source):
-                for table in _tables(connection, log, block):
+            for section in sections(file.path, blocks(source), log_kind):
+                for table in _tables(connection, log, section, log_kind):
                     writer.write_table(_named(connection, table, kind, file.path, faults).cast(schema))
-            if log.head is None:
-                raise UnreadableError(f"{file.path}: is empty, not even a #fields line")
             facts = LeftOut.of(faults + log.faults, {}, _first(file, log)).facts()
             writer.add_key_value_metadata({_NOTE: json.dumps(facts)})
     except FileNotFoundError as error:
@@ -81,20 +81,29 @@ def _first(file: SourceFile, log: Log) -> str:
     return f"{file.name}: line {log.first[0]} {log.first[1]}" if log.first else ""
 
 
-def _tables(connection: duckdb.DuckDBPyConnection, log: Log, block: bytes) -> Iterator[pyarrow.Table]:
-    head = log.learn(block)
-    lines, numbers = log.take(block)
+def _tables(
+    connection: duckdb.DuckDBPyConnection, log: Log, section: Section, kind: LogKind
+) -> Iterator[pyarrow.Table]:
+    head = section.head
+    lines, numbers = log.take(section)
     if not lines:
         return
     if not head.is_json:
-        lines, _ = log.sift(lines, numbers)
+        lines, _ = log.sift(lines, numbers, head)
         if lines:
             yield texts(lines, head)
         return
-    found = objects(connection, lines, head, log.kind)
+    found = objects(connection, lines, head, kind)
     for place in found.broken:
         log.leave_out("line", numbers[place], "is not a whole JSON object")
     yield found.table
+
+
+def _check(kind: str, found: Sequence[str], path: str) -> None:
+    """Raises `ColumnsError` if a column is missing; objects may lack the name itself."""
+    missing = [name for name in _NEEDED if name not in found]
+    if missing or (NAMES[kind] not in found and not path.endswith("json")):
+        raise ColumnsError(f"{path}: no column {(missing or [NAMES[kind]])[0]!r} among {', '.join(found)}")
 
 
 def _named(
@@ -104,9 +113,7 @@ def _named(
     from pyarrow import compute
 
     column = NAMES[kind]
-    missing = [name for name in _NEEDED if name not in table.column_names]
-    if missing or (column not in table.column_names and not path.endswith("json")):
-        raise ColumnsError(f"{path}: no column {(missing or [column])[0]!r} among {', '.join(table.column_names)}")
+    _check(kind, table.column_names, path)
     name = f"lower(rtrim(trim({quoted(column)}), '.'))" if column in table.column_names else "NULL"
     uid = quoted("uid") if "uid" in table.column_names else "NULL"
     connection.register("block", table)

@@ -95,7 +95,7 @@ def padded(flows: pyarrow.Table, extras: Iterable[str]) -> pyarrow.Table:
 class Writer:
     """Writes one file, a table of flows at a time; within each they are put in order of time. For one thread.
 
-    All tables have the same columns: those of `schema`, and a source's own.
+    Tables have the columns of `schema`, and a source's own, which need not be the same in all.
 
     Args:
         connection: sums over rows; nothing else may use it at the same time.
@@ -137,11 +137,26 @@ class Writer:
             return
         if self._opened is None:
             self._extras = extras_of(flows.column_names)
+        elif more := set(extras_of(flows.column_names)) - set(self._extras):
+            self._widen(more)
         columns = self._file.schema
-        flows = flows.select(columns.names)
+        flows = padded(flows, self._extras).select(columns.names)
         self._digest(flows)
         self.rows += flows.num_rows
         self._file.write_table(in_order(flows, "ts").cast(columns), row_group_size=_ROWS)
+
+    def _widen(self, more: Iterable[str]) -> None:
+        """Begins the file anew with more columns of the source's own, which what was written lacks."""
+        from pyarrow.parquet import ParquetFile
+
+        self._file.close()
+        self._opened, self._extras = None, sorted({*self._extras, *more})
+        with self._target.open("rb") as narrow:
+            self._target.unlink()  # its content is there until it is closed
+            written = ParquetFile(narrow)
+            for place in range(written.num_row_groups):
+                flows = padded(written.read_row_group(place), self._extras)
+                self._file.write_table(flows.select(self._file.schema.names))
 
     def note(self, left_out: LeftOut, failures: Sequence[tuple[int, str, str]] = ()) -> None:
         """Notes what was added, and what could not be: lines, and files of a bundle."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rave_flow.formats.heads import Head
 from rave_flow.formats.normalized import normalized
 from rave_flow.formats.objects import objects, typed_objects
+from rave_flow.formats.sections import Section
 from rave_flow.formats.sound_columns import sound_columns
 from rave_flow.formats.tsv import is_list, texts, typed
 from rave_flow.formats.zeek import Log
@@ -122,13 +123,11 @@ def _has_icmp(table: pyarrow.Table, chosen: Mapping[str, str]) -> bool:
     return not words.isdisjoint(ICMP)
 
 
-def flows_of_block(reading: Reading, found: Log, block: bytes) -> Iterator[pyarrow.Table]:
+def flows_of_section(reading: Reading, found: Log, section: Section) -> Iterator[pyarrow.Table]:
     """The flows of many lines: as typed columns if all are as expected, otherwise as text."""
-    head = found.learn(block)
-    lines, numbers = found.take(block)
-    if not lines:
-        return
-    yield from flows_of_lines(reading, found, head, lines, numbers)
+    lines, numbers = found.take(section)
+    if lines:
+        yield from flows_of_lines(reading, found, section.head, lines, numbers)
 
 
 def flows_of_lines(
@@ -149,7 +148,7 @@ def flows_of_lines(
         return
     table = typed(lines, head, chosen)
     if table is None:
-        lines, numbers = found.sift(lines, numbers)
+        lines, numbers = found.sift(lines, numbers, head)
         table = typed(lines, head, chosen) if lines else None
     if table is not None:
         yield reading.flows(table, chosen, types, numbers)

@@ -35,6 +35,8 @@ FIRST, LAST = 2**62, -1
 
 def span_of_block(block: bytes, head: Head) -> Span | None:
     """The same for some lines; a span that ends before it starts if none of them is a flow."""
+    if head.fault:
+        return None
     if head.is_json:
         return None if head.is_eve else _of_objects(block)
     place = next((place for place, name in enumerate(head.fields) if folded(name) == "ts"), None)

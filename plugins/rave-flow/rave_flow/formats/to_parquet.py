@@ -24,7 +24,8 @@ from rave_flow.formats.ipfix_files import Ipfix
 from rave_flow.formats.nfdump import COLUMNS as FLOW_COLUMNS
 from rave_flow.formats.nfdump import SAID, SELECT, to_json
 from rave_flow.formats.parquet_files import Writer
-from rave_flow.formats.reading import Reading, flows_of_block
+from rave_flow.formats.reading import Reading, flows_of_section
+from rave_flow.formats.sections import Section, sections
 from rave_flow.formats.silk_files import silk_to_csv
 from rave_flow.formats.source_directory import form_of
 from rave_flow.formats.zeek import Log
@@ -95,16 +96,14 @@ def _described(path: str) -> Iterator[None]:
 
 
 def _from_log(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
-    found = Log(reading.path, piece.head, piece.before)
+    found = Log()
     try:
-        if piece.is_part:
-            yield from flows_of_block(reading, found, piece.content())
-        else:
-            with opened(piece.file) as source:
-                for block in blocks(source):
-                    yield from flows_of_block(reading, found, block)
-            if found.head is None:
-                raise UnreadableError(f"{reading.path}: is empty, not even a #fields line")
+        if piece.head is not None:
+            yield from flows_of_section(reading, found, Section(piece.head, piece.content(), piece.before))
+            return
+        with opened(piece.file) as source:
+            for section in sections(reading.path, blocks(source)):
+                yield from flows_of_section(reading, found, section)
     finally:
         reading.take(found)
 

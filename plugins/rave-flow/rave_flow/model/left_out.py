@@ -12,6 +12,7 @@ from rave_core.rendering import NOTES
 
 REASONS = {
     "line": "cut, of another number of fields, or no JSON",
+    "head": "under a later head of their log that can't be read",
     "time": "without a time that can be read",
     "address": "with text that is not an address",
     "port": "with a port out of range",
