@@ -32,6 +32,7 @@ __all__ = [
     "hookspec",
     "rave_backend_failed",
     "rave_called",
+    "rave_check_settings",
     "rave_choose_backend",
     "rave_compute",
     "rave_default_strategy",
@@ -112,6 +113,18 @@ def rave_register_pools(registry: Registry[Callable[[Settings], object]]) -> Non
     """Adds pools by name, for `rave_core.map`: ``registry.add("dask", factory, origin=__name__)``.
 
     A factory is a `rave_core.PoolFactory`.
+    """
+
+
+@hookspec
+def rave_check_settings(settings: Settings) -> None:
+    """Returns if what the settings say to the plugin is right, such as its table ``[plugins.NAME]``.
+
+    ``rave doctor``, ``rave config`` and the start of a service ask, of each plugin by itself. An implementation changes
+    nothing and connects to nothing.
+
+    Raises:
+        ConfigurationError: something is wrong; the message says where it stands, and what would be right.
     """
 
 

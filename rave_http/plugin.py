@@ -1,4 +1,4 @@
-"""What the service adds to RAVE: the commands ``serve``, ``jobs``, ``key`` and ``events`` of ``rave``."""
+"""What the service adds to RAVE: the commands ``serve``, ``jobs``, ``key`` and ``events``; the check of its table."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from rave_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from rave_core.registry import Registry
+    from rave_core.settings import Settings
 
 
 @hookimpl
@@ -22,3 +23,18 @@ def rave_register_commands(registry: Registry[Any]) -> None:
     registry.add("jobs", jobs, origin=__name__)
     registry.add("key", key, origin=__name__)
     registry.add("events", events, origin=__name__)
+
+
+@hookimpl
+def rave_check_settings(settings: Settings) -> None:
+    """Checks ``[service]``; without the extra ``http``, only names and types."""
+    from rave_http.settings import ServiceSettings
+
+    service = ServiceSettings.of(settings)
+    if not settings.service:
+        return
+    try:
+        from rave_http.process.preflight import check_service
+    except ModuleNotFoundError:
+        return  # nobody serves here
+    check_service(settings, service)

@@ -81,6 +81,8 @@ def examine(session: Session) -> Iterator[Finding]:
     except RaveError as error:
         yield _error("settings", str(error), _correction(session))
         return
+    for mistake in runtime.plugins.mistakes(session.settings):
+        yield _error("settings", mistake, _correction(session))
     for name, kind, urls in (
         ("data", Kind.DATA, session.settings.cache),
         ("products", Kind.FILE, session.settings.products),

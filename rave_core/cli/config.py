@@ -6,29 +6,39 @@ from collections.abc import Mapping
 
 import click
 
+from rave_core.cli.ending import USAGE, Left
 from rave_core.cli.output import note, print_json, print_table, say
 from rave_core.cli.session import current_session
 from rave_core.cli.switches import json_option
 from rave_core.errors import OptionError
+from rave_core.plugins.discovery import Plugins
+from rave_core.settings import Settings
 from rave_core.settings import trust as trusting
 
 
 @click.group(invoke_without_command=True)
-@json_option("{settings: {name: {value, origin}}, ignored_variables, left_out}")
+@json_option("{settings: {name: {value, origin}}, ignored_variables, left_out, mistakes}")
 @click.pass_context
 def config(context: click.Context, as_json: bool) -> None:
     """Show every setting, and where its value comes from.
 
     You can set each in rave.toml, by a variable RAVE_NAME, or with --set NAME=VALUE before the command. Passwords and
-    other secrets are hidden.
+    other secrets are hidden. Exits with 2 if the table of the service or of a plugin has a mistake.
     """
     if context.invoked_subcommand is not None:
         return
     settings = current_session().settings
+    mistakes = Plugins.installed(settings.disabled_plugins).mistakes(settings)
+    _print(settings, mistakes, as_json=as_json)
+    if mistakes:
+        raise Left(USAGE)
+
+
+def _print(settings: Settings, mistakes: list[str], *, as_json: bool) -> None:
     explained = settings.explain()
     if as_json:
         values = {name: {"value": value, "origin": origin} for name, value, origin in explained}
-        told = {"ignored_variables": settings.ignored_variables, "left_out": settings.left_out}
+        told = {"ignored_variables": settings.ignored_variables, "left_out": settings.left_out, "mistakes": mistakes}
         print_json({"settings": values, **told})
         return
     print_table(
@@ -36,6 +46,8 @@ def config(context: click.Context, as_json: bool) -> None:
     )
     for variable in settings.ignored_variables:
         note(f"warning: {variable} is set, but it is not a setting")
+    for mistake in mistakes:
+        note(f"error: {mistake}")
 
 
 @config.command()

@@ -22,7 +22,7 @@ from rave_core.backend import BackendFactory
 from rave_core.clock import Clock
 from rave_core.codecs import Codecs
 from rave_core.converters import Converter, named
-from rave_core.errors import PluginError, RaveWarning, nearest
+from rave_core.errors import PluginError, RaveError, RaveWarning, describe_error, nearest
 from rave_core.events import BusFactory
 from rave_core.plugins.provenance import doubt_of
 from rave_core.registry import Registry
@@ -165,6 +165,19 @@ class Plugins:
     def _call(self, found: FoundPlugin, hook: str, **arguments: Any) -> Any:
         others = [plugin for _, plugin in self._manager.list_name_plugin() if plugin not in (None, found.plugin)]
         return self._manager.subset_hook_caller(hook, others)(**arguments)
+
+    def mistakes(self, settings: Settings) -> list[str]:
+        """What is wrong in the tables of plugins, the service's among them, in words: one text for each plugin."""
+        found = []
+        for each in self.found:
+            try:
+                self._call(each, "rave_check_settings", settings=settings)
+            except RaveError as error:
+                found.append(str(error))
+            except Exception as error:  # noqa: BLE001  # third-party hooks may raise anything
+                _log.debug("rave_check_settings of %s failed", each.name, exc_info=True)
+                found.append(f"rave_check_settings of {each.name} failed: {describe_error(error)}")
+        return found
 
     def check(self) -> None:
         """Raises an error if there are problems.

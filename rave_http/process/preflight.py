@@ -20,10 +20,13 @@ from rave_core.clock import SystemClock
 from rave_core.errors import ConfigurationError, RaveError, StoreAwayError, describe_error
 from rave_core.settings import Settings
 from rave_http.process.launch import Launch
+from rave_http.process.sockets import check_address
 from rave_http.settings import ServiceSettings
 
 if TYPE_CHECKING:
     from rave_core.runtime.runtime import Runtime
+    from rave_http.auth.authorization import Access
+    from rave_http.plugins.discovery import HttpPlugins
 
 _clock = SystemClock()
 _LIMIT: Final = 120.0  # seconds
@@ -134,6 +137,18 @@ class Check:
         return _clock.monotonic() >= self._end
 
 
+def check_service(settings: Settings, service: ServiceSettings) -> None:
+    """Returns if the service's settings are right, as far as that shows without serving.
+
+    Raises:
+        ConfigurationError, UnknownNameError: one is not; the message says what would be right.
+    """
+    from rave_http.plugins.discovery import HttpPlugins
+
+    check_address(service.bind)
+    _access(service, HttpPlugins.installed(settings.disabled_plugins))
+
+
 def _report(writing: int, launch: Launch, settings: Settings, service: ServiceSettings, outside: str) -> None:
     """In the child: checks, reports to the parent, and ends."""
     try:
@@ -155,19 +170,13 @@ def _report(writing: int, launch: Launch, settings: Settings, service: ServiceSe
 
 def _look(launch: Launch, settings: Settings, service: ServiceSettings, outside: str) -> Findings:
     from rave_core.runtime.runtime import Runtime
-    from rave_http.auth.api_keys import KeyStore
-    from rave_http.auth.authorization import Access
-    from rave_http.auth.rate_limits import Rates
     from rave_http.plugins.discovery import HttpPlugins
 
     os.chdir(launch.working_directory)
     launch.log.start()
     logging.disable()  # each worker logs what it finds
     plugins = HttpPlugins.installed(settings.disabled_plugins)
-    for name in {service.executor, *(str(own["executor"]) for own in service.operations.values() if "executor" in own)}:
-        plugins.executors.find(name)
-    Rates.of(service)
-    access = Access(service, KeyStore.of(service, _clock), plugins.hooks, _clock)
+    access = _access(service, plugins)
     if outside and not (service.allow_anonymous or access.is_configured):
         raise ConfigurationError(ADVICE.format(outside))
     with Runtime(settings) as runtime:
@@ -175,9 +184,30 @@ def _look(launch: Launch, settings: Settings, service: ServiceSettings, outside:
             plugins.check()
         namespaces = _namespaces(settings, service)
         _check_release(runtime)
-        warnings = [*_not_shared(settings, service), *_troubles(runtime), *_trouble_of_documents(runtime)]
+        warnings = [
+            *runtime.plugins.mistakes(settings),
+            *_not_shared(settings, service),
+            *_troubles(runtime),
+            *_trouble_of_documents(runtime),
+        ]
         has_services = runtime.plugins.implements("rave_services")
     return Findings(namespaces=namespaces, has_services=has_services, warnings=tuple(warnings))
+
+
+def _access(service: ServiceSettings, plugins: HttpPlugins) -> Access:
+    """Who may do what. What else the settings name is looked at, too.
+
+    Raises:
+        ConfigurationError, UnknownNameError: as `check_service`.
+    """
+    from rave_http.auth.api_keys import KeyStore
+    from rave_http.auth.authorization import Access
+    from rave_http.auth.rate_limits import Rates
+
+    for name in {service.executor, *(str(own["executor"]) for own in service.operations.values() if "executor" in own)}:
+        plugins.executors.find(name)
+    Rates.of(service)
+    return Access(service, KeyStore.of(service, _clock), plugins.hooks, _clock)
 
 
 def _check_release(runtime: Runtime) -> None:

@@ -47,6 +47,16 @@ class Listener:
         self._socket.close()
 
 
+def check_address(bind: str) -> None:
+    """Returns if ``bind`` is written as an address; whether it can be listened on is not tried.
+
+    Raises:
+        ConfigurationError: it is not; the message says what would be right.
+    """
+    if not bind.startswith("unix:"):
+        _parts(bind)
+
+
 def listen(bind: str) -> Listener:
     """Listens at ``bind``, or where systemd listens for this process.
 

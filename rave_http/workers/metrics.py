@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
@@ -30,6 +30,8 @@ _SYSTEM_ROUTES: Final = {
     *("openapi.json", "livez", "readyz", "metrics", "statistics", "version", "problems", "events", "log"),
 }
 _OTHER: Final = "other"
+End: TypeAlias = Literal["finished", "failed", "cancelled", "skipped"]
+"""How a job ended, as metrics tell it apart."""
 _SYNC_SECONDS: Final = 1.0
 _STATISTICS: Final = {
     "Backend Failures": ("rave_backend_failures", "What backends failed to do, and the service did without"),
@@ -62,6 +64,7 @@ class _ComputationMetrics(NamedTuple):
     finished: Counter
     failed: Counter
     cancelled: Counter
+    skipped: Counter
     seconds: Histogram
 
 
@@ -159,13 +162,11 @@ class Metrics:
         counted.running.inc()
         counted.started.inc()
 
-    def computation_ended(
-        self, operation: str, seconds: float | None, *, failed: bool = False, cancelled: bool = False
-    ) -> None:
+    def computation_ended(self, operation: str, seconds: float | None, end: End = "finished") -> None:
         """Counts a job that ended, ``seconds`` after it started; ``None`` for one that never got its turn."""
         counted = self._computation_metrics(operation)
-        ended = counted.failed if failed else counted.finished
-        (counted.cancelled if cancelled else ended).inc()
+        ended: Counter = getattr(counted, end)
+        ended.inc()
         if seconds is None:
             counted.queued.dec()
             return
@@ -252,7 +253,12 @@ class Metrics:
         self._started = Counter("rave_computations_started", "Computations started", by, registry=registry)
         self._finished = Counter("rave_computations_finished", "Computations that gave a result", by, registry=registry)
         self._failed = Counter("rave_computations_failed", "Computations that gave no result", by, registry=registry)
-        self._cancelled = Counter("rave_computations_cancelled", "Computations that users ended", by, registry=registry)
+        self._cancelled = Counter(
+            "rave_computations_cancelled", "Computations that were cancelled or interrupted", by, registry=registry
+        )
+        self._skipped = Counter(
+            "rave_computations_skipped", "Computations that had just failed in another worker", by, registry=registry
+        )
         self._computation_seconds = Histogram(
             "rave_computation_duration_seconds",
             "Seconds that a computation took once it was started",
@@ -316,6 +322,7 @@ class Metrics:
                 self._finished.labels(name),
                 self._failed.labels(name),
                 self._cancelled.labels(name),
+                self._skipped.labels(name),
                 self._computation_seconds.labels(name),
             )
         return found

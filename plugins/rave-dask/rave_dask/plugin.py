@@ -1,4 +1,4 @@
-"""What this package adds to RAVE: the pool ``dask``."""
+"""What this package adds to RAVE: the pool ``dask``, and its settings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from rave_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from rave_core import Pool, Settings
+    from rave_core import Pool
     from rave_core.registry import Registry
+    from rave_core.settings import Settings
 
 
 @hookimpl
@@ -23,3 +24,12 @@ def open_pool(settings: Settings) -> Pool:
     from rave_dask.pool import DaskPool
 
     return DaskPool(settings)
+
+
+@hookimpl
+def rave_check_settings(settings: Settings) -> None:
+    """Checks ``[plugins.dask]``, if there is one: nobody needs a cluster just because this is installed."""
+    from rave_dask.settings import DaskSettings
+
+    if settings.plugins.get(DaskSettings.plugin):
+        DaskSettings.of(settings)

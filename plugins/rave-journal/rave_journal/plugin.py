@@ -1,4 +1,4 @@
-"""What this package adds to RAVE: the command ``rave journal``, and the converter ``journal``."""
+"""What this package adds to RAVE: the command ``rave journal``, the converter ``journal``, its settings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from rave_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from rave_core.registry import Registry
+    from rave_core.settings import Settings
 
 
 @hookimpl
@@ -24,3 +25,11 @@ def rave_register_converters(registry: Registry[Any]) -> None:
     from rave_journal.arguments import JournalConverter
 
     registry.add("journal", JournalConverter(), origin=__name__)
+
+
+@hookimpl
+def rave_check_settings(settings: Settings) -> None:
+    """Checks ``[plugins.journal]``."""
+    from rave_journal.settings import JournalSettings
+
+    JournalSettings.of(settings)

@@ -9,6 +9,7 @@ from rave_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from rave_core.lifecycle import PluginContext, Service
     from rave_core.registry import Registry
+    from rave_core.settings import Settings
 
 
 @hookimpl
@@ -30,3 +31,11 @@ def rave_services(context: PluginContext) -> list[Service] | None:
     from rave_monitor.service import services_of
 
     return services_of(configs)
+
+
+@hookimpl
+def rave_check_settings(settings: Settings) -> None:
+    """Checks ``[plugins.monitor]``."""
+    from rave_monitor.settings import MonitorSettings
+
+    MonitorSettings.of(settings)

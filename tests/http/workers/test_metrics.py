@@ -113,8 +113,8 @@ def test_computations_are_counted_from_queue_to_end(metrics: Metrics) -> None:
     by = '{"operation": "flow/top"}'
     assert (found["rave_computations_queued" + by], found["rave_computations_running" + by]) == (1, 2)
     metrics.computation_ended("flow/top", 1.5)
-    metrics.computation_ended("flow/top", 0.2, failed=True)
-    metrics.computation_ended("flow/top", None, failed=True)
+    metrics.computation_ended("flow/top", 0.2, "failed")
+    metrics.computation_ended("flow/top", None, "failed")
     found = samples(metrics)
     assert (found["rave_computations_queued" + by], found["rave_computations_running" + by]) == (0, 0)
     assert found["rave_computations_started_total" + by] == 2

@@ -175,6 +175,7 @@ def test_what_takes_opening_to_see_is_checked_too(place: Any) -> None:
             f"{INSTALLED} the workers can't share what they compute, since 'cache' is stored in",
         ),
         ({"cache": "memory://"}, {"workers": 1}, None, "", f"{INSTALLED}\n"),
+        ({"plugins": {"web": {"hstss": 1}}}, {}, None, "", f"{INSTALLED} given [plugins.web]: unknown setting 'hstss'"),
     ]
     command = [sys.executable, "-c", CHECKS, repr([case[:4] for case in wrong])]
     done = subprocess.run(command, cwd=place.directory, capture_output=True, text=True, timeout=60)
