@@ -10,13 +10,17 @@ from typing import Any, Final
 
 import msgspec
 
-from rave_http.description.dashboards import COLUMNS, FORMAT, Dashboard, Panel, Variable, View
+from rave_http.description.dashboards import COLUMNS, FORMAT, Annotation, Choices, Dashboard, Panel, Variable, View
 from rave_http.description.saved_calls import AskedCall
 
-FIELDS: Final = ("title", "shared", "from", "to", "zone", "align", "refresh", "variables")
+FIELDS: Final = ("title", "shared", "from", "to", "zone", "align", "refresh", "variables", "annotations")
+_LISTED: Final = {"variables": "variable", "annotations": "annotation"}
+"""Fields with a line for each thing, and what such a thing is called."""
 PANEL_FIELDS: Final = ("id", "title", "call", "range", "view", "text", "at")
 MOST_PANELS: Final = 60
 _VARIABLE: Final = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\(([^)]*)\))?\s*=(.*)")
+_COLUMN: Final = re.compile(r"column (.+) of (\S+?/\S+)( in the time)?")
+_IN_TIME: Final = " in the time"
 _USUAL: Final = (6, 4)
 _TEXT: Final = (COLUMNS, 1)
 
@@ -44,6 +48,7 @@ class DashboardTexts:
             **dict(zip(("from", "to", "zone", "align"), times, strict=True)),
             "refresh": board.refresh,
             "variables": "\n".join(_variable_text(*each) for each in board.variables.items()),
+            "annotations": "\n".join(map(_annotation_text, board.annotations)),
         }
         return cls(fields, [_panel_texts(panel) for panel in board.panels])
 
@@ -60,8 +65,9 @@ class DashboardTexts:
     @property
     def lines(self) -> list[str]:
         """All of it line by line, for comparing two versions."""
-        found = [f"{name}: {text}" for name, text in self.fields.items() if name != "variables" and text]
-        found += [f"variable {line}" for line in self.fields["variables"].splitlines() if line.strip()]
+        found = [f"{name}: {text}" for name, text in self.fields.items() if name not in _LISTED and text]
+        for name, word in _LISTED.items():
+            found += [f"{word} {line}" for line in self.fields[name].splitlines() if line.strip()]
         for texts in self.panels:
             found += [f"panel {texts['id']}: {name}: {text}" for name, text in texts.items() if text and name != "id"]
         return found
@@ -80,6 +86,7 @@ class DashboardTexts:
             "refresh": fields["refresh"] or "at-expiry",
             "variables": dict(_variable(line) for line in fields["variables"].splitlines() if line.strip()),
             "panels": self._panels(),
+            "annotations": [_annotation(line) for line in fields["annotations"].splitlines() if line.strip()],
             "shared": [each.strip() for each in fields["shared"].split(",") if each.strip()],
         }
         if times:
@@ -126,7 +133,9 @@ def _panel_texts(panel: Panel) -> dict[str, str]:
 
 
 def _view_text(view: View) -> str:
-    texts = [view.mark] + [f"{name}={text}" for name in ("x", "y", "series", "sort") if (text := getattr(view, name))]
+    texts = [view.mark] + [
+        f"{name}={text}" for name in ("x", "y", "series", "sort", "compare") if (text := getattr(view, name))
+    ]
     texts += [f"rows={view.rows}"] if view.rows != View().rows else []
     texts += [f"link.{column}={call}" for column, call in view.link.items()]
     return "" if texts == ["auto"] else shlex.join(texts)
@@ -153,15 +162,51 @@ def _variable(line: str) -> tuple[str, dict[str, Any]]:
     if found is None:
         right = "'name = text' or 'name (Label) = one | two | three'"
         raise ValueError(f"the variable {line.strip()[:80]!r}: write {right}")
-    texts = [each.strip() for each in found[3].split("|")]
-    choices = texts if len(texts) > 1 else []
-    return found[1], {"label": (found[2] or "").strip(), "default": texts[0], "choices": choices}
+    default, is_more, rest = (each.strip() for each in found[3].partition("|"))
+    variable: dict[str, Any] = {"label": (found[2] or "").strip(), "default": default}
+    column = _COLUMN.fullmatch(rest)
+    if column:
+        called = msgspec.to_builtins(AskedCall.read(column[2]))
+        variable["choices"] = {**called, "column": column[1], "range": bool(column[3])}
+    elif is_more:
+        variable["choices"] = [default, *(each.strip() for each in rest.split("|"))]
+    return found[1], variable
 
 
 def _variable_text(name: str, variable: Variable) -> str:
-    others = [each for each in variable.choices if each != variable.default]
+    if isinstance(variable.choices, Choices):
+        source = variable.choices
+        others = [f"column {source.column} of {_in_one_word(source.call)}{_IN_TIME if source.range else ''}"]
+    else:
+        others = [each for each in variable.choices if each != variable.default]
     label = f" ({variable.label})" if variable.label else ""
     return f"{name}{label} = {' | '.join([variable.default, *others])}"
+
+
+def _in_one_word(call: AskedCall) -> str:
+    return call.plain.replace(" ", "%20").replace("|", "%7C")
+
+
+def _annotation(line: str) -> dict[str, Any]:
+    right = "'flow/scans time=decided_at label=src where=verdict=scanner'"
+    try:
+        call, *others = shlex.split(line)
+        found: dict[str, Any] = msgspec.to_builtins(AskedCall.read(call))
+        for word in others:
+            name, _, value = word.partition("=")
+            if (name, value) not in (("range", "yes"), ("range", "no")) and name not in ("time", "label", "where"):
+                raise ValueError(f"{word[:40]!r} is none of time=, label=, where= and range=no")
+            found[name] = value != "no" if name == "range" else value
+        msgspec.convert(found, Annotation)
+    except ValueError as error:
+        raise ValueError(f"the annotation {line.strip()[:80]!r}: {error}; write one such as {right}") from None
+    return found
+
+
+def _annotation_text(annotation: Annotation) -> str:
+    texts = [annotation.call.plain, f"time={annotation.time}"]
+    texts += [f"{name}={text}" for name in ("label", "where") if (text := getattr(annotation, name))]
+    return shlex.join([*texts, *([] if annotation.range else ["range=no"])])
 
 
 def _place(text: str, number: int) -> tuple[int, ...] | None:

@@ -12,14 +12,17 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 
 from rave_core.errors import nearest
-from rave_http.description.saved_calls import AskedCall, Shared, Title
-from rave_http.description.time_spans import TimeSpan, written
+from rave_http.description.saved_calls import AskedCall, OperationName, Shared, Texts, Title
+from rave_http.description.time_spans import TimeSpan, time_before, written
 
 FORMAT: Final = "rave.dashboard/1"
 COLUMNS: Final = 12
 """Of the grid of a dashboard."""
 STEP: Final = "step"
 """The variable that stands for the width of a bin of time."""
+MOST_CHOICES: Final = 200
+LINES: Final = ("line", "area")
+"""The marks of charts that go along an axis, such as one of time."""
 _VARIABLE: Final = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})")
 _Name: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]\w{0,39}$")]
 _Short: TypeAlias = Annotated[str, msgspec.Meta(max_length=200)]
@@ -48,18 +51,72 @@ class TimeRange(
     align: _Short = ""
 
 
+class Choices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The values of a column of a result, which a variable is offered.
+
+    Attributes:
+        operation: ``namespace/operation``.
+        arguments: its texts by parameter, which can contain ``$step``.
+        range: whether the call gets the time of the dashboard.
+        column: whose values they are, each once, in the order of the rows.
+    """
+
+    operation: OperationName
+    arguments: Texts = msgspec.field(default_factory=dict)
+    range: bool = False
+    column: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+    @property
+    def call(self) -> AskedCall:
+        """The call that gives them."""
+        return AskedCall(operation=self.operation, arguments=self.arguments)
+
+
 class Variable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A text that arguments contain as ``$name``.
 
     Attributes:
         label: in words; the name by default.
         default: its text unless the page is asked for another.
-        choices: the only texts that it can have; any, if there are none.
+        choices: the only texts that it can have; any, if there are none. Those of an operation are offered, and the
+            address of the page can have others.
     """
 
     label: _Short = ""
     default: _Short = ""
-    choices: Annotated[list[_Short], msgspec.Meta(max_length=200)] = msgspec.field(default_factory=list)
+    choices: Annotated[list[_Short], msgspec.Meta(max_length=MOST_CHOICES)] | Choices = msgspec.field(
+        default_factory=list
+    )
+
+    @property
+    def texts(self) -> list[str]:
+        """The only texts that it can have; empty for any."""
+        return [] if isinstance(self.choices, Choices) else self.choices
+
+
+class Annotation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Rows of a result, each a moment that charts of time mark.
+
+    Attributes:
+        operation: ``namespace/operation``.
+        arguments: its texts by parameter, which can contain variables.
+        range: whether the call gets the time of the dashboard.
+        time: the column that says when.
+        label: the column that says what; empty for the time alone.
+        where: a condition that rows have to fulfil, such as ``verdict=scanner``; empty for all rows.
+    """
+
+    operation: OperationName
+    arguments: Texts = msgspec.field(default_factory=dict)
+    range: bool = True
+    time: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    label: _Short = ""
+    where: _Short = ""
+
+    @property
+    def call(self) -> AskedCall:
+        """The call that gives the rows."""
+        return AskedCall(operation=self.operation, arguments=self.arguments)
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -71,6 +128,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         sort: the column by which a table is sorted, with a minus for the largest first.
         rows: how many rows of a table, or marks of a bar chart.
         link: by column, the call to which its values lead, such as ``flow/top?over={value}``.
+        compare: which earlier time a line or an area also shows, dashed: ``previous`` for the one just before, or how
+            much earlier it is, such as ``-1d`` or ``-1w``; empty for none.
     """
 
     mark: Mark = "auto"
@@ -80,6 +139,18 @@ class View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     sort: _Short = ""
     rows: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
     link: dict[str, _Short] = msgspec.field(default_factory=dict)
+    compare: _Short = ""
+
+    def __post_init__(self) -> None:
+        """Checks what types can't say.
+
+        Raises:
+            ValueError: ``compare`` is no earlier time, or nothing along which there is one.
+        """
+        if self.compare:
+            time_before(self.compare)
+            if self.mark not in LINES:
+                raise ValueError(f"compare: only {' and '.join(LINES)} show an earlier time, not {self.mark}")
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -114,6 +185,7 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         refresh: whether a panel asks again once its own result has expired.
         variables: by name.
         panels: in the order in which they are read.
+        annotations: what the charts of time mark.
         shared: with whom.
     """
 
@@ -123,6 +195,7 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     refresh: Literal["at-expiry", "never"] = "at-expiry"
     variables: Annotated[dict[_Name, Variable], msgspec.Meta(max_length=50)] = msgspec.field(default_factory=dict)
     panels: Annotated[list[Panel], msgspec.Meta(max_length=60)] = msgspec.field(default_factory=list)
+    annotations: Annotated[list[Annotation], msgspec.Meta(max_length=10)] = msgspec.field(default_factory=list)
     shared: Shared = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -137,18 +210,31 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 raise ValueError(f"two panels have the id {panel.id!r}")
             seen.add(panel.id)
             self._check(panel)
+        for name, variable in self.variables.items():
+            if isinstance(variable.choices, Choices):
+                step = {STEP} if self.range is not None else set()
+                self._check_call(f"the choices of ${name}", variable.choices.call, variable.choices.range, step)
+        for annotation in self.annotations:
+            self._check_call(f"the annotation by {annotation.operation}", annotation.call, annotation.range)
 
     def _check(self, panel: Panel) -> None:
         if (panel.call is None) == (not panel.text):
             raise ValueError(f"the panel {panel.id!r} needs either a call or a text")
         if panel.at[0] + panel.at[2] > COLUMNS:
             raise ValueError(f"the panel {panel.id!r} is wider than the {COLUMNS} columns that there are")
-        if panel.range and self.range is None:
-            raise ValueError(f"the panel {panel.id!r} takes the time of the dashboard, which has no 'range'")
-        known = {*self.variables, *([STEP] if self.range is not None else [])}
-        for name in _used(panel):
+        if panel.view.compare and not panel.range:
+            raise ValueError(f"the panel {panel.id!r} compares with an earlier time, but has no 'range'")
+        if panel.call is not None:
+            self._check_call(f"the panel {panel.id!r}", panel.call, panel.range)
+
+    def _check_call(self, what: str, call: AskedCall, is_timed: bool, known: Iterable[str] | None = None) -> None:
+        if is_timed and self.range is None:
+            raise ValueError(f"{what} takes the time of the dashboard, which has no 'range'")
+        if known is None:
+            known = {*self.variables, *([STEP] if self.range is not None else [])}
+        for name in _used(call):
             if name not in known:
-                raise ValueError(f"the panel {panel.id!r} uses ${name}, which is no variable; {nearest(name, known)}")
+                raise ValueError(f"{what} uses ${name}, which is no variable here; {nearest(name, known)}")
 
     def values(self, given: Mapping[str, str]) -> dict[str, str]:
         """The texts of the variables: those that are given, else the defaults.
@@ -159,38 +245,43 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         found = {}
         for name, variable in self.variables.items():
             text = given.get(name, variable.default)
-            if variable.choices and text and text not in variable.choices:
-                raise ValueError(f"{variable.label or name}: {text[:80]!r} is none of {', '.join(variable.choices)}")
+            if variable.texts and text and text not in variable.texts:
+                raise ValueError(f"{variable.label or name}: {text[:80]!r} is none of {', '.join(variable.texts)}")
             found[name] = text
         return found
 
 
 def asked_by(
-    panel: Panel, values: Mapping[str, str], span: TimeSpan | None, names: tuple[str, ...] | None
+    call: AskedCall,
+    values: Mapping[str, str],
+    span: TimeSpan | None,
+    names: tuple[str, ...] | None,
+    *,
+    is_timed: bool,
 ) -> AskedCall:
-    """The call of a panel, with texts in the place of variables. An argument that becomes empty is left out.
+    """A call with texts in the place of variables. An argument that becomes empty is left out.
 
     Args:
-        panel: one with a call.
+        call: as a dashboard has it.
         values: texts of the variables.
         span: the time that the dashboard shows.
         names: the parameters of the operation for start, end and, if it has one, the width of a bin.
+        is_timed: whether the call gets that time.
 
     Raises:
-        ValueError: the panel takes the time of the dashboard, and the operation declares none.
+        ValueError: the call gets the time of the dashboard, and the operation declares none.
     """
-    assert panel.call is not None  # the caller looked
     texts = {**values, **({STEP: str(span.step)} if span is not None else {})}
-    pairs = [(name, _filled(text, texts)) for name, text in panel.call.pairs]
+    pairs = [(name, _filled(text, texts)) for name, text in call.pairs]
     found = [(name, text) for name, text in pairs if text]
-    if panel.range and span is not None:
+    if is_timed and span is not None:
         if names is None:
             raise ValueError(
-                f"{panel.call.operation} declares no time range; its author adds time_range=('start', 'end') to its "
+                f"{call.operation} declares no time range; its author adds time_range=('start', 'end') to its "
                 "decorator, or the panel leaves the time of the dashboard out"
             )
         found += _in_time(names, span, {name for name, _ in found})
-    return AskedCall.of(panel.call.operation, found)
+    return AskedCall.of(call.operation, found)
 
 
 def _in_time(names: tuple[str, ...], span: TimeSpan, given: set[str]) -> Iterable[tuple[str, str]]:
@@ -199,10 +290,8 @@ def _in_time(names: tuple[str, ...], span: TimeSpan, given: set[str]) -> Iterabl
     return [(name, text) for name, text in zip(names, texts, strict=False) if name not in given]
 
 
-def _used(panel: Panel) -> list[str]:
-    if panel.call is None:
-        return []
-    found = [each for _, text in panel.call.pairs for each in _VARIABLE.finditer(text) if each[0] != "$$"]
+def _used(call: AskedCall) -> list[str]:
+    found = [each for _, text in call.pairs for each in _VARIABLE.finditer(text) if each[0] != "$$"]
     return [each[1] or each[2] for each in found]
 
 

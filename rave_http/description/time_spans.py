@@ -11,9 +11,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from rave_core.text.durations import parse_duration
 
 _AGO: Final = re.compile(r"(\d+)\s*(second|minute|hour|day|week)s?\s+ago")
+_WEEKS: Final = re.compile(r"(\d{1,5})\s*w")
 _STEPS: Final = (1, 5, 10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 604800)
 _MOST_STEPS: Final = 120
 _USUAL_ALIGN: Final = 60.0
+PREVIOUS: Final = "previous"
+"""The time just before another, of the same length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,25 @@ class TimeSpan:
         by = timedelta(seconds=self.seconds * share)
         return TimeSpan(self.start + by, self.end + by)
 
+    def before(self, text: str) -> TimeSpan:
+        """The earlier span that a text means; see `time_before`.
+
+        Raises:
+            ValueError: it means none, or one before all dates.
+        """
+        by = time_before(text) or timedelta(seconds=self.seconds)
+        try:
+            return TimeSpan(self.start - by, self.end - by)
+        except OverflowError:
+            raise ValueError(f"compare: {text!r} before {written(self.start)} there are no dates") from None
+
 
 def span_of(start: str, end: str, zone: str, *, now: float, align: str = "") -> TimeSpan:
     """The span between two texts.
 
     Args:
-        start, end: ``now``, a duration before now (``-6h``, ``now-6h``, ``6 hours ago``), or a moment in ISO 8601.
+        start, end: ``now``, a duration before now (``-6h``, ``now-6h``, ``6 hours ago``, ``-2w``), or a moment in ISO
+            8601.
         zone: of moments without one, such as ``UTC`` or ``Europe/Berlin``.
         now: Unix seconds.
         align: to the whole multiple of which ``now`` is rounded down, so that all who ask soon after each other ask the
@@ -61,7 +77,32 @@ def span_of(start: str, end: str, zone: str, *, now: float, align: str = "") -> 
     span = TimeSpan(_moment(start, moment, place), _moment(end, moment, place))
     if span.seconds <= 0:
         raise ValueError(f"from {start!r} to {end!r} is no time: the first has to be before the second")
+    try:
+        span.moved(-1.0), span.moved(1.0)
+    except OverflowError:
+        raise ValueError(f"from {start!r} to {end!r}: there are no dates before it or after it") from None
     return span
+
+
+def time_before(text: str) -> timedelta | None:
+    """How much earlier a text means: ``-1d``, ``-1w``; ``None`` for ``previous``, the length of the span.
+
+    Raises:
+        ValueError: it means neither.
+    """
+    if text == PREVIOUS:
+        return None
+    try:
+        if not text.startswith("-"):
+            raise ValueError
+        found = _long(text[1:])
+    except (ValueError, OverflowError):
+        found = timedelta(0)
+    if found <= timedelta(0):
+        raise ValueError(
+            f"compare: {text[:40]!r} is no earlier time; write '{PREVIOUS}', or one such as '-1d' or '-1w'"
+        )
+    return found
 
 
 def written(moment: datetime) -> str:
@@ -77,9 +118,15 @@ def _moment(text: str, now: datetime, zone: ZoneInfo) -> datetime:
     before = f"{ago[1]}{ago[2][0]}" if ago else plain.lower().removeprefix("now").strip()
     try:
         if ago or before.startswith("-"):
-            return now - timedelta(seconds=parse_duration(before.removeprefix("-").strip()))
+            return now - _long(before.removeprefix("-").strip())
         found = datetime.fromisoformat(plain)
         return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         right = "'now', '-6h', '6 hours ago' or a moment such as '2024-05-14 06:00'"
         raise ValueError(f"{plain[:60]!r} is no time; write {right}") from None
+
+
+def _long(text: str) -> timedelta:
+    """A duration; unlike elsewhere, it may be in weeks."""
+    weeks = _WEEKS.fullmatch(text)
+    return timedelta(weeks=int(weeks[1])) if weeks else timedelta(seconds=parse_duration(text))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rave_http.description.dashboard_texts import MOST_PANELS, PANEL_FIELDS, DashboardTexts
 from rave_http.description.dashboards import Dashboard
+from rave_http.pages.markdown import markdown
 from rave_http.pages.templating import page
 from rave_http.protocol.responses import Page
 
@@ -48,6 +49,7 @@ class BoardView:
         span: the same as two moments, in words.
         frames: by the id of a panel, the URL of its frame.
         moves: the URLs of the time before and after; empty for none.
+        choices: by the name of a variable, the texts that it is offered, and why there are none if there should be.
         trouble: why the times or variables can't be used.
     """
 
@@ -56,15 +58,16 @@ class BoardView:
     span: str = ""
     frames: Mapping[str, str] = field(default_factory=dict)
     moves: Sequence[tuple[str, str]] = ()
+    choices: Mapping[str, tuple[Sequence[str], str]] = field(default_factory=dict)
     trouble: str = ""
 
 
 def dashboard_page(board: Dashboard, facts: BoardFacts, view: BoardView, *, base: str) -> Page:
     """A dashboard. Its panels load by themselves, those in view first."""
-    bottom = max((panel.at[1] + panel.at[3] for panel in board.panels), default=0)
     return page(
         "dashboard.html", base=base, board=board, facts=facts, view=view, presets=PRESETS,
-        panels=sorted(board.panels, key=lambda panel: (panel.at[1], panel.at[0])), bottom=bottom,
+        panels=sorted(board.panels, key=lambda panel: (panel.at[1], panel.at[0])),
+        texts={panel.id: markdown(panel.text) for panel in board.panels if panel.text},
     )  # fmt: skip
 
 

@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from rave_http.description.time_spans import PREVIOUS
 from rave_http.pages.templating import page
 from rave_http.protocol.responses import Page
 
 PREFIX: Final = "view."
 """What the names of the parameters of the page begin with, which are no arguments."""
 PRESETS: Final = (("hour", "-1h"), ("6 hours", "-6h"), ("day", "-1d"), ("week", "-7d"))
+
+NOTHING: Final = "none"
+"""The text of ``view.compare`` for no earlier time."""
+COMPARED: Final = (
+    (PREVIOUS, "the time before"),
+    ("-1d", "a day before"),
+    ("-1w", "a week before"),
+    (NOTHING, "nothing"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +46,13 @@ class ExploreView:
     moves: Sequence[tuple[str, str]] = ()
     frames: Sequence[tuple[str, str]] = ()
     trouble: str = ""
+
+    @property
+    def compared(self) -> list[tuple[str, str]]:
+        """The earlier times to choose from, and their names; that of the page is among them."""
+        known = dict(COMPARED)
+        given = self.controls["compare"]
+        return [*COMPARED, *([] if given in known else [(given, f"{given} before".removeprefix("-"))])]
 
 
 def explore_page(name: str, view: ExploreView, *, base: str) -> Page:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,6 +44,8 @@ class PanelValue:
         links: for each cell of a table by row and column, the URL that it leads to; empty for none.
         page: the URL of the page about the result; empty if nobody keeps it.
         trouble: why the last good result is shown instead of a newer one; empty if it is the newest.
+        notes: what else is said of it, as sentences.
+        is_pending: whether a part of it is still being made.
     """
 
     view: Any = None
@@ -51,6 +53,8 @@ class PanelValue:
     links: Mapping[tuple[int, int], str]
     page: str = ""
     trouble: str = ""
+    notes: Sequence[str] = ()
+    is_pending: bool = False
 
 
 def panel_page(
@@ -69,7 +73,7 @@ def panel_page(
     facts = {"age": "" if entry is None else f"{span(max(0.0, now - entry.created_at))} ago"}
     facts["made"] = "" if entry is None else iso(entry.created_at)
     is_old = entry is not None and entry.expires_at <= now
-    again = _again(frame, entry, now) if not value.trouble else None
+    again = _SOON if value.is_pending else _again(frame, entry, now) if not value.trouble else None
     return page(
         "panel.html", base=base, frame=frame, value=value, facts=facts, again=again,
         state="expired" if is_old or status is Status.STALE else "", problem="", progress=None,

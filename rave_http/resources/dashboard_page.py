@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -11,10 +11,19 @@ from urllib.parse import quote, urlencode
 from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
+from rave_core.errors import RaveError
 from rave_core.text.humanize import span as in_words
 from rave_http.auth.authorization import HIDDEN
 from rave_http.description.dashboard_texts import DashboardTexts
-from rave_http.description.dashboards import Dashboard, Panel, asked_by
+from rave_http.description.dashboards import (
+    LINES,
+    MOST_CHOICES,
+    Choices,
+    Dashboard,
+    Panel,
+    asked_by,
+)
+from rave_http.description.saved_calls import AskedCall
 from rave_http.description.time_spans import TimeSpan, span_of, written
 from rave_http.pages.dashboard_view import BoardFacts, BoardView, EditState, dashboard_page, edit_page, unreadable_page
 from rave_http.pages.me_view import shared_in_words
@@ -22,7 +31,8 @@ from rave_http.pages.panel_view import PanelFrame
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs
 from rave_http.protocol.responses import send_page
-from rave_http.resources.panels import AskedPanel, Panels
+from rave_http.resources.panel_pages import AskedBeside, AskedPanel, told_of
+from rave_http.resources.panels import Panels
 from rave_http.resources.saved import Opened, SavedAccess, version_of
 from rave_http.resources.ui import Form
 
@@ -71,7 +81,7 @@ class DashboardPage:
         elif "edit" in given:
             await self._show_edit(resp, opened.content, facts)
         else:
-            view = self._view(opened.content, given, facts)
+            view = await self._view(req, opened.content, given, facts)
             made = await asyncio.to_thread(dashboard_page, opened.content, facts, view, base=self._base)
             send_page(resp, made)
         return None
@@ -114,25 +124,41 @@ class DashboardPage:
         state = EditState(version=facts.newest, versions=await self.versions(facts.owner, facts.name))
         send_page(resp, await asyncio.to_thread(edit_page, DashboardTexts.of(board), facts, state, base=self._base))
 
-    def _view(self, board: Dashboard, given: Mapping[str, str], facts: BoardFacts) -> BoardView:
+    async def _view(self, req: Request, board: Dashboard, given: Mapping[str, str], facts: BoardFacts) -> BoardView:
         times, asked = _times(board, given), _variables(given)
         try:
             values, span = board.values(asked), self._span(board, times)
         except ValueError as error:
             found = {name: asked.get(name, variable.default) for name, variable in board.variables.items()}
-            return BoardView(values=found, times=times, trouble=f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            return BoardView(values=found, times=times, trouble=_sentence(error))
         texts = {**times, **{f"{_VARIABLE}{name}": text for name, text in values.items()}}
         if facts.version != facts.newest:
             texts["version"] = str(facts.version)
-        frames = {panel.id: f"{facts.url}?{urlencode({'panel': panel.id, **texts})}" for panel in board.panels}
-        if span is None:
-            return BoardView(values=values, times=times, frames=frames)
-        moved = [("◀ Earlier", span.moved(-1.0)), ("Later ▶", span.moved(1.0))]
-        moves = [
-            (label, f"{facts.url}?{urlencode({**texts, 'from': written(to.start), 'to': written(to.end)})}")
-            for label, to in moved
-        ]
-        return BoardView(values=values, times=times, span=_in_words(span), frames=frames, moves=moves)
+        choices = await asyncio.gather(*(self._choices(req, board, name, span) for name in board.variables))
+        return BoardView(
+            values=values,
+            times=times,
+            span="" if span is None else _in_words(span),
+            frames={panel.id: f"{facts.url}?{urlencode({'panel': panel.id, **texts})}" for panel in board.panels},
+            moves=[] if span is None else _moves(facts.url, texts, span),
+            choices=dict(zip(board.variables, choices, strict=True)),
+        )
+
+    async def _choices(
+        self, req: Request, board: Dashboard, name: str, span: TimeSpan | None
+    ) -> tuple[Sequence[str], str]:
+        """The texts that a variable is offered, and why there are none if its operation gives none."""
+        variable = board.variables[name]
+        if not isinstance(variable.choices, Choices):
+            return variable.choices, ""
+        source = variable.choices
+        names = self._panels.time_range(req, source.operation)
+        try:
+            call = asked_by(source.call, {}, span, names, is_timed=source.range)
+            found = await self._panels.texts(req, call, source.column, MOST_CHOICES)
+        except (RaveError, ValueError, OSError) as error:
+            return (), f"No choices: {told_of(error)}"
+        return ((), "The choices are being made") if found is None else (found, "")
 
     def _span(self, board: Dashboard, times: Mapping[str, str]) -> TimeSpan | None:
         if board.range is None:
@@ -145,13 +171,15 @@ class DashboardPage:
             raise Problem("not-found", HIDDEN)
         frame = PanelFrame(title=panel.title or panel.call.operation, refreshes=board.refresh == "at-expiry")
         try:
-            asked = self._asked(board, panel, frame, given)
+            asked = self._asked(req, board, panel, frame, given)
         except ValueError as error:
             self._panels.fail(resp, frame, str(error))
         else:
             await self._panels.answer(req, resp, asked)
 
-    def _asked(self, board: Dashboard, panel: Panel, frame: PanelFrame, given: Mapping[str, str]) -> AskedPanel:
+    def _asked(
+        self, req: Request, board: Dashboard, panel: Panel, frame: PanelFrame, given: Mapping[str, str]
+    ) -> AskedPanel:
         """A panel with its call.
 
         Raises:
@@ -159,10 +187,39 @@ class DashboardPage:
         """
         assert panel.call is not None  # the caller looked
         values, span = board.values(_variables(given)), self._span(board, _times(board, given))
-        names = self._panels.time_range(panel.call.operation)
-        call = asked_by(panel, values, span, names)
+        call = self._called(req, panel.call, panel.range, values, span)
         question = f"{self._panels.links.to_operation(call.operation)}{call.query}"
-        return AskedPanel(replace(frame, question=question), call, panel.view)
+        return AskedPanel(
+            replace(frame, question=question), call, panel.view, self._beside(req, board, panel, values, span)
+        )
+
+    def _called(
+        self, req: Request, call: AskedCall, is_timed: bool, values: Mapping[str, str], span: TimeSpan | None
+    ) -> AskedCall:
+        return asked_by(call, values, span, self._panels.time_range(req, call.operation), is_timed=is_timed)
+
+    def _beside(
+        self, req: Request, board: Dashboard, panel: Panel, values: Mapping[str, str], span: TimeSpan | None
+    ) -> list[AskedBeside]:
+        """What the chart of a panel shows beside its result: an earlier time, and moments.
+
+        Raises:
+            ValueError: there is no such earlier time.
+        """
+        if panel.call is None or span is None or panel.view.mark not in LINES or not panel.range:
+            return []
+        found = []
+        if panel.view.compare:
+            before = span.before(panel.view.compare)
+            call = self._called(req, panel.call, True, values, before)
+            found.append(AskedBeside(call=call, seconds=(span.start - before.start).total_seconds()))
+        for each in board.annotations:
+            asked = AskedBeside(call=each.call, time=each.time, label=each.label, where=each.where)
+            try:
+                found.append(replace(asked, call=self._called(req, each.call, each.range, values, span)))
+            except ValueError as error:
+                found.append(replace(asked, trouble=str(error)))
+        return found
 
 
 def _read(req: Request) -> dict[str, str]:
@@ -189,6 +246,19 @@ def _times(board: Dashboard, given: Mapping[str, str]) -> dict[str, str]:
         return {}
     texts = {"from": usual.start, "to": usual.end, "zone": usual.zone}
     return {name: given.get(name) or text for name, text in texts.items()}
+
+
+def _moves(url: str, texts: Mapping[str, str], span: TimeSpan) -> list[tuple[str, str]]:
+    """Labels and URLs of the times before and after."""
+    moved = [("◀ Earlier", span.moved(-1.0)), ("Later ▶", span.moved(1.0))]
+    return [
+        (label, f"{url}?{urlencode({**texts, 'from': written(to.start), 'to': written(to.end)})}")
+        for label, to in moved
+    ]
+
+
+def _sentence(error: ValueError) -> str:
+    return f"{str(error)[:1].upper()}{str(error)[1:]}."
 
 
 def _in_words(span: TimeSpan) -> str:

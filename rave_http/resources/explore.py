@@ -12,22 +12,32 @@ from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
 from rave_http.auth.authorizer import Authorizer
-from rave_http.description.dashboards import Mark, Panel, View, asked_by
+from rave_http.description.dashboards import LINES, Mark, View, asked_by
 from rave_http.description.saved_calls import AskedCall
-from rave_http.description.time_spans import TimeSpan, span_of, written
+from rave_http.description.time_spans import PREVIOUS, TimeSpan, span_of, written
 from rave_http.namespaces.live_catalog import LiveNamespaces
-from rave_http.pages.explore_view import PREFIX, PRESETS, ExploreView, explore_page
+from rave_http.pages.explore_view import NOTHING, PREFIX, PRESETS, ExploreView, explore_page
 from rave_http.pages.panel_view import PanelFrame
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs
 from rave_http.protocol.responses import send_page
-from rave_http.resources.panels import AskedPanel, Panels
+from rave_http.resources.panel_pages import AskedBeside, AskedPanel
+from rave_http.resources.panels import Panels
 from rave_http.resources.ui import Form
 
-_CONTROLS: Final = {"from": "-1d", "to": "now", "zone": "UTC", "mark": "area", "x": "", "y": "", "series": ""}
+_CONTROLS: Final = {
+    "from": "-1d",
+    "to": "now",
+    "zone": "UTC",
+    "mark": "area",
+    "x": "",
+    "y": "",
+    "series": "",
+    "compare": PREVIOUS,
+}
 """What the page takes besides the arguments, each with ``view.`` before it, and what it is by default."""
 _FRAME: Final = f"{PREFIX}frame"
-_FRAMES: Final = {"now": "This time", "before": "The time before", "rows": "The rows"}
+_FRAMES: Final = {"now": "This time", "before": "The earlier time", "rows": "The rows"}
 _MOST: Final = 1000
 
 
@@ -83,6 +93,8 @@ class Explore:
 
         try:
             span = self._span(controls)
+            if controls["compare"] != NOTHING:
+                span.before(controls["compare"])
         except ValueError as error:
             return ExploreView(url=url, controls=controls, arguments=call.pairs, trouble=_sentence(error))
         moved = (("◀ Earlier", span.moved(-1.0)), ("Later ▶", span.moved(1.0)), ("Wider", _wider(span)))
@@ -93,7 +105,7 @@ class Explore:
             arguments=call.pairs,
             span=f"{span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M} UTC",
             moves=[*moves, *((label, to(**{"from": start, "to": "now"})) for label, start in PRESETS)],
-            frames=[(title, f"{to()}&{_FRAME}={each}") for each, title in _FRAMES.items()],
+            frames=[(_FRAMES[each], f"{to()}&{_FRAME}={each}") for each in _frames(controls)],
         )
 
     def _span(self, controls: Mapping[str, str]) -> TimeSpan:
@@ -104,22 +116,40 @@ class Explore:
     ) -> None:
         frame = PanelFrame(title=_FRAMES[name])
         try:
-            span = self._span(controls)
-            asked = self._asked(controls, call, span.moved(-1.0) if name == "before" else span, name)
+            asked = self._asked(req, controls, call, name)
         except (ValueError, msgspec.ValidationError) as error:
             self._panels.fail(resp, frame, str(error))
         else:
             await self._panels.answer(req, resp, asked)
 
-    def _asked(self, controls: Mapping[str, str], call: AskedCall, span: TimeSpan, name: str) -> AskedPanel:
+    def _asked(self, req: Request, controls: Mapping[str, str], call: AskedCall, name: str) -> AskedPanel:
+        """A part of the page.
+
+        Raises:
+            ValueError: the times can't be used.
+        """
+        span, compare = self._span(controls), controls["compare"]
+        before = span if compare == NOTHING else span.before(compare)
         view = View(mark="table", rows=20)
         if name != "rows":
             view = msgspec.convert({each: controls[each] for each in ("mark", "x", "y", "series")}, View)
-        plain = AskedCall.of(call.operation, [(each, text.replace("$", "$$")) for each, text in call.pairs])
-        panel = Panel(id="explored", call=plain, range=True, view=view, at=(0, 0, 12, 4))
-        asked = asked_by(panel, {}, span, self._panels.time_range(call.operation))
+        asked = self._in_time(req, call, before if name == "before" else span)
+        beside = []
+        if name == "now" and before != span and view.mark in LINES:
+            seconds = (span.start - before.start).total_seconds()
+            beside = [AskedBeside(call=self._in_time(req, call, before), seconds=seconds)]
         question = f"{self._panels.links.to_operation(asked.operation)}{asked.query}"
-        return AskedPanel(PanelFrame(title=_FRAMES[name], question=question), asked, view)
+        return AskedPanel(PanelFrame(title=_FRAMES[name], question=question), asked, view, beside)
+
+    def _in_time(self, req: Request, call: AskedCall, span: TimeSpan) -> AskedCall:
+        plain = AskedCall.of(call.operation, [(each, text.replace("$", "$$")) for each, text in call.pairs])
+        return asked_by(plain, {}, span, self._panels.time_range(req, call.operation), is_timed=True)
+
+
+def _frames(controls: Mapping[str, str]) -> list[str]:
+    """The parts of the page; lines and areas have the earlier time in them."""
+    is_apart = controls["mark"] not in LINES and controls["compare"] != NOTHING
+    return ["now", *(["before"] if is_apart else []), "rows"]
 
 
 def _read(req: Request, name: str) -> tuple[dict[str, str], AskedCall, str]:

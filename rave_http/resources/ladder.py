@@ -322,6 +322,13 @@ class Ladder:
         return True
 
     async def _send_ticket(self, req: Request, resp: Response, job: Job) -> None:
+        await self._promise(job)
+        req.scope["rave"].cache = "ticket"
+        self._metrics.tickets.inc()
+        self._responder.send_ticket(req, resp, job)
+
+    async def _promise(self, job: Job) -> None:
+        """Writes a ticket for a job, which then goes on for whoever asks for its product."""
         key = job.call.key
         assert key is not None  # only such a job is promised
         job.promised_at = job.started_at  # the job may end before the ticket is written
@@ -331,9 +338,6 @@ class Ladder:
             await job.count(self._tickets.begin)
         if job.task.done() and not job.task.cancelled():  # it ended before it was promised
             await asyncio.to_thread(self._tickets.end, key.text, job.failed)
-        req.scope["rave"].cache = "ticket"
-        self._metrics.tickets.inc()
-        self._responder.send_ticket(req, resp, job)
 
     def _give(self, key: Key, job: Job) -> StoredTicket:
         """The ticket for a job, with arguments that last."""

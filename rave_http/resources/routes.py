@@ -42,7 +42,9 @@ from rave_http.resources.forecasts import ExplainResource, Forecasts, PlanResour
 from rave_http.resources.jobs_page import JobsPage
 from rave_http.resources.ladder import Ladder
 from rave_http.resources.me_page import MePage
-from rave_http.resources.panels import PanelLadder, PanelPages, Panels
+from rave_http.resources.panel_ladder import PanelLadder
+from rave_http.resources.panel_pages import PanelPages
+from rave_http.resources.panels import Panels
 from rave_http.resources.pins import Pins
 from rave_http.resources.plugin_routes import PluginRoutes
 from rave_http.resources.product_events import ProductEvents

@@ -14,59 +14,11 @@ from rave_core.clock import SystemClock
 from rave_core.documents import open_store
 from rave_http.auth.api_keys import KeyStore
 from tests.http.browser import MODES, Browser, opened
+from tests.http.conftest import wait_until
+from tests.http.end_to_end.live.board_lab import BOARD, DRAG, MORE
 from tests.http.representation.forms import BROWSER
 
 Service = Any  # RunningService of the conftest
-MORE = '''
-
-@op(time_range=("start", "end", "bin"))
-@mime_type("application/json")
-def between(start: str = "", end: str = "", bin: str = "", who: str = "all"):
-    """What it was asked, as a table."""
-    import datetime
-    first = datetime.datetime.fromisoformat(start)
-    hours = [first + datetime.timedelta(hours=at) for at in range(3)]
-    return [{"ts": ts, "bytes": at * 1000, "asked": f"{who} {start} {bin}"} for at, ts in enumerate(hours)]
-
-
-__export__["between"] = between
-'''
-BOARD: dict[str, Any] = {
-    "format": "rave.dashboard/1",
-    "title": "Border <b>",
-    "shared": ["everyone", "user:bob"],
-    "range": {"from": "2024-05-14", "to": "2024-05-15"},
-    "variables": {"who": {"label": "Who", "default": "ada", "choices": ["ada", "bob"]}, "n": {"default": "3"}},
-    "panels": [
-        {"id": "note", "text": "Runbook: <script>", "at": [0, 0, 12, 1]},
-        {
-            "id": "chart",
-            "title": "Bytes",
-            "call": {"operation": "lab/between", "arguments": {"who": "$who"}},
-            "range": True,
-            "view": {"mark": "area", "x": "ts", "y": "bytes"},
-            "at": [0, 1, 6, 3],
-        },
-        {
-            "id": "rows",
-            "call": {"operation": "lab/between", "arguments": {"who": "$who"}},
-            "range": True,
-            "view": {"mark": "table", "sort": "-bytes", "rows": 2, "link": {"bytes": "lab/rows?n={value}"}},
-            "at": [6, 1, 6, 3],
-        },
-        {"id": "picture", "call": {"operation": "lab/drawing", "arguments": {"n": "$n"}}, "at": [0, 4, 4, 3]},
-        {"id": "gone", "call": {"operation": "lab/gone"}, "at": [4, 4, 4, 3]},
-        {"id": "failing", "call": {"operation": "lab/fails"}, "at": [8, 4, 4, 3]},
-        {"id": "tree", "call": {"operation": "lab/square", "arguments": {"n": "$n"}}, "at": [0, 7, 12, 3]},
-    ],
-}
-DRAG = """(() => {
-  const plot = PLOT, box = plot.getBoundingClientRect();
-  for (const [kind, share] of [["down", 0.25], ["move", 0.5], ["up", 0.75]])
-    plot.dispatchEvent(new plot.ownerDocument.defaultView.PointerEvent("pointer" + kind,
-      {clientX: box.left + share * box.width, pointerId: 1, bubbles: true}));
-})()"""
-"""From a quarter to three quarters of a chart."""
 DOCUMENT, PAGE = "/-/dashboards/ada/border", "/-/ui/d/ada/border"
 
 
@@ -89,7 +41,10 @@ def service(launch_service: Callable[..., Service], place: Path, keys: dict[str,
     assert keys  # they are there before the service starts
     environ = {"RAVE_DOCUMENTS": f"sqlite:///{place}/documents.sqlite"}
     running = launch_service(
-        place, more=MORE, environ=environ, service={"keys_file": str(place / "keys"), "workers": 1}
+        place,
+        more=MORE.replace("PLACE", str(place)),
+        environ=environ,
+        service={"keys_file": str(place / "keys"), "workers": 1},
     )
     running.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     yield running
@@ -138,7 +93,13 @@ def test_a_dashboard_shows_its_panels(service: Service, browser: Browser, sign_i
     assert (browser.said, browser.overflow()) == ([], 0)
     assert all(url.startswith((service.url, "data:")) for url in browser.asked)
     text = browser.text()
-    for told in ("Border <b>", "Runbook: <script>", "shared with everyone", "2024-05-14 00:00 to 2024-05-15 00:00 UTC"):
+    for told in (
+        "Border <b>",
+        "Runbook\n",
+        "ask ada <script>",
+        "shared with everyone",
+        "2024-05-14 00:00 to 2024-05-15 00:00 UTC",
+    ):
         assert told in text
     has_script = mode != "no-script"
     assert not has_script or browser.barriers() == []
@@ -161,8 +122,84 @@ def test_panels_ask_with_variables_and_time(service: Service) -> None:
     assert "bob 2024-05-14T04:00:00Z" in other
     chart = panel(service, "chart")
     assert 'aria-label="bytes over ts, from 2024-05-14 00:00 UTC' in chart
+    assert "; dashed: 7 d earlier" in chart
+    assert "3.0 kB in all, 3.0 kB before (±0 %)" in chart
+    assert '<line x1="750.0"' in chart
+    assert "<li>2024-05-14 01:30 UTC &lt;b&gt;release</li>" in chart
+    assert "fix" not in chart
     assert 'href="/lab/between?who=ada&amp;start=2024-05-14T00%3A00%3A00Z' in chart
     assert '<img class="picture" src="/-/products/' in panel(service, "picture")
+
+
+def test_a_chart_does_without_what_it_shows_besides(service: Service, headers: Any) -> None:
+    """It says what is missing and why; what is still being made comes by itself."""
+    changed = BOARD | {
+        "annotations": [
+            {"operation": "lab/gone", "time": "at"},
+            {"operation": "lab/fails", "range": False, "time": "at"},
+            {"operation": "lab/people", "time": "name"},
+            {"operation": "lab/people", "range": False, "time": "name"},
+            {"operation": "lab/moments", "time": "at", "where": "kind"},
+            {"operation": "lab/gated", "arguments": {"name": "beside"}, "range": False, "time": "at"},
+        ]
+    }
+    service.ask("PUT", DOCUMENT, headers=headers["ada"], json=changed)
+    chart = panel(service, "chart")
+    assert "; dashed: 7 d earlier" in chart
+    for told in (
+        "Moments of lab/gone: there is no operation &#39;lab/gone&#39; any more",
+        "no luck",
+        "lab/people declares no time range",
+        "the column &#39;name&#39; holds no times",
+        "&#39;kind&#39; is no column followed by one of",
+        "Moments of lab/gated: being made.",
+        '<meta http-equiv="refresh" content="2">',
+    ):
+        assert told in chart
+    service.open_gate("beside")
+    assert service.get("/lab/gated?name=beside&rave.prefer=wait%3D20").status_code == 200
+    chart = panel(service, "chart")
+    assert 'http-equiv="refresh" content="2"' not in chart
+    assert "being made" not in chart
+
+
+def test_choices_come_from_an_operation(service: Service, browser: Browser, headers: Any, sign_in: Any) -> None:
+    """Each once; a text that is none of them is used as well, and without them one can type."""
+    source = {"operation": "lab/people", "column": "name"}
+    variables = {
+        "who": {"default": "eve", "choices": source},
+        "n": {"default": "3", "choices": source | {"operation": "lab/gone"}},
+        "none": {"choices": source | {"column": "nobody"}},
+    }
+    service.ask("PUT", DOCUMENT, headers=headers["ada"], json=BOARD | {"variables": variables})
+    browser.mode("light")
+    sign_in("")
+    browser.open(f"{service.url}{PAGE}")
+    assert (browser.said, browser.overflow(), browser.barriers()) == ([], 0, [])
+    assert browser.value("[...document.querySelector('#var-who').options].map(each => each.value)") == [
+        *("eve", "ada", "bob", "<i>")
+    ]
+    assert "No choices: there is no operation 'lab/gone' any more" in browser.text()
+    assert "No choices: there is no column 'nobody'; there are name" in browser.text()
+    assert browser.value("document.querySelector('#var-n').value") == "3"
+    assert "eve 2024-05-14" in panel(service, "rows")
+    assert "&lt;i&gt; 2024-05-14" in panel(service, "rows", **{"var.who": "<i>"})
+
+
+def test_a_panel_that_fails_shows_its_last_result(service: Service, headers: Any) -> None:
+    """And says so, and why there is no newer one."""
+    changed = BOARD | {"panels": [{"id": "p", "call": {"operation": "lab/shaky"}, "at": [0, 0, 6, 3]}]}
+    service.ask("PUT", DOCUMENT, headers=headers["ada"], json=changed)
+    broken = service.place / "broken"
+    assert "the last good one" in panel(service, "p")
+    broken.touch()
+    try:
+        wait_until(lambda: "No newer result: " in panel(service, "p"))
+        failed = panel(service, "p")
+        assert "it is broken" in failed
+        assert "the last good one" in failed
+    finally:
+        broken.unlink()
 
 
 def test_a_panel_without_result_says_why(service: Service) -> None:
@@ -183,7 +220,7 @@ def test_a_slow_panel_says_how_far_it_is_and_becomes_its_result(service: Service
     waiting = BOARD | {
         "panels": [{"id": "p", "call": {"operation": "lab/gated", "arguments": {"name": "board"}}, "at": [0, 0, 6, 3]}]
     }
-    waiting = {name: text for name, text in waiting.items() if name not in ("range", "variables")}
+    waiting = {name: text for name, text in waiting.items() if name not in ("range", "variables", "annotations")}
     service.ask("PUT", DOCUMENT, headers=headers["ada"], json=waiting)
     first = panel(service, "p")
     assert "waits at its gate" in first
@@ -227,6 +264,9 @@ def test_nothing_typed_is_lost(service: Service, browser: Browser, sign_in: Any)
     assert "Panel 2: 'between' is no call" in browser.text()
     browser.value("document.querySelector('#call_1').value = 'lab/rows?n=2'")
     browser.value("document.querySelector('#range_1').checked = false")
+    browser.click("button[value=save]")
+    assert "compares with an earlier time, but has no 'range'" in browser.text()
+    browser.value("document.querySelector('#view_1').value = 'area'")
     sign_in("")
     browser.click("button[value=save]")
     assert "Nothing that you typed is lost" in browser.text()
@@ -253,14 +293,27 @@ def test_an_operation_is_explored_in_time(service: Service, browser: Browser, si
     frames = browser.value("[...document.querySelectorAll('iframe')].map(each => each.src)")
     times = [service.get(url.removeprefix(service.url), headers={"Accept": BROWSER}).text for url in frames]
     assert "from 2024-05-14 00:00 UTC" in times[0]
-    assert "from 2024-05-13 00:00 UTC" in times[1]
-    assert "$me 2024-05-14T00:00:00Z 900s" in times[2]
+    assert "; dashed: 24 h earlier" in times[0]
+    assert "$me 2024-05-14T00:00:00Z 900s" in times[1]
+    assert (
+        'option value="previous" selected'
+        in service.get(browser.value("location.pathname + location.search"), headers={"Accept": BROWSER}).text
+    )
     frame = "document.querySelector('iframe').contentDocument.querySelector('svg[data-start]')"
     browser.until(f"!!{frame} && document.querySelector('iframe').contentDocument.readyState === 'complete'")
     browser.value(DRAG.replace("PLOT", frame))
     browser.until("location.search.includes('view.from=2024-05-14T00%3A30')")
     assert browser.value("document.querySelector('#to').value").startswith("2024-05-14T01:30")
     assert "who=%24me" in browser.value("location.search")
+    asked = "/-/ui/explore/lab/between?view.from=2024-05-14&view.to=2024-05-15"
+    rows = f"{asked}&view.mark=table&view.compare=-1w"
+    assert "2024-05-07T00:00:00Z" in service.get(f"{rows}&view.frame=before", headers={"Accept": BROWSER}).text
+    assert service.get(rows, headers={"Accept": BROWSER}).text.count("<iframe") == 3
+    assert service.get(f"{asked}&view.compare=none", headers={"Accept": BROWSER}).text.count("<iframe") == 2
+    alone = service.get(f"{asked}&view.compare=none&view.frame=now", headers={"Accept": BROWSER}).text
+    assert "dashed" not in alone.partition("<body>")[2]
+    soon = service.get(f"{asked}&view.compare=soon", headers={"Accept": BROWSER}).text
+    assert "&#39;soon&#39; is no earlier time" in soon
     assert service.get("/-/ui/explore/lab/rows").status_code == 404
     assert service.get("/-/ui/explore/lab/between?view.mark=pie").status_code == 400
     wrong = service.get("/-/ui/explore/lab/between?view.from=soon", headers={"Accept": BROWSER}).text
