@@ -78,3 +78,18 @@ DRAG = """(() => {
       {clientX: box.left + share * box.width, pointerId: 1, bubbles: true}));
 })()"""
 """From a quarter to three quarters of a chart."""
+TROUBLED: list[dict[str, Any]] = [
+    {"operation": "lab/gone", "time": "at"},
+    {"operation": "lab/fails", "range": False, "time": "at"},
+    {"operation": "lab/people", "time": "name"},
+    {"operation": "lab/people", "range": False, "time": "name"},
+    {"operation": "lab/moments", "time": "at", "where": "kind"},
+    {"operation": "lab/gated", "arguments": {"name": "beside"}, "range": False, "time": "at"},
+]
+"""Annotations, none of which marks anything."""
+CHOOSING: dict[str, Any] = {
+    "who": {"default": "eve", "choices": {"operation": "lab/people", "column": "name"}},
+    "n": {"default": "3", "choices": {"operation": "lab/gone", "column": "name"}},
+    "none": {"choices": {"operation": "lab/people", "column": "nobody"}},
+}
+"""Variables whose choices come from operations."""

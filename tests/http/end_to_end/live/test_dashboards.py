@@ -15,7 +15,7 @@ from rave_core.documents import open_store
 from rave_http.auth.api_keys import KeyStore
 from tests.http.browser import MODES, Browser, opened
 from tests.http.conftest import wait_until
-from tests.http.end_to_end.live.board_lab import BOARD, DRAG, MORE
+from tests.http.end_to_end.live.board_lab import BOARD, CHOOSING, DRAG, MORE, TROUBLED
 from tests.http.representation.forms import BROWSER
 
 Service = Any  # RunningService of the conftest
@@ -133,17 +133,7 @@ def test_panels_ask_with_variables_and_time(service: Service) -> None:
 
 def test_a_chart_does_without_what_it_shows_besides(service: Service, headers: Any) -> None:
     """It says what is missing and why; what is still being made comes by itself."""
-    changed = BOARD | {
-        "annotations": [
-            {"operation": "lab/gone", "time": "at"},
-            {"operation": "lab/fails", "range": False, "time": "at"},
-            {"operation": "lab/people", "time": "name"},
-            {"operation": "lab/people", "range": False, "time": "name"},
-            {"operation": "lab/moments", "time": "at", "where": "kind"},
-            {"operation": "lab/gated", "arguments": {"name": "beside"}, "range": False, "time": "at"},
-        ]
-    }
-    service.ask("PUT", DOCUMENT, headers=headers["ada"], json=changed)
+    service.ask("PUT", DOCUMENT, headers=headers["ada"], json=BOARD | {"annotations": TROUBLED})
     chart = panel(service, "chart")
     assert "; dashed: 7 d earlier" in chart
     for told in (
@@ -165,13 +155,7 @@ def test_a_chart_does_without_what_it_shows_besides(service: Service, headers: A
 
 def test_choices_come_from_an_operation(service: Service, browser: Browser, headers: Any, sign_in: Any) -> None:
     """Each once; a text that is none of them is used as well, and without them one can type."""
-    source = {"operation": "lab/people", "column": "name"}
-    variables = {
-        "who": {"default": "eve", "choices": source},
-        "n": {"default": "3", "choices": source | {"operation": "lab/gone"}},
-        "none": {"choices": source | {"column": "nobody"}},
-    }
-    service.ask("PUT", DOCUMENT, headers=headers["ada"], json=BOARD | {"variables": variables})
+    service.ask("PUT", DOCUMENT, headers=headers["ada"], json=BOARD | {"variables": CHOOSING})
     browser.mode("light")
     sign_in("")
     browser.open(f"{service.url}{PAGE}")
