@@ -1,6 +1,8 @@
 """What a monitor costs: events in a second of CPU, queries of a week of samples, and memory over a simulated month.
 
-python benchmarks/monitor.py [--events N] [--days N]
+python benchmarks/monitor.py [--events N] [--days N] [--period S]
+
+A month at a sample a second, ``--period 1``, takes an hour; by default there is a sample a minute.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rave_monitor.checkpoint import Checkpoint, Sample
@@ -46,7 +49,7 @@ field = "duration"
 """
 MONTH = """
 name = "month"
-sample_period = "1m"
+rules = "alarms"
 documents = "sqlite:///month.sqlite"
 thin_after = "2h"
 thin_to = "10m"
@@ -62,10 +65,6 @@ kind = "rates"
 name = "rates"
 by = "host"
 [[processors]]
-kind = "distinct"
-name = "hosts"
-field = "host"
-[[processors]]
 kind = "top"
 name = "top"
 field = "host"
@@ -73,12 +72,9 @@ field = "host"
 kind = "quantiles"
 name = "sizes"
 field = "size"
-[[processors]]
-kind = "last"
-name = "last"
 [[alarms]]
 name = "small"
-when = "last.size < '0.5'"
+when = "count.rate < 1"
 """
 HEADER = (
     "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n"
@@ -144,56 +140,73 @@ def queries_of_a_week(place: Path) -> tuple[float, float]:
 
 
 class MonthClock(Clock):
-    """A clock by which whoever waits is at the next minute; until then, lines were written and the log was rotated."""
+    """A clock by which whoever waits is at the next sample; until then, lines were written and the log was rotated."""
 
-    def __init__(self, log: Path, store: SampleStore) -> None:
-        self.minutes, self._log, self._store, self._chosen = 0, log, store, random.Random(2)
+    def __init__(self, log: Path, store: SampleStore, period: int) -> None:
+        self.seconds, self._period, self._log, self._store = 0, period, log, store
+        self._lines, self._chosen = max(period // 3, 1), random.Random(2)
+        self.at_midnight: Callable[[], object] = log.touch
 
     def now(self) -> float:
         """Unix seconds."""
-        return START + 60.0 * self.minutes
+        return START + self.seconds
 
     def monotonic(self) -> float:
         """Seconds since the beginning."""
-        return 60.0 * self.minutes
+        return float(self.seconds)
 
     def wait(self, event: threading.Event, _seconds: float) -> bool:
-        """Goes on to the next minute; every hour it lets the samples be written first."""
-        self.minutes += 1
-        if self.minutes % 60 == 0:
+        """Goes on to the next sample; every hour it lets those before be written first."""
+        self.seconds += self._period
+        if self.seconds % 3600 == 0:
             while (self._store.status() or {"written": 0.0})["written"] < self.now() - 7200:
                 time.sleep(0.01)
-        if self.minutes % 1440 == 0:
+        if self.seconds % 86400 == 0:
             self._log.rename(self._log.with_name("app.csv.1"))
+            self.at_midnight()
         with self._log.open("a") as log:
             if not log.tell():
                 log.write("host,size\n")
-            for _ in range(20):
+            for _ in range(self._lines):
                 log.write(f"h{int(self._chosen.paretovariate(0.3)) % 10**9},{self._chosen.random()}\n")
         return event.is_set()
 
 
-def memory_over_days(place: Path, days: int) -> list[tuple[int, int, int]]:
-    """A whole monitor over simulated days, at a sample each minute: MiB in use and of its database, and lines counted.
+def memory_over_days(place: Path, days: int, period: int) -> list[str]:
+    """A whole monitor over simulated days: what it uses after each sixth of them, which is printed, too.
 
-    There is a figure for each sixth of the days.
+    Each day the log is rotated, and a rule of alarms in a journal changes.
     """
-    (place / "month.toml").write_text(MONTH)
-    config, found = MonitorConfig.load(place / "month.toml"), list[tuple[int, int, int]]()
+    (place / "month.toml").write_text(f'sample_period = "{period}s"\n{MONTH}')
+    config, found = MonitorConfig.load(place / "month.toml"), list[str]()
     store = SampleStore(SampleDatabase(f"sqlite:///{place}/month.sqlite"), "month")
-    clock = MonthClock(place / "app.csv", store)
+    clock = MonthClock(place / "app.csv", store, period)
     with Runtime(settings(place), clock=clock) as runtime:
         term = Term(config, store, 1, runtime)
+        clock.at_midnight = lambda: change_rule(runtime, clock.seconds // 86400)
 
         def goes_on() -> bool:
-            if clock.minutes >= (len(found) + 1) * days * 240:
+            if clock.seconds >= (len(found) + 1) * days * 14400:
                 gc.collect()
-                found.append((memory(), (place / "month.sqlite").stat().st_size >> 20, term.events))
+                database = (place / "month.sqlite").stat().st_size >> 20
+                found.append(
+                    f"after another {days / 6:g} simulated days: {memory()} MiB, database {database} MiB, "
+                    f"{clock.seconds // period:,} samples of each processor, {term.events:,} lines"
+                )
+                print(found[-1], flush=True)
             return len(found) < 6
 
         term.run(goes_on, threading.Event(), threading.Event())
-    assert found[-1][2] == store.samples("count", 0, 1e12, limit=1)[0].values["n"]
+        [rule] = [each for each in term.status()["alarms"] if each["name"] == "many"]
+        assert rule["when"] == f"count.n > {clock.seconds // 86400}", rule
+    assert term.events == store.samples("count", 0, 1e12, limit=1)[0].values["n"]
     return found
+
+
+def change_rule(runtime: Runtime, day: int) -> None:
+    """Commits the next version of a rule."""
+    rule = f'when = "count.n > {day}"'
+    runtime.documents.save("journal:alarms", "many", rule.encode(), expect=day - 1, author="benchmark", comment="")
 
 
 def memory() -> int:
@@ -207,10 +220,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--period", type=int, default=60, help="seconds from one sample to the next in the days")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        for used, kept, lines in memory_over_days(Path(place), given.days):
-            print(f"after another {given.days / 6:g} simulated days: {used} MiB, database {kept} MiB, {lines:,} lines")
+        memory_over_days(Path(place), given.days, given.period)
     with tempfile.TemporaryDirectory() as place:
         print(
             f"events in a second of CPU, Zeek, three processors: {events_in_a_second(Path(place), given.events):,.0f}"

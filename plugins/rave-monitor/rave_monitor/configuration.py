@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from rave_core.errors import ConfigurationError, nearest
+from rave_core.errors import ConfigurationError, describe_error, nearest
 from rave_core.expiry import parse_duration
 from rave_core.settings import doubt
 from rave_monitor.alarm import Alarm
@@ -299,7 +299,8 @@ class _Reading:
     def _can_be_made(self, part: Part, group: str, index: int) -> bool:
         try:
             part.make()
-        except Exception as error:  # noqa: BLE001  # a stranger's constructor may raise anything
-            self._wrong(f"{part.kind}: {error}", group, index)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's constructor may raise anything
+            told = error if isinstance(error, ValueError) else describe_error(error)
+            self._wrong(f"{part.kind}: {told}", group, index)
             return False
         return True

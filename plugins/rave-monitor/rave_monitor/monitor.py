@@ -100,7 +100,7 @@ class Monitor:
             self._trouble = None
             _log.info("monitor %s: leads from event %d on", self._config.name, term.events)
             term.run(goes_on, self._wake, self._reload)
-        except Exception as error:  # noqa: BLE001  # it runs for ever: whatever it was, the next term may work
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # it runs for ever: whatever it was, the next term may work
             _log.debug("monitor %s: the term failed", self._config.name, exc_info=error)
             self._pause(error)
         finally:
@@ -117,7 +117,7 @@ class Monitor:
             self._config = config
         return self._config
 
-    def _pause(self, error: Exception) -> None:
+    def _pause(self, error: BaseException) -> None:
         if self._trouble is None:
             _log.warning("monitor %s: %s; tries again", self._config.name, describe_error(error))
         self._trouble = describe_error(error)

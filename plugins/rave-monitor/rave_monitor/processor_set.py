@@ -46,7 +46,7 @@ class RunningProcessor:
         self._saved = saved.state
         try:
             self.processor.restore(saved.state)
-        except Exception as error:  # noqa: BLE001  # a stranger's code may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's code may raise anything
             self.error = f"its state can't be used: {describe_error(error)}"
 
     def take_over(self, old: RunningProcessor) -> None:
@@ -60,7 +60,7 @@ class RunningProcessor:
                 self.processor.load(old.processor)
             elif old._saved:
                 self.processor.restore(old._saved)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ReloadError(f"processor {self.part.name!r} can't take over: {describe_error(error)}") from error
         self._saved = old._saved
 
@@ -74,7 +74,7 @@ class RunningProcessor:
                 look(event)
             except Abort as error:
                 self._abort(error)
-            except Exception as error:  # noqa: BLE001  # as above
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
                 self.error = f"event() failed: {describe_error(error)}"
                 return
 
@@ -118,7 +118,7 @@ class RunningProcessor:
         if not self.error:
             try:
                 self._saved = bytes(self.processor.state())
-            except Exception as error:  # noqa: BLE001  # as above
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
                 self.error = f"state() failed: {describe_error(error)}"
         return ProcessorState(self.part.kind, self._saved, self.error)
 
@@ -197,7 +197,7 @@ class ProcessorSet:
     def close(self) -> None:
         """Ends their threads."""
         for each in self.running:
-            with suppress(Exception):
+            with suppress(Exception, SystemExit):
                 each.close()
 
     def _tell(self) -> None:

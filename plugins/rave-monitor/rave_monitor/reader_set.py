@@ -33,7 +33,7 @@ class RunningReader:
         self._position = None if position is None else dict(position)
         try:
             self._reader.open(position)
-        except Exception as error:  # noqa: BLE001  # a stranger's code may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's code may raise anything
             self._fail("open", error)
 
     def read(self, limit: int) -> list[Event]:
@@ -42,7 +42,7 @@ class RunningReader:
             return []
         try:
             events = self._reader.read(limit)
-        except Exception as error:  # noqa: BLE001  # as above
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
             self._fail("read", error)
             return []
         self.events += len(events)
@@ -53,7 +53,7 @@ class RunningReader:
         if not self.error:
             try:
                 self._position = dict(self._reader.position())
-            except Exception as error:  # noqa: BLE001  # as above
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
                 self._fail("position", error)
         return self._position
 
@@ -66,10 +66,10 @@ class RunningReader:
         """Lets go of its source."""
         try:
             self._reader.close()
-        except Exception as error:  # noqa: BLE001  # as above
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
             self._fail("close", error)
 
-    def _fail(self, method: str, error: Exception) -> None:
+    def _fail(self, method: str, error: BaseException) -> None:
         self.error = f"{method}() failed: {describe_error(error)}"
         self._tell(self.part.name, self.error)
 

@@ -204,7 +204,7 @@ class Term:
         number = self._committer.reload.wanted
         try:
             self._swap(MonitorConfig.load(self._config.path))
-        except Exception as error:  # noqa: BLE001  # new code may raise anything, and the old goes on
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # new code may raise anything, and the old goes on
             self._reload_error = str(error) if isinstance(error, MonitorConfigError) else describe_error(error)
             _log.error("monitor %s: not reloaded: %s", self._config.name, self._reload_error)
         else:

@@ -133,7 +133,7 @@ class WebhookSender:
             return f"there is no writer {notice.url!r} any more"
         try:
             tell(notice.body)
-        except Exception as error:  # noqa: BLE001  # a stranger's code may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's code may raise anything
             return f"writer {notice.url}: {describe_error(error)}"
         return None
 

@@ -59,7 +59,7 @@ class RunningWriter:
         self._wake.set()
         if self._thread is not None:
             self._thread.join(seconds)
-        with suppress(Exception):
+        with suppress(Exception, SystemExit):
             self.writer.close()
 
     def _run(self) -> None:
@@ -67,7 +67,7 @@ class RunningWriter:
         while not self._stop.is_set():
             try:
                 is_done = self._write()
-            except Exception as error:  # noqa: BLE001  # a stranger's code may raise anything
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's code may raise anything
                 self._complain(error)
                 self._clock.wait(self._stop, pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
@@ -88,7 +88,7 @@ class RunningWriter:
         self.position = end
         return end >= until
 
-    def _complain(self, error: Exception) -> None:
+    def _complain(self, error: BaseException) -> None:
         if self.trouble is None:
             _log.warning("monitor: writer %s: %s; tries again", self.part.name, describe_error(error))
         self.trouble = describe_error(error)

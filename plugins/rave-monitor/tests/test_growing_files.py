@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,16 @@ def following(log: Path) -> Following:
     found = Following(log)
     assert found.read() == ["1", "2"]
     return found
+
+
+def pack(path: Path, mtime: int) -> None:
+    """Compresses a file that was last written at ``mtime``, as gzip does, under the next free name."""
+    os.utime(path, ns=(0, mtime))
+    number = len(list(path.parent.glob("*.gz"))) + 1
+    packed = path.with_name(f"{path.name}.{number}.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    os.utime(packed, ns=(0, mtime))
+    path.unlink()
 
 
 def append(path: Path, text: str) -> None:
@@ -138,6 +150,46 @@ def test_a_truncated_file_is_read_from_its_beginning_and_told(following: Followi
     assert len(following.told) == 1
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_file_that_is_copied_and_truncated_loses_nothing(following: Following, restarts: bool) -> None:
+    """As logrotate does with ``copytruncate``: the copy is read from the position on, then what was written since."""
+    append(following.path, "3\n")
+    shutil.copyfile(following.path, f"{following.path}.1")
+    os.truncate(following.path, 0)
+    if restarts:
+        following.restart()
+    assert following.read() == ["3"]
+    append(following.path, "4\n")
+    if restarts:
+        following.restart()
+    assert following.read() == ["4"]
+    following.restart()
+    assert following.read() == []
+    assert not following.told
+
+
+def test_a_file_that_was_compressed_before_it_was_read_is_told(following: Following) -> None:
+    """Once; one that was read before is not."""
+    pack(following.path, 10**18)
+    following.path.write_text("3\n")
+    os.utime(following.path, ns=(0, 10**18 + 1))
+    assert following.read() == ["3"]
+    assert not following.told
+    following.restart()
+    pack(following.path, 10**18 + 1)
+    following.path.write_text("4\n")
+    pack(following.path, 10**18 + 2)
+    for text in ("5", "6"):
+        following.path.write_text(f"{text}\n")
+        assert following.read() == [text]
+        following.path.rename(f"{following.path}.{text}")
+        following.restart()
+    assert [each.rpartition("/")[2] for each in following.told] == [
+        "app.log: the file that was read up to byte 2 is gone; what it got after that is lost",
+        "app.log.3.gz was compressed before it was read to its end; leaves it out",
+    ]
+
+
 def test_a_replaced_file_is_read_after_the_old_one(following: Following) -> None:
     """As an editor writes it: another file in its place."""
     append(following.path, "3\n")
@@ -181,6 +233,21 @@ def test_a_line_that_is_too_long_is_left_out_and_told(following: Following, monk
     append(following.path, "y\n4\n")
     assert following.read() == ["4"]
     assert "longer than 256 bytes" in following.told[0]
+
+
+def test_long_lines_hold_up_no_rotation(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither one that is too long and has no end, nor such as are read in several pieces."""
+    monkeypatch.setattr(growing_file, "CHUNK", 64)
+    monkeypatch.setattr(growing_file, "LONGEST", 256)
+    long = "x" * 200
+    append(following.path, f"{long}\n{long}\n3\n{long}")
+    following.path.rename(f"{following.path}.1")
+    following.path.write_text("4\n" + "y" * 1000)
+    assert following.read() == [long, long, "3", long, "4"]
+    following.path.rename(f"{following.path}.2")
+    following.path.write_text("5\n")
+    assert following.read() == ["5"]
+    assert len(following.told) == 1
 
 
 def test_bytes_that_are_no_utf8_stay_apart(following: Following) -> None:

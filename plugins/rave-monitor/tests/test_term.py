@@ -78,11 +78,12 @@ def test_what_happens_is_heard_in_the_process_of_the_monitor(odd: Any, start: St
 
 
 def test_an_exception_disables_one_processor_until_the_next_reload(odd: Any, start: Start) -> None:
-    """The others go on. New code goes on from the last good state."""
+    """The others go on, even if it exits. New code goes on from the last good state."""
+    write_code(odd, raised="SystemExit")
     monitor = start()
     odd.append("good", "bad", "good")
     odd.counts(3)
-    assert odd.wait(lambda: odd.processor("odd").get("error")) == "event() failed: ValueError: odd"
+    assert odd.wait(lambda: odd.processor("odd").get("error")) == "event() failed: SystemExit: odd"
     write_code(odd, raised="Abort")
     monitor.reload()
     odd.wait(lambda: odd.status().get("reloads") == 1)
@@ -127,7 +128,8 @@ def test_a_sample_that_never_ends_holds_nothing_up(odd: Any, start: Start) -> No
     [
         ("def broken(:", "", "can't be imported"),
         ("\ndel Odd", "", "has no 'Odd'"),
-        ("\n    def load(self, old):\n        raise RuntimeError('no')", "", "'total' can't take over"),
+        ("\n    def load(self, old):\n        raise SystemExit('no')", "", "'total' can't take over"),
+        ("\n    def __init__(self):\n        exit(3)", "", "odd_code:Total: SystemExit: 3"),
         ("", "colour = 1\n", "unknown key 'colour'"),
         ("", 'name = "other"\n', "can't change while it runs"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,10 +39,23 @@ class FileIdentity:
 
     def is_of(self, descriptor: int) -> bool:
         """Whether an open file is this one."""
-        if os.fstat(descriptor).st_ino != self.inode:
-            return False
+        return os.fstat(descriptor).st_ino == self.inode and self.is_copied(descriptor)
+
+    def is_copied(self, descriptor: int) -> bool:
+        """Whether an open file begins as this one."""
         head = os.pread(descriptor, self.length, 0)
         return len(head) == self.length and _digest(head) == self.digest
+
+    def is_packed(self, path: Path) -> bool:
+        """Whether ``path`` is a file of gzip that begins as this one.
+
+        Raises:
+            OSError, EOFError, zlib.error: it can't be read.
+        """
+        if path.suffix != ".gz":
+            return False
+        with gzip.open(path) as file:
+            return _digest(file.read(self.length)) == self.digest
 
 
 def tail_before(descriptor: int, offset: int) -> bytes:
@@ -50,11 +64,11 @@ def tail_before(descriptor: int, offset: int) -> bytes:
     return os.pread(descriptor, offset - begin, begin)
 
 
-def rotated(path: Path) -> Iterator[Path]:
-    """The files beside a log that a rotation made of it, by their names.
+def rotated(path: Path, *, compressed: bool = False) -> Iterator[Path]:
+    """The files beside a log that a rotation made of it, by their names: those that are compressed, or the others.
 
     For ``conn.log`` they are ``conn.log.1``, ``conn.log-20261130``, ``conn-26-11-30_10.00.00.log``,
-    ``conn.2026-11-30.log`` and the like. Compressed files are left out.
+    ``conn.2026-11-30.log`` and the like.
     """
     beginnings = [f"{path.name}.", f"{path.name}-"]
     ending = path.suffix
@@ -65,11 +79,12 @@ def rotated(path: Path) -> Iterator[Path]:
     except OSError:
         return
     for name in names:
-        if name == path.name or name.endswith(_COMPRESSED):
+        plain = name.rpartition(".")[0] if name.endswith(_COMPRESSED) else name
+        if name == path.name or (plain != name) != compressed:
             continue
         for begin in beginnings:
-            rest = name.removeprefix(begin)
-            if rest != name and rest[:1].isdigit() and (begin.startswith(path.name) or name.endswith(ending)):
+            rest = plain.removeprefix(begin)
+            if rest != plain and rest[:1].isdigit() and (begin.startswith(path.name) or plain.endswith(ending)):
                 yield path.parent / name
                 break
 

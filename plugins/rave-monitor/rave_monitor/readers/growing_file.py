@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
@@ -17,6 +18,8 @@ LONGEST: Final = 1 << 20
 """The longest record in bytes; a longer one is left out, and told."""
 _REMEMBERED: Final = 16
 """How many files are remembered that were read to their end."""
+_AT_ONCE: Final = 64
+"""How many pieces of a record that is too long are passed over at once."""
 
 Split = Callable[[bytes, bool], list[bytes]]
 """Cuts bytes into the records that are complete, with their line ends; at the end of a file, the rest is one too."""
@@ -41,8 +44,9 @@ class GrowingFile:
 
     - A rotated file is read to its end, then the next one is: files between are found beside it, by their names and
       times. The next file has to hold something first, because until then the writer may go on with the old one.
-    - A file that is shorter than what was read of it, or that has other bytes there, was truncated or replaced: it is
-      read from its beginning, and ``tell`` says so.
+    - A file that is shorter than what was read of it, or that has other bytes there, was truncated or replaced. If a
+      copy of what it was lies beside it, that is read to its end first; else ``tell`` says that something is lost.
+      Then the file is read from its beginning.
     - A record that is not complete yet waits for its rest; at the end of a rotated file it counts as it is.
 
     Attributes:
@@ -62,13 +66,14 @@ class GrowingFile:
         self._identity: FileIdentity | None = None
         self._done: list[FileIdentity] = []
         self._sought: Position | None = None
-        self._is_last_look = self._skips = self._is_long = False
-        self._mtime = 0
+        self._is_last_look = self._skips = self._is_long = self._is_more = False
+        self._mtime = self._passed_over = 0
 
     def open(self, position: Position | None) -> None:
         """Goes on after a position, wherever its file is by now; without one, begins with the present file."""
         if position is None:
-            self._mtime = 1 + max((os.stat(path).st_mtime_ns for path in rotated(self.path)), default=0)
+            before = (*rotated(self.path), *rotated(self.path, compressed=True))
+            self._mtime = 1 + max((os.stat(path).st_mtime_ns for path in before), default=0)
             self._opens(self.path)
             return
         self._done = [FileIdentity(*each) for each in position["done"]]
@@ -82,8 +87,6 @@ class GrowingFile:
         done = [list(asdict(each).values()) for each in self._done]
         if self._file < 0 or self._identity is None:
             return {"identity": None, "done": done, "mtime": self._mtime}
-        with suppress(OSError):
-            self._mtime = os.fstat(self._file).st_mtime_ns
         identity = list(asdict(self._identity).values())
         place = {"identity": identity, "offset": self._offset, "tail": self._tail.hex(), "mtime": self._mtime}
         return {**place, "done": done, "skips": self._skips}
@@ -93,7 +96,7 @@ class GrowingFile:
         if self._file >= 0:
             os.close(self._file)
         self._file, self._identity, self._offset, self._tail = -1, None, 0, b""
-        self._is_last_look = self._skips = self._is_long = False
+        self._is_last_look = self._skips = self._is_long = self._is_more = False
 
     def read(self) -> list[bytes]:
         """The next records of one file, some hundred KiB at most; an empty list if there are none yet.
@@ -103,10 +106,13 @@ class GrowingFile:
         """
         if self._file < 0 and not self._begin():
             return []
-        self.is_fresh = self._offset == 0
-        data = self._grown()
-        records = self._taken(data, at_end=False)
-        if records or data is None or self._skips:
+        for _ in range(_AT_ONCE):
+            self.is_fresh = self._offset == 0
+            data = self._grown()
+            records = self._taken(data, at_end=False)
+            if records or not self._is_more:
+                break
+        if records or data is None or self._is_more or (data and self._skips):
             return records
         if not self._is_last_look:
             self._is_last_look = self._is_succeeded()  # what was written before the next file began is read first
@@ -121,6 +127,7 @@ class GrowingFile:
             return self._find(self._sought)
         if not self._opens(self.path):
             return False
+        self._tell_compressed()
         later = min(self._later(), default=None)  # one that was rotated away before it was read comes first
         if later is not None:
             self.close()
@@ -130,19 +137,39 @@ class GrowingFile:
     def _find(self, sought: Position) -> bool:
         """Opens the file of a position, under whichever name; if it is gone, begins with what followed."""
         known, offset = FileIdentity(*sought["identity"]), sought["offset"]
+        tail = bytes.fromhex(sought["tail"])
         for path in (*rotated(self.path), self.path):
             if not self._opens(path):
                 continue
-            if known.is_of(self._file) and tail_before(self._file, offset).hex() == sought["tail"]:
+            if known.is_of(self._file) and tail_before(self._file, offset) == tail:
                 self._identity, self._offset, self._skips = known, offset, sought["skips"]
-                self._tail, self._sought = bytes.fromhex(sought["tail"]), None
+                self._tail, self._sought = tail, None
                 return True
             self.close()
         if self.trouble is not None:  # it may be away with its whole directory
             return False
-        self._tell(f"{self.path}: the file that was read up to byte {offset} is gone; what it got after that is lost")
         self._sought = None
+        if self._opens_copy(known, offset, tail):
+            self._skips = sought["skips"]
+            return True
+        self._tell(f"{self.path}: the file that was read up to byte {offset} is gone; what it got after that is lost")
         return self._begin()
+
+    def _opens_copy(self, known: FileIdentity, offset: int, tail: bytes) -> bool:
+        """Goes on in a copy of a file, such as logrotate makes of one that it truncates; returns whether there is one.
+
+        What was never read of the file leaves nothing by which a copy could be known.
+        """
+        for path in rotated(self.path) if offset else ():
+            if not self._opens(path):
+                continue
+            is_later = os.fstat(self._file).st_mtime_ns >= self._mtime
+            if is_later and known.is_copied(self._file) and tail_before(self._file, offset) == tail:
+                self._identity = FileIdentity.of(self._file, offset)
+                self._offset, self._tail = offset, tail
+                return True
+            self.close()
+        return False
 
     def _opens(self, path: Path) -> bool:
         try:
@@ -155,16 +182,29 @@ class GrowingFile:
 
     def _grown(self) -> bytes | None:
         """What the file holds after the position; ``None`` if it is another file by now, and begins again."""
-        overlap = len(self._tail)
-        data = os.pread(self._file, overlap + (LONGEST + 1 if self._is_long else CHUNK), self._offset - overlap)
+        overlap, mtime = len(self._tail), os.fstat(self._file).st_mtime_ns
+        size = overlap + (LONGEST + 1 if self._is_long or self._skips else CHUNK)
+        data = os.pread(self._file, size, self._offset - overlap)
+        self._is_more = len(data) == size
         if data[:overlap] != self._tail:
-            is_shorter = len(data) < overlap or os.fstat(self._file).st_size < self._offset
-            what = "was truncated" if is_shorter else "has other contents"
-            self._tell(f"{self.path} {what} after {self._offset} bytes were read; reads it from its beginning")
-            self._offset, self._tail, self._skips = 0, b"", False
-            self._identity = FileIdentity.of(self._file, 0)
+            self._is_more = False
+            self._begin_again(is_shorter=len(data) < overlap or os.fstat(self._file).st_size < self._offset)
             return None
+        self._mtime = mtime
         return data[overlap:]
+
+    def _begin_again(self, *, is_shorter: bool) -> None:
+        """Goes on in a copy of what the file was, or at its beginning."""
+        file, known, offset, tail, skips = self._file, self._identity, self._offset, self._tail, self._skips
+        self._file = -1
+        if known is not None and self._opens_copy(known, offset, tail):
+            self._skips = skips
+            os.close(file)
+            return
+        what = "was truncated" if is_shorter else "has other contents"
+        self._tell(f"{self.path} {what} after {offset} bytes were read; reads it from its beginning")
+        self._file, self._offset, self._tail, self._skips = file, 0, b"", False
+        self._identity = FileIdentity.of(file, 0)
 
     def _taken(self, data: bytes | None, *, at_end: bool) -> list[bytes]:
         """The complete records of what was read, and the position after them."""
@@ -220,6 +260,17 @@ class GrowingFile:
                 found = os.stat(path)
                 if found.st_size and found.st_mtime_ns >= self._mtime and not self._is_done(path):
                     yield found.st_mtime_ns, path
+
+    def _tell_compressed(self) -> None:
+        """Says which files, written after the one before, were compressed before they were read."""
+        newest = self._passed_over
+        for path in rotated(self.path, compressed=True):
+            with suppress(OSError, EOFError, zlib.error):
+                mtime = os.stat(path).st_mtime_ns
+                if mtime > max(self._mtime, self._passed_over) and not any(each.is_packed(path) for each in self._done):
+                    self._tell(f"{path} was compressed before it was read to its end; leaves it out")
+                    newest = max(newest, mtime)
+        self._passed_over = newest
 
     def _is_done(self, path: Path) -> bool:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
