@@ -91,7 +91,8 @@ RIGHT = {
 
 # Dies of a real SIGKILL in front of the n-th call that may change the disk, for every n until there is none left.
 KILLED_EVERYWHERE = """
-import json
+import gc, json
+import rave_backends.filesystem.backend
 from rave_core.runtime.runtime import default
 
 CALLS = (
@@ -143,6 +144,7 @@ def successor():
 default()  # so that children find plugins loaded and versions found; each opens the caches itself
 for each in (value, page, folder):
     each.resolved()
+gc.freeze()  # children share what is imported
 what, purge_first = sys.argv[1], sys.argv[2] == "purge first"
 for number in range(1, 1000):
     status = in_child(victim)
