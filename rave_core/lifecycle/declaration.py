@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.version import InvalidVersion, Version
+from typing import TYPE_CHECKING
 
 from rave_core.errors import PluginError
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class Declaration:
     requires: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        from packaging.requirements import InvalidRequirement  # here and below, since few programs declare anything
+        from packaging.version import InvalidVersion, Version
+
         try:
             Version(self.version)
             self.requirements()
@@ -38,6 +42,8 @@ class Declaration:
 
     def requirements(self) -> list[Requirement]:
         """``requires``, parsed."""
+        from packaging.requirements import Requirement
+
         return [Requirement(text) for text in self.requires]
 
 

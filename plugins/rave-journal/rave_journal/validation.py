@@ -8,11 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from jsonschema import SchemaError
-from jsonschema.exceptions import best_match
-from jsonschema.validators import validator_for
-from referencing import Registry
-
 from rave_core import OperationError, Options
 from rave_core.errors import (
     ArgumentError,
@@ -76,6 +71,11 @@ def schema_check(path: Path) -> Check:
     Raises:
         ConfigurationError: the file can't be read, or is no JSON Schema.
     """
+    from jsonschema import SchemaError  # here, since most journals need none of it
+    from jsonschema.exceptions import best_match
+    from jsonschema.validators import validator_for
+    from referencing import Registry
+
     try:
         schema = json.loads(path.read_bytes())
         kind = validator_for(schema)

@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from rave_core import current_runtime
 from rave_core.errors import StoreAwayError, describe_error
 from rave_monitor.configuration import MonitorConfig, MonitorConfigError
-from rave_monitor.monitor import Monitor, store_of
-from rave_monitor.sample_store import SampleStore
+
+if TYPE_CHECKING:
+    from rave_monitor.sample_store import SampleStore
 
 _FAILED: Final = 1
 _USAGE: Final = 2
@@ -67,6 +68,8 @@ def run(config: Path) -> None:
     on from its last sample when it is gone.
     """
     with _told(), _waited_for(_END | _RELOAD):
+        from rave_monitor.monitor import Monitor  # with SQLAlchemy, which other commands do without
+
         running = Monitor(config, current_runtime())
         failures: list[BaseException] = []
         thread = threading.Thread(target=_kept, args=(running.run, failures), name="rave-monitor")
@@ -137,6 +140,8 @@ def _waited_for(numbers: set[signal.Signals]) -> Iterator[None]:
 def _opened(config: Path) -> tuple[MonitorConfig, SampleStore]:
     with _told():
         found = MonitorConfig.load(config)
+        from rave_monitor.monitor import store_of
+
         return found, store_of(found, current_runtime())
 
 

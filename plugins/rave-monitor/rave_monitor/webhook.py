@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import urllib3
 
 from rave_core import Runtime, carry
 from rave_core.errors import describe_error
@@ -67,6 +66,8 @@ class WebhookSender:
         self.trouble: str | None = None
         self._clock, self._key = runtime.clock, key
         self._tellers: Mapping[str, Teller] = {}
+        import urllib3  # here, so that commands which send nothing do without
+
         self._http = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
         self._waiting: dict[str, Notice] = {}
         self._due: dict[str, tuple[float, float]] = {}
@@ -139,12 +140,14 @@ class WebhookSender:
 
     def _post(self, notice: Notice) -> str | None:
         """Posts a notice; returns why it was not taken, ``None`` if it was."""
+        from urllib3.exceptions import HTTPError
+
         body, timestamp = msgspec.json.encode(notice.body), int(self._clock.now())
         headers = {"content-type": "application/json", "webhook-id": notice.id, "webhook-timestamp": str(timestamp)}
         if self._key is not None:
             headers["webhook-signature"] = signature(self._key, notice.id, timestamp, body)
         try:
             answer = self._http.request("POST", notice.url, body=body, headers=headers, redirect=False)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except (HTTPError, OSError, ValueError) as error:
             return f"{notice.url}: {describe_error(error)}"
         return None if 200 <= answer.status < 300 else f"{notice.url} answered {answer.status}"
