@@ -8,25 +8,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import logging
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from rave_core import Runtime, carry
+from rave_core import Runtime
 from rave_core.errors import describe_error
 from rave_monitor.checkpoint import Notice
+from rave_monitor.target import Target
 
 Teller = Callable[[dict[str, Any]], None]
-_log = logging.getLogger("rave.monitor")
 _TIMEOUT: Final = 5.0
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 60.0
-_GIVEN_UP: Final = 86400.0
-"""Seconds after which a notice that nobody takes is dropped."""
 
 
 def signature(key: bytes, identifier: str, timestamp: int, body: bytes) -> str:
@@ -52,29 +46,26 @@ def read_key(path: Path) -> bytes:
 
 
 class WebhookSender:
-    """Posts notices in a thread of its own. Safe for threads.
+    """Delivers notices, each target's in a thread of its own. One thread uses it, any thread may ask for `trouble`.
 
     A notice is posted once it is committed, and forgotten with a later commit. If this process is killed between the
     two, the next leader posts it again, under the same ``webhook-id``.
-
-    Attributes:
-        trouble: why a notice can't be delivered at present; ``None`` while all is well.
     """
 
     def __init__(self, runtime: Runtime, key: bytes | None) -> None:
-        """Starts its thread; without a ``key``, nothing is signed. Until `use`, there are no writers."""
-        self.trouble: str | None = None
+        """Without a ``key``, nothing is signed. Until `use`, there are no writers."""
         self._clock, self._key = runtime.clock, key
         self._tellers: Mapping[str, Teller] = {}
         import urllib3  # here, so that commands which send nothing do without
 
         self._http = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
-        self._waiting: dict[str, Notice] = {}
-        self._due: dict[str, tuple[float, float]] = {}
-        self._delivered: set[str] = set()
-        self._lock, self._wake, self._stop = threading.Lock(), threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=carry(self._run), name="rave-monitor-webhooks", daemon=True)
-        self._thread.start()
+        self._targets: dict[str, Target] = {}
+
+    @property
+    def trouble(self) -> str | None:
+        """Why notices can't be delivered at present; ``None`` while all is well."""
+        found = (each.trouble for each in self._targets.copy().values())
+        return "; ".join(filter(None, found)) or None
 
     def use(self, key: bytes | None, tellers: Mapping[str, Teller]) -> None:
         """From now on signs with a key, and lets writers tell what names them."""
@@ -82,50 +73,30 @@ class WebhookSender:
 
     def send(self, committed: list[Notice]) -> set[str]:
         """Takes the notices of the latest commit; returns the identifiers of those that are done by now."""
-        with self._lock:
-            self._waiting = {each.id: each for each in committed if each.id not in self._delivered}
-            self._delivered &= {each.id for each in committed}
-            done = set(self._delivered)
-        if self._waiting:
-            self._wake.set()
+        groups: dict[str, list[Notice]] = {}
+        for notice in committed:
+            groups.setdefault(notice.url, []).append(notice)
+        for name in self._targets.keys() - groups.keys():
+            self._targets.pop(name).stop()
+        done = set[str]()
+        for name, notices in groups.items():
+            if name not in self._targets:
+                self._targets[name] = Target(name, self._deliver, self._clock)
+            done |= self._targets[name].send(notices)
         return done
 
     def close(self) -> None:
-        """Ends the thread, after what it is posting. The rest is for the next leader."""
-        self._stop.set()
-        self._wake.set()
-        self._thread.join(_TIMEOUT + 1)
+        """Ends the threads, after what they are delivering. The rest is for the next leader."""
+        for each in self._targets.values():
+            each.stop()
+        until = self._clock.monotonic() + _TIMEOUT + 1
+        for each in self._targets.values():
+            each.join(max(until - self._clock.monotonic(), 0.0))
         self._http.clear()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            now = self._clock.monotonic()
-            with self._lock:
-                ready = [each for each in self._waiting.values() if self._due.get(each.id, (0.0, 0.0))[0] <= now]
-                self._due = {each: due for each, due in self._due.items() if each in self._waiting}
-            for notice in ready:
-                if self._stop.is_set():
-                    return
-                self._try(notice)
-            self._wake.wait(0.2 if self._waiting else None)
-            self._wake.clear()
-
-    def _try(self, notice: Notice) -> None:
-        error = self._post(notice) if "://" in notice.url else self._let_tell(notice)
-        is_too_old = self._clock.now() - notice.time > _GIVEN_UP
-        if error is None or is_too_old:
-            if error is not None:
-                _log.error("monitor: %s is dropped: %s", notice.id, error)
-            self.trouble = None
-            with self._lock:
-                self._waiting.pop(notice.id, None)
-                self._delivered.add(notice.id)
-            return
-        if self.trouble is None:
-            _log.warning("monitor: can't notify of %s: %s; tries again", notice.id, error)
-        self.trouble = error
-        pause = min(self._due.get(notice.id, (0.0, _FIRST_PAUSE / 2))[1] * 2, _LONGEST_PAUSE)
-        self._due[notice.id] = (self._clock.monotonic() + pause, pause)
+    def _deliver(self, notice: Notice) -> str | None:
+        """Posts a notice, or has a writer tell it; returns why it was not taken, ``None`` if it was."""
+        return self._post(notice) if "://" in notice.url else self._let_tell(notice)
 
     def _let_tell(self, notice: Notice) -> str | None:
         """Has a writer tell a notice; returns why it could not."""

@@ -53,10 +53,14 @@ class RunningWriter:
             self._processors, self._until = processors, until
             self._wake.set()
 
-    def close(self, seconds: float) -> None:
-        """Ends it, after what it is writing; what takes longer than ``seconds`` is written again by the next one."""
+    def stop(self) -> None:
+        """Asks it to end."""
         self._stop.set()
         self._wake.set()
+
+    def close(self, seconds: float) -> None:
+        """Ends it, after what it is writing; what takes longer than ``seconds`` is written again by the next one."""
+        self.stop()
         if self._thread is not None:
             self._thread.join(seconds)
         with suppress(Exception, SystemExit):
@@ -104,6 +108,7 @@ class WriterSet:
             Exception: what a constructor raises.
         """
         self.running = [RunningWriter(part, store, runtime) for part in parts]
+        self._clock = runtime.clock
 
     def start(self, positions: Mapping[str, float], default: float) -> None:
         """Starts them at positions, by name; a new one at ``default``."""
@@ -128,6 +133,9 @@ class WriterSet:
         return [{"name": each.part.name, "trouble": each.trouble or ""} for each in self.running]
 
     def close(self, seconds: float) -> None:
-        """Ends them all, each after ``seconds`` at most."""
+        """Ends them all, after ``seconds`` at most."""
         for each in self.running:
-            each.close(seconds)
+            each.stop()
+        until = self._clock.monotonic() + seconds
+        for each in self.running:
+            each.close(max(until - self._clock.monotonic(), 0.0))

@@ -34,6 +34,7 @@ disabled_plugins = ["example", "flow", "sql", "valkey", "web", "journal", "guest
 [service]
 bind = "127.0.0.1:{port}"
 workers = 1
+anonymous = ["view", "run", "debug"]
 [plugins.monitor]
 documents = "sqlite:///{place}/monitor.sqlite"
 configs = ["{place}/live.toml"]
@@ -78,9 +79,15 @@ SAMPLES = [
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the service keeps what it has."""
+    return tmp_path_factory.mktemp("paths")
+
+
+@pytest.fixture(scope="module")
+def url(place: Path) -> Iterator[str]:
     """A service that runs a monitor beside its worker, over samples of another one."""
-    place, port = tmp_path_factory.mktemp("paths"), free_port()
+    port = free_port()
     store = SampleStore(SampleDatabase(f"sqlite:///{place}/monitor.sqlite"), "monitor")
     store.claim(1)
     status = {
@@ -196,6 +203,23 @@ def test_a_monitor_beside_the_workers_is_followed_by_the_page(url: str) -> None:
     assert found["samples"]["count"]["values"]["n"] == 3
     wait_for(lambda: get(url, "?monitor=live").json()["status"]["alarms"][0]["state"] == "firing")
     assert "alarm-firing" in get(url, "?monitor=live", headers={"Accept": "text/html"}).text
+
+
+def test_readiness_tells_that_samples_can_not_be_written(url: str, place: Path) -> None:
+    """For as long as the database of a monitor beside the workers is away."""
+
+    def told() -> str | None:
+        answer = requests.get(f"{url}/-/readyz", timeout=30).json()
+        return answer["parts"]["service monitor:live"] if "service monitor:live" in answer["degraded"] else None
+
+    wait_for(lambda: get(url, "/count/n?monitor=live").ok)
+    database, away = place / "monitor.sqlite", place / "away"
+    database.rename(away)
+    try:
+        assert "was in use and is gone" in wait_for(told)
+    finally:
+        away.rename(database)
+    wait_for(lambda: told() is None)
 
 
 def test_a_written_page_shows_values_and_what_fails_in_its_place(url: str) -> None:

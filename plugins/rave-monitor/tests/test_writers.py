@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from email import message_from_string
 from typing import Any
 
 import pytest
-from rave_monitor import Sample
+from rave_monitor import Sample, target
+from rave_monitor.checkpoint import Notice
 from rave_monitor.configuration import MonitorConfig, MonitorConfigError
+from rave_monitor.webhook import WebhookSender
 from rave_monitor.writers.mail import MailWriter
 from rave_monitor.writers.printed import PrintWriter
 
@@ -106,6 +109,39 @@ def test_a_mail_names_the_alarm_and_stays_the_same_when_it_is_sent_again(mail_se
     first, second = (message_from_string(each) for each in mail_server.mails)
     assert first.items() == second.items()
     assert first["message-id"] == "<m.many.firing.1000000000.000@rave>"
+
+
+def notices(url: str, *about: tuple[str, str]) -> list[Notice]:
+    """Notices for a target, each of an alarm and a state."""
+    now = time.time()
+    return [Notice(f"{url}.{name}.{state}", url, now, {"alarm": name, "state": state}) for name, state in about]
+
+
+def test_a_writer_that_hangs_delays_no_other(place: Any, hook: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one whose mail server does not answer. That is told."""
+    monkeypatch.setattr(target, "_PATIENCE", 0.0)
+    hook.refuses, answers = 0, threading.Event()
+    with Runtime(place.settings) as runtime:
+        sender = WebhookSender(runtime, None)
+        sender.use(None, {"ops": lambda _: answers.wait(30) and None})
+        hanging, quick = notices("ops", ("a", "firing")), notices(hook.url, ("a", "firing"))
+        place.wait(lambda: sender.send([*hanging, *quick]) == {quick[0].id})
+        assert "ops has taken longer" in place.wait(lambda: sender.trouble)
+        answers.set()
+        place.wait(lambda: len(sender.send([*hanging, *quick])) == 2)
+        assert sender.trouble is None
+        sender.close()
+
+
+def test_an_alarm_is_told_in_order(place: Any, hook: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it cleared waits for that it fired to be taken; other alarms do not."""
+    monkeypatch.setattr(target, "_FIRST_PAUSE", 0.02)
+    with Runtime(place.settings) as runtime:
+        sender = WebhookSender(runtime, None)
+        all_of_them = notices(hook.url, ("a", "firing"), ("a", "cleared"), ("b", "other"))
+        place.wait(lambda: len(sender.send(all_of_them)) == 3)
+        sender.close()
+    assert hook.states() == ["other", "firing", "cleared"]
 
 
 def test_print_writes_a_line_of_json_for_each_sample_and_alarm(capsys: pytest.CaptureFixture[str]) -> None:
