@@ -7,6 +7,8 @@ from abc import abstractmethod
 from collections import deque
 from typing import Any, Final
 
+import msgspec
+
 from rave_core.errors import describe_error
 from rave_monitor.reader import Event, Position, Reader
 
@@ -23,7 +25,7 @@ class QueuedReader(Reader):
     def __init__(self) -> None:
         self._waiting = deque[Event]()
         self._mark: Any = None
-        self._lost = 0
+        self._lost, self._notes = 0, list[str]()
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -40,7 +42,10 @@ class QueuedReader(Reader):
         with self._changed:
             found = [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
             lost, self._lost = self._lost, 0
+            notes, self._notes = self._notes, []
             self._changed.notify_all()
+        for note in notes:
+            self.tell(note)
         if lost:
             self.tell(f"{lost} events were lost: they came faster than they were read")
         return found
@@ -91,6 +96,11 @@ class QueuedReader(Reader):
             self._waiting.extend(events[:room])
             self._lost += len(events[room:])
 
+    def note(self, message: str) -> None:
+        """Has the next ``read`` tell a message, in the thread that uses the reader."""
+        with self._changed:
+            self._notes.append(message)
+
     def pause(self, seconds: float) -> None:
         """Waits; ends at once when it is closed."""
         self._stop.wait(seconds)
@@ -104,3 +114,12 @@ class QueuedReader(Reader):
                 pause = _FIRST_PAUSE if self.trouble is None else min(pause * 2, _LONGEST_PAUSE)
                 self.trouble = f"{describe_error(error)}; tries again"
                 self.pause(pause)
+
+
+def values_of(text: str) -> dict[str, Any]:
+    """What a JSON object holds; of any other text ``{"data": text}``."""
+    try:
+        found = msgspec.json.decode(text.encode())
+    except msgspec.DecodeError:
+        found = None
+    return found if isinstance(found, dict) else {"data": text}

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 import urllib3
 
 from rave_core.errors import StoreAwayError
 from rave_monitor.reader import Event
 from rave_monitor.readers.http import checked_url
-from rave_monitor.readers.queued_reader import QueuedReader
+from rave_monitor.readers.queued_reader import QueuedReader, values_of
 
 _CONNECT: Final = 10.0
 _SILENCE: Final = 60.0
@@ -99,12 +98,4 @@ class SseParser:
         self.identifier = fields.get("id", self.identifier)
         if not is_event:
             return None
-        return {**_values(data), **({"event": fields["event"]} if "event" in fields else {})}
-
-
-def _values(data: str) -> dict[str, Any]:
-    try:
-        found = msgspec.json.decode(data.encode())
-    except msgspec.DecodeError:
-        found = None
-    return found if isinstance(found, dict) else {"data": data}
+        return {**values_of(data), **({"event": fields["event"]} if "event" in fields else {})}
