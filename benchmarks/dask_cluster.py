@@ -27,6 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
+from functools import partial
 from importlib import import_module
 from itertools import repeat
 from pathlib import Path
@@ -39,7 +40,8 @@ from running import wait_until
 
 import rave_core
 from rave_core import Runtime, Settings, using
-from rave_http.executors import ExecutionContext, ExecutorContext, RunBody
+from rave_http.executors import ExecutionContext, Executor, ExecutorContext, RunBody
+from rave_http.executors.processes import ProcessExecutor
 from rave_http.settings import ServiceSettings
 
 DAY = "2024-05-14"
@@ -98,30 +100,33 @@ def milliseconds(act: Callable[[], object]) -> float:
 
 
 def round_trips(runtime: Runtime, client: Client, lab: Any, rounds: int) -> dict[str, float]:
-    """An empty body by ``client.submit``, and one by the executor, in turn; medians."""
+    """An empty body by ``client.submit``, by the executor, and by a child process of this one, in turn; medians."""
     loop = asyncio.new_event_loop()
-    executor = DaskExecutor(ExecutorContext(runtime.settings, ServiceSettings(), {}))
+    executor: Executor = DaskExecutor(ExecutorContext(runtime.settings, ServiceSettings(), {}))
+    children = ProcessExecutor(1, runtime.settings, {})
     numbers = iter(range(1_000_000))
 
     def bare() -> None:
         client.submit(lab.bare, next(numbers), pure=False).result()
 
-    def ours() -> None:
+    def ours(executor: Executor = executor) -> None:
         call = lab.nothing.bind(next(numbers))
         context = ExecutionContext(runtime, parent=runtime.context, operation="lab/nothing")
         step = RunBody(call, lab.nothing.function, call.args, call.kwargs, context)
         _, error = loop.run_until_complete(executor.run(step, time_limit=None))
         assert error is None, error
 
+    child = partial(ours, children)
     try:
         for _ in range(8):  # until both workers have their children
-            bare(), ours()
-        taken = [(milliseconds(bare), milliseconds(ours)) for _ in range(rounds)]
+            bare(), ours(), child()
+        taken = [(milliseconds(bare), milliseconds(ours), milliseconds(child)) for _ in range(rounds)]
     finally:
-        loop.run_until_complete(executor.close(0))
+        for each in (executor, children):
+            loop.run_until_complete(each.close(0))
         loop.close()
-    beside, own = (statistics.median(each) for each in zip(*taken, strict=True))
-    return {"client.submit": beside, "executor": own, "ratio": own / beside}
+    beside, own, alone = (statistics.median(each) for each in zip(*taken, strict=True))
+    return {"client.submit": beside, "executor": own, "child alone": alone, "ratio": own / beside}
 
 
 def mapped(client: Client, lab: Any, calls: int) -> dict[str, float]:

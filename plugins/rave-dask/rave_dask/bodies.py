@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from rave_http.executors.remote import Answer, RemoteBody
 
 CANCELLED: Final = "cancelled"  # the state of a task, at its worker
+_SOON: Final = 0.02  # seconds after which the client hears that a body has started
 _IDLE: Final = 2  # children that may be idle, for each thread of the worker
 
 
@@ -42,11 +45,24 @@ def perform(remote: RemoteBody, topic: str) -> Answer | RaveError:
     def relay(message: bytes) -> None:
         worker.log_event(topic, {"number": remote.number, "events": message})
 
-    worker.log_event(topic, {"number": remote.number, "started": worker.address})
     try:
-        return host_of(worker).run(remote, is_wanted=is_wanted, tell=tell, relay=relay)
+        with announced(worker, topic, remote.number):
+            return host_of(worker).run(remote, is_wanted=is_wanted, tell=tell, relay=relay)
     except RaveError as error:
         return error
+
+
+@contextmanager
+def announced(worker: Worker, topic: str, number: int) -> Iterator[None]:
+    """Tells the client that a body has started, unless the block ends at once: the answer would wait for that."""
+    loop = worker.loop
+    due: list[object] = []
+    message = {"number": number, "started": worker.address}
+    loop.add_callback(lambda: due.append(loop.call_later(_SOON, worker.log_event, topic, message)))
+    try:
+        yield
+    finally:
+        loop.add_callback(lambda: loop.remove_timeout(due[0]))
 
 
 def host_of(worker: Worker) -> BodyHost:

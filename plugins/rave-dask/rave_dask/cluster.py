@@ -9,67 +9,33 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from concurrent.futures import CancelledError as FutureCancelled
 from concurrent.futures import Future as ThreadFuture
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rave_core.errors import RaveError, describe_error
 from rave_core.model import Progress
 from rave_dask.counts import count, install
+from rave_dask.run import MOST_STARTS, Run
 from rave_dask.settings import DaskSettings, Placement
 from rave_dask.tls import refusal, security_for
 from rave_http.executors import BusyError, ExecutorFigures, UnfitWorkerError, WorkerLostError
-from rave_http.executors.remote import Answer, RemoteBody
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+    from rave_http.executors.remote import Answer
+
 T = TypeVar("T")
 _log = logging.getLogger("rave.dask")
-
-MOST_STARTS: Final = 2
-"""How often a body starts whose worker was lost: another body may have caused the first loss, so one is no proof."""
 
 _ATTEMPT: Final = 5.0  # seconds for one try to connect
 _PAUSE: Final = 0.5  # seconds between two tries, and between two looks at the connection
 _CANCELLING: Final = 1.0
 _CLOSING: Final = 2.0
 _LOOKING: Final = 2.0  # seconds for one look
-
-
-@dataclass
-class Run:
-    """A body in the cluster.
-
-    Attributes:
-        remote: the body.
-        tell: takes reports of progress, after the name of the operation that reports.
-        relay: takes events, as a message of a bus.
-        starts: how often it has started.
-        worker: the address of the worker that started it last.
-        future: the task that runs it.
-    """
-
-    remote: RemoteBody
-    tell: Callable[[str, Progress], None]
-    relay: Callable[[bytes], None]
-    starts: int = 0
-    worker: str = ""
-    future: Future[Any] | None = None
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether it has cost so many workers that it does not run again."""
-        return self.starts > MOST_STARTS
-
-    def lost(self) -> WorkerLostError:
-        """The error for a body whose workers were lost."""
-        times = "once" if self.starts < MOST_STARTS else "twice"
-        last = f", the last time at {self.worker}" if self.worker else ""
-        return WorkerLostError(f"{self.remote.operation} was lost with its worker {times}{last}")
 
 
 class Cluster:
@@ -187,7 +153,10 @@ class Cluster:
             while not (await asyncio.wait({result}, timeout=self._settings.patience))[0]:
                 if run.starts == before and (reason := await self._missing(client, placement)):
                     raise BusyError(f"{run.remote.operation} did not start: {reason}")
-            return result.result()
+            answer = result.result()
+            if run.starts == before:  # it ended before it was worth a message
+                self._note_start(run)
+            return answer
         except (RaveError, FutureCancelled):
             raise
         except Exception as error:
@@ -200,12 +169,12 @@ class Cluster:
         from distributed.scheduler import KilledWorker
 
         if isinstance(error, KilledWorker):  # a cluster may allow fewer starts than we do
-            return self._lost(run)
+            return self._lost(run, error.allowed_failures + 1, error.last_worker.address)
         return UnfitWorkerError(f"the worker {run.worker or 'that got it'} can't run {run.remote.operation}: {error!r}")
 
-    def _lost(self, run: Run) -> WorkerLostError:
+    def _lost(self, run: Run, times: int = MOST_STARTS, worker: str = "") -> WorkerLostError:
         count(self._statistics, "Lost")
-        return run.lost()
+        return run.lost(times, worker)
 
     async def _connected(self) -> Client:
         try:
@@ -266,8 +235,7 @@ class Cluster:
         if run is None:
             return
         if "started" in message:
-            count(self._statistics, "Run Again" if run.starts else "Started")
-            run.starts, run.worker = run.starts + 1, message["started"]
+            self._note_start(run, message["started"])
             if run.is_lost and run.future is not None:
                 self._loop.create_task(_cancel(run.future))
         elif "progress" in message:
@@ -275,6 +243,10 @@ class Cluster:
             run.tell(operation, Progress(*progress))
         else:
             run.relay(message["events"])
+
+    def _note_start(self, run: Run, worker: str = "") -> None:
+        count(self._statistics, "Run Again" if run.starts else "Started")
+        run.starts, run.worker = run.starts + 1, worker
 
     async def _look(self, client: Client) -> str:
         """What is wrong with the cluster; empty if nothing."""

@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rave_core.errors import RaveError
-from rave_dask.cluster import Cluster, Run
+from rave_dask.cluster import Cluster
 from rave_dask.retries import is_worth_another_run
+from rave_dask.run import Run
 from rave_dask.settings import DaskSettings
 from rave_http.executors import Executor, ExecutorFigures, WorkerLostError
 from rave_http.executors.remote import BodySender

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from rave_core import Answers, Pool, current_runtime
 from rave_core.errors import RaveError
-from rave_dask.cluster import Cluster, Run
+from rave_dask.cluster import Cluster
 from rave_dask.retries import is_worth_another_run
+from rave_dask.run import Run
 from rave_dask.settings import DaskSettings, Placement
 from rave_http.executors.remote import BodySender
 

@@ -141,6 +141,15 @@ class Bench:
         own, worker = place.read_text().split()
         return int(own), int(worker)
 
+    def starts(self) -> int:
+        """How many starts of bodies this process knows of."""
+        figures = self.executor.figures()
+        return figures.started + figures.repeated
+
+    async def counted(self, starts: int) -> None:
+        """Waits until this process knows of so many starts."""
+        await asyncio.to_thread(wait_for, lambda: self.starts() >= starts, "the message of a start")
+
     async def ended(self, process: int, seconds: float = 20) -> float:
         """Waits until a process does nothing any more; gives the seconds that this took."""
         started = time.monotonic()

@@ -99,10 +99,11 @@ def test_a_body_that_loses_two_workers_does_not_run_again(bench: Any, lab: Any, 
     """The error says how often, and where."""
 
     async def scenario() -> None:
-        note = tmp_path / "note"
+        note, before = tmp_path / "note", bench.starts()
         running = asyncio.create_task(bench.executor.run(bench.step(lab.sleepy, str(note)), time_limit=None))
-        for _ in range(2):
+        for start in (1, 2):
             _, worker = await bench.noted(note)
+            await bench.counted(before + start)
             note.unlink()
             os.kill(worker, signal.SIGKILL)
         value, error = await running
