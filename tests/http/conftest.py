@@ -229,7 +229,8 @@ def launch(
     log_file = place / "service.log"
     earlier = log_file.read_text().count(_SERVES) if log_file.exists() else 0
     with log_file.open("ab") as log:
-        command = [str(Path(sys.executable).parent / "rave"), "serve"]
+        # As `rave serve` goes on once it has found the command among those of plugins.
+        command = [sys.executable, "-P", "-m", "rave_http.cli.serve", "serve"]
         process = subprocess.Popen(command, cwd=place, env=full, stdout=log, stderr=log)
     running = RunningService(process, f"http://127.0.0.1:{port}", place, full)
     try:
