@@ -1,4 +1,4 @@
-"""What the service adds to RAVE: the commands ``serve``, ``jobs``, ``key`` and ``events``; the check of its table."""
+"""What the service adds to RAVE: commands such as ``serve`` and ``jobs``; the check of its table."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 @hookimpl
 def rave_register_commands(registry: Registry[Any]) -> None:
     """Adds the commands. Each imports its code only when it runs, so the packages need not be installed."""
+    from rave_http.cli.dashboards import dashboards
     from rave_http.cli.events import events
     from rave_http.cli.jobs import jobs
     from rave_http.cli.key import key
@@ -23,6 +24,7 @@ def rave_register_commands(registry: Registry[Any]) -> None:
     registry.add("jobs", jobs, origin=__name__)
     registry.add("key", key, origin=__name__)
     registry.add("events", events, origin=__name__)
+    registry.add("dashboards", dashboards, origin=__name__)
 
 
 @hookimpl

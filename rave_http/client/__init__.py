@@ -7,6 +7,7 @@ with Client("http://127.0.0.1:8888", key="rave_…") as client:
 """
 
 from rave_http.client.client import Client
+from rave_http.client.dashboards import Dashboards, StoredDashboard
 from rave_http.client.errors import (
     BadRequest,
     BadURL,
@@ -19,6 +20,7 @@ from rave_http.client.errors import (
     NotFound,
     NotKept,
     OperationFailed,
+    PreconditionFailed,
     ServiceError,
     TimeLimitReached,
     Unauthorized,
@@ -40,6 +42,7 @@ __all__ = [
     "Client",
     "ClientError",
     "ConnectionFailed",
+    "Dashboards",
     "Forbidden",
     "Gone",
     "NotFound",
@@ -47,11 +50,13 @@ __all__ = [
     "OperationFailed",
     "Options",
     "Phase",
+    "PreconditionFailed",
     "Product",
     "Progress",
     "RunningJob",
     "ServiceError",
     "ServiceEvent",
+    "StoredDashboard",
     "Ticket",
     "TimeLimitReached",
     "Unauthorized",

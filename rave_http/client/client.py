@@ -9,6 +9,7 @@ from typing import IO, Any, Self
 from rave_http.client.administration import running_jobs
 from rave_http.client.ask import Ask, ask_operation, ask_url
 from rave_http.client.credentials import Credentials, whole_url, without_user
+from rave_http.client.dashboards import Dashboards
 from rave_http.client.deadline import Limits
 from rave_http.client.options import Options, take_options
 from rave_http.client.product import Product
@@ -140,6 +141,11 @@ class Client:
         """
         limits = Limits.after(self._options.timeout, self._options.total_timeout)
         return running_jobs(self._requester, self.url, limits)
+
+    @property
+    def dashboards(self) -> Dashboards:
+        """The dashboards of the service."""
+        return Dashboards(self._requester, self.url, self._options)
 
     def open_url(
         self,

@@ -98,6 +98,10 @@ class Gone(ServiceError, LookupError):
     """The product expired: its operation has to be asked again."""
 
 
+class PreconditionFailed(ServiceError):
+    """A condition of the request does not hold: there is another version, or there is one already."""
+
+
 class Cancelled(ServiceError):
     """Somebody cancelled the job that made the product; ``document["by"]`` says who."""
 
@@ -164,6 +168,7 @@ _BY_STATUS: Final[Mapping[int, type[ServiceError]]] = {
     403: Forbidden,
     404: NotFound,
     410: Gone,
+    412: PreconditionFailed,
     429: Busy,
     503: Busy,
 }

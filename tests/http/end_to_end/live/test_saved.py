@@ -9,15 +9,24 @@ from secrets import token_hex
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from rave_core.clock import SystemClock
 from rave_http.auth.api_keys import KeyStore
+from rave_http.cli.dashboards import dashboards
+from rave_http.client import BadRequest, BadURL, Client, Forbidden, NotFound, PreconditionFailed
 from tests.http.browser import MODES, Browser, opened
 from tests.http.conftest import wait_until
 from tests.http.representation.forms import BROWSER
 
 Service = Any  # RunningService of the conftest
 CALL = {"format": "rave.call/1", "title": "Some rows", "call": {"operation": "lab/rows", "arguments": {"n": "4"}}}
+BOARD = {
+    "format": "rave.dashboard/1",
+    "title": "Rows \x1b[1m",
+    "shared": ["user:dan"],
+    "panels": [{"id": "p", "call": {"operation": "lab/rows", "arguments": {"n": "4"}}, "at": [0, 0, 6, 4]}],
+}
 PAGE = {"Accept": BROWSER}
 FORM = "document.querySelector('#save-title') !== null"  # of a result that is there
 
@@ -233,3 +242,64 @@ def test_an_operation_is_pinned_from_the_page_of_the_cache(service: Service, hea
     assert (browser.said, browser.overflow()) == ([], 0)
     browser.click("[aria-label='Unpin lab/total']")
     assert service.get("/-/cache/pins").json() == {"pins": []}
+
+
+def test_the_client_reads_and_saves_dashboards(service: Service, keys: dict[str, str]) -> None:
+    """By owner and name; a version is replaced only if it is the one that is meant."""
+    with Client(service.url, keys["ada"]) as ada, Client(service.url, keys["dan"]) as dan:
+        saved = ada.dashboards.save("ada/by client", BOARD, is_new=True)
+        assert (saved.path, saved.title, saved.shared, saved.by) == (
+            "ada/by client",
+            BOARD["title"],
+            ("user:dan",),
+            "ada",
+        )
+        [listed] = [each for each in dan.dashboards.list() if each.name == "by client"]
+        assert (listed.etag, listed.modified[:2], listed.document) == (saved.etag, "20", {})
+        with pytest.raises(PreconditionFailed):
+            ada.dashboards.save("ada/by client", BOARD, is_new=True)
+        later = dan.dashboards.save("ada/by client", BOARD | {"title": "Later"}, etag=saved.etag)
+        with pytest.raises(PreconditionFailed):
+            ada.dashboards.save("ada/by client", BOARD, etag=saved.etag)
+        found = ada.dashboards.get("ada/by client")
+        assert (found.title, found.etag, found.document["panels"]) == ("Later", later.etag, BOARD["panels"])
+        assert ada.dashboards.get("ada/by client", 1).title == BOARD["title"]
+        with pytest.raises(BadRequest, match=r"rave\.dashboard/1"):
+            ada.dashboards.save("ada/by client", {"format": "rave.dashboard/9"})
+        with pytest.raises(Forbidden):
+            dan.dashboards.remove("ada/by client")
+        ada.dashboards.remove("ada/by client", etag=later.etag)
+        with pytest.raises(NotFound):
+            dan.dashboards.get("ada/by client")
+        for wrong in ("ada", "ada/", "/x", "ada/x/y"):
+            with pytest.raises(BadURL, match="is no dashboard; write OWNER/NAME"):
+                ada.dashboards.get(wrong)
+
+
+def test_the_command_moves_dashboards(service: Service, keys: dict[str, str], tmp_path: Path) -> None:
+    """From one name to another by a file, which replaces nothing unless that is wanted; others see what they may."""
+
+    def run(*words: str, user: str = "ada") -> Result:
+        environ = {"RAVE_KEY": keys[user]}
+        return CliRunner(env=environ).invoke(dashboards, [*words, "--url", service.url], catch_exceptions=False)
+
+    with Client(service.url, keys["ada"]) as client:
+        client.dashboards.save("ada/moved", BOARD)
+    file = str(tmp_path / "board.json")
+    assert run("export", "ada/moved", "-o", file).exit_code == 0
+    imported = run("import", "ada/copy", file, "--json")
+    assert (imported.exit_code, '"name": "copy"' in imported.stdout) == (0, True)
+    again = run("import", "ada/copy", file)
+    assert (again.exit_code, "there is a dashboard ada/copy already; --replace" in again.stderr) == (1, True)
+    assert "ada/copy is saved, version 2" in run("import", "ada/copy", file, "--replace").stderr
+    assert "panel p: call: lab/rows?n=4" in run("show", "ada/copy").stdout
+    listed = run("ls", user="dan").stdout
+    assert "ada/copy" in listed
+    assert "\x1b" not in listed
+    assert run("rm", "ada/copy", user="dan").exit_code == 1
+    assert run("rm", "ada/copy").exit_code == 0
+    assert run("show", "ada/copy").exit_code == 1
+    assert "ada/copy" not in run("ls", "--json").stdout
+    assert "ada/moved" not in run("ls", user="eve").stdout
+    Path(file).write_text("[]")
+    assert run("import", "ada/copy", file).exit_code == 2
