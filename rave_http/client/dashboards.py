@@ -143,6 +143,7 @@ def _document(response: requests.Response) -> Mapping[str, Any]:
 
 def _stored(document: Mapping[str, Any]) -> StoredDashboard:
     """The dashboard that an answer describes; what is missing or odd is left out."""
+
     def text(name: str) -> str:
         value = document.get(name)
         return value if isinstance(value, str) else ""

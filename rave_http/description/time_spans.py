@@ -17,6 +17,8 @@ _MOST_STEPS: Final = 120
 _USUAL_ALIGN: Final = 60.0
 PREVIOUS: Final = "previous"
 """The time just before another, of the same length."""
+PRESETS: Final = (("Last hour", "-1h"), ("6 hours", "-6h"), ("Day", "-1d"), ("Week", "-1w"))
+"""Times that pages offer, up to now: their names, and when they start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,6 @@ from rave_http.pages.markdown import markdown
 from rave_http.pages.templating import page
 from rave_http.protocol.responses import Page
 
-PRESETS = (("-1h", "now"), ("-6h", "now"), ("-1d", "now"), ("-7d", "now"))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardFacts:
@@ -65,7 +63,7 @@ class BoardView:
 def dashboard_page(board: Dashboard, facts: BoardFacts, view: BoardView, *, base: str) -> Page:
     """A dashboard. Its panels load by themselves, those in view first."""
     return page(
-        "dashboard.html", base=base, board=board, facts=facts, view=view, presets=PRESETS,
+        "dashboard.html", base=base, board=board, facts=facts, view=view,
         panels=sorted(board.panels, key=lambda panel: (panel.at[1], panel.at[0])),
         texts={panel.id: markdown(panel.text) for panel in board.panels if panel.text},
     )  # fmt: skip

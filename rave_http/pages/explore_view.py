@@ -13,7 +13,6 @@ from rave_http.protocol.responses import Page
 
 PREFIX: Final = "view."
 """What the names of the parameters of the page begin with, which are no arguments."""
-PRESETS: Final = (("hour", "-1h"), ("6 hours", "-6h"), ("day", "-1d"), ("week", "-7d"))
 
 NOTHING: Final = "none"
 """The text of ``view.compare`` for no earlier time."""

@@ -24,7 +24,7 @@ from rave_http.description.dashboards import (
     asked_by,
 )
 from rave_http.description.saved_calls import AskedCall
-from rave_http.description.time_spans import TimeSpan, span_of, written
+from rave_http.description.time_spans import PRESETS, TimeSpan, span_of, written
 from rave_http.pages.dashboard_view import BoardFacts, BoardView, EditState, dashboard_page, edit_page, unreadable_page
 from rave_http.pages.me_view import shared_in_words
 from rave_http.pages.panel_view import PanelFrame
@@ -249,12 +249,11 @@ def _times(board: Dashboard, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _moves(url: str, texts: Mapping[str, str], span: TimeSpan) -> list[tuple[str, str]]:
-    """Labels and URLs of the times before and after."""
+    """Labels and URLs of other times."""
     moved = [("◀ Earlier", span.moved(-1.0)), ("Later ▶", span.moved(1.0))]
-    return [
-        (label, f"{url}?{urlencode({**texts, 'from': written(to.start), 'to': written(to.end)})}")
-        for label, to in moved
-    ]
+    times = [(label, written(to.start), written(to.end)) for label, to in moved]
+    times += [(label, start, "now") for label, start in PRESETS]
+    return [(label, f"{url}?{urlencode({**texts, 'from': start, 'to': end})}") for label, start, end in times]
 
 
 def _sentence(error: ValueError) -> str:

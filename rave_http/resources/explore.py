@@ -14,9 +14,9 @@ from rave_core.clock import Clock
 from rave_http.auth.authorizer import Authorizer
 from rave_http.description.dashboards import LINES, Mark, View, asked_by
 from rave_http.description.saved_calls import AskedCall
-from rave_http.description.time_spans import PREVIOUS, TimeSpan, span_of, written
+from rave_http.description.time_spans import PRESETS, PREVIOUS, TimeSpan, span_of, written
 from rave_http.namespaces.live_catalog import LiveNamespaces
-from rave_http.pages.explore_view import NOTHING, PREFIX, PRESETS, ExploreView, explore_page
+from rave_http.pages.explore_view import NOTHING, PREFIX, ExploreView, explore_page
 from rave_http.pages.panel_view import PanelFrame
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs

@@ -104,6 +104,8 @@ def test_a_dashboard_shows_its_panels(service: Service, browser: Browser, sign_i
     has_script = mode != "no-script"
     assert not has_script or browser.barriers() == []
     places = browser.value("[...document.querySelectorAll('iframe')].map(each => each.title)")
+    moves = browser.value("[...document.querySelectorAll('.moves a')].map(each => each.textContent)")
+    assert moves == ["◀ Earlier", "Later ▶", "Last hour", "6 hours", "Day", "Week"]
     assert places == ["Bytes", "lab/between", "lab/drawing", "lab/gone", "lab/fails", "lab/square"]
     for name in ("chart", "rows", "picture", "gone", "failing", "tree"):
         browser.open(f"{service.url}{PAGE}?panel={name}")
