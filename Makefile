@@ -60,6 +60,7 @@ bench: $(STAMP) ## run the benchmarks
 	$(BIN)/python benchmarks/plugins.py
 	$(BIN)/python benchmarks/monitor.py
 	$(BIN)/python benchmarks/dask_cluster.py
+	PYTHONPATH=. $(BIN)/python benchmarks/boards.py
 
 soak: $(STAMP) ## fifteen minutes of mixed load on a service, with reloads, edits and kills
 	$(BIN)/python benchmarks/soak.py --minutes 15 $(ARGS)

@@ -22,7 +22,7 @@ class BoardFacts:
         by: who saved this version.
         age: when, in words.
         shared: with whom, in words.
-        may_change, may_remove: what the client may do.
+        may_change, may_remove, may_freeze: what the client may do.
     """
 
     owner: str
@@ -35,6 +35,7 @@ class BoardFacts:
     shared: str = ""
     may_change: bool = False
     may_remove: bool = False
+    may_freeze: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class BoardView:
         moves: the URLs of the time before and after; empty for none.
         choices: by the name of a variable, the texts that it is offered, and why there are none if there should be.
         trouble: why the times or variables can't be used.
+        frozen: when it was frozen, and by whom, in words; empty if it shows what is.
     """
 
     values: Mapping[str, str]
@@ -58,6 +60,7 @@ class BoardView:
     moves: Sequence[tuple[str, str]] = ()
     choices: Mapping[str, tuple[Sequence[str], str]] = field(default_factory=dict)
     trouble: str = ""
+    frozen: str = ""
 
 
 def dashboard_page(board: Dashboard, facts: BoardFacts, view: BoardView, *, base: str) -> Page:
@@ -65,8 +68,18 @@ def dashboard_page(board: Dashboard, facts: BoardFacts, view: BoardView, *, base
     return page(
         "dashboard.html", base=base, board=board, facts=facts, view=view,
         panels=sorted(board.panels, key=lambda panel: (panel.at[1], panel.at[0])),
-        texts={panel.id: markdown(panel.text) for panel in board.panels if panel.text},
+        titles=_titles(board), texts={panel.id: markdown(panel.text) for panel in board.panels if panel.text},
     )  # fmt: skip
+
+
+def _titles(board: Dashboard) -> dict[str, str]:
+    """The titles of the frames, by the id of their panel, none of them twice."""
+    found: dict[str, str] = {}
+    for panel in board.panels:
+        if panel.call is not None:
+            title = panel.title or panel.call.operation
+            found[panel.id] = f"{title} ({panel.id})" if title in found.values() else title
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +94,7 @@ class EditState:
             in what was typed, or nothing; empty if nobody did.
         theirs_by: who saved it.
         versions: number, author and age of the versions that are kept, newest first.
+        frozen: URL, author and age of what was frozen, newest first.
     """
 
     version: int
@@ -89,6 +103,7 @@ class EditState:
     theirs: Sequence[tuple[str, str]] = ()
     theirs_by: str = ""
     versions: Sequence[tuple[int, str, str]] = ()
+    frozen: Sequence[tuple[str, str, str]] = ()
 
 
 def edit_page(texts: DashboardTexts, facts: BoardFacts, state: EditState, *, base: str) -> Page:

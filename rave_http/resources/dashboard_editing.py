@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ from rave_http.worker.saved_documents import SavedDocument
 
 _MOST_FIELDS: Final = 1000
 _UNAUTHORIZED: Final = 401
-_ACTIONS: Final = ("save", "more", "remove")
+_ACTIONS: Final = ("save", "more", "remove", "freeze")
 
 
 class EditableDashboard(DashboardPage):
@@ -37,7 +38,7 @@ class EditableDashboard(DashboardPage):
     """The largest form in bytes."""
 
     async def on_post(self, req: Request, resp: Response, owner: str, name: str) -> None:
-        """Saves or removes the dashboard, or shows the form with room for another panel.
+        """Saves, freezes or removes the dashboard, or shows the form with room for another panel.
 
         What can't be saved is shown again, with all that was typed: 400 if it makes no dashboard, 401 if nobody is
         signed in any more, 412 with both versions if somebody else saved another one meanwhile.
@@ -49,6 +50,9 @@ class EditableDashboard(DashboardPage):
         action, version = form.get("action", ""), form.get("version", "")
         if action not in _ACTIONS or not (version.isascii() and version.isdigit() and len(version) < 10):
             raise Problem("bad-request", "The form has no 'action' and 'version' as the page of a dashboard sends them")
+        if action == "freeze":
+            await self._freeze(req, resp, owner, name, form)
+            return
         if action == "remove":
             await self._remove(req, resp, owner, name, int(version))
             return
@@ -146,6 +150,15 @@ class EditableDashboard(DashboardPage):
         await self.access.remove(req, found)
         resp.status = "303 See Other"
         resp.set_headers({"Location": self.access.links.to("/-/ui/me?done=removed"), "Cache-Control": "no-store"})
+
+    async def _freeze(self, req: Request, resp: Response, owner: str, name: str, form: Mapping[str, str]) -> None:
+        found = await self.access.found(req, owner, name, int(form["version"]) or None)
+        try:
+            url = await self.freeze(req, found, form)
+        except ValueError as error:
+            raise Problem("bad-arguments", f"It can't be frozen: {error}") from None
+        resp.status = "303 See Other"
+        resp.set_headers({"Location": url, "Cache-Control": "no-store"})
 
     async def _show_both(self, req: Request, resp: Response, owner: str, name: str, texts: DashboardTexts) -> None:
         """412: what somebody else saved meanwhile beside what was typed, which can be saved on top of it."""

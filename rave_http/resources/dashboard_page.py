@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -23,6 +24,7 @@ from rave_http.description.dashboards import (
     Panel,
     asked_by,
 )
+from rave_http.description.frozen_board import FrozenBoard
 from rave_http.description.saved_calls import AskedCall
 from rave_http.description.time_spans import PRESETS, TimeSpan, span_of, written
 from rave_http.pages.dashboard_view import BoardFacts, BoardView, EditState, dashboard_page, edit_page, unreadable_page
@@ -31,6 +33,8 @@ from rave_http.pages.panel_view import PanelFrame
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs
 from rave_http.protocol.responses import send_page
+from rave_http.protocol.times import iso
+from rave_http.resources.frozen_boards import FrozenBoards
 from rave_http.resources.panel_pages import AskedBeside, AskedPanel, told_of
 from rave_http.resources.panels import Panels
 from rave_http.resources.saved import Opened, SavedAccess, version_of
@@ -38,24 +42,29 @@ from rave_http.resources.ui import Form
 
 _VARIABLE: Final = "var."
 _TIMES: Final = ("from", "to", "zone")
-_PARAMETERS: Final = (*_TIMES, "version", "edit", "panel")
+_AS_OF: Final = "as_of"
+_PARAMETERS: Final = (*_TIMES, "version", "edit", "panel", _AS_OF)
 _MOST: Final = 200
 
 
 class DashboardPage:
     """Shows dashboards. For the event loop of one worker."""
 
-    def __init__(self, access: SavedAccess[Dashboard], panels: Panels, form: Form, clock: Clock) -> None:
+    def __init__(
+        self, access: SavedAccess[Dashboard], panels: Panels, frozen: FrozenBoards, form: Form, clock: Clock
+    ) -> None:
         """Shows what ``access`` has.
 
         Args:
             access: the dashboards.
             panels: answer for panels.
+            frozen: dashboards as they were.
             form: answers for an operation of a namespace ``d``, whose forms have addresses of the same kind.
             clock: the source of time.
         """
         self.access = access
         self._panels = panels
+        self._frozen = frozen
         self._form = form
         self._clock = clock
 
@@ -70,6 +79,8 @@ class DashboardPage:
         except Problem:
             return await self._form.on_get(req, resp, f"d/{owner}/{name}")
         given = _read(req)
+        if _AS_OF in given:
+            return await self._show_frozen(req, resp, newest, given)
         version = version_of(given.get("version"))
         opened = newest if version is None else await self.access.found(req, owner, name, version)
         facts = self.facts(req, opened, newest)
@@ -87,6 +98,57 @@ class DashboardPage:
         return None
 
     on_head = on_get
+
+    async def _show_frozen(
+        self, req: Request, resp: Response, newest: Opened[Dashboard], given: Mapping[str, str]
+    ) -> None:
+        """The dashboard as it was, or one panel of it."""
+        identifier = given[_AS_OF]
+        frozen = await self._frozen.find(newest.saved.owner, newest.saved.name, identifier)
+        board, texts = frozen.content.board, frozen.content.texts
+        facts = self.facts(req, newest, newest)
+        if "panel" in given:
+            await self._show_panel(req, resp, board, {**texts, "panel": given["panel"]}, frozen.content.results)
+            return
+        view = BoardView(
+            values=board.values(_variables(texts)),
+            times={},
+            span=_in_words(span) if (span := self._span(board, _times(board, texts))) is not None else "",
+            frames={
+                panel.id: f"{facts.url}?{urlencode({'panel': panel.id, _AS_OF: identifier})}" for panel in board.panels
+            },
+            frozen=f"{iso(frozen.saved.time)[:16].replace('T', ' ')} UTC by {frozen.saved.author}",
+        )
+        send_page(resp, await asyncio.to_thread(dashboard_page, board, facts, view, base=self._base))
+
+    async def freeze(self, req: Request, opened: Opened[Dashboard], given: Mapping[str, str]) -> str:
+        """Freezes what a dashboard shows now, and returns the URL of that.
+
+        Raises:
+            Problem: nobody is signed in, or no result can be kept.
+            ValueError: the times or variables can't be used.
+        """
+        by, board, saved = self.access.sharing.required_user(req), opened.content, opened.saved
+        if board is None:
+            raise Problem("conflict", f"The dashboard can't be frozen: {opened.trouble}")
+        values, span = board.values(_variables(given)), self._span(board, _times(board, given))
+        texts = {f"{_VARIABLE}{name}": text for name, text in values.items()}
+        if span is not None:
+            texts |= {"from": written(span.start), "to": written(span.end), "zone": "UTC"}
+        calls: dict[str, AskedCall] = {}
+        for panel in (each for each in board.panels if each.call is not None):
+            with contextlib.suppress(ValueError):  # the panel says so itself
+                asked = self._asked(req, board, panel, PanelFrame(title=""), texts)
+                calls |= {call.plain: call for call in (asked.call, *(each.call for each in asked.beside))}
+        content = FrozenBoard(version=saved.version, board=board, texts=texts, results={})
+        identifier = await self._frozen.freeze(req, saved.owner, saved.name, content, calls.values(), by=by)
+        return f"{self.url(saved.owner, saved.name)}?{urlencode({_AS_OF: identifier})}"
+
+    async def frozen(self, owner: str, name: str) -> list[tuple[str, str, str]]:
+        """URL, author and age of what was frozen of a dashboard, newest first."""
+        url = self.url(owner, name)
+        found = await self._frozen.listed(owner, name)
+        return [(f"{url}?{urlencode({_AS_OF: each})}", saved.author, self._age(saved.time)) for each, saved in found]
 
     @property
     def _base(self) -> str:
@@ -110,6 +172,7 @@ class DashboardPage:
             shared=shared_in_words(newest.shared),
             may_change=sharing.may_change(req, saved.owner, newest.shared),
             may_remove=sharing.is_owner(req, saved.owner),
+            may_freeze=bool(sharing.user(req)),
         )
 
     async def versions(self, owner: str, name: str) -> list[tuple[int, str, str]]:
@@ -121,7 +184,11 @@ class DashboardPage:
         return f"{in_words(max(0.0, self._clock.now() - time))} ago"
 
     async def _show_edit(self, resp: Response, board: Dashboard, facts: BoardFacts) -> None:
-        state = EditState(version=facts.newest, versions=await self.versions(facts.owner, facts.name))
+        state = EditState(
+            version=facts.newest,
+            versions=await self.versions(facts.owner, facts.name),
+            frozen=await self.frozen(facts.owner, facts.name),
+        )
         send_page(resp, await asyncio.to_thread(edit_page, DashboardTexts.of(board), facts, state, base=self._base))
 
     async def _view(self, req: Request, board: Dashboard, given: Mapping[str, str], facts: BoardFacts) -> BoardView:
@@ -165,17 +232,29 @@ class DashboardPage:
             return None
         return span_of(*(times[name] for name in _TIMES), now=self._clock.now(), align=board.range.align)
 
-    async def _show_panel(self, req: Request, resp: Response, board: Dashboard, given: Mapping[str, str]) -> None:
+    async def _show_panel(
+        self,
+        req: Request,
+        resp: Response,
+        board: Dashboard,
+        given: Mapping[str, str],
+        frozen: Mapping[str, str] | None = None,
+    ) -> None:
+        """One panel; ``frozen`` has the kept results of its calls, instead of the newest ones."""
         panel = next((each for each in board.panels if each.id == given["panel"] and each.call is not None), None)
         if panel is None or panel.call is None:
             raise Problem("not-found", HIDDEN)
-        frame = PanelFrame(title=panel.title or panel.call.operation, refreshes=board.refresh == "at-expiry")
+        is_live = frozen is None and board.refresh == "at-expiry"
+        frame = PanelFrame(title=panel.title or panel.call.operation, refreshes=is_live)
         try:
             asked = self._asked(req, board, panel, frame, given)
         except ValueError as error:
             self._panels.fail(resp, frame, str(error))
         else:
-            await self._panels.answer(req, resp, asked)
+            if frozen is None:
+                await self._panels.answer(req, resp, asked)
+            else:
+                await self._frozen.answer(req, resp, asked, frozen)
 
     def _asked(
         self, req: Request, board: Dashboard, panel: Panel, frame: PanelFrame, given: Mapping[str, str]

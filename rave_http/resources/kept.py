@@ -11,12 +11,9 @@ from urllib.parse import unquote
 from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
-from rave_core.errors import EntryError, OptionError
 from rave_core.model import Key, quote_operation
 from rave_core.storage.digests import described
 from rave_core.storage.kept_copies import COPIES, KeptCopies, KeptCopy, id_of
-from rave_core.storage.listing import find_head
-from rave_core.text.durations import parse_duration
 from rave_core.text.humanize import size, span
 from rave_http.auth.authorization import HIDDEN
 from rave_http.auth.authorizer import Authorizer
@@ -32,6 +29,7 @@ from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
 from rave_http.protocol.responses import JSON, prefers, send_json, send_page
 from rave_http.protocol.times import iso
+from rave_http.resources.keeping import Keeping
 from rave_http.settings import ServiceSettings
 from rave_http.worker.job_status import JobStatus, JobStatuses
 
@@ -88,9 +86,12 @@ class KeptAccess:
 class KeptList:
     """``/-/kept``: lists kept results, and keeps others."""
 
-    def __init__(self, access: KeptAccess, statuses: JobStatuses, clock: Clock, own: ServiceSettings) -> None:
+    def __init__(
+        self, access: KeptAccess, statuses: JobStatuses, keeping: Keeping, clock: Clock, own: ServiceSettings
+    ) -> None:
         self._access = access
         self._statuses = statuses
+        self._keeping = keeping
         self._clock = clock
         self._own = own
 
@@ -144,70 +145,28 @@ class KeptList:
         if key.operation.startswith(COPIES):
             raise Problem("bad-arguments", "this result is kept already; name the product that it was copied from")
         check_write(req, ())
-        is_bound = not self._access.authorizer.may(req, "admin", exported.namespace)
-        until = self._until(given.get("for"), is_bound=is_bound)
-        user = self._access.user(req)
-        try:
-            kept = await asyncio.to_thread(self._keep, key, exported, given, until, user, is_bound)
-        except (OptionError, EntryError) as error:
-            raise Problem("conflict", f"The result can't be kept: {error}") from error
-        if kept is None:
-            raise Problem("not-found", f"There is no product {key.text[:300]!r}, or it is another one by now")
+        kept = await self._keep(req, key, exported, given)
         if prefers(req, JSON, _HTML) == _HTML:
             resp.status = "303 See Other"
             resp.set_headers({"Location": self._access.links.to_result(kept.key), "Cache-Control": "no-store"})
         else:
             send_json(resp, self._access.document(kept, exported.name))
 
-    def _keep(
-        self,
-        key: Key,
-        exported: ExportedOperation,
-        given: Mapping[str, str],
-        until: float | None,
-        user: str,
-        is_bound: bool,
-    ) -> KeptCopy | None:
-        cache, copies = exported.resolved.cache, self._access.copies
-        entry = find_head([cache], key.text)
-        if is_bound and entry is not None:
-            self._check_room(entry.size)
+    async def _keep(self, req: Request, key: Key, exported: ExportedOperation, given: Mapping[str, str]) -> KeptCopy:
         digest = given.get("digest")
-        return copies.keep(
-            cache,
+        kept = await self._keeping.keep(
+            exported.resolved.cache,
             key,
-            until=until,
-            digest=None if digest is None else _plain(digest),
-            by=user,
+            stay=given.get("for"),
+            is_bound=not self._access.authorizer.may(req, "admin", exported.namespace),
+            digest=None if digest is None else plain_digest(digest),
+            by=self._access.user(req),
             comment=given.get("comment", ""),
             question=given.get("question"),
         )
-
-    def _check_room(self, more: int) -> None:
-        most = self._own.kept_bytes
-        copies = self._access.copies
-        if sum(kept.size for kept in copies.all() if copies.is_there(kept)) + more > most:
-            raise Problem(
-                "forbidden",
-                f"Kept results may take {size(most)} (the setting kept_bytes), and this one does not fit any more; "
-                "remove others, or ask somebody with the permission 'admin'",
-            )
-
-    def _until(self, text: str | None, *, is_bound: bool) -> float | None:
-        """Unix seconds until which a result is kept; ``None`` for ever.
-
-        Raises:
-            Problem: that is no duration, or too long for the client.
-        """
-        usual = self._own.kept_time
-        try:
-            seconds = usual if text is None else None if text == "ever" else parse_duration(text)
-        except ValueError as error:
-            detail = f"for={text!r}: {error}, or 'ever'"
-            raise Problem("bad-arguments", detail, errors=[{"parameter": "for", "detail": detail}]) from None
-        if is_bound and (seconds is None or seconds > usual):
-            raise Problem("forbidden", f"Keeping a result for longer than {span(usual)} needs the permission 'admin'")
-        return None if seconds is None else self._clock.now() + seconds
+        if kept is None:
+            raise Problem("not-found", f"There is no product {key.text[:300]!r}, or it is another one by now")
+        return kept
 
     async def _read(self, req: Request) -> dict[str, str]:
         body = await body_of(req, self._own.max_body)
@@ -279,12 +238,12 @@ class KeptResult:
 
 def is_meant(place: JobStatus, digest: str) -> bool:
     """Whether the product at a place is the one of that digest."""
-    return place.found is not None and place.found.entry.digest == _plain(digest)
+    return place.found is not None and place.found.entry.digest == plain_digest(digest)
 
 
 def kept_of(copies: KeptCopies, key: Key, digest: str) -> KeptCopy | None:
     """The copy of the result that ``key`` had, by its digest; ``None`` if there is none. It may wait for a store."""
-    kept = copies.find(id_of(key.text, _plain(digest)))
+    kept = copies.find(id_of(key.text, plain_digest(digest)))
     return kept if kept is not None and copies.is_there(kept) else None
 
 
@@ -301,7 +260,7 @@ def other_than(place: JobStatus, links: Links, kept: KeptCopy | None) -> Problem
     return Problem("gone", detail, operation=links.to_operation(place.name), **told)
 
 
-def _plain(digest: str) -> str:
+def plain_digest(digest: str) -> str:
     """A digest as entries have it."""
     return digest.removeprefix("blake2b-256:")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from falcon.asgi import Request, Response
 
@@ -77,9 +78,8 @@ class Panels:
         setattr(req.context, BESIDE, beside)
         wish = None
         try:
-            exported = self._exported(req, panel.call.operation)
-            req.scope["rave"].operation = exported.name
-            wish = await self._wish(panel.call, exported)
+            wish = await self.wish(req, panel.call)
+            req.scope["rave"].operation = wish.exported.name
             await self._ladder.answer(req, resp, wish)
         except (RaveError, OSError) as error:
             detail = told_of(error)
@@ -99,7 +99,7 @@ class Panels:
         return None if shown is None else await self._pages.texts(shown, column, most)
 
     async def _result(self, req: Request, call: AskedCall) -> ShownResult | None:
-        return await self._ladder.result(req, await self._wish(call, self._exported(req, call.operation)))
+        return await self._ladder.result(req, await self.wish(req, call))
 
     async def _beside(self, req: Request, asked: AskedBeside) -> Beside:
         if asked.trouble:
@@ -109,7 +109,22 @@ class Panels:
         except (RaveError, OSError) as error:
             return Beside(asked=asked, trouble=told_of(error))
 
-    def _exported(self, req: Request, name: str) -> ExportedOperation:
+    async def show(
+        self, req: Request, resp: Response, panel: AskedPanel, shown: ShownResult, beside: Sequence[Beside]
+    ) -> None:
+        """Sends a panel with results that are there."""
+        setattr(req.context, PANEL, panel)
+        known: asyncio.Future[Sequence[Beside]] = asyncio.get_running_loop().create_future()
+        known.set_result(beside)
+        setattr(req.context, BESIDE, known)
+        await self._pages.send(req, resp, shown)
+
+    def exported(self, req: Request, name: str) -> ExportedOperation:
+        """The operation of that name.
+
+        Raises:
+            Problem: there is none, or the client may not see it.
+        """
         found, may = self._namespaces.find(name), self._authorizer.may
         if found is not None and may(req, "view", found.namespace):
             return found
@@ -118,7 +133,13 @@ class Panels:
             raise Problem("not-found", f"there is no operation {name[:200]!r} any more; {hint}")
         raise Problem("not-found", HIDDEN)
 
-    async def _wish(self, called: AskedCall, exported: ExportedOperation) -> Wish:
+    async def wish(self, req: Request, called: AskedCall) -> Wish:
+        """What a call wants.
+
+        Raises:
+            RaveError: its operation is gone, or its arguments do not fit.
+        """
+        exported = self.exported(req, called.operation)
         asked = Asked(operation=exported.name, texts=tuple(called.pairs))
         resolved = exported.operation.resolved_in(exported.runtime)
         call = await bound(self._foreign, asked, exported, resolved)

@@ -39,7 +39,9 @@ from rave_http.resources.comparison import Comparison
 from rave_http.resources.dashboard_editing import EditableDashboard
 from rave_http.resources.explore import Explore
 from rave_http.resources.forecasts import ExplainResource, Forecasts, PlanResource
+from rave_http.resources.frozen_boards import FrozenBoards
 from rave_http.resources.jobs_page import JobsPage
+from rave_http.resources.keeping import Keeping
 from rave_http.resources.ladder import Ladder
 from rave_http.resources.me_page import MePage
 from rave_http.resources.panel_ladder import PanelLadder
@@ -56,7 +58,7 @@ from rave_http.resources.shown_tables import ShownTables
 from rave_http.worker.document_sender import DocumentSender
 from rave_http.worker.history import History
 from rave_http.worker.questions import Questions
-from rave_http.worker.saved_documents import CALLS, DASHBOARDS, KEPT_VERSIONS, SavedDocuments
+from rave_http.worker.saved_documents import CALLS, DASHBOARDS, FROZEN, KEPT_VERSIONS, SavedDocuments
 from rave_http.worker.service import Service
 
 L = TypeVar("L", bound=Ladder)
@@ -144,10 +146,16 @@ def _result_page(service: Service, events: ProductEvents, pages: ResultPages, fo
 def _route_kept(app: falcon.asgi.App[Request, Response], service: Service) -> None:
     """Adds the routes of kept results, and of comparisons."""
     access = kept.KeptAccess(service.copies, service.namespaces, service.authorizer, service.links)
-    app.add_route("/-/kept", kept.KeptList(access, service.statuses, service.clock, service.settings))
+    app.add_route(
+        "/-/kept", kept.KeptList(access, service.statuses, _keeping(service), service.clock, service.settings)
+    )
     others = service.statuses, service.copies, service.authorizer, service.foreign, service.links, service.clock
     app.add_route("/-/compare", Comparison(*others))
     app.add_route("/-/kept/{name}", kept.KeptResult(access, max_body=service.settings.max_body))
+
+
+def _keeping(service: Service) -> Keeping:
+    return Keeping(service.copies, service.clock, service.settings)
 
 
 def _route_saved(
@@ -157,7 +165,7 @@ def _route_saved(
     sharing, links, max_body = Sharing(service.authorizer), service.links, service.settings.max_body
     stores = [
         SavedDocuments(lambda: service.runtime.documents, collection, keep=keep)
-        for collection, keep in ((CALLS, 1), (DASHBOARDS, KEPT_VERSIONS))
+        for collection, keep in ((CALLS, 1), (DASHBOARDS, KEPT_VERSIONS), (FROZEN, 1))
     ]
     calls = SavedAccess(SavedCall, "rave.call/1", stores[0], sharing, links)
     app.add_route("/-/calls", SavedList(calls))
@@ -165,7 +173,8 @@ def _route_saved(
     boards = SavedAccess(Dashboard, FORMAT, stores[1], sharing, links)
     app.add_route("/-/dashboards", SavedList(boards))
     app.add_route("/-/dashboards/{owner}/{name}", SavedResource(boards, max_body=max_body))
-    board = EditableDashboard(boards, panels, form, service.clock)
+    frozen = FrozenBoards(stores[2], _keeping(service), service.copies, service.results, panels, service.authorizer)
+    board = EditableDashboard(boards, panels, frozen, form, service.clock)
     app.add_route("/-/ui/d/{owner}/{name}", board)
     explore = Explore(service.namespaces, service.authorizer, panels, form, service.clock)
     app.add_route("/-/ui/explore/{name:path}", explore)

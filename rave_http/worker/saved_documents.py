@@ -12,6 +12,8 @@ CALLS: Final = "_calls"
 """The collection of saved calls."""
 DASHBOARDS: Final = "_dashboards"
 """The collection of dashboards."""
+FROZEN: Final = "_frozen"
+"""The collection of dashboards as they were."""
 KEPT_VERSIONS: Final = 100
 """Of each dashboard."""
 
