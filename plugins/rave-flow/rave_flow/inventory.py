@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +16,7 @@ from rave_flow.formats.source_directory import Repository, SourceFile
 from rave_flow.formats.spans import Span
 from rave_flow.loading import Holding, Loading
 from rave_flow.model.left_out import LeftOut, merged
-from rave_flow.model.windows import HOUR, MOST_BINS, Window, instant
+from rave_flow.model.windows import DAY, HOUR, MOST_BINS, Window, instant
 from rave_flow.steps import Dropped, Hours, Slice, doubled, extent
 
 if TYPE_CHECKING:
@@ -124,14 +125,15 @@ class Inventory:
         found: dict[int, list[int]] = defaultdict(list)
         alike = 0
         for day in _shared(self.parts, touched):
-            places = sorted({place for holders in day.values() for place, _ in holders})
+            places = sorted({place for held in day.holders.values() for place, _ in held})
             slices = tuple(
-                Slice(self.parts[place].piece, repr([(start, dict(held).get(place)) for start, held in day.items()]))
+                Slice(self.parts[place].piece, repr([(start, dict(held).get(place)) for start, held in day.in_order]))
                 for place in places
             )
             paths = [self.parts[place].piece.path for place in places]
             numbers = {path: number for number, path in enumerate(dict.fromkeys(paths))}
-            table = doubled(slices, tuple(numbers[path] for path in paths), tuple(day), self._copies(day, places))
+            sources, copies = tuple(numbers[path] for path in paths), self._copies(day, places)
+            table = doubled(slices, sources, tuple(day.hours), tuple(day.edges), copies)
             columns = (table[name].to_pylist() for name in ("part", "row", "certain"))
             for part, row, certain in zip(*columns, strict=True):
                 if certain:
@@ -143,9 +145,9 @@ class Inventory:
     def _copies(self, day: Day, places: Sequence[int]) -> tuple[tuple[int, int], ...]:
         """Hours of which a part has the very same flows as an earlier one of another file: its place, and the hour."""
         found = []
-        for start, holders in day.items():
+        for start in day.hours:
             first: dict[str, str] = {}
-            for place, digest in holders:
+            for place, digest in day.holders[start]:
                 path = self.parts[place].piece.path
                 same = ":".join(digest.split(":")[:2])  # a reduced copy may lack columns of the source's own
                 if first.setdefault(same, path) != path:
@@ -209,21 +211,61 @@ class Inventory:
         return f"they reach from {instant(min(times)):%Y-%m-%d %H:%M} to {instant(max(times)):%Y-%m-%d %H:%M} UTC"
 
 
-Day = dict[int, list[tuple[int, str]]]
-"""Hours of a day, each with the places of the parts that have flows of it, and the digest of these flows."""
+Holders = list[tuple[int, str]]
+"""The places of the parts that have flows of an hour, and the digest of these flows."""
+
+
+@dataclass(slots=True)
+class Day:
+    """Where, in a day, a connection may have two records.
+
+    Attributes:
+        holders: of each hour that is looked at, or of which a part is.
+        hours: the starts of those of which all is looked at.
+        edges: the full hours around which is looked.
+    """
+
+    holders: dict[int, Holders] = field(default_factory=dict)
+    hours: list[int] = field(default_factory=list)
+    edges: list[int] = field(default_factory=list)
+
+    @property
+    def in_order(self) -> list[tuple[int, Holders]]:
+        """The holders by hour."""
+        return sorted(self.holders.items())
 
 
 def _shared(parts: Sequence[Holding], touched: Sequence[Hours]) -> list[Day]:
     """The hours, day by day, in which a connection may have two records: in one part, or in two."""
-    by_hour: Day = defaultdict(list)
+    by_hour: dict[int, Holders] = defaultdict(list)
     for place, hours in enumerate(touched):
         for start, digest in hours:
             by_hour[start].append((place, digest))
-    days: dict[int, Day] = defaultdict(dict)
+    days: dict[int, Day] = defaultdict(Day)
     for start, holders in sorted(by_hour.items()):
         if len(holders) > 1 or start in parts[holders[0][0]].doubled:
-            days[start // 86400][start] = holders
+            days[start // DAY].hours.append(start)
+            days[start // DAY].holders[start] = holders
+    for edge in _crossed(parts, by_hour):
+        days[edge // DAY].edges.append(edge)
+        days[edge // DAY].holders |= {start: by_hour[start] for start in (edge - HOUR, edge)}
     return list(days.values())
+
+
+def _crossed(parts: Sequence[Holding], by_hour: Mapping[int, Holders]) -> list[int]:
+    """The full hours on both sides of which a connection may have a record."""
+    named: dict[tuple[int, int], list[tuple[str, ...]]] = defaultdict(list)
+    for part in parts:
+        for hour, side, uids in part.edges:
+            named[hour, side].append(uids)
+    found = []
+    for edge in sorted(by_hour):
+        sides = [named.get((edge, side), []) for side in (0, 1)]
+        before, after = ({*chain.from_iterable(side)} for side in sides)
+        has_many = not all(map(all, sides))
+        if edge - HOUR in by_hour and all(sides) and (has_many or before & after):
+            found.append(edge)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

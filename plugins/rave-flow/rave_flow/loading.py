@@ -13,6 +13,7 @@ from rave_flow.errors import ChangedError, FlowError, UnreadableError
 from rave_flow.formats.bundle_reading import PLACED
 from rave_flow.formats.bundles import Bundle, groups
 from rave_flow.formats.chunks import Piece
+from rave_flow.formats.parquet_files import Edge
 from rave_flow.formats.source_directory import Repository, SourceFile
 from rave_flow.formats.spans import Span
 from rave_flow.model.left_out import LeftOut
@@ -31,19 +32,21 @@ class Holding:
 
     Attributes:
         doubled: the starts of hours in which a connection has two records.
+        edges: which connections begin next to a full hour.
         left_out: what of it can't be read.
     """
 
     piece: Piece | Bundle
     hours: Hours
     doubled: tuple[int, ...]
+    edges: tuple[Edge, ...]
     left_out: LeftOut
 
     @classmethod
     def of(cls, files: Group, piece: Piece | Bundle, said: Said) -> Self:
         """What a piece of these files holds, by what `rave_flow.steps.summary` says."""
-        hours, doubled, left_out, _ = said
-        return cls(piece, hours, doubled, _named(files, LeftOut.from_facts(json.loads(left_out))))
+        hours, doubled, edges, left_out, _ = said
+        return cls(piece, hours, doubled, edges, _named(files, LeftOut.from_facts(json.loads(left_out))))
 
 
 @dataclass(slots=True)
@@ -103,7 +106,7 @@ class Loading:
             self.failures.append((chosen[0], FAILURES[kind](why.replace(PLACED, chosen[0].path))))
             return
         piece = Bundle(chosen, facts) if isinstance(facts, str) else Piece.of(chosen[0], facts)
-        if len(said[3]) < len(chosen):  # else none of them could be read
+        if len(said[4]) < len(chosen):  # else none of them could be read
             self.holdings.append(Holding.of(chosen, piece, said))
 
     def _take_pieces(self, group: Group, pieces: Sequence[Piece]) -> None:

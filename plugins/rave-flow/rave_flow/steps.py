@@ -21,7 +21,7 @@ from rave_flow.formats.bundle_reading import PLACED
 from rave_flow.formats.bundles import Bundle, bundled
 from rave_flow.formats.chunks import Piece, pieces_of, span_of
 from rave_flow.formats.name_logs import name_log_to_parquet
-from rave_flow.formats.parquet_files import summarize, thinned
+from rave_flow.formats.parquet_files import Edge, summarize, thinned
 from rave_flow.formats.source_directory import SourceFile
 from rave_flow.formats.spans import Span
 from rave_flow.formats.to_parquet import to_parquet
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 Hours = tuple[tuple[int, str], ...]
 """The start of each hour that has flows, in Unix seconds, and the digest of these."""
 
-Said = tuple[Hours, tuple[int, ...], str, tuple[tuple[int, str, str], ...]]
-"""Of a piece its hours, those with two records of a connection, what is left out as JSON, and files that fail."""
+Said = tuple[Hours, tuple[int, ...], tuple[Edge, ...], str, tuple[tuple[int, str, str], ...]]
+"""Of a piece its hours, those with two records of a connection, the connections next to full hours, what is left out
+as JSON, and files that fail."""
 
 Entry = tuple[tuple[int, ...], Any, Said | None, str, str]
 """Of some files: their places in a group; the facts of a piece, or the digest of a bundle; what it holds; or instead
@@ -124,7 +125,7 @@ def summary(piece: Piece | Bundle) -> Said:
         part_extent(everything)
         for over in PREPARED:
             part_totals(everything, over)
-    return hours, found.doubled, json.dumps(found.left_out.facts()), found.failures
+    return hours, found.doubled, found.edges, json.dumps(found.left_out.facts()), found.failures
 
 
 @op
@@ -144,7 +145,7 @@ def contents(files: tuple[SourceFile, ...]) -> tuple[Entry, ...]:
         places = tuple(place for place, file in enumerate(files) if file in together)
         said = summary(bundle)
         found.append((places, bundle.digest, said, "", ""))
-        found += [((places[place],), None, None, kind, why) for place, kind, why in said[3]]
+        found += [((places[place],), None, None, kind, why) for place, kind, why in said[4]]
     for place, file in enumerate(files):
         if file not in together:
             found += _alone(place, file)
@@ -159,7 +160,7 @@ def _alone(place: int, file: SourceFile) -> list[Entry]:
         raise
     except UnreadableError as error:
         return [((place,), None, None, type(error).__name__, str(error).replace(file.path, PLACED))]
-    told = merged(LeftOut.from_facts(json.loads(said[2])) for _, said in pieces)
+    told = merged(LeftOut.from_facts(json.loads(said[3])) for _, said in pieces)
     if told.lines and not any(said[0] for _, said in pieces):
         why = f"{PLACED}: none of {told.skipped} lines could be read; {told.first}"
         return [((place,), None, None, UnreadableError.__name__, why)]
@@ -172,10 +173,14 @@ FAILURES = {kind.__name__: kind for kind in (UnreadableError, ColumnsError)}
 @op
 @expires("30d")
 def doubled(
-    slices: tuple[Slice, ...], sources: tuple[int, ...], hours: tuple[int, ...], copies: tuple[tuple[int, int], ...]
+    slices: tuple[Slice, ...],
+    sources: tuple[int, ...],
+    hours: tuple[int, ...],
+    edges: tuple[int, ...],
+    copies: tuple[tuple[int, int], ...],
 ) -> pyarrow.Table:
     """Which rows of some hours do not count: see `rave_flow.sql.duplicates.duplicates`."""
-    return duplicates([Path(ingest(one.piece)) for one in slices], sources, hours, copies)
+    return duplicates([Path(ingest(one.piece)) for one in slices], sources, hours, edges, copies)
 
 
 @op_file

@@ -146,9 +146,13 @@ def test_yaf_s_own_files_are_read(serving: Serve, directory: Path) -> None:
         [0.252, None, None, "0", None, None, "3", "7"],
         [3.25, None, None, "53", None, None, "1", "0"],
     ]
+    assert [rwcut(rwfilter(**asked), fields="sport").num_rows for asked in BY_FLAGS] == [1, 0, 1, 0]
     assert left_out(count()) == {}
 
 
+BY_FLAGS: list[dict[str, str]] = [
+    {"flags_initial": "S/SA"}, {"not_flags_initial": "S/SA"}, {"flags_session": "PA/SPA"}, {"flags_session": "S/S"},
+]  # fmt: skip
 BOTH = [(150, 4, 0), (161, 4, 0), (60, 1, 0), (8, 4, 0), (12, 4, 0), (27, 16, 0), (28, 16, 0), (7, 2, 0), (11, 2, 0)]
 COUNTS = [(4, 1, 0), (85, 8, 0), (1, 4, 0), (86, 8, 0), (2, 4, 0)]
 

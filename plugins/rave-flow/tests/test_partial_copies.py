@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_texts import left_out
 from rave_flow.errors import AmbiguousFilesError
+from rave_flow.formats import bundles
 from rave_flow.formats.source_directory import Repository
 from rave_flow.inventory import Inventory
 from rave_flow.model.windows import Window
@@ -82,3 +83,32 @@ def test_each_flow_counts_as_often_as_in_the_file_that_has_it_most(reused: Reuse
         table = top(over="proto")
     assert table["flows"].to_pylist() == [most.total()]
     assert left_out(table).get("duplicates", 0) == sum(map(len, files)) - most.total()
+
+
+NAMED = "#path\tconn\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tbytes\tpackets\tduration\n"
+
+
+def named(time: float, uid: str) -> str:
+    """A record of a connection."""
+    return f"{time}\t{uid}\t10.0.0.1\t4000\t192.0.2.80\t443\ttcp\t9\t1\t0.5\n"
+
+
+@pytest.mark.parametrize("small", [0, bundles.SMALL], ids=["read alone", "read together"])
+@pytest.mark.parametrize("others", [0, 60], ids=["few around it", "many around it"])
+@pytest.mark.parametrize("hour", [1715684400, 1715731200], ids=["an hour", "midnight"])
+def test_records_of_a_connection_on_both_sides_of_an_hour_count_once(
+    reused: Reused, monkeypatch: pytest.MonkeyPatch, small: int, others: int, hour: int
+) -> None:
+    """As where one log has rounded the times; other connections there, and records far from the hour, count."""
+    monkeypatch.setattr(bundles, "SMALL", small)
+    before = [named(hour - 0.0004, "Csame"), *(named(hour - 1 - each / 60, f"Ca{each}") for each in range(others))]
+    after = [named(hour, "Csame"), *(named(hour + each / 60, f"Cb{each}") for each in range(others))]
+    far = [named(hour - 1800, "Cfar"), named(hour + 1800, "Cfar")]
+    with reused() as (directory, example):
+        (directory / f"conn.a{example}.log").write_text(NAMED + "".join([*before, *far]))
+        (directory / f"conn.b{example}.log").write_text(NAMED + "".join(after))
+        table = top(over="proto")
+        (directory / f"conn.b{example}.log").write_text(NAMED + "".join(after[1:]) + named(hour + 0.5, "Cother"))
+        apart = top(over="proto")
+    assert (table["flows"].to_pylist(), left_out(table)) == ([3 + 2 * others], {"duplicates": 1})
+    assert (apart["flows"].to_pylist(), left_out(apart)) == ([4 + 2 * others], {})

@@ -37,7 +37,8 @@ _PLAIN: dict[str, str] = {
     "any_cc": "flow_countries", "bytes": "flow_sizes", "packets": "flow_ranges",
     "bytes_per_packet": "flow_decimals", "bytes_per_second": "flow_decimals", "packets_per_second": "flow_decimals",
     "duration": "flow_seconds", "stime": "flow_window", "etime": "flow_window", "active_time": "flow_window",
-    "flags_all": "flow_flags", "flags_initial": "flow_flags", **{f"{name}_flag": "flow_bit" for name in FLAG_BITS},
+    "flags_all": "flow_flags", "flags_initial": "flow_flags", "flags_session": "flow_flags",
+    **{f"{name}_flag": "flow_bit" for name in FLAG_BITS},
     "tuple_file": "flow_tuples", "type": "flow_types", "service": "flow_words", "state": "flow_words",
 }  # fmt: skip
 TYPES: dict[str, Any] = {

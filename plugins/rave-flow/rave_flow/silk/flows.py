@@ -123,6 +123,11 @@ class Flows:
         inner = [field for part in self.parts for field in part._all_extras()]
         return tuple(dict.fromkeys([*self.extras, *inner]))
 
+    def _tested(self) -> tuple[str, ...]:
+        """The stored columns of the source's own that conditions look at."""
+        own = [column for each in self.filters for condition in each.conditions for column in condition.extras]
+        return tuple(dict.fromkeys([*own, *(column for part in self.parts for column in part._tested())]))
+
     def _stored(self) -> set[str]:
         """The columns of the source's own that some of their files have."""
         return extras_in(parquet_of(self.slices)).union(*(part._stored() for part in self.parts))
@@ -160,7 +165,8 @@ class Flows:
         if extras and (self.slices or self.parts):
             check_there(extras, self._stored(), FIELDS)
         plain = f"{view}_plain" if labels else view
-        connection.execute(f"CREATE TEMP VIEW {plain} AS {self._sql([field.column for field in extras])}")
+        columns = dict.fromkeys([*(field.column for field in extras), *self._tested()])
+        connection.execute(f"CREATE TEMP VIEW {plain} AS {self._sql(tuple(columns))}")
         if labels:
             connection.execute(f"CREATE TEMP VIEW {view} AS {with_labels(plain, labels)}")
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from rave_flow.model.columns import EXTRA
+from rave_flow.model.flags import sql_of
 from rave_flow.model.protocols import PROTOCOLS
 from rave_flow.model.ranges import Ranges
 from rave_flow.sql.address_tests import within
@@ -37,11 +39,17 @@ class Condition:
         if self.option.removeprefix("not_") not in OPTIONS:
             raise ValueError(f"{self.option!r} is not a condition; {', '.join(OPTIONS)} are known")
 
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The stored columns of the source's own that the condition looks at; files may lack them."""
+        column = OWN_FLAGS.get(self.option.removeprefix("not_"))
+        return () if column is None else (column,)
+
     def sql(self, source: str) -> str:
         """The SQL condition; of a flow that lacks the column it is NULL.
 
         Args:
-            source: the SQL of a relation that has at least the flows that are asked about.
+            source: the SQL of a relation that has at least the flows that are asked about, with `extras`.
         """
         test = OPTIONS[self.option.removeprefix("not_")](self, source)
         return f"(NOT ({test}))" if self.option.startswith("not_") else f"({test})"
@@ -136,10 +144,15 @@ def _way(name: str) -> tuple[str, str]:
 
 START = "epoch_us(ts)"
 END = f"(epoch_us(ts) + coalesce({DURATION_US}, 0))"
-INITIAL = (
+OWN_FLAGS = {"flags_initial": f"{EXTRA}initialflags", "flags_session": f"{EXTRA}sessionflags"}
+"""Where YAF and SiLK have the flags of the first packet, and of all later ones."""
+
+HISTORY = (
     "CASE left(regexp_replace(history, '[^A-Z]', '', 'g'), 1) WHEN 'S' THEN 2 WHEN 'H' THEN 18 WHEN 'A' THEN 16 END"
 )
 """The flags of the originator's first packet, where Zeek's history is sure of all of them."""
+
+INITIAL, SESSION = (sql_of(column, is_history=False) for column in OWN_FLAGS.values())
 
 FLAG_BITS = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ece": 64, "cwr": 128}
 OPTIONS: dict[str, Sql] = {
@@ -172,7 +185,8 @@ OPTIONS: dict[str, Sql] = {
     "etime": _between(END),
     "active_time": _active,
     "flags_all": _flags("flags"),
-    "flags_initial": _flags(f"({INITIAL})"),
+    "flags_initial": _flags(f"coalesce({INITIAL}, {HISTORY})"),
+    "flags_session": _flags(f"({SESSION})"),
     **{f"{name}_flag": _between(f"((flags >> {bit.bit_length() - 1}) & 1)") for name, bit in FLAG_BITS.items()},
     "tuple_file": _tuples,
     "type": _type,

@@ -2,7 +2,8 @@
 
 A connection has one record in Zeek's log, but others in logs of long connections, in reduced copies, and in rotations
 that overlap. They share its ``uid`` and its two ends. Of these the last one counts: the one that has gone on for
-longest, and of equals the last by file and line.
+longest, and of equals the last by file and line. Their starts are equal, but for rounding: records are looked for in
+one hour, and across a full hour if they are near it.
 
 Flows without a ``uid`` that are in several files are copies if they are equal in all values and their start has a
 fraction of a second: no two flows of one pair of ports begin in one microsecond. They count as often as in the file
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from rave_flow.model.columns import literal
 from rave_flow.model.duckdb_connection import connected
-from rave_flow.model.windows import HOUR, Window, instant
+from rave_flow.model.windows import EDGE, HOUR, Window, instant
 from rave_flow.sql.aggregates import bounds
 
 if TYPE_CHECKING:
@@ -31,7 +32,11 @@ _SAME = "uid, src_high, src_low, dst_high, dst_low, src_port, dst_port, protocol
 
 
 def duplicates(
-    parquet: Sequence[Path], sources: Sequence[int], hours: Sequence[int], copies: Sequence[tuple[int, int]]
+    parquet: Sequence[Path],
+    sources: Sequence[int],
+    hours: Sequence[int],
+    edges: Sequence[int],
+    copies: Sequence[tuple[int, int]],
 ) -> pyarrow.Table:
     """Which rows of some files do not count: columns part (place of the file) and row, both from 0, and certain.
 
@@ -41,6 +46,7 @@ def duplicates(
         parquet: the files, the last of which wins where records are equal.
         sources: for each, the number of the file that it was read from.
         hours: the starts of the hours that are looked at, in Unix seconds and in order.
+        edges: the full hours around which records of one uid are looked for.
         copies: places of files, each with an hour of which the file holds the same flows as an earlier one; those
             without a uid do not count.
     """
@@ -52,6 +58,7 @@ def duplicates(
             _of_hour(connection, parquet, sources, start, [place for place, hour in copies if hour == start])
             for start in hours
         ]
+        found += [_at_edge(connection, parquet, sources, hour) for hour in edges]
     return pyarrow.concat_tables(found)
 
 
@@ -62,19 +69,37 @@ def _of_hour(
     start: int,
     copies: Sequence[int],
 ) -> pyarrow.Table:
-    where = " AND ".join(bounds(Window(instant(start), instant(start + HOUR))))
+    _view(connection, parquet, sources, Window(instant(start), instant(start + HOUR)))
+    found = [_by_uid(connection), _by_value(connection, copies)]
+    if copies:
+        places = ", ".join(map(str, copies))
+        found.append(f"SELECT part, row, true AS certain FROM records WHERE uid IS NULL AND part IN ({places})")  # noqa: S608  # numbers
+    return _rows(connection, found)
+
+
+def _at_edge(
+    connection: duckdb.DuckDBPyConnection, parquet: Sequence[Path], sources: Sequence[int], hour: int
+) -> pyarrow.Table:
+    """The rows with another record by uid, of those that start next to a full hour."""
+    _view(connection, parquet, sources, Window(instant(hour - EDGE), instant(hour + EDGE)))
+    return _rows(connection, [_by_uid(connection)])
+
+
+def _view(
+    connection: duckdb.DuckDBPyConnection, parquet: Sequence[Path], sources: Sequence[int], window: Window
+) -> None:
+    where = " AND ".join(bounds(window))
     parts = " UNION ALL ".join(
         f"SELECT {place} AS part, {sources[place]} AS source, file_row_number AS row, uid, {_EQUAL} "  # noqa: S608  # quoted
         f"FROM read_parquet({literal(str(path))}, file_row_number=true) WHERE {where}"
         for place, path in enumerate(parquet)
     )
     connection.execute(f"CREATE OR REPLACE TEMP VIEW records AS {parts}")
-    found = [_by_uid(connection), _by_value(connection, copies)]
-    if copies:
-        places = ", ".join(map(str, copies))
-        found.append(f"SELECT part, row, true AS certain FROM records WHERE uid IS NULL AND part IN ({places})")  # noqa: S608  # numbers
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, queries: Sequence[str]) -> pyarrow.Table:
     columns = "CAST(part AS INTEGER) AS part, CAST(row AS BIGINT) AS row, certain"
-    union = " UNION ALL ".join(f"({query})" for query in found if query)
+    union = " UNION ALL ".join(f"({query})" for query in queries if query)
     return connection.sql(f"SELECT {columns} FROM ({union or _NONE}) ORDER BY part, row").to_arrow_table()  # noqa: S608  # ours
 
 

@@ -42,6 +42,7 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
     "packets": to_ranges, "bytes_per_packet": to_millionths, "bytes_per_second": to_millionths,
     "packets_per_second": to_millionths, "duration": to_milliseconds, "stime": to_time_window, "etime": to_time_window,
     "active_time": to_time_window, "flags_all": to_flags, "flags_initial": to_flags,
+    "flags_session": to_flags,
     **{f"{name}_flag": to_bit for name in FLAG_BITS},
     "tuple_file": to_tuples, "type": to_types, "service": to_words, "state": to_words,
 }  # fmt: skip
