@@ -16,7 +16,7 @@ from rave_flow.formats.heads import Head
 from rave_flow.formats.objects import objects
 from rave_flow.formats.reading import Reading
 from rave_flow.formats.sound_columns import sound_columns
-from rave_flow.model.address_numbers import addresses_of, number
+from rave_flow.model.address_numbers import addresses_of, number, texts_of
 from rave_flow.model.columns import extra_columns, resolve
 from rave_flow.model.duckdb_connection import connected
 
@@ -138,3 +138,5 @@ def test_addresses_read_at_once_are_those_read_one_by_one(words: list[str | None
         if expected is not None:
             assert (high << 64 | low) == expected == number(text)
             assert ipaddress.ip_address(text).compressed == text
+    texts = found.text.drop_null()
+    assert texts_of(found.high.drop_null(), found.low.drop_null()).to_pylist() == texts.to_pylist()

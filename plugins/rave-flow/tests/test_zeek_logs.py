@@ -148,6 +148,7 @@ def test_what_a_sensor_left_unset_counts_nothing(serving: Serve, zeek: Zeek, lin
         (b'[\n{"ts": 1}\n]\n', "is a JSON array; expected an object on each line"),
         (b"#path\tdns\n#fields\tts\n", "#path is 'dns'"),
         (b"\x00\x01\x02", "no #fields line"),
+        (b"#path\tconn\r#fields\tts\ta\r1\t2\r", "its lines end in carriage returns alone"),
     ],
 )
 def test_what_is_no_connection_log_is_an_error(serving: Serve, directory: Path, content: bytes, message: str) -> None:

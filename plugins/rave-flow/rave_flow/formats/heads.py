@@ -95,13 +95,19 @@ def head_of(path: str, block: bytes, kind: LogKind = CONNECTIONS) -> Head:
     Raises:
         UnreadableError: it is not a log of that kind.
     """
-    lines = block[:SIZE].removeprefix(BOM).splitlines()
+    lines = _lines(block[:SIZE].removeprefix(BOM))
+    if b"\r" in lines[0]:
+        raise UnreadableError(f"{path}: its lines end in carriage returns alone; expected line feeds")
     first = next((line.lstrip()[:1] for line in lines if line.strip()), b"")
     if first == b"[":
         raise UnreadableError(f"{path}: is a JSON array; expected an object on each line, as jq -c '.[]' writes them")
     if first == b"{":
         return _of_objects(path, lines, kind)
     return _of_comments(path, lines, kind)
+
+
+def _lines(block: bytes) -> list[bytes]:
+    return [line.removesuffix(b"\r") for line in block.split(b"\n")]
 
 
 def _of_objects(path: str, lines: list[bytes], kind: LogKind) -> Head:
@@ -161,7 +167,7 @@ def _escaped(name: str) -> str:
 def later_head(path: str, comments: bytes, kind: LogKind, earlier: Head) -> Head:
     """The head that comments within a log make, where it goes on with other columns; what they don't say stays."""
     try:
-        found = _of_comments(path, comments.splitlines(), kind, earlier)
+        found = _of_comments(path, _lines(comments), kind, earlier)
         if found.fields != earlier.fields:
             kind.check(found.fields, path)
     except UnreadableError as error:

@@ -49,6 +49,32 @@ def addresses_of(words: pyarrow.ChunkedArray) -> Addresses:
     return Addresses(*(compute.take(column, encoded.indices) for column in (found.text, found.high, found.low)))
 
 
+def texts_of(high: pyarrow.Array, low: pyarrow.Array) -> pyarrow.Array:
+    """The texts of addresses, by the halves of their numbers, of which none is null: the reverse of `addresses_of`."""
+    import numpy
+    import pyarrow
+
+    highs, lows = high.to_numpy(), low.to_numpy()
+    is_v4 = (highs == 0) & (lows >> numpy.uint64(32) == V4 >> 32)
+    if is_v4.all():
+        return _v4_texts(low)
+    halves = zip(highs[~is_v4].tolist(), lows[~is_v4].tolist(), strict=True)
+    others = pyarrow.array([address_of(first * 2**64 + second) for first, second in halves], pyarrow.string())
+    places = numpy.argsort(numpy.concatenate((numpy.flatnonzero(is_v4), numpy.flatnonzero(~is_v4))))
+    return pyarrow.concat_arrays([_v4_texts(low.filter(pyarrow.array(is_v4))), others]).take(pyarrow.array(places))
+
+
+def _v4_texts(low: pyarrow.Array) -> pyarrow.Array:
+    import numpy
+    import pyarrow
+    from pyarrow import compute
+
+    encoded = low.dictionary_encode()
+    numbers, octets = encoded.dictionary.to_numpy(), pyarrow.array(map(str, range(256)))
+    parts = [octets.take(pyarrow.array(numbers >> numpy.uint64(bits) & numpy.uint64(255))) for bits in (24, 16, 8, 0)]
+    return compute.binary_join_element_wise(*parts, ".").take(encoded.indices)
+
+
 def number(text: str) -> int | None:
     """The number of an address in any of its spellings; ``None`` for anything else.
 

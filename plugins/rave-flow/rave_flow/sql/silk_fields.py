@@ -189,12 +189,13 @@ def binned(name: str, seconds: int | None) -> str:
     return f"make_timestamp({floored(micros, seconds * 10**6)} * {seconds * 10**6})"
 
 
-_NUMBERED = {"sip": ("src_high", "src_low"), "dip": ("dst_high", "dst_low")}
+NUMBERED = {"sip": ("src_high", "src_low"), "dip": ("dst_high", "dst_low")}
+"""The halves of the number of a field that is an address."""
 
 
 def ordering(name: str) -> tuple[str, ...]:
     """The SQL to sort flows by a field: addresses are in order of their numbers."""
-    return (*_NUMBERED.get(name, ()), sql_of(name))
+    return (*NUMBERED.get(name, ()), sql_of(name))
 
 
 def floored(micros: str, width: int) -> str:
