@@ -1,8 +1,9 @@
-"""The hooks of this package: backends (``memory``, ``file``, ``s3``, ``gs``, ``az``), layers, a bus, documents."""
+"""The hooks of this package: backends (``memory``, ``file``, ``s3``, ``gs``, ``az``), layers, a bus, documents, and
+slates as arguments."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rave_core.backend import Backend, BackendFactory, StoreURL
 from rave_core.hookspecs import hookimpl
@@ -34,6 +35,14 @@ def rave_register_documents(registry: Registry[DocumentFactory]) -> None:
     """Adds ``sqlite`` and ``postgresql``, the latter with and without the name of its driver."""
     for scheme in ("sqlite", "postgresql", "postgresql+psycopg"):
         registry.add(scheme, open_documents, origin="rave_backends")
+
+
+@hookimpl
+def rave_register_converters(registry: Registry[Any]) -> None:
+    """Adds ``slate``: JSON, or what the user who asks keeps under a name."""
+    from rave_core.operations.slate_argument import SlateConverter
+
+    registry.add("slate", SlateConverter(), origin="rave_backends")
 
 
 @hookimpl(trylast=True)

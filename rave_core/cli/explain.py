@@ -9,7 +9,8 @@ import click
 from rave_core.cli.arguments import Asked, NamedValue, OperationName, asked
 from rave_core.cli.output import heading, print_facts, print_json, print_table
 from rave_core.cli.session import current_session
-from rave_core.cli.switches import json_option
+from rave_core.cli.switches import json_option, user_option
+from rave_core.documents import asked_by
 from rave_core.introspection.explain import Difference, Explanation, untracked_lines
 from rave_core.introspection.plan import Need, Plan, Step
 from rave_core.model import Entry
@@ -23,16 +24,18 @@ _MOST_STEPS = 200
 @click.argument("operation", metavar="NS/OP", type=OperationName())
 @click.argument("arguments", metavar="[NAME=VALUE ...]", nargs=-1, type=NamedValue())
 @click.option("--closure", is_flag=True, help="List all that counts in the version of the operation.")
+@user_option
 @json_option(
     "{operation, arguments, status, reason, key, entry, nearest, differences, computing, closure, untracked, releases}"
 )
-def explain(operation: str, arguments: tuple[str, ...], closure: bool, as_json: bool) -> None:
+def explain(operation: str, arguments: tuple[str, ...], closure: bool, user: str | None, as_json: bool) -> None:
     """Show why a call would hit or miss.
 
     A miss is explained by the difference to the nearest stored entry: other arguments, another version of the operation
     and what has changed in its code, or its expiry. Nothing is run.
     """
-    wanted = asked(operation, arguments)
+    with asked_by(user):
+        wanted = asked(operation, arguments)
     found = wanted.operation.explain(*wanted.args, **wanted.kwargs)
     if as_json:
         print_json(_explanation_document(found))
@@ -89,14 +92,16 @@ def _difference_document(found: Difference) -> dict[str, str]:
 @click.command()
 @click.argument("operation", metavar="NS/OP", type=OperationName())
 @click.argument("arguments", metavar="[NAME=VALUE ...]", nargs=-1, type=NamedValue())
+@user_option
 @json_option("{operation, seconds, to_run, steps: [{depth, operation, arguments, key, need, seconds, basis}]}")
-def plan(operation: str, arguments: tuple[str, ...], as_json: bool) -> None:
+def plan(operation: str, arguments: tuple[str, ...], user: str | None, as_json: bool) -> None:
     """Show what a call would have to run, and for how long.
 
     The steps and their durations are those of the last run. A call that was never made is estimated from other calls
     of its operation. Nothing is run.
     """
-    wanted = asked(operation, arguments)
+    with asked_by(user):
+        wanted = asked(operation, arguments)
     found = wanted.operation.plan(*wanted.args, **wanted.kwargs)
     if as_json:
         print_json(_plan_document(wanted, found))

@@ -20,6 +20,8 @@ from rave_core.cli.ending import NOTHING, Left, OperationFailed
 from rave_core.cli.output import binary_output, is_terminal, note
 from rave_core.cli.progress import ProgressBar
 from rave_core.cli.session import Session, current_session
+from rave_core.cli.switches import user_option
+from rave_core.documents import asked_by
 from rave_core.engine.context import ExecutionContext, entered
 from rave_core.errors import OptionError, RaveError
 from rave_core.model import Kind, Options, Outcome, Status
@@ -43,6 +45,7 @@ from rave_core.text.humanize import size, span
     help="How to write a value. Without it: by the suffix of FILE; else tables as a table on a terminal and as CSV "
     "elsewhere, other values as text.",
 )
+@user_option
 def run(
     operation: str,
     arguments: tuple[str, ...],
@@ -51,6 +54,7 @@ def run(
     dry_run: bool,
     output: str | None,
     form: str | None,
+    user: str | None,
 ) -> None:
     """Run an operation, or print its kept result.
 
@@ -65,7 +69,8 @@ def run(
     if dry_run and (refresh or deep_refresh):
         raise click.UsageError("--dry-run runs nothing, so it can't refresh; leave one out")
     session = current_session()
-    wanted = asked(operation, arguments)
+    with asked_by(user):
+        wanted = asked(operation, arguments)
     target = _Target.checked(wanted, output, form)
     outcome = _answer(session, wanted, Options(refresh=refresh, deep_refresh=deep_refresh, dry_run=dry_run))
     if dry_run and outcome.entry is None:

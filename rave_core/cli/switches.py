@@ -19,3 +19,9 @@ def places_option(command: F) -> F:
 def json_option(keys: str) -> Callable[[F], F]:
     """Adds ``--json``; ``keys`` says what it prints."""
     return click.option("--json", "as_json", is_flag=True, help=f"Print {keys}.")
+
+
+def user_option(command: F) -> F:
+    """Adds ``--user``."""
+    told = "Whose slates the arguments name, as in config=slate:page."
+    return click.option("--user", metavar="NAME", help=told)(command)

@@ -3,6 +3,7 @@
 from rave_core.documents.document import Change, Document, Fence, Metadata
 from rave_core.documents.mirror import Mirror
 from rave_core.documents.opening import open_store
+from rave_core.documents.slates import asked_by
 from rave_core.documents.store import DocumentFactory, DocumentStore
 from rave_core.documents.watch import News, Watch
 from rave_core.errors import Conflict
@@ -18,5 +19,6 @@ __all__ = [
     "Mirror",
     "News",
     "Watch",
+    "asked_by",
     "open_store",
 ]

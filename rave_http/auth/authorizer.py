@@ -50,6 +50,15 @@ class Authorizer:
         """
         return Asker.of(self.principal(req), self.client(req))
 
+    def user(self, req: Request) -> str | None:
+        """The name of the user who asks; ``None`` for the anonymous.
+
+        Raises:
+            Problem: the credentials are not valid.
+        """
+        principal = self.principal(req)
+        return None if principal.kind == "anonymous" else principal.name
+
     def is_valid(self, req: Request) -> bool:
         """Whether the credentials of a request that takes long are still valid; its principal is found anew."""
         record: RequestRecord = req.scope["rave"]

@@ -24,8 +24,6 @@ from rave_http.auth.api_keys import KeyStore
 from rave_http.auth.authorization import Principal
 
 COLLECTION: Final = "_auth"
-SLATES: Final = "slate:"
-"""The start of the names of collections that hold what users keep; the rest is the user."""
 _TOKEN_SIZE: Final = 32
 _TOKEN_LENGTH: Final = 43
 _KNOWN: Final = 10_000

@@ -76,6 +76,7 @@ _FORMATS: Final = {
     "email": "an email address",
     "ipv4": "an IPv4 address",
     "ipv6": "an IPv6 address",
+    "slate": "slate:NAME",
     "time": "a time of day",
     "uuid": "a UUID",
 }

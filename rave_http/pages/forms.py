@@ -11,7 +11,7 @@ import inspect
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -58,7 +58,7 @@ class Field:
         wanted: what it takes, in words.
         help: the docstring's text about it.
         default: the default as text; ``None`` if there is none, or it has no text form.
-        choices: of a select, without the one for the default.
+        choices: of a select, without the one for the default; of an ``<input>``, what is offered beside other texts.
         attributes: more of an ``<input>``: ``min``, ``max``, ``step``.
         value: its initial text.
         error: what was wrong with that.
@@ -103,6 +103,20 @@ def form_fields(
         else:
             fields.append(_field(parameter, place, properties.get(name, {}), texts.get(name, ()), error))
     return fields
+
+
+def takes_slate(schema: Mapping[str, Any]) -> bool:
+    """Whether what fits a schema may be the name of a slate."""
+    return any(branch.get("format") == "slate" for branch in branches_of(schema))
+
+
+def offered(fields: Sequence[Field], operation: Operation[..., Any], slates: Sequence[str]) -> list[Field]:
+    """Fields of an operation, where those that take a slate offer those of the user, by their names."""
+    properties = parameters(operation)["properties"]
+    choices = tuple(Choice(f"slate:{name}", name) for name in slates)
+    return [
+        replace(field, choices=choices) if takes_slate(properties.get(field.name, {})) else field for field in fields
+    ]
 
 
 def run_query(operation: Operation[..., Any], sent: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
@@ -210,6 +224,8 @@ def _default(parameter: inspect.Parameter, schema: Mapping[str, Any]) -> str | N
 def _control(schema: Mapping[str, Any]) -> tuple[Control, str, tuple[Choice, ...]]:
     """Control, type of the ``<input>``, and choices."""
     writing = writing_of(schema)
+    if takes_slate(schema):
+        return Control.INPUT, "text", ()
     if writing is Writing.LIST:
         return Control.LINES, "text", ()
     if writing is Writing.JSON:
@@ -262,6 +278,8 @@ def _wanted(schema: Mapping[str, Any], control: Control) -> str:
         items = branch.get("items", True)
         words = in_words(branch) if "prefixItems" in branch else "" if accepts_anything(items) else in_words(items)
         return f"{words}, one in each line" if words else "one item in each line"
+    if takes_slate(schema):
+        return "slate:NAME for what you keep under that name, or JSON"
     words = in_words(_without_null(schema))
     return "" if control is Control.SELECT or words == "a text" else words
 

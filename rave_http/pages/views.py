@@ -30,7 +30,7 @@ from rave_http.description.operation_documents import (
     search,
 )
 from rave_http.pages.explore_view import explore_url
-from rave_http.pages.forms import GO, Field, form_fields, run_query, run_url, sample_query
+from rave_http.pages.forms import GO, Field, form_fields, offered, run_query, run_url, sample_query
 from rave_http.pages.snippets import snippets
 from rave_http.pages.status_view import JobFacts, StatusFacts, WorkerFacts, status_page, whole
 from rave_http.pages.templating import page
@@ -141,6 +141,7 @@ def operation_page(
     errors: Mapping[str, str] | None = None,
     may_refresh: bool = False,
     forecast: str = "",
+    slates: Sequence[str] = (),
 ) -> Page:
     """An operation: what it does, a form for it, and snippets for programs.
 
@@ -156,8 +157,9 @@ def operation_page(
         errors: what is wrong with it, by parameter.
         may_refresh: whether the principal may refresh its results.
         forecast: what the call would cost, in words; empty if it is no call yet.
+        slates: what the user keeps, by name, for parameters that take it.
     """
-    fields = form_fields(operation, given, errors)
+    fields = offered(form_fields(operation, given, errors), operation, slates)
     address = f"{base if '://' in base else origin + base}"
     made = media_types(operation.spec)
     facts = {

@@ -9,11 +9,11 @@ from typing import Any, Final
 from falcon.asgi import Request, Response, SSEvent
 
 from rave_core.clock import Clock
+from rave_core.documents.slates import SLATES
 from rave_core.errors import TopicError
 from rave_core.events import Event, Events, Loss, check_pattern
 from rave_http.auth.authorization import SERVICE
 from rave_http.auth.authorizer import Authorizer
-from rave_http.auth.sessions import SLATES
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs

@@ -9,6 +9,7 @@ from typing import Any
 from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
+from rave_core.documents import asked_by
 from rave_core.errors import EntryError
 from rave_core.introspection.explain import Difference, Explanation, explain
 from rave_core.introspection.plan import Need, Plan, Step, plan
@@ -80,9 +81,10 @@ class Forecasts:
         req.scope["rave"].operation = exported.name
         question = read_query(exported.name, req.query_string)
         try:
-            call: Call = await self._foreign.call(
-                exported.name, bind, question.asked, exported.operation, exported.resolved
-            )
+            with asked_by(self._authorizer.user(req)):
+                call: Call = await self._foreign.call(
+                    exported.name, bind, question.asked, exported.operation, exported.resolved
+                )
         except LeftError as error:
             raise Problem("bad-arguments", f"an argument can't be converted: {error}") from error
         return exported, call

@@ -12,15 +12,15 @@ from falcon.asgi import Request, Response
 from rave_core.clock import Clock
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.expiry import nocache
-from rave_core.model import PLAIN, Bytes, Call, Key, Status
+from rave_core.model import PLAIN, Bytes, Call, Status
 from rave_core.storage.cache import Found
 from rave_http.auth.authorizer import Authorizer
 from rave_http.description.lasting_arguments import lasting
-from rave_http.description.request_arguments import Question
+from rave_http.description.request_arguments import Asked, Question
 from rave_http.jobs.failures import problem_of
 from rave_http.jobs.job import Job
 from rave_http.jobs.jobs import Jobs
-from rave_http.jobs.tickets import StoredTicket, Tickets
+from rave_http.jobs.tickets import Tickets
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.protocol.headers import Preferences
 from rave_http.protocol.problems import Problem
@@ -69,6 +69,11 @@ class Wish:
     def is_promising(self) -> bool:
         """Whether the result is available later, which it is not if it is never kept."""
         return self.call.key is not None and self.resolved.strategy is not nocache
+
+    @property
+    def lasting(self) -> Asked:
+        """The call as written, so that it means the same to others and later: in jobs and tickets."""
+        return lasting(self.question.asked, self.call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +180,7 @@ class Ladder:
             return
         try:
             asker = self._authorizer.asker(req)
-            self._jobs.join(exported.name, wish.question.asked, wish.resolved, wish.call, asker=asker)
+            self._jobs.join(exported.name, wish.lasting, wish.resolved, wish.call, asker=asker)
         except Problem as problem:
             _log.info("%s is not refreshed now: %s", exported.name, problem)
 
@@ -242,7 +247,7 @@ class Ladder:
             self._authorizer.require(req, "refresh", exported.namespace, audited=True)
         return self._jobs.join(
             exported.name,
-            wish.question.asked,
+            wish.lasting,
             wish.resolved,
             wish.call,
             options,
@@ -332,13 +337,9 @@ class Ladder:
         key = job.call.key
         assert key is not None  # only such a job is promised
         job.promised_at = job.started_at  # the job may end before the ticket is written
-        ticket = await asyncio.to_thread(self._give, key, job)
+        ticket = await asyncio.to_thread(self._tickets.give, key, job.asked)
         job.promised_at = ticket.created_at
         if job.is_running:
             await job.count(self._tickets.begin)
         if job.task.done() and not job.task.cancelled():  # it ended before it was promised
             await asyncio.to_thread(self._tickets.end, key.text, job.failed)
-
-    def _give(self, key: Key, job: Job) -> StoredTicket:
-        """The ticket for a job, with arguments that last."""
-        return self._tickets.give(key, lasting(job.asked, job.call))

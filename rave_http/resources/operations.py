@@ -6,17 +6,19 @@ from typing import Any, Final
 
 from falcon.asgi import Request, Response
 
+from rave_core.documents import asked_by
 from rave_core.engine.execution import ResolvedOperation
 from rave_core.model import Call, Status
 from rave_http.auth.authorization import HIDDEN
 from rave_http.auth.authorizer import Authorizer
+from rave_http.description.lasting_arguments import lasting
 from rave_http.description.operation_documents import nearest_operation
 from rave_http.description.request_arguments import FORM, JSON, Asked, Question, bind, read_body, read_query
 from rave_http.executors.foreign_code import ForeignCode, LeftError
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.bodies import body_of
-from rave_http.protocol.headers import PLAIN_PREFERENCES, directives, preferences
+from rave_http.protocol.headers import NO_STORE, PLAIN_PREFERENCES, directives, preferences
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.request_record import RequestRecord
 from rave_http.resources.catalog import Catalog
@@ -98,11 +100,13 @@ class Operations:
             return
         question = await self._read(req, exported.name)
         resolved = exported.operation.resolved_in(exported.runtime)
-        call = await bound(self._foreign, question.asked, exported, resolved)
+        call = await bound(self._foreign, question.asked, exported, resolved, user=self._authorizer.user(req))
         if call.key is not None:
             record: RequestRecord = req.scope["rave"]
             record.key = call.key.text
         await self._ladder.answer(req, resp, _wish(req, exported, resolved, question, call, place))
+        if not resolved.binder.is_repeatable and lasting(question.asked, call) is not question.asked:
+            _forbid_reuse(resp)
         if likes_pages(req):
             resp.append_header("Vary", "Sec-Fetch-Dest")
 
@@ -144,8 +148,16 @@ class Operations:
         )
 
 
-async def bound(foreign: ForeignCode, asked: Asked, exported: ExportedOperation, resolved: ResolvedOperation) -> Call:
-    """The call that the request asks for. Converters are third-party code and may do anything.
+def _forbid_reuse(resp: Response) -> None:
+    """The same URL may mean another call next time, or for another user, so caches have to ask each time."""
+    if resp.get_header("Cache-Control") != NO_STORE:
+        resp.set_header("Cache-Control", "private, no-cache")
+
+
+async def bound(
+    foreign: ForeignCode, asked: Asked, exported: ExportedOperation, resolved: ResolvedOperation, *, user: str | None
+) -> Call:
+    """The call that a request of ``user`` asks for. Converters are third-party code and may do anything.
 
     Raises:
         Problem: the arguments do not fit.
@@ -156,7 +168,8 @@ async def bound(foreign: ForeignCode, asked: Asked, exported: ExportedOperation,
     if is_small and binder.is_own and binder.is_repeatable:
         return bind(asked, exported.operation, resolved)
     try:
-        return await foreign.call(exported.name, bind, asked, exported.operation, resolved)
+        with asked_by(user):
+            return await foreign.call(exported.name, bind, asked, exported.operation, resolved)
     except LeftError as error:
         raise Problem("bad-arguments", f"an argument can't be converted: {error}") from error
 

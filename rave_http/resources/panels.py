@@ -142,7 +142,7 @@ class Panels:
         exported = self.exported(req, called.operation)
         asked = Asked(operation=exported.name, texts=tuple(called.pairs))
         resolved = exported.operation.resolved_in(exported.runtime)
-        call = await bound(self._foreign, asked, exported, resolved)
+        call = await bound(self._foreign, asked, exported, resolved, lambda: self._authorizer.user(req))
         question = Question(asked)
         return Wish(
             exported,

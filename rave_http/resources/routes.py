@@ -116,7 +116,7 @@ def _route_pages(
     told = Forecasts(service.namespaces, service.authorizer, service.runtime, service.foreign, service.clock)
     app.add_route("/-/explain/{name:path}", ExplainResource(told, service.authorizer))
     app.add_route("/-/plan/{name:path}", PlanResource(told))
-    form = ui.Form(service.namespaces, service.authorizer, service.links, told)
+    form = ui.Form(service.namespaces, service.authorizer, service.links, told, lambda: service.runtime.documents)
     app.add_route("/-/ui", ui.Home(service.links))
     listed = JobsPage(
         service.all_jobs, service.tickets, service.statuses, service.authorizer, service.links, service.clock

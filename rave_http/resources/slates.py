@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,9 +10,9 @@ import msgspec
 from falcon.asgi import Request, Response
 
 from rave_core.documents import Conflict, DocumentStore, Metadata
+from rave_core.documents.slates import SLATES, is_slate_name
 from rave_http.auth.authorization import CHALLENGE
 from rave_http.auth.authorizer import Authorizer
-from rave_http.auth.sessions import SLATES
 from rave_http.protocol.bodies import body_of
 from rave_http.protocol.conditions import check_write, is_unchanged
 from rave_http.protocol.problems import Problem
@@ -21,7 +20,6 @@ from rave_http.protocol.queries import read
 from rave_http.protocol.responses import JSON, send_json
 from rave_http.protocol.times import iso
 
-_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f]{1,100}")
 _MERGE: Final = ("application/merge-patch+json", JSON)
 _MOST_TRIES: Final = 100
 
@@ -170,7 +168,7 @@ def merged(document: Any, patch: Any) -> Any:
 
 
 def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not is_slate_name(name):
         raise Problem("bad-request", f"{name[:40]!r} can't be a name: write 1 to 100 printable characters without '/'")
     return name
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from falcon.asgi import Request, Response
 
+from rave_core.documents import DocumentStore
+from rave_core.documents.slates import SLATES
 from rave_core.errors import RaveError
 from rave_http.auth.authorization import HIDDEN
 from rave_http.auth.authorizer import Authorizer
+from rave_http.description.operation_documents import parameters
+from rave_http.namespaces.exported import ExportedOperation
 from rave_http.namespaces.live_catalog import LiveNamespaces
-from rave_http.pages.forms import GO, run_query, run_url
+from rave_http.pages.forms import GO, run_query, run_url, takes_slate
 from rave_http.pages.views import operation_page
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import Problem
@@ -40,7 +46,24 @@ class Home:
 class Form:
     """``/-/ui/{namespace}/{operation}``: a form made of the operation's typemap (R16)."""
 
-    def __init__(self, namespaces: LiveNamespaces, authorizer: Authorizer, links: Links, forecasts: Forecasts) -> None:
+    def __init__(
+        self,
+        namespaces: LiveNamespaces,
+        authorizer: Authorizer,
+        links: Links,
+        forecasts: Forecasts,
+        documents: Callable[[], DocumentStore],
+    ) -> None:
+        """Shows the forms of the operations that ``namespaces`` export.
+
+        Args:
+            namespaces: have the operations.
+            authorizer: decides who may see them.
+            links: URLs that pages contain.
+            forecasts: tell what a call would cost.
+            documents: has what users keep.
+        """
+        self._documents = documents
         self._namespaces = namespaces
         self._authorizer = authorizer
         self._links = links
@@ -68,10 +91,22 @@ class Form:
             given=given,
             forecast=await self._forecast(req, name),
             may_refresh=self._authorizer.may(req, "refresh", exported.namespace),
+            slates=await self._slates(req, exported),
         )
         send_page(resp, page)
 
     on_head = on_get
+
+    async def _slates(self, req: Request, exported: ExportedOperation) -> list[str]:
+        """The names of what the user keeps, if the operation takes any of it; none if the store is in trouble."""
+        user = self._authorizer.user(req)
+        properties = parameters(exported.operation)["properties"].values()
+        if user is None or not any(map(takes_slate, properties)):
+            return []
+        try:
+            return await asyncio.to_thread(lambda: [head.key for head in self._documents().heads(SLATES + user)])
+        except (RaveError, OSError):
+            return []
 
     async def _forecast(self, req: Request, name: str) -> str:
         """What the call that the form begins with would cost, in words; empty if it is no call yet."""

@@ -11,8 +11,8 @@ import msgspec
 
 from rave_core.clock import Clock
 from rave_core.documents import Conflict, DocumentStore
+from rave_core.documents.slates import SLATES
 from rave_core.errors import RaveError
-from rave_http.auth.sessions import SLATES
 from rave_http.description.saved_calls import AskedCall
 
 NAME: Final = "history"

@@ -50,6 +50,12 @@ def people(kind):
     return rows if kind == "all" else rows[:1]
 
 @op(version=1)
+@typemap("slate")
+def weighed(config):
+    """What it was called with."""
+    return config
+
+@op(version=1)
 def raw(text):
     """Bytes that are no text."""
     return bytes([0, 255]) + text.encode()
@@ -113,7 +119,7 @@ async def later(n):
     return n
 
 __export__ = {"add": add, "total": total, "echo": echo, "people": people, "raw": raw, "words": words, "fail": fail,
-              "sheets": sheets, "nothing": nothing,
+              "sheets": sheets, "weighed": weighed, "nothing": nothing,
               "slow": slow, "never": never, "brief": brief, "sheet": sheet, "later": later}
 '''
 

@@ -5,8 +5,11 @@ import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from rave_core.documents import open_store
 
 
 @pytest.mark.parametrize(
@@ -235,3 +238,24 @@ def test_a_store_in_trouble_costs_a_warning_and_not_the_answer(shell: Callable[.
     assert (result.exit_code, result.stdout) == (0, "x\n")
     assert "rave: warning: " in result.stderr
     assert "is answered without it" in result.stderr
+
+
+def test_arguments_name_slates_of_the_user(
+    shell: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For ``run``, ``explain`` and ``plan``; without a user, or for another one, they are refused."""
+    url = f"sqlite:///{tmp_path}/slates.sqlite"
+    monkeypatch.setenv("RAVE_DOCUMENTS", url)
+    with open_store(url) as store:
+        store.save("slate:ada", "page", b'{"rows": 50}', expect=0, author="ada")
+    asked = ("lab/weighed", "config=slate:page")
+    assert json.loads(shell("run", *asked, "--user", "ada", "--format", "json").stdout) == {"rows": 50}
+    assert "lab/weighed(config={'rows': 50})" in shell("explain", *asked, "--user", "ada").stdout
+    assert "the result is stored" in shell("plan", *asked, "--user", "ada").stdout
+    for command in ("run", "explain", "plan"):
+        for user, reason in (
+            ((), "nobody is signed in"),
+            (("--user", "bob"), "you keep nothing under the name 'page'"),
+        ):
+            refused = shell(command, *asked, *user)
+            assert (refused.exit_code, reason in refused.stderr) == (2, True)

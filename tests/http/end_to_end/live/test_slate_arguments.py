@@ -1,0 +1,103 @@
+"""Slates as arguments over HTTP: each client reads their own, and what was asked holds the content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+Service = Any  # RunningService of the conftest
+
+WEIGHED = '''
+
+@op
+@typemap("slate", int)
+@mime_type("application/json")
+def weighed(config, n: int = 1):
+    """What it was called with."""
+    ran(f"weighed {config} {n}")
+    gate = config.get("gate") if isinstance(config, dict) else None
+    while gate and not LOG.with_name(f"{gate}.gate").exists():
+        time.sleep(0.02)
+    return {"config": config, "n": n}
+
+
+__export__["weighed"] = weighed
+'''
+ADA, BOB = {"X-Remote-User": "ada"}, {"X-Remote-User": "bob"}
+CURRENT = "private, no-cache"
+
+
+@pytest.fixture(name="slates", scope="module")
+def _slates(launch_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose users a proxy names; anonymous clients may view and run."""
+    place = tmp_path_factory.mktemp("slates")
+    environ = {"RAVE_DOCUMENTS": f"sqlite:///{place}/documents.sqlite"}
+    service = {"proxy_header": "X-Remote-User", "workers": 1, "permissions": {"*": ["view", "run"]}}
+    running = launch_service(place, environ=environ, service=service, more=WEIGHED)
+    yield running
+    running.end()
+
+
+def keep(service: Service, user: dict[str, str], name: str, content: Any) -> None:
+    """Keeps a slate."""
+    assert service.ask("PUT", f"/-/me/{name}", json=content, headers=user).status_code == 200
+
+
+def test_each_client_reads_slates_of_their_own(slates: Service) -> None:
+    """By query and by body; the answer is for the client alone, and no cache gives it again without asking."""
+    keep(slates, ADA, "own", {"whose": "ada's"})
+    keep(slates, BOB, "own", ["bob's"])
+    path = "/lab/weighed?config=slate:own"
+    for user, content in ((ADA, {"whose": "ada's"}), (BOB, ["bob's"]), (ADA, {"whose": "ada's"})):
+        found = slates.get(path, headers=user)
+        assert (found.json(), found.headers["Cache-Control"]) == ({"config": content, "n": 1}, CURRENT)
+        posted = slates.ask("POST", "/lab/weighed", json={"config": "slate:own"}, headers=user)
+        assert (posted.json(), posted.headers["ETag"]) == (found.json(), found.headers["ETag"])
+    same = slates.get('/lab/weighed?config=["bob\'s"]')
+    assert (same.json()["config"], same.headers["Cache-Status"][:9]) == (["bob's"], "rave; hit")
+    assert len(slates.runs("ada's")) == len(slates.runs("bob's")) == 1
+    keep(slates, BOB, "own", "another")
+    assert slates.get(path, headers={**BOB, "If-None-Match": same.headers["ETag"]}).json()["config"] == "another"
+
+
+def test_a_slate_of_nobody_is_refused(slates: Service) -> None:
+    """Without a user, and under a name that the user does not keep; a forecast says no more."""
+    keep(slates, ADA, "hers", 1)
+    for method, more in (("GET", {}), ("POST", {"json": {"config": "slate:hers"}})):
+        path = "/lab/weighed" if more else "/lab/weighed?config=slate:hers"
+        found = slates.ask(method, path, **more)
+        assert (found.status_code, "nobody is signed in" in found.json()["detail"]) == (400, True)
+        found = slates.ask(method, path, headers=BOB, **more)
+        assert (found.status_code, "you keep nothing under the name 'hers'" in found.json()["detail"]) == (400, True)
+    for way in ("plan", "explain"):
+        asked = f"/-/{way}/lab/weighed?config=slate:hers"
+        assert [slates.get(asked, headers=user).status_code for user in (ADA, BOB, {})] == [200, 400, 400]
+
+
+def test_a_ticket_holds_what_the_slate_held(slates: Service, wait_until: Any) -> None:
+    """The job and its product are of the content at the time of the question, whatever happens to the slate."""
+    keep(slates, ADA, "gated", {"gate": "held"})
+    headers = {**ADA, "Prefer": "respond-async"}
+    ticket = slates.get("/lab/weighed?config=slate:gated", headers=headers)
+    assert ticket.status_code == 202
+    (job,) = slates.get("/-/jobs", headers=ADA).json()["jobs"]
+    assert job["arguments"] == 'config={"gate":"held"}'
+    keep(slates, ADA, "gated", {"other": 1})
+    slates.open_gate("held")
+    product = ticket.headers["Location"]
+    wait_until(lambda: slates.get(product).status_code == 200, what="the product")
+    assert slates.get(product).json()["config"] == {"gate": "held"}
+    assert slates.get("/lab/weighed?config=slate:gated", headers=ADA).json()["config"] == {"other": 1}
+
+
+def test_the_form_offers_the_slates_of_the_user(slates: Service) -> None:
+    """By name, beside JSON; nobody sees those of others."""
+    keep(slates, ADA, 'odd "<name>', 1)
+    html = {"Accept": "text/html"}
+    own = slates.get("/-/ui/lab/weighed", headers=html | ADA).text
+    assert '<option value="slate:odd &#34;&lt;name&gt;">odd &#34;&lt;name&gt;</option>' in own
+    assert 'list="field-0-choices"' in own
+    for user in (BOB, {}):
+        assert "odd &#34;" not in slates.get("/-/ui/lab/weighed", headers=html | user).text
