@@ -150,7 +150,7 @@ def test_plugins_are_shown_with_what_they_add(shell: Callable[..., Any]) -> None
     assert document["problems"] == []
     text = shell("plugins").stdout
     assert "rave_register_" not in text
-    assert "register_backends register_buses register_documents" in text
+    assert "register_backends register_buses register_converters register_documents" in text
 
 
 def test_a_broken_plugin_is_shown_and_fatal_only_if_asked(shell: Any) -> None:

@@ -88,7 +88,8 @@ def test_a_ticket_outlives_a_kill_and_a_commit(
     assert ticket.status_code == 202
     wait_until(lambda: (place / "runs.log").exists(), what="the body")
     killed.commit(f"{BASE}/cfg/2", b'{"factor": 5}')
-    assert killed.get("/lab/scaled?config=cfg&n=10").text == "cfg@2: 50"
+    newest = killed.get("/lab/scaled?config=cfg&n=10")
+    assert (newest.text, newest.headers["Cache-Control"]) == ("cfg@2: 50", "private, no-cache")
     killed.commit(f"{BASE}/sites/1", b"north\n")
     assert killed.get("/lab/of_site?site=north").text == "north"
     assert killed.get("/lab/of_site?site=south").status_code == 400
