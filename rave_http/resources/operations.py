@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from falcon.asgi import Request, Response
@@ -100,7 +101,7 @@ class Operations:
             return
         question = await self._read(req, exported.name)
         resolved = exported.operation.resolved_in(exported.runtime)
-        call = await bound(self._foreign, question.asked, exported, resolved, user=self._authorizer.user(req))
+        call = await bound(self._foreign, question.asked, exported, resolved, lambda: self._authorizer.user(req))
         if call.key is not None:
             record: RequestRecord = req.scope["rave"]
             record.key = call.key.text
@@ -155,9 +156,20 @@ def _forbid_reuse(resp: Response) -> None:
 
 
 async def bound(
-    foreign: ForeignCode, asked: Asked, exported: ExportedOperation, resolved: ResolvedOperation, *, user: str | None
+    foreign: ForeignCode,
+    asked: Asked,
+    exported: ExportedOperation,
+    resolved: ResolvedOperation,
+    user: Callable[[], str | None],
 ) -> Call:
-    """The call that a request of ``user`` asks for. Converters are third-party code and may do anything.
+    """The call that a request asks for. Converters are third-party code and may do anything.
+
+    Args:
+        foreign: calls converters.
+        asked: the call as it was written.
+        exported: its operation.
+        resolved: the resolved operation that answers.
+        user: gives who asks, if that may count.
 
     Raises:
         Problem: the arguments do not fit.
@@ -168,7 +180,7 @@ async def bound(
     if is_small and binder.is_own and binder.is_repeatable:
         return bind(asked, exported.operation, resolved)
     try:
-        with asked_by(user):
+        with asked_by(None if binder.is_repeatable else user()):
             return await foreign.call(exported.name, bind, asked, exported.operation, resolved)
     except LeftError as error:
         raise Problem("bad-arguments", f"an argument can't be converted: {error}") from error
