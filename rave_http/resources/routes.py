@@ -29,6 +29,7 @@ from rave_http.resources import (
     reports,
     results,
     sessions,
+    slate_pages,
     slates,
     static,
     status,
@@ -257,6 +258,10 @@ def _route_users(app: falcon.asgi.App[Request, Response], service: Service) -> N
 
     app.add_route("/-/me", slates.SlateList(documents, authorizer))
     app.add_route("/-/me/{name}", slates.Slate(documents, authorizer, max_body=max_body))
+    listed = slate_pages.SlatesPage(documents, authorizer, service.links, service.clock)
+    app.add_route(slate_pages.PATH, listed)
+    shown = slate_pages.SlatePage(documents, authorizer, service.links, max_body=max_body)
+    app.add_route(f"{slate_pages.PATH}/{{name}}", shown)
     signing_in = sessions.SessionResource(service.sessions, service.keys, authorizer, service.links, max_body=max_body)
     app.add_route("/-/session", signing_in)
 

@@ -64,7 +64,7 @@ class Slate:
         """The document, with its version as entity tag."""
         read(req)
         user = user_of(self._authorizer, req)
-        found = await asyncio.to_thread(lambda: self._documents().get(collection_of(user), _checked(name)))
+        found = await asyncio.to_thread(lambda: self._documents().get(collection_of(user), checked_name(name)))
         if found is None or found.payload is None:
             raise Problem("not-found", f"you keep nothing under the name {name!r}")
         etag = _etag(found.metadata.version)
@@ -93,7 +93,7 @@ class Slate:
 
     async def _change(self, req: Request, resp: Response, name: str, change: Change) -> None:
         user = user_of(self._authorizer, req)
-        saved = await asyncio.to_thread(self._saved, req, user, _checked(name), change)
+        saved = await asyncio.to_thread(self._saved, req, user, checked_name(name), change)
         if saved.empty:
             resp.status = "204 No Content"
             return
@@ -167,7 +167,12 @@ def merged(document: Any, patch: Any) -> Any:
     return found
 
 
-def _checked(name: str) -> str:
+def checked_name(name: str) -> str:
+    """A name that a slate can have.
+
+    Raises:
+        Problem: it can't be one.
+    """
     if not is_slate_name(name):
         raise Problem("bad-request", f"{name[:40]!r} can't be a name: write 1 to 100 printable characters without '/'")
     return name

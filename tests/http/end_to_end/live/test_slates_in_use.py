@@ -1,4 +1,4 @@
-"""Slates as arguments over HTTP: each client reads their own, and what was asked holds the content."""
+"""Slates in use: as arguments, where each client reads their own, and on pages that change them."""
 
 from __future__ import annotations
 
@@ -101,3 +101,47 @@ def test_the_form_offers_the_slates_of_the_user(slates: Service) -> None:
     assert 'list="field-0-choices"' in own
     for user in (BOB, {}):
         assert "odd &#34;" not in slates.get("/-/ui/lab/weighed", headers=html | user).text
+
+
+def test_slates_are_written_changed_and_removed_on_pages(slates: Service) -> None:
+    """With forms and no script; only their user sees them, and a name can hold anything printable."""
+    name, html = 'a "b" <c>? &#%é', {"Accept": "text/html", **BOB}
+    to = slates.get("/-/ui/slates", params={"name": name}, headers=html).headers["Location"]
+    assert 'name="version" value="0"' in slates.get(to, headers=html).text
+    form = {"action": "save", "version": "0", "content": '{"n": [1, "</textarea>"]}\r\n'}
+    saved = slates.ask("POST", to, data=form, headers=html)
+    assert (saved.status_code, saved.headers["Location"]) == (303, "/-/ui/slates?done=saved")
+    listed = slates.get("/-/ui/slates?done=saved", headers=html).text
+    for part in ("It is saved.", "a &#34;b&#34; &lt;c&gt;? &amp;#%é", to):
+        assert part in listed
+    page = slates.get(to, headers=html).text
+    assert ("&lt;/textarea&gt;" in page, 'name="version" value="1"' in page) == (True, True)
+    assert to not in slates.get("/-/ui/slates", headers={**html, **ADA}).text
+    assert 'name="version" value="0"' in slates.get(to, headers={**html, **ADA}).text
+    gone = slates.ask("POST", to, data={"action": "remove", "version": "1"}, headers=html)
+    assert gone.headers["Location"] == "/-/ui/slates?done=removed"
+    assert name not in [each["name"] for each in slates.get("/-/me", headers=BOB).json()["documents"]]
+    assert 'name="version" value="2"' in slates.get(to, headers=html).text
+
+
+def test_what_a_page_can_not_save_is_shown_again(slates: Service) -> None:
+    """Beside what was saved meanwhile, which stays; also for somebody whose session has ended."""
+    keep(slates, ADA, "shared tab", {"new": 2})
+    html, to = {"Accept": "text/html", **ADA}, "/-/ui/slates/shared%20tab"
+    typed = {"action": "save", "version": "0", "content": "[1]"}
+    both = slates.ask("POST", to, data=typed, headers=html)
+    assert (both.status_code, "What is saved now" in both.text) == (412, True)
+    for part in ("&#34;new&#34;: 2", ">[1]</textarea>", 'name="version" value="1"'):
+        assert part in both.text
+    removing = {**typed, "action": "remove"}
+    assert slates.ask("POST", to, data=removing, headers=html).status_code == 412
+    assert slates.get("/-/me/shared tab", headers=ADA).json() == {"new": 2}
+    ended = slates.ask("POST", to, data=typed, headers={"Accept": "text/html"})
+    assert (ended.status_code, ">[1]</textarea>" in ended.text, "Sign in" in ended.text) == (401, True, True)
+    for wrong, status in (({"content": "{"}, 400), ({"version": "x"}, 400), ({"action": "y"}, 400), ({"z": ""}, 400)):
+        assert slates.ask("POST", to, data={**typed, **wrong}, headers=html).status_code == status
+    for path in ("/-/ui/slates", to):
+        assert slates.get(path, headers={"Accept": "text/html"}).status_code == 401
+    assert slates.get("/-/ui/slates", params={"name": "a/b"}, headers=html).status_code == 400
+    assert slates.ask("POST", to, data={**typed, "version": "1"}, headers=html).status_code == 303
+    assert slates.get("/-/me/shared tab", headers=ADA).json() == [1]
