@@ -10,7 +10,7 @@ from typing import Any
 
 from rave_core.versions.source.imports import follow_import
 from rave_core.versions.source.locality import Place
-from rave_core.versions.source.modules import has_file, names_in
+from rave_core.versions.source.modules import names_in
 from rave_core.versions.source.names import Chain, ReachedNames
 from rave_core.versions.source.operations import operation_in
 from rave_core.versions.source.walk import BoundName, Walk
@@ -69,7 +69,7 @@ def _outside(walk: Walk, root: str, space: dict[str, Any]) -> None:
         walk.put("builtin")
     else:
         walk.put("missing")
-    if not has_file(space):
+    if id(space) in walk.spaces:
         walk.missing[(id(space), root)] = space
 
 
@@ -100,7 +100,7 @@ def follow_module(walk: Walk, module: ModuleType, rest: list[str], label: str) -
     """Adds what a module has under the attributes ``rest``; the whole module if it is used without any."""
     while rest:
         space = names_in(module)
-        place = walk.locality.of_space(space)
+        place = walk.place_of(space)
         value = _member(module, space, rest[0])
         if value is _MISSING:
             if place is Place.PROJECT and "__getattr__" in space:
@@ -127,7 +127,7 @@ def _of_library(walk: Walk, space: dict[str, Any], value: Any, label: str) -> No
     walk.put_library(name, file)
     if isinstance(value, (FunctionType, type)):
         own = value.__globals__ if isinstance(value, FunctionType) else names_of_class(value)
-        if walk.locality.of_space(own) is Place.PROJECT:  # the project put it there
+        if walk.place_of(own) is Place.PROJECT:  # the project put it there
             walk.refer(value, label)
 
 

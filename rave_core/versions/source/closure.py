@@ -17,15 +17,15 @@ from rave_core.versions.source.converted import NotLookedUp, put_converters
 from rave_core.versions.source.functions import describe_function
 from rave_core.versions.source.guarded_names import guards_of
 from rave_core.versions.source.held_code import add_held
+from rave_core.versions.source.load_effects import add_load_effects
 from rave_core.versions.source.loaded_source import sources
 from rave_core.versions.source.locality import Locality, Place
 from rave_core.versions.source.modules import describe_module
 from rave_core.versions.source.named_values import describe_named
 from rave_core.versions.source.operations import instance_of, operation_in
-from rave_core.versions.source.patches import add_patches
 from rave_core.versions.source.receivers import add_receivers
 from rave_core.versions.source.values import describe_value
-from rave_core.versions.source.walk import Presumed, TooLarge, Walk
+from rave_core.versions.source.walk import DocsRead, Presumed, TooLarge, Walk
 
 _MOST_WALKS = 6
 
@@ -96,30 +96,36 @@ def closure_of(request: ClosureRequest) -> Closure:
 
 
 def _closure_of(request: ClosureRequest) -> Closure:
-    presumed = Presumed()
+    try:
+        walk = _settled(request, reads_docs=False)
+    except DocsRead:  # raised where it is found out: a whole walk costs as much as the version
+        walk = _settled(request, reads_docs=True)
+    sources.save()
+    return Closure(walk.digest(), walk.nodes, walk.untracked, guards_of(walk, walk.state()), walk.packages)
+
+
+def _settled(request: ClosureRequest, *, reads_docs: bool) -> Walk:
+    """The walk that found nothing by which an earlier part of it would have counted otherwise.
+
+    Raises:
+        DocsRead: docstrings were not to count, and reached code reads some.
+    """
+    presumed = Presumed(reads_docs=reads_docs)
     try:
         for _ in range(_MOST_WALKS):
             walk = _walked(request, presumed, request.locality)
-            found = Presumed(
-                walk.state(), walk.attributes | presumed.attributes, walk.reads_docs or presumed.reads_docs
-            )
-            if _holds(walk, presumed, found):
+            found = Presumed(walk.state(), walk.attributes | presumed.attributes, reads_docs)
+            if _holds(walk, found):
                 break
             presumed = found
     except TooLarge:
-        walk = _whole_modules(request)
-        found = Presumed()
-    sources.save()
-    return Closure(walk.digest(), walk.nodes, walk.untracked, guards_of(walk, found.state), walk.packages)
+        return _whole_modules(request)
+    return walk
 
 
-def _holds(walk: Walk, presumed: Presumed, found: Presumed) -> bool:
-    """Whether the walk needs no repetition: no written place counted by value, and no docstring read was left out."""
-    if found.reads_docs > presumed.reads_docs:
-        return False
-    if not walk.remembered.isdisjoint(found.attributes):
-        return False
-    return walk.by_value.isdisjoint(found.state)
+def _holds(walk: Walk, found: Presumed) -> bool:
+    """Whether the walk needs no repetition: no place that is written to counted by value."""
+    return walk.remembered.isdisjoint(found.attributes) and walk.by_value.isdisjoint(found.state)
 
 
 def _walked(request: ClosureRequest, presumed: Presumed, locality: Locality) -> Walk:
@@ -133,7 +139,7 @@ def _walked(request: ClosureRequest, presumed: Presumed, locality: Locality) -> 
             _describe(walk, *following, request, is_root=is_root)
             is_root = False
         walk.go_on_from_root()
-        if add_receivers(walk) or add_patches(walk):
+        if add_receivers(walk) or add_load_effects(walk):
             continue
         if not walk.later and not add_held(walk):
             return walk

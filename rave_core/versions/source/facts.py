@@ -9,6 +9,17 @@ from types import CodeType
 from typing import Any
 
 from rave_core.versions.source.bytecode import code_digest, place_of
+from rave_core.versions.source.load_acts import (
+    Act,
+    ActingStatement,
+    acting_statements,
+    acts_inside,
+    imports_of,
+    is_call_on,
+    makers,
+    module_statements,
+    names_imported,
+)
 from rave_core.versions.source.names import Chain, ReachedNames, names_of
 from rave_core.versions.source.normal_form import FUNCTIONS, normal_form
 from rave_core.versions.source.outline import Parsed, SourceOutline, top_statements
@@ -70,6 +81,8 @@ class Facts:
         self._is_broken = False
         self._definitions: dict[str, Definition | None] = {}
         self._outline: SourceOutline | None = None
+        self._acting: list[ActingStatement] | None = None
+        self._imported: dict[str, tuple[str, ...]] = {}
 
     @property
     def is_broken(self) -> bool:
@@ -107,6 +120,40 @@ class Facts:
         """All of it."""
         return self._definition("module", lambda parsed: [parsed.tree])
 
+    def imported(self, package: str) -> tuple[str, ...]:
+        """What the module imports while it loads, in order, with the packages around: names, some not of modules.
+
+        Args:
+            package: the one that the module is in, which its relative imports begin in.
+        """
+        if package not in self._imported:
+            imports = self._kept("imports", lambda parsed: imports_of(parsed.tree)) or ()
+            self._imported[package] = tuple(dict.fromkeys(names_imported(package, imports)))
+        return self._imported[package]
+
+    @property
+    def acting_statements(self) -> list[ActingStatement]:
+        """The statements of the module that call or change anything, in order."""
+        if self._acting is None:
+            data = self._kept("acting", lambda parsed: [each.to_json() for each in acting_statements(parsed.tree)])
+            self._acting = list(map(ActingStatement.from_json, data or ()))
+        return self._acting
+
+    @property
+    def makers(self) -> dict[str, list[str]]:
+        """What is called to make the values of names of the module, as chains."""
+        return self._kept("makers", lambda parsed: makers(parsed.tree)) or {}
+
+    def statement(self, number: int) -> Definition | None:
+        """One of the acting statements."""
+        return self._definition(f"statement {number}", lambda parsed: [module_statements(parsed.tree)[number][0]])
+
+    def acts_inside(self, code: CodeType) -> list[Act]:
+        """What a function of the module does when it is called."""
+        key = place_of(code)
+        data = self._kept(f"acts {key}", lambda parsed: _acts_json(parsed.functions.get(key, [])))
+        return list(map(Act.from_json, data or ()))
+
     @property
     def outline(self) -> SourceOutline:
         """Its outline; an empty one if it can't be compiled."""
@@ -143,6 +190,10 @@ class Facts:
         self._parsed = None
 
 
+def _acts_json(functions: list[ast.AST]) -> list[Any]:
+    return [act.to_json() for function in functions for act in acts_inside(function)]
+
+
 def _span(node: Any) -> list[int]:
     return [node.lineno, node.col_offset, node.end_lineno, node.end_col_offset]
 
@@ -171,7 +222,8 @@ def _binding(tree: ast.Module, name: str) -> list[ast.stmt]:
             found += [statement] if statement.name == name else []
             continue
         names = names_of(statement)
-        if name in names.stores or any(chain[0] == name for chain in names.changes):
+        is_changed = any(chain[0] == name for chain in names.changes)
+        if name in names.stores or is_changed or is_call_on(statement, name):
             found.append(statement)
     return found
 

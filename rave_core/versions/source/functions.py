@@ -120,7 +120,7 @@ def put_definition(
     walk: Walk, definition: Definition, space: Mapping[str, Any], *, is_body: bool = False, doc: str | None = None
 ) -> None:
     """Adds the normal form of a definition."""
-    walk.reads_docs |= definition.names.reads_docs
+    walk.note_docs(definition.names.reads_docs)
     walk.put("code", definition.code)
     decorators = [each for each in definition.decorators if not is_note(each, space, is_body=is_body)]
     for decorator in decorators:
@@ -174,11 +174,14 @@ def reach(
     """Follows the names that a piece of code takes from outside."""
     before, walk.is_loading = walk.is_loading, is_loading or walk.is_loading
     walk.attributes |= names.attributes
-    if not has_file(space):
-        walk.spaces[id(space)] = space
+    if id(space) not in walk.reached:
+        walk.reached.add(id(space))
+        walk.keep(space)
+        if not has_file(space):
+            walk.spaces[id(space)] = space
     if not walk.is_loading:
         chains.note_changes(walk, names, space, cells, label)
-    for chain in sorted(names.chains):
+    for chain in names.ordered:
         walk.put("name", *chain)
         chains.follow(walk, chain, space, cells, label)
     for level, module, member, attributes in sorted(names.imports):

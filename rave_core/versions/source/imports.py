@@ -149,6 +149,7 @@ def _whole(walk: Walk, name: str, found: ModuleSpec) -> list[tuple[int, str, str
     if definition is None:
         walk.put("a package without code")
         return []
+    walk.note_docs(definition.names.reads_docs)
     walk.put("whole", definition.code, definition.docs if walk.presumed.reads_docs else "")
     walk.nodes[f"module {name} (imported when it runs)"] = definition.code[-12:]
     _parents(walk, name)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _PYTHON = tuple({os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib")})
 _INSTALLED = ("site-packages", "dist-packages")
 _RAVE = frozenset({"rave_core", "rave_backends", "rave_http"})
-_MAINS = frozenset({"__main__", "__mp_main__"})
+MAINS = frozenset({"__main__", "__mp_main__"})
+"""What the main program is called, also in the processes that it spawns."""
 
 
 class Place(StrEnum):
@@ -53,7 +54,7 @@ class Locality:
         top = module.partition(".")[0]
         if top in _RAVE:
             return Place.RAVE
-        if top in _MAINS or top in self.project or (top == self.home and top):
+        if top in MAINS or top in self.project or (top == self.home and top):
             return Place.PROJECT
         return _place(top, file)
 

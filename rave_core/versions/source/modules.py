@@ -44,7 +44,7 @@ def _exists(file: str) -> bool:
 def describe_module(walk: Walk, module: ModuleType) -> None:
     """Adds a module that is used as a value."""
     space = names_in(module)
-    place = walk.locality.of_space(space)
+    place = walk.place_of(space)
     name, file = space.get("__name__", ""), space.get("__file__")
     if place is not Place.PROJECT:
         walk.put_library(name, file if isinstance(file, str) else None)
@@ -80,7 +80,7 @@ def whole_module(walk: Walk, space: dict[str, Any]) -> None:
         walk.put("module without a source")
         walk.tell(f"module {name}", "it has no source, so what is defined in it by now counts")
     else:
-        walk.reads_docs |= definition.names.reads_docs
+        walk.note_docs(definition.names.reads_docs)
         walk.put("module", definition.code, definition.docs if walk.presumed.reads_docs else "")
         walk.nodes[f"module {name}"] = definition.code[-12:]
         walk.files.setdefault(str(space["__file__"]), (facts, space))

@@ -90,6 +90,14 @@ class ReachedNames:
     open: set[str] = field(default_factory=set)
     reads_docs: bool = False
     annotated: set[Chain] = field(default_factory=set)
+    _ordered: tuple[Chain, ...] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def ordered(self) -> tuple[Chain, ...]:
+        """The chains in an order that is the same each time; asked for once all of them are known."""
+        if self._ordered is None:
+            self._ordered = tuple(sorted(self.chains))
+        return self._ordered
 
     def to_json(self) -> list[Any]:
         """As lists, in an order that is the same each time."""

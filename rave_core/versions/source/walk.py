@@ -44,6 +44,10 @@ class TooLarge(Signal):
     """The code reaches more than is followed one by one."""
 
 
+class DocsRead(Signal):
+    """Reached code reads docstrings, so those of all that is reached count."""
+
+
 @dataclass(slots=True)
 class Presumed:
     """The findings of an earlier walk that decide how a later one counts.
@@ -51,7 +55,7 @@ class Presumed:
     Attributes:
         state: places that reached code writes to at call time, with the writer.
         attributes: all attribute names that are used on what is known only when it runs.
-        reads_docs: whether any reached code reads docstrings.
+        reads_docs: whether any reached code reads docstrings; a walk that finds it out ends with `DocsRead`.
     """
 
     state: dict[Place_, str] = field(default_factory=dict)
@@ -83,6 +87,7 @@ class Walk:
         attributes: names of attributes used on what is known only when it runs.
         files: facts of the files that were reached, with the names of their module.
         spaces: names of modules without a file that were reached.
+        reached: the ``id`` of the names of each module whose code was reached.
         later: values to inspect once all code is known.
         named: what stood under names, as it counted.
         values: the numbers of values under names, in the order in which they were met.
@@ -102,6 +107,7 @@ class Walk:
         classes: those of the project that were reached.
         held: state that may hold code, and its label.
         awaited: modules that are not loaded, by name.
+        sought: names of modules whose load effects were looked for.
     """
 
     locality: Locality
@@ -111,9 +117,9 @@ class Walk:
     nodes: dict[str, str] = field(default_factory=dict)
     untracked: dict[str, str] = field(default_factory=dict)
     attributes: set[str] = field(default_factory=set)
-    reads_docs: bool = False
-    files: dict[str, tuple[Facts, Mapping[str, Any]]] = field(default_factory=dict)
+    files: dict[str, tuple[Facts, dict[str, Any]]] = field(default_factory=dict)
     spaces: dict[int, dict[str, Any]] = field(default_factory=dict)
+    reached: set[int] = field(default_factory=set)
     later: deque[BoundName] = field(default_factory=deque)
     named: dict[Place_, BoundName] = field(default_factory=dict)
     values: dict[Place_, int] = field(default_factory=dict)
@@ -133,6 +139,7 @@ class Walk:
     classes: list[type] = field(default_factory=list)
     held: list[tuple[Any, str]] = field(default_factory=list)
     awaited: dict[str, AwaitedModule] = field(default_factory=dict)
+    sought: set[str] = field(default_factory=set)
     _tokens: Tokens = field(default_factory=Tokens)
     _numbers: dict[int, int] = field(default_factory=dict)
     _queue: deque[tuple[Any, str]] = field(default_factory=deque)
@@ -140,9 +147,14 @@ class Walk:
     _current: int = -1
     _edges: dict[int, set[int]] = field(default_factory=dict)
     _changes: dict[int, dict[Place_, str]] = field(default_factory=dict)
+    _called: set[int] = field(default_factory=lambda: {-1})
+    _newly_called: list[int] = field(default_factory=lambda: [-1])
+    _places: dict[int, Place] = field(default_factory=dict)
+    _state: dict[Place_, str] = field(init=False)
     _own: list[str | bytes | int] | None = None
 
     def __post_init__(self) -> None:
+        self._state = dict(self.presumed.state)
         self.put(ALGORITHM, *(map(str, sys.version_info[:2]) if self.locality.python else ()))
 
     # Tokens --------------------------------------------------------------------------------------------------
@@ -166,8 +178,13 @@ class Walk:
             self._kept.append(value)
             self._queue.append((value, label))
         self._tokens.put("#", number)
-        if not self.is_loading:
+        if self.is_loading:
+            return
+        if self._current not in self._called:
             self._edges.setdefault(self._current, set()).add(number)
+        elif number not in self._called:
+            self._called.add(number)
+            self._newly_called.append(number)
 
     def is_known(self, value: object) -> bool:
         """Whether the walk has met an object already."""
@@ -180,6 +197,14 @@ class Walk:
             self.keep(space)
             self.put_if_replaced(space)
         return self.modules[id(space)]
+
+    def place_of(self, space: Mapping[str, Any]) -> Place:
+        """Whose code a module is, looked up once in a walk."""
+        place = self._places.get(id(space))
+        if place is None:
+            self._kept.append(space)
+            place = self._places[id(space)] = self.locality.of_space(space)
+        return place
 
     def put_if_replaced(self, space: Mapping[str, Any]) -> bool:
         """Keeps results apart if the file of a module is not the one that was loaded, which is unknown; whether it did.
@@ -246,7 +271,17 @@ class Walk:
     def note_change(self, place: Place_, who: str, value: object = None) -> None:
         """Notes that the present node writes to a place whenever it is called."""
         self._kept.append(value)
-        self._changes.setdefault(self._current, {}).setdefault(place, who)
+        found = self._state if self._current in self._called else self._changes.setdefault(self._current, {})
+        found.setdefault(place, who)
+
+    def note_docs(self, reads_docs: bool) -> None:
+        """Notes whether some reached code reads docstrings.
+
+        Raises:
+            DocsRead: it is the first, so the walk has to begin again.
+        """
+        if reads_docs and not self.presumed.reads_docs:
+            raise DocsRead
 
     def note_value(self, place: Place_) -> None:
         """Notes that the content of a place counted by value."""
@@ -254,16 +289,14 @@ class Walk:
 
     def state(self) -> dict[Place_, str]:
         """The places that reached code writes to at call time; what runs only while modules load does not count."""
-        seen, todo, found = {-1}, [-1], dict(self.presumed.state)
-        while todo:
-            number = todo.pop()
-            for place, who in self._changes.get(number, {}).items():
-                found.setdefault(place, who)
-            for inner in self._edges.get(number, ()):
-                if inner not in seen:
-                    seen.add(inner)
-                    todo.append(inner)
-        return found
+        while self._newly_called:
+            number = self._newly_called.pop()
+            for place, who in self._changes.pop(number, {}).items():
+                self._state.setdefault(place, who)
+            new = self._edges.pop(number, set()) - self._called
+            self._called |= new
+            self._newly_called += new
+        return self._state
 
     def keep(self, value: object) -> None:
         """Keeps an object alive, so that its ``id`` stays its own."""

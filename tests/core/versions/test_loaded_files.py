@@ -11,14 +11,17 @@ import pytest
 
 from rave_core.versions.loaded_files import LoadedFiles
 
-PROGRAM = """
-import os, statlib, tables, lazy
-from pathlib import Path
+PACKAGED = """
+import statlib
 from rave_core import op
 
 @op(name="t/package")
 def package(x):
     return statlib.SIZE + x
+"""
+PROGRAM = """
+import tables, lazy
+from rave_core import op
 
 @op(name="t/computed")
 def computed(x):
@@ -37,11 +40,11 @@ def looked_up(x):
 LAZY = "TABLE = {{1: {0}}}\n"
 MAIN = """
 import sys
-import program
+import packaged, program
 if "edit" in sys.argv:
     from write import write
     write(2)
-for each in (program.package, program.computed, program.inside):
+for each in (packaged.package, program.computed, program.inside):
     found = each.resolve(1)
     print(each.spec.name, found.value, found.status, found.key.version)
 """
@@ -70,7 +73,7 @@ def test_what_old_code_made_after_an_edit_is_not_found_by_new_code(
     tmp_path: Path, run_python: Callable[..., str]
 ) -> None:
     """A package was upgraded, and modules that count as a whole were edited, after the process had loaded them."""
-    for name, text in {"program": PROGRAM, "main": MAIN, "write": WRITE}.items():
+    for name, text in {"packaged": PACKAGED, "program": PROGRAM, "main": MAIN, "write": WRITE}.items():
         (tmp_path / f"{name}.py").write_text(text)
     run_python("write.py")
     path = f"{tmp_path}:{tmp_path}/site-packages"

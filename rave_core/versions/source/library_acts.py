@@ -1,0 +1,142 @@
+"""Acts on libraries: whether a call or a change at load time is one of Python's library or of an installed package."""
+
+from __future__ import annotations
+
+import builtins
+import re
+import sys
+from collections.abc import Iterable
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from rave_core.versions.source.chains import resolve
+from rave_core.versions.source.classes import class_place, function_in
+from rave_core.versions.source.facts import Facts
+from rave_core.versions.source.functions import function_place
+from rave_core.versions.source.instances import PLAIN
+from rave_core.versions.source.load_acts import Act, ActKind
+from rave_core.versions.source.loaded_source import sources
+from rave_core.versions.source.locality import MAINS, Place
+from rave_core.versions.source.modules import names_in
+from rave_core.versions.source.operations import operation_in
+from rave_core.versions.source.values import INERT
+from rave_core.versions.source.walk import SCALARS, Walk
+
+_CHANGER = re.compile(
+    r"set(?!diff|ting|up\b)|(un)?(seed|register|use\b|use_|install|patch|load_(?!s)|activate)|seterr|enable|disable|"
+    r"(add|apply|reset|update|filter|simplefilter|init|config|option|switch|rc|chdir|umask|putenv|unsetenv|monkey)",
+    re.IGNORECASE,
+)
+"""How functions are called that change what others do."""
+_SETTER = re.compile(r"set(?!diff|ting|up\b)|(un)?(seed|register|install|patch|activate)|enable|disable", re.IGNORECASE)
+"""How they are called where the result is used, as in ``before = numpy.seterr(all="raise")``."""
+_REGISTERS = re.compile(r"_?register", re.IGNORECASE)
+_HARMLESS = frozenset({"abc", "atexit", "dataclasses", "enum", "faulthandler", "functools", "gc", "logging", "typing"})
+"""Modules of Python's whose calls change no result but by their arguments, which count by themselves."""
+_LIBRARIES = (Place.PACKAGE, Place.PYTHON)
+_OPEN = frozenset({"exec", "eval"})
+_MOST = 200
+"""How many functions of the project are looked into for one statement."""
+
+
+def first_on_library(walk: Walk, facts: Facts, space: dict[str, Any], acts: Iterable[Act]) -> Act | None:
+    """The first of the acts of a statement that is on a library, itself or by functions of the project."""
+    is_main = space.get("__name__") in MAINS
+    for act in acts:
+        if _is_by_name(act, is_main) and _is_on_library(walk, facts, space, act):
+            return act
+        if not is_main and act.kind in (ActKind.CALL, ActKind.ASK) and _leads_to_library(walk, space, act):
+            return act
+    return None
+
+
+def _is_by_name(act: Act, is_main: bool) -> bool:
+    """Whether an act may change anything, by what it is and how it is called."""
+    if act.kind is ActKind.WRITE or act.last in _OPEN:
+        return True
+    if act.kind is ActKind.CALL:
+        return not is_main or _CHANGER.match(act.last) is not None
+    return (_REGISTERS if act.kind is ActKind.DECORATE else _SETTER).match(act.last) is not None
+
+
+def _root(space: dict[str, Any], act: Act) -> Any:
+    if act.module:
+        return sys.modules.get(act.module)
+    return space.get(act.chain[0])
+
+
+def _rest(act: Act) -> tuple[str, ...]:
+    """The chain of an act after its root."""
+    return act.chain if act.module else act.chain[1:]
+
+
+def _is_on_library(walk: Walk, facts: Facts | None, space: dict[str, Any], act: Act) -> bool:
+    root = _root(space, act)
+    if root is None:
+        return act.chain[-1:] in {(each,) for each in _OPEN} and hasattr(builtins, act.last)
+    if isinstance(root, ModuleType):
+        return _is_of_library(walk, root) or _is_of_library(walk, resolve(("", *_rest(act)), {"": root}))
+    if isinstance(root, (FunctionType, MethodType, BuiltinFunctionType, type)):
+        return _is_of_library(walk, root)
+    return facts is not None and _is_shared(walk, facts, space, act.chain[0], root)
+
+
+def _is_of_library(walk: Walk, value: object) -> bool:
+    """Whether a function, class or module is a library's, or another object of a class of a library's."""
+    if isinstance(value, MethodType):
+        value = value.__func__
+    if isinstance(value, ModuleType):
+        module, place = value.__name__, walk.place_of(names_in(value))
+    elif isinstance(value, FunctionType):
+        module, place = value.__module__, function_place(walk, value)
+    elif isinstance(value, BuiltinFunctionType):
+        module = value.__module__ or getattr(value.__self__, "__name__", "")
+        place = walk.locality.of(module or "")
+    else:
+        kind = value if isinstance(value, type) else type(value)
+        module, place = kind.__module__, class_place(walk, kind)
+    return place in _LIBRARIES and str(module).partition(".")[0] not in _HARMLESS | {"builtins"}
+
+
+def _is_shared(walk: Walk, facts: Facts, space: dict[str, Any], name: str, value: object) -> bool:
+    """Whether an object of a library's was got from a function of it, and so may be used by others, too."""
+    kind = type(value)
+    if kind in SCALARS or isinstance(value, (*PLAIN, *INERT)) or not _is_of_library(walk, value):
+        return False
+    if space.get("__name__") in MAINS and class_place(walk, kind) is not Place.PYTHON:  # such as a table
+        return False
+    maker = facts.makers.get(name)
+    found = resolve(tuple(maker), space) if maker else None
+    return not isinstance(found, type) and _is_of_library(walk, found)
+
+
+def _leads_to_library(walk: Walk, space: dict[str, Any], act: Act) -> bool:
+    """Whether a function of the project changes a library when it is called, or one that it calls does."""
+    todo, seen = _called(walk, space, act), set[int]()
+    while todo and len(seen) < _MOST:
+        function = todo.pop()
+        if id(function) in seen or function_place(walk, function) is not Place.PROJECT:
+            continue
+        seen.add(id(function))
+        inner = function.__globals__
+        facts = sources.of_code(function.__code__, inner).facts
+        acts = facts.acts_inside(function.__code__) if facts is not None else []
+        if any(_is_by_name(each, is_main=True) and _is_on_library(walk, facts, inner, each) for each in acts):
+            return True
+        todo += [called for each in acts for called in _called(walk, inner, each)]
+    return False
+
+
+def _called(walk: Walk, space: dict[str, Any], act: Act) -> list[FunctionType]:
+    """The functions that a call may lead to: of a class or an object of the project, the methods of that name."""
+    root = _root(space, act)
+    found = resolve(("", *_rest(act)), {"": root}) if root is not None else None
+    if isinstance(found, FunctionType):
+        return [found]
+    if found is None or isinstance(found, ModuleType) or operation_in(found) is not None:
+        return []
+    kind = found if isinstance(found, type) else type(found)
+    if class_place(walk, kind) is not Place.PROJECT:
+        return []
+    named = (function_in(vars(base).get(name)) for base in kind.__mro__ for name in ("__init__", "__call__", act.last))
+    return [each for each in named if each is not None]
