@@ -12,15 +12,25 @@ from rave_core.fingerprint.standard import date_fields, wall_fields
 
 
 def frame_parts(frame: Any) -> Parts:
-    """Columns, index, and the content of each column."""
+    """What is noted about it, columns, index, and the content of each column."""
+    yield from _notes(frame)
     yield ".columns", frame.columns
     yield ".index", frame.index
     for place, name in enumerate(frame.columns):
         yield (name,), frame.iloc[:, place].array
 
 
+def _notes(data: Any) -> Parts:
+    """The ``attrs`` and flags of a frame or series, which most have none of."""
+    if data.attrs:
+        yield ".attrs", data.attrs
+    if not data.flags.allows_duplicate_labels:
+        yield ".flags", False
+
+
 def series_parts(series: Any) -> Parts:
-    """Name, index and content."""
+    """What is noted about it, name, index and content."""
+    yield from _notes(series)
     yield ".name", series.name
     yield ".index", series.index
     yield "", series.array

@@ -25,6 +25,13 @@ FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
 TABLE = pa.table({"a": [1, None, 3], "b": ["x", None, "yz"], "c": [[1], None, [2]]})
 
 
+def _noted(data: Any) -> Any:
+    """A copy with a unit noted about it."""
+    copy = data.copy()
+    copy.attrs["unit"] = "s"
+    return copy
+
+
 def masked(hidden: object) -> Any:
     """A masked array with something behind the mask."""
     return np.ma.array([1, hidden], mask=[False, True])
@@ -66,6 +73,9 @@ DIFFERENT: list[tuple[object, object]] = [
     (FRAME, FRAME.astype({"a": "i4"})),
     (FRAME, FRAME.astype({"a": "Int64"})),
     (FRAME, FRAME.assign(b=["x", "None"])),
+    (FRAME, _noted(FRAME)),
+    (FRAME["a"], _noted(FRAME["a"])),
+    (FRAME, FRAME.set_flags(allows_duplicate_labels=False)),
     (FRAME["a"], FRAME["a"].rename("c")),
     (FRAME["a"], FRAME["a"].array),
     (pd.Series(["a", "b"]), pd.Series(["ab", ""])),
@@ -237,11 +247,12 @@ def test_padding_does_not_count(dtype: Any) -> None:
     assert encode(zeros) == encode(dirty)
 
 
-def test_the_attrs_of_a_frame_do_not_count() -> None:
-    """``attrs`` are notes, no content."""
+def test_attrs_without_an_encoding_are_refused_by_their_path() -> None:
+    """Nothing that code may read is left out of a key."""
     noted = FRAME.copy()
     noted.attrs["source"] = object()
-    assert encode(noted) == encode(FRAME)
+    with pytest.raises(UnencodableError, match=r"^\.attrs\['source'\]: "):
+        encode(noted)
 
 
 def test_a_subclass_of_an_array_counts_with_its_attributes() -> None:
