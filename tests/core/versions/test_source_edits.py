@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
+import decimal
+import fractions
+import json
+import locale
+import random
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +26,23 @@ def _source(make_runtime: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     with using(make_runtime(version="source", cache=["memory://"])):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    """What programs change in Python's library is as it was after each test."""
+    names, before, drawn = dict(vars(builtins)), locale.setlocale(locale.LC_ALL), random.getstate()
+    with decimal.localcontext():
+        yield
+    for name in vars(builtins).keys() - names.keys():
+        delattr(builtins, name)
+    vars(builtins).update(names)
+    locale.setlocale(locale.LC_ALL, before)
+    random.setstate(drawn)
+    for module in (json, fractions.Fraction):
+        for name in ("limit", "mine"):
+            if name in vars(module):
+                delattr(module, name)
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
