@@ -77,8 +77,8 @@ def test_all_that_runs_for_an_answer_counts_in_its_version(
 
 
 def test_what_is_not_tracked_is_no_code(runtime: Runtime) -> None:
-    """Only the connections that a process holds, and a class that looks at its own fields, which counts whole."""
+    """Connections that a process holds, a program that decodes, and a class that reads its fields, so counts whole."""
     with using(runtime):
         told = {what for each in _OPERATIONS.values() for what in each.resolved().version.untracked}
-    modules = {"rave_flow.model.duckdb_connection", "rave_flow.detectors.scans"}
+    modules = {"rave_flow.model.duckdb_connection", "rave_flow.detectors.scans", "subprocess.run"}
     assert {what.partition(":")[0].removesuffix("._databases") for what in told} <= modules

@@ -18,6 +18,7 @@ from rave_monitor.service import services_of
 from rave_monitor.settings import MonitorSettings
 
 from rave_core import OperationError, Options, Runtime, Settings, carry, using
+from rave_core.testing import uncounted_code
 
 START = 1_000_000_000.0
 COUNTS = [
@@ -125,6 +126,19 @@ def test_pictures_are_files_of_their_kind(name: str, suffix: str, begin: bytes) 
     """Of the same samples, as PNG and as SVG."""
     path = exported[f"{name}{suffix}"]("count", "n", START, START + 60)
     assert Path(path).read_bytes().startswith(begin)
+
+
+@pytest.mark.usefixtures("runtime")
+def test_all_that_runs_for_samples_and_pictures_counts_in_their_versions() -> None:
+    """Readers of the database, conversions of arguments, and what draws."""
+    calls: dict[str, tuple[Any, ...]] = {
+        name: ("count", "n", START, START + 60) for name in exported if not name.endswith("/svg")
+    }
+    calls |= {
+        "scatter": ("count", "n", "count", "half", START, START + 60),
+        "compare": ("count", "n", START + 60, START + 120, START),
+    }
+    assert [each for name, call in calls.items() for each in uncounted_code(exported[name], *call)] == []
 
 
 @pytest.mark.usefixtures("runtime")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Mapping
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from rave_core.versions.source.imports import follow_import
@@ -16,6 +16,7 @@ from rave_core.versions.source.operations import operation_in
 from rave_core.versions.source.walk import BoundName, Walk
 
 _MISSING: Any = object()
+_OWN = (type, BuiltinFunctionType, type(...), type(NotImplemented))
 
 
 def own_attributes(value: object) -> dict[str, Any]:
@@ -65,12 +66,25 @@ def follow(walk: Walk, chain: Chain, space: dict[str, Any], cells: Mapping[str, 
 
 
 def _outside(walk: Walk, root: str, space: dict[str, Any]) -> None:
-    if hasattr(builtins, root):
+    value = vars(builtins).get(root, _MISSING)
+    if value is not _MISSING and _is_put_there(walk, root, value):
+        add_named(walk, vars(builtins), root, value)
+    elif value is not _MISSING:
         walk.put("builtin")
     else:
         walk.put("missing")
     if id(space) in walk.spaces:
         walk.missing[(id(space), root)] = space
+
+
+def _is_put_there(walk: Walk, name: str, value: object) -> bool:
+    """Whether the project put something among Python's builtins, or in the place of one."""
+    if isinstance(value, FunctionType):
+        return walk.place_of(value.__globals__) is Place.PROJECT
+    kind = value if isinstance(value, type) else type(value)
+    if kind.__module__ == "builtins":  # such as a number, and not a function of Python's
+        return not isinstance(value, _OWN) and not name.startswith("_")
+    return walk.place_of(names_of_class(kind)) is Place.PROJECT
 
 
 def _note_name(walk: Walk, space: dict[str, Any], name: str, value: Any) -> None:
@@ -117,14 +131,14 @@ def follow_module(walk: Walk, module: ModuleType, rest: list[str], label: str) -
             walk.attributes.update(rest[1:])
             add_named(walk, space, rest[0], value)
         else:
-            _of_library(walk, space, value, label)
+            _of_library(walk, space, rest[0], value, label)
         return
     walk.refer(module, label)
 
 
-def _of_library(walk: Walk, space: dict[str, Any], value: Any, label: str) -> None:
+def _of_library(walk: Walk, space: dict[str, Any], member: str, value: Any, label: str) -> None:
     name, file = space.get("__name__", ""), space.get("__file__")
-    walk.put_library(name, file)
+    walk.put_library(name, file, member)
     if isinstance(value, (FunctionType, type)):
         own = value.__globals__ if isinstance(value, FunctionType) else names_of_class(value)
         if walk.place_of(own) is Place.PROJECT:  # the project put it there

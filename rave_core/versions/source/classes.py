@@ -124,7 +124,8 @@ def describe_class(walk: Walk, cls: type) -> None:
     """Adds a class."""
     walk.put(cls.__qualname__)
     if class_place(walk, cls) is not Place.PROJECT:
-        walk.put_library(cls.__module__ if isinstance(cls.__module__, str) else "builtins", _file(cls))
+        module = cls.__module__ if isinstance(cls.__module__, str) else "builtins"
+        walk.put_library(module, _file(cls), cls.__qualname__)
         return
     label = f"{cls.__module__}:{cls.__qualname__}"
     space = _space(walk, cls)

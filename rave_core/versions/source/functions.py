@@ -228,7 +228,7 @@ def _library_function(walk: Walk, function: FunctionType) -> None:
     walk.put("library", function.__code__.co_qualname)
     if "<" in function.__qualname__:  # of which there may be several under one name
         walk.put(code_digest(function.__code__))
-    walk.put_library(name if isinstance(name, str) else "", function.__code__.co_filename)
+    walk.put_library(name if isinstance(name, str) else "", function.__code__.co_filename, function.__qualname__)
     attributes = own_attributes(function)
     registry = attributes.get("registry")
     if isinstance(registry, MappingProxyType):  # of functools.singledispatch

@@ -35,6 +35,7 @@ def describe_own_instance(walk: Walk, value: Any, label: str) -> None:
         walk.put(str(name))
         if name in written:
             walk.put("state")
+            walk.held.append((attributes[name], f"{label}.{name}"))
             walk.tell(f"{label}.{name}", f"{written[name]} writes to it, so its value does not count")
         else:
             walk.refer(attributes[name], f"{label}.{name}")

@@ -236,7 +236,7 @@ def _builtin(walk: Walk, value: Any, label: str) -> None:
         walk.refer(owner, label)
         return
     module = getattr(value, "__module__", None) or getattr(owner, "__module__", None) or getattr(owner, "__name__", "")
-    walk.put_library(str(module or "builtins"))
+    walk.put_library(str(module or "builtins"), name=value.__qualname__)
 
 
 def _member(walk: Walk, value: Any, label: str) -> None:

@@ -20,6 +20,7 @@ from rave_core.fingerprint.encoder import encode
 from rave_core.versions.guards import AwaitedModule
 from rave_core.versions.loaded_files import loaded_files, state_of
 from rave_core.versions.source.facts import Definition, Facts
+from rave_core.versions.source.led_by_text import LED_BY_TEXT
 from rave_core.versions.source.loaded_source import ALGORITHM, sources
 from rave_core.versions.source.locality import Locality, Place
 from rave_core.versions.source.tokens import Tokens, digest_of
@@ -254,8 +255,10 @@ class Walk:
         """Notes what is not followed."""
         self.untracked.setdefault(what, why)
 
-    def put_library(self, module: str, file: str | None = None) -> None:
+    def put_library(self, module: str, file: str | None = None, name: str = "") -> None:
         """Adds the origin of a name outside the project: a distribution with its release, or Python."""
+        if (module, name) in LED_BY_TEXT:
+            self.tell(f"{module.removeprefix('_')}.{name}", LED_BY_TEXT[module, name])
         place = self.locality.of(module, file)
         if place is Place.PACKAGE:
             name, release = self.locality.package(module)
