@@ -22,10 +22,10 @@ from rave_http.protocol.bodies import body_of
 from rave_http.protocol.headers import NO_STORE, PLAIN_PREFERENCES, directives, preferences
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.request_record import RequestRecord
+from rave_http.resources.browsers import is_for_window, likes_pages
 from rave_http.resources.catalog import Catalog
 from rave_http.resources.ladder import Ladder, Wish
 from rave_http.resources.ready import CachedResponse, Place, ResponseCache, place_of
-from rave_http.resources.result_pages import is_for_window, likes_pages
 from rave_http.worker.kept_results import KeptResults
 from rave_http.worker.responder import Responder
 

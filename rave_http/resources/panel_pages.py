@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -118,7 +119,7 @@ class PanelPages(ResultPages):
         page = "" if shown.entry is None else self._links.to_result(shown.entry.key, _of(panel.call))
         filled = replace(value, page=page, trouble=trouble)
         made = panel_page(panel.frame, filled, shown.entry, shown.status, base=self._links.base, now=self._clock.now())
-        send_page(resp, made)
+        send_page(resp, made, origin="" if value.view is None else value.view.origin)
 
     async def _value(self, shown: ShownResult, view: View, beside: Sequence[Beside]) -> PanelValue:
         product = shown.product
@@ -128,8 +129,8 @@ class PanelPages(ResultPages):
             except (UnrenderableError, ValueError, Problem) as error:
                 return PanelValue(view=ValueView(kind="failed", text=told_of(error)), links={})
         forms = await self._representations.offers(product)
-        url = self._product_url(shown)
-        found = await self._foreign.call(product.name, lambda: view_of(product, forms, url=url))
+        make = partial(view_of, url=self._product_url(shown))
+        found = await self._foreign.call(product.name, make, await self._where_it_is(shown), forms)
         return PanelValue(view=found, links={})
 
     def _rows_of(self, shown: ShownResult, view: View, beside: Sequence[Beside]) -> PanelValue:

@@ -44,11 +44,13 @@ from rave_http.representation.representations import MadeProduct, Representation
 from rave_http.representation.table_query import read_table_query
 from rave_http.representation.table_rows import TableRows, needs_arrow
 from rave_http.representation.value_view import PAGE_ROWS, ValueView, clamped, view_of, written_rows
+from rave_http.resources.browsers import is_browser
 from rave_http.resources.forecasts import difference_text
 from rave_http.worker.history import History
+from rave_http.worker.kept_results import KeptResults
 
-_ACCEPTED_BESIDE: Final = ("text/html", "application/xhtml+xml")
 _HTML: Final = "text/html"
+_JUST_MADE: Final = (Status.MISS, Status.REFRESHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class ResultPages:
         clock: Clock,
         rows: TableRows,
         history: History,
+        results: KeptResults,
     ) -> None:
         """Shows the results of the operations that ``namespaces`` export.
 
@@ -109,6 +112,7 @@ class ResultPages:
             clock: the source of time.
             rows: find rows of tables.
             history: learns what users look at.
+            results: finds files that are elsewhere.
         """
         self._authorizer = authorizer
         self._namespaces = namespaces
@@ -119,6 +123,7 @@ class ResultPages:
         self._clock = clock
         self._rows = rows
         self._history = history
+        self._results = results
 
     async def is_wanted(self, req: Request, product: MadeProduct) -> bool:
         """Whether the answer for a client that likes pages best is the page about a product.
@@ -173,7 +178,16 @@ class ResultPages:
             with contextlib.suppress(UnrenderableError):  # it has no form in Arrow, so it can only be looked at
                 return await asyncio.to_thread(self._table, shown, entry, links)
         make = partial(view_of, url=url, page=shown.page)
-        return await self._foreign.call(product.name, make, product, forms)
+        return await self._foreign.call(product.name, make, await self._where_it_is(shown), forms)
+
+    async def _where_it_is(self, shown: ShownResult) -> MadeProduct:
+        """The product as its URL gives it: a file that was just made here may be sent from elsewhere."""
+        product, entry = shown.product, shown.entry
+        if entry is None or not product.spec.kind.is_written or shown.status not in _JUST_MADE:
+            return product
+        cache = shown.exported.resolved.cache
+        found = await asyncio.to_thread(self._results.look, cache, Key.parse(entry.key))
+        return product if found is None else replace(product, value=found.value)
 
     def _table(self, shown: ShownResult, entry: Entry, links: Mapping[str, str]) -> ValueView:
         """The rows of a table that a page shows, with what can be done with them."""
@@ -302,38 +316,3 @@ def _arguments(shown: ShownResult) -> dict[str, str]:
 def origin_of(req: Request, authorizer: Authorizer) -> str:
     """How the client reached the service, so that examples on a page can be copied."""
     return address_of(req.scope["headers"], scheme=req.scheme, is_trusted=authorizer.is_behind_proxy(req))
-
-
-def is_for_window(req: Request) -> bool:
-    """Whether a request is not for a part of a page, such as a frame, as far as the client says."""
-    return bool(req.get_header("Sec-Fetch-Dest", default="document") == "document")
-
-
-def likes_pages(req: Request) -> bool:
-    """Whether a request is for something to read: it likes HTML best."""
-    if req.method not in ("GET", "HEAD"):
-        return False
-    weights = _weights(req.get_header("Accept") or "")
-    best = max(weights.values(), default=0.0)
-    if not best or weights.get(_HTML) != best:
-        return False
-    liked = [kind for kind, weight in weights.items() if weight == best]
-    return all(kind in _ACCEPTED_BESIDE or kind.startswith("image/") for kind in liked)
-
-
-def is_browser(req: Request) -> bool:
-    """Whether a request that likes pages comes from a browser, as far as can be told: those take anything else, too."""
-    return "*/*" in _weights(req.get_header("Accept") or "")
-
-
-def _weights(accept: str) -> dict[str, float]:
-    """How much a client likes each media type that it names."""
-    found: dict[str, float] = {}
-    for each in accept.lower().split(","):
-        kind, *parameters = (part.strip() for part in each.split(";"))
-        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-        try:
-            found[kind] = float(weight)
-        except ValueError:
-            return {}
-    return found

@@ -199,6 +199,7 @@ def _result_pages(service: Service, rows: TableRows, history: History, kind: typ
         service.clock,
         rows,
         history,
+        service.results,
     )
 
 

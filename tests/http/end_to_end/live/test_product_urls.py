@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import time
 from collections.abc import Callable
@@ -22,8 +23,8 @@ from pathlib import Path
 from rave_core import op_file
 
 
-@op_file(mime_type="image/png")
-def drawn(out: str) -> None:
+@op_file(mime_type="image/png", time_range=("start", "end"))
+def drawn(out: str, start: str = "", end: str = "") -> None:
     \"\"\"A picture.\"\"\"
     Path(out).write_bytes(b"PNG")
 
@@ -118,17 +119,30 @@ def test_the_client_follows_and_goes_on_where_it_broke_off(service: Any, tmp_pat
 
 
 def test_a_page_may_show_a_picture_of_the_store(start: Callable[..., Any]) -> None:
-    """Its policy names the bucket's origin beside the service's own, and a page without such a picture's does not."""
+    """Its policy names the bucket's origin beside the service's own, as does a panel's; other pages' does not."""
     running = start(product_urls="10m", more=PICTURE)
-    running.get("/lab/drawn")
     browser = {"Accept": BROWSER}
-    page = running.get("/lab/drawn", headers=browser)
-    source = re.search(r'<img[^>]* src="([^"]+)"', page.text)
-    assert source
-    target = urlsplit(running.get(source[1]).headers["Location"])
-    rules = dict(rule.strip().split(" ", 1) for rule in page.headers["Content-Security-Policy"].split(";"))
-    assert rules["img-src"] == f"'self' data: {target.scheme}://{target.netloc}"
-    assert "://" not in running.get("/", headers=browser).headers["Content-Security-Policy"]
+    span = "view.from=2024-05-14T00:00:00Z&view.to=2024-05-14T01:00:00Z"
+    around = running.get(f"/-/ui/explore/lab/drawn?{span}", headers=browser)
+    panel = re.search(r'<iframe[^>]* src="([^"]+)"', around.text)
+    assert panel
+    for url in ("/lab/drawn", html.unescape(panel[1])):  # just made, both of them
+        page, source = _picture_on(running, url)
+        target = urlsplit(running.get(source).headers["Location"])
+        rules = dict(rule.strip().split(" ", 1) for rule in page.headers["Content-Security-Policy"].split(";"))
+        assert rules["img-src"] == f"'self' data: {target.scheme}://{target.netloc}"
+    assert "://" not in around.headers["Content-Security-Policy"]
+
+
+def _picture_on(running: Any, url: str) -> tuple[requests.Response, str]:
+    """A page that shows a picture, once it does; and the URL of that."""
+    deadline = time.monotonic() + 60
+    while True:
+        page = running.get(url, headers={"Accept": BROWSER})
+        found = re.search(r'<img[^>]* src="([^"]+)"', page.text)
+        if found:
+            return page, found[1]
+        assert time.monotonic() < deadline, page.text
 
 
 def test_without_the_setting_the_service_sends_it(start: Callable[..., Any]) -> None:
