@@ -8,6 +8,7 @@ with Client("http://127.0.0.1:8888", key="rave_…") as client:
 
 from rave_http.client.client import Client
 from rave_http.client.dashboards import Dashboards, StoredDashboard
+from rave_http.client.displays import NotebookProgress
 from rave_http.client.errors import (
     BadRequest,
     BadURL,
@@ -47,6 +48,7 @@ __all__ = [
     "Gone",
     "NotFound",
     "NotKept",
+    "NotebookProgress",
     "OperationFailed",
     "Options",
     "Phase",

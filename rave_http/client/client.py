@@ -13,6 +13,7 @@ from rave_http.client.dashboards import Dashboards
 from rave_http.client.deadline import Limits
 from rave_http.client.options import Options, take_options
 from rave_http.client.product import Product
+from rave_http.client.progress import Listener
 from rave_http.client.pursuit import Pursuit
 from rave_http.client.record import TicketRecord
 from rave_http.client.requester import Requester
@@ -44,6 +45,7 @@ class Client:
         outage: float = 60.0,
         user_agent: str | None = None,
         headers: Mapping[str, str] | None = None,
+        on_progress: Listener | None = None,
     ) -> None:
         """Asks the service at ``url``.
 
@@ -58,12 +60,13 @@ class Client:
             outage: seconds for which a service may be out of reach once it has answered.
             user_agent: how the client calls itself.
             headers: sent with every request to the host of ``url``.
+            on_progress: called with the progress of every product that has no such function of its own.
 
         Raises:
             BadURL: the URL, the key or a header can't be sent.
         """
         self.url = without_user(url).rstrip("/")
-        self._options = Options(timeout=timeout, total_timeout=total_timeout)
+        self._options = Options(timeout=timeout, total_timeout=total_timeout, on_progress=on_progress)
         self._transport = Transport(
             Credentials(url, key or "", headers),
             user_agent=user_agent,

@@ -10,6 +10,7 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
+from rave_http.client.displays import product_bundle
 from rave_http.client.record import key_in
 from rave_http.client.sinks import Facts
 
@@ -77,6 +78,13 @@ class Product:
             ValueError: it is no JSON.
         """
         return json.loads(self.content)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows: how the service answered, and the product, if it is a picture or a text."""
+        fresh = "" if self.expires_in is None else f"good for {self.expires_in:,.0f} s"
+        size, place = f"{self.size:,} bytes", "" if self.path is None else str(self.path)
+        line = " · ".join(filter(None, ("hit" if self.is_hit else "made", self.media_type, size, fresh, place)))
+        return product_bundle(line, content=self.body, media_type=self.media_type, text=self.text if self.body else "")
 
 
 def product_of(

@@ -7,6 +7,7 @@ import os
 from rave_http.client.administration import cancel
 from rave_http.client.ask import Ask
 from rave_http.client.deadline import Limits
+from rave_http.client.displays import NotebookProgress, line_bundle, progress_bundle
 from rave_http.client.options import Options
 from rave_http.client.product import Product
 from rave_http.client.progress import Listener, Progress
@@ -28,6 +29,7 @@ class Ticket:
         self._ask = ask
         self._record = record
         self._options = options
+        self._shown: NotebookProgress | None = None
 
     @property
     def href(self) -> str:
@@ -90,7 +92,7 @@ class Ticket:
         """
         pursuit = self._pursuit(timeout, on_progress)
         try:
-            return into_memory(pursuit)
+            return self._with_display(into_memory(pursuit))
         finally:
             self._keep(pursuit)
 
@@ -105,7 +107,7 @@ class Ticket:
         """
         pursuit = self._pursuit(timeout, on_progress)
         try:
-            return into_file(pursuit, path, self._ask, resume=self._options.resume)
+            return self._with_display(into_file(pursuit, path, self._ask, resume=self._options.resume))
         finally:
             self._keep(pursuit)
 
@@ -126,12 +128,36 @@ class Ticket:
     def __repr__(self) -> str:
         return f"<Ticket {self.href} {self.status}>"
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows: what it is a ticket for, and how far that was at the last request."""
+        if self.is_ready:
+            return line_bundle(f"{self._about} · ready")
+        return progress_bundle(self._about, self.progress)
+
+    def _ipython_display_(self) -> None:
+        """Shows it in a notebook, where it follows later requests, and turns into the product."""
+        self._shown = NotebookProgress(self._about, patience=0)
+        self._shown.draw(self._repr_mimebundle_())
+
     def _pursuit(self, timeout: float | None, listener: Listener | None) -> Pursuit:
         options = self._options
         limits = Limits.after(options.timeout if timeout is None else timeout, options.total_timeout)
-        listener = listener or options.on_progress
+        listener = listener or options.on_progress or self._shown
         return Pursuit(self._requester, self._ask, limits, listener=listener, record=self._record)
+
+    @property
+    def _about(self) -> str:
+        return f"ticket for {self.operation or self.href}"
+
+    def _with_display(self, product: Product) -> Product:
+        """The same; it takes the place of the ticket where that was shown."""
+        if self._shown is not None:
+            self._shown.draw(product._repr_mimebundle_())
+            self._shown = None
+        return product
 
     def _keep(self, pursuit: Pursuit) -> None:
         """Keeps the latest state. A lost ticket keeps its last one."""
         self._record = pursuit.record or self._record
+        if self._shown is not None:
+            self._shown.draw(self._repr_mimebundle_())
