@@ -16,6 +16,8 @@ from urllib.parse import quote, unquote
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
+from rave_core.functions.page_hints import PageHints
+
 __all__ = [
     "FOREVER",
     "Bytes",
@@ -67,9 +69,8 @@ class Status(StrEnum):
 class Key(Struct, frozen=True):
     """The name of one result: operation, version of its code, and its arguments.
 
-    ``text`` is the key's one readable form, alike for a file path, an object name and a URL:
-    the quoted operation, the version and the digest of the arguments, joined by ``/``. It sorts and
-    browses by operation.
+    ``text`` is the key's one readable form, alike for a file path, an object name and a URL: the quoted operation, the
+    version and the digest of the arguments, joined by ``/``. It sorts and browses by operation.
     """
 
     operation: str
@@ -140,8 +141,7 @@ class Options:
         deep_refresh: compute it and every operation that it calls, however deep, each once.
         dry_run: give the stored result or ``None``; never run the body.
         tofile: for a file operation: write exactly here, return it, keep nothing.
-        timeout: how long the caller waits, in seconds or as ``"2m"``; ``None`` for as long as it takes. A late result
-            is stored, and not returned.
+        timeout: seconds that the caller waits, or ``"2m"``; ``None`` for ever. A late result is stored, not returned.
     """
 
     refresh: bool = False
@@ -182,13 +182,12 @@ class OperationSpec:
         fixed_name: whether ``name=`` was given, so that nothing may change it.
         parameters: the caller's parameters (for a file operation without the output path), in order.
         output_at: where among the function's positional arguments the output path of a file operation goes.
-        version: the note of ``@version``, or ``None`` for the default strategy.
-        expires: the note of ``@expires`` (a strategy, or its name), or ``None``.
+        version, expires: the notes of ``@version`` and ``@expires`` (or the name of a strategy); ``None`` for none.
         stale_while_revalidate, stale_if_error: seconds after expiry, 0 for never.
         ignore: names of parameters that are no part of the key.
-        behind: the export of the same namespace whose result this one shows, with the same arguments; ``None`` for
-            none.
+        behind: the export of the same namespace whose result this one shows; ``None`` for none.
         time_range: the parameters for start, end and maybe width of a bin of a span of time; ``None`` for none.
+        hints: what its author says for pages.
         annotations: the decorators' values by name, for decorating the function again elsewhere.
     """
 
@@ -209,6 +208,7 @@ class OperationSpec:
     ignore: frozenset[str] = frozenset()
     behind: str | None = None
     time_range: tuple[str, ...] | None = None
+    hints: PageHints = field(default_factory=PageHints, compare=False)
     code: Code = NO_CODE
     annotations: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 

@@ -11,6 +11,7 @@ from rave_core.converters import Converter
 from rave_core.errors import DecorationError, nearest
 from rave_core.expiry import check_needs
 from rave_core.functions.naming import name_of
+from rave_core.functions.page_hints import PageHints
 from rave_core.model import Kind, OperationSpec
 from rave_core.operations.async_operation import AsyncOperation
 from rave_core.operations.operation import AnyOperation, Operation
@@ -42,9 +43,6 @@ def _spec(function: Callable[..., Any], kind: Kind, annotations: Mapping[str, An
     _check_annotations(called, kind, parameters, annotations)
     types = annotations.get("typemap")
     listed = parameters[bool(parameters) and is_method :]
-    said = {name: annotations[name] for name in _COPIED if name in annotations}
-    if kind is Kind.DIRECTORY:
-        said["mime_type"] = ARCHIVE_TYPE
     return OperationSpec(
         name=annotations.get("name") or name_of(function),
         function=function,
@@ -56,8 +54,17 @@ def _spec(function: Callable[..., Any], kind: Kind, annotations: Mapping[str, An
         typemap=types.fit(listed, called, named=_converter_named) if types is not None else None,
         code=stamp(function),
         annotations=annotations,
-        **said,
+        **_said(kind, annotations),
     )
+
+
+def _said(kind: Kind, annotations: Mapping[str, Any]) -> dict[str, Any]:
+    """What the annotations say about the operation as they stand."""
+    said = {name: annotations[name] for name in _COPIED if name in annotations}
+    if kind is Kind.DIRECTORY:
+        said["mime_type"] = ARCHIVE_TYPE
+    hints = {name: annotations[name] for name in _HINTS if name in annotations}
+    return {**said, "hints": PageHints(**hints)}
 
 
 _COPIED = (
@@ -65,6 +72,8 @@ _COPIED = (
     "time_range",
 )
 """The annotations that enter an operation's spec unchanged."""
+_HINTS = ("takes", "views", "groups")
+"""Those that say something for pages."""
 
 
 def _converter_named(name: str) -> Converter:
@@ -119,10 +128,13 @@ def _check_annotations(
     for name in annotations.get("ignore", ()):
         if name not in names and not takes_any:
             raise DecorationError(f"{called}: ignore names {name!r}, which is not a parameter; {nearest(name, names)}")
-    for name in annotations.get("time_range", ()):
-        if name not in names:
-            what = f"{called}: time_range names {name!r}, which is not a parameter; {nearest(name, names)}"
-            raise DecorationError(what)
+    grouped = [name for group in annotations.get("groups", {}).values() for name in group]
+    named = {"time_range": annotations.get("time_range", ()), "takes": annotations.get("takes", ()), "groups": grouped}
+    for keyword, each in named.items():
+        for name in each:
+            if name not in names:
+                what = f"{called}: {keyword} names {name!r}, which is not a parameter; {nearest(name, names)}"
+                raise DecorationError(what)
     if kind is Kind.DIRECTORY and "mime_type" in annotations:
         raise DecorationError(f"{called}: a directory is always {ARCHIVE_TYPE} over HTTP; leave its MIME type out")
     check_needs(annotations.get("expires"), names, called)

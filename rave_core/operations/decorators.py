@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Concatenate, Final, Literal, ParamSpec, Protocol, TypeVar, overload
 
@@ -69,6 +69,9 @@ def op(
     tags: Iterable[str] = (),
     behind: str | None = None,
     time_range: Sequence[str] | None = None,
+    takes: Mapping[str, str] | None = None,
+    views: Sequence[Mapping[str, str]] = (),
+    groups: Mapping[str, Sequence[str]] | None = None,
     stale_while_revalidate: float | str = 0,
     stale_if_error: float | str = 0,
     ignore: Iterable[str] = (),
@@ -92,6 +95,11 @@ def op(function: Callable[..., Any] | None = None, /, **keywords: object) -> Any
             table behind a picture. It takes the same arguments.
         time_range: the parameters that take the start and the end of a span of time, which is not in it, and a third
             for the width of a bin where there is one: pages then offer to explore it in time.
+        takes: the roles of the columns whose values parameters take, by parameter: ``{"source": "address"}``. On pages,
+            the cells of such columns lead to this operation.
+        views: charts of the table on its page: ``[{"title": "Load", "mark": "line", "x": "ts", "y": "load"}]``. The
+            mark is ``line``, ``area`` or ``bars``; the column ``series`` makes a line of each of its values.
+        groups: parameters that forms fold away together, by the title of the group.
         stale_while_revalidate: seconds (or ``"5m"``) after expiry in which the old result is served while a new one
             is made.
         stale_if_error: seconds after expiry in which the old result is served if making a new one fails.
@@ -125,6 +133,9 @@ def op_file(
     tags: Iterable[str] = (),
     behind: str | None = None,
     time_range: Sequence[str] | None = None,
+    takes: Mapping[str, str] | None = None,
+    views: Sequence[Mapping[str, str]] = (),
+    groups: Mapping[str, Sequence[str]] | None = None,
     stale_while_revalidate: float | str = 0,
     stale_if_error: float | str = 0,
     ignore: Iterable[str] = (),

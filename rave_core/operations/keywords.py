@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, cast
+
+import msgspec
 
 from rave_core.errors import ConfigurationError, DecorationError
 from rave_core.expiry import checked_strategy
+from rave_core.functions.page_hints import ROLES, PageView
 from rave_core.text.durations import parse_duration
 from rave_core.typemap import TypeMap, typemap
 from rave_core.versions.annotations import ByStrategy, Explicit
 
 _MIME_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*(\s*;.+)?", re.IGNORECASE)
+_ROLE = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
 def checked_mime_type(value: object) -> str:
@@ -67,6 +71,37 @@ def _checked_time_range(value: object) -> tuple[str, ...]:
     return names
 
 
+def _checked_takes(value: object) -> Mapping[str, str]:
+    found = dict(value) if isinstance(value, Mapping) else {}
+    if not found or not all(isinstance(role, str) and _ROLE.fullmatch(role) for role in found.values()):
+        raise DecorationError(
+            f"takes={value!r}: expected roles of columns by parameter, such as {{'source': 'address'}}; a role is a "
+            f"word in small letters, such as {', '.join(ROLES)}"
+        )
+    return found
+
+
+def _checked_views(value: object) -> tuple[PageView, ...]:
+    try:
+        return msgspec.convert(value, tuple[PageView, ...])
+    except msgspec.ValidationError as error:
+        raise DecorationError(
+            f"views={value!r}: {error}; expected charts such as [{{'title': 'Load', 'mark': 'line', 'x': 'ts', 'y': "
+            "'load'}}]"
+        ) from error
+
+
+def _checked_groups(value: object) -> Mapping[str, tuple[str, ...]]:
+    found = {} if not isinstance(value, Mapping) else {title: _words("groups")(names) for title, names in value.items()}
+    every = [name for names in found.values() for name in names]
+    if not found or not all(isinstance(title, str) and title for title in found) or len(set(every)) < len(every):
+        raise DecorationError(
+            f"groups={value!r}: expected parameters by the title of their group, each once, such as "
+            "{'Hosts': ['source', 'destination']}"
+        )
+    return found
+
+
 def _words(keyword: str) -> Callable[[object], tuple[str, ...]]:
     def check(value: object) -> tuple[str, ...]:
         words = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (None,)
@@ -96,6 +131,9 @@ KEYWORDS: Final[dict[str, Callable[[object], object]]] = {
     "tags": _words("tags"),
     "behind": _checked_behind,
     "time_range": _checked_time_range,
+    "takes": _checked_takes,
+    "views": _checked_views,
+    "groups": _checked_groups,
     "ignore": lambda value: frozenset(_words("ignore")(value)),
     "stale_while_revalidate": _seconds("stale_while_revalidate"),
     "stale_if_error": _seconds("stale_if_error"),

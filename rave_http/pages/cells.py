@@ -18,6 +18,16 @@ _BYTES: Final = re.compile(r"(^|_)(bytes|octets)$", re.IGNORECASE)
 _SECONDS: Final = re.compile(r"(^|_)(seconds|duration)$", re.IGNORECASE)
 _NAMES: Final = re.compile(r"(^|_)(\w*port|id|pid|key|year|asn?|vlan|code|number|\w*index)$", re.IGNORECASE)
 """Columns whose numbers are names, which nobody adds or compares: they are written without separators."""
+_COLUMNS: Final = {
+    "bytes": "bytes",
+    "duration": "seconds",
+    "port": "port",
+    "address": "id",
+    "time": "id",
+    "count": "count",
+    "share": "share",
+}
+"""A name of a column that means the same as a role."""
 _LEAST: Final = 10_000  # smaller numbers are read at a glance
 _MOST_TEXT: Final = 2000
 
@@ -40,11 +50,18 @@ class Cell:
         return len(self.text) > LONG
 
 
-def cell_of(value: Any, column: str) -> Cell:
-    """A value of the column of that name, in words for people. Never fails."""
+def cell_of(value: Any, column: str, role: str = "") -> Cell:
+    """A value of the column of that name, in words for people. Never fails.
+
+    Args:
+        value: the value.
+        column: the name of its column.
+        role: of the column; without one, its name decides.
+    """
     raw = cell_text(value)
     if is_number(value):
-        text = _number(value, raw, column)
+        text = _number(value, raw, _COLUMNS.get(role, column))
+        text = f"{100 * float(value):.4g}%" if role == "share" and math.isfinite(float(value)) else text
     elif isinstance(value, dt.datetime) and raw:
         text = _moment(value)
     else:

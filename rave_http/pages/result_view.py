@@ -16,7 +16,7 @@ from rave_http.pages.templating import page
 from rave_http.protocol.responses import Page
 from rave_http.protocol.times import iso
 
-TABS: Final = ("view", "why", "lineage", "formats", "code")
+TABS: Final = ("view", "why", "lineage", "as of", "formats", "code")
 """The parts of the page; the first one is shown unless another is asked for."""
 _STATES: Final = {
     Status.HIT: ("stored", "good"),
@@ -49,6 +49,29 @@ class LineageRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptVersion:
+    """A kept result of the same call.
+
+    Attributes:
+        url: of its page; empty for the one that is shown.
+        compare: the URL that compares it with what is shown.
+        made: when it was made, in UTC.
+        age: the same, as how long ago.
+        by: who keeps it; empty for nobody in particular.
+        comment: why.
+        is_other_code: whether another version of the code made it.
+    """
+
+    url: str
+    compare: str
+    made: str
+    age: str
+    by: str
+    comment: str
+    is_other_code: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFacts:
     """What the page about a product says.
 
@@ -73,6 +96,7 @@ class ResultFacts:
         view: a `rave_http.representation.value_view.ValueView`, for the first tab.
         explanation: names and texts: why it is as it is.
         lineage: what it was made from.
+        versions: the kept results of the same call.
         snippets: ways to ask from a program.
     """
 
@@ -96,6 +120,7 @@ class ResultFacts:
     view: Any = None
     explanation: Sequence[tuple[str, str]] = ()
     lineage: Sequence[LineageRow] = ()
+    versions: Sequence[KeptVersion] = ()
     snippets: Sequence[Snippet] = ()
 
 
@@ -180,7 +205,7 @@ def _tab_url(facts: ResultFacts, tab: str, base: str) -> str:
     """The URL of a part of the page. It carries the question along, which can't always be found from the key alone."""
     if not facts.key:
         return ""
-    asked = [] if tab == "view" else [f"tab={tab}"]
+    asked = [] if tab == "view" else [f"tab={quote(tab)}"]
     if facts.query:
         asked.append(f"of={quote(facts.query[1:], safe='')}")
     return f"{base}/-/ui/r/{facts.key}{'?' if asked else ''}{'&'.join(asked)}"

@@ -159,11 +159,13 @@ def operation_page(
         forecast: what the call would cost, in words; empty if it is no call yet.
         slates: what the user keeps, by name, for parameters that take it.
     """
-    fields = offered(form_fields(operation, given, errors), operation, slates)
+    fields, groups = offered(form_fields(operation, given, errors), operation, slates), operation.spec.hints.groups
+    grouped = {name for names in groups.values() for name in names}
     address = f"{base if '://' in base else origin + base}"
     made = media_types(operation.spec)
     facts = {
-        "fields": fields,
+        "fields": [field for field in fields if field.name not in grouped],
+        "groups": _grouped(fields, groups),
         "form": next(iter((given or {}).get("rave.f", ())), ""),
         "may_refresh": may_refresh,
         "explore": explore_url(base, name, operation.spec.time_range, ()),
@@ -172,6 +174,16 @@ def operation_page(
         "snippets": snippets(name, fields, sample_query(fields), address=address, suffix=suffix_of(made[0])),
     }
     return page("operation.html", base=base, **_about(name, operation, base), **facts)
+
+
+def _grouped(fields: Sequence[Field], groups: Mapping[str, Sequence[str]]) -> list[tuple[str, list[Field], bool]]:
+    """The groups of a form: titles, fields, and whether something in them must be seen."""
+    by_name = {field.name: field for field in fields}
+    found = [(title, [by_name[name] for name in names]) for title, names in groups.items()]
+    return [
+        (title, within, any(field.is_required or field.value or field.error for field in within))
+        for title, within in found
+    ]
 
 
 def _about(name: str, operation: Operation[..., Any], base: str) -> dict[str, Any]:

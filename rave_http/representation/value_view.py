@@ -14,9 +14,11 @@ from rave_core.errors import UnrenderableError
 from rave_core.rendering import is_table, json_of, part_of, plain, rows_of, text_of
 from rave_core.storage.product_cache import Remote
 from rave_http.pages.cells import Cell, cell_of, is_numeric
+from rave_http.pages.charts import Chart
 from rave_http.pages.row_controls import RowControls
 from rave_http.pages.tree import Node, tree_of
 from rave_http.protocol.media_types import kind_of
+from rave_http.representation.columns import Column
 from rave_http.representation.renderers import Rendering
 from rave_http.representation.representations import MadeProduct
 
@@ -37,12 +39,14 @@ class RowsView:
         rows: the cells.
         first: the number of rows before them.
         total: the rows of the table.
+        about: what the table says about each column.
     """
 
     columns: Sequence[tuple[str, bool]]
     rows: Sequence[Sequence[Cell]]
     first: int
     total: int
+    about: Sequence[Column]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,7 @@ class ValueView:
         rows: of a table.
         controls: what can be done with these rows; ``None`` for nothing.
         tree: of a structure.
+        charts: titles and charts of the rows; for one that can't be drawn, why.
     """
 
     kind: str
@@ -68,6 +73,7 @@ class ValueView:
     rows: RowsView | None = None
     controls: RowControls | None = None
     tree: Node | None = None
+    charts: Sequence[tuple[str, Chart | str]] = ()
 
 
 def view_of(product: MadeProduct, forms: Sequence[Rendering], *, url: str, page: int = 1) -> ValueView:
@@ -109,20 +115,22 @@ def rows_view(table: Any, *, page: int = 1) -> RowsView:
     return written_rows(columns, rows, first=first, total=len(table))
 
 
-def written_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, first: int, total: int) -> RowsView:
+def written_rows(columns: Sequence[str | Column], rows: Sequence[Sequence[Any]], *, first: int, total: int) -> RowsView:
     """Rows as people read them.
 
     Args:
-        columns: their names.
+        columns: their names, or what the table says about them.
         rows: their values.
         first: the number of rows before them.
         total: how many rows there are.
     """
+    about = [each if isinstance(each, Column) else Column(each) for each in columns]
     return RowsView(
-        columns=[(name, is_numeric([row[at] for row in rows])) for at, name in enumerate(columns)],
-        rows=[[cell_of(value, name) for value, name in zip(row, columns, strict=True)] for row in rows],
+        columns=[(each.name, is_numeric([row[at] for row in rows])) for at, each in enumerate(about)],
+        rows=[[cell_of(value, each.name, each.role) for value, each in zip(row, about, strict=True)] for row in rows],
         first=first,
         total=total,
+        about=about,
     )
 
 

@@ -15,6 +15,7 @@ from rave_http.protocol.media_types import kind_of
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs
 from rave_http.protocol.responses import HTML, JSON, prefers, send_json
+from rave_http.representation.columns import Column, columns_of
 from rave_http.representation.figures import is_installed
 from rave_http.representation.row_forms import FORMS, stream_of
 from rave_http.representation.row_fragment import fragment
@@ -114,12 +115,17 @@ def _document(matching: Matching, query: TableQuery, value: Any, start: int, lim
     schema = matching.table.schema
     rows = rows_of(matching.part(start, limit), "json").rows
     return {
-        "columns": [{"name": name, "type": str(kind)} for name, kind in zip(schema.names, schema.types, strict=True)],
+        "columns": [_column(each, kind) for each, kind in zip(columns_of(schema), schema.types, strict=True)],
         "rows": [plain(list(row)) for row in rows],
         "total": len(value),
         "matching": matching.total,
         "facet": None if query.facet is None else [[plain(each), count] for each, count in matching.counts],
     }
+
+
+def _column(column: Column, kind: Any) -> dict[str, str]:
+    said = {name: text for name, text in (("role", column.role), ("unit", column.unit)) if text}
+    return {"name": column.name, "type": str(kind), **said}
 
 
 def _send_fragment(resp: Response, content: bytes) -> None:
@@ -130,7 +136,7 @@ def _send_fragment(resp: Response, content: bytes) -> None:
 
 def _fragment(matching: Matching, start: int, limit: int) -> bytes:
     found = [list(row) for row in rows_of(matching.part(start, limit), "html").rows]
-    return fragment(written_rows(matching.table.schema.names, found, first=start, total=matching.total))
+    return fragment(written_rows(columns_of(matching.table.schema), found, first=start, total=matching.total))
 
 
 async def _streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
+from urllib.parse import urlencode
 
 from falcon.asgi import Request, Response
 
@@ -20,7 +21,7 @@ from rave_core.model import Call, Entry, Key, Status
 from rave_core.rendering import is_table, notes_of, rows_of
 from rave_core.rendering.tables import arrow_table
 from rave_core.runtime.runtime import Runtime
-from rave_core.storage.kept_copies import KeptCopy
+from rave_core.storage.kept_copies import KeptCopies, KeptCopy
 from rave_core.storage.written import suffix_of
 from rave_http.auth.authorizer import Authorizer
 from rave_http.description.operation_documents import name_behind
@@ -29,6 +30,7 @@ from rave_http.description.saved_calls import AskedCall
 from rave_http.executors.foreign_code import ForeignCode
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.namespaces.live_catalog import LiveNamespaces
+from rave_http.pages.charts import Chart
 from rave_http.pages.explore_view import explore_url
 from rave_http.pages.forms import form_fields
 from rave_http.pages.result_view import LineageRow, ResultFacts, result_page
@@ -38,6 +40,8 @@ from rave_http.protocol.links import Links
 from rave_http.protocol.media_types import kind_of
 from rave_http.protocol.origins import address_of
 from rave_http.protocol.responses import send_page
+from rave_http.representation.author_charts import charts_of
+from rave_http.representation.columns import columns_of
 from rave_http.representation.figures import is_installed
 from rave_http.representation.renderers import Rendering
 from rave_http.representation.representations import MadeProduct, Representations
@@ -46,6 +50,8 @@ from rave_http.representation.table_rows import TableRows, needs_arrow
 from rave_http.representation.value_view import PAGE_ROWS, ValueView, clamped, view_of, written_rows
 from rave_http.resources.browsers import is_browser
 from rave_http.resources.forecasts import difference_text
+from rave_http.resources.kept_versions import versions_of
+from rave_http.resources.leads import roles_taken
 from rave_http.worker.history import History
 from rave_http.worker.kept_results import KeptResults
 
@@ -99,6 +105,7 @@ class ResultPages:
         rows: TableRows,
         history: History,
         results: KeptResults,
+        copies: KeptCopies,
     ) -> None:
         """Shows the results of the operations that ``namespaces`` export.
 
@@ -113,6 +120,7 @@ class ResultPages:
             rows: find rows of tables.
             history: learns what users look at.
             results: finds files that are elsewhere.
+            copies: kept results.
         """
         self._authorizer = authorizer
         self._namespaces = namespaces
@@ -124,6 +132,7 @@ class ResultPages:
         self._rows = rows
         self._history = history
         self._results = results
+        self._copies = copies
 
     async def is_wanted(self, req: Request, product: MadeProduct) -> bool:
         """Whether the answer for a client that likes pages best is the page about a product.
@@ -145,12 +154,15 @@ class ResultPages:
         facts = self._facts(req, shown, forms)
         if shown.tab == "view":
             self._note(req, shown)
-            facts = replace(facts, view=await self._view(shown, forms, of=(facts.query or "")[1:]))
+            facts = replace(facts, view=await self._view(req, shown, forms, of=(facts.query or "")[1:]))
         elif shown.tab == "why":
             is_open = self._authorizer.may(req, "debug", shown.exported.namespace)
             facts = replace(facts, explanation=await asyncio.to_thread(self._explanation, shown, is_open))
         elif shown.tab == "lineage" and shown.entry is not None:
             facts = replace(facts, lineage=await self._lineage(req, shown, shown.entry))
+        elif shown.tab == "as of" and shown.entry is not None:
+            make = partial(versions_of, self._copies, shown.entry.key, self._links, now=self._clock.now())
+            facts = replace(facts, versions=await asyncio.to_thread(make))
         elif shown.tab == "code":
             facts = replace(facts, snippets=self._snippets(req, shown, forms))
         page = result_page(facts, base=self._links.base, now=self._clock.now())
@@ -167,7 +179,7 @@ class ResultPages:
         principal = self._authorizer.principal(req)
         return "" if principal.kind == "anonymous" else principal.name
 
-    async def _view(self, shown: ShownResult, forms: Sequence[Rendering], *, of: str) -> ValueView:
+    async def _view(self, req: Request, shown: ShownResult, forms: Sequence[Rendering], *, of: str) -> ValueView:
         product, entry = shown.product, shown.entry
         url = self._product_url(shown)
         is_rows = not product.spec.kind.is_written and is_table(product.value)
@@ -175,8 +187,9 @@ class ResultPages:
             raise needs_arrow()
         if entry is not None and is_rows and is_installed("pyarrow"):
             links = {"page": self._links.to_result(entry.key), "product": url, "of": of}
+            leads = self._leads(req, shown)
             with contextlib.suppress(UnrenderableError):  # it has no form in Arrow, so it can only be looked at
-                return await asyncio.to_thread(self._table, shown, entry, links)
+                return await asyncio.to_thread(self._table, shown, entry, links, leads)
         make = partial(view_of, url=url, page=shown.page)
         return await self._foreign.call(product.name, make, await self._where_it_is(shown), forms)
 
@@ -189,16 +202,30 @@ class ResultPages:
         found = await asyncio.to_thread(self._results.look, cache, Key.parse(entry.key))
         return product if found is None else replace(product, value=found.value)
 
-    def _table(self, shown: ShownResult, entry: Entry, links: Mapping[str, str]) -> ValueView:
+    def _leads(self, req: Request, shown: ShownResult) -> Mapping[str, str]:
+        """Where values lead, by the role of their columns: URLs up to the value. They take the time along."""
+        names, asked = shown.product.spec.time_range, shown.asked
+        texts = {} if asked is None or asked.document is not None else dict(asked.texts)
+        times = [(to, texts.get(name, "")) for to, name in zip(("from", "to"), names or (), strict=False)]
+        along = [(to, text) for to, text in times if text]
+        url = self._links.to("/-/ui/leads")
+        roles = roles_taken(self._namespaces, lambda space: self._authorizer.may(req, "view", space))
+        return {role: f"{url}?{urlencode([('role', role), *along, ('value', '')])}" for role in roles}
+
+    def _table(self, shown: ShownResult, entry: Entry, links: Mapping[str, str], leads: Mapping[str, str]) -> ValueView:
         """The rows of a table that a page shows, with what can be done with them."""
         table = arrow_table(shown.product.value, "rows")
         names = table.schema.names
         found = self._rows.find(table, read_table_query(names, **shown.texts), digest=entry.digest)
         first = (clamped(shown.page, found.total) - 1) * PAGE_ROWS
         part = [list(row) for row in rows_of(found.part(first, PAGE_ROWS), "html").rows]
-        rows = written_rows(names, part, first=first, total=found.total)
+        rows = written_rows(columns_of(table.schema, leads), part, first=first, total=found.total)
         controls = row_controls(names, shown.texts, found.counts, **links, matching=found.total, total=len(table))
-        return ValueView(kind="table", rows=rows, controls=controls)
+        charts: Sequence[tuple[str, Chart | str]] = ()
+        if (views := shown.product.spec.hints.views) and table.num_columns:
+            matching = read_table_query(names, where=shown.texts.get("where", ()))
+            charts = charts_of(views, self._rows.find(table, matching, digest=entry.digest))
+        return ValueView(kind="table", rows=rows, controls=controls, charts=charts)
 
     def _product_url(self, shown: ShownResult) -> str:
         return "" if shown.entry is None else self._links.to_product(shown.entry.key)

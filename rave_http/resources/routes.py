@@ -44,6 +44,7 @@ from rave_http.resources.frozen_boards import FrozenBoards
 from rave_http.resources.jobs_page import JobsPage
 from rave_http.resources.keeping import Keeping
 from rave_http.resources.ladder import Ladder
+from rave_http.resources.leads import Leads
 from rave_http.resources.me_page import MePage
 from rave_http.resources.panel_ladder import PanelLadder
 from rave_http.resources.panel_pages import PanelPages
@@ -123,6 +124,7 @@ def _route_pages(
         service.all_jobs, service.tickets, service.statuses, service.authorizer, service.links, service.clock
     )
     app.add_route("/-/ui/jobs", listed)
+    app.add_route("/-/ui/leads", Leads(service.namespaces, service.authorizer, service.links))
     _route_kept(app, service)
     app.add_route("/-/ui/{name:path}", form)
     app.add_route(f"{RESULTS}{{key:path}}", _result_page(service, events, pages, form))
@@ -200,6 +202,7 @@ def _result_pages(service: Service, rows: TableRows, history: History, kind: typ
         rows,
         history,
         service.results,
+        service.copies,
     )
 
 

@@ -34,6 +34,11 @@ _TICKET: Final[dict[str, Schema]] = {
     "created": or_null(TIME),
     "links": _LINKS,
 }
+_TABLE_COLUMN: Final = record(
+    "A column.",
+    {"name": TEXT, "type": {**TEXT, "description": "Of Arrow."}, "role": TEXT, "unit": TEXT},
+    required=["name", "type"],
+)
 _SUMMARY: Final[dict[str, Schema]] = {
     "name": {"type": "string", "description": "namespace/operation."},
     "summary": {"type": "string", "description": "The first line of its docstring."},
@@ -141,7 +146,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
     "Rows": record(
         "Rows of a table.",
         {
-            "columns": list_of(record("A column.", {"name": TEXT, "type": {**TEXT, "description": "Of Arrow."}})),
+            "columns": list_of(_TABLE_COLUMN),
             "rows": list_of(
                 {"type": "array", "items": {}, "description": "The values of one row, in the order of the columns."}
             ),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rave_core import Operation, list_of, op
 from rave_flow.errors import ParameterError
+from rave_flow.model.roles import with_roles
 from rave_flow.operations.windowed import ARROW
 from rave_flow.silk import bags, records, resolving, scans, sets, tools
 from rave_flow.silk.flows import CUT_FIELDS, Flows, noted
@@ -48,6 +49,14 @@ TYPES: dict[str, Any] = {
 }  # fmt: skip
 """The type of each option of `rwfilter`."""
 
+_COMMON = {
+    *("saddress", "daddress", "any_address", "sport", "dport", "protocol", "type", "start_date", "end_date", "source"),
+}
+_GROUPS = {
+    "More conditions": [name for name in TYPES if not name.startswith("not_") and name not in _COMMON],
+    "Conditions that must not hold": [name for name in TYPES if name.startswith("not_")],
+}
+"""What the form of a tool folds away."""
 _DEFAULTS: dict[str, Any] = {**dict.fromkeys(TYPES), "fail_destination": False, "source": "default"}
 
 
@@ -205,7 +214,8 @@ def _operation(name: str) -> Operation[..., Any]:
     run.__signature__ = inspect.Signature([*tool.options, *filtering])  # type: ignore[attr-defined]  # inspect looks for it
     run.__doc__, run.__name__, run.__qualname__ = tool.doc, name, name
     types: dict[str, Any] = {**tool.types, **TYPES}
-    decorate = op(name=f"flow/{name}", expires=settled, mime_type=ARROW, typemap=types)
+    takes = {"any_address": "address", "aport": "port"} if name == "rwfilter" else None
+    decorate = op(name=f"flow/{name}", expires=settled, mime_type=ARROW, typemap=types, groups=_GROUPS, takes=takes)
     made: Operation[..., Any] = decorate(run)
     return made
 
@@ -219,7 +229,7 @@ def answer(name: str, arguments: dict[str, Any]) -> Any:
     """
     tool = TOOLS[name]
     given = {option.name: arguments.pop(option.name) for option in tool.options}
-    return tool.function(tools.rwfilter(**arguments), **given)
+    return with_roles(tool.function(tools.rwfilter(**arguments), **given))
 
 
 @op(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from rave_core import crossover_strategy
 from rave_flow.arguments.converters import Source
 from rave_flow.inventory import Inventory, Selection
+from rave_flow.model.roles import with_roles
 from rave_flow.model.windows import Window
 
 if TYPE_CHECKING:
@@ -36,5 +37,5 @@ def selected(source: Source | str, start: Time | None, end: Time | None) -> tupl
 
 
 def noted(table: pyarrow.Table, selection: Selection) -> pyarrow.Table:
-    """``table``, whose metadata say what could not be read."""
-    return table.replace_schema_metadata((table.schema.metadata or {}) | selection.notes)
+    """``table``, whose metadata say what its columns are, and what could not be read."""
+    return with_roles(table.replace_schema_metadata((table.schema.metadata or {}) | selection.notes))

@@ -56,6 +56,46 @@ def hostile(text: str = "</td><script>alert(1)</script>"):
     return [{text: text, "a" * 300: "long " * 100, "<b>": "x"} for _ in range(3)]
 
 
+@op(time_range=("start", "end"), views=[{"title": "Bytes by <host>", "mark": "bars", "x": "host", "y": "volume"},
+                                        {"title": "Nothing", "x": "none"}])
+@typemap(start=str, end=str)
+def talkers(start: str = "", end: str = ""):
+    """A table whose columns say what they are."""
+    import pyarrow
+
+    def field(name, kind, **said):
+        return pyarrow.field(name, kind, metadata={f"rave.{each}": text for each, text in said.items()})
+
+    schema = pyarrow.schema([
+        field("host", pyarrow.string(), role="labhost"), field("volume", pyarrow.int64(), role="bytes"),
+        field("part", pyarrow.float64(), role="share"), field("heat", pyarrow.float64(), unit="K"),
+    ])
+    rows = {"host": ["10.0.0.1/&?", "fe80::1", None], "volume": [4096, 0, 1], "part": [0.5, 0.25, 0.25],
+            "heat": [290.0, 291.0, None]}
+    return pyarrow.table(rows, schema=schema)
+
+
+@op
+@typemap(int)
+def fresh(n: int = 1):
+    """Another value each time."""
+    return {"n": n, "at": dt.datetime.now(dt.timezone.utc)}
+
+
+@op(takes={"who": "labhost"}, time_range=("since", "till"), groups={"Hosts": ["who"], "More": ["most"]})
+@typemap(who=str, since=str, till=str, most=int)
+def flows_of(since: str = "", who: str = "", till: str = "", most: int = 10):
+    """The flows of a host."""
+    return [{"who": who, "since": since}]
+
+
+@op(takes={"seconds": "labtime"})
+@typemap(int)
+def wait_of(seconds: int = 1):
+    """Takes no address."""
+    return seconds
+
+
 @op
 @expires(nocache)
 def fleeting_rows():
@@ -65,6 +105,7 @@ def fleeting_rows():
 
 __export__ |= {
     "measured": measured, "noted": noted, "parent": parent, "picture": picture, "letter": letter,
-    "hostile": hostile, "fleeting_rows": fleeting_rows,
+    "hostile": hostile, "fleeting_rows": fleeting_rows, "talkers": talkers, "flows_of": flows_of, "wait_of": wait_of,
+    "fresh": fresh,
 }
 '''

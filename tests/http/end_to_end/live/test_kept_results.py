@@ -211,6 +211,31 @@ def test_a_result_is_kept_from_its_page(service: Service, browser: Browser) -> N
     assert browser.value("document.querySelector('.acts a').getAttribute('href')") == "/-/ui/lab/parent?n=4"
 
 
+def test_the_page_of_a_result_leads_to_what_it_was_before(service: Service, browser: Browser) -> None:
+    """ "As of" lists the kept results of the same call alone, from the newest one and from a kept one."""
+    key = key_of(service, "/lab/fresh?n=1")
+    kept = keep(service, "/lab/fresh?n=1", comment="<first>").json()
+    keep(service, "/lab/fresh?n=2")
+    service.get("/lab/fresh?n=1&rave.refresh=true")
+    browser.mode("light")
+    browser.open(f"{service.url}/-/ui/r/{key}")
+    browser.click(".tabs a:nth-child(4)")
+    rows = (
+        "[...document.querySelectorAll('main tbody tr')].map(e => [...e.querySelectorAll('td')].map(c => c.innerText))"
+    )
+    assert browser.value(rows) == [["ada", "<first>", "Compare"]]
+    assert (browser.barriers(), browser.said) == ([], [])
+    compared = browser.value("document.querySelector('main tbody td a').getAttribute('href')")
+    assert service.get(compared, headers={"Accept": "application/json"}).json()["same"] is False
+    browser.click("main tbody th a")
+    assert "kept as it was" in browser.text()
+    browser.click(".tabs a:nth-child(4)")
+    assert browser.value(rows) == [["ada", "<first>", "shown here"]]
+    assert f"/-/kept/{kept['id']}" not in browser.value("document.querySelector('main tbody').innerHTML")
+    nothing = service.get(f"/-/ui/r/{key_of(service, '/lab/fresh?n=3')}?tab=as%20of", headers={"Accept": BROWSER}).text
+    assert "Nobody keeps an earlier result" in nothing
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_kept_results_have_pages_that_fit(service: Service, browser: Browser, mode: str) -> None:
     """The list, a result with the form to keep it, and every part of a kept one."""

@@ -16,9 +16,9 @@ from tests.http.representation.forms import BROWSER
 Service = Any  # RunningService of the conftest
 PAGES = [
     *("/lab/measured?n=250", "/lab/parent?n=3", "/lab/picture", "/lab/letter", "/lab/hostile", "/lab/fleeting_rows"),
-    *("/lab/noted", "/lab/files/document?size=2000", "/lab/total?l=1,2,3"),
+    *("/lab/noted", "/lab/files/document?size=2000", "/lab/total?l=1,2,3", "/lab/talkers?start=2024-05-14"),
 ]
-TABS = ("view", "why", "lineage", "formats", "code")
+TABS = ("view", "why", "lineage", "as of", "formats", "code")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,91 @@
+"""What authors say for pages: roles and units of columns, what operations take, charts, groups of fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.http.browser import Browser, opened
+from tests.http.end_to_end.live.page_lab import MORE
+from tests.http.representation.forms import BROWSER
+
+Service = Any  # RunningService of the conftest
+TALKERS = "/lab/talkers?start=2024-05-14T00%3A00%3A00Z"
+
+
+@pytest.fixture(scope="module")
+def service(launch_service: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service in which the table is stored."""
+    place = tmp_path_factory.mktemp("hints")
+    running = launch_service(place, more=MORE, environ={"HOME": str(place)}, service={})
+    running.get(TALKERS)
+    yield running
+    running.end()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests of this file."""
+    with opened(tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+def page_of(service: Service, path: str) -> Any:
+    """What a browser gets."""
+    return service.get(path, headers={"Accept": BROWSER})
+
+
+def key_of(service: Service, path: str) -> str:
+    """The key of the product of a question."""
+    return str(service.get(path).headers["Content-Location"]).removeprefix("/-/products/")
+
+
+def test_a_cell_leads_to_the_operation_that_takes_its_value(service: Service, browser: Browser) -> None:
+    """The only one that does, with the time of the question; its form shows the group of the field with the value."""
+    browser.mode("light")
+    browser.open(f"{service.url}{TALKERS}")
+    assert browser.barriers() == []
+    assert browser.value("document.querySelectorAll('.rows td a').length") == 2
+    assert browser.value("[...document.querySelectorAll('.rows tbody tr:first-child td')].map(e => e.innerText)") == [
+        *("10.0.0.1/&?", "4.1 kB", "50%", "290.0"),
+    ]
+    assert browser.value("document.querySelector('.rows th:nth-child(4)').innerText") == "heat (K)"
+    browser.click(".rows td a")
+    assert browser.value("location.pathname") == "/-/ui/lab/flows_of"
+    assert browser.value("document.querySelector('[name=who]').value") == "10.0.0.1/&?"
+    assert browser.value("document.querySelector('[name=since]').value") == "2024-05-14T00:00:00Z"
+    assert browser.value(
+        "[...document.querySelectorAll('.group')].map(e => [e.innerText.trim().split('\\n')[0], e.open])"
+    ) == [
+        ["Hosts", True],
+        ["More", False],
+    ]
+    assert (browser.barriers(), browser.said) == ([], [])
+
+
+def test_a_table_has_the_charts_of_its_author(service: Service) -> None:
+    """The first one open; what can't be drawn says why. They show the rows that fulfil the conditions."""
+    page = page_of(service, TALKERS).text
+    assert re.search(
+        r'<details class="card drawn" open><summary>Bytes by &lt;host&gt;</summary>\s*<figure class="bars"', page
+    )
+    assert "there is no column &#39;none&#39;" in page.partition("It can't be drawn: ")[2].partition("</p>")[0]
+    key = key_of(service, TALKERS)
+    few = page_of(service, f"/-/ui/r/{key}?where=volume%3E1").text
+    assert (page.count('<span class="name">'), few.count('<span class="name">')) == (3, 1)
+
+
+def test_values_lead_only_where_an_operation_takes_them(service: Service) -> None:
+    """What takes nothing says so; a misspelt parameter is named; programs learn of roles and units from the rows."""
+    nowhere = page_of(service, "/-/ui/leads?role=nothing&value=%3Cb%3E")
+    assert (nowhere.status_code, "No operation that you may see" in nowhere.text) == (200, True)
+    assert "<b>" not in nowhere.text
+    assert service.get("/-/ui/leads?role=port").status_code == 400
+    assert "rolle" in service.get("/-/ui/leads?rolle=port").json()["detail"]
+    key = key_of(service, TALKERS)
+    columns = service.get(f"/-/products/{key}/rows").json()["columns"]
+    assert columns[0] == {"name": "host", "type": "string", "role": "labhost"}
+    assert columns[3] == {"name": "heat", "type": "double", "unit": "K"}
