@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
 from falcon.asgi import Request, Response
 
 from rave_core.documents import DocumentStore
@@ -18,6 +17,7 @@ from rave_core.settings import Settings
 from rave_http.asgi.leaderships import Leaderships
 from rave_http.auth.authorization import SERVICE, Principal
 from rave_http.auth.authorizer import Authorizer
+from rave_http.protocol.json_bodies import from_json
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.responses import Page, prefers, send_json, send_page
@@ -128,12 +128,9 @@ class ResourceContext:
         """The body of a request as JSON.
 
         Raises:
-            Problem: it is not JSON.
+            Problem: it is not JSON, or has a member twice.
         """
-        try:
-            return msgspec.json.decode(self.read_body(req))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Problem("bad-request", f"The body is not JSON: {error}") from None
+        return from_json(self.read_body(req))
 
     def prefers(self, req: Request, *offered: str) -> str:
         """The offered media type that a client prefers; the first if it accepts none of them."""

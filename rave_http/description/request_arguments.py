@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -19,15 +17,14 @@ from rave_core.errors import ArgumentError, RaveError, describe_error, nearest
 from rave_core.model import Call, Options
 from rave_core.operations.operation import Operation
 from rave_http.description.argument_checks import wrong_arguments
+from rave_http.protocol.json_bodies import from_json, text_of
 from rave_http.protocol.problems import Problem
 
 CONTROLS: Final = ("rave.f", "rave.prefer", "rave.refresh", "rave.deep_refresh", "rave.only_cached")
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 _MOST_FIELDS: Final = 1000
-_MOST_DEPTH: Final = 64
 _LONGEST_QUERY: Final = 2000
-_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 _log = logging.getLogger("rave.http")
 
@@ -103,28 +100,25 @@ def read_query(operation: str, query: str) -> Question:
     return Question(Asked(operation=operation, texts=tuple(texts)), _controls(controls))
 
 
-def read_body(
-    operation: str, query: str, content_type: str | None, body: bytes, *, content_encoding: str | None = None
-) -> Question:
+def read_body(operation: str, query: str, content_type: str | None, body: bytes) -> Question:
     """What a request with a body asks; its query may hold control parameters, and nothing else.
 
     Args:
         operation: ``namespace/operation``.
         query: the query string.
-        content_type, content_encoding: the headers, ``None`` if they are not sent.
+        content_type: the header, ``None`` if it is not sent.
         body: as it was sent.
 
     Raises:
         Problem: one of them can't be read.
     """
-    _refuse_encoded(content_encoding)
     texts, controls = _parted(_pairs(query)) if query else ([], [])
     if texts:
         detail = f"The arguments of a POST stand in its body; {texts[0][0]!r} in the query is one too many"
         raise Problem("bad-arguments", detail, errors=[{"parameter": texts[0][0], "detail": detail}])
     kind = (content_type or "").partition(";")[0].strip().lower()
     if kind == FORM:
-        more, others = _parted(_pairs(_text(body)))
+        more, others = _parted(_pairs(text_of(body)))
         return Question(Asked(operation=operation, texts=tuple(more)), _controls([*controls, *others]))
     if kind == JSON or (not body and not kind):
         return Question(Asked(operation=operation, document=_document(body)), _controls(controls))
@@ -133,17 +127,6 @@ def read_body(
         f"A body of type {kind[:80] or 'unknown'!r} is not understood; {JSON} or {FORM} is",
         headers={"Accept-Post": f"{JSON}, {FORM}"},
     )
-
-
-def _refuse_encoded(content_encoding: str | None) -> None:
-    codings = [coding.strip().lower() for coding in (content_encoding or "").split(",")]
-    wrong = next((coding for coding in codings if coding not in ("", "identity")), None)
-    if wrong is not None:
-        raise Problem(
-            "unsupported-media-type",
-            f"A body with the content encoding {wrong[:80]!r} is not understood; send it as it is",
-            headers={"Accept-Encoding": "identity"},
-        )
 
 
 def bind(asked: Asked, operation: Operation[..., Any], resolved: ResolvedOperation) -> Call:
@@ -197,69 +180,16 @@ def _pairs(query: str) -> list[tuple[str, str]]:
         raise Problem("bad-request", f"There are more than {_MOST_FIELDS} parameters") from None
 
 
-def _text(body: bytes) -> str:
-    try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Problem("bad-request", "The body is not UTF-8") from None
-
-
 def _document(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
-    try:
-        text = _text(body)
-        document = json.loads(text, object_pairs_hook=_members, parse_constant=_refuse_constant)
-    except ValueError as error:
-        raise Problem("bad-request", f"The body is not JSON: {str(error)[:200]}") from None
-    except RecursionError:
-        raise Problem("bad-request", "The body is not JSON: the JSON nests too deep") from None
+    document = from_json(body)
     if not isinstance(document, dict):
         raise Problem("bad-request", "The body is not a JSON object; expected one with the arguments by name")
     dotted = next((name for name in document if name.startswith("rave.")), None)
     if dotted is not None:
         raise Problem("bad-request", f"{dotted[:80]!r} belongs in the query, not in the body")
-    if _is_deeper(document, _MOST_DEPTH):
-        raise Problem("bad-request", f"The body nests deeper than {_MOST_DEPTH} levels")
-    if _SURROGATE.search(text) and not _is_unicode(document):
-        raise Problem("bad-request", "The body has half of a surrogate pair, such as \\ud800, where a character is due")
     return document
-
-
-def _is_unicode(document: Any) -> bool:
-    try:
-        json.dumps(document, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The members of a JSON object. Duplicates are refused: parsers differ in which one counts."""
-    members: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in members:
-            raise Problem("bad-request", f"The body has the member {name[:80]!r} twice in one object")
-        members[name] = value
-    return members
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    layer = [value]
-    for _ in range(levels):
-        layer = [
-            item
-            for each in layer
-            if isinstance(each, (dict, list))
-            for item in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not layer:
-            return False
-    return True
 
 
 def _parted(pairs: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:

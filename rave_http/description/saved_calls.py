@@ -9,7 +9,10 @@ from urllib.parse import parse_qsl, quote, urlencode
 import msgspec
 
 Title: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Shared: TypeAlias = Annotated[list[str], msgspec.Meta(max_length=100)]
+_With: TypeAlias = Annotated[
+    str, msgspec.Meta(extra_json_schema={"pattern": r"^(everyone|(namespace|user):[^\u0000-\u001f\u007f]{1,128})$"})
+]
+Shared: TypeAlias = Annotated[list[_With], msgspec.Meta(max_length=100)]
 """As `rave_http.auth.sharing.Sharing` has it."""
 OperationName: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^/?#]+/[^?#]+$", max_length=300)]
 """``namespace/operation``."""

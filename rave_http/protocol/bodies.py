@@ -13,8 +13,9 @@ async def body_of(req: Request, max_bytes: int) -> bytes:
     """The body of a request.
 
     Raises:
-        Problem: it is larger than ``max_bytes``.
+        Problem: it is larger than ``max_bytes``, or compressed.
     """
+    _refuse_coding(req.get_header("Content-Encoding") or "")
     length = req.content_length
     if length is not None and length > max_bytes:
         raise _too_large(max_bytes)
@@ -24,6 +25,17 @@ async def body_of(req: Request, max_bytes: int) -> bytes:
         if len(body) > max_bytes:
             raise _too_large(max_bytes)
     return bytes(body)
+
+
+def _refuse_coding(codings: str) -> None:
+    found = (coding.strip().lower() for coding in codings.split(","))
+    wrong = next((coding for coding in found if coding not in ("", "identity")), None)
+    if wrong is not None:
+        raise Problem(
+            "unsupported-media-type",
+            f"A body with the content encoding {wrong[:80]!r} is not understood; send it as it is",
+            headers={"Accept-Encoding": "identity"},
+        )
 
 
 def _too_large(max_bytes: int) -> Problem:

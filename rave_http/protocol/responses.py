@@ -10,6 +10,7 @@ from rave_http.protocol.headers import NO_STORE
 from rave_http.protocol.json_texts import to_json
 
 JSON: Final = "application/json"
+EVENTS: Final = "text/event-stream"
 TEXT: Final = "text/plain"
 HTML: Final = "text/html; charset=utf-8"
 URI_LIST: Final = "text/uri-list"

@@ -223,9 +223,7 @@ class Purge:
 
     async def _read(self, req: Request) -> dict[str, str]:
         body = await body_of(req, self._max_body)
-        request = read_body(
-            "purge", req.query_string, req.content_type, body, content_encoding=req.get_header("Content-Encoding")
-        )
+        request = read_body("purge", req.query_string, req.content_type, body)
         given: dict[str, str] = dict(request.asked.texts)
         if request.asked.document is not None:
             given = dict(request.asked.document)

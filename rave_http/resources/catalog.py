@@ -131,6 +131,10 @@ class Catalog:
         asked = read(req, *_SEARCH)
         if namespace is not None:
             self._operations.check(req, namespace)
+        if req.method == "OPTIONS":  # of a namespace, whose path has no route of its own
+            resp.status = "204 No Content"
+            resp.set_header("Allow", "GET, HEAD, OPTIONS")
+            return
         if namespace is None and not asked.keys() - {FORM} and _wants_shoji(req, asked):
             _send_shoji(resp, self._operations.shoji_root(req))
             return

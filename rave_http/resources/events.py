@@ -17,6 +17,7 @@ from rave_http.auth.authorizer import Authorizer
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs
+from rave_http.protocol.responses import EVENTS
 from rave_http.worker.limits import EventStreams
 
 _MOST_TOPICS: Final = 20
@@ -73,7 +74,12 @@ class EventsResource:
         self._streams.check_room(client)
         resp.set_header("Cache-Control", "no-store")
         resp.set_header("X-Accel-Buffering", "no")
+        if req.method == "HEAD":
+            resp.content_type = EVENTS
+            return
         resp.sse = self._stream(req, topics, client)
+
+    on_head = on_get
 
     async def _stream(self, req: Request, topics: list[str], client: str) -> AsyncIterator[SSEvent | None]:
         with self._streams.opened(client), self._events.stream(topics) as stream:

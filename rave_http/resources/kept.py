@@ -170,8 +170,7 @@ class KeptList:
 
     async def _read(self, req: Request) -> dict[str, str]:
         body = await body_of(req, self._own.max_body)
-        coding = req.get_header("Content-Encoding")
-        asked = read_body("keep", req.query_string, req.content_type, body, content_encoding=coding).asked
+        asked = read_body("keep", req.query_string, req.content_type, body).asked
         given: dict[str, str] = dict(asked.texts) if asked.document is None else asked.document
         if asked.document is None:  # an empty field of a form says nothing
             given = {name: text for name, text in given.items() if text}

@@ -40,7 +40,6 @@ class LogResource:
             req.query_string,
             req.content_type,
             await body_of(req, self._max_body),
-            content_encoding=req.get_header("Content-Encoding"),
         )
         given: dict[str, Any] = dict(request.asked.texts) or request.asked.document or {}
         check_document("LogLevel", given)

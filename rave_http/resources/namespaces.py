@@ -47,6 +47,7 @@ class Reload:
 
     async def on_post(self, req: Request, resp: Response, namespace: str) -> None:
         """Reloads a namespace in every worker, without waiting for a change. Returns its state in each."""
+        read(req)
         known = {each.name: each for each in self._namespaces.states()}
         if namespace not in known or not self._authorizer.may(req, "view", namespace):
             raise Problem("not-found", HIDDEN)

@@ -30,6 +30,7 @@ from rave_http.worker.kept_results import KeptResults
 from rave_http.worker.responder import Responder
 
 METHODS: Final = ("GET", "HEAD", "POST", "OPTIONS")
+CATALOG_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _SMALL: Final = 4096
 
 
@@ -79,7 +80,7 @@ class Operations:
         ready = self._ready.find(place)
         if ready is not None:
             await self._send_ready(req, resp, ready)
-        elif req.method in ("GET", "HEAD") and "/" not in req.path[1:]:
+        elif req.method in CATALOG_METHODS and "/" not in req.path[1:]:
             await self._catalog.show(req, resp, req.path[1:])
         else:
             await self._answer(req, resp, place)
@@ -136,7 +137,7 @@ class Operations:
             return Problem("not-found", HIDDEN)
         if name == namespace:
             detail = f"{namespace!r} is a namespace: GET lists its operations"
-            return Problem("method-not-allowed", detail, headers={"Allow": "GET, HEAD"})
+            return Problem("method-not-allowed", detail, headers={"Allow": ", ".join(CATALOG_METHODS)})
         hint = nearest_operation(catalog, name[:200], lambda space: self._authorizer.may(req, "view", space))
         return Problem("not-found", f"There is no operation {name[:200]!r}; {hint}")
 
@@ -144,9 +145,7 @@ class Operations:
         if req.method in ("GET", "HEAD"):
             return read_query(name, req.query_string)
         body = await body_of(req, self._max_body)
-        return read_body(
-            name, req.query_string, req.content_type, body, content_encoding=req.get_header("Content-Encoding")
-        )
+        return read_body(name, req.query_string, req.content_type, body)
 
 
 def _forbid_reuse(resp: Response) -> None:

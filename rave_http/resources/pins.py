@@ -69,8 +69,8 @@ class Pins:
             send_json(resp, {"operation": exported.name, "pinned": is_pinned})
 
     async def _read(self, req: Request) -> dict[str, Any]:
-        body, coding = await body_of(req, self._max_body), req.get_header("Content-Encoding")
-        asked = read_body("pin", req.query_string, req.content_type, body, content_encoding=coding).asked
+        body = await body_of(req, self._max_body)
+        asked = read_body("pin", req.query_string, req.content_type, body).asked
         given: dict[str, Any] = dict(asked.texts) if asked.document is None else asked.document
         check_document("PinRequest", given)
         return given

@@ -159,9 +159,9 @@ def _whole(texts: dict[str, str], name: str, most: int) -> int | None:
     text = texts.get(name)
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:13]) <= most:
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
         raise _wrong(name, f"{text[:40]!r} is not a number from 1 to {most}")
-    return int(text[:13])
+    return int(text)
 
 
 def _wrong(parameter: str, detail: str) -> Problem:

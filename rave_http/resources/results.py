@@ -30,6 +30,7 @@ from rave_http.worker.responder import AFTER, Responder
 _PARAMETERS: Final = ("tab", "page", "of", DIGEST, AFTER)
 _MOST_PARAMETERS: Final = 100
 _MOST_PAGES: Final = 10**12
+_LONGEST_PAGE: Final = 13  # digits
 
 
 class ResultPage:
@@ -172,9 +173,9 @@ def _tab(asked: dict[str, str]) -> str:
 
 def _page(asked: dict[str, str]) -> int:
     text = asked.get("page", "1")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:13]) <= _MOST_PAGES:
+    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_PAGE or not 1 <= int(text) <= _MOST_PAGES:
         raise _wrong("page", f"{text[:40]!r} is not the number of a page, from 1 on")
-    return int(text[:13])
+    return int(text)
 
 
 def _wrong(parameter: str, detail: str) -> Problem:

@@ -15,6 +15,7 @@ from rave_http.auth.authorization import HIDDEN
 from rave_http.auth.sharing import Sharing, checked
 from rave_http.protocol.bodies import body_of
 from rave_http.protocol.conditions import check_write, is_unchanged
+from rave_http.protocol.json_bodies import from_json
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
@@ -238,8 +239,11 @@ class SavedResource(Generic[T]):
         if kind != JSON:
             detail = f"A body of type {kind[:80]!r} is not understood; {JSON} is"
             raise Problem("unsupported-media-type", detail, headers={"Accept": JSON})
+        read(req)
         self._access.sharing.required_user(req)
-        content = self._access.decoded(await body_of(req, self._max_body))
+        body = await body_of(req, self._max_body)
+        from_json(body)
+        content = self._access.decoded(body)
         old = await asyncio.to_thread(self._access.store.get, owner, checked_name(name))
         self._access.check(req, old, content)
         check_write(req, None if old.payload is None else (etag_of(old),))
@@ -287,10 +291,10 @@ def version_of(text: str | None) -> int | None:
     """
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:10]) < 2**31:
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or not 1 <= int(text) < 2**31:
         detail = f"version: {text[:40]!r} is not the number of a version, from 1 on"
         raise Problem("bad-arguments", detail, errors=[{"parameter": "version", "detail": detail}])
-    return int(text[:10])
+    return int(text)
 
 
 def etag_of(saved: SavedDocument) -> str:

@@ -12,6 +12,7 @@ from rave_http.auth.api_keys import KeyStore
 from rave_http.auth.authorization import CHALLENGE
 from rave_http.auth.authorizer import Authorizer
 from rave_http.auth.sessions import Sessions
+from rave_http.description.document_checks import check_document
 from rave_http.description.request_arguments import read_body
 from rave_http.pages.templating import page
 from rave_http.protocol.bodies import body_of
@@ -57,7 +58,7 @@ class SessionResource:
         """
         given = await self._given(req)
         if given.get("action") == "sign out":
-            await self.on_delete(req, resp)
+            await self._sign_out(req, resp)
             return
         is_secure = self._checked(req)
         key = self._keys.find(str(given.get("key") or _sent(req)).strip())
@@ -77,6 +78,10 @@ class SessionResource:
 
     async def on_delete(self, req: Request, resp: Response) -> None:
         """Signs out: the token is not valid any more. What the user keeps stays."""
+        read(req)
+        await self._sign_out(req, resp)
+
+    async def _sign_out(self, req: Request, resp: Response) -> None:
         check_write(req, ())
         session = session_of(req)
         if session is not None:
@@ -106,12 +111,9 @@ class SessionResource:
             req.query_string,
             req.content_type,
             await body_of(req, self._max_body),
-            content_encoding=req.get_header("Content-Encoding"),
         )
         given: dict[str, Any] = dict(request.asked.texts) or request.asked.document or {}
-        wrong = next((name for name in given if name not in ("key", "action")), None)
-        if wrong is not None:
-            raise Problem("bad-arguments", f"there is no member {wrong[:80]!r}; expected 'key'")
+        check_document("SignIn", given)
         return given
 
     def _checked(self, req: Request) -> bool:

@@ -15,6 +15,7 @@ from rave_http.auth.authorization import CHALLENGE
 from rave_http.auth.authorizer import Authorizer
 from rave_http.protocol.bodies import body_of
 from rave_http.protocol.conditions import check_write, is_unchanged
+from rave_http.protocol.json_bodies import from_json
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
 from rave_http.protocol.responses import JSON, send_json
@@ -92,6 +93,7 @@ class Slate:
         await self._change(req, resp, name, lambda _: _GONE)
 
     async def _change(self, req: Request, resp: Response, name: str, change: Change) -> None:
+        read(req)
         user = user_of(self._authorizer, req)
         saved = await asyncio.to_thread(self._saved, req, user, checked_name(name), change)
         if saved.empty:
@@ -131,10 +133,7 @@ class Slate:
             raise Problem(
                 "unsupported-media-type", detail, headers={"Accept-Patch" if len(types) > 1 else "Accept": types[0]}
             )
-        try:
-            return msgspec.json.decode(await body_of(req, self._max_body))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Problem("bad-request", f"The body is not JSON: {str(error)[:200]}") from None
+        return from_json(await body_of(req, self._max_body))
 
 
 def collection_of(user: str) -> str:

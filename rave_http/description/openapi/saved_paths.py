@@ -12,7 +12,7 @@ from rave_http.description.openapi.schema_parts import TEXT, TEXTS, TIME, record
 from rave_http.description.saved_calls import SavedCall
 
 _STATUSES: Final = (400, 401, 403, 404, 500, 503)
-_NAME: Final[dict[str, Any]] = {**TEXT, "minLength": 1, "maxLength": 100}
+_NAME: Final[dict[str, Any]] = {**TEXT, "pattern": r"^[^/?#\u0000-\u001f\u007f]{1,100}$"}
 _VERSION: Final[dict[str, Any]] = {
     "name": "version",
     "in": "query",

@@ -35,7 +35,7 @@ def user_paths() -> dict[str, dict[str, Any]]:
     }
 
 
-_NAME: Final[dict[str, Any]] = {**TEXT, "minLength": 1, "maxLength": 100}
+_NAME: Final[dict[str, Any]] = {**TEXT, "pattern": r"^[^/\u0000-\u001f\u007f]{1,100}$"}
 _ELSEWHERE: Final = {"303": answer("The page to go to, for a browser.", None)}
 
 

@@ -184,23 +184,6 @@ def test_a_member_that_is_there_twice_is_a_bad_request_that_names_it(body: bytes
     assert "'n' twice" in refused("bad-request", "", JSON, body).detail
 
 
-@pytest.mark.parametrize("coding", ["gzip", "GZIP", "identity, br", "deflate,gzip"])
-@pytest.mark.parametrize(("kind", "body"), [(JSON, b'{"n": 1}'), (FORM, b"n=1"), (None, b"")])
-def test_an_encoded_body_is_not_taken(coding: str, kind: str | None, body: bytes) -> None:
-    """415 says that a body is to be sent as it is, whatever its type."""
-    with pytest.raises(Problem) as caught:
-        read_body("args/op", "", kind, body, content_encoding=coding)
-    assert caught.value.slug == "unsupported-media-type"
-    assert caught.value.headers == {"Accept-Encoding": "identity"}
-
-
-@pytest.mark.parametrize("coding", [None, "", "identity", "Identity"])
-def test_a_body_that_is_not_encoded_is_taken(coding: str | None) -> None:
-    """To say so, or nothing, is the same."""
-    request = read_body("args/op", "", JSON, b'{"n": 1}', content_encoding=coding)
-    assert request.asked.document == {"n": 1}
-
-
 @pytest.mark.parametrize("body", [b"{", b"[1]", b'"x"', b"{\xff}", b'{"rave.refresh": true}', b'{"n": NaN}'])
 def test_a_bad_json_body_is_a_bad_request(body: bytes) -> None:
     """Broken JSON, and what is no object of arguments, is told from wrong arguments."""
