@@ -128,7 +128,7 @@ class Container:
         self._names.claim(name, spec)
         version = self._versions.find(spec)
         manifests.write(name, version.text, version.nodes)
-        cache = self._choose(spec)
+        cache = self.cache_of(spec)
         return ResolvedOperation(
             spec=spec,
             name=name,
@@ -151,10 +151,23 @@ class Container:
         name, _ = operation_name(spec)
         self._names.claim(name, spec)
         self._versions.check(spec)
-        self._choose(spec)
+        self.cache_of(spec)
         self._binder(spec, name, "")
         self._strategy(spec, name)
         return name
+
+    def cache_of(self, spec: OperationSpec) -> Cache:
+        """The cache for the results of an operation. Its code is not looked at.
+
+        Raises:
+            ConfigurationError: a plugin chose a URL that is wrong, or can't keep results of this kind.
+        """
+        url = self._plugins.hooks.rave_choose_backend(spec=spec)
+        if url is not None:
+            return self.open(spec.kind, (url,))
+        if spec.kind is Kind.DIRECTORY:
+            return self._directories_in(self.products)
+        return self.products if spec.kind is Kind.FILE else self.cache
 
     def _binder(self, spec: OperationSpec, name: str, version: str) -> Binder:
         def unencodable(error: UnencodableError) -> None:
@@ -177,14 +190,6 @@ class Container:
         """
         self._names.release(namespace)
         PUTS.clear()  # which knows its classes
-
-    def _choose(self, spec: OperationSpec) -> Cache:
-        url = self._plugins.hooks.rave_choose_backend(spec=spec)
-        if url is not None:
-            return self.open(spec.kind, (url,))
-        if spec.kind is Kind.DIRECTORY:
-            return self._directories_in(self.products)
-        return self.products if spec.kind is Kind.FILE else self.cache
 
     def _lease_store(self, cache: Cache) -> Leases | None:
         backend = cache.backend

@@ -10,6 +10,7 @@ from rave_core.model import quote_operation
 from rave_core.operations.catalog import Catalog
 from rave_core.operations.operation import Operation
 from rave_core.runtime.runtime import Runtime
+from rave_core.storage.cache import Cache
 
 if TYPE_CHECKING:
     from rave_core.engine.execution import ResolvedOperation
@@ -22,6 +23,7 @@ class ExportedOperation:
     Attributes:
         name: ``namespace/operation``.
         namespace: the first part of it.
+        full_name: the name in its keys.
         runtime: the worker's.
         generation: of the namespaces when it was looked up; it grows with every change that is taken.
     """
@@ -29,8 +31,14 @@ class ExportedOperation:
     name: str
     namespace: str
     operation: Operation[..., Any]
+    full_name: str
     runtime: Runtime
     generation: int
+
+    @property
+    def cache(self) -> Cache:
+        """Where its results are stored; found without a look at its code."""
+        return self.runtime.container.cache_of(self.operation.spec)
 
     @property
     def resolved(self) -> ResolvedOperation:
@@ -69,8 +77,8 @@ class Exports:
         by_full_name: dict[str, ExportedOperation] = {}
         by_quoted_name: dict[str, list[ExportedOperation]] = {}
         for name, operation in catalog:
-            exported = ExportedOperation(name, name.partition("/")[0], operation, runtime, generation)
             full_name = runtime.container.check(operation.spec)
+            exported = ExportedOperation(name, name.partition("/")[0], operation, full_name, runtime, generation)
             by_name[name] = exported
             by_quoted_name.setdefault(quote_operation(full_name), []).append(exported)
             if full_name == name or full_name not in by_full_name:

@@ -173,12 +173,11 @@ class Purge:
         removed = bytes_ = 0
         for exported in self._chosen(asked):
             if self._authorizer.may(req, "purge", exported.namespace):
-                resolved = exported.resolved
                 count, size = await asyncio.to_thread(
-                    _remove, resolved.cache, resolved.name, asked.get("version"), before, is_dry=is_dry
+                    _remove, exported.cache, exported.full_name, asked.get("version"), before, is_dry=is_dry
                 )
                 if not is_dry:
-                    await self._workers.forget(prefix_of(resolved.name))
+                    await self._workers.forget(prefix_of(exported.full_name))
                 removed, bytes_ = removed + count, bytes_ + size
         return Purged(asked, removed, bytes_, is_dry)
 

@@ -81,24 +81,23 @@ def _states(seen: list[ExportedOperation]) -> dict[str, bool]:
     pins: dict[int, list[str]] = {}
     found = {}
     for exported in seen:
-        cache = exported.resolved.cache
+        cache = exported.cache
         store = cache.backend.capability(SupportsPins)
         if store is None:
             continue
         if id(cache) not in pins:
             pins[id(cache)] = store.pins()
-        found[exported.name] = any(map(prefix_of(exported.resolved.name).startswith, pins[id(cache)]))
+        found[exported.name] = any(map(prefix_of(exported.full_name).startswith, pins[id(cache)]))
     return found
 
 
 def _pin(exported: ExportedOperation, *, is_pinned: bool) -> bool:
     """Pins an operation or unpins it; returns whether its store can."""
-    resolved = exported.resolved
-    store = resolved.cache.backend.capability(SupportsPins)
+    store = exported.cache.backend.capability(SupportsPins)
     if store is None:
         return False
     if is_pinned:
-        store.pin(prefix_of(resolved.name))
+        store.pin(prefix_of(exported.full_name))
     else:
-        store.unpin(prefix_of(resolved.name))
+        store.unpin(prefix_of(exported.full_name))
     return True

@@ -221,7 +221,7 @@ def test_fifty_changes_of_different_members_are_all_there(signed: Service, sign_
         ("PUT", "/-/me/x", b'"' + b"x" * (1 << 20) + b'"', "application/json", 413),
         ("DELETE", "/-/me/never", b"", "application/json", 404),
         ("POST", "/-/session", b'{"kex": "x"}', "application/json", 400),
-        ("POST", "/-/session", b'{"key": 7}', "application/json", 401),
+        ("POST", "/-/session", b'{"key": 7}', "application/json", 400),
         ("POST", "/-/session", b"", "application/json", 401),
     ],
 )
