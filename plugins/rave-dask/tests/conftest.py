@@ -232,4 +232,5 @@ def open_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
 def bench(cluster: Cluster, open_bench: Callable[..., Bench]) -> Bench:
     """An executor for the tests that change nothing in it."""
     operations = {"lab/brittle": {"retries": 2}, "lab/counting": {"priority": 5, "resources": {"PLACE": 1}}}
-    return open_bench(scheduler=cluster.address, operations=operations, patience=60)
+    documents = DOCUMENTS.replace("hunter2", "unlike")
+    return open_bench(scheduler=cluster.address, documents=documents, operations=operations, patience=60)

@@ -162,9 +162,11 @@ def test_a_worker_that_sees_another_cache_refuses_the_body(
     assert "can't run lab/double: it does not see what is stored in memory://" in str(error)
 
 
-def test_a_worker_has_secrets_from_its_own_settings(cluster: Any, open_bench: Callable[..., Any], lab: Any) -> None:
+def test_a_worker_has_secrets_from_its_own_settings(
+    cluster: Any, bench: Any, open_bench: Callable[..., Any], lab: Any
+) -> None:
     """They do not travel; one that has the setting for something else refuses the body."""
-    bench = open_bench(documents="postgresql://me:unlike@db/rave", scheduler=cluster.address, patience=60)
+    assert bench.runtime.settings.documents == "postgresql://me:unlike@db/rave"
     assert bench.run(lab.documents) == ("postgresql://me:hunter2@db/rave", None)
     bench = open_bench(documents="postgresql://me:unlike@other/rave", scheduler=cluster.address, patience=60)
     _, error = bench.run(lab.documents)

@@ -51,10 +51,11 @@ def sheet(path, n):
 @op
 @typemap(str)
 def endless(name):
-    """Notes its process, and sleeps on."""
+    """Notes its process, and sleeps on until it may end."""
     Path(f"{__file__}.{name}").write_text(str(os.getpid()))
-    while True:
+    while not Path(f"{__file__}.{name}.end").exists():
         time.sleep(0.05)
+    return f"{name} by {os.getpid()}"
 
 
 @op
@@ -103,10 +104,19 @@ patience = "60s"
 class Running:
     """A service that runs, and the files of its namespace."""
 
-    process: subprocess.Popen[bytes]
     url: str
     code: Path
     cluster: Any
+    process: Any = None
+
+    def start(self) -> None:
+        """Starts it, and waits until it answers."""
+        place = self.code.parent.parent
+        environ = {**os.environ, "RAVE_CONFIG": str(place / "rave.toml"), "HOME": str(place)}
+        with open(place / "log", "ab") as log:
+            command = [str(Path(sys.executable).parent / "rave"), "serve"]
+            self.process = subprocess.Popen(command, cwd=place, env=environ, stdout=log, stderr=log)
+        wait_for(lambda: is_up(self), "the service")
 
     def get(self, path: str) -> requests.Response:
         """A GET."""
@@ -149,17 +159,13 @@ def service(own_cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
     code.write_text(CODE)
     port = free_port()
     (place / "rave.toml").write_text(SETTINGS.format(place=place, port=port, scheduler=own_cluster.address))
-    environ = {**os.environ, "RAVE_CONFIG": str(place / "rave.toml"), "HOME": str(place)}
-    with open(place / "log", "wb") as log:
-        command = [str(Path(sys.executable).parent / "rave"), "serve"]
-        process = subprocess.Popen(command, cwd=place, env=environ, stdout=log, stderr=log)
-    running = Running(process, f"http://127.0.0.1:{port}", code, own_cluster)
+    running = Running(f"http://127.0.0.1:{port}", code, own_cluster)
     try:
-        wait_for(lambda: is_up(running), "the service")
+        running.start()
         yield running
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(40)
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(40)
 
 
 def is_up(running: Running) -> bool:
@@ -186,7 +192,7 @@ def test_a_hundred_clients_get_the_result_of_one_run(service: Running) -> None:
         answers = set(clients.map(lambda _: service.get("/lab/where?n=1").text, range(100)))
     assert len(answers) == 1
     (answer,) = answers
-    assert re.fullmatch(r"first 1 by \d+", answer)
+    assert re.fullmatch(r"(first|second) 1 by \d+", answer)
     assert int(answer.split()[-1]) not in {each.pid for each in service.cluster.below(service.process)}
     assert Path(f"{service.code}.runs").read_text().split().count("1") == 1
 
@@ -223,11 +229,11 @@ def test_a_cancelled_job_ends_its_body(service: Running) -> None:
 
 def test_a_change_of_the_code_reaches_the_workers(service: Running) -> None:
     """The next call is of the new code, in the cluster as well."""
-    assert service.get("/lab/where?n=2").text.startswith("first 2")
-    service.code.write_text(service.code.read_text().replace("first", "second"))
-    wait_for(lambda: service.get("/lab/where?n=2").text.startswith("second 2"), "the new code")
-    service.code.write_text(service.code.read_text().replace("second", "first"))
-    wait_for(lambda: service.get("/lab/where?n=2").text.startswith("first 2"), "the old code")
+    code = service.code.read_text()
+    now, then = ("first", "second") if "first" in code else ("second", "first")
+    assert service.get("/lab/where?n=2").text.startswith(f"{now} 2")
+    service.code.write_text(code.replace(now, then))
+    wait_for(lambda: service.get("/lab/where?n=2").text.startswith(f"{then} 2"), "the new code")
 
 
 def test_bodies_wait_for_their_resources_and_those_with_a_higher_priority_come_first(service: Running) -> None:
@@ -259,6 +265,26 @@ def test_a_killed_worker_of_the_service_takes_its_body_with_it(service: Running)
     assert requests.delete(f"{service.url}{ticket.headers['Location']}/job", timeout=30).status_code == 200
 
 
+def test_a_killed_service_leaves_nothing_behind_and_the_next_one_computes_once(service: Running) -> None:
+    """After ``kill -9`` of its first process, the others and the body end; the body runs again for the next service."""
+    ticket = requests.get(f"{service.url}/lab/endless?name=orphan", headers={"Prefer": "respond-async"}, timeout=30)
+    own = service.noted("orphan")
+    gone = [own, *(each.pid for each in service.cluster.below(service.process))]
+    Path(f"{service.code}.orphan").unlink()
+    service.process.kill()
+    service.process.wait()
+    wait_for(lambda: not any(map(service.cluster.is_running, gone)), "the end of the service and its body")
+    service.start()
+    with ThreadPoolExecutor(2) as clients:
+        answers = [clients.submit(service.get, "/lab/endless?name=orphan") for _ in range(2)]
+        again = service.noted("orphan")
+        Path(f"{service.code}.orphan.end").touch()
+        texts = {each.result().text for each in answers}
+    assert again != own
+    assert texts == {f"orphan by {again}"}
+    assert service.get(ticket.headers["Location"]).text == f"orphan by {again}"
+
+
 def test_a_body_under_way_finishes_while_workers_of_the_service_are_replaced(service: Running) -> None:
     """It runs once, and the client that waits for it gets its value; the next worker is connected, too."""
     (worker,) = service.workers()
@@ -286,7 +312,7 @@ def test_the_service_uses_a_scheduler_again_once_it_is_back(service: Running) ->
         cluster.scheduler = cluster.start_scheduler(int(cluster.address.rpartition(":")[2]))
         wait_for(lambda: "no scheduler" not in service.trouble(), "the connection", 10)
         cluster.start_workers(1, nanny=False)
-        assert waiting.result().text.startswith("first 3")
+        assert waiting.result().text.split()[1] == "3"
     assert service.trouble() == "ok"
     (counted,) = service.get("/-/statistics").json()["workers"].values()
     assert {"Workers": 1, "Threads": 1, "Scheduler": cluster.address, "Trouble": "", "Lost": 0}.items() <= counted[
