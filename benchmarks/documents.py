@@ -30,6 +30,8 @@ from rave_core.documents import DocumentStore, Mirror, open_store
 
 PAYLOAD = b"x" * 500
 VERSIONS = 10
+READS = 500
+"""Documents of the large store that are read one by one."""
 ADVANCE = "UPDATE rave_store SET sequence = sequence + 1 RETURNING sequence"
 COLUMNS = "INSERT INTO rave_documents (sequence, collection, key, version, author, comment, time, payload) VALUES"
 
@@ -94,7 +96,7 @@ def _listen(url: str, pipe: Connection) -> None:
     pipe.send(heard)
 
 
-def latency(url: str, store: DocumentStore, rounds: int) -> float:
+def latency(url: str, store: DocumentStore, rounds: int, collection: str) -> float:
     """The median of the milliseconds from a commit to the callback in another process."""
     ours, theirs = multiprocessing.Pipe()
     child = multiprocessing.get_context("spawn").Process(target=_listen, args=(url, theirs))
@@ -102,7 +104,7 @@ def latency(url: str, store: DocumentStore, rounds: int) -> float:
     ours.recv()
     committed = []
     for number in range(rounds):
-        saved = store.save("heard", f"k{number}", PAYLOAD, expect=0, author="ada")
+        saved = store.save(collection, f"k{number}", PAYLOAD, expect=0, author="ada")
         committed.append(time.time())
         time.sleep(0.013 * (number % 17))
     ours.send(saved.sequence)
@@ -157,18 +159,27 @@ def _read_heads(url: str, pipe: Connection) -> None:
         first = time.perf_counter() - began
         count = 1 + sum(1 for _ in heads)
         seconds = time.perf_counter() - began
+        growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        keys = [f"document {number * count // READS:08}" for number in range(READS)]
         pipe.send(
             {
                 "heads": count,
                 "first_ms": first * 1e3,
                 "seconds": seconds,
-                "growth_mib": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
+                "growth_mib": growth,
+                "get_ms": statistics.median(milliseconds(partial(store.get, "large", key)) for key in keys),
+                "old_get_ms": statistics.median(milliseconds(partial(store.get, "large", key, 1)) for key in keys),
+                "history_ms": statistics.median(milliseconds(partial(_history, store, key)) for key in keys),
             }
         )
 
 
+def _history(store: DocumentStore, key: str) -> None:
+    assert sum(1 for _ in store.history("large", key)) == VERSIONS
+
+
 def large(url: str, store: DocumentStore, documents: int) -> dict[str, float]:
-    """Reading the heads of a large store."""
+    """Reading the heads of a large store, and single documents in it."""
     fill(store, documents)
     ours, theirs = multiprocessing.Pipe()
     child = multiprocessing.get_context("spawn").Process(target=_read_heads, args=(url, theirs))
@@ -186,9 +197,10 @@ def report(url: str, rounds: int, documents: int) -> dict[str, Any]:
             store.save("warm", f"k{number}", PAYLOAD, expect=0, author="ada")
         found: dict[str, Any] = commits(url, store, rounds)
         found["ratio"] = found["save_ms"] / found["by_hand_ms"]
-        found["callback_ms"] = latency(url, store, rounds)
+        found["callback_ms"] = latency(url, store, rounds, "heard")
         found["mirror_read_us"] = mirrored(store)
         found["large"] = large(url, store, documents)
+        found["large"]["callback_ms"] = latency(url, store, rounds, "heard among many")
     return found
 
 
