@@ -1,4 +1,4 @@
-"""Stores in trouble: full, read-only, forbidden, vanished. The call returns its value, with one warning."""
+"""Stores in trouble: full, read-only, forbidden, vanished. A call gives its value, with one warning; a save fails."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from rave_core import RaveError, op, op_file, using
+from rave_core.documents import open_store
+from rave_core.errors import StoreAwayError
 
 SMALL, LARGE = 100, 100_000
 
@@ -96,6 +98,20 @@ def test_a_full_disk_costs_a_warning_and_no_answer(mount, on, warned, operation)
         assert messages == []
         assert _cache(runtime, operation).backend.check() is None
         assert os.listdir(_cache(runtime, operation).backend._temporaries.directory) == []
+
+
+def test_a_save_on_a_full_disk_is_refused_and_leaves_nothing_half_written(mount):
+    """What was there is read; when space returns, the same save succeeds, and no number is missing."""
+    disk = mount("4m")
+    with open_store(f"sqlite:///{disk}/documents.sqlite") as store:
+        store.save("notes", "k", b"first", expect=0, author="ada")
+        fill(disk)
+        with pytest.raises(StoreAwayError, match="disk is full"):
+            store.save("notes", "k", b"x" * LARGE, expect=1, author="ada")
+        assert store.get("notes", "k").payload == b"first"
+        (disk / "ballast").unlink()
+        store.save("notes", "k", b"x" * LARGE, expect=1, author="ada")
+        assert [(each.version, each.sequence) for each in store.history("notes", "k")] == [(2, 2), (1, 1)]
 
 
 @pytest.mark.parametrize("operation", [block, page, folder], ids=["value", "file", "directory"])
