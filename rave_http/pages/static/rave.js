@@ -22,7 +22,7 @@
       });
     });
   }
-  // Dragging over a chart in a frame chooses that time in the form of the page around it; its fields do the same by keyboard.
+  // Dragging over a chart in a frame chooses that time in the form of the page around it, and so do the arrow keys and Enter.
   const plot = document.querySelector("svg[data-start]");
   const form = plot && parent !== window ? parent.document.querySelector("form.asking") : null;
   if (form && form.querySelector("#from")) {
@@ -36,21 +36,45 @@
       const start = Number(plot.dataset.start), end = Number(plot.dataset.end);
       return new Date((start + share * (end - start)) * 1000).toISOString().slice(0, 19) + "Z";
     };
+    const show = (first, last) => {
+      drawn.setAttribute("x", String(first * 1000));
+      drawn.setAttribute("width", String((last - first) * 1000));
+    };
+    const choose = (first, last) => {
+      if (last - first < 0.01) return;
+      form.querySelector("#from").value = moment(first);
+      form.querySelector("#to").value = moment(last);
+      form.requestSubmit();
+    };
     let begun = null;
     plot.addEventListener("pointerdown", event => { begun = at(event); plot.setPointerCapture(event.pointerId); });
     plot.addEventListener("pointermove", event => {
       if (begun === null) return;
       const now = at(event);
-      drawn.setAttribute("x", String(Math.min(begun, now) * 1000));
-      drawn.setAttribute("width", String(Math.abs(now - begun) * 1000));
+      show(Math.min(begun, now), Math.max(begun, now));
     });
     plot.addEventListener("pointerup", event => {
       const now = at(event), first = Math.min(begun, now), last = Math.max(begun, now);
       begun = null;
-      if (last - first < 0.01) return;
-      form.querySelector("#from").value = moment(first);
-      form.querySelector("#to").value = moment(last);
-      form.requestSubmit();
+      choose(first, last);
+    });
+    plot.tabIndex = 0;
+    plot.setAttribute("aria-label", plot.getAttribute("aria-label") + ". Arrow keys choose a time, with Shift its length; Enter shows it.");
+    let keyed = null;
+    plot.addEventListener("keydown", event => {
+      const by = {ArrowLeft: -0.025, ArrowRight: 0.025}[event.key];
+      if (by) {
+        const [first, last] = keyed ?? [0.45, 0.55];
+        const moved = [event.shiftKey ? first : first + by, last + by].map(each => Math.min(1, Math.max(0, each)));
+        keyed = keyed === null ? [first, last] : moved[0] < moved[1] ? moved : keyed;
+        show(...keyed);
+        event.preventDefault();
+      } else if (event.key === "Enter" && keyed) {
+        choose(...keyed);
+      } else if (event.key === "Escape") {
+        keyed = null;
+        show(0, 0);
+      }
     });
   }
   const words = seconds => {

@@ -93,3 +93,10 @@ CHOOSING: dict[str, Any] = {
     "none": {"choices": {"operation": "lab/people", "column": "nobody"}},
 }
 """Variables whose choices come from operations."""
+KEYS = """(() => {
+  const plot = PLOT;
+  plot.focus();
+  for (const [key, shiftKey] of [["ArrowLeft"], ["ArrowLeft"], ["ArrowRight", true], ["Enter"]])
+    plot.dispatchEvent(new plot.ownerDocument.defaultView.KeyboardEvent("keydown", {key, shiftKey, bubbles: true}));
+})()"""
+"""Chooses the middle of a chart, a step earlier and a step longer."""

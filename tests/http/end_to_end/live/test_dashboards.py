@@ -15,7 +15,7 @@ from rave_core.documents import open_store
 from rave_http.auth.api_keys import KeyStore
 from tests.http.browser import MODES, Browser, opened
 from tests.http.conftest import wait_until
-from tests.http.end_to_end.live.board_lab import BOARD, CHOOSING, DRAG, MORE, TROUBLED
+from tests.http.end_to_end.live.board_lab import BOARD, CHOOSING, DRAG, KEYS, MORE, TROUBLED
 from tests.http.representation.forms import BROWSER
 
 Service = Any  # RunningService of the conftest
@@ -290,6 +290,9 @@ def test_an_operation_is_explored_in_time(service: Service, browser: Browser, si
     browser.value(DRAG.replace("PLOT", frame))
     browser.until("location.search.includes('view.from=2024-05-14T00%3A30')")
     assert browser.value("document.querySelector('#to').value").startswith("2024-05-14T01:30")
+    browser.until(f"!!{frame} && document.querySelector('iframe').contentDocument.readyState === 'complete'")
+    browser.value(KEYS.replace("PLOT", frame))
+    browser.until("location.search.includes('view.from=2024-05-14T01%3A2')")
     assert "who=%24me" in browser.value("location.search")
     asked = "/-/ui/explore/lab/between?view.from=2024-05-14&view.to=2024-05-15"
     rows = f"{asked}&view.mark=table&view.compare=-1w"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ PAGES = [
     "/lab",
     "/-/ui/lab/rows",
     "/-/ui/status",
+    "/-/statistics",
     "/-/ui/jobs",
     "/-/kept",
     "/-/ui/cache",
@@ -60,6 +62,9 @@ def test_files_of_pages_are_kept_for_ever(shared_service: Service) -> None:
     found = shared_service.get(path)
     assert (found.status_code, found.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
     assert found.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    script = shared_service.get(shared_service.get("/-/static/0123456789abcdef/rave.js").headers["Location"])
+    assert "requestSubmit" in script.text
+    assert len(gzip.compress(found.content + script.content)) < 20_000
     other = shared_service.get("/-/static/0123456789abcdef/rave.css")
     assert (other.status_code, other.headers["Location"]) == (302, path)
     assert shared_service.get("/-/static/0123456789abcdef/nothing.css").status_code == 404
