@@ -28,7 +28,8 @@ def log_page(key: str, history: Sequence[Commit], place: str) -> str:
     """
     rows = "".join(_row(commit, f"{place}/{quote(key, safe='')}") for commit in history)
     head = "<tr><th>Version</th><th>Time</th><th>Author</th><th>Comment</th><th></th></tr>"
-    return f'<div class="scroll"><table class="data"><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+    table = f'<table class="data"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="Versions">{table}</div>'
 
 
 def diff_text(old: Commit, new: Commit) -> str:

@@ -46,7 +46,7 @@ def test_every_page_fits_and_loads_nothing_from_elsewhere(shared_service: Servic
         assert browser.value("getComputedStyle(document.body).display") == "flex", "the style was not loaded"
 
 
-@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("mode", ["light", "dark", "phone"])
 def test_every_page_is_for_everybody(shared_service: Service, browser: Browser, mode: str) -> None:
     """Landmarks, names of fields, headings, contrast: axe-core finds nothing wrong."""
     browser.mode(mode)
