@@ -22,6 +22,7 @@ from rave_http.pages.charts import MOST_POINTS, Earlier, chart_of
 from rave_http.pages.panel_view import PanelFrame, PanelValue, panel_page
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.responses import send_page
+from rave_http.representation.columns import columns_of
 from rave_http.representation.figures import is_installed
 from rave_http.representation.representations import MadeProduct
 from rave_http.representation.table_query import read_table_query
@@ -115,17 +116,20 @@ class PanelPages(ResultPages):
         """The same; ``trouble`` says why it is not the newest result."""
         panel: AskedPanel = getattr(req.context, PANEL)
         results: Awaitable[Sequence[Beside]] | None = getattr(req.context, BESIDE, None)
-        value = await self._value(shown, panel.view, () if results is None else await results)
+        beside = () if results is None else await results
+        value = await self._value(shown, panel.view, beside, self._leads(req, shown))
         page = "" if shown.entry is None else self._links.to_result(shown.entry.key, _of(panel.call))
         filled = replace(value, page=page, trouble=trouble)
         made = panel_page(panel.frame, filled, shown.entry, shown.status, base=self._links.base, now=self._clock.now())
         send_page(resp, made, origin="" if value.view is None else value.view.origin)
 
-    async def _value(self, shown: ShownResult, view: View, beside: Sequence[Beside]) -> PanelValue:
+    async def _value(
+        self, shown: ShownResult, view: View, beside: Sequence[Beside], leads: Mapping[str, str]
+    ) -> PanelValue:
         product = shown.product
         if not product.spec.kind.is_written and is_table(product.value) and is_installed("pyarrow"):
             try:
-                return await asyncio.to_thread(self._rows_of, shown, view, beside)
+                return await asyncio.to_thread(self._rows_of, shown, view, beside, leads)
             except (UnrenderableError, ValueError, Problem) as error:
                 return PanelValue(view=ValueView(kind="failed", text=told_of(error)), links={})
         forms = await self._representations.offers(product)
@@ -133,7 +137,9 @@ class PanelPages(ResultPages):
         found = await self._foreign.call(product.name, make, await self._where_it_is(shown), forms)
         return PanelValue(view=found, links={})
 
-    def _rows_of(self, shown: ShownResult, view: View, beside: Sequence[Beside]) -> PanelValue:
+    def _rows_of(
+        self, shown: ShownResult, view: View, beside: Sequence[Beside], leads: Mapping[str, str]
+    ) -> PanelValue:
         """The chart or the rows of a table, as a view wants them.
 
         Raises:
@@ -142,7 +148,8 @@ class PanelPages(ResultPages):
         sort = [view.sort] if view.sort else []
         is_chart = view.mark in (*LINES, "bars")
         most = MOST_POINTS if view.mark in LINES else view.rows
-        names, rows, total = self._found(shown, most, sort=sort)
+        schema, rows, total = self._found(shown, most, sort=sort)
+        names = schema.names
         if is_chart:
             more = self._drawn(beside)
             drawn = chart_of(
@@ -156,7 +163,7 @@ class PanelPages(ResultPages):
                 moments=more.moments,
             )
             return PanelValue(chart=drawn, links={}, notes=more.notes, is_pending=more.is_pending)
-        written = written_rows(names, rows, first=0, total=total)
+        written = written_rows(columns_of(schema, leads), rows, first=0, total=total)
         return PanelValue(view=ValueView(kind="table", rows=written), links=self._cell_links(view, names, rows))
 
     async def texts(self, shown: ShownResult, column: str, most: int) -> list[str]:
@@ -167,23 +174,23 @@ class PanelPages(ResultPages):
         """
         if not is_table(shown.product.value) or not is_installed("pyarrow"):
             raise ValueError(f"the result of {shown.product.name} is no table")
-        names, rows, _ = await asyncio.to_thread(self._found, shown, MOST_POINTS)
-        at = column_at(column, names)
+        schema, rows, _ = await asyncio.to_thread(self._found, shown, MOST_POINTS)
+        at = column_at(column, schema.names)
         cells = (cell_of(row[at], column) for row in rows if row[at] is not None)
         return list(dict.fromkeys(cell.raw or cell.text for cell in cells))[:most]
 
-    def _found(self, shown: ShownResult, most: int, **query: Sequence[str]) -> tuple[list[str], list[list[Any]], int]:
-        """The names of the columns of a table, the first rows that a query wants, and how many there are.
+    def _found(self, shown: ShownResult, most: int, **query: Sequence[str]) -> tuple[Any, list[list[Any]], int]:
+        """The Arrow schema of a table, the first rows that a query wants, and how many there are.
 
         Raises:
             Problem: a column is not there.
             UnrenderableError: the result has no form in Arrow.
         """
         table = arrow_table(shown.product.value, "rows")
-        names = list(table.schema.names)
+        names = table.schema.names
         digest = "" if shown.entry is None else shown.entry.digest
         found = self._rows.find(table, read_table_query(names, **query), digest=digest)
-        return names, [list(row) for row in rows_of(found.part(0, most), "html").rows], found.total
+        return table.schema, [list(row) for row in rows_of(found.part(0, most), "html").rows], found.total
 
     def _drawn(self, beside: Sequence[Beside]) -> _Drawn:
         """What a chart shows beside its own rows. What can't be shown is told, and costs nothing else."""
@@ -199,7 +206,8 @@ class PanelPages(ResultPages):
                 continue
             try:
                 query = {"where": [asked.where]} if asked.where else {}
-                names, rows, total = self._found(each.shown, MOST_POINTS if asked.seconds else _MOST_MOMENTS, **query)
+                schema, rows, total = self._found(each.shown, MOST_POINTS if asked.seconds else _MOST_MOMENTS, **query)
+                names = schema.names
                 if asked.seconds:
                     found.earlier = Earlier(names, rows, asked.seconds)
                 else:

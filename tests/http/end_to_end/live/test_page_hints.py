@@ -66,6 +66,16 @@ def test_a_cell_leads_to_the_operation_that_takes_its_value(service: Service, br
     assert (browser.barriers(), browser.said) == ([], [])
 
 
+def test_cells_of_panels_lead_on_too(service: Service) -> None:
+    """The rows of the page that explores an operation, in the whole window."""
+    asked = "view.from=2024-05-14&view.to=2024-05-15&view.frame=rows"
+    rows = page_of(service, f"/-/ui/explore/lab/talkers?{asked}").text
+    lead = re.search(r'<a href="(/-/ui/leads\?role=labhost[^"]*)" target="_top">10\.0\.0\.1/&amp;\?</a>', rows)
+    assert lead is not None
+    form = page_of(service, lead[1].replace("&amp;", "&"))
+    assert form.headers["Location"].startswith("/-/ui/lab/flows_of?who=10.0.0.1%2F%26%3F")
+
+
 def test_a_table_has_the_charts_of_its_author(service: Service) -> None:
     """The first one open; what can't be drawn says why. They show the rows that fulfil the conditions."""
     page = page_of(service, TALKERS).text
