@@ -215,11 +215,18 @@ def test_calls_whose_operation_is_gone_or_hidden_say_so(service: Service, header
 def test_the_pages_fit(service: Service, headers: Any, browser: Browser, sign_in: Any, mode: str) -> None:
     """No message, no sideways scrolling, nothing from elsewhere, however long a title is."""
     service.ask("PUT", "/-/calls/cleo/long", headers=headers["cleo"], json=CALL | {"title": "long" * 40})
+    service.ask("PUT", f"/-/me/{'long' * 25}", headers=headers["cleo"], json={"long": "long" * 100})
     browser.mode(mode)
-    for user in ("cleo", ""):
+    for user, path in (
+        ("cleo", "/-/ui/me"),
+        ("cleo", "/-/ui/slates"),
+        ("cleo", f"/-/ui/slates/{'long' * 25}"),
+        ("", "/-/ui/me"),
+    ):
         sign_in(user)
-        browser.open(f"{service.url}/-/ui/me")
-        assert (user, browser.said, browser.overflow()) == (user, [], 0)
+        browser.open(f"{service.url}{path}")
+        assert (path, browser.said, browser.overflow()) == (path, [], 0)
+        assert mode != "dark" or not browser.barriers()
         assert all(url.startswith((service.url, "data:")) for url in browser.asked)
 
 
