@@ -279,7 +279,7 @@ def _wanted(schema: Mapping[str, Any], control: Control) -> str:
         words = in_words(branch) if "prefixItems" in branch else "" if accepts_anything(items) else in_words(items)
         return f"{words}, one in each line" if words else "one item in each line"
     if takes_slate(schema):
-        return "slate:NAME for what you keep under that name, or JSON"
+        return "JSON, or slate:NAME for what you keep under that name"
     words = in_words(_without_null(schema))
     return "" if control is Control.SELECT or words == "a text" else words
 
