@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from rave_journal.commands import journal
+from rave_journal.commands.moving import ExportError
 from rave_journal.git_history import GitError
 from rave_journal.prepared import PreparedError, prepared, read_prepared
 
@@ -174,6 +175,24 @@ def test_files_and_a_git_history_come_in_and_go_out(run: Run, tmp_path: Path) ->
     assert run("import", "dir", str(files)).stdout == "0 documents are new or changed.\n"
     run("export", str(tmp_path / "out"))
     assert (tmp_path / "out" / "cmd.file").read_bytes() == b"\xff"
+
+
+def test_links_and_pipes_are_neither_followed_nor_filled(run: Run, tmp_path: Path) -> None:
+    """A link is not imported; an export leaves what is no file as it is, names it, and writes the rest."""
+    files, secret = tmp_path / "files", tmp_path / "secret"
+    files.mkdir()
+    secret.write_bytes(b"own")
+    for name in ("cmd.link", "cmd.pipe", "cmd.plain"):
+        (files / name).write_text(name)
+    (files / "cmd.outside").symlink_to(secret)
+    assert run("import", "dir", str(files)).stdout == "3 documents are new or changed.\n"
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "cmd.link").symlink_to(secret)
+    os.mkfifo(out / "cmd.pipe")
+    told = str(run("export", str(out), error=ExportError).exception)
+    assert ("'cmd.link' (" in told, "'cmd.pipe' (" in told, "cmd.plain" in told) == (True, True, False)
+    assert (secret.read_bytes(), (out / "cmd.plain").read_text()) == (b"own", "cmd.plain")
 
 
 def test_the_settings_of_the_command_line_count(tmp_path: Path) -> None:

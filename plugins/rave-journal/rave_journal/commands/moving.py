@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,10 @@ class ImportClashError(RaveError):
     """What is to be imported contradicts what is there."""
 
 
+class ExportError(RaveError):
+    """Documents were not written to their files."""
+
+
 @journal.group("import")
 def import_files() -> None:
     """Commit files, or the history of a git repository."""
@@ -28,9 +33,9 @@ def import_files() -> None:
 @click.option("-m", "--message", default="", help="Why: the comment of the commits.")
 @pass_side
 def import_directory(side: Side, directory: Path, message: str) -> None:
-    """Commit each file of DIRECTORY that differs from its document; keys are names of files."""
+    """Commit each file of DIRECTORY that differs from its document; keys are names of files. Links are left out."""
     count = 0
-    for path in sorted(each for each in directory.iterdir() if each.is_file()):
+    for path in sorted(each for each in directory.iterdir() if each.is_file() and not each.is_symlink()):
         payload, head = path.read_bytes(), side.commits.get(path.name)
         if head is None or head.payload != payload:
             version = 1 if head is None else head.version + 1
@@ -57,14 +62,31 @@ def import_git(side: Side, repository: Path) -> None:
 def export(side: Side, directory: Path) -> None:
     """Write the newest version of each document to a file of its name in DIRECTORY.
 
-    'rave documents export' writes all versions.
+    'rave documents export' writes all versions. What has such a name in DIRECTORY and is no file, such as a link, stays
+    as it is, and the command fails once it has written the others.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    count = 0
+    count, left = 0, []
     for head in side.commits.heads():
-        (directory / head.key).write_bytes(head.payload or b"")
-        count += 1
+        try:
+            _write(directory / head.key, head.payload or b"")
+            count += 1
+        except OSError as error:
+            left.append(f"{head.key!r} ({error.strerror})")
     click.echo(f"{count} documents are in {directory}.")
+    if left:
+        raise ExportError(f"not written: {', '.join(left)}")
+
+
+def _write(path: Path, payload: bytes) -> None:
+    """Writes a file, through no link, and into nothing else, such as a pipe.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+    with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
+        file.write(payload)
 
 
 def _committed(side: Side, drafts: Iterable[Draft]) -> Iterator[Draft]:
