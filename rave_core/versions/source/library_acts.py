@@ -45,17 +45,22 @@ def first_on_library(walk: Walk, facts: Facts, space: dict[str, Any], acts: Iter
     for act in acts:
         if _is_by_name(act, is_main) and _is_on_library(walk, facts, space, act):
             return act
-        if not is_main and act.kind in (ActKind.CALL, ActKind.ASK) and _leads_to_library(walk, space, act):
+        if not is_main and act.kind is not ActKind.WRITE and _leads_to_library(walk, space, act):
             return act
     return None
 
 
-def _is_by_name(act: Act, is_main: bool) -> bool:
-    """Whether an act may change anything, by what it is and how it is called."""
+def _is_by_name(act: Act, is_use: bool) -> bool:
+    """Whether an act may change anything, by what it is and how it is called.
+
+    Args:
+        act: the act.
+        is_use: whether most calls are uses where it stands, so that one has to be called like a change.
+    """
     if act.kind is ActKind.WRITE or act.last in _OPEN:
         return True
     if act.kind is ActKind.CALL:
-        return not is_main or _CHANGER.match(act.last) is not None
+        return not is_use or _CHANGER.match(act.last) is not None
     return (_REGISTERS if act.kind is ActKind.DECORATE else _SETTER).match(act.last) is not None
 
 
@@ -78,7 +83,7 @@ def _is_on_library(walk: Walk, facts: Facts | None, space: dict[str, Any], act: 
         return _is_of_library(walk, root) or _is_of_library(walk, resolve(("", *_rest(act)), {"": root}))
     if isinstance(root, (FunctionType, MethodType, BuiltinFunctionType, type)):
         return _is_of_library(walk, root)
-    return facts is not None and _is_shared(walk, facts, space, act.chain[0], root)
+    return facts is not None and not act.module and _is_shared(walk, facts, space, act.chain[0], root)
 
 
 def _is_of_library(walk: Walk, value: object) -> bool:
@@ -112,6 +117,7 @@ def _is_shared(walk: Walk, facts: Facts, space: dict[str, Any], name: str, value
 
 def _leads_to_library(walk: Walk, space: dict[str, Any], act: Act) -> bool:
     """Whether a function of the project changes a library when it is called, or one that it calls does."""
+    is_use = act.kind is ActKind.ASK  # whose result is wanted, so only what is called like a change counts
     todo, seen = _called(walk, space, act), set[int]()
     while todo and len(seen) < _MOST:
         function = todo.pop()
@@ -121,7 +127,7 @@ def _leads_to_library(walk: Walk, space: dict[str, Any], act: Act) -> bool:
         inner = function.__globals__
         facts = sources.of_code(function.__code__, inner).facts
         acts = facts.acts_inside(function.__code__) if facts is not None else []
-        if any(_is_by_name(each, is_main=True) and _is_on_library(walk, facts, inner, each) for each in acts):
+        if any(_is_by_name(each, is_use) and _is_on_library(walk, facts, inner, each) for each in acts):
             return True
         todo += [called for each in acts for called in _called(walk, inner, each)]
     return False

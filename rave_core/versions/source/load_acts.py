@@ -177,11 +177,13 @@ def _asks_for_main(test: ast.expr) -> bool:
 
 
 def _acts_of(statement: ast.stmt) -> list[Act]:
-    """The acts of a statement and of those in its blocks; for a definition, its decorators."""
-    if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
-        decorators = [(_root(each), last_name(each)) for each in statement.decorator_list]
-        return [Act(ActKind.DECORATE, chain, last) for chain, last in decorators if chain]
-    return [act for each in _simple([statement]) for act in _of_statement(each)]
+    """The acts of a statement and of those in its blocks; for a definition, its decorators and a class's body."""
+    if not isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
+        return [act for each in _simple([statement]) for act in _of_statement(each)]
+    decorators = [(_root(each), last_name(each)) for each in statement.decorator_list]
+    found = [Act(ActKind.DECORATE, chain, last) for chain, last in decorators if chain]
+    body = statement.body if isinstance(statement, ast.ClassDef) else []
+    return found + [act for each in body for act in _acts_of(each)]
 
 
 def _simple(statements: list[Any]) -> Iterator[ast.AST]:
@@ -213,6 +215,8 @@ def _of_expression(node: ast.AST, kind: ActKind) -> Iterator[Act]:
             yield Act(kind, chain, last_name(node.func))
         if last_name(node.func) in ("setattr", "delattr") and node.args and (chain := _root(node.args[0])):
             yield Act(ActKind.WRITE, chain, "")
+        if isinstance(node.func, ast.Lambda):
+            yield from _of_expression(node.func.body, kind)
         kind = ActKind.ASK
     if (
         isinstance(node, (ast.Attribute, ast.Subscript))

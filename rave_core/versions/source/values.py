@@ -251,7 +251,8 @@ def _namespace(walk: Walk, value: Any, label: str) -> None:
 
 
 def _context_variable(walk: Walk, value: Any, label: str) -> None:
-    """A context variable counts by its default: what it is set to belongs to a call."""
+    """A context variable counts by its default, and by what sets it at load: all else belongs to a call."""
+    put_making(walk, label)
     try:
         walk.refer(contextvars.Context().run(value.get), label)
     except LookupError:
