@@ -2,7 +2,7 @@
 
 python benchmarks/monitor.py [--events N] [--days N] [--period S]
 
-A month at a sample a second, ``--period 1``, takes an hour; by default there is a sample a minute.
+By default there is a sample a minute. A month at a sample a second, ``--period 1``, takes two hours or more.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def events_in_a_second(place: Path, events: int) -> float:
 
 
 def queries_of_a_week(place: Path) -> tuple[float, float]:
-    """Milliseconds to ask for an hour out of a week of samples each second: cold, and kept."""
+    """Milliseconds of CPU to ask for an hour out of a week of samples each second: cold, and kept."""
     store = SampleStore(SampleDatabase(f"sqlite:///{place}/monitor.sqlite"), "monitor")
     store.claim(10**15)
     for day in range(7):
@@ -133,9 +133,9 @@ def queries_of_a_week(place: Path) -> tuple[float, float]:
         for hour in range(20):
             start = START + hour * 7200
             for times in (cold, kept):
-                began = time.perf_counter()
+                began = time.process_time()
                 samples("week", "n", start, start + 3600)
-                times.append((time.perf_counter() - began) * 1000)
+                times.append((time.process_time() - began) * 1000)
     return statistics.median(cold), statistics.median(kept)
 
 
@@ -145,7 +145,7 @@ class MonthClock(Clock):
     def __init__(self, log: Path, store: SampleStore, period: int) -> None:
         self.seconds, self._period, self._log, self._store = 0, period, log, store
         self._lines, self._chosen = max(period // 3, 1), random.Random(2)
-        self.at_midnight: Callable[[], object] = log.touch
+        self.at_noon: Callable[[], object] = log.touch
 
     def now(self) -> float:
         """Unix seconds."""
@@ -163,7 +163,8 @@ class MonthClock(Clock):
                 time.sleep(0.01)
         if self.seconds % 86400 == 0:
             self._log.rename(self._log.with_name("app.csv.1"))
-            self.at_midnight()
+        if self.seconds % 86400 == 43200:
+            self.at_noon()
         with self._log.open("a") as log:
             if not log.tell():
                 log.write("host,size\n")
@@ -183,7 +184,7 @@ def memory_over_days(place: Path, days: int, period: int) -> list[str]:
     clock = MonthClock(place / "app.csv", store, period)
     with Runtime(settings(place), clock=clock) as runtime:
         term = Term(config, store, 1, runtime)
-        clock.at_midnight = lambda: change_rule(runtime, clock.seconds // 86400)
+        clock.at_noon = lambda: change_rule(runtime, clock.seconds // 86400)
 
         def goes_on() -> bool:
             if clock.seconds >= (len(found) + 1) * days * 14400:
@@ -198,7 +199,7 @@ def memory_over_days(place: Path, days: int, period: int) -> list[str]:
 
         term.run(goes_on, threading.Event(), threading.Event())
         [rule] = [each for each in term.status()["alarms"] if each["name"] == "many"]
-        assert rule["when"] == f"count.n > {clock.seconds // 86400}", rule
+        assert rule["when"] == f"count.n > {clock.seconds // 86400 - 1}", rule
     assert term.events == store.samples("count", 0, 1e12, limit=1)[0].values["n"]
     return found
 
@@ -206,7 +207,7 @@ def memory_over_days(place: Path, days: int, period: int) -> list[str]:
 def change_rule(runtime: Runtime, day: int) -> None:
     """Commits the next version of a rule."""
     rule = f'when = "count.n > {day}"'
-    runtime.documents.save("journal:alarms", "many", rule.encode(), expect=day - 1, author="benchmark", comment="")
+    runtime.documents.save("journal:alarms", "many", rule.encode(), expect=day, author="benchmark", comment="")
 
 
 def memory() -> int:
@@ -230,7 +231,7 @@ def main() -> None:
         )
     with tempfile.TemporaryDirectory() as place:
         cold, kept = queries_of_a_week(Path(place))
-        print(f"an hour out of a week at one sample a second: {cold:.1f} ms cold, {kept:.2f} ms kept")
+        print(f"an hour out of a week at one sample a second: {cold:.1f} ms of CPU cold, {kept:.2f} ms kept")
 
 
 if __name__ == "__main__":

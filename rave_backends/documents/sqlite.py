@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,15 +13,13 @@ from sqlalchemy import event
 
 from rave_backends.documents import statements
 from rave_backends.documents.database import Database
-from rave_core.documents import News
+from rave_core.documents import News, make_sqlite_file, set_up_sqlite
 from rave_core.errors import ConfigurationError, StoreAwayError
 
 PATIENCE: Final = 30.0
 """Seconds to wait while another process writes."""
 LOOK_EVERY: Final = 0.2
 """Seconds between looks for changes by other processes."""
-
-_making = threading.Lock()
 
 
 class SqliteDatabase(Database):
@@ -54,7 +51,7 @@ class SqliteDatabase(Database):
             self.url.set(database=str(self.path)), connect_args=options, pool_size=4, max_overflow=60
         )
         begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-        event.listen(engine, "connect", _set_up)
+        event.listen(engine, "connect", lambda connection, _record: set_up_sqlite(connection))
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
 
@@ -97,35 +94,14 @@ class SqliteDatabase(Database):
         return SqliteNews(self)
 
     def _make_file(self) -> None:
-        """Makes the file if there is none.
-
-        A file that is there is never opened, except by SQLite: to close any other descriptor of it would release the
-        locks that SQLite holds in this process, and a writer elsewhere could damage what is read here.
-        """
+        """Makes the file if there is none."""
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _making, suppress(FileExistsError):
-                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-            self._file = os.stat(self.path)
+            self._file = make_sqlite_file(self.path)
         except OSError as error:
             raise StoreAwayError(
                 f"{self.shown}: {self.path} can't be written: {error.strerror}; make it writable, or name another "
                 "store in the setting 'documents'"
             ) from error
-
-
-def _set_up(connection: Any, _record: object) -> None:
-    """Commits reach the disk before they count, also when the power fails."""
-    for pause in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 0.0):
-        try:
-            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                connection.execute("PRAGMA journal_mode = WAL").close()
-            break
-        except sqlite3.OperationalError:  # another process is changing it, for which SQLite itself does not wait
-            if not pause:
-                raise
-            threading.Event().wait(pause)
-    connection.execute("PRAGMA synchronous = FULL").close()
 
 
 class SqliteNews(News):

@@ -49,7 +49,7 @@ class Alarm:
             return replace(state, state="ok", since=time) if is_over else state
         if holds is False and state.state == "pending":
             return replace(state, state="ok", since=time)
-        if holds and state.state == "ok":
+        if holds and (state.state == "ok" or state.since > time):  # the clock may have gone back
             state = replace(state, state="pending", since=time)
         if holds and time - state.since >= self.seconds:
             state = replace(state, state="firing", since=time)

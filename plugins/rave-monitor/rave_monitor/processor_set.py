@@ -141,6 +141,7 @@ class ProcessorSet:
         self._monotonic, self._report = monotonic, report
         self.running = [RunningProcessor(part, monotonic) for part in parts]
         self._reported: set[str] = set()
+        self._looking: tuple[str, float] | None = None
 
     def resume(self, states: Mapping[str, ProcessorState]) -> None:
         """Goes on from a checkpoint. A state of another kind is left alone."""
@@ -165,8 +166,19 @@ class ProcessorSet:
     def see(self, events: list[Event]) -> None:
         """Shows events to all."""
         for each in self.running:
+            self._looking = each.part.name, self._monotonic()
             each.see(events)
+        self._looking = None
         self._tell()
+
+    def held_up(self, limit: float) -> str | None:
+        """Which processor looks at the same events for longer than ``limit`` seconds, in words. Safe for threads."""
+        name, began = self._looking or ("", 0.0)
+        if not name or self._monotonic() - began <= limit:
+            return None
+        return (
+            f"processor {name!r} has looked at some events for longer than {limit:g} s; nothing goes on before it ends"
+        )
 
     def begin(self, time: float, elapsed: float) -> None:
         """Begins a sample of each, and waits a moment for them."""

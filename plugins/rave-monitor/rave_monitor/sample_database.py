@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import sqlalchemy as sql
 from sqlalchemy import event, exc
 from sqlalchemy.engine import make_url
 
+from rave_core.documents import make_sqlite_file, set_up_sqlite
 from rave_core.errors import ConfigurationError, StoreAwayError
 from rave_monitor.sample_tables import METADATA
 
@@ -102,7 +102,7 @@ class SampleDatabase:
             self._make_file(self._path)
             options = {"timeout": _PATIENCE, "isolation_level": None}
             engine = sql.create_engine(self._url.set(database=str(self._path)), connect_args=options)
-            event.listen(engine, "connect", _set_up)
+            event.listen(engine, "connect", lambda connection, _record: set_up_sqlite(connection))
         with engine.connect() as connection:
             if self._path is not None:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -113,10 +113,7 @@ class SampleDatabase:
     def _make_file(self, path: Path) -> None:
         """Makes the file for its owner alone, if there is none."""
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with suppress(FileExistsError):
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-            self._file = os.stat(path)
+            self._file = make_sqlite_file(path)
         except OSError as error:
             raise StoreAwayError(f"{self.shown}: {path} can't be written: {error.strerror}") from error
 
@@ -127,17 +124,3 @@ class SampleDatabase:
         except (exc.DBAPIError, sqlite3.Error) as error:
             words = " ".join(str(getattr(error, "orig", error)).split())[:300]
             raise StoreAwayError(f"{self.shown}: {words}; check that it is there and can be written") from error
-
-
-def _set_up(connection: Any, _record: object) -> None:
-    """Commits reach the disk before they count, also when the power fails."""
-    for pause in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 0.0):
-        try:
-            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                connection.execute("PRAGMA journal_mode = WAL").close()
-            break
-        except sqlite3.OperationalError:  # another process is changing it, for which SQLite itself does not wait
-            if not pause:
-                raise
-            threading.Event().wait(pause)
-    connection.execute("PRAGMA synchronous = FULL").close()

@@ -30,7 +30,7 @@ class PendingSample:
     def __init__(self, time: float, began: float) -> None:
         self.time, self.began = time, began
         self.values: dict[str, Any] | None = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._over = threading.Event()
 
     def is_over(self, seconds: float = 0.0) -> bool:
@@ -41,8 +41,8 @@ class PendingSample:
         """Asks the processor."""
         try:
             self.values = _plain(processor.sample())
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's code may raise anything
-            self.error = error if isinstance(error, Exception) else RuntimeError(f"it exited: {error}")
+        except BaseException as error:  # noqa: BLE001  # a stranger's code may raise anything, and the thread goes on
+            self.error = error
         finally:
             self._over.set()
 

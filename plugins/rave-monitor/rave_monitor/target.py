@@ -7,8 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from rave_core import carry
-from rave_core.clock import Clock
+from rave_core import Runtime, carry
 from rave_monitor.checkpoint import Notice
 
 _log = logging.getLogger("rave.monitor")
@@ -28,9 +27,9 @@ class Target:
     The notices of an alarm stay in order: that it cleared is not told before that it fired.
     """
 
-    def __init__(self, name: str, deliver: Callable[[Notice], str | None], clock: Clock) -> None:
+    def __init__(self, name: str, deliver: Callable[[Notice], str | None], runtime: Runtime) -> None:
         """Starts its thread; ``deliver`` returns why a notice was not taken, ``None`` if it was."""
-        self._name, self._deliver, self._clock = name, deliver, clock
+        self._name, self._deliver, self._clock = name, deliver, runtime.clock
         self._failure: str | None = None
         self._began: float | None = None
         self._waiting: dict[str, Notice] = {}

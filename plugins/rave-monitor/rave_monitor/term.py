@@ -107,8 +107,8 @@ class Term:
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing can be written at present; ``None`` while all is well."""
-        return self._committer.trouble
+        """Why nothing can be written at present, or does not go on; ``None`` while all is well. Safe for threads."""
+        return self._committer.trouble or self._processors.held_up(self._config.sample_limit)
 
     def _is_asked(self) -> bool:
         """Whether somebody asks for a reload through the database."""
@@ -130,6 +130,9 @@ class Term:
         """Samples all processors, and hands that over to be written."""
         period, now, before = self._config.sample_period, self._clock.now(), self._checkpoint
         time = round(math.floor(now / period) * period, 6)
+        if time < before.time:
+            back = f"the clock went back by {before.sampled_at - now:.1f} s"
+            self._told("", f"{back}; samples at times that have one already are dropped")
         samples = self._processors.collect(self._config.sample_limit)
         self._processors.begin(time, max(now - before.sampled_at, 0.0) if before.sampled_at else 0.0)
         samples += self._processors.collect(self._config.sample_limit)
@@ -248,10 +251,12 @@ class Term:
         data = {"namespace": "monitor", "monitor": self._config.name, "processor": name, "error": error}
         self._runtime.events.publish("monitor.disabled", data)
 
-    def _told(self, name: str, message: str) -> None:
-        _log.warning("monitor %s: reader %s: %s", self._config.name, name, message)
-        self._notices = [*self._notices, f"{name}: {message}"][-20:]
-        data = {"namespace": "monitor", "monitor": self._config.name, "reader": name, "message": message}
+    def _told(self, reader: str, message: str) -> None:
+        """Notes what a reader has to say; the monitor itself without the name of one."""
+        notice = f"{reader}: {message}" if reader else message
+        _log.warning("monitor %s: %s", self._config.name, f"reader {notice}" if reader else notice)
+        self._notices = [*self._notices, notice][-20:]
+        data = {"namespace": "monitor", "monitor": self._config.name, "reader": reader, "message": message}
         self._runtime.events.publish("monitor.told", data)
 
     def _publish(self, samples: list[Sample]) -> None:

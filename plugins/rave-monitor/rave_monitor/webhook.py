@@ -54,7 +54,7 @@ class WebhookSender:
 
     def __init__(self, runtime: Runtime, key: bytes | None) -> None:
         """Without a ``key``, nothing is signed. Until `use`, there are no writers."""
-        self._clock, self._key = runtime.clock, key
+        self._runtime, self._clock, self._key = runtime, runtime.clock, key
         self._tellers: Mapping[str, Teller] = {}
         import urllib3  # here, so that commands which send nothing do without
 
@@ -81,7 +81,7 @@ class WebhookSender:
         done = set[str]()
         for name, notices in groups.items():
             if name not in self._targets:
-                self._targets[name] = Target(name, self._deliver, self._clock)
+                self._targets[name] = Target(name, self._deliver, self._runtime)
             done |= self._targets[name].send(notices)
         return done
 

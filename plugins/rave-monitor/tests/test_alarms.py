@@ -85,6 +85,14 @@ def test_an_alarm_clears_by_a_condition_of_its_own() -> None:
     ]
 
 
+def test_an_alarm_fires_in_time_after_the_clock_went_back() -> None:
+    """It does not wait until the clock is where it was."""
+    rule, states = alarm(seconds=2.0), [AlarmState("pending", since=3600.0)]
+    for time in (10.0, 11.0, 12.0):
+        states.append(rule.next(states[-1], {"count": {"n": 4}}, time))
+    assert [each.state for each in states[1:]] == ["pending", "pending", "firing"]
+
+
 def test_a_muted_alarm_is_silent() -> None:
     """People hear afterwards what still is so; what came and went meanwhile, they never hear."""
     assert course(alarm(muted_until=2.0), 4, 4, 4, 1) == ["firing", "firing", "firing!firing", "ok!cleared"]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from rave_monitor.checkpoint import Checkpoint, Sample
+from rave_monitor.configuration import MonitorConfig
 from rave_monitor.monitor import Monitor
+from rave_monitor.term import Term
 
+from rave_core import Runtime
 from rave_core.errors import FenceError
+from rave_core.testing import FakeClock
 
 pytestmark = pytest.mark.filterwarnings("ignore::rave_core.RaveWarning")
 CODE = """
@@ -98,6 +103,7 @@ def test_an_exception_disables_one_processor_until_the_next_reload(odd: Any, sta
     ("sample", "told"),
     [
         ("raise KeyError('gone')", "sample() failed: KeyError: 'gone'"),
+        ("raise KeyboardInterrupt('no')", "sample() failed: KeyboardInterrupt: no"),
         ("return [1]", "expected a dict of values that JSON has"),
         ("return {'a': object()}", "expected a dict of values that JSON has"),
     ],
@@ -180,6 +186,36 @@ def test_nothing_is_lost_while_the_database_is_away(place: Any, start: Start) ->
     place.counts(3)
     times = [each.time for each in place.store.samples("count", 0, 1e12)]
     assert len(set(times)) == len(times) > before
+
+
+def test_a_clock_that_goes_back_is_told(place: Any) -> None:
+    """In the status."""
+    clock = FakeClock()
+    with Runtime(place.settings, clock=clock) as runtime:
+        term = Term(MonitorConfig.load(place.config), place.store, 1, runtime)
+        course = iter((0.0, 0.0, -3600.0))
+
+        def goes_on() -> bool:
+            clock.advance(1.0)
+            clock.jump(next(course, 0.0))
+            return not term.status()["notices"] and clock.monotonic() < 20.0
+
+        term.run(goes_on, threading.Event(), threading.Event())
+    assert "the clock went back by 3599.0 s" in str(term.status()["notices"])
+
+
+def test_an_event_that_never_ends_is_told(odd: Any, start: Start) -> None:
+    """As a trouble, for as long as it holds everything up."""
+    odd.configure('sample_limit = "0.05s"\n' + odd.counting + ODD)
+    go_on = odd.directory / "go_on"
+    wait = f"while not Path({str(go_on)!r}).exists():\n            threading.Event().wait(0.02)"
+    write_code(odd, more=f"\n\n\nfrom pathlib import Path\nclass Odd(Odd):\n    def event(self, ev):\n        {wait}\n")
+    monitor = start()
+    odd.append("good")
+    assert "'odd' has looked at some events" in odd.wait(lambda: monitor.trouble)
+    go_on.touch()
+    odd.counts(1)
+    odd.wait(lambda: monitor.trouble is None)
 
 
 def test_two_monitors_take_one_sample_in_a_period(place: Any, start: Start) -> None:
