@@ -25,7 +25,6 @@ _COLUMNS: Final = {
     "address": "id",
     "time": "id",
     "count": "count",
-    "share": "share",
 }
 """A name of a column that means the same as a role."""
 _LEAST: Final = 10_000  # smaller numbers are read at a glance
@@ -60,8 +59,7 @@ def cell_of(value: Any, column: str, role: str = "") -> Cell:
     """
     raw = cell_text(value)
     if is_number(value):
-        text = _number(value, raw, _COLUMNS.get(role, column))
-        text = f"{100 * float(value):.4g}%" if role == "share" and math.isfinite(float(value)) else text
+        text = _number(value, raw, _COLUMNS.get(role, column), is_share=role == "share")
     elif isinstance(value, dt.datetime) and raw:
         text = _moment(value)
     else:
@@ -72,13 +70,15 @@ def cell_of(value: Any, column: str, role: str = "") -> Cell:
     return Cell(text, raw if text != raw else "")
 
 
-def _number(value: Any, raw: str, column: str) -> str:
+def _number(value: Any, raw: str, column: str, *, is_share: bool) -> str:
     try:
         plain = float(value)
     except (OverflowError, ValueError):
         return raw
     if not math.isfinite(plain):
         return raw
+    if is_share:
+        return f"{100 * plain:.4g}%"
     if _BYTES.search(column) and plain >= 1000 and plain == int(plain):
         return size(int(plain))
     if _SECONDS.search(column) and plain >= 0:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rave_flow import steps
 from rave_flow.errors import NothingFoundError, WindowError
+from rave_flow.operations import silk
 from rave_flow.operations.tables import count, top
 
 from rave_core import Runtime
@@ -90,6 +91,16 @@ def test_times_without_a_zone_are_utc(sharing: Callable[[Path], Runtime], genera
         for start in ("2024-05-14T10:00", "2024-05-14T12:00+02:00", "2024-05-14T10:00:00Z", datetime(2024, 5, 14, 10))
     }
     assert len(keys) == 1
+
+
+def test_columns_say_what_they_are_and_addresses_lead_on(sharing: Callable[[Path], Runtime], generated: Path) -> None:
+    """By their names; `rwfilter` takes addresses, and its form folds most conditions away."""
+    sharing(generated)
+    roles = {field.name: (field.metadata or {}).get(b"rave.role") for field in top(n=1).schema}
+    assert roles == {"src": b"address", "bytes": b"bytes", "packets": b"count", "flows": b"count", "share": b"share"}
+    hints = silk.__export__["rwfilter"].spec.hints
+    assert hints.takes["any_address"] == "address"
+    assert "not_saddress" in hints.groups["Conditions that must not hold"]
 
 
 def test_an_end_is_not_part_of_its_window(

@@ -45,6 +45,25 @@ def test_values_are_written_for_people(column: str, value: Any, shown: Cell) -> 
     assert cell_of(value, column) == shown
 
 
+@pytest.mark.parametrize(
+    ("role", "column", "value", "text"),
+    [
+        ("share", "bytes", 0.12345, "12.35%"),
+        ("share", "part", 10**400, str(10**400)),
+        ("bytes", "volume", 4096, "4.1 kB"),
+        ("duration", "waited", 90, "2 min"),
+        ("count", "port", 50000, "50,000"),
+        ("port", "n", 50000, "50000"),
+        ("address", "bytes", 167772161, "167772161"),
+        ("colour", "bytes", 4096, "4.1 kB"),
+        ("share", "name", "web", "web"),
+    ],
+)
+def test_the_role_of_a_column_counts_more_than_its_name(role: str, column: str, value: Any, text: str) -> None:
+    """One that pages do not know leaves it to the name."""
+    assert cell_of(value, column, role).text == text
+
+
 def test_a_long_text_is_cut() -> None:
     """And says how long it is."""
     found = cell_of("x" * 5000, "name")

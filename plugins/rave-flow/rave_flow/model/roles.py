@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 _ROLES: Final = {
     **dict.fromkeys(("sip", "dip", "src", "dst", "address", "host", "server", "client"), "address"),
-    **dict.fromkeys(("sport", "dport", "port"), "port"),
+    **dict.fromkeys(("sport", "dport", "src_port", "dst_port", "port"), "port"),
     **dict.fromkeys(("packets", "flows", "records"), "count"),
     "bytes": "bytes",
     "share": "share",
