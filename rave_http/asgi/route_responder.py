@@ -16,6 +16,7 @@ from rave_http.executors.foreign_code import ForeignCode
 from rave_http.executors.loop_thread import LoopThread
 from rave_http.protocol.bodies import body_of
 from rave_http.protocol.problems import PLAIN_PROBLEMS, Problem
+from rave_http.protocol.responses import send_events_head
 
 _READS: Final = frozenset({"GET", "HEAD"})
 
@@ -105,7 +106,12 @@ class GuardedRoute:
 
     def _follow_stream(self, req: Request, resp: Response) -> bool:
         """Keeps the request's place until its stream ends. Returns whether there is a stream to follow."""
-        if req.method == "HEAD" or (resp.stream is None and resp.sse is None):
+        if req.method == "HEAD":
+            if resp.sse is not None:
+                resp.sse = None
+                send_events_head(resp)
+            return False
+        if resp.stream is None and resp.sse is None:
             return False
         if resp.stream is not None:
             resp.stream = _FollowedStream(resp.stream, self._leave)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, Final, Self
 
 from falcon.asgi import Request, Response
@@ -36,6 +37,18 @@ class Page(bytes):
         made = super().__new__(cls, content)
         made.nonce = nonce
         return made
+
+
+def send_events_head(resp: Response) -> None:
+    """Answers HEAD where GET would stream events: by the headers alone, without a length."""
+    resp.content_type = EVENTS
+    resp.stream = _nothing()  # else Falcon says that the length is 0
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    """No parts; nobody asks for them."""
+    for part in list[bytes]():
+        yield part
 
 
 def send_json(resp: Response, document: Any, *, status: str = "200 OK", media_type: str = JSON) -> None:

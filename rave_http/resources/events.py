@@ -17,7 +17,7 @@ from rave_http.auth.authorizer import Authorizer
 from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs
-from rave_http.protocol.responses import EVENTS
+from rave_http.protocol.responses import send_events_head
 from rave_http.worker.limits import EventStreams
 
 _MOST_TOPICS: Final = 20
@@ -75,7 +75,7 @@ class EventsResource:
         resp.set_header("Cache-Control", "no-store")
         resp.set_header("X-Accel-Buffering", "no")
         if req.method == "HEAD":
-            resp.content_type = EVENTS
+            send_events_head(resp)
             return
         resp.sse = self._stream(req, topics, client)
 

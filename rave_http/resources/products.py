@@ -21,7 +21,7 @@ from rave_http.protocol.headers import Preferences, preferences
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import read
 from rave_http.protocol.request_record import RequestRecord
-from rave_http.protocol.responses import EVENTS, send_json
+from rave_http.protocol.responses import send_events_head, send_json
 from rave_http.protocol.times import iso
 from rave_http.representation.representations import MadeProduct
 from rave_http.resources.kept import DIGEST, is_meant, kept_of, other_than
@@ -296,7 +296,7 @@ class Products:
         resp.set_header("Cache-Control", "no-store")
         resp.set_header("X-Accel-Buffering", "no")
         if req.method == "HEAD":
-            resp.content_type = EVENTS
+            send_events_head(resp)
             return
         resp.sse = self._events.stream(place, lambda: self._place(req, target), client=client, after=target.after)
 

@@ -215,6 +215,13 @@ def test_each_path_says_which_methods_it_takes(ask: Ask, document: dict[str, Any
             assert set(answer.headers["allow"].split(", ")) - {"OPTIONS"} == expected, (path, method)
 
 
+def test_a_stream_of_events_has_a_head(ask: Ask) -> None:
+    """HEAD says what GET would send, and no length: nobody knows it."""
+    answer = ask(Refused("", "HEAD", "/-/events", (200,)))
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
+    assert "content-length" not in answer.headers
+
+
 def test_the_document_has_every_path_that_is_not_for_people(application: Application, document: dict[str, Any]) -> None:
     """No route is forgotten in it."""
     routes = {
