@@ -102,6 +102,7 @@ def follow(browser: Browser, url: str) -> None:
     set_value(browser, "#to", "2024-05-15")
     set_value(browser, "#shared", "everyone")
     set_value(browser, "#variables", "over (Largest) = src | dst | port")
+    set_value(browser, "#annotations", "flow/scans time=decided_at label=src where=verdict=scanner")
     panels = (
         ("The largest", "flow/top?n=8&over=$over", "bars rows=8", "0 0 5 4"),
         ("Traffic", "flow/count", "area x=ts y=bytes", "5 0 7 4"),
@@ -113,7 +114,7 @@ def follow(browser: Browser, url: str) -> None:
             set_value(browser, f"#{field}_{at}", text)
         browser.value(f"document.querySelector('#range_{at}').checked = true")
         if at == 1:
-            take(browser, "edit", height=1000)
+            take(browser, "edit", height=1960)
         if at + 1 < len(panels):
             browser.click("button[value=more]")
     browser.click("button[value=save]")
