@@ -243,11 +243,14 @@ def test_bodies_wait_for_their_resources_and_those_with_a_higher_priority_come_f
         assert requests.get(service.url + path, headers={"Prefer": "respond-async"}, timeout=30).status_code == 202
 
     ask("/lab/queued?name=held")
-    wait_for(lambda: "held" in service.turns(), "the first body")
-    ask("/lab/queued?name=second")
-    ask("/lab/urgent?name=third")
-    wait_for(lambda: service.cluster.task_counts() == {"executing": 1, "constrained": 2}, "both to be at the worker")
-    Path(f"{service.code}.held").touch()
+    try:
+        wait_for(lambda: "held" in service.turns(), "the first body")
+        ask("/lab/queued?name=second")
+        ask("/lab/urgent?name=third")
+        waiting = {"executing": 1, "constrained": 2}
+        wait_for(lambda: service.cluster.task_counts() == waiting, "both to be at the worker")
+    finally:
+        Path(f"{service.code}.held").touch()  # else it would keep the one ``PLACE`` from all other tests
     wait_for(lambda: {"second", "third"} < set(service.turns()), "all three")
     assert [name for name in service.turns() if name in ("second", "third")] == ["third", "second"]
 
