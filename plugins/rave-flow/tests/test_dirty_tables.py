@@ -144,3 +144,26 @@ def packet(number: int) -> bytes:
     frame = bytes(12) + bytes.fromhex("0800") + ip + udp
     head = [START + number, 250_000, len(frame), len(frame)]
     return b"".join(value.to_bytes(4, "little") for value in head) + frame
+
+
+@pytest.mark.parametrize("size", [300, 1 << 20])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_each_part_of_a_table_is_read_by_its_own_titles(
+    reused: Reused, monkeypatch: pytest.MonkeyPatch, size: int, suffix: str
+) -> None:
+    """As where tables were appended to each other, with the totals that nfdump writes below; wherever a block ends."""
+    first = ",".join(TITLES) + "\n" + "".join(line_of("good", number) for number in range(3))
+    turned = "Dst,Dport,Src,Sport,Protocol,Bytes,Packets,Start,More\n"
+    turned += "192.0.2.80,443,10.0.0.1,5000,tcp,9,1,1715680801.5,x\n" * 2
+    totals = "Summary\nflows,bytes,packets\n3,27,3\n"
+    content = (first + totals + turned + totals + first.replace(",400", ",600") + "short\n").encode()
+    monkeypatch.setattr(chunks, "LARGEST", size)
+    with reused() as (directory, example):
+        name = f"t{example}.csv{suffix}"
+        (directory / name).write_bytes(gzip.compress(content) if suffix else content)
+        counted = top(over="dst_port")
+        assert top(over="src")["src"].to_pylist() == ["10.0.0.1"]
+    assert counted["dst_port"].to_pylist() == [443]
+    assert counted["flows"].to_pylist() == [8]
+    short = f"{directory.name}/{name}: line 18 has 1 values instead of 10"
+    assert left_out(counted) == {"lines": {"line": 1}, "first": short}

@@ -1,6 +1,6 @@
 """The parts in which files are read, each known by its content: appending to a log changes only its last part.
 
-A plain log or table is cut after whole lines, and where the columns of a log change. Everything else is one piece:
+A plain log or table is cut after whole lines, and where its columns change. Everything else is one piece:
 reading can't start within a compressed stream, and programs do not append to it.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Self
 
 from rave_flow.errors import ChangedError, FlowError, UnreadableError
 from rave_flow.formats.compression import is_compressed, open_regular, opened
-from rave_flow.formats.delimited import Titles, blocks_with_titles
+from rave_flow.formats.delimited import Titles, parts
 from rave_flow.formats.file_names import Form
 from rave_flow.formats.heads import Head
 from rave_flow.formats.nfdump import span_of_capture, span_of_netflow
@@ -134,17 +134,11 @@ def _of_log(file: SourceFile) -> Iterator[Piece]:
 
 
 def _of_table(file: SourceFile) -> Iterator[Piece]:
-    sizes: list[int] = []
-
-    def counted(source: BinaryIO) -> Iterator[bytes]:
-        for block in blocks(source):
-            sizes.append(len(block))
-            yield block
-
     with opened(file) as source:
-        for titles, block, before in blocks_with_titles(file.path, counted(source)):
-            digest, span = _digest(before, titles, block), span_of_rows(block, titles)
-            yield Piece(file, sum(sizes) - len(block), len(block), before, None, digest, span, titles)
+        for part in parts(file.path, blocks(source)):
+            titles, content = part.titles, part.content
+            digest, span = _digest(part.before, titles, content), span_of_rows(content, titles)
+            yield Piece(file, part.start, len(content), part.before, None, digest, span, titles)
 
 
 def blocks(source: BinaryIO) -> Iterator[bytes]:
@@ -221,9 +215,7 @@ def _span_of_log(file: SourceFile) -> Span | None:
 
 def _span_of_table(file: SourceFile) -> Span | None:
     with opened(file) as source:
-        return _together(
-            span_of_rows(block, titles) for titles, block, _ in blocks_with_titles(file.path, blocks(source))
-        )
+        return _together(span_of_rows(part.content, part.titles) for part in parts(file.path, blocks(source)))
 
 
 def _together(spans: Iterable[Span | None]) -> Span | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rave_flow.errors import UnreadableError
 from rave_flow.formats.heads import BOM
-from rave_flow.model.columns import ALIASES, folded
+from rave_flow.model.columns import ALIASES, folded, resolve
 
 if TYPE_CHECKING:
     import pyarrow
@@ -39,6 +40,22 @@ class Titles:
     names: tuple[str, ...]
     separator: str
     has_line: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TitledLines:
+    """Lines of a table under the same titles.
+
+    Attributes:
+        content: the lines, without the titles.
+        before: how many lines of the file come before them.
+        start: how many bytes do.
+    """
+
+    titles: Titles
+    content: bytes
+    before: int
+    start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,20 +225,52 @@ def _is_row(lines: Sequence[bytes], titles: Titles) -> bool:
         return False
 
 
-def blocks_with_titles(path: str, found: Iterator[bytes]) -> Iterator[tuple[Titles, bytes, int]]:
-    """The blocks of a table without its titles, these, and how many lines come before each.
+def parts(path: str, blocks: Iterable[bytes]) -> Iterator[TitledLines]:
+    """The blocks of a table, cut where other titles begin, as where one table was appended to another.
 
     Raises:
-        UnreadableError: there are none.
+        UnreadableError: there are no titles.
     """
-    titles, before = None, 0
-    for block in found:
+    titles, before, start = None, 0, 0
+    for block in blocks:
+        place, is_first = 0, titles is None
         if titles is None:
             titles = titles_of(path, block)
-            block = block.removeprefix(BOM)
-            if titles.has_line:
-                block, before = block.partition(b"\n")[2], 1
-        yield titles, block, before
-        before += block.count(b"\n")
+            place = _after_line(block, 0) if titles.has_line else len(BOM) * block.startswith(BOM)
+        for end, following in [*_later_titles(block, place), (len(block), titles)]:
+            if end > place or is_first:
+                yield TitledLines(titles, block[place:end], before + block.count(b"\n", 0, place), start + place)
+            if end < len(block):
+                titles, place, is_first = following, _after_line(block, end), False
+        before, start = before + block.count(b"\n"), start + len(block)
     if titles is None:
         raise UnreadableError(f"{path}: is empty, not even titles of columns")
+
+
+def _after_line(block: bytes, place: int) -> int:
+    return block.find(b"\n", place) + 1 or len(block)
+
+
+_DATA = re.compile(rb"[0-9]{4}")
+"""What every row has in its time, and no titles have."""
+
+
+def _later_titles(block: bytes, place: int) -> Iterator[tuple[int, Titles]]:
+    """Where lines start that have a name for each column that a flow needs, and these titles."""
+    found = {start for word in (b"pr", b"Pr", b"PR") for start in _lines_with(word, block, place)}  # the protocol's
+    for start in sorted(found):
+        try:
+            titles = titles_of("", block[start : _after_line(block, start)])
+            resolve(titles.names, "")
+        except UnreadableError:
+            continue
+        yield start, titles
+
+
+def _lines_with(word: bytes, block: bytes, place: int) -> Iterator[int]:
+    """Where the lines start that contain a word and no data."""
+    while (place := block.find(word, place)) >= 0:
+        start, end = block.rfind(b"\n", 0, place) + 1, _after_line(block, place)
+        if not _DATA.search(block, start, end):
+            yield start
+        place = end

@@ -17,7 +17,7 @@ from rave_flow.formats.bundles import Bundle
 from rave_flow.formats.captures import Count
 from rave_flow.formats.chunks import Piece, blocks, check_unchanged
 from rave_flow.formats.compression import open_regular, opened
-from rave_flow.formats.delimited import Titles, blocks_with_titles, rows
+from rave_flow.formats.delimited import TitledLines, parts, rows
 from rave_flow.formats.file_names import Form
 from rave_flow.formats.ipfix_elements import COLUMNS as IPFIX_COLUMNS
 from rave_flow.formats.ipfix_files import Ipfix
@@ -155,17 +155,17 @@ def _of_netflow(reading: Reading, batch: pyarrow.RecordBatch, start: int) -> pya
 
 def _from_csv(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
     if piece.titles is not None:
-        yield _of_rows(reading, piece.titles, piece.content(), piece.before)
+        yield _of_rows(reading, TitledLines(piece.titles, piece.content(), piece.before, piece.start))
         return
     with opened(piece.file) as source:
-        for titles, block, before in blocks_with_titles(reading.path, blocks(source)):
-            yield _of_rows(reading, titles, block, before)
+        for part in parts(reading.path, blocks(source)):
+            yield _of_rows(reading, part)
 
 
 def _from_silk(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
     with silk_to_csv(piece.file, reading.folder).open("rb", buffering=0) as source:
-        for titles, block, before in blocks_with_titles(reading.path, blocks(cast("BinaryIO", source))):
-            yield _of_rows(reading, titles, block, before)
+        for part in parts(reading.path, blocks(cast("BinaryIO", source))):
+            yield _of_rows(reading, part)
 
 
 def _from_ipfix(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
@@ -191,9 +191,9 @@ def _of_ipfix(reading: Reading, flows: Sequence[tuple[int, tuple[Any, ...]]]) ->
     return reading.flows(table, resolve(table.column_names, reading.path), IPFIX_COLUMNS, numbers)
 
 
-def _of_rows(reading: Reading, titles: Titles, block: bytes, before: int) -> pyarrow.Table:
-    chosen = resolve(titles.names, reading.path)
-    found = rows(block, titles, before)
+def _of_rows(reading: Reading, part: TitledLines) -> pyarrow.Table:
+    chosen = resolve(part.titles.names, reading.path)
+    found = rows(part.content, part.titles, part.before)
     for number, why in found.broken:
         reading.leave_out("line", number, why)
     if found.empty:
