@@ -35,7 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "plan": ("rave_core.cli.explain:plan", "Show what a call would have to run, and for how long."),
     "cache": ("rave_core.cli.cache:cache", "Inspect the caches and clean them up."),
     "documents": ("rave_core.cli.documents:documents", "Look at documents, and move them."),
-    "new": ("rave_core.cli.new:new", "Write the first files of a namespace."),
+    "new": ("rave_core.cli.new:new", "Write a package for a namespace."),
     "plugins": ("rave_core.cli.plugins:plugins", "Show the plugins, what they add, and their problems."),
     "services": ("rave_core.cli.services:services", "List and run what plugins run beside the workers."),
     "config": ("rave_core.cli.config:config", "Show every setting, and where its value comes from."),

@@ -132,7 +132,7 @@ print(before, commands, [name for name in ("falcon", "gunicorn", "prometheus_cli
 
 def test_the_commands_cost_nothing_until_they_are_asked_for(run_python: Callable[..., str]) -> None:
     """Who calls operations from a program imports no click; and showing the commands imports no server."""
-    assert run_python("-c", PLUGIN) == "[] ['serve', 'jobs', 'key', 'events'] []"
+    assert run_python("-c", PLUGIN) == "[] ['serve', 'jobs', 'key', 'events', 'dashboards'] []"
 
 
 def test_what_is_not_installed_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
