@@ -43,6 +43,8 @@ def first_on_library(walk: Walk, facts: Facts, space: dict[str, Any], acts: Iter
     """The first of the acts of a statement that is on a library, itself or by functions of the project."""
     is_main = space.get("__name__") in MAINS
     for act in acts:
+        if is_main and act.last in _OPEN:  # of a main program the names count that this sets, where they are reached
+            continue
         if _is_by_name(act, is_main) and _is_on_library(walk, facts, space, act):
             return act
         if not is_main and act.kind is not ActKind.WRITE and _leads_to_library(walk, space, act):

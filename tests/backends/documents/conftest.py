@@ -122,6 +122,13 @@ def postgresql(make_postgresql: Callable[[], PostgresServer]) -> PostgresServer:
 
 
 @pytest.fixture(scope="session")
-def postgresql_to_restart(make_postgresql: Callable[[], PostgresServer]) -> PostgresServer:
-    """A server that a test may stop and start."""
+def _unsteady_postgresql(make_postgresql: Callable[[], PostgresServer]) -> PostgresServer:
     return make_postgresql()
+
+
+@pytest.fixture
+def postgresql_to_restart(_unsteady_postgresql: PostgresServer) -> PostgresServer:
+    """A server that a test may stop and start; it runs when the test begins, whatever the test before did."""
+    if _unsteady_postgresql.process is None:
+        _unsteady_postgresql.start()
+    return _unsteady_postgresql
