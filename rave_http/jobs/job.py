@@ -127,6 +127,19 @@ class Job:
             if not self.is_counted and self.key is not None:
                 self.is_counted = await asyncio.to_thread(begin, self.key)
 
+    async def promise(self, give: Callable[[], StoredTicket], begin: Callable[[str], bool]) -> None:
+        """Has its ticket written. Its body does not begin meanwhile: it may kill this process, and that has to count.
+
+        Args:
+            give: writes the ticket in a thread.
+            begin: as for `count`.
+        """
+        self.promised_at = self.started_at  # it may end before the ticket is written
+        async with self._counting:
+            self.promised_at = (await asyncio.to_thread(give)).created_at
+        if self.is_running:
+            await self.count(begin)
+
     async def cancel(self, failed: Failed, seconds: float, *, ends_bodies: bool) -> bool:
         """Stops the job. Waits for its bodies to end, ``seconds`` at most. Returns whether they did.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from falcon.asgi import Request, Response
@@ -258,7 +259,9 @@ class Ladder:
     async def _send_job(self, req: Request, resp: Response, wish: Wish, job: Job) -> None:
         """Sends the result of a job, if that ends while the client waits; else a ticket."""
         seconds = self._patience(wish) if wish.is_promising else self._max_wait
-        is_done = await self._wait_for(req, job, wish, seconds)
+        # Where nobody waits, the ticket comes before the body, which may kill this process at once.
+        is_first = not seconds and not job.task.done()
+        is_done = not is_first and await self._wait_for(req, job, wish, seconds)
         applied = wish.preferences.applied(waited=seconds, ticket=not is_done)
         if applied and (is_done or wish.is_promising):
             resp.set_header("Preference-Applied", applied)
@@ -336,10 +339,6 @@ class Ladder:
         """Writes a ticket for a job, which then goes on for whoever asks for its product."""
         key = job.call.key
         assert key is not None  # only such a job is promised
-        job.promised_at = job.started_at  # the job may end before the ticket is written
-        ticket = await asyncio.to_thread(self._tickets.give, key, job.asked)
-        job.promised_at = ticket.created_at
-        if job.is_running:
-            await job.count(self._tickets.begin)
+        await job.promise(partial(self._tickets.give, key, job.asked), self._tickets.begin)
         if job.task.done() and not job.task.cancelled():  # it ended before it was promised
             await asyncio.to_thread(self._tickets.end, key.text, job.failed)

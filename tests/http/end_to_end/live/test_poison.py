@@ -38,6 +38,13 @@ def poison(n):
 
 @op
 @typemap(int)
+def at_once(n):
+    ran(f"at once {n}")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@op
+@typemap(int)
 def bystander(n):
     ran(f"bystander {n}")
     while not LOG.with_name("go").exists():
@@ -63,7 +70,7 @@ def fails_late(n):
     raise RuntimeError(n)
 
 
-__export__ = {"poison": poison, "bystander": bystander, "fails": fails, "fails_late": fails_late}
+__export__ = {"poison": poison, "at_once": at_once, "bystander": bystander, "fails": fails, "fails_late": fails_late}
 """
 
 
@@ -97,6 +104,26 @@ def test_a_body_that_ends_its_worker_is_run_twice(
     again = start_service(workers=2)
     assert [status(again, ticket) for _ in range(10)] == [500] * 10
     assert len(again.runs("poison 1")) == 2
+
+
+def test_a_body_that_ends_its_worker_at_once_is_run_twice(
+    lab: Path, start_service: Callable[..., Service], wait_until: Callable[..., Any]
+) -> None:
+    """Its ticket is written before it begins, even if its first answer goes down with the worker."""
+    service = start_service(workers=2)
+    for n in (1, 2):
+        asked = [f"/lab/at_once?n={n}"]
+
+        def has_failed(asked: list[str] = asked) -> bool:
+            try:
+                answer = service.get(asked[-1], headers={"Prefer": "respond-async"})
+            except requests.ConnectionError:
+                return False
+            asked.append(answer.headers.get("Location", asked[-1]))
+            return bool(answer.status_code == 500)
+
+        wait_until(has_failed, what="the failure")
+        assert len(service.runs(f"at once {n}")) == 2
 
 
 def test_those_beside_it_do_not_fail_with_it(
