@@ -260,7 +260,7 @@ class Ladder:
         """Sends the result of a job, if that ends while the client waits; else a ticket."""
         seconds = self._patience(wish) if wish.is_promising else self._max_wait
         # Where nobody waits, the ticket comes before the body, which may kill this process at once.
-        is_first = not seconds and not job.task.done()
+        is_first = not (seconds or job.task.done() or self._jobs.is_draining.is_set())
         is_done = not is_first and await self._wait_for(req, job, wish, seconds)
         applied = wish.preferences.applied(waited=seconds, ticket=not is_done)
         if applied and (is_done or wish.is_promising):
