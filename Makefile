@@ -5,7 +5,7 @@
 #   ARGS="-k expiry" make test      passes arguments on: to pytest, the demo or the benchmarks
 
 PYTHON ?= python3
-WORKERS ?= 4
+WORKERS ?= 3
 RERUNS ?= 2
 MINUTES ?= 15
 ARGS ?=
