@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 import requests
 
+from tests.http.representation.forms import BROWSER
+
 
 def _session() -> requests.Session:
     """Connections of their own: any worker may answer, and none is open when the service stops."""
@@ -39,6 +41,14 @@ class RunningService:
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         """Any request; redirections are not followed."""
         return self.session.request(method, f"{self.url}{path}", **{"allow_redirects": False, "timeout": 30, **options})
+
+    def page(self, path: str, **headers: str) -> requests.Response:
+        """What a browser gets."""
+        return self.get(path, headers={"Accept": BROWSER, **headers})
+
+    def key_of(self, path: str) -> str:
+        """The key of the product of a question."""
+        return self.get(path).headers["Content-Location"].removeprefix("/-/products/")
 
     def sign_in(self, key: str) -> str:
         """The cookie of a new session of an API key's user, as their browser sends it."""

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from rave_core.testing import free_port
+from tests.http.browser import Browser, opened
 from tests.http.end_to_end.live import job_lab
 from tests.http.end_to_end.live.behind import (
     HERE,
@@ -67,6 +68,13 @@ def make_place(request: pytest.FixtureRequest) -> Iterator[Callable[[], Path]]:
     yield make
     for place in made:
         shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests of this file."""
+    with opened(tmp_path_factory.mktemp("profile")) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from rave_core.clock import SystemClock
 from rave_core.documents import open_store
 from rave_http.auth.api_keys import KeyStore
-from tests.http.browser import MODES, Browser, opened
+from tests.http.browser import MODES, Browser
 from tests.http.conftest import wait_until
 from tests.http.end_to_end.live.board_lab import BOARD, CHOOSING, DRAG, KEYS, MORE, TROUBLED
 from tests.http.representation.forms import BROWSER
@@ -55,13 +55,6 @@ def service(launch_service: Callable[..., Service], place: Path, keys: dict[str,
 def headers(service: Service, keys: dict[str, str]) -> dict[str, dict[str, str]]:
     """For each user, the header that their browser sends."""
     return {user: {"Cookie": service.sign_in(key)} for user, key in keys.items()}
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One browser for all tests of this file."""
-    with opened(tmp_path_factory.mktemp("profile")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from tests.http.browser import MODES, Browser, opened
+from tests.http.browser import MODES, Browser
 from tests.http.end_to_end.live.page_lab import MORE
 from tests.http.representation.forms import BROWSER
 
@@ -36,21 +36,9 @@ def service(launch_service: Callable[..., Service], tmp_path_factory: pytest.Tem
     running.stop()
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One browser for all tests of this file."""
-    with opened(tmp_path_factory.mktemp("profile")) as made:
-        yield made
-
-
-def key_of(service: Service, path: str) -> str:
-    """The key of the product of a question."""
-    return str(service.get(path).headers["Content-Location"]).removeprefix("/-/products/")
-
-
 def keep(service: Service, path: str, headers: dict[str, str] | None = None, **more: str) -> Any:
     """The answer to a request to keep the answer to a question."""
-    return service.ask("POST", "/-/kept", json={"key": key_of(service, path), **more}, headers=headers or ADA)
+    return service.ask("POST", "/-/kept", json={"key": service.key_of(path), **more}, headers=headers or ADA)
 
 
 def test_a_kept_result_stays_as_it_was(service: Service) -> None:
@@ -96,7 +84,7 @@ def test_an_address_with_a_digest_never_gives_other_bytes(service: Service) -> N
     """It gives 410, with the way to the kept result if there is one; the page goes there by itself."""
     path = "/lab/fleeting?name=digest"
     service.get(path)
-    key = key_of(service, path)
+    key = service.key_of(path)
     meta = service.get(f"/-/products/{key}/meta").json()
     product, page = f"/-/products/{key}?rave.digest={meta['digest']}", f"/-/ui/r/{key}?rave.digest={meta['digest']}"
     assert service.get(product).status_code == 200
@@ -163,10 +151,10 @@ def test_wrong_times_digests_and_copies_are_refused(service: Service) -> None:
 
 def test_rows_of_a_picture_are_those_of_its_table(service: Service) -> None:
     """With the same arguments, if the table is there; otherwise the answer says where to ask for it."""
-    path = f"/-/products/{key_of(service, '/lab/picture?n=41')}/rows"
+    path = f"/-/products/{service.key_of('/lab/picture?n=41')}/rows"
     missing = service.get(path)
     assert (missing.status_code, missing.json()["operation"]) == (404, "/lab/measured?n=41")
-    table = key_of(service, "/lab/measured?n=41")
+    table = service.key_of("/lab/measured?n=41")
     found = service.get(f"{path}?where=port%3E=50040&rave.f=csv")
     assert (found.status_code, found.headers["Location"]) == (
         302,
@@ -176,14 +164,14 @@ def test_rows_of_a_picture_are_those_of_its_table(service: Service) -> None:
     assert parquet.headers["Content-Type"] == "application/vnd.apache.parquet"
     rows = pyarrow.parquet.read_table(pyarrow.BufferReader(parquet.content))
     assert rows.column("port").to_pylist() == list(range(50000, 50041))
-    assert service.get(f"/-/products/{key_of(service, '/lab/letter')}/rows").status_code == 406
+    assert service.get(f"/-/products/{service.key_of('/lab/letter')}/rows").status_code == 406
     copy = keep(service, "/lab/picture?n=41").json()["key"]
     assert service.get(f"/-/products/{copy}/rows").headers["Location"].endswith(f"/{table}/rows")
 
 
 def test_rows_are_a_fragment_for_pages_of_others(service: Service) -> None:
     """A table of one page, in words for people; names and cells are text."""
-    path = f"/-/products/{key_of(service, '/lab/measured?n=31')}/rows?columns=bytes,name"
+    path = f"/-/products/{service.key_of('/lab/measured?n=31')}/rows?columns=bytes,name"
     found = service.get(f"{path}&limit=1&page=2", headers={"Accept": "text/html"})
     assert found.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "sandbox" in found.headers["Content-Security-Policy"]
@@ -192,7 +180,7 @@ def test_rows_are_a_fragment_for_pages_of_others(service: Service) -> None:
         '</thead><tbody><tr><td title="4096">4.1 kB</td><td>row 1</td></tr></tbody></table>'
     )
     assert "<caption>None of 0 rows</caption>" in service.get(f"{path}&where=name=x&rave.f=html").text
-    hostile = service.get(f"/-/products/{key_of(service, '/lab/hostile')}/rows?rave.f=html").text
+    hostile = service.get(f"/-/products/{service.key_of('/lab/hostile')}/rows?rave.f=html").text
     assert ("<script" in hostile, "&lt;script&gt;alert(1)&lt;/script&gt;" in hostile) == (False, True)
 
 
@@ -213,7 +201,7 @@ def test_a_result_is_kept_from_its_page(service: Service, browser: Browser) -> N
 
 def test_the_page_of_a_result_leads_to_what_it_was_before(service: Service, browser: Browser) -> None:
     """ "As of" lists the kept results of the same call alone, from the newest one and from a kept one."""
-    key = key_of(service, "/lab/fresh?n=1")
+    key = service.key_of("/lab/fresh?n=1")
     kept = keep(service, "/lab/fresh?n=1", comment="<first>").json()
     keep(service, "/lab/fresh?n=2")
     service.get("/lab/fresh?n=1&rave.refresh=true")
@@ -232,7 +220,7 @@ def test_the_page_of_a_result_leads_to_what_it_was_before(service: Service, brow
     browser.click(".tabs a:nth-child(4)")
     assert browser.value(rows) == [["ada", "<first>", "shown here"]]
     assert f"/-/kept/{kept['id']}" not in browser.value("document.querySelector('main tbody').innerHTML")
-    nothing = service.get(f"/-/ui/r/{key_of(service, '/lab/fresh?n=3')}?tab=as%20of", headers={"Accept": BROWSER}).text
+    nothing = service.get(f"/-/ui/r/{service.key_of('/lab/fresh?n=3')}?tab=as%20of", headers={"Accept": BROWSER}).text
     assert "Nobody keeps an earlier result" in nothing
 
 
@@ -250,7 +238,7 @@ def test_kept_results_have_pages_that_fit(service: Service, browser: Browser, mo
 
 def test_two_results_are_compared(service: Service) -> None:
     """By keys, or by IDs of kept results; without a second one, a page offers some."""
-    one, two = key_of(service, "/lab/measured?n=5"), key_of(service, "/lab/measured?n=7")
+    one, two = service.key_of("/lab/measured?n=5"), service.key_of("/lab/measured?n=7")
     kept = keep(service, "/lab/measured?n=5", comment="before").json()
     for name in (one, kept["key"], kept["id"]):
         found = service.get("/-/compare", params={"a": name, "b": two}).json()
@@ -258,7 +246,7 @@ def test_two_results_are_compared(service: Service) -> None:
         assert (found["a"]["operation"], found["b"]["arguments"]) == ("lab/measured", {"n": "7"})
     equal = service.get("/-/compare", params={"a": one, "b": kept["id"]}).json()
     assert (equal["same"], equal["rows"]) == (True, None)
-    parents = [key_of(service, f"/lab/parent?n={n}") for n in (1, 2)]
+    parents = [service.key_of(f"/lab/parent?n={n}") for n in (1, 2)]
     lines = service.get("/-/compare", params=dict(zip("ab", parents, strict=True))).json()["lines"]
     assert '-  "sum": 5,' in lines
     offered = service.get("/-/compare", params={"a": one}, headers={"Accept": BROWSER}).text
@@ -279,9 +267,9 @@ def test_two_results_are_compared(service: Service) -> None:
 def test_comparisons_have_pages_that_fit(service: Service, browser: Browser, mode: str) -> None:
     """Of tables, structures and files, and the page that offers others."""
     browser.mode(mode)
-    tables = [key_of(service, f"/lab/measured?n={n}") for n in (5, 7)]
-    parents = [key_of(service, f"/lab/parent?n={n}") for n in (1, 2)]
-    files = [key_of(service, f"/lab/files/document?size={n}") for n in (1000, 2000)]
+    tables = [service.key_of(f"/lab/measured?n={n}") for n in (5, 7)]
+    parents = [service.key_of(f"/lab/parent?n={n}") for n in (1, 2)]
+    files = [service.key_of(f"/lab/files/document?size={n}") for n in (1000, 2000)]
     for one, two in (tables, parents, files):
         browser.open(f"{service.url}/-/compare?a={one}&b={two}&by={'port' if one == tables[0] else ''}")
         assert (one, browser.said, browser.overflow()) == (one, [], 0)

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.http.browser import Browser, opened
+from tests.http.browser import Browser
 from tests.http.end_to_end.live.page_lab import MORE
-from tests.http.representation.forms import BROWSER
 
 Service = Any  # RunningService of the conftest
 TALKERS = "/lab/talkers?start=2024-05-14T00%3A00%3A00Z"
@@ -24,23 +23,6 @@ def service(launch_service: Callable[..., Service], tmp_path_factory: pytest.Tem
     running.get(TALKERS)
     yield running
     running.end()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One browser for all tests of this file."""
-    with opened(tmp_path_factory.mktemp("profile")) as made:
-        yield made
-
-
-def page_of(service: Service, path: str) -> Any:
-    """What a browser gets."""
-    return service.get(path, headers={"Accept": BROWSER})
-
-
-def key_of(service: Service, path: str) -> str:
-    """The key of the product of a question."""
-    return str(service.get(path).headers["Content-Location"]).removeprefix("/-/products/")
 
 
 def test_a_cell_leads_to_the_operation_that_takes_its_value(service: Service, browser: Browser) -> None:
@@ -69,33 +51,33 @@ def test_a_cell_leads_to_the_operation_that_takes_its_value(service: Service, br
 def test_cells_of_panels_lead_on_too(service: Service) -> None:
     """The rows of the page that explores an operation, in the whole window."""
     asked = "view.from=2024-05-14&view.to=2024-05-15&view.frame=rows"
-    rows = page_of(service, f"/-/ui/explore/lab/talkers?{asked}").text
+    rows = service.page(f"/-/ui/explore/lab/talkers?{asked}").text
     lead = re.search(r'<a href="(/-/ui/leads\?role=labhost[^"]*)" target="_top">10\.0\.0\.1/&amp;\?</a>', rows)
     assert lead is not None
-    form = page_of(service, lead[1].replace("&amp;", "&"))
+    form = service.page(lead[1].replace("&amp;", "&"))
     assert form.headers["Location"].startswith("/-/ui/lab/flows_of?who=10.0.0.1%2F%26%3F")
 
 
 def test_a_table_has_the_charts_of_its_author(service: Service) -> None:
     """The first one open; what can't be drawn says why. They show the rows that fulfil the conditions."""
-    page = page_of(service, TALKERS).text
+    page = service.page(TALKERS).text
     assert re.search(
         r'<details class="card drawn" open><summary>Bytes by &lt;host&gt;</summary>\s*<figure class="bars"', page
     )
     assert "there is no column &#39;none&#39;" in page.partition("It can't be drawn: ")[2].partition("</p>")[0]
-    key = key_of(service, TALKERS)
-    few = page_of(service, f"/-/ui/r/{key}?where=volume%3E1").text
+    key = service.key_of(TALKERS)
+    few = service.page(f"/-/ui/r/{key}?where=volume%3E1").text
     assert (page.count('<span class="name">'), few.count('<span class="name">')) == (3, 1)
 
 
 def test_values_lead_only_where_an_operation_takes_them(service: Service) -> None:
     """What takes nothing says so; a misspelt parameter is named; programs learn of roles and units from the rows."""
-    nowhere = page_of(service, "/-/ui/leads?role=nothing&value=%3Cb%3E")
+    nowhere = service.page("/-/ui/leads?role=nothing&value=%3Cb%3E")
     assert (nowhere.status_code, "No operation that you may see" in nowhere.text) == (200, True)
     assert "<b>" not in nowhere.text
     assert service.get("/-/ui/leads?role=port").status_code == 400
     assert "rolle" in service.get("/-/ui/leads?rolle=port").json()["detail"]
-    key = key_of(service, TALKERS)
+    key = service.key_of(TALKERS)
     columns = service.get(f"/-/products/{key}/rows").json()["columns"]
     assert columns[0] == {"name": "host", "type": "string", "role": "labhost"}
     assert columns[3] == {"name": "heat", "type": "double", "unit": "K"}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.http.browser import MODES, Browser, opened
+from tests.http.browser import MODES, Browser
 
 Service = Any  # RunningService of the conftest
 PAGES = [
@@ -25,13 +24,6 @@ PAGES = [
     "/-/session",
     "/lab/square?n=many",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One browser for all tests of this file."""
-    with opened(tmp_path_factory.mktemp("profile")) as made:
-        yield made
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.http.browser import MODES, Browser, opened
+from tests.http.browser import MODES, Browser
 from tests.http.end_to_end.live.page_lab import MORE
-from tests.http.representation.forms import BROWSER
 
 Service = Any  # RunningService of the conftest
 PAGES = [
@@ -32,23 +31,6 @@ def service(launch_service: Callable[..., Service], tmp_path_factory: pytest.Tem
         running.get(path)
     yield running
     running.end()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One browser for all tests of this file."""
-    with opened(tmp_path_factory.mktemp("profile")) as made:
-        yield made
-
-
-def page_of(service: Service, path: str, **headers: str) -> Any:
-    """What a browser gets."""
-    return service.get(path, headers={"Accept": BROWSER, **headers})
-
-
-def key_of(service: Service, path: str) -> str:
-    """The key of the product of a question."""
-    return str(service.get(path).headers["Content-Location"]).removeprefix("/-/products/")
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -74,13 +56,13 @@ def test_the_parts_of_the_page_fit_as_well(service: Service, browser: Browser) -
 
 def test_the_page_tells_the_facts_of_a_result(service: Service) -> None:
     """What was asked, how old it is, how long it is good and took, its size and version, and where it stays."""
-    page = page_of(service, "/lab/fleeting?name=page")
+    page = service.page("/lab/fleeting?name=page")
     assert page.headers["Cache-Control"] == "no-store"
     text = page.text
     for fact in ("lab/fleeting", "&#39;page&#39;", "ago</time>", "data-until=", "took <strong", "by source"):
         assert fact in text
-    key = key_of(service, "/lab/parent?n=3")
-    text = page_of(service, "/lab/parent?n=3").text
+    key = service.key_of("/lab/parent?n=3")
+    text = service.page("/lab/parent?n=3").text
     assert f'href="/-/ui/r/{key}?rave.digest=' in text
     assert 'href="/lab/parent?n=3"' in text
     assert 'href="/-/ui/lab/parent?n=3"' in text
@@ -92,13 +74,13 @@ def test_programs_get_what_they_got(service: Service) -> None:
     assert service.get("/lab/measured").headers["Content-Type"] == "application/json"
     assert service.get("/lab/measured", headers={"Accept": "text/csv"}).headers["Content-Type"].startswith("text/csv")
     assert "Dear team" in service.get("/lab/letter", headers={"Accept": "text/html"}).text
-    assert "Dear team" in page_of(service, "/lab/letter?rave.f=html").text
-    assert page_of(service, "/lab/measured?rave.f=json").headers["Content-Type"] == "application/json"
+    assert "Dear team" in service.page("/lab/letter?rave.f=html").text
+    assert service.page("/lab/measured?rave.f=json").headers["Content-Type"] == "application/json"
     for _ in range(4):  # whichever worker answers, and whatever it holds ready
-        framed = page_of(service, "/lab/letter", **{"Sec-Fetch-Dest": "iframe"})
+        framed = service.page("/lab/letter", **{"Sec-Fetch-Dest": "iframe"})
         assert "Dear team" in framed.text
         assert "Sec-Fetch-Dest" in framed.headers["Vary"]
-        assert "Dear team" not in page_of(service, "/lab/letter").text
+        assert "Dear team" not in service.page("/lab/letter").text
     mixed = service.get("/lab/measured", headers={"Accept": "application/json, text/html"})
     assert mixed.headers["Content-Type"] == "application/json"
     assert "Change and run again" in service.get("/lab/measured", headers={"Accept": "text/html"}).text
@@ -106,7 +88,7 @@ def test_programs_get_what_they_got(service: Service) -> None:
 
 def test_a_table_is_shown_by_the_page(service: Service) -> None:
     """A hundred rows at a time, with numbers for people and the exact ones beside them."""
-    text = page_of(service, "/lab/measured?n=250").text
+    text = service.page("/lab/measured?n=250").text
     assert text.count("<tr>") == 101
     assert "250 rows, 5 columns: 1 to 100 shown" in text
     assert '<td class="number" title="40960">41 kB</td>' in text
@@ -114,18 +96,18 @@ def test_a_table_is_shown_by_the_page(service: Service) -> None:
     assert '<td class="number">50000</td>' in text
     assert "2026-11-25 12:00:00 UTC" in text
     assert len(text) < 40_000
-    key = key_of(service, "/lab/measured?n=250")
-    last = page_of(service, f"/-/ui/r/{key}?page=3").text
+    key = service.key_of("/lab/measured?n=250")
+    last = service.page(f"/-/ui/r/{key}?page=3").text
     assert "201 to 250 shown" in last
     assert "row 249" in last
-    assert page_of(service, f"/-/ui/r/{key}?page=99").text.count("row 249") == 1
+    assert service.page(f"/-/ui/r/{key}?page=99").text.count("row 249") == 1
     for wrong in ("page=0", "page=x", "tab=nothing", "more=1"):
-        assert page_of(service, f"/-/ui/r/{key}?{wrong}").status_code == 400
+        assert service.page(f"/-/ui/r/{key}?{wrong}").status_code == 400
 
 
 def test_what_is_left_out_is_told(service: Service) -> None:
     """By the notes of the table."""
-    assert '<div class="note warn">one file is left out</div>' in page_of(service, "/lab/noted").text
+    assert '<div class="note warn">one file is left out</div>' in service.page("/lab/noted").text
 
 
 def test_pages_within_products_stay_in_their_frame(service: Service, browser: Browser) -> None:
@@ -167,37 +149,37 @@ def test_a_ticket_becomes_its_result_in_place(service: Service, browser: Browser
 
 def test_a_refresh_leads_to_the_page_of_the_result(service: Service) -> None:
     """Else loading the page again would refresh once more."""
-    key = key_of(service, "/lab/square?n=9")
-    answer = page_of(service, "/lab/square?n=9&rave.refresh=true")
+    key = service.key_of("/lab/square?n=9")
+    answer = service.page("/lab/square?n=9&rave.refresh=true")
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/-/ui/r/{key}")
 
 
 def test_the_page_of_a_key_knows_its_question(service: Service) -> None:
     """From what is recorded, if that gives the very key; a forged question is not shown."""
-    key = key_of(service, "/lab/total?l=4,5")
-    assert 'href="/lab/total?l=4&amp;l=5"' in page_of(service, f"/-/ui/r/{key}").text
-    forged = page_of(service, f"/-/ui/r/{key}?of=l%3D9").text
+    key = service.key_of("/lab/total?l=4,5")
+    assert 'href="/lab/total?l=4&amp;l=5"' in service.page(f"/-/ui/r/{key}").text
+    forged = service.page(f"/-/ui/r/{key}?of=l%3D9").text
     assert "l=9" not in forged
-    why = page_of(service, f"/-/ui/r/{key}?tab=why").text
+    why = service.page(f"/-/ui/r/{key}?tab=why").text
     assert "hit, since a result was made" in why
-    code = page_of(service, f"/-/ui/r/{key}?tab=code").text
+    code = service.page(f"/-/ui/r/{key}?tab=code").text
     assert re.search(r"curl -L &#39;http://127.0.0.1:\d+/lab/total\?l=4&amp;l=5&#39;", code)
 
 
 def test_the_lineage_names_the_results_that_it_was_made_from(service: Service) -> None:
     """Each with a link to its page."""
-    key, square = key_of(service, "/lab/parent?n=3"), key_of(service, "/lab/square?n=4")
-    text = page_of(service, f"/-/ui/r/{key}?tab=lineage").text
+    key, square = service.key_of("/lab/parent?n=3"), service.key_of("/lab/square?n=4")
+    text = service.page(f"/-/ui/r/{key}?tab=lineage").text
     assert "It was made from the results below it" in text
     assert f'href="/-/ui/r/{square}"' in text
 
 
 def test_what_is_no_key_is_no_result(service: Service) -> None:
     """Nor is what expired; both say what to do."""
-    assert page_of(service, "/-/ui/r/lab/square/nothing/here").status_code == 404
-    key = key_of(service, "/lab/square?n=77")
+    assert service.page("/-/ui/r/lab/square/nothing/here").status_code == 404
+    key = service.key_of("/lab/square?n=77")
     assert service.ask("DELETE", f"/-/products/{key}").status_code == 204
-    assert page_of(service, f"/-/ui/r/{key}").status_code in (404, 410)
+    assert service.page(f"/-/ui/r/{key}").status_code in (404, 410)
 
 
 def test_rows_are_sorted_and_filtered_by_plain_links(service: Service, browser: Browser) -> None:
@@ -227,7 +209,7 @@ def test_rows_are_sorted_and_filtered_by_plain_links(service: Service, browser: 
 
 def test_programs_get_rows(service: Service) -> None:
     """A page of JSON, or a stream of all."""
-    path = f"/-/products/{key_of(service, '/lab/measured?n=250')}/rows"
+    path = f"/-/products/{service.key_of('/lab/measured?n=250')}/rows"
     found = service.get(f"{path}?where=port>=50100&sort=-port&columns=port,name&limit=2&page=2&facet=bytes").json()
     assert found["rows"] == [[50247, "row 247"], [50246, "row 246"]]
     assert (found["total"], found["matching"], found["page"], len(found["facet"])) == (250, 150, 2, 20)
@@ -240,13 +222,13 @@ def test_programs_get_rows(service: Service) -> None:
 
 def test_rows_that_make_no_sense_are_explained(service: Service) -> None:
     """As problems for programs, as pages for people; nothing of it is run or shown as markup."""
-    key = key_of(service, "/lab/measured?n=250")
+    key = service.key_of("/lab/measured?n=250")
     for wrong in ("where=nothing=1", "where=port%3Bdrop", "where=port>x", "sort=<b>", "limit=0", "more=1", "page=x"):
         answer = service.get(f"/-/products/{key}/rows?{wrong}")
         assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, wrong.partition("=")[0])
-    page = page_of(service, f"/-/ui/r/{key}?sort=<b>")
+    page = service.page(f"/-/ui/r/{key}?sort=<b>")
     assert (page.status_code, "<b>" in page.text) == (400, False)
-    other = key_of(service, "/lab/total?l=1,2,3")
+    other = service.key_of("/lab/total?l=1,2,3")
     assert service.get(f"/-/products/{other}/rows").status_code == 406
     assert service.get(f"/-/products/{key}/rows?rave.f=pdf").status_code == 406
 
@@ -270,7 +252,7 @@ def test_programs_get_explanations_and_plans(service: Service) -> None:
     assert service.get("/-/explain/lab/parent?n=72").json()["status"] == "miss"
     kept = service.get("/-/plan/lab/parent?n=3").json()
     assert (kept["to_run"], kept["seconds"], kept["steps"][0]["need"]) == (0, 0.0, "cached")
-    key = key_of(service, "/lab/parent?n=30")
+    key = service.key_of("/lab/parent?n=30")
     service.get("/lab/parent?n=30")
     service.ask("DELETE", f"/-/products/{key}")
     again = service.get("/-/plan/lab/parent?n=30").json()
@@ -281,8 +263,8 @@ def test_programs_get_explanations_and_plans(service: Service) -> None:
 
 def test_what_code_reaches_is_not_for_everybody(service: Service) -> None:
     """The page says why, but neither values nor names in the code."""
-    key = key_of(service, "/lab/parent?n=3")
-    text = page_of(service, f"/-/ui/r/{key}?tab=why").text
+    key = service.key_of("/lab/parent?n=3")
+    text = service.page(f"/-/ui/r/{key}?tab=why").text
     assert "hit, since a result was made" in text
     assert "depends on" not in text
 
@@ -301,7 +283,7 @@ def test_a_job_is_stopped_from_its_pages(service: Service, browser: Browser) -> 
         assert browser.value("location.pathname") == "/-/ui/jobs"
         assert "cancelled" in browser.text() or "ended" in browser.text()
         service.open_gate(name)  # a thread runs to its end all the same
-    assert page_of(service, "/-/ui/jobs?done=nothing").status_code == 200
+    assert service.page("/-/ui/jobs?done=nothing").status_code == 200
     service.get("/lab/fails?message=no+luck+today", headers={"Prefer": "respond-async"})
     browser.mode("phone")
     for _ in range(200):  # until the worker has recorded how it ended
@@ -313,7 +295,7 @@ def test_a_job_is_stopped_from_its_pages(service: Service, browser: Browser) -> 
     assert (browser.said, browser.overflow()) == ([], 0)
     again = "document.querySelector('.ended a[href*=\"/-/ui/lab/fails\"]').getAttribute('href')"
     assert browser.value(again) == "/-/ui/lab/fails?message=no+luck+today"
-    answer = service.ask("POST", "/-/ui/jobs", data={"key": key_of(service, "/lab/parent?n=3")})
+    answer = service.ask("POST", "/-/ui/jobs", data={"key": service.key_of("/lab/parent?n=3")})
     assert answer.status_code == 404
     foreign = service.ask("POST", "/-/ui/jobs", data={"key": "x"}, headers={"Origin": "https://elsewhere.example"})
     assert foreign.status_code == 403
