@@ -17,6 +17,8 @@ random.seed({seed})
 if __name__ == "__main__":
     random.{last}
     print(random.choice([{use}]))
+    command = "{command}"
+    print(eval(command))
     print(drawn.resolved().version.text)
 """
 CELLS = """
@@ -31,14 +33,16 @@ print(shell.user_ns["f"].resolved().version.untracked)
 def test_calls_of_a_main_program_that_change_a_library_count_and_uses_do_not(
     tmp_path: Path, run_python: Callable[..., str]
 ) -> None:
-    """A program that prints something else keeps its results."""
+    """A program that prints something else, or evaluates another command, keeps its results."""
 
     def version(**parts: object) -> str:
-        (tmp_path / "main.py").write_text(PROGRAM.format(**{"seed": 1, "last": "seed(2)", "use": 1} | parts))
+        (tmp_path / "main.py").write_text(
+            PROGRAM.format(**{"seed": 1, "last": "seed(2)", "use": 1, "command": "1"} | parts)
+        )
         return run_python("main.py").split()[-1]
 
     first = version()
-    assert version(use=2) == first
+    assert version(use=2) == version(command="2") == first
     assert version(seed=2) != first
     assert version(last="seed(3)") != first
 
