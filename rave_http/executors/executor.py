@@ -28,7 +28,7 @@ class UnfitWorkerError(RaveError, RuntimeError):
 
 
 class BusyError(RaveError, RuntimeError):
-    """An executor has no room for another body, because too many abandoned ones still run, or it is closed."""
+    """An executor can't run a body now: too many abandoned ones still run, it is closed, or the code was replaced."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import pickle
 import sys
@@ -29,6 +30,10 @@ PREPARATION: Final = 60.0
 
 class MisfitError(Signal):
     """A body can't run in a child; the message says why."""
+
+
+class SupersededError(MisfitError):
+    """Nor will it: its module was loaded anew meanwhile. The operation of the new one may run there."""
 
 
 def body_call(step: RunBody, number: int, trace: str) -> BodyCall:
@@ -124,6 +129,7 @@ def place_of(spec: OperationSpec) -> Place:
     """Where another process finds an operation.
 
     Raises:
+        SupersededError: only an earlier module has it.
         MisfitError: nowhere.
     """
     function = spec.function
@@ -133,6 +139,8 @@ def place_of(spec: OperationSpec) -> Place:
         raise MisfitError(f"there is no module {place.module!r} to import it from")
     found = find(module, place.qualname)
     if found is None or found.function is not function:
+        if getattr(inspect.unwrap(function), "__globals__", None) is not vars(module):
+            raise SupersededError(f"{place.module} was loaded anew meanwhile")
         raise MisfitError(f"it can't be found: {place.module} has no such {place.qualname!r}, or another one by now")
     return place
 

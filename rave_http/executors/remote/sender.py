@@ -21,8 +21,15 @@ from rave_core.runtime.runtime import Runtime, runtime_of
 from rave_core.settings import Settings
 from rave_http.executors.child_channel import opened_report
 from rave_http.executors.child_jobs import Answer, BodyCall, CallBatch, Probe
-from rave_http.executors.executor import Result, UnfitWorkerError
-from rave_http.executors.handover import MisfitError, body_call, call_batch, settled, settled_batch
+from rave_http.executors.executor import BusyError, Result, UnfitWorkerError
+from rave_http.executors.handover import (
+    MisfitError,
+    SupersededError,
+    body_call,
+    call_batch,
+    settled,
+    settled_batch,
+)
 from rave_http.executors.remote.bare_settings import bare
 from rave_http.executors.remote.body import Content, RemoteBody, inode_of
 from rave_http.protocol.tracing import current_trace
@@ -55,6 +62,7 @@ class BodySender:
 
         Raises:
             UnfitWorkerError: it can't travel; the message says why, and what would be right.
+            BusyError: its code was replaced meanwhile, so that it has to be asked for again.
         """
         operation, number = step.context.operation, next(self._numbers)
         try:
@@ -73,7 +81,7 @@ class BodySender:
             runtime: the one that made the calls.
 
         Raises:
-            UnfitWorkerError: as by `pack`.
+            UnfitWorkerError, BusyError: as by `pack`.
         """
         try:
             batch = call_batch(operation, calls, next(self._numbers), current_trace.get())
@@ -142,7 +150,9 @@ class BodySender:
             self._probed = runtime.clock.monotonic()
 
 
-def _stays(operation: str, misfit: MisfitError) -> UnfitWorkerError:
+def _stays(operation: str, misfit: MisfitError) -> UnfitWorkerError | BusyError:
+    if isinstance(misfit, SupersededError):
+        return BusyError(f"the code of {operation} was replaced while this call waited; ask again")
     return UnfitWorkerError(f"{operation} can't run on another machine: {misfit}; choose executor = 'threads' for it")
 
 

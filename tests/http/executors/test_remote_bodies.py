@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from rave_core import Runtime, Settings, using
-from rave_http.executors import UnfitWorkerError
+from rave_http.executors import BusyError, UnfitWorkerError
 from rave_http.executors.handover import MisfitError
 from rave_http.executors.remote import Answer, BodyHost, BodySender, RemoteBody
 from rave_http.executors.remote.bare_settings import bare, restored
@@ -34,6 +36,23 @@ def test_a_worker_with_another_release_refuses_a_body(make_runtime: Callable[...
         handed_over(foreign)
     says = f"the worker there can't run bodies/half: it has RAVE {remote.release}, and the sender has 1.9"
     assert str(refused.value) == says
+
+
+def test_a_call_whose_code_was_replaced_is_asked_for_again(
+    make_runtime: Callable[..., Runtime], bodies: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its module was loaded anew while it waited. An operation that its name does not lead to stays a mistake."""
+    call, anew = bodies.half.bind(1), ModuleType(bodies.__name__)
+    exec(Path(bodies.__file__).read_text("utf-8"), vars(anew))
+    with using(make_runtime()) as runtime:
+        sender = BodySender(runtime.settings, {})
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, bodies.__name__, anew)
+            with pytest.raises(BusyError, match="bodies/half was replaced while this call waited"):
+                sender.pack_calls("bodies/half", [call], runtime)
+        monkeypatch.delattr(bodies, "half")
+        with pytest.raises(UnfitWorkerError, match="has no such 'half', or another one by now"):
+            sender.pack_calls("bodies/half", [call], runtime)
 
 
 def test_secrets_in_settings_do_not_travel(bodies: Any, tmp_path: Path) -> None:
