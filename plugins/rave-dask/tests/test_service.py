@@ -231,7 +231,7 @@ def test_a_change_of_the_code_reaches_the_workers(service: Running) -> None:
     """The next call is of the new code, in the cluster as well."""
     code = service.code.read_text()
     now, then = ("first", "second") if "first" in code else ("second", "first")
-    assert service.get("/lab/where?n=2").text.startswith(f"{now} 2")
+    wait_for(lambda: service.get("/lab/where?n=2").text.startswith(f"{now} 2"), "the code as it is")
     service.code.write_text(code.replace(now, then))
     wait_for(lambda: service.get("/lab/where?n=2").text.startswith(f"{then} 2"), "the new code")
 
