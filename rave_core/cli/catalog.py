@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -20,7 +20,8 @@ from rave_core.storage.listing import entries_of
 from rave_core.storage.written import suffix_of
 from rave_core.text.humanize import size
 
-_COUNTED = 10_000
+_COUNTED: Final = 10_000
+_MOST_PARAMETERS: Final = 8
 
 
 @click.command("list")
@@ -82,7 +83,10 @@ def _prose(operation: AnyOperation) -> str:
 
 
 def _parameters(operation: AnyOperation) -> str:
-    return " ".join(_parameter(parameter) for parameter in operation.spec.parameters) or "-"
+    """The parameters, the first of them if there are many: ``rave describe`` shows all."""
+    names = [_parameter(parameter) for parameter in operation.spec.parameters]
+    more = len(names) - _MOST_PARAMETERS
+    return " ".join(names) or "-" if more < 2 else f"{' '.join(names[:_MOST_PARAMETERS])} … {more} more"
 
 
 def _parameter(parameter: inspect.Parameter) -> str:

@@ -26,6 +26,19 @@ def test_operations_are_listed(shell: Callable[..., Any]) -> None:
     assert any(line.startswith("lab/sheets ") and " directory " in line for line in lines)
 
 
+def test_of_many_parameters_the_list_shows_the_first(shell: Any) -> None:
+    """And says how many it leaves out; one more than the list shows is shown, which is as short."""
+    many = {f"with_{count}": ", ".join(f"p{number}=0" for number in range(count)) for count in (9, 60)}
+    bodies = "".join(f"@op\ndef {name}({given}): pass\n" for name, given in many.items())
+    exported = "{" + ", ".join(f'"{name}": {name}' for name in many) + "}"
+    shell.install(
+        "wide", f"from rave_core import op\n{bodies}__export__ = {exported}\n", "[rave.namespaces]\nwide = wide\n"
+    )
+    sixty, nine = shell("list", "wide").stdout.splitlines()[1:]
+    assert " [p7] [p8]  " in nine
+    assert " [p6] [p7] … 52 more  " in sixty
+
+
 def test_the_list_as_json_has_its_documented_keys(shell: Callable[..., Any]) -> None:
     """The facts of the list, and the problems, which are none here."""
     document = _json(shell("list", "lab", "--json"))
