@@ -53,6 +53,12 @@ if sys.version_info < (3, 12):  # else pytest itself can end while it shows why 
     vars(pytest_source)["ast"] = SimpleNamespace(**{**vars(ast), "parse": _parsed})
 
 
+@pytest.hookimpl(trylast=True)  # after they were shuffled
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests come first, so that none begins when the other processes have nothing left to do."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Says why a test failed that was then run again: those that pass later are faults as well."""
     for report in terminalreporter.stats.get("rerun", []):
