@@ -118,10 +118,15 @@ class Root:
             try:
                 return self._files.open(path, os.O_RDWR)
             except FileNotFoundError:
-                if self._files.exists(path):
-                    self._files.remove(path)
+                self._remove_impostor(path)
             self._make_lock(path)
         return self._files.open(path, os.O_RDWR)
+
+    def _remove_impostor(self, path: str) -> None:
+        # A regular file is the lock that a faster process has just made, and may hold.
+        with suppress(OSError):
+            if not stat.S_ISREG(self._files.status(path).st_mode):
+                self._files.remove(path)
 
     def _make_lock(self, path: str) -> None:
         # Created elsewhere, so that nobody sees it without its permissions.

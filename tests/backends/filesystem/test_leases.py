@@ -161,3 +161,21 @@ def test_without_such_locks_a_claim_is_a_file(store, root, monkeypatch):
     assert store.swap_lease(KEY, b"mine", b"renewed") is True
     assert store.swap_lease(KEY, b"renewed", None) is True
     assert store.lease(KEY) is None
+
+
+def test_who_opens_a_cache_at_the_same_moment_takes_no_lock_away(store, root, monkeypatch):
+    """Between a look that finds no lock file and the next step, another process creates and locks it."""
+    rival, open_file = FilesystemBackend(root), store._root._files.open
+    claims = []
+
+    def open_as_rival_claims(path, *args):
+        try:
+            return open_file(path, *args)
+        except FileNotFoundError:
+            claims.append(rival.claim(KEY, b"theirs"))
+            raise
+
+    monkeypatch.setattr(store._root._files, "open", open_as_rival_claims)
+    assert not store.claim(KEY, b"ours")
+    assert claims == [True]
+    assert rival.lease(KEY) == b"theirs"
