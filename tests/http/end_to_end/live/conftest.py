@@ -109,7 +109,7 @@ def _key(place: Path, user: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_nginx(make_place: Callable[[], Path], start_behind: object) -> Iterator[Callable[..., Front]]:
     """Starts nginx with a file of the examples in front of a service: ``start_nginx("nginx-direct.conf", service)``.
 
@@ -134,7 +134,7 @@ def start_nginx(make_place: Callable[[], Path], start_behind: object) -> Iterato
         yield start
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_apache(make_place: Callable[[], Path], start_behind: object) -> Iterator[Callable[..., Front]]:
     """Starts Apache likewise: ``start_apache("apache-direct.conf", service, "proxy", …)``."""
     program = needed("apache2", "apache2")
