@@ -26,6 +26,7 @@ from rave_core.settings.kinds import (
     Words,
 )
 from rave_core.settings.places import File
+from rave_core.settings.sources import working_directory
 from rave_core.text.durations import parse_duration
 
 __all__ = ["PERMISSIONS", "ServiceSettings"]
@@ -228,4 +229,4 @@ def _directory(origin: str) -> Path:
     If several files have the table, the one with the highest precedence counts.
     """
     _, colon, path = origin.removesuffix(" [service]").rpartition(", ")[2].partition(":")
-    return Path(path).parent if colon and path.startswith("/") else Path.cwd()
+    return Path(path).parent if colon and path.startswith("/") else working_directory()

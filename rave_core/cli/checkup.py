@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rave_core.backend import StoreURL, SupportsPurge, SupportsStats
@@ -18,7 +17,7 @@ from rave_core.cli.alternation import alternations
 from rave_core.clock import SystemClock
 from rave_core.errors import RaveError
 from rave_core.model import Kind
-from rave_core.settings.sources import files_in_force
+from rave_core.settings.sources import files_in_force, working_directory
 from rave_core.storage.cache import Cache
 from rave_core.storage.listing import entries
 from rave_core.text.humanize import size, span
@@ -100,7 +99,7 @@ def examine(session: Session) -> Iterator[Finding]:
 def _settings(session: Session) -> Iterator[Finding]:
     settings = session.settings
     files = sorted({origin.partition(":")[2] for origin in settings.origins.values() if ".toml:" in origin})
-    idle = [str(path) for path in files_in_force(os.environ, Path.cwd()) if str(path) not in files]
+    idle = [str(path) for path in files_in_force(os.environ, working_directory()) if str(path) not in files]
     if files or idle:
         yield _fine("settings", f"read from {', '.join([*files, *idle])}")
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
 from rave_core.errors import ConfigurationError
+from rave_core.settings.sources import working_directory
 from rave_core.text.durations import parse_duration
 from rave_core.text.secrets import without_secrets
 
@@ -80,7 +81,7 @@ class Setting(ABC, Generic[Given, Kept]):
 
     def __set__(self, instance: object, value: Given) -> None:
         is_default = cast("object", value) is self
-        kept = self.checked(self.default() if is_default else value, Path.cwd(), "settings")
+        kept = self.checked(self.default() if is_default else value, working_directory(), "settings")
         instance.__dict__[self.name] = kept
         instance.__dict__["origins"][self.name] = "default" if is_default else "given"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from rave_core.errors import ConfigurationError, nearest
 from rave_core.settings.kinds import Setting
 from rave_core.settings.settings import Settings
+from rave_core.settings.sources import working_directory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class PluginSettings:
         for name, value in settings.plugins.get(cls.plugin, {}).items():
             if name not in known:
                 raise ConfigurationError(f"{origin}: unknown setting {name!r}: {nearest(name, known)}")
-            values[name] = known[name].checked(value, Path.cwd(), origin)
+            values[name] = known[name].checked(value, working_directory(), origin)
         found = cls(**values)
         found.check(origin)
         return found

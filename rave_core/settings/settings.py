@@ -42,7 +42,14 @@ from rave_core.settings.kinds import (
 )
 from rave_core.settings.places import Directories, DocumentsURL, File, Files, URLs, default_store, sqlite_url
 from rave_core.settings.releases import App, Release, config_of
-from rave_core.settings.sources import files_in_force, has_home, named_file, read_file, user_directory
+from rave_core.settings.sources import (
+    files_in_force,
+    has_home,
+    named_file,
+    read_file,
+    user_directory,
+    working_directory,
+)
 from rave_core.settings.trust import doubt
 from rave_core.text.secrets import HIDDEN, without_secrets
 
@@ -183,7 +190,7 @@ class Settings:
             ConfigurationError: A file, a variable or a value is wrong; the message names source and
                 setting, and says what would be right.
         """
-        directory = Path(cwd or Path.cwd()).absolute()
+        directory = Path(cwd or working_directory()).absolute()
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
         for source in _with_release([*_sources(environ, directory, overrides or {})]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,21 @@ from rave_core.errors import ConfigurationError
 
 _OWN = "rave.toml"
 _SHARED = "pyproject.toml"
+
+
+def working_directory() -> Path:
+    """The working directory; if it was removed meanwhile, the path that it had.
+
+    Raises:
+        ConfigurationError: it was removed, and the system does not say where it was.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        try:
+            return Path(os.readlink("/proc/self/cwd").removesuffix(" (deleted)"))
+        except OSError:
+            raise ConfigurationError("the working directory was removed; change to one that exists") from error
 
 
 def user_directory(kind: str, environ: Mapping[str, str]) -> Path:

@@ -75,7 +75,7 @@ def raved(no_daemon: bool, pidfile: str | None, **switches: Any) -> None:
     from rave_http.cli.start import prepare
     from rave_http.process.pid_file import PidFile
 
-    launch = _launch(switches, os.getcwd() if no_daemon else os.path.abspath(switches["working_dir"]), no_daemon)
+    launch = _launch(switches, no_daemon)
     file = PidFile(pidfile) if pidfile else None
     if file is not None:
         file.check()
@@ -88,9 +88,9 @@ def raved(no_daemon: bool, pidfile: str | None, **switches: Any) -> None:
     _run_as_daemon(prepared, file)
 
 
-def _launch(switches: dict[str, Any], working_directory: str, no_daemon: bool) -> Launch:
+def _launch(switches: dict[str, Any], no_daemon: bool) -> Launch:
     from rave_http.cli.start import given
-    from rave_http.process.launch import Launch, absolute, environment
+    from rave_http.process.launch import Launch, absolute, environment, here
     from rave_http.process.log_setup import Log, of_daemon
 
     environ = environment(switches["config"])
@@ -98,9 +98,10 @@ def _launch(switches: dict[str, Any], working_directory: str, no_daemon: bool) -
         log = Log(absolute(switches["log_config"]))
     else:
         log = Log() if no_daemon else of_daemon(user_directory("cache", environ))
+    directory = here()
     return Launch(
-        directory=os.getcwd(),
-        working_directory=working_directory,
+        directory=directory,
+        working_directory=directory if no_daemon else os.path.abspath(switches["working_dir"]),
         environ=environ,
         settings=_settings(switches),
         service=given({name: switches[name] for name in _SERVICE} | {"bind": _bind(switches)}),

@@ -90,7 +90,7 @@ def _launch(
     namespaces: dict[str, str], release: str | None, log_config: str | None, switches: dict[str, Any]
 ) -> Launch:
     from rave_http.cli.start import given
-    from rave_http.process.launch import Launch, absolute, environment
+    from rave_http.process.launch import Launch, absolute, environment, here
     from rave_http.process.log_setup import Log
 
     root = click.get_current_context().find_root().params
@@ -98,10 +98,10 @@ def _launch(
     settings["namespaces"] = {**settings.get("namespaces", {}), **namespaces}
     if release is not None:
         settings["release"] = absolute(release)
-    here = os.getcwd()
+    directory = here()
     return Launch(
-        directory=here,
-        working_directory=here,
+        directory=directory,
+        working_directory=directory,
         environ=environment(root.get("config")),
         settings=settings,
         service=given(switches),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rave_core.errors import ConfigurationError
 from rave_core.settings import Settings
 from rave_http.process.log_setup import Log
 from rave_http.settings import ServiceSettings
@@ -46,6 +47,18 @@ def environment(config: str | None) -> dict[str, str]:
     environ = dict(os.environ)
     named = config or environ.get("RAVE_CONFIG")
     return {**environ, "RAVE_CONFIG": absolute(named)} if named else environ
+
+
+def here() -> str:
+    """The working directory.
+
+    Raises:
+        ConfigurationError: it was removed.
+    """
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise ConfigurationError("the working directory was removed; change to one that exists") from error
 
 
 def absolute(path: str) -> str:

@@ -332,3 +332,19 @@ def test_platformdirs_is_not_imported_until_it_is_needed() -> None:
     code = "import sys; from rave_core.settings import Settings; Settings(cache='memory://', products='memory://')"
     code += "; sys.exit('platformdirs' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_working_directory_that_was_removed_costs_no_answer(tmp_path: Path, run_python: Callable[..., str]) -> None:
+    """Settings and stores are those of the place where it was."""
+    (tmp_path / "project" / "removed").mkdir(parents=True)
+    (tmp_path / "project" / "rave.toml").write_text('cache = "memory://"\nlease_time = 77\n')
+    out = run_python(
+        "-c",
+        "import os; os.rmdir(os.getcwd())\n"
+        "from rave_core import op\n"
+        "from rave_core.settings import Settings\n"
+        "@op\ndef twice(n): return n * 2\n"
+        "print(twice(3), Settings.load().lease_time, os.path.basename(Settings(cache='file:///c').cache[0]))",
+        cwd=tmp_path / "project" / "removed",
+    )
+    assert out.split() == ["6", "77.0", "c"]
