@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -27,6 +28,8 @@ def rave_get() -> NoReturn:
 
 def _run(command: str, module: str) -> NoReturn:
     """Imports a command, and runs it. Meanwhile Ctrl-C waits: an import that it ends shows a traceback, or goes on."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _open_closed_streams(command)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         main = import_module(module).main
@@ -35,3 +38,17 @@ def _run(command: str, module: str) -> NoReturn:
     except KeyboardInterrupt:
         sys.stderr.write(f"{command}: interrupted\n")
     sys.exit(_INTERRUPTED)
+
+
+def _open_closed_streams(command: str) -> None:
+    """Opens the closed standard streams on nothing; else a file opened later gets the number of one, and its text."""
+    is_lost = sys.stdout is None
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.set_inheritable(
+                os.open(os.devnull, os.O_RDWR), True
+            )  # the lowest number that is free, which is this one
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))
+    if is_lost:
+        sys.stderr.write(f"{command}: warning: standard output is closed; what belongs there is lost\n")
+        sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Ctrl-C while a command is still being imported."""
+"""The start of a command: Ctrl-C while it is being imported, and standard streams that are closed."""
 
 from __future__ import annotations
 
@@ -44,3 +44,28 @@ def test_ctrl_c_during_the_first_imports_ends_in_one_line(tmp_path: Path, comman
         [script, *arguments], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", f"{program}: interrupted")
+
+
+LIST_STREAMS = """
+import os, sys
+sys.path.insert(0, os.path.dirname(__file__))
+from rave_http.cli import entry
+
+def main():
+    file = open(__file__)
+    print([os.readlink(f"/proc/self/fd/{number}") for number in (0, 1, 2)], file=open("seen", "w"))
+    print("lost"), sys.stdout.flush(), sys.exit(file.fileno())
+
+sys.modules["lister"] = sys.modules["__main__"]
+entry._run("lister", "lister")
+"""
+
+
+def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
+    """It would get what belongs there; a command says what is lost, and goes on."""
+    (tmp_path / "lister.py").write_text(LIST_STREAMS)
+    run = f'exec "{sys.executable}" lister.py <&- >&-'
+    done = subprocess.run(["sh", "-c", run], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode > 2, done.stderr
+    assert done.stderr == "lister: warning: standard output is closed; what belongs there is lost\n"
+    assert (tmp_path / "seen").read_text().count("/dev/null") == 2
