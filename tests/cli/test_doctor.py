@@ -65,6 +65,8 @@ def test_the_doctor_tells_of_wrong_settings(shell: Callable[..., Any], monkeypat
         ("plugins.journal.jurnals=1", "unknown setting 'jurnals'"),
         ("plugins.monitor.confgs=1", "unknown setting 'confgs'"),
         ("plugins.dask.shceduler=1", "unknown setting 'shceduler'"),
+        ("plugins.flow.directry=/x", "given [plugins.flow]: unknown setting 'directry': did you mean 'directory'?"),
+        ("plugins.sql.databse=x", "given [plugins.sql]: unknown setting 'databse': did you mean 'database'?"),
     ],
 )
 def test_a_mistake_in_a_table_of_the_service_or_a_plugin_is_told(

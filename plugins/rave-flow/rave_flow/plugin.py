@@ -1,4 +1,4 @@
-"""What this package adds to RAVE: converters by name, and the command ``rave flow``."""
+"""What this package adds to RAVE: converters by name, the command ``rave flow``, the check of its table."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from rave_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from rave_core.registry import Registry
+    from rave_core.settings import Settings
 
 
 @hookimpl
@@ -27,3 +28,11 @@ def rave_register_commands(registry: Registry[Any]) -> None:
     from rave_flow.generate.command import flow
 
     registry.add("flow", flow, origin=__name__)
+
+
+@hookimpl
+def rave_check_settings(settings: Settings) -> None:
+    """Checks ``[plugins.flow]``."""
+    from rave_flow.model.flow_settings import FlowSettings
+
+    FlowSettings.of(settings)

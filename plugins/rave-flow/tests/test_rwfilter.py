@@ -191,7 +191,7 @@ def test_what_is_internal_is_configured(serving: Serve, zeek: Callable[..., Path
     settings["internal"] = []
     assert rwcut(rwfilter(type="ext2ext")).num_rows == 3
     settings["internal"] = ["10.0.0.1/8"]
-    with pytest.raises(ParameterError, match=r"internal = .*10\.0\.0\.1/8.* in \[plugins\.flow\]"):
+    with pytest.raises(ParameterError, match=r"\[plugins\.flow\]: 'internal' is .*10\.0\.0\.1/8"):
         rwfilter(type="in")
 
 

@@ -31,7 +31,7 @@ from rave_flow.operations.tables import daily, top
 from rave_flow.silk import rwcut, rwfilter, rwtotal
 
 from rave_core import Runtime
-from rave_core.errors import ArgumentError
+from rave_core.errors import ArgumentError, ConfigurationError
 
 Serve = Callable[[Path], Runtime]
 Zeek = Callable[..., Path]
@@ -244,6 +244,24 @@ def test_a_source_can_be_chosen_by_name(serving: Serve, zeek: Zeek, line: Line, 
         top(source="brunch")
     with pytest.raises(ArgumentError, match="name of a flow source"):
         top(source=None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"strct": True}, r"\[plugins\.flow\]: unknown setting 'strct': did you mean 'strict'"),
+        ({"strict": "yes"}, "'strict' is 'yes': write true or false"),
+        ({"directories": {"branch": 7}}, r"directories\.branch is 7: write a path"),
+    ],
+)
+def test_no_question_is_answered_under_settings_that_are_wrong(
+    serving: Serve, zeek: Zeek, line: Line, wrong: dict[str, Any], message: str
+) -> None:
+    """A misspelled ``strict`` would give answers that leave something out."""
+    settings: Any = serving(zeek([line()])).settings.plugins["flow"]
+    settings |= wrong
+    with pytest.raises(ConfigurationError, match=message):
+        top()
 
 
 def test_what_was_appended_since_the_scan_waits_for_the_next(zeek: Zeek, line: Line, tmp_path: Path) -> None:

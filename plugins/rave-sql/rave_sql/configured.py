@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rave_core import nocache, op
 from rave_core.errors import RaveError
 from rave_sql.operations import opened, queries
-from rave_sql.settings import DEFAULT, table, url_of
+from rave_sql.settings import sql_settings, url_of
 
 if TYPE_CHECKING:
     import pyarrow
@@ -19,9 +19,7 @@ def databases() -> pyarrow.Table:
     """The databases that are configured: name, kind, and what is wrong with each, null where nothing is."""
     import pyarrow
 
-    found = table()
-    names = [*([DEFAULT] if "database" in found else []), *found.get("databases", {})]
-    rows = [_look_at(name) for name in names]
+    rows = [_look_at(name) for name in sql_settings().urls]
     schema = pyarrow.schema([(name, pyarrow.string()) for name in ("name", "kind", "problem")])
     return pyarrow.Table.from_pylist(rows, schema)
 
@@ -40,8 +38,8 @@ def _look_at(name: str) -> dict[str, str | None]:
 
 def exports() -> dict[str, Any]:
     """What the namespace exports."""
-    directory = table().get("directory")
-    if directory is None:
+    directory = sql_settings().directory
+    if not directory:
         return {"databases": databases}
     return {**queries(Path(directory).expanduser(), namespace="sql"), "databases": databases}
 

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 from rave_core.converters import Converter, FunctionConverter, Schema, iso_date, to_datetime
+from rave_core.errors import ConfigurationError
 from rave_flow.detectors.scans import CONTACTS
 from rave_flow.errors import FlowError
-from rave_flow.formats.source_directory import Repository, directory_of, is_strict, settings
+from rave_flow.formats.source_directory import Repository, directory_of
+from rave_flow.model.flow_settings import flow_settings
 from rave_flow.model.windows import utc
 from rave_flow.sql.aggregates import DIMENSIONS, MEASURES
 
@@ -29,7 +31,7 @@ class Source:
 
     name: str
     scanned: Repository | str
-    error: FlowError | None = None
+    error: FlowError | ConfigurationError | None = None
 
     def __rave_key__(self) -> object:
         """What represents the source in a key; its name does not."""
@@ -58,8 +60,8 @@ def to_source(value: Any) -> Source:
     if not isinstance(name, str):
         raise TypeError("expected the name of a flow source: default, or one of [plugins.flow.directories]")
     try:
-        return Source(name, Repository.scan(directory_of(name), strict=is_strict(settings())))
-    except FlowError as error:
+        return Source(name, Repository.scan(directory_of(name), strict=flow_settings().strict))
+    except (FlowError, ConfigurationError) as error:
         return Source(name, str(error), error)
 
 

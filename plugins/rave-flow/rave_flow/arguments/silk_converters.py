@@ -8,9 +8,10 @@ from typing import Any
 
 from rave_core.converters import Converter, FunctionConverter, Schema
 from rave_flow.model.address_set import AddressSet
+from rave_flow.model.flow_settings import flow_settings
 from rave_flow.model.ranges import Ranges
 from rave_flow.sql.dates import to_moment
-from rave_flow.sql.flow_types import NAMES, configured_internal
+from rave_flow.sql.flow_types import NAMES
 from rave_flow.sql.numbers import fraction, whole
 from rave_flow.sql.picture_tables import NUMBERED
 from rave_flow.sql.silk_counts import SCHEMES
@@ -91,7 +92,7 @@ def to_internal(value: Any) -> Internal:
     """
     if isinstance(value, Internal):
         return value
-    return Internal(configured_internal() if value == "configured" else AddressSet.of(value).ranges)
+    return Internal(flow_settings().inside if value == "configured" else AddressSet.of(value).ranges)
 
 
 JOININGS = ("union", "intersect", "difference", "symmetric_difference", "sample")

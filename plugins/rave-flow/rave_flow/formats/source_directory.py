@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from rave_flow.errors import (
     ChangedError,
@@ -19,6 +19,7 @@ from rave_flow.errors import (
     UnreadableError,
 )
 from rave_flow.formats.file_names import KNOWN, NAME_LOGS, Form, form_of_name, why_not
+from rave_flow.model.flow_settings import flow_settings
 
 ATTEMPTS = 5
 
@@ -259,49 +260,23 @@ def _without_mixture(root: Path, files: tuple[SourceFile, ...], passed_over: tup
     return rest, tuple(sorted((*passed_over, *more)))
 
 
-def is_strict(settings: Mapping[str, Any]) -> bool:
-    """Whether ``strict`` is set in ``settings``, the table ``[plugins.flow]``."""
-    return settings.get("strict", False) is True
-
-
-def settings() -> Mapping[str, Any]:
-    """The table ``[plugins.flow]`` of the current runtime's settings."""
-    from rave_core import current_runtime
-
-    found: Mapping[str, Any] = current_runtime().settings.plugins.get("flow", {})
-    return found
-
-
 def directory_of(name: str) -> str:
-    """The directory of the source called ``name``; see `locate`.
+    """The directory of the source called ``name``: ``default``, or a key of ``[plugins.flow.directories]``.
 
     Raises:
         NoDirectoryError: no directory is configured.
         UnknownSourceError: nothing is configured under that name.
     """
-    return locate(name, settings())
-
-
-def locate(name: str, settings: Any) -> str:
-    """The directory of the source called ``name``.
-
-    Args:
-        name: ``default``, or a key of the table ``directories`` in ``settings``.
-        settings: the table ``[plugins.flow]``: ``directory``, and ``directories`` by name.
-
-    Raises:
-        NoDirectoryError: no directory is configured.
-        UnknownSourceError: nothing is configured under that name.
-    """
+    settings = flow_settings()
     if name == "default":
-        directory = os.environ.get("RAVE_FLOW_DIRECTORY") or settings.get("directory")
+        directory = os.environ.get("RAVE_FLOW_DIRECTORY") or settings.directory
         if not directory:
             raise NoDirectoryError(
                 "where the flow files are is not configured: set the environment variable RAVE_FLOW_DIRECTORY, "
                 'or directory = "…" under [plugins.flow] in rave.toml'
             )
-        return str(directory)
-    named = settings.get("directories", {})
+        return directory
+    named = settings.directories
     if name not in named:
         known = ", ".join(["default", *sorted(named)])
         raise UnknownSourceError(f"no flow source is called {name!r} in [plugins.flow.directories]; known: {known}")

@@ -12,8 +12,8 @@ from rave_flow.arguments.name_sources import NameSource
 from rave_flow.detectors import name_beacons as detecting
 from rave_flow.errors import ChangedError, FlowError, StrictError, UnreadableError
 from rave_flow.formats.name_logs import left_out_of
-from rave_flow.formats.source_directory import is_strict, settings
 from rave_flow.inventory import Inventory
+from rave_flow.model.flow_settings import flow_settings
 from rave_flow.model.left_out import LeftOut, merged
 from rave_flow.model.windows import Window
 from rave_flow.operations.windowed import ARROW, Time, settling
@@ -99,6 +99,6 @@ def _read(source: NameSource) -> tuple[Sequence[Path], LeftOut]:
     if not read and first is not None:
         raise first
     left_out = merged([LeftOut(files=tuple(failures)), *map(left_out_of, read)])
-    if left_out and is_strict(settings()):
+    if left_out and flow_settings().strict:
         raise StrictError(f"{left_out.sentences()[0]}; strict is set, so there is no answer")
     return read, left_out

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rave_core import current_runtime
 from rave_flow.errors import ParameterError, ResolvingOffError
+from rave_flow.model.flow_settings import flow_settings
 from rave_flow.model.host_names import names_of
 from rave_flow.silk.sets import set_of
 from rave_flow.sql.numbers import fraction
@@ -38,7 +39,7 @@ def rwresolve(addresses: Any, /, *, timeout: float = 5.0) -> pyarrow.Table:
     import pyarrow
 
     runtime = current_runtime()
-    if runtime.settings.plugins.get("flow", {}).get("resolve", False) is not True:
+    if not flow_settings().resolve:
         raise ResolvingOffError(
             "names are not looked up, because name servers would see which addresses you look at; "
             "to allow it, set resolve = true under [plugins.flow] in rave.toml",

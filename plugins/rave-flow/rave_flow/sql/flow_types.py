@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rave_flow.errors import ParameterError
-from rave_flow.model.address_set import AddressSet
+from rave_flow.model.flow_settings import flow_settings
 from rave_flow.model.ranges import Ranges
-
-PRIVATE = (
-    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8",
-    "fc00::/7", "fe80::/10", "::1",
-)  # fmt: skip
-"""The internal networks by default: those that nobody routes."""
 
 NAMES = ("in", "inicmp", "inweb", "out", "outicmp", "outweb", "int2int", "ext2ext")
 """From outside to inside and the other way, without what is ICMP or of the web; within, and past."""
@@ -51,32 +43,8 @@ def to_types(value: Any) -> Types:
         raise ValueError(f"{word!r}: what a router dropped is not in these flows; expected {_known()}")
     if not found or not found <= {*NAMES, "all"}:
         raise ValueError(f"expected {_known()}")
-    return Types(NAMES if "all" in found else tuple(name for name in NAMES if name in found), configured_internal())
+    return Types(NAMES if "all" in found else tuple(name for name in NAMES if name in found), flow_settings().inside)
 
 
 def _known() -> str:
     return f"{', '.join(NAMES)} or all"
-
-
-def internal(settings: Mapping[str, Any]) -> Ranges:
-    """The numbers of the addresses that ``internal`` in ``settings``, the table ``[plugins.flow]``, says are inside.
-
-    Raises:
-        ParameterError: they are no addresses.
-    """
-    given = settings.get("internal", PRIVATE)
-    try:
-        return AddressSet.of(given).ranges
-    except (TypeError, ValueError) as error:
-        raise ParameterError(f"internal = {given!r} in [plugins.flow]: {error}") from None
-
-
-def configured_internal() -> Ranges:
-    """The numbers of the addresses inside, by the settings in use; see `internal`."""
-    return internal(_settings())
-
-
-def _settings() -> Mapping[str, Any]:
-    from rave_core import current_runtime
-
-    return current_runtime().settings.plugins.get("flow", {})

@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rave_core import current_runtime
 from rave_flow.model.address_set import AddressSet
+from rave_flow.model.flow_settings import flow_settings
 
 T = TypeVar("T")
 
@@ -42,9 +42,7 @@ def is_named(value: str, table: str) -> bool:
 
 
 def _named(table: str) -> Mapping[str, Any]:
-    settings: Mapping[str, Any] = current_runtime().settings.plugins.get("flow", {})
-    named: Mapping[str, Any] = settings.get(table, {})
-    return named
+    return flow_settings().tables[table]
 
 
 def read(path: Path, parse: Callable[[Path], T]) -> T:
