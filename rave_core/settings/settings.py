@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from rave_core.errors import ConfigurationError, RaveWarning, nearest
+from rave_core.settings import sources
 from rave_core.settings.kinds import (
     Choice,
     Duration,
@@ -42,14 +43,6 @@ from rave_core.settings.kinds import (
 )
 from rave_core.settings.places import Directories, DocumentsURL, File, Files, URLs, default_store, sqlite_url
 from rave_core.settings.releases import App, Release, config_of
-from rave_core.settings.sources import (
-    files_in_force,
-    has_home,
-    named_file,
-    read_file,
-    user_directory,
-    working_directory,
-)
 from rave_core.settings.trust import doubt
 from rave_core.text.secrets import HIDDEN, without_secrets
 
@@ -74,19 +67,19 @@ _NO_HOME = (
 
 def default_cache(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """The caches of values: this process's memory over the user's cache directory, if there is one."""
-    if has_home(environ):
-        return ("memory://", default_store(user_directory("cache", environ) / "data"))
+    if sources.has_home(environ):
+        return ("memory://", default_store(sources.user_directory("cache", environ) / "data"))
     return ("memory://",)
 
 
 def default_products(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """The store of files: in the user's cache directory."""
-    return (default_store(user_directory("cache", environ) / "products"),)
+    return (default_store(sources.user_directory("cache", environ) / "products"),)
 
 
 def default_documents(environ: Mapping[str, str] = os.environ) -> str:
     """The document store: a file in the user's data directory."""
-    return sqlite_url(user_directory("data", environ) / "documents.sqlite")
+    return sqlite_url(sources.user_directory("data", environ) / "documents.sqlite")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -190,13 +183,13 @@ class Settings:
             ConfigurationError: A file, a variable or a value is wrong; the message names source and
                 setting, and says what would be right.
         """
-        directory = Path(cwd or working_directory()).absolute()
+        directory = Path(cwd or sources.working_directory()).absolute()
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
         for source in _with_release([*_sources(environ, directory, overrides or {})]):
             _overlay(values, origins, source)
         _check_lease(values["lease_time"], values["lease_heartbeat"], origins)
-        if origins["cache"] == "default" and not has_home(environ):
+        if origins["cache"] == "default" and not sources.has_home(environ):
             warnings.warn(_NO_HOME, RaveWarning, stacklevel=2)
         settings = cls(**values)
         object.__setattr__(settings, "origins", origins)
@@ -238,7 +231,7 @@ def variable_of(name: str) -> str:
 def _sources(environ: Mapping[str, str], directory: Path, overrides: Mapping[str, object]) -> Iterator[_Source]:
     yield _Source("default", directory, _defaults(environ))
     for path in _believed(environ, directory):
-        yield _Source(f"{path.name}:{path}", path.parent, read_file(path))
+        yield _Source(f"{path.name}:{path}", path.parent, sources.read_file(path))
     for name, setting in known_settings().items():
         text = environ.get(variable_of(name), "")
         if text.strip():
@@ -246,16 +239,16 @@ def _sources(environ: Mapping[str, str], directory: Path, overrides: Mapping[str
     yield _Source("given", directory, overrides, True)
 
 
-def _with_release(sources: list[_Source]) -> Iterator[_Source]:
+def _with_release(given: list[_Source]) -> Iterator[_Source]:
     """The sources, with those of the release that the strongest of them names: above files, below the environment."""
-    named = [source for source in sources if source.values.get("release") is not None]
+    named = [source for source in given if source.values.get("release") is not None]
     release: list[_Source] = []
     if named:
         apps = known_settings()["release"].checked(named[-1].values["release"], named[-1].directory, named[-1].origin)
         release = [
             _Source(f"release, app {app.name}", Path(app.directory), config) for app, config in config_of(apps or ())
         ]
-    for source in sources:
+    for source in given:
         if source.is_strong:
             yield from release
             release = []
@@ -264,15 +257,15 @@ def _with_release(sources: list[_Source]) -> Iterator[_Source]:
 
 def _believed(environ: Mapping[str, str], directory: Path) -> Iterator[Path]:
     """The files that apply: those that the user wrote or named, and a found one if nobody else can change it."""
-    chosen = (user_directory("config", environ), named_file(environ, directory))
-    for path in files_in_force(environ, directory):
+    chosen = (sources.user_directory("config", environ), sources.named_file(environ, directory))
+    for path in sources.files_in_force(environ, directory):
         if path in chosen or path.parent in chosen or doubt(path, environ) is None:
             yield path
 
 
 def _left_out(environ: Mapping[str, str], directory: Path) -> tuple[str, ...]:
     believed = set(_believed(environ, directory))
-    found = (path for path in files_in_force(environ, directory) if path not in believed)
+    found = (path for path in sources.files_in_force(environ, directory) if path not in believed)
     return tuple(f"{path} is left out: {doubt(path, environ)}" for path in found)
 
 

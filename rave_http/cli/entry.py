@@ -46,7 +46,8 @@ def _open_closed_streams(command: str) -> None:
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number: this one
-            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115  # it stays open
+            setattr(sys, name, stream)
     if is_lost:
         sys.stderr.write(f"{command}: warning: standard output is closed; what belongs there is lost\n")
         sys.stderr.flush()

@@ -88,7 +88,7 @@ def draw_comparison(out: Path, title: str, ranges: Iterable[tuple[float, Series]
     """
     figure, axes = _canvas(11, 4, title)
     for (start, series), colour in zip(ranges, (_COLOUR, _OTHER), strict=True):
-        label = f"from {_date(start):%Y-%m-%d %H:%M:%S}"
+        label = f"from {_in_words(start)}"
         pairs = _numbers(series, f"{title} {label}")
         minutes = [(time - start) / 60 for time, _ in pairs]
         axes.plot(minutes, [value for _, value in pairs], color=colour, linewidth=1, label=label)
@@ -123,6 +123,13 @@ def _numbers(series: Iterable[tuple[float, Any]], title: str) -> list[tuple[floa
 
 def _date(time: float) -> Any:
     return datetime.fromtimestamp(time, UTC)
+
+
+def _in_words(time: float) -> str:
+    try:
+        return f"{_date(time):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):  # in no year from 1 to 9999
+        return f"{time:.0f} (Unix seconds)"
 
 
 def _save(figure: Figure, out: Path) -> None:

@@ -148,6 +148,8 @@ def test_two_ranges_are_compared() -> None:
     assert Path(path).read_bytes().startswith(b"<?xml")
     with pytest.raises(OperationError, match=r"count\.n from 2001-09-08 01:46:40 has no numbers"):
         exported["compare"]("count", "n", START, START + 60)
+    with pytest.raises(OperationError, match=r"count\.n from -999999963600 \(Unix seconds\) has no numbers"):
+        exported["compare"]("count", "n", end=-999999960000)  # long before the year 1
 
 
 @pytest.mark.usefixtures("runtime")

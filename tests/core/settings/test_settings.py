@@ -340,8 +340,7 @@ def test_a_working_directory_that_was_removed_costs_no_answer(tmp_path: Path, ru
     (tmp_path / "project" / "rave.toml").write_text('cache = "memory://"\nlease_time = 77\n')
     out = run_python(
         "-c",
-        "import os; os.rmdir(os.getcwd())\n"
-        "from rave_core import op\n"
+        "import os; os.rmdir(os.getcwd())\nfrom rave_core import op\n"
         "from rave_core.settings import Settings\n"
         "@op\ndef twice(n): return n * 2\n"
         "print(twice(3), Settings.load().lease_time, os.path.basename(Settings(cache='file:///c').cache[0]))",
