@@ -101,7 +101,7 @@ class ServiceSettings:
 
     origins: Mapping[str, str] = field(init=False, compare=False, default_factory=dict)
     bind: Word = Word("127.0.0.1:8888")
-    workers: Count = Count(2)
+    workers: Count = Count(2, most=1024)
     max_connections: Count = Count(1000)
     header_time: Duration = Duration(20.0)
     body_time: Duration = Duration(60.0)
@@ -110,7 +110,7 @@ class ServiceSettings:
     client_share: Count = Count(80, most=100)
     client_bytes: Size = Size("10GiB")
     threads: Count = Count(5)
-    processes: Count = Count(2)
+    processes: Count = Count(2, most=1024)
     executor: Word = Word("threads")
     url_base: Text = Text("")
     wait: Duration = Duration(20.0, zero=True)
