@@ -31,7 +31,8 @@ class FilesystemBackend(Backend):
     """Keeps frames and products below one directory, which many processes, users and hosts may share.
 
     Opening never fails: if the directory can't be made or written to, ``get`` finds nothing new, ``put`` raises
-    ``OSError`` and ``check`` says why. Between calls only a lock file stays open, and a forked child opens its own.
+    ``OSError`` and ``check`` says why. Between calls only the root and a lock file stay open, and a forked child opens
+    its own.
 
     A directory that we make is ours alone (mode 0700) unless ``mode`` says otherwise, and gets a sealing key: see
     `ownership.Root`. `paths` says where things lie; `rooted_files` reaches them without following links.

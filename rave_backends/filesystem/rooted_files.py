@@ -14,14 +14,15 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from rave_backends.filesystem.openat import DIRECTORY, O_PATH, open_beneath
+from rave_backends.filesystem.open_root import OpenRoot, open_root
+from rave_backends.filesystem.openat import DIRECTORY, open_beneath
 
 _QUIET = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _NO_FILE = frozenset((errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.ENODEV, errno.EAGAIN, errno.EISDIR))
 
 
 class RootedFiles:
-    """Works on files by their absolute paths below ``root``. Keeps nothing open, so it is safe for threads and forks.
+    """Works on files by their absolute paths below ``root``. Safe for threads and forks. Only the root stays open.
 
     Methods raise the errors of the functions of the same names in `os`; a link in a path counts as missing. If the root
     is ours and nobody else can enter it, nobody else can put a link there, so the kernel resolves the whole path.
@@ -30,6 +31,7 @@ class RootedFiles:
     def __init__(self, root: str) -> None:
         self.root = root
         self._start = len(root) + 1
+        self._known: OpenRoot | None = None
 
     def open(self, path: str, flags: int = os.O_RDONLY, mode: int = 0) -> int:
         """A descriptor of the regular file ``path``.
@@ -157,39 +159,27 @@ class RootedFiles:
         root, is_ours_alone = self._root()
         return self._opened(root, is_ours_alone, path, path[self._start :] or ".", flags, mode)
 
-    def _opened(self, root: int, is_ours_alone: bool, path: str, name: str, flags: int, mode: int = 0) -> int:
-        """A descriptor of ``name`` below the open ``root``, which this closes; ``path`` is for messages."""
+    def _opened(self, root: OpenRoot, is_ours_alone: bool, path: str, name: str, flags: int, mode: int = 0) -> int:
+        """A descriptor of ``name`` below the open ``root``; ``path`` is for messages."""
         try:
             if is_ours_alone:
-                return os.open(name, flags, mode, dir_fd=root)
-            return open_beneath(root, name, flags, mode)
+                return os.open(name, flags, mode, dir_fd=root.file)
+            return open_beneath(root.file, name, flags, mode)
         except OSError as error:
             if error.errno in _NO_FILE:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(error.errno), path) from error
+            if error.errno == errno.ESTALE:  # a server may give a new root the number of the old one
+                self._known = None
             error.filename = path
             raise
-        finally:
-            os.close(root)
 
-    def _root(self) -> tuple[int, bool]:
-        """A descriptor of the root, and whether it is ours, and nobody else (but root) can enter it."""
-        try:
-            root = os.open(self.root, DIRECTORY)
-        except NotADirectoryError:
-            root = self._linked_root()
-        try:
-            info = os.fstat(root)
-        except BaseException:
-            os.close(root)
-            raise
-        return root, not info.st_mode & 0o077 and info.st_uid == os.geteuid()
-
-    def _linked_root(self) -> int:
-        link = os.lstat(self.root)
-        # The root may be a link, but not one of another user's.
-        if not stat.S_ISLNK(link.st_mode) or link.st_uid not in (0, os.geteuid()):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.root)
-        return os.open(self.root, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    def _root(self) -> tuple[OpenRoot, bool]:
+        """The open root, and whether it is ours, and nobody else (but root) can enter it."""
+        info, known = os.lstat(self.root), self._known
+        if known is None or info.st_ino != known.inode or info.st_dev != known.device:
+            known, info = open_root(self.root)
+            self._known = known
+        return known, not info.st_mode & 0o077 and info.st_uid == os.geteuid()
 
 
 class _Parent:
@@ -202,23 +192,24 @@ class _Parent:
         is_root: whether it is the root. Known inside the block.
     """
 
-    __slots__ = ("_file", "_files", "_path", "is_root")
+    __slots__ = ("_file", "_files", "_path", "_root", "is_root")
 
     def __init__(self, files: RootedFiles, path: str) -> None:
-        self._files, self._path, self._file, self.is_root = files, path, -1, False
+        self._files, self._path = files, path
 
     def __enter__(self) -> tuple[int, str]:
         files, path = self._files, self._path
         name = path[files._start :] or "."
-        file, self.is_root = files._root()
-        if not self.is_root:
-            directory, _, name = name.rpartition("/")
-            file = files._opened(file, False, path, directory or ".", DIRECTORY)
-        self._file = file
-        return file, name
+        self._root, self.is_root = root, is_root = files._root()
+        if is_root:
+            return root.file, name
+        directory, _, name = name.rpartition("/")
+        self._file = files._opened(root, False, path, directory or ".", DIRECTORY)
+        return self._file, name
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._file)
+        if not self.is_root:
+            os.close(self._file)
 
 
 def _remove_directory(name: str, parent: int) -> None:
