@@ -134,7 +134,7 @@ def test_without_daemon_it_stays(place: Any) -> None:
     [
         (["--data-expire-after", "soon"], "'data_expire_after' is 'soon'"),
         (["--listen-port", "99999"], "'127.0.0.1:99999' is not an address to listen on"),
-        (["--workers", "0"], "'workers' is 0: write a whole number from 1 to 1024"),
+        (["--workers", "0"], "'workers' is 0: write a whole number, 1 at least"),
         (["--workers", "100000"], "'workers' is 100000: write a whole number from 1 to 1024"),
         (["--listen-adr", "x"], "No such option '--listen-adr'"),
         (["--working-dir", "nowhere"], "'nowhere' does not exist"),
