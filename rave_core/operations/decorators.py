@@ -98,7 +98,8 @@ def op(function: Callable[..., Any] | None = None, /, **keywords: object) -> Any
         takes: the roles of the columns whose values parameters take, by parameter: ``{"source": "address"}``. On pages,
             the cells of such columns lead to this operation.
         views: charts of the table on its page: ``[{"title": "Load", "mark": "line", "x": "ts", "y": "load"}]``. The
-            mark is ``line``, ``area`` or ``bars``; the column ``series`` makes a line of each of its values.
+            mark is a `rave_core.functions.page_hints.ChartMark`; the column ``series`` makes a line of each of its
+            values, and ``down`` is drawn downwards.
         groups: parameters that forms fold away together, by the title of the group.
         stale_while_revalidate: seconds (or ``"5m"``) after expiry in which the old result is served while a new one
             is made.

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
 from rave_core.errors import nearest
+from rave_core.functions.page_hints import ChartMark
 from rave_http.description.saved_calls import AskedCall, OperationName, Shared, Texts, Title
 from rave_http.description.time_spans import TimeSpan, time_before, written
 
@@ -21,8 +22,10 @@ COLUMNS: Final = 12
 STEP: Final = "step"
 """The variable that stands for the width of a bin of time."""
 MOST_CHOICES: Final = 200
-LINES: Final = ("line", "area")
+LINES: Final = ("line", "area", "stacked", "grid")
 """The marks of charts that go along an axis, such as one of time."""
+CHARTS: Final = get_args(ChartMark)
+"""The marks that draw a table."""
 _VARIABLE: Final = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})")
 _Name: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]\w{0,39}$")]
 _Short: TypeAlias = Annotated[str, msgspec.Meta(max_length=200)]
@@ -30,7 +33,7 @@ _Column: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=COLUMNS)]
 _Row: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 _Width: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=COLUMNS)]
 _Height: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=20)]
-Mark: TypeAlias = Literal["auto", "table", "line", "area", "bars"]
+Mark: TypeAlias = Literal["auto", "table", ChartMark]
 Place: TypeAlias = tuple[_Column, _Row, _Width, _Height]
 """Column, row, width and height in the grid."""
 
@@ -125,10 +128,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     Attributes:
         mark: ``auto`` shows it as its page does.
         x, y, series: columns of a chart; by default the first column, the first with numbers, and none.
+        down: the column whose values a line, an area, a stack or a grid draws downwards; empty for none.
         sort: the column by which a table is sorted, with a minus for the largest first.
         rows: how many rows of a table, or marks of a bar chart.
         link: by column, the call to which its values lead, such as ``flow/top?over={value}``.
-        compare: which earlier time a line or an area also shows, dashed: ``previous`` for the one just before, or how
+        compare: which earlier time such a chart also shows, dashed: ``previous`` for the one just before, or how
             much earlier it is, such as ``-1d`` or ``-1w``; empty for none.
     """
 
@@ -136,6 +140,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     x: _Short = ""
     y: _Short = ""
     series: _Short = ""
+    down: _Short = ""
     sort: _Short = ""
     rows: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
     link: dict[str, _Short] = msgspec.field(default_factory=dict)
@@ -145,12 +150,17 @@ class View(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Checks what types can't say.
 
         Raises:
-            ValueError: ``compare`` is no earlier time, or nothing along which there is one.
+            ValueError: ``compare`` is no earlier time, or the mark has no such thing.
         """
         if self.compare:
             time_before(self.compare)
-            if self.mark not in LINES:
-                raise ValueError(f"compare: only {' and '.join(LINES)} show an earlier time, not {self.mark}")
+            self._require_lines("compare", "show an earlier time")
+        if self.down:
+            self._require_lines("down", "draw in two directions")
+
+    def _require_lines(self, member: str, done: str) -> None:
+        if self.mark not in LINES:
+            raise ValueError(f"{member}: only {', '.join(LINES[:-1])} and {LINES[-1]} {done}, not {self.mark}")
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from rave_http.description.dashboards import CHARTS
 from rave_http.description.time_spans import PREVIOUS
 from rave_http.pages.templating import page
 from rave_http.protocol.responses import Page
@@ -34,6 +35,7 @@ class ExploreView:
         arguments: names and texts of the call, without its time.
         span: the time, in words.
         moves: labels and URLs of other times.
+        views: titles and URLs of the charts that the author wants, and whether it is the one that is shown.
         frames: titles and URLs of the parts.
         trouble: why there are none.
     """
@@ -43,8 +45,14 @@ class ExploreView:
     arguments: Sequence[tuple[str, str]]
     span: str = ""
     moves: Sequence[tuple[str, str]] = ()
+    views: Sequence[tuple[str, str, bool]] = ()
     frames: Sequence[tuple[str, str]] = ()
     trouble: str = ""
+
+    @property
+    def marks(self) -> Sequence[str]:
+        """The ways to draw the result."""
+        return (*CHARTS, "table", "auto")
 
     @property
     def compared(self) -> list[tuple[str, str]]:

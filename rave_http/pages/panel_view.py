@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rave_core.model import FOREVER, Entry, Status
 from rave_core.text.humanize import span
-from rave_http.pages.charts import Chart
+from rave_http.pages.chart import Chart
 from rave_http.pages.templating import page
 from rave_http.protocol.responses import Page
 from rave_http.protocol.times import iso

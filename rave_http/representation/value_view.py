@@ -14,7 +14,7 @@ from rave_core.errors import UnrenderableError
 from rave_core.rendering import is_table, json_of, part_of, plain, rows_of, text_of
 from rave_core.storage.product_cache import Remote
 from rave_http.pages.cells import Cell, cell_of, is_numeric
-from rave_http.pages.charts import Chart
+from rave_http.pages.chart import Chart
 from rave_http.pages.row_controls import RowControls
 from rave_http.pages.tree import Node, tree_of
 from rave_http.protocol.media_types import kind_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, get_args
 from urllib.parse import quote, urlencode
 
@@ -11,6 +11,7 @@ import msgspec
 from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
+from rave_core.functions.page_hints import PageView
 from rave_http.auth.authorizer import Authorizer
 from rave_http.description.dashboards import LINES, Mark, View, asked_by
 from rave_http.description.saved_calls import AskedCall
@@ -33,9 +34,12 @@ _CONTROLS: Final = {
     "x": "",
     "y": "",
     "series": "",
+    "down": "",
     "compare": PREVIOUS,
 }
 """What the page takes besides the arguments, each with ``view.`` before it, and what it is by default."""
+_DRAWING: Final = ("mark", "x", "y", "series", "down")
+"""Those that say how the result is drawn. If a question has none of them, the first view of the operation does."""
 _FRAME: Final = f"{PREFIX}frame"
 _FRAMES: Final = {"now": "This time", "before": "The earlier time", "rows": "The rows"}
 _MOST: Final = 1000
@@ -75,21 +79,22 @@ class Explore:
         if exported.operation.spec.time_range is None:
             raise Problem("not-found", f"{name} declares no time range, so it can't be explored in time")
         req.scope["rave"].operation = name
-        controls, call, frame = _read(req, name)
+        views = exported.operation.spec.hints.views
+        controls, call, frame = _read(req, name, views)
         if frame:
             await self._show_frame(req, resp, controls, call, frame)
             return
-        view = self._view(controls, call)
+        view = self._view(controls, call, views)
         made = await asyncio.to_thread(explore_page, name, view, base=self._panels.links.base)
         send_page(resp, made)
 
     on_head = on_get
 
-    def _view(self, controls: Mapping[str, str], call: AskedCall) -> ExploreView:
+    def _view(self, controls: Mapping[str, str], call: AskedCall, views: Sequence[PageView]) -> ExploreView:
         url = self._panels.links.to(f"/-/ui/explore/{quote(call.operation)}")
 
         def to(**changes: str) -> str:
-            return f"{url}?{urlencode([*call.pairs, *_written({**controls, **changes})])}"
+            return f"{url}?{urlencode([*call.pairs, *_written({**controls, **changes}, views)])}"
 
         try:
             span = self._span(controls)
@@ -105,6 +110,7 @@ class Explore:
             arguments=call.pairs,
             span=f"{span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M} UTC",
             moves=[*moves, *((label, to(**{"from": start, "to": "now"})) for label, start in PRESETS)],
+            views=[(each.title, to(**_drawing(each)), _drawing(each).items() <= controls.items()) for each in views],
             frames=[(_FRAMES[each], f"{to()}&{_FRAME}={each}") for each in _frames(controls)],
         )
 
@@ -132,7 +138,7 @@ class Explore:
         before = span if compare == NOTHING else span.before(compare)
         view = View(mark="table", rows=20)
         if name != "rows":
-            view = msgspec.convert({each: controls[each] for each in ("mark", "x", "y", "series")}, View)
+            view = msgspec.convert({each: controls[each] for each in _DRAWING}, View)
         asked = self._in_time(req, call, before if name == "before" else span)
         beside = []
         if name == "now" and before != span and view.mark in LINES:
@@ -152,14 +158,19 @@ def _frames(controls: Mapping[str, str]) -> list[str]:
     return ["now", *(["before"] if is_apart else []), "rows"]
 
 
-def _read(req: Request, name: str) -> tuple[dict[str, str], AskedCall, str]:
+def _drawing(view: PageView) -> dict[str, str]:
+    return {each: getattr(view, each) for each in _DRAWING}
+
+
+def _read(req: Request, name: str, views: Sequence[PageView]) -> tuple[dict[str, str], AskedCall, str]:
     """The controls, the call without its time, and the wanted frame, empty for the page.
 
     Raises:
         Problem: a control is unknown.
     """
     given = pairs(req.query_string, most=_MOST)
-    controls = dict(_CONTROLS)
+    is_drawn = any(each.removeprefix(PREFIX) in _DRAWING for each, _ in given if each.startswith(PREFIX))
+    controls = {**_CONTROLS, **(_drawing(views[0]) if views and not is_drawn else {})}
     frame = ""
     for each, text in given:
         control = each.removeprefix(PREFIX)
@@ -176,8 +187,14 @@ def _read(req: Request, name: str) -> tuple[dict[str, str], AskedCall, str]:
     return controls, AskedCall.of(name, [(each, text) for each, text in given if "." not in each and text]), frame
 
 
-def _written(controls: Mapping[str, str]) -> list[tuple[str, str]]:
-    return [(f"{PREFIX}{name}", text) for name, text in controls.items() if text != _CONTROLS[name]]
+def _written(controls: Mapping[str, str], views: Sequence[PageView]) -> list[tuple[str, str]]:
+    """The controls that a question needs: one that is drawn as the first view says has none of the drawing."""
+    first = _drawing(views[0]) if views else {name: _CONTROLS[name] for name in _DRAWING}
+    is_first = first.items() <= controls.items()
+    told = {name for name in controls if controls[name] != _CONTROLS[name] and (name not in _DRAWING or not is_first)}
+    if not is_first and not told & set(_DRAWING):
+        told.add("mark")
+    return [(f"{PREFIX}{name}", text) for name, text in controls.items() if name in told]
 
 
 def _wider(span: TimeSpan) -> TimeSpan:

@@ -14,12 +14,13 @@ from falcon.asgi import Request, Response
 from rave_core.errors import UnrenderableError
 from rave_core.rendering import is_table, rows_of
 from rave_core.rendering.tables import arrow_table
-from rave_http.description.dashboards import LINES, View
+from rave_http.description.dashboards import CHARTS, View
 from rave_http.description.saved_calls import AskedCall
 from rave_http.pages.axis import Moment, column_at, moments_of
 from rave_http.pages.cells import cell_of
-from rave_http.pages.charts import MOST_POINTS, Earlier, chart_of
+from rave_http.pages.charts import Earlier, chart_of
 from rave_http.pages.panel_view import PanelFrame, PanelValue, panel_page
+from rave_http.pages.points import MOST_POINTS
 from rave_http.protocol.problems import Problem
 from rave_http.protocol.responses import send_page
 from rave_http.representation.columns import columns_of
@@ -146,8 +147,8 @@ class PanelPages(ResultPages):
             ValueError: a column is not there.
         """
         sort = [view.sort] if view.sort else []
-        is_chart = view.mark in (*LINES, "bars")
-        most = MOST_POINTS if view.mark in LINES else view.rows
+        is_chart = view.mark in CHARTS
+        most = MOST_POINTS if is_chart and view.mark != "bars" else view.rows
         schema, rows, total = self._found(shown, most, sort=sort)
         names = schema.names
         if is_chart:
@@ -159,8 +160,10 @@ class PanelPages(ResultPages):
                 x=view.x,
                 y=view.y,
                 series=view.series,
+                down=view.down,
                 earlier=more.earlier,
                 moments=more.moments,
+                total=total,
             )
             return PanelValue(chart=drawn, links={}, notes=more.notes, is_pending=more.is_pending)
         written = written_rows(columns_of(schema, leads), rows, first=0, total=total)

@@ -30,7 +30,7 @@ from rave_http.description.saved_calls import AskedCall
 from rave_http.executors.foreign_code import ForeignCode
 from rave_http.namespaces.exported import ExportedOperation
 from rave_http.namespaces.live_catalog import LiveNamespaces
-from rave_http.pages.charts import Chart
+from rave_http.pages.chart import Chart
 from rave_http.pages.explore_view import explore_url
 from rave_http.pages.forms import form_fields
 from rave_http.pages.result_view import LineageRow, ResultFacts, result_page

@@ -23,11 +23,9 @@
     });
   }
   // Dragging over a chart in a frame chooses that time in the form of the page around it, and so do the arrow keys and Enter.
-  const plot = document.querySelector("svg[data-start]");
-  const form = plot && parent !== window ? parent.document.querySelector("form.asking") : null;
-  if (form && form.querySelector("#from")) {
+  const brush = (plot, form) => {
     const drawn = plot.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
-    drawn.setAttribute("height", "300");
+    drawn.setAttribute("height", String(plot.viewBox.baseVal.height));
     const at = event => {
       const box = plot.getBoundingClientRect();
       return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
@@ -76,7 +74,9 @@
         show(0, 0);
       }
     });
-  }
+  };
+  const form = parent !== window ? parent.document.querySelector("form.asking") : null;
+  if (form && form.querySelector("#from")) document.querySelectorAll("svg[data-start]").forEach(plot => brush(plot, form));
   const words = seconds => {
     if (seconds < 60) return Math.ceil(seconds) + " s";
     const minutes = Math.ceil(seconds / 60);

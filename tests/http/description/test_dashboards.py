@@ -88,7 +88,11 @@ def test_a_form_and_its_dashboard_say_the_same() -> None:
         ({"panels": panel(range=False)}, "compares with an earlier time, but has no 'range'"),
         (
             {"panels": panel(view={"mark": "bars", "compare": "-1w"})},
-            "only line and area show an earlier time, not bars",
+            "compare: only line, area, stacked and grid show an earlier time, not bars",
+        ),
+        (
+            {"panels": panel(view={"mark": "heat", "down": "n"})},
+            "down: only line, area, stacked and grid draw in two directions, not heat",
         ),
         ({"panels": panel(view={"mark": "line", "compare": "-0s"})}, "'-0s' is no earlier time; write 'previous'"),
         ({"annotations": [{"operation": "a/b", "time": ""}]}, "annotations"),

@@ -85,7 +85,10 @@ def beacons(
     return noted(_beaconing(selection.window, selection.slices, least, score, inside), selection)
 
 
-@op(time_range=("start", "end"))
+@op(
+    time_range=("start", "end"),
+    views=[{"title": "Who with whom", "mark": "sankey", "x": "src", "y": "duration", "series": "dst"}],
+)
 @typemap(
     least="flow_width", n="flow_number", start="flow_time", end="flow_time", source="flow_source",
     internal="flow_internal",

@@ -52,7 +52,14 @@ def top(
     return noted(steps.top(selection.window, selection.slices, n, by, over), selection)
 
 
-@op(time_range=("start", "end", "bin"))
+@op(
+    time_range=("start", "end", "bin"),
+    views=[
+        {"title": "Bytes", "mark": "area", "x": "ts", "y": "bytes"},
+        {"title": "Packets", "mark": "area", "x": "ts", "y": "packets"},
+        {"title": "Flows", "mark": "area", "x": "ts", "y": "flows"},
+    ],
+)
 @typemap(bin="flow_width", start="flow_time", end="flow_time", proto="flow_protocol", source="flow_source")
 @mime_type(ARROW)
 @expires(settling)

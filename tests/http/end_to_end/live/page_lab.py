@@ -75,6 +75,20 @@ def talkers(start: str = "", end: str = ""):
     return pyarrow.table(rows, schema=schema)
 
 
+@op(time_range=("start", "end"), views=[
+    {"title": "Both <ways>", "mark": "stacked", "x": "ts", "y": "sent_bytes", "series": "src", "down": "got_bytes"},
+    {"title": "Each", "mark": "grid", "x": "ts", "y": "sent_bytes", "series": "src"},
+    {"title": "When", "mark": "heat", "x": "ts", "y": "sent_bytes", "series": "dst"},
+    {"title": "Who with whom", "mark": "sankey", "x": "src", "y": "sent_bytes", "series": "dst"}])
+@typemap(start=str, end=str)
+def traffic(start: str = "2024-05-14T00:00:00Z", end: str = ""):
+    """What hosts send and get."""
+    first = dt.datetime.fromisoformat(start)
+    return [{"ts": first + dt.timedelta(hours=hour), "src": f"<b>{src}", "dst": "xyz"[(src + hour) % 3],
+             "sent_bytes": 1000 * (src + 1) * (hour % 6 + 1), "got_bytes": 500 * (src + 1)}
+            for hour in range(12) for src in range(3)]
+
+
 @op
 @typemap(int)
 def fresh(n: int = 1):
@@ -106,6 +120,6 @@ def fleeting_rows():
 __export__ |= {
     "measured": measured, "noted": noted, "parent": parent, "picture": picture, "letter": letter,
     "hostile": hostile, "fleeting_rows": fleeting_rows, "talkers": talkers, "flows_of": flows_of, "wait_of": wait_of,
-    "fresh": fresh,
+    "fresh": fresh, "traffic": traffic,
 }
 '''

@@ -70,6 +70,33 @@ def test_a_table_has_the_charts_of_its_author(service: Service) -> None:
     assert (page.count('<span class="name">'), few.count('<span class="name">')) == (3, 1)
 
 
+def test_an_operation_is_explored_by_the_charts_of_its_author(service: Service, browser: Browser) -> None:
+    """The first one unless another is asked for, and the others by links; each is SVG, with its numbers in words."""
+    asked = "view.from=2024-05-14&view.to=2024-05-15&view.compare=none"
+    browser.mode("phone")
+    browser.open(f"{service.url}/-/ui/explore/lab/traffic?{asked}")
+    assert (browser.said, browser.overflow(), browser.barriers()) == ([], 0, [])
+    views = "[...document.querySelectorAll('.views a')]"
+    assert browser.value(f"{views}.map(each => [each.innerText, each.ariaCurrent])") == [
+        ["Both <ways>", "true"],
+        *([title, None] for title in ("Each", "When", "Who with whom")),
+    ]
+    shown = []
+    for mode, url in zip(("phone", "dark", "light", "dark"), browser.value(f"{views}.map(e => e.href)"), strict=True):
+        browser.mode(mode)
+        browser.open(f"{url}&view.frame=now")
+        shown.append(
+            browser.value("[document.querySelector('figure').className, document.querySelector('details').textContent]")
+        )
+        assert (browser.said, browser.overflow(), browser.barriers()) == ([], 0, [])
+    assert [name for name, _ in shown] == ["chart", "chart grid", "chart heat", "chart flows"]
+    assert "<b>2, got_bytes" in shown[0][1]
+    assert "<b>2 → x" in shown[3][1]
+    plain = service.page(f"/-/ui/explore/lab/traffic?{asked}&view.mark=area").text
+    assert "<option selected>area</option>" in plain
+    assert 'aria-current="true"' not in plain
+
+
 def test_values_lead_only_where_an_operation_takes_them(service: Service) -> None:
     """What takes nothing says so; a misspelt parameter is named; programs learn of roles and units from the rows."""
     nowhere = service.page("/-/ui/leads?role=nothing&value=%3Cb%3E")
