@@ -11,9 +11,9 @@ from typing import Final
 
 from rave_core.engine.effects import RunBody
 from rave_core.errors import Signal, describe_error
-from rave_core.model import Call, Key, OperationSpec
+from rave_core.model import Call, Key
 from rave_core.operations.pools import Answers
-from rave_core.runtime.runtime import runtime_of
+from rave_core.runtime.runtime import Runtime, runtime_of
 from rave_core.telemetry.statistics import Statistics
 from rave_core.versions.loaded_files import loaded_files
 from rave_http.executors.child_channel import log_levels
@@ -33,7 +33,7 @@ class MisfitError(Signal):
 
 
 class SupersededError(MisfitError):
-    """Nor will it: its module was loaded anew meanwhile. The operation of the new one may run there."""
+    """Nor will it: its module was loaded anew meanwhile, with another version of the operation, which may run there."""
 
 
 def body_call(step: RunBody, number: int, trace: str) -> BodyCall:
@@ -48,7 +48,7 @@ def body_call(step: RunBody, number: int, trace: str) -> BodyCall:
         MisfitError: the body can't run in another process.
     """
     call, context = step.call, step.context
-    place = place_of(call.spec)
+    place = place_of(call, runtime_of(context))
     try:
         arguments = pickle.dumps((step.args, step.kwargs, call.args, call.named), protocol=5)
     except Exception as error:  # noqa: BLE001  # the code of a stranger
@@ -58,13 +58,13 @@ def body_call(step: RunBody, number: int, trace: str) -> BodyCall:
     return BodyCall(number, place, context.operation, call.key, _keys_around(step), arguments, done, trace, is_heard)
 
 
-def call_batch(operation: str, calls: Sequence[Call], number: int, trace: str) -> CallBatch:
+def call_batch(operation: str, calls: Sequence[Call], number: int, trace: str, runtime: Runtime) -> CallBatch:
     """Calls of one operation as a child needs them; see `body_call`.
 
     Raises:
         MisfitError: they can't run in another process.
     """
-    place = place_of(calls[0].spec)
+    place = place_of(calls[0], runtime)
     given = [(call.key, call.args, call.kwargs, call.named) for call in calls]
     try:
         arguments = pickle.dumps(given, protocol=5)
@@ -125,23 +125,28 @@ def _version_of(key: Key | None) -> str | None:
     return key.version if key is not None else None
 
 
-def place_of(spec: OperationSpec) -> Place:
-    """Where another process finds an operation.
+def place_of(call: Call, runtime: Runtime) -> Place:
+    """Where another process finds the operation of a call.
+
+    If its module was loaded anew meanwhile, that is the new one, as long as the version of the operation is the same.
 
     Raises:
         SupersededError: only an earlier module has it.
         MisfitError: nowhere.
     """
-    function = spec.function
+    function = call.spec.function
     place = Place(function.__module__ or "", function.__qualname__)
     module = sys.modules.get(place.module)
     if place.module in ("__main__", "__mp_main__") or module is None:
         raise MisfitError(f"there is no module {place.module!r} to import it from")
     found = find(module, place.qualname)
-    if found is None or found.function is not function:
-        if getattr(inspect.unwrap(function), "__globals__", None) is not vars(module):
-            raise SupersededError(f"{place.module} was loaded anew meanwhile")
+    if found is not None and found.function is function:
+        return place
+    if getattr(inspect.unwrap(function), "__globals__", None) is vars(module):
         raise MisfitError(f"it can't be found: {place.module} has no such {place.qualname!r}, or another one by now")
+    version = _version_of(call.key)
+    if found is None or version is None or found.resolved_in(runtime).binder.version != version:
+        raise SupersededError(f"{place.module} was loaded anew meanwhile")
     return place
 
 

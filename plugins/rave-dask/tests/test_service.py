@@ -28,13 +28,15 @@ from pathlib import Path
 
 from rave_core import op, op_file, typemap, mime_type
 
+NOTES = Path(__file__).parents[1] / "notes"  # a file beside the code would have the service load it anew
+
 
 @op
 @typemap(int)
 @mime_type("text/plain")
 def where(n):
     """Who computed it."""
-    with open(__file__ + ".runs", "a") as note:
+    with open(NOTES / "runs", "a") as note:
         note.write(f"{n} ")
     time.sleep(0.2)
     return f"first {n} by {os.getppid()}"
@@ -52,8 +54,8 @@ def sheet(path, n):
 @typemap(str)
 def endless(name):
     """Notes its process, and sleeps on until it may end."""
-    Path(f"{__file__}.{name}").write_text(str(os.getpid()))
-    while not Path(f"{__file__}.{name}.end").exists():
+    (NOTES / name).write_text(str(os.getpid()))
+    while not (NOTES / f"{name}.end").exists():
         time.sleep(0.05)
     return f"{name} by {os.getpid()}"
 
@@ -62,9 +64,9 @@ def endless(name):
 @typemap(str)
 def queued(name):
     """Notes its turn; a held one goes on once it may."""
-    with open(__file__ + ".turns", "a") as note:
+    with open(NOTES / "turns", "a") as note:
         note.write(f"{name} ")
-    while name.startswith("held") and not Path(f"{__file__}.{name}").exists():
+    while name.startswith("held") and not (NOTES / name).exists():
         time.sleep(0.02)
     return name
 
@@ -109,9 +111,14 @@ class Running:
     cluster: Any
     process: Any = None
 
+    @property
+    def notes(self) -> Path:
+        """Where bodies leave notes, and look for such as let them end."""
+        return self.code.parents[1] / "notes"
+
     def start(self) -> None:
         """Starts it, and waits until it answers."""
-        place = self.code.parent.parent
+        place = self.code.parents[1]
         environ = {**os.environ, "RAVE_CONFIG": str(place / "rave.toml"), "HOME": str(place)}
         with open(place / "log", "ab") as log:
             command = [str(Path(sys.executable).parent / "rave"), "serve"]
@@ -128,12 +135,12 @@ class Running:
 
     def noted(self, name: str) -> int:
         """The process of the body ``endless``."""
-        note = Path(f"{self.code}.{name}")
+        note = self.notes / name
         return int(wait_for(lambda: note.exists() and note.read_text(), "the body"))
 
     def turns(self) -> list[str]:
         """Who had a turn in ``queued`` so far."""
-        note = Path(f"{self.code}.turns")
+        note = self.notes / "turns"
         return note.read_text().split() if note.exists() else []
 
     def trouble(self) -> str:
@@ -155,6 +162,7 @@ def service(own_cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """The service."""
     place = tmp_path_factory.mktemp("service")
     (place / "lab").mkdir()
+    (place / "notes").mkdir()
     code = place / "lab" / "__init__.py"
     code.write_text(CODE)
     port = free_port()
@@ -194,7 +202,7 @@ def test_a_hundred_clients_get_the_result_of_one_run(service: Running) -> None:
     (answer,) = answers
     assert re.fullmatch(r"(first|second) 1 by \d+", answer)
     assert int(answer.split()[-1]) not in {each.pid for each in service.cluster.below(service.process)}
-    assert Path(f"{service.code}.runs").read_text().split().count("1") == 1
+    assert (service.notes / "runs").read_text().split().count("1") == 1
 
 
 def test_metrics_and_the_status_page_tell_of_the_cluster(service: Running) -> None:
@@ -250,7 +258,7 @@ def test_bodies_wait_for_their_resources_and_those_with_a_higher_priority_come_f
         waiting = {"executing": 1, "constrained": 2}
         wait_for(lambda: service.cluster.task_counts() == waiting, "both to be at the worker")
     finally:
-        Path(f"{service.code}.held").touch()  # else it would keep the one ``PLACE`` from all other tests
+        (service.notes / "held").touch()  # else it would keep the one ``PLACE`` from all other tests
     wait_for(lambda: {"second", "third"} < set(service.turns()), "all three")
     assert [name for name in service.turns() if name in ("second", "third")] == ["third", "second"]
 
@@ -260,7 +268,7 @@ def test_a_killed_worker_of_the_service_takes_its_body_with_it(service: Running)
     ticket = requests.get(f"{service.url}/lab/endless?name=killed", headers={"Prefer": "respond-async"}, timeout=30)
     own = service.noted("killed")
     (worker,) = service.workers()
-    Path(f"{service.code}.killed").unlink()
+    (service.notes / "killed").unlink()
     os.kill(int(worker.removeprefix("worker-")), signal.SIGKILL)
     wait_for(lambda: not service.cluster.is_running(own), "the end of the body", 4)
     assert requests.get(f"{service.url}{ticket.headers['Location']}", timeout=60).status_code == 202
@@ -273,7 +281,7 @@ def test_a_killed_service_leaves_nothing_behind_and_the_next_one_computes_once(s
     ticket = requests.get(f"{service.url}/lab/endless?name=orphan", headers={"Prefer": "respond-async"}, timeout=30)
     own = service.noted("orphan")
     gone = [own, *(each.pid for each in service.cluster.below(service.process))]
-    Path(f"{service.code}.orphan").unlink()
+    (service.notes / "orphan").unlink()
     service.process.kill()
     service.process.wait()
     wait_for(lambda: not any(map(service.cluster.is_running, gone)), "the end of the service and its body")
@@ -281,7 +289,7 @@ def test_a_killed_service_leaves_nothing_behind_and_the_next_one_computes_once(s
     with ThreadPoolExecutor(2) as clients:
         answers = [clients.submit(service.get, "/lab/endless?name=orphan") for _ in range(2)]
         again = service.noted("orphan")
-        Path(f"{service.code}.orphan.end").touch()
+        (service.notes / "orphan.end").touch()
         texts = {each.result().text for each in answers}
     assert again != own
     assert texts == {f"orphan by {again}"}
@@ -296,7 +304,7 @@ def test_a_body_under_way_finishes_while_workers_of_the_service_are_replaced(ser
         wait_for(lambda: "held-on" in service.turns(), "the body")
         service.process.send_signal(signal.SIGHUP)
         wait_for(lambda: service.workers() - {worker}, "the next worker")
-        Path(f"{service.code}.held-on").touch()
+        (service.notes / "held-on").touch()
         assert waiting.result().text == "held-on"
     assert service.turns().count("held-on") == 1
     wait_for(lambda: worker not in service.workers(), "the end of the old worker")

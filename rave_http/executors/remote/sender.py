@@ -84,7 +84,7 @@ class BodySender:
             UnfitWorkerError, BusyError: as by `pack`.
         """
         try:
-            batch = call_batch(operation, calls, next(self._numbers), current_trace.get())
+            batch = call_batch(operation, calls, next(self._numbers), current_trace.get(), runtime)
         except MisfitError as misfit:
             raise _stays(operation, misfit) from None
         self._leave_probe(runtime)

@@ -7,13 +7,14 @@ import pickle
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from rave_core import Runtime, Settings, using
+from rave_core import Runtime, Settings, op, using
 from rave_http.executors import BusyError, UnfitWorkerError
 from rave_http.executors.handover import MisfitError
 from rave_http.executors.remote import Answer, BodyHost, BodySender, RemoteBody
@@ -25,6 +26,16 @@ def handed_over(remote: RemoteBody) -> Answer:
     """What the worker answers, in this process."""
     host = BodyHost("there", idle=1)
     return host.run(remote, is_wanted=lambda: True, tell=lambda *_: None, relay=lambda _: None)
+
+
+def loaded_again(module: ModuleType) -> ModuleType:
+    """Another module of the same file and name."""
+    spec = module.__spec__
+    assert spec is not None
+    assert spec.loader is not None
+    made = module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
 
 
 def test_a_worker_with_another_release_refuses_a_body(make_runtime: Callable[..., Runtime], bodies: Any) -> None:
@@ -42,8 +53,8 @@ def test_a_call_whose_code_was_replaced_is_asked_for_again(
     make_runtime: Callable[..., Runtime], bodies: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its module was loaded anew while it waited. An operation that its name does not lead to stays a mistake."""
-    call, anew = bodies.half.bind(1), ModuleType(bodies.__name__)
-    exec(Path(bodies.__file__).read_text("utf-8"), vars(anew))
+    call, anew = bodies.half.bind(1), loaded_again(bodies)
+    monkeypatch.setattr(anew, "half", op(version="2")(anew.half.function))
     with using(make_runtime()) as runtime:
         sender = BodySender(runtime.settings, {})
         with monkeypatch.context() as patch:
@@ -53,6 +64,19 @@ def test_a_call_whose_code_was_replaced_is_asked_for_again(
         monkeypatch.delattr(bodies, "half")
         with pytest.raises(UnfitWorkerError, match="has no such 'half', or another one by now"):
             sender.pack_calls("bodies/half", [call], runtime)
+
+
+def test_a_call_whose_module_was_loaded_again_with_the_same_code_goes_on(
+    make_runtime: Callable[..., Runtime], bodies: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an edit of something else in its namespace: the worker finds the operation in the same place."""
+    call, anew = bodies.half.bind(1), loaded_again(bodies)
+    with using(make_runtime()) as runtime:
+        sender = BodySender(runtime.settings, {})
+        before = pickle.loads(sender.pack_calls("bodies/half", [call], runtime).content)
+        monkeypatch.setitem(sys.modules, bodies.__name__, anew)
+        after = pickle.loads(sender.pack_calls("bodies/half", [call], runtime).content)
+    assert (after.body.place, after.body.version) == (before.body.place, before.body.version)
 
 
 def test_secrets_in_settings_do_not_travel(bodies: Any, tmp_path: Path) -> None:
