@@ -45,3 +45,10 @@ def columns_of(schema: Any, leads: Mapping[str, str] | None = None) -> Sequence[
 def _text(metadata: Mapping[bytes, bytes] | None, key: bytes) -> str:
     text = (metadata or {}).get(key, b"").decode("utf-8", "replace")
     return text if len(text) <= _LONGEST and text.isprintable() else ""
+
+
+def plain_column(column: Any) -> Any:
+    """A column of Arrow with its own values in place of numbers in a dictionary."""
+    import pyarrow
+
+    return column.cast(column.type.value_type) if pyarrow.types.is_dictionary(column.type) else column

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, Final
 
 from cachetools import LRUCache
 
 from rave_http.protocol.problems import Problem
+from rave_http.representation.columns import plain_column
+from rave_http.representation.row_order import RowOrder
 from rave_http.representation.table_query import Condition, TableQuery
 
 MOST_SORTED: Final = 10_000_000
-"""Rows that are sorted at most; conditions make them fewer."""
+"""Rows that are sorted as a whole at most; a page of them needs no such sort."""
 MOST_VALUES: Final = 20
 """Values that are counted for a column, the most frequent ones."""
-_ORDERS_BYTES: Final = 128 << 20
+_BLOCK: Final = 10_000
+"""Ranks that are found at once: a hundred pages."""
+_KEPT_BYTES: Final = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +29,16 @@ class Matching:
 
     Attributes:
         table: with the wanted columns, and all its rows.
-        places: of the wanted rows, in order, as an Arrow array; ``None`` for all as they are.
+        places: of the wanted rows, in order or, if there is an ``order``, as they are in the table; an Arrow array;
+            ``None`` for all.
         counts: the most frequent values of the facet among the wanted rows, and how often each occurs.
+        order: finds the rows of some ranks; ``None`` if the rows stand in their order.
     """
 
     table: Any
     places: Any = None
     counts: tuple[tuple[Any, int], ...] = ()
+    order: KeptOrder | None = None
 
     @property
     def total(self) -> int:
@@ -39,16 +47,57 @@ class Matching:
 
     def part(self, start: int, count: int) -> Any:
         """Up to ``count`` wanted rows from the one at ``start`` on, as an Arrow table."""
+        if self.order is not None:
+            return self.table.take(self.order.places(start, min(self.total, start + count)))
         if self.places is None:
             return self.table.slice(start, count)
         return self.table.take(self.places.slice(start, count))
 
+    def in_order(self) -> Matching:
+        """The same, for whoever reads all rows: sorted at once.
+
+        Raises:
+            Problem: there are too many rows to sort.
+        """
+        return self if self.order is None else replace(self, places=self.order.all(), order=None)
+
+
+class KeptOrder:
+    """An order whose parts are found when they are wanted, and then kept."""
+
+    def __init__(self, order: RowOrder, keep: Callable[[Any, Callable[[], Any]], Any]) -> None:
+        """Asks ``keep`` for what is kept under a name; it makes what is not."""
+        self._order = order
+        self._keep = keep
+
+    def places(self, start: int, stop: int) -> Any:
+        """The places in the table of the rows from one rank up to another, which is excluded, as an Arrow array."""
+        import pyarrow
+
+        first = start // _BLOCK
+        blocks = [self._block(at) for at in range(first, max(first + 1, -(-stop // _BLOCK)))]
+        return pyarrow.concat_arrays(blocks).slice(start - first * _BLOCK, max(0, stop - start))
+
+    def all(self) -> Any:
+        """The places of all rows, as an Arrow array.
+
+        Raises:
+            Problem: there are too many.
+        """
+        count = len(self._order)
+        if count > MOST_SORTED:
+            raise _misfit(f"{count:,} rows are too many to sort: {MOST_SORTED:,} at most; add conditions", "sort")
+        return self._keep("all", lambda: self._order.places(0, count))
+
+    def _block(self, at: int) -> Any:
+        return self._keep(at, lambda: self._order.places(at * _BLOCK, (at + 1) * _BLOCK))
+
 
 class TableRows:
-    """Finds rows, and remembers recent orders: the next page needs the same. Safe for threads."""
+    """Finds rows, and remembers what it found of recent queries: the next page needs the same. Safe for threads."""
 
     def __init__(self) -> None:
-        self._orders: LRUCache[tuple[str, TableQuery], Any] = LRUCache(_ORDERS_BYTES, getsizeof=_bytes)
+        self._kept: LRUCache[tuple[Any, ...], Any] = LRUCache(_KEPT_BYTES, getsizeof=_bytes)
         self._lock = Lock()
 
     def find(self, table: Any, query: TableQuery, *, digest: str = "") -> Matching:
@@ -60,45 +109,57 @@ class TableRows:
             digest: of the table; equal ones have equal rows. Empty if unknown.
 
         Raises:
-            Problem: a value of a condition does not fit its column, or there are too many rows to sort.
+            Problem: a value of a condition does not fit its column, or a column has no order.
         """
-        places = self._places(table, query, digest)
-        counts: tuple[tuple[Any, int], ...] = ()
-        if query.facet is not None:
-            counts = _counts(table.column(query.facet), places)
-        return Matching(table if query.columns is None else table.select(list(query.columns)), places, counts)
+        places = self._keep((digest, query.where), lambda: _filtered(table, query)) if query.where else None
+        return Matching(
+            table if query.columns is None else table.select(list(query.columns)),
+            places,
+            () if query.facet is None else self._counts(table, query, query.facet, places, digest),
+            self._order(table, query, places, digest) if query.sort else None,
+        )
 
-    def _places(self, table: Any, query: TableQuery, digest: str) -> Any:
-        if not (query.where or query.sort):
-            return None
-        place = (digest, TableQuery(where=query.where, sort=query.sort))
+    def _order(self, table: Any, query: TableQuery, places: Any, digest: str) -> KeptOrder:
+        import pyarrow
+
+        try:
+            order = RowOrder(table, query.sort, places)
+        except (pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError) as error:  # by the type of the column
+            raise _misfit("columns of lists and structures have no order", "sort") from error
+        return KeptOrder(order, lambda name, make: self._keep((digest, query.where, query.sort, name), make))
+
+    def _counts(
+        self, table: Any, query: TableQuery, facet: int, places: Any, digest: str
+    ) -> tuple[tuple[Any, int], ...]:
+        found = self._keep((digest, query.where, facet), lambda: _counted(table.column(facet), places))
+        return tuple((each["values"], each["counts"]) for each in found.to_pylist())
+
+    def _keep(self, place: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """What is kept under a place, whose first part is the digest of the table; else it is made."""
         with self._lock:
-            known = self._orders.get(place) if digest else None
+            known = self._kept.get(place) if place[0] else None
         if known is not None:
             return known
-        found = _sorted(table, query, _filtered(table, query))
-        if digest and found.nbytes <= _ORDERS_BYTES // 2:
+        found = make()
+        if place[0] and found.nbytes <= _KEPT_BYTES // 2:
             with self._lock:
-                self._orders[place] = found
+                self._kept[place] = found
         return found
 
 
-def _bytes(places: Any) -> int:
-    return int(places.nbytes)
+def _bytes(found: Any) -> int:
+    return int(found.nbytes)
 
 
 def _filtered(table: Any, query: TableQuery) -> Any:
-    """The places of the rows that fulfil all conditions; ``None`` for all."""
+    """The places of the rows that fulfil all conditions, of which there is at least one."""
+    import pyarrow
     import pyarrow.compute as pc
 
     mask = None
     for condition in query.where:
         holds = _mask(table.column(condition.column), condition)
         mask = holds if mask is None else pc.and_(mask, holds)
-    if mask is None:
-        return None
-    import pyarrow
-
     found = pc.indices_nonzero(mask)
     return found.cast(pyarrow.uint32()) if len(table) < 1 << 32 else found
 
@@ -107,7 +168,7 @@ def _mask(column: Any, condition: Condition) -> Any:
     """Whether each value fulfils a condition. What is missing fulfils none, but ``!=`` and the empty ``=``."""
     import pyarrow.compute as pc
 
-    column, operator = _plain(column), condition.operator
+    column, operator = plain_column(column), condition.operator
     if operator == "~":
         return pc.fill_null(pc.match_substring(_texts(column), condition.text, ignore_case=True), False)
     if not condition.text and operator in ("=", "!="):
@@ -118,12 +179,6 @@ def _mask(column: Any, condition: Condition) -> Any:
     compare = {"=": pc.equal, "!=": pc.not_equal, "<": pc.less, "<=": pc.less_equal, ">": pc.greater}
     compared = compare.get(operator, pc.greater_equal)(column, _value(column.type, condition))
     return pc.fill_null(compared, operator == "!=")
-
-
-def _plain(column: Any) -> Any:
-    import pyarrow
-
-    return column.cast(column.type.value_type) if pyarrow.types.is_dictionary(column.type) else column
 
 
 def _is_text(kind: Any) -> bool:
@@ -162,37 +217,17 @@ def _zoned(text: str) -> str:
     return text if text.endswith("Z") or "+" in clock or "-" in clock else f"{text}Z"
 
 
-def _sorted(table: Any, query: TableQuery, places: Any) -> Any:
-    if not query.sort:
-        return places
+def _counted(column: Any, places: Any) -> Any:
+    """The most frequent values of a column among the rows at ``places``, and how often each occurs, by Arrow."""
     import pyarrow
     import pyarrow.compute as pc
 
-    count = len(table) if places is None else len(places)
-    if count > MOST_SORTED:
-        raise _misfit(f"{count:,} rows are too many to sort: {MOST_SORTED:,} at most; add conditions", "sort")
-    keys = {str(at): _plain(table.column(column)) for at, (column, _) in enumerate(query.sort)}
-    keyed = pyarrow.table(keys) if places is None else pyarrow.table(keys).take(places)
-    order = [(str(at), "descending" if is_down else "ascending") for at, (_, is_down) in enumerate(query.sort)]
-    try:
-        found = pc.sort_indices(keyed, sort_keys=order)
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, TypeError) as error:  # by the type of the column
-        raise _misfit("columns of lists and structures have no order", "sort") from error
-    return found.cast(pyarrow.uint32()) if places is None else places.take(found)
-
-
-def _counts(column: Any, places: Any) -> tuple[tuple[Any, int], ...]:
-    """The most frequent values of a column among the rows at ``places``, and how often each occurs."""
-    import pyarrow
-    import pyarrow.compute as pc
-
-    wanted = _plain(column) if places is None else _plain(column).take(places)
+    wanted = plain_column(column) if places is None else plain_column(column).take(places)
     try:
         found = pc.value_counts(wanted)
     except pyarrow.ArrowNotImplementedError as error:
         raise _misfit("columns of lists and structures can't be counted", "facet") from error
-    order = pc.sort_indices(found.field("counts"), sort_keys=[("", "descending")])[:MOST_VALUES]
-    return tuple((each["values"], each["counts"]) for each in found.take(order).to_pylist())
+    return found.take(pc.sort_indices(found.field("counts"), sort_keys=[("", "descending")])[:MOST_VALUES])
 
 
 def _misfit(detail: str, parameter: str = "where") -> Problem:

@@ -98,9 +98,8 @@ class ProductRows:
         resp.set_headers({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
         resp.append_header("Vary", "Accept")
         if wish.form in FORMS:
-            is_part = wish.page is not None or wish.limit is not None
-            pieces = stream_of(matching, wish.form, start=start if is_part else 0, count=limit if is_part else None)
             resp.content_type = FORMS[wish.form]
+            pieces = await _pieces(matching, wish, start, limit)
             if req.method != "HEAD":
                 resp.stream = _streamed(pieces)
             return
@@ -137,6 +136,13 @@ def _send_fragment(resp: Response, content: bytes) -> None:
 def _fragment(matching: Matching, start: int, limit: int) -> bytes:
     found = [list(row) for row in rows_of(matching.part(start, limit), "html").rows]
     return fragment(written_rows(columns_of(matching.table.schema), found, first=start, total=matching.total))
+
+
+async def _pieces(matching: Matching, wish: RowsWish, start: int, limit: int) -> Iterator[bytes]:
+    """The page that is wished; all rows if none is."""
+    if wish.page is None and wish.limit is None:
+        return stream_of(await asyncio.to_thread(matching.in_order), wish.form)
+    return stream_of(matching, wish.form, start=start, count=limit)
 
 
 async def _streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -14,7 +14,9 @@ import pytest
 
 from rave_core.errors import UnrenderableError
 from rave_http.protocol.problems import Problem
+from rave_http.representation import table_rows
 from rave_http.representation.row_forms import BATCH, GROUP, stream_of
+from rave_http.representation.row_order import RowOrder
 from rave_http.representation.table_query import read_table_query
 from rave_http.representation.table_rows import Matching, TableRows
 
@@ -93,10 +95,33 @@ def test_rows_are_sorted() -> None:
     assert places(found(sort="-a=b", where="bytes=10")) == [4, 1]
 
 
-def test_the_next_page_needs_no_new_order() -> None:
-    """It is remembered for the digest of the table."""
+def test_the_next_page_needs_no_new_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a count that somebody asked for: both are remembered for the digest of the table."""
     rows = TableRows()
-    assert found(rows, sort="-bytes").places is found(rows, sort="-bytes", columns="a=b").places
+    found(rows, sort="-bytes").part(0, 2)
+    counts = found(rows, facet="kind").counts
+    monkeypatch.setattr(RowOrder, "places", None)
+    monkeypatch.setattr(pyarrow.compute, "value_counts", None)
+    assert found(rows, sort="-bytes", columns="a=b").part(2, 2).column(0).to_pylist() == [2, 5]
+    assert found(rows, facet="kind").counts == counts
+
+
+def test_any_part_of_an_order_is_found() -> None:
+    """Also one that lies in several of the blocks that are kept, and one behind the last row."""
+    table = pyarrow.table({"n": range(25_000)})
+    matching = TableRows().find(table, read_table_query(["n"], sort=["-n"]), digest="d")
+    assert matching.part(9_000, 12_000).column(0).to_pylist() == list(range(15_999, 3_999, -1))
+    assert matching.part(24_999, 5).column(0).to_pylist() == [0]
+    assert matching.part(25_000, 5).num_rows == matching.part(90_000, 5).num_rows == 0
+
+
+def test_too_many_rows_are_sorted_for_pages_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever wants all of them is told."""
+    monkeypatch.setattr(table_rows, "MOST_SORTED", 4)
+    assert places(found(sort="-bytes")) == [0, 2, 1, 4, 3]
+    with pytest.raises(Problem, match="5 rows are too many to sort: 4 at most"):
+        found(sort="-bytes").in_order()
+    assert places(found(sort="-bytes", where="bytes>=10").in_order()) == [0, 2, 1, 4]
 
 
 def test_values_are_counted() -> None:
@@ -114,7 +139,7 @@ def test_a_long_table_is_streamed_in_pieces() -> None:
     """In every form with the same rows, whatever the length."""
     count = 2 * BATCH + 7
     table = pyarrow.table({"n": list(range(count)), "text": [f'{n},"x"' for n in range(count)]})
-    matching = TableRows().find(table, read_table_query(["n", "text"], sort=["-n"]))
+    matching = TableRows().find(table, read_table_query(["n", "text"], sort=["-n"])).in_order()
     assert len(list(stream_of(matching, "csv"))) == 4
     read = list(csv.reader(io.StringIO(streamed(matching, "csv").decode())))
     assert (read[0], read[1], read[-1]) == (["n", "text"], [str(count - 1), f'{count - 1},"x"'], ["0", '0,"x"'])
