@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from rave_core import Options, ThreadPool
@@ -144,7 +144,7 @@ def _named(files: Group, left_out: LeftOut) -> LeftOut:
         return left_out
     place, mark, first = left_out.first.partition(PLACED)
     file = files[int(place)] if mark else files[0]
-    return LeftOut(left_out.lines, left_out.losses, first=f"{file.name}: {first if mark else left_out.first}")
+    return replace(left_out, first=f"{file.name}: {first if mark else left_out.first}")
 
 
 def _read(unseen: Sequence[Group], chosen: dict[Group, Group | list[Piece] | None]) -> None:

@@ -70,6 +70,14 @@ SAMPLED = (
 )
 """NetFlow v5 of a router that looks at one packet of 100: a flow of 10 packets and 1000 bytes of the sample."""
 
+BREAKS = (
+    "eNrjWcrEwMDIzljByZfNAAaMYFKHhQEOQCJ8QPyDmYEBiBjYGRQYWBlQ5OtBNBNULzdDCFgdkMfKyGDCMOPmFb1FQI7CWwi9jPkqmGaE6k+B0i+YAx"
+    "jYmEDm8DAwMjEcYEgxPsbDwAE2n1wzX6KZyYhkJm5/gCDcH0xMOOzcgcPOV4T9QbKZr8nyBzPYHKidjMw47DyDw843hP1Bsplv8fiDUNg8wGHmBwrC"
+    "G5eZHwm7E6ffv+Aw8xMF4YnLzM943MnBEADLM0g5mwGctmE0IxIfluWZcYiD+HNh8g2cDHn5eakMTA1TGLjgGRhCw/hcDPgBTD0uQEg/eiDBHAwAJi"
+    "eWMg=="
+)
+"""NetFlow v5 of three engines of one router, with ten flows: the numbers of messages jump in the last two."""
+
 
 def write(content: str, directory: Path) -> Path:
     """Puts one of them into a directory, under the name of its time."""

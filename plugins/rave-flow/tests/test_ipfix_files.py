@@ -63,10 +63,10 @@ def data(number: int, *records: bytes) -> bytes:
     return struct.pack(">HH", number, 4 + len(content)) + content
 
 
-def message(*sets: bytes, domain: int = 1) -> bytes:
-    """A message that is exported ten seconds after `START`."""
+def message(*sets: bytes, domain: int = 1, number: int = 0) -> bytes:
+    """A message that is exported ten seconds after `START`, and that of its first record."""
     content = b"".join(sets)
-    return struct.pack(">HHIII", 10, 16 + len(content), START + 10, 0, domain) + content
+    return struct.pack(">HHIII", 10, 16 + len(content), START + 10, number, domain) + content
 
 
 def biflow(port: int, extra: bytes, *, start: float = 0.25, sent: int = 1500) -> bytes:
@@ -203,14 +203,13 @@ def test_records_without_amounts_are_no_flows(serving: Serve, directory: Path) -
     ],
     ids=["one of 100", "one and 999 between", "none between", "each"],
 )
-def test_that_packets_were_sampled_is_said(
-    serving: Serve, directory: Path, fields: Fields, values: bytes, *, is_sampled: bool
-) -> None:
+def test_that_packets_were_sampled_is_said(fields: Fields, values: bytes, *, is_sampled: bool) -> None:
     """Of the flows of that exporter: their amounts are those of the sample."""
     first = message(options(300, fields), data(300, values), template(256, FIELDS), data(256, biflow(1, b"")))
-    (directory / "a.ipfix").write_bytes(first + message(template(256, FIELDS), data(256, biflow(2, b"")), domain=2))
-    serving(directory)
-    assert left_out(count()) == ({"losses": {"sampled": 1}} if is_sampled else {})
+    found = Ipfix("file")
+    rest = message(template(256, FIELDS), data(256, biflow(2, b"")), domain=2)
+    assert len(list(found.flows(BytesIO(first + rest)))) == 2
+    assert found.sampled == is_sampled
 
 
 def test_a_template_without_fields_stops_nothing(serving: Serve, directory: Path) -> None:
@@ -284,6 +283,34 @@ def test_of_a_cut_file_what_is_whole_counts(serving: Serve, directory: Path, cut
     serving(directory)
     assert [row[1] for row in flows("sport")] == [1, 4]
     assert left_out(count())["lines"] == {"line": 2}
+
+
+def test_records_that_never_came_are_said(serving: Serve, directory: Path) -> None:
+    """Of each domain, with every answer. Records of options have numbers too, templates have none."""
+    rate = [options(300, [(302, 8, 0), (34, 4, 0)]), data(300, struct.pack(">QI", 1, 1))]
+    sets = [template(256, FIELDS), data(256, biflow(1, b""), biflow(2, b""))]
+    content = [
+        message(*sets, *rate, number=2**32 - 2),
+        message(*sets, domain=2, number=70),
+        message(data(256, biflow(3, b"")), number=11),
+        message(data(256, biflow(4, b"")), domain=2, number=72),
+    ]
+    (directory / "a.ipfix").write_bytes(b"".join(content))
+    serving(directory)
+    for table in (count(), count()):
+        assert table["flows"].to_pylist() == [6]
+        assert left_out(table) == {"missing": {"domain 1": 10}}
+    said = b"10 records of exporters never came, as the numbers of their messages show: 10 of domain 1"
+    assert said in table.schema.metadata[b"rave.notes"]
+
+
+def test_a_set_larger_than_its_message_is_said() -> None:
+    """With all behind it; a set that is smaller than its own head, too."""
+    large = message(template(256, FIELDS), data(256, biflow(1, b"")), struct.pack(">HH", 256, 99) + bytes(9))
+    small = message(template(256, FIELDS), data(256, biflow(2, b"")), struct.pack(">HH", 256, 3) + bytes(9))
+    found = Ipfix("file")
+    assert len(list(found.flows(BytesIO(large + small + message(data(256, biflow(3, b""))))))) == 3
+    assert (found.faults, found.first) == ({"line": 2}, (2, "is damaged, with the rest of its message"))
 
 
 def test_what_is_no_ipfix_is_named(serving: Serve, directory: Path) -> None:

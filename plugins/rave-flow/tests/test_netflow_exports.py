@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from log_texts import left_out
-from netflow_files import BIFLOW, LATE, NSEL, SAMPLED, SENT, V5, V9, write
+from netflow_files import BIFLOW, BREAKS, LATE, NSEL, SAMPLED, SENT, V5, V9, write
 from rave_flow.operations import count, top
 from rave_flow.silk import rwcut, rwfilter
 
@@ -85,3 +85,13 @@ def test_estimates_from_a_sample_are_said(serving: Serve, directory: Path) -> No
     serving(directory)
     assert [row[4:] for row in flows()] == [[100_000, 1000]]
     assert left_out(count()) == {"losses": {"sampled": 1}}
+
+
+def test_breaks_in_the_numbers_of_messages_are_said(serving: Serve, directory: Path) -> None:
+    """Of each exporter, as nfcapd counted them: flows may be missing."""
+    write(BREAKS, directory)
+    serving(directory)
+    table = count()
+    assert table["flows"].to_pylist() == [10]
+    assert left_out(table) == {"breaks": {"127.0.0.1 (version 5, id 1)": 1, "127.0.0.1 (version 5, id 2)": 1}}
+    assert b"2 breaks in the numbers of exporters' messages: 1 of 127.0.0.1" in table.schema.metadata[b"rave.notes"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rave_flow.errors import UnreadableError
@@ -110,7 +110,7 @@ class BundleReading:
             self._fail(place, file, UnreadableError(why))
             return
         first = f"{place}{PLACED}{told.first}" if told.first else ""
-        self.left_out += LeftOut(told.lines, told.losses, first=first)
+        self.left_out += replace(told, first=first)
         yield from tables
 
     def _fail(self, place: int, file: SourceFile, error: UnreadableError) -> None:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Final
 
 from rave_flow.errors import UnreadableError
 from rave_flow.formats.ipfix_elements import COLUMNS, LIST, columns_of, is_end, is_of_flows, is_sampled, names_of
+from rave_flow.formats.sequences import Sequences
 
 _VERSION, _TEMPLATES, _OPTIONS, _FIRST_DATA, _VARIABLE = 10, 2, 3, 256, 65535
 _HEAD, _HEAD_BYTES, _SET, _SET_BYTES = ">HHIII", 16, ">HH", 4
@@ -75,6 +76,7 @@ class Ipfix:
         faults: how many are left out, by reason, one of `rave_flow.model.left_out.REASONS`.
         first: the number of the first of them, and what is wrong with it.
         sampled: how many flows are of sampled packets.
+        sequences: which records are missing that the exporters sent.
     """
 
     path: str
@@ -82,6 +84,9 @@ class Ipfix:
     faults: Counter[str] = field(default_factory=Counter)
     first: tuple[int, str] | None = None
     sampled: int = 0
+    sequences: Sequences = field(default_factory=Sequences)
+    _records_of_message: int = 0
+    _is_counted: bool = True
     _templates: dict[tuple[int, int], Template] = field(default_factory=dict)
     _sampling: set[int] = field(default_factory=set)
 
@@ -92,25 +97,30 @@ class Ipfix:
             UnreadableError: it is not IPFIX.
         """
         while head := _exactly(source, _HEAD_BYTES):
-            version, size, exported, _, domain = struct.unpack(_HEAD, head.ljust(_HEAD_BYTES, b"\0"))
+            version, size, exported, sequence, domain = struct.unpack(_HEAD, head.ljust(_HEAD_BYTES, b"\0"))
             if version != _VERSION or size < _HEAD_BYTES:
                 raise UnreadableError(f"{self.path}: is no IPFIX after {self.number} records")
             body = _exactly(source, size - _HEAD_BYTES)
+            is_whole = len(head) + len(body) == size
+            self._records_of_message, self._is_counted = 0, is_whole
             try:
                 yield from self._message(body, exported, domain)
             except (struct.error, IndexError, ValueError):
-                self._leave_out("line", "is damaged, with the rest of its message")
-            if len(head) + len(body) < size:
+                self._is_counted = False
+                if is_whole:
+                    self._leave_out("line", "is damaged, with the rest of its message")
+            if not is_whole:
                 self._leave_out("line", "is cut, with all after it")
+            self.sequences.take(domain, sequence, self._records_of_message if self._is_counted else None, exported)
 
     def _message(self, body: bytes, exported: int, domain: int) -> Iterator[Row]:
         place = 0
         while place + _SET_BYTES <= len(body):
             kind, size = struct.unpack_from(_SET, body, place)
-            content, whole = body[place + _SET_BYTES : place + size], place + size <= len(body)
-            place += max(size, _SET_BYTES)
-            if not whole:
-                return  # said where the message ends
+            if size < _SET_BYTES or place + size > len(body):
+                raise ValueError(size)
+            content = body[place + _SET_BYTES : place + size]
+            place += size
             if kind in (_TEMPLATES, _OPTIONS):
                 self._learn(content, domain, is_option=kind == _OPTIONS)
             elif kind >= _FIRST_DATA:
@@ -138,14 +148,16 @@ class Ipfix:
     def _records(self, content: bytes, exported: int, domain: int, kind: int) -> Iterator[Row]:
         template = self._templates.get((domain, kind))
         if template is None:
+            self._is_counted = False
             self._leave_out("line", "and those beside it have a template that is not in the file before them")
-            return
-        if template.is_option:
-            if any(map(is_sampled, template.records(content))):
-                self._sampling.add(domain)
             return
         is_of_flows = template.is_of_flows
         for values in template.records(content):
+            self._records_of_message += 1
+            if template.is_option:
+                if is_sampled(values):
+                    self._sampling.add(domain)
+                continue
             self.number += 1
             if not is_of_flows or not is_end(values):
                 self._leave_out("event", "is no end of a flow", self.number)

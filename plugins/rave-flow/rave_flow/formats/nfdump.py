@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -33,10 +35,12 @@ class Report:
     Attributes:
         path: of its flows, a JSON array; ``None`` for none.
         packets: what was counted in a capture; ``None`` for other files.
+        breaks: how often the numbers of messages jump, by the exporters that they do of.
     """
 
     path: Path | None
     packets: Count | None = None
+    breaks: Mapping[str, int] = field(default_factory=dict)
 
 
 def to_json(file: SourceFile, folder: Path) -> Report:
@@ -46,7 +50,7 @@ def to_json(file: SourceFile, folder: Path) -> Report:
         UnreadableError: a program is missing, or refuses the file; or packets were read, and no flow was made of them.
     """
     if form_of(file) is Form.NETFLOW:
-        return Report(_flows(file, ["-r", file.path], folder))
+        return Report(_flows(file, ["-r", file.path], folder), breaks=_breaks(file, folder))
     packets = folder / "packets"
     with opened(file) as raw, packets.open("wb") as target:
         count = write_ip(cast("BinaryIO", io.BufferedReader(_Raw(raw), _CHUNK)), target, file.path)
@@ -123,6 +127,19 @@ def _flows(file: SourceFile, which: list[str], folder: Path) -> Path | None:
     with target.open("rb") as found:
         beginning = found.read(_CHUNK)
     return None if not beginning.strip() or b"No matching flows" in beginning[:100] else target
+
+
+_EXPORTER = re.compile(r"IP: *(\S+), version: *(\d+), ID: *(\d+), Sequence failures: *([1-9]\d*)")
+
+
+def _breaks(file: SourceFile, folder: Path) -> Mapping[str, int]:
+    """How often nfcapd saw a number that does not follow the last one, by exporter. It keeps no more of it."""
+    target = folder / "exporters"
+    _run(file, target, "nfdump", "-E", file.path)
+    found: Counter[str] = Counter()
+    for address, version, number, breaks in _EXPORTER.findall(target.read_text(errors="replace")):
+        found[f"{address} (version {version}, id {number})"] += int(breaks)
+    return found
 
 
 _FIRST, _LAST, _RECEIVED = (

@@ -47,6 +47,7 @@ class Reading:
         faults: how many lines are left out, by reason.
         losses: how many flows lack a value.
         first: the number of the first line that is left out, and what is wrong with it.
+        gaps: what never came from the exporters.
     """
 
     path: str
@@ -55,6 +56,7 @@ class Reading:
     faults: Counter[str] = field(default_factory=Counter)
     losses: Counter[str] = field(default_factory=Counter)
     first: tuple[int, str] | None = None
+    gaps: LeftOut = field(default_factory=LeftOut)
 
     def flows(
         self, table: pyarrow.Table, chosen: Mapping[str, str], types: Mapping[str, str], numbers: Sequence[int]
@@ -111,7 +113,7 @@ class Reading:
     def left_out(self) -> LeftOut:
         """All of it."""
         first = "" if self.first is None else f"line {self.first[0]} {self.first[1]}"
-        return LeftOut.of(self.faults, self.losses, first)
+        return LeftOut.of(self.faults, self.losses, first) + self.gaps
 
 
 def _has_icmp(table: pyarrow.Table, chosen: Mapping[str, str]) -> bool:

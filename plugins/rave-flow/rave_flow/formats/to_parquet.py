@@ -31,6 +31,7 @@ from rave_flow.formats.source_directory import form_of
 from rave_flow.formats.zeek import Log
 from rave_flow.model.columns import literal, resolve
 from rave_flow.model.duckdb_connection import connected
+from rave_flow.model.left_out import LeftOut
 
 if TYPE_CHECKING:
     import pyarrow
@@ -112,6 +113,7 @@ def _from_nfdump(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
     from pyarrow import compute
 
     found = to_json(piece.file, reading.folder)
+    reading.gaps = LeftOut(breaks=tuple(found.breaks.items()))
     counted = 0
     if found.path is not None:
         # DuckDB reads a path as a pattern.
@@ -179,6 +181,9 @@ def _from_ipfix(reading: Reading, piece: Piece) -> Iterator[pyarrow.Table]:
         for reason, count in found.faults.items():
             reading.leave_out(reason, *(found.first or (0, "")), count)
         reading.losses["sampled"] += found.sampled
+        reading.gaps = LeftOut(
+            missing=tuple((f"domain {each}", lost) for each, lost in found.sequences.missing.items())
+        )
 
 
 def _of_ipfix(reading: Reading, flows: Sequence[tuple[int, tuple[Any, ...]]]) -> pyarrow.Table:

@@ -52,6 +52,8 @@ class LeftOut:
         first: the first line left out, and why; ``""`` if there is none.
         alike: how many flows count although they may be copies: they equal a flow of another file in all values, and
             neither a uid nor a fraction of a second shows whether they are the same.
+        missing: how many records exporters sent that are not there, by domain, as the numbers of messages show.
+        breaks: how often the numbers of messages jump, by exporter, where nothing says how much is missing.
     """
 
     lines: Counts = ()
@@ -61,6 +63,8 @@ class LeftOut:
     files: tuple[tuple[str, str], ...] = ()
     first: str = ""
     alike: int = 0
+    missing: Counts = ()
+    breaks: Counts = ()
 
     @classmethod
     def of(cls, lines: Mapping[str, int], losses: Mapping[str, int], first: str = "", duplicates: int = 0) -> Self:
@@ -69,13 +73,15 @@ class LeftOut:
 
     def __add__(self, other: LeftOut) -> LeftOut:
         return LeftOut(
-            _sorted(Counter(dict(self.lines)) + Counter(dict(other.lines))),
-            _sorted(Counter(dict(self.losses)) + Counter(dict(other.losses))),
+            _added(self.lines, other.lines),
+            _added(self.losses, other.losses),
             self.duplicates + other.duplicates,
             self.apart + other.apart,
             tuple(dict.fromkeys((*self.files, *other.files))),
             self.first or other.first,
             self.alike + other.alike,
+            _added(self.missing, other.missing),
+            _added(self.breaks, other.breaks),
         )
 
     def __bool__(self) -> bool:
@@ -105,6 +111,7 @@ class LeftOut:
         found = {
             "lines": dict(self.lines), "losses": dict(self.losses), "duplicates": self.duplicates, "apart": self.apart,
             "files": dict(self.files), "first": self.first, "alike": self.alike,
+            "missing": dict(self.missing), "breaks": dict(self.breaks),
         }  # fmt: skip
         return {name: value for name, value in found.items() if value}
 
@@ -119,6 +126,8 @@ class LeftOut:
             tuple(facts.get("files", {}).items()),
             facts.get("first", ""),
             facts.get("alike", 0),
+            _sorted(facts.get("missing", {})),
+            _sorted(facts.get("breaks", {})),
         )
 
     @classmethod
@@ -139,12 +148,25 @@ class LeftOut:
         if self.alike:
             why = "equal to one of another file, and no uid or fraction of a second tells"
             said.append(f"{_many(self.alike, 'flow')} may be copies, and count: {why}")
+        said += self._gaps()
         if self.apart:
             said.append(f"{_many(self.apart, 'flow')} in no bin: they start far from all others")
         if self.files:
             named = [f"{name} ({reason})" for name, reason in self.files[:_FILES_SAID]]
             more = [f"and {len(self.files) - _FILES_SAID} more"] if len(self.files) > _FILES_SAID else []
             said.append(f"{_many(len(self.files), 'file')} not read: {', '.join([*named, *more])}")
+        return said
+
+    def _gaps(self) -> list[str]:
+        """What exporters sent that never came, in words."""
+        said = []
+        if self.missing:
+            lost = _many(sum(number for _, number in self.missing), "record")
+            said.append(f"{lost} of exporters never came, as the numbers of their messages show: {_each(self.missing)}")
+        if self.breaks:
+            jumps = _many(sum(number for _, number in self.breaks), "break")
+            why = "messages were lost, or came in another order, or the exporter was restarted"
+            said.append(f"{jumps} in the numbers of exporters' messages: {_each(self.breaks)}; {why}")
         return said
 
 
@@ -155,6 +177,14 @@ def merged(parts: Iterable[LeftOut]) -> LeftOut:
 
 def _sorted(counts: Mapping[str, int]) -> Counts:
     return tuple(sorted((name, number) for name, number in counts.items() if number))
+
+
+def _added(one: Counts, other: Counts) -> Counts:
+    return _sorted(Counter(dict(one)) + Counter(dict(other)))
+
+
+def _each(counts: Counts) -> str:
+    return ", ".join(f"{number} of {name}" for name, number in counts)
 
 
 def _many(number: int, what: str) -> str:
