@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -17,7 +16,7 @@ from rave_flow.formats.spans import Span
 from rave_flow.loading import Holding, Loading
 from rave_flow.model.left_out import LeftOut, merged
 from rave_flow.model.windows import DAY, HOUR, MOST_BINS, Window, instant
-from rave_flow.steps import Dropped, Hours, Slice, doubled, extent
+from rave_flow.steps import Dropped, Hours, Slice, doubled, extent, scattered
 
 if TYPE_CHECKING:
     from rave_flow.sql import aggregates
@@ -122,32 +121,46 @@ class Inventory:
 
         And how many rows count that may be copies.
         """
-        found: dict[int, list[int]] = defaultdict(list)
+        found = self._scattered(touched)
         alike = 0
-        for day in _shared(self.parts, touched):
-            places = sorted({place for held in day.holders.values() for place, _ in held})
-            slices = tuple(
-                Slice(self.parts[place].piece, repr([(start, dict(held).get(place)) for start, held in day.in_order]))
-                for place in places
-            )
+        for hours in _shared(self.parts, touched):
+            places, slices = self._holders(hours)
             paths = [self.parts[place].piece.path for place in places]
             numbers = {path: number for number, path in enumerate(dict.fromkeys(paths))}
-            sources, copies = tuple(numbers[path] for path in paths), self._copies(day, places)
-            table = doubled(slices, sources, tuple(day.hours), tuple(day.edges), copies)
+            sources, copies = tuple(numbers[path] for path in paths), self._copies(hours, places)
+            table = doubled(slices, sources, tuple(hours), copies)
             columns = (table[name].to_pylist() for name in ("part", "row", "certain"))
             for part, row, certain in zip(*columns, strict=True):
                 if certain:
-                    found[places[part]].append(row)
+                    found[places[part]].add(row)
                 else:
                     alike += 1
-        return {place: Dropped.of(sorted(set(rows))) for place, rows in found.items()}, alike
+        return {place: Dropped.of(sorted(rows)) for place, rows in found.items()}, alike
 
-    def _copies(self, day: Day, places: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    def _scattered(self, touched: Sequence[Hours]) -> dict[int, set[int]]:
+        """The rows that do not count, by the place of the part, because a connection has records in several hours."""
+        found: dict[int, set[int]] = defaultdict(set)
+        for hours in _around(self.parts, touched):
+            places, slices = self._holders(hours)
+            table = scattered(slices, tuple(hours))
+            for part, row in zip(table["part"].to_pylist(), table["row"].to_pylist(), strict=True):
+                found[places[part]].add(row)
+        return found
+
+    def _holders(self, hours: Mapping[int, Holders]) -> tuple[list[int], tuple[Slice, ...]]:
+        """The parts with flows in some hours: their places, and what they have in these."""
+        held: dict[int, list[tuple[int, str]]] = defaultdict(list)
+        for start, holders in hours.items():
+            for place, digest in holders:
+                held[place].append((start, digest))
+        return sorted(held), tuple(Slice(self.parts[place].piece, repr(held[place])) for place in sorted(held))
+
+    def _copies(self, hours: Mapping[int, Holders], places: Sequence[int]) -> tuple[tuple[int, int], ...]:
         """Hours of which a part has the very same flows as an earlier one of another file: its place, and the hour."""
         found = []
-        for start in day.hours:
+        for start, holders in hours.items():
             first: dict[str, str] = {}
-            for place, digest in day.holders[start]:
+            for place, digest in holders:
                 path = self.parts[place].piece.path
                 same = ":".join(digest.split(":")[:2])  # a reduced copy may lack columns of the source's own
                 if first.setdefault(same, path) != path:
@@ -215,57 +228,32 @@ Holders = list[tuple[int, str]]
 """The places of the parts that have flows of an hour, and the digest of these flows."""
 
 
-@dataclass(slots=True)
-class Day:
-    """Where, in a day, a connection may have two records.
-
-    Attributes:
-        holders: of each hour that is looked at, or of which a part is.
-        hours: the starts of those of which all is looked at.
-        edges: the full hours around which is looked.
-    """
-
-    holders: dict[int, Holders] = field(default_factory=dict)
-    hours: list[int] = field(default_factory=list)
-    edges: list[int] = field(default_factory=list)
-
-    @property
-    def in_order(self) -> list[tuple[int, Holders]]:
-        """The holders by hour."""
-        return sorted(self.holders.items())
+def _by_hour(touched: Sequence[Hours], places: Iterable[int]) -> dict[int, Holders]:
+    """Which of some parts have flows of each hour, in order of the hours."""
+    found: dict[int, Holders] = defaultdict(list)
+    for place in places:
+        for start, digest in touched[place]:
+            found[start].append((place, digest))
+    return dict(sorted(found.items()))
 
 
-def _shared(parts: Sequence[Holding], touched: Sequence[Hours]) -> list[Day]:
-    """The hours, day by day, in which a connection may have two records: in one part, or in two."""
-    by_hour: dict[int, Holders] = defaultdict(list)
-    for place, hours in enumerate(touched):
-        for start, digest in hours:
-            by_hour[start].append((place, digest))
-    days: dict[int, Day] = defaultdict(Day)
-    for start, holders in sorted(by_hour.items()):
+def _shared(parts: Sequence[Holding], touched: Sequence[Hours]) -> list[dict[int, Holders]]:
+    """The hours, day by day, in which a flow may be there twice: in one part, or in two."""
+    days: dict[int, dict[int, Holders]] = defaultdict(dict)
+    for start, holders in _by_hour(touched, range(len(parts))).items():
         if len(holders) > 1 or start in parts[holders[0][0]].doubled:
-            days[start // DAY].hours.append(start)
-            days[start // DAY].holders[start] = holders
-    for edge in _crossed(parts, by_hour):
-        days[edge // DAY].edges.append(edge)
-        days[edge // DAY].holders |= {start: by_hour[start] for start in (edge - HOUR, edge)}
+            days[start // DAY][start] = holders
     return list(days.values())
 
 
-def _crossed(parts: Sequence[Holding], by_hour: Mapping[int, Holders]) -> list[int]:
-    """The full hours on both sides of which a connection may have a record."""
-    named: dict[tuple[int, int], list[tuple[str, ...]]] = defaultdict(list)
-    for part in parts:
-        for hour, side, uids in part.edges:
-            named[hour, side].append(uids)
-    found = []
-    for edge in sorted(by_hour):
-        sides = [named.get((edge, side), []) for side in (0, 1)]
-        before, after = ({*chain.from_iterable(side)} for side in sides)
-        has_many = not all(map(all, sides))
-        if edge - HOUR in by_hour and all(sides) and (has_many or before & after):
-            found.append(edge)
-    return found
+def _around(parts: Sequence[Holding], touched: Sequence[Hours]) -> list[dict[int, Holders]]:
+    """The hours of each day and the next, among which a connection may have several records; not of a single hour."""
+    by_hour = _by_hour(touched, [place for place, part in enumerate(parts) if part.has_uids])
+    days: dict[int, dict[int, Holders]] = defaultdict(dict)
+    for start, holders in by_hour.items():
+        days[start // DAY][start] = holders
+    pairs = [hours | days.get(day + 1, {}) for day, hours in days.items() if day + 1 in days or day - 1 not in days]
+    return [hours for hours in pairs if len(hours) > 1]
 
 
 @dataclass(frozen=True, slots=True)

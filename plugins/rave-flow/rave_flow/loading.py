@@ -13,7 +13,6 @@ from rave_flow.errors import ChangedError, FlowError, UnreadableError
 from rave_flow.formats.bundle_reading import PLACED
 from rave_flow.formats.bundles import Bundle, groups
 from rave_flow.formats.chunks import Piece
-from rave_flow.formats.parquet_files import Edge
 from rave_flow.formats.source_directory import Repository, SourceFile
 from rave_flow.formats.spans import Span
 from rave_flow.model.left_out import LeftOut
@@ -32,21 +31,21 @@ class Holding:
 
     Attributes:
         doubled: the starts of hours in which a connection has two records.
-        edges: which connections begin next to a full hour.
+        has_uids: whether some flows have a uid.
         left_out: what of it can't be read.
     """
 
     piece: Piece | Bundle
     hours: Hours
     doubled: tuple[int, ...]
-    edges: tuple[Edge, ...]
+    has_uids: bool
     left_out: LeftOut
 
     @classmethod
     def of(cls, files: Group, piece: Piece | Bundle, said: Said) -> Self:
         """What a piece of these files holds, by what `rave_flow.steps.summary` says."""
-        hours, doubled, edges, left_out, _ = said
-        return cls(piece, hours, doubled, edges, _named(files, LeftOut.from_facts(json.loads(left_out))))
+        hours, doubled, has_uids, left_out, _ = said
+        return cls(piece, hours, doubled, has_uids, _named(files, LeftOut.from_facts(json.loads(left_out))))
 
 
 @dataclass(slots=True)

@@ -21,14 +21,14 @@ from rave_flow.formats.bundle_reading import PLACED
 from rave_flow.formats.bundles import Bundle, bundled
 from rave_flow.formats.chunks import Piece, pieces_of, span_of
 from rave_flow.formats.name_logs import name_log_to_parquet
-from rave_flow.formats.parquet_files import Edge, summarize, thinned
+from rave_flow.formats.parquet_files import summarize, thinned
 from rave_flow.formats.source_directory import SourceFile
 from rave_flow.formats.spans import Span
 from rave_flow.formats.to_parquet import to_parquet
 from rave_flow.model.left_out import LeftOut, merged
 from rave_flow.model.windows import DAY, HOUR, Bins, Window, instant
-from rave_flow.sql import aggregates
-from rave_flow.sql.duplicates import duplicates
+from rave_flow.sql import aggregates, duplicates
+from rave_flow.sql.uid_keys import in_several_hours, write_keys
 
 if TYPE_CHECKING:
     import pyarrow
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 Hours = tuple[tuple[int, str], ...]
 """The start of each hour that has flows, in Unix seconds, and the digest of these."""
 
-Said = tuple[Hours, tuple[int, ...], tuple[Edge, ...], str, tuple[tuple[int, str, str], ...]]
-"""Of a piece its hours, those with two records of a connection, the connections next to full hours, what is left out
-as JSON, and files that fail."""
+Said = tuple[Hours, tuple[int, ...], bool, str, tuple[tuple[int, str, str], ...]]
+"""Of a piece its hours, those with two records of a connection, whether it has uids, what is left out as JSON, and
+files that fail."""
 
 Entry = tuple[tuple[int, ...], Any, Said | None, str, str]
 """Of some files: their places in a group; the facts of a piece, or the digest of a bundle; what it holds; or instead
@@ -125,7 +125,7 @@ def summary(piece: Piece | Bundle) -> Said:
         part_extent(everything)
         for over in PREPARED:
             part_totals(everything, over)
-    return hours, found.doubled, found.edges, json.dumps(found.left_out.facts()), found.failures
+    return hours, found.doubled, found.has_uids, json.dumps(found.left_out.facts()), found.failures
 
 
 @op
@@ -176,11 +176,32 @@ def doubled(
     slices: tuple[Slice, ...],
     sources: tuple[int, ...],
     hours: tuple[int, ...],
-    edges: tuple[int, ...],
     copies: tuple[tuple[int, int], ...],
 ) -> pyarrow.Table:
     """Which rows of some hours do not count: see `rave_flow.sql.duplicates.duplicates`."""
-    return duplicates([Path(ingest(one.piece)) for one in slices], sources, hours, edges, copies)
+    return duplicates.duplicates([Path(ingest(one.piece)) for one in slices], sources, hours, copies)
+
+
+@op_file
+@mime_type("application/octet-stream")
+@expires("30d")
+def uid_keys(out: str, piece: Piece | Bundle, database: str) -> None:  # noqa: ARG001  # part of the key
+    """See `rave_flow.sql.uid_keys.write_keys`; another version of the ``database`` has other hashes."""
+    write_keys(Path(ingest(piece)), Path(out))
+
+
+@op
+@expires("30d")
+def scattered(slices: tuple[Slice, ...], hours: tuple[int, ...]) -> pyarrow.Table:
+    """Which rows do not count, of connections with records in several of some hours, given by their starts in order.
+
+    See `rave_flow.sql.duplicates.scattered`.
+    """
+    import duckdb
+
+    keys = [Path(uid_keys(one.piece, duckdb.__version__)) for one in slices]
+    uids = in_several_hours(keys, hours)
+    return duplicates.scattered([Path(ingest(one.piece)) for one in slices] if len(uids) else [], uids, hours)
 
 
 @op_file

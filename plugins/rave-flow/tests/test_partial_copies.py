@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,8 +17,10 @@ from rave_flow.errors import AmbiguousFilesError
 from rave_flow.formats import bundles
 from rave_flow.formats.source_directory import Repository
 from rave_flow.inventory import Inventory
-from rave_flow.model.windows import Window
+from rave_flow.model.windows import Window, instant
 from rave_flow.operations import count, top
+from rave_flow.silk import rwcut, rwfilter
+from rave_flow.sql import uid_keys
 
 from rave_core import Runtime
 
@@ -88,27 +92,64 @@ def test_each_flow_counts_as_often_as_in_the_file_that_has_it_most(reused: Reuse
 NAMED = "#path\tconn\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tbytes\tpackets\tduration\n"
 
 
-def named(time: float, uid: str) -> str:
+def named(time: float, uid: str, duration: float = 0.5) -> str:
     """A record of a connection."""
-    return f"{time}\t{uid}\t10.0.0.1\t4000\t192.0.2.80\t443\ttcp\t9\t1\t0.5\n"
+    return f"{time}\t{uid}\t10.0.0.1\t4000\t192.0.2.80\t443\ttcp\t9\t1\t{duration}\n"
+
+
+MIDNIGHT = 1715731200
+FLOWS = pyarrow.schema([("uid", pyarrow.string()), ("ts", pyarrow.timestamp("us"))])
 
 
 @pytest.mark.parametrize("small", [0, bundles.SMALL], ids=["read alone", "read together"])
-@pytest.mark.parametrize("others", [0, 60], ids=["few around it", "many around it"])
-@pytest.mark.parametrize("hour", [1715684400, 1715731200], ids=["an hour", "midnight"])
-def test_records_of_a_connection_on_both_sides_of_an_hour_count_once(
-    reused: Reused, monkeypatch: pytest.MonkeyPatch, small: int, others: int, hour: int
+@pytest.mark.parametrize(("first", "second"), [(-0.0004, 0), (-1800, 1800), (-86400, 86399)])
+def test_records_of_a_connection_in_different_hours_count_once(
+    reused: Reused, monkeypatch: pytest.MonkeyPatch, small: int, first: float, second: float
 ) -> None:
-    """As where one log has rounded the times; other connections there, and records far from the hour, count."""
+    """On both sides of midnight, up to two days apart; other connections there count, with equal ends or uids."""
     monkeypatch.setattr(bundles, "SMALL", small)
-    before = [named(hour - 0.0004, "Csame"), *(named(hour - 1 - each / 60, f"Ca{each}") for each in range(others))]
-    after = [named(hour, "Csame"), *(named(hour + each / 60, f"Cb{each}") for each in range(others))]
-    far = [named(hour - 1800, "Cfar"), named(hour + 1800, "Cfar")]
+    before = [named(MIDNIGHT + first, "Csame"), named(MIDNIGHT - 1, "Ca")]
+    after = [named(MIDNIGHT + second, "Csame"), named(MIDNIGHT + 1, "Cb")]
+    other = named(MIDNIGHT + second, "Csame").replace("4000", "4001")
     with reused() as (directory, example):
-        (directory / f"conn.a{example}.log").write_text(NAMED + "".join([*before, *far]))
+        (directory / f"conn.a{example}.log").write_text(NAMED + "".join(before))
         (directory / f"conn.b{example}.log").write_text(NAMED + "".join(after))
-        table = top(over="proto")
-        (directory / f"conn.b{example}.log").write_text(NAMED + "".join(after[1:]) + named(hour + 0.5, "Cother"))
+        table, hour = top(over="proto"), top(over="proto", start=instant(MIDNIGHT), end=instant(MIDNIGHT + 3600))
+        (directory / f"conn.b{example}.log").write_text(NAMED + "".join([other, after[1]]))
         apart = top(over="proto")
-    assert (table["flows"].to_pylist(), left_out(table)) == ([3 + 2 * others], {"duplicates": 1})
-    assert (apart["flows"].to_pylist(), left_out(apart)) == ([4 + 2 * others], {})
+    assert (table["flows"].to_pylist(), left_out(table)) == ([3], {"duplicates": 1})
+    assert (hour["flows"].to_pylist(), left_out(hour)) == ([1 + (second < 3600)], {})
+    assert (apart["flows"].to_pylist(), left_out(apart)) == ([4], {})
+
+
+def test_of_records_in_three_hours_the_longest_counts(reused: Reused) -> None:
+    """Wherever it stands, and whether its hour has another one, too."""
+    records = [named(MIDNIGHT + 3600 * number, "Csame", length) for number, length in enumerate([2, 3, 1])]
+    with reused() as (directory, example):
+        (directory / f"conn.a{example}.log").write_text(NAMED + "".join([*records, named(MIDNIGHT, "Csame", 0.5)]))
+        rows = rwcut(rwfilter(), fields="duration").to_pylist()
+        table = top(over="proto")
+    assert rows == [{"duration": 3.0}]
+    assert left_out(table) == {"duplicates": 3}
+
+
+@given(records=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 47)), max_size=60), most=st.integers(1, 20))
+def test_uids_in_several_hours_are_found(
+    tmp_path_factory: pytest.TempPathFactory, records: list[tuple[int, int]], most: int
+) -> None:
+    """However many are looked at together; of hours that are not asked for, none."""
+    folder = tmp_path_factory.mktemp("keys")
+    files = []
+    for number in range(2):
+        rows = [(f"C{uid}", instant(MIDNIGHT + 3600 * hour)) for uid, hour in records[number::2]]
+        flows = pyarrow.table({"uid": [uid for uid, _ in rows] + [None], "ts": [ts for _, ts in rows] + [None]}, FLOWS)
+        pyarrow.parquet.write_table(flows, folder / f"{number}.parquet")
+        files.append(folder / f"{number}.keys")
+        uid_keys.write_keys(folder / f"{number}.parquet", files[-1])
+    hours = [MIDNIGHT + 3600 * hour for hour in range(2, 40)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uid_keys, "_MOST", most)
+        found = uid_keys.in_several_hours(files, hours)
+    asked = {(uid, hour) for uid, hour in records if 2 <= hour < 40}
+    several = [uid for uid, number in Counter(uid for uid, _ in asked).items() if number > 1]
+    assert len(found) == len(several)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Self
 from rave_flow.model.columns import COLUMNS, EXTRA, literal
 from rave_flow.model.duckdb_connection import in_order
 from rave_flow.model.left_out import LeftOut
-from rave_flow.model.windows import EDGE, HOUR
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -50,14 +49,6 @@ class Hour:
         return f"{self.rows}:{self.digest:x}" + (f":{self.others:x}" if self.others else "")
 
 
-_FEW = 50
-"""The most connections that are named at one side of an hour."""
-
-Edge = tuple[int, int, tuple[str, ...]]
-"""A full hour, in Unix seconds; 0 for what starts within `EDGE` before it, 1 for what starts within that after it; and
-the uids of these, none if they are many."""
-
-
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What one file holds.
@@ -65,14 +56,14 @@ class Summary:
     Attributes:
         hours: by start, those without flows left out.
         doubled: the starts of hours in which a connection has two records.
-        edges: which connections begin next to a full hour.
+        has_uids: whether some flows have a uid.
         left_out: what is missing from it.
         failures: the files of a bundle that can't be read: the place of each, the kind of error, and why.
     """
 
     hours: tuple[Hour, ...]
     doubled: tuple[int, ...]
-    edges: tuple[Edge, ...]
+    has_uids: bool
     left_out: LeftOut
     failures: tuple[tuple[int, str, str], ...] = ()
 
@@ -122,7 +113,6 @@ class Writer:
         self._extras: list[str] = []
         self._opened: parquet.ParquetWriter | None = None
         self._hours: dict[int, Counter[str]] = {}
-        self._edges: dict[tuple[int, int], list[str]] = defaultdict(list)
 
     def __enter__(self) -> Self:
         return self
@@ -177,8 +167,8 @@ class Writer:
             for start, found in sorted(self._hours.items())
         ]
         doubled = sorted(start for start, found in self._hours.items() if found["known"] > found["different"])
-        edges = [[*edge, uids if len(uids) <= _FEW else []] for edge, uids in sorted(self._edges.items()) if uids]
-        facts = {"hours": hours, "doubled": doubled, "edges": edges}
+        has_uids = any(found["known"] for found in self._hours.values())
+        facts = {"hours": hours, "doubled": doubled, "has_uids": has_uids}
         facts |= {"left_out": left_out.facts(), "failures": failures}
         self._file.add_key_value_metadata({_NOTE: json.dumps(facts)})
 
@@ -187,20 +177,15 @@ class Writer:
         # A column's name counts, so that a column that is unset everywhere is not the same as none.
         both = [literal(",".join(self._extras)), *COLUMNS, *self._extras]
         others = f"sum(hash({', '.join(both)})::HUGEINT)" if self._extras else "0"
-        since = "(epoch_us(ts) - epoch_us(date_trunc('hour', ts)))"
-        early, late = f"{since} < {EDGE * 10**6}", f"{since} >= {(HOUR - EDGE) * 10**6}"
         found = self._connection.execute(
             f"SELECT epoch(date_trunc('hour', ts))::BIGINT, count(*), sum(hash({', '.join(COLUMNS)})::HUGEINT), "  # noqa: S608  # ours
-            f"count(uid), count(DISTINCT uid), {others}, list(uid) FILTER (uid IS NOT NULL AND {late}), "
-            f"list(uid) FILTER (uid IS NOT NULL AND {early}) FROM flows GROUP BY 1"
+            f"count(uid), count(DISTINCT uid), {others} FROM flows GROUP BY 1"
         ).fetchall()
-        for start, rows, digest, known, different, more, *edges in found:
+        for start, rows, digest, known, different, more in found:
             held = self._hours.setdefault(start, Counter())
             # For an hour added in parts, only a look at all of it shows this.
             again = 1 if held["known"] and known else 0
             held.update(rows=rows, digest=int(digest), known=known + again, different=different, others=int(more))
-            for side, hour in enumerate((start + HOUR, start)):
-                self._edges[hour, side] += edges[side] or []
 
 
 def summarize(parquet: Path) -> Summary:
@@ -210,8 +195,7 @@ def summarize(parquet: Path) -> Summary:
     note = json.loads(read_metadata(parquet).metadata[_NOTE.encode()])
     hours = tuple(Hour(*hour) for hour in note["hours"])
     left_out, failures = LeftOut.from_facts(note["left_out"]), tuple(map(tuple, note["failures"]))
-    edges = tuple((hour, side, tuple(uids)) for hour, side, uids in note["edges"])
-    return Summary(hours, tuple(note["doubled"]), edges, left_out, failures)
+    return Summary(hours, tuple(note["doubled"]), note["has_uids"], left_out, failures)
 
 
 def thinned(parquet: Path, rows: Sequence[int], target: Path) -> None:

@@ -9,8 +9,6 @@ from rave_flow.errors import WindowError
 
 HOUR = 3600
 DAY = 24 * HOUR
-EDGE = 60
-"""Records of one connection in two hours start at most so many seconds from the full hour between them."""
 MOST_BINS = 100_000
 STEPS = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 """Widths of bins that read well on an axis, in seconds."""

@@ -2,8 +2,8 @@
 
 A connection has one record in Zeek's log, but others in logs of long connections, in reduced copies, and in rotations
 that overlap. They share its ``uid`` and its two ends. Of these the last one counts: the one that has gone on for
-longest, and of equals the last by file and line. Their starts are equal, but for rounding: records are looked for in
-one hour, and across a full hour if they are near it.
+longest, and of equals the last by file and line. Their starts should be equal, so records are looked for hour by hour,
+and then among all hours of two days.
 
 Flows without a ``uid`` that are in several files are copies if they are equal in all values and their start has a
 fraction of a second: no two flows of one pair of ports begin in one microsecond. They count as often as in the file
@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING
 
 from rave_flow.model.columns import literal
 from rave_flow.model.duckdb_connection import connected
-from rave_flow.model.windows import EDGE, HOUR, Window, instant
+from rave_flow.model.windows import HOUR, Window, instant
 from rave_flow.sql.aggregates import bounds
+from rave_flow.sql.uid_keys import OF_UID
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy
     import pyarrow
 
 _EQUAL = "ts, duration, src_high, src_low, dst_high, dst_low, src_port, dst_port, protocol, bytes, packets"
@@ -35,7 +37,6 @@ def duplicates(
     parquet: Sequence[Path],
     sources: Sequence[int],
     hours: Sequence[int],
-    edges: Sequence[int],
     copies: Sequence[tuple[int, int]],
 ) -> pyarrow.Table:
     """Which rows of some files do not count: columns part (place of the file) and row, both from 0, and certain.
@@ -46,7 +47,6 @@ def duplicates(
         parquet: the files, the last of which wins where records are equal.
         sources: for each, the number of the file that it was read from.
         hours: the starts of the hours that are looked at, in Unix seconds and in order.
-        edges: the full hours around which records of one uid are looked for.
         copies: places of files, each with an hour of which the file holds the same flows as an earlier one; those
             without a uid do not count.
     """
@@ -58,7 +58,6 @@ def duplicates(
             _of_hour(connection, parquet, sources, start, [place for place, hour in copies if hour == start])
             for start in hours
         ]
-        found += [_at_edge(connection, parquet, sources, hour) for hour in edges]
     return pyarrow.concat_tables(found)
 
 
@@ -77,12 +76,22 @@ def _of_hour(
     return _rows(connection, found)
 
 
-def _at_edge(
-    connection: duckdb.DuckDBPyConnection, parquet: Sequence[Path], sources: Sequence[int], hour: int
-) -> pyarrow.Table:
-    """The rows with another record by uid, of those that start next to a full hour."""
-    _view(connection, parquet, sources, Window(instant(hour - EDGE), instant(hour + EDGE)))
-    return _rows(connection, [_by_uid(connection)])
+def scattered(parquet: Sequence[Path], uids: numpy.ndarray, hours: Sequence[int]) -> pyarrow.Table:
+    """Which rows do not count, as `duplicates` gives them, of connections that have records in several hours.
+
+    Args:
+        parquet: the files, the last of which wins where records are equal; none gives no rows.
+        uids: `rave_flow.sql.uid_keys.OF_UID` of those that may be such.
+        hours: the starts of the first and the last hour, and of others between, in order.
+    """
+    import pyarrow
+
+    with connected() as connection:
+        if not parquet:
+            return _rows(connection, [])
+        connection.register("wanted", pyarrow.table({"key": uids}))
+        _view(connection, parquet, [0] * len(parquet), Window(instant(hours[0]), instant(hours[-1] + HOUR)))
+        return _rows(connection, [_but_one(f"uid IS NOT NULL AND {OF_UID} IN (FROM wanted)")])
 
 
 def _view(
@@ -135,6 +144,11 @@ def _by_uid(connection: duckdb.DuckDBPyConnection) -> str:
     ((number,),) = connection.execute("SELECT count(*) FROM several").fetchall()
     if not number:
         return ""
+    return _but_one("uid IN (FROM several)")
+
+
+def _but_one(condition: str) -> str:
+    """The query for records that do not count, of those that meet a condition, because one of the same uid does."""
     order = "duration DESC NULLS LAST, part DESC, row DESC"
     place = f"row_number() OVER (PARTITION BY {_SAME} ORDER BY {order})"
-    return f"SELECT part, row, true AS certain FROM records WHERE uid IN (FROM several) QUALIFY {place} > 1"  # noqa: S608  # ours
+    return f"SELECT part, row, true AS certain FROM records WHERE {condition} QUALIFY {place} > 1"  # noqa: S608  # ours
