@@ -25,6 +25,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
+from rave_backends.documents.database import Mode
 from rave_backends.documents.tables import DOCUMENTS, STATE
 from rave_core.documents import DocumentStore, Mirror, open_store
 
@@ -125,7 +126,7 @@ def mirrored(store: DocumentStore) -> float:
 
 def fill(store: Any, documents: int) -> None:
     """Adds many documents in versions, past the store, which would take a transaction for each."""
-    engine = store._database.make_engine(writes=True)
+    engine = store._database.make_engine(Mode.WRITE)
     with engine.begin() as connection:
         sequence = connection.execute(sql.select(STATE.c.sequence)).scalar_one()
         for start in range(0, documents, 1000):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import selectors
 import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import sqlalchemy as sql
 
 from rave_backends.documents import statements
-from rave_backends.documents.database import Database, words_of
+from rave_backends.documents.database import Database, Mode, TakenError, words_of
+from rave_backends.documents.pipelined import can_pipeline, is_untouched, save_at_once
 from rave_core.documents import News
 from rave_core.errors import ConfigurationError, StoreAwayError
 
@@ -33,6 +35,12 @@ _CONNECTION: Final = {
 """A server that falls silent is given up after these seconds, and milliseconds."""
 _WRITERS: Final = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=10s"
 """A process that is stopped within a save must not keep all others from saving: the server ends its transaction."""
+_MODES: Final = {
+    Mode.STATEMENT: ("AUTOCOMMIT", _WRITERS + r" -c default_transaction_isolation=read\ committed"),
+    Mode.SNAPSHOT: ("REPEATABLE READ", ""),
+    Mode.WRITE: ("READ COMMITTED", _WRITERS),
+}
+"""The isolation and the settings of each mode. In a transaction of one statement, the server's default would hold."""
 
 
 class PostgresDatabase(Database):
@@ -55,16 +63,15 @@ class PostgresDatabase(Database):
                 "pip install 'rave-framework[postgresql]'"
             ) from error
 
-    def make_engine(self, *, writes: bool) -> sql.Engine:
-        """An engine whose transactions see what is committed when each statement begins."""
-        options: dict[str, Any] = dict(_CONNECTION)
-        if writes:
-            options["options"] = _WRITERS
+    def make_engine(self, mode: Mode) -> sql.Engine:
+        """An engine whose transactions are of a mode; all but snapshots see what is committed as a statement begins."""
+        isolation, session = _MODES[mode]
+        options: dict[str, Any] = {**_CONNECTION, "options": session}
         options = {name: value for name, value in options.items() if name not in self.url.query}
         return sql.create_engine(
             self.url,
             connect_args=options,
-            isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
+            isolation_level=isolation,
             pool_size=4,
             max_overflow=28,
         )
@@ -72,6 +79,47 @@ class PostgresDatabase(Database):
     def exclude(self, connection: sql.Connection) -> None:
         """A lock of the whole database, since there may be no table yet."""
         connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_LOCK)))
+
+    def save(self, values: dict[str, object]) -> int:
+        """Adds a version in one exchange with the server, which holds the lock for no longer than that takes."""
+        if not can_pipeline():
+            return super().save(values)
+        self.prepare()
+        with self._untouched() as held:
+            sequence = self._save_at_once(held, values)
+        if sequence is None:
+            raise TakenError
+        return sequence
+
+    @contextmanager
+    def _untouched(self) -> Iterator[sql.PoolProxiedConnection]:
+        """A connection that the server has not ended, as it does with all of a pool when it restarts."""
+        import psycopg
+
+        while True:
+            try:
+                held = self._engine(Mode.STATEMENT).raw_connection()
+            except psycopg.Error as error:
+                raise self.away(error) from error
+            with closing(held):
+                if is_untouched(_driver_of(held)):
+                    yield held
+                    return
+                held.invalidate()
+
+    def _save_at_once(self, held: sql.PoolProxiedConnection, values: dict[str, object]) -> int | None:
+        import psycopg
+
+        driver = _driver_of(held)
+        try:
+            return save_at_once(driver, {**values, "channel": CHANNEL})
+        except psycopg.errors.UniqueViolation:
+            return None
+        except psycopg.Error as error:
+            if not driver.closed:
+                raise self.away(error) from error
+            held.invalidate()
+            raise self.unsure(error) from error
 
     def insert(self, connection: sql.Connection, values: dict[str, object]) -> bool:
         """Adds a version, and tells all watches once it is committed."""
@@ -99,6 +147,10 @@ class PostgresDatabase(Database):
             return psycopg.connect(**{**_CONNECTION, **arguments}, autocommit=True)
         except psycopg.Error as error:
             raise StoreAwayError(f"{self.shown}: {words_of(error)}; {self.remedy}") from error
+
+
+def _driver_of(held: sql.PoolProxiedConnection) -> psycopg.Connection[Any]:
+    return cast("psycopg.Connection[Any]", held.driver_connection)
 
 
 class PostgresNews(News):

@@ -12,7 +12,7 @@ import sqlalchemy as sql
 from sqlalchemy import event
 
 from rave_backends.documents import statements
-from rave_backends.documents.database import Database
+from rave_backends.documents.database import Database, Mode
 from rave_core.documents import News, make_sqlite_file, set_up_sqlite
 from rave_core.errors import ConfigurationError, StoreAwayError
 
@@ -43,16 +43,17 @@ class SqliteDatabase(Database):
         self.path = Path(os.path.abspath(url.database))
         self._file: os.stat_result | None = None
 
-    def make_engine(self, *, writes: bool) -> sql.Engine:
+    def make_engine(self, mode: Mode) -> sql.Engine:
         """An engine over the file, which is made if it is missing. Writers take the lock as they begin."""
         self._make_file()
         options = {"timeout": PATIENCE, "isolation_level": None}
         engine = sql.create_engine(
             self.url.set(database=str(self.path)), connect_args=options, pool_size=4, max_overflow=60
         )
-        begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
         event.listen(engine, "connect", lambda connection, _record: set_up_sqlite(connection))
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        if mode is not Mode.STATEMENT:
+            begin = "BEGIN IMMEDIATE" if mode is Mode.WRITE else "BEGIN"
+            event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
 
     def look(self) -> None:

@@ -61,6 +61,33 @@ INSERT_AND_NOTIFY: Final = INSERT.returning(
     _C.sequence, func.pg_notify(bindparam("channel", type_=sql.Text()), sql.cast(_C.sequence, sql.Text()))
 )
 """The same on PostgreSQL, which tells all watches once the transaction is committed."""
+LOCK_ROW: Final = select(STATE.c.id).with_for_update(key_share=True)
+"""Takes the same lock on PostgreSQL, and writes nothing."""
+
+
+def _save_at_once() -> Select:
+    """Adds a version, takes the next number, trims, and tells all watches: after ``LOCK_ROW``, on PostgreSQL."""
+    numbered = select((STATE.c.sequence + 1), *_VALUES[1:]).where(bindparam("expect", type_=_C.version.type) == _NEWEST)
+    added = (
+        sql.insert(DOCUMENTS)
+        .from_select(list(_WRITTEN), numbered, include_defaults=False)
+        .returning(_C.sequence, _C.collection, _C.key, _C.version)
+        .cte("added")
+    )
+    advanced = sql.update(STATE).values(sequence=added.c.sequence).cte("advanced")
+    is_spare = sql.and_(
+        COLLECTIONS.c.name == added.c.collection,
+        _C.collection == added.c.collection,
+        _C.key == added.c.key,
+        _C.version <= added.c.version - COLLECTIONS.c.keep,
+    )
+    trimmed = sql.delete(DOCUMENTS).where(is_spare).cte("trimmed")
+    told = func.pg_notify(bindparam("channel", type_=sql.Text()), sql.cast(added.c.sequence, sql.Text()))
+    return select(added.c.sequence, told).add_cte(advanced, trimmed)
+
+
+SAVE_AT_ONCE: Final = _save_at_once()
+"""Gives the number of the commit; no row if another version is the newest one."""
 TRIM: Final = sql.delete(DOCUMENTS).where(_IS_DOCUMENT, _C.version <= bindparam("last", type_=_C.version.type))
 
 FENCE: Final = select(FENCES.c.fence).where(FENCES.c.name == bindparam("leadership", type_=FENCES.c.name.type))
@@ -105,10 +132,10 @@ def changes(limit: int | None) -> Select:
     return found if limit is None else found.limit(limit)
 
 
-def inserted(sequence: int, metadata: Metadata, payload: bytes | None) -> dict[str, object]:
-    """The parameters of ``INSERT``, without ``expect``."""
+def inserted(metadata: Metadata, payload: bytes | None, *, expect: int) -> dict[str, object]:
+    """The parameters of ``INSERT``, without the number of the commit."""
     return {
-        "new_sequence": sequence,
+        "expect": expect,
         "new_collection": metadata.collection,
         "new_key": metadata.key,
         "new_version": metadata.version,

@@ -9,11 +9,10 @@ from itertools import islice
 from typing import Any, Final
 
 import sqlalchemy as sql
-from sqlalchemy import exc
 
 from rave_backends.documents import statements
 from rave_backends.documents.checks import problems_in
-from rave_backends.documents.database import Database
+from rave_backends.documents.database import Database, TakenError
 from rave_backends.documents.names import (
     LONGEST_COMMENT,
     MOST_VERSIONS,
@@ -27,7 +26,7 @@ from rave_backends.documents.tables import COLLECTIONS, FENCES
 from rave_core.clock import Clock
 from rave_core.documents import Change, Document, DocumentStore, Fence, Metadata, Watch
 from rave_core.documents.watch import Watches
-from rave_core.errors import Conflict, FenceError, Signal
+from rave_core.errors import Conflict, FenceError
 
 _AT_ONCE: Final = 100
 _MOST: Final = 2**63 - 2
@@ -117,39 +116,23 @@ class SqlDocumentStore(DocumentStore):
         return self._save(wanted, None if payload is None else bytes(payload), fence)
 
     def _save(self, wanted: Metadata, payload: bytes | None, fence: Fence | None) -> Metadata:
-        def act(connection: sql.Connection) -> Metadata:
-            sequence, keep = connection.execute(statements.ADVANCE, {"in_collection": wanted.collection}).one()
-            if fence is not None:
-                _pass(connection, fence)
-            self._insert(connection, sequence, wanted, payload, expect=wanted.version - 1)
-            if keep is not None and wanted.version > keep:
-                named = {"collection": wanted.collection, "key": wanted.key}
-                connection.execute(statements.TRIM, {**named, "last": wanted.version - keep})
-            return replace(wanted, sequence=sequence)
-
+        values = statements.inserted(wanted, payload, expect=wanted.version - 1)
         try:
-            saved = self._database.write(act)
-        except _TakenError:
+            if fence is None:
+                sequence = self._database.save(values)
+            else:
+                sequence = self._database.write(partial(self._save_fenced, values, fence))
+        except TakenError:
             raise self._conflict(wanted) from None
+        saved = replace(wanted, sequence=sequence)
         self._watches.wake()
         self.tell(saved)
         return saved
 
-    def _insert(
-        self, connection: sql.Connection, sequence: int, wanted: Metadata, payload: bytes | None, *, expect: int
-    ) -> None:
-        """Adds a version on top of version ``expect``.
-
-        Raises:
-            _TakenError: that is not the newest one.
-        """
-        values = statements.inserted(sequence, wanted, payload) | {"expect": expect}
-        try:
-            added = self._database.insert(connection, values)
-        except exc.IntegrityError:
-            raise _TakenError from None
-        if not added:
-            raise _TakenError
+    def _save_fenced(self, values: dict[str, object], fence: Fence, connection: sql.Connection) -> int:
+        connection.execute(statements.LOCK)
+        _pass(connection, fence)
+        return self._database.add(values, connection)
 
     def _conflict(self, wanted: Metadata) -> Conflict:
         named = {"collection": wanted.collection, "key": wanted.key}
@@ -269,7 +252,8 @@ class SqlDocumentStore(DocumentStore):
         named = {"collection": wanted.collection, "key": wanted.key}
         newest: int = connection.execute(statements.NEWEST, named).scalar_one()
         if wanted.version > newest:
-            self._insert(connection, sequence, wanted, document.payload, expect=newest)
+            values = statements.inserted(wanted, document.payload, expect=newest)
+            self._database.put(connection, values | {"new_sequence": sequence})
             return True
         row = connection.execute(statements.ONE, {**named, "version": wanted.version}).one_or_none()
         if row is None or replace(_document(row), metadata=replace(_metadata(row), sequence=0)) != replace(
@@ -280,7 +264,7 @@ class SqlDocumentStore(DocumentStore):
 
     def check(self) -> list[str]:
         """What is wrong with what is stored, in words."""
-        return self._database.read(problems_in)
+        return self._database.look_through(problems_in)
 
     def close(self) -> None:
         """Ends watches and closes connections."""
@@ -291,10 +275,6 @@ class SqlDocumentStore(DocumentStore):
         check_name("collection", collection)
         check_name("key", key)
         return {"collection": collection, "key": key}
-
-
-class _TakenError(Signal):
-    """Another version is the newest one."""
 
 
 def _pass(connection: sql.Connection, fence: Fence) -> None:
