@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import ast
 import sys
-from dataclasses import dataclass, replace
-from types import CodeType
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from types import CodeType, MappingProxyType
+from typing import Any, TypeAlias, TypeVar
+
+from msgspec import DecodeError, Raw, Struct
+from msgspec.json import Decoder
+from msgspec.structs import replace
 
 from rave_core.versions.source.bytecode import code_digest, place_of
 from rave_core.versions.source.load_acts import (
     Act,
     ActingStatement,
+    ImportedName,
     acting_statements,
     acts_inside,
     imports_of,
@@ -26,8 +32,7 @@ from rave_core.versions.source.outline import Parsed, SourceOutline, top_stateme
 from rave_core.versions.source.tokens import digest_of
 
 
-@dataclass(frozen=True, slots=True)
-class Decorator:
+class Decorator(Struct, frozen=True, array_like=True):
     """A decorator of a function.
 
     Attributes:
@@ -43,8 +48,7 @@ class Decorator:
     is_own: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True, array_like=True):
     """A function, a class, a statement or a whole module, in normal form.
 
     Attributes:
@@ -61,41 +65,59 @@ class Definition:
     decorators: tuple[Decorator, ...] = ()
 
 
+_T = TypeVar("_T")
+_Span: TypeAlias = tuple[int, int, int, int]
+"""The first line and column of a definition, and the last ones."""
+
+_DEFINITION: Decoder[Definition | None] = Decoder(Definition | None)
+_TEXTS = Decoder(list[str])
+_SPANS = Decoder(list[_Span])
+_IMPORTS = Decoder(list[ImportedName])
+_MAKERS = Decoder(dict[str, Chain])
+_ACTS = Decoder(list[Act])
+_ACTING = Decoder(list[ActingStatement])
+_OUTLINE = Decoder(SourceOutline)
+
+
 class Facts:
     """The facts of one source. Used under the lock of `Sources`.
 
     Attributes:
         source: its bytes.
         is_cell: whether it is a cell of a notebook.
-        record: what was found so far, as JSON has it.
-        has_news: whether more was found than ``record`` had at first.
+        has_news: whether more was found than was stored.
     """
 
-    def __init__(self, source: bytes, filename: str, is_cell: bool, record: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, source: bytes, filename: str, is_cell: bool, stored: Mapping[str, Raw] = MappingProxyType({})
+    ) -> None:
         self.source = source
         self._filename = filename
         self.is_cell = is_cell
-        self.record: dict[str, Any] = record if record is not None else {}
         self.has_news = False
+        self._stored = stored
+        self._found: dict[str, Any] = {}
         self._parsed: Parsed | None = None
         self._is_broken = False
-        self._definitions: dict[str, Definition | None] = {}
-        self._outline: SourceOutline | None = None
-        self._acting: list[ActingStatement] | None = None
         self._imported: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def found(self) -> dict[str, Any]:
+        """All that is known so far, for `FactsStore`."""
+        return {**self._stored, **self._found}
 
     @property
     def is_broken(self) -> bool:
         """Whether Python can't compile the source."""
-        return self._parse() is None if not self.record else False
+        return not self._stored and not self._found and self._parse() is None
 
     def function(self, code: CodeType) -> Definition | None:
         """The definition of loaded code; ``None`` if this source is not what it was compiled from."""
         key = place_of(code)
-        compiled = self._kept(f"codes {key}", lambda parsed: parsed.digests(key))
+        compiled = self._fact(f"codes {key}", _TEXTS, lambda parsed: parsed.digests(key))
         if not compiled or code_digest(code) not in compiled:
             return None
-        spans = self._kept(f"spans {key}", lambda parsed: list(map(_span, parsed.functions.get(key, []))))
+        spans = self._fact(f"spans {key}", _SPANS, lambda parsed: list(map(_span, parsed.functions.get(key, [])))) or []
         if len(spans) == 1:
             return self._definition(f"def {key}", lambda parsed: parsed.functions.get(key, []))
         number = _which(code, spans)
@@ -127,22 +149,19 @@ class Facts:
             package: the one that the module is in, which its relative imports begin in.
         """
         if package not in self._imported:
-            imports = self._kept("imports", lambda parsed: imports_of(parsed.tree)) or ()
+            imports = self._fact("imports", _IMPORTS, lambda parsed: imports_of(parsed.tree)) or ()
             self._imported[package] = tuple(dict.fromkeys(names_imported(package, imports)))
         return self._imported[package]
 
     @property
     def acting_statements(self) -> list[ActingStatement]:
         """The statements of the module that call or change anything, in order."""
-        if self._acting is None:
-            data = self._kept("acting", lambda parsed: [each.to_json() for each in acting_statements(parsed.tree)])
-            self._acting = list(map(ActingStatement.from_json, data or ()))
-        return self._acting
+        return self._fact("acting", _ACTING, lambda parsed: acting_statements(parsed.tree)) or []
 
     @property
-    def makers(self) -> dict[str, list[str]]:
+    def makers(self) -> dict[str, Chain]:
         """What is called to make the values of names of the module, as chains."""
-        return self._kept("makers", lambda parsed: makers(parsed.tree)) or {}
+        return self._fact("makers", _MAKERS, lambda parsed: makers(parsed.tree)) or {}
 
     def statement(self, number: int) -> Definition | None:
         """One of the acting statements."""
@@ -151,31 +170,31 @@ class Facts:
     def acts_inside(self, code: CodeType) -> list[Act]:
         """What a function of the module does when it is called."""
         key = place_of(code)
-        data = self._kept(f"acts {key}", lambda parsed: _acts_json(parsed.functions.get(key, [])))
-        return list(map(Act.from_json, data or ()))
+        return self._fact(f"acts {key}", _ACTS, lambda parsed: _acts(parsed.functions.get(key, []))) or []
 
     @property
     def outline(self) -> SourceOutline:
         """Its outline; an empty one if it can't be compiled."""
-        if self._outline is None:
-            data = self._kept("outline", lambda parsed: _outline_json(parsed.outline()))
-            self._outline = SourceOutline(**data) if data else SourceOutline()
-        return self._outline
+        return self._fact("outline", _OUTLINE, Parsed.outline) or SourceOutline()
 
-    def _definition(self, key: str, nodes: Any) -> Definition | None:
-        if key not in self._definitions:
-            data = self._kept(key, lambda parsed: _json_of(nodes(parsed)))
-            self._definitions[key] = _from_json(data) if data else None
-        return self._definitions[key]
+    def _definition(self, key: str, nodes: Callable[[Parsed], list[Any]]) -> Definition | None:
+        return self._fact(key, _DEFINITION, lambda parsed: _definition_of(nodes(parsed)))
 
-    def _kept(self, key: str, make: Any) -> Any:
-        if key not in self.record:
+    def _fact(self, key: str, decoder: Decoder[_T], make: Callable[[Parsed], _T]) -> _T | None:
+        """A fact: as it was found or stored before, or made now; ``None`` if the source can't be compiled."""
+        if key not in self._found:
+            stored = self._stored.get(key)
+            if stored is not None:
+                with suppress(DecodeError, UnicodeDecodeError):  # then it is made again
+                    self._found[key] = decoder.decode(stored)
+        if key not in self._found:
             parsed = self._parse()
             if parsed is None:
                 return None
-            self.record[key] = make(parsed)
+            self._found[key] = make(parsed)
             self.has_news = True
-        return self.record[key]
+        found: _T = self._found[key]
+        return found
 
     def _parse(self) -> Parsed | None:
         if self._parsed is None and not self._is_broken:
@@ -190,15 +209,15 @@ class Facts:
         self._parsed = None
 
 
-def _acts_json(functions: list[ast.AST]) -> list[Any]:
-    return [act.to_json() for function in functions for act in acts_inside(function)]
+def _acts(functions: list[ast.AST]) -> list[Act]:
+    return [act for function in functions for act in acts_inside(function)]
 
 
-def _span(node: Any) -> list[int]:
-    return [node.lineno, node.col_offset, node.end_lineno, node.end_col_offset]
+def _span(node: Any) -> _Span:
+    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
-def _which(code: CodeType, spans: list[list[int]]) -> int | None:
+def _which(code: CodeType, spans: list[_Span]) -> int | None:
     """The function that code was compiled from, among those on one line; ``None`` if the code has no positions."""
     within = []
     for line, end_line, column, end_column in code.co_positions():
@@ -228,24 +247,24 @@ def _binding(tree: ast.Module, name: str) -> list[ast.stmt]:
     return found
 
 
-def _json_of(nodes: list[Any]) -> list[Any] | None:
-    """A definition as JSON has it. Of two functions that begin on one line, a change of either changes both."""
+def _definition_of(nodes: list[Any]) -> Definition | None:
+    """The definition of nodes. Of two functions that begin on one line, a change of either changes both."""
     if not nodes:
         return None
     statements = nodes[0].body if isinstance(nodes[0], ast.Module) else nodes
     form, names = normal_form(*statements), names_of(*statements)
     own = [each for node in nodes for each in getattr(node, "decorator_list", ())]
-    decorators = [_decorator_json(node, digest, node in own) for node, digest in form.decorators]
+    decorators = [_decorator(node, digest, node in own) for node, digest in form.decorators]
     if isinstance(nodes[0], ast.ClassDef):  # whose own stand in its normal form, and are called while it is made
-        decorators += [_decorator_json(node, "", True) for node in own]
-    return [form.code, form.docs, form.annotations, names.to_json(), decorators]
+        decorators += [_decorator(node, "", True) for node in own]
+    return Definition(form.code, form.docs, form.annotations, names, tuple(decorators))
 
 
-def _decorator_json(node: ast.expr, digest: str, is_own: bool) -> list[Any]:
-    return [_chain_of(node), digest, names_of(node).to_json(), is_own]
+def _decorator(node: ast.expr, digest: str, is_own: bool) -> Decorator:
+    return Decorator(_chain_of(node), digest, names_of(node), is_own)
 
 
-def _chain_of(node: ast.expr) -> list[str]:
+def _chain_of(node: ast.expr) -> Chain:
     chain: list[str] = []
     while isinstance(node, (ast.Call, ast.Attribute)):
         if isinstance(node, ast.Call):
@@ -253,19 +272,4 @@ def _chain_of(node: ast.expr) -> list[str]:
         else:
             chain.insert(0, node.attr)
             node = node.value
-    return [node.id, *chain] if isinstance(node, ast.Name) else []
-
-
-def _from_json(data: list[Any]) -> Definition:
-    code, docs, annotations, names, found = data
-    return Definition(
-        code,
-        docs,
-        annotations,
-        ReachedNames.from_json(names),
-        tuple(Decorator(tuple(chain), digest, ReachedNames.from_json(of), own) for chain, digest, of, own in found),
-    )
-
-
-def _outline_json(outline: SourceOutline) -> dict[str, Any]:
-    return {name: getattr(outline, name) for name in SourceOutline.__slots__}
+    return (node.id, *chain) if isinstance(node, ast.Name) else ()

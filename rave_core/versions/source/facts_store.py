@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from contextlib import suppress
@@ -10,7 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from rave_core.system.ownership import who_may_change
+
+_FACTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 MAX_BYTES = 64 << 20
 """The maximum size of all facts, in bytes; the oldest are removed first."""
@@ -26,29 +29,29 @@ class FactsStore:
         self.directory = directory
         self._is_checked = False
 
-    def read(self, name: str) -> dict[str, Any] | None:
-        """The facts under ``name``; ``None`` if there are none that can be read."""
+    def read(self, name: str) -> dict[str, msgspec.Raw]:
+        """The facts under ``name``, each to be decoded when it is needed; none if there are none that can be read."""
         if not self._is_ours:
-            return None
+            return {}
         try:
-            found = json.loads((self.directory / name).read_bytes())
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+            return _FACTS.decode((self.directory / name).read_bytes())
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return {}
 
     def write(self, name: str, facts: dict[str, Any]) -> None:
         """Keeps facts under ``name``. In trouble it does nothing."""
         if not self._is_ours:
             return
-        with suppress(OSError):
+        with suppress(OSError, UnicodeEncodeError):
+            data = msgspec.json.encode(facts)
             self.directory.mkdir(parents=True, exist_ok=True)
             if not self._is_checked:
                 self._is_checked = True
                 self._shrink()
             handle, path = tempfile.mkstemp(dir=self.directory, prefix=".")
             try:
-                with os.fdopen(handle, "w") as file:
-                    json.dump(facts, file, separators=(",", ":"))
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
                 os.replace(path, self.directory / name)
             except BaseException:
                 os.unlink(path)

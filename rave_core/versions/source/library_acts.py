@@ -113,7 +113,7 @@ def _is_shared(walk: Walk, facts: Facts, space: dict[str, Any], name: str, value
     if space.get("__name__") in MAINS and class_place(walk, kind) is not Place.PYTHON:  # such as a table
         return False
     maker = facts.makers.get(name)
-    found = resolve(tuple(maker), space) if maker else None
+    found = resolve(maker, space) if maker else None
     return not isinstance(found, type) and _is_of_library(walk, found)
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rave_core.versions.source.names import Chain
 from rave_core.versions.source.normal_form import FUNCTIONS, last_name
 from rave_core.versions.source.scopes import function_scope
 
 _INNER = (*FUNCTIONS, ast.Lambda, ast.ClassDef)
+
+ImportedName: TypeAlias = tuple[int, str, str]
+"""Level, module, and the name in it or an empty text."""
 
 
 class ActKind(StrEnum):
@@ -27,8 +32,7 @@ class ActKind(StrEnum):
     DECORATE = "decorate"
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(Struct, frozen=True, array_like=True):
     """A call, or a change in place.
 
     Attributes:
@@ -49,19 +53,8 @@ class Act:
         names = [*filter(None, [self.module]), *self.chain]
         return ".".join(names if names[-1] == self.last or not self.last else [*names, self.last])
 
-    def to_json(self) -> list[Any]:
-        """As a list."""
-        return [self.kind, list(self.chain), self.last, self.module]
 
-    @classmethod
-    def from_json(cls, data: list[Any]) -> Act:
-        """What `to_json` gave."""
-        kind, chain, last, module = data
-        return cls(ActKind(kind), tuple(chain), last, module)
-
-
-@dataclass(frozen=True, slots=True)
-class ActingStatement:
+class ActingStatement(Struct, frozen=True, array_like=True):
     """A statement of a module, with its acts.
 
     Attributes:
@@ -73,16 +66,6 @@ class ActingStatement:
     number: int
     is_main: bool
     acts: tuple[Act, ...]
-
-    def to_json(self) -> list[Any]:
-        """As a list."""
-        return [self.number, self.is_main, [act.to_json() for act in self.acts]]
-
-    @classmethod
-    def from_json(cls, data: list[Any]) -> ActingStatement:
-        """What `to_json` gave."""
-        number, is_main, acts = data
-        return cls(number, is_main, tuple(map(Act.from_json, acts)))
 
 
 def module_statements(tree: ast.Module) -> list[tuple[ast.stmt, bool]]:
@@ -105,21 +88,21 @@ def acting_statements(tree: ast.Module) -> list[ActingStatement]:
     return found
 
 
-def imports_of(tree: ast.Module) -> list[list[Any]]:
-    """What a module imports while it loads: level, module, and the name in it or an empty text."""
-    found: list[list[Any]] = []
+def imports_of(tree: ast.Module) -> list[ImportedName]:
+    """What a module imports while it loads."""
+    found: list[ImportedName] = []
     for statement, is_main in module_statements(tree):
         for node in _simple([statement]) if not is_main else ():
             if isinstance(node, ast.Import):
-                found += [[0, each.name, ""] for each in node.names]
+                found += [(0, each.name, "") for each in node.names]
             elif isinstance(node, ast.ImportFrom):
-                found += [[node.level, node.module or "", each.name] for each in node.names]
+                found += [(node.level, node.module or "", each.name) for each in node.names]
     return found
 
 
-def names_imported(package: str, imports: Iterable[list[Any]]) -> Iterator[str]:
+def names_imported(package: str, imports: Iterable[ImportedName]) -> Iterator[str]:
     """The full names that imports may lead to, each after the packages around it, and those around the module."""
-    for level, module, member in ([1, "", ""], *imports):
+    for level, module, member in ((1, "", ""), *imports):
         parts = package.split(".")
         first = parts[: len(parts) + 1 - level] if level else []
         full = ".".join([*first, *filter(None, [module])]).split(".")
@@ -128,10 +111,10 @@ def names_imported(package: str, imports: Iterable[list[Any]]) -> Iterator[str]:
             yield ".".join([*full, member])
 
 
-def makers(tree: ast.Module) -> dict[str, list[str]]:
+def makers(tree: ast.Module) -> dict[str, Chain]:
     """What is called to make the value of a name: of ``x = a.b(1)``, the chain ``a.b`` under ``x``."""
     return {
-        target.id: list(chain)
+        target.id: chain
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and (chain := _root(node.value.func))
         for target in node.targets

@@ -69,8 +69,8 @@ class Sources:
         with self.lock:
             facts = self._facts.get(key)
             if facts is None:
-                record = self.store.read(_name(key)) if self.store is not None else None
-                facts = self._facts[key] = Facts(data, filename, is_cell, record)
+                stored = self.store.read(_name(key)) if self.store is not None else {}
+                facts = self._facts[key] = Facts(data, filename, is_cell, stored)
             self._keep(filename, facts)
             return facts
 
@@ -109,7 +109,7 @@ class Sources:
                 facts.rest()
                 if facts.has_news and self.store is not None:
                     facts.has_news = False
-                    self.store.write(_name(key), facts.record)
+                    self.store.write(_name(key), facts.found)
 
     def _find(self, code: CodeType, space: Mapping[str, Any]) -> LoadedCode:
         has_changed = False

@@ -79,7 +79,19 @@ def _place(top: str, file: str | None) -> Place:
         return Place.PROJECT
     if not set(_INSTALLED).isdisjoint(file.replace("\\", "/").split("/")):
         return Place.PROJECT if _is_from_directory(top) else Place.PACKAGE
-    return Place.PYTHON if os.path.realpath(file).startswith(_PYTHON) else Place.PROJECT
+    return Place.PYTHON if _real(file).startswith(_PYTHON) else Place.PROJECT
+
+
+def _real(file: str) -> str:
+    if os.path.islink(file):
+        return os.path.realpath(file)
+    directory, name = os.path.split(file)
+    return os.path.join(_real_directory(directory), name)
+
+
+@functools.lru_cache(1024)
+def _real_directory(directory: str) -> str:
+    return os.path.realpath(directory)
 
 
 @functools.cache

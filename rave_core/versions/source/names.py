@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from rave_core.versions.source.normal_form import last_name
 from rave_core.versions.source.scopes import Scope, class_scope, comprehension_scope, function_scope
@@ -67,8 +69,7 @@ _DOCS = frozenset(
 _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 
 
-@dataclass(slots=True)
-class ReachedNames:
+class ReachedNames(Struct, array_like=True, dict=True):
     """The names that a piece of code uses.
 
     Attributes:
@@ -90,42 +91,11 @@ class ReachedNames:
     open: set[str] = field(default_factory=set)
     reads_docs: bool = False
     annotated: set[Chain] = field(default_factory=set)
-    _ordered: tuple[Chain, ...] | None = field(default=None, compare=False, repr=False)
 
-    @property
+    @cached_property
     def ordered(self) -> tuple[Chain, ...]:
         """The chains in an order that is the same each time; asked for once all of them are known."""
-        if self._ordered is None:
-            self._ordered = tuple(sorted(self.chains))
-        return self._ordered
-
-    def to_json(self) -> list[Any]:
-        """As lists, in an order that is the same each time."""
-        return [
-            sorted(map(list, self.chains)),
-            sorted(self.attributes),
-            sorted(self.stores),
-            sorted(map(list, self.changes)),
-            sorted(map(list, self.imports)),
-            sorted(self.open),
-            self.reads_docs,
-            sorted(map(list, self.annotated)),
-        ]
-
-    @classmethod
-    def from_json(cls, data: list[Any]) -> ReachedNames:
-        """What `to_json` gave."""
-        chains, attributes, stores, changes, imports, opened, reads_docs, annotated = data
-        return cls(
-            set(map(tuple, chains)),
-            set(attributes),
-            set(stores),
-            set(map(tuple, changes)),
-            set(map(tuple, imports)),
-            set(opened),
-            reads_docs,
-            set(map(tuple, annotated)),
-        )
+        return tuple(sorted(self.chains))
 
     def add(self, other: ReachedNames) -> None:
         """Adds the names that another piece of code uses."""

@@ -6,9 +6,10 @@ import ast
 import gc
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
+
+from msgspec import Struct, field
 
 from rave_core.versions.source.bytecode import code_digest, nested_codes, place_of
 from rave_core.versions.source.names import CHANGES
@@ -19,8 +20,7 @@ _COMPOUND = (ast.If, ast.Try, ast.With, ast.For, ast.While, ast.TryStar)
 _DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
 
 
-@dataclass(slots=True)
-class SourceOutline:
+class SourceOutline(Struct):
     """What is known about a source without inspecting its definitions.
 
     Attributes:

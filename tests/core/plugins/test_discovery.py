@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from rave_core import Runtime, Settings
 from rave_core.errors import PluginError
 from rave_core.hookspecs import hookimpl
+from rave_core.plugins import discovery
 from rave_core.plugins.discovery import FoundPlugin, Plugins
 
 
@@ -181,3 +183,39 @@ def test_a_disabled_plugin_is_not_even_imported(tmp_path: Path, run_python: Call
     others = [name for name in INSTALLED if name != "fine"]
     (tmp_path / "quitting.py").write_text("import os; os._exit(9)")
     assert run_python("-c", ASK, RAVE_DISABLED_PLUGINS=" ".join(others)) == "1 hit"
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
+    """Grows with each look at what is installed; caches are empty before and after."""
+    made: list[object] = []
+    entry_points = discovery.entry_points
+    monkeypatch.setattr(discovery, "entry_points", lambda **group: made.append(group) or entry_points(**group))
+    caches = discovery._installed, discovery.namespace_packages, discovery._entry_points
+    for cache in caches:
+        cache.cache_clear()
+    yield made
+    monkeypatch.undo()
+    for cache in caches:
+        cache.cache_clear()
+
+
+def test_plugins_and_namespaces_are_found_in_one_look(looks: list[object]) -> None:
+    """It takes most of the time of a first call."""
+    with Runtime(Settings(cache=["memory://"])):
+        discovery.namespace_packages()
+    assert len(looks) == 1
+
+
+def test_a_namespace_that_is_installed_after_the_plugins_were_found_is_found(
+    looks: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a directory that was looked into before."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with Runtime(Settings(cache=["memory://"])):
+        info = tmp_path / "late-1.dist-info"
+        info.mkdir()
+        (info / "entry_points.txt").write_text("[rave.namespaces]\nlate = latecomer\n")
+        os.utime(tmp_path, (1, 1))  # for file systems with coarse times
+        assert discovery.namespace_packages()["latecomer"] == "late"
+    assert len(looks) == 2
