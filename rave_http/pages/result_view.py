@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
 from rave_core.model import FOREVER, Entry, Status
 from rave_core.storage.kept_copies import KeptCopy
 from rave_core.text.humanize import size, span
+from rave_http.pages.lineage_view import LineageView, told_step
 from rave_http.pages.me_view import SaveForm
 from rave_http.pages.snippets import Snippet
 from rave_http.pages.templating import page
@@ -26,26 +27,6 @@ _STATES: Final = {
     Status.UNCACHED: ("not stored", "warn"),
 }
 _LONGEST: Final = 300
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineageRow:
-    """A step of a lineage.
-
-    Attributes:
-        depth: 0 for the result itself.
-        name: of the operation; empty if the client may not see it.
-        url: of the page about its result; empty if that is not stored any more.
-        note: why it has no facts, if so.
-    """
-
-    depth: int
-    name: str = ""
-    url: str = ""
-    arguments: Mapping[str, str]
-    seconds: float | None = None
-    created_at: float | None = None
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +76,7 @@ class ResultFacts:
         notes: what it says about itself.
         view: a `rave_http.representation.value_view.ValueView`, for the first tab.
         explanation: names and texts: why it is as it is.
-        lineage: what it was made from.
+        lineage: what it was made from, and what from it.
         versions: the kept results of the same call.
         snippets: ways to ask from a program.
     """
@@ -119,7 +100,7 @@ class ResultFacts:
     notes: Sequence[str] = ()
     view: Any = None
     explanation: Sequence[tuple[str, str]] = ()
-    lineage: Sequence[LineageRow] = ()
+    lineage: LineageView = field(default_factory=LineageView)
     versions: Sequence[KeptVersion] = ()
     snippets: Sequence[Snippet] = ()
 
@@ -146,7 +127,8 @@ def result_page(facts: ResultFacts, *, base: str, now: float) -> Page:
         links=_links(facts, base),
         save=SaveForm(call=f"{facts.name}{facts.query or ''}"),
         tabs=[(name, _tab_url(facts, name, base)) for name in TABS if name == "view" or facts.key],
-        steps=[_step(row, now) for row in facts.lineage],
+        steps=[told_step(row, now) for row in facts.lineage.steps],
+        users=[told_step(row, now) for row in facts.lineage.users],
     )
 
 
@@ -209,12 +191,3 @@ def _tab_url(facts: ResultFacts, tab: str, base: str) -> str:
     if facts.query:
         asked.append(f"of={quote(facts.query[1:], safe='')}")
     return f"{base}/-/ui/r/{facts.key}{'?' if asked else ''}{'&'.join(asked)}"
-
-
-def _step(row: LineageRow, now: float) -> dict[str, Any]:
-    return {
-        "row": row,
-        "depth": min(row.depth, 12),
-        "took": "" if row.seconds is None else span(row.seconds),
-        "age": "" if row.created_at is None else f"{span(now - row.created_at)} ago",
-    }

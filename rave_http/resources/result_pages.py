@@ -16,7 +16,6 @@ from rave_core.backend import SupportsPins
 from rave_core.clock import Clock
 from rave_core.errors import UnrenderableError
 from rave_core.introspection.explain import explain, untracked_lines
-from rave_core.introspection.lineage import Ancestor, lineage
 from rave_core.model import Call, Entry, Key, Status
 from rave_core.rendering import is_table, notes_of, rows_of
 from rave_core.rendering.tables import arrow_table
@@ -33,7 +32,8 @@ from rave_http.namespaces.live_catalog import LiveNamespaces
 from rave_http.pages.chart import Chart
 from rave_http.pages.explore_view import explore_url
 from rave_http.pages.forms import form_fields
-from rave_http.pages.result_view import LineageRow, ResultFacts, result_page
+from rave_http.pages.lineage_view import LineageView
+from rave_http.pages.result_view import ResultFacts, result_page
 from rave_http.pages.row_controls import row_controls
 from rave_http.pages.snippets import Snippet, snippets
 from rave_http.protocol.links import Links
@@ -52,6 +52,7 @@ from rave_http.resources.browsers import is_browser
 from rave_http.resources.forecasts import difference_text
 from rave_http.resources.kept_versions import versions_of
 from rave_http.resources.leads import roles_taken
+from rave_http.resources.lineages import Lineages
 from rave_http.worker.history import History
 from rave_http.worker.kept_results import KeptResults
 
@@ -133,6 +134,7 @@ class ResultPages:
         self._history = history
         self._results = results
         self._copies = copies
+        self._lineages = Lineages(namespaces, authorizer, links, clock)
 
     async def is_wanted(self, req: Request, product: MadeProduct) -> bool:
         """Whether the answer for a client that likes pages best is the page about a product.
@@ -292,28 +294,9 @@ class ResultPages:
         pairs += [("depends on", f"{label}, {text}") for label, text in list(found.closure.items())[:50]]
         return [*pairs, *(("not tracked", line) for line in untracked_lines(found))]
 
-    async def _lineage(self, req: Request, shown: ShownResult, entry: Entry) -> Sequence[LineageRow]:
+    async def _lineage(self, req: Request, shown: ShownResult, entry: Entry) -> LineageView:
         caches = (shown.exported.resolved.cache, self._runtime.cache, self._runtime.products)
-        found = await asyncio.to_thread(lineage, caches, Key.parse(entry.key))
-        return [self._row(req, step, shown if step.depth == 0 else None) for step in found]
-
-    def _row(self, req: Request, step: Ancestor, shown: ShownResult | None) -> LineageRow:
-        exported = self._namespaces.by_quoted_name(step.key.text.rsplit("/", 2)[0])
-        seen = next((each for each in exported if self._authorizer.may(req, "view", each.namespace)), None)
-        if exported and seen is None:
-            return LineageRow(depth=step.depth, arguments={}, note="that you may not see")
-        name = shown.product.name if shown is not None else step.key.operation if seen is None else seen.name
-        if step.entry is None:
-            return LineageRow(depth=step.depth, name=name, arguments={}, note="not stored any more")
-        return LineageRow(
-            depth=step.depth,
-            name=name,
-            url="" if seen is None else self._links.to_result(step.key.text),
-            arguments=step.entry.arguments if seen is not None else {},
-            seconds=step.entry.seconds,
-            created_at=step.entry.created_at,
-            note="shown above" if step.is_repeated else "",
-        )
+        return await self._lineages.view(req, caches, Key.parse(entry.key), shown.product.name)
 
     def _snippets(self, req: Request, shown: ShownResult, forms: Sequence[Rendering]) -> Sequence[Snippet]:
         asked = shown.asked

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from rave_core import Operation, Runtime, op
-from rave_core.introspection.lineage import lineage
+from rave_core.clock import SystemClock
+from rave_core.introspection.lineage import dependents, lineage
 
 _operations: dict[str, Operation[..., Any]] = {}
 
@@ -59,3 +60,26 @@ def test_what_is_not_kept_any_more_has_no_entry(runtime: Runtime, root: Operatio
     key = root.key(1)
     assert key is not None
     assert [(step.depth, step.entry is None) for step in lineage([runtime.cache], key)] == [(0, False), (1, True)]
+
+
+def test_what_was_made_from_a_result_is_found(runtime: Runtime, root: Operation[..., Any]) -> None:
+    """What records it itself, the latest first, and each once; those further on do not count."""
+    root(2)
+    leaf, pair = _operations["leaf"].key(2), _operations["pair"].key(2)
+    assert leaf is not None
+    assert pair is not None
+    found = dependents([runtime.cache, runtime.cache], leaf, SystemClock())
+    assert ([entry.key for entry in found.entries], found.is_complete) == ([pair.text], True)
+    assert [entry.arguments for entry in dependents([runtime.cache], pair, SystemClock()).entries] == [{"count": "2"}]
+    shared = _operations["leaf"].key(0)
+    assert shared is not None
+    times = [entry.created_at for entry in dependents([runtime.cache], shared, SystemClock()).entries]
+    assert (len(times), times) == (2, sorted(times, reverse=True))
+
+
+def test_a_search_that_takes_too_long_says_so(runtime: Runtime, root: Operation[..., Any]) -> None:
+    """It ends after its time, and gives what it has."""
+    root(2)
+    leaf = _operations["leaf"].key(2)
+    assert leaf is not None
+    assert not dependents([runtime.cache], leaf, SystemClock(), seconds=-1.0).is_complete

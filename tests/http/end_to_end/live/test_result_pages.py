@@ -166,12 +166,23 @@ def test_the_page_of_a_key_knows_its_question(service: Service) -> None:
     assert re.search(r"curl -L &#39;http://127.0.0.1:\d+/lab/total\?l=4&amp;l=5&#39;", code)
 
 
-def test_the_lineage_names_the_results_that_it_was_made_from(service: Service) -> None:
-    """Each with a link to its page."""
+def test_the_lineage_leads_to_what_it_was_made_from_and_back(service: Service, browser: Browser) -> None:
+    """A list with a link to each page, and a graph that needs no script; there, what uses it is a table."""
     key, square = service.key_of("/lab/parent?n=3"), service.key_of("/lab/square?n=4")
     text = service.page(f"/-/ui/r/{key}?tab=lineage").text
     assert "It was made from the results below it" in text
     assert f'href="/-/ui/r/{square}"' in text
+    browser.mode("phone")
+    browser.open(f"{service.url}/-/ui/r/{key}?tab=lineage")
+    assert (browser.said, browser.overflow(), browser.barriers()) == ([], 0, [])
+    browser.mode("no-script")
+    browser.open(
+        browser.value("[...document.querySelectorAll('.graph a')].map(e => location.origin + e.href.baseVal)[1]")
+    )
+    assert "/lab/square/" in browser.value("location.pathname")
+    used = "document.querySelector('[aria-label=\"Used by\"] tbody a')"
+    assert browser.value(f"[{used}.innerText, {used}.pathname]") == ["lab/parent", f"/-/ui/r/{key}"]
+    assert (browser.said, browser.overflow()) == ([], 0)
 
 
 def test_what_is_no_key_is_no_result(service: Service) -> None:
