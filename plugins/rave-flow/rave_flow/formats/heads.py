@@ -23,6 +23,9 @@ _ZEEK_JSON = (
 )  # fmt: skip
 """Fields that Zeek may write first in any line, because it leaves out unset ones."""
 
+_IP_BYTES = {"orig_ip_bytes", "resp_ip_bytes"}
+_OF_DIRECTIONS = {"bytes": {"orig_bytes", "resp_bytes"}, "packets": {"orig_pkts", "resp_pkts"}}
+
 _SAMPLE = 200
 """How many of the first lines name the fields of all."""
 
@@ -126,7 +129,7 @@ def _of_objects(path: str, lines: list[bytes], kind: LogKind) -> Head:
     }
     found = seen | nested
     if "id.orig_h" in found:
-        found = {name: f"/{name}" for name in _ZEEK_JSON} | found
+        found = {name: f"/{name}" for name in _ZEEK_JSON if name not in _unlikely(found)} | found
     others = {one.get("_path") for one in objects} - {None}
     if others and not any(kind.accepts(str(name)) for name in others):
         raise UnreadableError(f"{path}: is not a {kind.name} log, its _path is {others.pop()!r}")
@@ -134,6 +137,21 @@ def _of_objects(path: str, lines: list[bytes], kind: LogKind) -> Head:
         return Head(("",), ("/",))
     found |= _others(objects, passing={*found, "_path", *(["id"] if nested else [])})
     return Head(tuple(found), tuple(found.values()))
+
+
+def _unlikely(seen: Collection[str]) -> set[str]:
+    """Amounts that objects do not have, because the fields seen in some of them give these otherwise.
+
+    If they were looked for, they would count as unset in every line.
+    """
+    given = {ours for ours, aliases in ALIASES.items() if not {*aliases}.isdisjoint(seen)}
+    found: set[str] = set()
+    if not given.isdisjoint(("bytes", "src_bytes", "dst_bytes")) and _IP_BYTES.isdisjoint(seen):
+        found |= _IP_BYTES
+    for total, pair in _OF_DIRECTIONS.items():
+        if total in given and given.isdisjoint((f"src_{total}", f"dst_{total}")):
+            found |= pair
+    return found
 
 
 def _others(objects: list[dict[str, Any]], passing: Collection[str]) -> dict[str, str]:
@@ -151,6 +169,11 @@ def _others_of_eve(objects: list[dict[str, Any]]) -> dict[str, str]:
     found = _others(ours, passing=_OWN_OF_EVE)
     inner = dict.fromkeys(name for one in ours for name in one["flow"] if f"/flow/{name}" not in EVE.values())
     return found | {f"flow.{name}": f"/flow/{_escaped(name)}" for name in inner}
+
+
+def is_object(line: bytes) -> bool:
+    """Whether a line is a whole object."""
+    return isinstance(_parsed(line), dict)
 
 
 def _parsed(line: bytes) -> object:
@@ -172,6 +195,16 @@ def later_head(path: str, comments: bytes, kind: LogKind, earlier: Head) -> Head
             kind.check(found.fields, path)
     except UnreadableError as error:
         return Head((), fault=str(error).removeprefix(f"{path}: "))
+    return found
+
+
+def head_of_objects(path: str, block: bytes, kind: LogKind) -> Head:
+    """The head of the objects with which a log goes on, the first of which is at the start of ``block``."""
+    try:
+        found = head_of(path, block, kind)
+        kind.check(found.fields, path)
+    except UnreadableError as error:
+        return Head((), ("",), fault=str(error).removeprefix(f"{path}: "))
     return found
 
 

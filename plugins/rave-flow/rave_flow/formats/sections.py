@@ -1,16 +1,32 @@
-"""The sections of a log: a program that is restarted with other settings goes on in the same file under a new head."""
+"""The sections of a log: a program that is restarted with other settings goes on in the same file in another form.
+
+Columns follow a new head. Objects (JSON) follow columns without one, and so do columns that go on after objects.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rave_flow.errors import UnreadableError
-from rave_flow.formats.heads import BOM, CONNECTIONS, Head, LogKind, head_of, later_head
+from rave_flow.formats.heads import (
+    BOM,
+    CONNECTIONS,
+    SIZE,
+    Head,
+    LogKind,
+    head_of,
+    head_of_objects,
+    is_object,
+    later_head,
+)
 
 _FIELDS, _SEPARATOR = b"\n#fields", b"\n#separator"
 _LONGEST = 1 << 16
 """The most bytes of a head that two blocks share."""
+_MOST_TURNS = 100
+"""How often a log goes over to objects, as far as that is followed: each time makes another piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +56,76 @@ def sections(path: str, blocks: Iterable[bytes], kind: LogKind = CONNECTIONS) ->
     Raises:
         UnreadableError: it is empty, or its first head is not that of such a log.
     """
-    head: Head | None = None
-    before, held = 0, b""
+    log: _Sectioned | None = None
+    held = b""
     for block in blocks:
         block, held = _without_open_head(held + block if held else block)
-        known = _end_of_comments(block) if head is None else 0
-        head = head or head_of(path, block, kind)
-        for section in _cut(path, block, head, before, kind, known):
-            head, before = section.head, section.before + section.content.count(b"\n")
-            yield section
-    if head is None:
+        known = 0 if log else _end_of_comments(block)
+        log = log or _Sectioned(path, kind, head_of(path, block, kind))
+        yield from log.cut(block, known)
+    if log is None:
         raise UnreadableError(f"{path}: is empty, not even a #fields line")
     if held:
-        yield Section(head, held, before)
+        yield Section(log.head, held, log.before)
 
 
-def _cut(path: str, block: bytes, head: Head, before: int, kind: LogKind, place: int) -> Iterator[Section]:
-    """The sections of a block, in which heads are looked for from ``place`` on."""
-    start = 0
-    while (place := _next_fields(block, place)) >= 0:
-        begin, place = _run(block, place)
-        found = later_head(path, block[begin:place], kind, head)
-        if found == head:
-            continue
-        if begin > start:
-            yield Section(head, block[start:begin], before)
-            before += block.count(b"\n", start, begin)
-        head, start = found, begin
-    if start < len(block):
-        yield Section(head, block[start:] if start else block, before)
+@dataclass(slots=True)
+class _Sectioned:
+    """A log on its way.
+
+    Attributes:
+        head: that of the next lines.
+        columns: the last head that is not of objects.
+        before: how many lines were seen.
+        turns: how often objects followed columns.
+    """
+
+    path: str
+    kind: LogKind
+    head: Head
+    columns: Head | None = None
+    before: int = 0
+    turns: int = 0
+
+    def cut(self, block: bytes, place: int) -> Iterator[Section]:
+        """The sections of the next block, in which heads are looked for from ``place`` on."""
+        start = 0
+        while (found := self._next(block, place)) is not None:
+            begin, place, head = found
+            if head == self.head:
+                continue
+            if begin > start:
+                yield self._section(block[start:begin])
+            self.columns = self.columns if self.head.is_json else self.head
+            self.head, start = head, begin
+        if start < len(block):
+            yield self._section(block[start:] if start else block)
+
+    def _section(self, content: bytes) -> Section:
+        found = Section(self.head, content, self.before)
+        self.before += content.count(b"\n")
+        return found
+
+    def _next(self, block: bytes, place: int) -> tuple[int, int, Head] | None:
+        """Where lines under another head may begin, from where to look further, and that head."""
+        fields = _next_fields(block, place)
+        turn = self._next_turn(block, place, fields if fields >= 0 else len(block))
+        if turn is not None or fields < 0:
+            return turn
+        begin, end = _run(block, fields)
+        return begin, end, later_head(self.path, block[begin:end], self.kind, self.head)
+
+    def _next_turn(self, block: bytes, place: int, end: int) -> tuple[int, int, Head] | None:
+        """The same where columns end and objects begin, or the other way round, without a head."""
+        if self.head.is_json:
+            line = _next_line(_OTHER, block, place, end) if self.columns else -1
+            return (line, line + 1, self.columns) if self.columns and line >= 0 else None
+        while self.turns < _MOST_TURNS and (line := _next_line(_OBJECT, block, place, end)) >= 0:
+            place = line + 1
+            if is_object(block[line : block.find(b"\n", line) + 1 or len(block)]):
+                self.turns += 1
+                return line, place, head_of_objects(self.path, block[line : line + SIZE], self.kind)
+        return None
 
 
 def _next_fields(block: bytes, place: int) -> int:
@@ -79,6 +136,18 @@ def _next_fields(block: bytes, place: int) -> int:
         return -1
     found = block.find(_FIELDS, place)
     return found + 1 if found >= 0 else -1
+
+
+_OBJECT, _OTHER = re.compile(rb"\n(?={)"), re.compile(rb"\n(?=[^{#\s])")
+"""The end of a line before one that may be an object, and before one that is neither that nor a comment."""
+
+
+def _next_line(pattern: re.Pattern[bytes], block: bytes, place: int, end: int) -> int:
+    """Where the next line starts before which a pattern ends; -1 if there is none."""
+    if not place and pattern.match(b"\n" + block[:1]):
+        return 0
+    found = pattern.search(block, max(place - 1, 0), end)
+    return found.end() if found else -1
 
 
 def _end_of_comments(block: bytes) -> int:

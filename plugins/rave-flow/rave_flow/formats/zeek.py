@@ -37,7 +37,7 @@ class Log:
             start = section.before + before + 1
             return lines, range(start, start + lines.count(b"\n"))
         numbered = list(enumerate(_split(block), section.before + 1))
-        whole = self._objects(numbered) if head.is_json else self._whole(numbered, head)
+        whole = self._objects(numbered) if head.is_json and not head.fault else self._whole(numbered, head)
         return b"".join(line for _, line in whole), [number for number, _ in whole]
 
     def plain(self, block: bytes) -> tuple[bytes, int] | None:
@@ -68,8 +68,8 @@ class Log:
             self.first = number, why
 
     def _objects(self, lines: Iterable[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-        """The lines that are not empty. Reading them checks their content."""
-        return [(number, _ended(line)) for number, line in lines if line.strip()]
+        """The lines that are neither empty nor comments. Reading them checks their content."""
+        return [(number, _ended(line)) for number, line in lines if line.strip() and line[0] != HASH]
 
     def _whole(self, lines: Iterable[tuple[int, bytes]], head: Head) -> list[tuple[int, bytes]]:
         """The lines that have all fields and an end."""
