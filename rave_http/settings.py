@@ -86,7 +86,7 @@ class ServiceSettings:
         permissions: by principal (``*`` for everybody with credentials), then by namespace: lists of permissions.
         hosts: names under which the service answers besides ``localhost``, addresses, the machine's own name and that
             of ``url_base``; ``*`` for any. Behind a proxy on another socket than a Unix one, its public name.
-        cors_origins: origins whose pages may read answers; ``*`` for all.
+        cors_origins: origins whose pages may read answers, and ask in the name of a browser's user; ``*`` for all.
         rate_limit: jobs that one principal may start, as in ``60/minute``; empty for no limit.
         access_log: where requests are logged as JSON: ``-`` for standard output, a path, or empty for nowhere.
         namespaces: the collection of documents that lists directories below ``namespace_root``; empty for none.

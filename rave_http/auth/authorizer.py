@@ -131,6 +131,27 @@ class Authorizer:
         if audited:
             self.audit(req, permission, allowed=True)
 
+    def may_start(self, req: Request, namespace: str) -> bool:
+        """Whether the principal may start jobs in a namespace, and no page of another site asks in their name.
+
+        Raises:
+            Problem: the credentials are not valid.
+        """
+        return not req.scope["rave"].is_cross_site and self.may(req, "run", namespace)
+
+    def require_start(self, req: Request, namespace: str) -> None:
+        """Returns if `may_start`. The audit log records refusals.
+
+        Raises:
+            Problem: they may not.
+        """
+        self.require(req, "run", namespace)
+        if req.scope["rave"].is_cross_site:
+            self.audit(req, "cross-site", allowed=False)
+            raise Problem(
+                "cross-site", "The result is not stored, and a page of another site asked for it in your name"
+            )
+
     @property
     def may_block(self) -> bool:
         """Whether plugins decide in code that may wait for something; then `verdicts` have to be asked first."""

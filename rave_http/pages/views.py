@@ -234,6 +234,10 @@ def ticket_page(
     return page("ticket.html", **facts)
 
 
+_BY_FORM: Final = frozenset({"bad-arguments", "refused", "cross-site"})
+"""Problems that go away if the arguments are changed, or sent from the form."""
+
+
 def problem_page(document: Mapping[str, Any], *, base: str, query: str = "") -> Page:
     """A problem for people.
 
@@ -252,7 +256,7 @@ def problem_page(document: Mapping[str, Any], *, base: str, query: str = "") -> 
         errors=[_wrong(each) for each in document.get("errors", ())],
         slug=slug if kind is not None else "",
         advice=kind.advice if kind is not None else "",
-        form=_form_of(str(document.get("instance", "")), query, base) if slug in ("bad-arguments", "refused") else "",
+        form=_form_of(str(document.get("instance", "")), query, base) if slug in _BY_FORM else "",
         is_kind=False,
     )
 

@@ -54,6 +54,15 @@ def is_of(origin: str, hosts: frozenset[str]) -> bool:
     return bool(host) and bool({host, host.removesuffix(f":{port}"), f"{host}:{port}"} & hosts)
 
 
+def origin_of(url: str) -> str:
+    """The origin of the page that ``Referer`` names, in lower case; empty if it names none of the web."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}".lower() if parts.scheme in _PORTS and parts.netloc else ""
+
+
 def _single(headers: RawHeaders, name: bytes) -> str:
     """The value of a header; empty if there is none, or several."""
     values = [value for each, value in headers if each == name]

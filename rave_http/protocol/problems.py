@@ -54,6 +54,13 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "You may see this, but what you asked to do with it needs a permission that you do not have; the detail names "
         "it. Whoever runs the service grants permissions.",
     ),
+    "cross-site": Kind(
+        403,
+        "A page of another site asked for this",
+        "Your browser brings your identity, whichever page makes it ask. So pages of other sites get stored results "
+        "only, and change nothing. Ask for it yourself, on the form of the operation; the setting 'cors_origins' names "
+        "the sites whose pages may do so, too.",
+    ),
     "not-found": Kind(
         404,
         "There is nothing here",

@@ -24,6 +24,8 @@ class RequestRecord:
         is_still_valid: whether a session that identified the principal has not ended; ``None`` for other ways.
         verdicts: what plugins say of the principal's permissions, by permission and namespace; ``None`` before.
         is_private: whether the answer is for the principal alone, so that no shared cache may keep it.
+        is_cross_site: whether a page of another site asks in the name of the browser's user, so that only results that
+            exist may answer.
         operation: ``namespace/operation``, if the request names one.
         cache: ``hit``, ``stale``, ``miss``, ``wait`` (joined or started, and answered), ``ticket``, or empty.
         key: the text of the product's key, if known.
@@ -39,6 +41,7 @@ class RequestRecord:
     is_still_valid: Callable[[], bool] | None = None
     verdicts: Mapping[tuple[str, str], bool | None] | None = None
     is_private: bool = False
+    is_cross_site: bool = False
     operation: str = ""
     cache: str = ""
     key: str = ""

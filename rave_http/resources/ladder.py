@@ -177,7 +177,7 @@ class Ladder:
         exported = wish.exported
         if wish.only_cached or self._jobs.is_draining.is_set():
             return
-        if not self._authorizer.may(req, "run", exported.namespace):
+        if not self._authorizer.may_start(req, exported.namespace):
             return
         try:
             asker = self._authorizer.asker(req)
@@ -243,7 +243,7 @@ class Ladder:
             Problem: the principal may not run the operation, or there is no room for the job.
         """
         exported, options = wish.exported, wish.question.controls.options or PLAIN
-        self._authorizer.require(req, "run", exported.namespace)
+        self._authorizer.require_start(req, exported.namespace)
         if options is not PLAIN:
             self._authorizer.require(req, "refresh", exported.namespace, audited=True)
         return self._jobs.join(

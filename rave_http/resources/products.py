@@ -198,7 +198,7 @@ class Products:
         place = await self._locate(target)
         if place.is_awaited:
             self._followers.note(target.key.text, self._authorizer.asker(req))
-        if place.state is State.ORPHANED and self._authorizer.may(req, "run", target.exported.namespace):
+        if place.state is State.ORPHANED and self._authorizer.may_start(req, target.exported.namespace):
             return await self._statuses.take_over(place, self._authorizer.asker(req))
         return place
 

@@ -90,7 +90,7 @@ class ResultPage:
         place = await self._statuses.locate(found, exported, after=after)
         if place.is_awaited:
             self._followers.note(found.text, self._authorizer.asker(req))
-            if place.state is State.ORPHANED and self._authorizer.may(req, "run", exported.namespace):
+            if place.state is State.ORPHANED and self._authorizer.may_start(req, exported.namespace):
                 place = await self._statuses.take_over(place, self._authorizer.asker(req))
         if place.is_awaited:
             document = self._events.document(place, after)

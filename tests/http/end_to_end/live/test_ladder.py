@@ -181,6 +181,9 @@ def test_a_stale_result_is_served_while_it_is_made_anew(
     assert first.headers["Cache-Control"].endswith("stale-while-revalidate=60")
     made = float(first.text.split()[1])
     wait_until(lambda: time.time() > made + 1.1, what="its end")
+    foreign = shared_service.get(f"/lab/brief?name={name}", headers={"Sec-Fetch-Site": "cross-site"})
+    assert foreign.text == first.text
+    assert len(shared_service.runs(f"brief {name}")) == 1, "a page of another site refreshes nothing"
     stale = shared_service.get(f"/lab/brief?name={name}")
     assert stale.text == first.text
     assert "max-age=0" in stale.headers["Cache-Control"]

@@ -1,4 +1,4 @@
-"""Who is told what, and at whose word something changes: hiding, foreign pages, operators, stores in trouble."""
+"""Who is told what, and at whose word something changes: hiding, operators, names, stores in trouble."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 
 Service = Any  # RunningService of the conftest
 ALICE = {"X-Remote-User": "alice"}
-PORTAL = "https://portal.example.org"
 MAY = ["view", "run", "refresh", "purge", "reload", "metrics"]
 SECRET = """\
 from rave_core import mime_type, op, progress, typemap
@@ -142,73 +141,7 @@ def test_readiness_names_no_namespace_that_is_hidden(start_service: Callable[...
     assert "secret" not in answer.text
 
 
-# What pages of others have a browser send
-
-
-@pytest.fixture
-def signed_in(start_service: Callable[..., Service]) -> Service:
-    """A service behind a proxy at which users sign in; pages of one other site may use it."""
-    return start_service(
-        workers=1,
-        proxy_header="X-Remote-User",
-        url_base="https://rave.example.org/rave",
-        cors_origins=[PORTAL],
-        permissions={"alice": [*MAY, "debug"]},
-        anonymous=MAY,
-    )
-
-
-CHANGES = [
-    ("POST", "/-/cache/purge", {"operation": "lab/square"}),
-    ("POST", "/-/namespaces/lab/reload", None),
-    ("POST", "/-/statistics", {"resume": "RAVE"}),
-    ("DELETE", "/-/products/lab/square/x/y", None),
-    ("POST", "/lab/square", {"n": "1"}),
-    ("GET", "/lab/square?n=1&rave.refresh=1", None),
-    ("HEAD", "/lab/square?n=1&rave%2Edeep%5Frefresh", None),
-]
-FOREIGN = [
-    {"Sec-Fetch-Site": "cross-site"},
-    {"Origin": "https://evil.example"},
-    {"Origin": "null"},
-    {"Origin": "https://rave.example.org.evil.example", "Sec-Fetch-Site": "cross-site"},
-]
-
-
-def test_no_page_of_another_site_changes_anything_for_who_signed_in(signed_in: Service) -> None:
-    """It is refused, whatever it is, before anything is done."""
-    for method, path, data in CHANGES:
-        for headers in FOREIGN:
-            answer = signed_in.ask(method, path, data=data, headers={**ALICE, **headers})
-            assert answer.status_code == 403, (method, path, headers)
-    assert signed_in.runs() == []
-    assert "cross-site" in signed_in.log
-    assert signed_in.get("/lab/square?n=1", headers={**ALICE, **FOREIGN[0]}).status_code == 200, "it changes nothing"
-
-
-def test_own_pages_allowed_pages_and_programs_change_what_their_user_may(signed_in: Service) -> None:
-    """By the host that was asked, by that of the URLs that are given out, by the settings, or without any page."""
-    own = signed_in.url
-    for headers in (
-        {},
-        {"Sec-Fetch-Site": "same-origin"},
-        {"Origin": own, "Sec-Fetch-Site": "same-origin"},
-        {"Origin": "https://rave.example.org"},
-        {"Origin": PORTAL, "Sec-Fetch-Site": "cross-site"},
-        {"Origin": "https://other.example.org", "X-Forwarded-Host": "other.example.org"},
-    ):
-        answer = signed_in.ask("POST", "/-/cache/purge", data={"namespace": "lab"}, headers={**ALICE, **headers})
-        assert answer.status_code == 200, headers
-    assert signed_in.ask("POST", "/-/cache/purge", headers=FOREIGN[1]).status_code == 403, "nor for anybody"
-
-
-def test_every_answer_varies_by_origin_where_only_some_may_read(signed_in: Service) -> None:
-    """Whatever else it varies by, and whether or not a page asked."""
-    for path in ("/lab/square?n=1", "/lab/square?n=1", "/-/livez", "/-/none", "/", "/lab/rows"):
-        for headers in ({}, {"Origin": PORTAL}, {"Origin": "https://evil.example"}):
-            answer = signed_in.get(path, headers=headers)
-            assert "Origin" in [each.strip() for each in answer.headers["Vary"].split(",")], path
-    assert "Accept" in signed_in.get("/lab/rows").headers["Vary"]
+# By what name
 
 
 def test_only_a_proxy_says_by_what_name_the_service_is_known(start_service: Callable[..., Service]) -> None:

@@ -132,8 +132,10 @@ def test_permissions_are_those_of_the_user(signed: Service, sign_in: Any) -> Non
 
 
 def test_a_foreign_page_can_do_nothing_with_a_cookie(signed: Service, sign_in: Any, keys: dict[str, str]) -> None:
-    """Neither change a slate, nor sign somebody in or out."""
+    """Neither change a slate, nor sign somebody in or out, nor start a job, also from another port of this host."""
     foreign = {**sign_in("ada"), "Origin": "https://elsewhere.example"}
+    for headers in (foreign, {**sign_in("ada"), "Sec-Fetch-Site": "same-site"}):
+        assert signed.get("/lab/square?n=9311", headers=headers).status_code == 403
     for method, path in (("PUT", "/-/me/x"), ("PATCH", "/-/me/x"), ("DELETE", "/-/session"), ("POST", "/-/session")):
         assert signed.ask(method, path, json={}, headers=foreign).status_code == 403
     alone = {"Origin": "https://elsewhere.example"}
