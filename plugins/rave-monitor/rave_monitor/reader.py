@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from rave_core import Runtime
+
 Event: TypeAlias = dict[str, Any]
 """What a reader reads: values by the names of their fields. Processors share it, so they must not change it."""
 
@@ -26,10 +28,12 @@ class Reader(ABC):
 
     Attributes:
         tell: called with what a person should know, such as that a file was replaced. The monitor sets it.
+        runtime: that of the monitor, which sets it; ``None`` outside of one.
         trouble: why there is nothing to read at present, such as that a file is missing; ``None`` while all is well.
     """
 
     tell: Callable[[str], None] = staticmethod(tell_nobody)
+    runtime: Runtime | None = None
     trouble: str | None = None
 
     @abstractmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from rave_core import Runtime
 from rave_core.errors import describe_error
 from rave_monitor.configuration import Part
 from rave_monitor.reader import Event, Reader
@@ -19,12 +20,13 @@ class RunningReader:
         events: how many it has read in this term.
     """
 
-    def __init__(self, part: Part, tell: Callable[[str, str], None]) -> None:
+    def __init__(self, part: Part, tell: Callable[[str, str], None], runtime: Runtime) -> None:
         self.part = part
         self.error = ""
         self.events = 0
         self._tell = tell
         self._reader: Reader = part.make()
+        self._reader.runtime = runtime
         self._reader.tell = lambda message: tell(part.name, message)
         self._position: dict[str, Any] | None = None
 
@@ -77,13 +79,13 @@ class RunningReader:
 class ReaderSet:
     """All readers of a monitor. One thread uses it."""
 
-    def __init__(self, parts: Iterable[Part], tell: Callable[[str, str], None]) -> None:
-        """Makes them, and opens nothing; ``tell`` hears the name of a reader, and what it has to say.
+    def __init__(self, parts: Iterable[Part], tell: Callable[[str, str], None], runtime: Runtime) -> None:
+        """Makes them for a runtime, and opens nothing; ``tell`` hears the name of a reader, and what it has to say.
 
         Raises:
             Exception: what a constructor raises.
         """
-        self.running = [RunningReader(part, tell) for part in parts]
+        self.running = [RunningReader(part, tell, runtime) for part in parts]
 
     def open(self, positions: Mapping[str, Mapping[str, Any]]) -> None:
         """Begins after positions, by name; at the beginning where there is none."""

@@ -63,7 +63,7 @@ class Term:
         self._reload_error = ""
         self._notices: list[str] = []
         self._processors = ProcessorSet(config.processors, self._clock.monotonic, self._disabled)
-        self._readers = ReaderSet(config.readers, self._told)
+        self._readers = ReaderSet(config.readers, self._told, runtime)
         retention = Retention(store, fence, runtime)
         self._committer = Committer(store, fence, lambda: retention.apply(self._config))
         self._latest: dict[str, dict[str, Any]] = {}
@@ -226,7 +226,7 @@ class Term:
         if (config.name, config.documents) != (self._config.name, self._config.documents):
             raise MonitorConfigError([f"{config.path}: name and documents can't change while it runs; restart it"])
         processors = ProcessorSet(config.processors, self._clock.monotonic, self._disabled)
-        readers = ReaderSet(config.readers, self._told)
+        readers = ReaderSet(config.readers, self._told, self._runtime)
         writers = WriterSet(config.writers, self._store, self._runtime)
         processors.take_over(self._processors)
         readers.take_over(self._readers)

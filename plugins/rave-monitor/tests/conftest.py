@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from rave_monitor.monitor import Monitor
+from rave_monitor.readers import growing_file
 from rave_monitor.sample_database import SampleDatabase
 from rave_monitor.sample_store import SampleStore
 
@@ -97,6 +98,12 @@ class Place:
         command = [str(Path(sys.executable).parent / "rave"), "monitor", "run", str(self.config)]
         with (self.directory / "run.log").open("ab") as log:
             return subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+
+
+@pytest.fixture(autouse=True)
+def _no_wait_for_late_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rotated file is complete at once; monitors in processes of their own wait as they do elsewhere."""
+    monkeypatch.setattr(growing_file, "QUIET", 0.0)
 
 
 @pytest.fixture

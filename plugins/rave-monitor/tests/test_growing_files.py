@@ -100,6 +100,66 @@ def test_a_rotated_file_is_read_to_its_end(following: Following, restarts: bool)
     assert not following.told
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_rotated_file_is_read_until_it_is_quiet(
+    following: Following, monkeypatch: pytest.MonkeyPatch, restarts: bool
+) -> None:
+    """Its writer may go on for a moment after the next file has something."""
+    monkeypatch.setattr(growing_file, "QUIET", 3600.0)
+    old = Path(f"{following.path}.1")
+    following.path.rename(old)
+    following.path.write_text("6\n")
+    for text in ("3", "4"):
+        assert following.read() == []
+        append(old, f"{text}\n")
+        if restarts:
+            following.restart()
+        assert following.read() == [text]
+    append(old, "5")
+    following.read()
+    os.utime(old, ns=(0, 10**18))  # long ago
+    assert following.read() == ["5", "6"]
+    assert not following.told
+
+
+def test_a_writer_that_never_changes_over_holds_up_the_next_file_for_a_minute(
+    following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the next one is read, and what is still added to the old one is told."""
+    monkeypatch.setattr(growing_file, "QUIET", 3600.0)
+    monkeypatch.setattr(growing_file, "_PATIENCE", 0.0)
+    following.path.rename(f"{following.path}.1")
+    following.path.write_text("3\n")
+    assert following.read() == ["3"]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_lines_that_come_too_late_into_a_rotated_file_are_counted_and_told(
+    following: Following, restarts: bool
+) -> None:
+    """Each once, whatever the file is called by then; at most once a minute, and when the next one is complete."""
+    old = Path(f"{following.path}.1")
+    following.path.rename(old)
+    following.path.write_text("3\n")
+    assert following.read() == ["3"]
+    append(old, "late\nlater\n")
+    old = old.rename(f"{following.path}.2")
+    if restarts:
+        following.restart()
+    assert following.read() == []
+    append(old, "latest\n")
+    assert following.read() == []
+    following.path.rename(f"{following.path}.1")
+    following.path.write_text("4\n")
+    assert following.read() == ["4"]
+    following.restart()
+    assert following.read() == []
+    assert [each.partition(": ")[2].partition(" was")[0].partition(" were")[0] for each in following.told] == [
+        "2 lines",
+        "1 line",
+    ]
+
+
 def test_files_of_several_rotations_are_read_in_order(following: Following) -> None:
     """By their times, whatever their names, while nobody reads; each once."""
     append(following.path, "3\n")

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
+from rave_core import current_runtime
 from rave_monitor.reader import Event, Position, Reader
 from rave_monitor.readers.growing_file import GrowingFile, Split, split_lines
 
@@ -22,7 +23,8 @@ class FileReader(Reader):
 
     def open(self, position: Position | None) -> None:
         """Begins after a position."""
-        self._file = GrowingFile(self._path, self.tell, self.split)
+        runtime = current_runtime() if self.runtime is None else self.runtime
+        self._file = GrowingFile(self._path, self.tell, runtime, self.split)
         self._file.open(position)
         self.restore_header((position or {}).get("header"))
 

@@ -10,12 +10,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from rave_core import Runtime
 from rave_monitor.reader import Position
 from rave_monitor.readers.file_identity import FileIdentity, rotated, tail_before
+from rave_monitor.readers.late_lines import LateLines
 
 CHUNK: Final = 128 << 10
 LONGEST: Final = 1 << 20
 """The longest record in bytes; a longer one is left out, and told."""
+QUIET: Final = 2.0
+"""Seconds for which nothing was written to a rotated file once it counts as complete."""
+_PATIENCE: Final = 60.0
+"""Seconds after which it counts as complete even if its writer goes on."""
 _REMEMBERED: Final = 16
 """How many files are remembered that were read to their end."""
 _AT_ONCE: Final = 64
@@ -43,7 +49,9 @@ class GrowingFile:
     """The records of a file, as they are written. One thread uses it.
 
     - A rotated file is read to its end, then the next one is: files between are found beside it, by their names and
-      times. The next file has to hold something first, because until then the writer may go on with the old one.
+      times. The next file has to hold something first, because until then the writer may go on with the old one; and
+      the old one has to be quiet for a moment, because a writer of several processes changes over one by one. What is
+      added even later is left out, and ``tell`` says how much.
     - A file that is shorter than what was read of it, or that has other bytes there, was truncated or replaced. If a
       copy of what it was lies beside it, that is read to its end first; else ``tell`` says that something is lost.
       Then the file is read from its beginning.
@@ -54,8 +62,8 @@ class GrowingFile:
         is_fresh: whether the records that ``read`` gave last are the first ones of a file.
     """
 
-    def __init__(self, path: Path, tell: Callable[[str], None], split: Split = split_lines) -> None:
-        """Opens nothing yet."""
+    def __init__(self, path: Path, tell: Callable[[str], None], runtime: Runtime, split: Split = split_lines) -> None:
+        """Opens nothing yet; the clock of ``runtime`` counts."""
         self.path = path
         self.trouble: str | None = None
         self.is_fresh = False
@@ -68,6 +76,9 @@ class GrowingFile:
         self._sought: Position | None = None
         self._is_last_look = self._skips = self._is_long = self._is_more = False
         self._mtime = self._passed_over = 0
+        self._late: LateLines | None = None
+        self._clock = runtime.clock
+        self._seen_size, self._quiet_since, self._succeeded_since = -1, 0.0, 0.0
 
     def open(self, position: Position | None) -> None:
         """Goes on after a position, wherever its file is by now; without one, begins with the present file."""
@@ -77,6 +88,8 @@ class GrowingFile:
             self._opens(self.path)
             return
         self._done = [FileIdentity(*each) for each in position["done"]]
+        if position.get("late") is not None and self._done:
+            self._late = LateLines.found(self.path, self._done[-1], position["late"], self._tell, self._clock.monotonic)
         self._sought = position if position["identity"] is not None else None
         self._mtime = position["mtime"]
 
@@ -84,19 +97,27 @@ class GrowingFile:
         """Where it is: the file, how far, and what lies before that; and the files that are done."""
         if self._sought is not None:
             return dict(self._sought)
-        done = [list(asdict(each).values()) for each in self._done]
+        done: dict[str, Any] = {"done": [list(asdict(each).values()) for each in self._done]}
+        if self._late is not None:
+            done["late"] = self._late.size
         if self._file < 0 or self._identity is None:
-            return {"identity": None, "done": done, "mtime": self._mtime}
+            return {"identity": None, "mtime": self._mtime, **done}
         identity = list(asdict(self._identity).values())
         place = {"identity": identity, "offset": self._offset, "tail": self._tail.hex(), "mtime": self._mtime}
-        return {**place, "done": done, "skips": self._skips}
+        return {**place, **done, "skips": self._skips}
 
     def close(self) -> None:
+        """Lets go of everything."""
+        self._close()
+        self._forget_late()
+
+    def _close(self) -> None:
         """Closes the file."""
         if self._file >= 0:
             os.close(self._file)
         self._file, self._identity, self._offset, self._tail = -1, None, 0, b""
         self._is_last_look = self._skips = self._is_long = self._is_more = False
+        self._seen_size = -1
 
     def read(self) -> list[bytes]:
         """The next records of one file, some hundred KiB at most; an empty list if there are none yet.
@@ -104,6 +125,8 @@ class GrowingFile:
         Raises:
             OSError: the file can't be read.
         """
+        if self._late is not None:
+            self._late.look()
         if self._file < 0 and not self._begin():
             return []
         for _ in range(_AT_ONCE):
@@ -115,7 +138,8 @@ class GrowingFile:
         if records or data is None or self._is_more or (data and self._skips):
             return records
         if not self._is_last_look:
-            self._is_last_look = self._is_succeeded()  # what was written before the next file began is read first
+            # What was written before the next file began is read first.
+            self._is_last_look = self._is_succeeded() and self._is_quiet()
             return []
         records = self._taken(data, at_end=True)
         self._finish()
@@ -130,7 +154,7 @@ class GrowingFile:
         self._tell_compressed()
         later = min(self._later(), default=None)  # one that was rotated away before it was read comes first
         if later is not None:
-            self.close()
+            self._close()
             return self._opens(later[1])
         return True
 
@@ -145,7 +169,7 @@ class GrowingFile:
                 self._identity, self._offset, self._skips = known, offset, sought["skips"]
                 self._tail, self._sought = tail, None
                 return True
-            self.close()
+            self._close()
         if self.trouble is not None:  # it may be away with its whole directory
             return False
         self._sought = None
@@ -168,7 +192,7 @@ class GrowingFile:
                 self._identity = FileIdentity.of(self._file, offset)
                 self._offset, self._tail = offset, tail
                 return True
-            self.close()
+            self._close()
         return False
 
     def _opens(self, path: Path) -> bool:
@@ -246,12 +270,32 @@ class GrowingFile:
         mine = os.fstat(self._file)
         return (found.st_ino, found.st_dev) != (mine.st_ino, mine.st_dev) and found.st_size > 0
 
+    def _is_quiet(self) -> bool:
+        """Whether nothing was written to this file for a moment, by its time or since it was seen to be succeeded."""
+        found, now = os.fstat(self._file), self._clock.monotonic()
+        if self._seen_size < 0:
+            self._succeeded_since = now
+        if found.st_size != self._seen_size:
+            self._seen_size, self._quiet_since = found.st_size, now
+        quiet = max(now - self._quiet_since, self._clock.now() - found.st_mtime)
+        return quiet >= QUIET or now - self._succeeded_since >= _PATIENCE
+
     def _finish(self) -> None:
-        """Lets go of a file that was read to its end."""
+        """Goes over to the next file, and watches the one that was read to its end."""
+        if self._late is not None:
+            self._late.look(is_last=True)
+            self._forget_late()
+        self._mtime = os.fstat(self._file).st_mtime_ns
         if self._identity is not None and self._identity.length:
             self._done = [*self._done, self._identity][-_REMEMBERED:]
-        self._mtime = os.fstat(self._file).st_mtime_ns
-        self.close()
+            self._late = LateLines(self.path, self._file, self._offset, self._tell, self._clock.monotonic)
+            self._file = -1
+        self._close()
+
+    def _forget_late(self) -> None:
+        if self._late is not None:
+            self._late.close()
+            self._late = None
 
     def _later(self) -> Iterator[tuple[int, Path]]:
         """The rotated files that were written after the one before and were not read, with their times."""

@@ -28,6 +28,7 @@ class Merged(Reader):
         """Begins each after its own position; one that is new at the beginning."""
         for name, each in self._readers.items():
             each.tell = lambda message, name=name: self.tell(f"{name}: {message}")  # type: ignore[misc]  # a function
+            each.runtime = self.runtime
             each.open((position or {}).get(name))
 
     def read(self, limit: int) -> list[Event]:
