@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "hookimpl",
     "hookspec",
+    "rave_ask_service",
     "rave_backend_failed",
     "rave_called",
     "rave_check_settings",
@@ -154,6 +155,15 @@ def rave_operation_version(spec: OperationSpec) -> bytes | None:
 @hookspec(firstresult=True)
 def rave_compute(call: Call) -> tuple[Any] | None:
     """Computes a call in place of running its body. The value comes boxed, since ``None`` is a value."""
+
+
+@hookspec(firstresult=True)
+def rave_ask_service(url: str, operation: str, texts: Sequence[tuple[str, str]], wish: str) -> object | None:
+    """What a service at ``url`` answers, for ``%rave --server``; raise a `RaveError` if it does not.
+
+    ``texts`` are arguments by name. ``wish`` is ``result``, ``refresh``, ``deep-refresh``, ``dry-run``, ``explain`` or
+    ``plan``. The notebook shows what is returned.
+    """
 
 
 # Observers. What they return is ignored; what they raise is logged and goes no further.

@@ -1,4 +1,4 @@
-"""What the service adds to RAVE: commands such as ``serve`` and ``jobs``; the check of its table."""
+"""What the service adds to RAVE: commands such as ``serve``, its client in notebooks, the check of its table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rave_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rave_core.registry import Registry
     from rave_core.settings import Settings
 
@@ -40,3 +42,13 @@ def rave_check_settings(settings: Settings) -> None:
     except ModuleNotFoundError:
         return  # nobody serves here
     check_service(settings, service)
+
+
+@hookimpl
+def rave_ask_service(url: str, operation: str, texts: Sequence[tuple[str, str]], wish: str) -> object | None:
+    """Asks by the client, which needs requests."""
+    try:
+        from rave_http.cli.notebook import ask_service
+    except ModuleNotFoundError:
+        return None
+    return ask_service(url, operation, texts, wish)

@@ -6,6 +6,7 @@ import inspect
 from typing import Any, Final
 
 import click
+from msgspec.structs import asdict
 
 from rave_core.cli.arguments import OperationName
 from rave_core.cli.output import heading, print_facts, print_json, print_table, say
@@ -108,7 +109,8 @@ def _makes(operation: AnyOperation) -> str:
 @click.argument("operation", metavar="NS/OP", type=OperationName())
 @json_option(
     "{name, full_name, doc, signature, parameters: [{name, type, required, default, schema}], kind, mime_type, "
-    "expires, version: {strategy, value}, tags, cache, entries: {count, bytes, other_versions}}"
+    "expires, version: {strategy, value}, tags, takes, views: [{title, mark, x, y, series, down}], groups, behind, "
+    "time_range, cache, entries: {count, bytes, other_versions}}"
 )
 def describe(operation: str, as_json: bool) -> None:
     """Describe an operation: its parameters, its result, and how long results are kept."""
@@ -144,9 +146,28 @@ def _facts(document: dict[str, Any]) -> list[tuple[str, object]]:
         ("expires", document["expires"]),
         ("version", f"{document['version']['strategy']} ({document['version']['value']})"),
         ("tags", " ".join(document["tags"]) or "-"),
+        *_hints(document),
         ("cache", document["cache"]),
         ("stored", entries),
     ]
+
+
+def _hints(document: dict[str, Any]) -> list[tuple[str, object]]:
+    """What its author says for pages; nothing of what is not said."""
+    times = zip(("from ", " to ", ", in steps of "), document["time_range"] or (), strict=False)
+    found = (
+        ("time", "".join(word + name for word, name in times)),
+        ("takes", ", ".join(f"{name}: {role}" for name, role in document["takes"].items())),
+        ("charts", "; ".join(map(_chart, document["views"]))),
+        ("groups", "; ".join(f"{title}: {', '.join(names)}" for title, names in document["groups"].items())),
+        ("behind", document["behind"]),
+    )
+    return [(name, text) for name, text in found if text]
+
+
+def _chart(view: dict[str, str]) -> str:
+    axes = (f"{name}={view[name]}" for name in ("x", "y", "series", "down") if view[name])
+    return f"{view['title']} ({' '.join((view['mark'], *axes))})"
 
 
 def _document(name: str, operation: AnyOperation) -> dict[str, Any]:
@@ -162,6 +183,11 @@ def _document(name: str, operation: AnyOperation) -> dict[str, Any]:
         "expires": getattr(resolved.strategy, "__name__", None) or repr(resolved.strategy),
         "version": {"strategy": resolved.version_note, "value": resolved.binder.version},
         "tags": spec.tags,
+        "takes": spec.hints.takes,
+        "views": [asdict(view) for view in spec.hints.views],
+        "groups": spec.hints.groups,
+        "behind": spec.behind,
+        "time_range": spec.time_range,
         "cache": resolved.cache.url,
         "entries": _entries(operation),
     }

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import asyncio
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
 from IPython.core.error import TryNext, UsageError
 
-from rave_core.cli.arguments import Asked, asked, completed_argument
+from rave_core.cli.arguments import asked, completed_argument
+from rave_core.cli.cell_call import CellCall, NotOneCall
 from rave_core.cli.cell_progress import CellProgress, NotebookCanvas, TerminalCanvas
 from rave_core.cli.output import one_line
 from rave_core.engine.context import DeepRefresh, ExecutionContext, ThreadPool, entered
@@ -22,8 +23,10 @@ from rave_core.runtime.runtime import current_context, current_runtime
 _NAME: Final = "rave"
 _OPTIONS: Final = {"--refresh": "rave_refresh", "--deep-refresh": "rave_deep_refresh", "--dry-run": "rave_dry_run"}
 _QUESTIONS: Final = ("--explain", "--plan")
-_OF_LINES: Final = (*_OPTIONS, *_QUESTIONS)
-_OF_CELLS: Final = ("--deep-refresh",)
+_SERVER: Final = "--server"
+_OF_LINES: Final = (*_OPTIONS, *_QUESTIONS, _SERVER)
+_OF_CALLS: Final = ("--refresh", *_QUESTIONS)
+_OF_CELLS: Final = ("--deep-refresh", *_OF_CALLS)
 _MISUSE: Final = (ArgumentError, ConfigurationError, OptionError, UnknownNameError)
 
 
@@ -67,21 +70,31 @@ class RaveMagics:
         %rave --explain NS/OP [NAME=VALUE ...]      why the call would hit or miss; nothing is run
         %rave --plan NS/OP [NAME=VALUE ...]         what it would have to run, and for how long; nothing is run
 
+        %rave --server URL [--refresh ...] NS/OP [NAME=VALUE ...]
+            Asks a service, with the API key in the variable RAVE_KEY, and gives the product.
+
         %%rave [--deep-refresh]
             Runs the cell, and says how many calls were hits, how many results were made, and what that saved.
             With --deep-refresh every operation that the cell reaches is computed again.
+
+        %%rave --explain, --plan or --refresh
+            The cell is one call of an operation, as in top(days[0], n=5). Explains or plans it, or computes it again.
         """
         try:
             words = shlex.split(line)
         except ValueError as error:
             raise UsageError(f"%{_NAME}: {error}") from None
+        url = _taken_server(words)
         switches = [word for word in words if word.startswith("--")]
         self._check(switches, _OF_LINES if cell is None else _OF_CELLS)
         rest = [word for word in words if word not in switches]
         if cell is None:
-            return self._ask(switches, rest)
-        if rest:
-            raise UsageError(f"%%{_NAME} runs the cell below it, and takes no {rest[0]!r}; calls stand in the cell")
+            return self._ask(switches, rest) if url is None else self._ask_service(url, switches, rest)
+        if rest or url is not None:
+            extra = rest[0] if rest else _SERVER
+            raise UsageError(f"%%{_NAME} runs the cell below it, and takes no {extra!r}; calls stand in the cell")
+        if any(switch in _OF_CALLS for switch in switches):
+            return self._ask_cell(switches, cell)
         return self._run(cell, is_deep=bool(switches))
 
     def _check(self, switches: Sequence[str], known: Sequence[str]) -> None:
@@ -99,11 +112,33 @@ class RaveMagics:
             wanted = asked(words[0], words[1:], self._catalog)
         except _MISUSE as error:
             raise UsageError(one_line(str(error))) from error
-        if "--explain" in switches:
-            return wanted.operation.explain(*wanted.args, **wanted.kwargs)
-        if "--plan" in switches:
-            return wanted.operation.plan(*wanted.args, **wanted.kwargs)
-        return _outcome(wanted, {_OPTIONS[switch]: True for switch in switches})
+        return _answer(wanted.operation, wanted.args, wanted.kwargs, switches)
+
+    def _ask_service(self, url: str, switches: Sequence[str], words: Sequence[str]) -> Any:
+        if not words or any("=" not in word for word in words[1:]):
+            raise UsageError(f"%{_NAME} {_SERVER} URL NS/OP [NAME=VALUE ...]: a service takes arguments by name")
+        if len(switches) > 1:
+            raise UsageError(f"a service is asked with one switch at most, not with {' '.join(switches)}")
+        texts = [(name, text) for name, _, text in (word.partition("=") for word in words[1:])]
+        wish = switches[0].removeprefix("--") if switches else "result"
+        hooks = current_runtime().plugins.hooks
+        try:
+            found = hooks.rave_ask_service(url=url, operation=words[0], texts=texts, wish=wish)
+        except RaveError as error:
+            raise UsageError(one_line(str(error))) from error
+        if found is None:
+            raise UsageError("nothing here asks services: pip install 'rave-framework[http]'")
+        return found
+
+    def _ask_cell(self, switches: Sequence[str], cell: str) -> Any:
+        source = self._shell.transform_cell(cell)
+        try:
+            call = CellCall.of(self._shell.compile.ast_parse(source), self._shell.user_ns)
+            if self._cell is not None:
+                self._cell.tells = not any(switch in _QUESTIONS for switch in switches)
+            return _answer(call.operation, call.args, call.kwargs, switches)
+        except (NotOneCall, *_MISUSE) as error:
+            raise UsageError(one_line(str(error))) from error
 
     def _run(self, cell: str, *, is_deep: bool) -> None:
         if self._cell is not None:
@@ -171,9 +206,28 @@ class RaveMagics:
             cell.stop()
 
 
-def _outcome(wanted: Asked, options: dict[str, bool]) -> Any:
-    answer: Any = wanted.operation.resolve(*wanted.args, **wanted.kwargs, **options)
-    if not wanted.operation.spec.is_async:
+def _taken_server(words: list[str]) -> str | None:
+    """The URL after ``--server``, which is taken out of the words; ``None`` without one."""
+    at = next((at for at, word in enumerate(words) if word.partition("=")[0] == _SERVER), None)
+    if at is None:
+        return None
+    url = words[at].partition("=")[2]
+    del words[at]
+    if not url and at < len(words):
+        url = words.pop(at)
+    if not url:
+        raise UsageError(f"{_SERVER} takes the URL of a service, as in {_SERVER} http://127.0.0.1:8888")
+    return url
+
+
+def _answer(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any], switches: Sequence[str]) -> Any:
+    """What switches ask of an operation: an explanation, a plan, or else the outcome."""
+    if "--explain" in switches:
+        return operation.explain(*args, **kwargs)
+    if "--plan" in switches:
+        return operation.plan(*args, **kwargs)
+    answer: Any = operation.resolve(*args, **kwargs, **{_OPTIONS[switch]: True for switch in switches})
+    if not operation.spec.is_async:
         return answer
     with ThreadPool(1) as pool:  # the event loop of a notebook runs already
         return pool.submit(asyncio.run, answer).result()

@@ -97,6 +97,28 @@ def test_a_description_as_json_has_its_documented_keys(shell: Callable[..., Any]
     assert document["expires"] == "forever"
 
 
+def test_what_an_author_says_for_pages_is_described(shell: Any) -> None:
+    """Roles that parameters take, charts, groups and the time; an operation without any has none of these lines."""
+    shell.install(
+        "load",
+        "from rave_core import op\n"
+        "@op(takes={'host': 'address'}, views=[{'title': 'By hour', 'x': 'ts', 'y': 'load'}],\n"
+        "    groups={'More': ['low', 'high']}, time_range=('start', 'end', 'step'))\n"
+        "def load(host='', low=0, high=9, start='', end='', step=''): pass\n"
+        "__export__ = {'load': load}\n",
+        "[rave.namespaces]\nload = load\n",
+    )
+    text = shell("describe", "load/load").stdout
+    for line in ("takes    host: address", "charts   By hour (line x=ts y=load)", "groups   More: low, high"):
+        assert line in text
+    assert "time     from start to end, in steps of step" in text
+    document = _json(shell("describe", "load/load", "--json"))
+    assert (document["takes"], document["groups"]) == ({"host": "address"}, {"More": ["low", "high"]})
+    assert document["views"] == [{"title": "By hour", "mark": "line", "x": "ts", "y": "load", "series": "", "down": ""}]
+    assert (document["behind"], document["time_range"]) == (None, ["start", "end", "step"])
+    assert "takes" not in shell("describe", "lab/add").stdout
+
+
 def test_every_setting_is_shown_with_its_origin(shell: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A file, a variable and a switch each show as the place that a value came from."""
     Path("rave.toml").write_text('data_expire_after = "2h"')
