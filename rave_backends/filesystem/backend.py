@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 from rave_backends.budget import Budget, Limit, Policy, StoreUsage
 from rave_backends.filesystem.drafts import Drafts
 from rave_backends.filesystem.eviction import stamp, uses
-from rave_backends.filesystem.frame_files import read_whole
+from rave_backends.filesystem.frame_files import read_small, read_whole
 from rave_backends.filesystem.leases import Leases
 from rave_backends.filesystem.ownership import Root, parse_mode
 from rave_backends.filesystem.paths import Tree, directory_of
@@ -31,8 +32,7 @@ class FilesystemBackend(Backend):
     """Keeps frames and products below one directory, which many processes, users and hosts may share.
 
     Opening never fails: if the directory can't be made or written to, ``get`` finds nothing new, ``put`` raises
-    ``OSError`` and ``check`` says why. Between calls only the root and a lock file stay open, and a forked child opens
-    its own.
+    ``OSError`` and ``check`` says why. Only the root and a lock file stay open between calls; a fork opens its own.
 
     A directory that we make is ours alone (mode 0700) unless ``mode`` says otherwise, and gets a sealing key: see
     `ownership.Root`. `paths` says where things lie; `rooted_files` reaches them without following links.
@@ -107,11 +107,14 @@ class FilesystemBackend(Backend):
 
     def _read(self, key: str, max_age: float | None) -> Bytes | None:
         try:
-            file, info = self._files.open_known(self._tree.frame(key))
+            file, is_ours_alone = self._files.open_any(self._tree.frame(key))
         except _ABSENT:
             return None
         try:
-            if max_age is not None and abs(self._clock.now() - info.st_mtime) > max_age:
+            if is_ours_alone and max_age is None and not self._keeps_use and (small := read_small(file)) is not None:
+                return small
+            info = os.fstat(file)
+            if not stat.S_ISREG(info.st_mode) or self._is_past(max_age, info):
                 return None
             frame = read_whole(file, info)
             # A file that also has another name may be anything that somebody linked here.
@@ -122,6 +125,9 @@ class FilesystemBackend(Backend):
         finally:
             os.close(file)
 
+    def _is_past(self, max_age: float | None, info: os.stat_result) -> bool:
+        return max_age is not None and abs(self._clock.now() - info.st_mtime) > max_age
+
     def head(self, key: str, size: int) -> bytes | None:
         """The first ``size`` bytes of the frame under ``key`` (fewer if it is shorter), or ``None``."""
         try:
@@ -129,9 +135,7 @@ class FilesystemBackend(Backend):
         except _ABSENT:
             return None
         try:
-            if self.max_age is not None and abs(self._clock.now() - info.st_mtime) > self.max_age:
-                return None
-            return os.pread(file, size, 0)
+            return None if self._is_past(self.max_age, info) else os.pread(file, size, 0)
         finally:
             os.close(file)
 
@@ -150,8 +154,7 @@ class FilesystemBackend(Backend):
         except BaseException:
             self._files.remove(temporary)
             raise
-        if self._is_limited:
-            self._spend(key, size)
+        self._spend(key, size)
 
     def delete(self, key: str) -> bool:
         """Forgets ``key``; whether it existed. A later purge removes its product."""

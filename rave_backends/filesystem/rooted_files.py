@@ -44,12 +44,18 @@ class RootedFiles:
 
     def open_known(self, path: str, flags: int = os.O_RDONLY, mode: int = 0) -> tuple[int, os.stat_result]:
         """A descriptor of the regular file ``path``, and its status when it was opened; see `open`."""
-        file = self._open(path, flags | _QUIET, mode)
+        file, _ = self.open_any(path, flags, mode)
         info = os.fstat(file)
         if stat.S_ISREG(info.st_mode):
             return file, info
         os.close(file)
         raise FileNotFoundError(errno.ENOENT, "it is not a regular file", path)
+
+    def open_any(self, path: str, flags: int = os.O_RDONLY, mode: int = 0) -> tuple[int, bool]:
+        """A descriptor of what is at ``path``, be it a file or not, and whether nobody else can have put it there."""
+        root, is_ours_alone = self._root()
+        name = path[self._start :] or "."
+        return self._opened(root, is_ours_alone, path, name, flags | _QUIET, mode), is_ours_alone
 
     def create(self, path: str, mode: int, *, exact: bool = False) -> int:
         """A descriptor for writing the new file ``path``. If ``exact``, ``mode`` applies regardless of the umask."""
@@ -141,7 +147,7 @@ class RootedFiles:
     @contextmanager
     def directory(self, path: str) -> Iterator[int]:
         """A descriptor for reading a directory, open while the ``with`` block runs."""
-        file = self._open(path, os.O_RDONLY | os.O_DIRECTORY | _QUIET)
+        file, _ = self.open_any(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             yield file
         finally:
@@ -149,15 +155,11 @@ class RootedFiles:
 
     def sync(self, path: str) -> None:
         """Flushes a file or directory to the disk."""
-        file = self._open(path, os.O_RDONLY | _QUIET)
+        file, _ = self.open_any(path)
         try:
             os.fsync(file)
         finally:
             os.close(file)
-
-    def _open(self, path: str, flags: int, mode: int = 0) -> int:
-        root, is_ours_alone = self._root()
-        return self._opened(root, is_ours_alone, path, path[self._start :] or ".", flags, mode)
 
     def _opened(self, root: OpenRoot, is_ours_alone: bool, path: str, name: str, flags: int, mode: int = 0) -> int:
         """A descriptor of ``name`` below the open ``root``; ``path`` is for messages."""

@@ -204,7 +204,8 @@ class ValueCache(Cache):
     def find(self, key: Key) -> Found | None:
         """What is kept under ``key``, fresh or not; the decoded value if memory holds it."""
         if self._values is None:
-            return super().find(key)
+            frame = self.backend.get(key.text)
+            return None if frame is None else self._opened(key, Located(frame))
         located = self._values.get_value(key.text)
         ref = located.ref
         if ref is not None and (value := ref.value) is not EVICTED:
@@ -217,7 +218,7 @@ class ValueCache(Cache):
         if entry.product is not None:
             raise DamagedError(f"{key}: expected a value, the entry is of a file")
         value = self._codecs.decode(entry.codec, segments, data_only=self._data_only)
-        return Found(value, entry, self._hold(key, located, value, entry))
+        return Found(value, entry, None if self._values is None else self._hold(key, located, value, entry))
 
     def _hold(self, key: Key, located: Located, value: Any, entry: Entry) -> MemoryRef | None:
         """Makes memory keep what a lower layer returned, with its value if that is immutable."""

@@ -123,8 +123,9 @@ def open_head(head: Bytes, key: str, sealer: Signer) -> tuple[Entry, int]:
 def _open(head: memoryview, key: str, sealer: Signer) -> tuple[Entry, int, Algorithm]:
     """The entry, where its header ends, and the algorithm of its digest, which the seal tells."""
     end = header_end(head)
-    signed = b"".join((head[: START.size], head[BODY:end]))
-    algorithm = sealer.verify(signed, bytes(head[START.size : BODY]), head[len(MAGIC)])
+    start = head[:BODY].tobytes()
+    signed = start[: START.size] + head[BODY:end]
+    algorithm = sealer.verify(signed, start[START.size :], start[len(MAGIC)])
     entry = parse(head, end)
     if entry.key != key:
         raise DamagedError(f"{key}: the entry belongs to another key, {entry.key}")

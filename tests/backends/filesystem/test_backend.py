@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -109,6 +110,17 @@ def test_what_others_put_there_is_no_entry(store, root):
     (root / PLACE / "notes.txt").write_text("mine")
     (root / "ns" / ("ab" * 16 + ".rave")).write_text("in the wrong place")
     assert list(store.keys()) == [KEY]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "link"])
+def test_what_is_no_file_is_no_entry_in_a_private_root_either(store, root, kind):
+    """Whatever we put there ourselves: a small frame is read without asking what it is."""
+    store.put("team/op/v/xkey", [b"frame"])
+    place = Path(store._tree.frame("team/op/v/xkey"))
+    assert store.get("team/op/v/xkey") == b"frame"
+    moved = place.rename(place.with_name("moved"))
+    {"pipe": os.mkfifo, "directory": os.mkdir, "link": lambda path: path.symlink_to(moved)}[kind](place)
+    assert store.get("team/op/v/xkey") is None
 
 
 def test_a_root_that_we_make_is_ours_alone(root):
