@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, overload
 
 from rave_core.converters import Converter, any, iso_date, iso_datetime, list_of, one_of
 from rave_core.converters.converter import shown
+from rave_core.converters.defaults import Defaults
 from rave_core.converters.optional import OrNone
 from rave_core.converters.specifiers import converter_of, converter_of_hint
 from rave_core.errors import ArgumentError, DecorationError, nearest
@@ -30,12 +30,14 @@ class FittedTypeMap:
 
     Attributes:
         converters: parameter name to converter; for ``*args`` and ``**kwargs`` the one of each item or value.
+        defaults: of those parameters that have one.
     """
 
     def __init__(self, parameters: Sequence[inspect.Parameter], converters: Mapping[str, Converter]) -> None:
         self._parameters = {parameter.name: parameter for parameter in parameters}
         self.converters: Mapping[str, Converter] = MappingProxyType(dict(converters))
-        self._given_defaults = {p.name: p.default for p in parameters if p.default is not _EMPTY}
+        given = {p.name: p.default for p in parameters if p.default is not _EMPTY}
+        self.defaults = Defaults(given, self.converters)
         self._steps = {parameter.name: self._step(parameter) for parameter in parameters}
 
     def _step(self, parameter: inspect.Parameter) -> tuple[type | None, Callable[[Any], Any]]:
@@ -50,13 +52,14 @@ class FittedTypeMap:
         return self._step_with_default(parameter.name, converter)
 
     def _step_with_default(self, name: str, converter: Converter) -> tuple[type | None, Callable[[Any], Any]]:
-        default = self._given_defaults[name]
+        defaults = self.defaults
+        default = defaults.given[name]
 
         def convert(value: Any) -> Any:
             # An explicit default makes the same call as an omitted one.
             is_default = value is default or (type(value) is str is type(default) and value == default)
-            if is_default and name not in self._volatile:
-                return self._kept_defaults[name]
+            if is_default and name not in defaults.volatile:
+                return defaults.kept[name]
             return converter.convert(value)
 
         # An exact default is already converted, so the shortcut can't miss it.
@@ -119,45 +122,6 @@ class FittedTypeMap:
         elif self._parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
             yield from value.items()
 
-    @property
-    def defaults(self) -> Mapping[str, Any]:
-        """The converted defaults by parameter; a default that its own type refuses stays as it is.
-
-        They are converted once, when first asked for; those whose outcome depends on more than the value, such
-        as a file's content, each time.
-        """
-        volatile = self._volatile
-        return (
-            self._kept_defaults | {name: self.default(name) for name in volatile} if volatile else self._kept_defaults
-        )
-
-    def default(self, name: str) -> Any:
-        """The converted default of one parameter.
-
-        Raises:
-            KeyError: it has none.
-        """
-        return self._converted_default(name) if name in self._volatile else self._kept_defaults[name]
-
-    @cached_property
-    def _kept_defaults(self) -> dict[str, Any]:
-        return {name: self._converted_default(name) for name in self._given_defaults if name not in self._volatile}
-
-    @cached_property
-    def _volatile(self) -> tuple[str, ...]:
-        return tuple(
-            name
-            for name in self._given_defaults
-            if self.converters[name].volatile or not _is_hashable(self._converted_default(name))
-        )
-
-    def _converted_default(self, name: str) -> Any:
-        default = self._given_defaults[name]
-        try:
-            return self.converters[name].convert(default)
-        except _UNFIT:
-            return default
-
     def schema(self) -> dict[str, Any]:
         """What a call takes, as a JSON Schema 2020-12 object; ``*args`` is an array, ``**kwargs`` any other name."""
         properties: dict[str, Any] = {}
@@ -169,25 +133,13 @@ class FittedTypeMap:
             elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
                 properties[name] = {"type": "array", "items": fragment}
             else:
-                properties[name] = fragment | self._default_schema(name)
+                properties[name] = fragment | self.defaults.schema(name)
         return {
             "type": "object",
             "properties": properties,
             "required": [p.name for p in self._parameters.values() if p.default is _EMPTY and p.kind not in _VARIADIC],
             "additionalProperties": others,
         }
-
-    def _default_schema(self, name: str) -> dict[str, Any]:
-        if name not in self._given_defaults:
-            return {}
-        import json  # only here: few programs ask for a schema
-
-        for default in (self.default(name), self._given_defaults[name]):
-            try:
-                return {"default": json.loads(json.dumps(default, allow_nan=False))}
-            except _UNFIT:
-                continue
-        return {}
 
 
 _AS_IS: Final[tuple[type | None, Callable[[Any], Any]]] = (None, lambda value: value)
@@ -202,15 +154,6 @@ def _refused(
         parameter=name,
         wanted=converter.name,
     )
-
-
-def _is_hashable(value: object) -> bool:
-    """Whether ``value`` is immutable for those who share it, as far as Python shows."""
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
 
 
 def _optional(converter: Converter) -> Converter:

@@ -106,8 +106,10 @@ class Binder:
         """All arguments in the order of the signature, with converted defaults for those not given."""
         if len(converted) == len(self._kinds):
             return converted
-        typemap = self._typemap
-        defaults = self._defaults if typemap is None else {**self._defaults, **typemap.defaults}
+        defaults: Mapping[str, Any] = self._defaults
+        if self._typemap is not None:
+            missing = [name for name in self._kinds if name not in converted]
+            defaults = {**defaults, **self._typemap.defaults.omitted(missing, self.name)}
         return {name: converted[name] if name in converted else defaults[name] for name in self._kinds}
 
     def _spread(self, named: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -32,6 +32,11 @@ class OneOf(Converter):
         """Whether any of the types depends on more than the value."""
         return True in [member.volatile for member in self.members]
 
+    @property
+    def refers(self) -> bool:  # type: ignore[override]  # asked late: a name in it may not be known before
+        """Whether values of any of the types name what is kept elsewhere."""
+        return True in [member.refers for member in self.members]
+
     def convert(self, value: Any) -> Any:
         """What the first type that accepts ``value`` makes of it; see ``Converter``."""
         if self.keep_exact and type(value) is not str and type(value) in [member.exact for member in self.members]:

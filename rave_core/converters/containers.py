@@ -26,6 +26,11 @@ class CollectionOf(Converter):
         """Whether an item depends on more than the value."""
         return _any_volatile(self.items)
 
+    @property
+    def refers(self) -> bool:  # type: ignore[override]  # asked late: a name in it may not be known before
+        """Whether an item names what is kept elsewhere."""
+        return _any_refers(self.items)
+
     def convert(self, value: Any) -> Any:
         """The collection with its items converted, of any iterable but text, bytes and mappings; see ``Converter``."""
         if isinstance(value, (str, bytes, bytearray, memoryview, Mapping)):
@@ -78,6 +83,11 @@ class TupleOf(Converter):
     def volatile(self) -> bool:  # type: ignore[override]  # asked late: a name in it may not be known before
         """Whether an item depends on more than the value."""
         return _any_volatile(self.items)
+
+    @property
+    def refers(self) -> bool:  # type: ignore[override]  # asked late: a name in it may not be known before
+        """Whether an item names what is kept elsewhere."""
+        return _any_refers(self.items)
 
     def convert(self, value: Any) -> Any:
         """The tuple, of any iterable of the right length but text and the like; see ``Converter``."""
@@ -132,6 +142,11 @@ class DictOf(Converter):
     def volatile(self) -> bool:  # type: ignore[override]  # asked late: a name in it may not be known before
         """Whether an item depends on more than the value."""
         return _any_volatile((self.keys, self.values))
+
+    @property
+    def refers(self) -> bool:  # type: ignore[override]  # asked late: a name in it may not be known before
+        """Whether an item names what is kept elsewhere."""
+        return _any_refers((self.keys, self.values))
 
     def convert(self, value: Any) -> Any:
         """The dict, of mappings and of pairs; see ``Converter``."""
@@ -209,6 +224,10 @@ def _written(items: Iterable[tuple[Converter, Any]]) -> list[Any] | None:
 
 def _any_volatile(members: Iterable[Converter]) -> bool:
     return True in [member.volatile for member in members]
+
+
+def _any_refers(members: Iterable[Converter]) -> bool:
+    return True in [member.refers for member in members]
 
 
 _TUPLE: Final = CollectionOf(tuple)

@@ -28,6 +28,7 @@ class Converter(ABC):
         exact: values of exactly this type come back unchanged; ``None`` if no type guarantees that.
         takes_none: whether ``None`` comes back as ``None``.
         volatile: whether the outcome depends on more than the value, so that it must not be kept.
+        refers: whether values name what is kept elsewhere, so that a default that names nothing makes a call fail.
     """
 
     __slots__ = ()
@@ -36,6 +37,7 @@ class Converter(ABC):
     exact: type | None = None
     takes_none: bool = False
     volatile: bool = False
+    refers: bool = False
 
     @abstractmethod
     def convert(self, value: Any) -> Any:
@@ -88,6 +90,7 @@ class FunctionConverter(Converter):
     text_function: Callable[[str], Any] | None = None
     takes_none: bool = False
     volatile: bool = False
+    refers: bool = False
 
     def convert(self, value: Any) -> Any:
         """What the function makes of ``value``; see ``Converter``."""
@@ -134,6 +137,11 @@ class NamedConverter(Converter):
     def volatile(self) -> bool:  # type: ignore[override]  # asked late, when the name must be known anyway
         """Whether the outcome of the named converter depends on more than the value."""
         return self.resolved.volatile
+
+    @property
+    def refers(self) -> bool:  # type: ignore[override]  # asked late, when the name must be known anyway
+        """Whether values of the named converter name what is kept elsewhere."""
+        return self.resolved.refers
 
     def convert(self, value: Any) -> Any:
         """What the named converter makes of ``value``; see ``Converter``."""

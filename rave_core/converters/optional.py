@@ -24,6 +24,11 @@ class OrNone(Converter):
         """Whether the other depends on more than the value."""
         return self.inner.volatile
 
+    @property
+    def refers(self) -> bool:  # type: ignore[override]  # asked late: a name in it may not be known before
+        """Whether values of the other name what is kept elsewhere."""
+        return self.inner.refers
+
     def convert(self, value: Any) -> Any:
         """``None`` of ``None``, else what the other converter gives; see ``Converter``."""
         return None if value is None else self.inner.convert(value)

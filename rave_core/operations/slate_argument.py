@@ -22,6 +22,7 @@ class SlateConverter(Converter):
     name = "slate:NAME or JSON"
     takes_none = True
     volatile = True
+    refers = True
 
     def convert(self, value: Any) -> Any:
         """The content of the slate that ``slate:NAME`` names; the value of any other JSON text; other values as JSON.

@@ -160,10 +160,10 @@ def test_defaults_are_converted() -> None:
     def windowed(start: Any = "2007-04-27", n: Any = 10.0) -> None: ...
 
     found = fitted(typemap(iso_date, int)(windowed))
-    assert found.defaults == {"start": date(2007, 4, 27), "n": 10}
-    assert type(found.default("n")) is int
+    assert found.defaults.omitted(["start", "n"], "windowed") == {"start": date(2007, 4, 27), "n": 10}
+    assert type(found.defaults.described("n")) is int
     with pytest.raises(KeyError):
-        fitted(typemap(int)(copy_of(top))).default("n")
+        fitted(typemap(int)(copy_of(top))).defaults.described("n")
 
 
 def test_a_default_that_does_not_convert_stays() -> None:
@@ -172,9 +172,10 @@ def test_a_default_that_does_not_convert_stays() -> None:
     def auto(n: Any = "auto", m: Any = None, label: Any = None) -> None: ...
 
     found = fitted(typemap(int, int, str)(auto))
-    assert found.defaults == {"n": "auto", "m": None, "label": None}
+    left_out = found.defaults.omitted(["n", "m", "label"], "auto")
+    assert left_out == {"n": "auto", "m": None, "label": None}
     said = {"n": "".join(["au", "to"]), "m": None, "label": None}
-    assert found.convert(said, "auto") == found.defaults
+    assert found.convert(said, "auto") == left_out
     assert found.convert({"n": "1", "m": "2", "label": 3}, "auto") == {"n": 1, "m": 2, "label": "3"}
     with pytest.raises(ArgumentError, match="wanted int or None"):
         found.convert({"m": "x"}, "auto")
@@ -200,9 +201,9 @@ def test_a_default_file_is_read_at_each_call(tmp_path: Path) -> None:
     def read(source: Any = str(path)) -> None: ...
 
     found = fitted(typemap("file_content")(read))
-    before: FileContent = found.defaults["source"]
+    before: FileContent = found.defaults.omitted(["source"], "read")["source"]
     path.write_text("two")
-    after: FileContent = found.default("source")
+    after: FileContent = found.defaults.described("source")
     assert before.__rave_key__() != after.__rave_key__()
     path.unlink()
     with pytest.raises(ArgumentError, match="can't be read"):
@@ -217,7 +218,7 @@ def test_a_named_converter_waits_for_its_plugin() -> None:
 
     found = fitted(typemap("place")(located), named=known.__getitem__)
     known["place"] = converter_of(str.upper)
-    assert found.defaults == {"where": "HOME"}
+    assert found.defaults.omitted(["where"], "located") == {"where": "HOME"}
     assert found.convert({"where": "work"}, "located") == {"where": "WORK"}
 
 
@@ -266,7 +267,7 @@ def test_hints_make_a_typemap() -> None:
         given = {"n": "1", "day": "2007-04-27", "sizes": ("1",), "free": "x"}
         wanted = {"n": 1, "day": date(2007, 4, 27), "sizes": [1], "free": "x"}
         assert found.convert(given, "function") == wanted
-        assert found.defaults == {"sizes": None, "free": 3}
+        assert found.defaults.omitted(["sizes", "free"], "function") == {"sizes": None, "free": 3}
 
 
 def test_a_hint_that_cannot_be_read_is_refused() -> None:

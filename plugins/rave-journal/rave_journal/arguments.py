@@ -63,6 +63,7 @@ class JournalConverter(Converter):
 
     __slots__ = ("_journal", "name")
     volatile = True
+    refers = True
 
     def __init__(self, journal: str | None = None) -> None:
         """Reads the journal of that name; the default one for ``None``."""
@@ -104,6 +105,7 @@ class JournalChoice(Converter):
 
     __slots__ = ("_document", "_journal", "name")
     volatile = True
+    refers = True
 
     def __init__(self, document: str, journal: str | None = None) -> None:
         """The newest version of ``document`` has the choices."""

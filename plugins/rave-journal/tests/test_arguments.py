@@ -50,6 +50,23 @@ def test_an_operation_runs_once_for_each_version(store: DocumentStore, capsys: p
         scaled("cfg", 10)
 
 
+@op
+@typemap("journal", int)
+def standard(config: str | JournalDocument = "standard", n: int = 1) -> list[object]:
+    """What it was called with."""
+    return [str(config), n]
+
+
+def test_a_default_is_its_newest_version(store: DocumentStore) -> None:
+    """It is an error while there is none, and never passed on as the text that it is."""
+    with pytest.raises(ArgumentError, match=r"'config' was left out, and its default is 'standard'.*no document"):
+        standard()
+    store.save("journal:diary", "standard", b"1", expect=0, author="ada")
+    assert standard() == ["standard@1", 1]
+    store.save("journal:diary", "standard", b"2", expect=1, author="ada")
+    assert standard(n=2) == ["standard@2", 2]
+
+
 def test_a_document_of_another_journal_and_choices_out_of_one(store: DocumentStore) -> None:
     """A list, an object, or lines; what is not in it is refused with the next best."""
     store.save("journal:sites", "north", b"\xff", expect=0, author="ada")

@@ -78,7 +78,7 @@ def to_moment(value: Any) -> float:
 
 
 monitor_name = FunctionConverter(
-    "monitor", to_monitor, {"type": "string", "pattern": f"^{NAME.pattern}$"}, volatile=True
+    "monitor", to_monitor, {"type": "string", "pattern": f"^{NAME.pattern}$"}, volatile=True, refers=True
 )
 moment = FunctionConverter(
     "moment",

@@ -29,6 +29,13 @@ def several(configs: list[Any]) -> list[Any]:
 
 
 @op
+@typemap(list_of("slate"), int)
+def preset(configs: Any = ("slate:page", 3), n: int = 1) -> Any:
+    """What its default names."""
+    return configs
+
+
+@op
 def outer() -> list[Any]:
     """Asks for a slate from inside."""
     return weighed("slate:page")
@@ -83,3 +90,23 @@ def test_what_names_no_slate_is_refused(store: DocumentStore) -> None:
     for text in ("page", "{", "NaN"):
         with pytest.raises(ArgumentError, match="neither slate:NAME nor JSON"):
             weighed(text)
+
+
+def test_a_default_means_what_the_user_who_asks_keeps(store: DocumentStore) -> None:
+    """It is an error where there is none, and never passed on as the text that it is; a given argument needs none."""
+    with asked_by("ada"):
+        assert preset() == preset(n=1) == [{"rows": [5, 1.0], "name": "ä"}, 3]
+    with asked_by("bob"):
+        assert preset() == [{"rows": 7}, 3]
+    for user, reason in ((None, "nobody is signed in"), ("eve", "you keep nothing under the name 'page'")):
+        with asked_by(user):
+            with pytest.raises(ArgumentError, match=f"'configs' was left out, and its default is .*{reason}"):
+                preset()
+            assert preset([1]) == [1]
+
+
+def test_a_description_shows_the_name_of_a_default(store: DocumentStore) -> None:
+    """What a user keeps is nobody else's business."""
+    assert preset.spec.typemap is not None
+    with asked_by("ada"):
+        assert preset.spec.typemap.schema()["properties"]["configs"]["default"] == ["slate:page", 3]

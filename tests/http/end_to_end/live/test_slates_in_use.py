@@ -23,7 +23,15 @@ def weighed(config, n: int = 1):
     return {"config": config, "n": n}
 
 
-__export__["weighed"] = weighed
+@op
+@typemap("slate")
+@mime_type("application/json")
+def preset(config="slate:preset"):
+    """What its default names."""
+    return config
+
+
+__export__.update(weighed=weighed, preset=preset)
 '''
 ADA, BOB = {"X-Remote-User": "ada"}, {"X-Remote-User": "bob"}
 CURRENT = "private, no-cache"
@@ -74,6 +82,19 @@ def test_a_slate_of_nobody_is_refused(slates: Service) -> None:
     for way in ("plan", "explain"):
         asked = f"/-/{way}/lab/weighed?config=slate:hers"
         assert [slates.get(asked, headers=user).status_code for user in (ADA, BOB, {})] == [200, 400, 400]
+
+
+def test_a_default_is_what_each_user_keeps(slates: Service) -> None:
+    """The description shows its name to everybody."""
+    keep(slates, ADA, "preset", ["ada's preset"])
+    found = slates.get("/lab/preset", headers=ADA)
+    assert (found.json(), found.headers["Cache-Control"]) == (["ada's preset"], CURRENT)
+    for user, reason in ((BOB, "you keep nothing under the name 'preset'"), ({}, "nobody is signed in")):
+        refused = slates.get("/lab/preset", headers=user)
+        assert (refused.status_code, reason in refused.json()["detail"]) == (400, True)
+    for path in ("/-/ops/lab/preset", "/-/openapi.json"):
+        shown = slates.get(path, headers=ADA).text
+        assert ("slate:preset" in shown, "ada's preset" in shown) == (True, False)
 
 
 def test_a_ticket_holds_what_the_slate_held(slates: Service, wait_until: Any) -> None:
