@@ -94,6 +94,16 @@ def test_sets_of_addresses_are_sets(one: set[Any], two: set[Any]) -> None:
     assert not one or AddressSet.of(str(first)) == first
 
 
+@pytest.mark.parametrize("everything", ["::/0", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "x:x:x:x:x:x:x:x"])
+def test_everything_in_ipv6_has_no_ipv4(everything: str) -> None:
+    """Though the number of an IPv4 address lies within; addresses that are mapped are those of IPv4."""
+    found = AddressSet.of(everything)
+    assert found.count == 2**128 - 2**32
+    assert "10.0.0.1" not in found
+    assert "2001:db8::1" in found
+    assert AddressSet.of("::ffff:10.0.0.0/104") == AddressSet.of("10.0.0.0/8")
+
+
 def test_a_set_of_addresses_is_kept_in_a_file(tmp_path: Path) -> None:
     """A text that SiLK's rwsetbuild reads too."""
     some = AddressSet.of("10.0.0.0/8", "192.0.2.1-192.0.2.6", "2001:db8::/32", "::1", "0.0.0.0-255.255.255.255")

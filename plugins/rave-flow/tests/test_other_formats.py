@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pyarrow
@@ -17,6 +18,7 @@ from rave_flow.silk import rwcut, rwfilter, rwuniq
 
 from rave_core import Runtime
 
+Reused = Callable[[], AbstractContextManager[tuple[Path, int]]]
 Serve = Callable[[Path], Runtime]
 Zeek = Callable[..., Path]
 Line = Callable[..., str]
@@ -128,6 +130,31 @@ def test_tables_of_other_programs_are_read_by_their_titles(serving: Serve, direc
     assert tuple(row.values())[:7] == ("10.0.0.1", "10.0.0.2", 1000, 443, "tcp", 11, 1200)
     assert (row["stime"].second, row["stime"].hour, left_out(top())) == (0, 10, {})
     assert row["duration"] == (2.0 if program == "AWS" else 1.5)
+
+
+ICMP = {
+    "nfdump": "firstSeen,duration,proto,srcAddr,srcPort,dstAddr,dstPort,packets,bytes,flows\n"
+              + "".join(f"2024-05-14 10:00:0{place}.5,1,{proto},10.0.0.1,0,10.0.0.2,{port},1,84,1\n"
+                        for place, (proto, port) in enumerate([("ICMP", "8.0"), ("ICMP", "3.13"), ("ICMP", "8.300")])),
+    "AWS": "srcaddr dstaddr srcport dstport protocol packets bytes start end\n"
+           "10.0.0.1 10.0.0.2 0 0 1 1 84 1715680800 1715680802\n",
+    "data frame": "ts,src,src_port,dst,dst_port,proto,packets,bytes\n1715680800,10.0.0.1,3.0,10.0.0.2,1.0,icmp,1,84\n",
+}  # fmt: skip
+
+
+def test_types_of_icmp_are_read_as_each_program_writes_them(reused: Reused) -> None:
+    """In place of ports; those that a program does not write are unknown, rather than those of an echo's reply."""
+    found = {}
+    for program, content in ICMP.items():
+        with reused() as (directory, example):
+            (directory / f"f{example}.csv").write_text(content)
+            table = rwcut(rwfilter(), fields="icmp_type,icmp_code,dport")
+        found[program] = [tuple(row.values()) for row in table.to_pylist()], left_out(table).get("lines", {})
+    assert found == {
+        "nfdump": ([(8, 0, None), (3, 13, None)], {"port": 1}),
+        "AWS": ([(None, None, None)], {}),
+        "data frame": ([(3, 1, None)], {}),
+    }
 
 
 def test_a_flow_log_of_aws_says_where_it_has_no_data(serving: Serve, directory: Path) -> None:

@@ -228,6 +228,8 @@ def _members(walk: Walk, cls: type, label: str, bound: Collection[str]) -> None:
         if _is_made(walk, cls, name, member, bound):
             continue
         function = function_in(member)
+        if name == "_generate_next_value_" and function is not None:
+            member = function  # since Python 3.12 an enum keeps it as a static method
         walk.put("member", name)
         who = walk.presumed.state.get((id(member), "")) if type(member) not in SCALARS and function is None else None
         if who is not None and not isinstance(member, type):

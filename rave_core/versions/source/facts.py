@@ -15,16 +15,17 @@ from msgspec.structs import replace
 
 from rave_core.versions.source.bytecode import code_digest, place_of
 from rave_core.versions.source.load_acts import (
-    Act,
     ActingStatement,
     ImportedName,
+    acting_inside,
     acting_statements,
-    acts_inside,
     imports_of,
     is_call_on,
     makers,
     module_statements,
     names_imported,
+    statements_inside,
+    without_blocks,
 )
 from rave_core.versions.source.names import Chain, ReachedNames, names_of
 from rave_core.versions.source.normal_form import FUNCTIONS, normal_form
@@ -74,7 +75,6 @@ _TEXTS = Decoder(list[str])
 _SPANS = Decoder(list[_Span])
 _IMPORTS = Decoder(list[ImportedName])
 _MAKERS = Decoder(dict[str, Chain])
-_ACTS = Decoder(list[Act])
 _ACTING = Decoder(list[ActingStatement])
 _OUTLINE = Decoder(SourceOutline)
 
@@ -167,10 +167,18 @@ class Facts:
         """One of the acting statements."""
         return self._definition(f"statement {number}", lambda parsed: [module_statements(parsed.tree)[number][0]])
 
-    def acts_inside(self, code: CodeType) -> list[Act]:
-        """What a function of the module does when it is called."""
+    def acting_inside(self, code: CodeType) -> list[ActingStatement]:
+        """The statements of a function of the module that call or change anything, in order."""
         key = place_of(code)
-        return self._fact(f"acts {key}", _ACTS, lambda parsed: _acts(parsed.functions.get(key, []))) or []
+        return self._fact(f"acting {key}", _ACTING, lambda parsed: acting_inside(parsed.functions.get(key, []))) or []
+
+    def statement_inside(self, code: CodeType, number: int) -> Definition | None:
+        """One of them, without its blocks."""
+        key = place_of(code)
+        return self._definition(
+            f"statement {key} {number}",
+            lambda parsed: [without_blocks(statements_inside(parsed.functions[key])[number][0])],
+        )
 
     @property
     def outline(self) -> SourceOutline:
@@ -207,10 +215,6 @@ class Facts:
     def rest(self) -> None:
         """Releases the syntax tree; a later request makes it again if necessary."""
         self._parsed = None
-
-
-def _acts(functions: list[ast.AST]) -> list[Act]:
-    return [act for function in functions for act in acts_inside(function)]
 
 
 def _span(node: Any) -> _Span:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -14,7 +14,7 @@ from rave_core.versions.source.classes import class_place, function_in
 from rave_core.versions.source.facts import Facts
 from rave_core.versions.source.functions import function_place
 from rave_core.versions.source.instances import PLAIN
-from rave_core.versions.source.load_acts import Act, ActKind
+from rave_core.versions.source.load_acts import Act, ActingStatement, ActKind
 from rave_core.versions.source.loaded_source import sources
 from rave_core.versions.source.locality import MAINS, Place
 from rave_core.versions.source.modules import names_in
@@ -120,31 +120,66 @@ def _is_shared(walk: Walk, facts: Facts, space: dict[str, Any], name: str, value
 def _leads_to_library(walk: Walk, space: dict[str, Any], act: Act) -> bool:
     """Whether a function of the project changes a library when it is called, or one that it calls does."""
     is_use = act.kind is ActKind.ASK  # whose result is wanted, so only what is called like a change counts
+    return any(True for function in _all_called(walk, space, act) for _ in _changes(walk, function, is_use))
+
+
+def acts_within(
+    walk: Walk, space: dict[str, Any], statement: ActingStatement
+) -> Iterator[tuple[FunctionType, ActingStatement, Act]]:
+    """What functions that a statement of a main program leads to do to libraries: with which of their statements."""
+    for act in statement.acts:
+        for function in _all_called(walk, space, act):
+            for inner, change in _changes(walk, function, is_use=True):
+                if change.last not in _OPEN:
+                    yield function, inner, change
+
+
+def _all_called(walk: Walk, space: dict[str, Any], act: Act) -> Iterator[FunctionType]:
+    """The functions of the project that an act calls, and those that they call."""
     todo, seen = _called(walk, space, act), set[int]()
     while todo and len(seen) < _MOST:
-        function = todo.pop()
+        function, owner = todo.pop()
         if id(function) in seen or function_place(walk, function) is not Place.PROJECT:
             continue
         seen.add(id(function))
-        inner = function.__globals__
-        facts = sources.of_code(function.__code__, inner).facts
-        acts = facts.acts_inside(function.__code__) if facts is not None else []
-        if any(_is_by_name(each, is_use) and _is_on_library(walk, facts, inner, each) for each in acts):
-            return True
-        todo += [called for each in acts for called in _called(walk, inner, each)]
-    return False
+        yield function
+        own = function.__code__.co_varnames[:1] if owner is not None else ()
+        for each in (each for statement in _statements_of(function) for each in statement.acts):
+            if owner is not None and each.chain[:1] == own:
+                todo += _methods(owner, each.chain[1:2])
+            else:
+                todo += _called(walk, function.__globals__, each)
 
 
-def _called(walk: Walk, space: dict[str, Any], act: Act) -> list[FunctionType]:
-    """The functions that a call may lead to: of a class or an object of the project, the methods of that name."""
+def _statements_of(function: FunctionType) -> list[ActingStatement]:
+    facts = sources.of_code(function.__code__, function.__globals__).facts
+    return facts.acting_inside(function.__code__) if facts is not None else []
+
+
+def _changes(walk: Walk, function: FunctionType, is_use: bool) -> Iterator[tuple[ActingStatement, Act]]:
+    """The statements of a function that change a library, each with the first act that does."""
+    space = function.__globals__
+    facts = sources.of_code(function.__code__, space).facts
+    for statement in _statements_of(function):
+        for act in statement.acts:
+            if _is_by_name(act, is_use) and _is_on_library(walk, facts, space, act):
+                yield statement, act
+                break
+
+
+def _called(walk: Walk, space: dict[str, Any], act: Act) -> list[tuple[FunctionType, type | None]]:
+    """The functions that a call may lead to; of a class or an object of the project, the methods of that name."""
     root = _root(space, act)
     found = resolve(("", *_rest(act)), {"": root}) if root is not None else None
     if isinstance(found, FunctionType):
-        return [found]
+        return [(found, None)]
     if found is None or isinstance(found, ModuleType) or operation_in(found) is not None:
         return []
     kind = found if isinstance(found, type) else type(found)
-    if class_place(walk, kind) is not Place.PROJECT:
-        return []
-    named = (function_in(vars(base).get(name)) for base in kind.__mro__ for name in ("__init__", "__call__", act.last))
-    return [each for each in named if each is not None]
+    return _methods(kind, ("__init__", "__call__", act.last)) if class_place(walk, kind) is Place.PROJECT else []
+
+
+def _methods(kind: type, names: Iterable[str]) -> list[tuple[FunctionType, type | None]]:
+    """The methods of a class under any of the names, with the class: they may call others of it."""
+    found = (function_in(vars(base).get(name)) for base in kind.__mro__ for name in names)
+    return [(each, kind) for each in found if each is not None]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+import copy
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -15,6 +16,7 @@ from rave_core.versions.source.normal_form import FUNCTIONS, last_name
 from rave_core.versions.source.scopes import function_scope
 
 _INNER = (*FUNCTIONS, ast.Lambda, ast.ClassDef)
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 ImportedName: TypeAlias = tuple[int, str, str]
 """Level, module, and the name in it or an empty text."""
@@ -55,10 +57,10 @@ class Act(Struct, frozen=True, array_like=True):
 
 
 class ActingStatement(Struct, frozen=True, array_like=True):
-    """A statement of a module, with its acts.
+    """A statement of a module or of a function, with its acts.
 
     Attributes:
-        number: its place among those that `module_statements` gives.
+        number: its place in what `module_statements` or `statements_inside` gives.
         is_main: whether it runs only in the main program.
         acts: what it does.
     """
@@ -140,13 +142,36 @@ def _arguments(call: ast.Call) -> list[ast.expr]:
     return [*call.args, *(each.value for each in call.keywords)]
 
 
-def acts_inside(function: ast.AST) -> list[Act]:
-    """The acts of the body of a function, with the modules that it imports itself."""
-    if not isinstance(function, FUNCTIONS):
-        return []
-    imports = function_scope(function.args, function.body).imports
-    acts = [act for each in _simple(function.body) for act in _of_statement(each)]
-    return [_imported(act, *imports[act.chain[0]]) if act.chain[0] in imports else act for act in acts]
+def statements_inside(functions: Iterable[ast.AST]) -> list[tuple[ast.AST, Mapping[str, ImportedName]]]:
+    """The statements of functions, those in their blocks too, each with what its function imports itself."""
+    found: list[tuple[ast.AST, Mapping[str, ImportedName]]] = []
+    for function in functions:
+        if isinstance(function, FUNCTIONS):
+            imports = function_scope(function.args, function.body).imports
+            found += [(each, imports) for each in _simple(function.body)]
+    return found
+
+
+def acting_inside(functions: Iterable[ast.AST]) -> list[ActingStatement]:
+    """Those that call or change anything, with their places in `statements_inside`."""
+    found = []
+    for number, (statement, imports) in enumerate(statements_inside(functions)):
+        acts = [
+            _imported(act, *imports[act.chain[0]]) if act.chain[0] in imports else act
+            for act in _of_statement(statement)
+        ]
+        if acts:
+            found.append(ActingStatement(number, False, tuple(acts)))
+    return found
+
+
+def without_blocks(statement: ast.AST) -> ast.AST:
+    """A statement alone: of a ``with``, what it opens."""
+    alone = copy.copy(statement)
+    for name in _BLOCKS:
+        if hasattr(alone, name):
+            setattr(alone, name, [])
+    return alone
 
 
 def _imported(act: Act, level: int, module: str, member: str) -> Act:

@@ -31,7 +31,8 @@ def told(facts: Facts) -> list[object]:
     first, second = codes()
     return [
         *(facts.function(code) for code in (first, second)),
-        *(facts.acts_inside(code) for code in (first, second)),
+        *(facts.acting_inside(code) for code in (first, second)),
+        facts.statement_inside(first, 0),
         *(facts.outline, facts.acting_statements, facts.makers, facts.imported("p"), facts.assigned("LIMIT")),
         *(facts.statement(1), facts.module(), facts.class_("None")),
     ]

@@ -7,7 +7,7 @@ import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain, starmap
 from os import PathLike
 from pathlib import Path
 from random import Random
@@ -196,6 +196,12 @@ def _within_one_version(first: int, last: int) -> Iterator[tuple[int, int]]:
     yield from _common(((first, last),), ((0, V4 - 1), (V4, V4 + 2**32 - 1), (V4 + 2**32, 2**128 - 1)))
 
 
+def _of_one_version(first: int, last: int) -> Iterable[tuple[int, int]]:
+    """A range without the addresses of IPv4, if it reaches beyond these: ``::/0`` is IPv6 alone."""
+    beyond = (part for part in _within_one_version(first, last) if part[0] // 2**32 != V4 // 2**32)
+    return list(beyond) or [(first, last)]
+
+
 def _pairs(value: Any) -> Iterable[tuple[int, int]]:
     if isinstance(value, AddressSet):
         return value.ranges
@@ -207,7 +213,7 @@ def _pairs(value: Any) -> Iterable[tuple[int, int]]:
     if isinstance(value, (ipaddress.IPv4Address, ipaddress.IPv6Address)):
         return [(number_of(value), number_of(value))]
     if isinstance(value, (ipaddress.IPv4Network, ipaddress.IPv6Network)):
-        return [(number_of(value.network_address), number_of(value.broadcast_address))]
+        return _of_one_version(number_of(value.network_address), number_of(value.broadcast_address))
     if isinstance(value, (list, tuple, set, frozenset)):
         return [pair for item in value for pair in _pairs(item)]
     raise TypeError("expected addresses, networks or sets of them, such as 10.0.0.0/8,2001:db8::/32")
@@ -215,7 +221,7 @@ def _pairs(value: Any) -> Iterable[tuple[int, int]]:
 
 def _of_word(word: str) -> Iterable[tuple[int, int]]:
     if is_wildcard(word):
-        return ranges_of(word)
+        return chain.from_iterable(starmap(_of_one_version, ranges_of(word)))
     if "-" in word:
         low, _, high = word.partition("-")
         first, last = ipaddress.ip_address(low), ipaddress.ip_address(high)
@@ -223,5 +229,5 @@ def _of_word(word: str) -> Iterable[tuple[int, int]]:
             raise ValueError(f"{word!r} goes from IPv{first.version} to IPv{last.version}")
         if number_of(first) > number_of(last):
             raise ValueError(f"{word!r} ends before it starts")
-        return [(number_of(first), number_of(last))]
+        return _of_one_version(number_of(first), number_of(last))
     return _pairs(ipaddress.ip_network(word) if "/" in word else ipaddress.ip_address(word))

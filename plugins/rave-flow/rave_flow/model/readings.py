@@ -68,12 +68,14 @@ def selection(
     kinds = {ours: types.get(theirs, "VARCHAR") for ours, theirs in chosen.items()}
     read = {name: _expression(name, raw[name], kinds[name]) for name in raw}
     read |= {name: _seconds(raw[name]) if name == "ts" else raw[name] for name in sound if name in raw}
+    if has_icmp and kinds["dst_port"] == kinds["src_port"] == "VARCHAR":
+        read["dst_port"] = _port_or_icmp(read, raw)
     faults = {} if "ts" in sound else {"time": f"{read['ts']} IS NULL"}
     for name in _COUNTED & read.keys() - set(sound):
         reason = "port" if name.endswith("_port") else "number"
         test = f"({raw[name]} IS NOT NULL AND {_filled(raw[name], kinds[name])} AND {read[name]} IS NULL)"
         faults[reason] = " OR ".join(filter(None, (faults.get(reason), test)))
-    read |= _derived(chosen, raw, read) | (_icmp(read) if has_icmp else _no_icmp())
+    read |= _derived(chosen, raw, read) | (_icmp(read, has_types=not _is_vpc(chosen)) if has_icmp else _no_icmp())
     made = {name: read.get(name, _absent(name)) for name in COLUMNS if name not in _LATER}
     made |= {name: quoted(theirs) if name in sound else _text_of(theirs, types) for name, theirs in extras.items()}
     cases = " ".join(f"WHEN {test} THEN {literal(reason)}" for reason, test in faults.items())
@@ -200,11 +202,16 @@ def _lengths(raw: Mapping[str, str], read: Mapping[str, str]) -> dict[str, str]:
     return {"loss": "CAST(NULL AS VARCHAR)"}
 
 
-def _icmp(read: Mapping[str, str]) -> dict[str, str]:
+def _is_vpc(chosen: Mapping[str, str]) -> bool:
+    """Whether the titles are those of AWS VPC flow logs, which have 0 as the ports of ICMP, whatever its type is."""
+    return folded(chosen["src"]) == "srcaddr" and folded(chosen["ts"]) == "start"
+
+
+def _icmp(read: Mapping[str, str], *, has_types: bool) -> dict[str, str]:
     """Type and code of ICMP, which sources write in place of ports; an ICMP flow has no ports.
 
     SiLK and NetFlow write ``256 * type + code`` as the responder's port. Zeek writes the type and, where it is one
-    that is answered, the type of the answer.
+    that is answered, the type of the answer. Without ``has_types`` the ports say nothing.
     """
     is_icmp = f"coalesce({read['proto']} IN ({_words(ICMP)}), false)"
     first, second = read["src_port"], read["dst_port"]
@@ -215,13 +222,21 @@ def _icmp(read: Mapping[str, str]) -> dict[str, str]:
         f"CASE WHEN {is_packed} THEN {second} % 256 WHEN ({first}, {second}) IN ({pairs}) THEN 0 "
         f"WHEN {second} < 256 THEN {second} END"
     )
-    found = {"icmp_type": kind, "icmp_code": code}
+    found = {"icmp_type": kind, "icmp_code": code} if has_types else dict.fromkeys(("icmp_type", "icmp_code"), "NULL")
     for name, packed in found.items():
         own = read.get(name)
         value = packed if own is None else f"coalesce({own}, {packed})"
         found[name] = f"CASE WHEN {is_icmp} THEN CAST({value} AS UTINYINT) END"
     ports = {name: f"CASE WHEN NOT {is_icmp} THEN {read[name]} END" for name in ("src_port", "dst_port")}
     return found | ports
+
+
+def _port_or_icmp(read: Mapping[str, str], raw: Mapping[str, str]) -> str:
+    """The port, which nfdump writes as ``8.0``, type and code, for ICMP; as `_icmp` takes it. A float is no such."""
+    kind, code = (f"TRY_CAST(split_part({raw['dst_port']}, '.', {place}) AS UTINYINT)" for place in (1, 2))
+    is_pair = f"{read['proto']} IN ({_words(ICMP)}) AND contains({raw['dst_port']}, '.')"
+    packed = f"CAST({kind} AS USMALLINT) * 256 + {code}"
+    return f"CASE WHEN {is_pair} AND NOT contains({raw['src_port']}, '.') THEN {packed} ELSE {read['dst_port']} END"
 
 
 def _no_icmp() -> dict[str, str]:
