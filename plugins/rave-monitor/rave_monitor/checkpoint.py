@@ -51,6 +51,18 @@ class Notice(msgspec.Struct, frozen=True):
     body: dict[str, Any]
 
 
+class ClockDoubt(msgspec.Struct, frozen=True):
+    """A jump ahead of the clock that is not believed yet.
+
+    Attributes:
+        seconds: by how much.
+        left: seconds for which a monitor has still to run until it is believed.
+    """
+
+    seconds: float
+    left: float
+
+
 class Checkpoint(msgspec.Struct, frozen=True):
     """How far a monitor has come, as of one moment.
 
@@ -64,6 +76,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
         alarms: the states of the alarms, by name.
         outbox: what has still to be posted.
         writers: the times before which writers have handed on all samples, by name.
+        doubts: jumps of the clock that are not believed yet, the earliest first.
     """
 
     time: float = 0.0
@@ -75,6 +88,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     alarms: dict[str, AlarmState] = {}
     outbox: list[Notice] = []
     writers: dict[str, float] = {}
+    doubts: list[ClockDoubt] = []
 
 
 class Sample(msgspec.Struct, frozen=True):

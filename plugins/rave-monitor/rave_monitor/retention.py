@@ -8,6 +8,7 @@ from typing import Final
 from rave_core import Runtime
 from rave_monitor.configuration import MonitorConfig
 from rave_monitor.sample_store import SampleStore
+from rave_monitor.trusted_clock import TrustedClock
 
 _EVERY: Final = 60.0
 """Seconds between rounds."""
@@ -18,9 +19,9 @@ _AT_ONCE: Final = 86400.0
 class Retention:
     """Applies ``keep``, ``thin_after`` and ``thin_to`` of a configuration. One thread uses it."""
 
-    def __init__(self, store: SampleStore, fence: int, runtime: Runtime) -> None:
-        """Begins with the oldest samples."""
-        self._store, self._fence, self._clock = store, fence, runtime.clock
+    def __init__(self, store: SampleStore, fence: int, runtime: Runtime, trusted: TrustedClock) -> None:
+        """Begins with the oldest samples, whose age is that by ``trusted``."""
+        self._store, self._fence, self._clock, self._trusted = store, fence, runtime.clock, trusted
         self._due = self._clock.monotonic()
         self._thinned: float | None = None
 
@@ -34,7 +35,7 @@ class Retention:
         if self._clock.monotonic() < self._due:
             return
         self._due = self._clock.monotonic() + _EVERY
-        now = self._clock.now()
+        now = self._trusted.now
         if config.keep is not None:
             self._store.expire(self._fence, now - config.keep)
         if config.thin_after is not None:

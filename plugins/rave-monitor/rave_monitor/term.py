@@ -24,6 +24,7 @@ from rave_monitor.reader_set import ReaderSet
 from rave_monitor.retention import Retention
 from rave_monitor.rule_journal import RuleJournal
 from rave_monitor.sample_store import SampleStore
+from rave_monitor.trusted_clock import TrustedClock
 from rave_monitor.webhook import WebhookSender
 from rave_monitor.writer_set import WriterSet
 
@@ -64,7 +65,10 @@ class Term:
         self._notices: list[str] = []
         self._processors = ProcessorSet(config.processors, self._clock.monotonic, self._disabled)
         self._readers = ReaderSet(config.readers, self._told, runtime)
-        retention = Retention(store, fence, runtime)
+        self._trusted = TrustedClock(
+            runtime, self._checkpoint.doubts, self._checkpoint.sampled_at, config.sample_period
+        )
+        retention = Retention(store, fence, runtime, self._trusted)
         self._committer = Committer(store, fence, lambda: retention.apply(self._config))
         self._latest: dict[str, dict[str, Any]] = {}
         self._alarms = AlarmSet(config.name, runtime.events.publish)
@@ -133,6 +137,8 @@ class Term:
         if time < before.time:
             back = f"the clock went back by {before.sampled_at - now:.1f} s"
             self._told("", f"{back}; samples at times that have one already are dropped")
+        if ahead := self._trusted.look():
+            self._told("", f"the clock went ahead by {ahead:.1f} s; samples grow old by it once that lasts for a day")
         samples = self._processors.collect(self._config.sample_limit)
         self._processors.begin(time, max(now - before.sampled_at, 0.0) if before.sampled_at else 0.0)
         samples += self._processors.collect(self._config.sample_limit)
@@ -186,6 +192,7 @@ class Term:
             alarms=dict(self._alarms.states),
             outbox=list(self._alarms.outbox),
             writers=self._writers.positions(),
+            doubts=self._trusted.doubts,
         )
         self._committer.submit(self._checkpoint, samples, self.status())
 
