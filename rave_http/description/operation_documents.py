@@ -43,6 +43,7 @@ _PICTURES: Final = ("image/png", "image/svg+xml", "application/pdf")
 UNTOLD: Final = "application/octet-stream"
 """The media type of an operation that declares none."""
 _BYTES: Final = frozenset({"bytes", "bytearray", "memoryview"})
+_PLAIN: Final = frozenset({"bool", "float", "int", "str"})
 _TABLE: Final = re.compile(r"(Table|Frame|RecordBatch)$|^(list|List|Sequence)(\[(dict|Dict|Mapping)\b|$)")
 """Annotations of results that are tables."""
 _VARIADIC: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -218,12 +219,17 @@ def parameters(operation: Operation[..., Any]) -> dict[str, Any]:
 def media_types(spec: OperationSpec) -> tuple[str, ...]:
     """The media types that the results of an operation may take, its own type first.
 
-    It is a guess from the declared MIME type: only an actual value determines its forms.
+    It is a guess from the declared MIME type and the annotation: only an actual value determines its forms.
     """
     own = own_type(spec)
     if spec.kind.is_written:
         return (own,)
     if own == UNTOLD:
+        made = _annotated_result(spec)
+        if made in _BYTES:
+            return (own,)
+        if made in _PLAIN:
+            return ("application/json", "text/plain")
         return ("application/json", "text/plain", *_TABLES[1:], *_PICTURES, UNTOLD)
     return tuple(dict.fromkeys((own, *_others(own))))
 
@@ -238,9 +244,9 @@ def sure_types(spec: OperationSpec) -> tuple[str, ...]:
     if spec.kind is not Kind.DATA:
         return (own,)
     made = _annotated_result(spec)
-    if own == UNTOLD:
-        return (own,) if made in _BYTES else media_types(spec)
-    return media_types(spec) if own in _TABULAR and _TABLE.search(made) else (own,)
+    if own == UNTOLD or (own in _TABULAR and _TABLE.search(made)):
+        return media_types(spec)
+    return (own,)
 
 
 def _annotated_result(spec: OperationSpec) -> str:

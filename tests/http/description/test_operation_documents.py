@@ -29,8 +29,10 @@ from rave_http.description.operation_documents import (
     media_types,
     parameters,
     summary,
+    sure_types,
 )
 from rave_http.protocol.media_types import short_name
+from tests.http.representation.forms import forms_of
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -226,6 +228,19 @@ def test_media_types_follow_from_what_an_operation_makes() -> None:
     )
     assert "application/json" in media_types(operation_of(lambda: None, "zoo/u").spec)
     assert [short_name(each) for each in csv] == ["csv", "json", "arrow", "parquet", "html"]
+
+
+@pytest.mark.parametrize("value", [True, 2.5, 3, "text", b"bytes"])
+def test_forms_of_a_plain_result_are_those_that_are_served(value: object) -> None:
+    """If the annotation says what it is, and no MIME type does."""
+
+    def plain():  # type: ignore[no-untyped-def]  # it is annotated below
+        """Makes the value."""
+
+    plain.__annotations__["return"] = type(value)
+    spec = operation_of(plain, "zoo/plain").spec
+    assert media_types(spec) == sure_types(spec)
+    assert set(sure_types(spec)) == {each.partition(";")[0] for each in forms_of(value, spec.mime_type)}
 
 
 def test_json_of_the_wrong_type_is_told_for_every_argument() -> None:
