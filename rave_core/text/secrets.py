@@ -10,7 +10,7 @@ _USER = re.compile(r"(?<=://)[^/?#\s'\"]*@")
 _LOOSE_USER = re.compile(r"[^\s'\"/@=,\[\]]*:[^\s'\"/@]+@(?=[\w\[])")
 """As in a URL that lacks its slashes."""
 _OPTION = re.compile(
-    r"([?&][^=&\s'\"]*(?:secret|pass|pwd|token|credential|access_?key|api_?key|signature)[^=&\s'\"]*=)[^&#\s'\"]*",
+    r"([?&][^=&\s'\"]*(?:secret|pass|pwd|token|credential|access_?key|api_?key|signature|(?<=[?&])sig(?==))[^=&\s'\"]*=)[^&#\s'\"]*",
     re.IGNORECASE,
 )
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from rave_http.protocol.problems import Problem
 
-METHODS: Final = "GET, HEAD, POST, QUERY, DELETE, OPTIONS"
+METHODS: Final = "GET, HEAD, POST, QUERY, PUT, PATCH, DELETE, OPTIONS"
 """What one path or another takes."""
 _ABSOLUTE: Final = re.compile(rb"https?://([^/@]*)(/.*)?", re.IGNORECASE | re.DOTALL)
 

@@ -57,6 +57,7 @@ def test_a_refused_url_is_shown_without_its_password(url: str, tmp_path: Path, m
         ("s3://key:pw@bucket/a?region=b", "s3://***@bucket/a?region=b"),
         ("['a://me@h', 'b:me:pw@h']", "['a://***@h', '***@h']"),
         ("x://h?a=1&api_key=2&b=3#c", "x://h?a=1&api_key=***&b=3#c"),
+        ("x://h?sv=1&sig=2&sigma=3", "x://h?sv=1&sig=***&sigma=3"),
         ("mail me@example.org at 10:30", "mail me@example.org at 10:30"),
         ("file:///home/me@work/cache", "file:///home/me@work/cache"),
         ("a secret = here", "a secret = here"),

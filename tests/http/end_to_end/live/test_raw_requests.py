@@ -53,7 +53,7 @@ def test_a_request_can_be_about_the_service_itself(shared_service: Service) -> N
     """``OPTIONS *`` says what is possible somewhere; a proxy is not."""
     codes, answer = said(shared_service, b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n")
     assert codes == [200]
-    assert b"allow: get, head, post, query, delete, options\r\n" in answer.lower()
+    assert b"allow: get, head, post, query, put, patch, delete, options\r\n" in answer.lower()
     assert status(shared_service, b"*", b"Host: foreign.example", method=b"OPTIONS") == [421]
     assert status(shared_service, b"*") == [400]
     assert status(shared_service, b"localhost:443", method=b"CONNECT") == [405]
