@@ -16,10 +16,35 @@ from flow_rows import read
 from rave_flow.generate import Scenario, write_day
 
 from rave_core import Runtime, Settings, using
+from rave_core.runtime import argument_code, version_finder
+from rave_core.versions.source.closure import Closure, ClosureRequest, closure_of
 
 DAY = date(2024, 5, 14)
 REAL = Path("shared", "data", "rita-missing-host")
 Row = dict[str, Any]
+
+
+_walked: dict[tuple[Any, ...], tuple[ClosureRequest, Closure]] = {}
+
+
+@pytest.fixture(autouse=True)
+def _known_closures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code of rave-flow is followed once in a process, not once in each runtime; in ``test_versions.py`` as ever.
+
+    Half the time of these tests went into it, and none of the others changes code.
+    """
+    if request.path.name != "test_versions.py":
+        monkeypatch.setattr(version_finder, "closure_of", _closure_of)
+        monkeypatch.setattr(argument_code, "closure_of", _closure_of)
+
+
+def _closure_of(wanted: ClosureRequest) -> Closure:
+    ids = tuple(map(id, wanted.roots))
+    key = (ids, *wanted.names, *wanted.files, wanted.ignore, wanted.locality, wanted.is_captured_in_key)
+    known = _walked.get(key)
+    if known is None or not known[1].guards.hold():
+        known = _walked[key] = (wanted, closure_of(wanted))  # with the roots, so that their ids stay theirs
+    return known[1]
 
 
 @pytest.fixture(scope="session")
