@@ -101,6 +101,10 @@ def counts(directory: str) -> dict[str, int]:
             found[f"hit, {place}"] = least(lambda: add(1, -1))
             found[f"hit, {place}, a dict as argument"] = least(lambda: size({"a": [1, 2.0]}))
             found[f"miss, {place}"] = least(lambda: add(1, next(fresh)))
+    with using(Runtime(Settings(cache=places["directory"], lease_from=60))):
+        for _ in range(16):
+            add(1, next(fresh))
+        found["miss, directory, without a lease"] = least(lambda: add(1, next(fresh)))
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from rave_core.clock import Clock
+from rave_core.engine.body_times import BodyTimes
 from rave_core.engine.context import DeepRefresh, ExecutionContext
 from rave_core.engine.effects import Acquire, Blocking, Effects, RunBody
 from rave_core.engine.execution import Execution, ResolvedOperation
@@ -19,6 +20,7 @@ from rave_core.errors import BackendError, ProductError
 from rave_core.expiry import Request, check_result
 from rave_core.functions.argument_reprs import summarize
 from rave_core.model import FOREVER, Call, Entry, Kind, OperationSpec, Options, Outcome, Status
+from rave_core.settings import Settings
 from rave_core.storage.cache import Cache, Destination, Encoded, Found
 from rave_core.storage.frame import EntryDraft
 from rave_core.storage.leases import Lease
@@ -41,18 +43,18 @@ class Compute:
 
     Attributes:
         after_put: called with a cache after each entry put there, to purge it from time to time.
+        times: of the bodies that ran; ``None`` if all have leases.
     """
 
-    def __init__(
-        self, clock: Clock, diagnostics: Diagnostics, hooks: Any, *, strict: bool, record_arguments: bool
-    ) -> None:
+    def __init__(self, clock: Clock, diagnostics: Diagnostics, hooks: Any, settings: Settings) -> None:
         self.after_put: Callable[[Cache], None] = lambda _: None
+        self.times = BodyTimes(settings.lease_from) if settings.lease_from else None
         self._clock = clock
         self._diagnostics = diagnostics
         self._statistics = diagnostics.statistics
         self._compute = hooks.rave_compute if hooks.rave_compute.get_hookimpls() else None
-        self._strict = strict
-        self._record_arguments = record_arguments
+        self._strict = settings.strict
+        self._record_arguments = settings.record_arguments
         self._python = platform.python_version()
 
     def run(
@@ -85,10 +87,15 @@ class Compute:
             value, error = yield RunBody(call, body, call.args, call.kwargs, child)
         seconds = self._clock.monotonic() - started
         now = self._clock.now()
+        self._note_time(resolved, key, seconds, now)
+        return BodyResult(value, error, seconds, now, tuple(child.children), arguments)
+
+    def _note_time(self, resolved: ResolvedOperation, key: str | None, seconds: float, ended_at: float) -> None:
         self._count(resolved, "Seconds Computing", seconds)
         if seconds >= self._statistics.slow:
-            self._statistics.ran_slowly(resolved.name, key, seconds, ended_at=now)
-        return BodyResult(value, error, seconds, now, tuple(child.children), arguments)
+            self._statistics.ran_slowly(resolved.name, key, seconds, ended_at=ended_at)
+        if self.times is not None:
+            self.times.add(resolved.name, seconds)
 
     def _write(
         self, call: Call, child: ExecutionContext, place: Destination, blocking: bool

@@ -218,11 +218,11 @@ class Engine:
         return (yield from self._uncached(execution.resolved, execution.call, execution.context, execution.deep, cache))
 
     def _lead(self, execution: Execution, flight: SingleFlight, landed: int) -> Effects[End]:
-        """Runs the body for all waiting callers: once here and, if the store has leases, once among processes."""
+        """Runs the body for all waiting callers: once here and, with a lease of the store, once among processes."""
         resolved = execution.resolved
         flight_result, lease = FlightResult(), None
         try:
-            if resolved.leases is not None:
+            if resolved.leases is not None and not ((times := self._compute.times) and times.is_quick(resolved.name)):
                 lease, found = yield from self._claim(execution, resolved.leases, flight)
             else:
                 found = yield from self._look_again(execution, landed)
@@ -254,7 +254,7 @@ class Engine:
             self.flights.land(execution.key.text, flight, flight_result)
 
     def _look_again(self, execution: Execution, landed: int) -> Effects[Found | None]:
-        """A result that landed between our look-up and our flight, in a store without leases."""
+        """A result that landed here between our look-up and our flight, for a flight without a lease."""
         if landed == self.flights.landed or (not execution.is_plain and execution.must_run):
             return None
         found: Found | None = yield execution.do(self._look_fresh, execution)

@@ -67,13 +67,7 @@ class Container:
         self._versions = VersionFinder(settings, plugins)
         self.memos: weakref.WeakSet[Any] = weakref.WeakSet()
         self.on_close: list[Callable[[], None]] = []
-        compute = Compute(
-            clock,
-            diagnostics,
-            plugins.hooks,
-            strict=settings.strict,
-            record_arguments=settings.record_arguments,
-        )
+        compute = Compute(clock, diagnostics, plugins.hooks, settings)
         self.engine = Engine(clock, diagnostics, compute)
         self.cache = self.open(Kind.DATA, settings.cache)
         self.products = self.open(Kind.FILE, settings.products)

@@ -101,6 +101,7 @@ class Settings:
         products_grace: Seconds that a file's path stays readable after its entry is gone.
         lease_time: Seconds after which the computation of a silent process is taken over.
         lease_heartbeat: Seconds between signs of life, at most half of ``lease_time``; ``None`` for a third of it.
+        lease_from: Seconds; bodies that take less as a mean run without a lease, so perhaps twice among processes.
         version: Name of the version strategy of operations that do not name one.
         version_packages: What counts for a package that the code reaches: its ``release``, or only its ``name``.
         version_python: Whether a version depends on Python's, major and minor.
@@ -137,6 +138,7 @@ class Settings:
     products_grace: Duration = Duration(3600.0, zero=True)
     lease_time: Duration = Duration(15.0)
     lease_heartbeat: OptionalDuration = OptionalDuration(None)
+    lease_from: Duration = Duration(0.0, zero=True)
     version: Word = Word("source")
     version_packages: Choice = Choice("release", "release", "name")
     version_python: Flag = Flag(False)
