@@ -47,7 +47,7 @@ guards: $(STAMP) ## run the tests of the documentation and of the 2007 guide
 docs: $(STAMP) ## build the documentation into docs/_build/html; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
-pictures: $(STAMP) ## make the pictures of the tutorial again, with Chromium
+pictures: $(STAMP) ## make the pictures of the tutorial and of the reference again, with Chromium
 	RAVE_DISABLED_PLUGINS="guestbook monitor" $(BIN)/python -m docs.pictures
 
 bench: $(STAMP) ## run the benchmarks

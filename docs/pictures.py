@@ -1,7 +1,7 @@
-"""The pictures of the tutorial "from a question to a shared dashboard": `make pictures`.
+"""The pictures of the tutorial "from a question to a shared dashboard" and of the reference: `make pictures`.
 
 Follows the tutorial in Chromium on a generated day of traffic, in a directory that is removed, and writes PNG files
-with few colours to ``docs/tutorial/pictures``.
+with few colours to ``docs/tutorial/pictures``. Then it takes those of `docs.gallery`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 import requests
 from PIL import Image
 
+from docs import gallery
 from rave_core.testing import free_port
 from tests.http.browser import Browser, opened
 
@@ -38,27 +39,34 @@ directory = "{place}/flows"
 bind = "127.0.0.1:{port}"
 workers = 1
 keys_file = "{place}/keys"
+[service.permissions]
+grace = ["view", "run", "refresh", "metrics", "debug", "purge"]
 """
 
 
 @contextmanager
-def service(place: Path, port: int) -> Iterator[str]:
-    """A service for a generated day; gives an API key."""
+def service(place: Path, port: int) -> Iterator[list[str]]:
+    """A service for a generated day; gives the API keys of ada, and of grace, who operates it."""
     (place / "rave.toml").write_text(CONFIG.format(place=place, port=port))
     flow = [RAVE, "flow", "generate", str(place / "flows"), "--day", DAY, "--flows", "30000"]
     subprocess.run(flow, cwd=place, check=True)
-    created = [RAVE, "key", "create", "ada", "--keys-file", str(place / "keys")]
-    key = subprocess.run(created, cwd=place, capture_output=True, text=True, check=True).stdout.split()[0]
+    keys = [_created(user, place) for user in ("ada", "grace")]
     process = subprocess.Popen([RAVE, "serve"], cwd=place)
     try:
-        yield key
+        yield keys
     finally:
         process.terminate()
         process.wait()
 
 
+def _created(user: str, place: Path) -> str:
+    """A new API key."""
+    command = [RAVE, "key", "create", user, "--keys-file", str(place / "keys")]
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=True).stdout.split()[0]
+
+
 def sign_in(browser: Browser, url: str, key: str) -> None:
-    """Signs ada in, once the service answers."""
+    """Signs a user in, once the service answers."""
     while True:
         try:
             answer = requests.post(f"{url}/-/session", data={"key": key}, timeout=10)
@@ -132,12 +140,14 @@ def main() -> None:
     place, port = Path(tempfile.gettempdir()) / "traffic", free_port()  # its path is in a picture
     place.mkdir()
     try:
-        with service(place, port) as key, opened(place / "profile") as browser:
-            sign_in(browser, f"http://127.0.0.1:{port}", key)
+        with service(place, port) as (ada, grace), opened(place / "profile") as browser:
+            sign_in(browser, f"http://127.0.0.1:{port}", ada)
             browser.mode("light")
             size = {"width": WINDOW[0], "height": WINDOW[1]}
             browser.call("Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=1, mobile=False)
             follow(browser, f"http://127.0.0.1:{port}")
+            sign_in(browser, f"http://127.0.0.1:{port}", grace)
+            gallery.take_all(browser, gallery.Service(f"http://127.0.0.1:{port}", grace))
     finally:
         shutil.rmtree(place)
 

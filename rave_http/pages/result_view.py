@@ -27,6 +27,7 @@ _STATES: Final = {
     Status.UNCACHED: ("not stored", "warn"),
 }
 _LONGEST: Final = 300
+_MANY: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,7 @@ def result_page(facts: ResultFacts, *, base: str, now: float) -> Page:
     """
     word, mood = _STATES[facts.status] if facts.copy is None else ("kept as it was", "good")
     entry = facts.entry
+    unset = _unset(facts.arguments)
     return page(
         "result.html",
         base=base,
@@ -122,7 +124,8 @@ def result_page(facts: ResultFacts, *, base: str, now: float) -> Page:
         namespace=facts.name.partition("/")[0],
         short=facts.name.partition("/")[2],
         state={"word": word, "mood": mood},
-        arguments=[(name, _cut(text)) for name, text in facts.arguments.items()],
+        arguments=[(name, _cut(text)) for name, text in facts.arguments.items() if name not in unset],
+        unset=unset,
         entry=None if entry is None else _entry(entry, now),
         links=_links(facts, base),
         save=SaveForm(call=f"{facts.name}{facts.query or ''}"),
@@ -130,6 +133,11 @@ def result_page(facts: ResultFacts, *, base: str, now: float) -> Page:
         steps=[told_step(row, now) for row in facts.lineage.steps],
         users=[told_step(row, now) for row in facts.lineage.users],
     )
+
+
+def _unset(arguments: Mapping[str, str]) -> Sequence[str]:
+    """The names of arguments that a page folds away: those that are ``None``, where there are many."""
+    return [name for name, text in arguments.items() if text == "None"] if len(arguments) > _MANY else ()
 
 
 def _cut(text: str) -> str:

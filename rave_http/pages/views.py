@@ -58,9 +58,9 @@ __all__ = [
     "ticket_page",
 ]
 
-_EXTENSIONS: Final[dict[str, Any]] = dict.fromkeys(("detail", "operation", "kept", "request_id", "traceback"), "") | {
-    "available": []
-}
+_EXTENSIONS: Final[dict[str, Any]] = dict.fromkeys(
+    ("detail", "operation", "result", "kept", "request_id", "traceback"), ""
+) | {"available": []}
 ROWS: Final = 200
 """Operations in one part of the catalog's page."""
 _LONGEST_QUERY: Final = 2000
@@ -242,8 +242,8 @@ def problem_page(document: Mapping[str, Any], *, base: str, query: str = "") -> 
     """A problem for people.
 
     Args:
-        document: the problem as JSON has it. Of its extensions ``available`` (media types), ``operation`` (a URL),
-            ``request_id`` and ``traceback`` are shown.
+        document: the problem as JSON has it. Of its extensions ``available`` (media types), ``operation`` and
+            ``result`` (URLs), ``request_id`` and ``traceback`` are shown.
         base: the prefix of every link.
         query: of the request, so that the form of the operation starts with what was wrong.
     """

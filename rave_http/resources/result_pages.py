@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -39,6 +38,7 @@ from rave_http.pages.snippets import Snippet, snippets
 from rave_http.protocol.links import Links
 from rave_http.protocol.media_types import kind_of
 from rave_http.protocol.origins import address_of
+from rave_http.protocol.problems import Problem
 from rave_http.protocol.responses import send_page
 from rave_http.representation.author_charts import charts_of
 from rave_http.representation.columns import columns_of
@@ -190,8 +190,13 @@ class ResultPages:
         if entry is not None and is_rows and is_installed("pyarrow"):
             links = {"page": self._links.to_result(entry.key), "product": url, "of": of}
             leads = self._leads(req, shown)
-            with contextlib.suppress(UnrenderableError):  # it has no form in Arrow, so it can only be looked at
+            try:
                 return await asyncio.to_thread(self._table, shown, entry, links, leads)
+            except Problem as error:  # with what is wanted of the rows; the result itself is the way on
+                error.extensions["result"] = f"{links['page']}?{urlencode({'of': of})}" if of else links["page"]
+                raise
+            except UnrenderableError:  # it has no form in Arrow, so it can only be looked at
+                pass
         make = partial(view_of, url=url, page=shown.page)
         return await self._foreign.call(product.name, make, await self._where_it_is(shown), forms)
 

@@ -202,10 +202,13 @@ class Browser:
         wrong: list[str] = json.loads(found["result"]["value"])
         return wrong
 
+    def shot(self) -> bytes:
+        """The whole page as PNG."""
+        return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"])
+
     def picture(self, path: Path) -> None:
         """Writes the whole page as PNG."""
-        found = self.call("Page.captureScreenshot", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(found["data"]))
+        path.write_bytes(self.shot())
 
 
 @contextmanager

@@ -237,8 +237,10 @@ def test_rows_that_make_no_sense_are_explained(service: Service) -> None:
     for wrong in ("where=nothing=1", "where=port%3Bdrop", "where=port>x", "sort=<b>", "limit=0", "more=1", "page=x"):
         answer = service.get(f"/-/products/{key}/rows?{wrong}")
         assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, wrong.partition("=")[0])
-    page = service.page(f"/-/ui/r/{key}?sort=<b>")
-    assert (page.status_code, "<b>" in page.text) == (400, False)
+    back = f'<a class="button primary" href="/-/ui/r/{key}?of=n%3D250">The result with all its rows</a>'
+    for wrong in ("sort=<b>", "where=gone%3D1", "facet=gone"):
+        page = service.page(f"/-/ui/r/{key}?{wrong}")
+        assert (page.status_code, "<b>" in page.text, back in page.text) == (400, False, True)
     other = service.key_of("/lab/total?l=1,2,3")
     assert service.get(f"/-/products/{other}/rows").status_code == 406
     assert service.get(f"/-/products/{key}/rows?rave.f=pdf").status_code == 406

@@ -204,6 +204,21 @@ def test_calls_whose_operation_is_gone_or_hidden_say_so(service: Service, header
     assert "Hid" not in others
 
 
+def test_a_kept_result_of_a_namespace_that_one_may_not_see_is_not_there(service: Service, headers: Any) -> None:
+    """Whoever followed a link to it gets a page that says so and leads on; lists and comparisons leave it out."""
+    key = service.key_of("/lab/rows?n=3")
+    kept = service.ask("POST", "/-/kept", headers=headers["ada"], json={"key": key}).json()["id"]
+    pages = (f"/-/ui/r/{key}", f"/-/kept/{kept}", f"/-/ui/r/{key}?tab=as+of", f"/-/compare?a={kept}&b={kept}")
+    for path in pages:
+        assert service.get(path, headers=headers["ada"] | PAGE).status_code in (200, 303), path
+        missed = service.get(path, headers=headers["bob"] | PAGE)
+        assert (missed.status_code, "lab/rows" in missed.text.replace(path, "")) == (404, False), path
+        assert '<a class="button" href="/">Catalog</a>' in missed.text
+        assert "/-/session" in missed.text
+    assert kept in service.get("/-/kept", headers=headers["ada"] | PAGE).text
+    assert kept not in service.get("/-/kept", headers=headers["bob"] | PAGE).text
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_pages_fit(service: Service, headers: Any, browser: Browser, sign_in: Any, mode: str) -> None:
     """No message, no sideways scrolling, nothing from elsewhere, however long a title is."""
