@@ -67,7 +67,7 @@ soak: $(STAMP) ## fifteen minutes of mixed load on a service, with reloads, edit
 
 stress: $(STAMP) ## fifteen minutes of processes that share a cache, with kills, forks, cycles and edits; MINUTES=1 for less; then of monitors
 	$(BIN)/python tests/stress/supervisor.py $(MINUTES)
-	RAVE_STRESS=1 $(BIN)/python -m pytest -q plugins/rave-monitor/tests/test_killed.py plugins/rave-monitor/tests/test_stores_in_trouble.py
+	RAVE_STRESS=1 $(BIN)/python -m pytest -q $(addprefix plugins/rave-monitor/tests/test_,killed.py rotating_writer.py stores_in_trouble.py)
 
 conformance: $(STAMP) ## check with many more requests than the suite that the service does what its OpenAPI document says
 	RAVE_CONFORMANCE=1 $(BIN)/python -m pytest -q -p no:randomly tests/http/end_to_end/live/test_conformance.py $(ARGS)

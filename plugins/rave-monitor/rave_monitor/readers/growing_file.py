@@ -129,6 +129,8 @@ class GrowingFile:
             self._late.look()
         if self._file < 0 and not self._begin():
             return []
+        if not self._offset and os.fstat(self._file).st_size:
+            self._look_back()
         for _ in range(_AT_ONCE):
             self.is_fresh = self._offset == 0
             data = self._grown()
@@ -147,20 +149,21 @@ class GrowingFile:
 
     def _begin(self) -> bool:
         """Opens the file to go on with; returns whether there is one."""
-        if self._sought is not None:
-            return self._find(self._sought)
-        if not self._opens(self.path):
-            return False
+        return self._opens(self.path) if self._sought is None else self._find(self._sought)
+
+    def _look_back(self) -> None:
+        """Turns to a file that was rotated away unread, by renaming or by copying, before the one that is open."""
         self._tell_compressed()
-        later = min(self._later(), default=None)  # one that was rotated away before it was read comes first
-        if later is not None:
+        unread = {number: (mtime, path) for mtime, path, number in self._later()}
+        mine = unread.pop(os.fstat(self._file).st_ino, None)
+        earliest = min(unread.values(), default=None)
+        if earliest is not None and (mine is None or earliest < mine):
             self._close()
-            return self._opens(later[1])
-        return True
+            self._opens(earliest[1])
 
     def _find(self, sought: Position) -> bool:
         """Opens the file of a position, under whichever name; if it is gone, begins with what followed."""
-        known, offset = FileIdentity(*sought["identity"]), sought["offset"]
+        known, offset, is_there = FileIdentity(*sought["identity"]), sought["offset"], False
         tail = bytes.fromhex(sought["tail"])
         for path in (*rotated(self.path), self.path):
             if not self._opens(path):
@@ -169,11 +172,12 @@ class GrowingFile:
                 self._identity, self._offset, self._skips = known, offset, sought["skips"]
                 self._tail, self._sought = tail, None
                 return True
+            is_there |= os.fstat(self._file).st_ino == known.inode
             self._close()
         if self.trouble is not None:  # it may be away with its whole directory
             return False
         self._sought = None
-        if self._opens_copy(known, offset, tail):
+        if is_there and self._opens_copy(known, offset, tail):  # else it was not truncated, but is gone
             self._skips = sought["skips"]
             return True
         self._tell(f"{self.path}: the file that was read up to byte {offset} is gone; what it got after that is lost")
@@ -214,7 +218,8 @@ class GrowingFile:
             self._is_more = False
             self._begin_again(is_shorter=len(data) < overlap or os.fstat(self._file).st_size < self._offset)
             return None
-        self._mtime = mtime
+        if data:  # what was written before a file of which nothing was read may be unread, too
+            self._mtime = mtime
         return data[overlap:]
 
     def _begin_again(self, *, is_shorter: bool) -> None:
@@ -285,8 +290,8 @@ class GrowingFile:
         if self._late is not None:
             self._late.look(is_last=True)
             self._forget_late()
-        self._mtime = os.fstat(self._file).st_mtime_ns
         if self._identity is not None and self._identity.length:
+            self._mtime = os.fstat(self._file).st_mtime_ns
             self._done = [*self._done, self._identity][-_REMEMBERED:]
             self._late = LateLines(self.path, self._file, self._offset, self._tell, self._clock.monotonic)
             self._file = -1
@@ -297,13 +302,13 @@ class GrowingFile:
             self._late.close()
             self._late = None
 
-    def _later(self) -> Iterator[tuple[int, Path]]:
-        """The rotated files that were written after the one before and were not read, with their times."""
+    def _later(self) -> Iterator[tuple[int, Path, int]]:
+        """The times, paths and inodes of rotated files that were written after the one before and were not read."""
         for path in rotated(self.path):
             with suppress(OSError):
                 found = os.stat(path)
                 if found.st_size and found.st_mtime_ns >= self._mtime and not self._is_done(path):
-                    yield found.st_mtime_ns, path
+                    yield found.st_mtime_ns, path, found.st_ino
 
     def _tell_compressed(self) -> None:
         """Says which files, written after the one before, were compressed before they were read."""
