@@ -89,14 +89,19 @@ class Inventory:
             tuple(loading.untouched),
         )
 
-    def select(self, window: Window) -> Selection:
+    def select(self, window: Window, within: Window | None = None) -> Selection:
         """The slices of the files that have flows in the hours of ``window``.
+
+        Args:
+            window: what is selected.
+            within: what the question is about, if that is more: a connection that has records in several of its hours
+                counts in one of them.
 
         Raises:
             StrictError: something is left out, and ``strict`` is set.
         """
-        touched = [tuple(hour for hour in part.hours if window.touches_hour(hour[0])) for part in self.parts]
-        dropped, alike = self._dropped(touched)
+        touched = self._touched(window)
+        dropped, alike = self._dropped(touched, self._touched(within) if within else touched)
         slices, left_out = [], [LeftOut(files=self.files)]
         for place, (part, hours) in enumerate(zip(self.parts, touched, strict=True)):
             if hours or not part.hours:
@@ -110,18 +115,22 @@ class Inventory:
             self._refuse(found.left_out)
         return found
 
+    def _touched(self, window: Window) -> list[Hours]:
+        """The hours of each part that have a part in a window."""
+        return [tuple(hour for hour in part.hours if window.touches_hour(hour[0])) for part in self.parts]
+
     def _refuse(self, left_out: LeftOut) -> None:
         if left_out.lines or left_out.files:
             raise StrictError(f"{self.directory}: {left_out.sentences()[0]}; strict is set, so there is no answer")
         if several := left_out.duplicates + left_out.alike:
             raise AmbiguousFilesError(f"{self.directory}: {several} records are there twice; strict is set")
 
-    def _dropped(self, touched: Sequence[Hours]) -> tuple[dict[int, Dropped], int]:
+    def _dropped(self, touched: Sequence[Hours], within: Sequence[Hours]) -> tuple[dict[int, Dropped], int]:
         """The rows that do not count, by the place of the part, because a connection has several records.
 
         And how many rows count that may be copies.
         """
-        found = self._scattered(touched)
+        found = self._scattered(within)
         alike = 0
         for hours in _shared(self.parts, touched):
             places, slices = self._holders(hours)

@@ -18,7 +18,7 @@ from rave_flow.formats import bundles
 from rave_flow.formats.source_directory import Repository
 from rave_flow.inventory import Inventory
 from rave_flow.model.windows import Window, instant
-from rave_flow.operations import count, top
+from rave_flow.operations import count, daily, top
 from rave_flow.silk import rwcut, rwfilter
 from rave_flow.sql import uid_keys
 
@@ -128,8 +128,10 @@ def test_of_records_in_three_hours_the_longest_counts(reused: Reused) -> None:
     with reused() as (directory, example):
         (directory / f"conn.a{example}.log").write_text(NAMED + "".join([*records, named(MIDNIGHT, "Csame", 0.5)]))
         rows = rwcut(rwfilter(), fields="duration").to_pylist()
-        table = top(over="proto")
+        table, report = top(over="proto"), daily(day="2024-05-15")
     assert rows == [{"duration": 3.0}]
+    assert report["flows"].to_pylist() == [1, 1, 1]  # of the day, its protocol and its port
+    assert left_out(report) == left_out(table)
     assert left_out(table) == {"duplicates": 3}
 
 

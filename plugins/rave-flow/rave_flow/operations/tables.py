@@ -99,7 +99,7 @@ def daily(day: Time, n: int = 5, source: Source | str = "default") -> pyarrow.Ta
     for number in range(24):
         progress(number, 24, f"hour {number:02d} of {midnight:%Y-%m-%d}")
         start = midnight + timedelta(hours=number)
-        hours.append(steps.hour(start, inventory.select(Window.of_hour(start)).slices))
+        hours.append(steps.hour(start, inventory.select(Window.of_hour(start), selection.window).slices))
     progress(24, 24, "report")
     return noted(daily_report.daily(hours, n), selection)
 
