@@ -68,4 +68,6 @@ def _distinct(numbers: numpy.ndarray) -> numpy.ndarray:
     """Sorted numbers, each once; for these ten times as fast as NumPy's own `unique`, which hashes them."""
     import numpy
 
-    return numbers[numpy.append(True, numbers[1:] != numbers[:-1])[: len(numbers)]]
+    is_first = numpy.append(True, numbers[1:] != numbers[:-1])[: len(numbers)]
+    found: numpy.ndarray = numbers[is_first]
+    return found
