@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import cloudpickle
@@ -114,3 +115,22 @@ def test_joblib_computes_operations_of_a_script_in_its_workers(tmp_path: Path, r
         + "print(*Parallel(n_jobs=2)(delayed(countdown)(n) for n in (1, 2)), countdown.resolve(2).status)\n"
     )
     assert run_python("job.py").splitlines()[-1] == "1 2 hit"
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+def test_ray_computes_operations_of_a_script_in_its_workers(tmp_path: Path, run_python: Callable[..., str]) -> None:
+    """One of three workers computes, and the others wait for it; what it made, the script finds."""
+    (tmp_path / "job.py").write_text(
+        SCRIPT
+        + "import ray, tempfile\n"
+        + "@ray.remote\n"
+        + "def remote(n):\n"
+        + "    found = countdown.resolve(n)\n"
+        + "    return found.value, str(found.status), countdown.key(n) == found.key\n"
+        + "with tempfile.TemporaryDirectory() as directory:\n"  # whose path is short enough for sockets
+        + "    ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False, _temp_dir=directory)\n"
+        + "    print(*sorted(ray.get([remote.remote(1) for _ in range(3)])), countdown.resolve(1).status)\n"
+        + "    ray.shutdown()\n"
+    )
+    answered = [f"(1, {status!r}, True)" for status in ("hit", "hit", "miss")]
+    assert run_python("job.py", RAY_USAGE_STATS_ENABLED="0").splitlines()[-1] == " ".join([*answered, "hit"])
