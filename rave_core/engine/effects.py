@@ -201,7 +201,17 @@ class RunBody(Effect):
             current.reset(token)
 
     async def perform_async(self) -> tuple[Any, Exception | None]:
-        """Gives what the body's coroutine returned, and its exception."""
+        """Gives what the body's coroutine returned, and its exception.
+
+        If the stack is nearly used up, the body runs in a task of its own, which the event loop gives a full stack.
+        """
+        if _SHALLOW < self.context.depth < _DEEPEST and is_nearly_full():
+            import asyncio  # only here: programs without an event loop have no use for it
+
+            return await asyncio.create_task(self._perform_async())
+        return await self._perform_async()
+
+    async def _perform_async(self) -> tuple[Any, Exception | None]:
         token = current.set(self.context)
         try:
             with self._counted():

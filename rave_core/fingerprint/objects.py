@@ -173,11 +173,14 @@ def _with_state(cls: type) -> Put:
 
 def _reduced(cls: type) -> Put:
     header = class_header(b"R", cls)
-    reducer = copyreg.dispatch_table.get(cls)
+    # Of exceptions the table may hold what tblib puts there, which adds tracebacks: only where Dask is in use.
+    reducer = copyreg.dispatch_table.get(cls) if not issubclass(cls, BaseException) else None
 
     def reduced_parts(value: Any) -> Parts:
         made = reducer(value) if reducer else value.__reduce_ex__(4)
-        return _named_parts(value, made) if isinstance(made, str) else _made_parts(*made)
+        yield from _named_parts(value, made) if isinstance(made, str) else _made_parts(*made)
+        if isinstance(value, BaseException):
+            yield from _origin(value)
 
     def put(value: Any, write: Write, inside: set[int]) -> None:
         write(header(inside))
@@ -201,6 +204,14 @@ def _made_parts(maker: Any, arguments: Any, state: Any = None, items: Any = None
     yield ".__getstate__()", state
     yield "", None if items is None else list(items)
     yield "", None if pairs is None else list(pairs)
+
+
+def _origin(error: BaseException) -> Parts:
+    """What an exception was raised from, or while handling what, as tracebacks show it; pickle leaves it out."""
+    if error.__cause__ is not None:
+        yield ".__cause__", ("cause", error.__cause__)
+    elif error.__context__ is not None and not error.__suppress_context__:
+        yield ".__context__", ("context", error.__context__)
 
 
 def _maker(maker: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rave_core import Outcome, Runtime, op, using
+from rave_core import Outcome, Runtime, Settings, op, using
 from rave_core.engine.context import ExecutionContext
 from rave_core.engine.effects import RunBody
 from rave_core.errors import ArgumentError, OptionError
@@ -232,3 +232,57 @@ def test_two_tasks_keep_their_scopes_apart() -> None:
     assert second.entry is not None
     assert len(first.entry.children) == len(second.entry.children) == 2
     assert not set(first.entry.children) & set(second.entry.children)
+
+
+BOTTOM: list[asyncio.Event] = []
+
+
+@op(name="async/down", version=1)
+async def down(n: int, end: str = "returns") -> int:
+    """As deep as it is told."""
+    if n:
+        return 1 + await down(n - 1, end)
+    if end == "fails":
+        raise KeyError("bottom")
+    if end == "waits":
+        BOTTOM.pop().set()
+        await asyncio.Event().wait()
+    return 0
+
+
+def test_a_cold_recursion_is_as_deep_as_it_likes() -> None:
+    """Python's limit is by stack: it goes on in another task, which has one of its own."""
+    assert asyncio.run(down(1000)) == 1000
+
+
+def test_a_recursion_without_an_end_is_an_error() -> None:
+    """It does not take one task after the other for ever."""
+
+    @op(name="async/endless", version=1)
+    async def endless(n: int) -> int:
+        return 1 + await endless(n + 1)
+
+    with using(Runtime(Settings(cache=["memory://"]))), pytest.raises(RecursionError):
+        asyncio.run(endless(0))
+
+
+def test_an_error_deep_down_comes_up_unchanged() -> None:
+    """Through all the tasks."""
+    with pytest.raises(KeyError, match="bottom"):
+        asyncio.run(down(400, "fails"))
+
+
+def test_cancelling_a_deep_recursion_ends_all_of_it() -> None:
+    """No task is left."""
+
+    async def cancelled() -> int:
+        reached = asyncio.Event()
+        BOTTOM.append(reached)
+        task = asyncio.create_task(down(400, "waits"))
+        await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(cancelled()) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import ctypes
 import logging
 import random
@@ -26,6 +27,7 @@ import xarray
 
 from rave_core.errors import UnencodableError
 from rave_core.fingerprint import digest
+from rave_core.fingerprint.builtins import PUTS
 from rave_core.fingerprint.encoder import encode
 
 
@@ -112,6 +114,13 @@ def graph(kind: Any, weight: object) -> Any:
     return made
 
 
+def raised(error: BaseException, cause: BaseException | None, context: BaseException | None = None) -> BaseException:
+    """An exception with what it was raised from, or while handling what."""
+    error.__cause__, error.__context__ = cause, context
+    error.__suppress_context__ = cause is not None
+    return error
+
+
 def failed(error: BaseException, note: str) -> BaseException:
     """An exception with a note."""
     error.add_note(note)
@@ -135,6 +144,10 @@ MAKERS: list[Callable[[int], object]] = [
     lambda n: typing.NewType("N", [int, str][n]),
     lambda n: ValueError("ab"[n]),
     lambda n: failed(ValueError("a"), "ab"[n]),
+    lambda n: raised(ValueError("c"), KeyError(n)),
+    lambda n: raised(ValueError("d"), None, KeyError(n)),
+    lambda n: raised(ValueError("e"), *[(KeyError(), None), (None, KeyError())][n]),
+    lambda n: [ValueError("f"), raised(ValueError("f"), KeyError())][n],
     lambda n: OSError(n, "no"),
     lambda n: ExceptionGroup("all", [ValueError(n)]),
     random.Random,
@@ -248,3 +261,23 @@ def test_a_mapped_array_is_an_array(tmp_path: Any) -> None:
     np.save(tmp_path / "array.npy", array)
     mapped = np.load(tmp_path / "array.npy", mmap_mode="r")
     assert encode([mapped, mapped[3:]]) == encode([array, array[3:]])
+
+
+def test_what_an_exception_does_not_show_is_no_part_of_it() -> None:
+    """What it was raised ``from None`` while handling."""
+    hidden = raised(ValueError("a"), None, KeyError())
+    hidden.__suppress_context__ = True
+    assert encode(hidden) == encode(ValueError("a"))
+
+
+class Replaced(Exception):
+    """Of which only one test makes any."""
+
+
+def test_an_exception_counts_alike_where_its_pickling_has_been_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As tblib does, which Dask uses: keys must not depend on what else a process has imported."""
+    error = raised(Replaced("a"), KeyError())
+    before = encode(error)
+    del PUTS[Replaced]
+    monkeypatch.setitem(copyreg.dispatch_table, Replaced, lambda error: (str, (id(error),)))
+    assert encode(error) == before
