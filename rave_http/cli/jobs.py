@@ -32,7 +32,7 @@ def jobs() -> None:
 
 @jobs.command("list")
 @service_options
-@json_option("{jobs: [{key, operation, status, progress, user, is_yours, created, arguments, href}]}")
+@json_option("{jobs: [{key, operation, status, progress, user, is_yours, created, worker, began, arguments, href}]}")
 def list_jobs(url: str | None, key_file: IO[str] | None, as_json: bool) -> None:
     """List the jobs under way, the oldest first.
 
@@ -95,6 +95,8 @@ def _document(job: RunningJob) -> dict[str, Any]:
         "user": job.user or None,
         "is_yours": job.is_yours,
         "created": job.created,
+        "worker": job.worker or None,
+        "began": job.began or None,
         "arguments": job.arguments,
         "href": job.href or None,
     }

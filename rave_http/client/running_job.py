@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from rave_http.client.credentials import whole_url
 from rave_http.client.errors import BadURL
 from rave_http.client.progress import NO_PROGRESS, Progress
+
+_WORDS: Final = ("operation", "key", "status", "user", "created", "worker", "began", "arguments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class RunningJob:
         user: who asked for it first: ``-`` for an anonymous user, empty if the service did.
         is_yours: whether you wait for it.
         created: when it was first requested, in ISO 8601.
+        worker: the one that runs its body; empty while none does.
+        began: when it got its place there, in ISO 8601; empty likewise.
         arguments: in a short readable form.
         href: absolute URL of the product; empty for a result that is never stored.
     """
@@ -34,6 +38,8 @@ class RunningJob:
     user: str = ""
     is_yours: bool = False
     created: str = ""
+    worker: str = ""
+    began: str = ""
     arguments: str = ""
     href: str = ""
 
@@ -45,7 +51,7 @@ class RunningJob:
             document: as the service sent it.
             base: the URL that its links are seen from.
         """
-        words = {name: _text(document, name) for name in ("operation", "key", "status", "user", "created", "arguments")}
+        words = {name: _text(document, name) for name in _WORDS}
         href = _href(document, base)
         is_yours = document.get("is_yours") is True
         return cls(**words, href=href, is_yours=is_yours, progress=Progress.of(document.get("progress"), href))

@@ -117,17 +117,19 @@ class Job:
             return False
         return self.is_resumed or (self.options is PLAIN and ticket.ended_at >= self.started_at)
 
-    async def count(self, begin: Callable[[str], bool]) -> None:
+    async def count(self, begin: Callable[[str, float], bool]) -> None:
         """Records once in its ticket that its body runs. Both the body's start and the first ticket ask for that.
 
         Args:
-            begin: writes the record for a key in a thread, and returns whether there is a ticket yet.
+            begin: writes the record for a key in a thread, with the seconds since the job got its place, and returns
+                whether there is a ticket yet.
         """
         async with self._counting:
             if not self.is_counted and self.key is not None:
-                self.is_counted = await asyncio.to_thread(begin, self.key)
+                seconds = 0.0 if self.began is None else self._loop.time() - self.began
+                self.is_counted = await asyncio.to_thread(begin, self.key, seconds)
 
-    async def promise(self, give: Callable[[], StoredTicket], begin: Callable[[str], bool]) -> None:
+    async def promise(self, give: Callable[[], StoredTicket], begin: Callable[[str, float], bool]) -> None:
         """Has its ticket written. Its body does not begin meanwhile: it may kill this process, and that has to count.
 
         Args:

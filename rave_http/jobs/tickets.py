@@ -94,6 +94,8 @@ class StoredTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         failed: how it failed, or by whom it was cancelled; else ``None``.
         runs: how often its body started and neither ended nor was interrupted by a stopping worker.
         runner: the process that started it last; ``None`` while none runs it.
+        ran_by: the same, also once it has ended.
+        began_at: Unix seconds at which that was; ``None`` before.
     """
 
     key: str
@@ -103,6 +105,8 @@ class StoredTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     failed: Failed | None = None
     runs: int = 0
     runner: Runner | None = None
+    ran_by: Runner | None = None
+    began_at: float | None = None
 
     @property
     def is_run(self) -> bool:
@@ -173,13 +177,14 @@ class Tickets:
         if found is not None and found.failed is not None and found.failed.is_cancelled:
             self._put(ticket)
 
-    def begin(self, key: str) -> bool:
-        """Records that this process starts to run the body. Returns whether there is a ticket to record it in."""
+    def begin(self, key: str, seconds: float = 0.0) -> bool:
+        """Records that this process has run the body for ``seconds``. Returns whether there is a ticket for that."""
         found = self.find(key, newest=True)
         if found is None:
             return False
         runner = Runner(host_id(), os.getpid(), process_start(os.getpid()))
-        self._put(msgspec.structs.replace(found, ended_at=None, failed=None, runs=found.runs + 1, runner=runner))
+        began = {"runner": runner, "ran_by": runner, "began_at": self._clock.now() - seconds}
+        self._put(msgspec.structs.replace(found, ended_at=None, failed=None, runs=found.runs + 1, **began))
         return True
 
     def cut(self, key: str) -> None:

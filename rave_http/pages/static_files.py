@@ -10,6 +10,8 @@ from typing import Final
 STATIC: Final = "/-/static/"
 TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 """The media types of the files, by their suffix."""
+PART: Final = "part"
+"""The parameter by which ``live.js`` asks for what changes of a page: it comes without styles and scripts."""
 _FOLDER: Final = Path(__file__).parent / "static"
 
 

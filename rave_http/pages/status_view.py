@@ -114,11 +114,12 @@ class StatusFacts:
     seconds: int = 0
 
 
-def status_page(facts: StatusFacts, *, base: str, now: float) -> Page:
-    """The page; ``now`` is in Unix seconds."""
+def status_page(facts: StatusFacts, *, base: str, now: float, is_part: bool = False) -> Page:
+    """The page; ``now`` is in Unix seconds. ``is_part`` is for a page that is there already, and changes itself."""
     return page(
         "status.html",
         base=base,
+        is_part=is_part,
         status=facts,
         operations=_operations(facts),
         caches={name: _CACHE | cache for name, cache in facts.caches.get("caches", {}).items()},

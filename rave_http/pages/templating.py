@@ -35,14 +35,22 @@ def page(template: str, **facts: Any) -> Page:
     Args:
         template: a file in ``templates/``.
         facts: the variables of the template. By default ``base``, the prefix of the path of every link, is ``""``, and
-            ``is_alone``, whether the page has its whole style in itself, is false.
+            ``is_alone``, whether the page has its whole style in itself, and ``is_part``, whether it
+            comes without styles and scripts for a page that is there already, are false.
 
     Raises:
         jinja2.TemplateNotFound: there is no such template.
         jinja2.UndefinedError: it needs a fact that was not given.
     """
     nonce = secrets.token_urlsafe(16)
-    defaults = {"base": "", "is_alone": False, "menu": menu.get(), "account": signed_in.get(), "nonce": nonce}
+    defaults = {
+        "base": "",
+        "is_alone": False,
+        "is_part": False,
+        "menu": menu.get(),
+        "account": signed_in.get(),
+        "nonce": nonce,
+    }
     text = _environment().get_template(template).render({**defaults, **facts})
     return Page(text.encode("utf-8", "replace"), nonce)
 

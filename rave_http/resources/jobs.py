@@ -46,6 +46,8 @@ class JobList:
             "user": job.user,
             "is_yours": asker in job.askers,
             "created": iso(job.created),
+            "worker": job.worker or None,
+            "began": None if job.began is None else iso(job.began),
             "arguments": job.arguments,
             "links": links if job.key is None else links | self._links.of_product(job.key),
         }

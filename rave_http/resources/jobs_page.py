@@ -9,10 +9,12 @@ from urllib.parse import quote, unquote
 from falcon.asgi import Request, Response
 
 from rave_core.clock import Clock
+from rave_core.system.host import host_id
 from rave_http.auth.asker import Asker
 from rave_http.auth.authorizer import Authorizer
-from rave_http.jobs.tickets import StoredTicket, Tickets
+from rave_http.jobs.tickets import Runner, StoredTicket, Tickets
 from rave_http.pages.jobs_view import EndedJob, JobCard, jobs_page
+from rave_http.pages.static_files import PART
 from rave_http.protocol.bodies import body_of
 from rave_http.protocol.links import Links
 from rave_http.protocol.problems import Problem
@@ -59,7 +61,8 @@ class JobsPage:
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """The jobs that the principal waits for; with the permission ``metrics``, those of all, and ended ones."""
-        done = read(req, _DONE).get(_DONE, "")
+        given = read(req, _DONE, PART)
+        done = given.get(_DONE, "")
         asker, is_for_all = self._authorizer.asker(req), self._authorizer.may(req, "metrics")
         listed, silent = await self._jobs.listed()
         seen = [job for job in listed if self._may(req, "view", job) and (is_for_all or asker in job.askers)]
@@ -69,6 +72,7 @@ class JobsPage:
             base=self._links.base,
             now=self._clock.now(),
             is_for_all=is_for_all,
+            is_part=PART in given,
             silent={str(name): str(reason) for name, reason in silent.items()},
             said=SAID[Stopped(done)] if done in set(Stopped) else "",
         )
@@ -120,6 +124,8 @@ class JobsPage:
             arguments=", ".join(f"{name}={text}" for name, text in texts)[:_LONGEST],
             ended=ended,
             seconds=max(0.0, ended - ticket.created_at),
+            worker="" if ticket.ran_by is None else worker_of(ticket.ran_by),
+            began=ticket.began_at,
         )
 
     def _card(self, req: Request, job: ListedJob, asker: Asker) -> JobCard:
@@ -134,4 +140,11 @@ class JobsPage:
             progress=job.progress,
             is_yours=asker in job.askers,
             may_cancel=job.key is not None and asker in job.askers and self._may(req, "run", job),
+            worker=job.worker,
+            began=job.began,
         )
+
+
+def worker_of(runner: Runner) -> str:
+    """The name of the worker that a process is or was; one of another host says so."""
+    return f"worker-{runner.pid}{'' if runner.host == host_id() else ' of another host'}"

@@ -16,6 +16,7 @@ from rave_http.executors.choice import Executors
 from rave_http.jobs.job import Job, progress_document
 from rave_http.jobs.jobs import Jobs
 from rave_http.namespaces.live_catalog import LiveNamespaces
+from rave_http.pages.static_files import PART
 from rave_http.pages.status_view import ExecutorFacts, JobFacts, StatusFacts, WorkerFacts, merged, status_page
 from rave_http.protocol.links import Links
 from rave_http.protocol.queries import read
@@ -121,8 +122,8 @@ class Status:
         self._clock = clock
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """All workers, and the activity of each."""
-        read(req)
+        """All workers, and the activity of each; with ``part`` as an open page asks for it."""
+        is_part = PART in read(req, PART)
         self._authorizer.require(req, "metrics")
         workers, jobs, executors = await self._workers.of_all()
         statistics = await self._statistics.document(req)
@@ -138,7 +139,7 @@ class Status:
             degraded=await self._ready.degraded(req),
             seconds=10,
         )
-        send_page(resp, status_page(facts, base=self._links.base, now=self._clock.now()))
+        send_page(resp, status_page(facts, base=self._links.base, now=self._clock.now(), is_part=is_part))
 
     on_head = on_get
 

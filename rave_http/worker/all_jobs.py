@@ -55,6 +55,8 @@ class ListedJob:
         started: Unix seconds at which this job was, in the first of the workers.
         arguments: in short.
         askers: who waits for it.
+        worker: the one that runs its body; empty while none does.
+        began: Unix seconds at which it got its place there; ``None`` likewise.
     """
 
     key: str | None
@@ -66,6 +68,8 @@ class ListedJob:
     started: float
     arguments: str
     askers: frozenset[Asker]
+    worker: str = ""
+    began: float | None = None
 
 
 class _Remaining(msgspec.Struct, frozen=True):
@@ -161,6 +165,7 @@ class AllJobs:
         return [msgspec.to_builtins(self._listed(job)) for job in self._jobs]
 
     def _listed(self, job: Job) -> ListedJob:
+        is_here = job.is_running and not job.is_elsewhere and job.began is not None
         return ListedJob(
             key=job.key,
             operation=job.name,
@@ -171,6 +176,8 @@ class AllJobs:
             started=job.started_at,
             arguments=short_arguments(job.asked),
             askers=frozenset(job.askers),
+            worker=self._workers.name if is_here else "",
+            began=self._clock.now() - (self._clock.monotonic() - (job.began or 0.0)) if is_here else None,
         )
 
     def _withdraw(self, facts: dict[str, Any]) -> dict[str, Any]:
@@ -215,6 +222,8 @@ def _merged(one: ListedJob, other: ListedJob) -> ListedJob:
         started=first.started,
         arguments=first.arguments,
         askers=first.askers | later.askers,
+        worker=first.worker or later.worker,
+        began=first.began if first.worker else later.began,
     )
 
 

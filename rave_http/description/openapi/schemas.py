@@ -93,6 +93,11 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "user": {"type": ["string", "null"], "description": "Who asked first: '-' is anonymous, null the service."},
             "is_yours": {**FLAG, "description": "Whether you wait for it."},
             "created": TIME,
+            "worker": {
+                "type": ["string", "null"],
+                "description": "The worker that runs its body; null while none does.",
+            },
+            "began": or_null(TIME),
             "arguments": {**TEXT, "description": "In a short readable form."},
             "links": _LINKS,
         },

@@ -15,7 +15,7 @@ def counted(*answers: bool) -> list[str]:
     asked: list[str] = []
     lock = threading.Lock()
 
-    def begin(key: str) -> bool:
+    def begin(key: str, seconds: float) -> bool:
         with lock:
             asked.append(key)
             return answers[len(asked) - 1]
@@ -51,7 +51,7 @@ def test_a_body_begins_after_the_ticket_that_is_being_written() -> None:
         order.append("ticket")
         return SimpleNamespace(created_at=1.0)
 
-    def begin(key: str) -> bool:
+    def begin(key: str, seconds: float) -> bool:
         order.append("body")
         return True
 

@@ -55,3 +55,18 @@ def test_nobody_waits_for_a_process_that_is_gone(runtimes: list[Runtime]) -> Non
     found = ours.recorded(KEY.text)
     assert found is not None
     assert (found.failed, found.runs, found.lost) == (None, 1, None)
+
+
+def test_a_ticket_says_when_and_where_its_body_ran(runtimes: list[Runtime]) -> None:
+    """Also once it has ended: from when the job got its place, though the ticket may have come later."""
+    ours, theirs = (Tickets(each.cache, SystemClock(), keep=60.0) for each in runtimes)
+    theirs.give(KEY, Asked(operation="lab/square"))
+    theirs.begin(KEY.text, 30.0)
+    theirs.end(KEY.text)
+    found = ours.find(KEY.text)
+    assert found is not None
+    assert found.runner is None
+    assert found.ran_by is not None
+    assert found.ran_by.pid == os.getpid()
+    assert found.began_at is not None
+    assert 29.0 < found.created_at - found.began_at < 31.0

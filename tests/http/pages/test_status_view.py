@@ -11,7 +11,7 @@ from tests.http.page_reader import BASE, NOON, Page, State, read
 def status(**facts: Any) -> Page:
     """The page of the service's state."""
     chosen = {"version": "1.0", "statistics": {}, "caches": {}} | facts
-    return read(status_page(StatusFacts(**chosen), base=BASE, now=NOON))
+    return read(status_page(StatusFacts(**chosen), base=BASE, now=NOON), scripts=1 if facts.get("seconds") else 0)
 
 
 def test_the_status_page_shows_the_whole_service() -> None:
@@ -57,7 +57,7 @@ def test_the_status_page_shows_the_whole_service() -> None:
         assert text in found.text
     for text in ("lab/old", "change not loaded SyntaxError", "1 h ago", "silent", "50 MB", "Not everything works"):
         assert text in found.text
-    assert '<meta http-equiv="refresh" content="5">' in found.source
+    assert '<noscript><meta http-equiv="refresh" content="5; url=' in found.source
 
 
 def test_the_status_of_an_idle_service_is_calm() -> None:

@@ -47,6 +47,7 @@ def test_the_client_stops_a_ticket(client: Client, start_jobs: Start, wait_until
         waiting = pool.submit(client.get, "lab/reporting", n=31)
         [job] = [each for each in client.jobs() if each.key == ticket.key]
         assert (job.operation, job.status, job.user, job.is_yours) == ("lab/reporting", "making", "ann", True)
+        assert (job.worker.partition("-")[0], job.began[:2]) == ("worker", "20")
         assert (job.href, job.arguments) == (ticket.href, "n=31")
         assert ticket.cancel() == "ended"
         with pytest.raises(Cancelled) as told:

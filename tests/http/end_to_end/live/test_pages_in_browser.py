@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from typing import Any
 
 import pytest
@@ -45,6 +46,25 @@ def test_every_page_is_for_everybody(shared_service: Service, browser: Browser, 
     for path in PAGES:
         browser.open(f"{shared_service.url}{path}")
         assert (path, browser.barriers()) == (path, [])
+
+
+def test_pages_of_state_change_without_being_loaded_again(shared_service: Service, browser: Browser) -> None:
+    """The status and the jobs, when something happens; what has the focus keeps it. Without scripts they load again."""
+    for path, place in (("/-/ui/status", "[aria-label=Computations]"), ("/-/ui/jobs", ".job")):
+        name = f"live{time.time_ns()}"
+        browser.mode("light")
+        browser.open(f"{shared_service.url}{path}")
+        browser.value("document.querySelector('.links a').focus(); window.kept = document.querySelector('h1')")
+        shared_service.get(f"/lab/gated?name={name}", headers={"Prefer": "respond-async"})
+        browser.until(f"document.querySelector('main').innerText.includes('{name}')")
+        assert browser.value(f"!!document.querySelector('{place}') && window.kept === document.querySelector('h1')")
+        shared_service.open_gate(name)
+        browser.until(
+            f"!document.querySelector('main').innerText.includes('{name}') || location.pathname.endsWith('jobs')"
+        )
+        assert browser.value("window.kept.isConnected && document.activeElement.innerText") == "Catalog"
+        assert (browser.said, browser.overflow(), browser.barriers()) == ([], 0, [])
+        assert '<noscript><meta http-equiv="refresh"' in shared_service.page(path).text
 
 
 def test_files_of_pages_are_kept_for_ever(shared_service: Service) -> None:
