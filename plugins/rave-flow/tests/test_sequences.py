@@ -59,6 +59,15 @@ def test_numbers_far_ahead_are_those_of_another_run() -> None:
 def test_after_a_message_of_unknown_size_nothing_is_missing() -> None:
     """Its records may be those between the numbers."""
     assert taken((0, 5, 1), (5, None, 2), (25, 5, 3), (40, 5, 4)) == {7: 10}
+    assert (
+        taken((0, 5, 1), (9, 5, 1), (14, None, 2), (5, 4, 2), (25, 5, 3)) == {}
+    )  # one that is late says nothing of it
+
+
+def test_many_holes_are_found_in_no_time() -> None:
+    """The last ones may be filled by late messages."""
+    messages = [(2 * number, 1, number) for number in range(20_000)]
+    assert taken(*messages, (39_901, 1, 20_000), (1, 1, 20_000)) == {7: 19_998}
 
 
 def test_exporters_that_share_a_domain_are_told_apart() -> None:

@@ -10,8 +10,8 @@ _FASTEST, _GRACE = 100_000, 10
 """The most records that an exporter sends in a second, and seconds by which its times may be off: a number that is
 further ahead is that of another run of the exporter."""
 
-_MOST = 8
-"""The most runs of one domain that are told apart."""
+_MOST_RUNS, _MOST_HOLES = 8, 64
+"""The most runs of one domain that are told apart, and the most holes of one that late messages may fill."""
 
 
 @dataclass(slots=True, eq=False)
@@ -21,8 +21,9 @@ class _Run:
     Attributes:
         first, following: the number of the first record, and of the one after the last; beyond `_WRAP` after a wrap.
         exported: when the last message left, in Unix seconds.
-        is_sure: whether the last message says how many records it has.
-        holes: from where to where records are missing, the ends not included.
+        is_sure: whether it is known how many records the message has that was the last by number.
+        holes: from where to where records are missing, the ends not included; the last ones.
+        lost_before: how many are missing in the others.
     """
 
     first: int
@@ -30,11 +31,12 @@ class _Run:
     exported: int
     is_sure: bool = True
     holes: list[tuple[int, int]] = field(default_factory=list)
+    lost_before: int = 0
 
     @property
     def lost(self) -> int:
         """How many records are missing."""
-        return sum(right - left for left, right in self.holes)
+        return self.lost_before + sum(right - left for left, right in self.holes)
 
     def place(self, number: int) -> int:
         """A number that may have wrapped around, as `first` and `following` are."""
@@ -62,6 +64,9 @@ class _Run:
             return False
         if self.is_sure:
             self.holes.append((self.following, start))
+        if len(self.holes) > _MOST_HOLES:
+            left, right = self.holes.pop(0)
+            self.lost_before += right - left
         self.following = start + count
         return True
 
@@ -100,7 +105,9 @@ class Sequences:
         if run is None:
             run = _Run(number, number + known, exported)
             runs.append(run)
-        run.exported, run.is_sure = max(run.exported, exported), count is not None
+        run.exported = max(run.exported, exported)
+        if run.place(number) + known == run.following:
+            run.is_sure = count is not None
         runs.sort(key=lambda one: one is not run)  # the last one first
-        if len(runs) > _MOST:
+        if len(runs) > _MOST_RUNS:
             self._forgotten[domain] += runs.pop().lost
