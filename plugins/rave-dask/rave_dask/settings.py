@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
+from urllib.parse import urlsplit
 
 from rave_core.errors import ConfigurationError, nearest
 from rave_core.settings import Count, Duration, File, PluginSettings, Table, Text
@@ -70,6 +71,10 @@ class DaskSettings(PluginSettings):
             raise ConfigurationError(
                 f"{origin}: scheduler is {self.scheduler!r}: write its address with the scheme, as 'tcp://HOST:8786'"
             )
+        if self.scheduler and not _has_port(self.scheduler):
+            raise ConfigurationError(
+                f"{origin}: scheduler is {self.scheduler!r}: write its host and its port, as 'tcp://HOST:8786'"
+            )
         self._check_tls(origin)
         for name, own in self.operations.items():
             _placement(f"{origin}: operations.{name!r}", own)
@@ -96,6 +101,15 @@ class DaskSettings(PluginSettings):
         if self.certificates is None:
             raise ConfigurationError(f"{origin}: tls_ca_file and tls_cert_file go together: set both")
         self.certificates.check(origin)
+
+
+def _has_port(address: str) -> bool:
+    """Whether an address names a host and a port that there can be."""
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and bool(parts.port)
+    except ValueError:
+        return False
 
 
 def _placement(where: str, own: object) -> Placement:
