@@ -219,6 +219,23 @@ def test_a_kept_result_of_a_namespace_that_one_may_not_see_is_not_there(service:
     assert kept not in service.get("/-/kept", headers=headers["bob"] | PAGE).text
 
 
+def test_a_column_that_is_gone_is_told_by_panels(service: Service, headers: Any) -> None:
+    """By a chart and by a table, each with the way to its question."""
+    views = {"drawn": {"mark": "bars", "y": "lost"}, "listed": {"mark": "table", "sort": "-lost"}}
+    panels = [{"id": id, "call": CALL["call"], "view": view, "at": [0, 0, 6, 4]} for id, view in views.items()]
+    document = BOARD | {"shared": ["everyone"], "panels": panels}
+    assert service.ask("PUT", "/-/dashboards/ada/columns", headers=headers["ada"], json=document).status_code == 200
+    for name in views:
+
+        def shown(name: str = name) -> str:
+            page = service.get("/-/ui/d/ada/columns", params={"panel": name}, headers=PAGE)
+            return str(page.text) if page.status_code == 200 else ""
+
+        text = wait_until(shown, what="a panel")
+        assert "there is no column &#39;lost&#39;" in text
+        assert 'target="_top">lab/rows</a>' in text
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_pages_fit(service: Service, headers: Any, browser: Browser, sign_in: Any, mode: str) -> None:
     """No message, no sideways scrolling, nothing from elsewhere, however long a title is."""
