@@ -125,14 +125,38 @@ def test_later_entries_are_quiet_misses(runtime, recwarn, caplog):
     for n in range(20):
         number(n)
         places.append(Path(runtime.cache.backend._tree.frame(number.key(n).text)))
-        frame = places[-1].read_bytes()
-        places[-1].write_bytes(frame[:7] + b"\x63" + frame[8:])
+        places[-1].write_bytes(_later(places[-1].read_bytes()))
     assert [number.resolve(n).status for n in range(20)] == ["miss"] * 20
     assert [number.resolve(n).status for n in range(20)] == ["hit"] * 20
     assert len([each for each in caplog.records if "format 99" in each.getMessage()]) == 1
     assert runtime.statistics.namespace["Damaged Entries"] == before
     assert [str(each.message) for each in recwarn] == []
     assert list(places[0].parents[4].glob("data/.rave/damaged/*")) == []
+
+
+def test_two_versions_share_a_store_for_long(runtime, recwarn, caplog):
+    """Each round a later RAVE replaces some entries: those are missed once, the others hit, and a purge spares them."""
+    caplog.set_level(logging.INFO, "rave")
+    counted = ("Damaged Entries", "Backend Failures")
+    before = [runtime.statistics.namespace[each] for each in counted]
+    places = {n: Path(runtime.cache.backend._tree.frame(number.key(n).text)) for n in range(100, 112)}
+    for n in places:
+        number(n)
+    for turn in range(4):
+        theirs = {n for n in places if n % 4 == turn}
+        for n in theirs:
+            places[n].write_bytes(_later(places[n].read_bytes()))
+        assert runtime.purge().entries == 0
+        assert {n for n, place in places.items() if place.read_bytes()[7] == 99} == theirs
+        assert {n for n in places if number.resolve(n).status == "miss"} == theirs
+        assert {number.resolve(n).status for n in places} == {"hit"}
+    assert len([each for each in caplog.records if each.name == "rave"]) == 1
+    assert [runtime.statistics.namespace[each] for each in counted] == before
+    assert [str(each.message) for each in recwarn] == []
+
+
+def _later(frame):
+    return frame[:7] + bytes([99]) + frame[8:]
 
 
 def test_the_store_determines_the_digest(make_runtime, tmp_path, key_file):
