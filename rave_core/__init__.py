@@ -7,6 +7,8 @@ def add(a, b):
     return a + b
 """
 
+from typing import TYPE_CHECKING
+
 from rave_core.cli.notebook import load_ipython_extension, unload_ipython_extension
 from rave_core.engine.context import ThreadPool, carry, progress
 from rave_core.errors import OperationError, RaveError, RaveWarning
@@ -19,8 +21,21 @@ from rave_core.operations.mapping import map
 from rave_core.operations.operation import Operation
 from rave_core.operations.pools import Answers, Pool, PoolFactory, open_pool
 from rave_core.runtime.runtime import Runtime, current_runtime, using
-from rave_core.settings import Settings
 from rave_core.typemap import list_of, one_of, typemap
+
+if TYPE_CHECKING:
+    from rave_core.settings import Settings
+else:
+
+    def __getattr__(name: str) -> object:
+        """`Settings`, which take a sixth of the import, and are no use to a module that only decorates."""
+        if name != "Settings":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from rave_core.settings import Settings
+
+        globals()[name] = Settings
+        return Settings
+
 
 __all__ = [
     "Answers",

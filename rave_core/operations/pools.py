@@ -16,11 +16,11 @@ from rave_core.engine.context import ThreadPool
 from rave_core.errors import ConfigurationError, OptionError, UnknownNameError
 from rave_core.model import PLAIN, Call, Options, Status
 from rave_core.runtime.runtime import current_context, current_runtime, runtime_of
-from rave_core.settings import Settings
 
 if TYPE_CHECKING:
     from rave_core.engine.execution import ResolvedOperation
     from rave_core.runtime.container import Container
+    from rave_core.settings import Settings
 
 _BATCH_SECONDS: Final = 0.25
 _MOST: Final = 1000  # calls in one batch
@@ -76,7 +76,7 @@ class Pool(ABC):
         self.close()
 
 
-PoolFactory: TypeAlias = Callable[[Settings], Pool]
+PoolFactory: TypeAlias = "Callable[[Settings], Pool]"
 """Opens a pool for the settings of a runtime."""
 
 

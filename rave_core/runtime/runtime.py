@@ -17,7 +17,6 @@ from rave_core.engine.context import current as running
 from rave_core.errors import RaveWarning
 from rave_core.runtime.event_bus import open_bus
 from rave_core.runtime.opening import gate
-from rave_core.settings import Settings
 from rave_core.telemetry.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from rave_core.documents import DocumentStore, Metadata
     from rave_core.plugins.discovery import Plugins
     from rave_core.runtime.container import Container
+    from rave_core.settings import Settings
     from rave_core.storage.cache import Cache
 
 
@@ -55,6 +55,7 @@ class Runtime(AbstractRuntime):
         # The first call imports what only calls need: decorating must cost an importer next to nothing.
         from rave_core.events import Events
         from rave_core.plugins.discovery import Plugins
+        from rave_core.settings import Settings
         from rave_core.telemetry.diagnostics import Diagnostics
 
         self.settings = settings if settings is not None else Settings.load()

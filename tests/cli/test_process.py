@@ -311,6 +311,7 @@ def test_importing_the_core_imports_what_decorators_need(shell: Any) -> None:
         "rave_core.backend",
         "rave_core.storage.cache",
         "rave_core.events",
+        "rave_core.settings",
         "rave_core.versions.source",
         "asyncio",
         "json",
