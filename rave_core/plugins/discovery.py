@@ -26,6 +26,7 @@ from rave_core.converters import Converter, named
 from rave_core.errors import PluginError, RaveError, RaveWarning, describe_error, nearest
 from rave_core.events import BusFactory
 from rave_core.plugins.provenance import doubt_of
+from rave_core.plugins.slow import Waiting
 from rave_core.registry import Registry
 from rave_core.settings import Settings
 from rave_core.versions import strategies
@@ -121,15 +122,17 @@ def found_plugins(group: str, disabled: Collection[str]) -> tuple[list[FoundPlug
 
 def _loaded(entries: Iterable[EntryPoint], disabled: Collection[str]) -> tuple[list[FoundPlugin], list[LoadProblem]]:
     found, problems = [], []
-    for entry in entries:
-        if entry.name in disabled:
-            continue
-        plugin, problem = load(entry)
-        if problem is None:
-            found.append(FoundPlugin(entry.name, entry.value, plugin))
-        else:
-            problems.append(problem)
-            _log.warning("plugin %s", problem)
+    with Waiting() as waiting:
+        for entry in entries:
+            if entry.name in disabled:
+                continue
+            waiting.on(entry.name, f"the import of {entry.value}")
+            plugin, problem = load(entry)
+            if problem is None:
+                found.append(FoundPlugin(entry.name, entry.value, plugin))
+            else:
+                problems.append(problem)
+                _log.warning("plugin %s", problem)
     return found, problems
 
 
@@ -157,8 +160,9 @@ class Plugins:
         self._manager.add_hookspecs(hookspecs)
         self.hooks: Any = self._manager.hook
         self.found: list[FoundPlugin] = []
-        for each in found:
-            self._add(each)
+        with Waiting() as waiting:
+            for each in found:
+                self._add(each, waiting)
 
     @cached_property
     def commands(self) -> Registry[Any]:
@@ -193,14 +197,16 @@ class Plugins:
     def mistakes(self, settings: Settings) -> list[str]:
         """What is wrong in the tables of plugins, the service's among them, in words: one text for each plugin."""
         found = []
-        for each in self.found:
-            try:
-                self._call(each, "rave_check_settings", settings=settings)
-            except RaveError as error:
-                found.append(str(error))
-            except Exception as error:  # noqa: BLE001  # third-party hooks may raise anything
-                _log.debug("rave_check_settings of %s failed", each.name, exc_info=True)
-                found.append(f"rave_check_settings of {each.name} failed: {describe_error(error)}")
+        with Waiting() as waiting:
+            for each in self.found:
+                waiting.on(each.name, "rave_check_settings")
+                try:
+                    self._call(each, "rave_check_settings", settings=settings)
+                except RaveError as error:
+                    found.append(str(error))
+                except Exception as error:  # noqa: BLE001  # third-party hooks may raise anything
+                    _log.debug("rave_check_settings of %s failed", each.name, exc_info=True)
+                    found.append(f"rave_check_settings of {each.name} failed: {describe_error(error)}")
         return found
 
     def check(self) -> None:
@@ -212,7 +218,7 @@ class Plugins:
         if self.problems:
             raise PluginError("; ".join(map(str, self.problems)))
 
-    def _add(self, found: FoundPlugin) -> None:
+    def _add(self, found: FoundPlugin, waiting: Waiting) -> None:
         problem = self._register(found)
         if problem:
             if self._manager.get_plugin(found.name) is found.plugin:
@@ -230,6 +236,7 @@ class Plugins:
             ("rave_register_documents", self.documents),
             ("rave_register_pools", self.pools),
         ):
+            waiting.on(found.name, hook)
             self._collect(found, hook, registry)
 
     def _register(self, found: FoundPlugin) -> str | None:

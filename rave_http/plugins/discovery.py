@@ -10,6 +10,7 @@ import pluggy
 
 from rave_core.errors import PluginError, nearest
 from rave_core.plugins.discovery import FoundPlugin, LoadProblem, found_plugins
+from rave_core.plugins.slow import Waiting
 from rave_core.registry import Registry
 from rave_core.settings import Settings
 from rave_http import hookspecs
@@ -39,8 +40,10 @@ class HttpPlugins:
         self._manager = pluggy.PluginManager("rave_http")
         self._manager.add_hookspecs(hookspecs)
         self.hooks: Any = self._manager.hook
-        for each in found:
-            self._add(each)
+        with Waiting() as waiting:
+            for each in found:
+                waiting.on(each.name, "rave_register_executors")
+                self._add(each)
 
     @classmethod
     def installed(cls, disabled: Collection[str] = ()) -> HttpPlugins:
@@ -74,11 +77,10 @@ class HttpPlugins:
         for impl in reversed(impls):  # pluggy asks the plugin that came last first
             others = [each.plugin for each in impls if each.plugin is not impl.plugin]
             try:
-                given = [
-                    each
-                    for answer in self._manager.subset_hook_caller("rave_http_middleware", others)(settings=settings)
-                    for each in answer or ()
-                ]
+                with Waiting() as waiting:
+                    waiting.on(impl.plugin_name, "rave_http_middleware")
+                    answers = self._manager.subset_hook_caller("rave_http_middleware", others)(settings=settings)
+                given = [each for answer in answers for each in answer or ()]
                 unsound = [each for each in given if not is_sound(each)]
                 if unsound:
                     raise PluginError(f"{unsound[0]!r} is not middleware")
@@ -102,7 +104,9 @@ class HttpPlugins:
         found: list[tuple[str, Route]] = []
         for impl in self.hooks.rave_http_resources.get_hookimpls():
             try:
-                given = self._routes_of(impl, context)
+                with Waiting() as waiting:
+                    waiting.on(impl.plugin_name, "rave_http_resources")
+                    given = self._routes_of(impl, context)
                 _check_routes(given, owners)
             except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # a stranger's hook may raise anything
                 self._note(impl.plugin_name, f"rave_http_resources failed: {str(error) or type(error).__name__}")
