@@ -63,9 +63,11 @@ class Target:
         self._stop.set()
         self._wake.set()
 
-    def join(self, seconds: float) -> None:
-        """Waits for the end of the thread, ``seconds`` at most."""
+    def join(self, seconds: float) -> set[str]:
+        """Waits for the end of the thread, ``seconds`` at most; returns the identifiers of what is done by then."""
         self._thread.join(seconds)
+        with self._lock:
+            return set(self._delivered)
 
     def _run(self) -> None:
         while not self._stop.is_set():

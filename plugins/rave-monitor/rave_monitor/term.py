@@ -199,11 +199,11 @@ class Term:
     def _end(self) -> None:
         """Saves how far it came, so that nothing has to be read again."""
         self._writers.close(_LAST_WORDS)
+        self._alarms.forget(self._sender.close())
         if not self._committer.is_fenced:
             self._save([])
         if not self._committer.close(_LAST_WORDS):
             _log.warning("monitor %s: the next leader goes on from an earlier checkpoint", self._config.name)
-        self._sender.close()
         if self._rules is not None:
             self._rules.close()
         self._readers.close()

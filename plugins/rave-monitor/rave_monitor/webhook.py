@@ -85,14 +85,19 @@ class WebhookSender:
             done |= self._targets[name].send(notices)
         return done
 
-    def close(self) -> None:
-        """Ends the threads, after what they are delivering. The rest is for the next leader."""
+    def close(self) -> set[str]:
+        """Ends the threads, after what they are delivering; returns the identifiers of what is done.
+
+        The rest is for the next leader.
+        """
         for each in self._targets.values():
             each.stop()
         until = self._clock.monotonic() + _TIMEOUT + 1
+        done = set[str]()
         for each in self._targets.values():
-            each.join(max(until - self._clock.monotonic(), 0.0))
+            done |= each.join(max(until - self._clock.monotonic(), 0.0))
         self._http.clear()
+        return done
 
     def _deliver(self, notice: Notice) -> str | None:
         """Posts a notice, or has a writer tell it; returns why it was not taken, ``None`` if it was."""

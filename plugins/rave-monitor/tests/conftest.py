@@ -159,6 +159,8 @@ class Hook:
         self.taken: list[tuple[dict[str, str], bytes]] = []
         self.refused = 0
         self.refuses = 1
+        self.answers = threading.Event()
+        self.answers.set()
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -168,6 +170,7 @@ class Hook:
                 hook.refused += is_refused
                 if not is_refused:
                     hook.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                hook.answers.wait(20)
                 self.send_response(503 if is_refused else 204)
                 self.end_headers()
 

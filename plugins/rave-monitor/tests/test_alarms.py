@@ -13,6 +13,7 @@ from rave_monitor.alarm import Alarm
 from rave_monitor.checkpoint import AlarmState
 from rave_monitor.condition import Condition, ConditionError
 from rave_monitor.configuration import MonitorConfig, MonitorConfigError
+from rave_monitor.webhook import WebhookSender
 
 KEY = "0123456789abcdef0123"
 LATEST = {"count": {"n": 5, "rate": 0.5}, "state": {"is": "up", "ok": True, "top": [["a", 7]]}}
@@ -128,6 +129,26 @@ def test_an_alarm_fires_once_and_clears_once_over_restarts(place: Any, start: An
         assert headers["webhook-signature"] == f"v1,{wanted}"
     told = json.loads(hook.taken[0][1])
     assert (told["alarm"], told["severity"], told["samples"]["count"]["n"]) == ("many", "warning", 3)
+
+
+def test_what_is_told_while_a_monitor_stops_is_not_told_again(
+    place: Any, start: Any, hook: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its receiver answers only after the last sample."""
+    close = WebhookSender.close
+    monkeypatch.setattr("rave_monitor.webhook._TIMEOUT", 60.0)
+    monkeypatch.setattr(WebhookSender, "close", lambda sender: hook.answers.set() or close(sender))
+    hook.refuses = 0
+    hook.answers.clear()
+    place.configure(f'{place.counting}[[alarms]]\nname = "any"\nwhen = "count.n > 0"\nnotify = ["{hook.url}"]\n')
+    first = start()
+    place.append("1")
+    place.wait(lambda: hook.states() == ["firing"])
+    first.stop()
+    start()
+    place.append("2")
+    place.counts(2)
+    assert hook.states() == ["firing"]
 
 
 def test_mistakes_of_alarms_are_named_with_their_lines(place: Any) -> None:
