@@ -119,8 +119,9 @@ def _is_shared(walk: Walk, facts: Facts, space: dict[str, Any], name: str, value
 
 def _leads_to_library(walk: Walk, space: dict[str, Any], act: Act) -> bool:
     """Whether a function of the project changes a library when it is called, or one that it calls does."""
-    is_use = act.kind is ActKind.ASK  # whose result is wanted, so only what is called like a change counts
-    return any(True for function in _all_called(walk, space, act) for _ in _changes(walk, function, is_use))
+    is_use = act.kind is not ActKind.CALL and act.kind is not ActKind.DECORATE
+    quiet = walk.quiet[is_use]  # for a use, whose result is wanted, only what is called like a change counts
+    return any(True for function in _all_called(walk, space, act, quiet) for _ in _changes(walk, function, is_use))
 
 
 def acts_within(
@@ -128,20 +129,27 @@ def acts_within(
 ) -> Iterator[tuple[FunctionType, ActingStatement, Act]]:
     """What functions that a statement of a main program leads to do to libraries: with which of their statements."""
     for act in statement.acts:
-        for function in _all_called(walk, space, act):
+        for function in _all_called(walk, space, act, set()):
             for inner, change in _changes(walk, function, is_use=True):
                 if change.last not in _OPEN:
                     yield function, inner, change
 
 
-def _all_called(walk: Walk, space: dict[str, Any], act: Act) -> Iterator[FunctionType]:
-    """The functions of the project that an act calls, and those that they call."""
-    todo, seen = _called(walk, space, act), set[int]()
+def _all_called(walk: Walk, space: dict[str, Any], act: Act, quiet: set[tuple[int, int]]) -> Iterator[FunctionType]:
+    """The functions of the project that an act calls, and those that they call.
+
+    Args:
+        walk, space, act: which act, in the names of which module.
+        quiet: those to leave out. If all are asked for, since none does what is looked for, they are added.
+    """
+    todo, seen = _called(walk, space, act), set[tuple[int, int]]()
     while todo and len(seen) < _MOST:
         function, owner = todo.pop()
-        if id(function) in seen or function_place(walk, function) is not Place.PROJECT:
+        key = id(function), id(owner)
+        if key in seen or key in quiet or function_place(walk, function) is not Place.PROJECT:
             continue
-        seen.add(id(function))
+        seen.add(key)
+        walk.keep((function, owner))
         yield function
         own = function.__code__.co_varnames[:1] if owner is not None else ()
         for each in (each for statement in _statements_of(function) for each in statement.acts):
@@ -149,6 +157,8 @@ def _all_called(walk: Walk, space: dict[str, Any], act: Act) -> Iterator[Functio
                 todo += _methods(owner, each.chain[1:2])
             else:
                 todo += _called(walk, function.__globals__, each)
+    if not todo:
+        quiet |= seen
 
 
 def _statements_of(function: FunctionType) -> list[ActingStatement]:
@@ -173,10 +183,15 @@ def _called(walk: Walk, space: dict[str, Any], act: Act) -> list[tuple[FunctionT
     found = resolve(("", *_rest(act)), {"": root}) if root is not None else None
     if isinstance(found, FunctionType):
         return [(found, None)]
-    if found is None or isinstance(found, ModuleType) or operation_in(found) is not None:
+    if found is None or act.kind is ActKind.GIVEN or isinstance(found, ModuleType) or operation_in(found) is not None:
         return []
+    if type(found) is dict:
+        found = list(found.values())
+    if type(found) is list or type(found) is tuple:  # of functions, one of which is called
+        return [(each, None) for each in found if isinstance(each, FunctionType)]
     kind = found if isinstance(found, type) else type(found)
-    return _methods(kind, ("__init__", "__call__", act.last)) if class_place(walk, kind) is Place.PROJECT else []
+    names = (act.last,) if act.last == "__init_subclass__" else ("__init__", "__call__", act.last)
+    return _methods(kind, names) if class_place(walk, kind) is Place.PROJECT else []
 
 
 def _methods(kind: type, names: Iterable[str]) -> list[tuple[FunctionType, type | None]]:

@@ -29,6 +29,8 @@ class ActKind(StrEnum):
     """A call whose result is used for nothing."""
     ASK = "ask"
     """A call whose result is used."""
+    GIVEN = "given"
+    """It is an argument of a call, which may call it: a thread does, and ``map``."""
     WRITE = "write"
     """An attribute or item is set or deleted."""
     DECORATE = "decorate"
@@ -185,13 +187,24 @@ def _asks_for_main(test: ast.expr) -> bool:
 
 
 def _acts_of(statement: ast.stmt) -> list[Act]:
-    """The acts of a statement and of those in its blocks; for a definition, its decorators and a class's body."""
+    """The acts of a statement and of those in its blocks; for a definition, of what runs while it is made."""
     if not isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
         return [act for each in _simple([statement]) for act in _of_statement(each)]
     decorators = [(_root(each), last_name(each)) for each in statement.decorator_list]
     found = [Act(ActKind.DECORATE, chain, last) for chain, last in decorators if chain]
-    body = statement.body if isinstance(statement, ast.ClassDef) else []
-    return found + [act for each in body for act in _acts_of(each)]
+    if isinstance(statement, ast.ClassDef):
+        return [*found, *_acts_of_bases(statement), *(act for each in statement.body for act in _acts_of(each))]
+    defaults = [*statement.args.defaults, *filter(None, statement.args.kw_defaults)]
+    return found + [act for each in defaults for act in _of_expression(each, ActKind.ASK)]
+
+
+def _acts_of_bases(statement: ast.ClassDef) -> Iterator[Act]:
+    """The acts of the bases and of the metaclass of a class while it is made."""
+    made = [("__init_subclass__", each) for each in statement.bases]
+    made += [("__new__", each.value) for each in statement.keywords if each.arg == "metaclass"]
+    for last, node in made:
+        if chain := _root(node):
+            yield Act(ActKind.ASK, chain, last)
 
 
 def _simple(statements: list[Any]) -> Iterator[ast.AST]:
@@ -225,6 +238,9 @@ def _of_expression(node: ast.AST, kind: ActKind) -> Iterator[Act]:
             yield Act(ActKind.WRITE, chain, "")
         if isinstance(node.func, ast.Lambda):
             yield from _of_expression(node.func.body, kind)
+        for each in _arguments(node):
+            if isinstance(each, (ast.Name, ast.Attribute)) and (chain := _root(each)):
+                yield Act(ActKind.GIVEN, chain, chain[-1])
         kind = ActKind.ASK
     if (
         isinstance(node, (ast.Attribute, ast.Subscript))
@@ -243,7 +259,17 @@ def _root(node: ast.AST) -> Chain:
         if isinstance(node, ast.Attribute):
             attributes.insert(0, node.attr)
             node = node.value
+        elif isinstance(node, ast.Call) and _is_of_first(node):
+            name = getattr(node.args[-1], "value", None)
+            attributes = [name, *attributes] if isinstance(name, str) else []
+            node = node.args[0]
         else:
             attributes.clear()
             node = node.value if isinstance(node, ast.Subscript) else node.func
     return (node.id, *attributes) if isinstance(node, ast.Name) else ()
+
+
+def _is_of_first(call: ast.Call) -> bool:
+    """Whether a call gives something of its first argument: ``getattr(module, "name")``, ``vars(module)``."""
+    forms = {"getattr": 2, "vars": 1}
+    return isinstance(call.func, ast.Name) and len(call.args) == forms.get(call.func.id)

@@ -22,7 +22,7 @@ from rave_core.versions.source.bytecode import code_digest, names_of_code
 from rave_core.versions.source.facts import Definition, Facts
 from rave_core.versions.source.facts_store import FactsStore
 
-ALGORITHM = "source/7"
+ALGORITHM = "source/8"
 """Part of every version and of the name of all facts; change it whenever what counts changes."""
 
 _FILES, _CONTENTS = 4096, 2

@@ -109,6 +109,7 @@ class Walk:
         held: state that may hold code, and its label.
         awaited: modules that are not loaded, by name.
         sought: names of modules whose load effects were looked for.
+        quiet: functions, with the class of a method, that change no library: if they are called, and if they are used.
     """
 
     locality: Locality
@@ -141,6 +142,7 @@ class Walk:
     held: list[tuple[Any, str]] = field(default_factory=list)
     awaited: dict[str, AwaitedModule] = field(default_factory=dict)
     sought: set[str] = field(default_factory=set)
+    quiet: tuple[set[tuple[int, int]], set[tuple[int, int]]] = field(default_factory=lambda: (set(), set()))
     _tokens: Tokens = field(default_factory=Tokens)
     _numbers: dict[int, int] = field(default_factory=dict)
     _queue: deque[tuple[Any, str]] = field(default_factory=deque)
