@@ -108,12 +108,32 @@ def import_dashboard(
 
 @dashboards.command("rm")
 @_PATH
+@click.option("--as-of", metavar="ID", help="Remove only what was frozen of it as ID.")
 @service_options
-def remove(path: str, url: str | None, key_file: IO[str] | None) -> None:
-    """Remove a dashboard of yours."""
+def remove(path: str, as_of: str | None, url: str | None, key_file: IO[str] | None) -> None:
+    """Remove a dashboard of yours, or what was frozen of one."""
     with chosen_client(url, key_file) as client:
-        client.dashboards.remove(path)
-    note(f"{path} is removed")
+        if as_of is None:
+            client.dashboards.remove(path)
+        else:
+            client.dashboards.remove_frozen(path, as_of)
+    note(f"{path} is removed" if as_of is None else f"{path} as of {as_of} is removed")
+
+
+@dashboards.command("frozen")
+@_PATH
+@service_options
+@json_option("{frozen: [{as_of, by, frozen}]}")
+def list_frozen(path: str, url: str | None, key_file: IO[str] | None, as_json: bool) -> None:
+    """List what was frozen of a dashboard, the newest first."""
+    with chosen_client(url, key_file) as client:
+        found = client.dashboards.frozen(path)
+    if as_json:
+        print_json({"frozen": [{"as_of": each.as_of, "by": each.by, "frozen": each.frozen} for each in found]})
+    elif not found:
+        note(f"nothing was frozen of {path}")
+    else:
+        print_table(("AS OF", "BY", "FROZEN"), [(each.as_of, each.by, each.frozen[:19]) for each in found])
 
 
 def _read(file: IO[bytes]) -> dict[str, Any]:

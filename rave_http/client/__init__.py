@@ -7,7 +7,7 @@ with Client("http://127.0.0.1:8888", key="rave_…") as client:
 """
 
 from rave_http.client.client import Client
-from rave_http.client.dashboards import Dashboards, StoredDashboard
+from rave_http.client.dashboards import Dashboards, FrozenDashboard, StoredDashboard
 from rave_http.client.displays import NotebookProgress
 from rave_http.client.errors import (
     BadRequest,
@@ -45,6 +45,7 @@ __all__ = [
     "ConnectionFailed",
     "Dashboards",
     "Forbidden",
+    "FrozenDashboard",
     "Gone",
     "NotFound",
     "NotKept",

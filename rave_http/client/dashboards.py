@@ -51,6 +51,21 @@ class StoredDashboard:
         return f"{self.owner}/{self.name}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenDashboard:
+    """What was frozen of a dashboard.
+
+    Attributes:
+        as_of: the identifier by which its page is asked for.
+        by: who froze it.
+        frozen: when, in ISO 8601.
+    """
+
+    as_of: str
+    by: str
+    frozen: str
+
+
 class Dashboards:
     """The dashboards of a service that its user may see. Safe for threads.
 
@@ -109,6 +124,24 @@ class Dashboards:
             etag: of the version that is removed; by default whatever is there.
         """
         self._asked(Ask(self._url(path), {} if etag is None else {"If-Match": etag}, verb="DELETE"))
+
+    def frozen(self, path: str) -> Sequence[FrozenDashboard]:
+        """What was frozen of a dashboard ``owner/name``, the newest first."""
+        ask = Ask(f"{self._url(path)}/frozen")
+        listed = self._asked(ask)[0].get("frozen")
+        if not isinstance(listed, list):
+            raise UnexpectedAnswer(f"{ask.url}: expected a list of frozen dashboards")
+        return [FrozenDashboard(**{name: str(each.get(name, "")) for name in ("as_of", "by", "frozen")})
+                for each in listed if isinstance(each, dict)]  # fmt: skip
+
+    def remove_frozen(self, path: str, as_of: str) -> None:
+        """Removes what was frozen: for the owner of the dashboard, and for who froze it.
+
+        Args:
+            path: ``owner/name`` of the dashboard.
+            as_of: by which it is asked for, as `frozen` lists it.
+        """
+        self._asked(Ask(f"{self._url(path)}/frozen/{quote(as_of, safe='')}", verb="DELETE"))
 
     def _url(self, path: str) -> str:
         owner, _, name = path.partition("/")

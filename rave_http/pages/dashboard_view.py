@@ -51,6 +51,7 @@ class BoardView:
         choices: by the name of a variable, the texts that it is offered, and why there are none if there should be.
         trouble: why the times or variables can't be used.
         frozen: when it was frozen, and by whom, in words; empty if it shows what is.
+        as_of: the identifier of what was frozen, if the client may remove that; else empty.
     """
 
     values: Mapping[str, str]
@@ -61,6 +62,7 @@ class BoardView:
     choices: Mapping[str, tuple[Sequence[str], str]] = field(default_factory=dict)
     trouble: str = ""
     frozen: str = ""
+    as_of: str = ""
 
 
 def dashboard_page(board: Dashboard, facts: BoardFacts, view: BoardView, *, base: str) -> Page:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
-from falcon.asgi import Request, Response
+from falcon.asgi import App, Request, Response
 
 from rave_core.documents import Conflict
 from rave_http.auth.sharing import checked
@@ -23,12 +23,13 @@ from rave_http.protocol.problems import Problem
 from rave_http.protocol.queries import pairs
 from rave_http.protocol.responses import send_page
 from rave_http.resources.dashboard_page import DashboardPage
+from rave_http.resources.frozen_list import FrozenList, FrozenResource
 from rave_http.resources.saved import Opened, name_of
 from rave_http.worker.saved_documents import SavedDocument
 
 _MOST_FIELDS: Final = 1000
 _UNAUTHORIZED: Final = 401
-_ACTIONS: Final = ("save", "more", "remove", "freeze")
+_ACTIONS: Final = ("save", "more", "remove", "freeze", "unfreeze")
 
 
 class EditableDashboard(DashboardPage):
@@ -52,6 +53,9 @@ class EditableDashboard(DashboardPage):
             raise Problem("bad-request", "The form has no 'action' and 'version' as the page of a dashboard sends them")
         if action == "freeze":
             await self._freeze(req, resp, owner, name, form)
+            return
+        if action == "unfreeze":
+            await self._unfreeze(req, resp, owner, name, form.get("as_of", ""))
             return
         if action == "remove":
             await self._remove(req, resp, owner, name, int(version))
@@ -160,6 +164,13 @@ class EditableDashboard(DashboardPage):
         resp.status = "303 See Other"
         resp.set_headers({"Location": url, "Cache-Control": "no-store"})
 
+    async def _unfreeze(self, req: Request, resp: Response, owner: str, name: str, identifier: str) -> None:
+        await self.access.found(req, owner, name)
+        user, is_owner = self.access.sharing.required_user(req), self.access.sharing.is_owner(req, owner)
+        await self.frozen_boards.remove(owner, name, identifier, by=user, is_owner=is_owner)
+        resp.status = "303 See Other"
+        resp.set_headers({"Location": self.url(owner, name), "Cache-Control": "no-store"})
+
     async def _show_both(self, req: Request, resp: Response, owner: str, name: str, texts: DashboardTexts) -> None:
         """412: what somebody else saved meanwhile beside what was typed, which can be saved on top of it."""
         newest = await asyncio.to_thread(self.access.store.get, owner, name)
@@ -207,6 +218,14 @@ class EditableDashboard(DashboardPage):
         except Problem:
             is_seen = False
         return self.facts(req, opened, opened) if is_seen else facts
+
+
+def route_dashboard(app: App[Request, Response], board: EditableDashboard) -> None:
+    """Adds the routes of the page of a dashboard, and of what was frozen of it."""
+    app.add_route("/-/ui/d/{owner}/{name}", board)
+    app.add_route("/-/dashboards/{owner}/{name}/frozen", FrozenList(board.access, board.frozen_boards))
+    one = FrozenResource(board.access, board.frozen_boards)
+    app.add_route("/-/dashboards/{owner}/{name}/frozen/{as_of}", one)
 
 
 def _panel(call: str, name: str, row: int) -> dict[str, Any]:

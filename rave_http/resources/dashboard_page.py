@@ -64,7 +64,7 @@ class DashboardPage:
         """
         self.access = access
         self._panels = panels
-        self._frozen = frozen
+        self.frozen_boards = frozen
         self._form = form
         self._clock = clock
 
@@ -104,7 +104,7 @@ class DashboardPage:
     ) -> None:
         """The dashboard as it was, or one panel of it."""
         identifier = given[_AS_OF]
-        frozen = await self._frozen.find(newest.saved.owner, newest.saved.name, identifier)
+        frozen = await self.frozen_boards.find(newest.saved.owner, newest.saved.name, identifier)
         board, texts = frozen.content.board, frozen.content.texts
         facts = self.facts(req, newest, newest)
         if "panel" in given:
@@ -118,6 +118,7 @@ class DashboardPage:
                 panel.id: f"{facts.url}?{urlencode({'panel': panel.id, _AS_OF: identifier})}" for panel in board.panels
             },
             frozen=f"{iso(frozen.saved.time)[:16].replace('T', ' ')} UTC by {frozen.saved.author}",
+            as_of=identifier if facts.may_remove or self.access.sharing.user(req) == frozen.saved.author else "",
         )
         send_page(resp, await asyncio.to_thread(dashboard_page, board, facts, view, base=self._base))
 
@@ -141,13 +142,13 @@ class DashboardPage:
                 asked = self._asked(req, board, panel, PanelFrame(title=""), texts)
                 calls |= {call.plain: call for call in (asked.call, *(each.call for each in asked.beside))}
         content = FrozenBoard(version=saved.version, board=board, texts=texts, results={})
-        identifier = await self._frozen.freeze(req, saved.owner, saved.name, content, calls.values(), by=by)
+        identifier = await self.frozen_boards.freeze(req, saved.owner, saved.name, content, calls.values(), by=by)
         return f"{self.url(saved.owner, saved.name)}?{urlencode({_AS_OF: identifier})}"
 
     async def frozen(self, owner: str, name: str) -> list[tuple[str, str, str]]:
         """URL, author and age of what was frozen of a dashboard, newest first."""
         url = self.url(owner, name)
-        found = await self._frozen.listed(owner, name)
+        found = await self.frozen_boards.listed(owner, name)
         return [(f"{url}?{urlencode({_AS_OF: each})}", saved.author, self._age(saved.time)) for each, saved in found]
 
     @property
@@ -254,7 +255,7 @@ class DashboardPage:
             if frozen is None:
                 await self._panels.answer(req, resp, asked)
             else:
-                await self._frozen.answer(req, resp, asked, frozen)
+                await self.frozen_boards.answer(req, resp, asked, frozen)
 
     def _asked(
         self, req: Request, board: Dashboard, panel: Panel, frame: PanelFrame, given: Mapping[str, str]

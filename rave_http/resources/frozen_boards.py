@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from falcon.asgi import Request, Response
 
+from rave_core.documents import Conflict
 from rave_core.errors import RaveError
 from rave_core.model import Key, Status
 from rave_core.storage.kept_copies import KeptCopies
@@ -115,15 +116,41 @@ class FrozenBoards:
         Raises:
             Problem: there is none, or this version of RAVE can't read it.
         """
+        saved = await self._saved(owner, name, identifier)
+        try:
+            return Frozen(msgspec.json.decode(saved.payload or b"", type=FrozenBoard), saved)
+        except msgspec.ValidationError as error:
+            raise Problem("conflict", f"It can't be read as {FROZEN_FORMAT}: {error}") from None
+
+    async def remove(self, owner: str, name: str, identifier: str, *, by: str, is_owner: bool) -> None:
+        """Removes a frozen dashboard. The results that were kept for it stay until their time is over.
+
+        Args:
+            owner: of the dashboard.
+            name: of the dashboard.
+            identifier: of what was frozen.
+            by: the user who removes it.
+            is_owner: whether the dashboard is theirs.
+
+        Raises:
+            Problem: there is none, or they are neither its owner nor who froze it.
+        """
+        saved = await self._saved(owner, name, identifier)
+        if not (is_owner or by == saved.author):
+            raise Problem("forbidden", f"Only {saved.author!r}, who froze it, and {owner!r} can remove it")
+        save = self._store.save
+        try:
+            await asyncio.to_thread(save, saved.owner, saved.name, None, expect=saved.version, author=by)
+        except Conflict:
+            raise Problem("not-found", "Somebody removed it just now") from None
+
+    async def _saved(self, owner: str, name: str, identifier: str) -> SavedDocument:
         saved = SavedDocument(owner, name)
         if _IDENTIFIER.fullmatch(identifier):
             saved = await asyncio.to_thread(self._store.get, owner, _key(name, identifier))
         if saved.payload is None:
             raise Problem("not-found", f"This dashboard was not frozen as {identifier[:40]!r}")
-        try:
-            return Frozen(msgspec.json.decode(saved.payload, type=FrozenBoard), saved)
-        except msgspec.ValidationError as error:
-            raise Problem("conflict", f"It can't be read as {FROZEN_FORMAT}: {error}") from None
+        return saved
 
     async def listed(self, owner: str, name: str) -> list[tuple[str, SavedDocument]]:
         """The identifiers of what was frozen of a dashboard, newest first."""

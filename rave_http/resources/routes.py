@@ -37,7 +37,7 @@ from rave_http.resources import (
 )
 from rave_http.resources.cache_page import CachePage
 from rave_http.resources.comparison import Comparison
-from rave_http.resources.dashboard_editing import EditableDashboard
+from rave_http.resources.dashboard_editing import EditableDashboard, route_dashboard
 from rave_http.resources.explore import Explore
 from rave_http.resources.forecasts import ExplainResource, Forecasts, PlanResource
 from rave_http.resources.frozen_boards import FrozenBoards
@@ -178,10 +178,10 @@ def _route_saved(
     app.add_route("/-/dashboards/{owner}/{name}", SavedResource(boards, max_body=max_body))
     frozen = FrozenBoards(stores[2], _keeping(service), service.copies, service.results, panels, service.authorizer)
     board = EditableDashboard(boards, panels, frozen, form, service.clock)
-    app.add_route("/-/ui/d/{owner}/{name}", board)
-    explore = Explore(service.namespaces, service.authorizer, panels, form, service.clock)
-    app.add_route("/-/ui/explore/{name:path}", explore)
-    app.add_route("/-/ui/me", MePage(calls, board, history, service.namespaces, service.authorizer, service.clock))
+    route_dashboard(app, board)
+    namespaces, authorizer, clock = service.namespaces, service.authorizer, service.clock
+    app.add_route("/-/ui/explore/{name:path}", Explore(namespaces, authorizer, panels, form, clock))
+    app.add_route("/-/ui/me", MePage(calls, board, history, namespaces, authorizer, clock))
 
 
 def _panels(service: Service, ready: ResponseCache, rows: TableRows, history: History) -> Panels:

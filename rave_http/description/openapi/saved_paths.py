@@ -49,19 +49,35 @@ SAVED_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "modified": TIME,
         },
     ),
+    "FrozenList": record(
+        "What was frozen of a dashboard.", {"frozen": {"type": "array", "items": ref("FrozenRecord")}}
+    ),
+    "FrozenRecord": record("A frozen dashboard.", {"as_of": TEXT, "by": TEXT, "frozen": TIME}),
 }
 
 
 def saved_paths() -> dict[str, dict[str, Any]]:
     """The path items, by path."""
-    return {path: item for kind in _KINDS for path, item in _paths(*kind).items()}
+    return {path: item for kind in _KINDS for path, item in _paths(*kind).items()} | _frozen_paths()
+
+
+def _frozen_paths() -> dict[str, dict[str, Any]]:
+    """The paths of what was frozen of a dashboard."""
+    listed = {"200": answer("They.", ref("FrozenList"))}
+    one = _path("as_of", "By which the page is asked for.", {**TEXT, "pattern": "^[0-9a-f]{12}$"})
+    return {
+        "/-/dashboards/{owner}/{name}/frozen": {
+            "parameters": _NAMES,
+            "get": _operation("listFrozen", "What was frozen of a dashboard, the newest first.", listed),
+        },
+        "/-/dashboards/{owner}/{name}/frozen/{as_of}": {
+            "parameters": [*_NAMES, one],
+            "delete": _operation("deleteFrozen", "Removes it.", {"204": answer("It is gone.", None)}),
+        },
+    }
 
 
 def _paths(part: str, word: str, schema: str) -> dict[str, dict[str, Any]]:
-    names = [
-        _path("owner", "The user whose it is.", {**TEXT, "minLength": 1}),
-        _path("name", "Of the document.", _NAME),
-    ]
     found = {"200": answer("The document.", ref(schema)), "304": ref("NotModified", "responses")}
     saved = {"200": answer("What is saved.", ref("SavedRecord"))}
     body = {"required": True, "content": {"application/json": {"schema": ref(schema)}}}
@@ -71,7 +87,7 @@ def _paths(part: str, word: str, schema: str) -> dict[str, dict[str, Any]]:
             "get": _operation(f"list{word}s", "Those that one may see.", {"200": answer("They.", ref("SavedList"))})
         },
         f"/-/{part}/{{owner}}/{{name}}": {
-            "parameters": names,
+            "parameters": _NAMES,
             "get": get,
             "put": _operation(f"put{word}", "Saves a document.", saved, 412, 413, 415) | {"requestBody": body},
             "delete": _operation(f"delete{word}", "Removes a document.", {"204": answer("It is gone.", None)}, 412),
@@ -86,3 +102,9 @@ def _path(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]
 def _operation(identifier: str, summary: str, responses: dict[str, Any], *statuses: int) -> dict[str, Any]:
     found = {**responses, **problems(*_STATUSES, *statuses)}
     return {"operationId": identifier, "summary": summary, "tags": ["-"], "responses": dict(sorted(found.items()))}
+
+
+_NAMES: Final = [
+    _path("owner", "The user whose it is.", {**TEXT, "minLength": 1}),
+    _path("name", "Of the document.", _NAME),
+]

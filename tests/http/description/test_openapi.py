@@ -148,6 +148,8 @@ def test_every_reference_leads_somewhere_and_every_path_is_there() -> None:
         "/-/calls/{owner}/{name}",
         "/-/dashboards",
         "/-/dashboards/{owner}/{name}",
+        "/-/dashboards/{owner}/{name}/frozen",
+        "/-/dashboards/{owner}/{name}/frozen/{as_of}",
         "/-/compare",
         "/-/kept",
         "/-/kept/{name}",

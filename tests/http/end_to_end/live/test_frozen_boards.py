@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from rave_core.clock import SystemClock
 from rave_http.auth.api_keys import KeyStore
+from rave_http.cli.dashboards import dashboards
+from rave_http.client import Client, Forbidden, NotFound
 from tests.http.browser import Browser, opened
 from tests.http.representation.forms import BROWSER
 
@@ -185,3 +190,31 @@ def test_what_can_not_be_frozen_or_shown_is_told(service: Service, ada: dict[str
     assert "The result that it had is kept no more" in panel(service, "rows", as_of=identifier)
     service.ask("PUT", DOCUMENT, headers=ada, json=BOARD | {"shared": []})
     assert service.get(PAGE, params={"as_of": identifier}).status_code == 404
+
+
+def test_what_was_frozen_is_removed_by_those_who_may(
+    service: Service, ada: dict[str, str], keys: dict[str, str], who: str
+) -> None:
+    """Its owner and who froze it, by its page and by programs; nobody else, and the dashboard stays."""
+    bob = {"Authorization": f"Bearer {keys['bob']}"}
+    first, second = frozen(service, ada, who), frozen(service, ada, who)
+    page = service.get(PAGE, params={"as_of": first}, headers=ada | {"Accept": BROWSER}).text
+    assert 'value="unfreeze"' in page
+    assert 'value="unfreeze"' not in service.get(PAGE, params={"as_of": first}, headers=bob | {"Accept": BROWSER}).text
+    sent = {"action": "unfreeze", "version": "0", "as_of": first}
+    assert service.ask("POST", PAGE, headers=bob, json=None, data=sent).status_code == 403
+    assert service.ask("DELETE", f"{DOCUMENT}/frozen/{first}").status_code == 401
+    assert service.ask("POST", PAGE, headers=ada, json=None, data=sent).status_code == 303
+    assert service.get(PAGE, params={"as_of": first}).status_code == 404
+    with Client(service.url, headers=ada) as client:
+        assert (second, "ada") in [(each.as_of, each.by) for each in client.dashboards.frozen("ada/frozen")]
+        with Client(service.url, headers=bob) as other, pytest.raises(Forbidden, match="'ada', who froze it"):
+            other.dashboards.remove_frozen("ada/frozen", second)
+        run = partial(CliRunner(env={"RAVE_KEY": keys["ada"]}).invoke, dashboards, catch_exceptions=False)
+        listed = json.loads(run(["frozen", "ada/frozen", "--json", "--url", service.url]).stdout)["frozen"]
+        assert (second, "ada") in [(each["as_of"], each["by"]) for each in listed]
+        assert run(["rm", "ada/frozen", "--as-of", second, "--url", service.url]).exit_code == 0
+        assert second not in [each.as_of for each in client.dashboards.frozen("ada/frozen")]
+        with pytest.raises(NotFound, match="was not frozen as"):
+            client.dashboards.remove_frozen("ada/frozen", second)
+    assert service.get(PAGE).status_code == 200
