@@ -42,7 +42,7 @@ FIELDS = (
     "resp_pkts resp_ip_bytes"
 )
 FLOWS = """
-SELECT {start} + 3600.0 * i / {number} AS ts, 'C' || hash(i)::VARCHAR AS uid,
+SELECT {start} + 3600.0 * i / {number} AS ts, 'C' || hash(i, {start})::VARCHAR AS uid,
        '10.' || (hash(i, 1) % 4) || '.' || (hash(i, 2) % 200) || '.' || (hash(i, 3) % 250) AS src,
        1024 + hash(i, 4) % 60000 AS src_port,
        '198.51.' || (hash(i, 5) % 100) || '.' || (hash(i, 6) % 250) AS dst,

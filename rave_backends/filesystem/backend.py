@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 from rave_backends.budget import Budget, Limit, Policy, StoreUsage
 from rave_backends.filesystem.drafts import Drafts
@@ -98,8 +98,7 @@ class FilesystemBackend(Backend):
 
     def capability(self, kind: type[T]) -> T | None:
         """What the directory can do beyond frames; see `Backend.capability`."""
-        found: Any = self._copies if kind is SupportsUnpacking else super().capability(kind)
-        return found  # type: ignore[no-any-return]  # which of the two is not typed
+        return cast("T | None", self._copies) if kind is SupportsUnpacking else super().capability(kind)
 
     def get(self, key: str) -> Bytes | None:
         """The frame kept under ``key``, whole, or ``None``. It is the caller's own; see `mapped_files`."""
@@ -154,7 +153,8 @@ class FilesystemBackend(Backend):
         except BaseException:
             self._files.remove(temporary)
             raise
-        self._spend(key, size)
+        if self._is_limited:
+            self._spend(key, size)
 
     def delete(self, key: str) -> bool:
         """Forgets ``key``; whether it existed. A later purge removes its product."""

@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sql
 
 from rave_backends.documents import sqlite as sqlite_backend
-from rave_backends.documents import tables
+from rave_backends.documents import statements, tables
 from rave_core.documents import Change, Mirror, open_store
 from rave_core.errors import ConfigurationError, LaterSchemaError, RaveError, StoreAwayError
 
@@ -231,6 +231,32 @@ def test_reads_of_a_mirror_go_on_while_the_server_is_away(postgresql_to_restart:
         assert [each.payload for each in mirror.documents("c")] == [b"2"]
         until(lambda: mirror.trouble is None, "no more trouble")
         assert mirror.age() < age + PATIENCE
+
+
+def _discarded(node: dict[str, Any]) -> int:
+    """How many pairs of rows PostgreSQL made to find that they do not belong together."""
+    return int(node.get("Rows Removed by Join Filter", 0)) + sum(map(_discarded, node.get("Plans", [])))
+
+
+def test_heads_take_no_longer_while_statistics_are_old(postgresql: Any) -> None:
+    """As after a large import: PostgreSQL then expects that the collection has no documents."""
+    url = postgresql.new_database()
+    engine = sql.create_engine(url)
+    row = {"version": 1, "author": "a", "comment": "", "time": 0.0, "payload": b"x"}
+    with open_store(url) as store, engine.connect() as connection:
+        connection.execute(sql.text("ALTER TABLE rave_documents SET (autovacuum_enabled = off)"))
+        small = [{**row, "sequence": number, "collection": "small", "key": f"{number}"} for number in range(1, 301)]
+        connection.execute(sql.insert(tables.DOCUMENTS), small)
+        connection.execute(sql.text("ANALYZE rave_documents"))
+        many = [{**row, "sequence": number, "collection": "c", "key": f"{number}"} for number in range(301, 601)]
+        connection.execute(sql.insert(tables.DOCUMENTS), many)
+        asked = statements.heads_by_group(*statements.METADATA, deleted=False).compile(engine)
+        explain, values = f"EXPLAIN (ANALYZE, FORMAT JSON) {asked}", asked.construct_params({"collection": "c"})
+        plan = connection.exec_driver_sql(explain, values).scalar_one()[0]["Plan"]
+        assert (plan["Actual Rows"], _discarded(plan)) == (300, 0)
+        connection.commit()
+        assert len(list(store.heads("c"))) == 300
+    engine.dispose()
 
 
 STOPPED = """
