@@ -172,15 +172,13 @@ def test_each_part_of_a_log_is_read_by_its_own_head(
     """A log that a restarted program went on with; wherever a block ends."""
     monkeypatch.setattr(chunks, "LARGEST", largest)
     names = HEAD.splitlines()[-1].split("\t")[1:]
-    turned = "#close\n#separator \\x3b\n#unset_field;?\n#path;conn\n#fields;" + ";".join(reversed(names)) + ";more\n"
-    other = ";".join(reversed(row().rstrip("\n").split("\t"))) + ";x\n"
+    turned = "#close\n#separator \\x3b\n#unset_field;?\n#path;conn\n#fields;" + ";".join(reversed(names)) + "\n"
+    other = ";".join(reversed(row().rstrip("\n").split("\t"))) + "\n"
     text = HEAD + row() * 3 + turned + other * 4 + "#fields;ts;b\n1;2\n3;4\n" + HEAD + HEAD + row() * 5 + "cut\n"
     content = text.encode()
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
     rows, skipped, first_bad = flows_of(tmp_path / name, tmp_path / "flows.parquet")
-    flows = {str({name: value for name, value in each.items() if name != "x_more"}) for each in rows}
-    assert (len(rows), len(flows), skipped) == (12, 1, 3)
-    assert sum(each.get("x_more") == "x" for each in rows) == 4
+    assert (len(rows), len(set(map(str, rows))), skipped) == (12, 1, 3)
     line = text[: text.index("1;2")].count("\n") + 1
     assert first_bad.startswith(f"line {line} is under a later head that can't be read: no column 'src'")
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_texts import left_out
+from rave_flow.errors import UnreadableError
 from rave_flow.formats import chunks, sections
 from rave_flow.formats.source_directory import SourceFile
 from rave_flow.operations import top
@@ -68,6 +69,22 @@ def test_a_log_that_goes_on_in_another_form_is_read(
     text = "".join(part if isinstance(part, str) else part(number) for number, part in enumerate(parts))
     numbers = [number for number, part in enumerate(parts) if not isinstance(part, str)]
     assert answer(reused, text) == ([sum(2**number for number in numbers)], [len(numbers)], {})
+
+
+@pytest.mark.parametrize("later", ["further", "fewer", "after objects"])
+def test_a_log_whose_columns_change_is_refused_by_name(reused: Reused, later: str) -> None:
+    """One part may not say what the other does, so no number over both would be right; others count."""
+    fields = HEAD.splitlines()[-1] + ("\tvlan" if later != "fewer" else "")
+    names = fields if later != "fewer" else fields.removesuffix("\tpackets") + "\torig_pkts\tresp_pkts"
+    objects_between = objects(1) if later == "after objects" else ""
+    with reused() as (directory, example):
+        name = f"conn.{example}.log"
+        (directory / name).write_text(HEAD + columns(0) + objects_between + f"{names}\n" + columns(2))
+        with pytest.raises(UnreadableError, match=rf"{name}: its columns change at line {5 + bool(objects_between)} "):
+            top(over="proto")
+        (directory / f"conn.{example}.b.log").write_text(HEAD + columns(3))
+        table = top(over="proto")
+    assert (table["bytes"].to_pylist(), list(left_out(table)["files"])) == ([8], [name])
 
 
 def test_what_is_no_object_is_one_broken_line(reused: Reused) -> None:

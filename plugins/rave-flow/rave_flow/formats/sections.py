@@ -1,6 +1,7 @@
 """The sections of a log: a program that is restarted with other settings goes on in the same file in another form.
 
-Columns follow a new head. Objects (JSON) follow columns without one, and so do columns that go on after objects.
+The same columns follow a new head, in another order or between other separators. Objects (JSON) follow columns without
+one, and so do columns that go on after objects. A log whose columns change is refused.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def sections(path: str, blocks: Iterable[bytes], kind: LogKind = CONNECTIONS) ->
         kind: of the log.
 
     Raises:
-        UnreadableError: it is empty, or its first head is not that of such a log.
+        UnreadableError: it is empty, its first head is not that of such a log, or a later one names other columns.
     """
     log: _Sectioned | None = None
     held = b""
@@ -76,6 +77,7 @@ class _Sectioned:
     Attributes:
         head: that of the next lines.
         columns: the last head that is not of objects.
+        first: the first such head that can be read, once another head came.
         before: how many lines were seen.
         turns: how often objects followed columns.
     """
@@ -84,6 +86,7 @@ class _Sectioned:
     kind: LogKind
     head: Head
     columns: Head | None = None
+    first: Head | None = None
     before: int = 0
     turns: int = 0
 
@@ -94,12 +97,23 @@ class _Sectioned:
             begin, place, head = found
             if head == self.head:
                 continue
+            self._check(head, self.before + block.count(b"\n", start, begin) + 1)
             if begin > start:
                 yield self._section(block[start:begin])
             self.columns = self.columns if self.head.is_json else self.head
             self.head, start = head, begin
         if start < len(block):
             yield self._section(block[start:] if start else block)
+
+    def _check(self, head: Head, line: int) -> None:
+        """Raises if the next head names other columns than the first: one part may not say what the other does."""
+        for each in (self.head, head):
+            if each.is_json or each.fault:
+                continue
+            self.first = self.first or each
+            if set(each.fields) != set(self.first.fields):
+                names = ", ".join(sorted(set(each.fields) ^ set(self.first.fields)))
+                raise UnreadableError(f"{self.path}: its columns change at line {line} ({names}); split it there")
 
     def _section(self, content: bytes) -> Section:
         found = Section(self.head, content, self.before)
