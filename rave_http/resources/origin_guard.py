@@ -65,7 +65,8 @@ class CrossSiteGuard:
         origin, site = req.get_header("Origin"), (req.get_header("Sec-Fetch-Site") or "").strip().lower()
         if origin is None and site in ("none", "same-origin"):
             return False
-        page = origin_of(req.get_header("Referer") or "") if origin is None else origin.lower()
+        referer = req.get_header("Referer") if origin is None else None
+        page = origin_of(referer) if referer else (origin or "").lower()
         if not page:
             return site in _ELSEWHERE
         if page in self._origins:
