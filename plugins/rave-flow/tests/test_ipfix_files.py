@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from log_texts import left_out
 from rave_flow.errors import UnreadableError
@@ -322,9 +322,10 @@ def test_what_is_no_ipfix_is_named(serving: Serve, directory: Path) -> None:
 
 
 @settings(max_examples=200, deadline=None)
+@example(changes=[(83, 133)], end=0)
 @given(changes=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=6), end=st.integers(0, 2000))
 def test_damage_is_never_more_than_a_line(changes: list[tuple[int, int]], end: int) -> None:
-    """Whatever bytes there are, a file is read, or refused as none of IPFIX."""
+    """Whatever bytes there are, as those of a number with 133 bytes, a file is read, or refused as none of IPFIX."""
     content = bytearray(message(template(256, FIELDS), data(256, biflow(1, b"x"), biflow(2, b"y" * 300))) * 2)
     for place, value in changes:
         content[place % len(content)] = value

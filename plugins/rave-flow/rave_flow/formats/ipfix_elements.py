@@ -89,9 +89,9 @@ def columns_of(values: Values, exported: int) -> dict[str, Any]:
         exported: when its message was sent, in Unix seconds.
 
     Raises:
-        ValueError: an address has another length than addresses have.
+        ValueError: an address has another length than addresses have, or a number is longer than numbers are.
     """
-    numbers = {name: int.from_bytes(value) for name, value in values.items() if name != LIST}
+    numbers = {name: _number(value) for name, value in values.items() if name not in _NO_NUMBERS}
     found: dict[str, Any] = {name: min(numbers[name], 2**63 - 1) for name in _NUMBERS if name in numbers}
     found |= {name: str(numbers[name]) for name in _TEXTS if name in numbers}
     family, version = (AF_INET6, "6") if _is_v6(values) else (AF_INET, "4")
@@ -109,6 +109,13 @@ def columns_of(values: Values, exported: int) -> dict[str, Any]:
     return found
 
 
+def _number(value: bytes) -> int:
+    if len(value) > 8:
+        raise ValueError("a number has at most eight bytes")
+    return int.from_bytes(value)
+
+
+_NO_NUMBERS: Final = frozenset({LIST, "src4", "dst4", "src6", "dst6"})
 _NUMBERS: Final = (
     "src_port", "dst_port", "src_bytes", "dst_bytes", "src_packets", "dst_packets", "icmp_type", "icmp_code",
 )  # fmt: skip
